@@ -1,0 +1,69 @@
+"""backfleet runs fleets of backtests.
+
+Everything public is reached from here and imported when it is first used, so that `import backfleet`
+stays cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backfleet.bars import Bars, Prices
+    from backfleet.engine import Engine, Outcome, Simulation
+    from backfleet.errors import BackfleetError
+    from backfleet.executor import Executor
+    from backfleet.hookspecs import hookimpl
+    from backfleet.job import Job
+    from backfleet.run import Run, open_run, run, submit
+    from backfleet.source import Source
+    from backfleet.worker.task import run_task
+
+__all__ = [
+    "BackfleetError",
+    "Bars",
+    "Engine",
+    "Executor",
+    "Job",
+    "Outcome",
+    "Prices",
+    "Run",
+    "Simulation",
+    "Source",
+    "hookimpl",
+    "open_run",
+    "run",
+    "run_task",
+    "submit",
+]
+
+_HOMES = {
+    "BackfleetError": "backfleet.errors",
+    "Bars": "backfleet.bars",
+    "Engine": "backfleet.engine",
+    "Executor": "backfleet.executor",
+    "Job": "backfleet.job",
+    "Outcome": "backfleet.engine",
+    "Prices": "backfleet.bars",
+    "Run": "backfleet.run",
+    "Simulation": "backfleet.engine",
+    "Source": "backfleet.source",
+    "hookimpl": "backfleet.hookspecs",
+    "open_run": "backfleet.run",
+    "run": "backfleet.run",
+    "run_task": "backfleet.worker.task",
+    "submit": "backfleet.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'backfleet' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

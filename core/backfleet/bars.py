@@ -1,0 +1,185 @@
+"""`Bars`: the prices of one symbol, as read-only arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Bars", "BarsWindow", "Prices"]
+
+Floats = NDArray[np.float64]
+NO_EXTRA: Mapping[str, Floats] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """Open, high, low and close; each float64 of shape (bars,), read-only."""
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+
+    def __post_init__(self) -> None:
+        _freeze(self)
+
+    def __getitem__(self, key: slice) -> Prices:
+        return Prices(self.open[key], self.high[key], self.low[key], self.close[key])
+
+    def adjusted(self, factor: Floats) -> Prices:
+        """The prices in the money of the last bar: price x factor / last factor, in that order."""
+        last = factor[-1]
+        return Prices(
+            self.open * factor / last,
+            self.high * factor / last,
+            self.low * factor / last,
+            self.close * factor / last,
+        )
+
+
+@dataclass(frozen=True)
+class BarsWindow:
+    """Which bars of a symbol a job uses.
+
+    Attributes
+    ----------
+    start, end
+        Sessions, both inclusive; None leaves that side open.
+    warmup
+        Bars before `start` that indicators see.
+    """
+
+    start: date | None = None
+    end: date | None = None
+    warmup: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """The bars of one symbol, oldest first. Every array has shape (bars,) and is read-only.
+
+    Attributes
+    ----------
+    symbol
+        The symbol's name.
+    time
+        int64, nanoseconds since the epoch in UTC. A daily bar has its session's midnight in the
+        source's time zone.
+    session
+        datetime64[D], the trading day a bar belongs to, in the source's time zone.
+    prices
+        float64, adjusted to the money of the last bar; what signals and engines use. Also reachable
+        as `open`, `high`, `low`, `close`.
+    raw
+        float64, as traded. The same object as `prices` where the source knows no adjustment.
+    volume
+        float64.
+    factor
+        float64, the cumulative adjustment factor; ones where the source knows none.
+    tradable
+        bool; false where the symbol was suspended. Engines skip such bars.
+    extra
+        Further float64 columns by name.
+    auxiliary
+        Further feeds by name.
+    warmup
+        How many of the first bars lie before the job's start.
+    """
+
+    symbol: str
+    time: NDArray[np.int64]
+    session: NDArray[np.datetime64]
+    prices: Prices
+    raw: Prices
+    volume: Floats
+    factor: Floats
+    tradable: NDArray[np.bool_]
+    extra: Mapping[str, Floats] = NO_EXTRA
+    auxiliary: Mapping[str, Bars] = field(default_factory=lambda: MappingProxyType({}))
+    warmup: int = 0
+
+    def __post_init__(self) -> None:
+        _freeze(self)
+        for column in self.extra.values():
+            column.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def open(self) -> Floats:
+        return self.prices.open
+
+    @property
+    def high(self) -> Floats:
+        return self.prices.high
+
+    @property
+    def low(self) -> Floats:
+        return self.prices.low
+
+    @property
+    def close(self) -> Floats:
+        return self.prices.close
+
+    def __getitem__(self, key: slice) -> Bars:
+        raw = self.raw[key]
+        return replace(
+            self,
+            time=self.time[key],
+            session=self.session[key],
+            prices=raw if self.prices is self.raw else self.prices[key],
+            raw=raw,
+            volume=self.volume[key],
+            factor=self.factor[key],
+            tradable=self.tradable[key],
+            extra=MappingProxyType({name: column[key] for name, column in self.extra.items()}),
+        )
+
+    def window(self, window: BarsWindow) -> Bars:
+        """The bars of `window`, adjusted to its last bar, so that later rows change nothing.
+
+        The result is empty where no bar lies between start and end.
+        """
+        first = _position(self.session, window.start, "left") if window.start else 0
+        stop = _position(self.session, window.end, "right") if window.end else len(self)
+        if stop <= first:
+            return self[:0]
+        warmup = min(window.warmup, first)
+        cut = self[first - warmup : stop]
+        prices = cut.raw if np.all(cut.factor == 1.0) else cut.raw.adjusted(cut.factor)
+        return replace(cut, prices=prices, warmup=warmup)
+
+    def digest(self) -> str:
+        """SHA-256 over all that an engine can see, as 64 hexadecimal digits."""
+        sha = hashlib.sha256(f"bars/1 {self.symbol} {len(self)} {self.warmup}".encode())
+        columns: list[NDArray[Any]] = [self.time, self.session.view(np.int64)]
+        for prices in (self.prices, self.raw):
+            columns += [prices.open, prices.high, prices.low, prices.close]
+        columns += [self.volume, self.factor, self.tradable]
+        for column in columns:
+            sha.update(np.ascontiguousarray(column))
+        for name in sorted(self.extra):
+            sha.update(name.encode() + b"\0")
+            sha.update(np.ascontiguousarray(self.extra[name]))
+        for name in sorted(self.auxiliary):
+            sha.update(f"{name}={self.auxiliary[name].digest()}".encode())
+        return sha.hexdigest()
+
+
+def _position(session: NDArray[np.datetime64], day: date, side: Any) -> int:
+    return int(np.searchsorted(session, np.datetime64(day, "D"), side))
+
+
+def _freeze(holder: object) -> None:
+    for each in fields(holder):  # type: ignore[arg-type]
+        value = getattr(holder, each.name)
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False

@@ -1,0 +1,186 @@
+"""What an engine is given, a `Simulation`, and what it gives back, an `Outcome`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+
+__all__ = [
+    "EQUITY",
+    "FILL",
+    "ORDER",
+    "TRADE",
+    "BrokerSettings",
+    "Engine",
+    "OrderKind",
+    "OrderStatus",
+    "Outcome",
+    "RejectReason",
+    "Simulation",
+]
+
+Scalar = bool | int | float | str | None
+Records = NDArray[np.void]
+
+NOT_YET = np.iinfo(np.int64).min
+"""The time of what did not happen: an order never closed, a trade still open."""
+
+
+class OrderStatus(IntEnum):
+    """Where an order ended."""
+
+    SUBMITTED = 0
+    ACCEPTED = 1
+    PARTIAL = 2
+    COMPLETED = 3
+    CANCELED = 4
+    EXPIRED = 5
+    MARGIN = 6
+    REJECTED = 7
+
+
+class OrderKind(IntEnum):
+    """How an order wants to be filled."""
+
+    MARKET = 0
+    CLOSE = 1
+    LIMIT = 2
+    STOP = 3
+    STOP_LIMIT = 4
+    STOP_TRAIL = 5
+    STOP_TRAIL_LIMIT = 6
+    HISTORICAL = 7
+
+
+class RejectReason(IntEnum):
+    """Why an order was refused."""
+
+    NONE = 0
+    CASH_AT_SUBMISSION = 1
+    """Its cost at the close of the bar that created it, fee included, exceeded the cash."""
+    CASH_AT_FILL = 2
+    """Its cost at the price it was to be filled at, fee included, exceeded the cash."""
+    BROKER = 3
+    """The broker refused it for a reason of its own."""
+
+
+EQUITY = np.dtype([("time", "i8"), ("value", "f8"), ("cash", "f8"), ("exposure", "f8")])
+"""One record a bar, after it: account value, cash, and the gross value of all positions."""
+
+ORDER = np.dtype(
+    [
+        ("number", "i8"),  # counted from 0 within the task, in the order of creation
+        ("symbol", "i4"),  # position in the task's symbols
+        ("kind", "i1"),  # OrderKind
+        ("status", "i1"),  # OrderStatus
+        ("reason", "i1"),  # RejectReason
+        ("created", "i8"),  # time of the bar in which the strategy made it
+        ("closed", "i8"),  # time of the bar in which it reached its status; NOT_YET if alive
+        ("size", "f8"),  # wanted, signed: negative sells
+        ("price", "f8"),  # its own price, or the creating bar's close for a market order
+        ("limit", "f8"),  # limit price of a stop-limit order, else NaN
+        ("filled", "f8"),  # signed size filled
+        ("fill_price", "f8"),  # mean price filled at, NaN without fills
+        ("commission", "f8"),
+    ]
+)
+
+FILL = np.dtype(
+    [
+        ("order", "i8"),  # ORDER.number
+        ("symbol", "i4"),
+        ("time", "i8"),
+        ("size", "f8"),  # signed
+        ("price", "f8"),
+        ("commission", "f8"),
+        ("pnl", "f8"),  # profit of the part that closes a position, before fees
+    ]
+)
+
+TRADE = np.dtype(
+    [
+        ("symbol", "i4"),
+        ("opened", "i8"),
+        ("closed", "i8"),  # NOT_YET if still open
+        ("size", "f8"),  # the largest position held, signed: negative is short
+        ("price", "f8"),  # mean entry price
+        ("pnl", "f8"),  # before fees; 0 while open
+        ("pnl_net", "f8"),  # after fees
+        ("commission", "f8"),
+        ("bars", "i8"),  # bars held
+    ]
+)
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    """Cash at the start, in the currency of the prices, and commission as a fraction of traded value."""
+
+    cash: float
+    commission: float
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """One task, ready to run.
+
+    Attributes
+    ----------
+    strategy
+        The strategy's class.
+    params
+        A value for each parameter that the job sets; the others keep their defaults.
+    bars
+        One element a symbol. Bars that are not tradable are still in it.
+    """
+
+    strategy: type
+    params: Mapping[str, Any]
+    bars: tuple[Bars, ...]
+    broker: BrokerSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """All that a simulated account went through. Times are int64 nanoseconds since the epoch, UTC.
+
+    Attributes
+    ----------
+    equity
+        `EQUITY` records, one a tradable bar from the job's start on.
+    orders, fills, trades
+        `ORDER`, `FILL` and `TRADE` records, in the order in which they came about.
+    metrics
+        The scalars that the strategy left in its attribute `metrics`.
+    fallback
+        Why the engine took its slow path; None if it did not.
+    strategy
+        The live strategy object, for a debugger; it never leaves the process.
+    """
+
+    equity: Records
+    orders: Records
+    fills: Records
+    trades: Records
+    metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    fallback: str | None = None
+    strategy: Any = None
+
+
+class Engine(ABC):
+    """Turns a simulation into an outcome. An engine holds no state between two simulations
+    that could change a number."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def run(self, simulation: Simulation) -> Outcome:
+        """Run one task in this process. What the strategy raises passes through unchanged."""

@@ -1,0 +1,132 @@
+"""The one error tree. Every error that backfleet raises for a user derives from `BackfleetError`.
+
+Two exit codes belong to each class: `exit_code` is what the command line ends with, and
+`worker_exit_code` what a worker ends with, which tells an executor whether trying again can help.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "BackfleetError",
+    "CorruptObject",
+    "DataChanged",
+    "DataError",
+    "ExecutorError",
+    "JobError",
+    "NondeterministicResult",
+    "ObjectMissing",
+    "PlatformMismatch",
+    "PluginError",
+    "RunNotFound",
+    "StoreError",
+    "StoreFull",
+    "TaskCrashed",
+    "TaskError",
+    "TaskKilled",
+    "TaskOutOfMemory",
+    "TaskTimeout",
+    "UnknownPlugin",
+    "UserError",
+]
+
+BAD_CONFIG = 64
+BAD_INPUT = 65
+TRY_AGAIN = 75
+
+
+class BackfleetError(Exception):
+    """Base of every error of backfleet."""
+
+    exit_code: ClassVar[int] = 1
+    worker_exit_code: ClassVar[int] = BAD_CONFIG
+
+
+class UserError(BackfleetError):
+    """A request that cannot be carried out as it stands; nothing was changed."""
+
+    exit_code = 2
+
+
+class JobError(UserError):
+    """A job that asks for something unknown, malformed or impossible."""
+
+
+class PluginError(UserError):
+    """A plugin that two distributions claim, that fails to import, or that is not what it should be."""
+
+
+class UnknownPlugin(PluginError):
+    """No plugin has this name."""
+
+
+class ExecutorError(UserError):
+    """An executor that cannot be used as it is set up."""
+
+
+class RunNotFound(UserError):
+    """No run answers to this name, or more than one does."""
+
+
+class DataError(UserError):
+    """Input that is missing, malformed or empty."""
+
+    worker_exit_code = BAD_INPUT
+
+
+class DataChanged(DataError):
+    """Input that is no longer what the run was planned with."""
+
+
+class StoreError(BackfleetError):
+    """The store cannot be read or written."""
+
+    worker_exit_code = TRY_AGAIN
+
+
+class ObjectMissing(StoreError):
+    """The store holds no object under this key."""
+
+
+class StoreFull(StoreError):
+    """No space is left where the store keeps its objects."""
+
+
+class CorruptObject(StoreError):
+    """An object that is truncated or altered."""
+
+
+class NondeterministicResult(BackfleetError):
+    """A chunk came out differently the second time on the same platform; the first is kept."""
+
+
+class PlatformMismatch(NondeterministicResult):
+    """A chunk came out differently on another platform; the first is kept."""
+
+
+class TaskError(BackfleetError):
+    """Why a task has no numbers, other than an exception of its strategy; it becomes a row.
+
+    `retryable` ones may come out differently on another try: `resume --retry-failed` runs them again.
+    """
+
+    retryable: ClassVar[bool] = True
+
+
+class TaskTimeout(TaskError):
+    """The task ran longer than `resources.task_timeout`."""
+
+
+class TaskOutOfMemory(TaskError):
+    """The task needed more than `resources.memory`."""
+
+
+class TaskKilled(TaskError):
+    """The task's process was killed from outside."""
+
+
+class TaskCrashed(TaskError):
+    """The task's process ended itself: a segmentation fault, `os._exit`, an abort."""
+
+    retryable = False

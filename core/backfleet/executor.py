@@ -1,0 +1,129 @@
+"""The executor interface: an executor starts workers, and core does all the rest.
+
+Every field here is plain data, so that an executor in another package keeps working as fields with
+defaults are added.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Executor", "ExecutorSettings", "Handle", "ShardState", "ShardStatus", "Submission"]
+
+Handle = Mapping[str, Any]
+"""Plain JSON: all that a new process needs to find the workers of a submission again."""
+
+
+class ExecutorSettings(BaseModel):
+    """Base of an executor's own settings: `[executors.<name>]`, `BACKFLEET_<NAME>_<FIELD>`, `-o`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ShardState(StrEnum):
+    """What an executor knows of a worker. It is a hint: the store says what is done."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+    @property
+    def ended(self) -> bool:
+        return self in (ShardState.SUCCEEDED, ShardState.FAILED)
+
+
+@dataclass(frozen=True)
+class ShardStatus:
+    """One worker. `reason` is for the user: why it failed, why it waits."""
+
+    shard: int
+    state: ShardState
+    exit_code: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request to start workers.
+
+    Attributes
+    ----------
+    run, number
+        The run's id, and which of its submissions this is.
+    url
+        Where the submission's record lies; the worker's first argument.
+    shards
+        How many workers to start: they are numbered from 0.
+    cpus, memory
+        Of one worker; memory in bytes.
+    detach
+        Workers must outlive the process that submits them.
+    """
+
+    run: str
+    number: int
+    url: str
+    shards: int
+    cpus: int
+    memory: int
+    detach: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class Executor(ABC):
+    """Starts workers and tells how they are. It never reads or collects results.
+
+    Attributes
+    ----------
+    survives_exit
+        Whether workers can go on after the client has ended (`--detach`).
+    max_shards
+        The most shards of one submission; None for no limit.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type[ExecutorSettings]] = ExecutorSettings
+    survives_exit: ClassVar[bool] = False
+    max_shards: ClassVar[int | None] = None
+
+    def __init__(self, settings: ExecutorSettings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def shards(self, chunks: int, cpus: int) -> int:
+        """How many workers should share so many chunks."""
+
+    @abstractmethod
+    def preflight(self, submission: Submission) -> Sequence[str]:
+        """Problems that would make the submission fail, each a sentence; changes nothing."""
+
+    @abstractmethod
+    def submit(self, submission: Submission) -> Handle:
+        """Start the workers, `backfleet worker <url> <shard>` each."""
+
+    @abstractmethod
+    def poll(self, handle: Handle) -> Iterable[ShardStatus]:
+        """The state of every worker of a submission, in one go."""
+
+    @abstractmethod
+    def cancel(self, handle: Handle) -> None:
+        """Stop the workers; does nothing where they have ended already."""
+
+    @abstractmethod
+    def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
+        """The lines a worker has written, and with `follow` those still to come."""
+
+    @abstractmethod
+    def find(self, run: str) -> Iterable[Handle]:
+        """Handles of this run's workers that no submission's record may know of."""
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of connections; never stops a worker."""

@@ -1,0 +1,49 @@
+"""The hooks of backfleet. A plugin implements those it wants, marked with `backfleet.hookimpl`,
+and names itself in the entry-point group `backfleet`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pluggy
+
+from backfleet.bars import Bars
+from backfleet.engine import Outcome, Scalar
+
+__all__ = ["LifecycleHooks", "RowHooks", "hookimpl", "hookspec"]
+
+hookspec = pluggy.HookspecMarker("backfleet")
+hookimpl = pluggy.HookimplMarker("backfleet")
+
+
+class LifecycleHooks:
+    """Events of a run, told to every installed plugin by the process that submits the run."""
+
+    @hookspec
+    def backfleet_run_planned(self, run: str, tasks: int) -> None:
+        """A run was planned; it may be complete already."""
+
+    @hookspec
+    def backfleet_run_submitted(self, run: str, submission: int, shards: int) -> None:
+        """Workers were started."""
+
+    @hookspec
+    def backfleet_chunk_committed(self, run: str, chunk: int, tasks: int) -> None:
+        """A chunk's rows are in the store."""
+
+    @hookspec
+    def backfleet_run_finished(self, run: str, summary: Mapping[str, Any]) -> None:
+        """Nothing is running any more; `summary` is what `run --json` prints."""
+
+
+class RowHooks:
+    """Hooks that change rows. They run in the workers, and only where the job names their plugin."""
+
+    @hookspec(firstresult=True)
+    def backfleet_bars(self, bars: Bars) -> Bars | None:
+        """Replace a symbol's bars before any task sees them; None leaves them."""
+
+    @hookspec
+    def backfleet_metrics(self, params: Mapping[str, Any], outcome: Outcome) -> Mapping[str, Scalar]:
+        """Further columns of a task's row."""

@@ -1,0 +1,79 @@
+"""Where bars come from: a source lists symbols, hands over their input as bytes, and parses it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from backfleet.bars import Bars
+
+__all__ = ["Source", "SourceOptions", "SourceSettings"]
+
+
+class SourceOptions(BaseModel):
+    """Base of a source's own options, the job's `[data.options]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """What the job says about its data, beside the window.
+
+    Attributes
+    ----------
+    path
+        A directory or `s3://bucket/prefix`.
+    timezone
+        IANA name of the zone that the source's times are in.
+    columns
+        Extra columns wanted in `Bars.extra`.
+    options
+        The job's `[data.options]`, not yet checked.
+    """
+
+    path: str
+    timezone: str
+    columns: tuple[str, ...]
+    options: Mapping[str, object]
+
+
+class Source(ABC):
+    """Reads the bars of one symbol at a time.
+
+    `parse` must depend on nothing but its arguments and the settings: its result is cached under the
+    input's digest, the hash of the source's code, and the options.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[SourceOptions]] = SourceOptions
+
+    def __init__(self, settings: SourceSettings) -> None:
+        self.settings = settings
+        self.options = self.Options.model_validate(dict(settings.options))
+
+    @abstractmethod
+    def symbols(self) -> Sequence[str]:
+        """All symbols there are, sorted. Raises DataError where the place cannot be listed."""
+
+    @abstractmethod
+    def fingerprint(self, symbol: str) -> str | None:
+        """A cheap text that changes whenever the symbol's input may have changed; None if there is
+        none. Raises DataError where the symbol has no input."""
+
+    @abstractmethod
+    def read(self, symbol: str) -> bytes:
+        """The symbol's input. Raises DataError where there is none."""
+
+    @abstractmethod
+    def parse(self, symbol: str, content: bytes) -> Bars:
+        """All bars in `content`, unadjusted: `prices` is `raw`, and `factor` holds the adjustment.
+        Raises DataError with the file, the row and the reason."""
+
+    @abstractmethod
+    def describe(self, symbol: str) -> str:
+        """Where the symbol's input lies, for messages: a file name or a URL."""

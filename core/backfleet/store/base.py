@@ -1,0 +1,71 @@
+"""The store interface: a flat space of objects that are written once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["Entry", "Store"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object in a listing.
+
+    Attributes
+    ----------
+    key
+        Relative to the store's root, parts separated by `/`.
+    size
+        In bytes.
+    version
+        A cheap text that changes whenever the object may have changed.
+    """
+
+    key: str
+    size: int
+    version: str
+
+
+class Store(ABC):
+    """A directory or an S3 prefix.
+
+    Keys are relative, of parts that match `[A-Za-z0-9._-]` and never `..` or a leading dot; anything
+    else is a StoreError, before anything is touched.
+    """
+
+    url: str
+    """The root as an absolute path or an `s3://` URL, without a slash at the end."""
+
+    @abstractmethod
+    def read(self, key: str) -> bytes:
+        """The object. Raises ObjectMissing."""
+
+    @abstractmethod
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        """Write the object unless the key is taken, atomically and durably.
+
+        Returns False, having changed nothing, where the key is taken, also by an equal object.
+        Raises StoreFull, StoreError.
+        """
+
+    @abstractmethod
+    def replace(self, key: str, content: bytes) -> None:
+        """Write the object, atomically, over what may be there. For what can be made anew only."""
+
+    @abstractmethod
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """Objects whose key begins with `prefix`, sorted by key. Empty where there are none."""
+
+    @abstractmethod
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        """Names of the folders directly below the folder `prefix`, sorted."""
+
+    @abstractmethod
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+
+    @abstractmethod
+    def at(self, folder: str) -> Store:
+        """The store whose root is a folder of this one."""
