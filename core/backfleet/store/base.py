@@ -31,8 +31,9 @@ class Entry:
 class Store(ABC):
     """A directory or an S3 prefix.
 
-    Keys are relative, of parts that match `[A-Za-z0-9._-]` and never `..` or a leading dot; anything
-    else is a StoreError, before anything is touched.
+    Keys are relative: parts of at most 255 characters of `[A-Za-z0-9._-]`, none with a leading dot,
+    separated by `/`. Any other key is a StoreError before anything is touched, and a file of such a
+    name is never listed. What cannot be read or written is a StoreError that says what to do.
     """
 
     url: str

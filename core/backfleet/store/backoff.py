@@ -1,0 +1,35 @@
+"""Trying again, a bounded number of times and not all writers at the same moment."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+__all__ = ["retry"]
+
+ATTEMPTS = 8
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+
+# The module's shared generator is seeded for each task: drawing from it would change its numbers.
+_jitter = random.SystemRandom()
+
+Result = TypeVar("Result")
+
+
+def retry(call: Callable[[], Result], again: Callable[[Exception], bool]) -> Result:
+    """The result of `call`, which is repeated while it raises what `again` accepts.
+
+    Between attempts it waits a random part of a pause that doubles up to LONGEST_PAUSE (seconds).
+    The error of the last attempt is raised as it is.
+    """
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return call()
+        except Exception as error:
+            if not again(error):
+                raise
+        time.sleep(_jitter.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)))
+    return call()

@@ -1,0 +1,188 @@
+"""A store in a directory. Objects appear whole or not at all, also when the power fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from backfleet.errors import ObjectMissing, StoreError
+from backfleet.store.base import Entry, Store
+from backfleet.store.keys import check_key, check_prefix, is_key
+from backfleet.store.os_errors import os_errors
+
+__all__ = ["DirectoryStore"]
+
+_CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+
+
+class DirectoryStore(Store):
+    """A directory; an object is a file. The directory is made when the first object is written.
+
+    Parameters
+    ----------
+    root
+        Made absolute, with links and `~` resolved.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self._root = Path(root).expanduser().resolve()
+        self.url = str(self._root)
+
+    def read(self, key: str) -> bytes:
+        path = self._path(key)
+        with os_errors(path):
+            try:
+                return path.read_bytes()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+                self._refuse_file_as_root()
+                raise ObjectMissing(f"{path}: there is no such object") from error
+
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        path = self._path(key)
+        with os_errors(path):
+            _make_folder(path.parent)
+            absent = not path.exists()
+            if absent:
+                with _temporary(path.parent, content) as made:
+                    absent = _link(made, path)
+            if not absent and path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            # Also for the loser: it may tell others that the object is stored.
+            _sync_folder(path.parent)
+        return absent
+
+    def replace(self, key: str, content: bytes) -> None:
+        path = self._path(key)
+        with os_errors(path):
+            _make_folder(path.parent)
+            with _temporary(path.parent, content) as made:
+                made.replace(path)
+            _sync_folder(path.parent)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        check_prefix(prefix)
+        folder, _, beginning = prefix.rpartition("/")
+        return self._walk(folder, beginning)
+
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        check_prefix(prefix)
+        parent = self._root / prefix
+        names = (child.name for child in self._children(parent) if child.is_dir())
+        return (name for name in sorted(names) if self._holds_object(parent / name))
+
+    def exists(self, key: str) -> bool:
+        path = self._path(key)
+        with os_errors(path):
+            found = path.is_file()
+        if not found:
+            self._refuse_file_as_root()
+        return found
+
+    def at(self, folder: str) -> DirectoryStore:
+        return DirectoryStore(self._path(folder))
+
+    def _path(self, key: str) -> Path:
+        check_key(key)
+        return self._root / key
+
+    def _walk(self, folder: str, beginning: str = "") -> Iterator[Entry]:
+        children = [
+            child
+            for child in self._children(self._root / folder)
+            if child.name.startswith(beginning)
+        ]
+        # With its slash a folder's name sorts as the keys below it do: "a-b" < "a/b" < "a0".
+        for child in sorted(children, key=lambda it: it.name + "/" * it.is_dir()):
+            key = f"{folder}/{child.name}" if folder else child.name
+            if child.is_dir():
+                yield from self._walk(key)
+            elif entry := _entry(key, child):
+                yield entry
+
+    def _holds_object(self, folder: Path) -> bool:
+        """False for a folder whose only writer was killed: on S3 it would not be there either."""
+        children = self._children(folder)
+        return any(child.is_file() for child in children) or any(
+            self._holds_object(folder / child.name) for child in children if child.is_dir()
+        )
+
+    def _children(self, folder: Path) -> Sequence[os.DirEntry[str]]:
+        """Files and folders that are the store's: neither hidden nor of names that no key has."""
+        with os_errors(folder):
+            try:
+                with os.scandir(folder) as found:
+                    return [child for child in found if is_key(child.name)]
+            except (FileNotFoundError, NotADirectoryError):
+                self._refuse_file_as_root()
+                return []
+
+    def _refuse_file_as_root(self) -> None:
+        if self._root.exists() and not self._root.is_dir():
+            raise StoreError(
+                f"{self._root} is a file; a store is a directory or s3://bucket/prefix"
+            )
+
+
+def _entry(key: str, child: os.DirEntry[str]) -> Entry | None:
+    with os_errors(Path(child.path)):
+        try:
+            status = child.stat()
+        except FileNotFoundError:
+            return None
+    version = f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
+    return Entry(key, status.st_size, version)
+
+
+@contextmanager
+def _temporary(folder: Path, content: bytes) -> Iterator[Path]:
+    """A file of this content that is safe on disk under a hidden name; gone when the block ends."""
+    path = folder / f".{os.urandom(8).hex()}.tmp"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _link(made: Path, path: Path) -> bool:
+    """Give the file its name, unless the name is taken."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno in _CANNOT_LINK:
+            raise StoreError(
+                f"{path}: the file system cannot link files ({error.strerror}), which a store "
+                "needs to write an object exactly once; choose a directory on another one"
+            ) from error
+        raise
+    return True
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder and those above it, durably; another process may do so at the same time."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

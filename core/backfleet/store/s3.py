@@ -1,0 +1,127 @@
+"""A store under an S3 prefix. Conditional writes give each key one winner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backfleet.store.backoff import retry
+from backfleet.store.base import Entry, Store
+from backfleet.store.keys import check_key, check_prefix, is_key
+from backfleet.store.s3_client import s3_client
+from backfleet.store.s3_errors import broke_off, is_conflict, is_taken, s3_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
+
+__all__ = ["S3Store"]
+
+
+class S3Store(Store):
+    """A prefix of a bucket. Nothing is asked of S3 before the first object.
+
+    Parameters
+    ----------
+    bucket
+        It must exist.
+    prefix
+        Without slashes at its ends; empty for the whole bucket.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "") -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self.url = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
+
+    def read(self, key: str) -> bytes:
+        check_key(key)
+        with s3_errors(f"{self.url}/{key}"):
+            return retry(lambda: self._get(key), broke_off)
+
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        """As the interface says; where an answer was lost, also False for one's own object.
+
+        boto3 sends the write again and finds the key taken: compare what is stored.
+        """
+        check_key(key)
+        with s3_errors(f"{self.url}/{key}"):
+            return retry(lambda: self._put_if_absent(key, content), is_conflict)
+
+    def replace(self, key: str, content: bytes) -> None:
+        check_key(key)
+        with s3_errors(f"{self.url}/{key}"):
+            retry(lambda: self._put(key, content), is_conflict)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        check_prefix(prefix)
+        return self._entries(prefix)
+
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        check_prefix(prefix)
+        return self._folder_names(f"{prefix.removesuffix('/')}/" if prefix else "")
+
+    def exists(self, key: str) -> bool:
+        check_key(key)
+        # A HEAD request answers 404 for a missing bucket too, and could not tell the two apart.
+        with s3_errors(f"{self.url}/{key}"):
+            page = s3_client().list_objects_v2(
+                Bucket=self._bucket, Prefix=self._prefix + key, MaxKeys=1
+            )
+        return any(found["Key"] == self._prefix + key for found in page.get("Contents", ()))
+
+    def at(self, folder: str) -> S3Store:
+        check_key(folder)
+        return S3Store(self._bucket, self._prefix + folder)
+
+    def _get(self, key: str) -> bytes:
+        answer = s3_client().get_object(
+            Bucket=self._bucket, Key=self._prefix + key, ChecksumMode="ENABLED"
+        )
+        with answer["Body"] as body:
+            return body.read()
+
+    def _put(self, key: str, content: bytes) -> None:
+        s3_client().put_object(
+            Bucket=self._bucket,
+            Key=self._prefix + key,
+            Body=content,
+            ChecksumAlgorithm="SHA256",
+        )
+
+    def _put_if_absent(self, key: str, content: bytes) -> bool:
+        from botocore.exceptions import ClientError
+
+        try:
+            s3_client().put_object(
+                Bucket=self._bucket,
+                Key=self._prefix + key,
+                Body=content,
+                ChecksumAlgorithm="SHA256",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if is_taken(error):
+                return False
+            raise
+        return True
+
+    def _entries(self, prefix: str) -> Iterator[Entry]:
+        for page in self._pages(prefix):
+            for found in page.get("Contents", ()):
+                key = found["Key"].removeprefix(self._prefix)
+                if is_key(key):
+                    yield Entry(key, found["Size"], found["ETag"].strip('"'))
+
+    def _folder_names(self, folder: str) -> Iterator[str]:
+        for page in self._pages(folder, delimiter="/"):
+            for found in page.get("CommonPrefixes", ()):
+                name = found["Prefix"].removeprefix(self._prefix + folder).removesuffix("/")
+                if is_key(name):
+                    yield name
+
+    def _pages(self, prefix: str, delimiter: str = "") -> Iterator[ListObjectsV2OutputTypeDef]:
+        with s3_errors(f"{self.url}/{prefix}"):
+            pages = s3_client().get_paginator("list_objects_v2")
+            yield from pages.paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix, Delimiter=delimiter
+            )

@@ -1,0 +1,71 @@
+"""Where a store lies: a directory's path, or `s3://bucket/prefix`."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+from backfleet.errors import UserError
+from backfleet.store.base import Store
+from backfleet.store.directory import DirectoryStore
+from backfleet.store.s3 import S3Store
+
+__all__ = ["open_store", "split_url"]
+
+_SCHEME = re.compile(r"([A-Za-z0-9+.-]+)://")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_S3 = "s3://"
+
+
+def open_store(url: str) -> Store:
+    """The store at a directory's path or `s3://bucket/prefix`; makes nothing, asks nothing.
+
+    Raises
+    ------
+    UserError
+        Where it is neither.
+    """
+    if url.startswith(_S3):
+        return _open_s3(url)
+    if "://" in url or url.lower().startswith("s3:"):
+        raise UserError(f"{url!r} is no store{_suggestion(url)}; {_WANTED}")
+    if not url.strip() or "\0" in url:
+        raise UserError(f"{url!r} is no store; {_WANTED}")
+    return DirectoryStore(url)
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """The URL of the store, and the name in it, that make up the URL of a run or an object.
+
+    Raises
+    ------
+    UserError
+        Where there is no name: a bucket, or the root of the file system.
+    """
+    whole = open_store(url).url
+    parent, _, name = whole.rpartition("/")
+    if not name or f"{parent}/" == _S3:
+        raise UserError(f"{url!r} names a store and nothing in it; append '/' and a name")
+    return parent or "/", name
+
+
+_WANTED = "a store is a directory or s3://bucket/prefix"
+
+
+def _open_s3(url: str) -> S3Store:
+    bucket, _, prefix = url.removeprefix(_S3).partition("/")
+    prefix = prefix.removesuffix("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise UserError(f"{url!r}: {bucket!r} is no name of a bucket; {_WANTED}")
+    parts = prefix.split("/") if prefix else []
+    if any(part in ("", ".", "..") or not part.isprintable() for part in parts):
+        raise UserError(f"{url!r}: the prefix has an empty part, '.' or '..'; {_WANTED}")
+    return S3Store(bucket, prefix)
+
+
+def _suggestion(url: str) -> str:
+    scheme = _SCHEME.match(url)
+    if scheme and scheme[1].lower() == "file":
+        return "; leave out 'file://'"
+    near = get_close_matches(url.partition(":")[0].lower(), ["s3"], cutoff=0.6)
+    return "; did you mean 's3://'?" if near else ""
