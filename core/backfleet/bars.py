@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 __all__ = ["Bars", "BarsWindow", "Prices"]
 
 Floats = NDArray[np.float64]
-NO_EXTRA: Mapping[str, Floats] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +100,7 @@ class Bars:
     volume: Floats
     factor: Floats
     tradable: NDArray[np.bool_]
-    extra: Mapping[str, Floats] = NO_EXTRA
+    extra: Mapping[str, Floats] = field(default_factory=lambda: MappingProxyType({}))
     auxiliary: Mapping[str, Bars] = field(default_factory=lambda: MappingProxyType({}))
     warmup: int = 0
 
