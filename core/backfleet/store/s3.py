@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from backfleet.store.backoff import retry
@@ -58,7 +59,8 @@ class S3Store(Store):
 
     def folders(self, prefix: str = "") -> Iterator[str]:
         check_prefix(prefix)
-        return self._folder_names(f"{prefix.removesuffix('/')}/" if prefix else "")
+        # S3 sorts a folder's name with the slash behind it: "a-b/" < "a/".
+        return iter(sorted(self._folder_names(f"{prefix.removesuffix('/')}/" if prefix else "")))
 
     def exists(self, key: str) -> bool:
         check_key(key)
@@ -77,7 +79,8 @@ class S3Store(Store):
         answer = s3_client().get_object(
             Bucket=self._bucket, Key=self._prefix + key, ChecksumMode="ENABLED"
         )
-        with answer["Body"] as body:
+        # Entering the body itself would give the raw stream, which checks nothing.
+        with closing(answer["Body"]) as body:
             return body.read()
 
     def _put(self, key: str, content: bytes) -> None:

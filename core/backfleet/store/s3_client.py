@@ -26,8 +26,8 @@ _lock = threading.Lock()
 def s3_client() -> S3Client:
     """The client for what the `AWS_` variables say now: threads share it, forks do not.
 
-    Raises StoreError where AWS_ENDPOINT_URL is no URL, and botocore's errors where a profile is
-    missing.
+    Raises StoreError where a variable has an impossible value, and botocore's error where a profile
+    is missing.
     """
     settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
     with _lock:
@@ -43,7 +43,8 @@ def _connect(settings: tuple[tuple[str, str], ...]) -> S3Client:
         return Session().client("s3", config=_config())
     except ValueError as error:
         raise StoreError(
-            f"S3 cannot be used as it is set up: {error}; see AWS_ENDPOINT_URL"
+            f"S3 cannot be used as it is set up: {error}; check the variables AWS_ENDPOINT_URL, "
+            "AWS_DEFAULT_REGION and AWS_MAX_ATTEMPTS"
         ) from error
 
 

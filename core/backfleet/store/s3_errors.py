@@ -59,8 +59,6 @@ _ADVICE = {
     "SSOError": _EXPIRED,
     "TokenRetrievalError": _EXPIRED,
     "LoginError": _EXPIRED,
-    "NoRegionError": "no region is set; set AWS_DEFAULT_REGION to the bucket's",
-    "InvalidRegionError": "AWS_DEFAULT_REGION is no region; set it to the bucket's",
     "ConnectionClosedError": _BROKEN,
     "ResponseStreamingError": _BROKEN,
     "IncompleteReadError": _BROKEN,

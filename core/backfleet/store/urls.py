@@ -59,7 +59,10 @@ def _open_s3(url: str) -> S3Store:
         raise UserError(f"{url!r}: {bucket!r} is no name of a bucket; {_WANTED}")
     parts = prefix.split("/") if prefix else []
     if any(part in ("", ".", "..") or not part.isprintable() for part in parts):
-        raise UserError(f"{url!r}: the prefix has an empty part, '.' or '..'; {_WANTED}")
+        raise UserError(
+            f"{url!r}: the prefix has an empty part, '.', '..' or an unprintable "
+            f"character; {_WANTED}"
+        )
     return S3Store(bucket, prefix)
 
 

@@ -1,0 +1,72 @@
+"""Stores for every test: a temporary directory, and S3 as a real server over HTTP."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+MOTO_SERVER = Path(__file__).parent / "store" / "moto_server.py"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The URL of an S3 server, which the environment names too, also for child processes."""
+    with (
+        subprocess.Popen(
+            [sys.executable, str(MOTO_SERVER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as server,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        assert server.stdin is not None
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        assert url, "the S3 server did not start; its error is above"
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            environment.delenv(name)
+        for name, value in _aws(url).items():
+            environment.setenv(name, value)
+        yield url
+        # The end of its input ends the server, also where this process is killed.
+        server.stdin.close()
+
+
+def _aws(url: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
+@pytest.fixture
+def s3_store_url(s3_endpoint: str) -> str:
+    """A prefix of a fresh bucket: `s3://<bucket>/runs`."""
+    from backfleet.store.s3_client import s3_client
+
+    bucket = f"test-{uuid.uuid4().hex}"
+    s3_client().create_bucket(Bucket=bucket)
+    return f"s3://{bucket}/runs"
+
+
+@pytest.fixture(params=["directory", "s3"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """An empty store, once in a directory and once on S3."""
+    if request.param == "s3":
+        url: str = request.getfixturevalue("s3_store_url")
+        return url
+    tmp_path: Path = request.getfixturevalue("tmp_path")
+    return str(tmp_path / "runs")

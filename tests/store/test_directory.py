@@ -1,0 +1,180 @@
+"""What a store in a directory does when processes die and disks fill."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backfleet.errors import StoreError, StoreFull
+from backfleet.store import open_store
+from backfleet.store.directory import DirectoryStore
+
+KILLED_BEFORE_LINK = """
+import os, signal, sys
+from backfleet.store import open_store
+
+os.link = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+open_store(sys.argv[1]).put_if_absent("run/chunks/0.0", b"content" * 1000)
+"""
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_what_a_killed_writer_leaves_never_shows(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED_BEFORE_LINK, str(tmp_path)])
+    store = DirectoryStore(tmp_path)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert len(files_below(tmp_path)) == 1, "it was killed with its temporary file written"
+    assert list(store.list()) == list(store.list("run/chunks/")) == []
+    assert list(store.folders()) == list(store.folders("run")) == []
+    assert not store.exists("run/chunks/0.0")
+    assert store.put_if_absent("run/chunks/0.0", b"again")
+    assert [entry.key for entry in store.list()] == ["run/chunks/0.0"]
+
+
+def test_no_temporary_file_stays(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store.put_if_absent("a", b"1")
+    store.put_if_absent("a", b"2")
+    store.replace("a", b"3")
+
+    assert files_below(tmp_path) == ["a"]
+
+
+def test_files_of_other_names_are_not_listed(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store.put_if_absent("a/b", b"")
+    for name in (".DS_Store", "with space", "a/.hidden"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").write_bytes(b"")
+
+    assert [entry.key for entry in store.list()] == ["a/b"]
+    assert list(store.folders()) == ["a"]
+
+
+def test_an_object_is_readable_for_whom_the_umask_lets(tmp_path: Path) -> None:
+    DirectoryStore(tmp_path).put_if_absent("a", b"")
+    umask = os.umask(0)
+    os.umask(umask)
+
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True)
+    if mounted.returncode:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must be able to mount a small file system: {mounted.stderr}")
+        pytest.skip(f"mounting a small file system is not permitted here: {mounted.stderr}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_an_error_that_leaves_the_store_as_it_was(small_disk: Path) -> None:
+    store = DirectoryStore(small_disk / "runs")
+    store.put_if_absent("kept", b"x" * 100_000)
+
+    for write in (store.put_if_absent, store.replace):
+        with pytest.raises(StoreFull, match=r"runs/chunks/0\.0: no space is left .*resume"):
+            write("chunks/0.0", b"x" * 500_000)
+    assert files_below(small_disk) == ["kept"]
+    assert store.put_if_absent("chunks/0.0", b"x" * 10_000), "what fits is stored again"
+
+
+def failing_link(number: int) -> None:
+    raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_links_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(os, "link", lambda *paths: failing_link(number))
+
+    with pytest.raises(StoreError, match="cannot link files"):
+        DirectoryStore(tmp_path).put_if_absent("a", b"")
+    assert files_below(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.EDQUOT, "quota is used up"),
+        (errno.EACCES, "may not do this"),
+        (errno.EROFS, "read-only"),
+        (errno.EIO, os.strerror(errno.EIO)),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, advice: str
+) -> None:
+    monkeypatch.setattr(os, "link", lambda *paths: failing_link(number))
+
+    with pytest.raises(StoreError, match=f"{tmp_path}/a: .*{advice}") as refused:
+        DirectoryStore(tmp_path).put_if_absent("a", b"")
+    assert isinstance(refused.value, StoreFull) == (number == errno.EDQUOT)
+
+
+def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store.put_if_absent("chunks", b"")
+
+    with pytest.raises(
+        StoreError, match=r"chunks/0\.0: a file lies where the store needs a folder"
+    ):
+        store.put_if_absent("chunks/0.0", b"")
+
+
+def test_a_folder_where_a_file_should_be_is_told(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    store.put_if_absent("chunks/0.0", b"")
+
+    with pytest.raises(StoreError, match="chunks: a folder lies where the store needs a file"):
+        store.put_if_absent("chunks", b"")
+    with pytest.raises(StoreError, match="chunks: a folder lies where the store needs a file"):
+        store.replace("chunks", b"")
+
+
+def test_a_file_is_no_store(tmp_path: Path) -> None:
+    file = tmp_path / "job.toml"
+    file.write_text("")
+    store = open_store(str(file))
+
+    for use in (
+        lambda: list(store.list()),
+        lambda: list(store.folders()),
+        lambda: store.read("a"),
+        lambda: store.exists("a"),
+    ):
+        with pytest.raises(
+            StoreError, match=r"job\.toml is a file; a store is a directory or s3://"
+        ):
+            use()
+
+
+def test_an_object_that_vanishes_while_it_is_listed_is_left_out(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    for key in ("a", "b", "c"):
+        store.put_if_absent(key, b"")
+    listing = store.list()
+
+    assert next(listing).key == "a"
+    (tmp_path / "b").unlink()
+    assert [entry.key for entry in listing] == ["c"]
