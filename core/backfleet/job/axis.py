@@ -1,0 +1,189 @@
+"""An axis: all values that a job's `[params]` gives to one parameter.
+
+Everything is computed in decimals, so that steps come out clean (0.3, not 0.30000000000000004) and
+every processor gives the same bits.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from typing import Any
+
+from backfleet.errors import JobError
+from backfleet.job.parameter import Parameter, Value
+from backfleet.job.refusal import nearest, refusal
+
+__all__ = ["MAX_VALUES", "axis_values"]
+
+MAX_VALUES = 100_000
+"""The most values of one parameter."""
+
+# Sums and products of floats need up to 17 digits at each end of 10^-324 to 10^308: with 800 they
+# are exact, and a quotient is as good as exact.
+EXACT = Context(prec=800, Emax=MAX_EMAX, Emin=MIN_EMIN)
+# Logarithms and powers are correctly rounded to 50 digits; a float keeps 17.
+LOGARITHMS = Context(prec=50, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+
+def axis_values(parameter: Parameter, spec: object) -> tuple[Value, ...]:
+    """The values of one parameter, each in the parameter's type.
+
+    Parameters
+    ----------
+    spec
+        A scalar; a list of values; `{start, stop, step}`, stop inclusive; `{low, high, count}`
+        with an optional `log`, both ends inclusive, evenly spaced or evenly spaced in logarithm,
+        and rounded to whole numbers for an int parameter; or `{value}`, one value that may be a
+        list.
+
+    Raises
+    ------
+    JobError
+        With the path of the key, for no values, equal values, or more than `MAX_VALUES`.
+    """
+    key = f"params.{parameter.name}"
+    if isinstance(spec, Mapping):
+        values = _FORMS[_form(spec, key)](_Table(parameter, key, spec))
+    elif isinstance(spec, (list, tuple)):
+        _refuse_size(len(spec), key, spec)
+        values = [parameter.coerce(value, f"{key}[{i}]") for i, value in enumerate(spec)]
+    else:
+        values = [parameter.coerce(spec)]
+    return _distinct(_of_one_type(values, key), key)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A spec that is a table, with what it belongs to."""
+
+    parameter: Parameter
+    key: str
+    spec: Mapping[str, Any]
+
+    def number(self, name: str) -> Decimal:
+        value = self.spec[name]
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not abs(value) <= sys.float_info.max:
+            raise self.refuse(name, "must be a finite number")
+        return Decimal(repr(value))
+
+    def refuse(self, name: str, reason: str) -> JobError:
+        return refusal(f"{self.key}.{name}", self.spec[name], reason)
+
+
+def _form(spec: Mapping[str, Any], key: str) -> str:
+    """Which form a table has, by the keys it shares with each."""
+    form = max(_KEYS, key=lambda name: len(spec.keys() & set(_KEYS[name])))
+    known = _KEYS[form]
+    unknown = [name for name in spec if name not in known]
+    missing = [name for name in known if name not in spec and name != "log"]
+    if unknown or not spec:
+        wrong = f", not {unknown[0]!r}{nearest(unknown[0], known)}" if unknown else ""
+        forms = "{start, stop, step}, {low, high, log, count} or {value}"
+        raise refusal(key, spec, f"takes {forms}{wrong}")
+    if missing:
+        raise refusal(key, spec, f"{' and '.join(missing)} missing")
+    return form
+
+
+def _one_value(table: _Table) -> list[Value]:
+    return [table.parameter.coerce(table.spec["value"], f"{table.key}.value")]
+
+
+def _steps(table: _Table) -> list[Value]:
+    start, stop, step = (table.number(name) for name in ("start", "stop", "step"))
+    if not step:
+        raise table.refuse("step", "must not be zero")
+    steps = EXACT.divide(EXACT.subtract(stop, start), step)
+    if steps < 0:
+        raise table.refuse("step", "leads away from stop; there would be no values")
+    count = int(steps) + 1
+    _refuse_size(count, table.key, table.spec)
+    whole = all(isinstance(value, int) for value in table.spec.values())
+    values = (EXACT.add(start, EXACT.multiply(step, Decimal(i))) for i in range(count))
+    return [table.parameter.coerce(int(v) if whole else float(v), table.key) for v in values]
+
+
+def _between(table: _Table) -> list[Value]:
+    low, high, count = table.number("low"), table.number("high"), table.spec["count"]
+    log = table.spec.get("log", False)
+    if not isinstance(log, bool):
+        raise table.refuse("log", "must be true or false")
+    if isinstance(count, bool) or not isinstance(count, int) or count < 2:
+        raise table.refuse("count", "must be a whole number of at least 2; both ends are counted")
+    _refuse_size(count, table.key, table.spec)
+    if low >= high:
+        raise table.refuse("low", "must be less than high")
+    if log and low <= 0:
+        raise table.refuse("low", "must be above zero with log = true")
+    inner = (_logarithmic if log else _linear)(low, high, count)
+    to_number = _nearest_whole if table.parameter.kind == "int" else float
+    return [table.parameter.coerce(to_number(v), table.key) for v in [low, *inner, high]]
+
+
+def _linear(low: Decimal, high: Decimal, count: int) -> list[Decimal]:
+    """The points between the ends: (low (n - i) + high i) / n, with n = count - 1."""
+    n = count - 1
+    return [
+        EXACT.divide(
+            EXACT.add(EXACT.multiply(low, Decimal(n - i)), EXACT.multiply(high, Decimal(i))),
+            Decimal(n),
+        )
+        for i in range(1, n)
+    ]
+
+
+def _logarithmic(low: Decimal, high: Decimal, count: int) -> list[Decimal]:
+    """The points between the ends, each a constant factor from the next."""
+    first, last = LOGARITHMS.ln(low), LOGARITHMS.ln(high)
+    return [LOGARITHMS.exp(exponent) for exponent in _linear(first, last, count)]
+
+
+def _nearest_whole(value: Decimal) -> int:
+    return int(EXACT.to_integral_value(value))
+
+
+def _refuse_size(count: int, key: str, spec: object) -> None:
+    if not count:
+        raise refusal(key, spec, "has no values")
+    if count > MAX_VALUES:
+        raise refusal(key, spec, f"has {count:,} values; at most {MAX_VALUES:,} are taken")
+
+
+def _of_one_type(values: Sequence[Value], key: str) -> list[Value]:
+    """Whole numbers beside fractions become fractions; text beside numbers is refused.
+
+    Only a parameter of kind "any" can mix them, and a column of results holds one type.
+    """
+    types = {type(value) for value in values if value is not None}
+    if types == {int, float}:
+        return [float(value) if isinstance(value, int) else value for value in values]
+    if len(types) > 1:
+        raise refusal(key, list(values), "mixes types; give all values one type")
+    return list(values)
+
+
+def _distinct(values: Sequence[Value], key: str) -> tuple[Value, ...]:
+    seen: set[str] = set()
+    for value in values:
+        text = json.dumps(value)
+        if text in seen:
+            raise refusal(key, value, "comes up twice; give each value once")
+        seen.add(text)
+    return tuple(values)
+
+
+_KEYS = {
+    "steps": ("start", "stop", "step"),
+    "between": ("low", "high", "log", "count"),
+    "one value": ("value",),
+}
+_FORMS: Mapping[str, Callable[[_Table], list[Value]]] = {
+    "steps": _steps,
+    "between": _between,
+    "one value": _one_value,
+}

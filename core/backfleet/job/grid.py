@@ -1,0 +1,100 @@
+"""`GridPoints`: every combination of the values of some axes, or some of them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backfleet.errors import CorruptObject, JobError
+from backfleet.job.parameter import Value
+from backfleet.job.points import Column, Indices, Points, column_of
+from backfleet.job.selection import EVERYTHING, Selection
+
+__all__ = ["MAX_POINTS", "GridPoints"]
+
+MAX_POINTS = 100_000_000
+"""The most points of one grid, before `where` and `sample` narrow it."""
+
+
+class GridPoints(Points):
+    """The product of the axes, the last of which varies fastest, narrowed by a selection.
+
+    Only the axes are held, and the positions of the points kept: int64, 8 bytes a point.
+
+    Parameters
+    ----------
+    axes
+        The values of each parameter, in the order in which the strategy declares them.
+
+    Raises
+    ------
+    JobError
+        For more than `MAX_POINTS`, and where the selection leaves no point.
+    """
+
+    def __init__(
+        self, axes: Mapping[str, Sequence[Value]], selection: Selection = EVERYTHING
+    ) -> None:
+        self.names = tuple(axes)
+        self._values = {name: list(values) for name, values in axes.items()}
+        self._columns = {name: column_of(values) for name, values in self._values.items()}
+        self._size = math.prod(len(values) for values in self._values.values())
+        if self._size > MAX_POINTS:
+            raise JobError(_too_many(self._values, self._size))
+        self._strides = dict(zip(axes, _strides(self._values), strict=True))
+        self._kept: Indices | None = None
+        self._kept, self._selection = selection.apply(self)
+
+    def __len__(self) -> int:
+        return self._size if self._kept is None else len(self._kept)
+
+    def column(self, name: str, indices: Indices) -> Column:
+        values = self._columns[name]
+        positions = indices if self._kept is None else self._kept[indices]
+        taken: Column = values[positions // self._strides[name] % len(values)]
+        return taken
+
+    def to_json(self) -> dict[str, Any]:
+        axes = [[name, list(values)] for name, values in self._values.items()]
+        data: dict[str, Any] = {"kind": "grid", "axes": axes}
+        if self._kept is not None:
+            chosen = self._selection
+            data |= {"where": chosen.where, "sample": chosen.sample, "seed": chosen.seed}
+            data |= {"count": len(self._kept), "kept": _digest(self._kept)}
+        return data
+
+    def table(self) -> None:
+        return None
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> GridPoints:
+        """The grid that `to_json` wrote, narrowed again. Raises CorruptObject."""
+        selection = Selection(data.get("where"), data.get("sample"), data.get("seed", 0))
+        try:
+            points = cls(dict(data["axes"]), selection)
+        except JobError as error:
+            raise CorruptObject(f"the planned sweep cannot be read: {error}") from error
+        found = None if points._kept is None else _digest(points._kept)
+        if found != data.get("kept"):
+            raise CorruptObject("the sweep keeps other points than those that were planned")
+        return points
+
+
+def _strides(values: Mapping[str, Sequence[Value]]) -> list[int]:
+    """How far apart the points are where an axis goes on to its next value."""
+    sizes = [len(axis) for axis in values.values()]
+    return [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+
+
+def _digest(kept: Indices) -> str:
+    return hashlib.sha256(kept.tobytes()).hexdigest()
+
+
+def _too_many(values: Mapping[str, Sequence[Value]], size: int) -> str:
+    factors = [f"{name} {len(axis):,}" for name, axis in values.items() if len(axis) > 1]
+    return (
+        f"params: a grid of {size:,} points ({' x '.join(factors)}); at most {MAX_POINTS:,} are "
+        "taken. Use fewer values, or list the points to run in a table: sweep.points"
+    )

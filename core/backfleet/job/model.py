@@ -1,0 +1,248 @@
+"""`Job`: what to run, as one declarative request. It says nothing of where or on what it runs."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    BeforeValidator,
+    Field,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from backfleet.errors import JobError
+from backfleet.job import rules
+from backfleet.job.overrides import NO_OVERRIDES, Overrides
+from backfleet.job.paths import absolute_path, absolute_strategy, anchor
+from backfleet.job.quantities import Duration, MemorySize
+from backfleet.job.section import Section
+from backfleet.job.selection import MAX_SAMPLE
+
+__all__ = ["Broker", "Data", "Job", "Resources", "Results", "Sweep"]
+
+Text = Annotated[str, Strict(), Field(min_length=1)]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), AllowInfNan(False)]
+Names = tuple[Text, ...]
+Location = Annotated[Text, AfterValidator(absolute_path)]
+Day = Annotated[date, BeforeValidator(rules.day)]
+Symbols = Annotated[
+    tuple[Annotated[Text, AfterValidator(rules.symbol)], ...],
+    BeforeValidator(rules.one_or_more),
+    AfterValidator(rules.distinct),
+]
+
+
+class Sweep(Section):
+    """`[sweep]`: which parameter points to run.
+
+    Attributes
+    ----------
+    where
+        Keeps the points for which this condition on parameters holds.
+    points
+        A Parquet file of explicit points, or an `s3://` URL; its columns are parameters.
+    sample
+        How many points to draw at random, by the job's seed; all where there are fewer.
+    """
+
+    where: Text | None = None
+    points: Location | None = None
+    sample: Annotated[Whole, Field(ge=1, le=MAX_SAMPLE)] | None = None
+
+
+class Data(Section):
+    """`[data]`: which bars to run on.
+
+    Attributes
+    ----------
+    source
+        A source plugin's name.
+    path
+        A directory or `s3://bucket/prefix`, one file a symbol.
+    symbols
+        Names and globs; `("*",)` is all there are.
+    universe
+        "each": a task for each symbol.
+    start, end
+        Sessions, both inclusive; None leaves that side open.
+    warmup
+        Bars before `start` that indicators see.
+    timezone
+        IANA name of the zone of the source's times.
+    columns
+        Extra columns that the strategy needs.
+    options
+        The source's own options; it checks them.
+    auxiliary
+        Further feeds by name.
+    """
+
+    source: Text
+    path: Location
+    symbols: Symbols = ("*",)
+    universe: Literal["each", "portfolio"] = "each"
+    start: Day | None = None
+    end: Day | None = None
+    warmup: Annotated[Whole, Field(ge=0)] = 0
+    timezone: Annotated[Text, AfterValidator(rules.timezone)] = "UTC"
+    columns: Annotated[Names, AfterValidator(rules.distinct)] = ()
+    options: dict[str, Any] = Field(default_factory=dict)
+    auxiliary: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("end")
+    @classmethod
+    def _not_before_start(cls, end: date | None, info: ValidationInfo) -> date | None:
+        start = info.data.get("start")
+        if end and start and end < start:
+            raise ValueError(f"lies before data.start, {start}")
+        return end
+
+    @field_validator("universe")
+    @classmethod
+    def _each_only(cls, universe: str) -> str:
+        return rules.not_yet(universe, universe == "portfolio", "one task over all symbols")
+
+    @field_validator("warmup")
+    @classmethod
+    def _no_warmup(cls, warmup: int) -> int:
+        return rules.not_yet(warmup, warmup > 0, "a warm-up")
+
+    @field_validator("auxiliary")
+    @classmethod
+    def _no_auxiliary(cls, auxiliary: dict[str, Any]) -> dict[str, Any]:
+        return rules.not_yet(auxiliary, bool(auxiliary), "a further feed")
+
+
+class Broker(Section):
+    """`[broker]`: cash at the start, in the currency of the prices, and commission as a fraction of
+    traded value."""
+
+    cash: Annotated[Number, Field(gt=0)] = 100_000.0
+    commission: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+
+
+class Results(Section):
+    """`[results]`: what to keep, and where.
+
+    Attributes
+    ----------
+    store
+        A directory, relative to the current one also in a job file, or `s3://bucket/prefix`.
+    detail
+        "summary" keeps a row a task; "full" keeps equity, trades and orders too.
+    benchmark
+        What a task is compared with: "buy-and-hold" of its own symbol.
+    periods_per_year
+        For annualising; "auto" takes it from the data.
+    """
+
+    store: Location = "runs"
+    detail: Literal["summary", "full"] = "full"
+    benchmark: Text = "buy-and-hold"
+    periods_per_year: Annotated[
+        float | Literal["auto"], BeforeValidator(rules.periods_per_year)
+    ] = "auto"
+
+    @field_validator("benchmark")
+    @classmethod
+    def _buy_and_hold_only(cls, benchmark: str) -> str:
+        return rules.not_yet(benchmark, benchmark != "buy-and-hold", "another symbol as benchmark")
+
+
+class Resources(Section):
+    """`[resources]` of one worker: CPUs, memory in bytes, and seconds that one task may take."""
+
+    cpus: Annotated[Whole, Field(ge=1)] = 1
+    memory: Annotated[MemorySize, AfterValidator(rules.enough_memory)] = 2 * 2**30
+    task_timeout: Duration = 300.0
+
+
+class Job(Section):
+    """A job: a strategy over symbols and parameter points.
+
+    Paths are absolute once a job is made. In a job file, `data.path`, `sweep.points` and the file
+    of a `file.py:Class` strategy are relative to the folder of the job file; from Python and from
+    the command line they are relative to the current directory, as `results.store` always is.
+    `s3://` URLs are left alone.
+
+    Attributes
+    ----------
+    name
+        A label; the strategy's name where none is given.
+    strategy
+        A plugin's name, `pkg.module:Class`, or `file.py:Class`.
+    engine
+        "auto" or an engine plugin's name.
+    seed
+        For random and numpy in every task, and for `sweep.sample`.
+    plugins
+        Plugins whose hooks may change rows.
+    params
+        A spec for each parameter that is set; see `backfleet.job.axis_values`.
+
+    Raises
+    ------
+    JobError
+        With a line for each problem: the key's path, the value, what is wrong.
+    """
+
+    name: Annotated[Text, AfterValidator(rules.job_name)]
+    strategy: Annotated[Text, AfterValidator(rules.strategy), AfterValidator(absolute_strategy)]
+    engine: Text = "auto"
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
+    plugins: Annotated[Names, AfterValidator(rules.distinct)] = ()
+    params: Annotated[dict[str, Any], BeforeValidator(rules.plain_specs)] = Field(
+        default_factory=dict
+    )
+    sweep: Sweep = Sweep()
+    data: Data
+    broker: Broker = Broker()
+    results: Results = Field(default_factory=Results)
+    resources: Resources = Resources()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_after_its_strategy(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("name") is not None:
+            return values
+        reference = values.get("strategy")
+        if not isinstance(reference, str):
+            # That the strategy is missing or no text is reported; a missing name need not be.
+            return {**values, "name": "unnamed"}
+        return {**values, "name": re.split(r"[:.]", reference)[-1] or reference}
+
+    @field_validator("engine")
+    @classmethod
+    def _no_vector_engine(cls, engine: str) -> str:
+        return rules.not_yet(engine, engine == "vector", "the vector engine")
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: Overrides = NO_OVERRIDES) -> Job:
+        """Read a job file, with what the command line changes in it. Raises JobError."""
+        file = Path(path)
+        raw = _read_toml(file)
+        anchor(raw, file.absolute().parent)
+        return cls(**overrides.apply(raw))
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise JobError(f"there is no job file {file}") from None
+    except OSError as error:
+        raise JobError(f"job file {file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise JobError(f"job file {file} is not UTF-8: byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise JobError(f"job file {file} is not TOML: {error}") from None

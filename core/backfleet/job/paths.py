@@ -1,0 +1,44 @@
+"""Where the paths of a job lead: those in a job file start at its folder, others where we are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["absolute_path", "absolute_strategy", "anchor"]
+
+
+def absolute_path(path: str, folder: Path | None = None) -> str:
+    """`path` made absolute from `folder` or else the current directory; `~` is the home directory.
+
+    An `s3://` URL is left alone.
+    """
+    if path.startswith("s3://"):
+        return path
+    return os.path.abspath(os.path.join(folder or "", os.path.expanduser(path)))
+
+
+def absolute_strategy(reference: str, folder: Path | None = None) -> str:
+    """A `file.py:Class` with its file made absolute; other references are left alone."""
+    file, colon, name = reference.rpartition(":")
+    if not file.endswith(".py"):
+        return reference
+    return f"{absolute_path(file, folder)}{colon}{name}"
+
+
+def anchor(raw: dict[str, Any], folder: Path) -> None:
+    """Make the paths of a job file's content absolute, in place: they start at the file's folder.
+
+    These are `data.path`, `sweep.points` and a strategy in a file; `results.store` is about where
+    the job is run. What is not text is left for the validation.
+    """
+    _change(raw, "strategy", lambda value: absolute_strategy(value, folder))
+    _change(raw.get("data"), "path", lambda value: absolute_path(value, folder))
+    _change(raw.get("sweep"), "points", lambda value: absolute_path(value, folder))
+
+
+def _change(table: object, key: str, change: Callable[[str], str]) -> None:
+    if isinstance(table, dict) and isinstance(table.get(key), str):
+        table[key] = change(table[key])

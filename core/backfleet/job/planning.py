@@ -1,0 +1,108 @@
+"""From what a job says of its parameters to the points of its sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from backfleet.errors import JobError
+from backfleet.job.axis import axis_values
+from backfleet.job.grid import GridPoints
+from backfleet.job.model import Sweep
+from backfleet.job.parameter import Parameter, Value
+from backfleet.job.point_table import TablePoints, read_columns
+from backfleet.job.points import Points, column_of
+from backfleet.job.refusal import all_refusals, nearest
+from backfleet.job.selection import Selection
+
+__all__ = ["plan_points"]
+
+
+def plan_points(
+    params: Mapping[str, object],
+    parameters: Sequence[Parameter],
+    sweep: Sweep,
+    seed: int,
+    table: bytes | None = None,
+) -> Points:
+    """The points of a sweep: a grid of all values, or those of a table, narrowed as `sweep` says.
+
+    Every point has a value for each parameter, the default where the job sets none, so that a
+    default that is written out makes no other job. Only a parameter whose default is no plain
+    JSON is left out unless the job sets it.
+
+    Parameters
+    ----------
+    params
+        The job's `[params]`.
+    parameters
+        What the strategy declares, in its order; it is the order of the axes too.
+    seed
+        The job's, for `sweep.sample`.
+    table
+        The content of the Parquet file that `sweep.points` names; its columns are parameters.
+
+    Raises
+    ------
+    JobError
+        With a line for each parameter that is unknown, missing, or set to what it cannot be; for a
+        table that does not fit; for a condition that cannot be read; and where no point is left.
+    """
+    if table is None and sweep.points is not None:
+        raise ValueError("sweep.points names a table, whose content was not passed")
+    listed = {} if table is None else read_columns(table, parameters)
+    axes = _axes(params, parameters, listed)
+    selection = Selection(sweep.where, sweep.sample, seed)
+    if not listed:
+        return GridPoints(axes, selection)
+    count = len(next(iter(listed.values())))
+    for name, values in axes.items():
+        listed[name] = np.repeat(column_of(values), count)
+    in_order = [parameter.name for parameter in parameters if parameter.name in listed]
+    return TablePoints({name: listed[name] for name in in_order}, selection)
+
+
+def _axes(
+    params: Mapping[str, object], parameters: Sequence[Parameter], listed: Mapping[str, object]
+) -> dict[str, tuple[Value, ...]]:
+    """The values of all parameters that are not listed in a table."""
+    known = [parameter.name for parameter in parameters]
+    problems = [
+        JobError(f"params.{name}: the strategy has no such parameter{nearest(name, known)}")
+        for name in params
+        if name not in known
+    ]
+    axes = {}
+    for parameter in parameters:
+        try:
+            values = _values(params, parameter, listed)
+        except JobError as error:
+            problems.append(error)
+            continue
+        if values is not None:
+            axes[parameter.name] = values
+    if problems:
+        raise all_refusals(problems)
+    return axes
+
+
+def _values(
+    params: Mapping[str, object], parameter: Parameter, listed: Mapping[str, object]
+) -> tuple[Value, ...] | None:
+    """All values of a parameter; None where the points do not have it or a table lists it."""
+    key = f"params.{parameter.name}"
+    if parameter.name not in params:
+        if parameter.name in listed or (parameter.has_default and not parameter.describable):
+            return None
+        if not parameter.has_default:
+            raise JobError(f"{key}: has no default; set it")
+        return (parameter.coerce(parameter.default),)
+    if parameter.name in listed:
+        raise JobError(f"{key}: is also a column of sweep.points; remove one of the two")
+    values = axis_values(parameter, params[parameter.name])
+    if listed and len(values) > 1:
+        raise JobError(
+            f"{key}: has {len(values)} values, but sweep.points lists the points; give one"
+        )
+    return values

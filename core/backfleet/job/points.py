@@ -1,0 +1,93 @@
+"""`Points`: the parameter points of a sweep, computed as they are asked for."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.errors import CorruptObject
+from backfleet.job.parameter import Value
+
+__all__ = ["Column", "Indices", "Points", "column_of"]
+
+Column = NDArray[Any]
+"""Values of one parameter: int64, float64, bool, or object for text, lists and missing ones."""
+
+Indices = NDArray[np.int64]
+
+
+class Points(ABC):
+    """Parameter points, numbered from 0. Every point has a value for each of `names`.
+
+    Attributes
+    ----------
+    names
+        The parameters, in the order in which the strategy declares them.
+    """
+
+    names: tuple[str, ...]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many points there are."""
+
+    @abstractmethod
+    def column(self, name: str, indices: Indices) -> Column:
+        """The values of parameter `name` at the points `indices`, shape (len(indices),).
+
+        Lists in it are shared: do not change them.
+        """
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON that `from_json` reads; equal for equal points, however they were written."""
+
+    @abstractmethod
+    def table(self) -> bytes | None:
+        """What has to be stored beside the JSON: a Parquet file, or None where there is nothing."""
+
+    def __getitem__(self, index: int) -> dict[str, Value]:
+        """The point's values by name, plain Python objects of its own. Raises IndexError."""
+        at = np.array([range(len(self))[index]], dtype=np.int64)
+        return {name: copy.deepcopy(self.column(name, at).tolist()[0]) for name in self.names}
+
+    def __iter__(self) -> Iterator[dict[str, Value]]:
+        return (self[index] for index in range(len(self)))
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any], table: bytes | None = None) -> Points:
+        """The points that `to_json` and `table` wrote.
+
+        Raises CorruptObject where they are not what they were when they were planned.
+        """
+        # Both kinds derive from this class.
+        from backfleet.job.grid import GridPoints
+        from backfleet.job.point_table import TablePoints
+
+        match data["kind"]:
+            case "grid":
+                return GridPoints.read(data)
+            case "table" if table is not None:
+                return TablePoints.read(data, table)
+            case "table":
+                raise CorruptObject("the table of explicit points is missing")
+            case kind:
+                raise CorruptObject(f"points of the unknown kind {kind!r}")
+
+
+def column_of(values: Sequence[Value]) -> Column:
+    """Values as an array: int64, float64 or bool where all are of that type, else object."""
+    types = {type(value) for value in values}
+    for plain, dtype in ((int, np.int64), (float, np.float64), (bool, np.bool_)):
+        if types == {plain}:
+            return np.array(values, dtype=dtype)
+    column = np.empty(len(values), dtype=object)
+    # Assigned one by one: numpy would spread a list over further dimensions.
+    for i, value in enumerate(values):
+        column[i] = value
+    return column

@@ -1,0 +1,141 @@
+"""What a job's values must keep to, each rule as a function that pydantic calls.
+
+A ValueError says what is wrong; `Section` adds the key's path and the value.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import zoneinfo
+from datetime import date, datetime
+from typing import TypeVar
+
+import numpy as np
+
+from backfleet.job.refusal import nearest
+
+__all__ = [
+    "day",
+    "distinct",
+    "enough_memory",
+    "job_name",
+    "not_yet",
+    "one_or_more",
+    "periods_per_year",
+    "plain_specs",
+    "strategy",
+    "symbol",
+    "timezone",
+]
+
+T = TypeVar("T")
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+LEAST_MEMORY = 256 * 2**20
+
+
+def not_yet(value: T, refused: bool, what: str) -> T:
+    """Refuse what the job file has a word for and this release does not do."""
+    if refused:
+        raise ValueError(f"{what} is not in this release yet")
+    return value
+
+
+def job_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            "must have 1 to 64 letters, digits, '.', '_' or '-', and begin with a letter or digit"
+        )
+    return name
+
+
+def strategy(reference: str) -> str:
+    """A plugin's name, `pkg.module:Class` or `file.py:Class`."""
+    place, colon, name = reference.rpartition(":")
+    if not colon and reference.endswith(".py"):
+        raise ValueError(f"name the class in the file: {reference}:MyStrategy")
+    if not colon and not NAME.fullmatch(reference):
+        raise ValueError("must be a strategy's name, pkg.module:Class or file.py:Class")
+    if colon and not all(part.isidentifier() for part in name.split(".")):
+        raise ValueError("must name a class after the colon: pkg.module:Class or file.py:Class")
+    is_module = all(part.isidentifier() for part in place.split("."))
+    if colon and not is_module and not place.endswith(".py"):
+        raise ValueError(f"{place!r} is neither a module nor a .py file")
+    return reference
+
+
+def symbol(name: str) -> str:
+    """A symbol or glob; it names a file, and must not leave the source's folder."""
+    if any(separator in name for separator in ("/", "\\", "\0")):
+        raise ValueError("must not hold a path separator; a symbol is a name below data.path")
+    if ".." in name or name.startswith("."):
+        raise ValueError("must not hold '..' or begin with '.'")
+    return name
+
+
+def one_or_more(value: object) -> object:
+    """One text stands for a list of one."""
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("must be text in quotes, or a list of it; digits need quotes too")
+    if not value:
+        raise ValueError('names none; write "*" for all')
+    return value
+
+
+def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ValueError(f"names {name!r} twice")
+    return names
+
+
+def day(value: object) -> date:
+    """A TOML date or ISO text."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("must be a date such as 2019-01-31") from None
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise ValueError("must be a date such as 2019-01-31, without a time")
+    return value
+
+
+def timezone(name: str) -> str:
+    if name not in _timezones():
+        raise ValueError(f"is no IANA time zone{nearest(name, _timezones())}")
+    return name
+
+
+def periods_per_year(value: object) -> object:
+    if value == "auto":
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError('must be "auto" or a number')
+    if not 0 < value <= sys.float_info.max:
+        raise ValueError("must be above zero and finite")
+    return value
+
+
+def enough_memory(size: int) -> int:
+    if size < LEAST_MEMORY:
+        raise ValueError("is too little for Python with its libraries; take at least 256 MiB")
+    return size
+
+
+def plain_specs(params: object) -> object:
+    """Ranges, tuples and numpy's arrays and scalars, as Python writes specs, as plain JSON."""
+    if isinstance(params, dict):
+        return {name: plain_specs(spec) for name, spec in params.items()}
+    if isinstance(params, (np.ndarray, np.generic)):
+        return params.tolist()
+    if isinstance(params, (range, tuple, list)):
+        return [plain_specs(each) for each in params]
+    return params
+
+
+def _timezones() -> set[str]:
+    return zoneinfo.available_timezones()

@@ -1,0 +1,81 @@
+"""`Section`: a table of the job file as a pydantic model that raises JobError."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from backfleet.errors import JobError
+from backfleet.job.refusal import nearest, refusal
+
+__all__ = ["Section"]
+
+PLAIN_WORDS = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a table",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "mapping_type": "must be a table",
+    "model_type": "must be a table",
+    "string_type": "must be text in quotes",
+    "tuple_type": "must be a list",
+}
+
+
+class Section(BaseModel):
+    """Base of the job's tables: frozen, and closed to unknown keys.
+
+    Making one raises JobError with a line for each problem: the key's path, the value, what is
+    wrong, and for an unknown key the nearest right one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def __init__(self, /, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            problems = [_explain(type(self), each) for each in error.errors(include_url=False)]
+            raise JobError("\n".join(problems)) from None
+
+    # Without this mark, pydantic validates a nested section by calling its __init__, and the
+    # problems found there would lose the first part of their path.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+def _explain(section: type[Section], problem: Any) -> str:
+    key, kind = _dotted(problem["loc"]), problem["type"]
+    if kind == "extra_forbidden":
+        known = _section_at(section, problem["loc"][:-1]).model_fields
+        return f"{key}: unknown key{nearest(str(problem['loc'][-1]), known)}"
+    if kind == "missing":
+        return f"{key}: is required"
+    reason = PLAIN_WORDS.get(kind) or _reason(problem)
+    return str(refusal(key, problem["input"], reason))
+
+
+def _reason(problem: Any) -> str:
+    context = problem.get("ctx", {})
+    if isinstance(context.get("error"), ValueError):
+        return str(context["error"])
+    reason = str(problem["msg"]).replace("Input should be", "must be")
+    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        options = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        reason += nearest(problem["input"], options)
+    return reason
+
+
+def _dotted(location: Sequence[int | str]) -> str:
+    """`("data", "symbols", 1)` as `data.symbols[1]`."""
+    parts = [f"[{each}]" if isinstance(each, int) else f".{each}" for each in location]
+    return "".join(parts).removeprefix(".")
+
+
+def _section_at(section: type[Section], location: Sequence[int | str]) -> type[Section]:
+    for key in location:
+        annotation = section.model_fields[str(key)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, Section):
+            section = annotation
+    return section

@@ -1,0 +1,240 @@
+"""`[sweep] where`: which points to keep, as a small expression over the parameters' names.
+
+The text is parsed with `ast`, checked node by node against what is allowed, and interpreted here
+over whole columns at once; nothing is ever compiled or evaluated by Python. What it means is what
+Python means by it, with `and`, `or` and chained comparisons looking no further than they must.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.errors import JobError
+from backfleet.job import where_arithmetic as arithmetic
+from backfleet.job.refusal import nearest, refusal
+
+__all__ = ["Where"]
+
+KEY = "sweep.where"
+LONGEST = 1_000
+DEEPEST = 50
+LARGEST = 2**63 - 1
+LITERALS = {"true": True, "false": False}
+ALLOWED = "comparisons, + - * / // %, and, or, not, in (a, b), numbers, text and parameters"
+
+Column = NDArray[Any]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A condition on parameter points.
+
+    Attributes
+    ----------
+    text
+        In canonical form: equal conditions that differ in spaces or parentheses have the same text.
+    names
+        The parameters it looks at, sorted.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    _tree: ast.expr
+
+    @classmethod
+    def parse(cls, text: str, names: Iterable[str]) -> Where:
+        """Read a condition over the parameters `names`. Raises JobError."""
+        _refuse_length(text)
+        tree = _Literals().visit(_parse(text))
+        _refuse_depth(tree, text)
+        used = tuple(sorted({name.id for name in _check(tree, text)}))
+        known = list(names)
+        for name in used:
+            if name not in known:
+                hint = nearest(name, known)
+                raise refusal(KEY, text, f"no parameter is called {name!r}{hint}")
+        canonical = ast.unparse(tree)
+        _refuse_length(canonical)
+        return cls(canonical, used, tree)
+
+    def mask(self, columns: Mapping[str, Column], count: int) -> Mask:
+        """For which of `count` points the condition holds: bool, shape (count,).
+
+        `columns` holds one array of shape (count,) for each of `names`: int64, float64, bool, or
+        object for text. Raises JobError for a division by zero, a number that does not fit 64 bits,
+        and for comparing or calculating with values of different kinds.
+        """
+        result = _Rows(self.text, columns, count).evaluate(self._tree)
+        if result.dtype != np.bool_:
+            raise refusal(KEY, self.text, "is a value, not a condition; compare it with something")
+        return np.array(result, dtype=np.bool_)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The points that a part of the expression is evaluated for."""
+
+    text: str
+    columns: Mapping[str, Column]
+    count: int
+
+    def only(self, mask: Mask) -> _Rows:
+        """The rows where `mask` holds: what Python would not look at is not looked at."""
+        columns = {name: column[mask] for name, column in self.columns.items()}
+        return _Rows(self.text, columns, int(np.count_nonzero(mask)))
+
+    def evaluate(self, node: ast.expr) -> Column:
+        """One value a row: int64, float64, bool or object for text."""
+        try:
+            match node:
+                case ast.Constant(value=value):
+                    return np.broadcast_to(np.array(value, _dtype(value)), self.count)
+                case ast.Name(id=name):
+                    return arithmetic.column(name, self.columns[name])
+                case ast.BinOp(left=left, op=op, right=right):
+                    return arithmetic.calculate(op, self.evaluate(left), self.evaluate(right))
+                case ast.UnaryOp(op=ast.Not(), operand=operand):
+                    return ~arithmetic.condition(self.evaluate(operand))
+                case ast.UnaryOp(op=op, operand=operand):
+                    return arithmetic.signed(op, self.evaluate(operand))
+                case ast.BoolOp(op=op, values=values):
+                    return self._combined(values, stop_at=isinstance(op, ast.Or))
+                case ast.Compare():
+                    return self._compared(node)
+        except ValueError as error:
+            part = ast.unparse(node)
+            place = "" if part == self.text else f" in {part!r}"
+            raise refusal(KEY, self.text, f"{error}{place}") from None
+        raise AssertionError(f"{type(node).__name__} was let through by the check")
+
+    def _combined(self, values: list[ast.expr], *, stop_at: bool) -> Mask:
+        """`and` stops at the first false, `or` at the first true, row by row."""
+        result = np.full(self.count, not stop_at)
+        for value in values:
+            undecided = result != stop_at
+            result[undecided] = arithmetic.condition(self.only(undecided).evaluate(value))
+        return result
+
+    def _compared(self, node: ast.Compare) -> Mask:
+        """`a < b < c`: row by row up to the first link that does not hold."""
+        result = np.ones(self.count, dtype=np.bool_)
+        left, rows = self.evaluate(node.left), self
+        for op, right in zip(node.ops, node.comparators, strict=True):
+            if isinstance(right, ast.Tuple):
+                options = [rows.evaluate(option) for option in right.elts]
+                holds = arithmetic.is_one_of(left, options)
+                result[result] = ~holds if isinstance(op, ast.NotIn) else holds
+                break
+            value = rows.evaluate(right)
+            holds = arithmetic.compare(op, left, value)
+            result[result] = holds
+            left, rows = value[holds], rows.only(holds)
+        return result
+
+
+class _Literals(ast.NodeTransformer):
+    """`true` and `false` as TOML writes them; `[a, b]` after `in` as `(a, b)`."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in LITERALS:
+            return ast.copy_location(ast.Constant(LITERALS[node.id]), node)
+        return node
+
+    def visit_List(self, node: ast.List) -> ast.expr:
+        self.generic_visit(node)
+        return ast.copy_location(ast.Tuple(node.elts, ast.Load()), node)
+
+
+def _parse(text: str) -> ast.expr:
+    try:
+        with warnings.catch_warnings():
+            # Python warns of oddities in a text that it will never run.
+            warnings.simplefilter("ignore")
+            return ast.parse(text.strip(), mode="eval").body
+    except SyntaxError as error:
+        place = _position(text, error)
+        raise refusal(KEY, text, f"cannot be read at character {place}: {error.msg}") from None
+    except (ValueError, MemoryError, RecursionError) as error:
+        raise refusal(KEY, text, f"cannot be read: {error or 'it is nested too deeply'}") from None
+
+
+def _position(text: str, error: SyntaxError) -> int:
+    """Counted from 1 in the text as the job has it; behind the end where something is missing."""
+    if not error.offset:
+        return len(text) + 1
+    lines = text.lstrip().splitlines(keepends=True)
+    before = sum(len(line) for line in lines[: (error.lineno or 1) - 1])
+    return min(len(text) - len(text.lstrip()) + before + error.offset, len(text) + 1)
+
+
+def _refuse_length(text: str) -> None:
+    if len(text) > LONGEST:
+        raise refusal(KEY, text, f"is longer than {LONGEST:,} characters")
+
+
+def _refuse_depth(tree: ast.expr, text: str) -> None:
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return
+    raise refusal(KEY, text, f"is nested more than {DEEPEST} deep")
+
+
+def _check(node: ast.AST, text: str) -> Iterator[ast.Name]:
+    """Refuse all but what `_Rows` interprets; yields the names of parameters."""
+    match node:
+        case ast.Name():
+            yield node
+            return
+        case ast.Constant(value=bool() | int() | float() | str() as value):
+            too_large = isinstance(value, int) and value > LARGEST
+            if too_large or (isinstance(value, float) and math.isinf(value)):
+                raise refusal(KEY, text, "has a number that does not fit into 64 bits")
+            return
+        case ast.Compare(ops=ops, comparators=comparators):
+            _check_memberships(ops, comparators, text)
+            parts = [node.left, *comparators[:-1], *_options(comparators[-1])]
+        case ast.BoolOp(values=values):
+            parts = values
+        case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd(), operand=operand):
+            parts = [operand]
+        case ast.BinOp(op=op, left=left, right=right) if type(op) in arithmetic.OPERATIONS:
+            parts = [left, right]
+        case _:
+            raise _not_allowed(node, text)
+    for part in parts:
+        yield from _check(part, text)
+
+
+def _check_memberships(ops: list[ast.cmpop], comparators: list[ast.expr], text: str) -> None:
+    for op, right in zip(ops, comparators, strict=True):
+        if isinstance(op, (ast.In, ast.NotIn)):
+            if not isinstance(right, ast.Tuple):
+                raise refusal(
+                    KEY, text, "`in` needs values in parentheses: (5, 10), or (5,) for one"
+                )
+        elif type(op) not in arithmetic.COMPARISONS or isinstance(right, ast.Tuple):
+            raise _not_allowed(right if isinstance(right, ast.Tuple) else op, text)
+
+
+def _options(right: ast.expr) -> list[ast.expr]:
+    return right.elts if isinstance(right, ast.Tuple) else [right]
+
+
+def _not_allowed(node: ast.AST, text: str) -> JobError:
+    part = f"{ast.unparse(node)!r}" if isinstance(node, ast.expr) else type(node).__name__
+    return refusal(KEY, text, f"{part} is not allowed here; only {ALLOWED} are")
+
+
+def _dtype(value: object) -> type | None:
+    return object if isinstance(value, str) else None
