@@ -112,8 +112,8 @@ TRADE = np.dtype(
         ("closed", "i8"),  # NOT_YET if still open
         ("size", "f8"),  # the largest position held, signed: negative is short
         ("price", "f8"),  # mean entry price
-        ("pnl", "f8"),  # before fees; 0 while open
-        ("pnl_net", "f8"),  # after fees
+        ("pnl", "f8"),  # of what was closed so far, before fees
+        ("pnl_net", "f8"),  # that, less the commission paid so far
         ("commission", "f8"),
         ("bars", "i8"),  # bars held
     ]
@@ -122,7 +122,8 @@ TRADE = np.dtype(
 
 @dataclass(frozen=True)
 class BrokerSettings:
-    """Cash at the start, in the currency of the prices, and commission as a fraction of traded value."""
+    """Cash at the start, in the currency of the prices, and commission as a fraction of traded
+    value."""
 
     cash: float
     commission: float

@@ -1,0 +1,30 @@
+"""The engine `backtrader-stock`: plain backtrader, which the other engines are measured against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backfleet.engine import Engine, Outcome, Simulation
+from backfleet.engines.bt import bt
+from backfleet.engines.cerebro import simulate
+from backfleet.engines.feed import FeedColumns, feed_class
+
+__all__ = ["BacktraderStockEngine"]
+
+
+class BacktraderStockEngine(Engine):
+    """A plain `Cerebro` on a plain `PandasData`: slow, and right by definition."""
+
+    name = "backtrader-stock"
+
+    def run(self, simulation: Simulation) -> Outcome:
+        return simulate(simulation, pandas_feed)
+
+
+def pandas_feed(columns: FeedColumns) -> Any:
+    """The feed of a symbol, read by backtrader row by row from a DataFrame."""
+    import pandas as pd
+
+    frame = pd.DataFrame(dict(columns.lines), index=pd.DatetimeIndex(columns.moments))
+    feed = feed_class(bt.feeds.PandasData, columns.extra)
+    return feed(dataname=frame, nocase=False, **columns.settings())

@@ -1,0 +1,46 @@
+"""One run of a `Cerebro`, the same for every engine but for its feeds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from backfleet.engine import Outcome, Simulation
+from backfleet.engines.bt import bt
+from backfleet.engines.feed import FeedColumns
+from backfleet.engines.record import Recorder, record
+
+__all__ = ["simulate"]
+
+
+def simulate(simulation: Simulation, feed: Callable[[FeedColumns], Any]) -> Outcome:
+    """Run a task on feeds made by `feed`, one a symbol, in the order of the symbols.
+
+    Raises
+    ------
+    DataError
+        Where an extra column has the name of a price line.
+    backtrader.errors.StrategySkipError
+        Where the strategy asked to be skipped, which backtrader itself keeps quiet about.
+    """
+    _count_from_one()
+    cerebro = bt.Cerebro(stdstats=False)
+    columns = tuple(FeedColumns.of(bars) for bars in simulation.bars)
+    for each in columns:
+        cerebro.adddata(feed(each), name=each.symbol)
+    cerebro.broker.setcash(simulation.broker.cash)
+    cerebro.broker.setcommission(commission=simulation.broker.commission)
+    cerebro.addstrategy(simulation.strategy, **simulation.params)
+    cerebro.addanalyzer(Recorder, _name=Recorder.NAME)
+    strategies = cerebro.run()
+    if not strategies:
+        raise bt.errors.StrategySkipError(f"{simulation.strategy.__name__} asked to be skipped")
+    return record(strategies[0], columns)
+
+
+def _count_from_one() -> None:
+    """Number orders and trades anew: a strategy can see the numbers, and a task must not depend on
+    those that ran before it in the process."""
+    bt.order.OrderBase.refbasis = itertools.count(1)
+    bt.trade.Trade.refbasis = itertools.count(1)

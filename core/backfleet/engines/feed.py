@@ -1,0 +1,164 @@
+"""How `Bars` become a backtrader data feed, and its times become those of the bars again."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.engines.bt import bt
+from backfleet.errors import DataError
+
+__all__ = ["BulkFeed", "FeedColumns", "bulk_feed", "date_numbers", "feed_class", "feed_times"]
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.datetime64]
+
+EPOCH_ORDINAL = 719163
+"""`datetime.date(1970, 1, 1).toordinal()`."""
+DAY_US = 86_400_000_000
+PRICE_LINES = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, eq=False)
+class FeedColumns:
+    """The tradable bars of one symbol, as backtrader is to see them; arrays of shape (bars,).
+
+    Attributes
+    ----------
+    symbol
+        The symbol's name.
+    daily
+        Whether no session has two bars.
+    time
+        int64, `Bars.time` of each bar.
+    moments
+        datetime64[us], the naive times that a strategy sees.
+    lines
+        float64 by line: open, high, low, close, volume, then `Bars.extra`.
+    start
+        int64, `Bars.time` of the job's first bar; earlier ones are warm-up.
+    """
+
+    symbol: str
+    daily: bool
+    time: NDArray[np.int64]
+    moments: Times
+    lines: Mapping[str, Floats]
+    start: int
+
+    @classmethod
+    def of(cls, bars: Bars) -> FeedColumns:
+        """Drop the bars that are not tradable. Raises DataError where an extra column would hide
+        a price line."""
+        columns = {name: getattr(bars, name) for name in PRICE_LINES}
+        for name, values in bars.extra.items():
+            if name in columns or name == "datetime":
+                raise DataError(
+                    f"{bars.symbol}: the extra column {name!r} has the name of a price line; "
+                    "rename it in the source"
+                )
+            columns[name] = values
+        keep = bars.tradable
+        moments, daily = feed_times(bars)
+        return cls(
+            symbol=bars.symbol,
+            daily=daily,
+            time=bars.time[keep],
+            moments=moments[keep],
+            lines={name: values[keep] for name, values in columns.items()},
+            start=int(bars.time[bars.warmup]) if bars.warmup < len(bars) else np.iinfo("i8").max,
+        )
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The lines that a plain feed lacks."""
+        return tuple(name for name in self.lines if name not in (*PRICE_LINES, "openinterest"))
+
+    def settings(self) -> dict[str, Any]:
+        """The parameters of a feed, whatever its class."""
+        unit = bt.TimeFrame.Days if self.daily else bt.TimeFrame.Minutes
+        return {"name": self.symbol, "timeframe": unit}
+
+
+def feed_times(bars: Bars) -> tuple[Times, bool]:
+    """The naive times of bars, datetime64[us], and whether the bars are daily.
+
+    Daily bars, at most one a session, have their session's date at 00:00; others the time in UTC.
+    """
+    if np.all(bars.session[1:] > bars.session[:-1]):
+        return bars.session.astype("datetime64[us]"), True
+    return (bars.time // 1000).view("datetime64[us]"), False
+
+
+def date_numbers(moments: Times) -> Floats:
+    """backtrader's numbers of times, bit for bit those of `backtrader.date2num`.
+
+    It adds the day and the fractions of hour, minute, second and microsecond exactly and rounds
+    once (`math.fsum`). A plain sum of the fractions is off by less than 2**-52, so adding the day
+    to it rounds alike unless the exact sum is that close to the middle of two doubles, which lie
+    2**-33 apart; those few are summed exactly.
+
+    Parameters
+    ----------
+    moments
+        datetime64[us], between the years 1436 and 2870.
+    """
+    day, rest = np.divmod(moments.astype("datetime64[us]").view(np.int64), DAY_US)
+    number = (day + EPOCH_ORDINAL).astype(np.float64)
+    if not rest.any():
+        return number
+    hour, rest = np.divmod(rest, 3_600_000_000)
+    minute, rest = np.divmod(rest, 60_000_000)
+    second, micro = np.divmod(rest, 1_000_000)
+    parts = (number, hour / 24.0, minute / 1440.0, second / 86400.0, micro / (1e6 * 86400.0))
+    fraction = parts[1] + parts[2] + parts[3] + parts[4]
+    steps = fraction * 2.0**33
+    near_middle = np.abs(steps - np.floor(steps) - 0.5) < 2.0**-16
+    number = number + fraction
+    for row in np.flatnonzero(near_middle):
+        number[row] = math.fsum(part[row] for part in parts)
+    return number
+
+
+@lru_cache(maxsize=64)
+def feed_class(base: type, extra: tuple[str, ...]) -> type:
+    """`base` with further lines. Cached, since backtrader keeps every class it has made."""
+    if not extra:
+        return base
+    fields = {"lines": extra, "params": tuple((name, -1) for name in extra)}
+    return type(base)(f"_{base.__name__}With", (base,), {**fields, "__module__": __name__})
+
+
+class BulkFeed(bt.feed.DataBase):
+    """A feed whose lines are filled column by column, not bar by bar."""
+
+    params = (("columns", None),)
+
+    def preload(self) -> None:
+        """Attach a copy of each column; a line without one is NaN throughout."""
+        columns: FeedColumns = self.p.columns
+        missing = np.full(len(columns.time), math.nan)
+        for alias, line in zip(self.getlinealiases(), self.lines.itersize(), strict=True):
+            values = columns.lines.get(alias, missing)
+            line.array = _doubles(date_numbers(columns.moments) if alias == "datetime" else values)
+        self._last()
+        self.home()
+
+
+def bulk_feed(columns: FeedColumns) -> Any:
+    """The feed of a symbol, filled in bulk."""
+    return feed_class(BulkFeed, columns.extra)(columns=columns, **columns.settings())
+
+
+def _doubles(values: Floats) -> array[float]:
+    doubles = array("d")
+    doubles.frombytes(np.ascontiguousarray(values).tobytes())
+    return doubles

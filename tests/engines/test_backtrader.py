@@ -1,0 +1,292 @@
+"""The two engines against each other, and against a plain backtrader script."""
+
+# mypy: allow-subclassing-any
+
+from __future__ import annotations
+
+import math
+import random
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backfleet.bars import Bars
+from backfleet.engine import NOT_YET, BrokerSettings, OrderStatus, Simulation
+from backfleet.engines.bt import bt
+from backfleet_strategies.sma_crossover import SmaCrossover
+
+GOLDEN = {
+    "600519": (164109.44, 76, 16),
+    "600559": (106285.36, 6, 290),
+    "600560": (100000.00, 0, 302),
+}
+CASH, COMMISSION = 10_000.0, 0.001
+
+
+class RandomOrders(bt.Strategy):
+    """Orders of every kind, cancels and brackets, as a seed has it."""
+
+    params = (("seed", 0),)
+
+    def __init__(self) -> None:
+        self.random = random.Random(self.p.seed)
+        self.made: list[Any] = []
+
+    def prenext(self) -> None:
+        self.next()
+
+    def next(self) -> None:
+        self.act()
+
+    def act(self) -> None:
+        chance = self.random
+        data = chance.choice([each for each in self.datas if len(each)])
+        if self.made and chance.random() < 0.15:
+            self.cancel(chance.choice(self.made))
+        if chance.random() < 0.1:
+            self.made += self.buy_bracket(data=data, size=5, price=data.close[0] * 0.99)
+        if chance.random() < 0.1:
+            self.made.append(self.close(data=data))
+        if chance.random() < 0.7:
+            self.made.append(self.place(data))
+        self.made = [order for order in self.made if order is not None]
+
+    def place(self, data: Any) -> Any:
+        chance, order = self.random, bt.Order
+        kinds = (order.Market, order.Close, order.Limit, order.Stop, order.StopLimit)
+        kind = chance.choice((*kinds, order.StopTrail, order.Market))
+        close = data.close[0]
+        options: dict[str, Any] = {"data": data, "size": chance.randint(1, 120), "exectype": kind}
+        options["tradeid"] = chance.choice((0, 0, 0, 1))
+        if kind in (order.Limit, order.Stop, order.StopLimit):
+            options["price"] = close * chance.uniform(0.97, 1.03)
+            options["valid"] = chance.choice((None, timedelta(days=2)))
+        if kind == order.StopLimit:
+            options["plimit"] = close * chance.uniform(0.97, 1.03)
+        if kind == order.StopTrail:
+            options["trailamount"] = close * 0.02
+        return chance.choice((self.buy, self.sell))(**options)
+
+
+class LoggedOrders(RandomOrders):
+    """The same, with a log of its own to compare with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.account: list[tuple[float, float, float]] = []
+        self.accepted: set[int] = set()
+        self.closed_trades: dict[int, Any] = {}
+
+    def next(self) -> None:
+        # Asking the broker for a position makes it sum up its positions in another order.
+        held = ((self.broker.positions.get(data), data.close[0]) for data in self.datas)
+        gross = sum(abs(position.size * close) for position, close in held if position)
+        self.account.append((self.broker.getvalue(), self.broker.getcash(), gross))
+        self.act()
+
+    def notify_order(self, order: Any) -> None:
+        if order.status == order.Accepted:
+            self.accepted.add(order.ref)
+
+    def notify_trade(self, trade: Any) -> None:
+        if trade.isclosed:
+            self.closed_trades[trade.ref] = trade
+
+
+def random_bars(make_bars: Any, seed: int, count: int, symbol: str = "X") -> Bars:
+    """A random walk in which a tenth of the days is suspended."""
+    draw = np.random.default_rng(seed)
+    close = 20.0 * np.exp(np.cumsum(draw.normal(0.0, 0.03, count)))
+    open_ = close * np.exp(draw.normal(0.0, 0.02, count))
+    high = np.maximum(open_, close) * (1.0 + draw.random(count) * 0.02)
+    low = np.minimum(open_, close) * (1.0 - draw.random(count) * 0.02)
+    tradable = draw.random(count) > 0.1
+    tradable[0] = True
+    return make_bars(open_, close, high, low, symbol=symbol, tradable=tradable)  # type: ignore[no-any-return]
+
+
+def plain_backtrader(seed: int, *symbols: Bars) -> tuple[Any, list[Any]]:
+    """The strategy and its broker's orders after a plain script has run it."""
+    cerebro = bt.Cerebro(stdstats=False, tradehistory=True)
+    for bars in symbols:
+        names = ("open", "high", "low", "close", "volume")
+        frame = pd.DataFrame(
+            {name: getattr(bars, name) for name in names}, index=pd.DatetimeIndex(bars.session)
+        )
+        cerebro.adddata(bt.feeds.PandasData(dataname=frame[bars.tradable]), name=bars.symbol)
+    cerebro.broker.setcash(CASH)
+    cerebro.broker.setcommission(commission=COMMISSION)
+    cerebro.addstrategy(LoggedOrders, seed=seed)
+    (strategy,) = cerebro.run()
+    return strategy, cerebro.broker.orders
+
+
+def test_the_sample_stocks_give_the_golden_numbers(engine: Any, sample_bars: Any) -> None:
+    for symbol, (final, completed, rejected) in GOLDEN.items():
+        task = Simulation(
+            SmaCrossover,
+            {"period": 15, "sizing": "all-in"},
+            (sample_bars(symbol),),
+            BrokerSettings(100_000.0, 0.0002),
+        )
+        outcome = engine.run(task)
+        status = outcome.orders["status"]
+        assert round(float(outcome.equity["value"][-1]), 2) == final
+        assert np.count_nonzero(status == OrderStatus.COMPLETED) == completed
+        assert np.count_nonzero(status >= OrderStatus.MARGIN) == rejected
+        assert len(outcome.equity) == 608
+
+
+@pytest.mark.parametrize("symbol", GOLDEN)
+@pytest.mark.parametrize("period", [5, 60])
+def test_both_engines_agree_on_the_sample_stocks(
+    sample_bars: Any, on_both: Any, symbol: str, period: int
+) -> None:
+    assert len(on_both(SmaCrossover, sample_bars(symbol), period=period).orders)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(2, 80), st.integers(1, 3))
+def test_random_orders_leave_the_record_that_plain_backtrader_leaves(
+    make_bars: Any, on_both: Any, seed: int, count: int, symbols: int
+) -> None:
+    bars = [random_bars(make_bars, seed + step, count, f"S{step}") for step in range(symbols)]
+    outcome = on_both(RandomOrders, *bars, cash=CASH, commission=COMMISSION, seed=seed)
+    strategy, orders = plain_backtrader(seed, *bars)
+
+    account = np.array(strategy.account).reshape(-1, 3)
+    for column, name in enumerate(("value", "cash")):
+        assert outcome.equity[name].tobytes() == account[:, column].tobytes()
+    assert outcome.equity["exposure"] == pytest.approx(account[:, 2], rel=1e-15)
+    check_orders(outcome, strategy, orders)
+    check_fills(outcome, orders)
+    check_trades(outcome, strategy)
+
+
+def check_orders(outcome: Any, strategy: LoggedOrders, orders: list[Any]) -> None:
+    """Children of a bracket whose parent was refused are not in the broker's list."""
+    known = {order.ref: order for order in (*strategy.made, *orders)}
+    sent = [order for ref, order in sorted(known.items()) if order.status != order.Created]
+    record = outcome.orders
+    assert record["number"].tolist() == list(range(len(sent)))
+    assert record["status"].tolist() == [order.status - 1 for order in sent]
+    assert record["kind"].tolist() == [order.exectype for order in sent]
+    assert record["size"].tolist() == [order.created.size for order in sent]
+    assert record["price"].tolist() == [order.created.price for order in sent]
+    assert record["filled"].tolist() == [order.executed.size for order in sent]
+    assert record["commission"].tolist() == [order.executed.comm for order in sent]
+    assert record["reason"].tolist() == [
+        {order.Margin: 2 if order.ref in strategy.accepted else 1, order.Rejected: 3}.get(
+            order.status, 0
+        )
+        for order in sent
+    ]
+    assert [time == NOT_YET for time in record["closed"]] == [order.alive() for order in sent]
+
+
+def check_fills(outcome: Any, orders: list[Any]) -> None:
+    bits = [bit for order in orders for bit in order.executed.exbits]
+    expected = sorted((bit.dt, bit.size, bit.price, bit.comm, bit.pnl) for bit in bits)
+    fills = outcome.fills
+    columns = ("size", "price", "commission", "pnl")
+    found = sorted(
+        (bt.date2num(shanghai(time)), *row)
+        for time, *row in zip(fills["time"], *(fills[name] for name in columns), strict=True)
+    )
+    assert found == expected
+    if not fills["symbol"].any():
+        # Among several symbols, backtrader fills a limit order on a suspended one at its last bar.
+        assert (np.diff(fills["time"]) >= 0).all()
+
+
+def check_trades(outcome: Any, strategy: LoggedOrders) -> None:
+    """backtrader reopens a closed trade when another trade id takes part of its position."""
+    expected = [
+        (
+            max((step.status.size for step in trade.history), key=abs),
+            trade.price,
+            trade.pnl,
+            trade.pnlcomm,
+            trade.barlen,
+            trade.dtopen,
+            trade.dtclose,
+        )
+        for trade in strategy.closed_trades.values()
+        if not trade.history[-1].status.size
+    ]
+    closed = outcome.trades[outcome.trades["closed"] != NOT_YET]
+    found = [
+        (
+            trade["size"],
+            trade["price"],
+            trade["pnl"],
+            trade["pnl_net"],
+            trade["bars"],
+            bt.date2num(shanghai(trade["opened"])),
+            bt.date2num(shanghai(trade["closed"])),
+        )
+        for trade in closed
+    ]
+    assert sorted(found) == sorted(expected)
+
+
+def shanghai(time: Any) -> Any:
+    """The naive local time of a bar."""
+    return pd.Timestamp(int(time)).to_pydatetime() + timedelta(hours=8)
+
+
+def test_a_task_does_not_depend_on_those_before_it(make_bars: Any, engine: Any) -> None:
+    class CountsOrders(bt.Strategy):
+        def next(self) -> None:
+            self.metrics = {"number": self.buy(size=1).ref}
+
+    task = Simulation(CountsOrders, {}, (make_bars([10.0] * 3),), BrokerSettings(1000.0, 0.0))
+    assert [dict(engine.run(task).metrics) for _ in range(2)] == [{"number": 3}] * 2
+
+
+def test_what_a_strategy_raises_passes_through(make_bars: Any, engine: Any) -> None:
+    class Fails(bt.Strategy):
+        def next(self) -> None:
+            raise ZeroDivisionError("in next")
+
+    task = Simulation(Fails, {}, (make_bars([10.0] * 3),), BrokerSettings(1000.0, 0.0))
+    with pytest.raises(ZeroDivisionError, match="in next"):
+        engine.run(task)
+
+
+def test_a_strategy_that_skips_itself_is_not_silently_dropped(make_bars: Any, engine: Any) -> None:
+    class Skips(bt.Strategy):
+        def __init__(self) -> None:
+            raise bt.errors.StrategySkipError
+
+    task = Simulation(Skips, {}, (make_bars([10.0] * 3),), BrokerSettings(1000.0, 0.0))
+    with pytest.raises(bt.errors.StrategySkipError, match="Skips asked to be skipped"):
+        engine.run(task)
+
+
+@pytest.mark.parametrize("count", [1, 14, 15])
+def test_fewer_bars_than_the_indicator_needs_make_no_orders(
+    make_bars: Any, on_both: Any, count: int
+) -> None:
+    outcome = on_both(SmaCrossover, make_bars(np.arange(10.0, 10.0 + count)), period=15)
+    assert outcome.equity["value"].tolist() == [100_000.0] * count
+    assert len(outcome.orders) == (count == 15)
+
+
+def test_bars_of_which_none_is_tradable_give_an_empty_outcome(make_bars: Any, on_both: Any) -> None:
+    outcome = on_both(SmaCrossover, make_bars([10.0] * 3, tradable=np.zeros(3, np.bool_)))
+    assert [len(each) for each in (outcome.equity, outcome.orders, outcome.trades)] == [0, 0, 0]
+
+
+def test_the_mean_fill_price_is_nan_without_fills(make_bars: Any, on_both: Any) -> None:
+    class AsksTooLittle(bt.Strategy):
+        def next(self) -> None:
+            self.buy(size=1, price=1.0, exectype=bt.Order.Limit)
+
+    orders = on_both(AsksTooLittle, make_bars([10.0] * 3)).orders
+    assert all(math.isnan(price) for price in orders["fill_price"])
