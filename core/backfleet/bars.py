@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 from typing import Any
@@ -129,10 +129,19 @@ class Bars:
         return self.prices.close
 
     def __getitem__(self, key: slice) -> Bars:
+        """Consecutive bars, with as much of the warm-up as is among them.
+
+        Prices stay in the money that they are in, and auxiliary feeds stay whole.
+        """
+        first, _, step = key.indices(len(self))
+        if step != 1:
+            raise ValueError("bars are consecutive: slice them without a step")
+        time = self.time[key]
         raw = self.raw[key]
         return replace(
             self,
-            time=self.time[key],
+            warmup=min(max(self.warmup - first, 0), len(time)),
+            time=time,
             session=self.session[key],
             prices=raw if self.prices is self.raw else self.prices[key],
             raw=raw,
@@ -164,10 +173,10 @@ class Bars:
             columns += [prices.open, prices.high, prices.low, prices.close]
         columns += [self.volume, self.factor, self.tradable]
         for column in columns:
-            sha.update(np.ascontiguousarray(column))
+            sha.update(np.ascontiguousarray(column).data)
         for name in sorted(self.extra):
             sha.update(name.encode() + b"\0")
-            sha.update(np.ascontiguousarray(self.extra[name]))
+            sha.update(np.ascontiguousarray(self.extra[name]).data)
         for name in sorted(self.auxiliary):
             sha.update(f"{name}={self.auxiliary[name].digest()}".encode())
         return sha.hexdigest()
@@ -178,7 +187,6 @@ def _position(session: NDArray[np.datetime64], day: date, side: Any) -> int:
 
 
 def _freeze(holder: object) -> None:
-    for each in fields(holder):  # type: ignore[arg-type]
-        value = getattr(holder, each.name)
+    for value in vars(holder).values():
         if isinstance(value, np.ndarray):
             value.flags.writeable = False

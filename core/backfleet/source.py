@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backfleet.bars import Bars
+from backfleet.errors import JobError
+from backfleet.job.refusal import nearest, refusal
 
 __all__ = ["Source", "SourceOptions", "SourceSettings"]
 
@@ -45,8 +47,10 @@ class SourceSettings:
 class Source(ABC):
     """Reads the bars of one symbol at a time.
 
-    `parse` must depend on nothing but its arguments and the settings: its result is cached under the
-    input's digest, the hash of the source's code, and the options.
+    `parse` must depend on nothing but its arguments and the settings: its result is cached under
+    the input's digest, the hash of the source's code, the options, the time zone and the columns.
+
+    Making a source raises JobError where its options are not right.
     """
 
     name: ClassVar[str]
@@ -54,7 +58,7 @@ class Source(ABC):
 
     def __init__(self, settings: SourceSettings) -> None:
         self.settings = settings
-        self.options = self.Options.model_validate(dict(settings.options))
+        self.options = _checked(self.Options, settings.options)
 
     @abstractmethod
     def symbols(self) -> Sequence[str]:
@@ -77,3 +81,18 @@ class Source(ABC):
     @abstractmethod
     def describe(self, symbol: str) -> str:
         """Where the symbol's input lies, for messages: a file name or a URL."""
+
+
+def _checked(kind: type[SourceOptions], values: Mapping[str, object]) -> SourceOptions:
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        problems = [_explain(kind, each) for each in error.errors(include_url=False)]
+        raise JobError("\n".join(problems)) from None
+
+
+def _explain(kind: type[SourceOptions], problem: Any) -> str:
+    key = ".".join(("data.options", *map(str, problem["loc"])))
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key{nearest(str(problem['loc'][-1]), kind.model_fields)}"
+    return str(refusal(key, problem["input"], problem["msg"].replace("Input should", "must", 1)))

@@ -1,0 +1,1 @@
+"""Sources of bars that come along, and the cache of prepared bars."""

@@ -1,0 +1,111 @@
+"""What is refused in a file: the wrong kind of content, the wrong order, impossible prices."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Prices
+from backfleet.errors import DataError
+from backfleet.sources.layout import Layout
+from backfleet.sources.table import Table
+
+__all__ = ["check_factor", "check_order", "check_prices", "check_text", "is_positive", "kind_of"]
+
+KINDS = (
+    (rb"\x1f\x8b", "a gzip archive"),
+    (rb"PK\x03\x04", "a zip archive or an Excel workbook"),
+    (rb"PAR1", "a Parquet file"),
+    (rb"ARROW1", "an Arrow file"),
+    (rb"BZh", "a bzip2 archive"),
+    (rb"\xfd7zXZ", "an xz archive"),
+    (rb"\x28\xb5\x2f\xfd", "a zstandard archive"),
+    (rb"\x89HDF", "an HDF5 file"),
+    (rb"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (rb"\xff\xfe|\xfe\xff", "UTF-16 text; save it as UTF-8"),
+    (rb"(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml|head|body)", "an HTML or XML page"),
+    (rb"(\xef\xbb\xbf)?\s*[{\[]", "JSON"),
+)
+
+
+def kind_of(content: bytes) -> str | None:
+    """What the content's first bytes say that it is; None for plain text or something unknown."""
+    for pattern, kind in KINDS:
+        if re.match(pattern, content, re.IGNORECASE):
+            return kind
+    return "a binary file" if b"\0" in content[:4096] else None
+
+
+def check_text(origin: str, content: bytes) -> str:
+    """The content as text. Raises DataError where it is empty, not text, or not UTF-8."""
+    kind = kind_of(content)
+    if kind is not None:
+        raise DataError(f"{origin}: this is {kind}, not a CSV file")
+    if not content.strip():
+        raise DataError(f"{origin}: no rows: the file is empty")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        byte = content[error.start]
+        raise DataError(
+            f"{origin}: row {row}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
+        ) from None
+
+
+def check_order(table: Table, column: str, time: NDArray[np.int64]) -> None:
+    """Raises DataError at the first time that is not later than the one before it."""
+    wrong = np.flatnonzero(time[1:] <= time[:-1])
+    if not len(wrong):
+        return
+    row = int(wrong[0]) + 1
+    before = table.row_number(row - 1)
+    if time[row] == time[row - 1]:
+        raise table.bad_value(column, row, f"a duplicate of row {before}")
+    earlier = table.text(column, row - 1)
+    raise table.bad_value(
+        column, row, f"unsorted: row {before} has {earlier!r}; sort the rows, oldest first"
+    )
+
+
+def check_prices(table: Table, layout: Layout, prices: Prices, tradable: NDArray[np.bool_]) -> None:
+    """Raises DataError at the first tradable row with an impossible price."""
+    columns = {
+        layout.open: prices.open,
+        layout.high: prices.high,
+        layout.low: prices.low,
+        layout.close: prices.close,
+    }
+    faults = [
+        (row, name)
+        for name, values in columns.items()
+        if (row := _first(tradable & ~is_positive(values))) is not None
+    ]
+    crossed = _first(tradable & (prices.high < prices.low))
+    if faults and (crossed is None or min(faults)[0] <= crossed):
+        row, name = min(faults)
+        raise table.bad_value(name, row, "not a positive number")
+    if crossed is not None:
+        high, low = (table.text(name, crossed) for name in (layout.high, layout.low))
+        raise table.refusal(crossed, f"{layout.high} {high} is below {layout.low} {low}")
+
+
+def check_factor(
+    table: Table, name: str, factor: NDArray[np.float64], tradable: NDArray[np.bool_]
+) -> None:
+    """Raises DataError at the first tradable row whose factor is not a positive number."""
+    row = _first(tradable & ~is_positive(factor))
+    if row is not None:
+        raise table.bad_value(name, row, "not a positive number")
+
+
+def is_positive(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where a value is positive and finite."""
+    return (values > 0) & (values < np.inf)
+
+
+def _first(mask: NDArray[np.bool_]) -> int | None:
+    rows = np.flatnonzero(mask)
+    return int(rows[0]) if len(rows) else None

@@ -1,0 +1,109 @@
+"""From the columns of a file to `Bars`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars, Prices
+from backfleet.errors import DataError
+from backfleet.sources.checks import check_factor, check_order, check_prices, is_positive
+from backfleet.sources.layout import Layout
+from backfleet.sources.table import Table, booleans, floats
+from backfleet.sources.times import read_times
+
+__all__ = ["Reading", "bars_of"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a table is to be understood.
+
+    Attributes
+    ----------
+    symbol
+        The symbol whose bars they are.
+    layout
+        Which columns hold what.
+    date_format
+        As `datetime.strptime` reads it; None for ISO 8601.
+    timezone
+        IANA name of the zone of times without an offset, and of sessions.
+    """
+
+    symbol: str
+    layout: Layout
+    date_format: str | None
+    timezone: str
+
+
+def bars_of(table: Table, reading: Reading) -> Bars:
+    """All bars of the table, unadjusted.
+
+    Rows that are not tradable take the last close and no volume, whatever the file says. Those that
+    come before any price is known are left out.
+
+    Raises
+    ------
+    DataError
+        There are no rows, or one of them is refused; with the file, the row and the reason.
+    """
+    if not len(table):
+        raise DataError(f"{table.origin}: no rows below the names of the columns")
+    layout = reading.layout
+    times = read_times(table, layout.times, reading.date_format, reading.timezone)
+    check_order(table, layout.times[0], times.utc)
+    tradable = (
+        booleans(table, layout.tradable) if layout.tradable else np.ones(len(table), dtype=np.bool_)
+    )
+    prices = Prices(*(floats(table, name) for name in _price_columns(layout)))
+    check_prices(table, layout, prices, tradable)
+    factor = np.ones(len(table))
+    if layout.factor:
+        factor = floats(table, layout.factor)
+        check_factor(table, layout.factor, factor, tradable)
+    bars = Bars(
+        symbol=reading.symbol,
+        time=times.utc,
+        session=times.session,
+        prices=prices,
+        raw=prices,
+        volume=floats(table, layout.volume) if layout.volume else np.zeros(len(table)),
+        factor=factor,
+        tradable=tradable,
+        extra=MappingProxyType({n: floats(table, column) for n, column in layout.extra.items()}),
+    )
+    return bars if tradable.all() else _with_suspensions(table, bars)
+
+
+def _price_columns(layout: Layout) -> tuple[str, str, str, str]:
+    return layout.open, layout.high, layout.low, layout.close
+
+
+def _with_suspensions(table: Table, bars: Bars) -> Bars:
+    """The bars with the last known close in the rows of a suspension.
+
+    Before the first tradable row the file's own close is all that is known.
+    """
+    sound = is_positive(bars.factor)
+    began = np.maximum.accumulate(bars.tradable)
+    known = bars.tradable | (~began & sound & is_positive(bars.close))
+    last = np.maximum.accumulate(np.where(known, np.arange(len(bars)), -1))
+    if last[-1] < 0:
+        raise DataError(f"{table.origin}: no row has a price: the symbol is suspended in all")
+    traded, close = bars.tradable, bars.close[last]
+    opened, high, low = (np.where(traded, each, close) for each in (bars.open, bars.high, bars.low))
+    prices = Prices(opened, high, low, close)
+    filled = replace(
+        bars,
+        prices=prices,
+        raw=prices,
+        volume=np.where(traded, bars.volume, 0.0),
+        factor=np.where(traded | sound, bars.factor, bars.factor[last]),
+    )
+    return filled[int(np.argmax(last >= 0)) :]

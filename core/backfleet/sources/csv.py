@@ -1,0 +1,141 @@
+"""The source `csv`: text files with a line of column names on top."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+from pydantic import Field
+
+from backfleet.bars import Bars
+from backfleet.errors import DataError
+from backfleet.source import SourceOptions
+from backfleet.sources.checks import check_text
+from backfleet.sources.columns import Reading, bars_of
+from backfleet.sources.files import FileSource
+from backfleet.sources.layout import ColumnOptions, find_layout
+from backfleet.sources.table import Table, whole
+
+__all__ = ["CsvFile", "CsvOptions", "CsvSource"]
+
+MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+BOM = b"\xef\xbb\xbf"
+
+
+class CsvOptions(ColumnOptions):
+    """The options of `csv`.
+
+    Attributes
+    ----------
+    delimiter
+        One character, between the columns.
+    """
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+
+
+class CsvSource(FileSource):
+    """One CSV file a symbol, UTF-8; its first line names the columns."""
+
+    name = "csv"
+    suffix = ".csv"
+    Options: ClassVar[type[SourceOptions]] = CsvOptions
+
+    def parse(self, symbol: str, content: bytes) -> Bars:
+        assert isinstance(self.options, CsvOptions)
+        file = CsvFile.open(self.describe(symbol), content, self.options.delimiter)
+        layout = find_layout(file.origin, file.names, self.options, self.settings.columns)
+        table = file.read(layout.columns)
+        reading = Reading(symbol, layout, self.options.date_format, self.settings.timezone)
+        return bars_of(table, reading)
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A CSV file of which the first line has been read.
+
+    Attributes
+    ----------
+    origin
+        The file's name or URL, for messages.
+    names
+        Its columns.
+    body
+        What follows the first line.
+    """
+
+    origin: str
+    names: Sequence[str]
+    body: bytes
+    delimiter: str
+    _row_numbers: Callable[[], Sequence[int]]
+
+    @classmethod
+    def open(cls, origin: str, content: bytes, delimiter: str) -> CsvFile:
+        """Raises DataError where the content is empty, or no UTF-8 text."""
+        text = check_text(origin, content)
+
+        def row_numbers() -> Sequence[int]:
+            """The line of each row; blank lines are no rows. Only wanted when one is refused."""
+            reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            return [reader.line_num for cells in reader if cells][1:]
+
+        encoded = content.removeprefix(BOM).lstrip(b"\r\n")
+        first = encoded.splitlines(keepends=True)[0]
+        names = next(csv.reader([first.decode()], delimiter=delimiter))
+        body = encoded[len(first) :]
+        return cls(origin, [name.strip() for name in names], body, delimiter, row_numbers)
+
+    def read(self, columns: Sequence[str]) -> Table:
+        """Some of the columns, as text without space around it; null where a value is missing.
+
+        Raises
+        ------
+        DataError
+            There are no rows, or one has too many or too few values.
+        """
+        if not self.body.strip():
+            raise DataError(f"{self.origin}: no rows below the names of the columns")
+        # By position, since a name that nobody wants may be there twice.
+        positions = [str(self.names.index(name)) for name in columns]
+        everything = [str(position) for position in range(len(self.names))]
+        wrong: list[Any] = []
+
+        def note(row: Any) -> str:
+            wrong.append(row)
+            return "error"
+
+        try:
+            read = pacsv.read_csv(
+                pa.BufferReader(self.body),
+                read_options=pacsv.ReadOptions(column_names=everything, use_threads=False),
+                parse_options=pacsv.ParseOptions(
+                    delimiter=self.delimiter, invalid_row_handler=note
+                ),
+                convert_options=pacsv.ConvertOptions(
+                    column_types=dict.fromkeys(positions, pa.string()),
+                    include_columns=positions,
+                    strings_can_be_null=True,
+                    null_values=MISSING,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            raise self._refusal(wrong, error) from None
+        arrays = [pc.utf8_trim_whitespace(whole(column)) for column in read.columns]
+        return Table(self.origin, dict(zip(columns, arrays, strict=True)), self._row_number)
+
+    def _row_number(self, row: int) -> int:
+        return self._row_numbers()[row]
+
+    def _refusal(self, wrong: Sequence[Any], error: Exception) -> DataError:
+        if not wrong or wrong[0].number is None:
+            return DataError(f"{self.origin}: {error}")
+        found, wanted = wrong[0].actual_columns, wrong[0].expected_columns
+        row = self._row_number(wrong[0].number - 1)
+        return DataError(f"{self.origin}: row {row}: {found} values for {wanted} columns")

@@ -1,0 +1,146 @@
+"""`Layout`: which columns of a file hold what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from backfleet.errors import DataError
+from backfleet.job.refusal import nearest
+from backfleet.source import SourceOptions
+
+__all__ = ["ColumnOptions", "Layout", "find_layout"]
+
+DATE_NAMES = ("date", "datetime", "time", "timestamp")
+
+
+class ColumnOptions(SourceOptions):
+    """Names of a file's columns; what is not named is looked for, whatever its case.
+
+    Attributes
+    ----------
+    date
+        The column of dates or date-times; by default `date`, `datetime`, `time` or `timestamp`.
+    time
+        A second column with the time of day; by default `time`, where it stands beside a `date`.
+    open, high, low, close
+        By default their own names.
+    volume
+        By default `volume`; zeros where there is none.
+    factor
+        The cumulative adjustment factor; ones if not named.
+    tradable
+        True or false: whether the symbol traded; all true if not named.
+    date_format
+        As `datetime.strptime` reads it; by default dates and times are ISO 8601. With a `time`
+        column it covers both, with a space between.
+    """
+
+    date: str | None = Field(default=None, min_length=1)
+    time: str | None = Field(default=None, min_length=1)
+    open: str | None = Field(default=None, min_length=1)
+    high: str | None = Field(default=None, min_length=1)
+    low: str | None = Field(default=None, min_length=1)
+    close: str | None = Field(default=None, min_length=1)
+    volume: str | None = Field(default=None, min_length=1)
+    factor: str | None = Field(default=None, min_length=1)
+    tradable: str | None = Field(default=None, min_length=1)
+    date_format: str | None = Field(default=None, min_length=1)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Columns by what they hold, each under the name that the file gives it.
+
+    Attributes
+    ----------
+    times
+        The date's column and, where it is a column of its own, the time's.
+    open, high, low, close, volume, factor, tradable
+        None where the file has no such column.
+    extra
+        The file's column for each extra column that the job wants.
+    """
+
+    times: tuple[str, ...]
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str | None
+    factor: str | None
+    tradable: str | None
+    extra: Mapping[str, str]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        optional = [name for name in (self.volume, self.factor, self.tradable) if name is not None]
+        prices = (self.open, self.high, self.low, self.close)
+        return tuple(dict.fromkeys((*self.times, *prices, *optional, *self.extra.values())))
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The names of a file's columns."""
+
+    origin: str
+    names: Sequence[str]
+
+    def find(self, wanted: str) -> str | None:
+        """The column of this name, or else the one that differs in case only."""
+        exact = [name for name in self.names if name == wanted]
+        alike = exact or [name for name in self.names if name.lower() == wanted.lower()]
+        if len(alike) > 1:
+            raise DataError(f"{self.origin}: {len(alike)} columns are called {wanted!r}")
+        return alike[0] if alike else None
+
+    def need(self, wanted: str) -> str:
+        found = self.find(wanted)
+        if found is None:
+            raise self.missing(wanted)
+        return found
+
+    def missing(self, *wanted: str) -> DataError:
+        what = " or ".join(repr(word) for word in wanted)
+        hint = nearest(wanted[0], self.names)
+        return DataError(f"{self.origin}: row 1: there is no column {what}{hint}")
+
+
+def find_layout(
+    origin: str, names: Sequence[str], options: ColumnOptions, extra: Sequence[str]
+) -> Layout:
+    """Which of the columns `names` hold what.
+
+    Raises
+    ------
+    DataError
+        A column is missing or there twice.
+    """
+    header = _Header(origin, names)
+    return Layout(
+        times=_times(header, options),
+        open=header.need(options.open or "open"),
+        high=header.need(options.high or "high"),
+        low=header.need(options.low or "low"),
+        close=header.need(options.close or "close"),
+        volume=header.need(options.volume) if options.volume else header.find("volume"),
+        factor=header.need(options.factor) if options.factor else None,
+        tradable=header.need(options.tradable) if options.tradable else None,
+        extra={name: header.need(name) for name in extra},
+    )
+
+
+def _times(header: _Header, options: ColumnOptions) -> tuple[str, ...]:
+    if options.date:
+        date = header.need(options.date)
+        return (date, header.need(options.time)) if options.time else (date,)
+    candidates = [name for name in map(header.find, DATE_NAMES) if name is not None]
+    if not candidates:
+        raise header.missing(*DATE_NAMES)
+    date = candidates[0]
+    time = header.need(options.time) if options.time else header.find("time")
+    has_time_beside = time is not None and (options.time or date.lower() == "date")
+    return (date, time) if time is not None and time != date and has_time_beside else (date,)

@@ -1,0 +1,114 @@
+"""A symbol's bars as one file that is mapped into memory, not read.
+
+The file is a `.npy` of one structured element. Its fields are the columns: each lies in one piece.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import mmap
+import os
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars, Prices
+
+__all__ = ["SCHEMA", "pack", "unpack", "write_quietly"]
+
+SCHEMA = 1
+"""Changes with the fields below and with what `Bars` holds."""
+
+MAGIC = np.lib.format.magic(1, 0)
+COLUMNS = (
+    ("time", "<i8"),
+    ("session", "<M8[D]"),
+    ("open", "<f8"),
+    ("high", "<f8"),
+    ("low", "<f8"),
+    ("close", "<f8"),
+    ("volume", "<f8"),
+    ("factor", "<f8"),
+)
+
+
+def pack(bars: Bars) -> bytes:
+    """Unadjusted bars as a file's content."""
+    # Extra columns go by number: a name beyond Latin-1 would make another version of the format.
+    extra = {f"extra{number}": values for number, values in enumerate(bars.extra.values())}
+    record = np.zeros((), dtype=_element(len(bars), len(extra)))
+    for name in record.dtype.names or ():
+        record[name] = extra[name] if name in extra else getattr(bars, name)
+    file = io.BytesIO()
+    np.save(file, record, allow_pickle=False)
+    return file.getvalue()
+
+
+def unpack(path: Path, symbol: str, extra: Sequence[str]) -> Bars | None:
+    """The bars in a file, mapped and read-only; None where it is missing, cut short or damaged."""
+    try:
+        record = _mapped(path, len(extra))
+        prices = Prices(record["open"], record["high"], record["low"], record["close"])
+        return Bars(
+            symbol=symbol,
+            time=record["time"],
+            session=record["session"],
+            prices=prices,
+            raw=prices,
+            volume=record["volume"],
+            factor=record["factor"],
+            tradable=record["tradable"],
+            extra=MappingProxyType({n: record[f"extra{i}"] for i, n in enumerate(extra)}),
+        )
+    except Exception:  # There is no end to what damaged bytes can raise; all of it is a miss.
+        return None
+
+
+def _mapped(path: Path, extra: int) -> NDArray[np.void]:
+    """The file's one element. As np.load with `mmap_mode`, but six times as fast."""
+    with path.open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    start = len(MAGIC) + 2 + int.from_bytes(content[len(MAGIC) : len(MAGIC) + 2], "little")
+    kind = _element(_count(content[:start], extra), extra)
+    return np.frombuffer(content, dtype=kind, count=1, offset=start).reshape(())
+
+
+@lru_cache(maxsize=128)
+def _count(header: bytes, extra: int) -> int:
+    """How many bars the file of this header has. Symbols with as many bars have the same header."""
+    if not header.startswith(MAGIC):
+        raise ValueError("not a .npy file of version 1.0")
+    shape, _, kind = np.lib.format.read_array_header_1_0(io.BytesIO(header[len(MAGIC) :]))
+    count = int(kind["time"].shape[0])
+    if shape != () or kind != _element(count, extra):
+        raise ValueError(f"not the fields of bars: {kind}")
+    return count
+
+
+@lru_cache(maxsize=128)
+def _element(count: int, extra: int) -> np.dtype[np.void]:
+    """The type of `count` bars with so many extra columns."""
+    numbered = [(f"extra{number}", "<f8") for number in range(extra)]
+    # The bools come last, so that all else lies at a multiple of eight bytes.
+    fields = [*COLUMNS, *numbered, ("tradable", "|b1")]
+    return np.dtype([(name, kind, (count,)) for name, kind in fields])
+
+
+def write_quietly(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; where it cannot be, the next process works again."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise

@@ -1,0 +1,116 @@
+"""Where files lie: a directory, or an S3 prefix."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from backfleet.errors import DataError, ObjectMissing
+from backfleet.store import Entry, open_store
+
+__all__ = ["Directory", "Place", "Prefix", "place_at"]
+
+SETTLED = 2.0
+"""Seconds after which a file's time of modification is trusted: a later write within the clock's
+grain (two seconds on the coarsest file systems) would not show in it."""
+
+
+class Place(ABC):
+    """Files by name; folders below are not looked into."""
+
+    @abstractmethod
+    def names(self) -> Sequence[str]:
+        """The files' names. Raises DataError where there is no such place."""
+
+    @abstractmethod
+    def fingerprint(self, name: str) -> str | None:
+        """A text that changes with the file; None while that cannot be told.
+
+        Raises FileNotFoundError where there is no such file, and DataError where it is no file.
+        """
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """The file's content. Raises as `fingerprint` does."""
+
+
+class Directory(Place):
+    """A directory of this machine."""
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path).expanduser()
+
+    def names(self) -> Sequence[str]:
+        try:
+            with os.scandir(self._path) as children:
+                return [each.name for each in children if each.is_file()]
+        except FileNotFoundError:
+            raise DataError(f"{self._path}: there is no such directory") from None
+        except NotADirectoryError:
+            raise DataError(f"{self._path}: this is a file, not a directory") from None
+        except OSError as error:
+            raise DataError(f"{self._path}: cannot be listed: {error.strerror}") from None
+
+    def fingerprint(self, name: str) -> str | None:
+        status = self._status(name)
+        if time.time() - status.st_mtime < SETTLED:
+            return None
+        # The time of change catches what keeps the time of modification: `cp -p`, rsync, tar.
+        times = f"{status.st_mtime_ns}-{status.st_ctime_ns}"
+        return f"{times}-{status.st_size}-{status.st_ino}"
+
+    def read(self, name: str) -> bytes:
+        self._status(name)
+        try:
+            return (self._path / name).read_bytes()
+        except PermissionError as error:
+            raise DataError(f"{self._path / name}: cannot be read: {error.strerror}") from None
+
+    def _status(self, name: str) -> os.stat_result:
+        path = self._path / name
+        try:
+            status = path.stat()
+        except NotADirectoryError:
+            raise DataError(f"{self._path}: this is a file, not a directory") from None
+        except PermissionError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+        if not stat.S_ISREG(status.st_mode):
+            what = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            raise DataError(f"{path}: this is {what}, not a file of bars")
+        return status
+
+
+class Prefix(Place):
+    """A prefix of an S3 bucket. It is listed once, when a name is first asked for."""
+
+    def __init__(self, url: str) -> None:
+        self._store = open_store(url)
+
+    @cached_property
+    def _entries(self) -> Mapping[str, Entry]:
+        return {entry.key: entry for entry in self._store.list() if "/" not in entry.key}
+
+    def names(self) -> Sequence[str]:
+        return list(self._entries)
+
+    def fingerprint(self, name: str) -> str | None:
+        if name not in self._entries:
+            raise FileNotFoundError(name)
+        entry = self._entries[name]
+        return f"{entry.version}-{entry.size}"
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self._store.read(name)
+        except ObjectMissing:
+            raise FileNotFoundError(name) from None
+
+
+def place_at(path: str) -> Place:
+    """The place that a job's `data.path` names."""
+    return Prefix(path) if "://" in path else Directory(path)

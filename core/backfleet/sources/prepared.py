@@ -1,0 +1,248 @@
+"""Prepared bars: what a source has parsed once is kept, and mapped into memory from then on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars, BarsWindow
+from backfleet.cache import cache_folder
+from backfleet.errors import DataError
+from backfleet.source import Source
+from backfleet.sources.index import Index
+from backfleet.sources.pack import SCHEMA, pack, unpack, write_quietly
+
+__all__ = ["PreparedBars", "SymbolData"]
+
+SHORT = 90
+"""Days below which a span says too little about how many sessions a year has."""
+
+USUAL_SESSIONS = 252.0
+DAYS_A_YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class SymbolData:
+    """What a plan needs to know of a symbol's bars.
+
+    Attributes
+    ----------
+    digest
+        `Bars.digest()` of the window, warm-up included.
+    bars
+        How many bars the window has, warm-up included.
+    warmup
+        How many of them lie before its start.
+    first, last
+        The first and last session, without the warm-up.
+    sessions_per_year
+        (sessions - 1) / years between the first and the last, a year being 365.25 days, rounded to
+        six decimals; 252 where these are less than 90 days apart.
+    """
+
+    digest: str
+    bars: int
+    first: date
+    last: date
+    warmup: int
+    sessions_per_year: float
+
+
+@dataclass(frozen=True)
+class _Input:
+    """The digest of the input that had this fingerprint."""
+
+    fingerprint: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class _Windowed:
+    """What the window of the bars of this input is."""
+
+    input: str
+    data: SymbolData
+
+
+@dataclass(frozen=True, eq=False)
+class _Shelf:
+    """What the cache keeps of one source with its settings."""
+
+    folder: Path
+    inputs: Index[_Input]
+    windows: dict[BarsWindow, Index[_Windowed]] = field(default_factory=dict)
+
+    def bars(self, symbol: str, digest: str) -> Path:
+        return self.folder / f"{_hash(symbol, digest)}.npy"
+
+    def window(self, window: BarsWindow) -> Index[_Windowed]:
+        if window not in self.windows:
+            key = _hash(str(window.start), str(window.end), window.warmup)
+            self.windows[window] = Index(self.folder / f"window-{key}.json", _Windowed)
+        return self.windows[window]
+
+    def save(self) -> None:
+        self.inputs.save()
+        for index in self.windows.values():
+            index.save()
+
+
+class PreparedBars:
+    """Loads bars through a cache on disk. A cache that cannot be written only makes it slower.
+
+    Bars are kept under the digest of their input, the source's code, its options, time zone and
+    columns, and the schema of `Bars`. An index of fingerprints spares reading the input again. Used
+    as a context manager, it saves its indexes at the end.
+
+    Parameters
+    ----------
+    code
+        The hash of the source's code.
+    folder
+        Where to keep them; by default `bars` in backfleet's cache.
+    """
+
+    def __init__(self, code: str, folder: Path | None = None) -> None:
+        self._code = code
+        self._folder = cache_folder() / "bars" if folder is None else folder
+        self._shelves: dict[Source, _Shelf] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.save()
+
+    def load(self, source: Source, symbol: str) -> tuple[Bars, str]:
+        """All bars of a symbol, unadjusted, and the SHA-256 of the input they come from.
+
+        Raises
+        ------
+        DataError
+            The symbol has no input, or it is refused.
+        """
+        known = self._known_input(source, symbol)
+        bars = self._kept(source, symbol, known) if known else None
+        if known and bars:
+            return bars, known
+        content, digest = self._read(source, symbol)
+        bars = self._kept(source, symbol, digest) or self._parse(source, symbol, content, digest)
+        return bars, digest
+
+    def reload(self, source: Source, symbol: str) -> tuple[Bars, str]:
+        """As `load`, from the input itself, whatever the cache holds; renews the cache.
+
+        Raises
+        ------
+        DataError
+            The symbol has no input, or it is refused.
+        """
+        content, digest = self._read(source, symbol)
+        return self._parse(source, symbol, content, digest), digest
+
+    def digest(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData:
+        """What the bars of a window are, without loading them where that is known.
+
+        Raises
+        ------
+        DataError
+            The symbol has no input, it is refused, or no bar lies in the window.
+        """
+        index = self._shelf(source).window(window)
+        known = index.get(symbol)
+        if known and known.input == self._known_input(source, symbol):
+            return known.data
+        bars, digest = self.load(source, symbol)
+        data = _describe(source, bars, window)
+        index.put(symbol, _Windowed(digest, data))
+        return data
+
+    def save(self) -> None:
+        """Write the indexes, so that the next process reads no input that it need not."""
+        for shelf in self._shelves.values():
+            shelf.save()
+
+    def _shelf(self, source: Source) -> _Shelf:
+        if source not in self._shelves:
+            settings = source.settings
+            options = source.options.model_dump(mode="json")
+            columns = list(settings.columns)
+            key = _hash(SCHEMA, source.name, self._code, options, settings.timezone, columns)
+            path = settings.path
+            location = path if "://" in path else os.path.abspath(path)
+            folder = self._folder / key
+            inputs = Index(folder / f"inputs-{_hash(location)}.json", _Input)
+            self._shelves[source] = _Shelf(folder, inputs)
+        return self._shelves[source]
+
+    def _known_input(self, source: Source, symbol: str) -> str | None:
+        fingerprint = source.fingerprint(symbol)
+        known = self._shelf(source).inputs.get(symbol)
+        return known.digest if known and known.fingerprint == fingerprint else None
+
+    def _kept(self, source: Source, symbol: str, digest: str) -> Bars | None:
+        path = self._shelf(source).bars(symbol, digest)
+        return unpack(path, symbol, source.settings.columns)
+
+    def _read(self, source: Source, symbol: str) -> tuple[bytes, str]:
+        before = source.fingerprint(symbol)
+        content = source.read(symbol)
+        digest = hashlib.sha256(content).hexdigest()
+        # An input that changed while it was read has a fingerprint of neither content.
+        if before is not None and source.fingerprint(symbol) == before:
+            self._shelf(source).inputs.put(symbol, _Input(before, digest))
+        return content, digest
+
+    def _parse(self, source: Source, symbol: str, content: bytes, digest: str) -> Bars:
+        bars = source.parse(symbol, content)
+        write_quietly(self._shelf(source).bars(symbol, digest), pack(bars))
+        return bars
+
+
+def _describe(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
+    used = bars.window(window)
+    if not len(used):
+        raise DataError(
+            f"{source.describe(bars.symbol)}: {bars.symbol} has no bars {_range(window)}; "
+            f"its sessions go from {bars.session[0]} to {bars.session[-1]}"
+        )
+    sessions = used.session[used.warmup :]
+    return SymbolData(
+        digest=used.digest(),
+        bars=len(used),
+        first=sessions[0].item(),
+        last=sessions[-1].item(),
+        warmup=used.warmup,
+        sessions_per_year=_sessions_per_year(sessions),
+    )
+
+
+def _range(window: BarsWindow) -> str:
+    parts = (("from", window.start), ("to", window.end))
+    return " ".join(f"{word} {day}" for word, day in parts if day is not None)
+
+
+def _sessions_per_year(sessions: NDArray[np.datetime64]) -> float:
+    days = int((sessions[-1] - sessions[0]).astype(np.int64))
+    if days < SHORT:
+        return USUAL_SESSIONS
+    changes = int(np.count_nonzero(sessions[1:] != sessions[:-1]))
+    return round(changes / (days / DAYS_A_YEAR), 6)
+
+
+def _hash(*facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,160 @@
+"""Dates and times of a file, to UTC and to sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from backfleet.sources.table import Table, first_failure, texts
+
+__all__ = ["Times", "read_times"]
+
+NAIVE = pa.timestamp("ns")
+ZONED = pa.timestamp("ns", "UTC")
+DAY = 86_400_000_000_000
+YEARS = range(1678, 2262)
+"""What int64 nanoseconds since 1970 can hold in full."""
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """The times of the bars, each of shape (bars,).
+
+    Attributes
+    ----------
+    utc
+        int64, nanoseconds since the epoch in UTC.
+    session
+        datetime64[D], the date in the source's time zone.
+    """
+
+    utc: NDArray[np.int64]
+    session: NDArray[np.datetime64]
+
+
+def read_times(
+    table: Table, columns: tuple[str, ...], date_format: str | None, timezone: str
+) -> Times:
+    """The times in `columns`: one, or a date's and a time's.
+
+    Times without an offset are in `timezone`. Where all of them are midnights they are days, and a
+    day that begins late, or whose midnight comes twice, begins at its first instant.
+
+    Raises
+    ------
+    DataError
+        A value is missing, is no time, or is a local time that does not exist or comes twice.
+    """
+    if len(columns) > 1:
+        table = _joined(table, columns)
+    name = columns[0]
+    stamps = _stamps(table, name, date_format)
+    if stamps.null_count:
+        raise table.bad_value(name, first_failure(_refuse_missing, stamps), "missing")
+    if stamps.type.tz is None:
+        local = stamps
+        utc = _localize(table, name, stamps, timezone)
+    else:
+        local = pc.local_timestamp(stamps.cast(pa.timestamp("ns", timezone)))
+        utc = stamps
+    return Times(_integers(utc), (_integers(local) // DAY).view("datetime64[D]"))
+
+
+def _joined(table: Table, columns: tuple[str, ...]) -> Table:
+    parts = zip(*(texts(table, name) for name in columns), strict=True)
+    encoded = [" ".join(filter(None, values)).encode() for values in parts]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
+    joined = pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
+    return Table(table.origin, {columns[0]: joined}, table.row_number)
+
+
+def _stamps(table: Table, name: str, date_format: str | None) -> Any:
+    column = table.columns[name]
+    kind = column.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        target = pa.timestamp("ns", getattr(kind, "tz", None))
+        return _cast(table, name, target, "outside the years 1678 to 2261")
+    if date_format is not None:
+        return _formatted(table, name, date_format)
+    return _iso(table, name)
+
+
+def _iso(table: Table, name: str) -> Any:
+    reason = "not an ISO 8601 date or time; give the option date_format"
+    text = table.columns[name].cast(pa.string())
+    parsed = Table(table.origin, {name: text}, table.row_number)
+    try:
+        text.slice(0, 1).cast(ZONED)
+    except pa.ArrowInvalid:
+        return _cast(parsed, name, NAIVE, reason)
+    return _cast(parsed, name, ZONED, "without the offset that the first row has")
+
+
+def _cast(table: Table, name: str, target: Any, reason: str) -> Any:
+    def convert(column: Any) -> Any:
+        return column.cast(target)
+
+    column = table.columns[name]
+    try:
+        return convert(column)
+    except pa.ArrowInvalid:
+        raise table.bad_value(name, first_failure(convert, column), reason) from None
+
+
+def _formatted(table: Table, name: str, date_format: str) -> Any:
+    moments: list[datetime] = []
+    for row, value in enumerate(texts(table, name)):
+        try:
+            moment = datetime.strptime(value, date_format)
+        except ValueError:
+            raise table.bad_value(name, row, f"not of the form {date_format!r}") from None
+        if moment.year not in YEARS:
+            raise table.bad_value(name, row, "outside the years 1678 to 2261")
+        moments.append(moment)
+    zoned = moments[0].tzinfo is not None
+    epoch = datetime(1970, 1, 1, tzinfo=UTC if zoned else None)
+    microseconds = [(moment - epoch) // timedelta(microseconds=1) for moment in moments]
+    nanoseconds = np.array(microseconds, dtype=np.int64) * 1000
+    kind = ZONED if zoned else NAIVE
+    return pa.Array.from_buffers(kind, len(moments), [None, pa.py_buffer(nanoseconds)])
+
+
+def _localize(table: Table, name: str, stamps: Any, timezone: str) -> Any:
+    days = not np.any(_integers(stamps) % DAY)
+
+    def strict(column: Any) -> Any:
+        return pc.assume_timezone(column, timezone)
+
+    if days:
+        return pc.assume_timezone(stamps, timezone, ambiguous="earliest", nonexistent="latest")
+    try:
+        return strict(stamps)
+    except pa.ArrowInvalid:
+        row = first_failure(strict, stamps)
+        reason = f"a local time that {_trouble(stamps.slice(row, 1), timezone)} in {timezone}"
+        raise table.bad_value(name, row, reason) from None
+
+
+def _trouble(stamp: Any, timezone: str) -> str:
+    try:
+        pc.assume_timezone(stamp, timezone, ambiguous="earliest")
+    except pa.ArrowInvalid:
+        return "does not exist"
+    return "comes twice"
+
+
+def _refuse_missing(column: Any) -> None:
+    if column.null_count:
+        raise pa.ArrowInvalid("missing")
+
+
+def _integers(stamps: Any) -> NDArray[np.int64]:
+    stop = stamps.offset + len(stamps)
+    return np.frombuffer(stamps.buffers()[1], dtype=np.int64, count=stop)[stamps.offset :]

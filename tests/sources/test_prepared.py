@@ -1,0 +1,352 @@
+"""The cache of prepared bars: what it spares, and what it never gets wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backfleet.bars import Bars, BarsWindow
+from backfleet.errors import DataError
+from backfleet.source import Source
+from backfleet.sources.csv import CsvSource
+from backfleet.sources.prepared import PreparedBars, SymbolData
+
+Make = Callable[..., Source]
+Settle = Callable[[Path], None]
+ALL = BarsWindow()
+
+
+def rows(count: int, close: float = 2.0) -> str:
+    days = np.datetime64("2019-01-01") + np.arange(count)
+    body = "".join(f"{each},1,9,0.5,{close + index / 100},7\n" for index, each in enumerate(days))
+    return "date,open,high,low,close,pe\n" + body
+
+
+@pytest.fixture
+def file(data: Path, settle: Settle) -> Path:
+    """The CSV of AAPL with 200 bars, written long ago."""
+    path = data / "AAPL.csv"
+    path.write_text(rows(200))
+    settle(path)
+    return path
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def load(stocks: Source, cache: Path, code: str = "code") -> tuple[Bars, str]:
+    """What a fresh process would load."""
+    with PreparedBars(code, cache) as prepared:
+        return prepared.load(stocks, "AAPL")
+
+
+def packs(cache: Path) -> list[Path]:
+    return list(cache.rglob("*.npy"))
+
+
+def test_a_second_process_reads_no_csv(source: Make, file: Path, cache: Path, counted: Any) -> None:
+    first, digest = load(source(CsvSource, file.parent, columns=("pe",)), cache)
+    second, again = load(source(CsvSource, file.parent, columns=("pe",)), cache)
+    assert (counted.reads, counted.parses) == (1, 1)
+    assert second.digest() == first.digest()
+    assert again == digest
+
+
+def test_a_second_plan_opens_neither_csv_nor_bars(
+    source: Make, file: Path, cache: Path, counted: Any
+) -> None:
+    def plan() -> SymbolData:
+        with PreparedBars("code", cache) as prepared:
+            return prepared.digest(source(CsvSource, file.parent), "AAPL", ALL)
+
+    first = plan()
+    for pack in packs(cache):
+        pack.unlink()
+    assert plan() == first
+    assert (counted.reads, counted.parses) == (1, 1)
+
+
+def test_cached_bars_are_mapped_and_read_only(source: Make, file: Path, cache: Path) -> None:
+    stocks = source(CsvSource, file.parent, columns=("pe",))
+    load(stocks, cache)
+    bars, _ = load(stocks, cache)
+    for column in (bars.time, bars.session, bars.close, bars.tradable, bars.extra["pe"]):
+        assert not column.flags.owndata
+        assert column.flags.c_contiguous
+        with pytest.raises(ValueError, match="read-only"):
+            column[0] = column[1]
+
+
+def test_a_changed_file_is_read_again(
+    source: Make, file: Path, cache: Path, settle: Settle
+) -> None:
+    stocks = source(CsvSource, file.parent)
+    _, before = load(stocks, cache)
+    file.write_text(rows(200, close=3.0))
+    settle(file)
+    bars, after = load(stocks, cache)
+    assert bars.close[0] == 3.0
+    assert after != before
+
+
+def test_a_file_written_within_the_clocks_grain_is_not_trusted(
+    source: Make, file: Path, cache: Path
+) -> None:
+    stocks = source(CsvSource, file.parent)
+    file.write_text(rows(200))
+    moment = file.stat()
+    load(stocks, cache)
+    file.write_text(rows(200, close=3.0))
+    os.utime(file, ns=(moment.st_atime_ns, moment.st_mtime_ns))
+    assert load(stocks, cache)[0].close[0] == 3.0
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_trusted(
+    source: Make, file: Path, cache: Path, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stocks = source(CsvSource, file.parent)
+    read = CsvSource.read
+
+    def racing(self: CsvSource, symbol: str) -> bytes:
+        content = read(self, symbol)
+        file.write_text(rows(200, close=3.0))
+        settle(file)
+        return content
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CsvSource, "read", racing)
+        assert load(stocks, cache)[0].close[0] == 2.0
+    assert load(stocks, cache)[0].close[0] == 3.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"code": "other"},
+        {"timezone": "Asia/Shanghai"},
+        {"columns": ("pe",)},
+        {"volume": "pe"},
+    ],
+    ids=str,
+)
+def test_bars_are_kept_apart_by_code_zone_columns_and_options(
+    source: Make, file: Path, cache: Path, counted: Any, change: dict[str, Any]
+) -> None:
+    load(source(CsvSource, file.parent), cache)
+    settings = {name: value for name, value in change.items() if name != "code"}
+    load(source(CsvSource, file.parent, **settings), cache, change.get("code", "code"))
+    assert counted.parses == 2
+
+
+def test_equal_files_in_two_places_are_parsed_once(
+    source: Make, file: Path, cache: Path, counted: Any, tmp_path: Path
+) -> None:
+    load(source(CsvSource, file.parent), cache)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "AAPL.csv").write_bytes(file.read_bytes())
+    load(source(CsvSource, copy), cache)
+    assert (counted.reads, counted.parses) == (2, 1)
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "cut short": lambda content: content[:-1],
+    "cut in the header": lambda content: content[:40],
+    "another kind": lambda content: b"oops" * 1000,
+    "other fields": lambda content: content.replace(b"'close'", b"'clsoe'", 1),
+    "other counts": lambda content: content.replace(b"(200,)", b"(199,)", 1),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_bars_are_built_again(
+    source: Make, file: Path, cache: Path, counted: Any, damage: str
+) -> None:
+    stocks = source(CsvSource, file.parent)
+    whole, _ = load(stocks, cache)
+    (pack,) = packs(cache)
+    content = pack.read_bytes()
+    pack.write_bytes(DAMAGE[damage](content))
+    assert load(stocks, cache)[0].digest() == whole.digest()
+    assert counted.parses == 2
+    assert pack.read_bytes() == content
+
+
+def test_a_damaged_index_is_built_again(
+    source: Make, file: Path, cache: Path, counted: Any
+) -> None:
+    for _ in range(2):
+        with PreparedBars("code", cache) as prepared:
+            prepared.digest(source(CsvSource, file.parent), "AAPL", ALL)
+        for index in cache.rglob("*.json"):
+            index.write_text('{"AAPL": {"fingerprint": 7')
+    assert (counted.reads, counted.parses) == (2, 1)
+
+
+def test_reload_goes_past_the_cache_and_mends_it(
+    source: Make, file: Path, cache: Path, counted: Any
+) -> None:
+    stocks = source(CsvSource, file.parent)
+    whole, digest = load(stocks, cache)
+    (pack,) = packs(cache)
+    content = pack.read_bytes()
+    pack.write_bytes(content[:-1000] + bytes(1000))
+    with PreparedBars("code", cache) as prepared:
+        assert prepared.load(stocks, "AAPL")[0].digest() != whole.digest()
+        bars, again = prepared.reload(stocks, "AAPL")
+    assert (bars.digest(), again) == (whole.digest(), digest)
+    assert pack.read_bytes() == content
+    assert counted.parses == 2
+
+
+def test_a_cache_that_cannot_be_written_changes_nothing(
+    source: Make, file: Path, tmp_path: Path, counted: Any
+) -> None:
+    (tmp_path / "taken").write_text("a file where the cache should be")
+    stocks = source(CsvSource, file.parent)
+    for _ in range(2):
+        with PreparedBars("code", tmp_path / "taken") as prepared:
+            assert prepared.digest(stocks, "AAPL", ALL).bars == 200
+    assert counted.parses == 2
+
+
+def test_no_temporary_file_stays(source: Make, file: Path, cache: Path) -> None:
+    load(source(CsvSource, file.parent), cache)
+    assert {each.suffix for each in cache.rglob("*") if each.is_file()} == {".npy", ".json"}
+
+
+def test_two_processes_add_to_one_index(
+    source: Make, file: Path, cache: Path, counted: Any, settle: Settle
+) -> None:
+    other = file.with_name("MSFT.csv")
+    other.write_text(rows(50))
+    settle(other)
+    one, two = PreparedBars("code", cache), PreparedBars("code", cache)
+    for prepared, symbol in ((one, "AAPL"), (two, "MSFT")):
+        prepared.digest(source(CsvSource, file.parent), symbol, ALL)
+    one.save()
+    two.save()
+    counted.reads = 0
+    third = PreparedBars("code", cache)
+    for symbol in ("AAPL", "MSFT"):
+        third.digest(source(CsvSource, file.parent), symbol, ALL)
+    assert counted.reads == 0
+
+
+def test_two_processes_may_prepare_at_once(file: Path, cache: Path) -> None:
+    for index in range(20):
+        file.with_name(f"S{index}.csv").write_bytes(file.read_bytes())
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from backfleet.bars import BarsWindow\n"
+        "from backfleet.source import SourceSettings\n"
+        "from backfleet.sources.csv import CsvSource\n"
+        "from backfleet.sources.prepared import PreparedBars\n"
+        "source = CsvSource(SourceSettings(sys.argv[1], 'UTC', (), {}))\n"
+        "sys.stdin.readline()\n"
+        "with PreparedBars('code', Path(sys.argv[2])) as prepared:\n"
+        "    for symbol in source.symbols():\n"
+        "        print(prepared.digest(source, symbol, BarsWindow()).digest)\n"
+    )
+    command = [sys.executable, "-c", program, str(file.parent), str(cache)]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    outputs = [process.communicate()[0].splitlines() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert outputs[0] == outputs[1]
+    assert len(set(outputs[0])) == 21
+
+
+def test_the_folder_is_backfleets_cache(
+    source: Make, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKFLEET_CACHE", str(tmp_path / "mine"))
+    PreparedBars("code").load(source(CsvSource, file.parent), "AAPL")
+    assert packs(tmp_path / "mine" / "bars")
+
+
+def test_a_digest_tells_what_the_window_holds(source: Make, file: Path, cache: Path) -> None:
+    stocks = source(CsvSource, file.parent)
+    window = BarsWindow(date(2019, 2, 1), date(2019, 6, 1), warmup=10)
+    prepared = PreparedBars("code", cache)
+    data = prepared.digest(stocks, "AAPL", window)
+    bars = prepared.load(stocks, "AAPL")[0].window(window)
+    assert data == SymbolData(
+        digest=bars.digest(),
+        bars=131,
+        first=date(2019, 2, 1),
+        last=date(2019, 6, 1),
+        warmup=10,
+        sessions_per_year=365.25,
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"), [(date(2019, 3, 31), 252.0), (date(2019, 4, 1), 365.25)]
+)
+def test_a_short_span_counts_as_a_usual_year(
+    source: Make, file: Path, cache: Path, end: date, expected: float
+) -> None:
+    window = BarsWindow(end=end)
+    data = PreparedBars("code", cache).digest(source(CsvSource, file.parent), "AAPL", window)
+    assert data.sessions_per_year == expected
+
+
+def test_intraday_bars_of_a_session_count_once(source: Make, data: Path, cache: Path) -> None:
+    days = np.datetime64("2019-01-01") + 2 * np.arange(100)
+    body = "".join(f"{day} {hour}:00,1,9,0.5,2\n" for day in days for hour in (10, 11, 12))
+    (data / "AAPL.csv").write_text("date,open,high,low,close\n" + body)
+    found = PreparedBars("code", cache).digest(source(CsvSource, data), "AAPL", ALL)
+    assert found.sessions_per_year == 182.625
+
+
+def test_rows_appended_after_the_end_leave_the_digest(
+    source: Make, file: Path, cache: Path, settle: Settle
+) -> None:
+    window = BarsWindow(end=date(2019, 5, 1))
+    stocks = source(CsvSource, file.parent)
+    before = PreparedBars("code", cache).digest(stocks, "AAPL", window)
+    file.write_text(rows(230))
+    settle(file)
+    assert PreparedBars("code", cache).digest(stocks, "AAPL", window) == before
+    assert PreparedBars("code", cache).digest(stocks, "AAPL", ALL).bars == 230
+
+
+def test_an_empty_range_is_refused_with_what_there_is(
+    source: Make, file: Path, cache: Path
+) -> None:
+    window = BarsWindow(date(2021, 1, 1), date(2021, 12, 31))
+    message = (
+        r"AAPL has no bars from 2021-01-01 to 2021-12-31; "
+        r"its sessions go from 2019-01-01 to 2019-07-19"
+    )
+    with pytest.raises(DataError, match=message):
+        PreparedBars("code", cache).digest(source(CsvSource, file.parent), "AAPL", window)
+
+
+def test_a_vanished_symbol_is_refused_whatever_the_cache_holds(
+    source: Make, file: Path, cache: Path
+) -> None:
+    stocks = source(CsvSource, file.parent)
+    load(stocks, cache)
+    file.rename(file.with_name("GOOG.csv"))
+    with pytest.raises(DataError, match="symbol 'AAPL': there is no"):
+        load(stocks, cache)
