@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -178,7 +177,7 @@ class Job(Section):
     Attributes
     ----------
     name
-        A label; the strategy's name where none is given.
+        A label; the name of the strategy, or of its class, where none is given.
     strategy
         A plugin's name, `pkg.module:Class`, or `file.py:Class`.
     engine
@@ -215,11 +214,7 @@ class Job(Section):
     def _named_after_its_strategy(cls, values: Any) -> Any:
         if not isinstance(values, dict) or values.get("name") is not None:
             return values
-        reference = values.get("strategy")
-        if not isinstance(reference, str):
-            # That the strategy is missing or no text is reported; a missing name need not be.
-            return {**values, "name": "unnamed"}
-        return {**values, "name": re.split(r"[:.]", reference)[-1] or reference}
+        return {**values, "name": rules.name_of_strategy(values.get("strategy"))}
 
     @field_validator("engine")
     @classmethod

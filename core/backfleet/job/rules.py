@@ -20,6 +20,7 @@ __all__ = [
     "distinct",
     "enough_memory",
     "job_name",
+    "name_of_strategy",
     "not_yet",
     "one_or_more",
     "periods_per_year",
@@ -48,6 +49,16 @@ def job_name(name: str) -> str:
             "must have 1 to 64 letters, digits, '.', '_' or '-', and begin with a letter or digit"
         )
     return name
+
+
+def name_of_strategy(reference: object) -> str:
+    """A plugin's name or a class's, or `unnamed` where that makes no job name.
+
+    A strategy that is not even text is refused elsewhere, and needs no second line for the name.
+    """
+    _, colon, last = str(reference).rpartition(":")
+    name = last.rpartition(".")[2] if colon else last
+    return name if NAME.fullmatch(name) else "unnamed"
 
 
 def strategy(reference: str) -> str:

@@ -19,6 +19,7 @@ PLAIN_WORDS = {
     "int_type": "must be a whole number",
     "mapping_type": "must be a table",
     "model_type": "must be a table",
+    "string_too_short": "must not be empty",
     "string_type": "must be text in quotes",
     "tuple_type": "must be a list",
 }

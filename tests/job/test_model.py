@@ -1,0 +1,351 @@
+"""A job has every key of the job file, and refuses all else in words."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backfleet.errors import JobError
+from backfleet.job import Broker, Data, Job, Overrides
+
+FULL = """
+name = "sma-sweep"
+strategy = "sma-crossover"
+engine = "backtrader"
+seed = 7
+plugins = ["extra-metrics"]
+
+[params]
+period = { start = 5, stop = 60, step = 5 }
+
+[sweep]
+where = "period > 5"
+points = "points.parquet"
+sample = 200
+
+[data]
+source = "cn-daily"
+path = "data/cn-daily"
+symbols = ["600519", "6005*"]
+universe = "each"
+start = 2019-01-01
+end = "2021-12-31"
+warmup = 0
+timezone = "Asia/Shanghai"
+columns = ["pe_ttm"]
+options = { date_column = "Date" }
+
+[broker]
+cash = 50_000
+commission = 0.0002
+
+[results]
+store = "runs"
+detail = "summary"
+benchmark = "buy-and-hold"
+periods_per_year = 252
+
+[resources]
+cpus = 2
+memory = "4 GiB"
+task_timeout = "10 min"
+"""
+
+DATA: dict[str, Any] = {"source": "csv", "path": "prices"}
+
+
+def load(tmp_path: Path, text: str, **overrides: Any) -> Job:
+    file = tmp_path / "job.toml"
+    file.write_text(text, encoding="utf-8")
+    return Job.load(file, Overrides(**overrides))
+
+
+def refused(**values: Any) -> list[str]:
+    """The lines of the error that a job with these values makes."""
+    with pytest.raises(JobError) as caught:
+        Job(**{"strategy": "sma-crossover", "data": DATA} | values)
+    return str(caught.value).split("\n")
+
+
+def in_data(**values: Any) -> dict[str, Any]:
+    return {"data": DATA | values}
+
+
+def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> None:
+    here = tmp_path / "elsewhere"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    job = load(tmp_path, FULL)
+    assert job.model_dump() == {
+        "name": "sma-sweep",
+        "strategy": "sma-crossover",
+        "engine": "backtrader",
+        "seed": 7,
+        "plugins": ("extra-metrics",),
+        "params": {"period": {"start": 5, "stop": 60, "step": 5}},
+        "sweep": {
+            "where": "period > 5",
+            "points": str(tmp_path / "points.parquet"),
+            "sample": 200,
+        },
+        "data": {
+            "source": "cn-daily",
+            "path": str(tmp_path / "data/cn-daily"),
+            "symbols": ("600519", "6005*"),
+            "universe": "each",
+            "start": date(2019, 1, 1),
+            "end": date(2021, 12, 31),
+            "warmup": 0,
+            "timezone": "Asia/Shanghai",
+            "columns": ("pe_ttm",),
+            "options": {"date_column": "Date"},
+            "auxiliary": {},
+        },
+        "broker": {"cash": 50_000.0, "commission": 0.0002},
+        "results": {
+            "store": str(here / "runs"),
+            "detail": "summary",
+            "benchmark": "buy-and-hold",
+            "periods_per_year": 252.0,
+        },
+        "resources": {"cpus": 2, "memory": 4 * 2**30, "task_timeout": 600.0},
+    }
+
+
+def test_only_strategy_and_data_are_needed(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    job = Job(strategy="sma-crossover", data=DATA)
+    assert (job.name, job.engine, job.seed, job.params) == ("sma-crossover", "auto", 0, {})
+    assert (job.data.symbols, job.data.timezone, job.data.start) == (("*",), "UTC", None)
+    assert (job.broker.cash, job.broker.commission) == (100_000.0, 0.0)
+    assert (job.results.store, job.results.detail) == (str(tmp_path / "runs"), "full")
+    assert job.results.periods_per_year == "auto"
+    assert (job.resources.cpus, job.resources.memory) == (1, 2 * 2**30)
+    assert job.resources.task_timeout == 300.0
+
+
+def test_a_job_survives_json_and_takes_sections_as_objects() -> None:
+    data = Data(source="csv", path="prices", start=date(2020, 1, 1))
+    job = Job(strategy="my.module:Class", data=data, broker=Broker(cash=5))
+    assert Job(**job.model_dump(mode="json")) == job
+
+
+@pytest.mark.parametrize(
+    ("strategy", "name"),
+    [
+        ("sma-crossover", "sma-crossover"),
+        ("pkg.module:Sma", "Sma"),
+        ("dir/my.py:Sma.Inner", "Inner"),
+        ("my.plugin", "my.plugin"),
+        ("pkg:Größe", "unnamed"),
+    ],
+)
+def test_the_name_is_the_strategys_unless_given(strategy: str, name: str) -> None:
+    assert Job(strategy=strategy, data=DATA).name == name
+    assert Job(strategy=strategy, data=DATA, name="mine").name == "mine"
+
+
+def test_params_take_what_python_writes() -> None:
+    params = {
+        "a": range(1, 4),
+        "b": (1.5, 2.5),
+        "c": np.array([1, 2]),
+        "d": np.float64(0.5),
+        "e": {"start": np.int64(1), "stop": 3, "step": 1},
+    }
+    assert Job(strategy="s", data=DATA, params=params).params == {
+        "a": [1, 2, 3],
+        "b": [1.5, 2.5],
+        "c": [1, 2],
+        "d": 0.5,
+        "e": {"start": 1, "stop": 3, "step": 1},
+    }
+
+
+def test_a_single_symbol_or_glob_needs_no_list() -> None:
+    assert Job(strategy="s", **in_data(symbols="6005*")).data.symbols == ("6005*",)
+
+
+# Paths
+
+
+def test_paths_in_a_file_start_at_its_folder_and_others_here(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    folder, here = tmp_path / "jobs", tmp_path / "here"
+    folder.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    text = (
+        'strategy = "my.py:Sma"\n[data]\nsource = "csv"\npath = "../prices"\n[results]\nstore = "r"'
+    )
+    job = load(folder, text)
+    assert job.strategy == f"{folder}/my.py:Sma"
+    assert job.data.path == str(tmp_path / "prices")
+    assert job.results.store == str(here / "r")
+    changed = load(folder, text, sets=["data.path=prices", "strategy=my.py:Sma"])
+    assert changed.data.path == str(here / "prices")
+    assert changed.strategy == f"{here}/my.py:Sma"
+    relative = Job.load(Path("..", "jobs", "job.toml"))
+    assert relative == job
+
+
+def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
+    text = (
+        'strategy = "pkg.module:Sma"\nsweep.points = "s3://b/points.parquet"\n'
+        'data = { source = "csv", path = "s3://b/prices" }\nresults.store = "s3://b/runs"'
+    )
+    job = load(tmp_path, text)
+    assert job.strategy == "pkg.module:Sma"
+    assert job.sweep.points == "s3://b/points.parquet"
+    assert job.data.path == "s3://b/prices"
+    assert job.results.store == "s3://b/runs"
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"strategi": "x"}, "strategi: unknown key; did you mean 'strategy'?"),
+        ({"broker": {"csh": 5}}, "broker.csh: unknown key; did you mean 'cash'?"),
+        (in_data(sorce="x"), "data.sorce: unknown key; did you mean 'source'?"),
+        ({"executor": "local"}, "executor: unknown key"),
+        ({"data": {"source": "csv"}}, "data.path: is required"),
+        ({"broker": {"cash": 0}}, "broker.cash = 0: must be greater than 0"),
+        ({"broker": {"cash": -5.5}}, "broker.cash = -5.5: must be greater than 0"),
+        ({"broker": {"cash": "5"}}, 'broker.cash = "5": must be a number'),
+        ({"broker": {"cash": True}}, "broker.cash = true: must be a number"),
+        ({"broker": {"cash": float("nan")}}, "broker.cash = NaN: must be a finite number"),
+        ({"broker": {"cash": float("inf")}}, "broker.cash = Infinity: must be a finite number"),
+        ({"broker": {"commission": -0.1}}, "broker.commission = -0.1: must be greater than or eq"),
+        ({"broker": {"commission": 1}}, "broker.commission = 1: must be less than 1"),
+        ({"broker": 5}, "broker = 5: must be a table"),
+        ({"params": [5]}, "params = [5]: must be a table"),
+        ({"seed": -1}, "seed = -1: must be greater than or equal to 0"),
+        ({"seed": 1.0}, "seed = 1.0: must be a whole number"),
+        ({"seed": True}, "seed = true: must be a whole number"),
+        ({"name": "a/b"}, 'name = "a/b": must have 1 to 64 letters'),
+        ({"name": "-a"}, 'name = "-a": must have 1 to 64 letters'),
+        ({"name": "a\n"}, 'name = "a\\n": must have 1 to 64 letters'),
+        ({"name": "a" * 65}, 'name = "aaa'),
+        ({"strategy": 5}, "strategy = 5: must be text in quotes"),
+        ({"strategy": ""}, 'strategy = "": must not be empty'),
+        ({"strategy": "my.py"}, 'strategy = "my.py": name the class in the file: my.py:'),
+        ({"strategy": "a b:C"}, "strategy = \"a b:C\": 'a b' is neither a module nor a .py file"),
+        ({"strategy": "a:"}, 'strategy = "a:": must name a class after the colon'),
+        ({"strategy": "a b"}, 'strategy = "a b": must be a strategy\'s name'),
+        ({"plugins": ["a", "a"]}, 'plugins = ["a", "a"]: names \'a\' twice'),
+        ({"plugins": "a"}, 'plugins = "a": must be a list'),
+        (in_data(symbols=["A", "x/../y"]), 'data.symbols[1] = "x/../y": must not hold a path sep'),
+        (in_data(symbols="a\\b"), 'data.symbols[0] = "a\\\\b": must not hold a path separator'),
+        (in_data(symbols="a..b"), "data.symbols[0] = \"a..b\": must not hold '..'"),
+        (in_data(symbols=[".x"]), "data.symbols[0] = \".x\": must not hold '..' or begin with '.'"),
+        (in_data(symbols=600519), "data.symbols = 600519: must be text in quotes, or a list"),
+        (in_data(symbols=["A", 5]), "data.symbols[1] = 5: must be text in quotes"),
+        (in_data(symbols=[]), 'data.symbols = []: names none; write "*"'),
+        (in_data(symbols=["A", "A"]), 'data.symbols = ["A", "A"]: names \'A\' twice'),
+        (
+            in_data(start="2020-01-02", end="2020-01-01"),
+            'data.end = "2020-01-01": lies before data',
+        ),
+        (in_data(start="2020-13-01"), 'data.start = "2020-13-01": must be a date'),
+        (in_data(start=5), "data.start = 5: must be a date"),
+        (in_data(start=datetime(2020, 1, 1)), 'data.start = "2020-01-01 00:00:00": must be a date'),
+        (in_data(warmup=-1), "data.warmup = -1: must be greater than or equal to 0"),
+        (
+            in_data(timezone="Asia/Shangai"),
+            'data.timezone = "Asia/Shangai": is no IANA time zone; ',
+        ),
+        (in_data(universe="all"), "data.universe = \"all\": must be 'each' or 'portfolio'"),
+        (
+            {"results": {"detail": "ful"}},
+            "results.detail = \"ful\": must be 'summary' or 'full'; did",
+        ),
+        ({"results": {"periods_per_year": 0}}, "results.periods_per_year = 0: must be above zero"),
+        ({"results": {"periods_per_year": "x"}}, 'results.periods_per_year = "x": must be "auto"'),
+        ({"results": {"periods_per_year": True}}, "results.periods_per_year = true: must be"),
+        ({"resources": {"cpus": 0}}, "resources.cpus = 0: must be greater than or equal to 1"),
+        ({"resources": {"memory": "255 MiB"}}, 'resources.memory = "255 MiB": is too little'),
+        ({"resources": {"memory": "2 gig"}}, 'resources.memory = "2 gig": has the unknown unit'),
+        ({"resources": {"task_timeout": 0}}, "resources.task_timeout = 0: must be above zero"),
+        ({"sweep": {"sample": 0}}, "sweep.sample = 0: must be greater than or equal to 1"),
+        ({"sweep": {"sample": 10**9}}, "sweep.sample = 1000000000: must be less than or equal to"),
+        ({"sweep": {"where": True}}, "sweep.where = true: must be text in quotes"),
+        ({"engine": "vector"}, 'engine = "vector": the vector engine is not in this release yet'),
+        (
+            in_data(universe="portfolio"),
+            'data.universe = "portfolio": one task over all symbols is not',
+        ),
+        (in_data(warmup=5), "data.warmup = 5: a warm-up is not in this release yet"),
+        (
+            in_data(auxiliary={"i": {}}),
+            'data.auxiliary = {"i": {}}: a further feed is not in this rel',
+        ),
+        (
+            {"results": {"benchmark": "SPY"}},
+            'results.benchmark = "SPY": another symbol as benchmark',
+        ),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_path_value_and_reason(values: Any, line: str) -> None:
+    lines = refused(**values)
+    assert len(lines) == 1
+    assert lines[0].startswith(line)
+
+
+def test_every_problem_has_a_line_of_its_own() -> None:
+    lines = refused(seed=-1, broker={"cash": 0, "csh": 1}, data={"source": "csv"})
+    assert sorted(re.split(r"[: ]", line)[0] for line in lines) == [
+        "broker.cash",
+        "broker.csh",
+        "data.path",
+        "seed",
+    ]
+
+
+def test_a_job_without_a_strategy_is_told_only_that() -> None:
+    with pytest.raises(JobError, match=r"\Astrategy: is required\Z"):
+        Job(data=DATA)
+
+
+def test_a_section_made_alone_raises_a_job_error_too() -> None:
+    with pytest.raises(JobError, match=r"\Acash = -1: must be greater than 0\Z"):
+        Broker(cash=-1)
+
+
+def test_a_job_cannot_be_changed() -> None:
+    job = Job(strategy="s", data=DATA)
+    with pytest.raises(ValueError, match="frozen"):
+        job.seed = 5  # type: ignore[misc]
+
+
+# Files
+
+
+def test_a_file_that_is_no_toml_is_refused_with_the_line(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"job\.toml is not TOML: .*line 2"):
+        load(tmp_path, 'strategy = "x"\nseed = = 5\n')
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="there is no job file"):
+        Job.load(tmp_path / "missing.toml")
+    with pytest.raises(JobError, match="cannot be read: Is a directory"):
+        Job.load(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe4"')
+    with pytest.raises(JobError, match="not UTF-8: byte 8"):
+        Job.load(tmp_path / "latin.toml")
+
+
+def test_a_file_with_wrong_values_is_refused_by_path(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"data\.path = 5: must be text"):
+        load(tmp_path, 'strategy = "x"\ndata = { source = "csv", path = 5 }\nsweep = {}')
+    with pytest.raises(JobError, match=r"data = 5: must be a table"):
+        load(tmp_path, 'strategy = "x"\ndata = 5')
