@@ -98,6 +98,16 @@ def test_symbols_are_six_digits(source: Make, samples: Path, symbol: str) -> Non
         source(CnDailySource, samples).fingerprint(symbol)
 
 
+def test_a_file_beside_them_that_is_no_stock_is_named(source: Make, data: Path) -> None:
+    (data / "600519.csv").write_text(HEADER)
+    (data / "index.csv").write_text(HEADER)
+    stocks = source(CnDailySource, data)
+    with pytest.raises(DataError, match=r"symbol 'index': .*six digits"):
+        stocks.symbols()
+    with pytest.raises(DataError, match=r"there is no .*600518\.csv; did you mean '600519'"):
+        stocks.read("600518")
+
+
 def test_files_of_another_vendor_are_refused(source: Make) -> None:
     with pytest.raises(DataError, match=r"row 1: there is no column 'tradedate'"):
         source(CnDailySource, "dir").parse("600519", b"date,open,high,low,close\n")

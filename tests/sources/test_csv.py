@@ -202,6 +202,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         r"row 3: .*without the offset",
     ),
     "short row": (HEADER + GOOD + "\n2019-01-03,1,3\n", r"row 4: 3 values for 6 columns"),
+    "open quote": (HEADER + GOOD + '2019-01-03,"1,3,0.5,2,1\n' + 9999 * GOOD, r"row 3: 2 values"),
     "only names": (HEADER, "no rows"),
     "empty": ("", "no rows: the file is empty"),
     "blank": ("\n \n", "no rows: the file is empty"),
@@ -267,6 +268,32 @@ def test_unknown_options_are_refused_with_the_nearest() -> None:
         parse(HEADER, delimeter=";")
     with pytest.raises(JobError, match=r"data\.options\.delimiter = \";;\""):
         parse(HEADER, delimiter=";;")
+
+
+ZONES = ("America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Shanghai")
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    local=st.datetimes(datetime(1971, 1, 1), datetime(2030, 1, 1)).map(
+        lambda moment: moment.replace(hour=moment.hour % 4, second=1, microsecond=0)
+    ),
+    zone=st.sampled_from(ZONES),
+)
+def test_local_times_are_converted_as_zoneinfo_does_or_refused(local: datetime, zone: str) -> None:
+    first, second = (local.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
+    if first.utcoffset() != second.utcoffset():
+        with pytest.raises(DataError, match="a local time that"):
+            parse(day_rows(local.isoformat()), timezone=zone)
+    else:
+        assert parse(day_rows(local.isoformat()), timezone=zone).time[0] == ns(first)
+
+
+def test_quoted_line_breaks_in_other_columns_are_read() -> None:
+    content = HEADER.replace("volume", "note") + '2019-01-02,1,3,0.5,2,"two\nlines"\n'
+    assert parse(content).close.tolist() == [2]
+    with pytest.raises(DataError, match="row 4: close is '0'"):
+        parse(content + "2019-01-03,1,3,0.5,0,\n")
 
 
 PRICE = st.floats(1e-6, 1e12, allow_nan=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,14 @@ def test_days_may_be_whole_numbers_with_a_format() -> None:
     assert str(parse(content, date_format="%Y%m%d").session[1]) == "2019-01-03"
 
 
+def test_a_date_and_a_time_of_day_may_be_two_columns() -> None:
+    day = stamps(pa.date32(), date(2019, 1, 2), date(2019, 1, 2))
+    hours = stamps(pa.time64("us"), time(9, 30), time(9, 31))
+    bars = parse(written({"date": day, "time": hours, **PRICES}))
+    first = int(datetime(2019, 1, 2, 9, 30, tzinfo=UTC).timestamp()) * 10**9
+    assert bars.time.tolist() == [first, first + 60 * 10**9]
+
+
 def test_whole_numbers_booleans_and_gaps_are_read() -> None:
     columns = {
         "date": ["2019-01-02", "2019-01-03"],
@@ -115,6 +123,7 @@ REFUSED = {
         {"date": ["2019-01-02", "2019-01-03"], **PRICES, "open": [date(2019, 1, 1)] * 2},
         "column open holds date32",
     ),
+    "no times": ({"date": [[1], [2]], **PRICES}, "column date holds list<.*>, not text"),
     "no rows": ({name: pa.array([], type=pa.float64()) for name in ("date", *PRICES)}, "no rows"),
 }
 

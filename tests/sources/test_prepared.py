@@ -18,6 +18,7 @@ from backfleet.errors import DataError
 from backfleet.source import Source
 from backfleet.sources.csv import CsvSource
 from backfleet.sources.prepared import PreparedBars, SymbolData
+from backfleet.store import open_store
 
 Make = Callable[..., Source]
 Settle = Callable[[Path], None]
@@ -74,6 +75,18 @@ def test_a_second_plan_opens_neither_csv_nor_bars(
         pack.unlink()
     assert plan() == first
     assert (counted.reads, counted.parses) == (1, 1)
+
+
+def test_a_second_process_reads_no_object_of_s3(
+    source: Make, s3_store_url: str, cache: Path, counted: Any
+) -> None:
+    store = open_store(s3_store_url)
+    store.put_if_absent("AAPL.csv", rows(200).encode())
+    first, _ = load(source(CsvSource, s3_store_url), cache)
+    assert load(source(CsvSource, s3_store_url), cache)[0].digest() == first.digest()
+    assert counted.reads == 1
+    store.replace("AAPL.csv", rows(200, close=3.0).encode())
+    assert load(source(CsvSource, s3_store_url), cache)[0].close[0] == 3.0
 
 
 def test_cached_bars_are_mapped_and_read_only(source: Make, file: Path, cache: Path) -> None:

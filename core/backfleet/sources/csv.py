@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -68,29 +69,25 @@ class CsvFile:
         Its columns.
     body
         What follows the first line.
+    delimiter
+        The character between the columns.
     """
 
     origin: str
     names: Sequence[str]
     body: bytes
     delimiter: str
-    _row_numbers: Callable[[], Sequence[int]]
+    _text: str = field(repr=False)
 
     @classmethod
     def open(cls, origin: str, content: bytes, delimiter: str) -> CsvFile:
         """Raises DataError where the content is empty, or no UTF-8 text."""
         text = check_text(origin, content)
-
-        def row_numbers() -> Sequence[int]:
-            """The line of each row; blank lines are no rows. Only wanted when one is refused."""
-            reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-            return [reader.line_num for cells in reader if cells][1:]
-
         encoded = content.removeprefix(BOM).lstrip(b"\r\n")
-        first = encoded.splitlines(keepends=True)[0]
+        first = encoded[: _line_end(encoded)]
         names = next(csv.reader([first.decode()], delimiter=delimiter))
         body = encoded[len(first) :]
-        return cls(origin, [name.strip() for name in names], body, delimiter, row_numbers)
+        return cls(origin, [name.strip() for name in names], body, delimiter, text)
 
     def read(self, columns: Sequence[str]) -> Table:
         """Some of the columns, as text without space around it; null where a value is missing.
@@ -116,7 +113,9 @@ class CsvFile:
                 pa.BufferReader(self.body),
                 read_options=pacsv.ReadOptions(column_names=everything, use_threads=False),
                 parse_options=pacsv.ParseOptions(
-                    delimiter=self.delimiter, invalid_row_handler=note
+                    delimiter=self.delimiter,
+                    invalid_row_handler=note,
+                    newlines_in_values=True,
                 ),
                 convert_options=pacsv.ConvertOptions(
                     column_types=dict.fromkeys(positions, pa.string()),
@@ -131,7 +130,9 @@ class CsvFile:
         return Table(self.origin, dict(zip(columns, arrays, strict=True)), self._row_number)
 
     def _row_number(self, row: int) -> int:
-        return self._row_numbers()[row]
+        # Only wanted when a row is refused.
+        lines = _first_lines(self._text, self.delimiter)
+        return lines[min(row + 1, len(lines) - 1)]
 
     def _refusal(self, wrong: Sequence[Any], error: Exception) -> DataError:
         if not wrong or wrong[0].number is None:
@@ -139,3 +140,24 @@ class CsvFile:
         found, wanted = wrong[0].actual_columns, wrong[0].expected_columns
         row = self._row_number(wrong[0].number - 1)
         return DataError(f"{self.origin}: row {row}: {found} values for {wanted} columns")
+
+
+def _line_end(content: bytes) -> int:
+    end = re.search(rb"[\r\n]", content)
+    return end.start() if end else len(content)
+
+
+def _first_lines(text: str, delimiter: str) -> Sequence[int]:
+    """The line at which each row begins, the names' row first; blank lines are no rows."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines: list[int] = []
+    before = 0
+    try:
+        for cells in reader:
+            if cells:
+                lines.append(before + 1)
+            before = reader.line_num
+    except csv.Error:
+        # A quote that is never closed: this is the row that has it.
+        lines.append(before + 1)
+    return lines

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from backfleet.errors import DataError
 from backfleet.job.refusal import nearest
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.places import place_at
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["FileSource"]
 
@@ -31,12 +28,9 @@ class FileSource(Source):
         self._place = place_at(settings.path)
 
     def symbols(self) -> Sequence[str]:
-        names = (name for name in self._place.names() if not name.startswith("."))
-        found = sorted(name.removesuffix(self.suffix) for name in names if self._is_ours(name))
+        found = self._found()
         for symbol in found:
             self.check_symbol(symbol)
-        if not found:
-            raise DataError(f"{self.settings.path}: there are no files *{self.suffix} in it")
         return found
 
     def fingerprint(self, symbol: str) -> str | None:
@@ -62,15 +56,19 @@ class FileSource(Source):
                 f"'-', and does not begin with a dot; rename its file in {self.settings.path}"
             )
 
-    def _is_ours(self, name: str) -> bool:
-        return name.endswith(self.suffix) and name != self.suffix
+    def _found(self) -> Sequence[str]:
+        names = (name for name in self._place.names() if not name.startswith("."))
+        found = sorted(n.removesuffix(self.suffix) for n in names if n.endswith(self.suffix))
+        if not found:
+            raise DataError(f"{self.settings.path}: there are no files *{self.suffix} in it")
+        return found
 
     @contextmanager
     def _explaining(self, symbol: str) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError:
-            hint = nearest(symbol, self.symbols())
+            hint = nearest(symbol, self._found())
             raise DataError(
                 f"symbol {symbol!r}: there is no {self.describe(symbol)}{hint}"
             ) from None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backfleet.errors import DataError
 
-__all__ = ["Table", "booleans", "first_failure", "floats", "texts", "whole"]
+__all__ = ["Table", "as_text", "booleans", "first_failure", "floats", "texts", "whole"]
 
 TRUE = frozenset({"true", "t", "yes", "y", "1"})
 FALSE = frozenset({"false", "f", "no", "n", "0"})
@@ -97,8 +97,23 @@ def floats(table: Table, name: str) -> NDArray[np.float64]:
 
 
 def texts(table: Table, name: str) -> list[str]:
-    """A column as text; empty where a value is missing."""
-    return [value or "" for value in table.columns[name].cast(pa.string()).to_pylist()]
+    """A column as text; empty where a value is missing. Raises as `as_text` does."""
+    return [value or "" for value in as_text(table, name).to_pylist()]
+
+
+def as_text(table: Table, name: str) -> Any:
+    """A column as a pyarrow array of strings.
+
+    Raises
+    ------
+    DataError
+        It holds what cannot be written as text.
+    """
+    column = table.columns[name]
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise DataError(f"{table.origin}: column {name} holds {column.type}, not text") from None
 
 
 def booleans(table: Table, name: str) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from backfleet.sources.table import Table, first_failure, texts
+from backfleet.sources.table import Table, as_text, first_failure, texts
 
 __all__ = ["Times", "read_times"]
 
@@ -88,7 +88,7 @@ def _stamps(table: Table, name: str, date_format: str | None) -> Any:
 
 def _iso(table: Table, name: str) -> Any:
     reason = "not an ISO 8601 date or time; give the option date_format"
-    text = table.columns[name].cast(pa.string())
+    text = as_text(table, name)
     parsed = Table(table.origin, {name: text}, table.row_number)
     try:
         text.slice(0, 1).cast(ZONED)
