@@ -1,7 +1,7 @@
 """backfleet runs fleets of backtests.
 
-Everything public is reached from here and imported when it is first used, so that `import backfleet`
-stays cheap.
+Everything public is reached from here and imported when it is first used, so that
+`import backfleet` stays cheap.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from backfleet.executor import Executor
     from backfleet.hookspecs import hookimpl
     from backfleet.job import Job
-    from backfleet.run import Run, open_run, run, submit
+    from backfleet.runs.open import open_run
+    from backfleet.runs.run import Run
+    from backfleet.runs.run_task import run_task
+    from backfleet.runs.start import run, submit
     from backfleet.source import Source
-    from backfleet.worker.task import run_task
 
 __all__ = [
     "BackfleetError",
@@ -46,14 +48,14 @@ _HOMES = {
     "Job": "backfleet.job",
     "Outcome": "backfleet.engine",
     "Prices": "backfleet.bars",
-    "Run": "backfleet.run",
+    "Run": "backfleet.runs.run",
     "Simulation": "backfleet.engine",
     "Source": "backfleet.source",
     "hookimpl": "backfleet.hookspecs",
-    "open_run": "backfleet.run",
-    "run": "backfleet.run",
-    "run_task": "backfleet.worker.task",
-    "submit": "backfleet.run",
+    "open_run": "backfleet.runs.open",
+    "run": "backfleet.runs.start",
+    "run_task": "backfleet.runs.run_task",
+    "submit": "backfleet.runs.start",
 }
 
 

@@ -54,7 +54,7 @@ class JobError(UserError):
 
 
 class PluginError(UserError):
-    """A plugin that two distributions claim, that fails to import, or that is not what it should be."""
+    """A plugin that two distributions claim, that fails to import, or that is of another kind."""
 
 
 class UnknownPlugin(PluginError):
@@ -108,7 +108,7 @@ class PlatformMismatch(NondeterministicResult):
 class TaskError(BackfleetError):
     """Why a task has no numbers, other than an exception of its strategy; it becomes a row.
 
-    `retryable` ones may come out differently on another try: `resume --retry-failed` runs them again.
+    `retryable` ones may come out differently on another try: `resume --retry-failed` runs them.
     """
 
     retryable: ClassVar[bool] = True

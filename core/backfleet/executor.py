@@ -21,7 +21,7 @@ Handle = Mapping[str, Any]
 
 
 class ExecutorSettings(BaseModel):
-    """Base of an executor's own settings: `[executors.<name>]`, `BACKFLEET_<NAME>_<FIELD>`, `-o`."""
+    """Base of an executor's own settings; see `backfleet.runs.executors.open_executor`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -38,12 +38,15 @@ class LifecycleHooks:
 
 
 class RowHooks:
-    """Hooks that change rows. They run in the workers, and only where the job names their plugin."""
+    """Hooks that change rows; they run in the workers, where the job names their plugin."""
 
     @hookspec(firstresult=True)
     def backfleet_bars(self, bars: Bars) -> Bars | None:
         """Replace a symbol's bars before any task sees them; None leaves them."""
 
     @hookspec
-    def backfleet_metrics(self, params: Mapping[str, Any], outcome: Outcome) -> Mapping[str, Scalar]:
+    def backfleet_metrics(
+        self, params: Mapping[str, Any], outcome: Outcome
+    ) -> Mapping[str, Scalar]:
         """Further columns of a task's row."""
+        return {}

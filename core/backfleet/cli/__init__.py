@@ -1,0 +1,46 @@
+"""The command line. Each command's module is imported only when the command is used."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from backfleet.cli.commands import LazyGroup
+from backfleet.errors import BackfleetError
+
+__all__ = ["cli", "main"]
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"backfleet {version('backfleet')}")
+        context.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Run fleets of backtests: one strategy over every symbol and every parameter.
+
+    Start with 'backfleet demo'. A run is named by its path or URL, or by the beginning of its id.
+    """
+
+
+def main() -> Any:
+    """Run the command line. Errors of the user's get one message and exit code 2."""
+    try:
+        return cli.main(prog_name="backfleet")
+    except BackfleetError as error:
+        click.echo(f"backfleet: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -195,7 +195,7 @@ class Job(Section):
         With a line for each problem: the key's path, the value, what is wrong.
     """
 
-    name: Annotated[Text, AfterValidator(rules.job_name)]
+    name: Annotated[Text, AfterValidator(rules.job_name)] = ""
     strategy: Annotated[Text, AfterValidator(rules.strategy), AfterValidator(absolute_strategy)]
     engine: Text = "auto"
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0

@@ -1,0 +1,88 @@
+"""Columns as Arrow arrays, made from buffers: Arrow's own constructors would import pandas."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+__all__ = ["Kind", "array_of", "code_array", "float_array", "hash_column", "time_array", "type_of"]
+
+Kind = Literal["bool", "int", "float", "str"]
+
+_TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "str": pa.string()}
+
+
+def type_of(kind: Kind) -> pa.DataType:
+    """The Arrow type of a kind of column."""
+    return _TYPES[kind]
+
+
+def array_of(kind: Kind, values: Sequence[Any]) -> pa.Array:
+    """A column of Python values, None where there is none."""
+    valid = np.array([value is not None for value in values], dtype=np.bool_)
+    mask = None if valid.all() else _bits(valid)
+    if kind == "str":
+        return _strings(values, mask)
+    filled = [0 if value is None else value for value in values]
+    if kind == "bool":
+        data = _bits(np.array(filled, dtype=np.bool_))
+    else:
+        data = pa.py_buffer(np.array(filled, dtype=np.int64 if kind == "int" else np.float64))
+    return pa.Array.from_buffers(_TYPES[kind], len(values), [mask, data])
+
+
+def float_array(values: NDArray[Any]) -> pa.Array:
+    """A column of numbers as they are; NaN stays NaN."""
+    kind = pa.int64() if values.dtype.kind == "i" else pa.float64()
+    dense = np.ascontiguousarray(values, dtype=kind.to_pandas_dtype())
+    return pa.Array.from_buffers(kind, len(dense), [None, pa.py_buffer(dense)])
+
+
+def time_array(values: NDArray[np.int64], missing: int) -> pa.Array:
+    """Nanoseconds since the epoch as UTC timestamps; `missing` becomes null."""
+    valid = values != missing
+    mask = None if valid.all() else _bits(valid)
+    data = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(pa.timestamp("ns", tz="UTC"), len(values), [mask, data])
+
+
+def code_array(codes: NDArray[np.int8], words: Sequence[str]) -> pa.Array:
+    """Small numbers as the words they stand for."""
+    indices = pa.py_buffer(np.ascontiguousarray(codes))
+    return pa.DictionaryArray.from_arrays(
+        pa.Array.from_buffers(pa.int8(), len(codes), [None, indices]), _strings(words, None)
+    )
+
+
+def hash_column(sha: hashlib._Hash, name: str, kind: Kind, values: Sequence[Any]) -> None:
+    """Add a column to a hash, by value: floats by their bits, with one NaN and nulls apart."""
+    sha.update(f"\n{name} {kind} {len(values)}\n".encode())
+    sha.update(bytes(value is None for value in values))
+    if kind == "str":
+        for value in values:
+            sha.update(f"{len(value or '')}:{value or ''}".encode())
+        return
+    filled = np.array([0 if value is None else value for value in values], dtype=_DTYPES[kind])
+    if kind == "float":
+        filled[np.isnan(filled)] = np.nan
+    sha.update(filled.tobytes())
+
+
+_DTYPES = {"bool": np.int8, "int": np.int64, "float": np.float64}
+
+
+def _bits(flags: NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(flags, bitorder="little"))
+
+
+def _strings(values: Sequence[str | None], mask: pa.Buffer | None) -> pa.Array:
+    encoded = [(value or "").encode() for value in values]
+    offsets = np.zeros(len(encoded) + 1, dtype=np.int32)
+    np.cumsum([len(each) for each in encoded], out=offsets[1:])
+    buffers = [mask, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(values), buffers)

@@ -1,0 +1,120 @@
+"""Committing a chunk: blobs first, then the chunk that names them, at most once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backfleet.chunks.chunk import Chunk, ChunkHeader, chunk_key, parquet_bytes
+from backfleet.chunks.rows import Rows
+from backfleet.chunks.task_result import TaskStatus, is_retryable
+from backfleet.errors import CorruptObject, NondeterministicResult, ObjectMissing, PlatformMismatch
+from backfleet.store import Store, put_blob
+
+__all__ = ["ChunkContent", "commit_chunk", "latest_chunk", "read_chunk"]
+
+
+@dataclass(frozen=True)
+class ChunkContent:
+    """A chunk that is computed but not committed yet; `details` are tables by name."""
+
+    run: str
+    chunk: int
+    generation: int
+    rows: Rows
+    details: Mapping[str, Any]
+    platform: Mapping[str, Any]
+
+
+def commit_chunk(store: Store, content: ChunkContent) -> ChunkHeader:
+    """Put a chunk into a run's store and return the header of the one that is there now.
+
+    Where the key is taken, an equal chunk is success. A corrupt one, or one that holds retryable
+    errors where this one has none, is superseded by the next generation.
+
+    Raises
+    ------
+    NondeterministicResult
+        The chunk there has other rows; PlatformMismatch if it was computed on another platform.
+    StoreError
+        It cannot be written.
+    """
+    blobs = {name: put_blob(store, parquet_bytes(table)) for name, table in content.details.items()}
+    chunk = Chunk(_header(content, blobs), parquet_bytes(content.rows.to_arrow()))
+    while not store.put_if_absent(chunk.header.key, chunk.to_bytes()):
+        there = _read_or_none(store, chunk.header.key)
+        if there is not None and not _supersedes(chunk.header, there.header):
+            return there.header
+        chunk = replace(chunk, header=replace(chunk.header, generation=chunk.header.generation + 1))
+    return chunk.header
+
+
+def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
+    """Raises ObjectMissing, CorruptObject."""
+    try:
+        return Chunk.from_bytes(store.read(chunk_key(chunk, generation)))
+    except CorruptObject as error:
+        raise CorruptObject(
+            f"chunk {chunk}, generation {generation}, in {store.url}: {error}"
+        ) from error
+
+
+def latest_chunk(store: Store, chunk: int, generation: int) -> Chunk | None:
+    """The valid chunk of the highest generation from `generation` on; None where there is none."""
+    found = None
+    while True:
+        try:
+            found = read_chunk(store, chunk, generation)
+        except ObjectMissing:
+            return found
+        except CorruptObject:
+            pass
+        generation += 1
+
+
+def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
+    columns = {column.name: column.values for column in content.rows.columns}
+    statuses = Counter(columns["status"])
+    return ChunkHeader(
+        run=content.run,
+        chunk=content.chunk,
+        generation=content.generation,
+        first=columns["task"][0],
+        count=len(content.rows),
+        logical=content.rows.logical_hash(),
+        blobs=blobs,
+        ok=statuses[TaskStatus.OK],
+        suspicious=statuses[TaskStatus.SUSPICIOUS],
+        error=statuses[TaskStatus.ERROR],
+        retryable=sum(map(is_retryable, columns["error"])),
+        seconds=sum(columns["seconds"]),
+        platform=content.platform,
+    )
+
+
+def _read_or_none(store: Store, key: str) -> Chunk | None:
+    try:
+        return Chunk.from_bytes(store.read(key))
+    except CorruptObject:
+        return None
+
+
+def _supersedes(mine: ChunkHeader, theirs: ChunkHeader) -> bool:
+    """Whether a second commit should go on top of the first; raises where the two contradict."""
+    if mine.logical == theirs.logical or mine.retryable > 0:
+        return False
+    if theirs.retryable:
+        return True
+    before = f"chunk {mine.chunk} was committed before with other numbers"
+    if mine.platform != theirs.platform:
+        raise PlatformMismatch(
+            f"{before}, on {dict(theirs.platform)}; this is {dict(mine.platform)}; "
+            "the first is kept"
+        )
+    raise NondeterministicResult(
+        f"{before}; the first is kept. The strategy does not depend on its inputs alone: does it "
+        "draw random numbers from a generator that it seeds itself, or read the clock? "
+        f"(tasks {mine.first} to {mine.first + mine.count - 1})"
+    )

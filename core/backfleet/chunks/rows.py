@@ -1,0 +1,162 @@
+"""The table of a chunk: which columns a row has, and the logical hash over them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pyarrow as pa
+
+from backfleet.chunks.arrow import Kind, array_of, hash_column
+from backfleet.chunks.task_result import TaskResult, TaskStatus
+from backfleet.metrics import Metrics
+
+__all__ = ["DIGEST", "VOLATILE", "Column", "Rows", "custom_column", "parameter_column"]
+
+DIGEST = "outcome_digest"
+"""A column of the chunk, not of the results: it makes equal outcomes comparable without them."""
+
+VOLATILE = ("seconds", "engine")
+"""Columns that may differ between two equal results."""
+
+METRICS: Mapping[str, Kind] = {
+    field.name: "int" if str(field.type).startswith("int") else "float" for field in fields(Metrics)
+}
+"""Name of a metric to the type of its column."""
+
+_HEAD: Mapping[str, Kind] = {"task": "int", "symbol": "str"}
+_STATE: Mapping[str, Kind] = {"status": "str", "error": "str"}
+_TAIL: Mapping[str, Kind] = {"seconds": "float", "engine": "str", DIGEST: "str"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the rows, one value a task."""
+
+    name: str
+    kind: Kind
+    values: Sequence[Any]
+
+
+def fixed_columns() -> frozenset[str]:
+    """Names that no parameter and no strategy's metric may take."""
+    return frozenset({*_HEAD, *_STATE, *METRICS, *_TAIL})
+
+
+def custom_column(name: str, params: Collection[str]) -> str:
+    """The result column of a scalar that a strategy or plugin adds."""
+    taken = fixed_columns() | {parameter_column(param) for param in params}
+    return f"metric_{name}" if name in taken else name
+
+
+def parameter_column(name: str) -> str:
+    """The result column of a parameter."""
+    return f"param_{name}" if name in fixed_columns() else name
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The columns of a chunk, in the order of the results."""
+
+    columns: Sequence[Column]
+
+    @classmethod
+    def of(
+        cls,
+        results: Sequence[TaskResult],
+        symbols: Sequence[str],
+        params: Mapping[str, tuple[Kind, Sequence[Any]]],
+    ) -> Rows:
+        """Lay out results.
+
+        Parameters
+        ----------
+        symbols
+            One a result.
+        params
+            Parameter name to kind and one value a result.
+        """
+        head = [
+            Column("task", "int", [result.task for result in results]),
+            Column("symbol", "str", symbols),
+        ]
+        points = [Column(parameter_column(name), *spec) for name, spec in params.items()]
+        state = [
+            Column("status", "str", [str(result.status) for result in results]),
+            Column("error", "str", [result.error for result in results]),
+        ]
+        metrics = [
+            Column(name, kind, [result.metrics.get(name) for result in results])
+            for name, kind in METRICS.items()
+        ]
+        tail = [
+            Column("seconds", "float", [result.seconds for result in results]),
+            Column("engine", "str", [result.engine for result in results]),
+            Column(DIGEST, "str", [result.digest for result in results]),
+        ]
+        return cls([*head, *points, *state, *metrics, *_custom(results), *tail])
+
+    def logical_hash(self) -> str:
+        """SHA-256 over all that two equal results agree in."""
+        sha = hashlib.sha256(b"rows/1")
+        for column in self.columns:
+            if column.name not in VOLATILE:
+                hash_column(sha, column.name, column.kind, column.values)
+        return sha.hexdigest()
+
+    def to_arrow(self) -> pa.Table:
+        arrays = [array_of(column.kind, column.values) for column in self.columns]
+        return pa.Table.from_arrays(arrays, names=[column.name for column in self.columns])
+
+    @classmethod
+    def from_arrow(cls, table: pa.Table) -> Rows:
+        return cls(
+            [
+                Column(field.name, _KINDS[str(field.type)], table.column(index).to_pylist())
+                for index, field in enumerate(table.schema)
+            ]
+        )
+
+    def results(self, params: Collection[str]) -> list[TaskResult]:
+        """The rows as results again, without their outcomes; `params` are the parameters' names."""
+        known = fixed_columns() | {parameter_column(name) for name in params}
+        values = {column.name: column.values for column in self.columns}
+        custom = [column.name for column in self.columns if column.name not in known]
+        return [
+            TaskResult(
+                task=task,
+                status=TaskStatus(values["status"][row]),
+                error=values["error"][row],
+                metrics={name: values[name][row] for name in METRICS},
+                custom={name: values[name][row] for name in custom},
+                digest=values[DIGEST][row],
+                seconds=values["seconds"][row],
+                engine=values["engine"][row],
+            )
+            for row, task in enumerate(values["task"])
+        ]
+
+    def __len__(self) -> int:
+        return len(self.columns[0].values)
+
+
+_KINDS: Mapping[str, Kind] = {"bool": "bool", "int64": "int", "double": "float", "string": "str"}
+
+
+def _custom(results: Sequence[TaskResult]) -> list[Column]:
+    columns = []
+    for name in sorted({name for result in results for name in result.custom}):
+        values = [result.custom.get(name) for result in results]
+        if any(isinstance(value, str) for value in values):
+            columns.append(Column(name, "str", [_text(value) for value in values]))
+        else:
+            numbers = [None if value is None else float(value) for value in values]
+            columns.append(Column(name, "float", numbers))
+    return columns
+
+
+def _text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,94 @@
+"""Which commands there are, and where each one's code lies."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import click
+
+__all__ = ["COMMANDS", "LazyGroup"]
+
+COMMANDS = {
+    "demo": ("backfleet.cli.demo:demo", "Run the sample job on the sample data."),
+    "run": ("backfleet.cli.run:run", "Run a job."),
+    "runs": ("backfleet.cli.runs:runs", "List the runs of a store."),
+    "status": ("backfleet.cli.runs:status", "Show how a run stands."),
+    "wait": ("backfleet.cli.runs:wait", "Wait until a run has ended."),
+    "resume": ("backfleet.cli.runs:resume", "Compute what a run still lacks."),
+    "cancel": ("backfleet.cli.runs:cancel", "Stop a run's workers."),
+    "logs": ("backfleet.cli.runs:logs", "Show what tasks and workers have printed."),
+    "results": ("backfleet.cli.results:results", "Show a run's results, a row a task."),
+    "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
+    "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
+    "plugins": ("backfleet.cli.plugins:plugins", "List what is installed, and what fails to load."),
+    "worker": ("backfleet.cli.worker:worker", "Run a shard of a submission; executors call it."),
+}
+"""Name to where its command lies, and the line that `--help` shows of it."""
+
+GROUP = "backfleet.commands"
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called; listing them imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *sorted(set(_commands_of_plugins()) - set(COMMANDS))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            module, _, name = COMMANDS[cmd_name][0].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), name)
+            return command
+        return self._of_plugin(cmd_name)
+
+    def _of_plugin(self, name: str) -> click.Command | None:
+        if name not in _commands_of_plugins():
+            return None
+        from backfleet.errors import PluginError
+        from backfleet.plugins import load_plugin
+
+        command = load_plugin("command", name)
+        if not isinstance(command, click.Command):
+            raise PluginError(f"command {name!r} is {command!r}, which is not a click command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, line) for name, (_, line) in COMMANDS.items()]
+        rows += [(name, f"From {of}.") for name, of in sorted(_commands_of_plugins().items())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _commands_of_plugins() -> dict[str, str]:
+    """Command to the distribution that brings it, read from metadata files as they lie on disk.
+
+    importlib.metadata would double the time that `--help` takes.
+    """
+    found = {}
+    for folder in map(Path, sys.path):
+        for file in folder.glob("*.dist-info/entry_points.txt"):
+            text = file.read_text(encoding="utf-8", errors="replace")
+            if f"[{GROUP}]" in text:
+                distribution = file.parent.name.partition("-")[0]
+                found.update(dict.fromkeys(_names(text), distribution))
+    return found
+
+
+def _names(text: str) -> list[str]:
+    parser = ConfigParser(delimiters=("=",), interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(text)
+    return parser.options(GROUP)

@@ -1,0 +1,129 @@
+"""`backfleet plugins` and `backfleet strategies`: what is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from backfleet.cli.options import as_json, echo_json
+from backfleet.cli.table import print_columns
+from backfleet.errors import PluginError, UnknownPlugin
+from backfleet.plugins import Plugin, find_plugin, list_plugins
+
+__all__ = ["plugins", "strategies"]
+
+
+@click.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def plugins(context: click.Context, as_json: bool) -> None:
+    """List all plugins with the packages that bring them, and say which fail to load."""
+    if context.invoked_subcommand is not None:
+        return
+    rows = [_facts(plugin) for plugin in list_plugins()]
+    if as_json:
+        echo_json(rows)
+        return
+    for row in rows:
+        row["error"] = (row["error"] or "").strip().rpartition("\n")[2]
+    _print(rows)
+
+
+@plugins.command()
+@click.argument("name")
+@as_json
+def show(name: str, as_json: bool) -> None:
+    """Show the plugins of one name: where they come from, their settings, why they fail."""
+    found = [plugin for plugin in list_plugins() if plugin.name == name]
+    if not found:
+        known = sorted({plugin.name for plugin in list_plugins()})
+        raise UnknownPlugin(f"no plugin is named {name!r}; installed are {', '.join(known)}")
+    rows = [_facts(plugin) | {"settings": _settings(plugin)} for plugin in found]
+    if as_json:
+        echo_json(rows)
+        return
+    for row in rows:
+        for key in ("name", "kind", "target", "distribution", "version"):
+            click.echo(f"{key:<14}{row[key]}")
+        for setting in row["settings"]:
+            click.echo(f"setting       {setting['name']} = {setting['default']}  {setting['doc']}")
+        if row["error"]:
+            click.echo(f"\n{row['error'].rstrip()}")
+
+
+@click.command()
+@as_json
+def strategies(as_json: bool) -> None:
+    """List the installed strategies with their parameters."""
+    rows = [_strategy(plugin) for plugin in list_plugins("strategy")]
+    if as_json:
+        echo_json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row['name']}  ({row['distribution']} {row['version']})")
+        click.echo(f"    {row['error'] or row['doc']}")
+        for parameter in row["parameters"]:
+            click.echo(f"    -p {parameter['name']}={parameter['default']}  {parameter['type']}")
+
+
+def _strategy(plugin: Plugin) -> dict[str, Any]:
+    from backfleet.errors import BackfleetError
+    from backfleet.plan.describe import describe_strategy
+    from backfleet.strategy import locate_strategy
+
+    row: dict[str, Any] = {
+        "name": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "target": plugin.target,
+        "doc": "",
+        "parameters": [],
+        "error": None,
+    }
+    try:
+        found = describe_strategy(locate_strategy(plugin.name))
+    except BackfleetError as error:
+        return row | {"error": str(error)}
+    parameters = [
+        {"name": each.name, "type": each.kind, "default": each.default} for each in found.parameters
+    ]
+    return row | {"doc": found.doc, "parameters": parameters}
+
+
+def _facts(plugin: Plugin) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "kind": plugin.kind,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "target": plugin.target,
+        "error": _clash(plugin) or plugin.failure(),
+    }
+
+
+def _clash(plugin: Plugin) -> str | None:
+    try:
+        find_plugin(plugin.kind, plugin.name)
+    except PluginError as error:
+        return str(error)
+    return None
+
+
+def _settings(plugin: Plugin) -> list[dict[str, Any]]:
+    """An executor's settings, a source's options."""
+    try:
+        component = plugin.load()
+    except PluginError:
+        return []
+    model = getattr(component, "Settings", None) or getattr(component, "Options", None)
+    fields = getattr(model, "model_fields", {})
+    return [
+        {"name": name, "default": repr(field.default), "doc": field.description or ""}
+        for name, field in fields.items()
+    ]
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    names = ["kind", "name", "distribution", "version", "error"]
+    print_columns(names, [[str(row[name]) for row in rows] for name in names])

@@ -1,0 +1,1 @@
+"""The sample job and its data."""

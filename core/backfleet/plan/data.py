@@ -1,0 +1,85 @@
+"""A job's data: its source opened, its symbols chosen, and their bars described."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from backfleet.bars import BarsWindow
+from backfleet.errors import DataError
+from backfleet.job import Data
+from backfleet.plan.code import backfleet_hash, plugin_hash
+from backfleet.plan.manifest import PlannedSymbol
+from backfleet.plugins import find_plugin, load_plugin
+from backfleet.source import Source, SourceSettings
+from backfleet.sources.prepared import PreparedBars
+
+__all__ = ["open_source", "plan_symbols", "planned_source", "prepared_bars"]
+
+
+def open_source(name: str, settings: SourceSettings) -> Source:
+    """The source plugin of this name. Raises UnknownPlugin, PluginError, JobError."""
+    source: Source = load_plugin("source", name, Source)(settings)
+    return source
+
+
+def planned_source(data: Mapping[str, Any], path: str) -> Source:
+    """The source of a planned run, by its identity's `data`, at `path`."""
+    columns = tuple(data["columns"])
+    settings = SourceSettings(path, data["timezone"], columns, data["options"])
+    return open_source(data["source"]["name"], settings)
+
+
+def prepared_bars(source: str) -> PreparedBars:
+    """The cache of a source's bars, under the hash of its code."""
+    target = find_plugin("source", source).target
+    own = target.startswith("backfleet.")
+    return PreparedBars(backfleet_hash() if own else plugin_hash(target))
+
+
+def plan_symbols(data: Data) -> list[PlannedSymbol]:
+    """The symbols of a job with their bars. Raises DataError, PluginError, JobError."""
+    settings = SourceSettings(data.path, data.timezone, data.columns, data.options)
+    source = open_source(data.source, settings)
+    window = BarsWindow(data.start, data.end, data.warmup)
+    with prepared_bars(data.source) as prepared:
+        return [_planned(prepared, source, name, window) for name in _choose(source, data.symbols)]
+
+
+def _planned(
+    prepared: PreparedBars, source: Source, name: str, window: BarsWindow
+) -> PlannedSymbol:
+    found = prepared.digest(source, name, window)
+    return PlannedSymbol(
+        name=name,
+        digest=found.digest,
+        bars=found.bars,
+        first=found.first.isoformat(),
+        last=found.last.isoformat(),
+        sessions_per_year=found.sessions_per_year,
+    )
+
+
+def _choose(source: Source, wanted: Sequence[str]) -> list[str]:
+    """Names as they are, globs replaced by what they match; each symbol once, in that order."""
+    if not any(_is_glob(each) for each in wanted):
+        return list(wanted)
+    there = source.symbols()
+    chosen: dict[str, None] = {}
+    for each in wanted:
+        matches = [name for name in there if fnmatchcase(name, each)] if _is_glob(each) else [each]
+        if not matches:
+            near = difflib.get_close_matches(each.strip("*?"), there, n=3)
+            hint = ", ".join(near or there[:3])
+            raise DataError(
+                f"data.symbols: {each!r} matches none of the {len(there)} symbols in "
+                f"{source.settings.path} (there is {hint})"
+            )
+        chosen.update(dict.fromkeys(matches))
+    return list(chosen)
+
+
+def _is_glob(name: str) -> bool:
+    return any(mark in name for mark in "*?[")

@@ -1,0 +1,49 @@
+"""A strategy's description, remembered under its code's hash: importing backtrader takes long."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from backfleet.cache import cache_folder
+from backfleet.job.parameter import Parameter
+from backfleet.plan.code import backfleet_hash, strategy_hash
+from backfleet.plan.versions import number_versions
+from backfleet.strategy import StrategyDescription, StrategyReference
+
+__all__ = ["describe_strategy"]
+
+
+def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
+    """The strategy's parameters and doc, imported only where its code is new here.
+
+    Raises PluginError, JobError.
+    """
+    file = _file(strategy)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        data = json.loads(file.read_text())
+        parameters = tuple(Parameter.from_json(each) for each in data["parameters"])
+        return StrategyDescription(parameters, data["doc"])
+    description = strategy.describe()
+    with contextlib.suppress(OSError):
+        _write(file, json.dumps(asdict(description)))
+    return description
+
+
+def _file(strategy: StrategyReference) -> Path:
+    facts = [strategy.target, strategy_hash(strategy), backfleet_hash(), dict(number_versions())]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return cache_folder() / "strategies" / f"{digest[:32]}.json"
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".")
+    with os.fdopen(handle, "w") as stream:
+        stream.write(text)
+    os.replace(name, file)

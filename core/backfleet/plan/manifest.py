@@ -1,0 +1,176 @@
+"""The manifest: all that decides a run's numbers, and what a worker needs to compute them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from backfleet.bars import BarsWindow
+from backfleet.engine import BrokerSettings
+from backfleet.errors import CorruptObject
+from backfleet.job import Points
+from backfleet.job.parameter import Parameter
+from backfleet.plan.chunks import ChunkGrid
+
+__all__ = ["Manifest", "PlannedSymbol", "TaskKey", "run_id"]
+
+SCHEMA = 1
+ID_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class PlannedSymbol:
+    """A symbol and its bars as they were planned.
+
+    Attributes
+    ----------
+    digest
+        `Bars.digest()` of the bars from the warm-up to the end.
+    bars, first, last
+        How many, and the first and last session.
+    sessions_per_year
+        For annualising, unless the job sets `results.periods_per_year`.
+    """
+
+    name: str
+    digest: str
+    bars: int
+    first: str
+    last: str
+    sessions_per_year: float
+
+
+@dataclass(frozen=True)
+class TaskKey:
+    """What task `index` is: a symbol at a parameter point."""
+
+    index: int
+    symbol: PlannedSymbol
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A planned run. Task i is symbol i // points at point i % points.
+
+    Attributes
+    ----------
+    name
+        The job's name; a label, not part of the id.
+    created
+        When it was planned, ISO 8601 in UTC.
+    identity
+        What the id is a hash of.
+    parameters
+        The strategy's parameters, for the types of the result columns.
+    symbols
+        In the order of the tasks.
+    """
+
+    name: str
+    created: str
+    identity: Mapping[str, Any]
+    parameters: Sequence[Parameter]
+    symbols: Sequence[PlannedSymbol]
+    points: Points = field(repr=False)
+
+    @cached_property
+    def run(self) -> str:
+        """The run's id."""
+        return run_id(self.identity)
+
+    @property
+    def tasks(self) -> int:
+        return len(self.symbols) * len(self.points)
+
+    @cached_property
+    def chunks(self) -> ChunkGrid:
+        return ChunkGrid(self.tasks)
+
+    def task(self, index: int) -> TaskKey:
+        """Decode a task. Raises IndexError."""
+        if not 0 <= index < self.tasks:
+            raise IndexError(f"the run has tasks 0 to {self.tasks - 1}, no task {index}")
+        symbol, point = divmod(index, len(self.points))
+        return TaskKey(index, self.symbols[symbol], self.points[point])
+
+    @property
+    def window(self) -> BarsWindow:
+        data = self.identity["data"]
+        start, end = (
+            date.fromisoformat(day) if day else None for day in (data["start"], data["end"])
+        )
+        return BarsWindow(start, end, data["warmup"])
+
+    @property
+    def broker(self) -> BrokerSettings:
+        return BrokerSettings(**self.identity["broker"])
+
+    @property
+    def engine(self) -> str:
+        """The engine's name; the first candidate where the job leaves the choice to backfleet."""
+        return str(self.identity["engines"][0]["name"])
+
+    @property
+    def keeps_detail(self) -> bool:
+        return bool(self.identity["results"]["detail"] == "full")
+
+    def periods_per_year(self, symbol: PlannedSymbol) -> float:
+        given = self.identity["results"]["periods_per_year"]
+        return symbol.sessions_per_year if given == "auto" else float(given)
+
+    def to_bytes(self) -> bytes:
+        table = self.points.table()
+        content = {
+            "schema": SCHEMA,
+            "run": self.run,
+            "name": self.name,
+            "created": self.created,
+            "tasks": self.tasks,
+            "identity": self.identity,
+            "parameters": [parameter.to_json() for parameter in self.parameters],
+            "symbols": [asdict(symbol) for symbol in self.symbols],
+            "points": self.points.to_json(),
+            "points_table": hashlib.sha256(table).hexdigest() if table else None,
+        }
+        return json.dumps(content, indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, read_blob: Callable[[str], bytes]) -> Manifest:
+        """Read a manifest; `read_blob` gives the table of explicit points by its hash.
+
+        Raises CorruptObject.
+        """
+        try:
+            data = json.loads(content)
+            if data["schema"] != SCHEMA:
+                raise CorruptObject(
+                    f"the manifest has schema {data['schema']}, this backfleet reads {SCHEMA}; "
+                    "use the version of backfleet that made the run"
+                )
+            digest = data["points_table"]
+            table = read_blob(digest) if digest else None
+            manifest = cls(
+                name=data["name"],
+                created=data["created"],
+                identity=data["identity"],
+                parameters=[Parameter.from_json(each) for each in data["parameters"]],
+                symbols=[PlannedSymbol(**each) for each in data["symbols"]],
+                points=Points.from_json(data["points"], table),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptObject(f"the manifest cannot be read: {error}") from error
+        if manifest.run != data["run"]:
+            raise CorruptObject(f"the manifest of run {data['run']} was altered")
+        return manifest
+
+
+def run_id(identity: Mapping[str, Any]) -> str:
+    """Hash of an identity: SHA-256 over its canonical JSON, the first 16 hexadecimal digits."""
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]

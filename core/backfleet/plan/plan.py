@@ -1,0 +1,58 @@
+"""Planning: a job becomes a manifest. Nothing is written but caches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backfleet.errors import JobError
+from backfleet.job import Job, Points, plan_points
+from backfleet.job.parameter import Parameter
+from backfleet.plan.data import plan_symbols
+from backfleet.plan.describe import describe_strategy
+from backfleet.plan.identity import identify
+from backfleet.plan.manifest import Manifest
+from backfleet.strategy import StrategyReference, locate_strategy
+
+__all__ = ["Plan", "plan_job"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job, its manifest, and where its strategy was found."""
+
+    job: Job
+    manifest: Manifest
+    strategy: StrategyReference
+
+
+def plan_job(job: Job) -> Plan:
+    """Check a job against what is installed and the data there is.
+
+    Raises JobError, PluginError, DataError, StoreError.
+    """
+    strategy = locate_strategy(job.strategy)
+    parameters = describe_strategy(strategy).parameters
+    points = _points(job, parameters)
+    symbols = plan_symbols(job.data)
+    manifest = Manifest(
+        name=job.name or job.strategy,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        identity=identify(job, strategy, points, symbols),
+        parameters=parameters,
+        symbols=symbols,
+        points=points,
+    )
+    return Plan(job, manifest, strategy)
+
+
+def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
+    table = None
+    if job.sweep.points is not None:
+        try:
+            table = Path(job.sweep.points).read_bytes()
+        except OSError as error:
+            raise JobError(f"sweep.points: {job.sweep.points}: {error.strerror}") from error
+    return plan_points(job.params, parameters, job.sweep, job.seed, table)

@@ -1,0 +1,173 @@
+"""Finding plugins: named components through entry points, behaviour through pluggy hooks.
+
+A component is imported only when it is named. One that fails to import breaks nothing but its own
+use: `backfleet plugins` shows its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from backfleet.errors import PluginError, UnknownPlugin
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    import pluggy
+
+__all__ = [
+    "KINDS",
+    "Plugin",
+    "find_plugin",
+    "hook_manager",
+    "list_plugins",
+    "load_plugin",
+    "row_hooks",
+]
+
+HOOKS = "hooks"
+KINDS = {
+    "strategy": "backfleet.strategies",
+    "executor": "backfleet.executors",
+    "engine": "backfleet.engines",
+    "source": "backfleet.sources",
+    "command": "backfleet.commands",
+    HOOKS: "backfleet",
+}
+"""Kind of plugin to entry-point group."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """An entry point of an installed distribution.
+
+    Attributes
+    ----------
+    target
+        `module:attribute`.
+    distribution, version
+        Of the package that brings it.
+    """
+
+    kind: str
+    name: str
+    target: str
+    distribution: str
+    version: str
+
+    def load(self) -> Any:
+        """Import it. Raises PluginError, chained to what went wrong."""
+        from importlib import import_module
+
+        module, _, attribute = self.target.partition(":")
+        try:
+            value: Any = import_module(module)
+            for part in filter(None, attribute.split(".")):
+                value = getattr(value, part)
+        except Exception as error:
+            raise PluginError(
+                f"{self.kind} {self.name!r} of {self.distribution} {self.version} cannot be "
+                f"imported: {type(error).__name__}: {error}; "
+                f"'backfleet plugins show {self.name}' has the traceback"
+            ) from error
+        return value
+
+    def failure(self) -> str | None:
+        """The traceback of an import that fails; None if it succeeds."""
+        try:
+            self.load()
+        except PluginError as error:
+            cause = error.__cause__ or error
+            return "".join(traceback.format_exception(cause))
+        return None
+
+
+@cache
+def _entry_points(group: str) -> tuple[Plugin, ...]:
+    from importlib.metadata import entry_points
+
+    kind = next(kind for kind, each in KINDS.items() if each == group)
+    found = {_plugin(kind, point) for point in entry_points(group=group)}
+    return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.distribution)))
+
+
+def _plugin(kind: str, point: EntryPoint) -> Plugin:
+    distribution = point.dist
+    name = distribution.name if distribution else "?"
+    version = distribution.version if distribution else "?"
+    return Plugin(kind, point.name, point.value.replace(" ", ""), name, version)
+
+
+def list_plugins(kind: str | None = None) -> Sequence[Plugin]:
+    """All plugins of one kind, or of every kind; nothing is imported."""
+    groups = [KINDS[kind]] if kind else list(KINDS.values())
+    return [plugin for group in groups for plugin in _entry_points(group)]
+
+
+def find_plugin(kind: str, name: str) -> Plugin:
+    """The plugin of this name. Raises UnknownPlugin, or PluginError where two packages claim it."""
+    plugins = list_plugins(kind)
+    claims = [plugin for plugin in plugins if plugin.name == name]
+    if len(claims) > 1:
+        owners = " and ".join(f"{each.distribution} {each.version}" for each in claims)
+        raise PluginError(f"{kind} {name!r} is claimed by {owners}; uninstall one of them")
+    if not claims:
+        raise UnknownPlugin(_unknown(kind, name, [plugin.name for plugin in plugins]))
+    return claims[0]
+
+
+def _unknown(kind: str, name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"no {kind} is named {name!r}; did you mean {near[0]!r}?"
+    installed = f"installed are {', '.join(names)}" if names else "none is installed"
+    return f"no {kind} is named {name!r}; {installed}"
+
+
+def load_plugin(kind: str, name: str, base: type | None = None) -> Any:
+    """Import the plugin of this name. Raises UnknownPlugin, PluginError."""
+    plugin = find_plugin(kind, name)
+    value = plugin.load()
+    if base is not None and not (isinstance(value, type) and issubclass(value, base)):
+        raise PluginError(
+            f"{kind} {name!r} of {plugin.distribution} is {plugin.target}, "
+            f"which is not a subclass of {base.__module__}.{base.__qualname__}"
+        )
+    return value
+
+
+def hook_manager() -> pluggy.PluginManager:
+    """A manager that knows backfleet's hooks and no plugin yet."""
+    import pluggy
+
+    from backfleet import hookspecs
+
+    manager = pluggy.PluginManager("backfleet")
+    manager.add_hookspecs(hookspecs.LifecycleHooks)
+    manager.add_hookspecs(hookspecs.RowHooks)
+    return manager
+
+
+def row_hooks(names: Sequence[str]) -> pluggy.PluginManager:
+    """The hooks that a job names. Raises UnknownPlugin, PluginError."""
+    manager = hook_manager()
+    for name in names:
+        register(manager, find_plugin(HOOKS, name))
+    return manager
+
+
+def register(manager: pluggy.PluginManager, plugin: Plugin) -> None:
+    """Add a plugin's hooks. Raises PluginError where it cannot be imported or misnames a hook."""
+    import pluggy
+
+    manager.register(plugin.load(), plugin.name)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        manager.unregister(name=plugin.name)
+        raise PluginError(f"plugin {plugin.name!r} of {plugin.distribution}: {error}") from error

@@ -1,0 +1,1 @@
+"""Results: the rows of a run as one table, and the details of a task."""

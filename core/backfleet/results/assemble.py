@@ -1,0 +1,61 @@
+"""One table of all rows that a run has."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from backfleet.chunks import ChunkHeader
+from backfleet.chunks.rows import DIGEST
+from backfleet.runs.ledger import ChunkLedger
+
+__all__ = ["assemble", "fingerprint"]
+
+LAST = ("seconds", "engine")
+"""Columns that stand after those that strategies and plugins add."""
+
+
+def assemble(ledger: ChunkLedger) -> pa.Table:
+    """All rows there are, in the order of the tasks.
+
+    A column that only some chunks have is null in the others; one that holds numbers here and text
+    there becomes text.
+    """
+    tables = [chunk.table().drop_columns([DIGEST]) for chunk in ledger.chunks()]
+    if not tables:
+        return pa.table({})
+    types = _types(tables)
+    names = [name for name in types if name not in LAST] + list(LAST)
+    schema = pa.schema([(name, types[name]) for name in names])
+    return pa.concat_tables([_conform(table, schema) for table in tables]).combine_chunks()
+
+
+def fingerprint(headers: Iterable[ChunkHeader]) -> str:
+    """What a compacted table was made from: it changes when any chunk does."""
+    parts = [f"{header.chunk}.{header.generation} {header.logical}" for header in headers]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _types(tables: Sequence[pa.Table]) -> dict[str, pa.DataType]:
+    types: dict[str, pa.DataType] = {}
+    for schema in {table.schema for table in tables}:
+        for field in schema:
+            known = types.setdefault(field.name, field.type)
+            if known != field.type:
+                types[field.name] = pa.string()
+    return types
+
+
+def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    if table.schema.equals(schema):
+        return table
+    columns = []
+    for field in schema:
+        if field.name in table.column_names:
+            columns.append(pc.cast(table.column(field.name), field.type))
+        else:
+            columns.append(pa.nulls(len(table), field.type))
+    return pa.Table.from_arrays(columns, schema=schema)

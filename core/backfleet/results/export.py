@@ -1,0 +1,63 @@
+"""Rows as CSV, JSON and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+__all__ = ["FORMATS", "export_rows"]
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet would compute a text that begins so."""
+
+
+def export_rows(rows: pa.Table, form: str, stream: BinaryIO) -> None:
+    """Write rows to a stream in one of `FORMATS`."""
+    FORMATS[form](rows, stream)
+
+
+def _csv(rows: pa.Table, stream: BinaryIO) -> None:
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows.column_names)
+    for batch in rows.to_batches():
+        columns = [column.to_pylist() for column in batch.columns]
+        writer.writerows([_csv_cell(value) for value in row] for row in zip(*columns, strict=True))
+    text.detach()
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _json(rows: pa.Table, stream: BinaryIO) -> None:
+    """A list of objects; what is no finite number is null."""
+    objects = [
+        json.dumps({name: _json_value(value) for name, value in row.items()})
+        for row in rows.to_pylist()
+    ]
+    stream.write(b"[" + ",\n ".join(objects).encode() + b"]\n")
+
+
+def _json_value(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _parquet(rows: pa.Table, stream: BinaryIO) -> None:
+    pq.write_table(rows, stream, compression="zstd")
+
+
+FORMATS: Mapping[str, Callable[[pa.Table, BinaryIO], None]] = {
+    "csv": _csv,
+    "json": _json,
+    "parquet": _parquet,
+}

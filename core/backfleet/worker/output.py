@@ -1,0 +1,80 @@
+"""What tasks print: caught in a file of the child, cut to a limit, and handed over task by task."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TextIO
+
+__all__ = ["TASK_LIMIT", "CappedWriter", "TaskOutput"]
+
+TASK_LIMIT = 64 * 1024
+"""Bytes kept of what one task prints."""
+
+CUT = "\n[output cut here]\n"
+
+
+class CappedWriter(io.TextIOBase):
+    """A text stream that passes on so many characters between two resets and drops the rest."""
+
+    def __init__(self, target: TextIO, limit: int = TASK_LIMIT) -> None:
+        self._target = target
+        self._limit = limit
+        self._written = 0
+
+    def write(self, text: str) -> int:
+        room = self._limit - self._written
+        if room > 0:
+            self._target.write(text[:room])
+            self._written += len(text)
+            if self._written > self._limit:
+                self._target.write(CUT)
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def flush(self) -> None:
+        self._target.flush()
+
+    def fileno(self) -> int:
+        return self._target.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8"
+
+    def reset(self) -> None:
+        """Begin to count anew."""
+        self._written = 0
+
+
+class TaskOutput:
+    """Takes over this process's standard output and error."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        for stream in (1, 2):
+            os.dup2(self._fd, stream)
+        target = os.fdopen(os.dup(self._fd), "w", encoding="utf-8", errors="replace", buffering=1)
+        self._writer = CappedWriter(target)
+        sys.stdout = self._writer
+        sys.stderr = self._writer
+
+    def take(self) -> str:
+        """What was printed since the last call."""
+        self._writer.flush()
+        self._writer.reset()
+        if not os.fstat(self._fd).st_size:
+            return ""
+        text = read_output(self._fd)
+        os.ftruncate(self._fd, 0)
+        return text
+
+
+def read_output(fd: int) -> str:
+    """The text of an output file, cut to `TASK_LIMIT` bytes."""
+    content = os.pread(fd, TASK_LIMIT + 1, 0)
+    text = content[:TASK_LIMIT].decode("utf-8", "replace")
+    return text if len(content) <= TASK_LIMIT else text + CUT

@@ -1,0 +1,11 @@
+"""What an executor may rely on when it starts a worker."""
+
+from __future__ import annotations
+
+__all__ = ["INDEX_VARIABLES", "STOP_WITH_PARENT"]
+
+STOP_WITH_PARENT = "BACKFLEET_STOP_WITH_PARENT"
+"""Set to 1 where the worker's standard input is a pipe: it ends when the pipe closes."""
+
+INDEX_VARIABLES = ("AWS_BATCH_JOB_ARRAY_INDEX", "JOB_COMPLETION_INDEX", "SLURM_ARRAY_TASK_ID")
+"""Where a worker finds its shard when it is not given one."""

@@ -1,0 +1,180 @@
+"""Running one task: its bars, its seed, the engine, its metrics."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backfleet.bars import Bars
+from backfleet.chunks.rows import custom_column
+from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
+from backfleet.engine import Engine, Outcome, Scalar, Simulation
+from backfleet.errors import DataChanged, TaskOutOfMemory
+from backfleet.metrics import Metrics, compute_metrics, verdict
+from backfleet.plan.data import planned_source, prepared_bars
+from backfleet.plan.manifest import Manifest, PlannedSymbol, TaskKey
+from backfleet.plugins import load_plugin, row_hooks
+from backfleet.strategy import StrategyReference
+
+if TYPE_CHECKING:
+    import pluggy
+
+__all__ = ["RanTask", "TaskRunner", "WorkPlan", "seed_generators"]
+
+SYMBOLS_HELD = 4
+"""Tasks come symbol by symbol; a few are kept for chunks that alternate."""
+
+
+@dataclass(frozen=True)
+class WorkPlan:
+    """What a process needs to run a run's tasks: the manifest, and where this process finds things.
+
+    Attributes
+    ----------
+    data_path
+        The data's directory or URL, as this process sees it.
+    """
+
+    manifest: Manifest
+    strategy: StrategyReference
+    data_path: str
+
+
+@dataclass(frozen=True, eq=False)
+class RanTask:
+    """A task that its engine has run; `seconds` is what the engine took."""
+
+    key: TaskKey
+    bars: Bars
+    outcome: Outcome
+    seconds: float
+
+
+class TaskRunner:
+    """Runs the tasks of one run in this process.
+
+    Raises PluginError where the strategy, the engine or a named plugin cannot be imported.
+    """
+
+    def __init__(self, plan: WorkPlan) -> None:
+        self.manifest = plan.manifest
+        self.strategy = plan.strategy.load()
+        self.engine: Engine = load_plugin("engine", self.manifest.engine, Engine)()
+        identity = self.manifest.identity
+        self._hooks = _hooks([plugin["name"] for plugin in identity["plugins"]])
+        self._prepared = prepared_bars(identity["data"]["source"]["name"])
+        self._source = planned_source(identity["data"], plan.data_path)
+        self._bars = lru_cache(SYMBOLS_HELD)(self._load)
+
+    def result(self, index: int) -> TaskResult:
+        """Run a task. What the strategy raises becomes the result; DataError passes through."""
+        key = self.manifest.task(index)
+        bars = self._bars(key.symbol)
+        started = time.perf_counter()
+        try:
+            return self._finished(self._simulate(key, bars))
+        except MemoryError as error:
+            lost = TaskOutOfMemory("it needed more than resources.memory")
+            return TaskResult.lost(index, lost, time.perf_counter() - started, _trace(error))
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            return self._failed(index, error, time.perf_counter() - started)
+
+    def simulate(self, index: int) -> RanTask:
+        """Run a task for a debugger: what the strategy raises passes through."""
+        key = self.manifest.task(index)
+        return self._simulate(key, self._bars(key.symbol))
+
+    def metrics(self, ran: RanTask) -> Metrics:
+        """The metrics of a task that ran."""
+        warmup = ran.bars.warmup
+        return compute_metrics(
+            ran.outcome,
+            self.manifest.broker.cash,
+            self.manifest.periods_per_year(ran.key.symbol),
+            ran.bars.session[warmup:][ran.bars.tradable[warmup:]],
+        )
+
+    def custom(self, ran: RanTask) -> Mapping[str, Scalar]:
+        """What the strategy and the job's plugins add to a row, by column."""
+        found = dict(ran.outcome.metrics)
+        params = ran.key.params
+        if self._hooks is not None:
+            for more in self._hooks.hook.backfleet_metrics(params=params, outcome=ran.outcome):
+                found.update(more)
+        return {custom_column(name, params): value for name, value in found.items()}
+
+    def _simulate(self, key: TaskKey, bars: Bars) -> RanTask:
+        seed_generators(self.manifest.identity["seed"], key)
+        started = time.perf_counter()
+        outcome = self.engine.run(
+            Simulation(self.strategy, key.params, (bars,), self.manifest.broker)
+        )
+        return RanTask(key, bars, outcome, time.perf_counter() - started)
+
+    def _finished(self, ran: RanTask) -> TaskResult:
+        return TaskResult(
+            task=ran.key.index,
+            status=TaskStatus(verdict(ran.outcome).status),
+            metrics=vars(self.metrics(ran)),
+            custom=self.custom(ran),
+            digest=outcome_digest(ran.outcome),
+            outcome=replace(ran.outcome, strategy=None) if self.manifest.keeps_detail else None,
+            seconds=ran.seconds,
+            engine=self.engine.name,
+        )
+
+    def _failed(self, index: int, error: BaseException, seconds: float) -> TaskResult:
+        message = f"{type(error).__name__}: {error}".rstrip(": ")
+        return TaskResult(
+            index,
+            TaskStatus.ERROR,
+            message,
+            seconds=seconds,
+            engine=self.engine.name,
+            log=_trace(error),
+        )
+
+    def _load(self, symbol: PlannedSymbol) -> Bars:
+        bars = self._checked(symbol)
+        if self._hooks is not None:
+            replaced = self._hooks.hook.backfleet_bars(bars=bars)
+            bars = bars if replaced is None else replaced
+        return bars
+
+    def _checked(self, symbol: PlannedSymbol) -> Bars:
+        """The symbol's bars, if they still are what the run was planned with."""
+        window = self.manifest.window
+        bars = self._prepared.load(self._source, symbol.name)[0].window(window)
+        if bars.digest() != symbol.digest:
+            bars = self._prepared.reload(self._source, symbol.name)[0].window(window)
+        if bars.digest() != symbol.digest:
+            raise DataChanged(
+                f"{self._source.describe(symbol.name)} has changed since the run was planned; "
+                "plan it again with 'backfleet run', or put the old file back and resume"
+            )
+        return bars
+
+
+def seed_generators(seed: int, key: TaskKey) -> None:
+    """Seed `random` and numpy's global generator from the job's seed, the symbol and the point."""
+    text = json.dumps([seed, key.symbol.name, key.params], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).digest()
+    random.seed(digest)
+    np.random.seed(int.from_bytes(digest[:4], "big"))
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _hooks(names: list[str]) -> pluggy.PluginManager | None:
+    return row_hooks(names) if names else None

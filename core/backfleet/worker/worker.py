@@ -1,0 +1,217 @@
+"""The worker: runs the chunks of one shard in supervised children and commits them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from backfleet import errors
+from backfleet.chunks import Chunk, TaskResult, commit_chunk, latest_chunk
+from backfleet.chunks.chunk import read_parquet
+from backfleet.chunks.commit import ChunkContent
+from backfleet.chunks.detail import DETAILS, detail_tables, merge_details
+from backfleet.chunks.task_result import is_retryable
+from backfleet.errors import BackfleetError, StoreError
+from backfleet.plan.identity import check_code
+from backfleet.plan.rows import lay_out
+from backfleet.plan.stored import read_manifest
+from backfleet.plan.submission import read_submission
+from backfleet.plan.versions import check_versions
+from backfleet.plugins import find_plugin
+from backfleet.store import read_blob
+from backfleet.worker.children import ChildPool, Limits
+from backfleet.worker.environment import pin_environment, platform_facts
+from backfleet.worker.messages import Finished, Work
+from backfleet.worker.protocol import INDEX_VARIABLES, STOP_WITH_PARENT
+from backfleet.worker.task import TaskRunner, WorkPlan
+
+__all__ = ["run_shard"]
+
+CHUNK_LOG_LIMIT = 1024 * 1024
+
+
+class Terminated(BaseException):
+    """SIGTERM: leave what is not committed to another worker."""
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """Builds a child's TaskRunner; travels to the child."""
+
+    plan: WorkPlan
+    paths: Sequence[str]
+
+    def __call__(self) -> TaskRunner:
+        sys.path.extend(path for path in self.paths if path not in sys.path)
+        return TaskRunner(self.plan)
+
+
+def shard_index(given: int | None) -> int:
+    """The shard: the argument, or what the array or job scheduler says, or 0."""
+    if given is not None:
+        return given
+    found = (os.environ[name] for name in INDEX_VARIABLES if name in os.environ)
+    return int(next(found, "0"))
+
+
+def run_shard(url: str, shard: int | None = None) -> int:
+    """Run a shard of the submission at `url` and return the exit code.
+
+    0 all its chunks are committed · 64 bad configuration or code · 65 corrupt input · 75 try again.
+    """
+    pin_environment()
+    _stop_with_parent()
+    with _terminable():
+        try:
+            _Worker(url, shard_index(shard)).run()
+        except BackfleetError as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            return error.worker_exit_code
+        except (Terminated, KeyboardInterrupt):
+            print("stopped; what is committed stays", file=sys.stderr, flush=True)
+            return errors.TRY_AGAIN
+    return 0
+
+
+class _Worker:
+    def __init__(self, url: str, shard: int) -> None:
+        self.store, self.submission = read_submission(url)
+        if not 0 <= shard < len(self.submission.shards):
+            raise errors.JobError(
+                f"there is no shard {shard}: they go to {len(self.submission.shards) - 1}"
+            )
+        self.shard = shard
+        self.manifest = read_manifest(self.store)
+        self.results: dict[int, dict[int, TaskResult]] = {}
+        self.earlier: dict[int, Chunk] = {}
+
+    def run(self) -> None:
+        try:
+            check_versions(self.manifest.identity["versions"])
+            check_code(self.manifest.identity, self.submission.strategy)
+            works = list(self._works())
+            if works:
+                self._run(works)
+        except BackfleetError as error:
+            self._leave_word(error)
+            raise
+
+    def _works(self) -> Iterator[Work]:
+        """What is left to do of this shard's chunks."""
+        for chunk, generation in self.submission.shards[self.shard]:
+            if latest_chunk(self.store, chunk, generation) is not None:
+                continue
+            tasks: Sequence[int] = self.manifest.chunks[chunk]
+            self.results[chunk] = {}
+            earlier = latest_chunk(self.store, chunk, 0) if self.submission.retry else None
+            if earlier is not None:
+                self.earlier[chunk] = earlier
+                rows = earlier.rows().results(self._params)
+                self.results[chunk] = {r.task: r for r in rows if not is_retryable(r.error)}
+                tasks = [task for task in tasks if task not in self.results[chunk]]
+            yield Work(chunk, tasks)
+
+    def _run(self, works: Sequence[Work]) -> None:
+        plan = WorkPlan(self.manifest, self.submission.strategy, self.submission.data_path)
+        engine = find_plugin("engine", self.manifest.engine).target.partition(":")[0]
+        limits = Limits(
+            self.submission.task_timeout, self.submission.memory // self.submission.cpus
+        )
+        size = min(self.submission.cpus, len(works))
+        pool = ChildPool(_Runner(plan, self.submission.paths), size, limits, [engine])
+        try:
+            pool.run(works, self._take)
+        finally:
+            pool.close()
+
+    def _take(self, finished: Finished) -> None:
+        """Keep results, and commit their chunk when it is whole."""
+        results = self.results[finished.chunk]
+        results.update({result.task: result for result in finished.results})
+        if len(results) == len(self.manifest.chunks[finished.chunk]):
+            self._commit(finished.chunk, [results[task] for task in sorted(results)])
+            del self.results[finished.chunk]
+
+    def _commit(self, chunk: int, results: Sequence[TaskResult]) -> None:
+        generation = dict(self.submission.shards[self.shard])[chunk]
+        rows = lay_out(self.manifest, results)
+        content = ChunkContent(
+            self.manifest.run,
+            chunk,
+            generation,
+            rows,
+            self._details(chunk, results),
+            self._platform,
+        )
+        self._keep_log(chunk, generation, results)
+        commit_chunk(self.store, content)
+
+    def _details(self, chunk: int, results: Sequence[TaskResult]) -> dict[str, Any]:
+        if not self.manifest.keeps_detail:
+            return {}
+        tables = detail_tables(results)
+        earlier = self.earlier.pop(chunk, None)
+        if earlier is None:
+            return tables
+        blobs = earlier.header.blobs
+        old = {name: read_parquet(read_blob(self.store, blobs[name])) for name in DETAILS}
+        redone = [result.task for result in results if result.outcome is not None]
+        return merge_details(old, tables, redone)
+
+    def _keep_log(self, chunk: int, generation: int, results: Sequence[TaskResult]) -> None:
+        """Store what the tasks printed; it is beside the point if that was stored before."""
+        parts = [f"== task {r.task} ==\n{r.log.rstrip()}\n" for r in results if r.log.strip()]
+        if parts:
+            text = "".join(parts)[:CHUNK_LOG_LIMIT]
+            self.store.put_if_absent(f"logs/{chunk:06}.{generation}.txt", text.encode())
+
+    def _leave_word(self, error: BackfleetError) -> None:
+        """Tell the run's watchers why this worker ends, as well as can be."""
+        word = {"shard": self.shard, "kind": type(error).__name__, "message": str(error)}
+        key = f"submissions/{self.submission.number}.failure.{self.shard}.json"
+        try:
+            self.store.put_if_absent(key, json.dumps(word).encode())
+        except StoreError as second:
+            print(f"{type(second).__name__}: {second}", file=sys.stderr, flush=True)
+
+    @cached_property
+    def _params(self) -> Sequence[str]:
+        return self.manifest.points.names
+
+    @cached_property
+    def _platform(self) -> Any:
+        return platform_facts()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop_with_parent() -> None:
+    """End this worker when the pipe on its standard input closes: its parent has gone."""
+    if os.environ.pop(STOP_WITH_PARENT, None) != "1":
+        return
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
