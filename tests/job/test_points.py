@@ -55,8 +55,9 @@ def plan(
     table: bytes | None = None,
     **sweep: Any,
 ) -> Points:
-    named = {"points": "points.parquet"} if table is not None else {}
-    return plan_points(params or {}, parameters, Sweep(**named, **sweep), seed, table)
+    if table is not None:
+        sweep["points"] = "points.parquet"
+    return plan_points(params or {}, parameters, Sweep(**sweep), seed, table)
 
 
 def product(params: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

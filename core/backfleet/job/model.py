@@ -20,7 +20,7 @@ from pydantic import (
 
 from backfleet.errors import JobError
 from backfleet.job import rules
-from backfleet.job.overrides import NO_OVERRIDES, Overrides
+from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_strategy, anchor
 from backfleet.job.quantities import Duration, MemorySize
 from backfleet.job.section import Section
@@ -222,12 +222,12 @@ class Job(Section):
         return rules.not_yet(engine, engine == "vector", "the vector engine")
 
     @classmethod
-    def load(cls, path: str | Path, overrides: Overrides = NO_OVERRIDES) -> Job:
+    def load(cls, path: str | Path, overrides: Overrides | None = None) -> Job:
         """Read a job file, with what the command line changes in it. Raises JobError."""
         file = Path(path)
         raw = _read_toml(file)
         anchor(raw, file.absolute().parent)
-        return cls(**overrides.apply(raw))
+        return cls(**overrides.apply(raw) if overrides else raw)
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from backfleet.errors import JobError
 from backfleet.job.refusal import show
 
-__all__ = ["NO_OVERRIDES", "Overrides"]
+__all__ = ["Overrides"]
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,6 @@ class Overrides:
             names = _items(self.symbols, f"--symbols {self.symbols}")
             _put(changed, ["data", "symbols"], names, f"--symbols {self.symbols}")
         return changed
-
-
-NO_OVERRIDES = Overrides()
 
 
 def _split(text: str, option: str, example: str) -> tuple[str, str]:

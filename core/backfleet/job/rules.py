@@ -44,6 +44,7 @@ def not_yet(value: T, refused: bool, what: str) -> T:
 
 
 def job_name(name: str) -> str:
+    """A name that can be part of a file name and of a container's label."""
     if not NAME.fullmatch(name):
         raise ValueError(
             "must have 1 to 64 letters, digits, '.', '_' or '-', and begin with a letter or digit"
@@ -97,6 +98,7 @@ def one_or_more(value: object) -> object:
 
 
 def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of which none comes up twice."""
     for i, name in enumerate(names):
         if name in names[:i]:
             raise ValueError(f"names {name!r} twice")
@@ -116,12 +118,14 @@ def day(value: object) -> date:
 
 
 def timezone(name: str) -> str:
+    """The IANA name of a time zone."""
     if name not in _timezones():
         raise ValueError(f"is no IANA time zone{nearest(name, _timezones())}")
     return name
 
 
 def periods_per_year(value: object) -> object:
+    """`"auto"`, or how many bars a year has."""
     if value == "auto":
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -132,6 +136,7 @@ def periods_per_year(value: object) -> object:
 
 
 def enough_memory(size: int) -> int:
+    """Bytes that a worker can start in."""
     if size < LEAST_MEMORY:
         raise ValueError("is too little for Python with its libraries; take at least 256 MiB")
     return size

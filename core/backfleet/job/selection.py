@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backfleet.errors import JobError
 from backfleet.job.points import Indices, Points
-from backfleet.job.where import Where
+from backfleet.job.refusal import refusal
+from backfleet.job.where import KEY, Where
 
 __all__ = ["EVERYTHING", "MAX_SAMPLE", "Selection"]
 
@@ -44,9 +44,7 @@ class Selection:
         kept, where = self._where(points)
         count = len(points) if kept is None else len(kept)
         if not count:
-            raise JobError(
-                f"sweep.where = {self.where!r}: holds for none of {len(points):,} points"
-            )
+            raise refusal(KEY, self.where, f"holds for none of {len(points):,} points")
         if self.sample is None or self.sample >= count:
             return kept, Selection(where)
         drawn = random.Random(self.seed).sample(range(count), self.sample)

@@ -21,7 +21,7 @@ from backfleet.errors import JobError
 from backfleet.job import where_arithmetic as arithmetic
 from backfleet.job.refusal import nearest, refusal
 
-__all__ = ["Where"]
+__all__ = ["KEY", "Where"]
 
 KEY = "sweep.where"
 LONGEST = 1_000
