@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,4 +96,5 @@ def _explain(kind: type[SourceOptions], problem: Any) -> str:
     key = ".".join(("data.options", *map(str, problem["loc"])))
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key{nearest(str(problem['loc'][-1]), kind.model_fields)}"
-    return str(refusal(key, problem["input"], problem["msg"].replace("Input should", "must", 1)))
+    reason = re.sub(r"^(Input|String) should", "must", problem["msg"]).removeprefix("Value error, ")
+    return str(refusal(key, problem["input"], reason))

@@ -203,6 +203,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "short row": (HEADER + GOOD + "\n2019-01-03,1,3\n", r"row 4: 3 values for 6 columns"),
     "open quote": (HEADER + GOOD + '2019-01-03,"1,3,0.5,2,1\n' + 9999 * GOOD, r"row 3: 2 values"),
+    "one long word": ("x" * 200_000, "row 1: these are no names of columns"),
     "only names": (HEADER, "no rows"),
     "empty": ("", "no rows: the file is empty"),
     "blank": ("\n \n", "no rows: the file is empty"),
@@ -266,8 +267,13 @@ def test_unknown_options_are_refused_with_the_nearest() -> None:
         JobError, match=r"data\.options\.delimeter: unknown key; did you mean 'delim"
     ):
         parse(HEADER, delimeter=";")
-    with pytest.raises(JobError, match=r"data\.options\.delimiter = \";;\""):
-        parse(HEADER, delimiter=";;")
+    for delimiter in (";;", "", '"', "\n", "；"):
+        with pytest.raises(
+            JobError, match=r"data\.options\.delimiter = .*must be one ASCII character"
+        ):
+            parse(HEADER, delimiter=delimiter)
+    with pytest.raises(JobError, match=r"data\.options\.open = 7: must be a valid string"):
+        parse(HEADER, open=7)
 
 
 ZONES = ("America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Shanghai")

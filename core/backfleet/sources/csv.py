@@ -7,12 +7,12 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-from pydantic import Field
+from pydantic import AfterValidator
 
 from backfleet.bars import Bars
 from backfleet.errors import DataError
@@ -29,16 +29,22 @@ MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
 BOM = b"\xef\xbb\xbf"
 
 
+def _one_character(text: str) -> str:
+    if len(text) != 1 or not text.isascii() or text in '"\r\n':
+        raise ValueError("must be one ASCII character, neither a quote nor the end of a line")
+    return text
+
+
 class CsvOptions(ColumnOptions):
     """The options of `csv`.
 
     Attributes
     ----------
     delimiter
-        One character, between the columns.
+        One ASCII character, between the columns; not a quote.
     """
 
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: Annotated[str, AfterValidator(_one_character)] = ","
 
 
 class CsvSource(FileSource):
@@ -85,7 +91,10 @@ class CsvFile:
         text = check_text(origin, content)
         encoded = content.removeprefix(BOM).lstrip(b"\r\n")
         first = encoded[: _line_end(encoded)]
-        names = next(csv.reader([first.decode()], delimiter=delimiter))
+        try:
+            names = next(csv.reader([first.decode()], delimiter=delimiter))
+        except csv.Error as error:
+            raise DataError(f"{origin}: row 1: these are no names of columns: {error}") from None
         body = encoded[len(first) :]
         return cls(origin, [name.strip() for name in names], body, delimiter, text)
 
@@ -101,33 +110,35 @@ class CsvFile:
             raise DataError(f"{self.origin}: no rows below the names of the columns")
         # By position, since a name that nobody wants may be there twice.
         positions = [str(self.names.index(name)) for name in columns]
-        everything = [str(position) for position in range(len(self.names))]
         wrong: list[Any] = []
+        try:
+            read = self._text_columns(positions, wrong)
+        except pa.ArrowInvalid as error:
+            raise self._refusal(wrong, error) from None
+        arrays = [pc.utf8_trim_whitespace(whole(column)) for column in read.columns]
+        return Table(self.origin, dict(zip(columns, arrays, strict=True)), self._row_number)
+
+    def _text_columns(self, positions: Sequence[str], wrong: list[Any]) -> Any:
+        """The columns at these positions; notes a row with another count of values in `wrong`."""
 
         def note(row: Any) -> str:
             wrong.append(row)
             return "error"
 
-        try:
-            read = pacsv.read_csv(
-                pa.BufferReader(self.body),
-                read_options=pacsv.ReadOptions(column_names=everything, use_threads=False),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=self.delimiter,
-                    invalid_row_handler=note,
-                    newlines_in_values=True,
-                ),
-                convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(positions, pa.string()),
-                    include_columns=positions,
-                    strings_can_be_null=True,
-                    null_values=MISSING,
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            raise self._refusal(wrong, error) from None
-        arrays = [pc.utf8_trim_whitespace(whole(column)) for column in read.columns]
-        return Table(self.origin, dict(zip(columns, arrays, strict=True)), self._row_number)
+        everything = [str(position) for position in range(len(self.names))]
+        return pacsv.read_csv(
+            pa.BufferReader(self.body),
+            read_options=pacsv.ReadOptions(column_names=everything, use_threads=False),
+            parse_options=pacsv.ParseOptions(
+                delimiter=self.delimiter, invalid_row_handler=note, newlines_in_values=True
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(positions, pa.string()),
+                include_columns=positions,
+                strings_can_be_null=True,
+                null_values=MISSING,
+            ),
+        )
 
     def _row_number(self, row: int) -> int:
         # Only wanted when a row is refused.
