@@ -311,8 +311,9 @@ def test_every_problem_has_a_line_of_its_own() -> None:
 
 
 def test_a_job_without_a_strategy_is_told_only_that() -> None:
+    values: dict[str, Any] = {"data": DATA}
     with pytest.raises(JobError, match=r"\Astrategy: is required\Z"):
-        Job(**{"data": DATA})
+        Job(**values)
 
 
 def test_a_section_made_alone_raises_a_job_error_too() -> None:
