@@ -1,4 +1,4 @@
-"""Stores for every test: a temporary directory, and S3 as a real server over HTTP."""
+"""What many tests share: stores, also S3 as a real server over HTTP; the sample job; the CLI."""
 
 from __future__ import annotations
 
@@ -6,12 +6,78 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+CLI_SECONDS = 120
+SAMPLE_DATA = Path(__file__).parent.parent / "examples" / "data" / "cn-daily"
+SAMPLE_JOB = """
+name = "sample"
+strategy = "sma-crossover"
+
+[params]
+period = 15
+
+[data]
+source = "cn-daily"
+path = "{data}"
+symbols = ["600519", "600559", "600560"]
+timezone = "Asia/Shanghai"
+
+[broker]
+cash = 100_000
+commission = 0.0002
+
+[results]
+store = "{store}"
+"""
+
 MOTO_SERVER = Path(__file__).parent / "store" / "moto_server.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Caches and worker logs of the tests stay out of the user's."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BACKFLEET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def sample_data() -> Path:
+    """The folder of the three Shanghai stocks."""
+    return SAMPLE_DATA
+
+
+@pytest.fixture
+def sample_job(tmp_path: Path) -> Path:
+    """The reference job as a file; its store is `tmp_path / "runs"`."""
+    file = tmp_path / "sample.toml"
+    file.write_text(SAMPLE_JOB.format(data=SAMPLE_DATA, store=tmp_path / "runs"))
+    return file
+
+
+@pytest.fixture
+def backfleet(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line as a process, in `tmp_path`; `env` is added to the environment."""
+
+    def call(
+        *arguments: object, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "backfleet", *map(str, arguments)],
+            cwd=tmp_path,
+            env=os.environ | (env or {}),
+            capture_output=True,
+            text=True,
+            timeout=CLI_SECONDS,
+            check=False,
+        )
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,40 @@
+"""The main job, through the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+GOLDEN = {
+    "600519": (164109.44, 0.6411, 76, 16),
+    "600559": (106285.36, 0.0629, 6, 290),
+    "600560": (100000.00, 0.0000, 0, 302),
+}
+"""Final value, return, orders completed and rejected."""
+
+
+@pytest.mark.parametrize("engine", ["auto", "backtrader-stock"])
+def test_the_reference_job_gives_the_golden_numbers(
+    backfleet: Cli, sample_job: Path, engine: str
+) -> None:
+    done = backfleet("run", sample_job, "--set", f"engine={engine}", "--json")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout.splitlines()[-1])
+    rows = json.loads(backfleet("results", summary["store"], "--format", "json").stdout)
+    found = {
+        row["symbol"]: (
+            round(row["final_value"], 2),
+            round(row["total_return"], 4),
+            row["orders_completed"],
+            row["orders_rejected"],
+        )
+        for row in rows
+    }
+    assert found == GOLDEN
+    assert (summary["tasks"], summary["ok"], summary["suspicious"]) == (3, 1, 2)
