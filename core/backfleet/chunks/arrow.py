@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["Kind", "array_of", "code_array", "float_array", "hash_column", "time_array", "type_of"]
+from backfleet.chunks.names import Kind
 
-Kind = Literal["bool", "int", "float", "str"]
+__all__ = ["array_of", "code_array", "float_array", "hash_column", "time_array", "type_of"]
 
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "str": pa.string()}
 

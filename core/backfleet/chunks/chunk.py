@@ -7,20 +7,16 @@ is known before anything in it is decoded.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from backfleet.errors import CorruptObject, ObjectMissing
+from backfleet.store import Store
 
-from backfleet.chunks.rows import Rows
-from backfleet.errors import CorruptObject
-
-__all__ = ["Chunk", "ChunkHeader", "chunk_key", "parquet_bytes", "parse_chunk_key", "read_parquet"]
+__all__ = ["Chunk", "ChunkHeader", "chunk_key", "latest_chunk", "parse_chunk_key", "read_chunk"]
 
 SCHEMA = 1
 _DIGEST_LINE = 65
@@ -71,17 +67,10 @@ class ChunkHeader:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk's header and, still encoded, its rows."""
+    """A chunk's header and its rows, still encoded as Parquet."""
 
     header: ChunkHeader
     body: bytes
-
-    def table(self) -> pa.Table:
-        """The rows as an Arrow table."""
-        return read_parquet(self.body)
-
-    def rows(self) -> Rows:
-        return Rows.from_arrow(self.table())
 
     def to_bytes(self) -> bytes:
         header = json.dumps(asdict(self.header), sort_keys=True).encode()
@@ -112,13 +101,24 @@ def parse_chunk_key(key: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def parquet_bytes(table: pa.Table) -> bytes:
-    """A table as a Parquet file, fast to write: without statistics and dictionaries."""
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", write_statistics=False, use_dictionary=False)
-    return sink.getvalue()
+def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
+    """Raises ObjectMissing, CorruptObject."""
+    try:
+        return Chunk.from_bytes(store.read(chunk_key(chunk, generation)))
+    except CorruptObject as error:
+        raise CorruptObject(
+            f"chunk {chunk}, generation {generation}, in {store.url}: {error}"
+        ) from error
 
 
-def read_parquet(content: bytes) -> pa.Table:
-    """The table of a Parquet file in memory."""
-    return pq.ParquetFile(pa.BufferReader(content)).read()
+def latest_chunk(store: Store, chunk: int, generation: int) -> Chunk | None:
+    """The valid chunk of the highest generation from `generation` on; None where there is none."""
+    found = None
+    while True:
+        try:
+            found = read_chunk(store, chunk, generation)
+        except ObjectMissing:
+            return found
+        except CorruptObject:
+            pass
+        generation += 1

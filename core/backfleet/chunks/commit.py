@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backfleet.chunks.chunk import Chunk, ChunkHeader, chunk_key, parquet_bytes
+from backfleet.chunks.chunk import Chunk, ChunkHeader
+from backfleet.chunks.parquet import parquet_bytes
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskStatus, is_retryable
-from backfleet.errors import CorruptObject, NondeterministicResult, ObjectMissing, PlatformMismatch
+from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch
 from backfleet.store import Store, put_blob
 
-__all__ = ["ChunkContent", "commit_chunk", "latest_chunk", "read_chunk"]
+__all__ = ["ChunkContent", "commit_chunk"]
 
 
 @dataclass(frozen=True)
@@ -49,29 +50,6 @@ def commit_chunk(store: Store, content: ChunkContent) -> ChunkHeader:
             return there.header
         chunk = replace(chunk, header=replace(chunk.header, generation=chunk.header.generation + 1))
     return chunk.header
-
-
-def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
-    """Raises ObjectMissing, CorruptObject."""
-    try:
-        return Chunk.from_bytes(store.read(chunk_key(chunk, generation)))
-    except CorruptObject as error:
-        raise CorruptObject(
-            f"chunk {chunk}, generation {generation}, in {store.url}: {error}"
-        ) from error
-
-
-def latest_chunk(store: Store, chunk: int, generation: int) -> Chunk | None:
-    """The valid chunk of the highest generation from `generation` on; None where there is none."""
-    found = None
-    while True:
-        try:
-            found = read_chunk(store, chunk, generation)
-        except ObjectMissing:
-            return found
-        except CorruptObject:
-            pass
-        generation += 1
 
 
 def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:

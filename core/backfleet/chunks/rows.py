@@ -5,31 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from backfleet.chunks.arrow import Kind, array_of, hash_column
+from backfleet.chunks.arrow import array_of, hash_column
+from backfleet.chunks.names import (
+    DIGEST,
+    METRICS,
+    VOLATILE,
+    Kind,
+    fixed_columns,
+    parameter_column,
+)
 from backfleet.chunks.task_result import TaskResult, TaskStatus
-from backfleet.metrics import Metrics
 
-__all__ = ["DIGEST", "VOLATILE", "Column", "Rows", "custom_column", "parameter_column"]
-
-DIGEST = "outcome_digest"
-"""A column of the chunk, not of the results: it makes equal outcomes comparable without them."""
-
-VOLATILE = ("seconds", "engine")
-"""Columns that may differ between two equal results."""
-
-METRICS: Mapping[str, Kind] = {
-    field.name: "int" if str(field.type).startswith("int") else "float" for field in fields(Metrics)
-}
-"""Name of a metric to the type of its column."""
-
-_HEAD: Mapping[str, Kind] = {"task": "int", "symbol": "str"}
-_STATE: Mapping[str, Kind] = {"status": "str", "error": "str"}
-_TAIL: Mapping[str, Kind] = {"seconds": "float", "engine": "str", DIGEST: "str"}
+__all__ = ["Column", "Rows"]
 
 
 @dataclass(frozen=True)
@@ -39,22 +31,6 @@ class Column:
     name: str
     kind: Kind
     values: Sequence[Any]
-
-
-def fixed_columns() -> frozenset[str]:
-    """Names that no parameter and no strategy's metric may take."""
-    return frozenset({*_HEAD, *_STATE, *METRICS, *_TAIL})
-
-
-def custom_column(name: str, params: Collection[str]) -> str:
-    """The result column of a scalar that a strategy or plugin adds."""
-    taken = fixed_columns() | {parameter_column(param) for param in params}
-    return f"metric_{name}" if name in taken else name
-
-
-def parameter_column(name: str) -> str:
-    """The result column of a parameter."""
-    return f"param_{name}" if name in fixed_columns() else name
 
 
 @dataclass(frozen=True)

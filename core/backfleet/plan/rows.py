@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from backfleet.chunks.arrow import Kind
+from backfleet.chunks.names import Kind
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult
 from backfleet.plan.manifest import Manifest

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backfleet.chunks import ChunkHeader
-from backfleet.chunks.rows import DIGEST
+from backfleet.chunks.chunk import ChunkHeader
+from backfleet.chunks.names import DIGEST
+from backfleet.chunks.parquet import read_parquet
 from backfleet.runs.ledger import ChunkLedger
 
 __all__ = ["assemble", "fingerprint"]
@@ -24,7 +25,7 @@ def assemble(ledger: ChunkLedger) -> pa.Table:
     A column that only some chunks have is null in the others; one that holds numbers here and text
     there becomes text.
     """
-    tables = [chunk.table().drop_columns([DIGEST]) for chunk in ledger.chunks()]
+    tables = [read_parquet(chunk.body).drop_columns([DIGEST]) for chunk in ledger.chunks()]
     if not tables:
         return pa.table({})
     types = _types(tables)

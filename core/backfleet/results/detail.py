@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from backfleet.chunks.chunk import read_parquet
+from backfleet.chunks.parquet import read_parquet
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import Manifest
 from backfleet.runs.ledger import ChunkLedger

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from backfleet.bars import Bars
 from backfleet.errors import DataError
-from backfleet.sources.columns import Reading, bars_of
-from backfleet.sources.csv import CsvFile
 from backfleet.sources.files import FileSource
 from backfleet.sources.layout import ColumnOptions, find_layout
-from backfleet.sources.table import Table, texts
+
+if TYPE_CHECKING:
+    from backfleet.sources.table import Table
 
 __all__ = ["CnDailySource"]
 
@@ -34,6 +35,10 @@ class CnDailySource(FileSource):
     suffix = ".csv"
 
     def parse(self, symbol: str, content: bytes) -> Bars:
+        # These import pyarrow, and bars that are prepared need none of it.
+        from backfleet.sources.columns import Reading, bars_of
+        from backfleet.sources.csv_file import CsvFile
+
         file = CsvFile.open(self.describe(symbol), content, ",")
         layout = find_layout(file.origin, file.names, COLUMNS, self.settings.columns)
         if "ticker" not in file.names:
@@ -52,6 +57,8 @@ class CnDailySource(FileSource):
 
 
 def _check_tickers(table: Table, symbol: str) -> None:
+    from backfleet.sources.table import texts
+
     # Spreadsheets drop the zeros in front.
     for row, ticker in enumerate(texts(table, "ticker")):
         if ticker.zfill(6) != symbol:

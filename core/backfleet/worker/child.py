@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 
-from backfleet.chunks import TaskResult
+from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import BackfleetError
 from backfleet.worker.environment import limit_memory
 from backfleet.worker.messages import Fatal, Finished, InFlight, Ready, Work

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backfleet import errors
-from backfleet.chunks import TaskResult
+from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import (
     BackfleetError,
     PluginError,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
-from backfleet.chunks import TaskResult
+from backfleet.chunks.task_result import TaskResult
 
 __all__ = ["Fatal", "Finished", "InFlight", "Ready", "Work"]
 

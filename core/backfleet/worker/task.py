@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backfleet.bars import Bars
-from backfleet.chunks.rows import custom_column
+from backfleet.chunks.names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Engine, Outcome, Scalar, Simulation
 from backfleet.errors import DataChanged, TaskOutOfMemory

@@ -14,11 +14,12 @@ from functools import cached_property
 from typing import Any
 
 from backfleet import errors
-from backfleet.chunks import Chunk, TaskResult, commit_chunk, latest_chunk
-from backfleet.chunks.chunk import read_parquet
-from backfleet.chunks.commit import ChunkContent
+from backfleet.chunks.chunk import Chunk, latest_chunk
+from backfleet.chunks.commit import ChunkContent, commit_chunk
 from backfleet.chunks.detail import DETAILS, detail_tables, merge_details
-from backfleet.chunks.task_result import is_retryable
+from backfleet.chunks.parquet import read_parquet
+from backfleet.chunks.rows import Rows
+from backfleet.chunks.task_result import TaskResult, is_retryable
 from backfleet.errors import BackfleetError, StoreError
 from backfleet.plan.identity import check_code
 from backfleet.plan.rows import lay_out
@@ -114,7 +115,7 @@ class _Worker:
             earlier = latest_chunk(self.store, chunk, 0) if self.submission.retry else None
             if earlier is not None:
                 self.earlier[chunk] = earlier
-                rows = earlier.rows().results(self._params)
+                rows = Rows.from_arrow(read_parquet(earlier.body)).results(self._params)
                 self.results[chunk] = {r.task: r for r in rows if not is_retryable(r.error)}
                 tasks = [task for task in tasks if task not in self.results[chunk]]
             yield Work(chunk, tasks)

@@ -1,0 +1,134 @@
+"""`CsvFile`: the columns of a CSV file as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from backfleet.errors import DataError
+from backfleet.sources.checks import check_text
+from backfleet.sources.table import Table, whole
+
+__all__ = ["CsvFile"]
+
+MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A CSV file of which the first line has been read.
+
+    Attributes
+    ----------
+    origin
+        The file's name or URL, for messages.
+    names
+        Its columns.
+    body
+        What follows the first line.
+    delimiter
+        The character between the columns.
+    """
+
+    origin: str
+    names: Sequence[str]
+    body: bytes
+    delimiter: str
+    _text: str = field(repr=False)
+
+    @classmethod
+    def open(cls, origin: str, content: bytes, delimiter: str) -> CsvFile:
+        """Raises DataError where the content is empty, or no UTF-8 text."""
+        text = check_text(origin, content)
+        encoded = content.removeprefix(BOM).lstrip(b"\r\n")
+        first = encoded[: _line_end(encoded)]
+        try:
+            names = next(csv.reader([first.decode()], delimiter=delimiter))
+        except csv.Error as error:
+            raise DataError(f"{origin}: row 1: these are no names of columns: {error}") from None
+        body = encoded[len(first) :]
+        return cls(origin, [name.strip() for name in names], body, delimiter, text)
+
+    def read(self, columns: Sequence[str]) -> Table:
+        """Some of the columns, as text without space around it; null where a value is missing.
+
+        Raises
+        ------
+        DataError
+            There are no rows, or one has too many or too few values.
+        """
+        if not self.body.strip():
+            raise DataError(f"{self.origin}: no rows below the names of the columns")
+        # By position, since a name that nobody wants may be there twice.
+        positions = [str(self.names.index(name)) for name in columns]
+        wrong: list[Any] = []
+        try:
+            read = self._text_columns(positions, wrong)
+        except pa.ArrowInvalid as error:
+            raise self._refusal(wrong, error) from None
+        arrays = [pc.utf8_trim_whitespace(whole(column)) for column in read.columns]
+        return Table(self.origin, dict(zip(columns, arrays, strict=True)), self._row_number)
+
+    def _text_columns(self, positions: Sequence[str], wrong: list[Any]) -> Any:
+        """The columns at these positions; notes a row with another count of values in `wrong`."""
+
+        def note(row: Any) -> str:
+            wrong.append(row)
+            return "error"
+
+        everything = [str(position) for position in range(len(self.names))]
+        return pacsv.read_csv(
+            pa.BufferReader(self.body),
+            read_options=pacsv.ReadOptions(column_names=everything, use_threads=False),
+            parse_options=pacsv.ParseOptions(
+                delimiter=self.delimiter, invalid_row_handler=note, newlines_in_values=True
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(positions, pa.string()),
+                include_columns=positions,
+                strings_can_be_null=True,
+                null_values=MISSING,
+            ),
+        )
+
+    def _row_number(self, row: int) -> int:
+        # Only wanted when a row is refused.
+        lines = _first_lines(self._text, self.delimiter)
+        return lines[min(row + 1, len(lines) - 1)]
+
+    def _refusal(self, wrong: Sequence[Any], error: Exception) -> DataError:
+        if not wrong or wrong[0].number is None:
+            return DataError(f"{self.origin}: {error}")
+        found, wanted = wrong[0].actual_columns, wrong[0].expected_columns
+        row = self._row_number(wrong[0].number - 1)
+        return DataError(f"{self.origin}: row {row}: {found} values for {wanted} columns")
+
+
+def _line_end(content: bytes) -> int:
+    end = re.search(rb"[\r\n]", content)
+    return end.start() if end else len(content)
+
+
+def _first_lines(text: str, delimiter: str) -> Sequence[int]:
+    """The line at which each row begins, the names' row first; blank lines are no rows."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines: list[int] = []
+    before = 0
+    try:
+        for cells in reader:
+            if cells:
+                lines.append(before + 1)
+            before = reader.line_num
+    except csv.Error:
+        # A quote that is never closed: this is the row that has it.
+        lines.append(before + 1)
+    return lines

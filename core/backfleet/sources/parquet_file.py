@@ -1,0 +1,38 @@
+"""Reading the columns of a Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backfleet.errors import DataError
+from backfleet.sources.checks import kind_of
+from backfleet.sources.table import Table, whole
+
+__all__ = ["open_parquet", "read_table"]
+
+MAGIC = b"PAR1"
+
+
+def open_parquet(origin: str, content: bytes) -> Any:
+    """The file. Raises DataError where it is none."""
+    if not content.startswith(MAGIC):
+        kind = kind_of(content) or ("an empty file" if not content else "another kind of file")
+        raise DataError(f"{origin}: this is {kind}, not a Parquet file")
+    try:
+        return pq.ParquetFile(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{origin}: this Parquet file is damaged: {error}") from None
+
+
+def read_table(origin: str, file: Any, columns: Sequence[str]) -> Table:
+    """Some of the columns. Raises DataError where they cannot be read."""
+    try:
+        read = file.read(columns=list(columns), use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{origin}: this Parquet file is damaged: {error}") from None
+    arrays = {name: whole(read.column(name)) for name in columns}
+    return Table(origin, arrays, lambda row: row + 1)
