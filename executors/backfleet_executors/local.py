@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import psutil
 from pydantic import Field
 
 from backfleet.executor import (
@@ -28,9 +25,6 @@ from backfleet.worker.protocol import STOP_WITH_PARENT
 __all__ = ["LocalExecutor", "LocalSettings"]
 
 GRACE_SECONDS = 20.0
-SAME_START = 2.0
-"""Two readings of a process's start may differ by less than this, in seconds."""
-
 LOG_TAIL = 4096
 
 
@@ -63,7 +57,7 @@ class LocalExecutor(Executor):
         return min(wanted, chunks)
 
     def preflight(self, submission: Submission) -> Sequence[str]:
-        memory = psutil.virtual_memory().total
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if submission.memory > memory:
             return [
                 f"resources.memory is {submission.memory / 2**30:.1f} GiB, "
@@ -74,11 +68,15 @@ class LocalExecutor(Executor):
     def submit(self, submission: Submission) -> Handle:
         folder = _log_folder(submission)
         folder.mkdir(parents=True, exist_ok=True)
-        workers = []
-        for shard in range(submission.shards):
-            process = self._start(submission, shard, folder / f"{shard}.log")
-            self._started[process.pid] = process
-            workers.append([process.pid, psutil.Process(process.pid).create_time()])
+        processes = [
+            self._start(submission, shard, folder / f"{shard}.log")
+            for shard in range(submission.shards)
+        ]
+        self._started.update((process.pid, process) for process in processes)
+        # Imported while the workers start: it takes as long as a short task.
+        from backfleet_executors.processes import start_time
+
+        workers = [[process.pid, start_time(process.pid)] for process in processes]
         return {
             "host": socket.gethostname(),
             "number": submission.number,
@@ -117,7 +115,9 @@ class LocalExecutor(Executor):
             return ShardStatus(shard, state, code, _last_words(handle, shard) if code else "")
         if handle["host"] != socket.gethostname():
             return ShardStatus(shard, ShardState.UNKNOWN, reason=f"it runs on {handle['host']}")
-        if _process(pid, created) is not None:
+        from backfleet_executors.processes import is_running
+
+        if is_running(pid, created):
             return ShardStatus(shard, ShardState.RUNNING)
         words = _last_words(handle, shard)
         return ShardStatus(shard, ShardState.FAILED if words else ShardState.SUCCEEDED, None, words)
@@ -125,13 +125,9 @@ class LocalExecutor(Executor):
     def cancel(self, handle: Handle) -> None:
         if handle["host"] != socket.gethostname():
             return
-        found = [_process(pid, created) for pid, created in handle["workers"]]
-        processes = [process for process in found if process is not None]
-        for process in processes:
-            _signal(process, signal.SIGTERM)
-        _, alive = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
-        for process in alive:
-            _signal(process, signal.SIGKILL)
+        from backfleet_executors.processes import stop_processes
+
+        stop_processes(handle["workers"], GRACE_SECONDS)
 
     def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
         path = Path(handle["logs"], f"{shard}.log")
@@ -149,38 +145,16 @@ class LocalExecutor(Executor):
 
     def find(self, run: str) -> Iterable[Handle]:
         """Workers of this run among all processes, by their command lines."""
-        found: dict[str, list[tuple[int, list[Any]]]] = {}
-        for process in psutil.process_iter(["pid", "cmdline", "create_time"]):
-            command = process.info["cmdline"] or []
-            if len(command) >= 2 and f"/{run}/submissions/" in command[-2]:
-                worker = [process.info["pid"], process.info["create_time"]]
-                found.setdefault(command[-2], []).append((int(command[-1]), worker))
-        for url, workers in found.items():
+        from backfleet_executors.processes import find_workers
+
+        for url, workers in find_workers(run).items():
             number = int(url.rpartition("/")[2].removesuffix(".json"))
             yield {
                 "host": socket.gethostname(),
                 "number": number,
                 "logs": str(_log_folder_of(run, number)),
-                "workers": [worker for _, worker in sorted(workers)],
+                "workers": workers,
             }
-
-
-def _process(pid: int, created: float) -> psutil.Process | None:
-    """The process, if it is still the one that was started and not another with its number."""
-    try:
-        process = psutil.Process(pid)
-        if abs(process.create_time() - created) > SAME_START:
-            return None
-        return None if process.status() == psutil.STATUS_ZOMBIE else process
-    except psutil.Error:
-        return None
-
-
-def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
-        process.send_signal(number)
-    except psutil.NoSuchProcess:
-        return
 
 
 def _log_folder(submission: Submission) -> Path:

@@ -13,18 +13,18 @@ from backfleet.runs.run import Run, RunSummary
 __all__ = ["end_with", "show_closing"]
 
 LEADERS = 10
+BEST_FIRST = [("total_return", "descending"), ("task", "ascending")]
 
 
 def show_closing(run: Run, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
     from backfleet.cli.table import print_table
-    from backfleet.results.query import query_rows
     from backfleet.results.read import read_results
     from backfleet.results.words import in_words
 
     if summary.missing != summary.tasks:
         rows = read_results(run.store, run.ledger)
-        print_table(query_rows(rows, sort="total_return").slice(0, LEADERS), rows.num_rows)
+        print_table(rows.sort_by(BEST_FIRST).slice(0, LEADERS), rows.num_rows)
         for line in in_words(rows):
             click.echo(line)
     click.echo(_headline(summary))

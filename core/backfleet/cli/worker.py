@@ -18,6 +18,6 @@ def worker(submission: str, shard: int | None) -> None:
     SUBMISSION is the path or URL of the submission's record. SHARD is taken from
     AWS_BATCH_JOB_ARRAY_INDEX, JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID where it is not given.
     """
-    from backfleet.worker.worker import run_shard
+    from backfleet.worker.shard import run_shard
 
     sys.exit(run_shard(submission, shard))

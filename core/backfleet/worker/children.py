@@ -28,7 +28,6 @@ from backfleet.errors import (
 from backfleet.worker.child import ChildSetup, child_main
 from backfleet.worker.messages import Fatal, Finished, InFlight, Ready, Work
 from backfleet.worker.output import read_output
-from backfleet.worker.preload import PRELOAD
 
 __all__ = ["ChildPool", "Limits"]
 
@@ -101,11 +100,7 @@ class ChildPool:
     child had finished and not handed over runs again in a fresh child.
     """
 
-    def __init__(
-        self, runner: Callable[[], Any], size: int, limits: Limits, preload: Sequence[str]
-    ) -> None:
-        os.environ[PRELOAD] = ",".join(preload)
-        get_context("forkserver").set_forkserver_preload(["backfleet.worker.preload"])
+    def __init__(self, runner: Callable[[], Any], size: int, limits: Limits) -> None:
         self._runner = runner
         self._limits = limits
         self._failed_starts = 0

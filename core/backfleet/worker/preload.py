@@ -6,11 +6,11 @@ import contextlib
 import importlib
 import os
 
+from backfleet.worker.protocol import PRELOAD
+
 __all__: list[str] = []
 
-PRELOAD = "BACKFLEET_PRELOAD"
-"""Modules, separated by commas; one that fails here fails again, and is reported, in the child."""
-
+# A module that fails here fails again, and is reported, in the child.
 for _module in ("backfleet.worker.child", *filter(None, os.environ.get(PRELOAD, "").split(","))):
     with contextlib.suppress(Exception):
         importlib.import_module(_module)

@@ -1,11 +1,14 @@
-"""What an executor may rely on when it starts a worker."""
+"""Environment variables by which executors, workers and their children understand each other."""
 
 from __future__ import annotations
 
-__all__ = ["INDEX_VARIABLES", "STOP_WITH_PARENT"]
+__all__ = ["INDEX_VARIABLES", "PRELOAD", "STOP_WITH_PARENT"]
 
 STOP_WITH_PARENT = "BACKFLEET_STOP_WITH_PARENT"
 """Set to 1 where the worker's standard input is a pipe: it ends when the pipe closes."""
 
 INDEX_VARIABLES = ("AWS_BATCH_JOB_ARRAY_INDEX", "JOB_COMPLETION_INDEX", "SLURM_ARRAY_TASK_ID")
 """Where a worker finds its shard when it is not given one."""
+
+PRELOAD = "BACKFLEET_PRELOAD"
+"""What the process that children are forked from imports beforehand: module names, by commas."""

@@ -21,32 +21,17 @@ from backfleet.engine import Engine, Outcome, Scalar, Simulation
 from backfleet.errors import DataChanged, TaskOutOfMemory
 from backfleet.metrics import Metrics, compute_metrics, verdict
 from backfleet.plan.data import planned_source, prepared_bars
-from backfleet.plan.manifest import Manifest, PlannedSymbol, TaskKey
+from backfleet.plan.manifest import PlannedSymbol, TaskKey
+from backfleet.plan.work import WorkPlan
 from backfleet.plugins import load_plugin, row_hooks
-from backfleet.strategy import StrategyReference
 
 if TYPE_CHECKING:
     import pluggy
 
-__all__ = ["RanTask", "TaskRunner", "WorkPlan", "seed_generators"]
+__all__ = ["RanTask", "TaskRunner", "seed_generators"]
 
 SYMBOLS_HELD = 4
 """Tasks come symbol by symbol; a few are kept for chunks that alternate."""
-
-
-@dataclass(frozen=True)
-class WorkPlan:
-    """What a process needs to run a run's tasks: the manifest, and where this process finds things.
-
-    Attributes
-    ----------
-    data_path
-        The data's directory or URL, as this process sees it.
-    """
-
-    manifest: Manifest
-    strategy: StrategyReference
-    data_path: str
 
 
 @dataclass(frozen=True, eq=False)

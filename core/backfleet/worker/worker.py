@@ -1,14 +1,10 @@
-"""The worker: runs the chunks of one shard in supervised children and commits them."""
+"""`ShardWorker`: runs the chunks of one shard in supervised children and commits them."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,21 +22,16 @@ from backfleet.plan.rows import lay_out
 from backfleet.plan.stored import read_manifest
 from backfleet.plan.submission import read_submission
 from backfleet.plan.versions import check_versions
-from backfleet.plugins import find_plugin
+from backfleet.plan.work import WorkPlan
 from backfleet.store import read_blob
 from backfleet.worker.children import ChildPool, Limits
-from backfleet.worker.environment import pin_environment, platform_facts
+from backfleet.worker.environment import platform_facts
 from backfleet.worker.messages import Finished, Work
-from backfleet.worker.protocol import INDEX_VARIABLES, STOP_WITH_PARENT
-from backfleet.worker.task import TaskRunner, WorkPlan
+from backfleet.worker.task import TaskRunner
 
-__all__ = ["run_shard"]
+__all__ = ["ShardWorker"]
 
 CHUNK_LOG_LIMIT = 1024 * 1024
-
-
-class Terminated(BaseException):
-    """SIGTERM: leave what is not committed to another worker."""
 
 
 @dataclass(frozen=True)
@@ -55,34 +46,12 @@ class _Runner:
         return TaskRunner(self.plan)
 
 
-def shard_index(given: int | None) -> int:
-    """The shard: the argument, or what the array or job scheduler says, or 0."""
-    if given is not None:
-        return given
-    found = (os.environ[name] for name in INDEX_VARIABLES if name in os.environ)
-    return int(next(found, "0"))
+class ShardWorker:
+    """Runs and commits what is left to do of one shard.
 
-
-def run_shard(url: str, shard: int | None = None) -> int:
-    """Run a shard of the submission at `url` and return the exit code.
-
-    0 all its chunks are committed · 64 bad configuration or code · 65 corrupt input · 75 try again.
+    Raises JobError (no such shard), StoreError, CorruptObject.
     """
-    pin_environment()
-    _stop_with_parent()
-    with _terminable():
-        try:
-            _Worker(url, shard_index(shard)).run()
-        except BackfleetError as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            return error.worker_exit_code
-        except (Terminated, KeyboardInterrupt):
-            print("stopped; what is committed stays", file=sys.stderr, flush=True)
-            return errors.TRY_AGAIN
-    return 0
 
-
-class _Worker:
     def __init__(self, url: str, shard: int) -> None:
         self.store, self.submission = read_submission(url)
         if not 0 <= shard < len(self.submission.shards):
@@ -95,6 +64,7 @@ class _Worker:
         self.earlier: dict[int, Chunk] = {}
 
     def run(self) -> None:
+        """Raises BackfleetError, having left word of it in the store."""
         try:
             check_versions(self.manifest.identity["versions"])
             check_code(self.manifest.identity, self.submission.strategy)
@@ -122,12 +92,11 @@ class _Worker:
 
     def _run(self, works: Sequence[Work]) -> None:
         plan = WorkPlan(self.manifest, self.submission.strategy, self.submission.data_path)
-        engine = find_plugin("engine", self.manifest.engine).target.partition(":")[0]
         limits = Limits(
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )
         size = min(self.submission.cpus, len(works))
-        pool = ChildPool(_Runner(plan, self.submission.paths), size, limits, [engine])
+        pool = ChildPool(_Runner(plan, self.submission.paths), size, limits)
         try:
             pool.run(works, self._take)
         finally:
@@ -190,29 +159,3 @@ class _Worker:
     @cached_property
     def _platform(self) -> Any:
         return platform_facts()
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    def stop(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _stop_with_parent() -> None:
-    """End this worker when the pipe on its standard input closes: its parent has gone."""
-    if os.environ.pop(STOP_WITH_PARENT, None) != "1":
-        return
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,100 @@
+"""A worker from its start to its exit code.
+
+The process that children are forked from takes longest to start, so it is started before this
+process imports what it needs itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import forkserver
+
+from backfleet import errors
+from backfleet.errors import BackfleetError
+from backfleet.plugins import find_plugin
+from backfleet.store import open_store
+from backfleet.worker.environment import pin_environment
+from backfleet.worker.protocol import INDEX_VARIABLES, PRELOAD, STOP_WITH_PARENT
+
+__all__ = ["run_shard"]
+
+
+class Terminated(BaseException):
+    """SIGTERM: leave what is not committed to another worker."""
+
+
+def run_shard(url: str, shard: int | None = None) -> int:
+    """Run a shard of the submission at `url` and return the exit code.
+
+    0 all its chunks are committed · 64 bad configuration or code · 65 corrupt input · 75 try again.
+    """
+    pin_environment()
+    _stop_with_parent()
+    with _terminable():
+        try:
+            _start_forkserver(url)
+            from backfleet.worker.worker import ShardWorker
+
+            ShardWorker(url, shard_index(shard)).run()
+        except BackfleetError as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            return error.worker_exit_code
+        except (Terminated, KeyboardInterrupt):
+            print("stopped; what is committed stays", file=sys.stderr, flush=True)
+            return errors.TRY_AGAIN
+    return 0
+
+
+def shard_index(given: int | None) -> int:
+    """The shard: the argument, or what the array or job scheduler says, or 0.
+
+    Raises JobError for what is no number.
+    """
+    if given is not None:
+        return given
+    name = next((each for each in INDEX_VARIABLES if each in os.environ), None)
+    text = os.environ[name] if name else "0"
+    if not text.isdecimal():
+        raise errors.JobError(f"{name}={text!r} is no shard")
+    return int(text)
+
+
+def _start_forkserver(url: str) -> None:
+    """Start it with the run's engine imported."""
+    run = open_store(url.rpartition("/submissions/")[0])
+    engine = json.loads(run.read("manifest.json"))["identity"]["engines"][0]["name"]
+    os.environ[PRELOAD] = find_plugin("engine", engine).target.partition(":")[0]
+    forkserver.set_forkserver_preload(["backfleet.worker.preload"])
+    forkserver.ensure_running()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop_with_parent() -> None:
+    """End this worker when the pipe on its standard input closes: its parent has gone."""
+    if os.environ.pop(STOP_WITH_PARENT, None) != "1":
+        return
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
