@@ -1,0 +1,1 @@
+"""Runs: started, watched, resumed, cancelled, and opened again from anywhere."""

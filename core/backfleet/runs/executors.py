@@ -1,0 +1,81 @@
+"""Opening an executor by name, with its settings."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from backfleet.errors import ExecutorError
+from backfleet.executor import Executor, ExecutorSettings
+from backfleet.plugins import load_plugin
+
+__all__ = ["SETTINGS_FILE", "open_executor"]
+
+SETTINGS_FILE = "backfleet.toml"
+
+
+def open_executor(name: str, options: Sequence[str] = ()) -> Executor:
+    """The executor of this name.
+
+    Its settings come from `[executors.<name>]` in backfleet.toml, then from the environment's
+    `BACKFLEET_<NAME>_<FIELD>`, then from `options`, each `key=value`; the later wins.
+
+    Raises UnknownPlugin, PluginError, ExecutorError.
+    """
+    cls: type[Executor] = load_plugin("executor", name, Executor)
+    fields = cls.Settings.model_fields
+    values = _from_file(name) | _from_environment(name, fields) | _from_options(options)
+    return cls(_validated(name, cls.Settings, values))
+
+
+def _validated(
+    name: str, settings: type[ExecutorSettings], values: Mapping[str, Any]
+) -> ExecutorSettings:
+    try:
+        return settings.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, each['loc']))} = {each['input']!r}: {each['msg']}"
+            for each in error.errors()
+        )
+        known = ", ".join(settings.model_fields) or "none"
+        raise ExecutorError(f"settings of executor {name!r}: {problems} (it has: {known})") from None
+
+
+def _from_file(name: str) -> dict[str, Any]:
+    file = Path(SETTINGS_FILE)
+    if not file.is_file():
+        return {}
+    try:
+        content = tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ExecutorError(f"{file.resolve()}: {error}") from error
+    table = content.get("executors", {})
+    found = table.get(name, {}) if isinstance(table, dict) else None
+    if not isinstance(found, dict):
+        raise ExecutorError(f"{file.resolve()}: [executors.{name}] must be a table")
+    return found
+
+
+def _from_environment(name: str, fields: Mapping[str, Any]) -> dict[str, str]:
+    prefix = f"BACKFLEET_{name.upper().replace('-', '_')}_"
+    return {
+        field: os.environ[prefix + field.upper()]
+        for field in fields
+        if prefix + field.upper() in os.environ
+    }
+
+
+def _from_options(options: Sequence[str]) -> dict[str, str]:
+    values = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals or not key:
+            raise ExecutorError(f"-o {option}: write it as key=value")
+        values[key.strip()] = value.strip()
+    return values

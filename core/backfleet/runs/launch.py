@@ -1,0 +1,121 @@
+"""Starting workers for what a run still lacks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from backfleet.errors import BackfleetError, ExecutorError
+from backfleet.executor import Executor, Submission
+from backfleet.plan.plan import Plan
+from backfleet.plan.submission import SubmissionRecord, deal_chunks
+from backfleet.runs.events import emit
+from backfleet.runs.journal import Journal, JournalEntry
+from backfleet.store import Store
+
+__all__ = ["Request", "launch", "live_entry", "request_of"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Workers wanted for some chunks, each with the generation to write.
+
+    `template` holds all of the record but the shards.
+    """
+
+    template: SubmissionRecord
+    chunks: Sequence[tuple[int, int]]
+    detach: bool = False
+
+
+def request_of(plan: Plan, chunks: Sequence[tuple[int, int]], *, detach: bool) -> Request:
+    """The request that a freshly planned job makes."""
+    resources = plan.job.resources
+    paths = [] if plan.strategy.distribution or plan.strategy.folder else [path for path in sys.path if path]
+    record = SubmissionRecord(
+        run=plan.manifest.run,
+        number=0,
+        executor="",
+        created="",
+        data_path=plan.job.data.path,
+        strategy=plan.strategy,
+        shards=[],
+        cpus=resources.cpus,
+        memory=resources.memory,
+        task_timeout=resources.task_timeout,
+        paths=paths,
+    )
+    return Request(record, chunks, detach)
+
+
+def launch(store: Store, executor: Executor, request: Request) -> JournalEntry:
+    """Journal an intent, start the workers, and journal how to find them.
+
+    Raises ExecutorError where the executor sees a problem; nothing was started then.
+    """
+    if request.detach and not executor.survives_exit:
+        raise ExecutorError(f"executor {executor.name!r} cannot go on without this process (--detach)")
+    shards = min(executor.shards(len(request.chunks), request.template.cpus), executor.max_shards or 10**9)
+    journal = Journal(store)
+    record = replace(
+        request.template,
+        executor=executor.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        shards=deal_chunks(request.chunks, max(1, shards)),
+    )
+    problems = executor.preflight(_submission(store, record, request.detach))
+    if problems:
+        raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
+    record = journal.open(record)
+    handle = executor.submit(_submission(store, record, request.detach))
+    journal.keep_handle(record.number, handle)
+    emit("run_submitted", run=record.run, submission=record.number, shards=len(record.shards))
+    return JournalEntry(record, handle)
+
+
+def live_entry(store: Store, executor: Executor) -> JournalEntry | None:
+    """The newest submission to this executor whose workers still run, if there is one.
+
+    A submission whose client died before it could keep the handle is adopted.
+    """
+    journal = Journal(store)
+    for number in reversed(journal.numbers()):
+        entry = journal.entry(number)
+        if entry.record.executor != executor.name or entry.cancelled:
+            continue
+        if entry.handle is None:
+            entry = _adopt(journal, executor, entry)
+        if entry.handle is not None and _runs(executor, entry):
+            return entry
+    return None
+
+
+def _adopt(journal: Journal, executor: Executor, entry: JournalEntry) -> JournalEntry:
+    for handle in executor.find(entry.record.run):
+        if handle.get("number") == entry.record.number:
+            journal.keep_handle(entry.record.number, handle)
+            return replace(entry, handle=handle)
+    return entry
+
+
+def _runs(executor: Executor, entry: JournalEntry) -> bool:
+    if entry.handle is None:
+        return False
+    try:
+        return any(not status.state.ended for status in executor.poll(entry.handle))
+    except BackfleetError:
+        return False
+
+
+def _submission(store: Store, record: SubmissionRecord, detach: bool) -> Submission:
+    return Submission(
+        run=record.run,
+        number=record.number,
+        url=record.url(store),
+        shards=len(record.shards),
+        cpus=record.cpus,
+        memory=record.memory,
+        detach=detach,
+    )

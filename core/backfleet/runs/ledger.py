@@ -1,0 +1,123 @@
+"""What the store holds of a run: its valid chunks, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from backfleet.chunks.chunk import Chunk, ChunkHeader, parse_chunk_key, read_chunk
+from backfleet.errors import CorruptObject
+from backfleet.plan.manifest import Manifest
+from backfleet.store import Store
+
+__all__ = ["ChunkLedger", "Counts"]
+
+READERS = 8
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Tasks of a run by what became of them; `seconds` is the sum over the tasks."""
+
+    tasks: int
+    ok: int = 0
+    suspicious: int = 0
+    error: int = 0
+    retryable: int = 0
+    seconds: float = 0.0
+
+    @property
+    def done(self) -> int:
+        return self.ok + self.suspicious + self.error
+
+    @property
+    def missing(self) -> int:
+        return self.tasks - self.done
+
+
+class ChunkLedger:
+    """The chunks of a run, of each the highest valid generation; read again with `refresh`."""
+
+    def __init__(self, store: Store, manifest: Manifest) -> None:
+        self._store = store
+        self._manifest = manifest
+        self._seen: dict[tuple[int, int], ChunkHeader | None] = {}
+        self._valid: dict[int, ChunkHeader] = {}
+
+    def refresh(self) -> list[ChunkHeader]:
+        """Look for chunks that came since the last time, and return them."""
+        keys = [parse_chunk_key(entry.key) for entry in self._store.list("chunks/")]
+        fresh = [key for key in keys if key is not None and key not in self._seen]
+        came = []
+        for key, header in zip(fresh, self._headers(fresh), strict=True):
+            self._seen[key] = header
+            if header is None:
+                continue
+            known = self._valid.get(header.chunk)
+            if known is None or known.generation < header.generation:
+                self._valid[header.chunk] = header
+                came.append(header)
+        return came
+
+    def __getitem__(self, chunk: int) -> ChunkHeader | None:
+        """The header of a chunk; None while it is missing."""
+        return self._valid.get(chunk)
+
+    def headers(self) -> list[ChunkHeader]:
+        """Of all chunks there are, in their order."""
+        return [self._valid[chunk] for chunk in sorted(self._valid)]
+
+    def counts(self) -> Counts:
+        found = self._valid.values()
+        return Counts(
+            tasks=self._manifest.tasks,
+            ok=sum(header.ok for header in found),
+            suspicious=sum(header.suspicious for header in found),
+            error=sum(header.error for header in found),
+            retryable=sum(header.retryable for header in found),
+            seconds=sum(header.seconds for header in found),
+        )
+
+    @property
+    def complete(self) -> bool:
+        return len(self._valid) == len(self._manifest.chunks)
+
+    def missing(self) -> list[tuple[int, int]]:
+        """(chunk, generation to write) of all chunks without a valid one."""
+        return [
+            (chunk, self._next_generation(chunk))
+            for chunk in range(len(self._manifest.chunks))
+            if chunk not in self._valid
+        ]
+
+    def retryable(self) -> list[tuple[int, int]]:
+        """(chunk, generation to write) of all chunks that hold errors worth another try."""
+        return [
+            (header.chunk, self._next_generation(header.chunk))
+            for header in self.headers()
+            if header.retryable
+        ]
+
+    def _next_generation(self, chunk: int) -> int:
+        return 1 + max((g for c, g in self._seen if c == chunk), default=-1)
+
+    def _headers(self, keys: list[tuple[int, int]]) -> Iterator[ChunkHeader | None]:
+        if len(keys) < READERS:
+            yield from map(self._header, keys)
+            return
+        with ThreadPoolExecutor(READERS) as readers:
+            yield from readers.map(self._header, keys)
+
+    def _header(self, key: tuple[int, int]) -> ChunkHeader | None:
+        try:
+            header = read_chunk(self._store, *key).header
+        except CorruptObject:
+            return None
+        return header if header.run == self._manifest.run else None
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Of all chunks there are, header and rows, in their order."""
+        keys = [(header.chunk, header.generation) for header in self.headers()]
+        with ThreadPoolExecutor(READERS) as readers:
+            yield from readers.map(lambda key: read_chunk(self._store, *key), keys)

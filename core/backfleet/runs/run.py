@@ -1,0 +1,297 @@
+"""`Run`: a planned run and all that is stored of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO
+
+from backfleet.errors import ExecutorError, RunNotFound
+from backfleet.executor import Executor, ShardState, ShardStatus
+from backfleet.plan.manifest import Manifest
+from backfleet.plan.stored import read_manifest
+from backfleet.plan.work import WorkPlan
+from backfleet.runs.events import emit
+from backfleet.runs.executors import open_executor
+from backfleet.runs.journal import Journal, JournalEntry, WorkerFailure
+from backfleet.runs.launch import Request, launch, live_entry
+from backfleet.runs.ledger import ChunkLedger, Counts
+from backfleet.runs.progress import progress_on
+from backfleet.runs.watch import Watch, watch_run
+from backfleet.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Run", "RunSummary"]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How a run stands.
+
+    Attributes
+    ----------
+    store
+        Where the run lies: a path or URL that every command takes.
+    missing
+        Tasks without a row.
+    seconds
+        That the command which made this took.
+    """
+
+    run: str
+    store: str
+    tasks: int
+    ok: int
+    suspicious: int
+    error: int
+    missing: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def succeeded(self) -> bool:
+        """Every task has a row without error."""
+        return not self.error and not self.missing
+
+
+class Run:
+    """A run in a store. Open one with `backfleet.open_run`; make one with `backfleet.run`.
+
+    Attributes
+    ----------
+    id
+        Hash of all that decides the run's numbers.
+    store
+        The run's own part of the store.
+    manifest
+        What was planned.
+    """
+
+    def __init__(self, store: Store, manifest: Manifest | None = None) -> None:
+        self.store = store
+        self.manifest = manifest or read_manifest(store)
+        self.id = self.manifest.run
+        self.started = time.monotonic()
+        self._entry: JournalEntry | None = None
+        self._executor: Executor | None = None
+
+    def __repr__(self) -> str:
+        return f"Run({self.url!r}, tasks={self.manifest.tasks})"
+
+    @property
+    def url(self) -> str:
+        """The run's path or URL."""
+        return self.store.url
+
+    @cached_property
+    def ledger(self) -> ChunkLedger:
+        ledger = ChunkLedger(self.store, self.manifest)
+        ledger.refresh()
+        return ledger
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.store)
+
+    # -- how it stands ------------------------------------------------------------------------
+
+    def counts(self) -> Counts:
+        """Tasks by what became of them, read from the store now."""
+        self.ledger.refresh()
+        return self.ledger.counts()
+
+    def summary(self) -> RunSummary:
+        counts = self.counts()
+        return RunSummary(
+            run=self.id,
+            store=self.url,
+            tasks=counts.tasks,
+            ok=counts.ok,
+            suspicious=counts.suspicious,
+            error=counts.error,
+            missing=counts.missing,
+            seconds=round(time.monotonic() - self.started, 3),
+        )
+
+    def state(self) -> str:
+        """`complete`, `running`, `cancelled`, `failed` (workers said why) or `incomplete`."""
+        if not self.counts().missing:
+            return "complete"
+        entries = self.journal.entries()
+        if any(self._is_running(entry) for entry in entries):
+            return "running"
+        if not entries:
+            return "incomplete"
+        if entries[-1].cancelled:
+            return "cancelled"
+        return "failed" if self.failures() else "incomplete"
+
+    def failures(self) -> Sequence[WorkerFailure]:
+        """Why workers of the newest submission gave up."""
+        numbers = self.journal.numbers()
+        return self.journal.failures(numbers[-1]) if numbers else []
+
+    def shards(self) -> Sequence[ShardStatus]:
+        """What the executor says of the newest submission's workers."""
+        entry = self._newest()
+        if entry is None or entry.handle is None:
+            return []
+        return list(self._executor_of(entry).poll(entry.handle))
+
+    # -- moving it on -------------------------------------------------------------------------
+
+    def start(self, executor: Executor, request: Request) -> None:
+        """Start workers for `request`, unless workers of this run are under way on the executor."""
+        self._executor = executor
+        self._entry = live_entry(self.store, executor)
+        if self._entry is None and request.chunks:
+            self._entry = launch(self.store, executor, request)
+
+    def wait(self, progress: TextIO | None = None) -> RunSummary:
+        """Block until every task has a row or no worker is left.
+
+        Parameters
+        ----------
+        progress
+            Where to show it; None shows nothing.
+        """
+        # What comes after the wait is imported before it, while the workers start.
+        from backfleet.results.compact import compact  # noqa: F401
+
+        entry = self._entry or self._newest()
+        if entry is not None and not (self.ledger.complete and self._entry is None):
+            watch = Watch(self.ledger, self._executor_of(entry), entry, self._awaited(entry))
+            with progress_on(progress, self.id, self.ledger.counts()) as display:
+                self.statuses = watch_run(watch, display.show)
+        return self.finish()
+
+    def finish(self) -> RunSummary:
+        """Compact the results of a complete run, and tell the plugins."""
+        from backfleet.results.compact import compact
+
+        summary = self.summary()
+        if not summary.missing:
+            compact(self.store, self.ledger)
+        emit("run_finished", run=self.id, summary=summary.to_json())
+        return summary
+
+    def resume(
+        self, executor: str | None = None, options: Sequence[str] = (), *, retry_failed: bool = False,
+        detach: bool = False,
+    ) -> None:
+        """Start workers for what is missing, and with `retry_failed` for what failed by time-out,
+        lack of memory or from outside; `wait` then waits for them. Where workers are under way
+        already, they are adopted.
+
+        Raises ExecutorError, RunNotFound (nothing was ever submitted), PluginError.
+        """
+        newest = self._submitted()
+        self.counts()
+        chunks = self.ledger.missing() + (self.ledger.retryable() if retry_failed else [])
+        template = replace(newest.record, retry=retry_failed)
+        chosen = open_executor(executor or newest.record.executor, options)
+        self.start(chosen, Request(template, sorted(chunks), detach))
+
+    def cancel(self) -> int:
+        """Stop the workers of all submissions, and return how many submissions had any.
+
+        What is committed stays; `resume` goes on from there.
+        """
+        stopped = 0
+        for entry in self.journal.entries():
+            if entry.handle is not None and self._is_running(entry):
+                self._executor_of(entry).cancel(entry.handle)
+                self.journal.mark_cancelled(entry.record.number)
+                stopped += 1
+        return stopped
+
+    # -- what came of it ----------------------------------------------------------------------
+
+    def results(self) -> pd.DataFrame:
+        """A row a task, in the order of the tasks; tasks that are still missing have none."""
+        from backfleet.results.read import read_results
+
+        frame: pd.DataFrame = read_results(self.store, self.ledger).to_pandas()
+        return frame
+
+    def equity(self, task: int) -> pd.DataFrame:
+        """Account value, cash and exposure after each bar. Raises IndexError, RunNotFound."""
+        return self._detail("equity", task)
+
+    def orders(self, task: int) -> pd.DataFrame:
+        """A row an order, with its status and, where it was refused, the reason."""
+        return self._detail("orders", task)
+
+    def fills(self, task: int) -> pd.DataFrame:
+        """A row a fill."""
+        return self._detail("fills", task)
+
+    def trades(self, task: int) -> pd.DataFrame:
+        """A row a trade: a position from its opening to its close."""
+        return self._detail("trades", task)
+
+    def logs(self, task: int | None = None) -> Iterator[str]:
+        """What tasks printed, chunk by chunk; of one task only where `task` says so."""
+        from backfleet.results.logs import read_logs
+
+        return read_logs(self.store, self.manifest, task)
+
+    def _detail(self, name: str, task: int) -> pd.DataFrame:
+        from backfleet.results.detail import read_detail
+
+        self.counts()
+        return read_detail(self.store, self.manifest, self.ledger, name, task)
+
+    def worker_log(self, shard: int, *, follow: bool = False) -> Iterator[str]:
+        """What a worker of the newest submission wrote, and with `follow` what it will."""
+        entry = self._newest()
+        if entry is None or entry.handle is None:
+            return iter(())
+        if not 0 <= shard < len(entry.record.shards):
+            raise IndexError(f"the submission has workers 0 to {len(entry.record.shards) - 1}")
+        return self._executor_of(entry).logs(entry.handle, shard, follow=follow)
+
+    def work_plan(self) -> WorkPlan:
+        """What a process needs to run the run's tasks. Raises RunNotFound."""
+        record = self._submitted().record
+        return WorkPlan(self.manifest, record.strategy, record.data_path)
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _newest(self) -> JournalEntry | None:
+        numbers = self.journal.numbers()
+        return self.journal.entry(numbers[-1]) if numbers else None
+
+    def _submitted(self) -> JournalEntry:
+        newest = self._newest()
+        if newest is None:
+            raise RunNotFound(f"{self.url} was planned but never submitted; run its job again")
+        return newest
+
+    def _executor_of(self, entry: JournalEntry) -> Executor:
+        if self._executor is None or self._executor.name != entry.record.executor:
+            self._executor = open_executor(entry.record.executor)
+        return self._executor
+
+    def _is_running(self, entry: JournalEntry) -> bool:
+        if entry.handle is None:
+            return False
+        try:
+            statuses = list(self._executor_of(entry).poll(entry.handle))
+        except ExecutorError:
+            return False
+        return any(status.state in (ShardState.WAITING, ShardState.RUNNING) for status in statuses)
+
+    def _awaited(self, entry: JournalEntry) -> int:
+        """Chunks of a submission that had not come when the watch began."""
+        chunks = [chunk for shard in entry.record.shards for chunk in shard]
+        headers = {header.chunk: header.generation for header in self.ledger.headers()}
+        return sum(headers.get(chunk, -1) < generation for chunk, generation in chunks)
+
+

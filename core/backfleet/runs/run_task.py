@@ -1,0 +1,58 @@
+"""`run_task`: one task in this process, with the live strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backfleet.engine import Outcome
+from backfleet.job import Job
+from backfleet.plan.plan import plan_job
+from backfleet.plan.work import WorkPlan
+from backfleet.runs.run import Run
+from backfleet.worker.task import TaskRunner
+
+__all__ = ["TaskRun", "run_task"]
+
+
+@dataclass(frozen=True, eq=False)
+class TaskRun:
+    """A task that ran in this process.
+
+    Attributes
+    ----------
+    row
+        Its metrics and the strategy's own scalars.
+    strategy
+        The strategy object after its last bar.
+    """
+
+    task: int
+    symbol: str
+    params: Mapping[str, Any]
+    outcome: Outcome
+    row: Mapping[str, Any]
+
+    @property
+    def strategy(self) -> Any:
+        return self.outcome.strategy
+
+
+def run_task(what: Job | Run, task: int) -> TaskRun:
+    """Run one task of a job or of a stored run in this process; nothing is stored.
+
+    What the strategy raises passes through, for a debugger. Raises IndexError where there is no
+    such task, and what planning raises.
+    """
+    runner = TaskRunner(_work_plan(what))
+    ran = runner.simulate(task)
+    row = vars(runner.metrics(ran)) | dict(runner.custom(ran))
+    return TaskRun(task, ran.key.symbol.name, ran.key.params, ran.outcome, row)
+
+
+def _work_plan(what: Job | Run) -> WorkPlan:
+    if isinstance(what, Job):
+        plan = plan_job(what)
+        return WorkPlan(plan.manifest, plan.strategy, what.data.path)
+    return what.work_plan()

@@ -1,0 +1,73 @@
+"""Starting a job: planned, put into the store, and handed to an executor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from backfleet.job import Job
+from backfleet.plan.plan import Plan, plan_job
+from backfleet.plan.stored import keep_manifest
+from backfleet.runs.events import emit
+from backfleet.runs.executors import open_executor
+from backfleet.runs.launch import request_of
+from backfleet.runs.run import Run
+from backfleet.store import open_store
+
+__all__ = ["run", "submit", "submit_plan"]
+
+
+def run(
+    job: Job,
+    executor: str = "local",
+    options: Sequence[str] = (),
+    *,
+    progress: TextIO | None = sys.stderr,
+) -> Run:
+    """Run a job and block until every task has a row or no worker is left.
+
+    Parameters
+    ----------
+    executor
+        A plugin's name.
+    options
+        Its settings, each `key=value`.
+    progress
+        Where to show progress; None shows nothing.
+
+    Raises
+    ------
+    UserError
+        The job or the executor cannot be used as it is; nothing was started.
+    """
+    started = submit(job, executor, options)
+    try:
+        started.wait(progress)
+    except KeyboardInterrupt:
+        started.cancel()
+        raise
+    return started
+
+
+def submit(
+    job: Job, executor: str = "local", options: Sequence[str] = (), *, detach: bool = False
+) -> Run:
+    """Start a job's workers and return at once; `Run.wait` waits for them.
+
+    What the store holds of the same run already is not done again. Without `detach`, workers of
+    the local executor end with this process.
+    """
+    return submit_plan(plan_job(job), executor, options, detach=detach)
+
+
+def submit_plan(
+    plan: Plan, executor: str = "local", options: Sequence[str] = (), *, detach: bool = False
+) -> Run:
+    """`submit`, for a job that is planned already."""
+    chosen = open_executor(executor, options)
+    store = open_store(plan.job.results.store).at(plan.manifest.run)
+    started = Run(store, keep_manifest(store, plan.manifest))
+    emit("run_planned", run=started.id, tasks=started.manifest.tasks)
+    started.start(chosen, request_of(plan, started.ledger.missing(), detach=detach))
+    return started

@@ -1,0 +1,61 @@
+"""Waiting for a run: the store says what is done, the executor whether anyone still works on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from backfleet.errors import BackfleetError, ExecutorError
+from backfleet.executor import Executor, ShardStatus
+from backfleet.runs.events import emit
+from backfleet.runs.journal import JournalEntry
+from backfleet.runs.ledger import ChunkLedger, Counts
+
+__all__ = ["Watch", "watch_run"]
+
+SHORTEST, LONGEST = 0.02, 1.0
+"""Seconds between two looks."""
+
+SHARE = 0.05
+"""Of the time, for looking: a store that answers slowly is asked less often."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Whom to watch: a submission, through its executor, and where its chunks turn up."""
+
+    ledger: ChunkLedger
+    executor: Executor
+    entry: JournalEntry
+    wanted: int
+    """Chunks that must have come when the submission is through."""
+
+
+def watch_run(watch: Watch, show: Callable[[Counts], None]) -> Sequence[ShardStatus]:
+    """Return when all chunks are there or no worker is left, with the workers' last states."""
+    came = 0
+    while True:
+        began = time.monotonic()
+        statuses = _poll(watch)
+        ended = all(status.state.ended for status in statuses)
+        fresh = watch.ledger.refresh()
+        came += len(fresh)
+        for header in fresh:
+            emit("chunk_committed", run=header.run, chunk=header.chunk, tasks=header.count)
+        show(watch.ledger.counts())
+        if ended or (watch.ledger.complete and came >= watch.wanted):
+            return statuses
+        took = time.monotonic() - began
+        time.sleep(min(max(SHORTEST, took / SHARE), LONGEST))
+
+
+def _poll(watch: Watch) -> Sequence[ShardStatus]:
+    if watch.entry.handle is None:
+        return []
+    try:
+        return list(watch.executor.poll(watch.entry.handle))
+    except BackfleetError:
+        raise
+    except Exception as error:
+        raise ExecutorError(f"executor {watch.executor.name!r} cannot be asked: {error}") from error
