@@ -128,7 +128,7 @@ def _show_plan(plan: Plan, wishes: Wishes) -> None:
 
 
 def _facts(plan: Plan) -> dict[str, Any]:
-    from backfleet.runs.ledger import ChunkLedger
+    from backfleet.results.ledger import ChunkLedger
     from backfleet.store import open_store
 
     manifest = plan.manifest

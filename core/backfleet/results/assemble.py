@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from backfleet.chunks.chunk import ChunkHeader
 from backfleet.chunks.names import DIGEST
 from backfleet.chunks.parquet import read_parquet
-from backfleet.runs.ledger import ChunkLedger
+from backfleet.results.ledger import ChunkLedger
 
 __all__ = ["assemble", "fingerprint"]
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from backfleet.errors import ObjectMissing
 from backfleet.results.assemble import assemble, fingerprint
-from backfleet.runs.ledger import ChunkLedger
+from backfleet.results.ledger import ChunkLedger
 from backfleet.store import Store
 
 __all__ = ["RESULTS", "compact", "read_compacted"]

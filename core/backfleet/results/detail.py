@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from backfleet.chunks.parquet import read_parquet
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import Manifest
-from backfleet.runs.ledger import ChunkLedger
+from backfleet.results.ledger import ChunkLedger
 from backfleet.store import Store, read_blob
 
 if TYPE_CHECKING:

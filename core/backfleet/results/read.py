@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from backfleet.results.assemble import assemble
 from backfleet.results.compact import read_compacted
-from backfleet.runs.ledger import ChunkLedger
+from backfleet.results.ledger import ChunkLedger
 from backfleet.store import Store
 
 __all__ = ["read_results"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from backfleet.runs.ledger import Counts
+from backfleet.results.ledger import Counts
 
 __all__ = ["Progress", "progress_on"]
 

@@ -17,7 +17,7 @@ from backfleet.runs.events import emit
 from backfleet.runs.executors import open_executor
 from backfleet.runs.journal import Journal, JournalEntry, WorkerFailure
 from backfleet.runs.launch import Request, launch, live_entry
-from backfleet.runs.ledger import ChunkLedger, Counts
+from backfleet.results.ledger import ChunkLedger, Counts
 from backfleet.runs.progress import progress_on
 from backfleet.runs.watch import Watch, watch_run
 from backfleet.store import Store

@@ -10,7 +10,7 @@ from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Executor, ShardStatus
 from backfleet.runs.events import emit
 from backfleet.runs.journal import JournalEntry
-from backfleet.runs.ledger import ChunkLedger, Counts
+from backfleet.results.ledger import ChunkLedger, Counts
 
 __all__ = ["Watch", "watch_run"]
 
