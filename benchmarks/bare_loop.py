@@ -1,0 +1,50 @@
+"""The engine in a bare loop: `python bare_loop.py JOB SHARD SHARDS`, the base of task_overhead.py.
+
+Runs every SHARDS-th task of a job and prints the seconds of the loop, by the clock and of CPU.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cache
+
+from measure import measured
+
+from backfleet.bars import Bars
+from backfleet.engine import Engine, Simulation
+from backfleet.job import Job
+from backfleet.plan.data import planned_source, prepared_bars
+from backfleet.plan.plan import plan_job
+from backfleet.plugins import load_plugin
+
+
+def main(job_file: str, shard: int, shards: int) -> None:
+    """Load everything first, so that nothing but the engine's calls is in the loop."""
+    job = Job.load(job_file)
+    plan = plan_job(job)
+    manifest = plan.manifest
+    source = planned_source(manifest.identity["data"], job.data.path)
+    prepared = prepared_bars(job.data.source)
+
+    @cache
+    def bars(symbol: str) -> Bars:
+        return prepared.load(source, symbol)[0].window(manifest.window)
+
+    strategy = plan.strategy.load()
+    engine: Engine = load_plugin("engine", manifest.engine, Engine)()
+    keys = map(manifest.task, range(shard, manifest.tasks, shards))
+    simulations = [
+        Simulation(strategy, key.params, (bars(key.symbol.name),), manifest.broker) for key in keys
+    ]
+    engine.run(simulations[0])
+
+    def loop() -> None:
+        for simulation in simulations:
+            engine.run(simulation)
+
+    print(json.dumps(vars(measured(loop))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

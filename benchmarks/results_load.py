@@ -1,0 +1,126 @@
+"""Results of 100,000 tasks: compacted, then loaded and sorted in fresh processes.
+
+Limit: load and sort in under 1 s, imports included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from measure import Comparison, alternate, compare, measured, run_process, workspace
+from synthetic import write_job, write_symbols
+
+from backfleet.chunks.commit import ChunkContent, commit_chunk
+from backfleet.chunks.task_result import TaskResult, TaskStatus
+from backfleet.job import Job
+from backfleet.metrics import Metrics
+from backfleet.plan.manifest import Manifest
+from backfleet.plan.plan import plan_job
+from backfleet.plan.rows import lay_out
+from backfleet.plan.stored import keep_manifest
+from backfleet.results.compact import compact
+from backfleet.results.ledger import ChunkLedger
+from backfleet.store import Store, open_store
+
+SYMBOLS = 10
+POINTS = 10_000
+BARS = 608
+
+NOTHING = "import pandas, duckdb, pyarrow.parquet"
+
+PANDAS = """
+import sys
+import backfleet as bf
+
+frame = bf.open_run(sys.argv[1]).results().sort_values("sharpe", ascending=False)
+assert len(frame) == 100_000
+"""
+
+QUERY = """
+import sys
+import backfleet as bf
+from backfleet.results.query import query_rows
+from backfleet.results.read import read_results
+
+run = bf.open_run(sys.argv[1])
+rows = query_rows(read_results(run.store, run.ledger), sort="sharpe")
+assert rows.num_rows == 100_000
+"""
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--repetitions", type=int, default=7)
+    repetitions = arguments.parse_args().repetitions
+    with workspace() as folder:
+        store, manifest = _filled(folder)
+        ledger = ChunkLedger(store, manifest)
+        chunks = len(manifest.chunks)
+        compare(
+            Comparison(f"Reading the headers of {chunks} chunks", "ms", 1e3, 1000.0),
+            [measured(ledger.refresh)],
+        )
+        compare(
+            Comparison(f"Compacting {chunks} chunks whose headers are known", "ms", 1e3, 1000.0),
+            [measured(lambda: compact(store, ledger))],
+        )
+        _load(store.url, repetitions)
+
+
+def _load(url: str, repetitions: int) -> None:
+    found = alternate(
+        {
+            "imports": lambda: run_process([sys.executable, "-c", NOTHING]),
+            "pandas": lambda: run_process([sys.executable, "-c", PANDAS, url]),
+            "query": lambda: run_process([sys.executable, "-c", QUERY, url]),
+        },
+        repetitions,
+    )
+    for name, title in (
+        ("pandas", "results().sort_values('sharpe')"),
+        ("query", "query_rows(sort='sharpe')"),
+    ):
+        what = Comparison(f"{title}, a fresh process", "ms", 1e3, 1000.0)
+        compare(what, found[name])
+    compare(
+        Comparison("For comparison: pandas, duckdb and pyarrow imported", "ms", 1e3, 1000.0),
+        found["imports"],
+    )
+
+
+def _filled(folder: Path) -> tuple[Store, Manifest]:
+    """A run with a row for every task, committed as workers do."""
+    data = write_symbols(folder / "data", SYMBOLS, BARS)
+    job = write_job(folder / "job.toml", data, POINTS, detail="summary", store=folder / "runs")
+    plan = plan_job(Job.load(str(job)))
+    store = open_store(plan.job.results.store).at(plan.manifest.run)
+    manifest = keep_manifest(store, plan.manifest)
+    draw = random.Random(0)
+    for chunk in range(len(manifest.chunks)):
+        results = [_result(task, draw) for task in manifest.chunks[chunk]]
+        rows = lay_out(manifest, results)
+        commit_chunk(store, ChunkContent(manifest.run, chunk, 0, rows, {}, {}))
+    return store, manifest
+
+
+def _result(task: int, draw: random.Random) -> TaskResult:
+    metrics = {
+        each.name: draw.randrange(100) if str(each.type).startswith("int") else draw.gauss(0.0, 1.0)
+        for each in fields(Metrics)
+    }
+    return TaskResult(
+        task=task,
+        status=TaskStatus.OK,
+        metrics=metrics,
+        digest=f"{draw.getrandbits(128):032x}",
+        seconds=draw.random(),
+        engine="backtrader",
+    )
+
+
+if __name__ == "__main__":
+    main()
