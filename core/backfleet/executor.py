@@ -36,6 +36,11 @@ class ShardState(StrEnum):
     UNKNOWN = "unknown"
 
     @property
+    def works(self) -> bool:
+        """Whether the worker is known to be under way."""
+        return self in (ShardState.WAITING, ShardState.RUNNING)
+
+    @property
     def ended(self) -> bool:
         return self in (ShardState.SUCCEEDED, ShardState.FAILED)
 

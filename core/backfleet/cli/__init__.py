@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Any
+import warnings
+from typing import Any, TextIO
 
 import click
 
@@ -39,8 +41,27 @@ def cli() -> None:
 
 def main() -> Any:
     """Run the command line. Errors of the user's get one message and exit code 2."""
+    # "pkg.module:Class" may lie in the folder one works in; what is installed comes first.
+    sys.path.append(os.getcwd())
+    warnings.showwarning = _show_warning
     try:
         return cli.main(prog_name="backfleet")
     except BackfleetError as error:
         click.echo(f"backfleet: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Backfleet's own warnings in one line; others as Python shows them."""
+    if category.__module__.startswith("backfleet."):
+        text = f"backfleet: warning: {message}\n"
+    else:
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+    click.echo(text, err=True, nl=False)

@@ -7,12 +7,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import PluginError
-from backfleet.plugins import HOOKS, hook_manager, list_plugins, register
+from backfleet.plugins import HOOKS, list_plugins, register
 
 if TYPE_CHECKING:
     import pluggy
 
-__all__ = ["emit"]
+__all__ = ["PluginWarning", "emit"]
+
+
+class PluginWarning(UserWarning):
+    """A plugin that could not be told what happens; the run goes on without it."""
 
 
 def emit(event: str, **facts: Any) -> None:
@@ -21,19 +25,25 @@ def emit(event: str, **facts: Any) -> None:
         hook = getattr(manager.hook, f"backfleet_{event}")
         try:
             hook(**facts)
-        except Exception as error:
-            warnings.warn(f"plugin {plugin!r} failed in {event}: {error!r}", stacklevel=2)
+        except (Exception, SystemExit) as error:
+            _warn(f"plugin {plugin!r} failed in backfleet_{event}: {error!r}")
+
+
+@cache
+def _warn(message: str) -> None:
+    """Warn, once: a plugin that fails at one chunk fails at all of them."""
+    # Where warnings are made errors, this one must still not break the run.
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", PluginWarning)
+        warnings.warn(message, PluginWarning, stacklevel=3)
 
 
 @cache
 def _listeners() -> tuple[tuple[str, pluggy.PluginManager], ...]:
     found = []
     for plugin in list_plugins(HOOKS):
-        manager = hook_manager()
         try:
-            register(manager, plugin)
+            found.append((plugin.name, register(plugin)))
         except PluginError as error:
-            warnings.warn(str(error), stacklevel=3)
-        else:
-            found.append((plugin.name, manager))
+            _warn(str(error))
     return tuple(found)

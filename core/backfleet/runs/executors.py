@@ -44,7 +44,9 @@ def _validated(
             for each in error.errors()
         )
         known = ", ".join(settings.model_fields) or "none"
-        raise ExecutorError(f"settings of executor {name!r}: {problems} (it has: {known})") from None
+        raise ExecutorError(
+            f"settings of executor {name!r}: {problems} (it has: {known})"
+        ) from None
 
 
 def _from_file(name: str) -> dict[str, Any]:

@@ -33,7 +33,11 @@ class Request:
 def request_of(plan: Plan, chunks: Sequence[tuple[int, int]], *, detach: bool) -> Request:
     """The request that a freshly planned job makes."""
     resources = plan.job.resources
-    paths = [] if plan.strategy.distribution or plan.strategy.folder else [path for path in sys.path if path]
+    paths = (
+        []
+        if plan.strategy.distribution or plan.strategy.folder
+        else [path for path in sys.path if path]
+    )
     record = SubmissionRecord(
         run=plan.manifest.run,
         number=0,
@@ -56,8 +60,12 @@ def launch(store: Store, executor: Executor, request: Request) -> JournalEntry:
     Raises ExecutorError where the executor sees a problem; nothing was started then.
     """
     if request.detach and not executor.survives_exit:
-        raise ExecutorError(f"executor {executor.name!r} cannot go on without this process (--detach)")
-    shards = min(executor.shards(len(request.chunks), request.template.cpus), executor.max_shards or 10**9)
+        raise ExecutorError(
+            f"executor {executor.name!r} cannot go on without this process (--detach)"
+        )
+    shards = min(
+        executor.shards(len(request.chunks), request.template.cpus), executor.max_shards or 10**9
+    )
     journal = Journal(store)
     record = replace(
         request.template,
@@ -104,7 +112,7 @@ def _runs(executor: Executor, entry: JournalEntry) -> bool:
     if entry.handle is None:
         return False
     try:
-        return any(not status.state.ended for status in executor.poll(entry.handle))
+        return any(status.state.works for status in executor.poll(entry.handle))
     except BackfleetError:
         return False
 

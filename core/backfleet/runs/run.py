@@ -9,15 +9,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
 from backfleet.errors import ExecutorError, RunNotFound
-from backfleet.executor import Executor, ShardState, ShardStatus
+from backfleet.executor import Executor, ShardStatus
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.stored import read_manifest
 from backfleet.plan.work import WorkPlan
+from backfleet.results.ledger import ChunkLedger, Counts
 from backfleet.runs.events import emit
 from backfleet.runs.executors import open_executor
 from backfleet.runs.journal import Journal, JournalEntry, WorkerFailure
 from backfleet.runs.launch import Request, launch, live_entry
-from backfleet.results.ledger import ChunkLedger, Counts
 from backfleet.runs.progress import progress_on
 from backfleet.runs.watch import Watch, watch_run
 from backfleet.store import Store
@@ -182,7 +182,11 @@ class Run:
         return summary
 
     def resume(
-        self, executor: str | None = None, options: Sequence[str] = (), *, retry_failed: bool = False,
+        self,
+        executor: str | None = None,
+        options: Sequence[str] = (),
+        *,
+        retry_failed: bool = False,
         detach: bool = False,
     ) -> None:
         """Start workers for what is missing, and with `retry_failed` for what failed by time-out,
@@ -286,12 +290,10 @@ class Run:
             statuses = list(self._executor_of(entry).poll(entry.handle))
         except ExecutorError:
             return False
-        return any(status.state in (ShardState.WAITING, ShardState.RUNNING) for status in statuses)
+        return any(status.state.works for status in statuses)
 
     def _awaited(self, entry: JournalEntry) -> int:
         """Chunks of a submission that had not come when the watch began."""
         chunks = [chunk for shard in entry.record.shards for chunk in shard]
         headers = {header.chunk: header.generation for header in self.ledger.headers()}
         return sum(headers.get(chunk, -1) < generation for chunk, generation in chunks)
-
-

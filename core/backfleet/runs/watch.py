@@ -1,4 +1,4 @@
-"""Waiting for a run: the store says what is done, the executor whether anyone still works on it."""
+"""Waiting for a run: the store says what is done, the executor whether anyone works on it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Executor, ShardStatus
+from backfleet.results.ledger import ChunkLedger, Counts
 from backfleet.runs.events import emit
 from backfleet.runs.journal import JournalEntry
-from backfleet.results.ledger import ChunkLedger, Counts
 
 __all__ = ["Watch", "watch_run"]
 
