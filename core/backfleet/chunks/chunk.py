@@ -80,8 +80,8 @@ class Chunk:
     @classmethod
     def from_bytes(cls, content: bytes) -> Chunk:
         """Raises CorruptObject where a single bit differs from what was committed."""
-        digest, rest = content[: _DIGEST_LINE - 1], memoryview(content)[_DIGEST_LINE:]
-        if hashlib.sha256(rest).hexdigest().encode() != digest:
+        digest, rest = content[:_DIGEST_LINE], memoryview(content)[_DIGEST_LINE:]
+        if hashlib.sha256(rest).hexdigest().encode() + b"\n" != digest:
             raise CorruptObject("its content does not match its hash")
         end = content.index(b"\n", _DIGEST_LINE)
         header = json.loads(content[_DIGEST_LINE:end])
@@ -102,9 +102,13 @@ def parse_chunk_key(key: str) -> tuple[int, int] | None:
 
 
 def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
-    """Raises ObjectMissing, CorruptObject."""
+    """Raises ObjectMissing, CorruptObject; also where another chunk lies under this key."""
+    key = chunk_key(chunk, generation)
     try:
-        return Chunk.from_bytes(store.read(chunk_key(chunk, generation)))
+        found = Chunk.from_bytes(store.read(key))
+        if found.header.key != key:
+            raise CorruptObject(f"{found.header.key} lies in its place")
+        return found
     except CorruptObject as error:
         raise CorruptObject(
             f"chunk {chunk}, generation {generation}, in {store.url}: {error}"

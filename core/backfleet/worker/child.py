@@ -6,17 +6,20 @@ import faulthandler
 import gc
 import os
 import signal
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
+from typing import NoReturn
 
 from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import BackfleetError
 from backfleet.worker.environment import limit_memory
-from backfleet.worker.messages import Fatal, Finished, InFlight, Ready, Work
+from backfleet.worker.messages import OUT_OF_MEMORY, Fatal, Finished, InFlight, Ready, Work
 from backfleet.worker.output import TaskOutput
 from backfleet.worker.task import TaskRunner
 
@@ -60,8 +63,12 @@ def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
             _run(work, runner, connection, in_flight, output)
     except BackfleetError as error:
         connection.send(Fatal(type(error).__name__, str(error)))
+    except MemoryError:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(OUT_OF_MEMORY)
     except (BrokenPipeError, ConnectionResetError):
-        os._exit(0)
+        _end()
 
 
 def _end_with_worker() -> None:
@@ -72,9 +79,15 @@ def _end_with_worker() -> None:
 
     def watch() -> None:
         worker.join()
-        os._exit(1)
+        _end()
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _end() -> NoReturn:
+    """End this process, and what its tasks have started and left behind."""
+    os.killpg(0, signal.SIGKILL)
+    raise SystemExit
 
 
 def _works(connection: Connection) -> Iterator[Work]:
@@ -82,12 +95,13 @@ def _works(connection: Connection) -> Iterator[Work]:
         try:
             yield connection.recv()
         except EOFError:
-            return
+            _end()
 
 
 def _run(
     work: Work, runner: TaskRunner, connection: Connection, in_flight: InFlight, output: TaskOutput
 ) -> None:
+    process = os.getpid()
     batch: list[TaskResult] = []
     flushed = time.monotonic()
     for task in work.tasks:
@@ -97,6 +111,9 @@ def _run(
             batch, flushed = [], now
         in_flight.begin(task, now)
         result = runner.result(task)
+        if os.getpid() != process:
+            # A copy of this process that the strategy forked: it has nothing to hand over.
+            os._exit(0)
         printed = output.take()
         batch.append(replace(result, log=printed + result.log) if printed else result)
         in_flight.end()

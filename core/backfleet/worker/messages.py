@@ -9,9 +9,13 @@ from typing import Any
 
 from backfleet.chunks.task_result import TaskResult
 
-__all__ = ["Fatal", "Finished", "InFlight", "Ready", "Work"]
+__all__ = ["OUT_OF_MEMORY", "Fatal", "Finished", "InFlight", "Ready", "Work"]
 
 IDLE = -1
+
+OUT_OF_MEMORY = 203
+"""Exit code of a child whose task met a MemoryError. What is left of its memory is not to be
+trusted, nor is the task to be blamed for what tasks before it have kept."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from backfleet.plan.submission import read_submission
 from backfleet.plan.versions import check_versions
 from backfleet.plan.work import WorkPlan
 from backfleet.store import read_blob
-from backfleet.worker.children import ChildPool, Limits
+from backfleet.worker.child_process import Limits
+from backfleet.worker.children import ChildPool
 from backfleet.worker.environment import platform_facts
 from backfleet.worker.messages import Finished, Work
 from backfleet.worker.task import TaskRunner

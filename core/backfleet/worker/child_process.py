@@ -1,0 +1,141 @@
+"""One child of a worker, seen from the worker: started, given work, heard, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from backfleet.errors import TaskCrashed, TaskError, TaskKilled, TaskOutOfMemory
+from backfleet.worker.child import ChildSetup, child_main
+from backfleet.worker.messages import OUT_OF_MEMORY, InFlight, Work
+from backfleet.worker.output import read_output
+
+__all__ = ["ChildProcess", "Limits"]
+
+START_SECONDS = 120.0
+"""A child that has not imported its strategy by then never will."""
+
+LAST_SECONDS = 5.0
+"""Between the end of a child's connection, if it dies, and its exit code."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one child: seconds a task may take, and bytes of memory."""
+
+    task_timeout: float
+    memory: int
+
+
+class ChildProcess:
+    """A child process and what it was given.
+
+    Attributes
+    ----------
+    works
+        What it was given and has not finished, in order; it works on the first.
+    ready
+        It has imported what it needs.
+    """
+
+    def __init__(self, runner: Callable[[], Any], limits: Limits) -> None:
+        context = get_context("forkserver")
+        self.works: deque[Work] = deque()
+        self.ready = False
+        self._limits = limits
+        self._started = time.monotonic()
+        self._in_flight = InFlight(context)
+        self._output, path = tempfile.mkstemp(prefix="backfleet-output-")
+        self._path = Path(path)
+        self.connection, theirs = context.Pipe()
+        self._silent = False
+        setup = ChildSetup(runner, path, limits.memory)
+        self._process = context.Process(
+            target=child_main, args=(theirs, self._in_flight, setup), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    @property
+    def sentinel(self) -> int:
+        """Becomes readable when the process ends."""
+        return self._process.sentinel
+
+    @property
+    def ended(self) -> bool:
+        """It is dead, or as good as dead: alive without its connection."""
+        return self._silent or self._process.exitcode is not None
+
+    def give(self, work: Work) -> None:
+        self.works.append(work)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(work)
+
+    def hear(self) -> Iterator[object]:
+        """What it has said since the last time, also just before it died."""
+        try:
+            while self.connection.poll():
+                yield self.connection.recv()
+        except (EOFError, OSError, pickle.UnpicklingError):
+            self._process.join(LAST_SECONDS)
+            self._silent = self._process.exitcode is None
+
+    def in_flight(self) -> tuple[int, float] | None:
+        """The task it is in, or died in, and `time.monotonic()` at its start."""
+        return self._in_flight.read()
+
+    def suspect(self) -> tuple[int, float]:
+        """The task a dead child died in, and since when it was in it; where it was in none, the one
+        that was next."""
+        at, tasks = self.in_flight(), self.works[0].tasks
+        return at if at is not None and at[0] in tasks else (tasks[0], time.monotonic())
+
+    def overdue(self, now: float) -> bool:
+        """Whether it takes longer than it may, over its task or over its start."""
+        if not self.ready:
+            return now - self._started > START_SECONDS
+        at = self.in_flight()
+        return at is not None and now - at[1] > self._limits.task_timeout
+
+    def kill(self) -> None:
+        """End the process, and all that it has started and that outlives it."""
+        pid = self._process.pid
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if pid is not None:
+                os.killpg(pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.join()
+
+    def close(self) -> None:
+        """Let go of what belonged to a process that has ended."""
+        self.connection.close()
+        os.close(self._output)
+        self._path.unlink(missing_ok=True)
+
+    def printed(self) -> str:
+        """What the task that it is in, or died in, has printed."""
+        return read_output(self._output)
+
+    def cause_of_death(self) -> TaskError:
+        """Why a process that has ended took its task with it."""
+        code = self._process.exitcode or 0
+        if code == OUT_OF_MEMORY:
+            return TaskOutOfMemory("it needed more than resources.memory")
+        if self._silent:
+            return TaskCrashed("it closed its process's connection to the worker")
+        if code >= 0:
+            return TaskCrashed(f"its process ended with exit code {code}")
+        name = next((each.name for each in signal.Signals if each == -code), f"signal {-code}")
+        if -code in (signal.SIGKILL, signal.SIGTERM):
+            return TaskKilled(f"its process was ended by {name}; was the machine out of memory?")
+        return TaskCrashed(f"its process was ended by {name}")
