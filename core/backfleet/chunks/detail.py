@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import code_array, float_array, time_array
 from backfleet.chunks.task_result import TaskResult
-from backfleet.engine import NOT_YET, OrderKind, OrderStatus, Outcome, RejectReason
+from backfleet.engine import (
+    EQUITY,
+    FILL,
+    NOT_YET,
+    ORDER,
+    TRADE,
+    OrderKind,
+    OrderStatus,
+    Outcome,
+    RejectReason,
+)
 
 __all__ = ["DETAILS", "detail_tables", "merge_details"]
 
@@ -24,6 +34,7 @@ DETAILS: Mapping[str, Callable[[Outcome], NDArray[np.void]]] = {
 }
 """Name of a detail to where it lies in an outcome."""
 
+_RECORDS = {"equity": EQUITY, "orders": ORDER, "fills": FILL, "trades": TRADE}
 _TIMES = {"time", "created", "closed", "opened"}
 _WORDS = {
     "kind": [kind.name.lower() for kind in OrderKind],
@@ -36,7 +47,7 @@ def detail_tables(results: Sequence[TaskResult]) -> dict[str, pa.Table]:
     """Details of results that carry their outcome, by name; the column `task` tells them apart."""
     kept = [(result.task, result.outcome) for result in results if result.outcome is not None]
     return {
-        name: _table([(task, records_of(outcome)) for task, outcome in kept])
+        name: _table(_RECORDS[name], [(task, records_of(outcome)) for task, outcome in kept])
         for name, records_of in DETAILS.items()
     }
 
@@ -55,8 +66,8 @@ def merge_details(
     return merged
 
 
-def _table(parts: Sequence[tuple[int, NDArray[np.void]]]) -> pa.Table:
-    records = np.concatenate([part for _, part in parts]) if parts else np.empty(0, np.dtype([]))
+def _table(dtype: np.dtype[np.void], parts: Sequence[tuple[int, NDArray[np.void]]]) -> pa.Table:
+    records = np.concatenate([np.empty(0, dtype), *(part for _, part in parts)])
     counts = [len(part) for _, part in parts]
     tasks = np.repeat(np.array([task for task, _ in parts], dtype=np.int64), counts)
     columns = {"task": float_array(tasks)}
