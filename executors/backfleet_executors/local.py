@@ -76,12 +76,13 @@ class LocalExecutor(Executor):
         # Imported while the workers start: it takes as long as a short task.
         from backfleet_executors.processes import start_time
 
-        workers = [[process.pid, start_time(process.pid)] for process in processes]
+        client = os.getpid()
         return {
             "host": socket.gethostname(),
             "number": submission.number,
             "logs": str(folder),
-            "workers": workers,
+            "workers": [[process.pid, start_time(process.pid)] for process in processes],
+            "client": None if submission.detach else [client, start_time(client)],
         }
 
     def _start(self, submission: Submission, shard: int, log: Path) -> subprocess.Popen[bytes]:
@@ -117,8 +118,12 @@ class LocalExecutor(Executor):
             return ShardStatus(shard, ShardState.UNKNOWN, reason=f"it runs on {handle['host']}")
         from backfleet_executors.processes import is_running
 
+        client = handle.get("client")
         if is_running(pid, created):
-            return ShardStatus(shard, ShardState.RUNNING)
+            if client is None or is_running(*client):
+                return ShardStatus(shard, ShardState.RUNNING)
+            gone = "the process that started it has gone, and so it ends"
+            return ShardStatus(shard, ShardState.FAILED, None, gone)
         words = _last_words(handle, shard)
         return ShardStatus(shard, ShardState.FAILED if words else ShardState.SUCCEEDED, None, words)
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from backfleet.errors import ObjectMissing
 from backfleet.executor import Handle
-from backfleet.plan.submission import SubmissionRecord
+from backfleet.plan.submission import FOLDER, SubmissionRecord
 from backfleet.store import Store
 
 __all__ = ["Journal", "JournalEntry", "WorkerFailure"]
 
-_KEY = re.compile(r"submissions/(\d+)\.json")
+_KEY = re.compile(rf"{FOLDER}/(\d+)\.json")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Journal:
 
     def numbers(self) -> list[int]:
         """The numbers of all submissions, ascending."""
-        matches = (_KEY.fullmatch(entry.key) for entry in self._store.list("submissions/"))
+        matches = (_KEY.fullmatch(entry.key) for entry in self._store.list(f"{FOLDER}/"))
         return sorted(int(match[1]) for match in matches if match)
 
     def open(self, record: SubmissionRecord) -> SubmissionRecord:
@@ -57,6 +57,11 @@ class Journal:
             number += 1
 
     def keep_handle(self, number: int, handle: Handle) -> None:
+        """Keep what the executor answered, also over what another client has found meanwhile."""
+        self._store.replace(f"{FOLDER}/{number}.handle.json", _json(handle))
+
+    def adopt_handle(self, number: int, handle: Handle) -> None:
+        """Keep what was found of workers whose client kept no handle."""
         self._put(f"{number}.handle", handle)
 
     def mark_cancelled(self, number: int) -> None:
@@ -67,25 +72,29 @@ class Journal:
         return [self.entry(number) for number in self.numbers()]
 
     def entry(self, number: int) -> JournalEntry:
-        content = self._store.read(f"submissions/{number}.json")
+        content = self._store.read(f"{FOLDER}/{number}.json")
         return JournalEntry(
             SubmissionRecord.from_bytes(content),
             self._get(f"{number}.handle"),
-            self._store.exists(f"submissions/{number}.cancelled.json"),
+            self._store.exists(f"{FOLDER}/{number}.cancelled.json"),
         )
 
     def failures(self, number: int) -> Sequence[WorkerFailure]:
         """What the workers of a submission left word of."""
-        prefix = f"submissions/{number}.failure."
+        prefix = f"{FOLDER}/{number}.failure."
         keys = [entry.key for entry in self._store.list(prefix)]
         return [WorkerFailure(**json.loads(self._store.read(key))) for key in keys]
 
     def _put(self, name: str, content: Mapping[str, Any]) -> None:
-        self._store.put_if_absent(f"submissions/{name}.json", json.dumps(dict(content)).encode())
+        self._store.put_if_absent(f"{FOLDER}/{name}.json", _json(content))
 
     def _get(self, name: str) -> Mapping[str, Any] | None:
         try:
-            content: Mapping[str, Any] = json.loads(self._store.read(f"submissions/{name}.json"))
+            content: Mapping[str, Any] = json.loads(self._store.read(f"{FOLDER}/{name}.json"))
         except ObjectMissing:
             return None
         return content
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(content)).encode()

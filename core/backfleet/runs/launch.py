@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Executor, Submission
@@ -16,6 +17,11 @@ from backfleet.runs.journal import Journal, JournalEntry
 from backfleet.store import Store
 
 __all__ = ["Request", "launch", "live_entry", "request_of"]
+
+STARTING = timedelta(seconds=5)
+"""Between journalling an intent and journalling the handle, for a client that lives."""
+
+STARTING_PAUSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -86,11 +92,12 @@ def launch(store: Store, executor: Executor, request: Request) -> JournalEntry:
 def live_entry(store: Store, executor: Executor) -> JournalEntry | None:
     """The newest submission to this executor whose workers still run, if there is one.
 
-    A submission whose client died before it could keep the handle is adopted.
+    A submission whose client died before it could keep the handle is adopted; one that was begun
+    just now is given a moment to get its handle.
     """
     journal = Journal(store)
     for number in reversed(journal.numbers()):
-        entry = journal.entry(number)
+        entry = _settled(journal, number)
         if entry.record.executor != executor.name or entry.cancelled:
             continue
         if entry.handle is None:
@@ -100,10 +107,20 @@ def live_entry(store: Store, executor: Executor) -> JournalEntry | None:
     return None
 
 
+def _settled(journal: Journal, number: int) -> JournalEntry:
+    """An entry that has its handle, or whose client has had the time to keep one."""
+    while True:
+        entry = journal.entry(number)
+        age = datetime.now(UTC) - datetime.fromisoformat(entry.record.created)
+        if entry.handle is not None or not timedelta(0) <= age < STARTING:
+            return entry
+        time.sleep(STARTING_PAUSE)
+
+
 def _adopt(journal: Journal, executor: Executor, entry: JournalEntry) -> JournalEntry:
     for handle in executor.find(entry.record.run):
         if handle.get("number") == entry.record.number:
-            journal.keep_handle(entry.record.number, handle)
+            journal.adopt_handle(entry.record.number, handle)
             return replace(entry, handle=handle)
     return entry
 
