@@ -38,7 +38,10 @@ class LifecycleHooks:
 
 
 class RowHooks:
-    """Hooks that change rows; they run in the workers, where the job names their plugin."""
+    """Hooks that change rows; they run in the workers, where the job names their plugin.
+
+    Plugins come one after the other, in the order in which the job names them.
+    """
 
     @hookspec(firstresult=True)
     def backfleet_bars(self, bars: Bars) -> Bars | None:

@@ -6,7 +6,6 @@ use: `backfleet plugins` shows its traceback.
 
 from __future__ import annotations
 
-import difflib
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +20,16 @@ if TYPE_CHECKING:
     import pluggy
 
 __all__ = [
+    "HOOKS",
     "KINDS",
     "Plugin",
     "find_plugin",
     "hook_manager",
     "list_plugins",
     "load_plugin",
+    "register",
     "row_hooks",
+    "unknown_plugin",
 ]
 
 HOOKS = "hooks"
@@ -69,7 +71,7 @@ class Plugin:
             value: Any = import_module(module)
             for part in filter(None, attribute.split(".")):
                 value = getattr(value, part)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.kind} {self.name!r} of {self.distribution} {self.version} cannot be "
                 f"imported: {type(error).__name__}: {error}; "
@@ -98,9 +100,12 @@ def _entry_points(group: str) -> tuple[Plugin, ...]:
 
 def _plugin(kind: str, point: EntryPoint) -> Plugin:
     distribution = point.dist
-    name = distribution.name if distribution else "?"
-    version = distribution.version if distribution else "?"
-    return Plugin(kind, point.name, point.value.replace(" ", ""), name, version)
+    # Broken metadata lack either; what they describe may still work.
+    name = (distribution and distribution.name) or "?"
+    version = (distribution and distribution.version) or "?"
+    # The extras that an entry point may ask for, in brackets, are no part of its target.
+    target = point.value.partition("[")[0].replace(" ", "")
+    return Plugin(kind, point.name, target, name, version)
 
 
 def list_plugins(kind: str | None = None) -> Sequence[Plugin]:
@@ -117,16 +122,17 @@ def find_plugin(kind: str, name: str) -> Plugin:
         owners = " and ".join(f"{each.distribution} {each.version}" for each in claims)
         raise PluginError(f"{kind} {name!r} is claimed by {owners}; uninstall one of them")
     if not claims:
-        raise UnknownPlugin(_unknown(kind, name, [plugin.name for plugin in plugins]))
+        raise unknown_plugin(kind, name, plugins)
     return claims[0]
 
 
-def _unknown(kind: str, name: str, names: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"no {kind} is named {name!r}; did you mean {near[0]!r}?"
-    installed = f"installed are {', '.join(names)}" if names else "none is installed"
-    return f"no {kind} is named {name!r}; {installed}"
+def unknown_plugin(kind: str, name: str, plugins: Sequence[Plugin]) -> UnknownPlugin:
+    """The error for a name that none of `plugins` has."""
+    from backfleet.job.refusal import nearest
+
+    names = {plugin.name for plugin in plugins}
+    hint = nearest(name, names) if names else "; none is installed"
+    return UnknownPlugin(f"no {kind} is named {name!r}{hint}")
 
 
 def load_plugin(kind: str, name: str, base: type | None = None) -> Any:
@@ -135,7 +141,7 @@ def load_plugin(kind: str, name: str, base: type | None = None) -> Any:
     value = plugin.load()
     if base is not None and not (isinstance(value, type) and issubclass(value, base)):
         raise PluginError(
-            f"{kind} {name!r} of {plugin.distribution} is {plugin.target}, "
+            f"{kind} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
             f"which is not a subclass of {base.__module__}.{base.__qualname__}"
         )
     return value
@@ -153,21 +159,39 @@ def hook_manager() -> pluggy.PluginManager:
     return manager
 
 
-def row_hooks(names: Sequence[str]) -> pluggy.PluginManager:
-    """The hooks that a job names. Raises UnknownPlugin, PluginError."""
+def row_hooks(names: Sequence[str]) -> Sequence[pluggy.PluginManager]:
+    """The hooks of the plugins that a job names, a manager each, in the job's order.
+
+    Raises UnknownPlugin, PluginError.
+    """
+    return [register(find_plugin(HOOKS, name)) for name in names]
+
+
+def register(plugin: Plugin) -> pluggy.PluginManager:
+    """A manager of one plugin's hooks.
+
+    Raises PluginError where the plugin cannot be imported, misnames a hook, or asks for what a
+    hook is not given.
+    """
+    import pluggy
+
     manager = hook_manager()
-    for name in names:
-        register(manager, find_plugin(HOOKS, name))
+    value = plugin.load()
+    owner = f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version}"
+    try:
+        manager.register(value, plugin.name)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise PluginError(f"{owner}: {error}{_nearest_hook(manager)}") from error
+    if not manager.get_hookcallers(value):
+        raise PluginError(f"{owner}: {plugin.target} has no hook; mark one with backfleet.hookimpl")
     return manager
 
 
-def register(manager: pluggy.PluginManager, plugin: Plugin) -> None:
-    """Add a plugin's hooks. Raises PluginError where it cannot be imported or misnames a hook."""
-    import pluggy
+def _nearest_hook(manager: pluggy.PluginManager) -> str:
+    """A hint where a plugin has a hook that backfleet does not know."""
+    from backfleet.job.refusal import nearest
 
-    manager.register(plugin.load(), plugin.name)
-    try:
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        manager.unregister(name=plugin.name)
-        raise PluginError(f"plugin {plugin.name!r} of {plugin.distribution}: {error}") from error
+    hooks = vars(manager.hook)
+    known = [name for name, hook in hooks.items() if hook.has_spec()]
+    return next((nearest(name, known) for name in hooks if name not in known), "")

@@ -6,13 +6,16 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from backfleet.errors import JobError, PluginError
+from backfleet.errors import BackfleetError, JobError, PluginError
 from backfleet.job.parameter import Parameter
 from backfleet.plugins import find_plugin
 
@@ -37,12 +40,13 @@ class StrategyReference:
         `module:Class`, or `file.py:Class` without the folder; names the class in a run's identity.
     folder
         The folder of a `file.py:Class` strategy; None for an importable module.
-    distribution, version
-        Of the package whose entry point names the strategy; empty for others.
+    plugin, distribution, version
+        The name of the entry point that names the strategy, and its package; empty for others.
     """
 
     target: str
     folder: str | None = None
+    plugin: str = ""
     distribution: str = ""
     version: str = ""
 
@@ -52,27 +56,47 @@ class StrategyReference:
         return f"{self.folder}/{self.target}" if self.folder else self.target
 
     def load(self) -> type:
-        """Import the class. Raises PluginError, JobError."""
+        """Import the class. Raises PluginError, also where it is no backtrader.Strategy."""
         place, _, name = self.target.partition(":")
-        try:
-            module = _import_file(Path(self.folder, place)) if self.folder else _import(place)
-        except Exception as error:
-            raise PluginError(
-                f"strategy {self.reference} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
+        module = self._import(place)
         value: Any = module
         for part in name.split("."):
             value = getattr(value, part, None)
         if not isinstance(value, type):
-            raise JobError(
-                f"strategy: {self.reference}: {place} has no class {name!r}{_classes(module)}"
-            )
+            raise PluginError(f"{self._named}: {place} has no class {name!r}{_classes(module)}")
+        if not _is_strategy(value):
+            raise PluginError(f"{self._named} is not a subclass of backtrader.Strategy")
         return value
 
+    def _import(self, place: str) -> ModuleType:
+        try:
+            with _importing(self.reference):
+                if self.folder:
+                    return _import_file(Path(self.folder, place))
+                return importlib.import_module(place)
+        except BackfleetError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(
+                f"{self._named} cannot be imported: {type(error).__name__}: {error}"
+                f"{_where(error)}{self._more}"
+            ) from error
+
+    @property
+    def _named(self) -> str:
+        """For messages: the reference, and whose it is."""
+        if not self.plugin:
+            return f"strategy {self.reference}"
+        return f"strategy {self.plugin!r} of {self.distribution} {self.version} ({self.target})"
+
+    @property
+    def _more(self) -> str:
+        return f"; 'backfleet plugins show {self.plugin}' has the traceback" if self.plugin else ""
+
     def describe(self) -> StrategyDescription:
-        """Import the class and read its parameters. Raises PluginError, JobError."""
+        """Import the class and read its parameters. Raises PluginError."""
         cls = self.load()
-        return StrategyDescription(_parameters(cls, self.reference), _first_line(cls))
+        return StrategyDescription(_parameters(cls), _first_line(cls))
 
 
 def locate_strategy(reference: str) -> StrategyReference:
@@ -80,10 +104,17 @@ def locate_strategy(reference: str) -> StrategyReference:
 
     Nothing is imported. Raises UnknownPlugin, PluginError, JobError.
     """
+    if (importing := _IMPORTED.get()) is not None:
+        raise JobError(
+            f"{importing} plans a job while it is imported; put that under "
+            "'if __name__ == \"__main__\":', or into a file of its own"
+        )
     place, colon, name = reference.rpartition(":")
     if not colon:
         plugin = find_plugin("strategy", reference)
-        return StrategyReference(plugin.target, None, plugin.distribution, plugin.version)
+        return StrategyReference(
+            plugin.target, None, plugin.name, plugin.distribution, plugin.version
+        )
     if not place.endswith(".py"):
         return StrategyReference(reference)
     file = Path(place).expanduser().resolve()
@@ -92,10 +123,17 @@ def locate_strategy(reference: str) -> StrategyReference:
     return StrategyReference(f"{file.name}:{name}", str(file.parent))
 
 
-def _import(module: str) -> ModuleType:
-    if module == "__main__":
-        raise JobError("a class defined in a notebook or script cannot travel; write it to a file")
-    return importlib.import_module(module)
+_IMPORTED: ContextVar[str | None] = ContextVar("_IMPORTED", default=None)
+"""The strategy that is being imported: a file that runs a job would import itself for ever."""
+
+
+@contextmanager
+def _importing(reference: str) -> Iterator[None]:
+    token = _IMPORTED.set(reference)
+    try:
+        yield
+    finally:
+        _IMPORTED.reset(token)
 
 
 def _import_file(file: Path) -> ModuleType:
@@ -130,14 +168,24 @@ def _classes(module: ModuleType) -> str:
     return f"; it has {', '.join(sorted(names))}" if names else ""
 
 
-def _parameters(cls: type, reference: str) -> tuple[Parameter, ...]:
-    declared = getattr(cls, "params", None)
-    pairs = getattr(declared, "_getpairs", None)
-    if pairs is None:
-        raise JobError(f"strategy: {reference} is not a backtrader.Strategy")
-    return tuple(Parameter.of(name, default) for name, default in pairs().items())
+def _where(error: BaseException) -> str:
+    """The line that raised; a syntax error says so itself."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, SyntaxError) or not frames or frames[-1].filename.startswith("<"):
+        return ""
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})"
+
+
+def _is_strategy(cls: type) -> bool:
+    """Whether it derives from backtrader.Strategy; if so, backtrader is imported by now."""
+    base = getattr(sys.modules.get("backtrader"), "Strategy", None)
+    return base is not None and issubclass(cls, base)
+
+
+def _parameters(cls: Any) -> tuple[Parameter, ...]:
+    return tuple(Parameter.of(name, default) for name, default in cls.params._getpairs().items())
 
 
 def _first_line(cls: type) -> str:
-    doc: Sequence[str] = (inspect.getdoc(cls) if cls.__doc__ else "") or ""
-    return str(doc).strip().split("\n", 1)[0]
+    doc = (inspect.getdoc(cls) if cls.__doc__ else None) or ""
+    return doc.strip().partition("\n")[0]

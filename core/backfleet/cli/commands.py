@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
-from configparser import ConfigParser
 from pathlib import Path
 
 import click
 
-__all__ = ["COMMANDS", "LazyGroup"]
+__all__ = ["COMMANDS", "LazyGroup", "load_command"]
 
 COMMANDS = {
     "demo": ("backfleet.cli.demo:demo", "Run the sample job on the sample data."),
@@ -36,25 +35,14 @@ class LazyGroup(click.Group):
     """Imports a command when it is called; listing them imports none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *sorted(set(_commands_of_plugins()) - set(COMMANDS))]
+        return [*COMMANDS, *sorted(_commands_of_plugins())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
             module, _, name = COMMANDS[cmd_name][0].partition(":")
             command: click.Command = getattr(importlib.import_module(module), name)
             return command
-        return self._of_plugin(cmd_name)
-
-    def _of_plugin(self, name: str) -> click.Command | None:
-        if name not in _commands_of_plugins():
-            return None
-        from backfleet.errors import PluginError
-        from backfleet.plugins import load_plugin
-
-        command = load_plugin("command", name)
-        if not isinstance(command, click.Command):
-            raise PluginError(f"command {name!r} is {command!r}, which is not a click command")
-        return command
+        return load_command(cmd_name) if cmd_name in _commands_of_plugins() else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -67,28 +55,41 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, line) for name, (_, line) in COMMANDS.items()]
-        rows += [(name, f"From {of}.") for name, of in sorted(_commands_of_plugins().items())]
+        for name, owners in sorted(_commands_of_plugins().items()):
+            rows.append((name, f"From {' and '.join(sorted(owners))}."))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
 
-def _commands_of_plugins() -> dict[str, str]:
-    """Command to the distribution that brings it, read from metadata files as they lie on disk.
+def load_command(name: str) -> click.Command:
+    """Import the command of a plugin. Raises UnknownPlugin, PluginError."""
+    from backfleet.errors import PluginError
+    from backfleet.plugins import load_plugin
 
-    importlib.metadata would double the time that `--help` takes.
+    command = load_plugin("command", name)
+    if not isinstance(command, click.Command):
+        raise PluginError(f"command {name!r} is {command!r}, which is not a click command")
+    return command
+
+
+def _commands_of_plugins() -> dict[str, set[str]]:
+    """Command to the distributions that bring it, other than backfleet's own commands.
+
+    importlib.metadata would double the time that `--help` takes, so it is asked only about what a
+    look at the files finds.
     """
-    found = {}
+    found: dict[str, set[str]] = {}
     for folder in map(Path, sys.path):
         for file in folder.glob("*.dist-info/entry_points.txt"):
-            text = file.read_text(encoding="utf-8", errors="replace")
-            if f"[{GROUP}]" in text:
-                distribution = file.parent.name.partition("-")[0]
-                found.update(dict.fromkeys(_names(text), distribution))
-    return found
+            if f"[{GROUP}]" in file.read_text(encoding="utf-8", errors="replace"):
+                for name, owner in _commands_in(file.parent):
+                    found.setdefault(name, set()).add(owner)
+    return {name: owners for name, owners in found.items() if name not in COMMANDS}
 
 
-def _names(text: str) -> list[str]:
-    parser = ConfigParser(delimiters=("=",), interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string(text)
-    return parser.options(GROUP)
+def _commands_in(metadata: Path) -> list[tuple[str, str]]:
+    from importlib.metadata import PathDistribution
+
+    distribution = PathDistribution(metadata)
+    points = distribution.entry_points.select(group=GROUP)
+    return [(point.name, distribution.name) for point in points]

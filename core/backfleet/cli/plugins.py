@@ -6,10 +6,18 @@ from typing import Any
 
 import click
 
+from backfleet.cli.commands import COMMANDS, load_command
 from backfleet.cli.options import as_json, echo_json
 from backfleet.cli.table import print_columns
-from backfleet.errors import PluginError, UnknownPlugin
-from backfleet.plugins import Plugin, find_plugin, list_plugins
+from backfleet.errors import BackfleetError, PluginError
+from backfleet.plugins import (
+    Plugin,
+    find_plugin,
+    list_plugins,
+    load_plugin,
+    register,
+    unknown_plugin,
+)
 
 __all__ = ["plugins", "strategies"]
 
@@ -37,8 +45,7 @@ def show(name: str, as_json: bool) -> None:
     """Show the plugins of one name: where they come from, their settings, why they fail."""
     found = [plugin for plugin in list_plugins() if plugin.name == name]
     if not found:
-        known = sorted({plugin.name for plugin in list_plugins()})
-        raise UnknownPlugin(f"no plugin is named {name!r}; installed are {', '.join(known)}")
+        raise unknown_plugin("plugin", name, list_plugins())
     rows = [_facts(plugin) | {"settings": _settings(plugin)} for plugin in found]
     if as_json:
         echo_json(rows)
@@ -68,7 +75,6 @@ def strategies(as_json: bool) -> None:
 
 
 def _strategy(plugin: Plugin) -> dict[str, Any]:
-    from backfleet.errors import BackfleetError
     from backfleet.plan.describe import describe_strategy
     from backfleet.strategy import locate_strategy
 
@@ -98,14 +104,38 @@ def _facts(plugin: Plugin) -> dict[str, Any]:
         "distribution": plugin.distribution,
         "version": plugin.version,
         "target": plugin.target,
-        "error": _clash(plugin) or plugin.failure(),
+        "error": _clash(plugin) or plugin.failure() or _misfit(plugin),
     }
 
 
 def _clash(plugin: Plugin) -> str | None:
+    if plugin.kind == "command" and plugin.name in COMMANDS:
+        return f"command {plugin.name!r} is backfleet's own; this one is never called"
     try:
         find_plugin(plugin.kind, plugin.name)
     except PluginError as error:
+        return str(error)
+    return None
+
+
+def _misfit(plugin: Plugin) -> str | None:
+    """Why a plugin that can be imported cannot be used as what it says it is."""
+    from backfleet.engine import Engine
+    from backfleet.executor import Executor
+    from backfleet.source import Source
+    from backfleet.strategy import locate_strategy
+
+    bases = {"engine": Engine, "executor": Executor, "source": Source}
+    try:
+        if plugin.kind == "strategy":
+            locate_strategy(plugin.name).load()
+        elif plugin.kind == "command":
+            load_command(plugin.name)
+        elif plugin.kind in bases:
+            load_plugin(plugin.kind, plugin.name, bases[plugin.kind])
+        else:
+            register(plugin)
+    except BackfleetError as error:
         return str(error)
     return None
 

@@ -179,7 +179,8 @@ class Job(Section):
     name
         A label; the name of the strategy, or of its class, where none is given.
     strategy
-        A plugin's name, `pkg.module:Class`, or `file.py:Class`.
+        A plugin's name, `pkg.module:Class`, or `file.py:Class`; from Python also a class that
+        workers can import.
     engine
         "auto" or an engine plugin's name.
     seed
@@ -196,7 +197,12 @@ class Job(Section):
     """
 
     name: Annotated[Text, AfterValidator(rules.job_name)] = ""
-    strategy: Annotated[Text, AfterValidator(rules.strategy), AfterValidator(absolute_strategy)]
+    strategy: Annotated[
+        Text,
+        BeforeValidator(rules.strategy_reference),
+        AfterValidator(rules.strategy),
+        AfterValidator(absolute_strategy),
+    ]
     engine: Text = "auto"
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
     plugins: Annotated[Names, AfterValidator(rules.distinct)] = ()

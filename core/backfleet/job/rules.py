@@ -26,6 +26,7 @@ __all__ = [
     "periods_per_year",
     "plain_specs",
     "strategy",
+    "strategy_reference",
     "symbol",
     "timezone",
 ]
@@ -33,6 +34,8 @@ __all__ = [
 T = TypeVar("T")
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MAIN = "__main__"
+WRITE_TO_FILE = "workers import a strategy, so write it to a file and name it 'my_file.py:Class'"
 LEAST_MEMORY = 256 * 2**20
 
 
@@ -57,14 +60,40 @@ def name_of_strategy(reference: object) -> str:
 
     A strategy that is not even text is refused elsewhere, and needs no second line for the name.
     """
+    if isinstance(reference, type):
+        reference = reference.__name__
     _, colon, last = str(reference).rpartition(":")
     name = last.rpartition(".")[2] if colon else last
     return name if NAME.fullmatch(name) else "unnamed"
 
 
+def strategy_reference(strategy: object) -> object:
+    """A class as the `pkg.module:Class` that a worker can import; all else is left alone."""
+    if not isinstance(strategy, type):
+        return strategy
+    if "<locals>" in strategy.__qualname__:
+        raise ValueError(f"is made within a function; {WRITE_TO_FILE}")
+    reference = f"{strategy.__module__}:{strategy.__qualname__}"
+    if strategy.__module__ == MAIN:
+        return reference
+    module = sys.modules.get(strategy.__module__)
+    if getattr(module, "__spec__", None) is None or _within(module, strategy) is not strategy:
+        raise ValueError(f"cannot be imported as {reference}; {WRITE_TO_FILE}")
+    return reference
+
+
+def _within(module: object, cls: type) -> object:
+    value: object = module
+    for part in cls.__qualname__.split("."):
+        value = getattr(value, part, None)
+    return value
+
+
 def strategy(reference: str) -> str:
     """A plugin's name, `pkg.module:Class` or `file.py:Class`."""
     place, colon, name = reference.rpartition(":")
+    if colon and place == MAIN:
+        raise ValueError(f"is made in a notebook or the script itself; {WRITE_TO_FILE}")
     if not colon and reference.endswith(".py"):
         raise ValueError(f"name the class in the file: {reference}:MyStrategy")
     if not colon and not NAME.fullmatch(reference):

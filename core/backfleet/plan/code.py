@@ -1,135 +1,71 @@
-"""Content hashes of code: what a strategy is, whichever way it was installed.
+"""Content hashes of code: what a strategy or plugin is, whichever way it was installed.
 
-The unit is a top-level package or module. Its hash is over the sorted (relative path, SHA-256) of
-its files, without bytecode, so that a wheel, site-packages and an editable checkout agree. From a
-strategy's module the hash follows the imports that stand in the code to every other package that
-is neither the standard library nor pinned in a run's identity by itself.
+A hash is over the sorted (relative path, SHA-256) of the files of a package or folder and of all
+that it imports, without bytecode and without what an installer adds, so that a wheel,
+site-packages and an editable checkout agree. `imports` says how far that reaches.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import importlib.util
 import json
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from backfleet.errors import PluginError
+from backfleet.plan.imports import CodeUnit, file_stamp, find_unit, folder_unit, reached_units
 from backfleet.strategy import StrategyReference
 
 __all__ = ["backfleet_hash", "plugin_hash", "strategy_hash"]
 
-PINNED = frozenset({"backfleet", "backtrader", "numba", "numpy", "pandas"})
-"""Packages that stand in a run's identity by themselves, by hash or by version."""
-
-LARGEST_SCANNED = 300
-"""Packages of more modules are hashed, but their own imports are not followed."""
-
-BINARY = {".so", ".pyd", ".dylib"}
+OWN = "backfleet"
 
 
 def strategy_hash(strategy: StrategyReference) -> str:
-    """Hash of all the code behind a strategy, as 64 hexadecimal digits."""
+    """Hash of all the code behind a strategy, as 64 hexadecimal digits. Raises PluginError."""
     if strategy.folder is None:
         return plugin_hash(strategy.target)
-    folder = Path(strategy.folder)
-    files = dict(_folder_files(folder))
-    return _hash(
-        files, _closure(_imports(files.values()) - {file.stem for file in folder.iterdir()})
-    )
+    file = strategy.target.partition(":")[0]
+    return _hash(folder_unit(Path(strategy.folder)), file.removesuffix(".py"), strategy.reference)
 
 
-@cache
 def plugin_hash(target: str) -> str:
-    """Hash of the package of a `module:attribute`, and of all that it imports beyond the pinned."""
-    package = target.partition(":")[0].partition(".")[0]
-    files = dict(_package_files(package))
-    return _hash(files, _closure(_imports(files.values()) - {package}))
+    """Hash of all the code behind a `module:attribute`. Raises PluginError."""
+    module = target.partition(":")[0]
+    if module.partition(".")[0] == OWN:
+        return backfleet_hash()
+    unit = find_unit(module)
+    if unit is None:
+        raise PluginError(f"{target}: there is no module {module!r} here, or it is not a file")
+    return _hash(unit, module, target)
 
 
 @cache
 def backfleet_hash() -> str:
     """Hash of the package `backfleet` itself."""
-    return _hash(dict(_package_files("backfleet")), {})
+    unit = find_unit(OWN)
+    assert unit is not None
+    return _digest([unit])
 
 
-def _hash(files: dict[str, Path], others: dict[str, Path]) -> str:
-    digests = {name: _sha256(path) for name, path in (files | others).items()}
-    return hashlib.sha256(json.dumps(sorted(digests.items())).encode()).hexdigest()
-
-
-def _closure(names: set[str]) -> dict[str, Path]:
-    """Files of these packages and, transitively, of those that they import."""
-    files: dict[str, Path] = {}
-    seen: set[str] = set()
-    while names:
-        name = names.pop()
-        seen.add(name)
-        found = dict(_package_files(name))
-        files |= found
-        names |= _imports(found.values()) - seen
-    return files
-
-
-def _package_files(package: str) -> Iterator[tuple[str, Path]]:
-    """(relative path, file) of a top-level package or module; none where it is not installed."""
+def _hash(start: CodeUnit, module: str, what: str) -> str:
     try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        return
-    if spec is None:
-        return
-    if spec.submodule_search_locations is None:
-        if spec.origin and spec.has_location:
-            yield Path(spec.origin).name, Path(spec.origin)
-        return
-    for root in map(Path, spec.submodule_search_locations):
-        for path in _walk(root):
-            yield f"{package}/{path.relative_to(root).as_posix()}", path
+        return _digest(reached_units(start, module))
+    except OSError as error:
+        raise PluginError(f"the code of {what} cannot be read: {error}") from error
 
 
-def _folder_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The Python files of a folder and of the packages in it."""
-    for path in folder.iterdir():
-        if path.suffix == ".py" and not path.name.startswith("."):
-            yield path.name, path
-        elif (path / "__init__.py").is_file():
-            for each in _walk(path):
-                yield each.relative_to(folder).as_posix(), each
+def _digest(units: Iterable[CodeUnit]) -> str:
+    digests = [
+        (name, _sha256(file, file_stamp(file)))
+        for unit in units
+        for name, file in unit.files.items()
+    ]
+    return hashlib.sha256(json.dumps(sorted(digests)).encode()).hexdigest()
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    for path in root.rglob("*"):
-        inside = path.relative_to(root).parts
-        if any(part == "__pycache__" or part.startswith(".") for part in inside):
-            continue
-        if path.suffix not in {".pyc", ".pyo"} and path.is_file():
-            yield path
-
-
-def _imports(files: Iterable[Path]) -> set[str]:
-    """Top-level packages that these files import, beyond the standard library and the pinned."""
-    paths = list(files)
-    modules = [path for path in paths if path.suffix == ".py"]
-    if len(modules) > LARGEST_SCANNED or any(path.suffix in BINARY for path in paths):
-        return set()
-    found = {name for path in modules for name in _imports_of(path)}
-    return found - PINNED - sys.stdlib_module_names
-
-
-def _imports_of(path: Path) -> Iterator[str]:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+@cache
+def _sha256(file: Path, stamp: tuple[int, int, int]) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

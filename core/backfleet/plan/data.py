@@ -10,19 +10,25 @@ from typing import Any
 from backfleet.bars import BarsWindow
 from backfleet.errors import DataError
 from backfleet.job import Data
-from backfleet.plan.code import backfleet_hash, plugin_hash
+from backfleet.plan.code import plugin_hash
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.prepared import PreparedBars
 
-__all__ = ["open_source", "plan_symbols", "planned_source", "prepared_bars"]
+__all__ = ["open_source", "plan_symbols", "planned_source", "prepared_bars", "source_of"]
 
 
 def open_source(name: str, settings: SourceSettings) -> Source:
     """The source plugin of this name. Raises UnknownPlugin, PluginError, JobError."""
     source: Source = load_plugin("source", name, Source)(settings)
     return source
+
+
+def source_of(data: Data) -> Source:
+    """The source of a job. Raises UnknownPlugin, PluginError, JobError."""
+    settings = SourceSettings(data.path, data.timezone, data.columns, data.options)
+    return open_source(data.source, settings)
 
 
 def planned_source(data: Mapping[str, Any], path: str) -> Source:
@@ -34,18 +40,19 @@ def planned_source(data: Mapping[str, Any], path: str) -> Source:
 
 def prepared_bars(source: str) -> PreparedBars:
     """The cache of a source's bars, under the hash of its code."""
-    target = find_plugin("source", source).target
-    own = target.startswith("backfleet.")
-    return PreparedBars(backfleet_hash() if own else plugin_hash(target))
+    return PreparedBars(plugin_hash(find_plugin("source", source).target))
 
 
 def plan_symbols(data: Data) -> list[PlannedSymbol]:
-    """The symbols of a job with their bars. Raises DataError, PluginError, JobError."""
-    settings = SourceSettings(data.path, data.timezone, data.columns, data.options)
-    source = open_source(data.source, settings)
+    """The symbols of a job with their bars, sorted: in which order they are named decides nothing.
+
+    Raises DataError, PluginError, JobError.
+    """
+    source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
     with prepared_bars(data.source) as prepared:
-        return [_planned(prepared, source, name, window) for name in _choose(source, data.symbols)]
+        chosen = sorted(_choose(source, data.symbols))
+        return [_planned(prepared, source, name, window) for name in chosen]
 
 
 def _planned(
@@ -63,7 +70,7 @@ def _planned(
 
 
 def _choose(source: Source, wanted: Sequence[str]) -> list[str]:
-    """Names as they are, globs replaced by what they match; each symbol once, in that order."""
+    """Names as they are, globs replaced by what they match; each symbol once."""
     if not any(_is_glob(each) for each in wanted):
         return list(wanted)
     there = source.symbols()

@@ -8,6 +8,7 @@ from typing import Any
 from backfleet.errors import PluginError
 from backfleet.job import Job, Points
 from backfleet.plan.code import backfleet_hash, plugin_hash, strategy_hash
+from backfleet.plan.data import source_of
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plan.versions import number_versions
 from backfleet.plugins import HOOKS, find_plugin
@@ -29,7 +30,7 @@ def identify(
         "backfleet": backfleet_hash(),
         "versions": dict(number_versions()),
         "strategy": {"target": strategy.target, "code": strategy_hash(strategy)},
-        "plugins": [_component(HOOKS, name) for name in sorted(set(job.plugins))],
+        "plugins": [_component(HOOKS, name) for name in job.plugins],
         "engines": [_component("engine", name) for name in engine_candidates(job.engine)],
         "seed": job.seed,
         "points": points.to_json(),
@@ -50,34 +51,46 @@ def engine_candidates(engine: str) -> Sequence[str]:
 
 def check_code(identity: Mapping[str, Any], strategy: StrategyReference) -> None:
     """Raise PluginError where the code found here is not the code that the run was planned with."""
-    planned = identity["strategy"]
-    _compare("backfleet", identity["backfleet"], backfleet_hash())
-    _compare(f"strategy {planned['target']}", planned["code"], strategy_hash(strategy))
+    _compare("backfleet", {"code": identity["backfleet"]}, {"code": backfleet_hash()})
+    here = {"target": strategy.target, "code": strategy_hash(strategy)}
+    _compare(f"strategy {strategy.target}", identity["strategy"], here)
+    _compare_component("source", identity["data"]["source"])
     for kind, group in (("engine", "engines"), (HOOKS, "plugins")):
         for component in identity[group]:
-            here = _component(kind, component["name"])
-            _compare(f"{kind} {component['name']}", component["code"], here["code"])
+            _compare_component(kind, component)
 
 
-def _compare(what: str, planned: str, here: str) -> None:
-    if planned != here:
-        raise PluginError(
-            f"the code of {what} is not what the run was planned with "
-            f"({here[:12]} here, {planned[:12]} planned); run the job again to plan it anew"
-        )
+def _compare_component(kind: str, planned: Mapping[str, str]) -> None:
+    _compare(f"{kind} {planned['name']}", planned, _component(kind, planned["name"]))
+
+
+def _compare(what: str, planned: Mapping[str, str], here: Mapping[str, str]) -> None:
+    for key, value in planned.items():
+        if here[key] != value:
+            raise PluginError(
+                f"the {key} of {what} is not what the run was planned with "
+                f"({_short(here[key])} here, {_short(value)} planned); "
+                "run the job again to plan it anew"
+            )
+
+
+def _short(value: str) -> str:
+    """Enough of a hash to tell it by; a target as it is."""
+    return value if ":" in value else value[:12]
 
 
 def _component(kind: str, name: str) -> dict[str, str]:
     plugin = find_plugin(kind, name)
-    own = plugin.target.startswith("backfleet.")
-    return {"name": name, "code": backfleet_hash() if own else plugin_hash(plugin.target)}
+    return {"name": name, "target": plugin.target, "code": plugin_hash(plugin.target)}
 
 
 def _data(job: Job) -> dict[str, Any]:
     data = job.data
+    options = source_of(data).options
     return {
         "source": _component("source", data.source),
-        "options": dict(data.options),
+        # An option that is written out as its default makes no other run.
+        "options": options.model_dump(mode="json"),
         "timezone": data.timezone,
         "columns": list(data.columns),
         "universe": data.universe,

@@ -138,7 +138,7 @@ class Manifest:
             "points": self.points.to_json(),
             "points_table": hashlib.sha256(table).hexdigest() if table else None,
         }
-        return json.dumps(content, indent=1).encode()
+        return json.dumps(content | {"checksum": _digest(content)}, indent=1).encode()
 
     @classmethod
     def from_bytes(cls, content: bytes, read_blob: Callable[[str], bytes]) -> Manifest:
@@ -153,6 +153,8 @@ class Manifest:
                     f"the manifest has schema {data['schema']}, this backfleet reads {SCHEMA}; "
                     "use the version of backfleet that made the run"
                 )
+            if data.pop("checksum") != _digest(data):
+                raise CorruptObject("the manifest was altered; put back what was planned")
             digest = data["points_table"]
             table = read_blob(digest) if digest else None
             manifest = cls(
@@ -164,13 +166,17 @@ class Manifest:
                 points=Points.from_json(data["points"], table),
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise CorruptObject(f"the manifest cannot be read: {error}") from error
-        if manifest.run != data["run"]:
-            raise CorruptObject(f"the manifest of run {data['run']} was altered")
+            raise CorruptObject(
+                f"the manifest cannot be read: {type(error).__name__}: {error}"
+            ) from error
         return manifest
 
 
 def run_id(identity: Mapping[str, Any]) -> str:
     """Hash of an identity: SHA-256 over its canonical JSON, the first 16 hexadecimal digits."""
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
+    return _digest(identity)[:ID_DIGITS]
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
