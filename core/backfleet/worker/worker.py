@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from backfleet import errors
-from backfleet.chunks.chunk import Chunk, latest_chunk
+from backfleet.chunks.chunk import Chunk, chunk_key, latest_chunk
 from backfleet.chunks.commit import ChunkContent, commit_chunk
 from backfleet.chunks.detail import DETAILS, detail_tables, merge_details
 from backfleet.chunks.parquet import read_parquet
@@ -78,8 +78,12 @@ class ShardWorker:
 
     def _works(self) -> Iterator[Work]:
         """What is left to do of this shard's chunks."""
+        # One listing: asking for each chunk in turn would take minutes on S3.
+        there = {entry.key for entry in self.store.list("chunks/")}
         for chunk, generation in self.submission.shards[self.shard]:
-            if latest_chunk(self.store, chunk, generation) is not None:
+            if chunk_key(chunk, generation) in there and latest_chunk(
+                self.store, chunk, generation
+            ):
                 continue
             tasks: Sequence[int] = self.manifest.chunks[chunk]
             self.results[chunk] = {}
