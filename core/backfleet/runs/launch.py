@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -42,7 +43,7 @@ def request_of(plan: Plan, chunks: Sequence[tuple[int, int]], *, detach: bool) -
     paths = (
         []
         if plan.strategy.distribution or plan.strategy.folder
-        else [path for path in sys.path if path]
+        else [os.path.abspath(path) for path in sys.path]
     )
     record = SubmissionRecord(
         run=plan.manifest.run,

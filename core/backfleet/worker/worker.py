@@ -43,7 +43,7 @@ class _Runner:
     paths: Sequence[str]
 
     def __call__(self) -> TaskRunner:
-        sys.path.extend(path for path in self.paths if path not in sys.path)
+        _search_first(self.paths)
         return TaskRunner(self.plan)
 
 
@@ -67,6 +67,7 @@ class ShardWorker:
     def run(self) -> None:
         """Raises BackfleetError, having left word of it in the store."""
         try:
+            _search_first(self.submission.paths)
             check_versions(self.manifest.identity["versions"])
             check_code(self.manifest.identity, self.submission.strategy)
             works = list(self._works())
@@ -164,3 +165,8 @@ class ShardWorker:
     @cached_property
     def _platform(self) -> Any:
         return platform_facts()
+
+
+def _search_first(paths: Sequence[str]) -> None:
+    """Find modules where the submitting process found them, in its order."""
+    sys.path[:] = [*paths, *(path for path in sys.path if path not in paths)]
