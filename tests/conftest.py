@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,38 @@ def backfleet(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
         )
 
     return call
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """Lay out a distribution as pip leaves it, without pip, in the folder `tmp_path / "site"`.
+
+    The result is the environment in which a process finds all that were laid out so far.
+    """
+
+    def install(
+        name: str,
+        files: Mapping[str, str],
+        entry_points: Mapping[str, Mapping[str, str]],
+        version: str = "1.0",
+    ) -> dict[str, str]:
+        site = tmp_path / "site"
+        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        groups = (
+            "\n".join([f"[{group}]", *(f"{key} = {target}" for key, target in points.items())])
+            for group, points in entry_points.items()
+        )
+        metadata = {
+            info / "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            info / "entry_points.txt": "\n\n".join(groups),
+            info / "RECORD": "",
+        }
+        for path, text in ({site / file: text for file, text in files.items()} | metadata).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return {"PYTHONPATH": str(site)}
+
+    return install
 
 
 @pytest.fixture(scope="session")
