@@ -2,55 +2,94 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from backfleet.runs.run import Run, RunSummary
 
-__all__ = ["end_with", "show_closing"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["end_with", "short_name", "show_closing"]
 
 LEADERS = 10
-BEST_FIRST = [("total_return", "descending"), ("task", "ascending")]
+BEST_BY = "total_return"
+BEST_FIRST = [(BEST_BY, "descending"), ("task", "ascending")]
 
 
 def show_closing(run: Run, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
-    from backfleet.cli.table import print_table
     from backfleet.results.read import read_results
     from backfleet.results.words import in_words
 
-    if summary.missing != summary.tasks:
-        rows = read_results(run.store, run.ledger)
-        print_table(rows.sort_by(BEST_FIRST).slice(0, LEADERS), rows.num_rows)
-        for line in in_words(rows):
-            click.echo(line)
-    click.echo(_headline(summary))
-    if summary.succeeded:
-        click.echo(f"results: backfleet results {_short(run)} --sort sharpe")
+    if summary.missing == summary.tasks:
+        click.echo(_headline(run, summary))
+        return
+    rows = read_results(run.store, run.ledger)
+    _show_leaders(rows)
+    for line in [*in_words(rows), _headline(run, summary), *_next_steps(run, summary, rows)]:
+        click.echo(line)
 
 
-def end_with(run: Run, summary: RunSummary) -> None:
+def end_with(run: Run, summary: RunSummary) -> NoReturn:
     """Exit as the run ended; for a run with missing tasks, say why on standard error."""
     if summary.missing:
         for line in _reasons(run):
             click.echo(line, err=True)
         click.echo(
-            f"{summary.missing} of {summary.tasks} tasks have no result. "
-            f"Go on with: backfleet resume {_short(run)}",
+            f"{summary.missing:,} of {summary.tasks:,} tasks have no result. "
+            f"Go on with: backfleet resume {short_name(run)}",
             err=True,
         )
     sys.exit(0 if summary.succeeded else 1)
 
 
-def _headline(summary: RunSummary) -> str:
+def short_name(run: Run) -> str:
+    """How to name the run from here, in a shell."""
+    try:
+        return shlex.quote(str(Path(run.url).relative_to(Path.cwd())))
+    except ValueError:
+        return shlex.quote(run.url)
+
+
+def _show_leaders(rows: pa.Table) -> None:
+    from backfleet.cli.table import print_table
+
+    print_table(rows.sort_by(BEST_FIRST).slice(0, LEADERS))
+    if rows.num_rows > LEADERS:
+        click.echo(f"... the {LEADERS} best of {rows.num_rows:,} by {BEST_BY}")
+    click.echo()
+
+
+def _headline(run: Run, summary: RunSummary) -> str:
+    tasks = "1 task" if summary.tasks == 1 else f"{summary.tasks:,} tasks"
+    before = f"; {run.found:,} were done before" if run.found else ""
+    if run.found == summary.tasks and not run.launched:
+        before = "; all were done already"
     return (
-        f"run {summary.run}: {summary.tasks:,} tasks, {summary.ok:,} ok, "
+        f"run {summary.run}: {tasks}, {summary.ok:,} ok, "
         f"{summary.suspicious:,} suspicious, {summary.error:,} failed, {summary.missing:,} missing"
-        f" ({summary.seconds:.1f} s)"
+        f" ({summary.seconds:.1f} s{before})"
     )
+
+
+def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
+    """Commands that a user may want now."""
+    name = short_name(run)
+    lines = []
+    if summary.error:
+        failed = rows.column("task")[rows.column("status").to_pylist().index("error")].as_py()
+        lines.append(f"why:     backfleet logs {name} {failed}, or backfleet debug {name} {failed}")
+    if run.ledger.counts().retryable:
+        lines.append(f"again:   backfleet resume {name} --retry-failed")
+    if summary.ok or summary.suspicious:
+        lines.append(f"results: backfleet results {name} --sort sharpe")
+    return lines
 
 
 def _reasons(run: Run) -> Sequence[str]:
@@ -58,20 +97,18 @@ def _reasons(run: Run) -> Sequence[str]:
     words = [f"{failure.kind}: {failure.message}" for failure in run.failures()]
     if not words:
         words = [
-            f"worker {status.shard} ended with {_code(status.exit_code)}: {status.reason}"
+            f"worker {status.shard} ended with {_code(status.exit_code)}: {_end(status.reason)}; "
+            f"all it wrote: backfleet logs {short_name(run)} --worker {status.shard}"
             for status in run.shards()
-            if status.reason
+            if status.reason and status.state.ended
         ]
     return list(dict.fromkeys(words))
 
 
+def _end(reason: str) -> str:
+    """The last line, which of a traceback is the one that says what happened."""
+    return reason.strip().rpartition("\n")[2]
+
+
 def _code(code: int | None) -> str:
     return "an unknown exit code" if code is None else f"exit code {code}"
-
-
-def _short(run: Run) -> str:
-    """How to name the run from here."""
-    try:
-        return str(Path(run.url).relative_to(Path.cwd()))
-    except ValueError:
-        return run.url

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import bdb
+import contextlib
+import pdb as debugger
 import sys
+import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from backfleet.cli.options import store_option
+from backfleet.cli.options import job_overrides, store_option
+from backfleet.engine import Outcome
+from backfleet.errors import BackfleetError
 from backfleet.job import Job, Overrides
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
-from backfleet.runs.run_task import TaskRun, run_task
+from backfleet.runs.run_task import TaskRun, prepare_task
 
 __all__ = ["debug"]
 
@@ -19,10 +27,7 @@ __all__ = ["debug"]
 @click.command()
 @click.argument("job_or_run", metavar="JOB|RUN")
 @click.argument("task", type=int, default=0)
-@click.option(
-    "-p", "params", multiple=True, metavar="NAME=SPEC", help="Set a parameter of the job."
-)
-@click.option("--symbols", metavar="NAMES", help="Symbols of the job, separated by commas.")
+@job_overrides
 @click.option(
     "--pdb", is_flag=True, help="Open the debugger where the strategy raises, or at the end."
 )
@@ -32,41 +37,61 @@ def debug(
     task: int,
     params: tuple[str, ...],
     symbols: str | None,
+    sets: tuple[str, ...],
     pdb: bool,
     store: str,
 ) -> None:
     """Run one task in this process, with what it prints on the terminal.
 
-    An exception of the strategy comes with its whole traceback.
+    TASK is its number in the results, 0 where none is given. An exception of the strategy comes
+    with its whole traceback, and exit code 1. Nothing is stored.
     """
-    what = _job_or_run(job_or_run, store, Overrides(params, symbols))
+    what = _job_or_run(job_or_run, store, Overrides(params, symbols, sets))
     try:
-        done = run_task(what, task)
+        start = prepare_task(what, task)
     except IndexError as error:
         raise click.UsageError(str(error)) from None
-    except Exception:
-        if not pdb:
-            raise
-        import pdb as debugger
-
-        debugger.post_mortem(sys.exc_info()[2])
-        raise SystemExit(1) from None
+    try:
+        done = start()
+    except BackfleetError:
+        raise
+    except (Exception, SystemExit) as error:
+        _show_error(error, pdb=pdb)
+        sys.exit(1)
     _show(done)
     if pdb:
-        strategy = done.strategy
-        click.echo("the strategy is in the variable 'strategy'")
-        breakpoint()
-        del strategy
+        with contextlib.suppress(bdb.BdbQuit):
+            _inspect(done.strategy, done.outcome)
 
 
 def _job_or_run(name: str, store: str, overrides: Overrides) -> Job | Run:
     if name.endswith(".toml") or Path(name).is_file():
         return Job.load(name, overrides)
+    if overrides != Overrides():
+        raise click.UsageError("-p, --symbols and --set change a JOB; a RUN is what it is")
     return open_run(name, store)
 
 
+def _show_error(error: BaseException, *, pdb: bool) -> None:
+    # The first frame is this command's own.
+    trace = error.__traceback__.tb_next if error.__traceback__ else None
+    traceback.print_exception(type(error), error, trace)
+    if pdb:
+        debugger.post_mortem(trace)
+
+
+def _inspect(strategy: Any, outcome: Outcome) -> None:
+    click.echo("in the debugger: 'strategy' after its last bar, and its 'outcome'")
+    debugger.set_trace()
+
+
 def _show(done: TaskRun) -> None:
-    click.echo(f"task {done.task}: {done.symbol} {done.params}")
+    verdict = f"{done.verdict.status}. {done.verdict.reason}".rstrip(". ")
+    click.echo(f"task {done.task}: {', '.join([done.symbol, *_pairs(done.params)])}")
+    click.echo(f"    {'status':<20}{verdict}")
     for name, value in done.row.items():
-        if value is not None:
-            click.echo(f"    {name:<20}{value}")
+        click.echo(f"    {name:<20}{'-' if value is None else value}")
+
+
+def _pairs(params: Mapping[str, Any]) -> list[str]:
+    return [f"{name}={value}" for name, value in params.items()]

@@ -10,7 +10,15 @@ import click
 
 from backfleet.runs.naming import DEFAULT_STORE
 
-__all__ = ["as_json", "echo_json", "executor_option", "executor_options", "store_option"]
+__all__ = [
+    "as_json",
+    "detach_option",
+    "echo_json",
+    "executor_option",
+    "executor_options",
+    "job_overrides",
+    "store_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,7 +34,13 @@ executor_option = click.option(
     "--executor", metavar="NAME", help="Where to run; 'backfleet plugins' lists executors."
 )
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+detach_option = click.option(
+    "--detach", is_flag=True, help="Start the workers and return; they go on."
+)
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, on standard output and last."
+)
 
 
 def executor_options(command: F) -> F:
@@ -36,11 +50,35 @@ def executor_options(command: F) -> F:
         "options",
         multiple=True,
         metavar="KEY=VALUE",
-        help="A setting of the executor; may be given several times.",
+        help="A setting of the executor, such as workers=2; may be given several times.",
     )(command)
 
 
+def job_overrides(command: F) -> F:
+    """`-p`, `--symbols` and `--set`, which change a job file's content."""
+    params = click.option(
+        "-p",
+        "params",
+        multiple=True,
+        metavar="NAME=SPEC",
+        help="Set a parameter: 15, or 5,10,15, or 5:60:5; may be given several times.",
+    )
+    symbols = click.option(
+        "--symbols", metavar="NAMES", help="Symbols, separated by commas, or a glob: '6005*'."
+    )
+    sets = click.option(
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Set a key of the job, such as broker.cash=50000; may be given several times.",
+    )
+    return params(symbols(sets(command)))
+
+
 def echo_json(value: object) -> None:
-    """Print a value as JSON, on one line where it is small."""
-    text = json.dumps(value)
-    click.echo(text if len(text) < 400 else json.dumps(value, indent=1))
+    """Print an object on one line, a list with an element on each."""
+    if isinstance(value, list) and value:
+        click.echo("[" + ",\n ".join(map(json.dumps, value)) + "]")
+    else:
+        click.echo(json.dumps(value))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from backfleet.cli.closing import end_with, show_closing
+from backfleet.cli.follow import follow, show_detached
 from backfleet.cli.options import (
     as_json,
+    detach_option,
     echo_json,
     executor_option,
     executor_options,
     store_option,
 )
 from backfleet.cli.table import print_columns
+from backfleet.errors import CorruptObject
 from backfleet.runs.open import list_runs, open_run
 from backfleet.runs.run import Run
 
@@ -27,15 +28,23 @@ __all__ = ["cancel", "logs", "resume", "runs", "status", "wait"]
 @store_option
 @as_json
 def runs(store: str, as_json: bool) -> None:
-    """List the runs of a store, the newest first."""
-    found = sorted(map(_listed, list_runs(store)), key=lambda each: each["created"], reverse=True)
+    """List the runs of a store, the newest first. Damaged ones are named on standard error."""
+    found = list(list_runs(store))
+    rows = sorted(
+        (_listed(each) for each in found if isinstance(each, Run)),
+        key=lambda row: str(row["created"]),
+        reverse=True,
+    )
+    for each in found:
+        if isinstance(each, CorruptObject):
+            click.echo(f"backfleet: {each}", err=True)
     if as_json:
-        echo_json(found)
-    elif not found:
+        echo_json(rows)
+    elif not rows:
         click.echo(f"no runs in {store}")
     else:
-        names = list(found[0])
-        print_columns(names, [[str(each[name]) for each in found] for name in names])
+        names = list(rows[0])
+        print_columns(names, [[str(row[name]) for row in rows] for name in names])
 
 
 @click.command()
@@ -55,11 +64,11 @@ def status(run: str, store: str, as_json: bool) -> None:
         echo_json(facts)
         return
     for key in ("run", "name", "state", "created", "store"):
-        click.echo(f"{key:<11}{facts[key]}")
+        click.echo(f"{key:<12}{facts[key]}")
     for key in ("tasks", "ok", "suspicious", "error", "missing"):
-        click.echo(f"{key:<11}{facts[key]:,}")
+        click.echo(f"{key:<12}{facts[key]:,}")
     for failure in facts["failures"] if facts["missing"] else []:
-        click.echo(f"failure    {failure}")
+        click.echo(f"{'failure':<12}{failure}")
 
 
 @click.command()
@@ -68,7 +77,7 @@ def status(run: str, store: str, as_json: bool) -> None:
 @as_json
 def wait(run: str, store: str, as_json: bool) -> None:
     """Wait until a run is complete or no worker is left; exits as 'run' does."""
-    _wait(open_run(run, store), as_json)
+    follow(open_run(run, store), as_json=as_json)
 
 
 @click.command()
@@ -81,7 +90,7 @@ def wait(run: str, store: str, as_json: bool) -> None:
     is_flag=True,
     help="Also run again what failed by time-out, for lack of memory, or was killed.",
 )
-@click.option("--detach", is_flag=True, help="Start the workers and return; they go on.")
+@detach_option
 @as_json
 def resume(
     run: str,
@@ -96,9 +105,9 @@ def resume(
     found = open_run(run, store)
     found.resume(executor, options, retry_failed=retry_failed, detach=detach)
     if detach:
-        click.echo(f"run {found.id} goes on in the background")
+        show_detached(found, as_json=as_json)
     else:
-        _wait(found, as_json)
+        follow(found, as_json=as_json)
 
 
 @click.command()
@@ -108,7 +117,9 @@ def cancel(run: str, store: str) -> None:
     """Stop a run's workers. What is done stays, and 'resume' goes on from there."""
     found = open_run(run, store)
     stopped = found.cancel()
-    click.echo(f"run {found.id}: " + ("stopped" if stopped else "no workers are under way"))
+    counts = found.counts()
+    what = "stopped its workers" if stopped else "no workers are under way"
+    click.echo(f"run {found.id}: {what}; {counts.done:,} of {counts.tasks:,} tasks are done")
 
 
 @click.command()
@@ -120,32 +131,30 @@ def cancel(run: str, store: str) -> None:
 )
 @click.option("--follow", is_flag=True, help="With --worker: go on until the worker ends.")
 def logs(run: str, task: int | None, store: str, shard: int | None, follow: bool) -> None:
-    """Show what a run's tasks have printed, or one TASK, or what a worker wrote.
+    """Show what a run's tasks have printed, or one TASK by its number, or what a worker wrote.
 
     Tracebacks of failed tasks are among it.
     """
+    if shard is None and follow:
+        raise click.UsageError("--follow goes with --worker")
+    if shard is not None and task is not None:
+        raise click.UsageError("give a TASK or --worker, not both")
     found = open_run(run, store)
-    lines: Iterator[str] = (
-        found.logs(task) if shard is None else found.worker_log(shard, follow=follow)
-    )
     try:
-        for line in lines:
-            click.echo(line)
+        lines = found.logs(task) if shard is None else found.worker_log(shard, follow=follow)
     except IndexError as error:
         raise click.UsageError(str(error)) from None
+    if not _print_lines(lines):
+        click.echo("nothing was printed", err=True)
 
 
-def _wait(run: Run, as_json: bool) -> None:
-    try:
-        summary = run.wait(None if as_json else sys.stderr)
-    except KeyboardInterrupt:
-        click.echo(f"\nthe run goes on without this command: backfleet status {run.url}", err=True)
-        raise SystemExit(1) from None
-    if as_json:
-        echo_json(summary.to_json())
-    else:
-        show_closing(run, summary)
-    end_with(run, summary)
+def _print_lines(lines: Iterator[str]) -> bool:
+    """Print lines, and say whether there were any."""
+    some = False
+    for line in lines:
+        some = True
+        click.echo(line)
+    return some
 
 
 def _listed(run: Run) -> dict[str, Any]:

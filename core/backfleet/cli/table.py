@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ import click
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["print_columns", "print_table"]
+__all__ = ["print_columns", "print_table", "table_lines"]
 
 SHOWN = {
     "final_value": ".2f",
@@ -24,33 +25,75 @@ SHOWN = {
 }
 """Metrics that a table shows unless it is asked for others, and how."""
 
+LEFT_OUT_FIRST = ("orders_completed", "trades", "final_value", "max_drawdown", "sharpe")
+"""What gives way where the terminal is too narrow."""
 
-def print_table(rows: pa.Table, total: int, columns: Sequence[str] = ()) -> None:
-    """Print some rows of `total`. Parameters that do not vary are left out of wide tables."""
+GAP = "  "
+LONGEST = 60
+"""Longer texts are cut; the other formats have the whole."""
+
+
+def print_table(rows: pa.Table, columns: Sequence[str] = ()) -> None:
+    """Print rows, as wide as the terminal where no columns are asked for.
+
+    Parameters that do not vary are left out of wide tables, and so are metrics that no row has.
+    """
     names = list(columns) or _usual(rows)
-    cells = [[_cell(name, value) for value in rows.column(name).to_pylist()] for name in names]
-    print_columns(names, cells)
-    if rows.num_rows < total:
-        click.echo(f"... {rows.num_rows} of {total} rows")
+    cells = _cells(rows, names)
+    left_out: list[str] = []
+    if not columns and sys.stdout.isatty():
+        left_out = _left_out(names, cells, shutil.get_terminal_size().columns)
+    kept = [at for at, name in enumerate(names) if name not in left_out]
+    print_columns([names[at] for at in kept], [cells[at] for at in kept])
+    if left_out:
+        click.echo(f"(too narrow for {', '.join(left_out)}; see --columns and --format)")
+
+
+def table_lines(rows: pa.Table, columns: Sequence[str] = ()) -> Iterator[str]:
+    """The lines of a table, however wide."""
+    names = list(columns) or _usual(rows)
+    return _lines(names, _cells(rows, names))
 
 
 def print_columns(names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     """Print columns of text under their names, aligned; numbers to the right."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+    click.echo("\n".join(_lines(names, cells)))
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name, column in zip(names, cells, strict=True):
-        table.add_column(name, justify="right" if _numeric(column) else "left", no_wrap=True)
-    for row in zip(*cells, strict=True):
-        table.add_row(*row)
-    # A table that is piped or wider than the terminal must not be cut.
-    wide = Console(file=sys.stdout, width=10_000, highlight=False, markup=False)
-    with wide.capture() as text:
-        wide.print(table)
-    for line in text.get().splitlines():
-        click.echo(line.rstrip())
+
+def _lines(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
+    columns = [[name, *column] for name, column in zip(names, cells, strict=True)]
+    widths = list(map(_width, columns))
+    right = [column[0] != "symbol" and _numeric(column[1:]) for column in columns]
+    for number, row in enumerate(zip(*columns, strict=True)):
+        padded = map(_pad, row, widths, right)
+        yield GAP.join(padded).rstrip()
+        if not number:
+            yield GAP.join("-" * width for width in widths)
+
+
+def _pad(cell: str, width: int, right: bool) -> str:
+    from rich.cells import cell_len
+
+    space = " " * (width - cell_len(cell))
+    return space + cell if right else cell + space
+
+
+def _width(cells: Sequence[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, cells))
+
+
+def _left_out(names: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> list[str]:
+    """Columns to leave out so that the others fit, as far as that goes."""
+    widths = {n: _width([n, *column]) + len(GAP) for n, column in zip(names, cells, strict=True)}
+    needed = sum(widths.values()) - len(GAP)
+    left_out = []
+    for name in LEFT_OUT_FIRST:
+        if needed > room and name in widths:
+            left_out.append(name)
+            needed -= widths[name]
+    return left_out
 
 
 def _usual(rows: pa.Table) -> list[str]:
@@ -58,8 +101,12 @@ def _usual(rows: pa.Table) -> list[str]:
     params = names[2 : names.index("status")]
     varying = [name for name in params if len(rows.column(name).unique()) > 1]
     kept = varying or params[:4]
-    errors = ["error"] if rows.column("error").null_count < rows.num_rows else []
-    return ["task", "symbol", *kept, "status", *SHOWN, *errors]
+    tail = [name for name in (*SHOWN, "error") if rows.column(name).null_count < rows.num_rows]
+    return ["task", "symbol", *kept, "status", *tail]
+
+
+def _cells(rows: pa.Table, names: Sequence[str]) -> list[list[str]]:
+    return [[_cell(name, value) for value in rows.column(name).to_pylist()] for name in names]
 
 
 def _cell(name: str, value: Any) -> str:
@@ -67,7 +114,16 @@ def _cell(name: str, value: Any) -> str:
         return "-"
     if name in SHOWN:
         return format(value, SHOWN[name])
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return _one_line(value) if isinstance(value, str) else str(value)
+
+
+def _one_line(text: str) -> str:
+    """The first line, without what would move the cursor, cut to a readable length."""
+    line = text.split("\n", 1)[0]
+    clean = "".join(each if each.isprintable() else "?" for each in line)
+    return clean if len(clean) <= LONGEST else f"{clean[: LONGEST - 3]}..."
 
 
 def _numeric(column: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from backfleet.chunks.chunk import ChunkHeader
 from backfleet.chunks.names import DIGEST
 from backfleet.chunks.parquet import read_parquet
+from backfleet.plan.rows import lay_out
 from backfleet.results.ledger import ChunkLedger
 
 __all__ = ["assemble", "fingerprint"]
@@ -22,12 +23,12 @@ LAST = ("seconds", "engine")
 def assemble(ledger: ChunkLedger) -> pa.Table:
     """All rows there are, in the order of the tasks.
 
-    A column that only some chunks have is null in the others; one that holds numbers here and text
-    there becomes text.
+    Where there are none yet, the table has the columns that they will have. A column that only some
+    chunks have is null in the others; one that holds numbers here and text there becomes text.
     """
     tables = [read_parquet(chunk.body).drop_columns([DIGEST]) for chunk in ledger.chunks()]
     if not tables:
-        return pa.table({})
+        return lay_out(ledger.manifest, []).to_arrow().drop_columns([DIGEST])
     types = _types(tables)
     names = [name for name in types if name not in LAST] + list(LAST)
     schema = pa.schema([(name, types[name]) for name in names])
@@ -42,7 +43,7 @@ def fingerprint(headers: Iterable[ChunkHeader]) -> str:
 
 def _types(tables: Sequence[pa.Table]) -> dict[str, pa.DataType]:
     types: dict[str, pa.DataType] = {}
-    for schema in {table.schema for table in tables}:
+    for schema in dict.fromkeys(table.schema for table in tables):
         for field in schema:
             known = types.setdefault(field.name, field.type)
             if known != field.type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import pyarrow as pa
@@ -18,27 +19,37 @@ RESULTS = "results.parquet"
 _MADE_FROM = b"backfleet.made_from"
 
 
-def compact(store: Store, ledger: ChunkLedger) -> None:
-    """Write the file, unless it is there already and made from the chunks there are now."""
-    if read_compacted(store, ledger) is not None:
-        return
+def compact(store: Store, ledger: ChunkLedger) -> pa.Table:
+    """The rows of a complete run, and the file with them, unless it is there and current already.
+
+    Raises CorruptObject, StoreError.
+    """
+    there = read_compacted(store, ledger)
+    if there is not None:
+        return there
     table = assemble(ledger)
-    marked = table.replace_schema_metadata({_MADE_FROM: fingerprint(ledger.headers()).encode()})
+    marked = table.replace_schema_metadata({_MADE_FROM: _mark(ledger, table.schema)})
     sink = io.BytesIO()
-    pq.write_table(marked, sink, compression="zstd")
+    pq.write_table(marked, sink, compression="zstd", write_page_checksum=True)
     store.replace(RESULTS, sink.getvalue())
+    return table
 
 
 def read_compacted(store: Store, ledger: ChunkLedger) -> pa.Table | None:
     """The file's table; None where it is missing, damaged, or made from other chunks."""
     try:
-        file = pq.ParquetFile(pa.BufferReader(store.read(RESULTS)))
-    except (ObjectMissing, pa.ArrowException):
-        return None
-    metadata = file.schema_arrow.metadata or {}
-    if metadata.get(_MADE_FROM) != fingerprint(ledger.headers()).encode():
-        return None
-    try:
+        content = pa.BufferReader(store.read(RESULTS))
+        file = pq.ParquetFile(content, page_checksum_verification=True)
+        schema = file.schema_arrow
+        if (schema.metadata or {}).get(_MADE_FROM) != _mark(ledger, schema):
+            return None
         return file.read().replace_schema_metadata(None)
-    except (OSError, pa.ArrowException):
+    except (ObjectMissing, OSError, ValueError, pa.ArrowException):
         return None
+
+
+def _mark(ledger: ChunkLedger, schema: pa.Schema) -> bytes:
+    """What the file was made from, and its columns: the checksums of its pages cover no names."""
+    columns = schema.remove_metadata().to_string()
+    text = f"{fingerprint(ledger.headers())}\n{columns}"
+    return hashlib.sha256(text.encode()).hexdigest().encode()

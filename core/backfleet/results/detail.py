@@ -21,7 +21,10 @@ __all__ = ["read_detail"]
 def read_detail(
     store: Store, manifest: Manifest, ledger: ChunkLedger, name: str, task: int
 ) -> pd.DataFrame:
-    """The table `name` of a task. Raises IndexError, RunNotFound, CorruptObject."""
+    """The table `name` of a task; empty for a task that failed.
+
+    Raises IndexError, RunNotFound, CorruptObject.
+    """
     symbol = manifest.task(task).symbol.name
     header = ledger[manifest.chunks.chunk_of(task)]
     if header is None:

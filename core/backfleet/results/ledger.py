@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ class ChunkLedger:
 
     def __init__(self, store: Store, manifest: Manifest) -> None:
         self._store = store
-        self._manifest = manifest
+        self.manifest = manifest
         self._seen: dict[tuple[int, int], ChunkHeader | None] = {}
         self._valid: dict[int, ChunkHeader] = {}
 
@@ -71,7 +71,7 @@ class ChunkLedger:
     def counts(self) -> Counts:
         found = self._valid.values()
         return Counts(
-            tasks=self._manifest.tasks,
+            tasks=self.manifest.tasks,
             ok=sum(header.ok for header in found),
             suspicious=sum(header.suspicious for header in found),
             error=sum(header.error for header in found),
@@ -81,26 +81,22 @@ class ChunkLedger:
 
     @property
     def complete(self) -> bool:
-        return len(self._valid) == len(self._manifest.chunks)
+        return len(self._valid) == len(self.manifest.chunks)
 
     def missing(self) -> list[tuple[int, int]]:
         """(chunk, generation to write) of all chunks without a valid one."""
-        return [
-            (chunk, self._next_generation(chunk))
-            for chunk in range(len(self._manifest.chunks))
-            if chunk not in self._valid
-        ]
+        chunks = range(len(self.manifest.chunks))
+        return self._next([chunk for chunk in chunks if chunk not in self._valid])
 
     def retryable(self) -> list[tuple[int, int]]:
         """(chunk, generation to write) of all chunks that hold errors worth another try."""
-        return [
-            (header.chunk, self._next_generation(header.chunk))
-            for header in self.headers()
-            if header.retryable
-        ]
+        return self._next([header.chunk for header in self.headers() if header.retryable])
 
-    def _next_generation(self, chunk: int) -> int:
-        return 1 + max((g for c, g in self._seen if c == chunk), default=-1)
+    def _next(self, chunks: Iterable[int]) -> list[tuple[int, int]]:
+        newest: dict[int, int] = {}
+        for chunk, generation in self._seen:
+            newest[chunk] = max(generation, newest.get(chunk, -1))
+        return [(chunk, newest.get(chunk, -1) + 1) for chunk in chunks]
 
     def _headers(self, keys: list[tuple[int, int]]) -> Iterator[ChunkHeader | None]:
         if len(keys) < READERS:
@@ -114,7 +110,7 @@ class ChunkLedger:
             header = read_chunk(self._store, *key).header
         except CorruptObject:
             return None
-        return header if header.run == self._manifest.run else None
+        return header if header.run == self.manifest.run else None
 
     def chunks(self) -> Iterator[Chunk]:
         """Of all chunks there are, header and rows, in their order."""

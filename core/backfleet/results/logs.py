@@ -11,16 +11,12 @@ __all__ = ["read_logs"]
 
 
 def read_logs(store: Store, manifest: Manifest, task: int | None) -> Iterator[str]:
-    """The lines of all tasks that printed something, or of one task; the newest generation last.
-
-    Raises IndexError where the run has no such task.
-    """
+    """The lines of all tasks that printed something, or of one task; the newest generation last."""
     prefix = "logs/"
     if task is not None:
-        manifest.task(task)
         prefix = f"logs/{manifest.chunks.chunk_of(task):06}."
     for entry in store.list(prefix):
-        lines = store.read(entry.key).decode("utf-8", "replace").splitlines()
+        lines = store.read(entry.key).decode("utf-8", "replace").rstrip("\n").split("\n")
         yield from lines if task is None else _of_task(lines, task)
 
 

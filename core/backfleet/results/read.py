@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from backfleet.errors import StoreError
 from backfleet.results.assemble import assemble
-from backfleet.results.compact import read_compacted
+from backfleet.results.compact import compact
 from backfleet.results.ledger import ChunkLedger
 from backfleet.store import Store
 
@@ -13,10 +14,16 @@ __all__ = ["read_results"]
 
 
 def read_results(store: Store, ledger: ChunkLedger) -> pa.Table:
-    """All rows there are: from the compacted file where it is current, else from the chunks."""
+    """All rows there are: from the compacted file where it is current, else from the chunks.
+
+    Where a run has become complete and nobody was waiting for it, this makes that file. Raises
+    CorruptObject.
+    """
     ledger.refresh()
     if ledger.complete:
-        compacted = read_compacted(store, ledger)
-        if compacted is not None:
-            return compacted
+        try:
+            return compact(store, ledger)
+        except StoreError:
+            # Whoever may only read still gets the rows.
+            return assemble(ledger)
     return assemble(ledger)

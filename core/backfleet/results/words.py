@@ -3,44 +3,127 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 __all__ = ["in_words"]
 
-MOST = 3
+MOST_KINDS = 3
+LONGEST = 160
+ORDERS = ("completed", "rejected", "canceled", "expired", "open")
+
+
+@dataclass
+class _Tally:
+    """Tasks of one kind, and what became of their orders."""
+
+    tasks: int = 0
+    orders: int = 0
+    rejected: int = 0
+    margin: int = 0
+
+    def add(self, orders: int, rejected: int, margin: int) -> None:
+        self.tasks += 1
+        self.orders += orders
+        self.rejected += rejected
+        self.margin += margin
+
+    @property
+    def rejections(self) -> str:
+        """How many of the orders were rejected, and why."""
+        if not self.orders:
+            return "no orders"
+        if self.margin == self.rejected:
+            why = "for lack of cash" if self.rejected else ""
+        elif not self.margin:
+            why = "by the broker"
+        else:
+            why = f"({self.margin:,} for lack of cash, the others by the broker)"
+        return f"{self.rejected:,} of {_count(self.orders, 'order')} rejected {why}".rstrip()
 
 
 def in_words(rows: pa.Table) -> list[str]:
     """A sentence for each kind of suspicious or failed row; empty where all are fine."""
-    statuses = rows.column("status").to_pylist()
-    completed = rows.column("orders_completed").to_pylist()
-    rejected = rows.column("orders_rejected").to_pylist()
-    suspicious = [at for at, status in enumerate(statuses) if status == "suspicious"]
-    idle = sum(not completed[at] for at in suspicious)
-    refused = sum(bool(completed[at]) for at in suspicious)
+    idle, unfilled, refused, fine = _tallies(rows)
     lines = []
-    if idle:
+    if idle.tasks:
         lines.append(
-            f"suspicious: in {_tasks(idle)} no order was filled; "
+            f"suspicious: {_count(idle.tasks, 'task')} made no order: "
             "the numbers are those of idle cash."
         )
-    if refused:
+    if unfilled.tasks:
         lines.append(
-            f"suspicious: in {_tasks(refused)} more than half of the orders were rejected "
-            f"({sum(rejected[at] for at in suspicious if completed[at]):,} orders)."
+            f"suspicious: {_count(unfilled.tasks, 'task')} had no order filled "
+            f"({unfilled.rejections}): the numbers are those of idle cash."
         )
-    if suspicious and sum(rejected[at] for at in suspicious):
+    if refused.tasks:
         lines.append(
-            "            An order of all the cash leaves nothing for the fee, and is rejected; "
-            "does the strategy's sizing leave room for it?"
+            f"suspicious: {_count(refused.tasks, 'task')} had more than half of the orders "
+            f"rejected ({refused.rejections})."
         )
-    errors = Counter(error for error in rows.column("error").to_pylist() if error)
-    lines += [f"failed: {_tasks(count)}: {error}" for error, count in errors.most_common(MOST)]
-    if len(errors) > MOST:
-        lines.append(f"failed: and {len(errors) - MOST} other errors")
+    if fine.rejected:
+        lines.append(f"note: {_count(fine.tasks, 'ok task')} had {fine.rejections}.")
+    if unfilled.margin or refused.margin:
+        lines.append(
+            "Lack of cash: an order for all the cash leaves nothing for the fee, or for a price "
+            "that rises before it is filled. Does the strategy's sizing leave room?"
+        )
+    return lines + _failures(rows)
+
+
+def _tallies(rows: pa.Table) -> tuple[_Tally, _Tally, _Tally, _Tally]:
+    """Suspicious tasks without orders, without fills, and with many rejections; and ok ones."""
+    idle, unfilled, refused, fine = _Tally(), _Tally(), _Tally(), _Tally()
+    names = ("status", "turnover", "orders_margin", *(f"orders_{each}" for each in ORDERS))
+    columns = [rows.column(name).to_pylist() for name in names]
+    for status, turnover, margin, completed, rejected, *others in zip(*columns, strict=True):
+        if status == "error":
+            continue
+        orders = completed + rejected + sum(others)
+        if status == "ok":
+            tally = fine
+        elif not orders:
+            tally = idle
+        else:
+            # A fill of a part leaves no completed order, but a turnover.
+            tally = refused if completed or turnover else unfilled
+        tally.add(orders, rejected, margin)
+    return idle, unfilled, refused, fine
+
+
+def _failures(rows: pa.Table) -> list[str]:
+    """Failed tasks by the type of their error, the commonest first."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for task, error in zip(
+        rows.column("task").to_pylist(), rows.column("error").to_pylist(), strict=True
+    ):
+        if error is not None:
+            kind, _, message = error.partition(": ")
+            found.setdefault(kind, []).append((task, message))
+    kinds = sorted(found, key=lambda kind: -len(found[kind]))
+    lines = [_failure(kind, found[kind]) for kind in kinds[:MOST_KINDS]]
+    if len(kinds) > MOST_KINDS:
+        rest = sum(len(found[kind]) for kind in kinds[MOST_KINDS:])
+        lines.append(f"failed: {_count(rest, 'task')} with other errors.")
     return lines
 
 
-def _tasks(count: int) -> str:
-    return "1 task" if count == 1 else f"{count:,} tasks"
+def _failure(kind: str, cases: Sequence[tuple[int, str]]) -> str:
+    messages = Counter(message for _, message in cases)
+    task, message = cases[0]
+    if len(cases) == 1:
+        return f"failed: task {task} with {kind}: {_line(message)}".rstrip(": ")
+    more = "" if len(messages) == 1 else f", and {_count(len(messages) - 1, 'other message')}"
+    return f"failed: {len(cases):,} tasks with {kind}, first task {task}: {_line(message)}{more}"
+
+
+def _line(message: str) -> str:
+    """The first line of a message, cut to a readable length."""
+    line = message.split("\n", 1)[0]
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

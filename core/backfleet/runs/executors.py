@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -39,14 +40,19 @@ def _validated(
     try:
         return settings.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, each['loc']))} = {each['input']!r}: {each['msg']}"
-            for each in error.errors()
-        )
-        known = ", ".join(settings.model_fields) or "none"
-        raise ExecutorError(
-            f"settings of executor {name!r}: {problems} (it has: {known})"
-        ) from None
+        known = list(settings.model_fields)
+        problems = "; ".join(_problem(each, known) for each in error.errors())
+        raise ExecutorError(f"executor {name!r}: {problems}") from None
+
+
+def _problem(error: Mapping[str, Any], known: Sequence[str]) -> str:
+    """What pydantic found, in the words that the job file's errors use."""
+    key = ".".join(map(str, error["loc"]))
+    if error["type"] != "extra_forbidden":
+        return f"{key} = {error['input']!r}: {error['msg'].replace('Input should', 'must')}"
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
+    return f"{key}: unknown setting; {hint}"
 
 
 def _from_file(name: str) -> dict[str, Any]:
@@ -78,6 +84,6 @@ def _from_options(options: Sequence[str]) -> dict[str, str]:
     for option in options:
         key, equals, value = option.partition("=")
         if not equals or not key:
-            raise ExecutorError(f"-o {option}: write it as key=value")
+            raise ExecutorError(f"-o {option}: write it as key=value, such as -o workers=2")
         values[key.strip()] = value.strip()
     return values

@@ -13,22 +13,45 @@ __all__ = ["DEFAULT_STORE", "find_run"]
 
 DEFAULT_STORE = "runs"
 _ID = re.compile(r"[0-9a-f]{1,16}")
+_NAMED = "a run is named by its path or URL, or by its id or the beginning of it"
 
 
 def find_run(name: str, store: str = DEFAULT_STORE) -> Store:
     """The store of one run. Raises RunNotFound, StoreError."""
-    if "://" in name or "/" in name or Path(name, MANIFEST).is_file():
-        found = open_store(name)
-        if not found.exists(MANIFEST):
-            raise RunNotFound(f"there is no run at {found.url}")
-        return found
+    if _is_place(name):
+        return _at(name)
     root = open_store(store)
     matches = [run for run in root.folders() if run.startswith(name)] if _ID.fullmatch(name) else []
-    if not matches:
+    if len(matches) == 1:
+        return root.at(matches[0])
+    if matches:
         raise RunNotFound(
-            f"no run in {root.url} has an id that begins with {name!r}; "
-            f"'backfleet runs --store {store}' lists those there are"
+            f"{name!r} is the beginning of {len(matches)} runs in {root.url}; "
+            f"write more of the id: {', '.join(matches)}"
         )
-    if len(matches) > 1:
-        raise RunNotFound(f"{name!r} is the beginning of {len(matches)} runs: {', '.join(matches)}")
-    return root.at(matches[0])
+    if name and Path(name).exists():
+        return _at(name)
+    raise RunNotFound(
+        f"no run in {root.url} has an id that begins with {name!r}; "
+        f"'backfleet runs --store {store}' lists those there are, --store names another place"
+    )
+
+
+def _is_place(name: str) -> bool:
+    return "://" in name or "/" in name or Path(name, MANIFEST).is_file()
+
+
+def _at(place: str) -> Store:
+    found = open_store(place)
+    if "://" not in place and Path(place).is_file():
+        raise RunNotFound(f"{place} is a file; {_NAMED}")
+    if not found.exists(MANIFEST):
+        raise RunNotFound(f"there is no run at {found.url}: {_what_is_there(found)}")
+    return found
+
+
+def _what_is_there(place: Store) -> str:
+    runs = [folder for folder in place.folders() if place.at(folder).exists(MANIFEST)]
+    if runs:
+        return f"it is a store with runs in it; append the id of one, such as /{runs[0]}"
+    return f"it holds no {MANIFEST}; {_NAMED}"

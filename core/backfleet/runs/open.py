@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
+from backfleet.errors import CorruptObject
 from backfleet.plan.stored import MANIFEST
 from backfleet.runs.naming import DEFAULT_STORE, find_run
 from backfleet.runs.run import Run
@@ -12,18 +14,22 @@ from backfleet.store import open_store
 __all__ = ["list_runs", "open_run"]
 
 
-def open_run(name: str, store: str = DEFAULT_STORE) -> Run:
+def open_run(name: str | os.PathLike[str], store: str | os.PathLike[str] = DEFAULT_STORE) -> Run:
     """Open a run by its path or URL, or by its id or the beginning of it within `store`.
 
-    Raises RunNotFound, StoreError.
+    Raises RunNotFound, CorruptObject, StoreError.
     """
-    return Run(find_run(name, store))
+    return Run(find_run(os.fspath(name), os.fspath(store)))
 
 
-def list_runs(store: str = DEFAULT_STORE) -> Iterator[Run]:
-    """All runs of a store, in the order of their ids."""
-    root = open_store(store)
+def list_runs(store: str | os.PathLike[str] = DEFAULT_STORE) -> Iterator[Run | CorruptObject]:
+    """All runs of a store, in the order of their ids; for a damaged one, what is wrong with it."""
+    root = open_store(os.fspath(store))
     for folder in root.folders():
         found = root.at(folder)
-        if found.exists(MANIFEST):
+        if not found.exists(MANIFEST):
+            continue
+        try:
             yield Run(found)
+        except CorruptObject as error:
+            yield error

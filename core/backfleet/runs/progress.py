@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -31,27 +30,40 @@ class Silent(Progress):
         pass
 
 
+class Pace:
+    """How fast tasks come, counted from the first look."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._first: int | None = None
+
+    def look(self, counts: Counts) -> tuple[float, float | None]:
+        """Tasks a second, and seconds left; None while that cannot be told."""
+        if self._first is None:
+            self._first = counts.done
+        rate = (counts.done - self._first) / max(time.monotonic() - self._since, 1e-9)
+        return rate, counts.missing / rate if rate else None
+
+
 class PlainLines(Progress):
-    """A line now and then, and one at the end."""
+    """A line at the start, one now and then, and one at the end."""
 
     def __init__(self, stream: TextIO, run: str) -> None:
         self._stream = stream
         self._run = run
-        self._started = time.monotonic()
-        self._first: int | None = None
-        self._said = self._started
+        self._pace = Pace()
+        self._said: float | None = None
 
     def show(self, counts: Counts) -> None:
+        rate, left = self._pace.look(counts)
         now = time.monotonic()
-        if self._first is None:
-            self._first = counts.done
-        if now - self._said < LINE_SECONDS and counts.missing:
+        if self._said is not None and now - self._said < LINE_SECONDS and counts.missing:
             return
         self._said = now
-        rate = (counts.done - self._first) / max(now - self._started, 1e-9)
-        eta = f", about {counts.missing / rate:.0f} s left" if rate and counts.missing else ""
+        speed = f", {rate:.1f}/s" if rate else ""
+        eta = f", about {_duration(left)} left" if left else ""
         print(
-            f"run {self._run}: {counts.done} of {counts.tasks} tasks, {rate:.1f}/s{eta}"
+            f"run {self._run}: {counts.done:,} of {counts.tasks:,} tasks{speed}{eta}"
             f"{_failures(counts)}",
             file=self._stream,
             flush=True,
@@ -64,55 +76,56 @@ class LiveBar(Progress):
     def __init__(self, bar: Any, task: Any) -> None:
         self._bar = bar
         self._task = task
+        self._pace = Pace()
 
     def show(self, counts: Counts) -> None:
-        self._bar.update(self._task, completed=counts.done, failures=_failures(counts))
+        rate, left = self._pace.look(counts)
+        words = f"{rate:.1f}/s" if rate else ""
+        if left:
+            words += f", {_duration(left)} left"
+        self._bar.update(self._task, completed=counts.done, words=words + _failures(counts))
 
 
 @contextmanager
 def progress_on(stream: TextIO | None, run: str, counts: Counts) -> Iterator[Progress]:
-    """The progress display that suits a stream; silent without one."""
+    """The progress display that suits a stream; silent without one. A bar is wiped at the end."""
     if stream is None:
         yield Silent()
     elif not stream.isatty():
         yield PlainLines(stream, run)
     else:
         with _bar(stream) as bar:
-            task = bar.add_task(run, total=counts.tasks, completed=counts.done, failures="")
+            task = bar.add_task(run, total=counts.tasks, completed=counts.done, words="")
             yield LiveBar(bar, task)
 
 
 def _bar(stream: TextIO) -> Any:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import (
-        Progress as RichProgress,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as RichProgress
 
     return RichProgress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
-        TaskProgressColumn(show_speed=True),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[failures]}"),
+        TextColumn("{task.fields[words]}"),
         console=Console(file=stream),
-        transient=stream is sys.stderr,
+        transient=True,
     )
 
 
 def _failures(counts: Counts) -> str:
     parts = []
     if counts.error:
-        parts.append(f"{counts.error} failed")
+        parts.append(f"{counts.error:,} failed")
     if counts.suspicious:
-        parts.append(f"{counts.suspicious} suspicious")
+        parts.append(f"{counts.suspicious:,} suspicious")
     return "; " + ", ".join(parts) if parts else ""
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{max(seconds, 1):.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

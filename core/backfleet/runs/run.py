@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
-from backfleet.errors import ExecutorError, RunNotFound
+from backfleet.errors import ExecutorError, PluginError, RunNotFound
 from backfleet.executor import Executor, ShardStatus
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.stored import read_manifest
@@ -39,7 +39,7 @@ class RunSummary:
     missing
         Tasks without a row.
     seconds
-        That the command which made this took.
+        From opening or starting the run here to the end of the wait for it, or until now.
     """
 
     run: str
@@ -71,13 +71,20 @@ class Run:
         The run's own part of the store.
     manifest
         What was planned.
+    found
+        How many tasks had a row already when this object last started workers.
+    launched
+        Whether this object started workers, rather than find some under way.
     """
 
     def __init__(self, store: Store, manifest: Manifest | None = None) -> None:
         self.store = store
         self.manifest = manifest or read_manifest(store)
         self.id = self.manifest.run
-        self.started = time.monotonic()
+        self.found = 0
+        self.launched = False
+        self._began = time.monotonic()
+        self._took: float | None = None
         self._entry: JournalEntry | None = None
         self._executor: Executor | None = None
 
@@ -116,7 +123,7 @@ class Run:
             suspicious=counts.suspicious,
             error=counts.error,
             missing=counts.missing,
-            seconds=round(time.monotonic() - self.started, 3),
+            seconds=round(self._seconds(), 3),
         )
 
     def state(self) -> str:
@@ -148,9 +155,12 @@ class Run:
 
     def start(self, executor: Executor, request: Request) -> None:
         """Start workers for `request`, unless workers of this run are under way on the executor."""
+        self._began, self._took = time.monotonic(), None
         self._executor = executor
+        self.found = self.counts().done
         self._entry = live_entry(self.store, executor)
-        if self._entry is None and request.chunks:
+        self.launched = self._entry is None and bool(request.chunks)
+        if self.launched:
             self._entry = launch(self.store, executor, request)
 
     def wait(self, progress: TextIO | None = None) -> RunSummary:
@@ -175,9 +185,10 @@ class Run:
         """Compact the results of a complete run, and tell the plugins."""
         from backfleet.results.compact import compact
 
-        summary = self.summary()
-        if not summary.missing:
+        if not self.counts().missing:
             compact(self.store, self.ledger)
+        self._took = time.monotonic() - self._began
+        summary = self.summary()
         emit("run_finished", run=self.id, summary=summary.to_json())
         return summary
 
@@ -241,9 +252,14 @@ class Run:
         return self._detail("trades", task)
 
     def logs(self, task: int | None = None) -> Iterator[str]:
-        """What tasks printed, chunk by chunk; of one task only where `task` says so."""
+        """What tasks printed, chunk by chunk; of one task only where `task` says so.
+
+        Raises IndexError.
+        """
         from backfleet.results.logs import read_logs
 
+        if task is not None:
+            self.manifest.task(task)
         return read_logs(self.store, self.manifest, task)
 
     def _detail(self, name: str, task: int) -> pd.DataFrame:
@@ -253,12 +269,16 @@ class Run:
         return read_detail(self.store, self.manifest, self.ledger, name, task)
 
     def worker_log(self, shard: int, *, follow: bool = False) -> Iterator[str]:
-        """What a worker of the newest submission wrote, and with `follow` what it will."""
-        entry = self._newest()
-        if entry is None or entry.handle is None:
-            return iter(())
+        """What a worker of the newest submission wrote, and with `follow` what it will.
+
+        Raises IndexError, RunNotFound (nothing was ever submitted).
+        """
+        entry = self._submitted()
         if not 0 <= shard < len(entry.record.shards):
-            raise IndexError(f"the submission has workers 0 to {len(entry.record.shards) - 1}")
+            last = len(entry.record.shards) - 1
+            raise IndexError(f"the submission has workers 0 to {last}, no worker {shard}")
+        if entry.handle is None:
+            return iter(())
         return self._executor_of(entry).logs(entry.handle, shard, follow=follow)
 
     def work_plan(self) -> WorkPlan:
@@ -267,6 +287,9 @@ class Run:
         return WorkPlan(self.manifest, record.strategy, record.data_path)
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began if self._took is None else self._took
 
     def _newest(self) -> JournalEntry | None:
         numbers = self.journal.numbers()
@@ -288,7 +311,8 @@ class Run:
             return False
         try:
             statuses = list(self._executor_of(entry).poll(entry.handle))
-        except ExecutorError:
+        except (ExecutorError, PluginError):
+            # Of an executor that is not installed here nothing is known.
             return False
         return any(status.state.works for status in statuses)
 

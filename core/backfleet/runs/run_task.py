@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from backfleet.engine import Outcome
 from backfleet.job import Job
+from backfleet.metrics import Verdict, verdict
 from backfleet.plan.plan import plan_job
 from backfleet.plan.work import WorkPlan
 from backfleet.runs.run import Run
 from backfleet.worker.task import TaskRunner
 
-__all__ = ["TaskRun", "run_task"]
+__all__ = ["TaskRun", "prepare_task", "run_task"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,9 @@ class TaskRun:
     Attributes
     ----------
     row
-        Its metrics and the strategy's own scalars.
+        Its metrics and the strategy's own scalars, by result column.
+    verdict
+        Whether it is suspicious, and why.
     strategy
         The strategy object after its last bar.
     """
@@ -33,6 +37,7 @@ class TaskRun:
     params: Mapping[str, Any]
     outcome: Outcome
     row: Mapping[str, Any]
+    verdict: Verdict
 
     @property
     def strategy(self) -> Any:
@@ -45,10 +50,26 @@ def run_task(what: Job | Run, task: int) -> TaskRun:
     What the strategy raises passes through, for a debugger. Raises IndexError where there is no
     such task, and what planning raises.
     """
+    return prepare_task(what, task)()
+
+
+def prepare_task(what: Job | Run, task: int) -> Callable[[], TaskRun]:
+    """`run_task` in two steps: this one plans, and what it returns runs the strategy."""
     runner = TaskRunner(_work_plan(what))
+    runner.manifest.task(task)
+    return partial(_run, runner, task)
+
+
+def _run(runner: TaskRunner, task: int) -> TaskRun:
     ran = runner.simulate(task)
-    row = vars(runner.metrics(ran)) | dict(runner.custom(ran))
-    return TaskRun(task, ran.key.symbol.name, ran.key.params, ran.outcome, row)
+    return TaskRun(
+        task=task,
+        symbol=ran.key.symbol.name,
+        params=ran.key.params,
+        outcome=ran.outcome,
+        row=vars(runner.metrics(ran)) | dict(runner.custom(ran)),
+        verdict=verdict(ran.outcome),
+    )
 
 
 def _work_plan(what: Job | Run) -> WorkPlan:

@@ -1,0 +1,84 @@
+"""`backfleet run --dry-run`: what a job would do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from backfleet.cli.options import echo_json
+from backfleet.plan.plan import Plan
+from backfleet.results.ledger import ChunkLedger
+from backfleet.runs.executors import open_executor
+from backfleet.store import open_store
+
+if TYPE_CHECKING:
+    from backfleet.cli.run import Wishes
+
+__all__ = ["show_plan"]
+
+NAMED = 5
+"""More symbols than these are counted."""
+
+
+def show_plan(plan: Plan, wishes: Wishes) -> None:
+    """Print tasks, chunks, the data that was found and what is done; write nothing.
+
+    Raises ExecutorError, PluginError, StoreError.
+    """
+    facts = _facts(plan, wishes)
+    if wishes.as_json:
+        echo_json(facts)
+        return
+    for name, text in _words(plan, facts).items():
+        click.echo(f"{name:<10}{text}")
+
+
+def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
+    data = facts["data"]
+    names = [symbol.name for symbol in plan.manifest.symbols]
+    listed = ", ".join(names[:NAMED])
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    size = facts["chunk_size"]
+    grid = f"{_count(facts['symbols'], 'symbol')} x {_count(facts['points'], 'point')}"
+    return {
+        "run": facts["run"],
+        "strategy": plan.job.strategy,
+        "tasks": f"{facts['tasks']:,} = {grid}",
+        "chunks": f"{facts['chunks']:,} of " + ("1 task" if size == 1 else f"up to {size:,} tasks"),
+        "symbols": listed + more,
+        "data": f"{data['bars']:,} bars, {data['first']} to {data['last']}",
+        "store": facts["store"],
+        "done": f"{_count(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
+        "workers": f"{facts['workers']:,}, on the executor {facts['executor']}",
+    }
+
+
+def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
+    executor = open_executor(wishes.executor, wishes.options)
+    manifest = plan.manifest
+    store = open_store(plan.job.results.store).at(manifest.run)
+    ledger = ChunkLedger(store, manifest)
+    ledger.refresh()
+    missing = len(ledger.missing())
+    return {
+        "run": manifest.run,
+        "store": store.url,
+        "tasks": manifest.tasks,
+        "symbols": len(manifest.symbols),
+        "points": len(manifest.points),
+        "chunks": len(manifest.chunks),
+        "chunk_size": manifest.chunks.size,
+        "data": {
+            "bars": sum(symbol.bars for symbol in manifest.symbols),
+            "first": min(symbol.first for symbol in manifest.symbols),
+            "last": max(symbol.last for symbol in manifest.symbols),
+        },
+        "done": ledger.counts().done,
+        "executor": wishes.executor,
+        "workers": executor.shards(missing, plan.job.resources.cpus) if missing else 0,
+    }
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

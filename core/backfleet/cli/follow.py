@@ -1,0 +1,65 @@
+"""Following a run on the terminal: until it ends, or until Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+from backfleet.cli.closing import end_with, short_name, show_closing
+from backfleet.cli.options import echo_json
+from backfleet.runs.run import Run
+
+__all__ = ["follow", "show_detached"]
+
+
+def follow(run: Run, *, as_json: bool) -> NoReturn:
+    """Wait for a run, show how it ends, and leave with the exit code that says so."""
+    try:
+        summary = run.wait(None if as_json else sys.stderr)
+    except KeyboardInterrupt:
+        _interrupted(run)
+        if as_json:
+            echo_json(run.summary().to_json())
+        sys.exit(1)
+    if as_json:
+        echo_json(summary.to_json())
+    else:
+        show_closing(run, summary)
+    end_with(run, summary)
+
+
+def _interrupted(run: Run) -> None:
+    """Stop the workers that this command has started; those of others go on."""
+    if not run.launched:
+        click.echo(
+            f"\nthe run goes on without this command: backfleet status {short_name(run)}", err=True
+        )
+        return
+    click.echo("\nstopping the workers ...", err=True)
+    run.cancel()
+    counts = run.counts()
+    click.echo(
+        f"stopped; {counts.done:,} of {counts.tasks:,} tasks are done and stay. "
+        f"Go on with: backfleet resume {short_name(run)}",
+        err=True,
+    )
+
+
+def show_detached(run: Run, *, as_json: bool) -> None:
+    """Say what goes on in the background, and how to look after it."""
+    summary = run.summary()
+    if as_json:
+        echo_json(summary.to_json())
+        return
+    name = short_name(run)
+    if not summary.missing and not run.launched:
+        click.echo(f"run {run.id} is complete; nothing was started\n  backfleet results {name}")
+        return
+    whose = "goes on in the background" if run.launched else "has workers under way already"
+    click.echo(
+        f"run {run.id} {whose}; {summary.missing:,} of {summary.tasks:,} tasks to do\n"
+        f"  backfleet status {name}\n"
+        f"  backfleet wait {name}"
+    )
