@@ -15,6 +15,7 @@ __all__ = [
     "DataError",
     "ExecutorError",
     "JobError",
+    "NoSuchStore",
     "NondeterministicResult",
     "ObjectMissing",
     "PlatformMismatch",
@@ -83,6 +84,13 @@ class StoreError(BackfleetError):
     """The store cannot be read or written."""
 
     worker_exit_code = TRY_AGAIN
+
+
+class NoSuchStore(StoreError):
+    """The store's path or URL leads to a bucket that is not there, or to a file."""
+
+    exit_code = 2
+    worker_exit_code = BAD_CONFIG
 
 
 class ObjectMissing(StoreError):

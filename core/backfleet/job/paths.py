@@ -13,9 +13,9 @@ __all__ = ["absolute_path", "absolute_strategy", "anchor"]
 def absolute_path(path: str, folder: Path | None = None) -> str:
     """`path` made absolute from `folder` or else the current directory; `~` is the home directory.
 
-    An `s3://` URL is left alone.
+    A URL is left alone, also one of a kind that nothing can open: whoever opens it refuses it.
     """
-    if path.startswith("s3://"):
+    if "://" in path:
         return path
     return os.path.abspath(os.path.join(folder or "", os.path.expanduser(path)))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from backfleet.errors import ObjectMissing, StoreError
+from backfleet.errors import NoSuchStore, ObjectMissing, StoreError
 from backfleet.store.base import Entry, Store
 from backfleet.store.keys import check_key, check_prefix, is_key
 from backfleet.store.os_errors import os_errors
@@ -121,7 +121,7 @@ class DirectoryStore(Store):
 
     def _refuse_file_as_root(self) -> None:
         if self._root.exists() and not self._root.is_dir():
-            raise StoreError(
+            raise NoSuchStore(
                 f"{self._root} is a file; a store is a directory or s3://bucket/prefix"
             )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backfleet.errors import StoreError, StoreFull
+from backfleet.errors import NoSuchStore, StoreError, StoreFull
 
 __all__ = ["os_errors"]
 
@@ -49,4 +49,5 @@ def _explain(error: OSError, path: Path) -> StoreError:
             f"{path}: user {os.geteuid()} may not do this ({error.strerror}); "
             "change the permissions or choose another store"
         )
-    return StoreError(f"{path}: {_ADVICE.get(number) or error.strerror or error}")
+    kind = NoSuchStore if _ADVICE.get(number) == _FILE_IN_THE_WAY else StoreError
+    return kind(f"{path}: {_ADVICE.get(number) or error.strerror or error}")
