@@ -45,7 +45,9 @@ def run(
     try:
         started.wait(progress)
     except KeyboardInterrupt:
-        started.cancel()
+        # Workers that were under way before belong to somebody else.
+        if started.launched:
+            started.cancel()
         raise
     return started
 
