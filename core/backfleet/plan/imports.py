@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 __all__ = ["CodeUnit", "file_stamp", "find_unit", "folder_unit", "reached_units"]
@@ -40,10 +40,13 @@ class CodeUnit:
         Dotted name of the package or module; empty for a folder.
     files
         Path relative to where the import begins, with slashes, to the file.
+    folder
+        Searched first for what the code imports; None but for a folder.
     """
 
     name: str
     files: Mapping[str, Path]
+    folder: Path | None = None
 
     def modules(self, name: str) -> Iterator[tuple[str, Path]]:
         """(its package, its file) of the module `name` and of the packages around it.
@@ -63,12 +66,14 @@ class CodeUnit:
         return sum(path.endswith(".py") for path in self.files) <= LARGEST_FOLLOWED
 
 
-def find_unit(module: str) -> CodeUnit | None:
-    """The unit that an importable module is in; None where there is no such file here."""
-    parts = module.split(".")
-    for count in range(1, len(parts) + 1):
-        name = ".".join(parts[:count])
-        spec = _find_spec(name)
+def find_unit(module: str, folder: Path | None = None) -> CodeUnit | None:
+    """The unit that an importable module is in; None where there is no such file here.
+
+    `folder` is searched first.
+    """
+    spec = None
+    for name in _prefixes(module):
+        spec = _find_spec(name, folder) if spec is None else _find_within(spec, name)
         if spec is None:
             return None
         if spec.has_location:
@@ -80,7 +85,7 @@ def find_unit(module: str) -> CodeUnit | None:
 
 def folder_unit(folder: Path) -> CodeUnit:
     """The Python files of a folder, and all files of the packages in it."""
-    return CodeUnit("", dict(_files_in(folder)))
+    return CodeUnit("", dict(_files_in(folder)), folder)
 
 
 def reached_units(start: CodeUnit, module: str) -> list[CodeUnit]:
@@ -117,7 +122,7 @@ def _unit_of(name: str, start: CodeUnit, units: dict[str, CodeUnit]) -> CodeUnit
     if top in PINNED or top in sys.stdlib_module_names:
         return None
     known = (units[part] for part in _prefixes(name) if part in units)
-    unit = next(known, None) or find_unit(name)
+    unit = next(known, None) or find_unit(name, start.folder)
     if unit is not None:
         units[unit.name] = unit
     return unit
@@ -128,11 +133,20 @@ def _prefixes(name: str) -> Iterator[str]:
     return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
-def _find_spec(name: str) -> ModuleSpec | None:
+def _find_spec(name: str, folder: Path | None) -> ModuleSpec | None:
+    """The spec of a top-level module."""
     try:
-        return importlib.util.find_spec(name)
+        within = PathFinder.find_spec(name, [str(folder)]) if folder else None
+        return within or importlib.util.find_spec(name)
     except (ImportError, ValueError):
         return None
+
+
+def _find_within(namespace: ModuleSpec, name: str) -> ModuleSpec | None:
+    """The spec of a module of a namespace package, which need not be imported for it."""
+    # A dotted name would be looked up in sys.modules.
+    last = name.rpartition(".")[2]
+    return PathFinder.find_spec(last, list(namespace.submodule_search_locations or []))
 
 
 def _files_of(spec: ModuleSpec, name: str) -> Iterator[tuple[str, Path]]:

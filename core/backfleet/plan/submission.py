@@ -71,7 +71,7 @@ class SubmissionRecord:
             data["strategy"] = StrategyReference(**data["strategy"])
             data["shards"] = [[(c, g) for c, g in shard] for shard in data["shards"]]
             return cls(**data)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptObject(f"the submission cannot be read: {error}") from error
 
 
@@ -87,4 +87,7 @@ def read_submission(url: str) -> tuple[Store, SubmissionRecord]:
     """
     root, _, name = url.rpartition(f"/{FOLDER}/")
     store = open_store(root)
-    return store, SubmissionRecord.from_bytes(store.read(f"{FOLDER}/{name}"))
+    try:
+        return store, SubmissionRecord.from_bytes(store.read(f"{FOLDER}/{name}"))
+    except CorruptObject as error:
+        raise CorruptObject(f"{url}: {error}") from error

@@ -1,0 +1,184 @@
+"""A run's id: one for the same numbers, whatever else a job says, and another for other numbers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from backfleet.job import Job
+from backfleet.plan.manifest import Manifest
+from backfleet.plan.plan import plan_job
+
+Planner = Callable[..., Manifest]
+
+
+@pytest.mark.parametrize(
+    "saying",
+    [
+        "name='another'",
+        "results.store='elsewhere'",
+        "resources.cpus=2",
+        "resources.memory='3 GiB'",
+        "resources.task_timeout='9 min'",
+        "seed=0",
+        "engine='auto'",
+        "plugins=[]",
+        "broker.cash=1e5",
+        "data.warmup=0",
+        "data.universe='each'",
+        "results.detail='full'",
+        "results.benchmark='buy-and-hold'",
+        "results.periods_per_year='auto'",
+        "params.sizing='all-in'",
+        "params.period=15.0",
+        "params.period=[15]",
+        "data.symbols=['600560', '600519', '600559']",
+        "data.symbols='*'",
+        "strategy='backfleet_strategies.sma_crossover:SmaCrossover'",
+    ],
+)
+def test_what_decides_no_number_does_not_change_the_id(plan: Planner, saying: str) -> None:
+    assert plan(saying).run == plan().run
+
+
+@pytest.mark.parametrize(
+    "saying",
+    [
+        "seed=1",
+        "engine='backtrader-stock'",
+        "broker.cash=100001",
+        "broker.commission=0.0003",
+        "results.detail='summary'",
+        "results.periods_per_year=252",
+        "params.period=16",
+        "params.period=[15, 16]",
+        "params.sizing='fee-aware'",
+        "data.symbols=['600519', '600559']",
+        "data.start=2019-01-03",
+        "data.end=2021-07-02",
+        "data.timezone='UTC'",
+        "strategy='buy-and-hold'",
+    ],
+)
+def test_what_decides_numbers_changes_the_id(plan: Planner, saying: str) -> None:
+    params = ["params={}"] if saying.startswith("strategy") else []
+    assert plan(saying, *params).run != plan().run
+
+
+def test_a_parameter_from_the_command_line_makes_the_run_that_it_makes_in_the_file(
+    plan: Planner,
+) -> None:
+    assert plan("params={}", params=("period=15",)).run == plan().run
+    assert plan("params={period=99}", params=("period=15",)).run == plan().run
+
+
+def test_a_range_and_the_list_of_its_values_are_one_sweep(plan: Planner) -> None:
+    ways = [
+        plan(params=("period=5:20:5",)),
+        plan(params=("period=5,10,15,20",)),
+        plan(params=("period={start=5, stop=20, step=5}",)),
+        plan(params=("period={low=5, high=20, count=4}",)),
+    ]
+    assert len({manifest.run for manifest in ways}) == 1
+    assert ways[0].run != plan(params=("period=5:25:5",)).run
+
+
+def test_the_order_in_which_parameters_are_written_decides_nothing(plan: Planner) -> None:
+    strategy = "strategy='dual-moving-average'"
+    one = plan(strategy, "params={fast=[5, 6], slow=[20, 30]}")
+    other = plan(strategy, "params={slow=[20, 30], fast=[5, 6]}")
+    assert one.run == other.run
+    assert [one.task(i).params for i in range(4)] == [other.task(i).params for i in range(4)]
+
+
+def test_symbols_in_another_order_are_the_same_tasks(plan: Planner) -> None:
+    backwards = plan(symbols="600560,600559,600519")
+    assert [backwards.task(i).symbol for i in range(3)] == [plan().task(i).symbol for i in range(3)]
+
+
+def test_an_option_of_the_source_written_out_as_its_default_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "A.csv").write_text(
+        "date,open,high,low,close,volume\n2020-01-02,1,2,1,2,5\n2020-01-03,1,2,1,2,5\n"
+    )
+    data = {"source": "csv", "path": str(tmp_path)}
+
+    def run(**options: str) -> str:
+        job = Job(strategy="buy-and-hold", data=data | {"options": options})
+        return plan_job(job).manifest.run
+
+    assert run() == run(delimiter=",")
+
+
+@dataclass(frozen=True)
+class CopiedData:
+    """A copy of the sample data that a test may change, and the plan of a job on it."""
+
+    folder: Path
+    plan: Planner
+
+    def run(self, *sets: str) -> str:
+        return self.plan(f"data.path='{self.folder}'", *sets).run
+
+    def edit(self, change: Callable[[str], str]) -> None:
+        file = self.folder / "600519.csv"
+        file.write_text(change(file.read_text()))
+
+
+@pytest.fixture
+def copied(tmp_path: Path, sample_data: Path, plan: Planner) -> CopiedData:
+    return CopiedData(shutil.copytree(sample_data, tmp_path / "copied"), plan)
+
+
+LATER = (
+    '"600519","600519.SH","2021-07-06","1990.0","2000.0","1980.0","1985.0","1.0","1.0","8.0","true"'
+)
+
+
+def test_a_copy_of_the_data_elsewhere_is_the_same_run(copied: CopiedData, plan: Planner) -> None:
+    assert copied.run() == plan().run
+
+
+def test_a_row_appended_after_the_end_does_not_change_the_id(copied: CopiedData) -> None:
+    before = copied.run("data.end=2021-07-05")
+    copied.edit(lambda text: f"{text.rstrip()}\n{LATER}\n")
+    assert copied.run("data.end=2021-07-05") == before
+    assert copied.run("data.end=2021-07-06") != before
+
+
+def test_a_changed_price_changes_the_id(copied: CopiedData) -> None:
+    before = copied.run()
+    copied.edit(lambda text: text.replace('"598.98"', '"598.99"', 1))
+    assert copied.run() != before
+
+
+def test_a_changed_price_before_the_start_does_not_change_the_id(copied: CopiedData) -> None:
+    before = copied.run("data.start=2019-06-03")
+    copied.edit(lambda text: text.replace('"598.98"', '"598.99"', 1))
+    assert copied.run("data.start=2019-06-03") == before
+
+
+def test_changed_code_of_a_strategy_in_a_file_changes_the_id(tmp_path: Path, plan: Planner) -> None:
+    file = tmp_path / "mine" / "idle.py"
+    file.parent.mkdir()
+    file.write_text("import backtrader as bt\n\nclass Idle(bt.Strategy):\n    pass\n")
+    job = (f"strategy='{file}:Idle'", "params={}")
+    before = plan(*job).run
+    assert plan(*job).run == before
+    file.write_text(file.read_text() + "    # changed\n")
+    assert plan(*job).run != before
+
+
+def test_the_same_file_in_another_folder_is_the_same_strategy(
+    tmp_path: Path, plan: Planner
+) -> None:
+    runs = set()
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        file = tmp_path / folder / "idle.py"
+        file.write_text("import backtrader as bt\n\nclass Idle(bt.Strategy):\n    pass\n")
+        runs.add(plan(f"strategy='{file}:Idle'", "params={}").run)
+    assert len(runs) == 1

@@ -1,0 +1,141 @@
+"""The manifest: read back as it was written, or refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backfleet.errors import CorruptObject
+from backfleet.job import Sweep, plan_points
+from backfleet.job.parameter import Parameter
+from backfleet.plan.manifest import Manifest, PlannedSymbol, run_id
+
+Planner = Callable[..., Manifest]
+
+FAST, SLOW = Parameter.of("fast", 1), Parameter.of("slow", 1)
+
+
+def no_blob(digest: str) -> bytes:
+    raise AssertionError(f"blob {digest} was asked for")
+
+
+def small(symbols: int, fast: int, slow: int) -> Manifest:
+    """A manifest of so many symbols and values of two parameters."""
+    points = plan_points(
+        {"fast": list(range(fast)), "slow": list(range(slow))}, [FAST, SLOW], Sweep(), 0
+    )
+    return Manifest(
+        name="small",
+        created="2024-01-01T00:00:00+00:00",
+        identity={"points": points.to_json()},
+        parameters=[FAST, SLOW],
+        symbols=[PlannedSymbol(f"S{i}", "", 1, "", "", 252.0) for i in range(symbols)],
+        points=points,
+    )
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9))
+def test_tasks_go_through_all_points_of_a_symbol_before_the_next(
+    symbols: int, fast: int, slow: int
+) -> None:
+    manifest = small(symbols, fast, slow)
+    tasks = [manifest.task(i) for i in range(manifest.tasks)]
+    assert [(task.symbol.name, task.params) for task in tasks] == [
+        (f"S{symbol}", {"fast": first, "slow": second})
+        for symbol in range(symbols)
+        for first in range(fast)
+        for second in range(slow)
+    ]
+    assert [task.index for task in tasks] == list(range(symbols * fast * slow))
+
+
+@pytest.mark.parametrize("index", [-1, 8])
+def test_a_task_that_is_not_there_is_an_index_error(index: int) -> None:
+    with pytest.raises(IndexError, match="tasks 0 to 7"):
+        small(2, 2, 2).task(index)
+
+
+def test_a_manifest_is_read_back_as_it_was_written(plan: Planner) -> None:
+    written = plan("data.start=2019-06-03", params=("period=5:20:5",))
+    read = Manifest.from_bytes(written.to_bytes(), no_blob)
+    assert read.run == written.run
+    assert read.to_bytes() == written.to_bytes()
+    assert (read.window, read.broker, read.engine) == (
+        written.window,
+        written.broker,
+        written.engine,
+    )
+    assert [read.task(i) for i in range(12)] == [written.task(i) for i in range(12)]
+
+
+@given(st.recursive(st.integers() | st.text() | st.floats(allow_nan=False), st.lists, max_leaves=5))
+def test_an_id_follows_from_the_content_and_not_from_the_order_of_keys(value: Any) -> None:
+    one, other = {"a": value, "b": 1}, {"b": 1, "a": value}
+    assert run_id(one) == run_id(other) == run_id(json.loads(json.dumps(one)))
+    assert run_id(one) != run_id({"a": [value], "b": 1})
+
+
+def set_to(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+    def alter(content: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            content = content[key]
+        content[path[-1]] = value
+
+    return alter
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        set_to("identity", "seed", value=7),
+        set_to("identity", "broker", "cash", value=1.0),
+        set_to("symbols", 0, "name", value="600000"),
+        set_to("symbols", 0, "sessions_per_year", value=1.0),
+        set_to("points", "kind", value="none"),
+        set_to("parameters", 0, "kind", value="float"),
+        set_to("run", value="0" * 16),
+        set_to("tasks", value=1),
+        lambda content: content["symbols"].reverse(),
+        lambda content: content.pop("symbols"),
+        lambda content: content.pop("checksum"),
+        lambda content: content.pop("schema"),
+    ],
+)
+def test_an_altered_manifest_is_refused(
+    plan: Planner, alter: Callable[[dict[str, Any]], object]
+) -> None:
+    content = json.loads(plan().to_bytes())
+    alter(content)
+    with pytest.raises(CorruptObject):
+        Manifest.from_bytes(json.dumps(content).encode(), no_blob)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b"null", b'"text"', b"\xff\xfe"])
+def test_what_is_no_manifest_is_refused(content: bytes) -> None:
+    with pytest.raises(CorruptObject, match="cannot be read"):
+        Manifest.from_bytes(content, no_blob)
+
+
+@given(st.data())
+def test_a_truncated_manifest_is_refused(data: st.DataObject) -> None:
+    content = small(2, 2, 2).to_bytes()
+    length = data.draw(st.integers(0, len(content) - 1))
+    with pytest.raises(CorruptObject):
+        Manifest.from_bytes(content[:length], no_blob)
+
+
+def test_a_manifest_of_another_schema_says_which_backfleet_reads_it(plan: Planner) -> None:
+    content = json.loads(plan().to_bytes()) | {"schema": 99}
+    with pytest.raises(CorruptObject, match=r"schema 99.*use the version of backfleet"):
+        Manifest.from_bytes(json.dumps(content).encode(), no_blob)
+
+
+def test_the_name_and_the_day_are_no_part_of_the_id(plan: Planner) -> None:
+    manifest = plan()
+    assert replace(manifest, name="other", created="2000-01-01").run == manifest.run
