@@ -39,11 +39,13 @@ def show_closing(run: Run, summary: RunSummary) -> None:
 def end_with(run: Run, summary: RunSummary) -> NoReturn:
     """Exit as the run ended; for a run with missing tasks, say why on standard error."""
     if summary.missing:
-        for line in _reasons(run):
+        reasons = _reasons(run)
+        for line in reasons:
             click.echo(line, err=True)
+        advice = "When that is put right" if reasons else "Go on with"
         click.echo(
             f"{summary.missing:,} of {summary.tasks:,} tasks have no result. "
-            f"Go on with: backfleet resume {short_name(run)}",
+            f"{advice}: backfleet resume {short_name(run)}",
             err=True,
         )
     sys.exit(0 if summary.succeeded else 1)

@@ -58,7 +58,7 @@ def status(run: str, store: str, as_json: bool) -> None:
         "state": found.state(),
         "name": found.manifest.name,
         "created": found.manifest.created,
-        "failures": [f"{each.kind}: {each.message}" for each in found.failures()],
+        "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in found.failures())),
     }
     if as_json:
         echo_json(facts)

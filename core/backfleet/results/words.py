@@ -33,15 +33,15 @@ class _Tally:
     @property
     def rejections(self) -> str:
         """How many of the orders were rejected, and why."""
-        if not self.orders:
-            return "no orders"
+        if not self.rejected:
+            return f"none of {_count(self.orders, 'order')}"
+        return f"{self.rejected:,} of {_count(self.orders, 'order')}, {self._why}"
+
+    @property
+    def _why(self) -> str:
         if self.margin == self.rejected:
-            why = "for lack of cash" if self.rejected else ""
-        elif not self.margin:
-            why = "by the broker"
-        else:
-            why = f"({self.margin:,} for lack of cash, the others by the broker)"
-        return f"{self.rejected:,} of {_count(self.orders, 'order')} rejected {why}".rstrip()
+            return "for lack of cash"
+        return f"{self.margin:,} of them for lack of cash" if self.margin else "by the broker"
 
 
 def in_words(rows: pa.Table) -> list[str]:
@@ -56,15 +56,17 @@ def in_words(rows: pa.Table) -> list[str]:
     if unfilled.tasks:
         lines.append(
             f"suspicious: {_count(unfilled.tasks, 'task')} had no order filled "
-            f"({unfilled.rejections}): the numbers are those of idle cash."
+            f"(rejected: {unfilled.rejections}): the numbers are those of idle cash."
         )
     if refused.tasks:
         lines.append(
             f"suspicious: {_count(refused.tasks, 'task')} had more than half of the orders "
-            f"rejected ({refused.rejections})."
+            f"rejected: {refused.rejections}."
         )
     if fine.rejected:
-        lines.append(f"note: {_count(fine.tasks, 'ok task')} had {fine.rejections}.")
+        lines.append(
+            f"note: {_count(fine.tasks, 'ok task')} had orders rejected too: {fine.rejections}."
+        )
     if unfilled.margin or refused.margin:
         lines.append(
             "Lack of cash: an order for all the cash leaves nothing for the fee, or for a price "
