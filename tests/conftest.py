@@ -112,6 +112,31 @@ def installed(tmp_path: Path) -> Callable[..., dict[str, str]]:
     return install
 
 
+@pytest.fixture
+def fresh_python(tmp_path: Path) -> Path:
+    """The interpreter of a virtual environment of its own, which sees the packages of this one."""
+    folder = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    above = [path for path in sys.path if path.endswith("-packages")]
+    lines = [f"import site; site.addsitedir({path!r})\n" for path in above]
+    (site / "above.pth").write_text("".join(lines))
+    return folder / "bin" / "python"
+
+
+@pytest.fixture
+def pip_install(fresh_python: Path) -> Callable[..., None]:
+    """Install into the environment of `fresh_python`, from nothing but what is given."""
+    options = "--quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation"
+
+    def install(*what: object) -> None:
+        command = [fresh_python, "-m", "pip", "install", *options.split(), *map(str, what)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    return install
+
+
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The URL of an S3 server, which the environment names too, also for child processes."""
