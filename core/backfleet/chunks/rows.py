@@ -75,12 +75,15 @@ class Rows:
         ]
         return cls([*head, *points, *state, *metrics, *_custom(results), *tail])
 
+    def lasting(self) -> list[Column]:
+        """The columns that two equal results agree in."""
+        return [column for column in self.columns if column.name not in VOLATILE]
+
     def logical_hash(self) -> str:
         """SHA-256 over all that two equal results agree in."""
         sha = hashlib.sha256(b"rows/1")
-        for column in self.columns:
-            if column.name not in VOLATILE:
-                hash_column(sha, column.name, column.kind, column.values)
+        for column in self.lasting():
+            hash_column(sha, column.name, column.kind, column.values)
         return sha.hexdigest()
 
     def to_arrow(self) -> pa.Table:

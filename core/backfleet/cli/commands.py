@@ -21,6 +21,7 @@ COMMANDS = {
     "cancel": ("backfleet.cli.runs:cancel", "Stop a run's workers."),
     "logs": ("backfleet.cli.runs:logs", "Show what tasks and workers have printed."),
     "results": ("backfleet.cli.results:results", "Show a run's results, a row a task."),
+    "verify": ("backfleet.cli.verify:verify", "Run tasks again elsewhere and compare every bit."),
     "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
     "plugins": ("backfleet.cli.plugins:plugins", "List what is installed, and what fails to load."),

@@ -18,8 +18,11 @@ class WorkPlan:
     ----------
     data_path
         The data's directory or URL, as this process sees it.
+    engine
+        Another engine than the run's, for comparing the two.
     """
 
     manifest: Manifest
     strategy: StrategyReference
     data_path: str
+    engine: str | None = None

@@ -206,7 +206,7 @@ class Run:
 
         Raises ExecutorError, RunNotFound (nothing was ever submitted), PluginError.
         """
-        newest = self._submitted()
+        newest = self.submitted()
         self.counts()
         chunks = self.ledger.missing() + (self.ledger.retryable() if retry_failed else [])
         template = replace(newest.record, retry=retry_failed)
@@ -273,7 +273,7 @@ class Run:
 
         Raises IndexError, RunNotFound (nothing was ever submitted).
         """
-        entry = self._submitted()
+        entry = self.submitted()
         if not 0 <= shard < len(entry.record.shards):
             last = len(entry.record.shards) - 1
             raise IndexError(f"the submission has workers 0 to {last}, no worker {shard}")
@@ -283,7 +283,7 @@ class Run:
 
     def work_plan(self) -> WorkPlan:
         """What a process needs to run the run's tasks. Raises RunNotFound."""
-        record = self._submitted().record
+        record = self.submitted().record
         return WorkPlan(self.manifest, record.strategy, record.data_path)
 
     # -- inside -------------------------------------------------------------------------------
@@ -295,7 +295,8 @@ class Run:
         numbers = self.journal.numbers()
         return self.journal.entry(numbers[-1]) if numbers else None
 
-    def _submitted(self) -> JournalEntry:
+    def submitted(self) -> JournalEntry:
+        """The newest submission. Raises RunNotFound where there is none."""
         newest = self._newest()
         if newest is None:
             raise RunNotFound(f"{self.url} was planned but never submitted; run its job again")

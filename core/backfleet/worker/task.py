@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,15 +17,13 @@ from backfleet.bars import Bars
 from backfleet.chunks.names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Engine, Outcome, Scalar, Simulation
-from backfleet.errors import DataChanged, TaskOutOfMemory
+from backfleet.errors import BackfleetError, DataChanged
 from backfleet.metrics import Metrics, compute_metrics, verdict
 from backfleet.plan.data import planned_source, prepared_bars
 from backfleet.plan.manifest import PlannedSymbol, TaskKey
 from backfleet.plan.work import WorkPlan
 from backfleet.plugins import load_plugin, row_hooks
-
-if TYPE_CHECKING:
-    import pluggy
+from backfleet.worker.storable import describe_error, storable, storable_scalar
 
 __all__ = ["RanTask", "TaskRunner", "seed_generators"]
 
@@ -53,24 +50,33 @@ class TaskRunner:
     def __init__(self, plan: WorkPlan) -> None:
         self.manifest = plan.manifest
         self.strategy = plan.strategy.load()
-        self.engine: Engine = load_plugin("engine", self.manifest.engine, Engine)()
+        self.engine: Engine = load_plugin(
+            "engine", plan.engine or self.manifest.engine, Engine
+        )()
         identity = self.manifest.identity
-        self._hooks = _hooks([plugin["name"] for plugin in identity["plugins"]])
+        self._hooks = row_hooks([plugin["name"] for plugin in identity["plugins"]])
         self._prepared = prepared_bars(identity["data"]["source"]["name"])
         self._source = planned_source(identity["data"], plan.data_path)
         self._bars = lru_cache(SYMBOLS_HELD)(self._load)
 
     def result(self, index: int) -> TaskResult:
-        """Run a task. What the strategy raises becomes the result; DataError passes through."""
+        """Run a task. What the strategy or a plugin raises becomes the result.
+
+        Raises DataError and StoreError where the bars cannot be had, and MemoryError.
+        """
         key = self.manifest.task(index)
-        bars = self._bars(key.symbol)
         started = time.perf_counter()
         try:
+            bars = self._bars(key.symbol)
+        except (BackfleetError, MemoryError):
+            raise
+        except Exception as error:
+            return self._failed(index, error, time.perf_counter() - started)
+        try:
             return self._finished(self._simulate(key, bars))
-        except MemoryError as error:
-            lost = TaskOutOfMemory("it needed more than resources.memory")
-            return TaskResult.lost(index, lost, time.perf_counter() - started, _trace(error))
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
+        except MemoryError:
+            raise
+        except BaseException as error:
             return self._failed(index, error, time.perf_counter() - started)
 
     def simulate(self, index: int) -> RanTask:
@@ -92,10 +98,13 @@ class TaskRunner:
         """What the strategy and the job's plugins add to a row, by column."""
         found = dict(ran.outcome.metrics)
         params = ran.key.params
-        if self._hooks is not None:
-            for more in self._hooks.hook.backfleet_metrics(params=params, outcome=ran.outcome):
+        for plugin in self._hooks:
+            for more in plugin.hook.backfleet_metrics(params=params, outcome=ran.outcome):
                 found.update(more)
-        return {custom_column(name, params): value for name, value in found.items()}
+        return {
+            storable(custom_column(name, params)): storable_scalar(name, value)
+            for name, value in found.items()
+        }
 
     def _simulate(self, key: TaskKey, bars: Bars) -> RanTask:
         seed_generators(self.manifest.identity["seed"], key)
@@ -118,20 +127,19 @@ class TaskRunner:
         )
 
     def _failed(self, index: int, error: BaseException, seconds: float) -> TaskResult:
-        message = f"{type(error).__name__}: {error}".rstrip(": ")
         return TaskResult(
             index,
             TaskStatus.ERROR,
-            message,
+            describe_error(error),
             seconds=seconds,
             engine=self.engine.name,
-            log=_trace(error),
+            log=storable("".join(traceback.format_exception(error))),
         )
 
     def _load(self, symbol: PlannedSymbol) -> Bars:
         bars = self._checked(symbol)
-        if self._hooks is not None:
-            replaced = self._hooks.hook.backfleet_bars(bars=bars)
+        for plugin in self._hooks:
+            replaced = plugin.hook.backfleet_bars(bars=bars)
             bars = bars if replaced is None else replaced
         return bars
 
@@ -155,11 +163,3 @@ def seed_generators(seed: int, key: TaskKey) -> None:
     digest = hashlib.sha256(text.encode()).digest()
     random.seed(digest)
     np.random.seed(int.from_bytes(digest[:4], "big"))
-
-
-def _trace(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
-
-
-def _hooks(names: list[str]) -> pluggy.PluginManager | None:
-    return row_hooks(names) if names else None
