@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,35 @@ from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import plan_job
 
 Planner = Callable[..., Manifest]
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+GOLDEN = [
+    ["600519", 164109.44, 0.6411, 76, 16],
+    ["600559", 106285.36, 0.0629, 6, 290],
+    ["600560", 100000.00, 0.0000, 0, 302],
+]
+SCRIPT = """
+import json
+import backfleet as bf
+
+job = bf.Job(
+    strategy="sma-crossover",
+    params={{"period": 15}},
+    data={{
+        "source": "cn-daily",
+        "path": "{data}",
+        "symbols": ["600519", "600559", "600560"],
+        "timezone": "Asia/Shanghai",
+    }},
+    broker={{"cash": 100_000, "commission": 0.0002}},
+    results={{"store": "{store}"}},
+)
+run = bf.run(job, progress=None)
+columns = ["symbol", "final_value", "total_return", "orders_completed", "orders_rejected"]
+rows = run.results()[columns].round({{"final_value": 2, "total_return": 4}})
+print(json.dumps([run.id, rows.values.tolist()]))
+"""
+"""As a user writes it: without a guard for `__main__`."""
 
 
 @pytest.mark.parametrize(
@@ -182,3 +214,60 @@ def test_the_same_file_in_another_folder_is_the_same_strategy(
         file.write_text("import backtrader as bt\n\nclass Idle(bt.Strategy):\n    pass\n")
         runs.add(plan(f"strategy='{file}:Idle'", "params={}").run)
     assert len(runs) == 1
+
+
+@pytest.fixture
+def data_on_s3(s3_store_url: str, sample_data: Path) -> str:
+    """The sample data on S3, beside a store."""
+    from backfleet.store.s3_client import s3_client
+
+    bucket = s3_store_url.removeprefix("s3://").partition("/")[0]
+    for file in sample_data.iterdir():
+        s3_client().upload_file(str(file), bucket, f"data/{file.name}")
+    return f"s3://{bucket}/data"
+
+
+def test_the_reference_job_is_one_run_from_a_directory_and_from_s3_by_command_and_by_script(
+    backfleet: Cli, sample_job: Path, sample_data: Path, data_on_s3: str, tmp_path: Path
+) -> None:
+    store_on_s3 = data_on_s3.replace("/data", "/runs")
+    found = [
+        by_command(backfleet, sample_job),
+        by_command(
+            backfleet, sample_job, f"data.path='{data_on_s3}'", f"results.store='{store_on_s3}'"
+        ),
+        by_script(tmp_path, str(sample_data), str(tmp_path / "other")),
+        by_script(tmp_path, data_on_s3, f"{store_on_s3}/other"),
+    ]
+    assert len({run for run, _ in found}) == 1
+    assert [rows for _, rows in found] == [GOLDEN] * 4
+
+
+def by_command(backfleet: Cli, job: Path, *sets: str) -> tuple[str, list[list[object]]]:
+    """The id and the rows of a run by the command line."""
+    done = backfleet("run", job, "--json", *(part for each in sets for part in ("--set", each)))
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    rows = json.loads(backfleet("results", summary["store"], "--format", "json").stdout)
+    return summary["run"], [
+        [
+            row["symbol"],
+            round(row["final_value"], 2),
+            round(row["total_return"], 4),
+            row["orders_completed"],
+            row["orders_rejected"],
+        ]
+        for row in rows
+    ]
+
+
+def by_script(folder: Path, data: str, store: str) -> tuple[str, list[list[object]]]:
+    """The id and the rows of a run by a user's script."""
+    script = folder / "script.py"
+    script.write_text(SCRIPT.format(data=data, store=store))
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, cwd=folder, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    run, rows = json.loads(done.stdout)
+    return run, rows
