@@ -24,15 +24,14 @@ def type_of(kind: Kind) -> pa.DataType:
 
 def array_of(kind: Kind, values: Sequence[Any]) -> pa.Array:
     """A column of Python values, None where there is none."""
-    valid = np.array([value is not None for value in values], dtype=np.bool_)
-    mask = None if valid.all() else _bits(valid)
+    mask = _present(values)
     if kind == "str":
         return _strings(values, mask)
-    filled = [0 if value is None else value for value in values]
+    filled = values if mask is None else [0 if value is None else value for value in values]
     if kind == "bool":
         data = _bits(np.array(filled, dtype=np.bool_))
     else:
-        data = pa.py_buffer(np.array(filled, dtype=np.int64 if kind == "int" else np.float64))
+        data = pa.py_buffer(np.array(filled, dtype=_DTYPES[kind]))
     return pa.Array.from_buffers(_TYPES[kind], len(values), [mask, data])
 
 
@@ -62,18 +61,26 @@ def code_array(codes: NDArray[np.int8], words: Sequence[str]) -> pa.Array:
 def hash_column(sha: hashlib._Hash, name: str, kind: Kind, values: Sequence[Any]) -> None:
     """Add a column to a hash, by value: floats by their bits, with one NaN and nulls apart."""
     sha.update(f"\n{name} {kind} {len(values)}\n".encode())
-    sha.update(bytes(value is None for value in values))
+    complete = None not in values
+    sha.update(bytes(len(values)) if complete else bytes(value is None for value in values))
     if kind == "str":
-        for value in values:
-            sha.update(f"{len(value or '')}:{value or ''}".encode())
+        sha.update("".join(f"{len(value or '')}:{value or ''}" for value in values).encode())
         return
-    filled = np.array([0 if value is None else value for value in values], dtype=_DTYPES[kind])
+    known = values if complete else [0 if value is None else value for value in values]
+    filled = np.array(known, dtype=_DTYPES[kind])
     if kind == "float":
         filled[np.isnan(filled)] = np.nan
     sha.update(filled.tobytes())
 
 
 _DTYPES = {"bool": np.int8, "int": np.int64, "float": np.float64}
+
+
+def _present(values: Sequence[Any]) -> pa.Buffer | None:
+    """The validity of a column; None where every value is there, which is quicker to see."""
+    if None not in values:
+        return None
+    return _bits(np.array([value is not None for value in values], dtype=np.bool_))
 
 
 def _bits(flags: NDArray[np.bool_]) -> pa.Buffer:

@@ -67,13 +67,19 @@ def merge_details(
 
 
 def _table(dtype: np.dtype[np.void], parts: Sequence[tuple[int, NDArray[np.void]]]) -> pa.Table:
-    records = np.concatenate([np.empty(0, dtype), *(part for _, part in parts)])
+    records = _joined(dtype, [part for _, part in parts])
     counts = [len(part) for _, part in parts]
     tasks = np.repeat(np.array([task for task, _ in parts], dtype=np.int64), counts)
     columns = {"task": float_array(tasks)}
     for name in records.dtype.names or ():
         columns[name] = _column(name, records[name])
     return pa.Table.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _joined(dtype: np.dtype[np.void], parts: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
+    """The parts one after the other. As np.concatenate, which copies records field by field."""
+    content = b"".join([np.ascontiguousarray(part, dtype).data for part in parts])
+    return np.frombuffer(content, dtype)
 
 
 def _column(name: str, values: NDArray[Any]) -> pa.Array:
