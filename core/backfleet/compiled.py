@@ -1,0 +1,165 @@
+"""Compiled functions: the one place that imports numba, and only when such a function is called.
+
+numba caches machine code by the file that a function is in, and so serves stale numbers when a
+function that it calls in *another* file has changed. Here the cache's folder is named by the
+content of all code that may be called: backfleet's, and that of the package around the function.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from backfleet.cache import cache_folder
+
+__all__ = ["Compiled", "compiled"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+BASELINE = {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}
+"""One processor for all, so that the cache serves other machines too; workers set the same."""
+
+OWN = Path(__file__).parent
+OPTIONS = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
+"""No fastmath: the order of evaluation is part of the results. Division by 0 is as in numpy."""
+
+
+class Compiled(Generic[P, R]):
+    """A function that numba compiles at its first call; see `compiled`."""
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.dispatcher(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.function.__module__}.{self.function.__qualname__}>"
+
+    @functools.cached_property
+    def dispatcher(self) -> Callable[P, R]:
+        """numba's own object; with `NUMBA_DISABLE_JIT=1` the plain function."""
+        numba = _numba()
+        folder = _folder_of(Path(self.function.__code__.co_filename))
+        if folder is None:
+            return cast(Callable[P, R], numba.njit(self.function, **OPTIONS))
+        before = numba.config.CACHE_DIR
+        # numba reads this when it decorates; functions of others keep the cache that they chose.
+        numba.config.CACHE_DIR = str(folder)
+        try:
+            return cast(Callable[P, R], numba.njit(self.function, cache=True, **OPTIONS))
+        finally:
+            numba.config.CACHE_DIR = before
+
+
+def compiled(function: Callable[P, R]) -> Compiled[P, R]:
+    """Compile a function with numba when it is first called.
+
+    Compiled functions may call each other, from any package. The machine code is cached in
+    `$NUMBA_CACHE_DIR` or else in backfleet's cache folder, under a hash of the code of backfleet
+    and of the package around the function (all modules beside it, where it is in none); where that
+    folder cannot be written to, in a folder for temporary files, which begins as its copy. What a
+    function calls in further packages must not change while the hashed code stays as it is.
+
+    The options are those that give the same bits everywhere: no fastmath, division by zero as in
+    numpy, and, unless the environment says otherwise, code for x86-64-v3 whatever the processor.
+    """
+    return Compiled(function)
+
+
+@functools.cache
+def _numba() -> Any:
+    """numba, with the environment it reads at its import, and taught to call `Compiled`."""
+    if "numba" not in sys.modules:
+        for name, value in BASELINE.items():
+            os.environ.setdefault(name, value)
+    import numba
+    from numba.core import types
+    from numba.extending import typeof_impl
+
+    def type_of(value: Compiled[Any, Any], context: object) -> Any:
+        return types.Dispatcher(value.dispatcher)
+
+    typeof_impl.register(Compiled)(type_of)
+    return numba
+
+
+def _folder_of(file: Path) -> Path | None:
+    """Where the machine code of a file's functions is cached; None for code that is in no file."""
+    if not file.is_file():
+        return None
+    return _cache_of(_unit_of(file))
+
+
+@functools.cache
+def _unit_of(file: Path) -> Path:
+    """The outermost package around a file; its folder where it is in none."""
+    folder = file.parent
+    while (folder.parent / "__init__.py").is_file():
+        folder = folder.parent
+    return folder
+
+
+@functools.cache
+def _cache_of(unit: Path) -> Path:
+    digest = hashlib.sha256()
+    for folder in sorted({OWN, unit}):
+        for file in _modules(folder):
+            digest.update(f"\0{folder.name}/{file.relative_to(folder).as_posix()}\0".encode())
+            digest.update(file.read_bytes())
+    base = os.environ.get("NUMBA_CACHE_DIR")
+    folder = (Path(base) if base else cache_folder() / "numba") / digest.hexdigest()[:32]
+    return folder if _is_writable(folder) else _temporary(folder)
+
+
+def _modules(folder: Path) -> Iterator[Path]:
+    """The Python files of a package, or of a folder that is none, in a fixed order."""
+    is_package = (folder / "__init__.py").is_file()
+    yield from sorted(folder.rglob("*.py") if is_package else folder.glob("*.py"))
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _temporary(folder: Path) -> Path:
+    """A folder of this user that starts as a copy of a cache that cannot be written to."""
+    base = Path(tempfile.gettempdir(), f"backfleet-{os.getuid()}")
+    base.mkdir(mode=0o700, exist_ok=True)
+    status = base.lstat()
+    # The cache is unpickled: nobody else may have made it.
+    if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        base = Path(tempfile.mkdtemp(prefix="backfleet-"))
+    target = base / folder.name
+    if not target.is_dir():
+        fresh = Path(tempfile.mkdtemp(dir=base))
+        _copy(folder, fresh)
+        try:
+            fresh.rename(target)
+        except OSError:
+            # Another process was sooner.
+            shutil.rmtree(fresh)
+    return target
+
+
+def _copy(cache: Path, fresh: Path) -> None:
+    """Copy what a cache holds, but not its permissions, which would make the copy read-only too."""
+    for file in cache.glob("*/*"):
+        target = fresh / file.relative_to(cache)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, target)
