@@ -76,12 +76,12 @@ def in_words(rows: pa.Table) -> list[str]:
 
 
 def _tallies(rows: pa.Table) -> tuple[_Tally, _Tally, _Tally, _Tally]:
-    """Suspicious tasks without orders, without fills, and with many rejections; and ok ones."""
+    """Suspicious tasks without orders, without fills, with many rejections; ok ones with some."""
     idle, unfilled, refused, fine = _Tally(), _Tally(), _Tally(), _Tally()
     names = ("status", "turnover", "orders_margin", *(f"orders_{each}" for each in ORDERS))
     columns = [rows.column(name).to_pylist() for name in names]
     for status, turnover, margin, completed, rejected, *others in zip(*columns, strict=True):
-        if status == "error":
+        if status == "error" or (status == "ok" and not rejected):
             continue
         orders = completed + rejected + sum(others)
         if status == "ok":

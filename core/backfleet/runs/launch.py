@@ -17,7 +17,7 @@ from backfleet.runs.events import emit
 from backfleet.runs.journal import Journal, JournalEntry
 from backfleet.store import Store
 
-__all__ = ["Request", "launch", "live_entry", "request_of"]
+__all__ = ["Request", "check_request", "launch", "live_entry", "request_of"]
 
 STARTING = timedelta(seconds=5)
 """Between journalling an intent and journalling the handle, for a client that lives."""
@@ -66,6 +66,19 @@ def launch(store: Store, executor: Executor, request: Request) -> JournalEntry:
 
     Raises ExecutorError where the executor sees a problem; nothing was started then.
     """
+    journal = Journal(store)
+    record = journal.open(check_request(store, executor, request))
+    handle = executor.submit(_submission(store, record, request.detach))
+    journal.keep_handle(record.number, handle)
+    emit("run_submitted", run=record.run, submission=record.number, shards=len(record.shards))
+    return JournalEntry(record, handle)
+
+
+def check_request(store: Store, executor: Executor, request: Request) -> SubmissionRecord:
+    """The record that a request would make; nothing is written.
+
+    Raises ExecutorError where the executor sees a problem.
+    """
     if request.detach and not executor.survives_exit:
         raise ExecutorError(
             f"executor {executor.name!r} cannot go on without this process (--detach)"
@@ -73,7 +86,6 @@ def launch(store: Store, executor: Executor, request: Request) -> JournalEntry:
     shards = min(
         executor.shards(len(request.chunks), request.template.cpus), executor.max_shards or 10**9
     )
-    journal = Journal(store)
     record = replace(
         request.template,
         executor=executor.name,
@@ -83,11 +95,7 @@ def launch(store: Store, executor: Executor, request: Request) -> JournalEntry:
     problems = executor.preflight(_submission(store, record, request.detach))
     if problems:
         raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
-    record = journal.open(record)
-    handle = executor.submit(_submission(store, record, request.detach))
-    journal.keep_handle(record.number, handle)
-    emit("run_submitted", run=record.run, submission=record.number, shards=len(record.shards))
-    return JournalEntry(record, handle)
+    return record
 
 
 def live_entry(store: Store, executor: Executor) -> JournalEntry | None:

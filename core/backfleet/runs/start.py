@@ -8,10 +8,10 @@ from typing import TextIO
 
 from backfleet.job import Job
 from backfleet.plan.plan import Plan, plan_job
-from backfleet.plan.stored import keep_manifest
+from backfleet.plan.stored import MANIFEST, keep_manifest
 from backfleet.runs.events import emit
 from backfleet.runs.executors import open_executor
-from backfleet.runs.launch import request_of
+from backfleet.runs.launch import check_request, request_of
 from backfleet.runs.run import Run
 from backfleet.store import open_store
 
@@ -69,6 +69,10 @@ def submit_plan(
     """`submit`, for a job that is planned already."""
     chosen = open_executor(executor, options)
     store = open_store(plan.job.results.store).at(plan.manifest.run)
+    if not store.exists(MANIFEST):
+        # What the executor cannot run must leave no run in the store.
+        wanted = Run(store, plan.manifest).ledger.missing()
+        check_request(store, chosen, request_of(plan, wanted, detach=detach))
     started = Run(store, keep_manifest(store, plan.manifest))
     emit("run_planned", run=started.id, tasks=started.manifest.tasks)
     started.start(chosen, request_of(plan, started.ledger.missing(), detach=detach))
