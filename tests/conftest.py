@@ -107,7 +107,11 @@ def installed(tmp_path: Path) -> Callable[..., dict[str, str]]:
         for path, text in ({site / file: text for file, text in files.items()} | metadata).items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return {"PYTHONPATH": str(site)}
+        return {
+            "PYTHONPATH": os.pathsep.join(
+                [str(site), *filter(None, [os.environ.get("PYTHONPATH")])]
+            )
+        }
 
     return install
 

@@ -144,6 +144,11 @@ def load_plugin(kind: str, name: str, base: type | None = None) -> Any:
             f"{kind} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
             f"which is not a subclass of {base.__module__}.{base.__qualname__}"
         )
+    if missing := getattr(value, "__abstractmethods__", ()):
+        raise PluginError(
+            f"{kind} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
+            f"which lacks {', '.join(sorted(missing))}"
+        )
     return value
 
 

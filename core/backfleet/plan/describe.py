@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from backfleet.cache import cache_folder
+from backfleet.errors import PluginError
 from backfleet.job.parameter import Parameter
 from backfleet.plan.code import backfleet_hash, strategy_hash
 from backfleet.plan.versions import number_versions
@@ -24,7 +25,12 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
 
     Raises PluginError, JobError.
     """
-    file = _file(strategy)
+    try:
+        file = _file(strategy)
+    except PluginError:
+        # An import says better what is wrong than the search for its files.
+        strategy.load()
+        raise
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(file.read_text())
         parameters = tuple(Parameter.from_json(each) for each in data["parameters"])

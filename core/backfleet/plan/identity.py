@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backfleet.engine import Engine
 from backfleet.errors import PluginError
 from backfleet.job import Job, Points
 from backfleet.plan.code import backfleet_hash, plugin_hash, strategy_hash
 from backfleet.plan.data import source_of
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plan.versions import number_versions
-from backfleet.plugins import HOOKS, find_plugin
+from backfleet.plugins import HOOKS, find_plugin, load_plugin, row_hooks
 from backfleet.strategy import StrategyReference
 
-__all__ = ["check_code", "engine_candidates", "identify"]
+__all__ = ["check_code", "check_plugins", "engine_candidates", "identify"]
 
 SCHEMA = 1
 AUTO_ENGINES = ("backtrader",)
@@ -47,6 +48,18 @@ def identify(
 def engine_candidates(engine: str) -> Sequence[str]:
     """The engines that a job's tasks may run on, best first."""
     return AUTO_ENGINES if engine == "auto" else (engine,)
+
+
+def check_plugins(job: Job) -> None:
+    """Refuse plugins that workers could not use, before any is started.
+
+    Backfleet's own engines are spared that: to import them takes long. Raises UnknownPlugin,
+    PluginError.
+    """
+    row_hooks(job.plugins)
+    for name in engine_candidates(job.engine):
+        if not find_plugin("engine", name).target.startswith("backfleet."):
+            load_plugin("engine", name, Engine)
 
 
 def check_code(identity: Mapping[str, Any], strategy: StrategyReference) -> None:

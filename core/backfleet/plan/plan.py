@@ -12,7 +12,7 @@ from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
 from backfleet.plan.data import plan_symbols
 from backfleet.plan.describe import describe_strategy
-from backfleet.plan.identity import identify
+from backfleet.plan.identity import check_plugins, identify
 from backfleet.plan.manifest import Manifest
 from backfleet.strategy import StrategyReference, locate_strategy
 
@@ -35,6 +35,7 @@ def plan_job(job: Job) -> Plan:
     """
     strategy = locate_strategy(job.strategy)
     parameters = describe_strategy(strategy).parameters
+    check_plugins(job)
     points = _points(job, parameters)
     symbols = plan_symbols(job.data)
     manifest = Manifest(
