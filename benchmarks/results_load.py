@@ -61,11 +61,13 @@ def main() -> None:
         ledger = ChunkLedger(store, manifest)
         chunks = len(manifest.chunks)
         compare(
-            Comparison(f"Reading the headers of {chunks} chunks", "ms", 1e3, 1000.0),
+            Comparison(f"Reading the headers of {chunks} chunks", "ms", 1e3, 1000.0, "clock"),
             [measured(ledger.refresh)],
         )
         compare(
-            Comparison(f"Compacting {chunks} chunks whose headers are known", "ms", 1e3, 1000.0),
+            Comparison(
+                f"Compacting {chunks} chunks whose headers are known", "ms", 1e3, 1000.0, "clock"
+            ),
             [measured(lambda: compact(store, ledger))],
         )
         _load(store.url, repetitions)
@@ -84,10 +86,12 @@ def _load(url: str, repetitions: int) -> None:
         ("pandas", "results().sort_values('sharpe')"),
         ("query", "query_rows(sort='sharpe')"),
     ):
-        what = Comparison(f"{title}, a fresh process", "ms", 1e3, 1000.0)
+        what = Comparison(f"{title}, a fresh process", "ms", 1e3, 1000.0, "clock")
         compare(what, found[name])
     compare(
-        Comparison("For comparison: pandas, duckdb and pyarrow imported", "ms", 1e3, 1000.0),
+        Comparison(
+            "For comparison: pandas, duckdb and pyarrow imported", "ms", 1e3, 1000.0, "clock"
+        ),
         found["imports"],
     )
 

@@ -65,7 +65,7 @@ def main() -> None:
         (folder / "job.toml").write_text(JOB)
         _backfleet(folder)
         found = alternate({"base": _plain, "backfleet": lambda: _backfleet(folder)}, repetitions)
-        what = Comparison("One symbol, one point, from the CSV", "ms", 1e3, 2.0)
+        what = Comparison("One symbol, one point, from the CSV", "ms", 1e3, 2.0, "clock")
         compare(what, found["backfleet"], found["base"])
 
 

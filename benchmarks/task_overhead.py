@@ -63,7 +63,7 @@ def main() -> None:
     repetitions = arguments.parse_args().repetitions
     with workspace() as folder:
         install(folder / "plugins")
-        slow = readings(Sweep(6, 1260, 50, "backtrader", "full"), folder, repetitions)
+        slow = readings(Sweep(6, 780, 50, "backtrader", "full"), folder, repetitions)
         compare(
             Comparison("A task of about 50 ms", "ms", 1e3, 1.03), slow["backfleet"], slow["base"]
         )
