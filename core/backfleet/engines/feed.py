@@ -6,8 +6,9 @@ import math
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,16 @@ from backfleet.bars import Bars
 from backfleet.engines.bt import bt
 from backfleet.errors import DataError
 
-__all__ = ["BulkFeed", "FeedColumns", "bulk_feed", "date_numbers", "feed_class", "feed_times"]
+__all__ = [
+    "BulkFeed",
+    "FeedColumns",
+    "bulk_feed",
+    "columns_of",
+    "date_numbers",
+    "doubles",
+    "feed_class",
+    "feed_times",
+]
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
@@ -77,6 +87,17 @@ class FeedColumns:
             start=int(bars.time[bars.warmup]) if bars.warmup < len(bars) else np.iinfo("i8").max,
         )
 
+    @cached_property
+    def numbers(self) -> Floats:
+        """`moments` as backtrader's numbers."""
+        return date_numbers(self.moments)
+
+    @cached_property
+    def arrays(self) -> dict[str, array[float]]:
+        """Each line as backtrader holds it, `datetime` included; to be copied, never changed."""
+        columns = {"datetime": self.numbers, **self.lines}
+        return {name: doubles(values) for name, values in columns.items()}
+
     @property
     def extra(self) -> tuple[str, ...]:
         """The lines that a plain feed lacks."""
@@ -86,6 +107,17 @@ class FeedColumns:
         """The parameters of a feed, whatever its class."""
         unit = bt.TimeFrame.Days if self.daily else bt.TimeFrame.Minutes
         return {"name": self.symbol, "timeframe": unit}
+
+
+_columns: WeakKeyDictionary[Bars, FeedColumns] = WeakKeyDictionary()
+
+
+def columns_of(bars: Bars) -> FeedColumns:
+    """`FeedColumns.of(bars)`, made once for all tasks on the same bars."""
+    found = _columns.get(bars)
+    if found is None:
+        found = _columns[bars] = FeedColumns.of(bars)
+    return found
 
 
 def feed_times(bars: Bars) -> tuple[Times, bool]:
@@ -145,10 +177,9 @@ class BulkFeed(bt.feed.DataBase):
     def preload(self) -> None:
         """Attach a copy of each column; a line without one is NaN throughout."""
         columns: FeedColumns = self.p.columns
-        missing = np.full(len(columns.time), math.nan)
+        missing = array("d", [math.nan]) * len(columns.time)
         for alias, line in zip(self.getlinealiases(), self.lines.itersize(), strict=True):
-            values = columns.lines.get(alias, missing)
-            line.array = _doubles(date_numbers(columns.moments) if alias == "datetime" else values)
+            line.array = columns.arrays.get(alias, missing)[:]
         self._last()
         self.home()
 
@@ -158,7 +189,8 @@ def bulk_feed(columns: FeedColumns) -> Any:
     return feed_class(BulkFeed, columns.extra)(columns=columns, **columns.settings())
 
 
-def _doubles(values: Floats) -> array[float]:
-    doubles = array("d")
-    doubles.frombytes(np.ascontiguousarray(values).tobytes())
-    return doubles
+def doubles(values: Floats) -> array[float]:
+    """The values as a line holds them."""
+    line = array("d")
+    line.frombytes(np.ascontiguousarray(values, np.float64).tobytes())
+    return line

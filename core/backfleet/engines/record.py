@@ -25,7 +25,7 @@ from backfleet.engine import (
     Scalar,
 )
 from backfleet.engines.bt import bt
-from backfleet.engines.feed import FeedColumns, date_numbers
+from backfleet.engines.feed import FeedColumns
 
 __all__ = ["Recorder", "record"]
 
@@ -95,7 +95,7 @@ class Clock:
 
     @classmethod
     def of(cls, columns: Sequence[FeedColumns]) -> Clock:
-        numbers = np.concatenate([date_numbers(each.moments) for each in columns])
+        numbers = np.concatenate([each.numbers for each in columns])
         time = np.concatenate([each.time for each in columns])
         if len(columns) == 1:
             return cls(numbers, time)

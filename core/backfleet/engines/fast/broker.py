@@ -1,0 +1,352 @@
+"""backtrader's broker with the work left out that changes nothing.
+
+On every bar, `BackBroker.next` charges interest, walks its queues and settles futures, position by
+position. With commission schemes for stocks and without interest, most of that is adding zero: here
+a bar without orders only values the open positions, and orders are filled by a short way through
+the same sums. Whatever it does not recognise (futures, interest, a filler, order histories,
+compensated feeds, ...) goes to `BackBroker` itself.
+
+Must equal: cash, value, leverage and fund value on every bar, positions, and every notification, in
+backtrader's order of evaluation.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from backtrader.brokers.bbroker import BackBroker
+from backtrader.comminfo import CommInfoBase
+from backtrader.order import BuyOrder, Order, SellOrder
+
+from backfleet.engines.fast.orders import SessionEnds, copy_of, new_order
+from backfleet.engines.fast.positions import HeldPosition
+
+__all__ = ["FastBroker"]
+
+ALIVE = (Order.Created, Order.Submitted, Order.Accepted, Order.Partial)
+STOCK_LIKE = (
+    "_get_credit_interest",
+    "cashadjust",
+    "get_credit_interest",
+    "get_leverage",
+    "getvaluesize",
+    "profitandloss",
+)
+"""A commission scheme with these from `CommInfoBase` values positions as stocks are valued."""
+
+
+def is_plain(scheme: Any) -> bool:
+    """Whether a commission scheme values positions as stocks, without interest."""
+    cls = type(scheme)
+    inherited = all(
+        getattr(cls, name) is getattr(CommInfoBase, name) and name not in scheme.__dict__
+        for name in STOCK_LIKE
+    )
+    return bool(inherited and scheme._stocklike and not scheme._creditrate)
+
+
+class FastBroker(BackBroker):
+    """A `BackBroker` with the same results, sooner.
+
+    Attributes
+    ----------
+    finite
+        Whether every close of every feed is finite; then flat positions add nothing to the value.
+        Set by the loop that knows the feeds.
+    """
+
+    cash: float
+
+    def init(self) -> None:
+        super().init()
+        self.positions: defaultdict[Any, HeldPosition] = defaultdict(HeldPosition)
+        self.finite = False
+        self._ends = SessionEnds()
+        self._plain: bool | None = None
+        self._held: list[Any] | None = None
+
+    def setcommission(self, *args: Any, **kwargs: Any) -> None:
+        super().setcommission(*args, **kwargs)
+        self._plain = self._held = None
+
+    def addcommissioninfo(self, comminfo: Any, name: Any = None) -> None:
+        super().addcommissioninfo(comminfo, name)
+        self._plain = self._held = None
+
+    def notify(self, order: Any) -> None:
+        self.notifs.append(copy_of(order))
+
+    # Orders come in.
+
+    def buy(self, *args: Any, **kwargs: Any) -> Any:
+        return self._place(BuyOrder, *args, **kwargs)
+
+    def sell(self, *args: Any, **kwargs: Any) -> Any:
+        return self._place(SellOrder, *args, **kwargs)
+
+    def _place(
+        self,
+        cls: Any,
+        owner: Any,
+        data: Any,
+        size: Any,
+        price: Any = None,
+        plimit: Any = None,
+        exectype: Any = None,
+        valid: Any = None,
+        tradeid: Any = 0,
+        oco: Any = None,
+        trailamount: Any = None,
+        trailpercent: Any = None,
+        parent: Any = None,
+        transmit: Any = True,
+        histnotify: Any = False,
+        _checksubmit: Any = True,
+        **info: Any,
+    ) -> Any:
+        """`BackBroker.buy` and `sell`, whose arguments these are."""
+        fields = {
+            "owner": owner,
+            "data": data,
+            "size": size,
+            "price": price,
+            "pricelimit": plimit,
+            "exectype": exectype,
+            "valid": valid,
+            "tradeid": tradeid,
+            "trailamount": trailamount,
+            "trailpercent": trailpercent,
+            "parent": parent,
+            "transmit": transmit,
+            "histnotify": histnotify,
+        }
+        order = new_order(cls, fields, self._ends)
+        if info:
+            order.addinfo(**info)
+        self._ocoize(order, oco)
+        if _checksubmit and transmit and parent is None and self.p.checksubmit:
+            return self._submit_alone(order)
+        return self.submit(order, check=_checksubmit)
+
+    def _submit_alone(self, order: Any) -> Any:
+        """`submit` of an order without a parent, which waits for no other."""
+        self._pchildren[order.ref].append(order)
+        order.submit()
+        self.submitted.append(order)
+        self.orders.append(order)
+        self.notify(order)
+        return order
+
+    # A bar.
+
+    def next(self) -> None:
+        if not self._recognised():
+            self._held = None
+            super().next()
+            return
+        if self.submitted or self.pending or self._toactivate:
+            self._work_off()
+            self._held = None
+        if self._held is None:
+            self._held = self._holdings()
+        self._revalue(self._held)
+
+    def _recognised(self) -> bool:
+        """Whether everything in sight is valued and charged as stocks are."""
+        if self._plain is None:
+            self._plain = all(is_plain(scheme) for scheme in self.comminfo.values())
+        waiting = self._userhist or self._fundhist or self._cash_addition
+        return self._plain and self.p.shortcash and not waiting
+
+    def _holdings(self) -> list[Any]:
+        """What valuing needs of each position, in the order of `positions`."""
+        return [
+            (position, self.getcommissioninfo(data).p, data.close, data.datetime)
+            for data, position in self.positions.items()
+            if position.size or not self.finite
+        ]
+
+    def _revalue(self, holdings: list[Any]) -> None:
+        """`BackBroker._get_value`, and what `next` notes in open positions."""
+        market = unlevered = unrealized = 0.0
+        for position, terms, close, moment in holdings:
+            size, price = position.size, close[0]
+            value = size * price
+            gain = size * (price - position.price) * terms.mult
+            market += value
+            unrealized += gain
+            if value > 0:
+                value -= gain
+                unlevered += value / terms.leverage
+                unlevered += gain
+            else:
+                unlevered += value
+            if size:
+                position.adjbase = price
+                position.day, position.zone = moment[0], moment._tz
+        cash = self.cash
+        self._value = cash + unlevered
+        self._fundval = self._value / self._fundshares
+        self._valuemkt = unlevered
+        self._valuelever = cash + market
+        self._valuemktlever = market
+        self._leverage = market / (unlevered or 1.0)
+        self._unrealized = unrealized
+
+    def _work_off(self) -> None:
+        """Check what was submitted and try to fill what is pending, once each."""
+        while self._toactivate:
+            self._toactivate.popleft().activate()
+        if self.p.checksubmit:
+            self.check_submitted()
+        self.pending.append(None)
+        while (order := self.pending.popleft()) is not None:
+            if order.expire():
+                self.notify(order)
+                self._ococheck(order)
+                self._bracketize(order, cancel=True)
+            elif not order.active():
+                self.pending.append(order)
+            else:
+                self._try_exec(order)
+                if order.status in ALIVE:
+                    self.pending.append(order)
+                elif order.status == Order.Completed:
+                    self._bracketize(order)
+
+    def _try_exec(self, order: Any) -> None:
+        terms = self.p
+        if order.exectype != Order.Market or terms.coc or terms.coo:
+            super()._try_exec(order)
+            return
+        data = order.data
+        if data.datetime[0] > order.created.dt:
+            price = getattr(data, "tick_open", None)
+            price = data.open[0] if price is None else price
+            if terms.slip_open and (terms.slip_perc or terms.slip_fixed):
+                super()._try_exec(order)
+            else:
+                self._execute(order, ago=0, price=price)
+
+    # An order is filled.
+
+    def _execute(
+        self,
+        order: Any,
+        ago: Any = None,
+        price: Any = None,
+        cash: Any = None,
+        position: Any = None,
+        dtcoc: Any = None,
+    ) -> Any:
+        if not self._fills_plainly(order):
+            return super()._execute(
+                order, ago=ago, price=price, cash=cash, position=position, dtcoc=dtcoc
+            )
+        if ago is None:
+            return self._cash_after(order, cash, position)
+        if price is not None:
+            self._fill(order, price, dtcoc or order.data.datetime[ago])
+        return None
+
+    def _fills_plainly(self, order: Any) -> bool:
+        terms = self.p
+        return bool(
+            self._plain
+            and terms.shortcash
+            and terms.filler is None
+            and not terms.coo
+            and order.data._compensate is None
+        )
+
+    def _cash_after(self, order: Any, cash: float, position: Any) -> float:
+        """The cash that would be left if an order were filled at the price it was created at."""
+        scheme, price = self.getcommissioninfo(order.data), order.created.price
+        _, _, opened, closed = position.update(order.executed.remsize, price)
+        if closed:
+            cash = _after_closing(scheme, cash, closed, price, price, 0)[0]
+        if opened:
+            cash = _after_opening(scheme, cash, opened, price)[0]
+        return cash
+
+    def _fill(self, order: Any, price: float, moment: float) -> None:
+        """Fill an order at a price, the part that opens a position only if the cash suffices."""
+        data = order.data
+        scheme, position, size = (
+            self.getcommissioninfo(data),
+            self.positions[data],
+            order.executed.remsize,
+        )
+        entry = position.price
+        held, mean, opened, closed = _changed(position.size, entry, size, price)
+        pnl = scheme.profitandloss(-closed, entry, price)
+        closed_value = closed_fee = opened_value = opened_fee = 0.0
+        if closed:
+            self.cash, closed_value, closed_fee = _after_closing(
+                scheme, self.cash, closed, entry, price, pnl
+            )
+        wanted = opened
+        if opened:
+            cash, opened_value, opened_fee = _after_opening(scheme, self.cash, opened, price)
+            if cash < 0.0:
+                opened, opened_value, opened_fee = 0, 0.0, 0.0
+            else:
+                position.adjbase = price
+                self.cash = cash
+        if filled := closed + opened:
+            scheme.confirmexec(filled, price)
+            position.update(filled, price, data.datetime.datetime())
+            if closed and self.p.int2pnl:
+                closed_fee += self.d_credit.pop(data, 0.0)
+            closing, opening = (
+                (closed, closed_value, closed_fee),
+                (opened, opened_value, opened_fee),
+            )
+            order.execute(moment, filled, price, *closing, *opening, scheme.margin, pnl, held, mean)
+            order.addcomminfo(scheme)
+            self.notify(order)
+            self._ococheck(order)
+        if wanted and not opened:
+            order.margin()
+            self.notify(order)
+            self._ococheck(order)
+            self._bracketize(order, cancel=True)
+
+
+def _after_closing(
+    scheme: Any, cash: float, closed: float, entry: float, price: float, pnl: float
+) -> tuple[float, float, float]:
+    """The cash, the value and the commission after a part of a position was closed."""
+    value = -closed * entry
+    back = value / scheme.get_leverage() if value > 0 else value
+    cash += back + pnl
+    fee = scheme.getcommission(closed, price)
+    return cash - fee, value, fee
+
+
+def _after_opening(
+    scheme: Any, cash: float, opened: float, price: float
+) -> tuple[float, float, float]:
+    """The cash, the value and the commission after a part of a position was opened."""
+    value = opened * price
+    cash -= value / scheme.get_leverage() if value > 0 else value
+    fee = scheme.getcommission(opened, price)
+    return cash - fee, value, fee
+
+
+def _changed(
+    held: float, entry: float, size: float, price: float
+) -> tuple[float, float, float, float]:
+    """Size, mean price, opened and closed part after `Position.update`."""
+    after = held + size
+    if not after:
+        return after, 0.0, 0, size
+    if not held:
+        return after, price, size, 0
+    grows, keeps_side = (size > 0, after > 0) if held > 0 else (size < 0, after < 0)
+    if grows:
+        return after, (entry * held + size * price) / after, size, 0
+    if keeps_side:
+        return after, entry, 0, size
+    return after, price, after, -held

@@ -1,0 +1,268 @@
+"""Lines that stand where a shared clock says, instead of counting for themselves.
+
+backtrader moves every line of every feed and indicator forward by one on each bar. Here all lines
+that move together read one `Clock`, so that a bar costs one assignment. While a run lasts, lines,
+feeds and indicators change to subclasses of their own classes, made here; afterwards they are as
+backtrader would have left them.
+
+Must equal: each value read or written, `len()`, and every operator, at every bar.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from backtrader.linebuffer import LineBuffer
+from backtrader.lineroot import LineRoot
+from backtrader.lineseries import LineSeries
+
+__all__ = ["Clock", "Clocking", "LineMovedError"]
+
+LINE_METHODS = (
+    "__getitem__",
+    "__setitem__",
+    "__len__",
+    "get",
+    "set",
+    "idx",
+    "get_idx",
+    "set_idx",
+    "forward",
+    "backwards",
+    "rewind",
+    "advance",
+    "extend",
+    "home",
+    "reset",
+)
+"""A line whose class has these from `LineBuffer` can be put on a clock."""
+
+
+class LineMovedError(RuntimeError):
+    """A strategy moved a line by itself, which the lean loop cannot follow."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        super().__init__(
+            "the strategy moves a line itself, which the fast loop cannot follow; "
+            "set `cerebro.fast = False` before the run"
+        )
+
+
+class Clock:
+    """The bar at which lines stand, counted from 0; -1 before the first."""
+
+    __slots__ = ("bar",)
+
+    def __init__(self) -> None:
+        self.bar = -1
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise LineMovedError
+
+
+class ClockedLine:
+    """A line's methods while it is on a clock."""
+
+    _fast_clock: Clock
+    array: Any
+    bindings: Any
+
+    def __getitem__(self, ago: int) -> Any:
+        return self.array[self._fast_clock.bar + ago]
+
+    def __setitem__(self, ago: int, value: Any) -> None:
+        self.array[self._fast_clock.bar + ago] = value
+        for binding in self.bindings:
+            binding[ago] = value
+
+    def set(self, value: Any, ago: int = 0) -> None:
+        self[ago] = value
+
+    def __len__(self) -> int:
+        return self._fast_clock.bar + 1
+
+    def get(self, ago: int = 0, size: int = 1) -> Any:
+        end = self._fast_clock.bar + ago + 1
+        return self.array[end - size : end]
+
+    _idx = property(lambda self: self._fast_clock.bar, _refuse)
+    idx = property(lambda self: self._fast_clock.bar, _refuse)
+    lencount = property(lambda self: self._fast_clock.bar + 1, _refuse)
+    forward = backwards = rewind = advance = extend = home = reset = _refuse
+
+
+class ClockedSeries:
+    """The short way to the first line of a feed or an indicator on a clock."""
+
+    _fast_clock: Clock
+    _fast_array: Any
+
+    def __getitem__(self, ago: int) -> Any:
+        return self._fast_array[self._fast_clock.bar + ago]
+
+    def __len__(self) -> int:
+        return self._fast_clock.bar + 1
+
+
+def _binary(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def apply(self: Any, other: Any) -> Any:
+        return operation(self[0], other[0] if isinstance(other, LineRoot) else other)
+
+    return apply
+
+
+def _reversed(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def apply(self: Any, other: Any) -> Any:
+        return operation(other[0] if isinstance(other, LineRoot) else other, self[0])
+
+    return apply
+
+
+ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "pow")
+COMPARISONS = ("lt", "gt", "le", "ge", "eq", "ne")
+OPERATORS: dict[str, Any] = {
+    **{f"__{n}__": _binary(getattr(operator, n)) for n in (*ARITHMETIC, *COMPARISONS)},
+    **{f"__r{n}__": _reversed(getattr(operator, n)) for n in ARITHMETIC},
+    "__bool__": lambda self: bool(self[0]),
+}
+
+
+CLASS_FIELDS = frozenset(vars(type("Empty", (), {"__annotations__": {}})))
+
+
+@lru_cache(maxsize=256)
+def _clocked(cls: Any, mixin: Any) -> Any:
+    """`cls` with the methods of `mixin` and the operators that `cls` has not made its own.
+
+    Made by `type` itself: backtrader's metaclasses would register it as one of a user's classes.
+    The methods are copied, since an object can only change to a class with the same bases' layout.
+    """
+    own = {
+        name: value
+        for name, value in OPERATORS.items()
+        if getattr(cls, name) is getattr(LineRoot, name)
+    }
+    methods = {name: value for name, value in vars(mixin).items() if name not in CLASS_FIELDS}
+    body = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
+    body["__hash__"] = cls.__hash__
+    return type.__new__(type(cls), cls.__name__, (cls,), {**body, **own, **methods})
+
+
+@lru_cache(maxsize=256)
+def _clocked_feed(cls: Any) -> Any:
+    """A feed's class on a clock; its ticks are the bar's values, and None on the last bar."""
+    aliases = [alias for alias in cls.lines._getlines() if alias != "datetime"]
+    ticks = {f"tick_{alias}": _tick(alias) for alias in aliases}
+    ticks["tick_last"] = _tick(cls.lines._getlines()[0])
+    base = _clocked(cls, ClockedSeries)
+    return type.__new__(type(base), cls.__name__, (base,), {**ticks, "__module__": cls.__module__})
+
+
+def _tick(alias: str) -> property:
+    def value(self: Any) -> Any:
+        values = getattr(self.lines, alias).array
+        bar = self._fast_clock.bar
+        return values[bar] if bar + 1 < len(values) else None
+
+    return property(value)
+
+
+class Clocking:
+    """Puts lines and series on clocks, remembers it, and takes them off again."""
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[Any, type]] = []
+        self._series: list[tuple[Any, type]] = []
+        self._aliases: list[tuple[Any, str]] = []
+        self._feeds: list[Any] = []
+        self._clock_of: dict[int, Clock] = {}
+
+    def clock_of(self, owner: Any) -> Clock | None:
+        """The clock of a line, or of a series' first line; None if it is on none."""
+        lines = [owner] if isinstance(owner, LineBuffer) else owner.lines.lines
+        return self._clock_of.get(id(lines[0])) if lines else None
+
+    def can_clock(self, line: Any) -> bool:
+        """Whether the line moves the way that all lines do, and is on no clock yet."""
+        cls = type(line)
+        return (
+            isinstance(line, LineBuffer)
+            and line.mode == LineBuffer.UnBounded
+            and id(line) not in self._clock_of
+            and all(getattr(cls, name) is getattr(LineBuffer, name) for name in LINE_METHODS)
+        )
+
+    def can_clock_series(self, series: Any) -> bool:
+        """Whether all lines of a series can be put on a clock, and none is on one already."""
+        lines = series.lines.lines
+        return bool(lines) and all(self.can_clock(line) for line in lines)
+
+    def line(self, line: Any, clock: Clock) -> None:
+        """Put a line on a clock."""
+        self._clock_of[id(line)] = clock
+        self._lines.append((line, type(line)))
+        state = line.__dict__
+        state["_fast_clock"] = clock
+        del state["_idx"], state["lencount"]
+        line.__class__ = _clocked(_class_of(line), ClockedLine)
+
+    def lines_of(self, series: Any, clock: Clock) -> None:
+        """Put all lines of a series on a clock and name them in the series itself."""
+        for line in series.lines.lines:
+            self.line(line, clock)
+        for alias, line in zip(series.lines.getlinealiases(), series.lines.lines, strict=False):
+            if not hasattr(type(series), alias) and alias not in series.__dict__:
+                series.__dict__[alias] = line
+                self._aliases.append((series, alias))
+
+    def series(self, series: Any, clock: Clock) -> None:
+        """Put an indicator on a clock, with all its lines."""
+        self.lines_of(series, clock)
+        if self._first_line_is_it(type(series)):
+            self._change(series, clock, _clocked(_class_of(series), ClockedSeries))
+
+    def feed(self, feed: Any, clock: Clock) -> None:
+        """Put a feed on a clock, with all its lines."""
+        self.lines_of(feed, clock)
+        self._feeds.append(feed)
+        self._change(feed, clock, _clocked_feed(_class_of(feed)))
+
+    def _change(self, series: Any, clock: Clock, cls: type) -> None:
+        self._series.append((series, type(series)))
+        series.__dict__["_fast_clock"] = clock
+        series.__dict__["_fast_array"] = series.lines.lines[0].array
+        series.__class__ = cls
+
+    @staticmethod
+    def _first_line_is_it(cls: Any) -> bool:
+        return bool(cls.__getitem__ is LineSeries.__getitem__ and cls.__len__ is LineSeries.__len__)
+
+    def restore(self) -> None:
+        """Leave every line where its clock stood, as backtrader would have."""
+        for line, line_class in reversed(self._lines):
+            bar = line._fast_clock.bar
+            line.__class__ = line_class
+            state = line.__dict__
+            del state["_fast_clock"]
+            state["_idx"], state["lencount"] = bar, bar + 1
+        for series, series_class in reversed(self._series):
+            series.__class__ = series_class
+            del series.__dict__["_fast_clock"], series.__dict__["_fast_array"]
+        for series, alias in self._aliases:
+            series.__dict__.pop(alias, None)
+        for feed in self._feeds:
+            _leave_ticks(feed)
+
+
+def _class_of(found: Any) -> Any:
+    return type(found)
+
+
+def _leave_ticks(feed: Any) -> None:
+    feed._tick_nullify()
+    if 0 < len(feed) < feed.buflen():
+        feed._tick_fill(force=True)

@@ -1,0 +1,210 @@
+"""Who is told what on a bar, found out once instead of on every bar.
+
+backtrader walks all analyzers and their children four times a bar and calls methods that mostly do
+nothing. Here the calls that do something are listed before the run, in backtrader's order. The
+analyzers that nearly everybody attaches have a twin of their method here, used for exactly their
+class.
+
+Must equal: every attribute of the analyzers, whenever a strategy can look at them.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+from backtrader import TimeFrame
+from backtrader.analyzer import Analyzer, TimeFrameAnalyzerBase
+from backtrader.analyzers import DrawDown, TimeReturn
+
+__all__ = ["PHASES", "Listener", "account_listeners", "bar_listeners", "take_first"]
+
+Step = Callable[[], Any]
+Listener = Callable[[float, float, float, float], Any]
+"""Takes cash, value, fund value and fund shares."""
+
+PHASES = ("prenext", "nextstart", "next")
+NEVER_ROUNDED_UP = 0.9999
+"""A time of day below this, as a fraction, stays on its day when it becomes a datetime."""
+
+
+def bar_listeners(analyzers: Any, phase: str) -> list[Step]:
+    """What `Analyzer._next`, `_nextstart` or `_prenext` of all analyzers come to."""
+    steps: list[Step] = []
+    for analyzer in analyzers:
+        _add_steps(analyzer, phase, steps)
+    return steps
+
+
+def _add_steps(analyzer: Any, phase: str, steps: list[Step]) -> None:
+    inner = getattr(type(analyzer), f"_{phase}")
+    if phase == "next" and inner is TimeFrameAnalyzerBase._next and _has_day_periods(analyzer):
+        _add_children(analyzer, phase, steps)
+        steps.append(_period_step(analyzer))
+    elif inner is getattr(Analyzer, f"_{phase}") and f"_{phase}" not in analyzer.__dict__:
+        _add_children(analyzer, phase, steps)
+        if not _does_nothing(analyzer, phase):
+            steps.append(_own_step(analyzer, phase))
+    else:
+        steps.append(getattr(analyzer, f"_{phase}"))
+
+
+def _add_children(analyzer: Any, phase: str, steps: list[Step]) -> None:
+    for child in analyzer._children:
+        _add_steps(child, phase, steps)
+
+
+def _does_nothing(analyzer: Any, phase: str) -> bool:
+    """Whether a phase's method is backtrader's empty one; the first two default to `next`."""
+    called = {phase, "next"} if _inherits(analyzer, phase) else {phase}
+    return all(_inherits(analyzer, name) for name in called)
+
+
+def _inherits(analyzer: Any, name: str) -> bool:
+    return (
+        getattr(type(analyzer), name) is getattr(Analyzer, name) and name not in analyzer.__dict__
+    )
+
+
+def _own_step(analyzer: Any, phase: str) -> Step:
+    if type(analyzer) is DrawDown and "next" not in analyzer.__dict__:
+        return _draw_down_step(analyzer)
+    return getattr(analyzer, phase)  # type: ignore[no-any-return]
+
+
+def _draw_down_step(analyzer: Any) -> Step:
+    """`DrawDown.next`, which finds its results through attributes of nested dictionaries."""
+
+    def step() -> None:
+        peak, now = analyzer._maxvalue, analyzer.rets
+        money = peak - analyzer._value
+        fraction = 100.0 * money / peak
+        now["moneydown"] = money
+        now["drawdown"] = fraction
+        worst = now["max"]
+        if money > worst["moneydown"]:
+            worst["moneydown"] = money
+        if fraction > worst["drawdown"]:
+            worst["drawdown"] = fraction
+        now["len"] = length = now["len"] + 1 if fraction else 0
+        if length > worst["len"]:
+            worst["len"] = length
+
+    return step
+
+
+# Analyzers by period
+
+
+def _has_day_periods(analyzer: Any) -> bool:
+    """Whether the analyzer's periods are whole days of the strategy's naive times."""
+    cls: Any = type(analyzer)
+    own = ("_dt_over", "_get_dt_cmpkey")
+    return bool(
+        TimeFrame.Days <= analyzer.timeframe <= TimeFrame.Years
+        and all(getattr(cls, name) is getattr(TimeFrameAnalyzerBase, name) for name in own)
+        and not {"_next", *own} & set(analyzer.__dict__)
+        and analyzer.strategy.lines.datetime._tz is None
+    )
+
+
+@lru_cache(maxsize=65536)
+def _period_of(timeframe: int, day: int) -> tuple[Any, Any]:
+    """backtrader's number and key of the period that a day lies in."""
+    moment = datetime.datetime.fromordinal(day)
+    stand_in = SimpleNamespace(timeframe=timeframe)
+    return TimeFrameAnalyzerBase._get_dt_cmpkey(stand_in, moment)  # type: ignore[no-any-return]
+
+
+def _period_step(analyzer: Any) -> Step:
+    """`TimeFrameAnalyzerBase._next`, without its children."""
+    timeframe, line = analyzer.timeframe, analyzer.strategy.lines.datetime
+    own_next = _own_period_step(analyzer)
+
+    def step() -> None:
+        number = line[0]
+        day = int(number)
+        if number - day > NEVER_ROUNDED_UP:
+            over = analyzer._dt_over()
+        else:
+            compared, key = _period_of(timeframe, day)
+            over = analyzer.dtcmp is None or compared > analyzer.dtcmp
+            if over:
+                analyzer.dtkey, analyzer.dtkey1 = key, analyzer.dtkey
+                analyzer.dtcmp, analyzer.dtcmp1 = compared, analyzer.dtcmp
+        if over:
+            analyzer.on_dt_over()
+        own_next()
+
+    return step
+
+
+def _own_period_step(analyzer: Any) -> Step:
+    if type(analyzer) is not TimeReturn or "next" in analyzer.__dict__:
+        return analyzer.next  # type: ignore[no-any-return]
+
+    def step() -> None:
+        value = analyzer._value
+        analyzer.rets[analyzer.dtkey] = (value / analyzer._value_start) - 1.0
+        analyzer._lastvalue = value
+
+    return step
+
+
+# The account
+
+
+def account_listeners(analyzers: Any) -> list[Listener]:
+    """What the analyzers' `_notify_cashvalue` and `_notify_fund` come to, in turns."""
+    found: list[Listener] = []
+    for analyzer in analyzers:
+        for name, count in (("cashvalue", 2), ("fund", 4)):
+            _add_listeners(analyzer, name, count, found)
+    return found
+
+
+def _add_listeners(analyzer: Any, name: str, count: int, found: list[Listener]) -> None:
+    inner = f"_notify_{name}"
+    if getattr(type(analyzer), inner) is not getattr(Analyzer, inner):
+        found.append(take_first(getattr(analyzer, inner), count))
+        return
+    for child in analyzer._children:
+        _add_listeners(child, name, count, found)
+    if not _inherits(analyzer, f"notify_{name}"):
+        found.append(_own_listener(analyzer, name, count))
+
+
+def take_first(listener: Any, count: int) -> Listener:
+    """A listener that takes as many of the four numbers."""
+    if count == 4:
+        return listener  # type: ignore[no-any-return]
+    return lambda cash, value, fund_value, shares: listener(cash, value)
+
+
+def _own_listener(analyzer: Any, name: str, count: int) -> Listener:
+    """For the two best-known analyzers, what their `notify_fund` does with a portfolio's value."""
+    replaced = f"notify_{name}" in analyzer.__dict__ or getattr(analyzer, "_fundmode", True)
+    if type(analyzer) is DrawDown and not replaced:
+        return _peak_listener(analyzer)
+    if type(analyzer) is TimeReturn and not replaced and analyzer.p.data is None:
+        return _value_listener(analyzer)
+    return take_first(getattr(analyzer, f"notify_{name}"), count)
+
+
+def _peak_listener(analyzer: Any) -> Listener:
+    def listen(cash: float, value: float, fund_value: float, shares: float) -> None:
+        analyzer._value = value
+        if value > analyzer._maxvalue:
+            analyzer._maxvalue = value
+
+    return listen
+
+
+def _value_listener(analyzer: Any) -> Listener:
+    def listen(cash: float, value: float, fund_value: float, shares: float) -> None:
+        analyzer._value = value
+
+    return listen

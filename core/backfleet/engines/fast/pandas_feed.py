@@ -1,0 +1,123 @@
+"""`PandasData` read by the column.
+
+backtrader reads a DataFrame cell by cell with `iloc`, a third of the time of a whole run. Where the
+columns are plain numbers and the times plain timestamps, the lines are filled at once. Any other
+frame, and a feed with filters, an input time zone or a reader of its own, is read by backtrader.
+
+Must equal: every line, and where the feed stands after `preload`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+from backtrader.feed import AbstractDataBase
+from backtrader.feeds import PandasData
+from backtrader.linebuffer import LineBuffer
+from numpy.typing import NDArray
+
+from backfleet.engines.feed import date_numbers, doubles
+
+__all__ = ["read_by_the_column"]
+
+Floats = NDArray[np.float64]
+
+READERS = ("preload", "load", "_load", "forward", "_last", "_fromstack", "home")
+FIRST, LAST = np.datetime64("1440-01-01"), np.datetime64("2860-01-01")
+"""The years in which `date_numbers` is exact."""
+
+
+@contextmanager
+def read_by_the_column(feeds: Sequence[Any]) -> Iterator[None]:
+    """Read the plain pandas feeds among these by the column."""
+    changed = [feed for feed in feeds if _is_plain(feed)]
+    for feed in changed:
+        feed.__dict__["preload"] = partial(_preload, feed)
+    try:
+        yield
+    finally:
+        for feed in changed:
+            del feed.__dict__["preload"]
+
+
+def _is_plain(feed: Any) -> bool:
+    cls = type(feed)
+    return isinstance(feed, PandasData) and all(
+        getattr(cls, name) is getattr(PandasData, name) and name not in feed.__dict__
+        for name in READERS
+    )
+
+
+def _preload(feed: Any) -> None:
+    lines = None if _is_disturbed(feed) else _lines_of(feed)
+    if lines is None:
+        AbstractDataBase.preload(feed)
+        return
+    times = lines["datetime"]
+    first, stop = 0, len(times)
+    if feed.fromdate > -np.inf or feed.todate < np.inf:
+        if np.any(np.diff(times) < 0.0):
+            AbstractDataBase.preload(feed)
+            return
+        first = int(np.searchsorted(times, feed.fromdate, "left"))
+        stop = max(int(np.searchsorted(times, feed.todate, "right")), first)
+    for alias in feed.getlinealiases():
+        getattr(feed.lines, alias).array = doubles(lines[alias][first:stop])
+    feed._idx = stop
+    feed._last()
+    feed.home()
+
+
+def _is_disturbed(feed: Any) -> bool:
+    """Whether something stands between the frame and the lines."""
+    meddling = feed._filters or feed._ffilters or feed._tzinput or feed._barstack or feed._barstash
+    return bool(meddling) or any(_is_unusual(line) for line in feed.lines)
+
+
+def _is_unusual(line: Any) -> bool:
+    return bool(line.mode != LineBuffer.UnBounded or line.extension or len(line.array))
+
+
+def _lines_of(feed: Any) -> dict[str, Floats] | None:
+    """Each line's values; None where only backtrader can read the frame."""
+    frame = feed.p.dataname
+    times = _times(feed, frame)
+    if times is None:
+        return None
+    lines = {"datetime": times}
+    for alias in feed.getlinealiases():
+        if alias == "datetime":
+            continue
+        column = feed._colmapping[alias]
+        values = np.full(len(times), np.nan) if column is None else _numbers(frame, column)
+        if values is None:
+            return None
+        lines[alias] = values
+    return lines
+
+
+def _numbers(frame: Any, column: Any) -> Floats | None:
+    if type(column) is not int:
+        return None
+    dtype = frame.dtypes.iloc[column]
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "fiub" or dtype.itemsize > 8:
+        return None
+    return frame.iloc[:, column].to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
+
+
+def _times(feed: Any, frame: Any) -> Floats | None:
+    column = feed._colmapping["datetime"]
+    if column is not None and type(column) is not int:
+        return None
+    values = (frame.index if column is None else frame.iloc[:, column]).values
+    if getattr(values, "dtype", np.dtype(object)).kind != "M":
+        return None
+    moments = values.astype("datetime64[us]")
+    # pandas warns of the nanoseconds that a datetime cannot hold.
+    if len(moments) and not (moments.min() > FIRST and moments.max() < LAST):
+        return None
+    return date_numbers(moments) if np.array_equal(moments, values) else None

@@ -1,0 +1,132 @@
+"""What one strategy does on a bar.
+
+`Strategy._oncepost` advances indicators, delivers notifications, calls the strategy, its analyzers
+and its observers. Here, what that comes to for this strategy is found out before the run.
+
+Must equal: the order and the arguments of all calls that a user can see.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from backtrader.lineiterator import LineIterator
+from backtrader.strategy import Strategy
+
+from backfleet.engines.fast.lines import Clock, Clocking
+from backfleet.engines.fast.listeners import (
+    PHASES,
+    Listener,
+    account_listeners,
+    bar_listeners,
+    take_first,
+)
+from backfleet.engines.fast.observers import Observers
+
+__all__ = ["StrategyRun"]
+
+ACCOUNT_METHODS = (("notify_cashvalue", 2), ("notify_fund", 4))
+
+
+class StrategyRun:
+    """A strategy on its way through the bars.
+
+    Parameters
+    ----------
+    strategy
+        The strategy, reset.
+    clocking
+        Has the clocks of its feeds, and takes its lines and indicators off theirs after the run.
+    """
+
+    def __init__(self, strategy: Any, clocking: Clocking) -> None:
+        self.strategy = strategy
+        self._clock = Clock()
+        self._lagging = _put_indicators_on_clocks(strategy, clocking)
+        clocking.lines_of(strategy, self._clock)
+        self._append = [line.array.append for line in strategy.lines.lines]
+        self._times = strategy.lines.datetime.array
+        self._waits = list(zip(strategy._minperiods, strategy.datas, strict=True))
+        self._waiting = True
+        self._has_own_notify = type(strategy)._notify is not Strategy._notify
+        self._account = _account_listeners_of(strategy)
+        self._analyzers = {phase: bar_listeners(strategy.analyzers, phase) for phase in PHASES}
+        self._observers = Observers(strategy, clocking)
+
+    def step(self, moment: float) -> None:
+        """Go through the bar at a time, which feeds and broker have reached."""
+        strategy = self.strategy
+        for indicator in self._lagging:
+            if len(indicator._clock) > len(indicator):
+                indicator.advance()
+        self._clock.bar += 1
+        for append in self._append:
+            append(math.nan)
+        self._times[-1] = moment
+        self._notify()
+        if self._waiting:
+            self._step_waiting()
+        else:
+            strategy.next()
+            for step in self._analyzers["next"]:
+                step()
+            if self._observers.any:
+                self._observers.step(-1)
+        if strategy._orderspending or strategy._tradespending:
+            strategy.clear()
+
+    def _step_waiting(self) -> None:
+        """A bar on which the strategy may still wait for its minimum period."""
+        status = max(period - len(feed) for period, feed in self._waits)
+        self.strategy._minperstatus = status
+        self._waiting = status >= 0
+        phase = "next" if status < 0 else "prenext" if status else "nextstart"
+        getattr(self.strategy, phase)()
+        for step in self._analyzers[phase]:
+            step()
+        if self._observers.any:
+            self._observers.step(status)
+
+    def _notify(self) -> None:
+        strategy = self.strategy
+        if strategy._orderspending or strategy._tradespending or self._has_own_notify:
+            strategy._notify()
+        elif self._account:
+            broker = strategy.broker
+            cash, value = broker.getcash(), broker.getvalue()
+            fund_value, shares = broker.fundvalue, broker.fundshares
+            for listen in self._account:
+                listen(cash, value, fund_value, shares)
+
+    def finish(self) -> None:
+        """Leave the strategy as backtrader would have."""
+        self.strategy._getminperstatus()
+        self._observers.finish()
+
+
+def _put_indicators_on_clocks(strategy: Any, clocking: Clocking) -> list[Any]:
+    """Put the strategy's indicators on the clocks of their feeds; those that cannot be are
+    returned, to be advanced one by one."""
+    lagging = []
+    for indicator in strategy._lineiterators[LineIterator.IndType]:
+        clock = None if indicator._clock is None else clocking.clock_of(indicator._clock)
+        if clock is None:
+            lagging.append(indicator)
+        elif clocking.can_clock(indicator):
+            clocking.line(indicator, clock)
+        elif hasattr(indicator.lines, "lines") and clocking.can_clock_series(indicator):
+            clocking.series(indicator, clock)
+        else:
+            lagging.append(indicator)
+    return lagging
+
+
+def _account_listeners_of(strategy: Any) -> list[Listener]:
+    """The strategy itself, if it listens, and its analyzers."""
+    own = [
+        take_first(getattr(strategy, name), count)
+        for name, count in ACCOUNT_METHODS
+        if getattr(type(strategy), name) is not getattr(Strategy, name) or name in vars(strategy)
+    ]
+    return own + account_listeners([*strategy.analyzers, *strategy._slave_analyzers])
