@@ -134,7 +134,7 @@ def pip_install(fresh_python: Path) -> Callable[..., None]:
     options = "--quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation"
 
     def install(*what: object) -> None:
-        command = [fresh_python, "-m", "pip", "install", *options.split(), *map(str, what)]
+        command = [str(fresh_python), "-m", "pip", "install", *options.split(), *map(str, what)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 

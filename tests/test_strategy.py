@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,13 +157,15 @@ def test_a_name_that_no_plugin_has_gets_the_nearest(name: str, message: str) -> 
         locate_strategy(name)
 
 
-DATA: Mapping[str, object] = {"source": "csv", "path": "data"}
+def job_of(strategy: object) -> Job:
+    values: dict[str, Any] = {"strategy": strategy, "data": {"source": "csv", "path": "data"}}
+    return Job(**values)
 
 
 def test_a_class_that_can_be_imported_stands_for_its_reference() -> None:
     from backfleet_strategies.buy_and_hold import BuyAndHold
 
-    job = Job(strategy=BuyAndHold, data=DATA)
+    job = job_of(BuyAndHold)
     assert (job.strategy, job.name) == (
         "backfleet_strategies.buy_and_hold:BuyAndHold",
         "BuyAndHold",
@@ -176,14 +179,14 @@ def test_a_class_made_in_a_function_is_refused() -> None:
     with pytest.raises(
         JobError, match=r"strategy = .*made within a function; .*write it to a file"
     ):
-        Job(strategy=Local, data=DATA)
+        job_of(Local)
 
 
 @pytest.mark.parametrize("module", ["nothing_here", "json"])
 def test_a_class_that_its_module_does_not_hold_is_refused(module: str) -> None:
     lost = type("Lost", (), {"__module__": module})
     with pytest.raises(JobError, match=rf"cannot be imported as {module}:Lost; .*to a file"):
-        Job(strategy=lost, data=DATA)
+        job_of(lost)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,7 @@ def test_a_class_that_its_module_does_not_hold_is_refused(module: str) -> None:
 )
 def test_a_class_of_a_notebook_or_script_is_refused(strategy: object) -> None:
     with pytest.raises(JobError, match=r"in a notebook or the script itself; .*my_file\.py:Class"):
-        Job(strategy=strategy, data=DATA)
+        job_of(strategy)
 
 
 SCRIPT = """

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,11 +137,11 @@ def test_an_option_of_the_source_written_out_as_its_default_changes_nothing(tmp_
     (tmp_path / "A.csv").write_text(
         "date,open,high,low,close,volume\n2020-01-02,1,2,1,2,5\n2020-01-03,1,2,1,2,5\n"
     )
-    data = {"source": "csv", "path": str(tmp_path)}
 
     def run(**options: str) -> str:
-        job = Job(strategy="buy-and-hold", data=data | {"options": options})
-        return plan_job(job).manifest.run
+        data = {"source": "csv", "path": str(tmp_path), "options": options}
+        values: dict[str, Any] = {"strategy": "buy-and-hold", "data": data}
+        return plan_job(Job(**values)).manifest.run
 
     assert run() == run(delimiter=",")
 
