@@ -1,0 +1,71 @@
+"""The command line as a whole: its help, and what it costs to ask for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import pytest
+
+from backfleet.cli import cli
+from backfleet.cli.commands import COMMANDS, LazyGroup
+
+Ask = Callable[[str], Any]
+
+HEAVY = (
+    "numpy", "pandas", "backtrader", "numba", "boto3", "pydantic", "pyarrow", "duckdb", "rich",
+    "importlib.metadata",
+)  # fmt: skip
+
+WIDTH = 80
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["nonsense"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    heavy = [name for name in HEAVY if name != "importlib.metadata" or arguments == ["--help"]]
+    code = f"""
+import sys
+sys.argv = ["backfleet", *{arguments!r}]
+from backfleet.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+print(sorted(set({heavy!r}) & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_lists_every_command_with_a_line(ask: Ask) -> None:
+    text = ask("--help").out
+    for name, (_, line) in COMMANDS.items():
+        assert f"  {name}" in text
+        assert line in text
+    assert max(map(len, text.splitlines())) <= WIDTH
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_and_its_options(ask: Ask, name: str) -> None:
+    answer = ask(f"{name} --help")
+    assert answer.code == 0
+    assert max(map(len, answer.out.splitlines())) <= WIDTH
+    assert isinstance(cli, LazyGroup)
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.help
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, option.name
+            assert option.opts[0] in answer.out
+
+
+def test_the_version_is_that_of_the_package(ask: Ask) -> None:
+    from importlib.metadata import version
+
+    assert ask("--version").out == f"backfleet {version('backfleet')}\n"

@@ -1,0 +1,164 @@
+"""`backfleet results`: sorting, filtering, columns and formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+Ask = Callable[[str], Any]
+
+COLUMNS = [
+    "task", "symbol", "period", "sizing", "status", "error", "final_value", "total_return", "cagr",
+    "volatility", "sharpe", "sortino", "max_drawdown", "max_drawdown_days", "calmar", "exposure",
+    "time_in_market", "turnover", "trades", "win_rate", "profit_factor", "expectancy", "fees",
+    "orders_completed", "orders_rejected", "orders_margin", "orders_canceled", "orders_expired",
+    "orders_open", "seconds", "engine",
+]  # fmt: skip
+"""Of the strategy sma-crossover, whose parameters are period and sizing."""
+
+
+def rows_of(text: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(text)
+    return rows
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_every_format_has_the_same_columns_in_their_order(
+    workshop: Any, ask: Ask, finished: str, form: str
+) -> None:
+    file = workshop.folder / f"rows.{form}"
+    assert ask(f"results {finished} -o {file}").code == 0
+    read: Any = {"csv": pd.read_csv, "json": pd.read_json, "parquet": pd.read_parquet}[form]
+    assert list(read(file)) == COLUMNS
+
+
+def test_the_format_follows_the_ending_unless_it_is_said(
+    workshop: Any, ask: Ask, finished: str
+) -> None:
+    ask(f"results {finished} -o rows.csv --format json")
+    assert len(rows_of((workshop.folder / "rows.csv").read_text())) == 3
+    ask(f"results {finished} -o rows.txt")
+    assert "final_value" in (workshop.folder / "rows.txt").read_text().splitlines()[0]
+    assert ask(f"results {finished} --json").out == ask(f"results {finished} --format json").out
+
+
+def test_undefined_is_null_in_json_and_empty_in_csv(ask: Ask, finished: str) -> None:
+    idle = rows_of(ask(f"results {finished} --format json").out)[2]
+    assert (idle["sharpe"], idle["error"], idle["win_rate"]) == (None, None, None)
+    cells = list(csv.DictReader(io.StringIO(ask(f"results {finished} --format csv").out)))[2]
+    assert (cells["sharpe"], cells["error"], cells["win_rate"]) == ("", "", "")
+
+
+def test_numbers_are_the_same_in_every_format(workshop: Any, ask: Ask, finished: str) -> None:
+    for form in ("csv", "parquet"):
+        ask(f"results {finished} -o same.{form}")
+    from_csv = csv.DictReader((workshop.folder / "same.csv").read_text().splitlines())
+    from_parquet = pd.read_parquet(workshop.folder / "same.parquet")
+    from_json = rows_of(ask(f"results {finished} --json").out)
+    values = from_parquet["final_value"].tolist()
+    assert [float(row["final_value"]) for row in from_csv] == values
+    assert [row["final_value"] for row in from_json] == values
+
+
+@pytest.mark.parametrize(
+    ("options", "tasks"),
+    [
+        ("", [0, 1, 2]),
+        ("--sort final_value", [0, 1, 2]),
+        ("--sort final_value --ascending", [2, 1, 0]),
+        ("--sort sharpe", [0, 1, 2]),
+        ("--sort sharpe --ascending", [1, 0, 2]),
+        ("--sort status", [1, 2, 0]),
+        ("--where 'sharpe is null'", [2]),
+        ("--where \"symbol = '600559'\"", [1]),
+        ("--where \"status = 'suspicious' and orders_rejected > 300\"", [2]),
+        ("--where 'period > 15'", []),
+        ("--sort final_value --limit 1", [0]),
+        ("--limit 0", []),
+    ],
+)
+def test_rows_are_sorted_filtered_and_cut(
+    ask: Ask, finished: str, options: str, tasks: list[int]
+) -> None:
+    """Rows without a value come last, whichever way they are sorted."""
+    done = ask(f"results {finished} --json {options}")
+    assert [row["task"] for row in rows_of(done.out)] == tasks
+
+
+def test_columns_are_those_asked_for_in_that_order(ask: Ask, finished: str) -> None:
+    """Sorting and filtering see the others too."""
+    options = "--columns 'cagr, symbol' --sort final_value --where 'trades > 0' --format csv"
+    head, *rows = ask(f"results {finished} {options}").out.splitlines()
+    assert head == "cagr,symbol"
+    assert [row.rpartition(",")[2] for row in rows] == ["600519", "600559"]
+
+
+def test_a_limit_says_how_many_rows_there_are(ask: Ask, finished: str) -> None:
+    done = ask(f"results {finished} --limit 2 --format csv")
+    assert len(done.out.splitlines()) == 3
+    assert "2 of 3 rows" in done.err
+
+
+def test_the_table_is_aligned_and_rounded(ask: Ask, finished: str) -> None:
+    head, rule, *rows = ask(f"results {finished}").out.splitlines()
+    assert head.split()[:5] == ["task", "symbol", "period", "sizing", "status"]
+    assert set(rule) == {"-", " "}
+    assert rows[0].split()[:8] == [
+        "0", "600519", "15", "all-in", "ok", "164109.44", "0.6411", "0.94",
+    ]  # fmt: skip
+    assert rows[2].split()[7] == "-"
+    end = head.index("final_value") + len("final_value")
+    assert all(row[end - 1].isdigit() and row[end] == " " for row in rows)
+
+
+def test_no_rows_are_said_to_be_none(ask: Ask, finished: str) -> None:
+    assert ask(f"results {finished} --where 'period > 99'").out == "no rows\n"
+    assert rows_of(ask(f"results {finished} --where 'period > 99' --json").out) == []
+
+
+def test_parameters_and_metrics_give_way_to_result_columns(ask: Ask, failed: str) -> None:
+    row = rows_of(ask(f"results {failed} --json").out)[0]
+    names = list(row)
+    assert names[:6] == ["task", "symbol", "at", "param_seconds", "note", "status"]
+    assert names[-5:] == ["metric_sharpe", "mine", "words", "seconds", "engine"]
+    assert (row["param_seconds"], row["metric_sharpe"], row["mine"]) == (1, 7, 0.5)
+
+
+def test_a_spreadsheet_computes_no_cell_of_a_csv(ask: Ask, failed: str) -> None:
+    """Text gets an apostrophe; a negative number stays a number."""
+    row = next(csv.DictReader(io.StringIO(ask(f"results {failed} --format csv").out)))
+    assert (row["note"], row["words"]) == ("'=1+1", "'=1+1")
+    assert float(row["max_drawdown"]) <= 0
+    assert not row["max_drawdown"].startswith("'")
+
+
+def test_an_error_takes_one_line_of_the_table(ask: Ask, failed: str) -> None:
+    lines = ask(f"results {failed} --where \"status = 'error'\"").out.splitlines()
+    assert len(lines) == 4
+    assert lines[2].endswith("IndexError: no 3 for you")
+    assert "sharpe" not in lines[0]
+
+
+def test_symbols_stay_text(tmp_path: Path, workshop: Any) -> None:
+    """Also those that look like numbers: 000001 is not 1."""
+    data = tmp_path / "data"
+    data.mkdir()
+    content = (workshop.data / "600519.csv").read_text()
+    (data / "000001.csv").write_text(content.replace("600519", "000001"))
+    job = workshop.folder / "zeros.toml"
+    text = (workshop.folder / "sma.toml").read_text()
+    job.write_text(text.replace(str(workshop.data), str(data)))
+    summary = workshop.json("run", job, "--symbols", "000001", "--json")
+    run = summary["run"]
+    assert rows_of(workshop("results", run, "--json").stdout)[0]["symbol"] == "000001"
+    assert "\n0,000001,15," in workshop("results", run, "--format", "csv").stdout
+    assert " 000001 " in workshop("results", run).stdout.splitlines()[2]
+    stored = pd.read_parquet(Path(summary["store"], "results.parquet"))
+    assert stored["symbol"].tolist() == ["000001"]

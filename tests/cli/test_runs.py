@@ -1,0 +1,131 @@
+"""Commands on runs: how they name one, and what they say of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Ask = Callable[[str], Any]
+
+SUMMARY = ["run", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
+
+
+def words_of(text: str) -> dict[str, str]:
+    return dict(line.split(None, 1) for line in text.splitlines())
+
+
+def test_a_run_is_named_by_path_relative_path_id_and_beginning(
+    workshop: Any, ask: Ask, finished: str
+) -> None:
+    store = workshop.folder / "runs"
+    names = [
+        f"runs/{finished}",
+        f"./runs/{finished}",
+        f"{store}/{finished}",
+        f"{store}/{finished}/",
+        finished,
+        finished[:6],
+        f"{finished[:6]} --store runs",
+        f"{finished} --store {store}",
+    ]
+    for name in names:
+        assert words_of(ask(f"status {name}").out)["run"] == finished, name
+
+
+def test_a_run_is_named_by_its_folder_from_within_the_store(
+    workshop: Any, ask: Ask, finished: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workshop.folder / "runs")
+    assert words_of(ask(f"status {finished}").out)["run"] == finished
+    assert words_of(ask(f"status {finished[:5]} --store .").out)["run"] == finished
+
+
+def test_status_tells_state_and_counts(ask: Ask, finished: str) -> None:
+    words = words_of(ask(f"status {finished}").out)
+    assert (words["state"], words["tasks"], words["ok"]) == ("complete", "3", "1")
+    assert (words["suspicious"], words["error"], words["missing"]) == ("2", "0", "0")
+    facts = json.loads(ask(f"status {finished} --json").out)
+    assert set(SUMMARY) < set(facts)
+    assert (facts["state"], facts["failures"]) == ("complete", [])
+
+
+def test_runs_are_listed_newest_first(workshop: Any, ask: Ask, finished: str, failed: str) -> None:
+    rows = json.loads(ask("runs --json").out)
+    assert {row["run"] for row in rows} == {finished, failed}
+    created = [row["created"] for row in rows]
+    assert created == sorted(created, reverse=True)
+    by_run = {row["run"]: row for row in rows}
+    assert by_run[failed]["error"] == 2
+    assert by_run[finished]["state"] == "complete"
+    lines = ask("runs").out.splitlines()
+    assert len(lines) == 4
+    assert lines[0].split()[:3] == ["run", "name", "strategy"]
+
+
+def test_an_empty_store_has_no_runs(ask: Ask) -> None:
+    assert ask("runs --store nothing").out == "no runs in nothing\n"
+    assert ask("runs --store nothing --json").out == "[]\n"
+
+
+def test_a_damaged_run_does_not_hide_the_others(workshop: Any, ask: Ask, finished: str) -> None:
+    store = workshop.folder / "mixed"
+    shutil.copytree(workshop.folder / "runs" / finished, store / finished)
+    shutil.copytree(workshop.folder / "runs" / finished, store / "0000")
+    (store / "0000" / "manifest.json").write_text("{}")
+    done = ask("runs --store mixed --json")
+    assert [row["run"] for row in json.loads(done.out)] == [finished]
+    assert str(store / "0000" / "manifest.json") in done.err
+    assert done.code == 0
+
+
+def test_a_complete_run_is_not_run_again(workshop: Any, ask: Ask, finished: str) -> None:
+    chunks = Path(workshop.folder, "runs", finished, "chunks")
+    before = {path.name: path.stat().st_mtime_ns for path in chunks.iterdir()}
+    for line in ("run sma.toml", f"resume {finished}"):
+        done = ask(line)
+        assert done.code == 0
+        assert "all were done already" in done.out
+    assert "nothing was started" in ask(f"resume {finished} --detach").out
+    for line in (f"wait {finished} --json", f"resume {finished} --json", "run sma.toml --json"):
+        assert list(json.loads(ask(line).out)) == SUMMARY
+    assert {path.name: path.stat().st_mtime_ns for path in chunks.iterdir()} == before
+    assert "no workers are under way; 3 of 3 tasks are done" in ask(f"cancel {finished}").out
+
+
+def test_commands_exit_with_1_where_tasks_failed(ask: Ask, failed: str) -> None:
+    for line in ("run fails.toml", f"wait {failed}", f"resume {failed}", f"wait {failed} --json"):
+        assert ask(line).code == 1, line
+    assert ask(f"status {failed}").code == 0
+    assert ask(f"results {failed}").code == 0
+
+
+def test_the_end_says_in_words_what_is_suspicious(ask: Ask, finished: str) -> None:
+    text = ask(f"wait {finished}").out
+    assert "1 task had no order filled (rejected: 302 of 303 orders, for lack of cash)" in text
+    assert "more than half of the orders rejected: 290 of 296 orders, for lack of cash." in text
+    assert "note: 1 ok task had orders rejected too: 16 of 92 orders, for lack of cash." in text
+    assert "room?" in text
+    assert f"backfleet results runs/{finished} --sort sharpe" in text
+
+
+def test_the_end_says_what_failed_and_how_to_look_into_it(ask: Ask, failed: str) -> None:
+    text = ask(f"wait {failed}").out
+    assert "failed: 2 tasks with IndexError, first task 1: no 3 for you" in text
+    assert f"backfleet logs runs/{failed} 1, or backfleet debug runs/{failed} 1" in text
+    assert "4 suspicious, 2 failed, 0 missing" in text
+
+
+def test_logs_hold_tracebacks_and_what_tasks_printed(ask: Ask, failed: str) -> None:
+    text = ask(f"logs {failed}").out
+    assert text.count("== task") == 2
+    assert "raise IndexError" in text
+    assert "== task" not in ask(f"logs {failed} 1").out
+    assert "raise IndexError" in ask(f"logs {failed} 1").out
+    silent = ask(f"logs {failed} 0")
+    assert (silent.code, silent.out, silent.err) == (0, "", "nothing was printed\n")
+    assert ask(f"logs {failed} --worker 0 --follow").code == 0
