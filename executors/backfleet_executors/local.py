@@ -25,6 +25,10 @@ from backfleet.worker.protocol import STOP_WITH_PARENT
 __all__ = ["LocalExecutor", "LocalSettings"]
 
 GRACE_SECONDS = 20.0
+_ALIVE: set[subprocess.Popen[bytes]] = set()
+"""Workers of this process, held until they have ended: one that nobody holds loses its pipe, and
+ends as if this process had gone."""
+
 LOG_TAIL = 4096
 
 
@@ -73,6 +77,7 @@ class LocalExecutor(Executor):
             for shard in range(submission.shards)
         ]
         self._started.update((process.pid, process) for process in processes)
+        _ALIVE.update(processes)
         # Imported while the workers start: it takes as long as a short task.
         from backfleet_executors.processes import start_time
 
@@ -103,6 +108,7 @@ class LocalExecutor(Executor):
             )
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
+        _let_go_of_ended()
         return [self._status(handle, shard) for shard in range(len(handle["workers"]))]
 
     def _status(self, handle: Handle, shard: int) -> ShardStatus:
@@ -160,6 +166,14 @@ class LocalExecutor(Executor):
                 "logs": str(_log_folder_of(run, number)),
                 "workers": workers,
             }
+
+
+def _let_go_of_ended() -> None:
+    for process in list(_ALIVE):
+        if process.poll() is not None:
+            if process.stdin is not None:
+                process.stdin.close()
+            _ALIVE.discard(process)
 
 
 def _log_folder(submission: Submission) -> Path:
