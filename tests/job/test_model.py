@@ -43,6 +43,8 @@ options = { date_column = "Date" }
 [broker]
 cash = 50_000
 commission = 0.0002
+minimum_commission = 5
+slippage = 0.01
 
 [results]
 store = "runs"
@@ -106,7 +108,12 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "options": {"date_column": "Date"},
             "auxiliary": {},
         },
-        "broker": {"cash": 50_000.0, "commission": 0.0002},
+        "broker": {
+            "cash": 50_000.0,
+            "commission": 0.0002,
+            "minimum_commission": 5.0,
+            "slippage": 0.01,
+        },
         "results": {
             "store": str(here / "runs"),
             "detail": "summary",
@@ -278,11 +285,8 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"sweep": {"sample": 0}}, "sweep.sample = 0: must be greater than or equal to 1"),
         ({"sweep": {"sample": 10**9}}, "sweep.sample = 1000000000: must be less than or equal to"),
         ({"sweep": {"where": True}}, "sweep.where = true: must be text in quotes"),
-        ({"engine": "vector"}, 'engine = "vector": the vector engine is not in this release yet'),
-        (
-            in_data(universe="portfolio"),
-            'data.universe = "portfolio": one task over all symbols is not',
-        ),
+        ({"broker": {"minimum_commission": -5}}, "broker.minimum_commission = -5: "),
+        ({"broker": {"slippage": float("nan")}}, "broker.slippage = NaN: must be a finite number"),
         (in_data(warmup=5), "data.warmup = 5: a warm-up is not in this release yet"),
         (
             in_data(auxiliary={"i": {}}),

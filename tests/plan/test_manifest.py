@@ -46,7 +46,7 @@ def test_tasks_go_through_all_points_of_a_symbol_before_the_next(
 ) -> None:
     manifest = small(symbols, fast, slow)
     tasks = [manifest.task(i) for i in range(manifest.tasks)]
-    assert [(task.symbol.name, task.params) for task in tasks] == [
+    assert [(task.name, task.params) for task in tasks] == [
         (f"S{symbol}", {"fast": first, "slow": second})
         for symbol in range(symbols)
         for first in range(fast)

@@ -71,7 +71,7 @@ class Data(Section):
     symbols
         Names and globs; `("*",)` is all there are.
     universe
-        "each": a task for each symbol.
+        "each": a task for each symbol; "portfolio": all symbols in one task, with one cash pool.
     start, end
         Sessions, both inclusive; None leaves that side open.
     warmup
@@ -106,11 +106,6 @@ class Data(Section):
             raise ValueError(f"lies before data.start, {start}")
         return end
 
-    @field_validator("universe")
-    @classmethod
-    def _each_only(cls, universe: str) -> str:
-        return rules.not_yet(universe, universe == "portfolio", "one task over all symbols")
-
     @field_validator("warmup")
     @classmethod
     def _no_warmup(cls, warmup: int) -> int:
@@ -123,11 +118,24 @@ class Data(Section):
 
 
 class Broker(Section):
-    """`[broker]`: cash at the start, in the currency of the prices, and commission as a fraction of
-    traded value."""
+    """`[broker]`: the simulated broker. Money is in the currency of the prices.
+
+    Attributes
+    ----------
+    cash
+        At the start.
+    commission
+        A fraction of traded value.
+    minimum_commission
+        The least that an order costs.
+    slippage
+        What a share costs more, or brings less, than the price in the bar.
+    """
 
     cash: Annotated[Number, Field(gt=0)] = 100_000.0
     commission: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    minimum_commission: Annotated[Number, Field(ge=0)] = 0.0
+    slippage: Annotated[Number, Field(ge=0)] = 0.0
 
 
 class Results(Section):
@@ -221,11 +229,6 @@ class Job(Section):
         if not isinstance(values, dict) or values.get("name") is not None:
             return values
         return {**values, "name": rules.name_of_strategy(values.get("strategy"))}
-
-    @field_validator("engine")
-    @classmethod
-    def _no_vector_engine(cls, engine: str) -> str:
-        return rules.not_yet(engine, engine == "vector", "the vector engine")
 
     @classmethod
     def load(cls, path: str | Path, overrides: Overrides | None = None) -> Job:

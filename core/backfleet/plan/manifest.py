@@ -17,10 +17,13 @@ from backfleet.job import Points
 from backfleet.job.parameter import Parameter
 from backfleet.plan.chunks import ChunkGrid
 
-__all__ = ["Manifest", "PlannedSymbol", "TaskKey", "run_id"]
+__all__ = ["PORTFOLIO", "Manifest", "PlannedSymbol", "TaskKey", "run_id"]
 
 SCHEMA = 1
 ID_DIGITS = 16
+
+PORTFOLIO = "portfolio"
+"""Stands for the symbol of a task that runs all symbols."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,24 @@ class PlannedSymbol:
 
 @dataclass(frozen=True)
 class TaskKey:
-    """What task `index` is: a symbol at a parameter point."""
+    """What task `index` is: a symbol, or the whole universe, at a parameter point.
+
+    Attributes
+    ----------
+    name
+        The symbol's name, or `PORTFOLIO`.
+    """
 
     index: int
-    symbol: PlannedSymbol
+    name: str
+    symbols: tuple[PlannedSymbol, ...]
     params: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A planned run. Task i is symbol i // points at point i % points.
+    """A planned run. Task i is symbol i // points at point i % points; where all symbols are one
+    portfolio, it is point i.
 
     Attributes
     ----------
@@ -86,7 +97,12 @@ class Manifest:
 
     @property
     def tasks(self) -> int:
-        return len(self.symbols) * len(self.points)
+        return len(self.points) * (1 if self.is_portfolio else len(self.symbols))
+
+    @property
+    def is_portfolio(self) -> bool:
+        """Whether a task runs all symbols with one cash pool."""
+        return bool(self.identity["data"]["universe"] == "portfolio")
 
     @cached_property
     def chunks(self) -> ChunkGrid:
@@ -96,8 +112,11 @@ class Manifest:
         """Decode a task. Raises IndexError."""
         if not 0 <= index < self.tasks:
             raise IndexError(f"the run has tasks 0 to {self.tasks - 1}, no task {index}")
-        symbol, point = divmod(index, len(self.points))
-        return TaskKey(index, self.symbols[symbol], self.points[point])
+        if self.is_portfolio:
+            return TaskKey(index, PORTFOLIO, tuple(self.symbols), self.points[index])
+        position, point = divmod(index, len(self.points))
+        symbol = self.symbols[position]
+        return TaskKey(index, symbol.name, (symbol,), self.points[point])
 
     @property
     def window(self) -> BarsWindow:
@@ -120,9 +139,11 @@ class Manifest:
     def keeps_detail(self) -> bool:
         return bool(self.identity["results"]["detail"] == "full")
 
-    def periods_per_year(self, symbol: PlannedSymbol) -> float:
+    @property
+    def periods_per_year(self) -> float | None:
+        """What the job sets for annualising; None leaves it to the data."""
         given = self.identity["results"]["periods_per_year"]
-        return symbol.sessions_per_year if given == "auto" else float(given)
+        return None if given == "auto" else float(given)
 
     def to_bytes(self) -> bytes:
         table = self.points.table()

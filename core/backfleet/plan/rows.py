@@ -19,7 +19,7 @@ __all__ = ["lay_out"]
 def lay_out(manifest: Manifest, results: Sequence[TaskResult]) -> Rows:
     """The rows of these results, with their symbols and parameters."""
     keys = [manifest.task(result.task) for result in results]
-    symbols = [key.symbol.name for key in keys]
+    symbols = [key.name for key in keys]
     kinds = parameter_kinds(manifest)
     params = {
         name: (kind, [_value(kind, key.params[name]) for key in keys])

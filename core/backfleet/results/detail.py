@@ -25,7 +25,7 @@ def read_detail(
 
     Raises IndexError, RunNotFound, CorruptObject.
     """
-    symbol = manifest.task(task).symbol.name
+    symbols = [symbol.name for symbol in manifest.task(task).symbols]
     header = ledger[manifest.chunks.chunk_of(task)]
     if header is None:
         raise RunNotFound(
@@ -41,5 +41,5 @@ def read_detail(
         table.filter(pc.equal(table["task"], task)).drop_columns(["task"]).to_pandas()
     )
     if "symbol" in frame:
-        frame["symbol"] = symbol
+        frame["symbol"] = [symbols[position] for position in frame["symbol"]]
     return frame.reset_index(drop=True)

@@ -36,19 +36,20 @@ def _csv(rows: pa.Table, stream: BinaryIO) -> None:
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"
-    return value
+    return _finite(value)
 
 
 def _json(rows: pa.Table, stream: BinaryIO) -> None:
-    """A list of objects; what is no finite number is null."""
+    """A list of objects."""
     objects = [
-        json.dumps({name: _json_value(value) for name, value in row.items()})
+        json.dumps({name: _finite(value) for name, value in row.items()})
         for row in rows.to_pylist()
     ]
     stream.write(b"[" + ",\n ".join(objects).encode() + b"]\n")
 
 
-def _json_value(value: Any) -> Any:
+def _finite(value: Any) -> Any:
+    """What is undefined is no value: JSON has no NaN, and in CSV every reader takes it otherwise."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -64,7 +64,7 @@ def _run(runner: TaskRunner, task: int) -> TaskRun:
     ran = runner.simulate(task)
     return TaskRun(
         task=task,
-        symbol=ran.key.symbol.name,
+        symbol=ran.key.name,
         params=ran.key.params,
         outcome=ran.outcome,
         row=vars(runner.metrics(ran)) | dict(runner.custom(ran)),

@@ -83,7 +83,7 @@ def verify_engine(run: Run, tasks: Sequence[int], engine: str) -> Iterator[Diffe
         if difference is not None:
             table, record, left, right = difference
             key = ran.key
-            yield Difference(task, key.symbol.name, key.params, table, record, left, right)
+            yield Difference(task, key.name, key.params, table, record, left, right)
 
 
 def verify_executor(
@@ -127,7 +127,7 @@ def _compare_chunk(run: Run, again: Run, chunk: int) -> Iterator[Difference]:
         if names:
             key = run.manifest.task(left["task"])
             sides = ({name: side.get(name) for name in names} for side in (left, right))
-            yield Difference(key.index, key.symbol.name, key.params, "columns", None, *sides)
+            yield Difference(key.index, key.name, key.params, "columns", None, *sides)
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:

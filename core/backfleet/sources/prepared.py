@@ -21,7 +21,7 @@ from backfleet.source import Source
 from backfleet.sources.index import Index
 from backfleet.sources.pack import SCHEMA, pack, unpack, write_quietly
 
-__all__ = ["PreparedBars", "SymbolData"]
+__all__ = ["PreparedBars", "SymbolData", "sessions_per_year"]
 
 SHORT = 90
 """Days below which a span says too little about how many sessions a year has."""
@@ -227,7 +227,7 @@ def _describe(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
         first=sessions[0].item(),
         last=sessions[-1].item(),
         warmup=used.warmup,
-        sessions_per_year=_sessions_per_year(sessions),
+        sessions_per_year=sessions_per_year(sessions),
     )
 
 
@@ -236,7 +236,7 @@ def _range(window: BarsWindow) -> str:
     return " ".join(f"{word} {day}" for word, day in parts if day is not None)
 
 
-def _sessions_per_year(sessions: NDArray[np.datetime64]) -> float:
+def sessions_per_year(sessions: NDArray[np.datetime64]) -> float:
     days = int((sessions[-1] - sessions[0]).astype(np.int64))
     if days < SHORT:
         return USUAL_SESSIONS

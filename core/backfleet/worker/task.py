@@ -9,26 +9,21 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
-from backfleet.bars import Bars
 from backfleet.chunks.names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Engine, Outcome, Scalar, Simulation
-from backfleet.errors import BackfleetError, DataChanged
+from backfleet.errors import BackfleetError
 from backfleet.metrics import Metrics, compute_metrics, verdict
-from backfleet.plan.data import planned_source, prepared_bars
-from backfleet.plan.manifest import PlannedSymbol, TaskKey
+from backfleet.plan.manifest import TaskKey
 from backfleet.plan.work import WorkPlan
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.worker.storable import describe_error, storable, storable_scalar
+from backfleet.worker.task_bars import BarsLoader, TaskBars
 
 __all__ = ["RanTask", "TaskRunner", "seed_generators"]
-
-SYMBOLS_HELD = 4
-"""Tasks come symbol by symbol; a few are kept for chunks that alternate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +31,7 @@ class RanTask:
     """A task that its engine has run; `seconds` is what the engine took."""
 
     key: TaskKey
-    bars: Bars
+    bars: TaskBars
     outcome: Outcome
     seconds: float
 
@@ -50,14 +45,9 @@ class TaskRunner:
     def __init__(self, plan: WorkPlan) -> None:
         self.manifest = plan.manifest
         self.strategy = plan.strategy.load()
-        self.engine: Engine = load_plugin(
-            "engine", plan.engine or self.manifest.engine, Engine
-        )()
-        identity = self.manifest.identity
-        self._hooks = row_hooks([plugin["name"] for plugin in identity["plugins"]])
-        self._prepared = prepared_bars(identity["data"]["source"]["name"])
-        self._source = planned_source(identity["data"], plan.data_path)
-        self._bars = lru_cache(SYMBOLS_HELD)(self._load)
+        self.engine: Engine = load_plugin("engine", plan.engine or self.manifest.engine, Engine)()
+        self._hooks = row_hooks([each["name"] for each in self.manifest.identity["plugins"]])
+        self._bars = BarsLoader(plan, self._hooks)
 
     def result(self, index: int) -> TaskResult:
         """Run a task. What the strategy or a plugin raises becomes the result.
@@ -67,7 +57,7 @@ class TaskRunner:
         key = self.manifest.task(index)
         started = time.perf_counter()
         try:
-            bars = self._bars(key.symbol)
+            bars = self._bars.of(key)
         except (BackfleetError, MemoryError):
             raise
         except Exception as error:
@@ -82,16 +72,15 @@ class TaskRunner:
     def simulate(self, index: int) -> RanTask:
         """Run a task for a debugger: what the strategy raises passes through."""
         key = self.manifest.task(index)
-        return self._simulate(key, self._bars(key.symbol))
+        return self._simulate(key, self._bars.of(key))
 
     def metrics(self, ran: RanTask) -> Metrics:
         """The metrics of a task that ran."""
-        warmup = ran.bars.warmup
         return compute_metrics(
             ran.outcome,
             self.manifest.broker.cash,
-            self.manifest.periods_per_year(ran.key.symbol),
-            ran.bars.session[warmup:][ran.bars.tradable[warmup:]],
+            ran.bars.periods_per_year,
+            ran.bars.sessions(ran.outcome.equity),
         )
 
     def custom(self, ran: RanTask) -> Mapping[str, Scalar]:
@@ -106,11 +95,11 @@ class TaskRunner:
             for name, value in found.items()
         }
 
-    def _simulate(self, key: TaskKey, bars: Bars) -> RanTask:
+    def _simulate(self, key: TaskKey, bars: TaskBars) -> RanTask:
         seed_generators(self.manifest.identity["seed"], key)
         started = time.perf_counter()
         outcome = self.engine.run(
-            Simulation(self.strategy, key.params, (bars,), self.manifest.broker)
+            Simulation(self.strategy, key.params, bars.bars, self.manifest.broker)
         )
         return RanTask(key, bars, outcome, time.perf_counter() - started)
 
@@ -136,30 +125,10 @@ class TaskRunner:
             log=storable("".join(traceback.format_exception(error))),
         )
 
-    def _load(self, symbol: PlannedSymbol) -> Bars:
-        bars = self._checked(symbol)
-        for plugin in self._hooks:
-            replaced = plugin.hook.backfleet_bars(bars=bars)
-            bars = bars if replaced is None else replaced
-        return bars
-
-    def _checked(self, symbol: PlannedSymbol) -> Bars:
-        """The symbol's bars, if they still are what the run was planned with."""
-        window = self.manifest.window
-        bars = self._prepared.load(self._source, symbol.name)[0].window(window)
-        if bars.digest() != symbol.digest:
-            bars = self._prepared.reload(self._source, symbol.name)[0].window(window)
-        if bars.digest() != symbol.digest:
-            raise DataChanged(
-                f"{self._source.describe(symbol.name)} has changed since the run was planned; "
-                "plan it again with 'backfleet run', or put the old file back and resume"
-            )
-        return bars
-
 
 def seed_generators(seed: int, key: TaskKey) -> None:
     """Seed `random` and numpy's global generator from the job's seed, the symbol and the point."""
-    text = json.dumps([seed, key.symbol.name, key.params], sort_keys=True)
+    text = json.dumps([seed, key.name, key.params], sort_keys=True)
     digest = hashlib.sha256(text.encode()).digest()
     random.seed(digest)
     np.random.seed(int.from_bytes(digest[:4], "big"))

@@ -1,0 +1,108 @@
+"""The bars of a task: loaded, checked against the plan, and changed by the job's plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.engine import Records
+from backfleet.errors import DataChanged
+from backfleet.plan.data import planned_source, prepared_bars
+from backfleet.plan.manifest import PlannedSymbol, TaskKey
+from backfleet.plan.work import WorkPlan
+from backfleet.sources.prepared import sessions_per_year
+
+if TYPE_CHECKING:
+    import pluggy
+
+__all__ = ["BarsLoader", "TaskBars"]
+
+TASKS_HELD = 4
+"""Tasks come symbol by symbol; a few symbols are kept for chunks that alternate."""
+
+
+@dataclass(frozen=True, eq=False)
+class TaskBars:
+    """The bars of a task's symbols, and the calendar of all of them.
+
+    Attributes
+    ----------
+    time, session
+        int64 and datetime64[D], ascending: every moment from the job's start on at which a symbol
+        could be traded, and the session it belongs to.
+    periods_per_year
+        For annualising.
+    """
+
+    bars: tuple[Bars, ...]
+    time: NDArray[np.int64]
+    session: NDArray[np.datetime64]
+    periods_per_year: float
+
+    def sessions(self, equity: Records) -> NDArray[np.datetime64]:
+        """The session of each record of an equity curve."""
+        if len(equity) == len(self.time):
+            return self.session
+        return self.session[np.searchsorted(self.time, equity["time"])]
+
+
+class BarsLoader:
+    """Loads the bars of tasks, and keeps those of the last few."""
+
+    def __init__(self, plan: WorkPlan, hooks: Sequence[pluggy.PluginManager]) -> None:
+        data = plan.manifest.identity["data"]
+        self._manifest = plan.manifest
+        self._hooks = hooks
+        self._prepared = prepared_bars(data["source"]["name"])
+        self._source = planned_source(data, plan.data_path)
+        self._kept = lru_cache(TASKS_HELD)(self._load)
+
+    def of(self, key: TaskKey) -> TaskBars:
+        """The bars of a task.
+
+        Raises DataChanged where they are not what the run was planned with, DataError, StoreError,
+        and what a plugin raises.
+        """
+        return self._kept(key.symbols)
+
+    def _load(self, symbols: tuple[PlannedSymbol, ...]) -> TaskBars:
+        bars = tuple(map(self._changed_by_plugins, symbols))
+        time, session = _calendar(bars)
+        given = self._manifest.periods_per_year
+        if given is None and len(symbols) == 1:
+            given = symbols[0].sessions_per_year
+        return TaskBars(bars, time, session, given or sessions_per_year(session))
+
+    def _changed_by_plugins(self, symbol: PlannedSymbol) -> Bars:
+        bars = self._as_planned(symbol)
+        for plugin in self._hooks:
+            replaced = plugin.hook.backfleet_bars(bars=bars)
+            bars = bars if replaced is None else replaced
+        return bars
+
+    def _as_planned(self, symbol: PlannedSymbol) -> Bars:
+        window = self._manifest.window
+        bars = self._prepared.load(self._source, symbol.name)[0].window(window)
+        if bars.digest() != symbol.digest:
+            bars = self._prepared.reload(self._source, symbol.name)[0].window(window)
+        if bars.digest() != symbol.digest:
+            raise DataChanged(
+                f"{self._source.describe(symbol.name)} has changed since the run was planned; "
+                "plan it again with 'backfleet run', or put the old file back and resume"
+            )
+        return bars
+
+
+def _calendar(bars: tuple[Bars, ...]) -> tuple[NDArray[np.int64], NDArray[np.datetime64]]:
+    parts = [(each.time[each.warmup :], each.session[each.warmup :]) for each in bars]
+    open_ = [each.tradable[each.warmup :] for each in bars]
+    times = np.concatenate([time[mask] for (time, _), mask in zip(parts, open_, strict=True)])
+    days = np.concatenate([day[mask] for (_, day), mask in zip(parts, open_, strict=True)])
+    unique, first = np.unique(times, return_index=True)
+    return unique, days[first]
