@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
 import subprocess
@@ -174,6 +175,9 @@ def _let_go_of_ended() -> None:
             if process.stdin is not None:
                 process.stdin.close()
             _ALIVE.discard(process)
+
+
+atexit.register(_let_go_of_ended)
 
 
 def _log_folder(submission: Submission) -> Path:

@@ -49,7 +49,7 @@ def _json(rows: pa.Table, stream: BinaryIO) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """What is undefined is no value: JSON has no NaN, and in CSV every reader takes it otherwise."""
+    """What is undefined is no value: JSON has no NaN, and of one in CSV readers disagree."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
