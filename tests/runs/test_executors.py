@@ -1,0 +1,63 @@
+"""An executor's settings: from a file, from the environment, from options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backfleet.errors import ExecutorError, UnknownPlugin
+from backfleet.runs.executors import open_executor
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BACKFLEET_LOCAL_WORKERS", raising=False)
+
+
+def workers(*options: str) -> Any:
+    return open_executor("local", options).settings.model_dump()["workers"]
+
+
+def test_the_later_of_file_environment_and_options_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert workers() is None
+    (tmp_path / "backfleet.toml").write_text("[executors.local]\nworkers = 2\n")
+    assert workers() == 2
+    monkeypatch.setenv("BACKFLEET_LOCAL_WORKERS", "3")
+    assert workers() == 3
+    assert workers("workers=4") == 4
+    assert workers("workers=4", "workers = 5") == 5
+
+
+def test_settings_of_other_executors_are_none_of_its_business(tmp_path: Path) -> None:
+    (tmp_path / "backfleet.toml").write_text("[executors.other]\nworkers = 2\nx = 1\n")
+    assert workers() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[executors.local\n", "backfleet.toml"),
+        ("[executors]\nlocal = 3\n", r"\[executors.local\] must be a table"),
+        ("executors = 3\n", r"\[executors.local\] must be a table"),
+        ("[executors.local]\nworkers = 'x'\n", "workers = 'x'"),
+        ("[executors.local]\nwerkers = 1\n", "werkers: unknown setting; did you mean 'workers'"),
+    ],
+)
+def test_a_bad_settings_file_is_refused(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "backfleet.toml").write_text(content)
+    with pytest.raises(ExecutorError, match=words):
+        workers()
+
+
+def test_bad_options_are_refused() -> None:
+    with pytest.raises(ExecutorError, match="-o workers: write it as key=value"):
+        workers("workers")
+    with pytest.raises(ExecutorError, match="zzz: unknown setting; it has workers"):
+        workers("zzz=1")
+    with pytest.raises(UnknownPlugin, match="did you mean 'local'"):
+        open_executor("lokal")
