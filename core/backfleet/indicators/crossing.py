@@ -1,0 +1,52 @@
+"""When one line crosses another."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.compiled import compiled
+from backfleet.indicators.warmup import empty_line, first_value
+
+__all__ = ["crossover"]
+
+Floats = NDArray[np.float64]
+
+
+@compiled
+def crossover(first: Floats, second: Floats) -> Floats:
+    """1 where `first` crosses `second` upwards, -1 where downwards, 0 elsewhere.
+
+    It crosses upwards where it is above and was below when the two last differed. Equal to
+    backtrader's CrossOver. For a level, give `np.full(len(first), level)`.
+
+    Parameters
+    ----------
+    first, second
+        float64 of shape (bars,).
+
+    Returns
+    -------
+    float64 of shape (bars,); NaN until both lines have had a value for a bar.
+
+    Raises
+    ------
+    ValueError
+        Where the lines differ in length.
+    """
+    count = len(first)
+    if len(second) != count:
+        raise ValueError("the lines of a crossover must be of one length")
+    start = max(first_value(first), first_value(second))
+    crossings = empty_line(count, start, 2)
+    if start >= count:
+        return crossings
+    last_difference = first[start] - second[start]
+    for index in range(start + 1, count):
+        is_up = last_difference < 0.0 and first[index] > second[index]
+        is_down = last_difference > 0.0 and first[index] < second[index]
+        crossings[index] = 1.0 if is_up else -1.0 if is_down else 0.0
+        difference = first[index] - second[index]
+        if difference != 0.0:
+            last_difference = difference
+    return crossings
