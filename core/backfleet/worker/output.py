@@ -24,10 +24,10 @@ class CappedWriter(io.TextIOBase):
         self._written = 0
 
     def write(self, text: str) -> int:
-        room = self._limit - self._written
-        if room > 0:
-            self._target.write(text[:room])
-            self._written += len(text)
+        before = self._written
+        self._written += len(text)
+        if before <= self._limit:
+            self._target.write(text[: self._limit - before])
             if self._written > self._limit:
                 self._target.write(CUT)
         return len(text)

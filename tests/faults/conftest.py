@@ -1,0 +1,261 @@
+"""A fleet: a small job, the processes that run it, and what they leave in the store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from backfleet.job import Job
+from backfleet.plan.plan import plan_job
+from backfleet.plan.stored import keep_manifest
+from backfleet.plan.submission import deal_chunks
+from backfleet.results.read import read_results
+from backfleet.runs.journal import Journal
+from backfleet.runs.launch import request_of
+from backfleet.runs.open import open_run
+from backfleet.runs.run import Run
+from backfleet.store import open_store
+
+HERE = Path(__file__).parent
+SECONDS = 90
+SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
+BARS = 30
+
+JOB = """
+strategy = "{strategy}:Trial"
+
+[params]
+mode = {modes}
+point = {{ start = 0, stop = {last}, step = 1 }}
+
+[data]
+source = "csv"
+path = "{data}"
+symbols = {symbols}
+
+[results]
+store = "{store}"
+
+[resources]
+memory = "256 MiB"
+task_timeout = "{task_timeout} s"
+"""
+
+
+class Fleet:
+    """A job in a folder of its own. By default it has 24 tasks, each a chunk.
+
+    Attributes
+    ----------
+    store
+        Where its runs go.
+    log
+        A line for each task that a process began.
+    behave
+        The strategy behaves while this file exists.
+    """
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self.folder = folder
+        self.data = data
+        self.store = folder / "runs"
+        self.log = folder / "log"
+        self.behave = folder / "behave"
+        self._begun: list[subprocess.Popen[str]] = []
+        self.write_job()
+
+    def write_job(
+        self,
+        modes: tuple[str, ...] = ("plain",),
+        points: int = 6,
+        symbols: tuple[str, ...] = SYMBOLS,
+        task_timeout: float = 60,
+    ) -> None:
+        text = JOB.format(
+            strategy=HERE / "strategies" / "trial.py",
+            modes=list(modes),
+            last=points - 1,
+            data=self.data,
+            symbols=list(symbols),
+            store=self.store,
+            task_timeout=task_timeout,
+        )
+        self.job.write_text(text)
+
+    @property
+    def job(self) -> Path:
+        return self.folder / "job.toml"
+
+    # -- processes --------------------------------------------------------------------------------
+
+    def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+        """Begin a command of backfleet's."""
+        return self._start([sys.executable, "-m", "backfleet", *map(str, arguments)], environment)
+
+    def call(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """A command of backfleet's, to its end."""
+        process = self.start(*arguments, **environment)
+        stdout, stderr = process.communicate(timeout=SECONDS)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.call("run", self.job, *arguments, **environment)
+
+    def resume(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.call("resume", self.opened().url, *arguments, **environment)
+
+    def submit(self) -> str:
+        """Journal a submission of the whole job for one worker that nothing starts; its URL."""
+        plan = plan_job(Job.load(self.job))
+        store = open_store(str(self.store)).at(plan.manifest.run)
+        keep_manifest(store, plan.manifest)
+        chunks = [(chunk, 0) for chunk in range(len(plan.manifest.chunks))]
+        template = request_of(plan, chunks, detach=False).template
+        dealt = replace(template, executor="local", created="2024-01-01T00:00:00+00:00")
+        return Journal(store).open(replace(dealt, shards=deal_chunks(chunks, 1))).url(store)
+
+    def work(self, submission: str, **environment: str) -> subprocess.Popen[str]:
+        """Begin a worker of a submission, as executors do."""
+        command = [sys.executable, "-P", "-m", "backfleet", "worker", submission, "0"]
+        return self._start(command, environment)
+
+    def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+        paths = [str(HERE / "injection"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ours = {
+            "PYTHONPATH": os.pathsep.join(paths),
+            "TRIAL_LOG": str(self.log),
+            "TRIAL_BEHAVE": str(self.behave),
+        }
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=os.environ | ours | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._begun.append(process)
+        return process
+
+    def workers(self) -> list[psutil.Process]:
+        """The worker processes of this fleet that run now."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "status"]):
+            command = process.info["cmdline"] or []
+            mine = any(str(self.folder) in each for each in command) and "worker" in command
+            if mine and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        return found
+
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = SECONDS) -> None:
+        """Return when the condition holds; fail where it does not come to hold."""
+        end = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < end, f"it never came to this: {what}"
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        """Leave no process behind, whatever a test came to."""
+        for process in self._begun:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        for worker in self.workers():
+            with_children = [worker, *worker.children(recursive=True)]
+            for each in with_children:
+                each.send_signal(signal.SIGKILL)
+
+    # -- what they leave --------------------------------------------------------------------------
+
+    def opened(self) -> Run:
+        """The one run of the store."""
+        (found,) = self.store.iterdir()
+        return open_run(str(found))
+
+    def chunks(self) -> list[Path]:
+        """The files of all chunks, sorted."""
+        return sorted(path for path in self.store.glob("*/chunks/*") if path.suffix != ".tmp")
+
+    def executed(self) -> Counter[str]:
+        """`symbol mode point` of every task to how often a process began it."""
+        if not self.log.exists():
+            return Counter()
+        return Counter(line for line in self.log.read_text().splitlines() if line[:4] != "left")
+
+    def left(self) -> list[int]:
+        """Numbers of the processes that tasks left behind."""
+        lines = self.log.read_text().splitlines()
+        return [int(line.split()[1]) for line in lines if line.startswith("left")]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows, without what two equal runs may differ in."""
+        opened = self.opened()
+        table = read_results(opened.store, opened.ledger)
+        rows: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
+        return rows
+
+    def tasks(self) -> set[str]:
+        """Tasks that have a row, in the words of `executed`."""
+        return {f"{row['symbol']} {row['mode']} {row['point']}" for row in self.rows()}
+
+    def blobs(self) -> list[dict[str, str]]:
+        """Of each chunk, detail to the hash of its content."""
+        return [dict(header.blobs) for header in self.opened().ledger.headers()]
+
+
+@pytest.fixture(scope="session")
+def bars_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four symbols of thirty days each, prices in a saw-tooth of their own."""
+    folder = tmp_path_factory.mktemp("bars")
+    for number, symbol in enumerate(SYMBOLS, start=2):
+        lines = ["date,open,high,low,close,volume"]
+        for day in range(BARS):
+            price = 100 + 10 * number + (day * number) % (7 + number)
+            lines.append(f"2024-01-{day + 1:02},{price},{price + 2},{price - 2},{price + 1},1000")
+        (folder / f"{symbol}.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+FleetMaker = Callable[[str], Fleet]
+
+
+@pytest.fixture(scope="session")
+def make_fleet(tmp_path_factory: pytest.TempPathFactory, bars_folder: Path) -> Iterator[FleetMaker]:
+    """Makes fleets, each in a fresh folder, and leaves no process of theirs behind."""
+    made: list[Fleet] = []
+
+    def make(name: str) -> Fleet:
+        made.append(Fleet(tmp_path_factory.mktemp(name), bars_folder))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, bars_folder: Path) -> Iterator[Fleet]:
+    found = Fleet(tmp_path, bars_folder)
+    yield found
+    found.end()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(make_fleet: FleetMaker) -> Fleet:
+    """The default job, run without any fault. Its run has the same id in every fleet."""
+    found = make_fleet("undisturbed")
+    done = found.run()
+    assert done.returncode == 0, done.stderr
+    return found

@@ -1,0 +1,63 @@
+"""What lies in the store, or the data, is not what it was."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.faults.conftest import Fleet
+
+
+def test_damaged_chunks_are_superseded_and_nothing_else_is_computed(
+    fleet: Fleet, undisturbed: Fleet
+) -> None:
+    shutil.copytree(undisturbed.store, fleet.store)
+    chunks = fleet.chunks()
+    truncated, flipped, misplaced = 5, 9, 12
+    content = chunks[truncated].read_bytes()
+    chunks[truncated].write_bytes(content[: len(content) // 2])
+    content = chunks[flipped].read_bytes()
+    chunks[flipped].write_bytes(content[:-20] + bytes([content[-20] ^ 4]) + content[-19:])
+    shutil.copyfile(chunks[3], chunks[misplaced])
+    damaged = {path: path.read_bytes() for path in chunks}
+
+    assert len(fleet.rows()) == len(undisturbed.rows()) - 3
+    done = fleet.resume()
+
+    assert done.returncode == 0, done.stderr
+    assert fleet.rows() == undisturbed.rows()
+    assert fleet.blobs() == undisturbed.blobs()
+    rows = undisturbed.rows()
+    again = [rows[chunk] for chunk in (truncated, flipped, misplaced)]
+    assert fleet.executed() == {f"{r['symbol']} {r['mode']} {r['point']}": 1 for r in again}
+    assert all(path.read_bytes() == content for path, content in damaged.items())
+    added = [path.name for path in fleet.chunks() if path not in damaged]
+    assert added == ["000005.1", "000009.1", "000012.1"]
+
+
+def test_data_that_changed_after_the_plan_is_refused_by_its_name(
+    fleet: Fleet, undisturbed: Fleet
+) -> None:
+    fleet.data = shutil.copytree(fleet.data, fleet.folder / "bars")
+    fleet.write_job()
+    submission = fleet.submit()
+    killed = fleet.work(submission, FAULT="kill:after-chunk:5")
+    assert killed.wait(90) == -9
+    file = fleet.data / "DDD.csv"
+    before = file.read_text()
+    file.write_text(before.replace("1000\n", "1001\n", 1))
+
+    refused = fleet.work(submission)
+    _, stderr = refused.communicate(timeout=90)
+    assert refused.returncode == 65
+    assert f"DataChanged: {file}" in stderr
+    again = fleet.resume("-o", "workers=1")
+    assert again.returncode == 1
+    assert f"DataChanged: {file}" in again.stderr
+    file.write_text(before)
+    done = fleet.resume()
+
+    assert done.returncode == 0, done.stderr
+    assert fleet.rows() == undisturbed.rows()
+    assert fleet.blobs() == undisturbed.blobs()

@@ -1,0 +1,48 @@
+"""A worker is told to end, or is ended; nothing partial stays, and no process."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from tests.faults.conftest import Fleet
+
+GRACE = 20.0
+"""Seconds that a worker has from SIGTERM to its exit."""
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [
+        pid
+        for pid in pids
+        if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGKILL, -9)])
+def test_a_worker_that_ends_leaves_whole_chunks_and_no_process(
+    fleet: Fleet, number: signal.Signals, code: int
+) -> None:
+    """Its child hangs in a task that ignores SIGTERM, and one before it left a process behind."""
+    fleet.write_job(modes=("leave-process", "hang"), points=8, symbols=("AAA",))
+    worker = fleet.work(fleet.submit())
+    fleet.until(lambda: "AAA hang 1" in fleet.executed(), "the child hangs")
+    time.sleep(0.2)
+    children = [each.pid for each in psutil.Process(worker.pid).children(recursive=True)]
+    left = fleet.left()
+    assert left
+    assert set(left) <= set(alive(children))
+    started = time.monotonic()
+    worker.send_signal(number)
+    _, stderr = worker.communicate(timeout=60)
+
+    assert worker.returncode == code
+    assert time.monotonic() - started < GRACE
+    assert "Traceback" not in stderr
+    fleet.until(lambda: not alive(children), "no process is left", seconds=5)
+    assert len(fleet.opened().ledger.headers()) == len(fleet.chunks()) == 9

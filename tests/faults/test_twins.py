@@ -1,0 +1,50 @@
+"""The same work is done twice at the same time; there is one set of results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.faults.conftest import Fleet
+
+
+def test_two_identical_runs_started_at_once_both_succeed(fleet: Fleet, undisturbed: Fleet) -> None:
+    both = [fleet.start("run", fleet.job, "--json", TRIAL_SECONDS="0.05") for _ in range(2)]
+    said = [each.communicate(timeout=90) for each in both]
+
+    assert [each.returncode for each in both] == [0, 0], said
+    assert [path.name for path in fleet.chunks()] == [p.name for p in undisturbed.chunks()]
+    assert fleet.rows() == undisturbed.rows()
+    assert fleet.blobs() == undisturbed.blobs()
+
+
+def test_a_second_worker_of_the_same_shard_agrees(fleet: Fleet, undisturbed: Fleet) -> None:
+    submission = fleet.submit()
+    first = fleet.work(submission, FAULT=f"hold:before-chunk:1:{fleet.folder}")
+    fleet.until((fleet.folder / "held").exists, "the first worker is about to commit")
+    second = fleet.work(submission)
+    assert second.wait(90) == 0
+    content = [path.read_bytes() for path in fleet.chunks()]
+    (fleet.folder / "go").touch()
+
+    assert first.wait(90) == 0
+    assert [path.read_bytes() for path in fleet.chunks()] == content
+    assert fleet.rows() == undisturbed.rows()
+
+
+def test_a_strategy_that_is_really_random_is_found_out(fleet: Fleet) -> None:
+    fleet.write_job(modes=("random",))
+    submission = fleet.submit()
+    first = fleet.work(submission, FAULT=f"hold:before-chunk:2:{fleet.folder}")
+    fleet.until((fleet.folder / "held").exists, "the first worker is about to commit")
+    second = fleet.work(submission)
+    assert second.wait(90) == 0
+    content = [path.read_bytes() for path in fleet.chunks()]
+    (fleet.folder / "go").touch()
+    _, stderr = first.communicate(timeout=90)
+
+    assert first.returncode == 64
+    assert "NondeterministicResult: chunk 1 was committed before with other numbers" in stderr
+    assert [path.read_bytes() for path in fleet.chunks()] == content
+    (failure,) = fleet.opened().failures()
+    assert failure.kind == "NondeterministicResult"
