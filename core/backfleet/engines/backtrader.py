@@ -1,9 +1,10 @@
-"""The engine `backtrader`: any `backtrader.Strategy`, with feeds that are filled in bulk."""
+"""The engine `backtrader`: any `backtrader.Strategy`, on the fast `Cerebro`."""
 
 from __future__ import annotations
 
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.engines.cerebro import simulate
+from backfleet.engines.fast.cerebro import Cerebro
 from backfleet.engines.feed import bulk_feed
 
 __all__ = ["BacktraderEngine"]
@@ -15,4 +16,4 @@ class BacktraderEngine(Engine):
     name = "backtrader"
 
     def run(self, simulation: Simulation) -> Outcome:
-        return simulate(simulation, bulk_feed)
+        return simulate(simulation, bulk_feed, Cerebro)

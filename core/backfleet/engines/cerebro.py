@@ -1,20 +1,23 @@
-"""One run of a `Cerebro`, the same for every engine but for its feeds."""
+"""One run of a `Cerebro`, the same for every engine but for its class and its feeds."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from backfleet.engine import Outcome, Simulation
 from backfleet.engines.bt import bt
-from backfleet.engines.feed import FeedColumns
+from backfleet.engines.feed import FeedColumns, columns_of
 from backfleet.engines.record import Recorder, record
 
 __all__ = ["simulate"]
 
 
-def simulate(simulation: Simulation, feed: Callable[[FeedColumns], Any]) -> Outcome:
+def simulate(
+    simulation: Simulation, feed: Callable[[FeedColumns], Any], cerebro_class: Any = bt.Cerebro
+) -> Outcome:
     """Run a task on feeds made by `feed`, one a symbol, in the order of the symbols.
 
     Raises
@@ -25,8 +28,8 @@ def simulate(simulation: Simulation, feed: Callable[[FeedColumns], Any]) -> Outc
         Where the strategy asked to be skipped, which backtrader itself keeps quiet about.
     """
     _count_from_one()
-    cerebro = bt.Cerebro(stdstats=False)
-    columns = tuple(FeedColumns.of(bars) for bars in simulation.bars)
+    cerebro = cerebro_class(stdstats=False)
+    columns = tuple(columns_of(bars) for bars in simulation.bars)
     for each in columns:
         cerebro.adddata(feed(each), name=each.symbol)
     cerebro.broker.setcash(simulation.broker.cash)
@@ -36,7 +39,7 @@ def simulate(simulation: Simulation, feed: Callable[[FeedColumns], Any]) -> Outc
     strategies = cerebro.run()
     if not strategies:
         raise bt.errors.StrategySkipError(f"{simulation.strategy.__name__} asked to be skipped")
-    return record(strategies[0], columns)
+    return replace(record(strategies[0], columns), fallback=getattr(cerebro, "fallback", None))
 
 
 def _count_from_one() -> None:

@@ -69,6 +69,10 @@ class Cerebro(bt.Cerebro):
         self.fallback = self.fallback or "bar by bar, without runonce"
         super()._runnext(runstrats)
 
+    def _runonce_old(self, runstrats: list[Any]) -> None:
+        self.fallback = self.fallback or "oldsync"
+        super()._runonce_old(runstrats)
+
     def _runonce(self, runstrats: list[Any]) -> None:
         if not self.fast:
             super()._runonce(runstrats)
@@ -87,7 +91,7 @@ class Cerebro(bt.Cerebro):
 def _reason_against(cerebro: Any, strategies: list[Any]) -> str | None:
     """Why the lean loop cannot take these strategies through their bars; None if it can."""
     params = cerebro.p
-    switched = ("cheat_on_open", "quicknotify", "oldsync")
+    switched = ("cheat_on_open", "quicknotify")
     reasons = [name for name in switched if getattr(params, name)]
     if cerebro._timers or cerebro._timerscheat:
         reasons.append("timers")

@@ -1,0 +1,233 @@
+"""Runs a script on backtrader's Cerebro and on the fast one, and compares all that can be seen."""
+
+# mypy: allow-subclassing-any
+
+from __future__ import annotations
+
+import datetime
+import io
+import itertools
+from array import array
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backfleet.engines.bt import bt
+from backfleet.engines.fast.cerebro import Cerebro
+
+Setup = Callable[[Any], Any]
+POSITION = ("size", "price", "price_orig", "adjbase", "upopened", "upclosed")
+BROKER = ("_value", "_valuemkt", "_valuelever", "_valuemktlever", "_leverage", "_unrealized")
+
+
+class Witness(bt.Analyzer):
+    """Writes down all that a strategy could see, on every bar."""
+
+    def start(self) -> None:
+        self.seen: list[Any] = []
+        self.broker = self.strategy.broker
+
+    def notify_order(self, order: Any) -> None:
+        self.seen.append(("order", len(self.strategy), facts(order)))
+
+    def notify_trade(self, trade: Any) -> None:
+        self.seen.append(("trade", len(self.strategy), facts(trade)))
+
+    def notify_cashvalue(self, cash: float, value: float) -> None:
+        self.seen.append(("account", plain((cash, value))))
+
+    def notify_fund(self, cash: float, value: float, fundvalue: float, shares: float) -> None:
+        self.seen.append(("fund", plain((cash, value, fundvalue, shares))))
+
+    def next(self) -> None:
+        broker = self.broker
+        account = [broker.getcash(), broker.getvalue(), *(getattr(broker, name) for name in BROKER)]
+        feeds = [
+            (len(data), data.close[0], data.datetime[0], data.tick_close)
+            for data in self.datas
+            if len(data)
+        ]
+        positions = [
+            [getattr(each, name) for name in POSITION] + [vars(each).get("datetime", each.datetime)]
+            for each in broker.positions.values()
+            if each
+        ]
+        self.seen.append(("bar", len(self.strategy), plain((account, feeds, positions))))
+
+    def get_analysis(self) -> Any:
+        return self.seen
+
+
+def plain(value: Any) -> Any:
+    """Nested lists of numbers and strings, in which floats are equal only if their bits are."""
+    if isinstance(value, (bool, int, str, type(None))):
+        return value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value).hex()
+    if isinstance(value, Mapping):
+        return [(plain(key), plain(each)) for key, each in value.items()]
+    if isinstance(value, (list, tuple, deque, array)):
+        return [plain(each) for each in value]
+    if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
+        return str(value)
+    return type(value).__name__
+
+
+def facts(found: Any) -> list[Any]:
+    """Every attribute of an order or a trade, in those of its parts too."""
+    skipped = ("p", "params", "data", "owner", "parent", "comminfo", "valid", "transmit")
+    values = {name: value for name, value in vars(found).items() if name not in skipped}
+    for name in ("created", "executed"):
+        if name in values:
+            part = vars(values[name])
+            values[name] = sorted((part | {"exbits": [vars(e) for e in part["exbits"]]}).items())
+    if isinstance(found, bt.Order):
+        read = ("valid", "tradeid", "size", "price", "pricelimit", "trailamount", "trailpercent")
+        values.pop("tradeid", None)
+        values |= {f"read_{name}": getattr(found, name) for name in read}
+        values["parent"] = getattr(found.parent, "ref", None)
+        values["kind"] = type(found).__name__
+        values["alive"] = found.alive()
+    values["data"] = found.data._name
+    return sorted((name, plain(value)) for name, value in values.items())
+
+
+def lines_of(owner: Any) -> list[Any]:
+    """All lines of a series, the whole of each, and where it stands."""
+    return [(plain(line.array), len(line), line.idx, line.buflen()) for line in owner.lines]
+
+
+def everything(cerebro: Any, strategies: list[Any]) -> dict[str, Any]:
+    """All that is left after a run."""
+    broker = cerebro.broker
+    found: dict[str, Any] = {
+        "account": plain([broker.getcash(), broker.getvalue(), broker.fundvalue]),
+        "orders": [facts(order) for order in broker.orders],
+        "pending": [order.ref for order in broker.pending if order is not None],
+        "positions": [plain([each.size, each.price]) for each in broker.positions.values()],
+        "feeds": [lines_of(data) for data in cerebro.datas],
+        "ticks": [plain([d.tick_close, d.tick_last, d.tick_volume]) for d in cerebro.datas],
+    }
+    for number, strategy in enumerate(strategies):
+        found[f"strategy {number}"] = {
+            "seen": plain(getattr(strategy, "seen", None)),
+            "lines": lines_of(strategy),
+            "status": strategy._minperstatus,
+            "indicators": [
+                (type(each).__name__, plain(each.array) if hasattr(each, "array") else None)
+                for each in strategy.getindicators()
+            ],
+            "lengths": [len(each) for each in strategy.getindicators_lines()],
+            "observers": [
+                (type(each).__name__, lines_of(each)) for each in strategy.getobservers()
+            ],
+            "analyzers": [
+                (name, plain(each.get_analysis())) for name, each in strategy.analyzers.getitems()
+            ],
+            "trades": [
+                facts(trade)
+                for by_id in strategy._trades.values()
+                for trades in by_id.values()
+                for trade in trades
+            ],
+        }
+    return found
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run of the fast Cerebro that gave what backtrader gives."""
+
+    orders: int
+    fallback: str | None
+    strategies: list[Any]
+
+
+def run(cerebro_class: Any, setup: Setup, **params: Any) -> tuple[Any, Any, Any]:
+    """The cerebro after its run, its strategies or what it raised, and what it wrote."""
+    bt.order.OrderBase.refbasis = itertools.count(1)
+    bt.trade.Trade.refbasis = itertools.count(1)
+    cerebro = cerebro_class(**params)
+    written = io.StringIO()
+    setup(cerebro)
+    for number, (kind, args, options) in enumerate(cerebro.writers):
+        cerebro.writers[number] = (kind, args, options | {"out": written})
+    try:
+        strategies = cerebro.run()
+    except Exception as error:
+        return cerebro, f"{type(error).__name__}: {error}", None
+    return cerebro, strategies, written.getvalue()
+
+
+def first_difference(left: Any, right: Any, path: str = "") -> str | None:
+    """Where two nested structures differ first."""
+    if isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys():
+        pairs = [(f"{path}/{key}", left[key], right[key]) for key in left]
+    elif isinstance(left, (list, tuple)) and type(left) is type(right) and len(left) == len(right):
+        pairs = [(f"{path}/{at}", *both) for at, both in enumerate(zip(left, right, strict=True))]
+    else:
+        return None if left == right else f"{path}: {str(left)[:300]} != {str(right)[:300]}"
+    return next(filter(None, (first_difference(a, b, where) for where, a, b in pairs)), None)
+
+
+def compare(setup: Setup, witness: bool, **params: Any) -> Ran:
+    def with_witness(cerebro: Any) -> None:
+        setup(cerebro)
+        if witness:
+            cerebro.addanalyzer(Witness)
+
+    stock, expected, stock_text = run(bt.Cerebro, with_witness, **params)
+    fast, found, fast_text = run(Cerebro, with_witness, **params)
+    if isinstance(expected, str) or isinstance(found, str):
+        assert found == expected
+        return Ran(len(fast.broker.orders), fast.fallback, [])
+    difference = first_difference(everything(stock, expected), everything(fast, found))
+    assert difference is None, difference
+    assert fast_text == stock_text
+    return Ran(len(fast.broker.orders), fast.fallback, found)
+
+
+@pytest.fixture(scope="session")
+def same_as_stock() -> Callable[..., Ran]:
+    """Runs a script's setup on both Cerebros, with a witness on every bar and without one."""
+
+    def check(setup: Setup, *, witness: bool | None = None, **params: Any) -> Ran:
+        if witness is None:
+            compare(setup, True, **params)
+        return compare(setup, bool(witness), **params)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def make_frame() -> Callable[..., pd.DataFrame]:
+    """A random walk as a DataFrame for `PandasData`."""
+
+    def make(
+        count: int = 240,
+        seed: int = 0,
+        price: float = 20.0,
+        tick: float | None = 0.01,
+        freq: str = "D",
+        volatility: float = 0.02,
+    ) -> pd.DataFrame:
+        draw = np.random.default_rng(seed)
+        close = price * np.exp(np.cumsum(draw.normal(0.0, volatility, count)))
+        opened = close * np.exp(draw.normal(0.0, volatility / 2, count))
+        high = np.maximum(opened, close) * (1 + np.abs(draw.normal(0.0, volatility / 3, count)))
+        low = np.minimum(opened, close) * (1 - np.abs(draw.normal(0.0, volatility / 3, count)))
+        columns = {"open": opened, "high": high, "low": low, "close": close}
+        if tick:
+            columns = {name: np.round(values / tick) * tick for name, values in columns.items()}
+        index = pd.date_range("2018-01-01", periods=count, freq=freq)
+        volume = np.round(draw.lognormal(10.0, 1.0, count))
+        return pd.DataFrame({**columns, "volume": volume}, index=index)
+
+    return make
