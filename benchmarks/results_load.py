@@ -20,7 +20,7 @@ from backfleet.job import Job
 from backfleet.metrics import Metrics
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import plan_job
-from backfleet.plan.rows import lay_out
+from backfleet.plan.rows import RowLayout
 from backfleet.plan.stored import keep_manifest
 from backfleet.results.compact import compact
 from backfleet.results.ledger import ChunkLedger
@@ -106,7 +106,7 @@ def _filled(folder: Path) -> tuple[Store, Manifest]:
     draw = random.Random(0)
     for chunk in range(len(manifest.chunks)):
         results = [_result(task, draw) for task in manifest.chunks[chunk]]
-        rows = lay_out(manifest, results)
+        rows = RowLayout(manifest).rows(results)
         commit_chunk(store, ChunkContent(manifest.run, chunk, 0, rows, {}, {}))
     return store, manifest
 

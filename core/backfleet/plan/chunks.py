@@ -9,7 +9,7 @@ __all__ = ["ChunkGrid"]
 FEWEST_CHUNKS = 64
 """Small runs are cut this finely, so that all cores have work."""
 
-USUAL_SIZE = 50
+USUAL_SIZE = 100
 """Larger runs take chunks of this size: a commit costs about as much as one short task."""
 
 MOST_CHUNKS = 4000

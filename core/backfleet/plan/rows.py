@@ -4,47 +4,59 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backfleet.chunks.names import Kind
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult
 from backfleet.plan.manifest import Manifest
 
-__all__ = ["lay_out"]
+__all__ = ["RowLayout"]
 
 
-def lay_out(manifest: Manifest, results: Sequence[TaskResult]) -> Rows:
-    """The rows of these results, with their symbols and parameters."""
-    keys = [manifest.task(result.task) for result in results]
-    symbols = [key.name for key in keys]
-    kinds = parameter_kinds(manifest)
-    params = {
-        name: (kind, [_value(kind, key.params[name]) for key in keys])
-        for name, kind in kinds.items()
-    }
-    return Rows.of(results, symbols, params)
+class RowLayout:
+    """The rows of a run, the same columns in every chunk."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+
+    def rows(self, results: Sequence[TaskResult]) -> Rows:
+        """The rows of these results, with their symbols and parameters."""
+        tasks = np.array([result.task for result in results], dtype=np.int64)
+        points = self._manifest.points
+        params = {
+            name: (kind, _values(kind, points.column(name, tasks % len(points)).tolist()))
+            for name, kind in self.parameter_kinds.items()
+        }
+        return Rows.of(results, self._symbols(tasks), params)
+
+    @cached_property
+    def parameter_kinds(self) -> dict[str, Kind]:
+        """The type of each parameter's column."""
+        declared = {each.name: each.kind for each in self._manifest.parameters}
+        return {name: self._kind(declared[name], name) for name in self._manifest.points.names}
+
+    def _symbols(self, tasks: NDArray[np.int64]) -> list[str]:
+        per_symbol = len(self._manifest.points)
+        positions = (tasks // per_symbol).tolist()
+        names = {at: self._manifest.task(at * per_symbol).name for at in set(positions)}
+        return [names[at] for at in positions]
+
+    def _kind(self, declared: str, name: str) -> Kind:
+        """A parameter without a type of its own takes that of its values, text if they differ."""
+        if declared in ("bool", "int", "float", "str"):
+            return cast(Kind, declared)
+        everywhere = np.arange(len(self._manifest.points), dtype=np.int64)
+        column = self._manifest.points.column(name, everywhere)
+        found: dict[str, Kind] = {"i": "int", "f": "float", "b": "bool"}
+        return found.get(column.dtype.kind, "str")
 
 
-def parameter_kinds(manifest: Manifest) -> dict[str, Kind]:
-    """The type of each parameter's column, the same in every chunk of a run."""
-    declared = {parameter.name: parameter.kind for parameter in manifest.parameters}
-    return {name: _kind(declared[name], manifest, name) for name in manifest.points.names}
-
-
-def _kind(declared: str, manifest: Manifest, name: str) -> Kind:
-    """A parameter without a type of its own takes that of its values, text if they differ."""
-    if declared in ("bool", "int", "float", "str"):
-        return cast(Kind, declared)
-    everywhere = np.arange(len(manifest.points), dtype=np.int64)
-    column = manifest.points.column(name, everywhere)
-    found: dict[str, Kind] = {"i": "int", "f": "float", "b": "bool"}
-    return found.get(column.dtype.kind, "str")
-
-
-def _value(kind: Kind, value: Any) -> Any:
-    if kind != "str" or value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
+def _values(kind: Kind, values: list[Any]) -> list[Any]:
+    if kind != "str":
+        return values
+    return [each if each is None or isinstance(each, str) else json.dumps(each) for each in values]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from backfleet.chunks.chunk import ChunkHeader
 from backfleet.chunks.names import DIGEST
 from backfleet.chunks.parquet import read_parquet
-from backfleet.plan.rows import lay_out
+from backfleet.plan.rows import RowLayout
 from backfleet.results.ledger import ChunkLedger
 
 __all__ = ["assemble", "fingerprint"]
@@ -28,7 +28,7 @@ def assemble(ledger: ChunkLedger) -> pa.Table:
     """
     tables = [read_parquet(chunk.body).drop_columns([DIGEST]) for chunk in ledger.chunks()]
     if not tables:
-        return lay_out(ledger.manifest, []).to_arrow().drop_columns([DIGEST])
+        return RowLayout(ledger.manifest).rows([]).to_arrow().drop_columns([DIGEST])
     types = _types(tables)
     names = [name for name in types if name not in LAST] + list(LAST)
     schema = pa.schema([(name, types[name]) for name in names])

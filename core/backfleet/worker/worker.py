@@ -18,7 +18,7 @@ from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult, is_retryable
 from backfleet.errors import BackfleetError, StoreError
 from backfleet.plan.identity import check_code
-from backfleet.plan.rows import lay_out
+from backfleet.plan.rows import RowLayout
 from backfleet.plan.stored import read_manifest
 from backfleet.plan.submission import read_submission
 from backfleet.plan.versions import check_versions
@@ -61,6 +61,7 @@ class ShardWorker:
             )
         self.shard = shard
         self.manifest = read_manifest(self.store)
+        self.layout = RowLayout(self.manifest)
         self.results: dict[int, dict[int, TaskResult]] = {}
         self.earlier: dict[int, Chunk] = {}
 
@@ -118,7 +119,7 @@ class ShardWorker:
 
     def _commit(self, chunk: int, results: Sequence[TaskResult]) -> None:
         generation = dict(self.submission.shards[self.shard])[chunk]
-        rows = lay_out(self.manifest, results)
+        rows = self.layout.rows(results)
         content = ChunkContent(
             self.manifest.run,
             chunk,
