@@ -25,7 +25,7 @@ def no_blob(digest: str) -> bytes:
     raise AssertionError(f"blob {digest} was asked for")
 
 
-def small(symbols: int, fast: int, slow: int) -> Manifest:
+def small(symbols: int, fast: int, slow: int, universe: str = "each") -> Manifest:
     """A manifest of so many symbols and values of two parameters."""
     points = plan_points(
         {"fast": list(range(fast)), "slow": list(range(slow))}, [FAST, SLOW], Sweep(), 0
@@ -33,7 +33,7 @@ def small(symbols: int, fast: int, slow: int) -> Manifest:
     return Manifest(
         name="small",
         created="2024-01-01T00:00:00+00:00",
-        identity={"points": points.to_json()},
+        identity={"points": points.to_json(), "data": {"universe": universe}},
         parameters=[FAST, SLOW],
         symbols=[PlannedSymbol(f"S{i}", "", 1, "", "", 252.0) for i in range(symbols)],
         points=points,
@@ -53,6 +53,15 @@ def test_tasks_go_through_all_points_of_a_symbol_before_the_next(
         for second in range(slow)
     ]
     assert [task.index for task in tasks] == list(range(symbols * fast * slow))
+
+
+def test_a_portfolio_is_a_task_for_each_point_with_all_symbols() -> None:
+    manifest = small(3, 2, 2, "portfolio")
+    tasks = [manifest.task(i) for i in range(manifest.tasks)]
+    assert [task.params for task in tasks] == list(manifest.points)
+    for task in tasks:
+        assert task.name == "portfolio"
+        assert [symbol.name for symbol in task.symbols] == ["S0", "S1", "S2"]
 
 
 @pytest.mark.parametrize("index", [-1, 8])
