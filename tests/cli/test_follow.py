@@ -246,3 +246,16 @@ def test_a_whole_job_with_data_and_store_on_s3(workshop: Any, s3_store_url: str)
     assert f"backfleet results {summary['store']}" in workshop("wait", summary["store"]).stdout
     listed = workshop.json("runs", "--store", s3_store_url, "--json")
     assert [(row["run"], row["state"]) for row in listed] == [(run, "complete")]
+
+
+def test_what_ran_out_of_time_can_be_tried_again(workshop: Any, gate: Path) -> None:
+    command = ("run", "gated.toml", "-p", "k=1", "--symbols", "600519")
+    done = workshop(*command, "--set", "resources.task_timeout=2")
+    assert done.returncode == 1
+    run = re.search(r"backfleet resume (runs/\w+) --retry-failed", done.stdout)
+    assert run is not None, done.stdout
+    assert "with TaskTimeout: no result within 2 s" in done.stdout
+    gate.touch()
+    again = workshop("resume", run[1], "--retry-failed", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["error"] == 0

@@ -129,3 +129,19 @@ def test_logs_hold_tracebacks_and_what_tasks_printed(ask: Ask, failed: str) -> N
     silent = ask(f"logs {failed} 0")
     assert (silent.code, silent.out, silent.err) == (0, "", "nothing was printed\n")
     assert ask(f"logs {failed} --worker 0 --follow").code == 0
+
+
+def test_a_run_without_any_row_yet_is_told_as_such(workshop: Any, ask: Ask, finished: str) -> None:
+    run = Path(shutil.copytree(workshop.folder / "runs" / finished, workshop.folder / "bare" / "x"))
+    shutil.rmtree(run / "chunks")
+    (run / "results.parquet").unlink()
+    shown = ask("results bare/x --sort sharpe")
+    assert (shown.code, shown.out) == (0, "no rows\n")
+    assert shown.err == "3 of 3 tasks have no row yet\n"
+    assert ask("results bare/x --sort zzz").code == 2
+    assert ask("results bare/x --format csv").out.startswith("task,symbol,period,sizing,status")
+    assert words_of(ask("status bare/x").out)["state"] == "incomplete"
+    ended = ask("wait bare/x")
+    assert ended.code == 1
+    assert "0 failed, 3 missing" in ended.out
+    assert "3 of 3 tasks have no result. Go on with: backfleet resume bare/x" in ended.err
