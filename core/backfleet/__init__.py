@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backfleet.bars import Bars, Prices
     from backfleet.engine import Engine, Outcome, Simulation
+    from backfleet.engines.vector.derived import as_backtrader
     from backfleet.errors import BackfleetError
     from backfleet.executor import Executor
     from backfleet.hookspecs import hookimpl
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from backfleet.runs.run_task import run_task
     from backfleet.runs.start import run, submit
     from backfleet.source import Source
+    from backfleet.vector_strategy import VectorStrategy
 
 __all__ = [
     "BackfleetError",
@@ -33,6 +35,8 @@ __all__ = [
     "Run",
     "Simulation",
     "Source",
+    "VectorStrategy",
+    "as_backtrader",
     "hookimpl",
     "open_run",
     "run",
@@ -51,6 +55,8 @@ _HOMES = {
     "Run": "backfleet.runs.run",
     "Simulation": "backfleet.engine",
     "Source": "backfleet.source",
+    "VectorStrategy": "backfleet.vector_strategy",
+    "as_backtrader": "backfleet.engines.vector.derived",
     "hookimpl": "backfleet.hookspecs",
     "open_run": "backfleet.runs.open",
     "run": "backfleet.runs.start",

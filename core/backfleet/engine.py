@@ -122,11 +122,26 @@ TRADE = np.dtype(
 
 @dataclass(frozen=True)
 class BrokerSettings:
-    """Cash at the start, in the currency of the prices, and commission as a fraction of traded
-    value."""
+    """The simulated broker. Money is in the currency of the prices.
+
+    Attributes
+    ----------
+    cash
+        At the start.
+    commission
+        As a fraction of traded value.
+    minimum_commission
+        The least that an order costs; one that reverses a position has two legs, which cost this
+        much each.
+    slippage
+        Added to what a purchase costs a share and taken off what a sale brings, within the bar's
+        range; orders that fill at their limit have none.
+    """
 
     cash: float
     commission: float
+    minimum_commission: float = 0.0
+    slippage: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -13,21 +13,28 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from backfleet.errors import BackfleetError, JobError, PluginError
 from backfleet.job.parameter import Parameter
 from backfleet.plugins import find_plugin
+from backfleet.vector_strategy import VectorStrategy, field_defaults
 
-__all__ = ["StrategyDescription", "StrategyReference", "locate_strategy"]
+__all__ = ["StrategyDescription", "StrategyKind", "StrategyReference", "locate_strategy"]
+
+StrategyKind = Literal["vector", "backtrader"]
 
 
 @dataclass(frozen=True)
 class StrategyDescription:
-    """A strategy's parameters, in its own order, and the first line of its doc."""
+    """A strategy's parameters, in its own order, and the first line of its doc.
+
+    `kind` is "vector" for a `backfleet.VectorStrategy`, else "backtrader".
+    """
 
     parameters: tuple[Parameter, ...]
     doc: str
+    kind: StrategyKind
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class StrategyReference:
         return f"{self.folder}/{self.target}" if self.folder else self.target
 
     def load(self) -> type:
-        """Import the class. Raises PluginError, also where it is no backtrader.Strategy."""
+        """Import the class. Raises PluginError, also where it is no strategy."""
         place, _, name = self.target.partition(":")
         module = self._import(place)
         value: Any = module
@@ -64,8 +71,11 @@ class StrategyReference:
             value = getattr(value, part, None)
         if not isinstance(value, type):
             raise PluginError(f"{self._named}: {place} has no class {name!r}{_classes(module)}")
-        if not _is_strategy(value):
-            raise PluginError(f"{self._named} is not a subclass of backtrader.Strategy")
+        if not (issubclass(value, VectorStrategy) or _is_backtraders(value)):
+            raise PluginError(
+                f"{self._named} is not a subclass of backtrader.Strategy "
+                "or of backfleet.VectorStrategy"
+            )
         return value
 
     def _import(self, place: str) -> ModuleType:
@@ -96,7 +106,8 @@ class StrategyReference:
     def describe(self) -> StrategyDescription:
         """Import the class and read its parameters. Raises PluginError."""
         cls = self.load()
-        return StrategyDescription(_parameters(cls), _first_line(cls))
+        kind: StrategyKind = "vector" if issubclass(cls, VectorStrategy) else "backtrader"
+        return StrategyDescription(_parameters(cls), _first_line(cls), kind)
 
 
 def locate_strategy(reference: str) -> StrategyReference:
@@ -176,14 +187,16 @@ def _where(error: BaseException) -> str:
     return f" ({frames[-1].filename}, line {frames[-1].lineno})"
 
 
-def _is_strategy(cls: type) -> bool:
+def _is_backtraders(cls: type) -> bool:
     """Whether it derives from backtrader.Strategy; if so, backtrader is imported by now."""
     base = getattr(sys.modules.get("backtrader"), "Strategy", None)
     return base is not None and issubclass(cls, base)
 
 
 def _parameters(cls: Any) -> tuple[Parameter, ...]:
-    return tuple(Parameter.of(name, default) for name, default in cls.params._getpairs().items())
+    vector = issubclass(cls, VectorStrategy)
+    defaults = field_defaults(cls) if vector else cls.params._getpairs()
+    return tuple(Parameter.of(name, default) for name, default in defaults.items())
 
 
 def _first_line(cls: type) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
+from numpy.typing import NDArray
 
-import backtrader as bt
-
-from backfleet_strategies.sizing import sizing
+from backfleet import Bars, VectorStrategy
 
 __all__ = ["BuyAndHold"]
 
 
-class BuyAndHold(bt.Strategy):
+class BuyAndHold(VectorStrategy):
     """Buys as soon as it can and holds to the end.
 
     An order that the cash did not suffice for, because the open was dearer than the close before
@@ -20,19 +19,10 @@ class BuyAndHold(bt.Strategy):
     Parameters
     ----------
     sizing
-        `all-in` or `fee-aware`: whether the purchase leaves room for its commission.
+        `all-in`, `fee-aware`, or another of VectorStrategy's: how many shares the purchase takes.
     """
 
-    params = (("sizing", "fee-aware"),)
+    sizing: str = "fee-aware"
 
-    def __init__(self) -> None:
-        self.shares = sizing(self.p.sizing)
-        self.order: Any = None
-
-    def next(self) -> None:
-        if not self.order and not self.position:
-            self.order = self.buy(size=self.shares(self))
-
-    def notify_order(self, order: Any) -> None:
-        if not order.alive():
-            self.order = None
+    def targets(self, bars: Bars) -> NDArray[np.float64]:
+        return np.ones(len(bars))

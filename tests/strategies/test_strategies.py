@@ -100,8 +100,8 @@ def test_fee_aware_buys_all_that_the_broker_lets_through_and_no_share_more(
 
 @pytest.mark.parametrize("strategy", [SmaCrossover, DualMovingAverage, BuyAndHold])
 def test_an_unknown_sizing_is_refused_with_the_nearest_name(strategy: type) -> None:
-    message = "sizing must be one of all-in, fee-aware, not 'fee_aware'; did you mean 'fee-aware'?"
-    with pytest.raises(ValueError, match=message.replace("?", r"\?")):
+    message = r"sizing must be one of all-in, .*, not 'fee_aware'; did you mean 'fee-aware'\?"
+    with pytest.raises(ValueError, match=message):
         run(strategy, bars_of([10.0] * 40), sizing="fee_aware")
 
 

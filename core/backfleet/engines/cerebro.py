@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from backfleet.engine import Outcome, Simulation
+from backfleet.engines.broker import apply_settings
 from backfleet.engines.bt import bt
 from backfleet.engines.feed import FeedColumns, columns_of
 from backfleet.engines.record import Recorder, record
+from backfleet.engines.vector.derived import backtrader_strategy
 
 __all__ = ["simulate"]
 
@@ -32,9 +34,9 @@ def simulate(
     columns = tuple(columns_of(bars) for bars in simulation.bars)
     for each in columns:
         cerebro.adddata(feed(each), name=each.symbol)
-    cerebro.broker.setcash(simulation.broker.cash)
-    cerebro.broker.setcommission(commission=simulation.broker.commission)
-    cerebro.addstrategy(simulation.strategy, **simulation.params)
+    apply_settings(cerebro.broker, simulation.broker)
+    strategy, params = backtrader_strategy(simulation)
+    cerebro.addstrategy(strategy, **params)
     cerebro.addanalyzer(Recorder, _name=Recorder.NAME)
     strategies = cerebro.run()
     if not strategies:

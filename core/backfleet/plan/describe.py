@@ -34,7 +34,7 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(file.read_text())
         parameters = tuple(Parameter.from_json(each) for each in data["parameters"])
-        return StrategyDescription(parameters, data["doc"])
+        return StrategyDescription(parameters, data["doc"], data["kind"])
     description = strategy.describe()
     with contextlib.suppress(OSError):
         _write(file, json.dumps(asdict(description)))

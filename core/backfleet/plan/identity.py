@@ -36,7 +36,7 @@ def identify(
         "seed": job.seed,
         "points": points.to_json(),
         "data": _data(job) | {"digests": {symbol.name: symbol.digest for symbol in symbols}},
-        "broker": {"cash": float(job.broker.cash), "commission": float(job.broker.commission)},
+        "broker": {name: value + 0.0 for name, value in job.broker.model_dump().items()},
         "results": {
             "detail": job.results.detail,
             "benchmark": job.results.benchmark,

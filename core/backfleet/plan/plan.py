@@ -14,9 +14,12 @@ from backfleet.plan.data import plan_symbols
 from backfleet.plan.describe import describe_strategy
 from backfleet.plan.identity import check_plugins, identify
 from backfleet.plan.manifest import Manifest
-from backfleet.strategy import StrategyReference, locate_strategy
+from backfleet.strategy import StrategyKind, StrategyReference, locate_strategy
 
 __all__ = ["Plan", "plan_job"]
+
+VECTOR = "vector"
+"""The engine, and the kind of strategy that it alone takes."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ def plan_job(job: Job) -> Plan:
     Raises JobError, PluginError, DataError, StoreError.
     """
     strategy = locate_strategy(job.strategy)
-    parameters = describe_strategy(strategy).parameters
+    description = describe_strategy(strategy)
+    _check_engine(job, description.kind)
+    parameters = description.parameters
     check_plugins(job)
     points = _points(job, parameters)
     symbols = plan_symbols(job.data)
@@ -47,6 +52,14 @@ def plan_job(job: Job) -> Plan:
         points=points,
     )
     return Plan(job, manifest, strategy)
+
+
+def _check_engine(job: Job, kind: StrategyKind) -> None:
+    if job.engine == VECTOR and kind != VECTOR:
+        raise JobError(
+            f"engine: 'vector' runs a backfleet.VectorStrategy, and {job.strategy} is a "
+            "backtrader.Strategy; take 'auto' or 'backtrader'"
+        )
 
 
 def _points(job: Job, parameters: Sequence[Parameter]) -> Points:

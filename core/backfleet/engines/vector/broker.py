@@ -1,0 +1,185 @@
+"""The broker, compiled: backtrader's arithmetic, operation by operation in its order.
+
+Each function names the one of backtrader's that it follows. The sums and products must stay as they
+stand, since another order of evaluation rounds differently.
+"""
+
+from __future__ import annotations
+
+import math
+
+from backfleet.compiled import compiled
+from backfleet.engine import RejectReason
+from backfleet.engines.vector.state import Account, Costs, Execution, Guards, Pending
+
+__all__ = [
+    "account_value",
+    "commission",
+    "execute",
+    "legs",
+    "reached",
+    "settle",
+]
+
+
+# numba tells members of an enumeration from whole numbers, and these are mixed below.
+NOT_REFUSED = int(RejectReason.NONE)
+REFUSED_AT_SUBMISSION = int(RejectReason.CASH_AT_SUBMISSION)
+REFUSED_AT_FILL = int(RejectReason.CASH_AT_FILL)
+
+
+@compiled
+def commission(size: float, price: float, costs: Costs) -> float:
+    """`CommInfoBase.getcommission`, and `MinimumCommission` of `engines.broker`."""
+    fee = abs(size) * costs.commission * price
+    if costs.minimum_commission > 0.0 and fee < costs.minimum_commission:
+        return costs.minimum_commission
+    return fee
+
+
+@compiled
+def legs(held: float, size: float) -> tuple[float, float]:
+    """How much of an order closes and how much opens, both signed (`Position.update`)."""
+    after = held + size
+    if after == 0.0:
+        return size, 0.0
+    if held == 0.0 or (held > 0.0) == (size > 0.0):
+        return 0.0, size
+    if (after > 0.0) == (held > 0.0):
+        return size, 0.0
+    return -held, after
+
+
+@compiled
+def affordable(account: Account, size: float, price: float, costs: Costs) -> bool:
+    """Whether cash is left if the order filled at the close it was made at
+    (`BackBroker.check_submitted`, `_execute` without a date)."""
+    closed, opened = legs(account.size, size)
+    cash = account.cash
+    if closed != 0.0:
+        cash += -closed * price
+        cash -= commission(closed, price, costs)
+    if opened != 0.0:
+        cash -= opened * price
+        cash -= commission(opened, price, costs)
+    return cash >= 0.0
+
+
+@compiled
+def execute(account: Account, size: float, price: float, costs: Costs) -> tuple[Account, Execution]:
+    """Fill an order; the part that opens a position only if cash suffices (`_execute`)."""
+    closed, opened = legs(account.size, size)
+    cash = account.cash
+    # backtrader's whole 0 has no sign, while -0.0 would turn that of the product.
+    pnl = (-closed if closed != 0.0 else 0.0) * (price - account.price)
+    closed_fee = opened_fee = 0.0
+    reason = NOT_REFUSED
+    if closed != 0.0:
+        cash += -closed * account.price + pnl
+        closed_fee = commission(closed, price, costs)
+        cash -= closed_fee
+    if opened != 0.0:
+        opened_fee = commission(opened, price, costs)
+        rest = cash - opened * price - opened_fee
+        if rest < 0.0:
+            reason = REFUSED_AT_FILL
+            opened = opened_fee = 0.0
+        else:
+            cash = rest
+    filled = closed + opened
+    held, mean = moved(account.size, account.price, filled, price)
+    return Account(cash, held, mean), Execution(filled, price, closed_fee + opened_fee, pnl, reason)
+
+
+@compiled
+def moved(held: float, mean: float, size: float, price: float) -> tuple[float, float]:
+    """Shares and their mean price after a fill (`Position.update`)."""
+    after = held + size
+    if size == 0.0:
+        return held, mean
+    if after == 0.0:
+        return 0.0, 0.0
+    if held == 0.0 or (after > 0.0) != (held > 0.0):
+        return after, price
+    if (size > 0.0) == (held > 0.0):
+        return after, (mean * held + size * price) / after
+    return after, mean
+
+
+@compiled
+def account_value(account: Account, close: float) -> float:
+    """Cash and position (`BackBroker._get_value`)."""
+    worth = account.size * close
+    if worth > 0.0:
+        gain = account.size * (close - account.price)
+        return account.cash + (worth - gain + gain)
+    return account.cash + worth
+
+
+@compiled
+def slipped_up(highest: float, price: float, costs: Costs) -> float:
+    """`BackBroker._slip_up` with a fixed slippage."""
+    if costs.slippage == 0.0:
+        return price
+    slipped = price + costs.slippage
+    return slipped if slipped <= highest else highest
+
+
+@compiled
+def slipped_down(lowest: float, price: float, costs: Costs) -> float:
+    """`BackBroker._slip_down` with a fixed slippage."""
+    if costs.slippage == 0.0:
+        return price
+    slipped = price - costs.slippage
+    return slipped if slipped >= lowest else lowest
+
+
+@compiled
+def settle(
+    order: Pending, account: Account, open: float, high: float, low: float, costs: Costs
+) -> tuple[Account, Execution]:
+    """Refuse a market order or fill it at the open (`_try_exec_market`)."""
+    if not affordable(account, order.size, order.price, costs):
+        return account, Execution(0.0, 0.0, 0.0, 0.0, REFUSED_AT_SUBMISSION)
+    buys = order.size > 0.0
+    price = slipped_up(high, open, costs) if buys else slipped_down(low, open, costs)
+    return execute(account, order.size, price, costs)
+
+
+@compiled
+def reached(
+    guards: Guards, open: float, high: float, low: float, costs: Costs
+) -> tuple[int, float]:
+    """The order that a bar's prices fill, the stop before the limit, and its price; NaN if none."""
+    price = stop_fill(guards.size, guards.stop, open, high, low, costs)
+    if price == price:
+        return guards.stop_order, price
+    return guards.limit_order, limit_fill(guards.size, guards.limit, open, high, low, costs)
+
+
+@compiled
+def stop_fill(
+    size: float, stop: float, open: float, high: float, low: float, costs: Costs
+) -> float:
+    """The price of a stop order, NaN where the bar does not reach it (`_try_exec_stop`)."""
+    if size > 0.0:
+        if open >= stop:
+            return slipped_up(high, open, costs)
+        return slipped_up(high, stop, costs) if high >= stop else math.nan
+    if open <= stop:
+        return slipped_down(low, open, costs)
+    return slipped_down(low, stop, costs) if low <= stop else math.nan
+
+
+@compiled
+def limit_fill(
+    size: float, limit: float, open: float, high: float, low: float, costs: Costs
+) -> float:
+    """The price of a limit order, NaN where the bar does not reach it (`_try_exec_limit`)."""
+    if size > 0.0:
+        if limit >= open:
+            return slipped_up(limit if limit < high else high, open, costs)
+        return limit if limit >= low else math.nan
+    if limit <= open:
+        return slipped_down(limit, open, costs)
+    return limit if limit <= high else math.nan

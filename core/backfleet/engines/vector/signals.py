@@ -1,0 +1,99 @@
+"""What a strategy is shown, and the check of what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars, Prices
+from backfleet.engines.vector.rules import TargetRule
+from backfleet.vector_strategy import VectorStrategy
+
+__all__ = ["check_targets", "no_size", "targets_of", "tradable_bars"]
+
+Floats = NDArray[np.float64]
+
+
+def tradable_bars(bars: Bars) -> Bars:
+    """The bars on which orders can be made: what a strategy sees, on every engine alike."""
+    keep = bars.tradable
+    if keep.all():
+        return bars
+    raw = _kept(bars.raw, keep)
+    return replace(
+        bars,
+        time=bars.time[keep],
+        session=bars.session[keep],
+        prices=raw if bars.prices is bars.raw else _kept(bars.prices, keep),
+        raw=raw,
+        volume=bars.volume[keep],
+        factor=bars.factor[keep],
+        tradable=keep[keep],
+        extra=MappingProxyType({name: column[keep] for name, column in bars.extra.items()}),
+        warmup=int(np.count_nonzero(keep[: bars.warmup])),
+    )
+
+
+def _kept(prices: Prices, keep: NDArray[np.bool_]) -> Prices:
+    return Prices(prices.open[keep], prices.high[keep], prices.low[keep], prices.close[keep])
+
+
+def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
+    """What the strategy wants after each bar, as read-only contiguous float64 of shape (bars,).
+
+    Raises TypeError where it returned something other than an array of float64, and ValueError
+    where the array has another shape.
+    """
+    answer: Any = strategy.targets(bars)
+    if not isinstance(answer, np.ndarray):
+        raise TypeError(f"{_who(strategy)} must return a numpy array, not {_type(answer)}")
+    if answer.dtype != np.float64:
+        raise TypeError(f"{_who(strategy)} must return float64, not {answer.dtype}")
+    if answer.shape != (len(bars),):
+        raise ValueError(
+            f"{_who(strategy)} must return one number a bar, shape ({len(bars)},), "
+            f"not {answer.shape}"
+        )
+    targets: Floats = np.ascontiguousarray(answer).view()
+    targets.flags.writeable = False
+    return targets
+
+
+def check_targets(strategy: VectorStrategy, bars: Bars, targets: Floats, rule: int) -> None:
+    """Raise ValueError at the first target that is infinite or, for positions, none of 1, -1, 0
+    and NaN; `rule` is the `TargetRule`."""
+    if rule == TargetRule.POSITION:
+        wrong = ~((targets == 0.0) | (np.abs(targets) == 1.0) | np.isnan(targets))
+        allowed = "1, -1, 0 or NaN, as a position is"
+    else:
+        wrong = np.isinf(targets)
+        allowed = "finite, or NaN"
+    if wrong.any():
+        bar = int(np.argmax(wrong))
+        raise ValueError(
+            f"{_who(strategy)} is {targets[bar]} {_where(bars, bar)}; it must be {allowed}"
+        )
+
+
+def no_size(bars: Bars, bar: int) -> ValueError:
+    """The error for a bar after which no number of shares can be worked out."""
+    return ValueError(
+        f"{bars.symbol}: an order cannot be sized {_where(bars, bar)}: "
+        f"the close is {bars.close[bar]}, too little for the money or no number"
+    )
+
+
+def _where(bars: Bars, bar: int) -> str:
+    return f"at bar {bar} ({bars.session[bar]})"
+
+
+def _who(strategy: VectorStrategy) -> str:
+    return f"{type(strategy).__name__}.targets"
+
+
+def _type(value: object) -> str:
+    return type(value).__name__

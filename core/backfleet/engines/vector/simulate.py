@@ -1,0 +1,168 @@
+"""One run over the bars of a symbol, compiled: what `Cerebro.run` does, as a plain loop.
+
+A bar has three parts, in backtrader's order: the broker fills what waits, the account is valued at
+the close, and the strategy makes its orders, which wait for the next bar.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.compiled import compiled
+from backfleet.engine import OrderKind, OrderStatus
+from backfleet.engines.vector.book import withdraw, write_execution, write_order, write_trades
+from backfleet.engines.vector.broker import account_value, execute, reached, settle
+from backfleet.engines.vector.rules import Rules, TargetRule
+from backfleet.engines.vector.sizing import order_size
+from backfleet.engines.vector.state import Account, Costs, Guards, Market, Pending
+
+__all__ = ["DONE", "WRONG_TARGETS", "settings_of", "simulate"]
+
+DONE, WRONG_TARGETS = -1, -2
+"""What `simulate` returns in place of the bar at which an order could not be sized."""
+
+
+def settings_of(rules: Rules, costs: Costs, first: int) -> NDArray[np.float64]:
+    """All numbers that `simulate` needs, in one array: numba looks at every argument of a call, and
+    for a tuple of this size that takes as long as hundreds of bars."""
+    return np.array((*rules, *costs, first))
+
+
+@compiled
+def simulate(
+    time: NDArray[np.int64],
+    prices: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    settings: NDArray[np.float64],
+    account: NDArray[np.float64],
+    orders: NDArray[np.void],
+    fills: NDArray[np.void],
+    trades: NDArray[np.void],
+) -> tuple[int, int, int, int]:
+    """Follow a strategy's targets and write down what comes of them.
+
+    Parameters
+    ----------
+    time, prices
+        A `Market`.
+    targets
+        float64 of shape (bars,); NaN leaves alone what is held.
+    settings
+        `settings_of` the rules, the costs, and the first bar after which orders are made.
+    account, orders, fills, trades
+        `Buffers` with room for as many bars as the market has.
+
+    Returns
+    -------
+    `DONE`, or `WRONG_TARGETS`, or the bar after which no number of shares could be worked out; and
+    how many orders, fills and trades were written.
+    """
+    rules = Rules(int(settings[0]), int(settings[1]), settings[2], settings[3], settings[4])
+    costs = Costs(settings[5], settings[6], settings[7], settings[8])
+    if not are_possible(targets, rules.target):
+        return WRONG_TARGETS, 0, 0, 0
+    stopped, made, filled = follow(
+        Market(time, prices), targets, rules, costs, int(settings[9]), account, orders, fills
+    )
+    if stopped != DONE:
+        return stopped, 0, 0, 0
+    return DONE, made, filled, write_trades(fills, filled, time, costs, trades)
+
+
+@compiled
+def are_possible(targets: NDArray[np.float64], rule: int) -> bool:
+    """Whether `signals.check_targets` would let targets pass."""
+    wrong = 0
+    if rule == TargetRule.POSITION:
+        for target in targets:
+            size = abs(target)
+            wrong += (size != 0.0) & (size != 1.0) & (size == size)
+    else:
+        for target in targets:
+            wrong += abs(target) == math.inf
+    return wrong == 0
+
+
+@compiled
+def follow(
+    market: Market,
+    targets: NDArray[np.float64],
+    rules: Rules,
+    costs: Costs,
+    first: int,
+    curve: NDArray[np.float64],
+    orders: NDArray[np.void],
+    fills: NDArray[np.void],
+) -> tuple[int, int, int]:
+    """The loop over the bars. Returns how `simulate` ends, and the number of orders and fills."""
+    time, prices = market.time, market.prices
+    opens, highs, lows, closes = prices[0], prices[1], prices[2], prices[3]
+    guarded = rules.stop_loss == rules.stop_loss or rules.take_profit == rules.take_profit
+    account = Account(costs.cash, 0.0, 0.0)
+    pending = Pending(0.0, 0.0, 0)
+    guards = Guards(0.0, math.nan, math.nan, 0, 0)
+    owed = math.nan
+    # A plain 0 is a type of its own to numba, for which it would compile all that takes it again.
+    made = filled = len(targets[:0])
+    for bar in range(len(closes)):
+        if pending.size != 0.0:
+            account, done = settle(pending, account, opens[bar], highs[bar], lows[bar], costs)
+            filled = write_execution(orders, pending.order, fills, filled, done, time[bar])
+            pending = Pending(0.0, 0.0, 0)
+        elif guards.size != 0.0:
+            number, price = reached(guards, opens[bar], highs[bar], lows[bar], costs)
+            if price == price:
+                account, done = execute(account, guards.size, price, costs)
+                guards = withdraw(orders, guards, time[bar])
+                filled = write_execution(orders, number, fills, filled, done, time[bar])
+        close = closes[bar]
+        value = account_value(account, close)
+        curve[0, bar] = value
+        curve[1, bar] = account.cash
+        curve[2, bar] = abs(account.size * close) if account.size != 0.0 else 0.0
+        if bar < first:
+            continue
+        wanted = targets[bar] if targets[bar] == targets[bar] else owed
+        size = order_size(wanted, account, value, close, rules, costs)
+        if not abs(size) < math.inf:
+            return bar, made, filled
+        owed = math.nan
+        if size != 0.0:
+            status = OrderStatus.SUBMITTED
+            write_order(orders, made, OrderKind.MARKET, status, time[bar], size, close)
+            pending = Pending(size, close, made)
+            made += 1
+            guards = withdraw(orders, guards, time[bar])
+            if rules.target == TargetRule.POSITION and wanted * account.size < 0.0:
+                owed = wanted
+        elif guarded and account.size != 0.0 and guards.size == 0.0:
+            guards = guard(account, rules, orders, made, time[bar])
+            made = max(made, guards.stop_order + 1, guards.limit_order + 1)
+    return DONE, made, filled
+
+
+@compiled
+def guard(account: Account, rules: Rules, orders: NDArray[np.void], made: int, time: int) -> Guards:
+    """Make the orders that close a position at a loss or a profit, numbered from `made` on; none
+    at a price that cannot be."""
+    side = 1.0 if account.size > 0.0 else -1.0
+    size = -account.size
+    stop = account.price * (1.0 - side * rules.stop_loss)
+    limit = account.price * (1.0 + side * rules.take_profit)
+    if not stop > 0.0:
+        stop = math.nan
+    if not limit > 0.0:
+        limit = math.nan
+    stop_order = limit_order = made - 1
+    if stop == stop:
+        stop_order = made
+        write_order(orders, stop_order, OrderKind.STOP, OrderStatus.ACCEPTED, time, size, stop)
+    if limit == limit:
+        limit_order = stop_order + 1
+        write_order(orders, limit_order, OrderKind.LIMIT, OrderStatus.ACCEPTED, time, size, limit)
+    if stop != stop and limit != limit:
+        size = 0.0
+    return Guards(size, stop, limit, stop_order, limit_order)

@@ -1,0 +1,120 @@
+"""Which order a target makes, compiled. `derived` says the same with backtrader's own methods."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from backfleet.compiled import compiled
+from backfleet.engines.vector.broker import commission
+from backfleet.engines.vector.rules import Rules, SizingRule, TargetRule
+from backfleet.engines.vector.state import Account, Costs
+
+__all__ = ["EXACT", "order_size"]
+
+EXACT = 2.0**52
+"""Whole numbers below it, and the sum of any two, are exact: more shares are never ordered."""
+
+
+@compiled
+def order_size(
+    wanted: float, account: Account, value: float, close: float, rules: Rules, costs: Costs
+) -> float:
+    """The signed size of the order that a target makes at a close.
+
+    Returns
+    -------
+    0 for no order; NaN where the number of shares cannot be worked out.
+    """
+    if wanted != wanted:
+        return 0.0
+    if rules.target == TargetRule.POSITION:
+        return position_change(wanted, account, value, close, rules, costs)
+    if rules.target == TargetRule.SIZE:
+        return size_change(wanted, account.size)
+    if rules.target == TargetRule.PERCENT:
+        return value_change(wanted * value, account.size, close)
+    return value_change(wanted, account.size, close)
+
+
+@compiled
+def position_change(
+    wanted: float, account: Account, value: float, close: float, rules: Rules, costs: Costs
+) -> float:
+    """Enter when flat; leave when the wanted side is another than that held."""
+    held = account.size
+    if held != 0.0:
+        return -held if wanted == 0.0 or (wanted > 0.0) != (held > 0.0) else 0.0
+    if wanted == 0.0:
+        return 0.0
+    shares = abs(entry_size(account.cash, value, close, rules, costs))
+    return shares if wanted > 0.0 else -shares
+
+
+@compiled
+def entry_size(cash: float, value: float, close: float, rules: Rules, costs: Costs) -> float:
+    """Shares by the sizing rule, before their sign is dropped."""
+    if rules.sizing == SizingRule.FIXED:
+        return rules.amount
+    if rules.sizing == SizingRule.PERCENT_OF_CASH:
+        return whole(cash * rules.amount / close)
+    if rules.sizing == SizingRule.PERCENT_OF_VALUE:
+        return floor_shares(value * rules.amount, close)
+    most = whole(cash / close)
+    return most if rules.sizing == SizingRule.ALL_IN else payable(cash, close, most, costs)
+
+
+@compiled
+def payable(cash: float, close: float, most: float, costs: Costs) -> float:
+    """The largest whole number up to `most` whose cost with commission fits the cash."""
+    if most != most:
+        return most
+    few, many = 0.0, max(most, 0.0)
+    while few < many:
+        middle = np.ceil((few + many) / 2.0)
+        if commission(middle, close, costs) - (cash - middle * close) > 0.0:
+            many = middle - 1.0
+        else:
+            few = middle
+    return few
+
+
+@compiled
+def size_change(wanted: float, held: float) -> float:
+    """`Strategy.order_target_size`.
+
+    A reversal is ordered with the size that its two legs sum up to in floats, since backtrader
+    would take the rounding error of any other for an order that is not filled yet.
+    """
+    change = wanted - held
+    if wanted * held < 0.0:
+        change = -held + (held + change)
+    return change
+
+
+@compiled
+def value_change(wanted: float, held: float, close: float) -> float:
+    """`Strategy.order_target_value`: shares for the difference in money, rounded towards 0."""
+    if wanted == 0.0 and held != 0.0:
+        return -held
+    worth = held * close
+    if wanted > worth:
+        return floor_shares(wanted - worth, close)
+    if wanted < worth:
+        return -floor_shares(worth - wanted, close)
+    return 0.0
+
+
+@compiled
+def floor_shares(money: float, close: float) -> float:
+    """`CommInfoBase.getsize`: Python's `money // close`, NaN where that is not exact."""
+    if not abs(money / close) < EXACT:
+        return math.nan
+    return money // close
+
+
+@compiled
+def whole(shares: float) -> float:
+    """Cut to a whole number; NaN where that is not exact."""
+    return math.trunc(shares) + 0.0 if abs(shares) < EXACT else math.nan

@@ -1,0 +1,91 @@
+"""Random markets, a strategy that follows a script, and the comparison of the engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from backfleet import Bars, Prices, VectorStrategy
+from backfleet.engine import BrokerSettings, Outcome, Simulation
+from backfleet.engines.backtrader_stock import BacktraderStockEngine
+from backfleet.engines.vector.engine import VectorEngine
+
+TABLES = ("equity", "orders", "fills", "trades")
+
+
+class Scripted(VectorStrategy):
+    """Wants what its script says: float64 as hexadecimal digits, one number a tradable bar."""
+
+    script: str = ""
+    target: str = "position"
+    sizing: str = "all-in"
+    amount: float = 1.0
+    stop_loss: float | None = None
+    take_profit: float | None = None
+
+    def targets(self, bars: Bars) -> NDArray[np.float64]:
+        return np.frombuffer(bytes.fromhex(self.script), np.float64)
+
+
+@pytest.fixture(scope="session")
+def scripted() -> type[VectorStrategy]:
+    """A strategy that takes its targets from its parameter `script`; see `script`."""
+    return Scripted
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[[Any], str]:
+    """The parameter for these targets."""
+    return lambda targets: np.array(targets, np.float64).tobytes().hex()
+
+
+@pytest.fixture(scope="session")
+def make_bars() -> Callable[..., Bars]:
+    """Daily bars; a bar's high and low are those of its open and close unless they are given."""
+
+    def make(open: Any, close: Any = None, high: Any = None, low: Any = None, **more: Any) -> Bars:
+        opens = np.array(open, np.float64)
+        closes = opens.copy() if close is None else np.array(close, np.float64)
+        highs = np.maximum(opens, closes) if high is None else np.array(high, np.float64)
+        lows = np.minimum(opens, closes) if low is None else np.array(low, np.float64)
+        prices = Prices(opens, highs, lows, closes)
+        session = np.datetime64("2020-01-01", "D") + np.arange(len(opens))
+        columns: dict[str, Any] = {
+            "symbol": "X",
+            "session": session,
+            "time": session.astype("M8[ns]").astype(np.int64),
+            "volume": np.ones(len(opens)),
+            "factor": np.ones(len(opens)),
+            "tradable": np.ones(len(opens), np.bool_),
+        }
+        return Bars(prices=prices, raw=prices, **columns | more)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def alike() -> Callable[..., Outcome]:
+    """Runs a task on `vector` and on `backtrader-stock`, checks that every record is equal bit for
+    bit, and returns the outcome."""
+
+    def run(
+        strategy: type[VectorStrategy],
+        bars: Bars,
+        broker: BrokerSettings | None = None,
+        **params: Any,
+    ) -> Outcome:
+        task = Simulation(strategy, params, (bars,), broker or BrokerSettings(1000.0, 0.0))
+        vector, stock = VectorEngine().run(task), BacktraderStockEngine().run(task)
+        for table in TABLES:
+            ours, theirs = getattr(vector, table), getattr(stock, table)
+            if ours.tobytes() != theirs.tobytes():
+                assert ours.tolist() == theirs.tolist(), table
+                raise AssertionError(f"{table} differ in bits only: {ours} {theirs}")
+        assert vector.metrics == stock.metrics
+        return vector
+
+    return run
