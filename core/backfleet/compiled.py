@@ -22,7 +22,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from backfleet.cache import cache_folder
 
-__all__ = ["Compiled", "c_pow", "compiled"]
+__all__ = ["Compiled", "c_pow", "compiled", "inlined"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,9 +38,10 @@ OPTIONS = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundschec
 class Compiled(Generic[P, R]):
     """A function that numba compiles at its first call; see `compiled`."""
 
-    def __init__(self, function: Callable[P, R]) -> None:
+    def __init__(self, function: Callable[P, R], inlined: bool = False) -> None:
         functools.update_wrapper(self, function)
         self.function = function
+        self.options = OPTIONS | {"forceinline": inlined}
         self.signature = inspect.signature(function)
         self.arity = len(self.signature.parameters)
 
@@ -61,12 +62,12 @@ class Compiled(Generic[P, R]):
         numba = _numba()
         folder = _folder_of(Path(self.function.__code__.co_filename))
         if folder is None:
-            return cast(Callable[P, R], numba.njit(self.function, **OPTIONS))
+            return cast(Callable[P, R], numba.njit(self.function, **self.options))
         before = numba.config.CACHE_DIR
         # numba reads this when it decorates; functions of others keep the cache that they chose.
         numba.config.CACHE_DIR = str(folder)
         try:
-            return cast(Callable[P, R], numba.njit(self.function, cache=True, **OPTIONS))
+            return cast(Callable[P, R], numba.njit(self.function, cache=True, **self.options))
         finally:
             numba.config.CACHE_DIR = before
 
@@ -74,7 +75,8 @@ class Compiled(Generic[P, R]):
 def compiled(function: Callable[P, R]) -> Compiled[P, R]:
     """Compile a function with numba when it is first called.
 
-    Compiled functions may call each other, from any package. The machine code is cached in
+    Compiled functions may call each other, from any package, but not themselves: numba loads such
+    code from its cache in a form that crashes. The machine code is cached in
     `$NUMBA_CACHE_DIR` or else in backfleet's cache folder, under a hash of the code of backfleet
     and of the package around the function (all modules beside it, where it is in none); where that
     folder cannot be written to, in a folder for temporary files, which begins as its copy. What a
@@ -84,6 +86,12 @@ def compiled(function: Callable[P, R]) -> Compiled[P, R]:
     numpy, and, unless the environment says otherwise, code for x86-64-v3 whatever the processor.
     """
     return Compiled(function)
+
+
+def inlined(function: Callable[P, R]) -> Compiled[P, R]:
+    """`compiled`, and made part of every function that calls it: for small ones in hot loops, where
+    a call with a dozen numbers costs more than what it computes."""
+    return Compiled(function, inlined=True)
 
 
 def c_pow(base: float, exponent: float) -> float:

@@ -1,0 +1,83 @@
+"""A task's metrics: their names, their order, their formulas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["COLUMNS", "Metrics"]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A task's metrics, in the order of the result's columns; `vars(metrics)` is the row.
+
+    What is undefined is None: never 0, infinity or NaN. A return r is that of a session over the
+    one before it, from the value after each session's last bar, so that the first session has none;
+    n is their number, p the number of periods a year, v the account's value after a bar. The
+    risk-free rate and the minimal acceptable return are 0. Where no source is given, the formula is
+    the word's plain meaning.
+
+    Attributes
+    ----------
+    final_value, total_return
+        Value after the last bar, and that over the initial cash, minus 1.
+    cagr
+        (final value / cash) ** (365.25 / calendar days from the first session to the last) - 1.
+        The nearest float, on every processor. None for a single session and where no value is left.
+    volatility
+        s * sqrt(p), s the standard deviation of r with n - 1 in the denominator.
+    sharpe
+        mean(r) / s * sqrt(p) (Sharpe 1994).
+    sortino
+        mean(r) / d * sqrt(p), d = sqrt(sum(min(r, 0)**2) / n) over all n returns, not only the
+        losses (Sortino and Price 1994).
+    max_drawdown
+        The least of v / (the highest value until then) - 1, the initial cash included: 0 or less.
+    max_drawdown_days
+        Calendar days of that drawdown, the first of its depth: from its peak to the session that
+        reached the peak again, else to the last session. 0 where there was none.
+    calmar
+        cagr / |max_drawdown| (Young 1991).
+    exposure
+        Mean over the bars of gross position value / v.
+    time_in_market
+        Fraction of the bars with a position.
+    turnover
+        Traded value / (2 * mean v), times p / number of sessions: how often a year the account is
+        turned over.
+    trades, win_rate, profit_factor, expectancy
+        Of closed trades, net of fees: their number; the fraction with a profit; the sum of profits
+        over that of losses; the mean result.
+    fees
+        All commissions.
+    orders_completed, orders_rejected, orders_margin, orders_canceled, orders_expired, orders_open
+        Orders by where they ended. Rejected ones include margin, which is lack of cash; open ones
+        are those that were still alive after the last bar.
+    """
+
+    final_value: float | None
+    total_return: float | None
+    cagr: float | None
+    volatility: float | None
+    sharpe: float | None
+    sortino: float | None
+    max_drawdown: float | None
+    max_drawdown_days: int | None
+    calmar: float | None
+    exposure: float | None
+    time_in_market: float | None
+    turnover: float | None
+    trades: int
+    win_rate: float | None
+    profit_factor: float | None
+    expectancy: float | None
+    fees: float | None
+    orders_completed: int
+    orders_rejected: int
+    orders_margin: int
+    orders_canceled: int
+    orders_expired: int
+    orders_open: int
+
+
+COLUMNS = tuple(each.name for each in fields(Metrics))

@@ -1,0 +1,129 @@
+"""Annual growth: a power in pairs of floats, whose sum has twice their digits.
+
+The C library's pow differs in its last bit between processors; this is made of additions,
+multiplications and divisions only, which do not.
+"""
+
+from __future__ import annotations
+
+import math
+
+from backfleet.compiled import compiled
+
+__all__ = ["annual_growth"]
+
+Pair = tuple[float, float]
+
+LN2 = (0.6931471805599453, 2.3190468138462996e-17)
+DAYS_A_YEAR = 365.25
+SPLIT = 134_217_729.0
+"""2**27 + 1, which parts a float into two halves that multiply without rounding (Dekker 1971)."""
+
+SERIES_TERMS = 26
+"""The terms after these are below 1e-32 of the sum."""
+
+LARGEST_EXPONENT = 709.79
+SMALLEST_EXPONENT = -80.0
+"""Below this a power less 1 rounds to -1."""
+
+
+@compiled
+def annual_growth(growth: float, days: int) -> float:
+    """growth ** (365.25 / days) - 1, as the nearest float; infinite where no float is as great.
+
+    Parameters
+    ----------
+    growth
+        Final over initial value, above 0.
+    days
+        Calendar days between them, above 0.
+    """
+    exponent = _divide(_multiply(_logarithm(growth), (DAYS_A_YEAR, 0.0)), (float(days), 0.0))
+    if exponent[0] > LARGEST_EXPONENT:
+        return math.inf
+    if exponent[0] < SMALLEST_EXPONENT:
+        return -1.0
+    return _power_less_one(exponent)
+
+
+@compiled
+def _logarithm(value: float) -> Pair:
+    """With the series of atanh: log(m) = 2 * atanh((m - 1) / (m + 1))."""
+    mantissa, power = math.frexp(value)
+    if mantissa < 0.7071067811865476:
+        mantissa, power = 2.0 * mantissa, power - 1
+    ratio = _divide(_sum(mantissa, -1.0), _sum(mantissa, 1.0))
+    square = _multiply(ratio, ratio)
+    total = (0.0, 0.0)
+    for term in range(SERIES_TERMS, -1, -1):
+        total = _add(_multiply(total, square), _divide((1.0, 0.0), (2.0 * term + 1.0, 0.0)))
+    total = _multiply(total, ratio)
+    return _add((2.0 * total[0], 2.0 * total[1]), _multiply(LN2, (float(power), 0.0)))
+
+
+@compiled
+def _power_less_one(exponent: Pair) -> float:
+    """exp(x) - 1, with x = k * log(2) + r and the series of exp(r) - 1."""
+    power = math.floor(exponent[0] / LN2[0] + 0.5)
+    rest = _add(exponent, _multiply(LN2, (-float(power), 0.0)))
+    total = (1.0, 0.0)
+    for term in range(SERIES_TERMS, 1, -1):
+        total = _add((1.0, 0.0), _divide(_multiply(total, rest), (float(term), 0.0)))
+    total = _multiply(total, rest)
+    if power == 0:
+        return total[0]
+    scaled = _add(total, (1.0, 0.0))
+    if power > 100:
+        # Less 1 is nothing here, and twice the scale need not be a float.
+        return scaled[0] * math.ldexp(1.0, int(power - 1)) * 2.0
+    scale = math.ldexp(1.0, int(power))
+    return _add((scaled[0] * scale, scaled[1] * scale), (-1.0, 0.0))[0]
+
+
+@compiled
+def _sum(first: float, second: float) -> Pair:
+    """Two floats' sum, exactly (Knuth)."""
+    total = first + second
+    part = total - first
+    return total, (first - (total - part)) + (second - part)
+
+
+@compiled
+def _product(first: float, second: float) -> Pair:
+    """Two floats' product, exactly (Dekker 1971, "A floating-point technique for extending the
+    available precision")."""
+    product = first * second
+    scaled = SPLIT * first
+    first_upper = scaled - (scaled - first)
+    first_lower = first - first_upper
+    scaled = SPLIT * second
+    second_upper = scaled - (scaled - second)
+    second_lower = second - second_upper
+    cross = (first_upper * second_upper - product) + first_upper * second_lower
+    return product, (cross + first_lower * second_upper) + first_lower * second_lower
+
+
+@compiled
+def _add(first: Pair, second: Pair) -> Pair:
+    high, low = _sum(first[0], second[0])
+    high_of_low, low_of_low = _sum(first[1], second[1])
+    high, low = _sum(high, low + high_of_low)
+    return _sum(high, low + low_of_low)
+
+
+@compiled
+def _multiply(first: Pair, second: Pair) -> Pair:
+    high, low = _product(first[0], second[0])
+    return _sum(high, low + (first[0] * second[1] + first[1] * second[0]))
+
+
+@compiled
+def _divide(first: Pair, second: Pair) -> Pair:
+    quotient = first[0] / second[0]
+    product = _multiply(second, (quotient, 0.0))
+    rest = _add(first, (-product[0], -product[1]))
+    correction = rest[0] / second[0]
+    product = _multiply(second, (correction, 0.0))
+    rest = _add(rest, (-product[0], -product[1]))
+    result = _sum(quotient, correction)
+    return _add(result, (rest[0] / second[0], 0.0))

@@ -1,0 +1,44 @@
+"""Whether a task's outcome is to be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from backfleet.engine import Outcome, RejectReason
+
+__all__ = ["Verdict", "verdict"]
+
+REJECTIONS = {
+    RejectReason.CASH_AT_SUBMISSION: "for lack of cash when they were made",
+    RejectReason.CASH_AT_FILL: "for lack of cash when they were to be filled",
+    RejectReason.BROKER: "by the broker",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A task's status, and for a suspicious one a sentence that says why."""
+
+    status: Literal["ok", "suspicious"]
+    reason: str = ""
+
+
+def verdict(outcome: Outcome) -> Verdict:
+    """Whether an outcome is to be trusted: suspicious is one without any fill, or one that had more
+    than half of its orders rejected, which backtrader does not say by itself."""
+    orders = len(outcome.orders)
+    if not orders:
+        return Verdict("suspicious", "The strategy made no orders.")
+    reasons = np.bincount(outcome.orders["reason"], minlength=len(RejectReason)).tolist()
+    rejected = orders - reasons[RejectReason.NONE]
+    if len(outcome.fills) and 2 * rejected <= orders:
+        return Verdict("ok")
+    subject = "No order was filled; " if not len(outcome.fills) else ""
+    if not rejected:
+        return Verdict("suspicious", f"{subject}none of {orders} was rejected.")
+    parts = [f"{reasons[why]} {words}" for why, words in REJECTIONS.items() if reasons[why]]
+    share = f"{rejected} of {orders} {'order was' if orders == 1 else 'orders were'} rejected"
+    return Verdict("suspicious", f"{subject}{share}: {', '.join(parts)}.")

@@ -1,0 +1,103 @@
+"""The metrics in compiled code against those with numpy, to the last bit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, OrderStatus, Outcome
+from backfleet.metrics.arrays import measure_with_numpy
+from backfleet.metrics.compute import measure_compiled
+from backfleet.metrics.growth import annual_growth
+from backfleet.metrics.pairwise import pairwise_sum
+
+CASH = 1_000.0
+COUNTS = st.sampled_from([0, 1, 2, 3, 7, 8, 9, 100, 129, 700])
+
+
+def random_outcome(seed: int, bars: int, others: int, spoilt: float | None) -> Outcome:
+    """An account that wanders, with fills, trades and orders that need not fit it."""
+    random = np.random.default_rng(seed)
+    equity = np.zeros(bars, EQUITY)
+    equity["value"] = CASH * np.exp(np.cumsum(random.normal(0.0, random.choice([0, 0.03]), bars)))
+    equity["exposure"] = equity["value"] * random.integers(0, 2, bars) * random.random(bars)
+    if spoilt is not None and bars:
+        equity["value"][random.integers(bars)] = spoilt
+    fills, trades = np.zeros(others, FILL), np.zeros(others, TRADE)
+    for name in ("size", "price", "commission"):
+        fills[name] = random.normal(0.0, 100.0, others)
+    trades["pnl_net"] = random.normal(0.0, 50.0, others) * random.integers(-1, 2, others)
+    trades["closed"] = np.where(random.random(others) < 0.1, NOT_YET, 1)
+    orders = np.zeros(others, ORDER)
+    orders["status"] = random.integers(0, len(OrderStatus), others)
+    return Outcome(equity, orders, fills, trades)
+
+
+def random_sessions(seed: int, bars: int) -> Any:
+    """Days in order; some of several bars, some left out."""
+    steps = np.random.default_rng(seed).integers(0, 4, bars)
+    return np.datetime64("2015-01-01", "D") + np.cumsum(steps)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    bars=COUNTS,
+    others=COUNTS,
+    spoilt=st.sampled_from([None, None, 0.0, -5.0, 1e-9, 1e12, np.nan, np.inf, -np.inf]),
+    periods=st.sampled_from([252.0, 365.25, 52.0]),
+)
+def test_compiled_metrics_are_those_of_numpy_bit_for_bit(
+    seed: int, bars: int, others: int, spoilt: float | None, periods: float
+) -> None:
+    outcome, sessions = random_outcome(seed, bars, others, spoilt), random_sessions(seed, bars)
+    ours = measure_compiled(outcome, CASH, periods, sessions)
+    theirs = measure_with_numpy(outcome, CASH, periods, sessions)
+    assert vars(ours) == vars(theirs)
+    assert [type(value) for value in vars(ours).values()] == [
+        type(value) for value in vars(theirs).values()
+    ]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    growth=st.one_of(
+        st.floats(1e-3, 1e4), st.floats(0.999_999, 1.000_001), st.floats(1e-300, 1e300)
+    ),
+    days=st.integers(1, 20_000),
+)
+def test_annual_growth_is_the_nearest_float(growth: float, days: int) -> None:
+    sessions = np.array([0, days]).astype("datetime64[D]")
+    outcome = random_outcome(0, 2, 0, None)
+    outcome.equity["value"] = [1.0, growth]
+    exact = measure_with_numpy(outcome, 1.0, 252.0, sessions).cagr
+    assert annual_growth(growth, days) == (np.inf if exact is None else exact)
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 2_000))
+def test_a_pairwise_sum_is_that_of_numpy(seed: int, count: int) -> None:
+    values = np.random.default_rng(seed).normal(0.0, 1.0, count)
+    assert pairwise_sum(values, 0, count) == values.sum()
+
+
+@pytest.mark.parametrize(("tasks", "expected"), [(3, "False"), (2_001, "True")])
+def test_numba_is_imported_only_where_many_tasks_follow(tasks: int, expected: str) -> None:
+    code = f"""
+import sys
+import numpy as np
+from backfleet.engine import EQUITY, FILL, ORDER, TRADE, Outcome
+from backfleet.metrics import compute_metrics
+outcome = Outcome(*(np.zeros(2, kind) for kind in (EQUITY, ORDER, FILL, TRADE)))
+sessions = np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")
+same = {{compute_metrics(outcome, 100.0, 252.0, sessions) for _ in range({tasks})}}
+print(len(same), "numba" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", expected]
