@@ -55,6 +55,7 @@ class Recorder(bt.Analyzer):
         self.orders: dict[int, Any] = {}
         self.accepted: set[int] = set()
         self.fills: list[tuple[Any, Any]] = []
+        self._add = self.account.extend
         self.broker = self.strategy.broker
         self._step_where_too_short()
 
@@ -67,11 +68,17 @@ class Recorder(bt.Analyzer):
 
     def next(self) -> None:
         broker = self.broker
-        exposure = 0.0
-        for data, position in broker.positions.items():
+        exposure = getattr(broker, "exposure", None)
+        if exposure is None:
+            exposure = self._exposure()
+        self._add((broker.getvalue(), broker.getcash(), exposure))
+
+    def _exposure(self) -> float:
+        gross = 0.0
+        for data, position in self.broker.positions.items():
             if position.size:
-                exposure += abs(position.size * data.close[0])
-        self.account.extend((broker.getvalue(), broker.getcash(), exposure))
+                gross += abs(position.size * data.close[0])
+        return gross
 
     def notify_order(self, order: Any) -> None:
         self.orders[order.ref] = order

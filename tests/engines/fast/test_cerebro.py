@@ -210,7 +210,7 @@ class Indicators(bt.Strategy):
         self.seen += [close + 1, 2 * mid, self.rsi / 3, close // 2, 2**self.rsi, close - mid]
         self.seen += [bool(self.signal), close == mid, close != mid, mid >= close, -close, abs(mid)]
         self.seen += [data.datetime.tm_raw(), data.close.array[3], data.lines.close[0], data[0]]
-        if self.mixed[0] > 0.5 and self.signal:
+        if self.mixed[0] > 0.1 and self.signal:
             self.order_target_value(target=self.broker.getvalue() * 0.5)
         elif self.rsi > 60:
             self.order_target_percent(target=0.0)

@@ -54,6 +54,8 @@ class FastBroker(BackBroker):
     finite
         Whether every close of every feed is finite; then flat positions add nothing to the value.
         Set by the loop that knows the feeds.
+    exposure
+        The gross value of all positions on the last bar; None where `BackBroker` valued them.
     """
 
     cash: float
@@ -62,6 +64,7 @@ class FastBroker(BackBroker):
         super().init()
         self.positions: defaultdict[Any, HeldPosition] = defaultdict(HeldPosition)
         self.finite = False
+        self.exposure: float | None = None
         self._ends = SessionEnds()
         self._plain: bool | None = None
         self._held: list[Any] | None = None
@@ -141,8 +144,9 @@ class FastBroker(BackBroker):
     # A bar.
 
     def next(self) -> None:
-        if not self._recognised():
-            self._held = None
+        waiting = self._userhist or self._fundhist or self._cash_addition
+        if waiting or not self._recognised():
+            self._held = self.exposure = None
             super().next()
             return
         if self.submitted or self.pending or self._toactivate:
@@ -152,12 +156,34 @@ class FastBroker(BackBroker):
             self._held = self._holdings()
         self._revalue(self._held)
 
+    def check_submitted(self) -> None:
+        """Accept what the cash suffices for, order by order, each as if it were filled at once."""
+        if not all(self._fills_plainly(order) for order in self.submitted):
+            super().check_submitted()
+            return
+        cash = self.cash
+        pretended: dict[Any, tuple[float, float]] = {}
+        while self.submitted:
+            order = self.submitted.popleft()
+            if self._take_children(order) is None:
+                continue
+            data, position = order.data, self.positions[order.data]
+            held, entry = pretended.get(data, (position.size, position.price))
+            cash, *after = self._cash_after(order, cash, held, entry)
+            pretended[data] = (after[0], after[1])
+            if cash >= 0.0:
+                self.submit_accept(order)
+            else:
+                order.margin()
+                self.notify(order)
+                self._ococheck(order)
+                self._bracketize(order, cancel=True)
+
     def _recognised(self) -> bool:
-        """Whether everything in sight is valued and charged as stocks are."""
+        """Whether all positions are valued and charged as stocks are."""
         if self._plain is None:
             self._plain = all(is_plain(scheme) for scheme in self.comminfo.values())
-        waiting = self._userhist or self._fundhist or self._cash_addition
-        return self._plain and self.p.shortcash and not waiting
+        return self._plain and self.p.shortcash
 
     def _holdings(self) -> list[Any]:
         """What valuing needs of each position, in the order of `positions`."""
@@ -169,22 +195,24 @@ class FastBroker(BackBroker):
 
     def _revalue(self, holdings: list[Any]) -> None:
         """`BackBroker._get_value`, and what `next` notes in open positions."""
-        market = unlevered = unrealized = 0.0
+        market = unlevered = unrealized = exposure = 0.0
         for position, terms, close, moment in holdings:
             size, price = position.size, close[0]
             value = size * price
             gain = size * (price - position.price) * terms.mult
             market += value
             unrealized += gain
+            if size:
+                exposure += abs(value)
+                position.adjbase = price
+                position.day, position.zone = moment[0], moment._tz
             if value > 0:
                 value -= gain
                 unlevered += value / terms.leverage
                 unlevered += gain
             else:
                 unlevered += value
-            if size:
-                position.adjbase = price
-                position.day, position.zone = moment[0], moment._tz
+        self.exposure = exposure
         cash = self.cash
         self._value = cash + unlevered
         self._fundval = self._value / self._fundshares
@@ -224,10 +252,11 @@ class FastBroker(BackBroker):
         if data.datetime[0] > order.created.dt:
             price = getattr(data, "tick_open", None)
             price = data.open[0] if price is None else price
-            if terms.slip_open and (terms.slip_perc or terms.slip_fixed):
-                super()._try_exec(order)
-            else:
-                self._execute(order, ago=0, price=price)
+            if terms.slip_perc or terms.slip_fixed:
+                slip = self._slip_up if order.ordtype == Order.Buy else self._slip_down
+                limit = data.high[0] if order.ordtype == Order.Buy else data.low[0]
+                price = slip(limit, price, doslip=terms.slip_open)
+            self._execute(order, ago=0, price=price)
 
     # An order is filled.
 
@@ -240,12 +269,10 @@ class FastBroker(BackBroker):
         position: Any = None,
         dtcoc: Any = None,
     ) -> Any:
-        if not self._fills_plainly(order):
+        if ago is None or not self._fills_plainly(order):
             return super()._execute(
                 order, ago=ago, price=price, cash=cash, position=position, dtcoc=dtcoc
             )
-        if ago is None:
-            return self._cash_after(order, cash, position)
         if price is not None:
             self._fill(order, price, dtcoc or order.data.datetime[ago])
         return None
@@ -260,15 +287,18 @@ class FastBroker(BackBroker):
             and order.data._compensate is None
         )
 
-    def _cash_after(self, order: Any, cash: float, position: Any) -> float:
-        """The cash that would be left if an order were filled at the price it was created at."""
+    def _cash_after(
+        self, order: Any, cash: float, held: float, entry: float
+    ) -> tuple[float, float, float]:
+        """The cash, the position and its mean price if an order were filled at the price it was
+        created at."""
         scheme, price = self.getcommissioninfo(order.data), order.created.price
-        _, _, opened, closed = position.update(order.executed.remsize, price)
+        held, entry, opened, closed = _changed(held, entry, order.executed.remsize, price)
         if closed:
             cash = _after_closing(scheme, cash, closed, price, price, 0)[0]
         if opened:
             cash = _after_opening(scheme, cash, opened, price)[0]
-        return cash
+        return cash, held, entry
 
     def _fill(self, order: Any, price: float, moment: float) -> None:
         """Fill an order at a price, the part that opens a position only if the cash suffices."""
@@ -296,7 +326,8 @@ class FastBroker(BackBroker):
                 self.cash = cash
         if filled := closed + opened:
             scheme.confirmexec(filled, price)
-            position.update(filled, price, data.datetime.datetime())
+            position.update(filled, price)
+            position.day, position.zone = data.datetime[0], data.datetime._tz
             if closed and self.p.int2pnl:
                 closed_fee += self.d_credit.pop(data, 0.0)
             closing, opening = (

@@ -28,7 +28,7 @@ def collecting_less() -> Iterator[None]:
     with _lock:
         if not _running:
             _before = gc.get_threshold()
-            if _before[0]:
+            if 0 < _before[0] < THRESHOLDS[0]:
                 gc.set_threshold(*THRESHOLDS)
         _running += 1
     try:

@@ -10,16 +10,18 @@ Must equal: each value of each line.
 
 from __future__ import annotations
 
+import math
 import operator
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from backtrader import indicators as bt_indicators
-from backtrader.linebuffer import LinesOperation, _LineDelay
+from backtrader.linebuffer import LineBuffer, LinesOperation, _LineDelay
 from backtrader.lineiterator import LineIterator
 from numpy.typing import NDArray
 
@@ -52,17 +54,34 @@ UFUNCS: dict[Any, Any] = {
 @contextmanager
 def by_the_column(strategies: list[Any]) -> Iterator[None]:
     """Compute the strategies' indicators with twins, where there are any."""
-    changed = []
-    for indicator in _indicators(strategies):
+    indicators = _indicators(strategies)
+    replaced: list[tuple[Any, str]] = []
+    observers = [each for strategy in strategies for each in strategy.getobservers()]
+    for owner in (*strategies, *indicators, *observers):
+        for line in owner.lines:
+            if type(line).forward is LineBuffer.forward and "forward" not in line.__dict__:
+                line.__dict__["forward"] = partial(_forward, line)
+                replaced.append((line, "forward"))
+    for indicator in indicators:
         twin = _twin_of(indicator)
         if twin is not None and "once" not in indicator.__dict__:
             indicator.__dict__["once"] = _once(indicator, twin)
-            changed.append(indicator)
+            replaced.append((indicator, "once"))
     try:
         yield
     finally:
-        for indicator in changed:
-            del indicator.__dict__["once"]
+        for changed, name in replaced:
+            del changed.__dict__[name]
+
+
+def _forward(line: Any, value: float = math.nan, size: int = 1) -> None:
+    """`LineBuffer.forward`, which appends the values one by one."""
+    line.idx += size
+    line.lencount += size
+    if line.mode == LineBuffer.UnBounded:
+        line.array.extend(array("d", [value]) * size)
+    else:
+        line.array.extend([value] * size)
 
 
 def _indicators(owners: list[Any]) -> list[Any]:

@@ -20,7 +20,7 @@ from backtrader import TimeFrame
 from backtrader.analyzer import Analyzer, TimeFrameAnalyzerBase
 from backtrader.analyzers import DrawDown, TimeReturn
 
-__all__ = ["PHASES", "Listener", "account_listeners", "bar_listeners", "take_first"]
+__all__ = ["PHASES", "Listener", "account_listeners", "bar_listeners", "event_listeners", "take_first"]
 
 Step = Callable[[], Any]
 Listener = Callable[[float, float, float, float], Any]
@@ -152,6 +152,23 @@ def _own_period_step(analyzer: Any) -> Step:
         analyzer._lastvalue = value
 
     return step
+
+
+# Orders and trades
+
+
+def event_listeners(analyzers: Any, event: str) -> list[Callable[[Any], Any]]:
+    """What the analyzers' `_notify_order` or `_notify_trade` come to."""
+    found: list[Callable[[Any], Any]] = []
+    for analyzer in analyzers:
+        inner = f"_notify_{event}"
+        if getattr(type(analyzer), inner) is not getattr(Analyzer, inner):
+            found.append(getattr(analyzer, inner))
+            continue
+        found += event_listeners(analyzer._children, event)
+        if not _inherits(analyzer, f"notify_{event}"):
+            found.append(getattr(analyzer, f"notify_{event}"))
+    return found
 
 
 # The account

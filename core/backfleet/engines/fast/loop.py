@@ -17,6 +17,7 @@ import numpy as np
 
 from backfleet.engines.fast.broker import FastBroker
 from backfleet.engines.fast.lines import Clock, Clocking
+from backfleet.engines.fast.notifications import deliver
 from backfleet.engines.fast.strategy import StrategyRun
 
 __all__ = ["run_lean"]
@@ -32,8 +33,12 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
         runs = [StrategyRun(each, clocking) for each in strategies]
         if isinstance(broker, FastBroker):
             broker.finite = all(_is_finite(feed.close.array) for feed in feeds)
+        happened = broker.notifs if isinstance(broker, FastBroker) else (True,)
         for moment in _moments(feeds, clocks):
-            if not _step(cerebro, broker, runs, moment):
+            broker.next()
+            if happened:
+                _deliver(broker, strategies[0])
+            if cerebro._event_stop or not _step(cerebro, runs, moment):
                 break
     finally:
         clocking.restore()
@@ -82,14 +87,8 @@ def _merged(times: Sequence[list[float]], clocks: Sequence[Clock]) -> Iterator[f
         yield moment
 
 
-def _step(cerebro: Any, broker: Any, runs: Sequence[StrategyRun], moment: float) -> bool:
-    """One bar; false if a stop was asked for."""
-    broker.next()
-    while (order := broker.get_notification()) is not None:
-        owner = runs[0].strategy if order.owner is None else order.owner
-        owner._addnotification(order, quicknotify=False)
-    if cerebro._event_stop:
-        return False
+def _step(cerebro: Any, runs: Sequence[StrategyRun], moment: float) -> bool:
+    """The strategies' turn on a bar; false if a stop was asked for."""
     for run in runs:
         run.step(moment)
         if cerebro._event_stop:
@@ -97,3 +96,9 @@ def _step(cerebro: Any, broker: Any, runs: Sequence[StrategyRun], moment: float)
         if cerebro.runwriters:
             cerebro._next_writers([each.strategy for each in runs])
     return True
+
+
+def _deliver(broker: Any, default: Any) -> None:
+    """Hand what happened to orders to the strategies that made them."""
+    while (order := broker.get_notification()) is not None:
+        deliver(default if order.owner is None else order.owner, order)

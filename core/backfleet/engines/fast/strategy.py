@@ -12,6 +12,7 @@ import math
 from typing import Any
 
 from backtrader.lineiterator import LineIterator
+from backtrader.order import Order
 from backtrader.strategy import Strategy
 
 from backfleet.engines.fast.lines import Clock, Clocking
@@ -20,6 +21,7 @@ from backfleet.engines.fast.listeners import (
     Listener,
     account_listeners,
     bar_listeners,
+    event_listeners,
     take_first,
 )
 from backfleet.engines.fast.observers import Observers
@@ -50,7 +52,10 @@ class StrategyRun:
         self._waits = list(zip(strategy._minperiods, strategy.datas, strict=True))
         self._waiting = True
         self._has_own_notify = type(strategy)._notify is not Strategy._notify
-        self._account = _account_listeners_of(strategy)
+        listening = [*strategy.analyzers, *strategy._slave_analyzers]
+        self._of_orders = event_listeners(listening, "order")
+        self._of_trades = event_listeners(listening, "trade")
+        self._of_account = _account_listeners_of(strategy, listening)
         self._analyzers = {phase: bar_listeners(strategy.analyzers, phase) for phase in PHASES}
         self._observers = Observers(strategy, clocking)
 
@@ -64,40 +69,47 @@ class StrategyRun:
         for append in self._append:
             append(math.nan)
         self._times[-1] = moment
-        self._notify()
-        if self._waiting:
-            self._step_waiting()
+        if self._has_own_notify:
+            strategy._notify()
         else:
-            strategy.next()
-            for step in self._analyzers["next"]:
-                step()
-            if self._observers.any:
-                self._observers.step(-1)
-        if strategy._orderspending or strategy._tradespending:
-            strategy.clear()
-
-    def _step_waiting(self) -> None:
-        """A bar on which the strategy may still wait for its minimum period."""
-        status = max(period - len(feed) for period, feed in self._waits)
-        self.strategy._minperstatus = status
-        self._waiting = status >= 0
-        phase = "next" if status < 0 else "prenext" if status else "nextstart"
-        getattr(self.strategy, phase)()
+            if strategy._orderspending or strategy._tradespending:
+                self._notify_events()
+            if self._of_account:
+                self._notify_account()
+        phase, status = self._phase() if self._waiting else ("next", -1)
+        getattr(strategy, phase)()
         for step in self._analyzers[phase]:
             step()
         if self._observers.any:
             self._observers.step(status)
+        if strategy._orderspending or strategy._tradespending:
+            strategy.clear()
 
-    def _notify(self) -> None:
+    def _phase(self) -> tuple[str, int]:
+        """Whether the strategy's minimum period is reached, in words and in bars to wait."""
+        status = max(period - len(feed) for period, feed in self._waits)
+        self.strategy._minperstatus = status
+        self._waiting = status >= 0
+        return "next" if status < 0 else "prenext" if status else "nextstart", status
+
+    def _notify_events(self) -> None:
         strategy = self.strategy
-        if strategy._orderspending or strategy._tradespending or self._has_own_notify:
-            strategy._notify()
-        elif self._account:
-            broker = strategy.broker
-            cash, value = broker.getcash(), broker.getvalue()
-            fund_value, shares = broker.fundvalue, broker.fundshares
-            for listen in self._account:
-                listen(cash, value, fund_value, shares)
+        for order in strategy._orderspending:
+            if order.exectype != Order.Historical or order.histnotify:
+                strategy.notify_order(order)
+            for listen in self._of_orders:
+                listen(order)
+        for trade in strategy._tradespending:
+            strategy.notify_trade(trade)
+            for listen in self._of_trades:
+                listen(trade)
+
+    def _notify_account(self) -> None:
+        broker = self.strategy.broker
+        cash, value = broker.getcash(), broker.getvalue()
+        fund_value, shares = broker.fundvalue, broker.fundshares
+        for listen in self._of_account:
+            listen(cash, value, fund_value, shares)
 
     def finish(self) -> None:
         """Leave the strategy as backtrader would have."""
@@ -122,11 +134,11 @@ def _put_indicators_on_clocks(strategy: Any, clocking: Clocking) -> list[Any]:
     return lagging
 
 
-def _account_listeners_of(strategy: Any) -> list[Listener]:
+def _account_listeners_of(strategy: Any, analyzers: list[Any]) -> list[Listener]:
     """The strategy itself, if it listens, and its analyzers."""
     own = [
         take_first(getattr(strategy, name), count)
         for name, count in ACCOUNT_METHODS
         if getattr(type(strategy), name) is not getattr(Strategy, name) or name in vars(strategy)
     ]
-    return own + account_listeners([*strategy.analyzers, *strategy._slave_analyzers])
+    return own + account_listeners(analyzers)
