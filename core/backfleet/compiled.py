@@ -1,4 +1,6 @@
-"""Compiled functions: the one place that imports numba, and only when such a function is called.
+"""Compiled functions: the one place that imports numba, and only when there is enough to compute.
+
+A process that runs one small task interprets them instead: that is over before numba is imported.
 
 numba caches machine code by the file that a function is in, and so serves stale numbers when a
 function that it calls in *another* file has changed. Here the cache's folder is named by the
@@ -16,9 +18,13 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+import numpy as np
 
 from backfleet.cache import cache_folder
 
@@ -35,8 +41,50 @@ OPTIONS = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundschec
 """No fastmath: the order of evaluation is part of the results. Division by 0 is as in numpy."""
 
 
+INTERPRETED_SECONDS = 0.2
+"""A process interprets so long before it imports numba, which takes about as long."""
+
+LARGEST_INTERPRETED = 5_000
+"""Elements of an array; a loop over more takes longer than to import numba."""
+
+
+class _Patience:
+    """Whether to interpret a function still: a small task is done before numba is imported.
+
+    The numbers are the same: compiled code keeps Python's order of evaluation.
+    """
+
+    def __init__(self) -> None:
+        self._left = INTERPRETED_SECONDS
+        self._is_timing = False
+
+    @property
+    def is_over(self) -> bool:
+        return self._left <= 0 or "numba" in sys.modules
+
+    def bears(self, args: Iterable[object]) -> bool:
+        """Whether these arguments are small enough to be looped over in Python."""
+        return all(arg.size <= LARGEST_INTERPRETED for arg in args if isinstance(arg, np.ndarray))
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        if self._is_timing:
+            yield
+            return
+        self._is_timing = True
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._left -= time.perf_counter() - began
+            self._is_timing = False
+
+
+_PATIENCE = _Patience()
+
+
 class Compiled(Generic[P, R]):
-    """A function that numba compiles at its first call; see `compiled`."""
+    """A function that numba compiles when that is worth it; see `compiled`."""
 
     def __init__(self, function: Callable[P, R], inlined: bool = False) -> None:
         functools.update_wrapper(self, function)
@@ -46,12 +94,18 @@ class Compiled(Generic[P, R]):
         self.arity = len(self.signature.parameters)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not _PATIENCE.is_over and _PATIENCE.bears(args):
+            return self._interpret(*args, **kwargs)
         if kwargs or len(args) != self.arity:
             # numba takes 20 µs for what is left out, and compiles the function anew for it.
             bound = self.signature.bind(*args, **kwargs)
             bound.apply_defaults()
             return self.dispatcher(*bound.args, **bound.kwargs)
         return self.dispatcher(*args, **kwargs)
+
+    def _interpret(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        with _PATIENCE.timed(), np.errstate(all="ignore"):
+            return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<compiled {self.function.__module__}.{self.function.__qualname__}>"
@@ -73,7 +127,7 @@ class Compiled(Generic[P, R]):
 
 
 def compiled(function: Callable[P, R]) -> Compiled[P, R]:
-    """Compile a function with numba when it is first called.
+    """Compile a function with numba, once a process has interpreted such functions for a while.
 
     Compiled functions may call each other, from any package, but not themselves: numba loads such
     code from its cache in a form that crashes. The machine code is cached in
