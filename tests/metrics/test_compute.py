@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from typing import Any
@@ -12,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, OrderStatus, Outcome
+from backfleet.metrics import compute, compute_metrics, kernel
 from backfleet.metrics.arrays import measure_with_numpy
-from backfleet.metrics.compute import measure_compiled
 from backfleet.metrics.growth import annual_growth
+from backfleet.metrics.kernel import measure_compiled
 from backfleet.metrics.pairwise import pairwise_sum
 
 CASH = 1_000.0
@@ -87,17 +89,34 @@ def test_a_pairwise_sum_is_that_of_numpy(seed: int, count: int) -> None:
     assert pairwise_sum(values, 0, count) == values.sum()
 
 
-@pytest.mark.parametrize(("tasks", "expected"), [(3, "False"), (2_001, "True")])
-def test_numba_is_imported_only_where_many_tasks_follow(tasks: int, expected: str) -> None:
-    code = f"""
+def test_a_processes_first_tasks_import_no_numba() -> None:
+    code = """
 import sys
 import numpy as np
 from backfleet.engine import EQUITY, FILL, ORDER, TRADE, Outcome
 from backfleet.metrics import compute_metrics
 outcome = Outcome(*(np.zeros(2, kind) for kind in (EQUITY, ORDER, FILL, TRADE)))
 sessions = np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")
-same = {{compute_metrics(outcome, 100.0, 252.0, sessions) for _ in range({tasks})}}
-print(len(same), "numba" in sys.modules)
+for _ in range(100):
+    compute_metrics(outcome, 100.0, 252.0, sessions)
+print([name for name in ("numba", "backfleet.compiled") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", expected]
+    assert done.stdout.strip() == "[]"
+
+
+def test_where_many_tasks_follow_they_are_measured_in_compiled_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outcome, sessions = random_outcome(1, 9, 9, None), random_sessions(1, 9)
+    first = compute_metrics(outcome, CASH, 252.0, sessions)
+    calls = []
+
+    def measure(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return measure_compiled(*arguments)
+
+    monkeypatch.setattr(kernel, "measure_compiled", measure)
+    monkeypatch.setattr(compute, "_calls", itertools.count(compute.FIRST_TASKS))
+    assert compute_metrics(outcome, CASH, 252.0, sessions) == first
+    assert len(calls) == 1

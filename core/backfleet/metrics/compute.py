@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import math
 import sys
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import Outcome
 from backfleet.metrics.arrays import measure_with_numpy
-from backfleet.metrics.columns import COLUMNS, Metrics
-from backfleet.metrics.kernel import (
-    measure_account,
-    measure_fills,
-    measure_orders,
-    measure_trades,
-)
+from backfleet.metrics.columns import Metrics
 
-__all__ = ["compute_metrics", "measure_compiled"]
+__all__ = ["compute_metrics"]
 
 Days = NDArray[np.datetime64]
 
 FIRST_TASKS, FIRST_TASKS_WITH_NUMBA = 2_000, 500
 """From here on compiled code pays for its loading, and for numba's where that is to be imported."""
 
-COUNTS = frozenset(name for name in COLUMNS if Metrics.__annotations__[name].startswith("int"))
 _calls = itertools.count()
 
 
@@ -55,28 +46,9 @@ def compute_metrics(
     if len(sessions) != len(outcome.equity):
         raise ValueError(f"{len(sessions)} sessions for {len(outcome.equity)} bars of equity")
     first = FIRST_TASKS_WITH_NUMBA if "numba" in sys.modules else FIRST_TASKS
-    measure = measure_with_numpy if next(_calls) < first else measure_compiled
-    return measure(outcome, cash, periods_per_year, sessions)
+    if next(_calls) < first:
+        return measure_with_numpy(outcome, cash, periods_per_year, sessions)
+    # What it imports would be felt where nothing is computed.
+    from backfleet.metrics.kernel import measure_compiled
 
-
-def measure_compiled(
-    outcome: Outcome, cash: float, periods_per_year: float, sessions: Days
-) -> Metrics:
-    """As `compute_metrics`, always in compiled code."""
-    equity, fills, trades = outcome.equity, outcome.fills, outcome.trades
-    traded, fees = measure_fills(fills["size"], fills["price"], fills["commission"])
-    days = sessions.astype("datetime64[D]", copy=False).view(np.int64)
-    columns = (
-        *measure_account(equity["value"], equity["exposure"], days, cash, periods_per_year, traded),
-        *measure_trades(trades["pnl_net"], trades["closed"]),
-        fees,
-        *measure_orders(outcome.orders["status"]),
-    )
-    named: dict[str, Any] = dict(zip(COLUMNS, map(_column, COLUMNS, columns), strict=True))
-    return Metrics(**named)
-
-
-def _column(name: str, number: float) -> float | int | None:
-    if math.isnan(number):
-        return None
-    return int(number) if name in COUNTS else number
+    return measure_compiled(outcome, cash, periods_per_year, sessions)

@@ -1,29 +1,40 @@
 """The metrics in compiled code: to the last bit those of `arrays`, in a fraction of the time.
 
-Every function returns columns in the order of `Metrics`, NaN where `Metrics` has None.
+Compiled functions return columns in the order of `Metrics`, NaN where `Metrics` has None.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.compiled import compiled
-from backfleet.engine import NOT_YET, OrderStatus
+from backfleet.engine import NOT_YET, OrderStatus, Outcome
+from backfleet.metrics.columns import COLUMNS, Metrics
 from backfleet.metrics.growth import annual_growth
 from backfleet.metrics.pairwise import pairwise_sum
 
-__all__ = ["measure_account", "measure_fills", "measure_orders", "measure_trades"]
+__all__ = [
+    "measure_account",
+    "measure_compiled",
+    "measure_fills",
+    "measure_orders",
+    "measure_trades",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Days = NDArray[np.datetime64]
 
 Three = tuple[float, float, float]
 Four = tuple[float, float, float, float]
 Six = tuple[float, float, float, float, float, float]
 Twelve = tuple[float, float, float, float, float, float, float, float, float, float, float, float]
+
+COUNTS = frozenset(name for name in COLUMNS if Metrics.__annotations__[name].startswith("int"))
 
 STATES = len(OrderStatus)
 COMPLETED = int(OrderStatus.COMPLETED)
@@ -31,6 +42,29 @@ CANCELED = int(OrderStatus.CANCELED)
 EXPIRED = int(OrderStatus.EXPIRED)
 MARGIN = int(OrderStatus.MARGIN)
 REJECTED = int(OrderStatus.REJECTED)
+
+
+def measure_compiled(
+    outcome: Outcome, cash: float, periods_per_year: float, sessions: Days
+) -> Metrics:
+    """As `compute_metrics`, always in compiled code."""
+    equity, fills, trades = outcome.equity, outcome.fills, outcome.trades
+    traded, fees = measure_fills(fills["size"], fills["price"], fills["commission"])
+    days = sessions.astype("datetime64[D]", copy=False).view(np.int64)
+    columns = (
+        *measure_account(equity["value"], equity["exposure"], days, cash, periods_per_year, traded),
+        *measure_trades(trades["pnl_net"], trades["closed"]),
+        fees,
+        *measure_orders(outcome.orders["status"]),
+    )
+    named: dict[str, Any] = dict(zip(COLUMNS, map(_column, COLUMNS, columns), strict=True))
+    return Metrics(**named)
+
+
+def _column(name: str, number: float) -> float | int | None:
+    if math.isnan(number):
+        return None
+    return int(number) if name in COUNTS else float(number)
 
 
 @compiled
