@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backfleet import Bars, Prices, VectorStrategy
 from backfleet.engine import BrokerSettings, Outcome, Simulation
+from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
 
@@ -68,9 +69,19 @@ def make_bars() -> Callable[..., Bars]:
 
 
 @pytest.fixture(scope="session")
+def broker() -> Callable[..., BrokerSettings]:
+    """Broker settings, free of costs unless they are given."""
+
+    def settings(cash: float = 1000.0, commission: float = 0.0, **more: float) -> BrokerSettings:
+        return BrokerSettings(cash, commission, **more)
+
+    return settings
+
+
+@pytest.fixture(scope="session")
 def alike() -> Callable[..., Outcome]:
-    """Runs a task on `vector` and on `backtrader-stock`, checks that every record is equal bit for
-    bit, and returns the outcome."""
+    """Runs a task on `vector`, `backtrader` and `backtrader-stock`, checks that every record is
+    equal bit for bit, and returns the outcome."""
 
     def run(
         strategy: type[VectorStrategy],
@@ -79,13 +90,18 @@ def alike() -> Callable[..., Outcome]:
         **params: Any,
     ) -> Outcome:
         task = Simulation(strategy, params, (bars,), broker or BrokerSettings(1000.0, 0.0))
-        vector, stock = VectorEngine().run(task), BacktraderStockEngine().run(task)
-        for table in TABLES:
-            ours, theirs = getattr(vector, table), getattr(stock, table)
-            if ours.tobytes() != theirs.tobytes():
-                assert ours.tolist() == theirs.tolist(), table
-                raise AssertionError(f"{table} differ in bits only: {ours} {theirs}")
-        assert vector.metrics == stock.metrics
+        vector = VectorEngine().run(task)
+        for engine in (BacktraderStockEngine(), BacktraderEngine()):
+            compare(vector, engine.run(task), engine.name)
         return vector
 
     return run
+
+
+def compare(vector: Outcome, other: Outcome, name: str) -> None:
+    for table in TABLES:
+        ours, theirs = getattr(vector, table), getattr(other, table)
+        if ours.tobytes() != theirs.tobytes():
+            assert ours.tolist() == theirs.tolist(), f"{table} of {name}"
+            raise AssertionError(f"{table} of {name} differ in bits only: {ours} {theirs}")
+    assert vector.metrics == other.metrics

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
+from backfleet.compiled import inlined
 from backfleet.engine import NOT_YET, OrderStatus, RejectReason
 from backfleet.engines.vector.broker import commission, legs
 from backfleet.engines.vector.state import Costs, Execution, Guards
@@ -17,7 +17,7 @@ __all__ = ["withdraw", "write_execution", "write_order", "write_trades"]
 Table = NDArray[np.void]
 
 
-@compiled
+@inlined
 def write_order(
     orders: Table, number: int, kind: int, status: int, time: int, size: float, price: float
 ) -> None:
@@ -38,7 +38,7 @@ def write_order(
     order["commission"] = 0.0
 
 
-@compiled
+@inlined
 def withdraw(orders: Table, guards: Guards, time: int) -> Guards:
     """Take back the orders that guard a position. Returns none."""
     if guards.stop == guards.stop:
@@ -50,7 +50,7 @@ def withdraw(orders: Table, guards: Guards, time: int) -> Guards:
     return Guards(0.0, math.nan, math.nan, 0, 0)
 
 
-@compiled
+@inlined
 def write_execution(
     orders: Table, number: int, fills: Table, filled: int, done: Execution, time: int
 ) -> int:
@@ -78,7 +78,7 @@ def write_execution(
     return filled + 1
 
 
-@compiled
+@inlined
 def write_trades(
     fills: Table, filled: int, time: NDArray[np.int64], costs: Costs, trades: Table
 ) -> int:
@@ -116,7 +116,7 @@ def write_trades(
     return count
 
 
-@compiled
+@inlined
 def open_trade(trade: np.void, time: int) -> None:
     """A new trade, still without shares."""
     trade["symbol"] = 0
@@ -128,7 +128,7 @@ def open_trade(trade: np.void, time: int) -> None:
     trade["commission"] = 0.0
 
 
-@compiled
+@inlined
 def extend_trade(trade: np.void, held: float, size: float, price: float, fee: float) -> None:
     """Add shares to a trade of `held` shares (`Trade.update`)."""
     after = held + size
@@ -139,7 +139,7 @@ def extend_trade(trade: np.void, held: float, size: float, price: float, fee: fl
         trade["size"] = after
 
 
-@compiled
+@inlined
 def reduce_trade(trade: np.void, size: float, price: float, fee: float) -> None:
     """Take shares out of a trade (`Trade.update`)."""
     trade["commission"] += fee

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from backfleet.compiled import compiled
+from backfleet.compiled import inlined
 from backfleet.engine import RejectReason
 from backfleet.engines.vector.state import Account, Costs, Execution, Guards, Pending
 
@@ -28,7 +28,7 @@ REFUSED_AT_SUBMISSION = int(RejectReason.CASH_AT_SUBMISSION)
 REFUSED_AT_FILL = int(RejectReason.CASH_AT_FILL)
 
 
-@compiled
+@inlined
 def commission(size: float, price: float, costs: Costs) -> float:
     """`CommInfoBase.getcommission`, and `MinimumCommission` of `engines.broker`."""
     fee = abs(size) * costs.commission * price
@@ -37,7 +37,7 @@ def commission(size: float, price: float, costs: Costs) -> float:
     return fee
 
 
-@compiled
+@inlined
 def legs(held: float, size: float) -> tuple[float, float]:
     """How much of an order closes and how much opens, both signed (`Position.update`)."""
     after = held + size
@@ -50,7 +50,7 @@ def legs(held: float, size: float) -> tuple[float, float]:
     return -held, after
 
 
-@compiled
+@inlined
 def affordable(account: Account, size: float, price: float, costs: Costs) -> bool:
     """Whether cash is left if the order filled at the close it was made at
     (`BackBroker.check_submitted`, `_execute` without a date)."""
@@ -65,7 +65,7 @@ def affordable(account: Account, size: float, price: float, costs: Costs) -> boo
     return cash >= 0.0
 
 
-@compiled
+@inlined
 def execute(account: Account, size: float, price: float, costs: Costs) -> tuple[Account, Execution]:
     """Fill an order; the part that opens a position only if cash suffices (`_execute`)."""
     closed, opened = legs(account.size, size)
@@ -91,7 +91,7 @@ def execute(account: Account, size: float, price: float, costs: Costs) -> tuple[
     return Account(cash, held, mean), Execution(filled, price, closed_fee + opened_fee, pnl, reason)
 
 
-@compiled
+@inlined
 def moved(held: float, mean: float, size: float, price: float) -> tuple[float, float]:
     """Shares and their mean price after a fill (`Position.update`)."""
     after = held + size
@@ -106,7 +106,7 @@ def moved(held: float, mean: float, size: float, price: float) -> tuple[float, f
     return after, mean
 
 
-@compiled
+@inlined
 def account_value(account: Account, close: float) -> float:
     """Cash and position (`BackBroker._get_value`)."""
     worth = account.size * close
@@ -116,7 +116,7 @@ def account_value(account: Account, close: float) -> float:
     return account.cash + worth
 
 
-@compiled
+@inlined
 def slipped_up(highest: float, price: float, costs: Costs) -> float:
     """`BackBroker._slip_up` with a fixed slippage."""
     if costs.slippage == 0.0:
@@ -125,7 +125,7 @@ def slipped_up(highest: float, price: float, costs: Costs) -> float:
     return slipped if slipped <= highest else highest
 
 
-@compiled
+@inlined
 def slipped_down(lowest: float, price: float, costs: Costs) -> float:
     """`BackBroker._slip_down` with a fixed slippage."""
     if costs.slippage == 0.0:
@@ -134,7 +134,7 @@ def slipped_down(lowest: float, price: float, costs: Costs) -> float:
     return slipped if slipped >= lowest else lowest
 
 
-@compiled
+@inlined
 def settle(
     order: Pending, account: Account, open: float, high: float, low: float, costs: Costs
 ) -> tuple[Account, Execution]:
@@ -146,7 +146,7 @@ def settle(
     return execute(account, order.size, price, costs)
 
 
-@compiled
+@inlined
 def reached(
     guards: Guards, open: float, high: float, low: float, costs: Costs
 ) -> tuple[int, float]:
@@ -157,7 +157,7 @@ def reached(
     return guards.limit_order, limit_fill(guards.size, guards.limit, open, high, low, costs)
 
 
-@compiled
+@inlined
 def stop_fill(
     size: float, stop: float, open: float, high: float, low: float, costs: Costs
 ) -> float:
@@ -171,7 +171,7 @@ def stop_fill(
     return slipped_down(low, stop, costs) if low <= stop else math.nan
 
 
-@compiled
+@inlined
 def limit_fill(
     size: float, limit: float, open: float, high: float, low: float, costs: Costs
 ) -> float:

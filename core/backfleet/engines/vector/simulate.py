@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
+from backfleet.compiled import compiled, inlined
 from backfleet.engine import OrderKind, OrderStatus
 from backfleet.engines.vector.book import withdraw, write_execution, write_order, write_trades
 from backfleet.engines.vector.broker import account_value, execute, reached, settle
@@ -72,7 +72,7 @@ def simulate(
     return DONE, made, filled, write_trades(fills, filled, time, costs, trades)
 
 
-@compiled
+@inlined
 def are_possible(targets: NDArray[np.float64], rule: int) -> bool:
     """Whether `signals.check_targets` would let targets pass."""
     wrong = 0
@@ -86,7 +86,7 @@ def are_possible(targets: NDArray[np.float64], rule: int) -> bool:
     return wrong == 0
 
 
-@compiled
+@inlined
 def follow(
     market: Market,
     targets: NDArray[np.float64],
@@ -144,7 +144,7 @@ def follow(
     return DONE, made, filled
 
 
-@compiled
+@inlined
 def guard(account: Account, rules: Rules, orders: NDArray[np.void], made: int, time: int) -> Guards:
     """Make the orders that close a position at a loss or a profit, numbered from `made` on; none
     at a price that cannot be."""

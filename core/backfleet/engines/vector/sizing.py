@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from backfleet.compiled import compiled
+from backfleet.compiled import inlined
 from backfleet.engines.vector.broker import commission
 from backfleet.engines.vector.rules import Rules, SizingRule, TargetRule
 from backfleet.engines.vector.state import Account, Costs
@@ -17,7 +17,7 @@ EXACT = 2.0**52
 """Whole numbers below it, and the sum of any two, are exact: more shares are never ordered."""
 
 
-@compiled
+@inlined
 def order_size(
     wanted: float, account: Account, value: float, close: float, rules: Rules, costs: Costs
 ) -> float:
@@ -38,7 +38,7 @@ def order_size(
     return value_change(wanted, account.size, close)
 
 
-@compiled
+@inlined
 def position_change(
     wanted: float, account: Account, value: float, close: float, rules: Rules, costs: Costs
 ) -> float:
@@ -52,7 +52,7 @@ def position_change(
     return shares if wanted > 0.0 else -shares
 
 
-@compiled
+@inlined
 def entry_size(cash: float, value: float, close: float, rules: Rules, costs: Costs) -> float:
     """Shares by the sizing rule, before their sign is dropped."""
     if rules.sizing == SizingRule.FIXED:
@@ -65,22 +65,34 @@ def entry_size(cash: float, value: float, close: float, rules: Rules, costs: Cos
     return most if rules.sizing == SizingRule.ALL_IN else payable(cash, close, most, costs)
 
 
-@compiled
+@inlined
 def payable(cash: float, close: float, most: float, costs: Costs) -> float:
     """The largest whole number up to `most` whose cost with commission fits the cash."""
     if most != most:
         return most
     few, many = 0.0, max(most, 0.0)
+    # Where the minimum commission does not count, this is it, or a share beside it.
+    likely = float(np.floor(cash / (close * (1.0 + costs.commission))))
+    if few <= likely < many and fits(likely, cash, close, costs):
+        if not fits(likely + 1.0, cash, close, costs):
+            return likely
+        few = likely
     while few < many:
         middle = np.ceil((few + many) / 2.0)
-        if commission(middle, close, costs) - (cash - middle * close) > 0.0:
-            many = middle - 1.0
-        else:
+        if fits(middle, cash, close, costs):
             few = middle
+        else:
+            many = middle - 1.0
     return few
 
 
-@compiled
+@inlined
+def fits(shares: float, cash: float, close: float, costs: Costs) -> bool:
+    """Whether cash suffices for so many shares, in the broker's order of evaluation."""
+    return not commission(shares, close, costs) - (cash - shares * close) > 0.0
+
+
+@inlined
 def size_change(wanted: float, held: float) -> float:
     """`Strategy.order_target_size`.
 
@@ -93,7 +105,7 @@ def size_change(wanted: float, held: float) -> float:
     return change
 
 
-@compiled
+@inlined
 def value_change(wanted: float, held: float, close: float) -> float:
     """`Strategy.order_target_value`: shares for the difference in money, rounded towards 0."""
     if wanted == 0.0 and held != 0.0:
@@ -106,7 +118,7 @@ def value_change(wanted: float, held: float, close: float) -> float:
     return 0.0
 
 
-@compiled
+@inlined
 def floor_shares(money: float, close: float) -> float:
     """`CommInfoBase.getsize`: Python's `money // close`, NaN where that is not exact."""
     if not abs(money / close) < EXACT:
@@ -114,7 +126,7 @@ def floor_shares(money: float, close: float) -> float:
     return money // close
 
 
-@compiled
+@inlined
 def whole(shares: float) -> float:
     """Cut to a whole number; NaN where that is not exact."""
     return math.trunc(shares) + 0.0 if abs(shares) < EXACT else math.nan

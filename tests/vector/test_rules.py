@@ -1,0 +1,31 @@
+"""Attributes that say how targets become orders, and what is refused of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from backfleet.engine import Simulation
+from backfleet.engines.backtrader import BacktraderEngine
+from backfleet.engines.vector.engine import VectorEngine
+
+
+@pytest.mark.parametrize("engine", [VectorEngine(), BacktraderEngine()], ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"target": "percents"}, "target must be one of .*, not 'percents'; .* 'percent'"),
+        ({"sizing": "allin"}, "sizing must be one of .*, not 'allin'; did you mean 'all-in'"),
+        ({"amount": 0.0}, "amount must be a number above 0, not 0.0"),
+        ({"stop_loss": 1.5}, "stop_loss must be a fraction between 0 and 1, not 1.5"),
+        ({"take_profit": -0.1}, "take_profit must be a fraction above 0, not -0.1"),
+    ],
+)
+def test_impossible_rules_are_refused_on_every_engine(
+    make_bars: Any, scripted: Any, script: Any, broker: Any, engine: Any, params: Any, message: str
+) -> None:
+    bars = make_bars([10.0] * 3)
+    task = Simulation(scripted, {"script": script([1.0] * 3), **params}, (bars,), broker())
+    with pytest.raises(ValueError, match=message):
+        engine.run(task)
