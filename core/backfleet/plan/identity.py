@@ -15,15 +15,17 @@ from backfleet.plan.versions import number_versions
 from backfleet.plugins import HOOKS, find_plugin, load_plugin, row_hooks
 from backfleet.strategy import StrategyReference
 
-__all__ = ["check_code", "check_plugins", "engine_candidates", "identify"]
+__all__ = ["check_code", "check_plugins", "identify"]
 
 SCHEMA = 1
-AUTO_ENGINES = ("backtrader",)
-"""What `engine = "auto"` may choose from; all of them agree to the last bit."""
 
 
 def identify(
-    job: Job, strategy: StrategyReference, points: Points, symbols: Sequence[PlannedSymbol]
+    job: Job,
+    strategy: StrategyReference,
+    engines: Sequence[str],
+    points: Points,
+    symbols: Sequence[PlannedSymbol],
 ) -> Mapping[str, Any]:
     """The identity of a job's run, as plain JSON. Raises UnknownPlugin, PluginError."""
     return {
@@ -32,7 +34,7 @@ def identify(
         "versions": dict(number_versions()),
         "strategy": {"target": strategy.target, "code": strategy_hash(strategy)},
         "plugins": [_component(HOOKS, name) for name in job.plugins],
-        "engines": [_component("engine", name) for name in engine_candidates(job.engine)],
+        "engines": [_component("engine", name) for name in engines],
         "seed": job.seed,
         "points": points.to_json(),
         "data": _data(job) | {"digests": {symbol.name: symbol.digest for symbol in symbols}},
@@ -45,19 +47,14 @@ def identify(
     }
 
 
-def engine_candidates(engine: str) -> Sequence[str]:
-    """The engines that a job's tasks may run on, best first."""
-    return AUTO_ENGINES if engine == "auto" else (engine,)
-
-
-def check_plugins(job: Job) -> None:
+def check_plugins(plugins: Sequence[str], engines: Sequence[str]) -> None:
     """Refuse plugins that workers could not use, before any is started.
 
     Backfleet's own engines are spared that: to import them takes long. Raises UnknownPlugin,
     PluginError.
     """
-    row_hooks(job.plugins)
-    for name in engine_candidates(job.engine):
+    row_hooks(plugins)
+    for name in engines:
         if not find_plugin("engine", name).target.startswith("backfleet."):
             load_plugin("engine", name, Engine)
 

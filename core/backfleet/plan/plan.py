@@ -12,14 +12,12 @@ from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
 from backfleet.plan.data import plan_symbols
 from backfleet.plan.describe import describe_strategy
+from backfleet.plan.engines import engine_candidates
 from backfleet.plan.identity import check_plugins, identify
 from backfleet.plan.manifest import Manifest
-from backfleet.strategy import StrategyKind, StrategyReference, locate_strategy
+from backfleet.strategy import StrategyReference, locate_strategy
 
 __all__ = ["Plan", "plan_job"]
-
-VECTOR = "vector"
-"""The engine, and the kind of strategy that it alone takes."""
 
 
 @dataclass(frozen=True)
@@ -38,28 +36,20 @@ def plan_job(job: Job) -> Plan:
     """
     strategy = locate_strategy(job.strategy)
     description = describe_strategy(strategy)
-    _check_engine(job, description.kind)
+    engines = engine_candidates(job, description.kind)
     parameters = description.parameters
-    check_plugins(job)
+    check_plugins(job.plugins, engines)
     points = _points(job, parameters)
     symbols = plan_symbols(job.data)
     manifest = Manifest(
         name=job.name or job.strategy,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        identity=identify(job, strategy, points, symbols),
+        identity=identify(job, strategy, engines, points, symbols),
         parameters=parameters,
         symbols=symbols,
         points=points,
     )
     return Plan(job, manifest, strategy)
-
-
-def _check_engine(job: Job, kind: StrategyKind) -> None:
-    if job.engine == VECTOR and kind != VECTOR:
-        raise JobError(
-            f"engine: 'vector' runs a backfleet.VectorStrategy, and {job.strategy} is a "
-            "backtrader.Strategy; take 'auto' or 'backtrader'"
-        )
 
 
 def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
