@@ -53,7 +53,9 @@ class FastBroker(BackBroker):
     ----------
     finite
         Whether every close of every feed is finite; then flat positions add nothing to the value.
-        Set by the loop that knows the feeds.
+    by_the_bar
+        Whether the ticks of the feeds are their bars. The lean loop, which knows the feeds, sets
+        these two.
     exposure
         The gross value of all positions on the last bar; None where `BackBroker` valued them.
     """
@@ -63,7 +65,7 @@ class FastBroker(BackBroker):
     def init(self) -> None:
         super().init()
         self.positions: defaultdict[Any, HeldPosition] = defaultdict(HeldPosition)
-        self.finite = False
+        self.finite = self.by_the_bar = False
         self.exposure: float | None = None
         self._ends = SessionEnds()
         self._plain: bool | None = None
@@ -118,10 +120,12 @@ class FastBroker(BackBroker):
             "exectype": exectype,
             "valid": valid,
             "tradeid": tradeid,
+            "oco": None,
             "trailamount": trailamount,
             "trailpercent": trailpercent,
             "parent": parent,
             "transmit": transmit,
+            "simulated": False,
             "histnotify": histnotify,
         }
         order = new_order(cls, fields, self._ends)
@@ -140,6 +144,13 @@ class FastBroker(BackBroker):
         self.orders.append(order)
         self.notify(order)
         return order
+
+    def submit_accept(self, order: Any) -> None:
+        order.pannotated = order.broker = None
+        order.plen = len(order.data)
+        order.status = Order.Accepted
+        self.pending.append(order)
+        self.notify(order)
 
     # A bar.
 
@@ -230,11 +241,11 @@ class FastBroker(BackBroker):
             self.check_submitted()
         self.pending.append(None)
         while (order := self.pending.popleft()) is not None:
-            if order.expire():
+            if order.exectype != Order.Market and order.expire():
                 self.notify(order)
                 self._ococheck(order)
                 self._bracketize(order, cancel=True)
-            elif not order.active():
+            elif not order._active:
                 self.pending.append(order)
             else:
                 self._try_exec(order)
@@ -249,14 +260,15 @@ class FastBroker(BackBroker):
             super()._try_exec(order)
             return
         data = order.data
-        if data.datetime[0] > order.created.dt:
-            price = getattr(data, "tick_open", None)
-            price = data.open[0] if price is None else price
-            if terms.slip_perc or terms.slip_fixed:
-                slip = self._slip_up if order.ordtype == Order.Buy else self._slip_down
-                limit = data.high[0] if order.ordtype == Order.Buy else data.low[0]
-                price = slip(limit, price, doslip=terms.slip_open)
-            self._execute(order, ago=0, price=price)
+        if data.datetime[0] <= order.created.dt:
+            return
+        price = None if self.by_the_bar else getattr(data, "tick_open", None)
+        price = data.open[0] if price is None else price
+        if terms.slip_perc or terms.slip_fixed:
+            slip = self._slip_up if order.ordtype == Order.Buy else self._slip_down
+            limit = data.high[0] if order.ordtype == Order.Buy else data.low[0]
+            price = slip(limit, price, doslip=terms.slip_open)
+        self._execute(order, ago=0, price=price)
 
     # An order is filled.
 

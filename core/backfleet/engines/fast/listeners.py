@@ -20,7 +20,14 @@ from backtrader import TimeFrame
 from backtrader.analyzer import Analyzer, TimeFrameAnalyzerBase
 from backtrader.analyzers import DrawDown, TimeReturn
 
-__all__ = ["PHASES", "Listener", "account_listeners", "bar_listeners", "event_listeners", "take_first"]
+__all__ = [
+    "PHASES",
+    "Listener",
+    "account_listeners",
+    "bar_listeners",
+    "event_listeners",
+    "take_first",
+]
 
 Step = Callable[[], Any]
 Listener = Callable[[float, float, float, float], Any]

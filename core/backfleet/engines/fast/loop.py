@@ -33,6 +33,7 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
         runs = [StrategyRun(each, clocking) for each in strategies]
         if isinstance(broker, FastBroker):
             broker.finite = all(_is_finite(feed.close.array) for feed in feeds)
+            broker.by_the_bar = True
         happened = broker.notifs if isinstance(broker, FastBroker) else (True,)
         for moment in _moments(feeds, clocks):
             broker.next()
@@ -43,7 +44,7 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
     finally:
         clocking.restore()
         if isinstance(broker, FastBroker):
-            broker.finite = False
+            broker.finite = broker.by_the_bar = False
     for run in runs:
         run.finish()
 

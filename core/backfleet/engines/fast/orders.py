@@ -12,14 +12,10 @@ from collections import deque
 from math import fsum
 from typing import Any
 
-from backtrader.order import BuyOrder, Order, OrderData
+from backtrader.order import Order, OrderData
 from backtrader.utils import AutoOrderedDict
 
 __all__ = ["SessionEnds", "copy_of", "new_order"]
-
-DEFAULTS: dict[str, Any] = dict(BuyOrder.params._getitems())
-MIRRORED = ("data", "owner", "parent", "tradeid", "transmit", "valid")
-"""Parameters that are looked up often; backtrader finds them through `__getattr__`."""
 
 NEARLY_A_SECOND = 1e-5
 """In days; rounding of times never goes that far."""
@@ -58,7 +54,7 @@ def _parts_of_day(time: Any) -> tuple[float, ...]:
 
 
 def new_order(cls: Any, fields: dict[str, Any], ends: SessionEnds) -> Any:
-    """`cls(**fields)`, for `BuyOrder` or `SellOrder`."""
+    """`cls(**fields)`, for `BuyOrder` or `SellOrder` and a value for each of their parameters."""
     if fields["exectype"] or fields["valid"] is not None:
         return cls(**fields)
     if fields["trailamount"] is not None or fields["trailpercent"] is not None:
@@ -73,62 +69,51 @@ def new_order(cls: Any, fields: dict[str, Any], ends: SessionEnds) -> Any:
 
 def _market_order(cls: Any, fields: dict[str, Any], moment: float, end: float) -> Any:
     """As `OrderBase.__init__` leaves a market order that is valid until it is filled."""
-    params = object.__new__(cls.params)
-    params.__dict__ = DEFAULTS | fields
+    order, params = object.__new__(cls), object.__new__(cls.params)
+    params.__dict__ = fields
+    order.params = order.p = params
+    order.ref = next(cls.refbasis)
+    order.broker = order.comminfo = None
+    order.info = AutoOrderedDict()
+    order.triggered = False
+    order.status, order.exectype = Order.Created, Order.Market
+    order.position, order._limitoffset, order.dteos = 0, 0.0, end
+    _mirror(order, fields)
     close, price, limit = fields["data"].close[0], fields["price"], fields["pricelimit"]
-    size = fields["size"] if cls.ordtype == Order.Buy else -fields["size"]
-    created = _order_data(moment, size, price if price or limit else close, limit, close, None)
-    executed = _order_data(None, 0, 0.0, 0.0, 0.0, 0.0)
-    created.remsize, executed.remsize = 0, size
-    order = object.__new__(cls)
-    order.__dict__ = {
-        "params": params,
-        "p": params,
-        "ref": next(cls.refbasis),
-        "broker": None,
-        "info": AutoOrderedDict(),
-        "comminfo": None,
-        "triggered": False,
-        "_active": fields["parent"] is None,
-        "status": Order.Created,
-        "_plimit": limit,
-        "exectype": Order.Market,
-        "created": created,
-        "executed": executed,
-        "_limitoffset": 0.0,
-        "position": 0,
-        "dteos": end,
-        **{name: fields[name] for name in MIRRORED},
-    }
+    size = fields["size"]
     if cls.ordtype == Order.Sell:
-        order.size = size
+        order.size = size = -size
+    order._plimit = limit
+    order.created = _order_data(
+        moment, size, price if price or limit else close, limit, close, None
+    )
+    order.executed = executed = _order_data(None, 0, 0.0, 0.0, 0.0, 0.0)
+    executed.remsize = size
     return order
+
+
+def _mirror(order: Any, fields: dict[str, Any]) -> None:
+    """Set the parameters that are looked up often, which backtrader finds by `__getattr__`."""
+    order.data, order.owner = fields["data"], fields["owner"]
+    order.parent = parent = fields["parent"]
+    order.tradeid, order.transmit, order.valid = fields["tradeid"], fields["transmit"], None
+    order._active = parent is None
 
 
 def _order_data(
     moment: float | None, size: Any, price: Any, limit: Any, close: float, trail: float | None
 ) -> Any:
-    """As `OrderData.__init__` leaves it, but for `remsize`."""
+    """`OrderData(...)`, nothing remaining."""
     data = object.__new__(OrderData)
-    data.__dict__ = {
-        "pclose": close,
-        "exbits": deque(),
-        "p1": 0,
-        "p2": 0,
-        "dt": moment,
-        "size": size,
-        "price": price if price or not limit else limit,
-        "pricelimit": limit or price,
-        "trailamount": trail,
-        "trailpercent": trail,
-        "_plimit": limit,
-        "value": 0.0,
-        "comm": 0.0,
-        "margin": None,
-        "pnl": 0.0,
-        "psize": 0,
-        "pprice": 0,
-    }
+    data.pclose, data.exbits = close, deque()
+    data.p1 = data.p2 = 0
+    data.dt, data.size, data.remsize = moment, size, 0
+    data.price = price if price or not limit else limit
+    data.pricelimit, data._plimit = limit or price, limit
+    data.trailamount = data.trailpercent = trail
+    data.value = data.comm = data.pnl = 0.0
+    data.margin = None
+    data.psize = data.pprice = 0
     return data
 
 
