@@ -138,15 +138,24 @@ def test_lines_of_a_crossover_must_be_of_one_length() -> None:
         ind.crossover(CLOSE, CLOSE[1:])
 
 
-def test_uncompiled_they_give_the_same_numbers() -> None:
-    code = (
-        "import numpy as np, backfleet.indicators as ind\n"
-        "close = 100.0 + np.cumsum(np.random.default_rng(1).normal(0.0, 1.0, 120))\n"
-        "print(ind.bollinger(close).upper[-1].hex(), ind.rsi(close)[-1].hex(),"
-        " ind.wma(close, 9)[-1].hex(), ind.adx(close + 0.5, close - 0.75, close)[-1].hex())"
-    )
+UNCOMPILED = """
+import numpy as np, backfleet.indicators as ind
+close = 100.0 + np.cumsum(np.random.default_rng(1).normal(0.0, 1.0, 120))
+print(ind.bollinger(close).upper[-1].hex(), ind.rsi(close)[-1].hex())
+print(ind.wma(close, 9)[-1].hex(), ind.adx(close + 0.5, close - 0.75, close)[-1].hex())
+for period in (0, -1):
+    for indicator in (ind.sma, ind.ema, ind.smma, ind.wma, ind.highest, ind.roc):
+        try:
+            indicator(close, period)
+        except ValueError:
+            continue
+        print("taken:", indicator, period)
+"""
+
+
+def test_uncompiled_they_give_the_same_numbers_and_errors() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", UNCOMPILED],
         env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
         text=True,

@@ -92,20 +92,22 @@ def dema(values: Floats, period: int) -> Floats:
 @compiled
 def ema_from(values: Floats, period: int, start: int) -> Floats:
     """`ema` of a line that begins at `start`, even with NaN."""
-    return _smooth(values, period, 2.0 / (1.0 + period), start)
+    return _smooth(values, period, 2.0, 1.0 + period, start)
 
 
 @compiled
 def smma_from(values: Floats, period: int, start: int) -> Floats:
     """`smma` of a line that begins at `start`, even with NaN."""
-    return _smooth(values, period, 1.0 / period, start)
+    return _smooth(values, period, 1.0, period, start)
 
 
 @compiled
-def _smooth(values: Floats, period: int, factor: float, start: int) -> Floats:
+def _smooth(values: Floats, period: int, above: float, below: float, start: int) -> Floats:
+    """With the smoothing factor `above / below`, which is one once the period is known to be."""
     averages = empty_line(len(values), start, period)
     if len(values) - start < period:
         return averages
+    factor = above / below
     average = exact_sum(values, start, start + period) / period
     averages[start + period - 1] = average
     for index in range(start + period, len(values)):
