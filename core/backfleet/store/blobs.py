@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from backfleet.errors import CorruptObject
+from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store.base import Store
 
-__all__ = ["put_blob", "read_blob"]
+__all__ = ["is_sound_blob", "put_blob", "read_blob"]
 
 
 def put_blob(store: Store, content: bytes) -> str:
@@ -16,7 +16,7 @@ def put_blob(store: Store, content: bytes) -> str:
     A damaged blob of this name is replaced: the name says what belongs there.
     """
     digest = hashlib.sha256(content).hexdigest()
-    if not store.put_if_absent(_key(digest), content) and not _is_sound(store, digest):
+    if not store.put_if_absent(_key(digest), content) and not is_sound_blob(store, digest):
         store.replace(_key(digest), content)
     return digest
 
@@ -41,10 +41,11 @@ def read_blob(store: Store, digest: str) -> bytes:
     return content
 
 
-def _is_sound(store: Store, digest: str) -> bool:
+def is_sound_blob(store: Store, digest: str) -> bool:
+    """Whether the content of this SHA-256 is there, and unaltered."""
     try:
         read_blob(store, digest)
-    except CorruptObject:
+    except (CorruptObject, ObjectMissing):
         return False
     return True
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ __all__ = ["ChildProcess", "Limits"]
 START_SECONDS = 120.0
 """A child that has not imported its strategy by then never will."""
 
-LAST_SECONDS = 5.0
+START_PAUSES = (0.1, 0.5, 2.0)
+"""Seconds between two tries to start a child."""
+
+LAST_SECONDS = 2.0
 """Between the end of a child's connection, if it dies, and its exit code."""
 
 
@@ -63,7 +67,7 @@ class ChildProcess:
         self._process = context.Process(
             target=child_main, args=(theirs, self._in_flight, setup), daemon=True
         )
-        self._process.start()
+        _start(self._process)
         theirs.close()
 
     @property
@@ -88,7 +92,7 @@ class ChildProcess:
                 yield self.connection.recv()
         except (EOFError, OSError, pickle.UnpicklingError):
             self._process.join(LAST_SECONDS)
-            self._silent = self._process.exitcode is None
+            self._silent = self._silent or self._process.exitcode is None
 
     def in_flight(self) -> tuple[int, float] | None:
         """The task it is in, or died in, and `time.monotonic()` at its start."""
@@ -139,3 +143,14 @@ class ChildProcess:
         if -code in (signal.SIGKILL, signal.SIGTERM):
             return TaskKilled(f"its process was ended by {name}; was the machine out of memory?")
         return TaskCrashed(f"its process was ended by {name}")
+
+
+def _start(process: BaseProcess) -> None:
+    """Start a process, also where the process that children are forked from has just died: it is
+    started anew once that is known."""
+    for pause in START_PAUSES:
+        try:
+            return process.start()
+        except (ConnectionError, EOFError):
+            time.sleep(pause)
+    return process.start()

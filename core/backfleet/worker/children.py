@@ -73,7 +73,7 @@ class ChildPool:
         child = self._children[position]
         self._hear(child, on_results)
         at = child.in_flight()
-        overdue = child.overdue(time.monotonic())
+        overdue = not child.ended and child.overdue(time.monotonic())
         if not overdue and not child.ended:
             return
         child.kill()

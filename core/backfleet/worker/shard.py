@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 
 from backfleet import errors
-from backfleet.errors import BackfleetError
+from backfleet.errors import BackfleetError, CorruptObject
 from backfleet.plugins import find_plugin
 from backfleet.store import open_store
 from backfleet.worker.environment import pin_environment
@@ -68,7 +68,11 @@ def shard_index(given: int | None) -> int:
 def _start_forkserver(url: str) -> None:
     """Start it with the run's engine imported."""
     run = open_store(url.rpartition("/submissions/")[0])
-    engine = json.loads(run.read("manifest.json"))["identity"]["engines"][0]["name"]
+    manifest = run.read("manifest.json")
+    try:
+        engine = json.loads(manifest)["identity"]["engines"][0]["name"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise CorruptObject(f"{run.url}/manifest.json: it cannot be read: {error}") from error
     os.environ[PRELOAD] = find_plugin("engine", engine).target.partition(":")[0]
     forkserver.set_forkserver_preload(["backfleet.worker.preload"])
     forkserver.ensure_running()

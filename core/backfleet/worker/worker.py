@@ -23,7 +23,7 @@ from backfleet.plan.stored import read_manifest
 from backfleet.plan.submission import read_submission
 from backfleet.plan.versions import check_versions
 from backfleet.plan.work import WorkPlan
-from backfleet.store import read_blob
+from backfleet.store import is_sound_blob, read_blob
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.environment import platform_facts
@@ -89,13 +89,21 @@ class ShardWorker:
                 continue
             tasks: Sequence[int] = self.manifest.chunks[chunk]
             self.results[chunk] = {}
-            earlier = latest_chunk(self.store, chunk, 0) if self.submission.retry else None
+            earlier = self._to_take_over(chunk) if self.submission.retry else None
             if earlier is not None:
                 self.earlier[chunk] = earlier
                 rows = Rows.from_arrow(read_parquet(earlier.body)).results(self._params)
                 self.results[chunk] = {r.task: r for r in rows if not is_retryable(r.error)}
                 tasks = [task for task in tasks if task not in self.results[chunk]]
             yield Work(chunk, tasks)
+
+    def _to_take_over(self, chunk: int) -> Chunk | None:
+        """The chunk's generation before, unless what it needs is damaged."""
+        earlier = latest_chunk(self.store, chunk, 0)
+        if earlier is None:
+            return None
+        blobs = earlier.header.blobs.values()
+        return earlier if all(is_sound_blob(self.store, digest) for digest in blobs) else None
 
     def _run(self, works: Sequence[Work]) -> None:
         plan = WorkPlan(self.manifest, self.submission.strategy, self.submission.data_path)
