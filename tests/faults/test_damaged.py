@@ -5,6 +5,11 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import pandas as pd
+import pytest
+
+from backfleet.errors import CorruptObject
+
 if TYPE_CHECKING:
     from tests.faults.conftest import Fleet
 
@@ -34,6 +39,30 @@ def test_damaged_chunks_are_superseded_and_nothing_else_is_computed(
     assert all(path.read_bytes() == content for path, content in damaged.items())
     added = [path.name for path in fleet.chunks() if path not in damaged]
     assert added == ["000005.1", "000009.1", "000012.1"]
+
+
+def test_damaged_details_are_made_anew_where_nothing_else_is_missing(
+    fleet: Fleet, undisturbed: Fleet
+) -> None:
+    shutil.copytree(undisturbed.store, fleet.store)
+    run, altered, lost = fleet.opened(), 4, 7
+    blobs = [fleet.blobs()[chunk]["equity"] for chunk in (altered, lost)]
+    paths = [fleet.store / run.id / "blobs" / digest for digest in blobs]
+    paths[0].write_bytes(paths[0].read_bytes()[:-1] + b"?")
+    paths[1].unlink()
+    with pytest.raises(CorruptObject, match=f"{paths[0]}.* resuming the run makes it anew"):
+        run.equity(altered)
+    done = fleet.resume()
+
+    assert done.returncode == 0, done.stderr
+    assert fleet.blobs() == undisturbed.blobs()
+    rows = undisturbed.rows()
+    again = [rows[altered], rows[lost]]
+    assert fleet.executed() == {f"{r['symbol']} {r['mode']} {r['point']}": 1 for r in again}
+    for task in (altered, lost):
+        pd.testing.assert_frame_equal(
+            fleet.opened().equity(task), undisturbed.opened().equity(task)
+        )
 
 
 def test_data_that_changed_after_the_plan_is_refused_by_its_name(

@@ -1,0 +1,106 @@
+"""A chunk as an object of the store: not one altered bit goes unnoticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backfleet.chunks.chunk import (
+    Chunk,
+    ChunkHeader,
+    chunk_key,
+    latest_chunk,
+    parse_chunk_key,
+    read_chunk,
+)
+from backfleet.errors import CorruptObject, ObjectMissing
+from backfleet.store import Store, open_store
+
+
+def chunk(number: int = 3, generation: int = 0) -> Chunk:
+    header = ChunkHeader(
+        run="0123456789abcdef",
+        chunk=number,
+        generation=generation,
+        first=6,
+        count=2,
+        logical="f" * 64,
+        blobs={"equity": "a" * 64},
+        ok=1,
+        suspicious=0,
+        error=1,
+        retryable=1,
+        seconds=0.5,
+        platform={"system": "Linux", "baseline": True},
+    )
+    return Chunk(header, b"the rows\nas Parquet\x00")
+
+
+CONTENT = chunk().to_bytes()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path))
+
+
+def test_a_chunk_comes_back_as_it_was() -> None:
+    assert Chunk.from_bytes(CONTENT) == chunk()
+
+
+@given(st.integers(0, 8 * len(CONTENT) - 1))
+def test_a_flipped_bit_is_found(bit: int) -> None:
+    altered = bytearray(CONTENT)
+    altered[bit // 8] ^= 1 << bit % 8
+
+    with pytest.raises(CorruptObject, match="does not match its hash"):
+        Chunk.from_bytes(bytes(altered))
+
+
+@given(st.integers(0, len(CONTENT) - 1))
+def test_a_truncated_chunk_is_found(length: int) -> None:
+    with pytest.raises(CorruptObject):
+        Chunk.from_bytes(CONTENT[:length])
+
+
+@given(st.binary(min_size=1, max_size=100))
+def test_appended_bytes_are_found(more: bytes) -> None:
+    with pytest.raises(CorruptObject):
+        Chunk.from_bytes(CONTENT + more)
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**6))
+def test_keys_are_read_as_they_are_written(number: int, generation: int) -> None:
+    assert parse_chunk_key(chunk_key(number, generation)) == (number, generation)
+
+
+@pytest.mark.parametrize(
+    "key", ["chunks/12.0", "chunks/000012", "chunks/000012.0.tmp", "blobs/0.0"]
+)
+def test_keys_of_something_else_are_none(key: str) -> None:
+    assert parse_chunk_key(key) is None
+
+
+def test_a_chunk_in_the_place_of_another_is_refused(store: Store) -> None:
+    store.put_if_absent(chunk_key(4, 0), CONTENT)
+
+    with pytest.raises(CorruptObject, match=r"chunk 4, generation 0, .*: chunks/000003\.0 lies in"):
+        read_chunk(store, 4, 0)
+    with pytest.raises(ObjectMissing):
+        read_chunk(store, 3, 0)
+
+
+def test_the_latest_chunk_is_the_highest_sound_generation(store: Store) -> None:
+    assert latest_chunk(store, 3, 0) is None
+    for generation, content in enumerate(
+        [b"damaged", chunk(3, 1).to_bytes(), chunk(3, 2).to_bytes(), b""]
+    ):
+        store.put_if_absent(chunk_key(3, generation), content)
+
+    found = latest_chunk(store, 3, 0)
+    assert found is not None
+    assert found.header.generation == 2
+    assert latest_chunk(store, 3, 3) is None

@@ -1,0 +1,155 @@
+"""The rows of a chunk: their columns, and what their logical hash sees."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backfleet.chunks.names import DIGEST, METRICS, Kind, custom_column, parameter_column
+from backfleet.chunks.parquet import parquet_bytes, read_parquet
+from backfleet.chunks.rows import Column, Rows
+from backfleet.chunks.task_result import TaskStatus
+
+if TYPE_CHECKING:
+    from tests.chunks.conftest import LayOut, MakeResult
+
+FLOATS = st.floats() | st.sampled_from([0.0, -0.0, math.inf])
+VALUES: dict[Kind, st.SearchStrategy[Any]] = {
+    "bool": st.booleans(),
+    "int": st.integers(-(2**63), 2**63 - 1),
+    "float": FLOATS,
+    "str": st.text(st.characters(codec="utf-8"), max_size=4),
+}
+
+
+@st.composite
+def columns(draw: st.DrawFn) -> list[Column]:
+    """Up to four columns of up to five values, some of them None."""
+    size = draw(st.integers(1, 5))
+    kinds = draw(st.lists(st.sampled_from(list(VALUES)), min_size=1, max_size=4))
+    return [
+        Column(
+            f"c{at}", kind, draw(st.lists(st.none() | VALUES[kind], min_size=size, max_size=size))
+        )
+        for at, kind in enumerate(kinds)
+    ]
+
+
+def plain(rows: Rows) -> list[tuple[str, str, list[Any]]]:
+    """Rows as what can be compared: floats by their bits, with one NaN."""
+    return [
+        (each.name, each.kind, [_bits(value) for value in each.values]) for each in rows.columns
+    ]
+
+
+def _bits(value: Any) -> Any:
+    if isinstance(value, float):
+        return "nan" if math.isnan(value) else struct.pack("d", value)
+    return value
+
+
+def test_columns_stand_in_the_order_of_the_results(result: MakeResult, lay_out: LayOut) -> None:
+    rows = lay_out([result(0, custom={"b": 1.0, "a": True}), result(1)])
+    names = [column.name for column in rows.columns]
+
+    assert names[:6] == ["task", "symbol", "period", "param_sharpe", "status", "error"]
+    assert names[6:-5] == list(METRICS)
+    assert names[-5:] == ["a", "b", "seconds", "engine", DIGEST]
+
+
+def test_names_give_way_to_the_fixed_columns() -> None:
+    assert parameter_column("period") == "period"
+    assert parameter_column("sharpe") == "param_sharpe"
+    assert custom_column("hits", ["period"]) == "hits"
+    assert custom_column("sharpe", ["period"]) == "metric_sharpe"
+    assert custom_column("period", ["period"]) == "metric_period"
+    assert custom_column(DIGEST, []) == f"metric_{DIGEST}"
+
+
+def test_a_custom_column_is_text_as_soon_as_one_value_is(
+    result: MakeResult, lay_out: LayOut
+) -> None:
+    given_values = [1, 2.5, True, "x", None]
+    results = [result(task, custom={"a": value}) for task, value in enumerate(given_values)]
+    of = {column.name: column for column in lay_out(results).columns}
+    numbers = {column.name: column for column in lay_out(results[:3]).columns}
+
+    assert (of["a"].kind, of["a"].values) == ("str", ["1", "2.5", "true", "x", None])
+    assert (numbers["a"].kind, numbers["a"].values) == ("float", [1.0, 2.5, 1.0])
+
+
+@given(columns())
+def test_rows_come_back_from_parquet_as_they_were(given_columns: list[Column]) -> None:
+    rows = Rows(given_columns)
+    back = Rows.from_arrow(read_parquet(parquet_bytes(rows.to_arrow())))
+
+    assert plain(back) == plain(rows)
+    assert back.logical_hash() == rows.logical_hash()
+
+
+@given(columns(), columns())
+def test_the_hash_is_equal_just_where_the_rows_are(
+    first: list[Column], second: list[Column]
+) -> None:
+    one, other = Rows(first), Rows(second)
+
+    assert (one.logical_hash() == other.logical_hash()) == (plain(one) == plain(other))
+
+
+@given(columns(), st.data())
+def test_a_single_value_changes_the_hash(given_columns: list[Column], data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(given_columns) - 1))
+    column = given_columns[at]
+    row = data.draw(st.integers(0, len(column.values) - 1))
+    changed = list(column.values)
+    changed[row] = data.draw(st.none() | VALUES[column.kind])
+    other = list(given_columns)
+    other[at] = replace(column, values=changed)
+
+    same = _bits(changed[row]) == _bits(column.values[row])
+    assert (Rows(other).logical_hash() == Rows(given_columns).logical_hash()) == same
+
+
+def test_seconds_engine_and_log_are_beside_the_point(result: MakeResult, lay_out: LayOut) -> None:
+    rows = lay_out([result(0), result(1)])
+    later = lay_out([result(0, seconds=9.0, log="it printed this"), result(1, engine="vector")])
+
+    assert rows.logical_hash() == later.logical_hash()
+
+
+@pytest.mark.parametrize(
+    "differing",
+    [
+        {"digest": "1" * 32},
+        {"metrics": {"final_value": 1001.5}},
+        {"custom": {"hits": 1.0}},
+        {"status": TaskStatus.SUSPICIOUS},
+        {"status": TaskStatus.ERROR, "error": "ValueError: no"},
+    ],
+)
+def test_all_else_counts(result: MakeResult, lay_out: LayOut, differing: dict[str, Any]) -> None:
+    rows, other = lay_out([result(1)]), lay_out([result(1, **differing)])
+
+    assert rows.logical_hash() != other.logical_hash()
+
+
+def test_rows_become_results_again_without_their_outcomes(
+    result: MakeResult, lay_out: LayOut
+) -> None:
+    results = [
+        result(0, custom={"hits": 3.0, "mood": "good"}),
+        result(1, status=TaskStatus.ERROR, error="TaskTimeout: late", metrics={}, digest=""),
+    ]
+    rows = lay_out(results)
+    back = rows.results(["period", "sharpe"])
+
+    assert [each.task for each in back] == [0, 1]
+    assert back[1].error == "TaskTimeout: late"
+    assert back[0].custom == {"hits": 3.0, "mood": "good"}
+    assert plain(lay_out(back)) == plain(rows)

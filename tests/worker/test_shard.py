@@ -1,0 +1,65 @@
+"""How a worker finds its shard, and what it ends with where it cannot work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backfleet.runs.run import Run
+from backfleet.worker.protocol import INDEX_VARIABLES
+
+
+def work(submission: str, *shard: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-m", "backfleet", "worker", submission, *shard]
+    return subprocess.run(
+        command,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def submission(probed: Run) -> str:
+    return f"{probed.url}/submissions/1.json"
+
+
+def test_a_worker_has_nothing_to_do_where_its_chunks_are_committed(submission: str) -> None:
+    done = work(submission, "1")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", INDEX_VARIABLES)
+def test_a_worker_takes_its_shard_from_an_array(submission: str, name: str) -> None:
+    done = work(submission, **{name: "7"})
+
+    assert done.returncode == 64
+    assert done.stderr == "JobError: there is no shard 7: they go to 1\n"
+
+
+def test_an_index_that_is_no_number_is_refused(submission: str) -> None:
+    done = work(submission, SLURM_ARRAY_TASK_ID="1,2")
+
+    assert done.returncode == 64
+    assert done.stderr == "JobError: SLURM_ARRAY_TASK_ID='1,2' is no shard\n"
+
+
+def test_a_run_that_cannot_be_read_is_told_in_a_line(probed: Run, tmp_path: Path) -> None:
+    (tmp_path / "submissions").mkdir()
+    submission = tmp_path / "submissions" / "1.json"
+    missing = work(str(submission), "0")
+    (tmp_path / "manifest.json").write_text(json.dumps(["not", "a", "manifest"]))
+    damaged = work(str(submission), "0")
+
+    assert (missing.returncode, damaged.returncode) == (75, 75)
+    assert missing.stderr.startswith("ObjectMissing: ")
+    assert damaged.stderr.startswith(f"CorruptObject: {tmp_path}/manifest.json")
+    assert damaged.stderr.count("\n") == 1

@@ -1,0 +1,59 @@
+"""What a strategy says is made fit for a row, or refused where the task can be blamed."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backfleet.worker.storable import ERROR_LIMIT, describe_error, storable, storable_scalar
+
+any_text = st.text(st.characters(codec=None))
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@given(any_text)
+def test_any_text_becomes_one_that_utf8_can_hold(text: str) -> None:
+    kept = storable(text)
+
+    assert kept.encode().decode() == kept
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        assert kept == text
+
+
+@given(any_text)
+def test_an_errors_message_can_be_stored_and_is_not_endless(message: str) -> None:
+    described = describe_error(ValueError(message * 500))
+
+    assert described.startswith("ValueError")
+    assert len(described.encode().decode()) <= 12 * ERROR_LIMIT
+
+
+def test_equal_errors_are_described_alike_wherever_they_are_raised() -> None:
+    first, second = (describe_error(KeyError(object())) for _ in range(2))
+
+    assert first == second == "KeyError: <object object at 0x...>"
+    assert describe_error(ValueError("limit 0x10 at 0.5")) == "ValueError: limit 0x10 at 0.5"
+
+
+def test_an_error_without_words_is_described_by_its_type() -> None:
+    assert describe_error(ValueError()) == "ValueError"
+    assert describe_error(Mute()) == "Mute: (its message cannot be shown)"
+
+
+@pytest.mark.parametrize("value", [None, True, 3, 2.5, math.inf, "text"])
+def test_scalars_are_kept_as_they_are(value: object) -> None:
+    assert repr(storable_scalar("a", value)) == repr(value)
+
+
+def test_what_is_no_scalar_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="metric 'a' must be a bool, int, float, str or None"):
+        storable_scalar("a", [1])
+    with pytest.raises(OverflowError):
+        storable_scalar("a", 10**400)
