@@ -23,7 +23,8 @@ from backfleet.vector_strategy import VectorStrategy, field_defaults
 __all__ = ["as_backtrader", "backtrader_strategy"]
 
 EXACT = 2.0**52
-DAY_US = 86_400_000_000
+DAY_MS = 86_400_000
+"""backtrader's numbers of times are exact to about 10 µs."""
 
 
 class DerivedStrategy(bt.Strategy):
@@ -195,12 +196,12 @@ def feed_bars(strategy: Any) -> Bars:
     number = columns.pop("datetime")
     days = np.floor(number)
     session = (days.astype(np.int64) - EPOCH_ORDINAL).view("M8[D]")
-    micros = np.rint((number - days) * DAY_US).astype(np.int64)
+    millis = np.rint((number - days) * DAY_MS).astype(np.int64)
     prices = Prices(*(columns[name] for name in PRICE_LINES[:4]))
     ones = np.ones(len(number))
     return Bars(
         symbol=data._name or "",
-        time=(session.astype("M8[us]").view(np.int64) + micros) * 1000,
+        time=(session.astype("M8[ms]").view(np.int64) + millis) * 1_000_000,
         session=session,
         prices=prices,
         raw=prices,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from backfleet.engine import Engine, Outcome, Simulation
-from backfleet.engines.vector.points import run_points
+from functools import lru_cache
+
+from backfleet.bars import Bars
+from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
+from backfleet.engines.vector.points import PointRunner
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["VectorEngine"]
@@ -24,5 +27,11 @@ class VectorEngine(Engine):
             raise ValueError(
                 f"engine 'vector' runs one symbol in a task, not {len(simulation.bars)}"
             )
-        points = run_points(simulation.bars[0], strategy, [simulation.params], simulation.broker)
-        return next(points).outcome()
+        runner = _runner(simulation.bars[0], strategy, simulation.broker)
+        return runner.run(simulation.params).outcome()
+
+
+@lru_cache(maxsize=2)
+def _runner(bars: Bars, strategy: type[VectorStrategy], broker: BrokerSettings) -> PointRunner:
+    """Tasks come symbol by symbol: the points of one share what is made from its bars."""
+    return PointRunner(bars, strategy, broker)

@@ -17,7 +17,7 @@ from backfleet.engines.vector.simulate import DONE, WRONG_TARGETS, settings_of, 
 from backfleet.engines.vector.state import Buffers, Costs, Market
 from backfleet.vector_strategy import VectorStrategy
 
-__all__ = ["PointOutcome", "run_points"]
+__all__ = ["PointOutcome", "PointRunner", "run_points"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,54 +61,63 @@ class PointOutcome:
         )
 
 
+class PointRunner:
+    """Runs a strategy over one symbol at one parameter point after the other.
+
+    What all points share, and the buffers, are made once: memory is bounded by the bars, whatever
+    the number of points.
+    """
+
+    def __init__(self, bars: Bars, strategy: type[VectorStrategy], broker: BrokerSettings) -> None:
+        self.bars = tradable_bars(bars)
+        self.strategy = strategy
+        self._market = Market.of(self.bars)
+        self._costs = Costs.of(broker)
+        self._buffers = Buffers.of(len(self.bars))
+
+    def run(self, params: Mapping[str, Any]) -> PointOutcome:
+        """Run one point.
+
+        Raises TypeError and ValueError where its parameters, targets or order sizes are impossible;
+        what the strategy raises passes through. The next point can be run all the same.
+        """
+        strategy = self.strategy(**params)
+        rules = Rules.of(strategy)
+        targets = targets_of(strategy, self.bars)
+        end, orders, fills, trades = self._simulate(rules, targets)
+        if end == WRONG_TARGETS:
+            check_targets(strategy, self.bars, targets, rules.target)
+        if end != DONE:
+            raise no_size(self.bars, end)
+        return PointOutcome(
+            strategy,
+            self.bars,
+            self._buffers.account[:, self.bars.warmup :],
+            self._buffers.orders[:orders],
+            self._buffers.fills[:fills],
+            self._buffers.trades[:trades],
+        )
+
+    def _simulate(self, rules: Rules, targets: NDArray[np.float64]) -> tuple[int, int, int, int]:
+        market, buffers = self._market, self._buffers
+        settings = settings_of(rules, self._costs, self.bars.warmup)
+        return simulate(
+            market.time,
+            market.prices,
+            targets,
+            settings,
+            buffers.account,
+            buffers.orders,
+            buffers.fills,
+            buffers.trades,
+        )
+
+
 def run_points(
     bars: Bars,
     strategy: type[VectorStrategy],
     points: Iterable[Mapping[str, Any]],
     broker: BrokerSettings,
 ) -> Iterator[PointOutcome]:
-    """Run a strategy over one symbol at each parameter point.
-
-    Memory is bounded by the bars, whatever the number of points.
-
-    Raises
-    ------
-    TypeError, ValueError
-        From the point whose parameters, targets or order sizes are impossible; what the strategy
-        raises passes through. A generator ends with it: go on with the points after that one in
-        another call.
-    """
-    bars = tradable_bars(bars)
-    market, costs, buffers = Market.of(bars), Costs.of(broker), Buffers.of(len(bars))
-    for params in points:
-        yield _run(strategy(**params), bars, market, costs, buffers)
-
-
-def _run(
-    strategy: VectorStrategy, bars: Bars, market: Market, costs: Costs, buffers: Buffers
-) -> PointOutcome:
-    rules = Rules.of(strategy)
-    targets = targets_of(strategy, bars)
-    settings = settings_of(rules, costs, bars.warmup)
-    end, orders, fills, trades = simulate(
-        market.time,
-        market.prices,
-        targets,
-        settings,
-        buffers.account,
-        buffers.orders,
-        buffers.fills,
-        buffers.trades,
-    )
-    if end == WRONG_TARGETS:
-        check_targets(strategy, bars, targets, rules.target)
-    if end != DONE:
-        raise no_size(bars, end)
-    return PointOutcome(
-        strategy,
-        bars,
-        buffers.account[:, bars.warmup :],
-        buffers.orders[:orders],
-        buffers.fills[:fills],
-        buffers.trades[:trades],
-    )
+    """Run a strategy over one symbol at each point; see `PointRunner`, also for the errors."""
+    return map(PointRunner(bars, strategy, broker).run, points)

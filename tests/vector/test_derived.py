@@ -1,0 +1,64 @@
+"""`as_backtrader`: a vector strategy in a script of one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import backfleet
+from backfleet import Bars, VectorStrategy
+from backfleet.engine import BrokerSettings, Simulation
+from backfleet.engines.bt import bt
+from backfleet.engines.vector.engine import VectorEngine
+from backfleet_strategies.dual_moving_average import DualMovingAverage
+
+
+class Shown(VectorStrategy):
+    """Writes down the bars that it is shown."""
+
+    def targets(self, bars: Bars) -> Any:
+        self.metrics.update(
+            first=str(bars.session[0]), time=int(bars.time[1]), volume=float(bars.volume[1])
+        )
+        return np.zeros(len(bars))
+
+
+def script(strategy: type[VectorStrategy], bars: Bars, preload: bool = True, **params: Any) -> Any:
+    """A plain Cerebro over the bars. Returns it and the strategy after the run."""
+    columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+    frame = pd.DataFrame(columns, index=pd.DatetimeIndex(bars.time.view("M8[ns]")))
+    cerebro = bt.Cerebro(stdstats=False, preload=preload)
+    cerebro.adddata(bt.feeds.PandasData(dataname=frame))
+    cerebro.addstrategy(backfleet.as_backtrader(strategy), **params)
+    cerebro.broker.setcash(1000.0)
+    return cerebro, cerebro.run()[0]
+
+
+def test_a_script_with_it_ends_where_the_vector_engine_does(make_bars: Any) -> None:
+    bars = make_bars(20.0 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.03, 120))))
+    params: dict[str, Any] = {"fast": 3, "slow": 9}
+    cerebro, _ = script(DualMovingAverage, bars, **params)
+    task = Simulation(DualMovingAverage, params, (bars,), BrokerSettings(1000.0, 0.0))
+    assert cerebro.broker.getvalue() == VectorEngine().run(task).equity["value"][-1]
+
+
+def test_its_parameters_are_those_of_the_vector_strategy() -> None:
+    derived = backfleet.as_backtrader(DualMovingAverage)
+    assert derived.params._getpairs() == {"fast": 10, "slow": 30, "sizing": "fee-aware"}
+    assert derived.__doc__ == DualMovingAverage.__doc__
+    assert backfleet.as_backtrader(DualMovingAverage) is derived
+
+
+def test_the_bars_are_read_back_from_the_feed_to_the_millisecond(make_bars: Any) -> None:
+    time = np.array(["2020-01-01T09:30:00.001", "2020-01-01T09:31:07.5"], "M8[ns]")
+    bars = make_bars([10.0, 11.0], time=time.view("i8"), volume=np.array([5.0, 7.0]))
+    _, strategy = script(Shown, bars)
+    assert strategy.metrics == {"first": "2020-01-01", "time": int(bars.time[1]), "volume": 7.0}
+
+
+def test_a_feed_that_is_not_preloaded_is_refused(make_bars: Any) -> None:
+    with pytest.raises(ValueError, match=r"Shown computes .* Cerebro\(preload=True\)"):
+        script(Shown, make_bars([10.0] * 3), preload=False)

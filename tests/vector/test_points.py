@@ -1,0 +1,63 @@
+"""Many parameter points of one symbol in the same buffers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backfleet.engine import BrokerSettings, Simulation
+from backfleet.engines.vector.engine import VectorEngine
+from backfleet.engines.vector.points import PointRunner, run_points
+from backfleet_strategies.sma_crossover import SmaCrossover
+
+BROKER = BrokerSettings(100_000.0, 0.001)
+TABLES = ("equity", "orders", "fills", "trades")
+
+
+@pytest.fixture
+def walk(make_bars: Any) -> Any:
+    """A random walk of so many bars."""
+
+    def bars(count: int) -> Any:
+        return make_bars(20.0 * np.exp(np.cumsum(np.random.default_rng(5).normal(0, 0.02, count))))
+
+    return bars
+
+
+def test_a_point_comes_out_as_it_does_alone(walk: Any) -> None:
+    bars = walk(300)
+    points: list[dict[str, Any]] = [
+        {"period": period, "sizing": "fee-aware"} for period in (50, 3, 20)
+    ]
+    for point, found in zip(points, run_points(bars, SmaCrossover, points, BROKER), strict=True):
+        alone = VectorEngine().run(Simulation(SmaCrossover, point, (bars,), BROKER))
+        together = found.outcome()
+        assert found.strategy == SmaCrossover(**point)
+        for table in TABLES:
+            assert getattr(together, table).tobytes() == getattr(alone, table).tobytes()
+
+
+def test_a_copied_outcome_outlasts_the_next_point(walk: Any) -> None:
+    runner = PointRunner(walk(100), SmaCrossover, BROKER)
+    kept = runner.run({"period": 3}).outcome()
+    before = kept.equity.tobytes()
+    runner.run({"period": 30})
+    assert kept.equity.tobytes() == before
+
+
+def test_a_point_that_fails_costs_no_other(walk: Any) -> None:
+    runner = PointRunner(walk(100), SmaCrossover, BROKER)
+    good = runner.run({"period": 3}).outcome()
+    with pytest.raises(ValueError, match="period"):
+        runner.run({"period": 0})
+    assert runner.run({"period": 3}).outcome().equity.tobytes() == good.equity.tobytes()
+
+
+def test_the_points_share_their_buffers(walk: Any) -> None:
+    runner = PointRunner(walk(100), SmaCrossover, BROKER)
+    points = ({"period": period, "sizing": "fee-aware"} for period in (3, 10))
+    first, second = map(runner.run, points)
+    for name in ("account", "orders", "fills", "trades"):
+        assert np.shares_memory(getattr(first, name), getattr(second, name))
