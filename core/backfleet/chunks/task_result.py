@@ -35,7 +35,7 @@ class TaskResult:
     custom
         Scalars that the strategy and the job's plugins add, by the names of their columns.
     digest
-        `outcome_digest`; empty for an error.
+        `outcome_digest`, where the job keeps details; empty for an error.
     outcome
         Orders, fills, trades and equity, where the job keeps them.
     seconds

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backfleet.chunks.chunk import ChunkHeader
 from backfleet.chunks.names import DIGEST
 from backfleet.chunks.parquet import read_parquet
 from backfleet.plan.rows import RowLayout
 from backfleet.results.ledger import ChunkLedger
 
-__all__ = ["assemble", "fingerprint"]
+__all__ = ["assemble"]
 
 LAST = ("seconds", "engine")
 """Columns that stand after those that strategies and plugins add."""
@@ -33,12 +31,6 @@ def assemble(ledger: ChunkLedger) -> pa.Table:
     names = [name for name in types if name not in LAST] + list(LAST)
     schema = pa.schema([(name, types[name]) for name in names])
     return pa.concat_tables([_conform(table, schema) for table in tables]).combine_chunks()
-
-
-def fingerprint(headers: Iterable[ChunkHeader]) -> str:
-    """What a compacted table was made from: it changes when any chunk does."""
-    parts = [f"{header.chunk}.{header.generation} {header.logical}" for header in headers]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _types(tables: Sequence[pa.Table]) -> dict[str, pa.DataType]:

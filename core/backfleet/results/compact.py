@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backfleet.errors import ObjectMissing
-from backfleet.results.assemble import assemble, fingerprint
+from backfleet.results.assemble import assemble
 from backfleet.results.ledger import ChunkLedger
 from backfleet.store import Store
 
@@ -24,32 +24,33 @@ def compact(store: Store, ledger: ChunkLedger) -> pa.Table:
 
     Raises CorruptObject, StoreError.
     """
-    there = read_compacted(store, ledger)
+    listing = ledger.listing()
+    there = read_compacted(store, listing)
     if there is not None:
         return there
     table = assemble(ledger)
-    marked = table.replace_schema_metadata({_MADE_FROM: _mark(ledger, table.schema)})
+    marked = table.replace_schema_metadata({_MADE_FROM: _mark(listing, table.schema)})
     sink = io.BytesIO()
     pq.write_table(marked, sink, compression="zstd", write_page_checksum=True)
     store.replace(RESULTS, sink.getvalue())
     return table
 
 
-def read_compacted(store: Store, ledger: ChunkLedger) -> pa.Table | None:
-    """The file's table; None where it is missing, damaged, or made from other chunks."""
+def read_compacted(store: Store, listing: str) -> pa.Table | None:
+    """The file's table; None where it is missing, damaged, or made from other chunks than those of
+    this `ChunkLedger.listing()`."""
     try:
         content = pa.BufferReader(store.read(RESULTS))
         file = pq.ParquetFile(content, page_checksum_verification=True)
         schema = file.schema_arrow
-        if (schema.metadata or {}).get(_MADE_FROM) != _mark(ledger, schema):
+        if (schema.metadata or {}).get(_MADE_FROM) != _mark(listing, schema):
             return None
         return file.read().replace_schema_metadata(None)
     except (ObjectMissing, OSError, ValueError, pa.ArrowException):
         return None
 
 
-def _mark(ledger: ChunkLedger, schema: pa.Schema) -> bytes:
+def _mark(listing: str, schema: pa.Schema) -> bytes:
     """What the file was made from, and its columns: the checksums of its pages cover no names."""
     columns = schema.remove_metadata().to_string()
-    text = f"{fingerprint(ledger.headers())}\n{columns}"
-    return hashlib.sha256(text.encode()).hexdigest().encode()
+    return hashlib.sha256(f"{listing}\n{columns}".encode()).hexdigest().encode()

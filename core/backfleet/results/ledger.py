@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from backfleet.chunks.chunk import Chunk, ChunkHeader, parse_chunk_key, read_chunk
 from backfleet.errors import CorruptObject
 from backfleet.plan.manifest import Manifest
-from backfleet.store import Store
+from backfleet.store import Store, is_sound_blob
 
 __all__ = ["ChunkLedger", "Counts"]
 
+FOLDER = "chunks/"
 READERS = 8
 
 
@@ -37,28 +39,44 @@ class Counts:
 
 
 class ChunkLedger:
-    """The chunks of a run, of each the highest valid generation; read again with `refresh`."""
+    """The chunks of a run, of each the highest valid generation.
+
+    They are read when they are first asked for, and again with `refresh`.
+    """
 
     def __init__(self, store: Store, manifest: Manifest) -> None:
         self._store = store
         self.manifest = manifest
         self._seen: dict[tuple[int, int], ChunkHeader | None] = {}
-        self._valid: dict[int, ChunkHeader] = {}
+        self._found: dict[int, ChunkHeader] = {}
+        self._is_read = False
+
+    def listing(self) -> str:
+        """A hash that changes when any chunk comes; no chunk is read for it."""
+        entries = (f"{entry.key} {entry.size}" for entry in self._store.list(FOLDER))
+        return hashlib.sha256("\n".join(entries).encode()).hexdigest()
 
     def refresh(self) -> list[ChunkHeader]:
         """Look for chunks that came since the last time, and return them."""
-        keys = [parse_chunk_key(entry.key) for entry in self._store.list("chunks/")]
+        keys = [parse_chunk_key(entry.key) for entry in self._store.list(FOLDER)]
         fresh = [key for key in keys if key is not None and key not in self._seen]
         came = []
+        self._is_read = True
         for key, header in zip(fresh, self._headers(fresh), strict=True):
             self._seen[key] = header
             if header is None:
                 continue
-            known = self._valid.get(header.chunk)
+            known = self._found.get(header.chunk)
             if known is None or known.generation < header.generation:
-                self._valid[header.chunk] = header
+                self._found[header.chunk] = header
                 came.append(header)
         return came
+
+    @property
+    def _valid(self) -> Mapping[int, ChunkHeader]:
+        if not self._is_read:
+            self.refresh()
+        return self._found
 
     def __getitem__(self, chunk: int) -> ChunkHeader | None:
         """The header of a chunk; None while it is missing."""
@@ -91,6 +109,18 @@ class ChunkLedger:
     def retryable(self) -> list[tuple[int, int]]:
         """(chunk, generation to write) of all chunks that hold errors worth another try."""
         return self._next([header.chunk for header in self.headers() if header.retryable])
+
+    def damaged(self) -> list[tuple[int, int]]:
+        """(chunk, generation to write) of all chunks of which a detail is missing or altered; to
+        know it, all details are read."""
+        headers = self.headers()
+        with ThreadPoolExecutor(READERS) as readers:
+            sound = list(readers.map(self._has_sound_details, headers))
+        pairs = zip(headers, sound, strict=True)
+        return self._next([header.chunk for header, is_sound in pairs if not is_sound])
+
+    def _has_sound_details(self, header: ChunkHeader) -> bool:
+        return all(is_sound_blob(self._store, digest) for digest in header.blobs.values())
 
     def _next(self, chunks: Iterable[int]) -> list[tuple[int, int]]:
         newest: dict[int, int] = {}

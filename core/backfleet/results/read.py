@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from backfleet.errors import StoreError
 from backfleet.results.assemble import assemble
-from backfleet.results.compact import compact
+from backfleet.results.compact import compact, read_compacted
 from backfleet.results.ledger import ChunkLedger
 from backfleet.store import Store
 
@@ -19,11 +19,14 @@ def read_results(store: Store, ledger: ChunkLedger) -> pa.Table:
     Where a run has become complete and nobody was waiting for it, this makes that file. Raises
     CorruptObject.
     """
+    there = read_compacted(store, ledger.listing())
+    if there is not None:
+        return there
     ledger.refresh()
-    if ledger.complete:
-        try:
-            return compact(store, ledger)
-        except StoreError:
-            # Whoever may only read still gets the rows.
-            return assemble(ledger)
-    return assemble(ledger)
+    if not ledger.complete:
+        return assemble(ledger)
+    try:
+        return compact(store, ledger)
+    except StoreError:
+        # Whoever may only read still gets the rows.
+        return assemble(ledger)

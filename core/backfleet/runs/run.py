@@ -98,9 +98,7 @@ class Run:
 
     @cached_property
     def ledger(self) -> ChunkLedger:
-        ledger = ChunkLedger(self.store, self.manifest)
-        ledger.refresh()
-        return ledger
+        return ChunkLedger(self.store, self.manifest)
 
     @cached_property
     def journal(self) -> Journal:
@@ -201,14 +199,16 @@ class Run:
         detach: bool = False,
     ) -> None:
         """Start workers for what is missing, and with `retry_failed` for what failed by time-out,
-        lack of memory or from outside; `wait` then waits for them. Where workers are under way
-        already, they are adopted.
+        lack of memory or from outside; `wait` then waits for them. Where nothing is missing, all
+        details are read, and what is damaged is made anew. Where workers are under way already,
+        they are adopted.
 
         Raises ExecutorError, RunNotFound (nothing was ever submitted), PluginError.
         """
         newest = self.submitted()
         self.counts()
         chunks = self.ledger.missing() + (self.ledger.retryable() if retry_failed else [])
+        chunks = chunks or self.ledger.damaged()
         template = replace(newest.record, retry=retry_failed)
         chosen = open_executor(executor or newest.record.executor, options)
         self.start(chosen, Request(template, sorted(chunks), detach))

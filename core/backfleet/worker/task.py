@@ -109,7 +109,7 @@ class TaskRunner:
             status=TaskStatus(verdict(ran.outcome).status),
             metrics=vars(self.metrics(ran)),
             custom=self.custom(ran),
-            digest=outcome_digest(ran.outcome),
+            digest=outcome_digest(ran.outcome) if self.manifest.keeps_detail else "",
             outcome=replace(ran.outcome, strategy=None) if self.manifest.keeps_detail else None,
             seconds=ran.seconds,
             engine=self.engine.name,
