@@ -12,9 +12,26 @@ from hypothesis import strategies as st
 from backfleet.bars import Bars, Prices
 from backfleet.engine import BrokerSettings, OrderStatus, Outcome, RejectReason, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
+from backfleet.engines.vector.engine import VectorEngine
+from backfleet_strategies.bollinger_reversion import BollingerReversion
 from backfleet_strategies.buy_and_hold import BuyAndHold
+from backfleet_strategies.donchian_breakout import DonchianBreakout
 from backfleet_strategies.dual_moving_average import DualMovingAverage
+from backfleet_strategies.macd import MacdCrossover
+from backfleet_strategies.momentum import Momentum
+from backfleet_strategies.rsi_reversion import RsiReversion
 from backfleet_strategies.sma_crossover import SmaCrossover
+
+ALL = (
+    SmaCrossover,
+    DualMovingAverage,
+    BuyAndHold,
+    RsiReversion,
+    BollingerReversion,
+    DonchianBreakout,
+    MacdCrossover,
+    Momentum,
+)
 
 CLOSES = [10.0, 10.0, 10.0, 11.0, 12.0, 13.0, 12.0, 9.0, 8.0, 8.0, 8.0]
 OPENS = [10.0, *CLOSES[:-1]]
@@ -38,10 +55,20 @@ def bars_of(closes: Any, opens: Any = None) -> Bars:
     )
 
 
+def gapless(closes: list[float]) -> Bars:
+    """Bars that open where the last one closed, so that cash suffices at the open too."""
+    return bars_of(closes, [closes[0], *closes[:-1]])
+
+
 def run(
     strategy: type, bars: Bars, cash: float = 1000.0, fee: float = 0.0, **params: Any
 ) -> Outcome:
-    return BacktraderEngine().run(Simulation(strategy, params, (bars,), BrokerSettings(cash, fee)))
+    """The outcome on one engine, once the other has given the same."""
+    task = Simulation(strategy, params, (bars,), BrokerSettings(cash, fee))
+    vector, backtrader = VectorEngine().run(task), BacktraderEngine().run(task)
+    for table in ("equity", "orders", "fills", "trades"):
+        assert getattr(vector, table).tobytes() == getattr(backtrader, table).tobytes()
+    return vector
 
 
 def test_sma_crossover_buys_above_its_average_and_sells_below() -> None:
@@ -98,14 +125,44 @@ def test_fee_aware_buys_all_that_the_broker_lets_through_and_no_share_more(
     assert (cash - more * price) - more * fee * price < 0.0
 
 
-@pytest.mark.parametrize("strategy", [SmaCrossover, DualMovingAverage, BuyAndHold])
+@pytest.mark.parametrize("strategy", ALL)
 def test_an_unknown_sizing_is_refused_with_the_nearest_name(strategy: type) -> None:
     message = r"sizing must be one of all-in, .*, not 'fee_aware'; did you mean 'fee-aware'\?"
     with pytest.raises(ValueError, match=message):
         run(strategy, bars_of([10.0] * 40), sizing="fee_aware")
 
 
-@pytest.mark.parametrize("strategy", [SmaCrossover, DualMovingAverage, BuyAndHold])
+def test_rsi_reversion_buys_after_a_fall_and_sells_after_the_recovery() -> None:
+    bars = gapless([20.0, 18.0, 16.0, 14.0, 15.0, 17.0, 19.0, 20.0])
+    outcome = run(RsiReversion, bars, period=3)
+    assert outcome.fills["time"].tolist() == [bars.time[4], bars.time[7]]
+
+
+def test_bollinger_reversion_buys_below_the_band_and_sells_at_the_average() -> None:
+    bars = gapless([10.0, 10.1, 10.0, 10.1, 10.0, 8.0, 8.1, 10.0, 10.0])
+    outcome = run(BollingerReversion, bars, period=5, width=1.5)
+    assert outcome.fills["time"].tolist() == [bars.time[6], bars.time[8]]
+
+
+def test_donchian_breakout_buys_a_new_high_and_sells_a_new_low() -> None:
+    bars = gapless([10.0, 11.0, 10.5, 11.5, 12.0, 11.0, 10.0, 9.0])
+    outcome = run(DonchianBreakout, bars, entry=3, exit=2)
+    assert outcome.fills["time"].tolist() == [bars.time[4], bars.time[7]]
+
+
+def test_macd_follows_a_turn_of_the_trend() -> None:
+    bars = gapless([10.0] * 8 + [11.0, 12.0, 13.0, 14.0] + [12.0, 10.0, 8.0, 7.0])
+    outcome = run(MacdCrossover, bars, fast=2, slow=4, signal=2)
+    assert outcome.fills["time"].tolist() == [bars.time[9], bars.time[13]]
+
+
+def test_momentum_is_in_the_market_while_the_return_is_above_its_threshold() -> None:
+    bars = bars_of([10.0, 10.0, 10.4, 11.0, 11.0, 10.9, 10.9])
+    outcome = run(Momentum, bars, period=2, threshold=0.05)
+    assert outcome.fills["time"].tolist() == [bars.time[4], bars.time[6]]
+
+
+@pytest.mark.parametrize("strategy", ALL)
 def test_each_strategy_says_in_one_line_what_it_does(strategy: type) -> None:
     first, blank, *_ = str(strategy.__doc__).splitlines()
     assert first.endswith(".")
