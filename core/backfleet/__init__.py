@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backfleet.bars import Bars, Prices
     from backfleet.engine import Engine, Outcome, Simulation
+    from backfleet.engines.fast.cerebro import Cerebro
     from backfleet.engines.vector.derived import as_backtrader
     from backfleet.errors import BackfleetError
     from backfleet.executor import Executor
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BackfleetError",
     "Bars",
+    "Cerebro",
     "Engine",
     "Executor",
     "Job",
@@ -47,6 +49,7 @@ __all__ = [
 _HOMES = {
     "BackfleetError": "backfleet.errors",
     "Bars": "backfleet.bars",
+    "Cerebro": "backfleet.engines.fast.cerebro",
     "Engine": "backfleet.engine",
     "Executor": "backfleet.executor",
     "Job": "backfleet.job",

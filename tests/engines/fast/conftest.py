@@ -80,7 +80,7 @@ def plain(value: Any) -> Any:
     return type(value).__name__
 
 
-def facts(found: Any) -> list[Any]:
+def facts(found: Any) -> dict[str, Any]:
     """Every attribute of an order or a trade, in those of its parts too."""
     skipped = ("p", "params", "data", "owner", "parent", "comminfo", "valid", "transmit")
     values = {name: value for name, value in vars(found).items() if name not in skipped}
@@ -89,14 +89,14 @@ def facts(found: Any) -> list[Any]:
             part = vars(values[name])
             values[name] = sorted((part | {"exbits": [vars(e) for e in part["exbits"]]}).items())
     if isinstance(found, bt.Order):
-        read = ("valid", "tradeid", "size", "price", "pricelimit", "trailamount", "trailpercent")
-        values.pop("tradeid", None)
-        values |= {f"read_{name}": getattr(found, name) for name in read}
+        # Where an order keeps a parameter is its own affair.
+        read = set(found.params._getkeys()) - set(skipped) - {"oco"} | {"valid"}
+        values |= {name: getattr(found, name) for name in read}
         values["parent"] = getattr(found.parent, "ref", None)
         values["kind"] = type(found).__name__
         values["alive"] = found.alive()
     values["data"] = found.data._name
-    return sorted((name, plain(value)) for name, value in values.items())
+    return {name: plain(values[name]) for name in sorted(values)}
 
 
 def lines_of(owner: Any) -> list[Any]:
@@ -168,7 +168,9 @@ def run(cerebro_class: Any, setup: Setup, **params: Any) -> tuple[Any, Any, Any]
 
 def first_difference(left: Any, right: Any, path: str = "") -> str | None:
     """Where two nested structures differ first."""
-    if isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys():
+    if isinstance(left, dict) and isinstance(right, dict) and left.keys() ^ right.keys():
+        return f"{path}: only one has {sorted(left.keys() ^ right.keys())}"
+    if isinstance(left, dict) and isinstance(right, dict):
         pairs = [(f"{path}/{key}", left[key], right[key]) for key in left]
     elif isinstance(left, (list, tuple)) and type(left) is type(right) and len(left) == len(right):
         pairs = [(f"{path}/{at}", *both) for at, both in enumerate(zip(left, right, strict=True))]

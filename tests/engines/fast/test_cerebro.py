@@ -516,7 +516,7 @@ def frames(make_frame: Callable[..., pd.DataFrame]) -> dict[str, list[pd.DataFra
         "gaps": gaps,
         "late": [one, more[0].iloc[60:], more[1].iloc[:150]],
         "mixed": [one, make_frame(40, seed=6, freq="W")],
-        "minutes": [make_frame(900, seed=7, freq="min", volatility=0.002)],
+        "minutes": [make_frame(900, seed=7, freq="min", volatility=0.004, tick=None)],
         "missing": [missing],
         "one missing": [one, missing],
         "twice": [make_frame(seed=8).set_axis(one.index[:120].repeat(2))],

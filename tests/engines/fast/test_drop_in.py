@@ -1,0 +1,221 @@
+"""`backfleet.Cerebro` in a script, beside backtrader itself."""
+
+# mypy: allow-subclassing-any
+
+from __future__ import annotations
+
+import gc
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import backfleet
+from backfleet.engines.bt import bt
+from backfleet.engines.fast.broker import FastBroker
+from backfleet.engines.fast.lines import LineMovedError
+
+
+class Crossing(bt.Strategy):
+    params = (("period", 10),)
+
+    def __init__(self) -> None:
+        self.average = bt.indicators.SMA(period=self.p.period)
+        self.above = self.data.close > self.average
+
+    def next(self) -> None:
+        if self.above and not self.position:
+            self.buy(size=10)
+        elif not self.above and self.position:
+            self.close()
+
+
+class Watching(Crossing):
+    """Notes the classes that it meets."""
+
+    def start(self) -> None:
+        self.met: set[Any] = set()
+
+    def next(self) -> None:
+        super().next()
+        for each in (self.data, self.data.close, self.average, self.above, self.position):
+            self.met.add((type(each).__name__, type(each).__module__))
+        assert isinstance(self.data, bt.feeds.PandasData)
+        assert isinstance(self.average, bt.indicators.SMA)
+
+
+class Moves(bt.Strategy):
+    def next(self) -> None:
+        if len(self) == 3:
+            self.data.rewind()
+
+
+def script(
+    cerebro_class: Any, frame: pd.DataFrame, strategy: Any = Crossing, **params: Any
+) -> tuple[Any, Any]:
+    cerebro = cerebro_class(**params)
+    cerebro.adddata(bt.feeds.PandasData(dataname=frame), name="d0")
+    cerebro.addstrategy(strategy)
+    return cerebro, cerebro.run()[0]
+
+
+@pytest.fixture
+def frame(make_frame: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    return make_frame(120)
+
+
+def test_it_is_a_cerebro_with_the_same_arguments(frame: pd.DataFrame) -> None:
+    cerebro, strategy = script(backfleet.Cerebro, frame, stdstats=False, maxcpus=1)
+    assert isinstance(cerebro, bt.Cerebro)
+    assert isinstance(cerebro.broker, bt.brokers.BackBroker)
+    assert cerebro.p.stdstats is False
+    assert cerebro.fallback is None
+    assert strategy.cerebro is cerebro
+    assert len(cerebro.broker.orders) > 3
+
+
+def test_nothing_of_backtraders_own_is_changed(frame: pd.DataFrame) -> None:
+    classes = [
+        bt.Cerebro,
+        bt.Strategy,
+        bt.Order,
+        bt.Position,
+        bt.brokers.BackBroker,
+        bt.feeds.PandasData,
+        bt.indicators.SMA,
+        bt.linebuffer.LineBuffer,
+        bt.lineseries.LineSeries,
+        bt.Analyzer,
+    ]
+    before = [dict(vars(each)) for each in classes]
+    subclasses = set(bt.Strategy._indcol), set(bt.Indicator._indcol)
+    script(backfleet.Cerebro, frame)
+    assert [dict(vars(each)) for each in classes] == before
+    assert (set(bt.Strategy._indcol), set(bt.Indicator._indcol)) == subclasses
+    cerebro, strategy = script(bt.Cerebro, frame)
+    assert type(cerebro.broker) is bt.brokers.BackBroker
+    assert type(strategy.data.close) is bt.linebuffer.LineBuffer
+    assert type(strategy.position) is bt.Position
+
+
+def test_importing_backfleet_leaves_backtrader_alone() -> None:
+    code = (
+        "import backtrader as bt\n"
+        "before = dict(vars(bt.Cerebro)), dict(vars(bt.linebuffer.LineBuffer))\n"
+        "import backfleet; backfleet.Cerebro\n"
+        "assert before == (dict(vars(bt.Cerebro)), dict(vars(bt.linebuffer.LineBuffer)))\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+def test_everything_is_of_its_own_class_again_after_a_run(frame: pd.DataFrame) -> None:
+    _, strategy = script(backfleet.Cerebro, frame, Watching)
+    _, stock = script(bt.Cerebro, frame, Watching)
+    assert {name for name, _ in strategy.met} - {"HeldPosition"} == {
+        name for name, _ in stock.met
+    } - {"Position"}
+    assert type(strategy.data) is bt.feeds.PandasData
+    assert type(strategy.average) is bt.indicators.SMA
+    assert type(strategy.above) is bt.linebuffer.LinesOperation
+    for owner in (strategy, strategy.data, strategy.average, strategy.above):
+        assert not [name for name in vars(owner) if name.startswith("_fast")]
+    assert "once" not in vars(strategy.above)
+    assert "preload" not in vars(strategy.data)
+
+
+def test_an_error_of_a_strategy_leaves_no_object_changed(frame: pd.DataFrame) -> None:
+    class Fails(Crossing):
+        def next(self) -> None:
+            if len(self) == 40:
+                raise ZeroDivisionError("in next")
+
+    cerebro = backfleet.Cerebro()
+    feed = bt.feeds.PandasData(dataname=frame)
+    cerebro.adddata(feed)
+    cerebro.addstrategy(Fails)
+    with pytest.raises(ZeroDivisionError, match="in next"):
+        cerebro.run()
+    assert type(feed) is bt.feeds.PandasData
+    assert type(feed.close) is bt.linebuffer.LineBuffer
+    assert len(feed) == 40
+
+
+def test_a_strategy_that_moves_a_line_is_told_what_to_do(frame: pd.DataFrame) -> None:
+    with pytest.raises(LineMovedError, match=r"cerebro\.fast = False"):
+        script(backfleet.Cerebro, frame, Moves)
+
+
+def test_switched_off_it_runs_everything_itself(frame: pd.DataFrame) -> None:
+    cerebro = backfleet.Cerebro()
+    cerebro.fast = False
+    cerebro.adddata(bt.feeds.PandasData(dataname=frame))
+    cerebro.addstrategy(Crossing)
+    cerebro.run()
+    assert cerebro.fallback == "switched off"
+
+
+def test_it_runs_twice_and_gives_the_same(frame: pd.DataFrame) -> None:
+    cerebro = backfleet.Cerebro()
+    cerebro.adddata(bt.feeds.PandasData(dataname=frame))
+    cerebro.addstrategy(Crossing)
+    values = []
+    for _ in range(2):
+        cerebro.run()
+        values.append(cerebro.broker.getvalue())
+    assert values[0] == values[1] != 10_000.0
+
+
+@pytest.mark.parametrize("maxcpus", [1, 2])
+@pytest.mark.parametrize("optreturn", [True, False])
+def test_optstrategy_gives_what_it_gives_on_backtrader(
+    frame: pd.DataFrame, maxcpus: int, optreturn: bool
+) -> None:
+    def sweep(cerebro_class: Any) -> list[Any]:
+        cerebro = cerebro_class(maxcpus=maxcpus, optreturn=optreturn)
+        cerebro.adddata(bt.feeds.PandasData(dataname=frame))
+        cerebro.optstrategy(Crossing, period=range(5, 9))
+        cerebro.addanalyzer(bt.analyzers.TimeReturn)
+        cerebro.addanalyzer(bt.analyzers.DrawDown)
+        return [
+            (run.p.period, run.analyzers.timereturn.get_analysis(), dict(run.analyzers[1].rets))
+            for (run,) in cerebro.run()
+        ]
+
+    assert sweep(backfleet.Cerebro) == sweep(bt.Cerebro)
+
+
+def test_a_plot_has_the_same_curves(frame: pd.DataFrame) -> None:
+    class Curves:
+        """A plotter that draws nothing and keeps what it was given."""
+
+        def plot(self, strategy: Any, **_: Any) -> Any:
+            owners = [*strategy.datas, *strategy.getindicators(), *strategy.getobservers()]
+            return [
+                repr(line.plotrange(0, len(strategy))) for each in owners for line in each.lines
+            ]
+
+        def show(self) -> None:
+            pass
+
+    drawn = [
+        script(cerebro_class, frame)[0].plot(plotter=Curves())
+        for cerebro_class in (backfleet.Cerebro, bt.Cerebro)
+    ]
+    assert drawn[0] == drawn[1]
+
+
+def test_a_cerebro_can_be_pickled_as_backtraders_can(frame: pd.DataFrame) -> None:
+    cerebro, _ = script(backfleet.Cerebro, frame)
+    again = pickle.loads(pickle.dumps(cerebro))
+    assert isinstance(again.broker, FastBroker)
+    assert again.broker.getvalue() == cerebro.broker.getvalue()
+
+
+def test_the_collector_is_left_as_it_was(frame: pd.DataFrame) -> None:
+    before = gc.get_threshold()
+    script(backfleet.Cerebro, frame)
+    assert gc.get_threshold() == before
