@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -41,46 +41,60 @@ OPTIONS = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundschec
 """No fastmath: the order of evaluation is part of the results. Division by 0 is as in numpy."""
 
 
-INTERPRETED_SECONDS = 0.2
-"""A process interprets so long before it imports numba, which takes about as long."""
-
-LARGEST_INTERPRETED = 5_000
-"""Elements of an array; a loop over more takes longer than to import numba."""
-
-
 class _Patience:
-    """Whether to interpret a function still: a small task is done before numba is imported.
+    """Whether a process interprets a function still, rather than have it compiled.
 
-    The numbers are the same: compiled code keeps Python's order of evaluation.
+    It does as long as interpreting has cost less than compiling would, so that a small task is done
+    before numba is even imported, and a large one waits at most twice as long as it must. The
+    numbers are the same: compiled code keeps Python's order of evaluation.
+
+    Parameters
+    ----------
+    seconds
+        What there is to spend on interpreting.
+    largest
+        Elements of an array that a call may loop over; more would overspend at once.
     """
 
-    def __init__(self) -> None:
-        self._left = INTERPRETED_SECONDS
-        self._is_timing = False
+    spent: ClassVar[float] = 0.0
+    is_interpreting: ClassVar[bool] = False
 
-    @property
-    def is_over(self) -> bool:
-        return self._left <= 0 or "numba" in sys.modules
+    def __init__(self, seconds: float, largest: int) -> None:
+        self._seconds = seconds
+        self._largest = largest
 
     def bears(self, args: Iterable[object]) -> bool:
-        """Whether these arguments are small enough to be looped over in Python."""
-        return all(arg.size <= LARGEST_INTERPRETED for arg in args if isinstance(arg, np.ndarray))
+        if _Patience.is_interpreting:
+            return True
+        return _Patience.spent < self._seconds and all(
+            arg.size <= self._largest for arg in args if isinstance(arg, np.ndarray)
+        )
 
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        if self._is_timing:
+
+@contextmanager
+def _interpreting() -> Iterator[None]:
+    """Count the time of the outermost call."""
+    if _Patience.is_interpreting:
+        yield
+        return
+    _Patience.is_interpreting = True
+    began = time.perf_counter()
+    try:
+        with np.errstate(all="ignore"):
             yield
-            return
-        self._is_timing = True
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._left -= time.perf_counter() - began
-            self._is_timing = False
+    finally:
+        _Patience.spent += time.perf_counter() - began
+        _Patience.is_interpreting = False
 
 
-_PATIENCE = _Patience()
+IMPORTED = _Patience(0.0, 0)
+"""numba is there, and so is the machine code."""
+
+CACHED = _Patience(0.3, 5_000)
+"""The machine code is there, and numba takes so long to import."""
+
+UNCOMPILED = _Patience(6.0, 50_000)
+"""The engine takes about so long to compile."""
 
 
 class Compiled(Generic[P, R]):
@@ -94,8 +108,9 @@ class Compiled(Generic[P, R]):
         self.arity = len(self.signature.parameters)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not _PATIENCE.is_over and _PATIENCE.bears(args):
-            return self._interpret(*args, **kwargs)
+        if "dispatcher" not in self.__dict__ and self._patience.bears(args):
+            with _interpreting():
+                return self.function(*args, **kwargs)
         if kwargs or len(args) != self.arity:
             # numba takes 20 µs for what is left out, and compiles the function anew for it.
             bound = self.signature.bind(*args, **kwargs)
@@ -103,9 +118,21 @@ class Compiled(Generic[P, R]):
             return self.dispatcher(*bound.args, **bound.kwargs)
         return self.dispatcher(*args, **kwargs)
 
-    def _interpret(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        with _PATIENCE.timed(), np.errstate(all="ignore"):
-            return self.function(*args, **kwargs)
+    @property
+    def _patience(self) -> _Patience:
+        if not self._is_cached:
+            return UNCOMPILED
+        return IMPORTED if "numba" in sys.modules else CACHED
+
+    @functools.cached_property
+    def _is_cached(self) -> bool:
+        code = self.function.__code__
+        file = Path(code.co_filename)
+        folder = _folder_of(file)
+        if folder is None:
+            return False
+        name = f"{file.stem}.{self.function.__qualname__}-{code.co_firstlineno}.py*.nbi"
+        return any(folder.glob(f"*/{name}"))
 
     def __repr__(self) -> str:
         return f"<compiled {self.function.__module__}.{self.function.__qualname__}>"
