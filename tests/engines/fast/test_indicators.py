@@ -1,0 +1,102 @@
+"""Indicators computed by the column against backtrader's loops."""
+
+# mypy: allow-subclassing-any
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backfleet.engines.bt import bt
+
+prices = st.one_of(
+    st.floats(0.01, 1e4).map(lambda price: round(price, 2)),
+    st.floats(-1e12, 1e12),
+    st.sampled_from([0.0, -0.0, 1e-310, 1e300, math.nan, 10.0]),
+)
+
+
+class Uses(bt.Strategy):
+    """Every indicator and operation that has a twin, and some that are made of them."""
+
+    params = (("period", 3),)
+
+    def __init__(self) -> None:
+        ind, close, opened = bt.indicators, self.data.close, self.data.open
+        period = self.p.period
+        for kind in (ind.SMA, ind.EMA, ind.SMMA, ind.SumN, ind.Highest, ind.Lowest, ind.StdDev):
+            kind(close, period=period)
+        ind.SMA(ind.SMA(opened - close, period=period), period=2)
+        self.operations = [
+            close + opened,
+            close - 1,
+            3 * close,
+            close(-period) * 0.5,
+            2.5 - opened,
+            close > opened,
+            close <= 10,
+            opened >= close(-1),
+            close == 10.0,
+            close != opened,
+            bt.Max(close, opened, 5.0),
+        ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(prices, prices), min_size=24, max_size=60), st.integers(1, 6))
+def test_each_value_is_backtraders(
+    same_as_stock: Any, rows: list[tuple[float, float]], period: int
+) -> None:
+    opened, close = np.array(rows).T
+    frame = pd.DataFrame(
+        {"open": opened, "high": close, "low": opened, "close": close, "volume": close},
+        index=pd.date_range("2020-01-01", periods=len(rows)),
+    )
+
+    def setup(cerebro: Any) -> None:
+        cerebro.adddata(bt.feeds.PandasData(dataname=frame))
+        cerebro.addstrategy(Uses, period=period)
+
+    same_as_stock(setup, witness=False, stdstats=False)
+
+
+def test_a_division_by_zero_is_python_s(same_as_stock: Any) -> None:
+    class Divides(bt.Strategy):
+        def __init__(self) -> None:
+            self.ratio = self.data.close / self.data.open
+
+    values = np.arange(40.0)
+
+    def setup(cerebro: Any) -> None:
+        frame = pd.DataFrame(
+            dict.fromkeys(("open", "high", "low", "close", "volume"), values),
+            index=pd.date_range("2020-01-01", periods=40),
+        )
+        cerebro.adddata(bt.feeds.PandasData(dataname=frame))
+        cerebro.addstrategy(Divides)
+
+    ran = same_as_stock(setup, witness=False)
+    assert ran.strategies == []
+
+
+def test_an_own_once_is_called(same_as_stock: Any, make_frame: Any) -> None:
+    class Doubled(bt.indicators.Average):
+        def once(self, start: int, end: int) -> None:
+            for bar in range(start, end):
+                self.line.array[bar] = self.data.array[bar] * 2
+
+    class Uses(bt.Strategy):
+        def __init__(self) -> None:
+            self.doubled = Doubled(period=3)
+
+    def setup(cerebro: Any) -> None:
+        cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(40)))
+        cerebro.addstrategy(Uses)
+
+    (strategy,) = same_as_stock(setup, witness=False).strategies
+    assert strategy.doubled[0] == strategy.data.close[0] * 2
