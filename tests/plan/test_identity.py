@@ -133,7 +133,9 @@ def test_the_order_in_which_parameters_are_written_decides_nothing(plan: Planner
 
 def test_symbols_in_another_order_are_the_same_tasks(plan: Planner) -> None:
     backwards = plan(symbols="600560,600559,600519")
-    assert [backwards.task(i).symbol for i in range(3)] == [plan().task(i).symbol for i in range(3)]
+    assert [backwards.task(i).symbols for i in range(3)] == [
+        plan().task(i).symbols for i in range(3)
+    ]
 
 
 def test_an_option_of_the_source_written_out_as_its_default_changes_nothing(tmp_path: Path) -> None:
