@@ -9,6 +9,7 @@ content of all code that may be called: backfleet's, and that of the package aro
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import inspect
@@ -64,11 +65,40 @@ class _Patience:
         self._largest = largest
 
     def bears(self, args: Iterable[object]) -> bool:
-        if _Patience.is_interpreting:
+        """Whether a call with these arguments is worth interpreting."""
+        return _Patience.spent < self._seconds and self.can_loop(args)
+
+    def can_loop(self, args: Iterable[object]) -> bool:
+        """Whether these arguments are small enough for Python's loops."""
+        return all(arg.size <= self._largest for arg in args if isinstance(arg, np.ndarray))
+
+
+class _Turn:
+    """Whose turn it is to compile into a cache: a lock on a file, which ends with its process."""
+
+    def __init__(self) -> None:
+        self._lock: int | None = None
+
+    def take(self, folder: Path) -> bool:
+        """Whether it is this process's turn, until `end`."""
+        if self._lock is not None:
             return True
-        return _Patience.spent < self._seconds and all(
-            arg.size <= self._largest for arg in args if isinstance(arg, np.ndarray)
-        )
+        lock = os.open(folder / "compiling", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return False
+        self._lock = lock
+        return True
+
+    def end(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+_TURN = _Turn()
 
 
 @contextmanager
@@ -93,8 +123,8 @@ IMPORTED = _Patience(0.0, 0)
 CACHED = _Patience(0.3, 5_000)
 """The machine code is there, and numba takes so long to import."""
 
-UNCOMPILED = _Patience(6.0, 50_000)
-"""The engine takes about so long to compile."""
+UNCOMPILED = _Patience(2.0, 50_000)
+"""The engine takes some 8 s to compile, once for all processes."""
 
 
 class Compiled(Generic[P, R]):
@@ -108,9 +138,15 @@ class Compiled(Generic[P, R]):
         self.arity = len(self.signature.parameters)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if "dispatcher" not in self.__dict__ and self._patience.bears(args):
+        if "dispatcher" not in self.__dict__ and self._is_to_be_interpreted(args):
             with _interpreting():
                 return self.function(*args, **kwargs)
+        try:
+            return self._run_compiled(*args, **kwargs)
+        finally:
+            _TURN.end()
+
+    def _run_compiled(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if kwargs or len(args) != self.arity:
             # numba takes 20 µs for what is left out, and compiles the function anew for it.
             bound = self.signature.bind(*args, **kwargs)
@@ -118,20 +154,21 @@ class Compiled(Generic[P, R]):
             return self.dispatcher(*bound.args, **bound.kwargs)
         return self.dispatcher(*args, **kwargs)
 
-    @property
-    def _patience(self) -> _Patience:
-        if not self._is_cached:
-            return UNCOMPILED
-        return IMPORTED if "numba" in sys.modules else CACHED
+    def _is_to_be_interpreted(self, args: Iterable[object]) -> bool:
+        if _Patience.is_interpreting:
+            return True
+        folder = _folder_of(Path(self.function.__code__.co_filename))
+        if folder is not None and self._is_cached(folder):
+            return (IMPORTED if "numba" in sys.modules else CACHED).bears(args)
+        if UNCOMPILED.bears(args):
+            return True
+        # One process compiles for all that share the cache; the others go on meanwhile.
+        return folder is not None and UNCOMPILED.can_loop(args) and not _TURN.take(folder)
 
-    @functools.cached_property
-    def _is_cached(self) -> bool:
+    def _is_cached(self, folder: Path) -> bool:
         code = self.function.__code__
-        file = Path(code.co_filename)
-        folder = _folder_of(file)
-        if folder is None:
-            return False
-        name = f"{file.stem}.{self.function.__qualname__}-{code.co_firstlineno}.py*.nbi"
+        stem = Path(code.co_filename).stem
+        name = f"{stem}.{self.function.__qualname__}-{code.co_firstlineno}.py*.nbi"
         return any(folder.glob(f"*/{name}"))
 
     def __repr__(self) -> str:
