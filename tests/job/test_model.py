@@ -287,7 +287,6 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"sweep": {"where": True}}, "sweep.where = true: must be text in quotes"),
         ({"broker": {"minimum_commission": -5}}, "broker.minimum_commission = -5: "),
         ({"broker": {"slippage": float("nan")}}, "broker.slippage = NaN: must be a finite number"),
-        (in_data(warmup=5), "data.warmup = 5: a warm-up is not in this release yet"),
         (
             in_data(auxiliary={"i": {}}),
             'data.auxiliary = {"i": {}}: a further feed is not in this rel',

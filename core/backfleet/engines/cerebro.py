@@ -13,6 +13,7 @@ from backfleet.engines.bt import bt
 from backfleet.engines.feed import FeedColumns, columns_of
 from backfleet.engines.record import Recorder, record
 from backfleet.engines.vector.derived import backtrader_strategy
+from backfleet.engines.warmup import Warmup, after_warmup
 
 __all__ = ["simulate"]
 
@@ -35,7 +36,7 @@ def simulate(
     for each in columns:
         cerebro.adddata(feed(each), name=each.symbol)
     apply_settings(cerebro.broker, simulation.broker)
-    strategy, params = backtrader_strategy(simulation)
+    strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(columns))
     cerebro.addstrategy(strategy, **params)
     cerebro.addanalyzer(Recorder, _name=Recorder.NAME)
     strategies = cerebro.run()

@@ -106,11 +106,6 @@ class Data(Section):
             raise ValueError(f"lies before data.start, {start}")
         return end
 
-    @field_validator("warmup")
-    @classmethod
-    def _no_warmup(cls, warmup: int) -> int:
-        return rules.not_yet(warmup, warmup > 0, "a warm-up")
-
     @field_validator("auxiliary")
     @classmethod
     def _no_auxiliary(cls, auxiliary: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""The warm-up on backtrader: a strategy sees the bars before the start, and is idle on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from backfleet.engines.feed import FeedColumns
+
+__all__ = ["Warmup", "after_warmup"]
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """Until when a strategy waits: the start has come with the first bar of one of its feeds.
+
+    Attributes
+    ----------
+    feed
+        The position of the feed whose first bar from the start on is the earliest.
+    bars
+        How many bars that feed has before it.
+    """
+
+    feed: int
+    bars: int
+
+    @classmethod
+    def of(cls, columns: Sequence[FeedColumns]) -> Warmup | None:
+        """The warm-up of a task's symbols; None where no bar lies before the start."""
+        before = [int(np.searchsorted(each.time, each.start)) for each in columns]
+        if not any(before):
+            return None
+        never = np.iinfo(np.int64).max
+        first = [
+            int(each.time[bars]) if bars < len(each.time) else never
+            for each, bars in zip(columns, before, strict=True)
+        ]
+        feed = first.index(min(first))
+        return cls(feed, before[feed])
+
+    def is_over(self, datas: Sequence[Any]) -> bool:
+        """Whether the start has come."""
+        return len(datas[self.feed]) > self.bars
+
+
+def after_warmup(
+    strategy: Any, params: Mapping[str, Any], warmup: Warmup | None
+) -> tuple[Any, Mapping[str, Any]]:
+    """A strategy that begins after the warm-up, and its arguments."""
+    if warmup is None:
+        return strategy, params
+    return _waiting(strategy), {**params, "_warmup": warmup}
+
+
+@cache
+def _waiting(strategy: Any) -> Any:
+    """A strategy that is still before its minimum period in the warm-up, and deaf there.
+
+    The period is raised rather than `_getminperstatus` replaced: the fast `Cerebro` takes a
+    strategy with a `_getminperstatus` of its own bar by bar.
+    """
+
+    class Waiting(strategy):
+        def __init__(self, *args: Any, _warmup: Warmup, **kwargs: Any) -> None:
+            self.__warmup = _warmup
+            super().__init__(*args, **kwargs)
+
+        def _periodset(self) -> None:
+            super()._periodset()
+            feed = self.__warmup.feed
+            self._minperiods[feed] = max(self._minperiods[feed], self.__warmup.bars + 1)
+
+        def prenext(self) -> None:
+            if self.__warmup.is_over(self.datas):
+                super().prenext()
+
+        def notify_timer(self, *args: Any, **kwargs: Any) -> None:
+            if self.__warmup.is_over(self.datas):
+                super().notify_timer(*args, **kwargs)
+
+    Waiting.__name__ = strategy.__name__
+    Waiting.__qualname__ = strategy.__qualname__
+    Waiting.__module__ = strategy.__module__
+    Waiting.__doc__ = strategy.__doc__
+    return Waiting
