@@ -30,6 +30,7 @@ from backfleet.engines.feed import FeedColumns
 __all__ = ["Recorder", "record"]
 
 STATUS = {getattr(bt.Order, each.name.title()): each for each in OrderStatus}
+ALIVE = (bt.Order.Created, bt.Order.Submitted, bt.Order.Accepted, bt.Order.Partial)
 WITH_LIMIT = (OrderKind.STOP_LIMIT, OrderKind.STOP_TRAIL_LIMIT)
 
 
@@ -159,37 +160,25 @@ def _equity(strategy: Any, account: array[float], clock: Clock, start: int) -> R
 def _orders(
     recorder: Recorder, numbers: Mapping[int, int], symbols: Mapping[int, int], clock: Clock
 ) -> Records:
-    rows = [
-        _order(recorder.orders[ref], number, symbols, ref in recorder.accepted)
-        for ref, number in numbers.items()
-    ]
-    orders = np.array(rows, ORDER)
     made = [recorder.orders[ref] for ref in numbers]
-    orders["created"] = clock.times([order.created.dt for order in made])
-    orders["closed"] = clock.times([None if o.alive() else o.executed.dt for o in made])
+    wanted, done = [order.created for order in made], [order.executed for order in made]
+    orders = np.empty(len(made), ORDER)
+    orders["number"] = np.arange(len(made))
+    orders["symbol"] = [symbols[id(order.data)] for order in made]
+    orders["kind"] = [order.exectype for order in made]
+    orders["status"] = [STATUS[order.status] for order in made]
+    orders["reason"] = [_reason(order.status, order.ref in recorder.accepted) for order in made]
+    orders["created"] = clock.times([each.dt for each in wanted])
+    orders["closed"] = clock.times([None if o.status in ALIVE else o.executed.dt for o in made])
+    orders["size"] = [each.size for each in wanted]
+    orders["price"] = [each.price for each in wanted]
+    orders["limit"] = [
+        order.created.pricelimit if order.exectype in WITH_LIMIT else math.nan for order in made
+    ]
+    orders["filled"] = [each.size for each in done]
+    orders["fill_price"] = [each.price if each.size else math.nan for each in done]
+    orders["commission"] = [each.comm for each in done]
     return orders
-
-
-def _order(
-    order: Any, number: int, symbols: Mapping[int, int], accepted: bool
-) -> tuple[float, ...]:
-    done = order.executed
-    limit = order.created.pricelimit if order.exectype in WITH_LIMIT else math.nan
-    return (
-        number,
-        symbols[id(order.data)],
-        order.exectype,
-        STATUS[order.status],
-        _reason(order.status, accepted),
-        NOT_YET,
-        NOT_YET,
-        order.created.size,
-        order.created.price,
-        limit,
-        done.size,
-        done.price if done.size else math.nan,
-        done.comm,
-    )
 
 
 def _reason(status: int, accepted: bool) -> RejectReason:

@@ -131,7 +131,11 @@ class FastBroker(BackBroker):
         order = new_order(cls, fields, self._ends)
         if info:
             order.addinfo(**info)
-        self._ocoize(order, oco)
+        if oco is None:
+            self._ocos[order.ref] = order.ref
+            self._ocol[order.ref] = [order.ref]
+        else:
+            self._ocoize(order, oco)
         if _checksubmit and transmit and parent is None and self.p.checksubmit:
             return self._submit_alone(order)
         return self.submit(order, check=_checksubmit)
@@ -139,7 +143,7 @@ class FastBroker(BackBroker):
     def _submit_alone(self, order: Any) -> Any:
         """`submit` of an order without a parent, which waits for no other."""
         self._pchildren[order.ref].append(order)
-        order.submit()
+        order.status, order.broker, order.plen = Order.Submitted, None, len(order.data)
         self.submitted.append(order)
         self.orders.append(order)
         self.notify(order)
@@ -156,7 +160,8 @@ class FastBroker(BackBroker):
 
     def next(self) -> None:
         waiting = self._userhist or self._fundhist or self._cash_addition
-        if waiting or not self._recognised():
+        plain = self._plain if self._plain is not None else self._find_plain()
+        if waiting or not plain or not self.p.shortcash:
             self._held = self.exposure = None
             super().next()
             return
@@ -169,14 +174,15 @@ class FastBroker(BackBroker):
 
     def check_submitted(self) -> None:
         """Accept what the cash suffices for, order by order, each as if it were filled at once."""
-        if not all(self._fills_plainly(order) for order in self.submitted):
-            super().check_submitted()
-            return
+        for order in self.submitted:
+            if not self._fills_plainly(order):
+                super().check_submitted()
+                return
         cash = self.cash
         pretended: dict[Any, tuple[float, float]] = {}
         while self.submitted:
             order = self.submitted.popleft()
-            if self._take_children(order) is None:
+            if order.parent is not None and self._take_children(order) is None:
                 continue
             data, position = order.data, self.positions[order.data]
             held, entry = pretended.get(data, (position.size, position.price))
@@ -190,11 +196,10 @@ class FastBroker(BackBroker):
                 self._ococheck(order)
                 self._bracketize(order, cancel=True)
 
-    def _recognised(self) -> bool:
+    def _find_plain(self) -> bool:
         """Whether all positions are valued and charged as stocks are."""
-        if self._plain is None:
-            self._plain = all(is_plain(scheme) for scheme in self.comminfo.values())
-        return self._plain and self.p.shortcash
+        self._plain = all(is_plain(scheme) for scheme in self.comminfo.values())
+        return self._plain
 
     def _holdings(self) -> list[Any]:
         """What valuing needs of each position, in the order of `positions`."""
@@ -268,7 +273,10 @@ class FastBroker(BackBroker):
             slip = self._slip_up if order.ordtype == Order.Buy else self._slip_down
             limit = data.high[0] if order.ordtype == Order.Buy else data.low[0]
             price = slip(limit, price, doslip=terms.slip_open)
-        self._execute(order, ago=0, price=price)
+        if price is None or not self._fills_plainly(order):
+            self._execute(order, ago=0, price=price)
+        else:
+            self._fill(order, price, data.datetime[0])
 
     # An order is filled.
 

@@ -57,7 +57,9 @@ class StrategyRun:
         self._of_trades = event_listeners(listening, "trade")
         self._of_account = _account_listeners_of(strategy, listening)
         self._analyzers = {phase: bar_listeners(strategy.analyzers, phase) for phase in PHASES}
+        self._after_next = self._analyzers["next"]
         self._observers = Observers(strategy, clocking)
+        self._observed = self._observers.any
 
     def step(self, moment: float) -> None:
         """Go through the bar at a time, which feeds and broker have reached."""
@@ -76,21 +78,28 @@ class StrategyRun:
                 self._notify_events()
             if self._of_account:
                 self._notify_account()
-        phase, status = self._phase() if self._waiting else ("next", -1)
-        getattr(strategy, phase)()
-        for step in self._analyzers[phase]:
-            step()
-        if self._observers.any:
-            self._observers.step(status)
+        if self._waiting:
+            self._step_waiting()
+        else:
+            strategy.next()
+            for step in self._after_next:
+                step()
+            if self._observed:
+                self._observers.step(-1)
         if strategy._orderspending or strategy._tradespending:
             strategy.clear()
 
-    def _phase(self) -> tuple[str, int]:
-        """Whether the strategy's minimum period is reached, in words and in bars to wait."""
+    def _step_waiting(self) -> None:
+        """A bar on which the strategy's minimum period may not be reached yet."""
         status = max(period - len(feed) for period, feed in self._waits)
         self.strategy._minperstatus = status
         self._waiting = status >= 0
-        return "next" if status < 0 else "prenext" if status else "nextstart", status
+        phase = "next" if status < 0 else "prenext" if status else "nextstart"
+        getattr(self.strategy, phase)()
+        for step in self._analyzers[phase]:
+            step()
+        if self._observed:
+            self._observers.step(status)
 
     def _notify_events(self) -> None:
         strategy = self.strategy
