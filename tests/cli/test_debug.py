@@ -59,7 +59,7 @@ def test_the_debugger_stands_where_the_strategy_raised(workshop: Any) -> None:
 
 @pytest.mark.parametrize("leave", ["q", "c"])
 def test_the_debugger_opens_at_the_end_with_the_live_strategy(workshop: Any, leave: str) -> None:
-    commands = f"p strategy.p.period\np len(outcome.equity)\n{leave}\n"
+    commands = f"p strategy.period\np len(outcome.equity)\n{leave}\n"
     done = workshop("debug", "sma.toml", "--pdb", stdin=commands)
     assert done.returncode == 0
     assert "(Pdb) 15" in done.stdout
