@@ -57,7 +57,9 @@ def _own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 
 @pytest.fixture
-def mine(tmp_path: Path) -> Path:
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("mine", "near_by"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     (tmp_path / "near_by.py").write_text("PERIOD = 15\n")
     file = tmp_path / "mine.py"
     file.write_text(MINE)

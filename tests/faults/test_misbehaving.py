@@ -107,9 +107,11 @@ def test_a_megabyte_of_output_is_cut_and_stays_with_its_task(bad: Fleet) -> None
 
 
 def test_no_process_outlives_the_run(bad: Fleet) -> None:
-    (left,) = bad.left()
+    left = bad.left()
 
-    assert not psutil.pid_exists(left)
+    # The task that leaves one may have run twice: a task before it ends the child some time later.
+    assert left
+    assert not any(map(psutil.pid_exists, left))
     assert not bad.workers()
 
 
