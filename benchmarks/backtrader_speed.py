@@ -27,7 +27,7 @@ from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine, pandas_feed
 from backfleet.engines.bt import bt
-from backfleet.engines.feed import FeedColumns
+from backfleet.engines.feed import columns_of
 
 ANALYZERS = ("TradeAnalyzer", "DrawDown", "SharpeRatio", "TimeReturn")
 DAY_NS = 86_400_000_000_000
@@ -182,7 +182,7 @@ def _check_equal(stock: Outcome, fast: Outcome) -> None:
 
 
 def _script_sides(case: Case) -> dict[str, Callable[[], object]]:
-    frame = pandas_feed(FeedColumns.of(_bars(case.bars, 0))).p.dataname
+    frame = pandas_feed(*columns_of((_bars(case.bars, 0),))).p.dataname
 
     def script(cerebro_class: Any) -> float:
         cerebro = cerebro_class()

@@ -99,6 +99,7 @@ def test_name_prices_extra_columns_feeds_and_warmup_are_in_the_digest() -> None:
         bars,
         replace(bars, symbol="Y"),
         replace(bars, warmup=1),
+        replace(bars, timezone="Asia/Shanghai"),
         replace(bars, prices=higher),
         replace(bars, raw=higher),
         replace(bars, extra={"pb": bars.extra["pe"]}),

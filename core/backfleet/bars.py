@@ -90,6 +90,8 @@ class Bars:
         Further feeds by name.
     warmup
         How many of the first bars lie before the job's start.
+    timezone
+        IANA name of the source's time zone, in which sessions are days.
     """
 
     symbol: str
@@ -103,6 +105,7 @@ class Bars:
     extra: Mapping[str, Floats] = field(default_factory=lambda: MappingProxyType({}))
     auxiliary: Mapping[str, Bars] = field(default_factory=lambda: MappingProxyType({}))
     warmup: int = 0
+    timezone: str = "UTC"
 
     def __post_init__(self) -> None:
         _freeze(self)
@@ -167,7 +170,8 @@ class Bars:
 
     def digest(self) -> str:
         """SHA-256 over all that an engine can see, as 64 hexadecimal digits."""
-        sha = hashlib.sha256(f"bars/1 {self.symbol} {len(self)} {self.warmup}".encode())
+        facts = f"bars/2 {self.symbol} {len(self)} {self.warmup} {self.timezone}"
+        sha = hashlib.sha256(facts.encode())
         columns: list[NDArray[Any]] = [self.time, self.session.view(np.int64)]
         for prices in (self.prices, self.raw):
             columns += [prices.open, prices.high, prices.low, prices.close]

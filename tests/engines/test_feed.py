@@ -60,18 +60,21 @@ def test_daily_bars_carry_their_session_at_midnight(make_bars: Any, on_both: Any
     assert outcome.strategy.seen == [(datetime(2020, 1, 1), 10.0), (datetime(2020, 1, 2), 11.0)]
 
 
-def test_intraday_bars_carry_their_time_in_utc(make_bars: Any, on_both: Any) -> None:
+def test_intraday_bars_carry_the_local_time_of_their_time_zone(
+    make_bars: Any, on_both: Any
+) -> None:
     start = np.datetime64("2020-01-02T01:31", "ns").astype(np.int64)
     bars = make_bars(
         [10.0, 11.0, 12.0],
         time=start + MINUTE_NS * np.array([0, 1, 24 * 60]),
         session=np.array(["2020-01-02", "2020-01-02", "2020-01-03"], "datetime64[D]"),
+        timezone="Asia/Shanghai",
     )
     outcome = on_both(Watcher, bars)
     assert [moment for moment, _ in outcome.strategy.seen] == [
-        datetime(2020, 1, 2, 1, 31),
-        datetime(2020, 1, 2, 1, 32),
-        datetime(2020, 1, 3, 1, 31),
+        datetime(2020, 1, 2, 9, 31),
+        datetime(2020, 1, 2, 9, 32),
+        datetime(2020, 1, 3, 9, 31),
     ]
     assert outcome.equity["time"].tolist() == bars.time.tolist()
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from backfleet.job import Job
+from backfleet.job.overrides import Overrides
+from backfleet.runs.run_task import run_task
 
 ENGINES = ("vector", "backtrader", "backtrader-stock")
 VARYING = ("seconds", "engine", "run", "worker", "host")
+
+SHANGHAI_NS = 8 * 3_600_000_000_000
 
 Rows = list[dict[str, Any]]
 
@@ -30,6 +40,27 @@ class FirstBar(bt.Strategy):
         self.metrics["first"] = str(self.data.datetime.date(0))
         self.metrics["average"] = self.average[0]
         self.buy(size=1)
+"""
+
+
+MINUTES = """
+from datetime import time
+import backtrader as bt
+
+class Morning(bt.Strategy):
+    params = (("period", 20),)
+
+    def __init__(self):
+        self.average = bt.indicators.SimpleMovingAverage(self.data, period=self.p.period)
+        self.metrics = {"early": 0}
+
+    def next(self):
+        now = self.data.datetime.time(0)
+        self.metrics["early"] += now < time(9, 35)
+        if self.position and (now >= time(11, 25) or self.data.close[0] < self.average[0]):
+            self.close()
+        elif not self.position and now < time(11, 0) and self.data.close[0] > self.average[0]:
+            self.buy(size=1000)
 """
 
 
@@ -65,3 +96,64 @@ def test_a_strategy_begins_on_the_jobs_first_bar_with_whatever_warmup_there_is(
         rows = rows_of("backtrader", *settings, f"data.warmup={warmup}")
         assert [row["first"] for row in rows] == ["2020-06-01"] * 3
         assert all(row["orders_completed"] == 1 and row.get("waited") is None for row in rows)
+
+
+@pytest.fixture
+def minutes(tmp_path: Path) -> Path:
+    """Two weeks of minute bars of X, 9:31 to 11:30 in Shanghai, as a CSV in a folder."""
+    draw = np.random.default_rng(5)
+    days = np.datetime64("2021-03-01", "m") + 1440 * np.array([0, 1, 2, 3, 4, 7, 8, 9, 10, 11])
+    stamps = (days[:, None] + np.arange(571, 691)).ravel()
+    close = np.round(50.0 * np.exp(np.cumsum(draw.normal(0, 0.001, len(stamps)))), 2)
+    opened = np.round(close * np.exp(draw.normal(0, 0.0005, len(stamps))), 2)
+    rows = [
+        f"{stamp},{o},{max(o, c)},{min(o, c)},{c},100"
+        for stamp, o, c in zip(stamps, opened, close, strict=True)
+    ]
+    folder = tmp_path / "minutes"
+    folder.mkdir()
+    (folder / "X.csv").write_text("date,open,high,low,close,volume\n" + "\n".join(rows))
+    return folder
+
+
+@pytest.fixture
+def of_minutes(minutes: Path) -> tuple[str, ...]:
+    """The settings of a job on `minutes`."""
+    return (
+        "data.source='csv'",
+        f"data.path='{minutes}'",
+        "data.symbols='X'",
+        "results.periods_per_year=242",
+    )
+
+
+def test_minute_bars_give_equal_rows_on_every_engine(
+    rows_of: Callable[..., Rows], of_minutes: tuple[str, ...]
+) -> None:
+    vector, *others = (rows_of(engine, *of_minutes) for engine in ENGINES)
+    assert all(rows == vector for rows in others)
+    assert vector[0]["trades"] > 20
+
+
+def test_minute_bars_are_seen_in_local_time_and_measured_by_the_session(
+    tmp_path: Path, sample_job: Path, of_minutes: tuple[str, ...]
+) -> None:
+    (tmp_path / "minutes.py").write_text(MINUTES)
+    strategy = f"strategy='{tmp_path}/minutes.py:Morning'"
+    settings = (strategy, "params={}", "engine='backtrader'", *of_minutes)
+    ran = run_task(Job.load(sample_job, Overrides(sets=settings)), 0)
+    assert ran.row["early"] == 10 * 4 - 4
+    assert ran.outcome.fallback is None
+    value, time = ran.outcome.equity["value"].tolist(), ran.outcome.equity["time"]
+    days = [
+        moment.date() for moment in (time + SHANGHAI_NS).view("M8[ns]").astype("M8[s]").tolist()
+    ]
+    closing = [value[bar] for bar in range(1200) if bar == 1199 or days[bar + 1] != days[bar]]
+    assert len(closing) == 10
+    returns = [new / old - 1.0 for old, new in itertools.pairwise(closing)]
+    spread = statistics.stdev(returns)
+    assert ran.row["volatility"] == pytest.approx(spread * math.sqrt(242))
+    assert ran.row["sharpe"] == pytest.approx(statistics.mean(returns) / spread * math.sqrt(242))
+    gross = sum(abs(size * price) for size, price in ran.outcome.fills[["size", "price"]].tolist())
+    assert ran.row["turnover"] == pytest.approx(gross / (2 * statistics.mean(value)) * 242 / 10)
+    assert ran.row["total_return"] == pytest.approx(value[-1] / 100_000 - 1)

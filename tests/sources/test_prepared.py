@@ -89,6 +89,12 @@ def test_a_second_process_reads_no_object_of_s3(
     assert load(source(CsvSource, s3_store_url), cache)[0].close[0] == 3.0
 
 
+def test_cached_bars_know_their_time_zone(source: Make, file: Path, cache: Path) -> None:
+    stocks = source(CsvSource, file.parent, timezone="Asia/Shanghai")
+    parsed, cached = (load(stocks, cache)[0] for _ in range(2))
+    assert parsed.timezone == cached.timezone == "Asia/Shanghai"
+
+
 def test_cached_bars_are_mapped_and_read_only(source: Make, file: Path, cache: Path) -> None:
     stocks = source(CsvSource, file.parent, columns=("pe",))
     load(stocks, cache)

@@ -32,7 +32,7 @@ def simulate(
     """
     _count_from_one()
     cerebro = cerebro_class(stdstats=False)
-    columns = tuple(columns_of(bars) for bars in simulation.bars)
+    columns = columns_of(simulation.bars)
     for each in columns:
         cerebro.adddata(feed(each), name=each.symbol)
     apply_settings(cerebro.broker, simulation.broker)

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engines.bt import bt
+from backfleet.engines.feed_times import feed_times, is_daily
 from backfleet.errors import DataError
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "date_numbers",
     "doubles",
     "feed_class",
-    "feed_times",
 ]
 
 Floats = NDArray[np.float64]
@@ -65,9 +64,11 @@ class FeedColumns:
     start: int
 
     @classmethod
-    def of(cls, bars: Bars) -> FeedColumns:
-        """Drop the bars that are not tradable. Raises DataError where an extra column would hide
-        a price line."""
+    def of(cls, bars: Bars, moments: Times) -> FeedColumns:
+        """Drop the bars that are not tradable; `moments` are the naive times of all bars.
+
+        Raises DataError where an extra column would hide a price line.
+        """
         columns = {name: getattr(bars, name) for name in PRICE_LINES}
         for name, values in bars.extra.items():
             if name in columns or name == "datetime":
@@ -77,10 +78,9 @@ class FeedColumns:
                 )
             columns[name] = values
         keep = bars.tradable
-        moments, daily = feed_times(bars)
         return cls(
             symbol=bars.symbol,
-            daily=daily,
+            daily=is_daily(bars),
             time=bars.time[keep],
             moments=moments[keep],
             lines={name: values[keep] for name, values in columns.items()},
@@ -109,25 +109,10 @@ class FeedColumns:
         return {"name": self.symbol, "timeframe": unit}
 
 
-_columns: WeakKeyDictionary[Bars, FeedColumns] = WeakKeyDictionary()
-
-
-def columns_of(bars: Bars) -> FeedColumns:
-    """`FeedColumns.of(bars)`, made once for all tasks on the same bars."""
-    found = _columns.get(bars)
-    if found is None:
-        found = _columns[bars] = FeedColumns.of(bars)
-    return found
-
-
-def feed_times(bars: Bars) -> tuple[Times, bool]:
-    """The naive times of bars, datetime64[us], and whether the bars are daily.
-
-    Daily bars, at most one a session, have their session's date at 00:00; others the time in UTC.
-    """
-    if np.all(bars.session[1:] > bars.session[:-1]):
-        return bars.session.astype("datetime64[us]"), True
-    return (bars.time // 1000).view("datetime64[us]"), False
+@lru_cache(maxsize=2)
+def columns_of(feeds: tuple[Bars, ...]) -> tuple[FeedColumns, ...]:
+    """The columns of a task's feeds, made once for all tasks on the same bars."""
+    return tuple(map(FeedColumns.of, feeds, feed_times(feeds)))
 
 
 def date_numbers(moments: Times) -> Floats:

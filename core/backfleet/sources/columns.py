@@ -76,6 +76,7 @@ def bars_of(table: Table, reading: Reading) -> Bars:
         volume=floats(table, layout.volume) if layout.volume else np.zeros(len(table)),
         factor=factor,
         tradable=tradable,
+        timezone=reading.timezone,
         extra=MappingProxyType({n: floats(table, column) for n, column in layout.extra.items()}),
     )
     return bars if tradable.all() else _with_suspensions(table, bars)

@@ -22,7 +22,7 @@ from backfleet.bars import Bars, Prices
 
 __all__ = ["SCHEMA", "pack", "unpack", "write_quietly"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Changes with the fields below and with what `Bars` holds."""
 
 MAGIC = np.lib.format.magic(1, 0)
@@ -50,7 +50,7 @@ def pack(bars: Bars) -> bytes:
     return file.getvalue()
 
 
-def unpack(path: Path, symbol: str, extra: Sequence[str]) -> Bars | None:
+def unpack(path: Path, symbol: str, extra: Sequence[str], timezone: str) -> Bars | None:
     """The bars in a file, mapped and read-only; None where it is missing, cut short or damaged."""
     try:
         record = _mapped(path, len(extra))
@@ -65,6 +65,7 @@ def unpack(path: Path, symbol: str, extra: Sequence[str]) -> Bars | None:
             factor=record["factor"],
             tradable=record["tradable"],
             extra=MappingProxyType({n: record[f"extra{i}"] for i, n in enumerate(extra)}),
+            timezone=timezone,
         )
     except Exception:  # There is no end to what damaged bytes can raise; all of it is a miss.
         return None

@@ -196,7 +196,7 @@ class PreparedBars:
 
     def _kept(self, source: Source, symbol: str, digest: str) -> Bars | None:
         path = self._shelf(source).bars(symbol, digest)
-        return unpack(path, symbol, source.settings.columns)
+        return unpack(path, symbol, source.settings.columns, source.settings.timezone)
 
     def _read(self, source: Source, symbol: str) -> tuple[bytes, str]:
         before = source.fingerprint(symbol)
