@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from backfleet.executor import Executor
     from backfleet.hookspecs import hookimpl
     from backfleet.job import Job
+    from backfleet.panel import Panel
     from backfleet.runs.open import open_run
     from backfleet.runs.run import Run
     from backfleet.runs.run_task import run_task
@@ -33,6 +34,7 @@ __all__ = [
     "Executor",
     "Job",
     "Outcome",
+    "Panel",
     "Prices",
     "Run",
     "Simulation",
@@ -54,6 +56,7 @@ _HOMES = {
     "Executor": "backfleet.executor",
     "Job": "backfleet.job",
     "Outcome": "backfleet.engine",
+    "Panel": "backfleet.panel",
     "Prices": "backfleet.bars",
     "Run": "backfleet.runs.run",
     "Simulation": "backfleet.engine",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
+from abc import ABC
 from typing import Any, Literal, Self, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
+from backfleet.panel import Panel
 
 __all__ = ["SIZINGS", "TARGETS", "Sizing", "Target", "VectorStrategy", "field_defaults"]
 
@@ -27,9 +28,14 @@ SIZINGS: tuple[Sizing, ...] = (
 PLAIN = (bool, int, float, str, type(None))
 
 
+# One of two methods must be there, which is checked where an instance is made. Without a metaclass
+# mypy takes the classes for unhashable.
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class VectorStrategy(ABC):
     """Base of strategies whose signals are computed for all bars at once.
+
+    It says what it wants in `targets`, symbol by symbol, or in `portfolio_targets`, where what it
+    wants of one symbol depends on others. A task of several symbols has one cash pool.
 
     A subclass is a frozen dataclass: its annotated attributes are the parameters, each with a
     default that is an int, float, bool or str. The attributes below say how targets become orders;
@@ -57,6 +63,10 @@ class VectorStrategy(ABC):
         whichever comes first; None is none. They are made at the close of the bar of the entry's
         fill, so they can fill from the bar after it on. Any further order takes them back; after
         its fill new ones are made.
+        Tasks of several symbols have neither.
+    sells_first
+        In a task of several symbols, orders of one step are worked off in the order of the symbols,
+        and those that the cash does not suffice for are refused; true puts the sales first.
     metrics
         Scalars put in here become columns of the results.
     """
@@ -66,6 +76,7 @@ class VectorStrategy(ABC):
     amount: float = 1.0
     stop_loss: float | None = None
     take_profit: float | None = None
+    sells_first: bool = False
     metrics: dict[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -74,14 +85,20 @@ class VectorStrategy(ABC):
         _check_fields(cls)
 
     def __new__(cls, **params: Any) -> Self:
+        if cls.targets is VectorStrategy.targets and not cls.is_cross_sectional():
+            raise TypeError(f"{cls.__name__} needs a method targets or portfolio_targets")
         self = super().__new__(cls)
         # The instance is frozen, what it measures is not.
         object.__setattr__(self, "metrics", {})
         return self
 
-    @abstractmethod
+    @classmethod
+    def is_cross_sectional(cls) -> bool:
+        """Whether it has `portfolio_targets` of its own, which are then used in every task."""
+        return cls.portfolio_targets is not VectorStrategy.portfolio_targets
+
     def targets(self, bars: Bars) -> NDArray[np.float64]:
-        """What is wanted after each bar.
+        """What is wanted after each bar of a symbol.
 
         Parameters
         ----------
@@ -93,6 +110,22 @@ class VectorStrategy(ABC):
         float64 of shape (bars,). NaN leaves alone what is held. An element must depend on bars up
         to its own only.
         """
+        raise NotImplementedError(f"{type(self).__name__} has portfolio_targets, not targets")
+
+    def portfolio_targets(self, universe: Panel) -> NDArray[np.float64]:
+        """What is wanted of each symbol after each step; by default the `targets` of each.
+
+        Parameters
+        ----------
+        universe
+            The tradable bars of all symbols, read-only, with the warm-up.
+
+        Returns
+        -------
+        float64 of shape (steps, symbols). NaN leaves alone what is held; so does any target where
+        the symbol has no bar. A row must depend on bars up to its own step only.
+        """
+        return universe.stacked([self.targets(bars) for bars in universe.bars])
 
 
 def field_defaults(cls: type[VectorStrategy]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from backfleet_strategies.macd import MacdCrossover
 from backfleet_strategies.momentum import Momentum
 from backfleet_strategies.rsi_reversion import RsiReversion
 from backfleet_strategies.sma_crossover import SmaCrossover
+from backfleet_strategies.top_n_momentum import TopNMomentum
 
 ALL = (
     SmaCrossover,
@@ -61,10 +62,15 @@ def gapless(closes: list[float]) -> Bars:
 
 
 def run(
-    strategy: type, bars: Bars, cash: float = 1000.0, fee: float = 0.0, **params: Any
+    strategy: type,
+    bars: Bars | tuple[Bars, ...],
+    cash: float = 1000.0,
+    fee: float = 0.0,
+    **params: Any,
 ) -> Outcome:
     """The outcome on one engine, once the other has given the same."""
-    task = Simulation(strategy, params, (bars,), BrokerSettings(cash, fee))
+    symbols = (bars,) if isinstance(bars, Bars) else bars
+    task = Simulation(strategy, params, symbols, BrokerSettings(cash, fee))
     vector, backtrader = VectorEngine().run(task), BacktraderEngine().run(task)
     for table in ("equity", "orders", "fills", "trades"):
         assert getattr(vector, table).tobytes() == getattr(backtrader, table).tobytes()
@@ -162,7 +168,31 @@ def test_momentum_is_in_the_market_while_the_return_is_above_its_threshold() -> 
     assert outcome.fills["time"].tolist() == [bars.time[4], bars.time[6]]
 
 
-@pytest.mark.parametrize("strategy", ALL)
+def test_top_n_momentum_holds_what_rose_most_and_changes_every_few_bars() -> None:
+    closes = (
+        [10.0, 10.0, 12.0, 12.0, 12.0, 12.0],
+        [10.0, 10.0, 11.0, 11.0, 14.0, 14.0],
+        [10.0, 10.0, 9.0, 9.0, 9.0, 9.0],
+    )
+    symbols = tuple(map(bars_of, closes))
+    outcome = run(TopNMomentum, symbols, n=1, days=2, every=2, invested=0.5)
+    orders = [(int(each["symbol"]), float(each["size"])) for each in outcome.orders]
+    # 500 buy 41 of the first; two bars later 500 buy 35 of the second, after the first is sold.
+    assert orders == [(0, 41.0), (0, -41.0), (1, 35.0)]
+    times = symbols[0].time
+    assert outcome.orders["created"].tolist() == [times[2], times[4], times[4]]
+
+
+def test_top_n_momentum_ranks_nothing_before_there_are_returns() -> None:
+    symbols = tuple(bars_of(np.linspace(10.0, end, 30)) for end in (9.0, 12.0, 15.0, 20.0))
+    outcome = run(TopNMomentum, symbols, n=2, days=10, every=5)
+    assert set(outcome.orders["symbol"]) == {2, 3}
+    assert outcome.orders["created"].min() == symbols[0].time[10]
+    exposed = outcome.equity["exposure"] / outcome.equity["value"]
+    assert 0.9 < exposed[11] < 1.0
+
+
+@pytest.mark.parametrize("strategy", [*ALL, TopNMomentum])
 def test_each_strategy_says_in_one_line_what_it_does(strategy: type) -> None:
     first, blank, *_ = str(strategy.__doc__).splitlines()
     assert first.endswith(".")

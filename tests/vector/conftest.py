@@ -9,13 +9,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backfleet import Bars, Prices, VectorStrategy
+from backfleet import Bars, Panel, Prices, VectorStrategy
 from backfleet.engine import BrokerSettings, Outcome, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
 
 TABLES = ("equity", "orders", "fills", "trades")
+
+
+class ScriptedPanel(VectorStrategy):
+    """Wants what its script says, one number a step and symbol."""
+
+    script: str = ""
+    target: str = "position"
+    sizing: str = "all-in"
+    amount: float = 1.0
+    stop_loss: float | None = None
+    sells_first: bool = False
+
+    def portfolio_targets(self, universe: Panel) -> NDArray[np.float64]:
+        wanted = np.frombuffer(bytes.fromhex(self.script), np.float64)
+        return wanted.reshape(len(universe), len(universe.bars))
 
 
 class Scripted(VectorStrategy):
@@ -36,6 +51,12 @@ class Scripted(VectorStrategy):
 def scripted() -> type[VectorStrategy]:
     """A strategy that takes its targets from its parameter `script`; see `script`."""
     return Scripted
+
+
+@pytest.fixture(scope="session")
+def scripted_panel() -> type[VectorStrategy]:
+    """The same for `portfolio_targets`, row by row."""
+    return ScriptedPanel
 
 
 @pytest.fixture(scope="session")
@@ -85,11 +106,12 @@ def alike() -> Callable[..., Outcome]:
 
     def run(
         strategy: type[VectorStrategy],
-        bars: Bars,
+        bars: Bars | tuple[Bars, ...],
         broker: BrokerSettings | None = None,
         **params: Any,
     ) -> Outcome:
-        task = Simulation(strategy, params, (bars,), broker or BrokerSettings(1000.0, 0.0))
+        symbols = (bars,) if isinstance(bars, Bars) else bars
+        task = Simulation(strategy, params, symbols, broker or BrokerSettings(1000.0, 0.0))
         vector = VectorEngine().run(task)
         for engine in (BacktraderStockEngine(), BacktraderEngine()):
             compare(vector, engine.run(task), engine.name)

@@ -60,5 +60,5 @@ def test_the_bars_are_read_back_from_the_feed_to_the_millisecond(make_bars: Any)
 
 
 def test_a_feed_that_is_not_preloaded_is_refused(make_bars: Any) -> None:
-    with pytest.raises(ValueError, match=r"Shown computes .* Cerebro\(preload=True\)"):
+    with pytest.raises(ValueError, match=r"a vector strategy computes .* Cerebro\(preload=True\)"):
         script(Shown, make_bars([10.0] * 3), preload=False)

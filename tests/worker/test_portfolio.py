@@ -106,6 +106,26 @@ def test_a_portfolio_equals_plain_backtrader_on_both_engines(job_file: Path) -> 
     assert set(fast.outcome.fills["symbol"].tolist()) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("strategy", ["top-n-momentum", "donchian-breakout"])
+def test_a_vector_strategy_gives_a_portfolio_the_same_bits_on_every_engine(
+    job_file: Path, strategy: str
+) -> None:
+    points = {"n": 1, "days": [5, 20]} if strategy == "top-n-momentum" else {"entry": [5, 20]}
+    job = bf.Job.load(job_file).model_copy(update={"strategy": strategy, "params": points})
+    digests = set()
+    for engine in ("vector", "backtrader", "backtrader-stock"):
+        ran = bf.run_task(job.model_copy(update={"engine": engine}), 1)
+        digests.add(outcome_digest(ran.outcome))
+        assert len(ran.outcome.trades) > 5
+    assert len(digests) == 1
+
+
+def test_a_vector_strategy_takes_the_compiled_engine_by_itself(job_file: Path) -> None:
+    job = bf.Job.load(job_file).model_copy(update={"strategy": "top-n-momentum", "params": {}})
+    rows = bf.run(job, progress=None).results()
+    assert rows[["symbol", "engine", "status"]].values.tolist() == [["portfolio", "vector", "ok"]]
+
+
 def test_a_portfolio_is_one_task_a_point(backfleet: Cli, job_file: Path) -> None:
     done = backfleet("run", job_file, "--json")
     assert done.returncode == 0, done.stderr

@@ -18,18 +18,11 @@ def engine_candidates(job: Job, kind: StrategyKind) -> Sequence[str]:
 
     Raises JobError where the engine that the job names cannot run it.
     """
-    is_portfolio = job.data.universe == "portfolio"
     if job.engine == AUTO:
-        one_symbol_vectors = kind == VECTOR and not is_portfolio
-        return (VECTOR, BACKTRADER) if one_symbol_vectors else (BACKTRADER,)
+        return (VECTOR, BACKTRADER) if kind == VECTOR else (BACKTRADER,)
     if job.engine == VECTOR and kind != VECTOR:
         raise JobError(
             f"engine: 'vector' runs a backfleet.VectorStrategy, and {job.strategy} is a "
             "backtrader.Strategy; take 'auto' or 'backtrader'"
-        )
-    if job.engine == VECTOR and is_portfolio:
-        raise JobError(
-            "engine: 'vector' runs one symbol in a task, and data.universe is \"portfolio\"; "
-            "take 'auto' or 'backtrader'"
         )
     return (job.engine,)

@@ -69,7 +69,7 @@ def write_execution(
     order["commission"] = done.commission
     fill = fills[filled]
     fill["order"] = number
-    fill["symbol"] = 0
+    fill["symbol"] = order["symbol"]
     fill["time"] = time
     fill["size"] = done.size
     fill["price"] = done.price

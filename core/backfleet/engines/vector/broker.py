@@ -14,11 +14,14 @@ from backfleet.engines.vector.state import Account, Costs, Execution, Guards, Pe
 
 __all__ = [
     "account_value",
+    "cash_after",
     "commission",
     "execute",
     "legs",
+    "open_fill",
     "reached",
     "settle",
+    "with_position",
 ]
 
 
@@ -51,8 +54,8 @@ def legs(held: float, size: float) -> tuple[float, float]:
 
 
 @inlined
-def affordable(account: Account, size: float, price: float, costs: Costs) -> bool:
-    """Whether cash is left if the order filled at the close it was made at
+def cash_after(account: Account, size: float, price: float, costs: Costs) -> float:
+    """The cash if an order filled at the close it was made at, below 0 where it does not suffice
     (`BackBroker.check_submitted`, `_execute` without a date)."""
     closed, opened = legs(account.size, size)
     cash = account.cash
@@ -62,7 +65,7 @@ def affordable(account: Account, size: float, price: float, costs: Costs) -> boo
     if opened != 0.0:
         cash -= opened * price
         cash -= commission(opened, price, costs)
-    return cash >= 0.0
+    return cash
 
 
 @inlined
@@ -109,11 +112,17 @@ def moved(held: float, mean: float, size: float, price: float) -> tuple[float, f
 @inlined
 def account_value(account: Account, close: float) -> float:
     """Cash and position (`BackBroker._get_value`)."""
-    worth = account.size * close
+    return account.cash + with_position(0.0, account.size, account.price, close)
+
+
+@inlined
+def with_position(total: float, size: float, price: float, close: float) -> float:
+    """The value of some positions and of one more (`BackBroker._get_value`)."""
+    worth = size * close
     if worth > 0.0:
-        gain = account.size * (close - account.price)
-        return account.cash + (worth - gain + gain)
-    return account.cash + worth
+        gain = size * (close - price)
+        return total + (worth - gain) + gain
+    return total + worth
 
 
 @inlined
@@ -139,11 +148,15 @@ def settle(
     order: Pending, account: Account, open: float, high: float, low: float, costs: Costs
 ) -> tuple[Account, Execution]:
     """Refuse a market order or fill it at the open (`_try_exec_market`)."""
-    if not affordable(account, order.size, order.price, costs):
+    if not cash_after(account, order.size, order.price, costs) >= 0.0:
         return account, Execution(0.0, 0.0, 0.0, 0.0, REFUSED_AT_SUBMISSION)
-    buys = order.size > 0.0
-    price = slipped_up(high, open, costs) if buys else slipped_down(low, open, costs)
-    return execute(account, order.size, price, costs)
+    return execute(account, order.size, open_fill(order.size, open, high, low, costs), costs)
+
+
+@inlined
+def open_fill(size: float, open: float, high: float, low: float, costs: Costs) -> float:
+    """The price of a market order."""
+    return slipped_up(high, open, costs) if size > 0.0 else slipped_down(low, open, costs)
 
 
 @inlined

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,13 @@ from backfleet.bars import Bars, Prices
 from backfleet.engine import Simulation
 from backfleet.engines.bt import bt
 from backfleet.engines.feed import EPOCH_ORDINAL, PRICE_LINES
+from backfleet.engines.vector.panels import (
+    check_panel_targets,
+    is_portfolio,
+    panel_of,
+    panel_targets,
+    portfolio_rules,
+)
 from backfleet.engines.vector.rules import Rules, SizingRule, TargetRule
 from backfleet.engines.vector.signals import check_targets, no_size, targets_of, tradable_bars
 from backfleet.vector_strategy import VectorStrategy, field_defaults
@@ -33,88 +40,148 @@ class DerivedStrategy(bt.Strategy):
     Parameters
     ----------
     _bars
-        What the vector strategy is shown; read back from the feed where None.
+        One element a feed, the bars of the task; read back from the feeds where None.
     """
 
     source: type[VectorStrategy]
 
-    def __init__(self, _bars: Bars | None = None) -> None:
+    def __init__(self, _bars: tuple[Bars, ...] | None = None) -> None:
         self.vector = self.source(**dict(self.p._getkwargs()))
-        self.rules = Rules.of(self.vector)
+        self.is_portfolio = is_portfolio(self.source, len(self.datas))
+        self.rules = (portfolio_rules if self.is_portfolio else Rules.of)(self.vector)
         self.metrics = self.vector.metrics
         self._bars = _bars
         self._guards: list[Any] = []
-        self._owed = math.nan
+        self._owed = [math.nan] * len(self.datas)
+        self._seen = [0] * len(self.datas)
 
     def start(self) -> None:
-        self.bars = feed_bars(self) if self._bars is None else self._bars
-        targets = targets_of(self.vector, self.bars)
-        check_targets(self.vector, self.bars, targets, self.rules.target)
-        self.wanted = targets.tolist()
+        given = tuple(map(feed_bars, self.datas)) if self._bars is None else self._bars
+        if self.is_portfolio:
+            panel = panel_of(given)
+            targets = panel_targets(self.vector, panel)
+            check_panel_targets(self.vector, panel, targets, self.rules.target)
+            self.bars = panel.bars
+            self.wanted = [targets[at, column].tolist() for column, at in enumerate(panel.steps)]
+        else:
+            self.bars = (tradable_bars(given[0]),)
+            alone = targets_of(self.vector, self.bars[0])
+            check_targets(self.vector, self.bars[0], alone, self.rules.target)
+            self.wanted = [alone.tolist()]
+        for data in self.datas:
+            if data.buflen():
+                # The first access to a position decides its place in the account's value.
+                self.getposition(data)
 
     def next(self) -> None:
-        bar = len(self) - 1
-        if bar < self.bars.warmup:
-            return
-        wanted = self._owed if math.isnan(self.wanted[bar]) else self.wanted[bar]
-        self._owed = math.nan
-        order = None if math.isnan(wanted) else self._follow(wanted)
+        wanted = {feed: self._wanted(feed) for feed in self._fresh()}
+        for feed in self._sorted(wanted):
+            self._step(feed, wanted[feed])
+
+    def prenext(self) -> None:
+        # Symbols that are listed late do not hold up the others.
+        self.next()
+
+    def _fresh(self) -> list[int]:
+        """The feeds that have a new bar, after their warm-up."""
+        fresh = []
+        for feed, data in enumerate(self.datas):
+            bars = len(data)
+            if bars > self._seen[feed]:
+                self._seen[feed] = bars
+                if bars > self.bars[feed].warmup:
+                    fresh.append(feed)
+        return fresh
+
+    def _wanted(self, feed: int) -> float:
+        """The target of a feed's bar, or else what a reversal still has to enter."""
+        wanted: float = self.wanted[feed][len(self.datas[feed]) - 1]
+        owed, self._owed[feed] = self._owed[feed], math.nan
+        return owed if math.isnan(wanted) else wanted
+
+    def _sorted(self, wanted: Mapping[int, float]) -> Sequence[int]:
+        """The order in which the feeds' orders are made."""
+        if not self.is_portfolio or not self.vector.sells_first:
+            return list(wanted)
+        return sorted(wanted, key=lambda feed: not self._sells(self.datas[feed], wanted[feed]))
+
+    def _sells(self, data: Any, wanted: float) -> bool:
+        """Whether an order, if there is one, is a sale."""
+        held: float = self.getposition(data).size
+        if self.rules.target == TargetRule.POSITION:
+            return held > 0 or (held == 0 and wanted < 0)
+        if self.rules.target == TargetRule.SIZE:
+            return wanted < held
+        if held and not wanted:
+            return held > 0
+        money = wanted * self.broker.getvalue()
+        worth: float = self.broker.getvalue([data])
+        return (money if self.rules.target == TargetRule.PERCENT else wanted) < worth
+
+    def _step(self, feed: int, wanted: float) -> None:
+        data = self.datas[feed]
+        order = None if math.isnan(wanted) else self._follow(feed, wanted)
+        held = self.getposition(data).size
         if order:
             self._withdraw()
-            reverses = self.rules.target == TargetRule.POSITION and wanted * self.position.size < 0
-            self._owed = wanted if reverses else math.nan
-        elif self.position and not self._alive():
+            if self.rules.target == TargetRule.POSITION and wanted * held < 0:
+                self._owed[feed] = wanted
+        elif held and self.rules.guarded and not self._alive():
             self._guard()
 
-    def _follow(self, wanted: float) -> Any:
+    def _follow(self, feed: int, wanted: float) -> Any:
+        data = self.datas[feed]
         if self.rules.target == TargetRule.POSITION:
-            return self._enter_or_leave(wanted)
+            return self._enter_or_leave(feed, wanted)
         if self.rules.target == TargetRule.SIZE:
-            return self._change_size(wanted)
+            return self._change_size(data, wanted)
         if self.rules.target == TargetRule.PERCENT:
             wanted *= self.broker.getvalue()
-        self._exact(wanted, self.data.close[0])
-        return self.order_target_value(target=wanted)
+        self._exact(feed, wanted)
+        return self.order_target_value(data, target=wanted)
 
-    def _enter_or_leave(self, wanted: float) -> Any:
-        held = self.position.size
+    def _enter_or_leave(self, feed: int, wanted: float) -> Any:
+        data = self.datas[feed]
+        held = self.getposition(data).size
         if held:
-            return self.close() if not wanted or (wanted > 0) != (held > 0) else None
+            return self.close(data) if not wanted or (wanted > 0) != (held > 0) else None
         if not wanted:
             return None
-        size = self._entry_size()
-        return self.buy(size=size) if wanted > 0 else self.sell(size=size)
+        size = self._entry_size(feed)
+        return self.buy(data, size=size) if wanted > 0 else self.sell(data, size=size)
 
-    def _change_size(self, wanted: float) -> Any:
-        held = self.position.size
+    def _change_size(self, data: Any, wanted: float) -> Any:
+        held = self.getposition(data).size
         change = wanted - held
         if wanted * held < 0:
             # The size that the two legs of a reversal sum up to in floats: backtrader would take
             # the rounding error of another for an order that is not filled yet.
             change = -held + (held + change)
-        return self.buy(size=change) if change > 0 else self.sell(size=change)
+        return self.buy(data, size=change) if change > 0 else self.sell(data, size=change)
 
-    def _entry_size(self) -> float:
-        cash, close, amount = self.broker.getcash(), self.data.close[0], self.rules.amount
+    def _entry_size(self, feed: int) -> float:
+        data, amount = self.datas[feed], self.rules.amount
+        cash, close = self.broker.getcash(), data.close[0]
         if self.rules.sizing == SizingRule.FIXED:
             return amount
         if self.rules.sizing == SizingRule.PERCENT_OF_CASH:
-            return int(self._exact(cash * amount, close))
-        scheme = self.broker.getcommissioninfo(self.data)
+            return int(self._exact(feed, cash * amount))
+        scheme = self.broker.getcommissioninfo(data)
         if self.rules.sizing == SizingRule.PERCENT_OF_VALUE:
             money = self.broker.getvalue() * amount
-            self._exact(money, close)
+            self._exact(feed, money)
             return int(scheme.getsize(close, money))
-        most = int(self._exact(cash, close))
+        most = int(self._exact(feed, cash))
         if self.rules.sizing == SizingRule.ALL_IN:
             return most
         return payable(most, cash, close, scheme.getcommission)
 
-    def _exact(self, money: float, close: float) -> float:
+    def _exact(self, feed: int, money: float) -> float:
         """Shares for the money. Raises ValueError where their whole number is not exact."""
+        close = self.datas[feed].close[0]
         shares = money / close if close else math.inf
         if not abs(shares) < EXACT:
-            raise no_size(self.bars, len(self) - 1)
+            raise no_size(self.bars[feed], len(self.datas[feed]) - 1)
         return shares
 
     def _guard(self) -> None:
@@ -159,7 +226,8 @@ def payable(
 def as_backtrader(strategy: type[VectorStrategy]) -> Any:
     """A `backtrader.Strategy` with the parameters of a vector strategy, which makes its orders.
 
-    It needs a preloaded feed, as `Cerebro` has by default.
+    With several feeds it trades them as a portfolio, like the engine `vector`. It needs preloaded
+    feeds, as `Cerebro` has by default.
     """
     make: Any = type(DerivedStrategy)
     return make(
@@ -179,18 +247,15 @@ def backtrader_strategy(simulation: Simulation) -> tuple[Any, Mapping[str, Any]]
     strategy, params = simulation.strategy, simulation.params
     if not issubclass(strategy, VectorStrategy):
         return strategy, params
-    if len(simulation.bars) != 1:
-        raise ValueError(f"{strategy.__name__} runs on one symbol, not {len(simulation.bars)}")
-    return as_backtrader(strategy), {**params, "_bars": tradable_bars(simulation.bars[0])}
+    return as_backtrader(strategy), {**params, "_bars": simulation.bars}
 
 
-def feed_bars(strategy: Any) -> Bars:
-    """The bars of a strategy's first feed. Raises ValueError where it is not preloaded."""
-    data = strategy.data
+def feed_bars(data: Any) -> Bars:
+    """The bars of a feed. Raises ValueError where it is not preloaded."""
     if not data.buflen():
         raise ValueError(
-            f"{type(strategy).__name__} computes its targets before the first bar: "
-            "the feed must be preloaded, Cerebro(preload=True)"
+            "a vector strategy computes its targets before the first bar: "
+            "the feeds must be preloaded, Cerebro(preload=True)"
         )
     columns = {name: np.array(getattr(data.lines, name).array) for name in data.getlinealiases()}
     number = columns.pop("datetime")

@@ -1,4 +1,4 @@
-"""The engine `vector`: a `VectorStrategy` on one symbol, in compiled code."""
+"""The engine `vector`: a `VectorStrategy` on one symbol or on a portfolio, in compiled code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from functools import lru_cache
 
 from backfleet.bars import Bars
 from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
+from backfleet.engines.vector.panels import is_portfolio
 from backfleet.engines.vector.points import PointRunner
+from backfleet.engines.vector.portfolio import PortfolioRunner
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["VectorEngine"]
@@ -18,20 +20,24 @@ class VectorEngine(Engine):
     name = "vector"
 
     def run(self, simulation: Simulation) -> Outcome:
-        strategy = simulation.strategy
+        strategy, bars = simulation.strategy, simulation.bars
         if not issubclass(strategy, VectorStrategy):
             raise TypeError(
                 f"engine 'vector' runs a backfleet.VectorStrategy, which {strategy.__name__} is not"
             )
-        if len(simulation.bars) != 1:
-            raise ValueError(
-                f"engine 'vector' runs one symbol in a task, not {len(simulation.bars)}"
-            )
-        runner = _runner(simulation.bars[0], strategy, simulation.broker)
-        return runner.run(simulation.params).outcome()
+        if is_portfolio(strategy, len(bars)):
+            return _portfolio_runner(bars, strategy, simulation.broker).run(simulation.params)
+        return _runner(bars[0], strategy, simulation.broker).run(simulation.params).outcome()
 
 
 @lru_cache(maxsize=2)
 def _runner(bars: Bars, strategy: type[VectorStrategy], broker: BrokerSettings) -> PointRunner:
     """Tasks come symbol by symbol: the points of one share what is made from its bars."""
     return PointRunner(bars, strategy, broker)
+
+
+@lru_cache(maxsize=1)
+def _portfolio_runner(
+    bars: tuple[Bars, ...], strategy: type[VectorStrategy], broker: BrokerSettings
+) -> PortfolioRunner:
+    return PortfolioRunner(bars, strategy, broker)

@@ -1,0 +1,98 @@
+"""The bars of a portfolio as its strategy sees them, and the check of what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.engines.feed_times import feed_times
+from backfleet.engines.vector.rules import Rules, TargetRule
+from backfleet.engines.vector.signals import check_targets, targets_of, tradable_bars
+from backfleet.panel import Panel
+from backfleet.vector_strategy import VectorStrategy
+
+__all__ = ["check_panel_targets", "is_portfolio", "panel_of", "panel_targets", "portfolio_rules"]
+
+Floats = NDArray[np.float64]
+
+
+def is_portfolio(strategy: type[VectorStrategy], symbols: int) -> bool:
+    """Whether a task of so many symbols is run as a portfolio."""
+    return symbols != 1 or strategy.is_cross_sectional()
+
+
+def portfolio_rules(strategy: VectorStrategy) -> Rules:
+    """`Rules.of` a strategy. Raises ValueError also where it has a stop-loss or a take-profit."""
+    rules = Rules.of(strategy)
+    if rules.guarded:
+        raise ValueError(
+            f"{type(strategy).__name__}: stop_loss and take_profit must be None in a task that is "
+            "run as a portfolio; close positions with targets, or set data.universe to 'each'"
+        )
+    return rules
+
+
+def panel_of(bars: Sequence[Bars]) -> Panel:
+    """The calendar on which backtrader would step through these bars, and the bars on it."""
+    kept = tuple(map(tradable_bars, bars))
+    moments = [time[each.tradable] for each, time in zip(bars, feed_times(bars), strict=True)]
+    _, first, inverse = np.unique(np.concatenate(moments), return_index=True, return_inverse=True)
+    time = np.concatenate([each.time for each in kept])[first]
+    session = np.concatenate([each.session for each in kept])[first]
+    ends = np.cumsum([len(each) for each in kept])[:-1]
+    starts = [int(each.time[each.warmup]) for each in bars if each.warmup < len(each)]
+    warmup = int(np.searchsorted(time, min(starts))) if starts else len(time)
+    return Panel(kept, time, session, tuple(np.split(inverse, ends)), warmup)
+
+
+def panel_targets(strategy: VectorStrategy, panel: Panel) -> Floats:
+    """What the strategy wants after each step, as read-only contiguous float64 of
+    shape (steps, symbols).
+
+    Raises TypeError and ValueError where it returned something else.
+    """
+    if not strategy.is_cross_sectional():
+        return panel.stacked([targets_of(strategy, bars) for bars in panel.bars])
+    answer: Any = strategy.portfolio_targets(panel)
+    shape = (len(panel), len(panel.bars))
+    if not isinstance(answer, np.ndarray):
+        raise TypeError(f"{_who(strategy)} must return a numpy array, not {type(answer).__name__}")
+    if answer.dtype != np.float64:
+        raise TypeError(f"{_who(strategy)} must return float64, not {answer.dtype}")
+    if answer.shape != shape:
+        raise ValueError(
+            f"{_who(strategy)} must return one number a step and symbol, shape {shape}, "
+            f"not {answer.shape}"
+        )
+    targets: Floats = np.ascontiguousarray(answer).view()
+    targets.flags.writeable = False
+    return targets
+
+
+def check_panel_targets(strategy: VectorStrategy, panel: Panel, targets: Floats, rule: int) -> None:
+    """Raise ValueError at the first target of a bar that cannot be one; see `check_targets`."""
+    if not strategy.is_cross_sectional():
+        for column, bars in enumerate(panel.bars):
+            check_targets(strategy, bars, targets[panel.steps[column], column], rule)
+        return
+    if rule == TargetRule.POSITION:
+        wrong = ~((targets == 0.0) | (np.abs(targets) == 1.0) | np.isnan(targets))
+        allowed = "1, -1, 0 or NaN, as a position is"
+    else:
+        wrong = np.isinf(targets)
+        allowed = "finite, or NaN"
+    wrong &= panel.has_bar
+    if wrong.any():
+        step, column = divmod(int(np.argmax(wrong)), len(panel.bars))
+        raise ValueError(
+            f"{_who(strategy)} is {targets[step, column]} at step {step} ({panel.session[step]}) "
+            f"for {panel.symbols[column]}; it must be {allowed}"
+        )
+
+
+def _who(strategy: VectorStrategy) -> str:
+    return f"{type(strategy).__name__}.portfolio_targets"

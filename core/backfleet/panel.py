@@ -1,0 +1,113 @@
+"""`Panel`: the bars of several symbols on one calendar, as read-only arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+
+__all__ = ["Panel"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """The tradable bars of all symbols of a portfolio.
+
+    A step is a moment at which one symbol or more has a bar. Symbols that are not listed yet, are
+    listed no more, or are halted have none. `open`, `high`, `low`, `close` and `volume` are float64
+    of shape (steps, symbols), NaN where there is no bar, and made when they are first asked for.
+
+    Attributes
+    ----------
+    bars
+        One element a symbol, its tradable bars.
+    time, session
+        int64 and datetime64[D] of shape (steps,), ascending; as in `Bars`.
+    steps
+        One element a symbol: the step of each of its bars, intp of shape (bars,).
+    warmup
+        How many of the first steps lie before the job's start.
+    """
+
+    bars: tuple[Bars, ...]
+    time: NDArray[np.int64]
+    session: NDArray[np.datetime64]
+    steps: tuple[NDArray[np.intp], ...]
+    warmup: int = 0
+
+    def __post_init__(self) -> None:
+        for array in (self.time, self.session, *self.steps):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        """The number of steps."""
+        return len(self.time)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols' names, in the order of the columns."""
+        return tuple(each.symbol for each in self.bars)
+
+    @cached_property
+    def has_bar(self) -> NDArray[np.bool_]:
+        """bool of shape (steps, symbols): whether a symbol has a bar at a step."""
+        found = np.zeros((len(self), len(self.bars)), np.bool_)
+        for column, steps in enumerate(self.steps):
+            found[steps, column] = True
+        found.flags.writeable = False
+        return found
+
+    @cached_property
+    def open(self) -> Floats:
+        return self.stacked([each.open for each in self.bars])
+
+    @cached_property
+    def high(self) -> Floats:
+        return self.stacked([each.high for each in self.bars])
+
+    @cached_property
+    def low(self) -> Floats:
+        return self.stacked([each.low for each in self.bars])
+
+    @cached_property
+    def close(self) -> Floats:
+        return self.stacked([each.close for each in self.bars])
+
+    @cached_property
+    def volume(self) -> Floats:
+        return self.stacked([each.volume for each in self.bars])
+
+    def stacked(self, columns: Sequence[Floats]) -> Floats:
+        """Put what was computed from each symbol's own bars side by side.
+
+        Parameters
+        ----------
+        columns
+            One element a symbol, float64 of shape (bars of the symbol,).
+
+        Returns
+        -------
+        float64 of shape (steps, symbols), read-only, NaN where there is no bar.
+
+        Raises
+        ------
+        ValueError
+            Where a column has another length than its symbol has bars.
+        """
+        stacked = np.full((len(self), len(self.bars)), np.nan)
+        for column, (bars, values) in enumerate(zip(self.bars, columns, strict=True)):
+            if np.shape(values) != (len(bars),):
+                raise ValueError(
+                    f"{bars.symbol}: the column must have one number a bar, "
+                    f"shape ({len(bars)},), not {np.shape(values)}"
+                )
+            stacked[self.steps[column], column] = values
+        stacked.flags.writeable = False
+        return stacked

@@ -1,0 +1,223 @@
+"""Portfolios on engine `vector`: the order in which orders are made and worked off, and errors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from backfleet import Bars, Panel, VectorStrategy
+from backfleet.engine import NOT_YET, BrokerSettings, OrderStatus, RejectReason, Simulation
+from backfleet.engines.backtrader import BacktraderEngine
+from backfleet.engines.vector.engine import VectorEngine
+from backfleet.engines.vector.portfolio import PortfolioRunner
+from backfleet.engines.vector.portfolio_simulate import simulate_portfolio
+from backfleet_strategies.sma_crossover import SmaCrossover
+
+NAN = math.nan
+DAYS = np.datetime64("2020-01-01", "D") + np.arange(10)
+ENGINES = pytest.mark.parametrize("engine", [VectorEngine(), BacktraderEngine()])
+
+
+@pytest.fixture
+def on_days(make_bars: Any) -> Any:
+    """Bars of a symbol on some of the days, at one price or at a price each."""
+
+    def make(symbol: str, days: list[int], price: Any = 10.0, **more: Any) -> Bars:
+        session = DAYS[days]
+        bars: Bars = make_bars(
+            np.broadcast_to(price, len(days)),
+            symbol=symbol,
+            session=session,
+            time=session.astype("M8[ns]").astype(np.int64),
+            **more,
+        )
+        return bars
+
+    return make
+
+
+def days_of(times: Any) -> list[int]:
+    return [-1 if time == NOT_YET else int(time // 86_400_000_000_000 - 18262) for time in times]
+
+
+def test_one_symbol_alone_goes_as_it_does_outside_a_portfolio(
+    make_bars: Any, alike: Any, scripted: Any, scripted_panel: Any, script: Any
+) -> None:
+    bars = make_bars(20.0 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.05, 80))))
+    wanted = script(np.random.default_rng(4).choice((1.0, -1.0, 0.0, NAN), 80))
+    alone, panel = (alike(each, bars, script=wanted) for each in (scripted, scripted_panel))
+    for table in ("equity", "orders", "fills", "trades"):
+        assert getattr(alone, table).tobytes() == getattr(panel, table).tobytes()
+    assert len(alone.trades) > 5
+
+
+def test_targets_are_asked_of_each_symbol(on_days: Any, alike: Any) -> None:
+    rising, falling = [10.0, 11.0, 11.0, 11.0], [10.0, 9.0, 9.0, 9.0]
+    symbols = on_days("UP", [0, 1, 2, 3], rising), on_days("DOWN", [0, 1, 2, 3], falling)
+    fills = alike(SmaCrossover, symbols, period=2).fills
+    assert set(fills["symbol"]) == {0}
+
+
+def test_an_order_waits_for_a_bar_of_its_own_symbol(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any
+) -> None:
+    gaps, whole = on_days("GAPS", [0, 3, 4]), on_days("WHOLE", [0, 1, 2, 3, 4])
+    wanted = np.full((5, 2), NAN)
+    wanted[0] = 5.0
+    outcome = alike(scripted_panel, (gaps, whole), script=script(wanted), target="size")
+    assert outcome.fills["symbol"].tolist() == [1, 0]
+    assert days_of(outcome.fills["time"]) == [1, 3]
+    assert outcome.trades["bars"].tolist() == [3, 1]
+
+
+def test_what_is_wanted_of_a_symbol_without_a_bar_is_not_done_later(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any
+) -> None:
+    late, whole = on_days("LATE", [2, 3, 4]), on_days("WHOLE", [0, 1, 2, 3, 4])
+    wanted = np.full((5, 2), NAN)
+    wanted[1] = 5.0
+    outcome = alike(scripted_panel, (late, whole), script=script(wanted), target="size")
+    assert outcome.orders["symbol"].tolist() == [1]
+
+
+def test_an_order_of_a_symbols_last_bar_stays_accepted_and_its_position_keeps_its_price(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any
+) -> None:
+    gone, whole = on_days("GONE", [0, 1, 2], [10.0, 10.0, 12.0]), on_days("WHOLE", [0, 1, 2, 3, 4])
+    wanted = np.full((5, 2), NAN)
+    wanted[0, 0], wanted[2, 0] = 10.0, 0.0
+    outcome = alike(scripted_panel, (gone, whole), script=script(wanted), target="size")
+    assert outcome.orders["status"].tolist() == [OrderStatus.COMPLETED, OrderStatus.ACCEPTED]
+    assert days_of(outcome.orders["closed"]) == [1, -1]
+    assert outcome.equity["value"].tolist() == [1000.0, 1000.0, 1020.0, 1020.0, 1020.0]
+
+
+def test_an_order_refused_between_its_symbols_bars_is_dated_by_the_last(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any
+) -> None:
+    gaps, whole = on_days("GAPS", [0, 3, 4]), on_days("WHOLE", [0, 1, 2, 3, 4])
+    wanted = np.full((5, 2), NAN)
+    wanted[0, 0] = 500.0
+    outcome = alike(scripted_panel, (gaps, whole), script=script(wanted), target="size")
+    assert outcome.orders["reason"].tolist() == [RejectReason.CASH_AT_SUBMISSION]
+    assert days_of(outcome.orders["closed"]) == [0]
+
+
+@pytest.mark.parametrize(("sells_first", "bought"), [(False, 0), (True, 1)])
+def test_sales_first_pay_for_purchases(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any, sells_first: bool, bought: int
+) -> None:
+    """The purchase is of the first symbol, and only the sale of the second one brings its cash."""
+    symbols = on_days("A", [0, 1, 2, 3]), on_days("B", [0, 1, 2, 3])
+    wanted = [[NAN, 100.0], [100.0, 0.0], [NAN, NAN], [NAN, NAN]]
+    outcome = alike(
+        scripted_panel, symbols, script=script(wanted), target="size", sells_first=sells_first
+    )
+    assert np.count_nonzero(outcome.fills["symbol"] == 0) == bought
+
+
+def test_an_order_that_is_refused_takes_the_cash_from_those_after_it(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any
+) -> None:
+    symbols = tuple(on_days(name, [0, 1, 2]) for name in "ABC")
+    wanted = [[20.0, 500.0, 20.0], [NAN] * 3, [NAN] * 3]
+    orders = alike(scripted_panel, symbols, script=script(wanted), target="size").orders
+    assert orders["reason"].tolist() == [
+        RejectReason.NONE,
+        RejectReason.CASH_AT_SUBMISSION,
+        RejectReason.CASH_AT_SUBMISSION,
+    ]
+
+
+def test_symbols_that_are_halted_throughout_have_no_say(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any
+) -> None:
+    halted = on_days("HALTED", [0, 1, 2], tradable=np.zeros(3, np.bool_))
+    outcome = alike(
+        scripted_panel,
+        (halted, on_days("B", [0, 1, 2])),
+        script=script(np.full((3, 2), 3.0)),
+        target="size",
+    )
+    assert outcome.fills["symbol"].tolist() == [1]
+
+
+def test_compiled_and_interpreted_code_agree(on_days: Any, scripted_panel: Any) -> None:
+    draw = np.random.default_rng(7)
+    symbols = [on_days(name, list(range(10)), draw.uniform(9, 11, 10)) for name in "ABCD"]
+    wanted = draw.choice((0.0, 0.3, 0.5, -0.2, NAN), (10, 4)).tobytes().hex()
+    runner = PortfolioRunner(symbols, scripted_panel, BrokerSettings(1000.0, 0.001, 0.5, 0.01))
+    params = {"script": wanted, "target": "percent", "sells_first": True}
+    before = runner.run(params)
+    assert callable(simulate_portfolio.dispatcher)
+    after = runner.run(params)
+    for table in ("equity", "orders", "fills", "trades"):
+        assert getattr(before, table).tobytes() == getattr(after, table).tobytes()
+    assert len(before.fills) > 5
+
+
+class Answer(VectorStrategy):
+    """Answers what it is told to."""
+
+    answer = np.zeros(0)
+    target = "size"
+
+    def portfolio_targets(self, universe: Panel) -> NDArray[np.float64]:
+        return type(self).answer
+
+
+@ENGINES
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        ([[1.0]], TypeError, "portfolio_targets must return a numpy array, not list"),
+        (np.zeros((3, 2), np.int64), TypeError, "portfolio_targets must return float64, not int64"),
+        (np.zeros(3), ValueError, r"one number a step and symbol, shape \(3, 2\), not \(3,\)"),
+        (
+            np.array([[0.0, 0.0], [0.0, np.inf], [0.0, 0.0]]),
+            ValueError,
+            r"is inf at step 1 \(2020-01-02\) for B; it must be finite",
+        ),
+    ],
+)
+def test_wrong_answers_are_refused(
+    on_days: Any, engine: Any, answer: Any, error: type[Exception], message: str
+) -> None:
+    strategy = type("Wrong", (Answer,), {"answer": answer})
+    symbols = on_days("A", [0, 1, 2]), on_days("B", [0, 1, 2])
+    with pytest.raises(error, match=message):
+        engine.run(Simulation(strategy, {}, symbols, BrokerSettings(1000.0, 0.0)))
+
+
+@ENGINES
+def test_wrong_targets_of_a_symbol_are_refused_by_its_own_bars(on_days: Any, engine: Any) -> None:
+    class Short(VectorStrategy):
+        def targets(self, bars: Bars) -> NDArray[np.float64]:
+            return np.zeros(2)
+
+    symbols = on_days("A", [0, 1]), on_days("B", [0, 1, 2])
+    with pytest.raises(ValueError, match=r"Short.targets must return one number a bar, shape \(3,"):
+        engine.run(Simulation(Short, {}, symbols, BrokerSettings(1000.0, 0.0)))
+
+
+@ENGINES
+def test_a_stop_loss_is_refused(on_days: Any, scripted_panel: Any, engine: Any) -> None:
+    symbols = on_days("A", [0, 1]), on_days("B", [0, 1, 2])
+    task = Simulation(scripted_panel, {"stop_loss": 0.1}, symbols, BrokerSettings(1000.0, 0.0))
+    with pytest.raises(ValueError, match=r"stop_loss and take_profit must be None .* portfolio"):
+        engine.run(task)
+
+
+@ENGINES
+def test_an_order_that_cannot_be_sized_names_the_symbol_and_its_bar(
+    on_days: Any, scripted_panel: Any, script: Any, engine: Any
+) -> None:
+    symbols = on_days("A", [0, 1, 2]), on_days("B", [1, 2], 1e-300)
+    params = {"script": script(np.full((3, 2), 0.1)), "target": "percent"}
+    task = Simulation(scripted_panel, params, symbols, BrokerSettings(1000.0, 0.0))
+    with pytest.raises(ValueError, match=r"B: an order cannot be sized at bar 0 \(2020-01-02\)"):
+        engine.run(task)

@@ -1,0 +1,146 @@
+"""Portfolios on engine `vector` against plain backtrader, on random calendars and markets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.engine import BrokerSettings
+from backfleet.vector_strategy import SIZINGS, TARGETS
+
+FEW, MANY = 40, 1000
+CHOICES: dict[str, tuple[float, ...]] = {
+    "position": (1.0, 1.0, -1.0, 0.0),
+    "size": (0.0, 1.0, 37.3, 100.0, -0.1, -250.7),
+    "value": (0.0, 300.1, 990.0, -500.0),
+    "percent": (0.0, 0.2, 0.4, 0.7, -0.4),
+}
+
+universes = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 2**32 - 1),
+        "symbols": st.integers(1, 6),
+        "steps": st.integers(1, 50),
+        "level": st.sampled_from((0.5, 3.0, 20.0, 800.0)),
+        "move": st.sampled_from((0.0, 0.02, 0.2)),
+        "tick": st.sampled_from((0.0, 0.01)),
+        "missing": st.sampled_from((0.0, 0.2, 0.6)),
+        "halted": st.sampled_from((0.0, 0.3)),
+        "listed": st.sampled_from((0.0, 0.8)),
+        "delisted": st.sampled_from((0.0, 0.8)),
+        "intraday": st.booleans(),
+        "warmup": st.sampled_from((0, 0, 5)),
+    }
+)
+brokers = st.builds(
+    BrokerSettings,
+    cash=st.sampled_from((1000.0, 1e5, 123456.78)),
+    commission=st.sampled_from((0.0, 0.0002, 0.01, 0.3)),
+    minimum_commission=st.sampled_from((0.0, 0.0, 5.0)),
+    slippage=st.sampled_from((0.0, 0.0, 0.01, 1.5)),
+)
+rules = st.fixed_dictionaries(
+    {
+        "target": st.sampled_from(TARGETS),
+        "sizing": st.sampled_from(SIZINGS),
+        "amount": st.sampled_from((0.2, 0.5, 1.0, 3.7, 100.0)),
+        "sells_first": st.booleans(),
+    }
+)
+
+
+def calendar(facts: dict[str, Any]) -> tuple[Any, Any]:
+    """Times and sessions of all steps: one a day, or three."""
+    count = facts["steps"]
+    if not facts["intraday"]:
+        session = np.datetime64("2020-01-01", "D") + np.arange(count)
+        return session.astype("M8[ns]").view("i8"), session
+    hours = np.arange(count) // 3 * 24 + np.array((2, 3, 5))[np.arange(count) % 3]
+    time = np.datetime64("2020-01-01T00:00", "ns") + hours * np.timedelta64(1, "h")
+    return time.view("i8"), time.astype("M8[D]")
+
+
+def universe(make_bars: Any, facts: dict[str, Any]) -> tuple[Bars, ...]:
+    """Symbols that are listed late, delisted early, halted, and missing bars altogether."""
+    draw = np.random.default_rng(facts["seed"])
+    time, session = calendar(facts)
+    return tuple(
+        symbol(make_bars, facts, draw, time, session, f"S{column}")
+        for column in range(facts["symbols"])
+    )
+
+
+def symbol(make_bars: Any, facts: Any, draw: Any, time: Any, session: Any, name: str) -> Bars:
+    count = facts["steps"]
+    has = draw.random(count) >= facts["missing"]
+    if draw.random() < facts["listed"]:
+        has[: draw.integers(count + 1)] = False
+    if draw.random() < facts["delisted"]:
+        has[draw.integers(count + 1) :] = False
+    if facts["intraday"] and name == "S0":
+        # Bars of which no session has two are taken for daily ones.
+        has[:2] = True
+    if not has.any():
+        has[draw.integers(count)] = True
+    at = np.flatnonzero(has)
+    moves = draw.normal(size=(2, len(at))) * facts["move"]
+    close = facts["level"] * np.exp(np.cumsum(moves[0]))
+    open_ = np.concatenate(([facts["level"]], close[:-1])) * np.exp(moves[1])
+    if facts["tick"]:
+        close = np.maximum(np.round(close / facts["tick"]), 1) * facts["tick"]
+        open_ = np.maximum(np.round(open_ / facts["tick"]), 1) * facts["tick"]
+    start = session[min(facts["warmup"], count - 1)]
+    return make_bars(  # type: ignore[no-any-return]
+        open_,
+        close,
+        np.maximum(open_, close) * 1.01,
+        np.minimum(open_, close) * 0.99,
+        symbol=name,
+        time=time[at],
+        session=session[at],
+        tradable=draw.random(len(at)) >= facts["halted"],
+        warmup=int(np.count_nonzero(session[at] < start)),
+    )
+
+
+def targets(bars: Bars, rule: str, draw: Any) -> NDArray[np.float64]:
+    count = int(bars.tradable.sum())
+    return np.where(draw.random(count) < 0.4, np.nan, draw.choice(CHOICES[rule], count))
+
+
+def steps_of(symbols: tuple[Bars, ...]) -> int:
+    return len(np.unique(np.concatenate([each.time[each.tradable] for each in symbols])))
+
+
+class TestRandomPortfolios:
+    @staticmethod
+    def check(facts: dict[str, Any], broker: BrokerSettings, rule: Any, tools: Any) -> Any:
+        make_bars, alike, scripted_panel, script = tools
+        symbols = universe(make_bars, facts)
+        draw = np.random.default_rng(facts["seed"] + 1)
+        shape = steps_of(symbols), len(symbols)
+        wanted = draw.choice(CHOICES[rule["target"]], shape)
+        wanted[draw.random(shape) < 0.4] = np.nan
+        return alike(scripted_panel, symbols, broker, script=script(wanted), **rule)
+
+    @settings(max_examples=FEW, deadline=None)
+    @given(universes, brokers, rules)
+    def test_a_few(self, tools: Any, facts: Any, broker: BrokerSettings, rule: Any) -> None:
+        self.check(facts, broker, rule, tools)
+
+    @pytest.mark.exhaustive
+    @settings(max_examples=MANY, deadline=None)
+    @given(universes, brokers, rules)
+    def test_many(self, tools: Any, facts: Any, broker: BrokerSettings, rule: Any) -> None:
+        self.check(facts, broker, rule, tools)
+
+
+@pytest.fixture(scope="module")
+def tools(make_bars: Any, alike: Any, scripted_panel: Any, script: Any) -> Any:
+    return make_bars, alike, scripted_panel, script
