@@ -14,6 +14,7 @@ from backfleet.engine import BrokerSettings, Simulation
 from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet_strategies.dual_moving_average import DualMovingAverage
+from backfleet_strategies.top_n_momentum import TopNMomentum
 
 
 class Shown(VectorStrategy):
@@ -26,12 +27,15 @@ class Shown(VectorStrategy):
         return np.zeros(len(bars))
 
 
-def script(strategy: type[VectorStrategy], bars: Bars, preload: bool = True, **params: Any) -> Any:
+def script(
+    strategy: type[VectorStrategy], *symbols: Bars, preload: bool = True, **params: Any
+) -> Any:
     """A plain Cerebro over the bars. Returns it and the strategy after the run."""
-    columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
-    frame = pd.DataFrame(columns, index=pd.DatetimeIndex(bars.time.view("M8[ns]")))
     cerebro = bt.Cerebro(stdstats=False, preload=preload)
-    cerebro.adddata(bt.feeds.PandasData(dataname=frame))
+    for bars in symbols:
+        columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+        frame = pd.DataFrame(columns, index=pd.DatetimeIndex(bars.time.view("M8[ns]")))
+        cerebro.adddata(bt.feeds.PandasData(dataname=frame), name=bars.symbol)
     cerebro.addstrategy(backfleet.as_backtrader(strategy), **params)
     cerebro.broker.setcash(1000.0)
     return cerebro, cerebro.run()[0]
@@ -43,6 +47,21 @@ def test_a_script_with_it_ends_where_the_vector_engine_does(make_bars: Any) -> N
     cerebro, _ = script(DualMovingAverage, bars, **params)
     task = Simulation(DualMovingAverage, params, (bars,), BrokerSettings(1000.0, 0.0))
     assert cerebro.broker.getvalue() == VectorEngine().run(task).equity["value"][-1]
+
+
+def test_a_script_with_several_feeds_trades_them_as_a_portfolio(make_bars: Any) -> None:
+    draw = np.random.default_rng(3)
+    whole, late, brief = (
+        make_bars(20.0 * np.exp(np.cumsum(draw.normal(0, 0.03, 120))), symbol=name)
+        for name in ("WHOLE", "LATE", "BRIEF")
+    )
+    symbols = whole, late[40:], brief[:70]
+    params: dict[str, Any] = {"n": 1, "days": 5, "every": 5}
+    cerebro, _ = script(TopNMomentum, *symbols, **params)
+    task = Simulation(TopNMomentum, params, symbols, BrokerSettings(1000.0, 0.0))
+    outcome = VectorEngine().run(task)
+    assert set(outcome.fills["symbol"]) == {0, 1, 2}
+    assert cerebro.broker.getvalue() == outcome.equity["value"][-1]
 
 
 def test_its_parameters_are_those_of_the_vector_strategy() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
-from backfleet.engine import BrokerSettings
-from backfleet.vector_strategy import SIZINGS, TARGETS
+from backfleet.engine import BrokerSettings, OrderStatus, RejectReason
+from backfleet.vector_strategy import SIZINGS, TARGETS, VectorStrategy
 
 FEW, MANY = 40, 1000
 CHOICES: dict[str, tuple[float, ...]] = {
@@ -36,6 +36,7 @@ universes = st.fixed_dictionaries(
         "delisted": st.sampled_from((0.0, 0.8)),
         "intraday": st.booleans(),
         "warmup": st.sampled_from((0, 0, 5)),
+        "each": st.booleans(),
     }
 )
 brokers = st.builds(
@@ -109,9 +110,21 @@ def symbol(make_bars: Any, facts: Any, draw: Any, time: Any, session: Any, name:
     )
 
 
-def targets(bars: Bars, rule: str, draw: Any) -> NDArray[np.float64]:
-    count = int(bars.tradable.sum())
-    return np.where(draw.random(count) < 0.4, np.nan, draw.choice(CHOICES[rule], count))
+class Wavering(VectorStrategy):
+    """Wants something else on every bar of every symbol."""
+
+    target: str = "position"
+    sizing: str = "all-in"
+    amount: float = 1.0
+    sells_first: bool = False
+
+    def targets(self, bars: Bars) -> NDArray[np.float64]:
+        draw = np.random.default_rng([ord(bars.symbol[-1]), len(bars)])
+        return some_targets(self.target, (len(bars),), draw)
+
+
+def some_targets(rule: str, shape: tuple[int, ...], draw: Any) -> NDArray[np.float64]:
+    return np.where(draw.random(shape) < 0.4, np.nan, draw.choice(CHOICES[rule], shape))
 
 
 def steps_of(symbols: tuple[Bars, ...]) -> int:
@@ -123,10 +136,10 @@ class TestRandomPortfolios:
     def check(facts: dict[str, Any], broker: BrokerSettings, rule: Any, tools: Any) -> Any:
         make_bars, alike, scripted_panel, script = tools
         symbols = universe(make_bars, facts)
+        if facts["each"]:
+            return alike(Wavering, symbols, broker, **rule)
         draw = np.random.default_rng(facts["seed"] + 1)
-        shape = steps_of(symbols), len(symbols)
-        wanted = draw.choice(CHOICES[rule["target"]], shape)
-        wanted[draw.random(shape) < 0.4] = np.nan
+        wanted = some_targets(rule["target"], (steps_of(symbols), len(symbols)), draw)
         return alike(scripted_panel, symbols, broker, script=script(wanted), **rule)
 
     @settings(max_examples=FEW, deadline=None)
@@ -144,3 +157,33 @@ class TestRandomPortfolios:
 @pytest.fixture(scope="module")
 def tools(make_bars: Any, alike: Any, scripted_panel: Any, script: Any) -> Any:
     return make_bars, alike, scripted_panel, script
+
+
+def test_the_random_portfolios_see_every_way_an_order_ends(tools: Any) -> None:
+    facts = {
+        "symbols": 5,
+        "steps": 60,
+        "level": 20.0,
+        "move": 0.05,
+        "tick": 0.01,
+        "missing": 0.3,
+        "halted": 0.1,
+        "listed": 0.5,
+        "delisted": 0.5,
+        "intraday": False,
+        "warmup": 5,
+        "each": False,
+    }
+    rule = {"target": "percent", "sells_first": True}
+    broker = BrokerSettings(1000.0, 0.01, 5.0, 0.01)
+    seen = set()
+    for seed in range(4):
+        orders = TestRandomPortfolios.check({**facts, "seed": seed}, broker, rule, tools).orders
+        seen |= {(int(each["status"]), int(each["reason"])) for each in orders}
+    assert seen == {
+        (OrderStatus.SUBMITTED, RejectReason.NONE),
+        (OrderStatus.ACCEPTED, RejectReason.NONE),
+        (OrderStatus.COMPLETED, RejectReason.NONE),
+        (OrderStatus.MARGIN, RejectReason.CASH_AT_SUBMISSION),
+        (OrderStatus.MARGIN, RejectReason.CASH_AT_FILL),
+    }

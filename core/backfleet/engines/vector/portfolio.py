@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import EQUITY, FILL, ORDER, TRADE, BrokerSettings, Outcome
@@ -20,6 +21,7 @@ from backfleet.engines.vector.portfolio_state import PanelMarket
 from backfleet.engines.vector.signals import no_size
 from backfleet.engines.vector.simulate import DONE
 from backfleet.engines.vector.state import Costs
+from backfleet.panel import Panel
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["PortfolioRunner"]
@@ -38,7 +40,7 @@ class PortfolioRunner:
         self.strategy = strategy
         self._market = PanelMarket(
             panel.time.copy(),
-            np.array((panel.open, panel.high, panel.low, panel.close)),
+            np.array([panel.stacked(column) for column in _columns(panel)]),
             panel.has_bar.copy(),
         )
         self._final_close = np.array([each.close[-1] if len(each) else 0.0 for each in panel.bars])
@@ -90,3 +92,9 @@ class PortfolioRunner:
         equity["time"] = self.panel.time[first:]
         equity["value"], equity["cash"], equity["exposure"] = self._curve[:, first:]
         return equity
+
+
+def _columns(panel: Panel) -> Iterator[list[NDArray[np.float64]]]:
+    """Opens, highs, lows and closes; the panel's own ones would be kept beside the market's."""
+    for name in ("open", "high", "low", "close"):
+        yield [getattr(bars, name) for bars in panel.bars]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars, Prices
+from backfleet.engines.vector.auxiliary import aligned_feeds
 from backfleet.engines.vector.rules import TargetRule
 from backfleet.vector_strategy import VectorStrategy
 
@@ -19,10 +20,11 @@ Floats = NDArray[np.float64]
 
 
 def tradable_bars(bars: Bars) -> Bars:
-    """The bars on which orders can be made: what a strategy sees, on every engine alike."""
+    """The bars on which orders can be made, with further feeds on their calendar: what a strategy
+    sees, on every engine alike."""
     keep = bars.tradable
     if keep.all():
-        return bars
+        return replace(bars, auxiliary=aligned_feeds(bars)) if bars.auxiliary else bars
     raw = _kept(bars.raw, keep)
     return replace(
         bars,
@@ -34,6 +36,7 @@ def tradable_bars(bars: Bars) -> Bars:
         factor=bars.factor[keep],
         tradable=keep[keep],
         extra=MappingProxyType({name: column[keep] for name, column in bars.extra.items()}),
+        auxiliary=aligned_feeds(bars),
         warmup=int(np.count_nonzero(keep[: bars.warmup])),
     )
 

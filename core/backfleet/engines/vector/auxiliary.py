@@ -1,0 +1,72 @@
+"""Further feeds as a vector strategy sees them: on the calendar of the symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars, Prices
+from backfleet.engines.feed_times import feed_times
+
+__all__ = ["aligned_feeds"]
+
+Floats = NDArray[np.float64]
+
+
+def aligned_feeds(bars: Bars) -> Mapping[str, Bars]:
+    """`bars.auxiliary` with one bar for each tradable bar of `bars`: the last one of the feed at or
+    before it, as backtrader shows it.
+
+    Time, session and warm-up are those of `bars`. Before the feed's first bar, `tradable` is false
+    and all numbers are NaN.
+    """
+    if not bars.auxiliary:
+        return bars.auxiliary
+    moments, *times = feed_times((bars, *bars.auxiliary.values()))
+    keep = bars.tradable
+    aligned = {}
+    for (name, feed), seen in zip(bars.auxiliary.items(), times, strict=True):
+        rows = np.flatnonzero(feed.tradable)
+        last = np.searchsorted(seen[rows], moments[keep], "right") - 1
+        aligned[name] = replace(
+            _picked(feed, _Rows(rows, last)),
+            time=bars.time[keep],
+            session=bars.session[keep],
+            warmup=int(np.count_nonzero(keep[: bars.warmup])),
+        )
+    return MappingProxyType(aligned)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Which row of a feed each bar takes: `rows[last]`, none where `last` is -1."""
+
+    rows: NDArray[np.intp]
+    last: NDArray[np.intp]
+
+    def of(self, column: Floats) -> Floats:
+        picked = np.full(len(self.last), np.nan)
+        known = self.last >= 0
+        picked[known] = column[self.rows[self.last[known]]]
+        return picked
+
+
+def _picked(feed: Bars, rows: _Rows) -> Bars:
+    raw = _prices(feed.raw, rows)
+    return replace(
+        feed,
+        prices=raw if feed.prices is feed.raw else _prices(feed.prices, rows),
+        raw=raw,
+        volume=rows.of(feed.volume),
+        factor=rows.of(feed.factor),
+        tradable=rows.last >= 0,
+        extra=MappingProxyType({name: rows.of(column) for name, column in feed.extra.items()}),
+    )
+
+
+def _prices(prices: Prices, rows: _Rows) -> Prices:
+    return Prices(*(rows.of(each) for each in (prices.open, prices.high, prices.low, prices.close)))
