@@ -454,7 +454,7 @@ SCENARIOS: dict[str, Scenario] = {
     "signals": Scenario(
         (), more=lambda cerebro: cerebro.add_signal(bt.SIGNAL_LONGSHORT, Above), analyzers=FEW
     ),
-    "object cache": Scenario((Indicators,), params={"objcache": True}),
+    "object cache": Scenario((Crossing, Indicators), params={"objcache": True}),
     "from and to": Scenario(
         (Reference,),
         feed={"fromdate": datetime.datetime(2018, 2, 1), "todate": datetime.datetime(2018, 7, 1)},
