@@ -131,6 +131,11 @@ class Bars:
     def close(self) -> Floats:
         return self.prices.close
 
+    @property
+    def is_daily(self) -> bool:
+        """Whether no session has two bars."""
+        return bool(np.all(self.session[1:] > self.session[:-1]))
+
     def __getitem__(self, key: slice) -> Bars:
         """Consecutive bars, with as much of the warm-up as is among them.
 

@@ -63,6 +63,36 @@ class Morning(bt.Strategy):
             self.buy(size=1000)
 """
 
+FILTERS = """
+import backtrader as bt
+import numpy as np
+import backfleet as bf
+from backfleet.indicators import sma
+
+class Vector(bf.VectorStrategy):
+    period: int = 20
+    sizing = "fixed"
+    amount = 10.0
+
+    def targets(self, bars):
+        market = bars.auxiliary["market"].close
+        return np.where(market > sma(market, self.period), 1.0, 0.0)
+
+class Script(bt.Strategy):
+    params = (("period", 20),)
+
+    def __init__(self):
+        market = self.getdatabyname("market")
+        assert market is self.datas[1]
+        self.above = market.close > bt.indicators.SimpleMovingAverage(market, period=self.p.period)
+
+    def next(self):
+        if self.above[0] and not self.position:
+            self.buy(size=10)
+        elif not self.above[0] and self.position:
+            self.close()
+"""
+
 
 @pytest.fixture
 def rows_of(backfleet: Any, sample_job: Path) -> Callable[..., Rows]:
@@ -157,3 +187,25 @@ def test_minute_bars_are_seen_in_local_time_and_measured_by_the_session(
     gross = sum(abs(size * price) for size, price in ran.outcome.fills[["size", "price"]].tolist())
     assert ran.row["turnover"] == pytest.approx(gross / (2 * statistics.mean(value)) * 242 / 10)
     assert ran.row["total_return"] == pytest.approx(value[-1] / 100_000 - 1)
+
+
+def test_a_market_filter_has_equal_rows_as_a_script_and_as_a_vector_strategy(
+    rows_of: Callable[..., Rows], tmp_path: Path
+) -> None:
+    (tmp_path / "filters.py").write_text(FILTERS)
+    data = (
+        "data.symbols='600519'",
+        "data.auxiliary.market.symbols='600559'",
+        "data.start=2020-06-01",
+        "data.warmup=25",
+    )
+    vector, *others = (
+        rows_of(engine, f"strategy='filters.py:{name}'", *data)
+        for engine, name in (
+            ("vector", "Vector"),
+            ("backtrader-stock", "Vector"),
+            ("backtrader", "Script"),
+        )
+    )
+    assert all(rows == vector for rows in others)
+    assert vector[0]["trades"] == 10

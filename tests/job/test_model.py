@@ -287,9 +287,27 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"sweep": {"where": True}}, "sweep.where = true: must be text in quotes"),
         ({"broker": {"minimum_commission": -5}}, "broker.minimum_commission = -5: "),
         ({"broker": {"slippage": float("nan")}}, "broker.slippage = NaN: must be a finite number"),
+        (in_data(auxiliary={"i": {}}), "data.auxiliary.i.symbols: is required"),
+        (in_data(auxiliary={"i": 3}), "data.auxiliary.i = 3: must be a table"),
         (
-            in_data(auxiliary={"i": {}}),
-            'data.auxiliary = {"i": {}}: a further feed is not in this rel',
+            in_data(auxiliary={"i": {"symbols": ["A", "B"]}}),
+            'data.auxiliary.i.symbols = ["A", "B"]: must be one symbol; each further feed has a',
+        ),
+        (
+            in_data(auxiliary={"i": {"symbols": "6*"}}),
+            'data.auxiliary.i.symbols = "6*": must be one symbol\'s name',
+        ),
+        (
+            in_data(auxiliary={"i": {"symbols": "A", "tmezone": "UTC"}}),
+            "data.auxiliary.i.tmezone: unknown key; did you mean 'timezone'?",
+        ),
+        (
+            in_data(auxiliary={"i": {"symbols": "A", "timezone": "UCT+1"}}),
+            'data.auxiliary.i.timezone = "UCT+1": is no IANA time zone',
+        ),
+        (
+            in_data(auxiliary={"a b": {"symbols": "A"}}),
+            'data.auxiliary.a b = "a b": the feed\'s name must have 1 to 64 letters',
         ),
         (
             {"results": {"benchmark": "SPY"}},
@@ -353,3 +371,24 @@ def test_a_file_with_wrong_values_is_refused_by_path(tmp_path: Path) -> None:
         load(tmp_path, 'strategy = "x"\ndata = { source = "csv", path = 5 }\nsweep = {}')
     with pytest.raises(JobError, match=r"data = 5: must be a table"):
         load(tmp_path, 'strategy = "x"\ndata = 5')
+
+
+def test_a_further_feed_takes_what_it_does_not_say_from_the_jobs_data(tmp_path: Path) -> None:
+    file = tmp_path / "job.toml"
+    file.write_text(
+        "strategy = 'sma-crossover'\n"
+        "[data]\nsource = 'csv'\npath = 'stocks'\ntimezone = 'Asia/Shanghai'\n"
+        "columns = ['pe']\nwarmup = 5\noptions = { delimiter = ';' }\n"
+        "[data.auxiliary.like]\nsymbols = 'X'\n"
+        "[data.auxiliary.own]\nsymbols = ['Y']\nsource = 'parquet'\npath = 'indices'\n"
+        "columns = []\n"
+    )
+    data = Job.load(file).data
+    like, own = data.of_feed("like"), data.of_feed("own")
+    assert like == data.model_copy(update={"symbols": ("X",), "auxiliary": {}})
+    assert (own.symbols, own.source, own.columns, own.options) == (("Y",), "parquet", (), {})
+    assert (own.timezone, own.warmup) == ("Asia/Shanghai", 5)
+    assert data.auxiliary_paths == {
+        "like": str(tmp_path / "stocks"),
+        "own": str(tmp_path / "indices"),
+    }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from backfleet.bars import Bars
 from backfleet.engine import Outcome, Simulation
 from backfleet.engines.broker import apply_settings
 from backfleet.engines.bt import bt
@@ -14,6 +15,7 @@ from backfleet.engines.feed import FeedColumns, columns_of
 from backfleet.engines.record import Recorder, record
 from backfleet.engines.vector.derived import backtrader_strategy
 from backfleet.engines.warmup import Warmup, after_warmup
+from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["simulate"]
 
@@ -21,28 +23,44 @@ __all__ = ["simulate"]
 def simulate(
     simulation: Simulation, feed: Callable[[FeedColumns], Any], cerebro_class: Any = bt.Cerebro
 ) -> Outcome:
-    """Run a task on feeds made by `feed`, one a symbol, in the order of the symbols.
+    """Run a task on feeds made by `feed`, one a symbol, in the order of the symbols; then come
+    further feeds, by their names.
 
     Raises
     ------
     DataError
         Where an extra column has the name of a price line.
+    ValueError
+        Where the strategy traded a further feed.
     backtrader.errors.StrategySkipError
         Where the strategy asked to be skipped, which backtrader itself keeps quiet about.
     """
     _count_from_one()
     cerebro = cerebro_class(stdstats=False)
-    columns = columns_of(simulation.bars)
-    for each in columns:
-        cerebro.adddata(feed(each), name=each.symbol)
+    others = further_feeds(simulation)
+    columns = columns_of((*simulation.bars, *others.values()))
+    traded = columns[: len(simulation.bars)]
+    for each, name in zip(columns, [*(each.symbol for each in traded), *others], strict=True):
+        cerebro.adddata(feed(each), name=name)
     apply_settings(cerebro.broker, simulation.broker)
-    strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(columns))
+    strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded))
     cerebro.addstrategy(strategy, **params)
     cerebro.addanalyzer(Recorder, _name=Recorder.NAME)
     strategies = cerebro.run()
     if not strategies:
         raise bt.errors.StrategySkipError(f"{simulation.strategy.__name__} asked to be skipped")
-    return replace(record(strategies[0], columns), fallback=getattr(cerebro, "fallback", None))
+    outcome = record(strategies[0], columns, len(traded))
+    return replace(outcome, fallback=getattr(cerebro, "fallback", None))
+
+
+def further_feeds(simulation: Simulation) -> Mapping[str, Bars]:
+    """The feeds of `Bars.auxiliary`, the same for all symbols, by their names.
+
+    A vector strategy has them in its bars, and on backtrader's clock they would add bars to it.
+    """
+    if issubclass(simulation.strategy, VectorStrategy):
+        return {}
+    return simulation.bars[0].auxiliary
 
 
 def _count_from_one() -> None:

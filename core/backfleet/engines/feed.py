@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engines.bt import bt
-from backfleet.engines.feed_times import feed_times, is_daily
+from backfleet.engines.feed_times import feed_times
 from backfleet.errors import DataError
 
 __all__ = [
@@ -80,7 +80,7 @@ class FeedColumns:
         keep = bars.tradable
         return cls(
             symbol=bars.symbol,
-            daily=is_daily(bars),
+            daily=bars.is_daily,
             time=bars.time[keep],
             moments=moments[keep],
             lines={name: values[keep] for name, values in columns.items()},

@@ -9,39 +9,30 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 
-__all__ = ["feed_times", "is_daily"]
+__all__ = ["feed_times"]
 
 Times = NDArray[np.datetime64]
-
-
-def is_daily(bars: Bars) -> bool:
-    """Whether no session has two bars."""
-    return bool(np.all(bars.session[1:] > bars.session[:-1]))
 
 
 def feed_times(feeds: Sequence[Bars]) -> tuple[Times, ...]:
     """The naive times, datetime64[us], at which one task sees its feeds; one array a feed.
 
-    Daily bars of one time zone have their session's date at 00:00. Where one feed is not daily, or
-    of another zone, all have the local time of the first feed's zone: what happened at one moment
-    is seen at one moment, also where a symbol that is rarely traded has one bar a session by
-    chance. Where local times would not ascend, as in the hour that comes twice in autumn, all have
-    the time in UTC.
+    Where a session has one moment in all of them, bars are daily and have their session's date at
+    00:00. Otherwise they have the local time of the first feed's zone, or all of them the time in
+    UTC where local times would not ascend, as in the hour that comes twice in autumn. Either way,
+    what happened at one moment is seen at one moment, and in the same order.
     """
-    zone = feeds[0].timezone
-    if all(is_daily(each) and each.timezone == zone for each in feeds):
+    time, first = np.unique(np.concatenate([each.time for each in feeds]), return_index=True)
+    if _ascends(np.concatenate([each.session for each in feeds])[first]):
         return tuple(each.session.astype("datetime64[us]") for each in feeds)
-    if not _ascends(feeds, zone):
+    zone = feeds[0].timezone
+    if not _ascends(_wall_times(time, zone)):
         zone = "UTC"
     return tuple(_wall_times(each.time, zone) for each in feeds)
 
 
-def _ascends(feeds: Sequence[Bars], zone: str) -> bool:
-    """Whether the local times of all feeds together are as many, and in the same order, as those
-    in UTC."""
-    time = np.unique(np.concatenate([each.time for each in feeds]))
-    local = _wall_times(time, zone)
-    return bool(np.all(local[1:] > local[:-1]))
+def _ascends(times: Times) -> bool:
+    return bool(np.all(times[1:] > times[:-1]))
 
 
 def _wall_times(time: NDArray[np.int64], zone: str) -> Times:

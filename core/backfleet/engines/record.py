@@ -119,7 +119,7 @@ class Clock:
         return found
 
 
-def record(strategy: Any, columns: Sequence[FeedColumns]) -> Outcome:
+def record(strategy: Any, columns: Sequence[FeedColumns], traded: int) -> Outcome:
     """All that a strategy's run left behind.
 
     Parameters
@@ -128,19 +128,24 @@ def record(strategy: Any, columns: Sequence[FeedColumns]) -> Outcome:
         The strategy after the run, with a `Recorder` among its analyzers.
     columns
         What its feeds were made from, in the same order.
+    traded
+        How many of them, the first ones, are the task's symbols; the others are only looked at.
 
     Raises
     ------
+    ValueError
+        Where one that is not to be traded was.
     TypeError
         Where the strategy's `metrics` is no mapping of names to scalars.
     """
     recorder = strategy.analyzers.getbyname(Recorder.NAME)
     recorder.catch_up()
     clock = Clock.of(columns)
+    _check_traded(recorder, strategy.datas[traded:])
     symbols = {id(data): position for position, data in enumerate(strategy.datas)}
     numbers = {ref: number for number, ref in enumerate(sorted(recorder.orders))}
     return Outcome(
-        equity=_equity(strategy, recorder.account, clock, min(each.start for each in columns)),
+        equity=_equity(strategy, recorder.account, clock, columns[:traded]),
         orders=_orders(recorder, numbers, symbols, clock),
         fills=_fills(recorder, numbers, symbols, clock),
         trades=_trades(strategy, recorder, symbols, clock),
@@ -149,12 +154,26 @@ def record(strategy: Any, columns: Sequence[FeedColumns]) -> Outcome:
     )
 
 
-def _equity(strategy: Any, account: array[float], clock: Clock, start: int) -> Records:
+def _check_traded(recorder: Recorder, others: Sequence[Any]) -> None:
+    names = {id(data): data._name for data in others}
+    for order in recorder.orders.values() if names else ():
+        if id(order.data) in names:
+            raise ValueError(
+                f"data.auxiliary.{names[id(order.data)]} is a feed to look at, and cannot be traded"
+            )
+
+
+def _equity(
+    strategy: Any, account: array[float], clock: Clock, traded: Sequence[FeedColumns]
+) -> Records:
     values = np.frombuffer(account, np.float64).reshape(-1, 3)
     equity = np.empty(len(values), EQUITY)
     equity["time"] = clock.times(strategy.lines.datetime.array[: len(values)])
     equity["value"], equity["cash"], equity["exposure"] = values.T
-    return equity[equity["time"] >= start]
+    counts = equity["time"] >= min(each.start for each in traded)
+    if len(traded) < len(strategy.datas):
+        counts &= np.isin(equity["time"], np.concatenate([each.time for each in traded]))
+    return equity[counts]
 
 
 def _orders(

@@ -26,7 +26,7 @@ from backfleet.job.quantities import Duration, MemorySize
 from backfleet.job.section import Section
 from backfleet.job.selection import MAX_SAMPLE
 
-__all__ = ["Broker", "Data", "Job", "Resources", "Results", "Sweep"]
+__all__ = ["Auxiliary", "Broker", "Data", "Job", "Resources", "Results", "Sweep"]
 
 Text = Annotated[str, Strict(), Field(min_length=1)]
 Whole = Annotated[int, Strict()]
@@ -39,6 +39,9 @@ Symbols = Annotated[
     BeforeValidator(rules.one_or_more),
     AfterValidator(rules.distinct),
 ]
+Columns = Annotated[Names, AfterValidator(rules.distinct)]
+Zone = Annotated[Text, AfterValidator(rules.timezone)]
+FeedName = Annotated[Text, AfterValidator(rules.feed_name)]
 
 
 class Sweep(Section):
@@ -57,6 +60,25 @@ class Sweep(Section):
     where: Text | None = None
     points: Location | None = None
     sample: Annotated[Whole, Field(ge=1, le=MAX_SAMPLE)] | None = None
+
+
+class Auxiliary(Section):
+    """`[data.auxiliary.NAME]`: a further feed, which strategies see beside each symbol.
+
+    Attributes
+    ----------
+    symbols
+        One symbol's name.
+    source, path, timezone, columns, options
+        As in `[data]`, and by default what stands there; with a `source` of its own, no options.
+    """
+
+    symbols: Annotated[Symbols, AfterValidator(rules.one_symbol)]
+    source: Text | None = None
+    path: Location | None = None
+    timezone: Zone | None = None
+    columns: Columns | None = None
+    options: dict[str, Any] | None = None
 
 
 class Data(Section):
@@ -93,10 +115,10 @@ class Data(Section):
     start: Day | None = None
     end: Day | None = None
     warmup: Annotated[Whole, Field(ge=0)] = 0
-    timezone: Annotated[Text, AfterValidator(rules.timezone)] = "UTC"
-    columns: Annotated[Names, AfterValidator(rules.distinct)] = ()
+    timezone: Zone = "UTC"
+    columns: Columns = ()
     options: dict[str, Any] = Field(default_factory=dict)
-    auxiliary: dict[str, Any] = Field(default_factory=dict)
+    auxiliary: dict[FeedName, Auxiliary] = Field(default_factory=dict)
 
     @field_validator("end")
     @classmethod
@@ -106,10 +128,17 @@ class Data(Section):
             raise ValueError(f"lies before data.start, {start}")
         return end
 
-    @field_validator("auxiliary")
-    @classmethod
-    def _no_auxiliary(cls, auxiliary: dict[str, Any]) -> dict[str, Any]:
-        return rules.not_yet(auxiliary, bool(auxiliary), "a further feed")
+    def of_feed(self, name: str) -> Data:
+        """What a further feed is read from, as if it were the job's data."""
+        given = self.auxiliary[name].model_dump(exclude_none=True)
+        if "source" in given:
+            given.setdefault("options", {})
+        return self.model_copy(update={**given, "auxiliary": {}})
+
+    @property
+    def auxiliary_paths(self) -> dict[str, str]:
+        """Where each further feed lies."""
+        return {name: self.of_feed(name).path for name in self.auxiliary}
 
 
 class Broker(Section):

@@ -19,10 +19,12 @@ __all__ = [
     "day",
     "distinct",
     "enough_memory",
+    "feed_name",
     "job_name",
     "name_of_strategy",
     "not_yet",
     "one_or_more",
+    "one_symbol",
     "periods_per_year",
     "plain_specs",
     "strategy",
@@ -124,6 +126,25 @@ def one_or_more(value: object) -> object:
     if not value:
         raise ValueError('names none; write "*" for all')
     return value
+
+
+def one_symbol(symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """Exactly one symbol, by its name."""
+    if len(symbols) != 1:
+        raise ValueError("must be one symbol; each further feed has a table of its own")
+    if any(mark in symbols[0] for mark in "*?["):
+        raise ValueError("must be one symbol's name, without '*', '?' and '['")
+    return symbols
+
+
+def feed_name(name: str) -> str:
+    """A name by which a strategy finds a further feed."""
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            "the feed's name must have 1 to 64 letters, digits, '.', '_' or '-', and begin with a "
+            "letter or digit"
+        )
+    return name
 
 
 def distinct(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -69,14 +69,19 @@ def _reason(problem: Any) -> str:
 
 
 def _dotted(location: Sequence[int | str]) -> str:
-    """`("data", "symbols", 1)` as `data.symbols[1]`."""
-    parts = [f"[{each}]" if isinstance(each, int) else f".{each}" for each in location]
+    """`("data", "symbols", 1)` as `data.symbols[1]`; pydantic's mark of a table's key goes."""
+    parts = [
+        f"[{each}]" if isinstance(each, int) else f".{each}" for each in location if each != "[key]"
+    ]
     return "".join(parts).removeprefix(".")
 
 
 def _section_at(section: type[Section], location: Sequence[int | str]) -> type[Section]:
     for key in location:
-        annotation = section.model_fields[str(key)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, Section):
-            section = annotation
+        field = section.model_fields.get(str(key))
+        # A table of tables, `dict[str, Section]`, has names below it that are no fields.
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, Section):
+                section = kind
     return section

@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from backfleet.bars import BarsWindow
-from backfleet.errors import DataError
+from backfleet.errors import DataError, UserError
 from backfleet.job import Data
 from backfleet.plan.code import plugin_hash
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
-from backfleet.sources.prepared import PreparedBars
+from backfleet.sources.prepared import PreparedBars, SymbolData
 
-__all__ = ["open_source", "plan_symbols", "planned_source", "prepared_bars", "source_of"]
+__all__ = [
+    "PlannedData",
+    "naming_feed",
+    "open_source",
+    "plan_data",
+    "planned_source",
+    "prepared_bars",
+    "source_of",
+]
+
+
+@dataclass(frozen=True)
+class PlannedData:
+    """The bars of a job.
+
+    Attributes
+    ----------
+    symbols
+        Sorted: in which order a job names them decides nothing.
+    auxiliary
+        The symbol of each further feed, by the feed's name, sorted too.
+    """
+
+    symbols: Sequence[PlannedSymbol]
+    auxiliary: Mapping[str, PlannedSymbol]
 
 
 def open_source(name: str, settings: SourceSettings) -> Source:
@@ -43,22 +69,52 @@ def prepared_bars(source: str) -> PreparedBars:
     return PreparedBars(plugin_hash(find_plugin("source", source).target))
 
 
-def plan_symbols(data: Data) -> list[PlannedSymbol]:
-    """The symbols of a job with their bars, sorted: in which order they are named decides nothing.
+def plan_data(data: Data) -> PlannedData:
+    """What a job's bars are. Raises DataError, PluginError, JobError."""
+    symbols = _described(data)
+    auxiliary = {}
+    for name in sorted(data.auxiliary):
+        with naming_feed(name):
+            ((symbol, found),) = _described(data.of_feed(name)).items()
+            _check_frequency(symbol, found, symbols)
+            auxiliary[name] = _planned(symbol, found)
+    return PlannedData([_planned(*each) for each in symbols.items()], auxiliary)
 
-    Raises DataError, PluginError, JobError.
-    """
+
+@contextmanager
+def naming_feed(name: str) -> Iterator[None]:
+    """Say in errors about a further feed's data which one it is."""
+    key = f"data.auxiliary.{name}"
+    try:
+        yield
+    except UserError as error:
+        text = str(error)
+        inside = text.replace("data.options", f"{key}.options")
+        raise type(error)(inside if inside != text else f"{key}: {text}") from error
+
+
+def _described(data: Data) -> dict[str, SymbolData]:
     source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
     with prepared_bars(data.source) as prepared:
         chosen = sorted(_choose(source, data.symbols))
-        return [_planned(prepared, source, name, window) for name in chosen]
+        return {name: prepared.digest(source, name, window) for name in chosen}
 
 
-def _planned(
-    prepared: PreparedBars, source: Source, name: str, window: BarsWindow
-) -> PlannedSymbol:
-    found = prepared.digest(source, name, window)
+def _check_frequency(feed: str, found: SymbolData, symbols: Mapping[str, SymbolData]) -> None:
+    """A daily bar has its session's midnight, and its close would be seen before the day is over.
+
+    Raises DataError.
+    """
+    intraday = [name for name, each in symbols.items() if not each.daily]
+    if found.daily and intraday:
+        raise DataError(
+            f"{feed} has daily bars and {intraday[0]} has intraday ones, which would see the close "
+            "of a day before it is over; give intraday bars here too"
+        )
+
+
+def _planned(name: str, found: SymbolData) -> PlannedSymbol:
     return PlannedSymbol(
         name=name,
         digest=found.digest,

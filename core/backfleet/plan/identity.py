@@ -7,10 +7,9 @@ from typing import Any
 
 from backfleet.engine import Engine
 from backfleet.errors import PluginError
-from backfleet.job import Job, Points
+from backfleet.job import Data, Job, Points
 from backfleet.plan.code import backfleet_hash, plugin_hash, strategy_hash
-from backfleet.plan.data import source_of
-from backfleet.plan.manifest import PlannedSymbol
+from backfleet.plan.data import PlannedData, source_of
 from backfleet.plan.versions import number_versions
 from backfleet.plugins import HOOKS, find_plugin, load_plugin, row_hooks
 from backfleet.strategy import StrategyReference
@@ -25,7 +24,7 @@ def identify(
     strategy: StrategyReference,
     engines: Sequence[str],
     points: Points,
-    symbols: Sequence[PlannedSymbol],
+    data: PlannedData,
 ) -> Mapping[str, Any]:
     """The identity of a job's run, as plain JSON. Raises UnknownPlugin, PluginError."""
     return {
@@ -37,7 +36,7 @@ def identify(
         "engines": [_component("engine", name) for name in engines],
         "seed": job.seed,
         "points": points.to_json(),
-        "data": _data(job) | {"digests": {symbol.name: symbol.digest for symbol in symbols}},
+        "data": _data(job.data, data),
         "broker": {name: value + 0.0 for name, value in job.broker.model_dump().items()},
         "results": {
             "detail": job.results.detail,
@@ -64,7 +63,8 @@ def check_code(identity: Mapping[str, Any], strategy: StrategyReference) -> None
     _compare("backfleet", {"code": identity["backfleet"]}, {"code": backfleet_hash()})
     here = {"target": strategy.target, "code": strategy_hash(strategy)}
     _compare(f"strategy {strategy.target}", identity["strategy"], here)
-    _compare_component("source", identity["data"]["source"])
+    for data in (identity["data"], *identity["data"]["auxiliary"].values()):
+        _compare_component("source", data["source"])
     for kind, group in (("engine", "engines"), (HOOKS, "plugins")):
         for component in identity[group]:
             _compare_component(kind, component)
@@ -94,8 +94,22 @@ def _component(kind: str, name: str) -> dict[str, str]:
     return {"name": name, "target": plugin.target, "code": plugin_hash(plugin.target)}
 
 
-def _data(job: Job) -> dict[str, Any]:
-    data = job.data
+def _data(data: Data, planned: PlannedData) -> dict[str, Any]:
+    return _origin(data) | {
+        "universe": data.universe,
+        "start": data.start.isoformat() if data.start else None,
+        "end": data.end.isoformat() if data.end else None,
+        "warmup": data.warmup,
+        "digests": {symbol.name: symbol.digest for symbol in planned.symbols},
+        "auxiliary": {
+            name: _origin(data.of_feed(name)) | {"symbol": symbol.name, "digest": symbol.digest}
+            for name, symbol in planned.auxiliary.items()
+        },
+    }
+
+
+def _origin(data: Data) -> dict[str, Any]:
+    """What bars were read with, but for where they lie."""
     options = source_of(data).options
     return {
         "source": _component("source", data.source),
@@ -103,8 +117,4 @@ def _data(job: Job) -> dict[str, Any]:
         "options": options.model_dump(mode="json"),
         "timezone": data.timezone,
         "columns": list(data.columns),
-        "universe": data.universe,
-        "start": data.start.isoformat() if data.start else None,
-        "end": data.end.isoformat() if data.end else None,
-        "warmup": data.warmup,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
-from backfleet.plan.data import plan_symbols
+from backfleet.plan.data import plan_data
 from backfleet.plan.describe import describe_strategy
 from backfleet.plan.engines import engine_candidates
 from backfleet.plan.identity import check_plugins, identify
@@ -40,13 +40,13 @@ def plan_job(job: Job) -> Plan:
     parameters = description.parameters
     check_plugins(job.plugins, engines)
     points = _points(job, parameters)
-    symbols = plan_symbols(job.data)
+    data = plan_data(job.data)
     manifest = Manifest(
         name=job.name or job.strategy,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        identity=identify(job, strategy, engines, points, symbols),
+        identity=identify(job, strategy, engines, points, data),
         parameters=parameters,
-        symbols=symbols,
+        symbols=data.symbols,
         points=points,
     )
     return Plan(job, manifest, strategy)

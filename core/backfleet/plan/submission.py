@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from backfleet.errors import CorruptObject
+from backfleet.plan.manifest import Manifest
+from backfleet.plan.work import WorkPlan
 from backfleet.store import Store, open_store
 from backfleet.strategy import StrategyReference
 
@@ -28,6 +30,8 @@ class SubmissionRecord:
         The executor's name; with its handle, the way to find the workers again.
     data_path
         The data as the workers see it.
+    auxiliary_paths
+        Each further feed's data, by the feed's name, as the workers see it.
     shards
         Shard index to (chunk, generation) pairs.
     retry
@@ -49,6 +53,11 @@ class SubmissionRecord:
     retry: bool = False
     paths: Sequence[str] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
+
+    def work_plan(self, manifest: Manifest) -> WorkPlan:
+        """What a worker needs to run the run's tasks."""
+        return WorkPlan(manifest, self.strategy, self.data_path, self.auxiliary_paths)
 
     @property
     def key(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from backfleet.plan.manifest import Manifest
 from backfleet.strategy import StrategyReference
@@ -18,6 +19,8 @@ class WorkPlan:
     ----------
     data_path
         The data's directory or URL, as this process sees it.
+    auxiliary_paths
+        The same of each further feed, by its name.
     engine
         Another engine than the run's, for comparing the two.
     """
@@ -25,4 +28,5 @@ class WorkPlan:
     manifest: Manifest
     strategy: StrategyReference
     data_path: str
+    auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
     engine: str | None = None

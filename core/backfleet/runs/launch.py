@@ -51,6 +51,7 @@ def request_of(plan: Plan, chunks: Sequence[tuple[int, int]], *, detach: bool) -
         executor="",
         created="",
         data_path=plan.job.data.path,
+        auxiliary_paths=plan.job.data.auxiliary_paths,
         strategy=plan.strategy,
         shards=[],
         cpus=resources.cpus,

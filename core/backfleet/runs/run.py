@@ -283,8 +283,7 @@ class Run:
 
     def work_plan(self) -> WorkPlan:
         """What a process needs to run the run's tasks. Raises RunNotFound."""
-        record = self.submitted().record
-        return WorkPlan(self.manifest, record.strategy, record.data_path)
+        return self.submitted().record.work_plan(self.manifest)
 
     # -- inside -------------------------------------------------------------------------------
 

@@ -75,5 +75,6 @@ def _run(runner: TaskRunner, task: int) -> TaskRun:
 def _work_plan(what: Job | Run) -> WorkPlan:
     if isinstance(what, Job):
         plan = plan_job(what)
-        return WorkPlan(plan.manifest, plan.strategy, what.data.path)
+        data = what.data
+        return WorkPlan(plan.manifest, plan.strategy, data.path, data.auxiliary_paths)
     return what.work_plan()

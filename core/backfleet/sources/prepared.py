@@ -42,6 +42,8 @@ class SymbolData:
         How many bars the window has, warm-up included.
     warmup
         How many of them lie before its start.
+    daily
+        Whether no session has two bars.
     first, last
         The first and last session, without the warm-up.
     sessions_per_year
@@ -54,6 +56,7 @@ class SymbolData:
     first: date
     last: date
     warmup: int
+    daily: bool
     sessions_per_year: float
 
 
@@ -227,6 +230,7 @@ def _describe(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
         first=sessions[0].item(),
         last=sessions[-1].item(),
         warmup=used.warmup,
+        daily=used.is_daily,
         sessions_per_year=sessions_per_year(sessions),
     )
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bars import Bars
+from backfleet.bars import Bars, BarsWindow
 from backfleet.engine import Records
 from backfleet.errors import DataChanged
-from backfleet.plan.data import planned_source, prepared_bars
+from backfleet.plan.data import naming_feed, planned_source, prepared_bars
 from backfleet.plan.manifest import PlannedSymbol, TaskKey
 from backfleet.plan.work import WorkPlan
 from backfleet.sources.prepared import sessions_per_year
@@ -57,10 +58,10 @@ class BarsLoader:
 
     def __init__(self, plan: WorkPlan, hooks: Sequence[pluggy.PluginManager]) -> None:
         data = plan.manifest.identity["data"]
+        self._plan = plan
         self._manifest = plan.manifest
         self._hooks = hooks
-        self._prepared = prepared_bars(data["source"]["name"])
-        self._source = planned_source(data, plan.data_path)
+        self._reader = _Reader(data, plan.data_path, self._manifest.window)
         self._kept = lru_cache(TASKS_HELD)(self._load)
 
     def of(self, key: TaskKey) -> TaskBars:
@@ -80,20 +81,40 @@ class BarsLoader:
         return TaskBars(bars, time, session, given or sessions_per_year(session))
 
     def _changed_by_plugins(self, symbol: PlannedSymbol) -> Bars:
-        bars = self._as_planned(symbol)
+        bars = self._reader.load(symbol.name, symbol.digest)
+        bars = replace(bars, auxiliary=self._feeds) if self._feeds else bars
         for plugin in self._hooks:
             replaced = plugin.hook.backfleet_bars(bars=bars)
             bars = bars if replaced is None else replaced
         return bars
 
-    def _as_planned(self, symbol: PlannedSymbol) -> Bars:
-        window = self._manifest.window
-        bars = self._prepared.load(self._source, symbol.name)[0].window(window)
-        if bars.digest() != symbol.digest:
-            bars = self._prepared.reload(self._source, symbol.name)[0].window(window)
-        if bars.digest() != symbol.digest:
+    @cached_property
+    def _feeds(self) -> Mapping[str, Bars]:
+        """The further feeds, the same for every symbol."""
+        feeds = {}
+        for name, data in self._manifest.identity["data"]["auxiliary"].items():
+            with naming_feed(name):
+                reader = _Reader(data, self._plan.auxiliary_paths[name], self._manifest.window)
+                feeds[name] = reader.load(data["symbol"], data["digest"])
+        return MappingProxyType(feeds)
+
+
+class _Reader:
+    """Loads bars as the run was planned with them, from what is said of their source."""
+
+    def __init__(self, data: Mapping[str, Any], path: str, window: BarsWindow) -> None:
+        self._prepared = prepared_bars(data["source"]["name"])
+        self._source = planned_source(data, path)
+        self._window = window
+
+    def load(self, symbol: str, digest: str) -> Bars:
+        """The bars of the window that have this digest. Raises DataError and DataChanged."""
+        bars = self._prepared.load(self._source, symbol)[0].window(self._window)
+        if bars.digest() != digest:
+            bars = self._prepared.reload(self._source, symbol)[0].window(self._window)
+        if bars.digest() != digest:
             raise DataChanged(
-                f"{self._source.describe(symbol.name)} has changed since the run was planned; "
+                f"{self._source.describe(symbol)} has changed since the run was planned; "
                 "plan it again with 'backfleet run', or put the old file back and resume"
             )
         return bars

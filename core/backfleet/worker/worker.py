@@ -106,7 +106,7 @@ class ShardWorker:
         return earlier if all(is_sound_blob(self.store, digest) for digest in blobs) else None
 
     def _run(self, works: Sequence[Work]) -> None:
-        plan = WorkPlan(self.manifest, self.submission.strategy, self.submission.data_path)
+        plan = self.submission.work_plan(self.manifest)
         limits = Limits(
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )

@@ -1,0 +1,133 @@
+"""A job's bars and further feeds, as they are planned and as workers find them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backfleet.errors import DataChanged, DataError, JobError, UnknownPlugin
+from backfleet.job import Job
+from backfleet.plan.plan import Plan, plan_job
+from backfleet.plan.work import WorkPlan
+from backfleet.worker.task import TaskRunner
+
+HEADER = "date,open,high,low,close\n"
+DAYS = HEADER + "".join(f"2020-01-0{day},2,3,1,2\n" for day in range(1, 8))
+MINUTES = HEADER + "".join(f"2020-01-0{day} 10:0{at},2,3,1,2\n" for day in (1, 2) for at in (1, 2))
+
+Planner = Callable[..., Plan]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """CSV files of daily bars, A, B and M, and of minute bars, I."""
+    for name, content in {"A": DAYS, "B": DAYS, "M": DAYS, "I": MINUTES}.items():
+        (tmp_path / f"{name}.csv").write_text(content)
+    return tmp_path
+
+
+@pytest.fixture
+def plan(folder: Path) -> Planner:
+    """Plans buy-and-hold of A with these further feeds; `data` changes the job's data."""
+
+    def planned(feeds: dict[str, Any], **data: Any) -> Plan:
+        base: dict[str, Any] = {"source": "csv", "path": str(folder), "symbols": "A"}
+        values: dict[str, Any] = {"strategy": "buy-and-hold", "data": base | data}
+        values["data"]["auxiliary"] = feeds
+        return plan_job(Job(**values))
+
+    return planned
+
+
+def test_a_further_feed_makes_another_run(plan: Planner) -> None:
+    runs = [
+        plan(feeds).manifest.run
+        for feeds in (
+            {},
+            {"market": {"symbols": "M"}},
+            {"other": {"symbols": "M"}},
+            {"market": {"symbols": "B"}},
+            {"market": {"symbols": "M", "timezone": "Asia/Shanghai"}},
+        )
+    ]
+    assert len(set(runs)) == 5
+
+
+def test_the_content_of_a_further_feed_is_part_of_the_id(plan: Planner, folder: Path) -> None:
+    feeds = {"market": {"symbols": "M"}}
+    week, all_there_is = plan(feeds, end="2020-01-07"), plan(feeds)
+    (folder / "M.csv").write_text(DAYS + "2020-01-08,2,3,1,2\n")
+    assert plan(feeds, end="2020-01-07").manifest.run == week.manifest.run
+    assert plan(feeds).manifest.run != all_there_is.manifest.run
+
+
+def test_where_a_further_feed_lies_and_in_which_order_they_are_named_decides_nothing(
+    plan: Planner, folder: Path
+) -> None:
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "M.csv").write_text(DAYS)
+    moved = {"symbols": "M", "path": str(folder / "elsewhere")}
+    one = plan({"market": {"symbols": "M"}, "b": {"symbols": "B"}})
+    other = plan({"b": {"symbols": "B"}, "market": moved})
+    assert one.manifest.run == other.manifest.run
+
+
+@pytest.mark.parametrize(
+    ("feed", "error", "message"),
+    [
+        ({"symbols": "N"}, DataError, r"data\.auxiliary\.market: symbol 'N': there is no "),
+        (
+            {"symbols": "M", "source": "csf"},
+            UnknownPlugin,
+            r"data\.auxiliary\.market: .*csf.*did you mean",
+        ),
+        (
+            {"symbols": "M", "options": {"delimeter": ";"}},
+            JobError,
+            r"data\.auxiliary\.market\.options\.delimeter: unknown key; did you mean 'delimiter'",
+        ),
+        ({"symbols": "M", "columns": ["pe"]}, DataError, r"data\.auxiliary\.market: .*pe"),
+    ],
+)
+def test_what_is_wrong_with_a_further_feed_is_said_with_its_name(
+    plan: Planner, feed: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        plan({"market": feed})
+
+
+def test_a_further_feed_without_bars_in_the_window_is_refused(plan: Planner, folder: Path) -> None:
+    (folder / "M.csv").write_text(HEADER + "2019-01-01,2,3,1,2\n")
+    with pytest.raises(
+        DataError, match=r"data\.auxiliary\.market: .*M has no bars from 2020-01-03"
+    ):
+        plan({"market": {"symbols": "M"}}, start="2020-01-03")
+
+
+def test_daily_bars_beside_intraday_ones_are_refused(plan: Planner) -> None:
+    with pytest.raises(DataError, match=r"data\.auxiliary\.day: M has daily bars and I has intra"):
+        plan({"day": {"symbols": "M"}}, symbols="I")
+    assert plan({"minute": {"symbols": "I"}}).manifest.tasks == 1
+
+
+def test_workers_load_the_feed_with_its_window_and_warmup(plan: Planner, folder: Path) -> None:
+    planned = plan({"market": {"symbols": "M"}}, start="2020-01-03", end="2020-01-05", warmup=1)
+    bars = runner(planned).simulate(0).bars.bars[0]
+    market = bars.auxiliary["market"]
+    assert (market.symbol, len(market), market.warmup) == ("M", 4, 1)
+    assert market.time.tolist() == bars.time.tolist()
+
+
+def test_workers_refuse_a_further_feed_that_has_changed(plan: Planner, folder: Path) -> None:
+    planned = plan({"market": {"symbols": "M"}})
+    (folder / "M.csv").write_text(DAYS.replace("2020-01-03,2", "2020-01-03,1"))
+    with pytest.raises(DataChanged, match=r"data\.auxiliary\.market: .*M\.csv has changed since"):
+        runner(planned).result(0)
+
+
+def runner(plan: Plan) -> TaskRunner:
+    data = plan.job.data
+    return TaskRunner(WorkPlan(plan.manifest, plan.strategy, data.path, data.auxiliary_paths))
