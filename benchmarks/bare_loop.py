@@ -35,7 +35,7 @@ def main(job_file: str, shard: int, shards: int) -> None:
     engine: Engine = load_plugin("engine", manifest.engine, Engine)()
     keys = map(manifest.task, range(shard, manifest.tasks, shards))
     simulations = [
-        Simulation(strategy, key.params, (bars(key.symbol.name),), manifest.broker) for key in keys
+        Simulation(strategy, key.params, (bars(key.name),), manifest.broker) for key in keys
     ]
     engine.run(simulations[0])
 

@@ -138,7 +138,9 @@ class Compiled(Generic[P, R]):
         self.arity = len(self.signature.parameters)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if "dispatcher" not in self.__dict__ and self._is_to_be_interpreted(args):
+        if "dispatcher" in self.__dict__:
+            return self._run_compiled(*args, **kwargs)
+        if self._is_to_be_interpreted(args):
             with _interpreting():
                 return self.function(*args, **kwargs)
         try:

@@ -99,7 +99,7 @@ class Manifest:
     def tasks(self) -> int:
         return len(self.points) * (1 if self.is_portfolio else len(self.symbols))
 
-    @property
+    @cached_property
     def is_portfolio(self) -> bool:
         """Whether a task runs all symbols with one cash pool."""
         return bool(self.identity["data"]["universe"] == "portfolio")
@@ -118,7 +118,7 @@ class Manifest:
         symbol = self.symbols[position]
         return TaskKey(index, symbol.name, (symbol,), self.points[point])
 
-    @property
+    @cached_property
     def window(self) -> BarsWindow:
         data = self.identity["data"]
         start, end = (
@@ -126,7 +126,7 @@ class Manifest:
         )
         return BarsWindow(start, end, data["warmup"])
 
-    @property
+    @cached_property
     def broker(self) -> BrokerSettings:
         return BrokerSettings(**self.identity["broker"])
 
@@ -139,7 +139,7 @@ class Manifest:
     def keeps_detail(self) -> bool:
         return bool(self.identity["results"]["detail"] == "full")
 
-    @property
+    @cached_property
     def periods_per_year(self) -> float | None:
         """What the job sets for annualising; None leaves it to the data."""
         given = self.identity["results"]["periods_per_year"]

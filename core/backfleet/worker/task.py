@@ -26,6 +26,9 @@ from backfleet.worker.task_bars import BarsLoader, TaskBars
 __all__ = ["RanTask", "TaskRunner", "seed_generators"]
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True).encode
+
+
 @dataclass(frozen=True, eq=False)
 class RanTask:
     """A task that its engine has run; `seconds` is what the engine took."""
@@ -128,7 +131,7 @@ class TaskRunner:
 
 def seed_generators(seed: int, key: TaskKey) -> None:
     """Seed `random` and numpy's global generator from the job's seed, the symbol and the point."""
-    text = json.dumps([seed, key.name, key.params], sort_keys=True)
+    text = _CANONICAL([seed, key.name, key.params])
     digest = hashlib.sha256(text.encode()).digest()
-    random.seed(digest)
+    random.seed(int.from_bytes(digest, "big"))
     np.random.seed(int.from_bytes(digest[:4], "big"))
