@@ -1,0 +1,136 @@
+"""The engine `vector` in a sweep of symbols, periods and bars on one thread, metrics included.
+
+`python benchmarks/vector_speed.py [--symbols N] [--stock N] [--vectorbt]` prints tasks a second,
+nanoseconds a bar and peak memory, beside plain backtrader on a few of the same tasks, and beside
+vectorbt where that is installed and asked for. All run in this process, one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backfleet import compiled
+from backfleet.bars import Bars, Prices
+from backfleet.engine import BrokerSettings, Outcome, Simulation
+from backfleet.engines.backtrader_stock import BacktraderStockEngine
+from backfleet.engines.vector.points import PointRunner
+from backfleet.metrics import compute_metrics
+from backfleet_strategies.sma_crossover import SmaCrossover
+
+BARS = 2_520
+PERIODS = range(5, 25)
+BROKER = BrokerSettings(100_000.0, 0.0002)
+DAY_NS = 86_400_000_000_000
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Tasks, and the CPU seconds that they took."""
+
+    name: str
+    tasks: int
+    seconds: float
+
+    def show(self, base: Speed | None = None) -> None:
+        each = self.seconds / self.tasks
+        factor = f"  {base.seconds / base.tasks / each:9,.0f} x" if base else ""
+        print(
+            f"{self.name:<22}{self.tasks:>8,} tasks {self.seconds:>9.3f} s "
+            f"{1 / each:>12,.1f} tasks/s {each / BARS * 1e9:>10,.1f} ns/bar{factor}"
+        )
+
+
+def random_bars(symbol: int) -> Bars:
+    """A random walk with ticks of a hundredth."""
+    draw = np.random.default_rng(symbol)
+    close = np.round(50 * np.exp(np.cumsum(draw.normal(0.0003, 0.02, BARS))), 2)
+    open_ = np.round(np.roll(close, 1) * np.exp(draw.normal(0, 0.005, BARS)), 2)
+    open_[0] = close[0]
+    high, low = np.maximum(open_, close), np.minimum(open_, close)
+    prices = Prices(open_, high, low, close)
+    days = np.arange(BARS)
+    ones = np.ones(BARS)
+    session = days.astype("datetime64[D]")
+    return Bars(
+        f"S{symbol}", days * DAY_NS, session, prices, prices, ones, ones, ones.astype(np.bool_)
+    )
+
+
+def vector(universe: Sequence[Bars]) -> int:
+    """Every period of every symbol: targets, orders, metrics. Returns how many tasks."""
+    tasks = 0
+    for bars in universe:
+        runner = PointRunner(bars, SmaCrossover, BROKER)
+        for period in PERIODS:
+            outcome = runner.run({"period": period, "sizing": "fee-aware"}).outcome()
+            compute_metrics(outcome, BROKER.cash, 252.0, bars.session)
+            tasks += 1
+    return tasks
+
+
+def stock(universe: Sequence[Bars]) -> Iterator[Outcome]:
+    engine = BacktraderStockEngine()
+    for bars in universe:
+        params = {"period": 15, "sizing": "fee-aware"}
+        yield engine.run(Simulation(SmaCrossover, params, (bars,), BROKER))
+
+
+def vectorbt_sweep(universe: Sequence[Bars]) -> int:
+    """The same with vectorbt's own fills, in chunks of 25 symbols."""
+    import pandas as pd
+    import vectorbt as vbt
+
+    for first in range(0, len(universe), 25):
+        chunk = universe[first : first + 25]
+        close = pd.DataFrame({bars.symbol: bars.close for bars in chunk})
+        averages = vbt.MA.run(close, list(PERIODS))
+        portfolio = vbt.Portfolio.from_signals(
+            close,
+            averages.close_above(averages.ma),
+            averages.close_below(averages.ma),
+            init_cash=BROKER.cash,
+            fees=BROKER.commission,
+        )
+        portfolio.total_return()
+        portfolio.sharpe_ratio(freq="D")
+        portfolio.max_drawdown()
+    return len(universe) * len(PERIODS)
+
+
+def timed(name: str, run: object) -> Speed:
+    began = time.process_time()
+    assert callable(run)
+    tasks = run()
+    return Speed(name, tasks, time.process_time() - began)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--symbols", type=int, default=500)
+    parser.add_argument("--stock", type=int, default=3, help="tasks to run on plain backtrader")
+    parser.add_argument("--vectorbt", action="store_true")
+    options = parser.parse_args()
+    universe = [random_bars(symbol) for symbol in range(options.symbols)]
+    # A sweep is compiled; so that it is from the first task on here:
+    compiled._Patience.spent = float("inf")
+    for _ in range(30):
+        vector(universe[:1])
+    ours = timed("vector", lambda: vector(universe))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    base = timed("backtrader-stock", lambda: len(list(stock(universe[: options.stock]))))
+    base.show()
+    if options.vectorbt:
+        vectorbt_sweep(universe[:1])
+        timed("vectorbt", lambda: vectorbt_sweep(universe)).show(base)
+    ours.show(base)
+    print(f"peak memory of the sweep: {memory:,.0f} MB, the bars of all symbols among it")
+
+
+if __name__ == "__main__":
+    main()
