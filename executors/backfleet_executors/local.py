@@ -177,7 +177,17 @@ def _let_go_of_ended() -> None:
             _ALIVE.discard(process)
 
 
-atexit.register(_let_go_of_ended)
+def _let_go_of_all() -> None:
+    """At this process's end: its workers end by themselves, or are meant to go on."""
+    for process in _ALIVE:
+        if process.stdin is not None:
+            process.stdin.close()
+        # Popen warns of a process that has not ended, as if it were forgotten.
+        process.returncode = 0
+    _ALIVE.clear()
+
+
+atexit.register(_let_go_of_all)
 
 
 def _log_folder(submission: Submission) -> Path:
