@@ -112,7 +112,7 @@ def test_a_folder_of_that_name_without_code_is_no_import(write: Write) -> None:
     assert reached("mine_lib") == {"mine_lib"}
 
 
-@pytest.mark.parametrize("module", ["nothing_here", "nothing.here", "sys", "__main__", ""])
+@pytest.mark.parametrize("module", ["nothing_here", "nothing.here", "sys", "builtins", ""])
 def test_what_is_no_file_has_no_unit(module: str) -> None:
     assert find_unit(module) is None
 
