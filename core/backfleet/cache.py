@@ -1,11 +1,13 @@
-"""Where backfleet keeps what can be made anew."""
+"""Where backfleet keeps what can be made anew, and how it writes there."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
-__all__ = ["cache_folder"]
+__all__ = ["cache_folder", "write_quietly"]
 
 
 def cache_folder() -> Path:
@@ -15,3 +17,17 @@ def cache_folder() -> Path:
         return Path(given)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "backfleet"
+
+
+def write_quietly(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; where it cannot be, the next process works again."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from backfleet.cache import cache_folder
+from backfleet.cache import cache_folder, write_quietly
 from backfleet.errors import PluginError
 from backfleet.job.parameter import Parameter
 from backfleet.plan.code import backfleet_hash, strategy_hash
@@ -36,8 +34,7 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
         parameters = tuple(Parameter.from_json(each) for each in data["parameters"])
         return StrategyDescription(parameters, data["doc"], data["kind"])
     description = strategy.describe()
-    with contextlib.suppress(OSError):
-        _write(file, json.dumps(asdict(description)))
+    write_quietly(file, json.dumps(asdict(description)).encode())
     return description
 
 
@@ -45,11 +42,3 @@ def _file(strategy: StrategyReference) -> Path:
     facts = [strategy.target, strategy_hash(strategy), backfleet_hash(), dict(number_versions())]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return cache_folder() / "strategies" / f"{digest[:32]}.json"
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".")
-    with os.fdopen(handle, "w") as stream:
-        stream.write(text)
-    os.replace(name, file)

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from backfleet.sources.pack import write_quietly
+from backfleet.cache import write_quietly
 
 __all__ = ["Index"]
 

@@ -5,11 +5,8 @@ The file is a `.npy` of one structured element. Its fields are the columns: each
 
 from __future__ import annotations
 
-import contextlib
 import io
 import mmap
-import os
-import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +17,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars, Prices
 
-__all__ = ["SCHEMA", "pack", "unpack", "write_quietly"]
+__all__ = ["SCHEMA", "pack", "unpack"]
 
 SCHEMA = 2
 """Changes with the fields below and with what `Bars` holds."""
@@ -99,17 +96,3 @@ def _element(count: int, extra: int) -> np.dtype[np.void]:
     # The bools come last, so that all else lies at a multiple of eight bytes.
     fields = [*COLUMNS, *numbered, ("tradable", "|b1")]
     return np.dtype([(name, kind, (count,)) for name, kind in fields])
-
-
-def write_quietly(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; where it cannot be, the next process works again."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(temporary, path)
-        except OSError:
-            os.unlink(temporary)
-            raise

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars, BarsWindow
-from backfleet.cache import cache_folder
+from backfleet.cache import cache_folder, write_quietly
 from backfleet.errors import DataError
 from backfleet.source import Source
 from backfleet.sources.index import Index
-from backfleet.sources.pack import SCHEMA, pack, unpack, write_quietly
+from backfleet.sources.pack import SCHEMA, pack, unpack
 
 __all__ = ["PreparedBars", "SymbolData", "sessions_per_year"]
 
