@@ -197,3 +197,18 @@ def store_url(request: pytest.FixtureRequest) -> str:
         return url
     tmp_path: Path = request.getfixturevalue("tmp_path")
     return str(tmp_path / "runs")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must be able to mount a small file system: {mounted.stderr}")
+        pytest.skip(f"mounting a small file system is not permitted here: {mounted.stderr}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -29,11 +29,11 @@ def test_there_are_never_more_than_4000_chunks(tasks: int) -> None:
     assert len(ChunkGrid(tasks)) <= 4000
 
 
-@given(st.integers(64, 400_000))
-def test_until_400_000_tasks_chunks_are_at_most_100_tasks_and_at_least_64(tasks: int) -> None:
+@given(st.integers(32, 400_000))
+def test_until_400_000_tasks_chunks_are_at_most_100_tasks_and_at_least_32(tasks: int) -> None:
     grid = ChunkGrid(tasks)
     assert grid.size <= 100
-    assert len(grid) >= 64
+    assert len(grid) >= 32
 
 
 @given(st.integers(1, 63))

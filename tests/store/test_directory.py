@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,21 +69,6 @@ def test_an_object_is_readable_for_whom_the_umask_lets(tmp_path: Path) -> None:
     os.umask(umask)
 
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o666 & ~umask
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, text=True)
-    if mounted.returncode:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must be able to mount a small file system: {mounted.stderr}")
-        pytest.skip(f"mounting a small file system is not permitted here: {mounted.stderr}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_is_an_error_that_leaves_the_store_as_it_was(small_disk: Path) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 __all__ = ["ChunkGrid"]
 
-FEWEST_CHUNKS = 64
-"""Small runs are cut this finely, so that all cores have work."""
+FEWEST_CHUNKS = 32
+"""Small runs are cut this finely, so that all cores have work; finer, and commits would cost more
+than a hundredth of short tasks."""
 
 USUAL_SIZE = 100
 """Larger runs take chunks of this size: a commit costs about as much as one short task."""
