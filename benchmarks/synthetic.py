@@ -15,7 +15,7 @@ LONG_AGO = 1_500_000_000
 """A time of modification at which a file's fingerprint is trusted at once."""
 
 JOB = """
-strategy = "sma-crossover"
+strategy = "{strategy}"
 engine = "{engine}"
 
 [params]
@@ -52,14 +52,16 @@ def write_job(
     data: Path,
     points: int,
     *,
+    strategy: str = "sma-crossover",
     engine: str = "backtrader",
     detail: str = "full",
     store: Path | None = None,
 ) -> Path:
-    """A sweep of `sma-crossover` over so many periods and all symbols of a folder."""
+    """A sweep of a strategy over so many periods and all symbols of a folder."""
     file.write_text(
         JOB.format(
             data=data,
+            strategy=strategy,
             last=points + 1,
             engine=engine,
             detail=detail,
