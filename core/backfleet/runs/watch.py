@@ -17,8 +17,11 @@ __all__ = ["Watch", "watch_run"]
 SHORTEST, LONGEST = 0.02, 1.0
 """Seconds between two looks."""
 
-SHARE = 0.05
+SHARE = 0.01
 """Of the time, for looking: a store that answers slowly is asked less often."""
+
+LATE = 0.02
+"""Of what a run has taken, may go by before its end is seen."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Watch:
 def watch_run(watch: Watch, show: Callable[[Counts], None]) -> Sequence[ShardStatus]:
     """Return when all chunks are there or no worker is left, with the workers' last states."""
     came = 0
+    started = time.monotonic()
     while True:
         began = time.monotonic()
         statuses = _poll(watch)
@@ -47,7 +51,8 @@ def watch_run(watch: Watch, show: Callable[[Counts], None]) -> Sequence[ShardSta
         if ended or (watch.ledger.complete and came >= watch.wanted):
             return statuses
         took = time.monotonic() - began
-        time.sleep(min(max(SHORTEST, took / SHARE), LONGEST))
+        passed = time.monotonic() - started
+        time.sleep(min(max(SHORTEST, took / SHARE, passed * LATE), LONGEST))
 
 
 def _poll(watch: Watch) -> Sequence[ShardStatus]:
