@@ -77,7 +77,7 @@ def main() -> None:
         spent = metrics_reading(repetitions)
         compare(Comparison(f"Metrics of {BARS} bars", "us", 1e6, 300.0), spent)
         for detail in ("summary", "full"):
-            fast = readings(Sweep(20, BARS, 1000, "noop", detail), folder, repetitions)
+            fast = readings(Sweep(20, BARS, 5_000, "noop", detail), folder, repetitions)
             added = [
                 ours - base - metrics
                 for ours, base, metrics in zip(fast["backfleet"], fast["base"], spent, strict=True)
@@ -153,6 +153,8 @@ def metrics_reading(repetitions: int) -> list[Reading]:
     def call() -> None:
         compute_metrics(outcome, 1e5, 252.0, sessions)
 
+    # The first of a process's tasks are measured in numpy, until compiled code is worth its import.
+    timeit.timeit(call, number=2 * number)
     return [
         Reading(
             timeit.timeit(call, number=number) / number,
