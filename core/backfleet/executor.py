@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -80,7 +80,6 @@ class Submission:
     cpus: int
     memory: int
     detach: bool = False
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Executor(ABC):

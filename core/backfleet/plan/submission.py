@@ -52,7 +52,6 @@ class SubmissionRecord:
     task_timeout: float
     retry: bool = False
     paths: Sequence[str] = ()
-    settings: Mapping[str, str] = field(default_factory=dict)
     auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
 
     def work_plan(self, manifest: Manifest) -> WorkPlan:
