@@ -32,7 +32,9 @@ RETRYABLE = ("kill", "hang", "eat")
 HARMLESS = ("die-later", "print", "leave-process", "fork")
 """Modes that hurt no row, not even their own."""
 
-MODES = (*HARMLESS, *ERRORS)
+MODES = (*ERRORS, *HARMLESS)
+"""Those that hurt others come last: what dies later must not fall on a task that is counted."""
+
 POINTS = 25
 CHUNK = 5
 
