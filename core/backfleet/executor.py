@@ -14,7 +14,16 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Executor", "ExecutorSettings", "Handle", "ShardState", "ShardStatus", "Submission"]
+__all__ = [
+    "Executor",
+    "ExecutorSettings",
+    "Finding",
+    "Handle",
+    "ShardState",
+    "ShardStatus",
+    "Submission",
+    "Verdict",
+]
 
 Handle = Mapping[str, Any]
 """Plain JSON: all that a new process needs to find the workers of a submission again."""
@@ -82,6 +91,24 @@ class Submission:
     detach: bool = False
 
 
+class Verdict(StrEnum):
+    """What `backfleet doctor` says of one thing that it looked at."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `backfleet doctor`: what was looked at, what was found, and how to mend it."""
+
+    subject: str
+    verdict: Verdict
+    text: str
+    mend: str = ""
+
+
 class Executor(ABC):
     """Starts workers and tells how they are. It never reads or collects results.
 
@@ -128,6 +155,28 @@ class Executor(ABC):
     @abstractmethod
     def find(self, run: str) -> Iterable[Handle]:
         """Handles of this run's workers that no submission's record may know of."""
+
+    def installed(self) -> Mapping[str, str] | None:
+        """Content hashes of what workers find installed, by distribution.
+
+        None where they run with what is installed here: then no code has to travel.
+        """
+        return None
+
+    def results_store(self, store: str) -> str:
+        """The store to use where a job names `store`: workers may not reach every one."""
+        return store
+
+    def deliver(self, path: str, symbols: Sequence[str]) -> str:
+        """Where workers find the data of these symbols that lies at `path` here.
+
+        Brings it there first where they cannot reach `path`.
+        """
+        return path
+
+    def diagnose(self) -> Iterable[Finding]:
+        """What `backfleet doctor` says of this executor; changes nothing."""
+        return ()
 
     def close(self) -> None:  # noqa: B027
         """Let go of connections; never stops a worker."""

@@ -57,7 +57,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
 def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     executor = open_executor(wishes.executor, wishes.options)
     manifest = plan.manifest
-    store = open_store(plan.job.results.store).at(manifest.run)
+    store = open_store(executor.results_store(plan.job.results.store)).at(manifest.run)
     ledger = ChunkLedger(store, manifest)
     ledger.refresh()
     missing = len(ledger.missing())

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Executor, Submission
+from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.plan.submission import SubmissionRecord, deal_chunks
 from backfleet.runs.events import emit
@@ -34,6 +35,7 @@ class Request:
 
     template: SubmissionRecord
     chunks: Sequence[tuple[int, int]]
+    manifest: Manifest
     detach: bool = False
 
 
@@ -59,7 +61,7 @@ def request_of(plan: Plan, chunks: Sequence[tuple[int, int]], *, detach: bool) -
         task_timeout=resources.task_timeout,
         paths=paths,
     )
-    return Request(record, chunks, detach)
+    return Request(record, chunks, plan.manifest, detach)
 
 
 def launch(store: Store, executor: Executor, request: Request) -> JournalEntry:
@@ -68,7 +70,7 @@ def launch(store: Store, executor: Executor, request: Request) -> JournalEntry:
     Raises ExecutorError where the executor sees a problem; nothing was started then.
     """
     journal = Journal(store)
-    record = journal.open(check_request(store, executor, request))
+    record = journal.open(_delivered(executor, check_request(store, executor, request), request))
     handle = executor.submit(_submission(store, record, request.detach))
     journal.keep_handle(record.number, handle)
     emit("run_submitted", run=record.run, submission=record.number, shards=len(record.shards))
@@ -97,6 +99,21 @@ def check_request(store: Store, executor: Executor, request: Request) -> Submiss
     if problems:
         raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
     return record
+
+
+def _delivered(executor: Executor, record: SubmissionRecord, request: Request) -> SubmissionRecord:
+    """The record with its data where the workers find it."""
+    manifest = request.manifest
+    symbols = [symbol.name for symbol in manifest.symbols]
+    auxiliary = manifest.identity["data"]["auxiliary"]
+    return replace(
+        record,
+        data_path=executor.deliver(record.data_path, symbols),
+        auxiliary_paths={
+            feed: executor.deliver(path, [auxiliary[feed]["symbol"]])
+            for feed, path in record.auxiliary_paths.items()
+        },
+    )
 
 
 def live_entry(store: Store, executor: Executor) -> JournalEntry | None:

@@ -211,7 +211,7 @@ class Run:
         chunks = chunks or self.ledger.damaged()
         template = replace(newest.record, retry=retry_failed)
         chosen = open_executor(executor or newest.record.executor, options)
-        self.start(chosen, Request(template, sorted(chunks), detach))
+        self.start(chosen, Request(template, sorted(chunks), self.manifest, detach))
 
     def cancel(self) -> int:
         """Stop the workers of all submissions, and return how many submissions had any.

@@ -68,7 +68,7 @@ def submit_plan(
 ) -> Run:
     """`submit`, for a job that is planned already."""
     chosen = open_executor(executor, options)
-    store = open_store(plan.job.results.store).at(plan.manifest.run)
+    store = open_store(chosen.results_store(plan.job.results.store)).at(plan.manifest.run)
     if not store.exists(MANIFEST):
         # What the executor cannot run must leave no run in the store.
         wanted = Run(store, plan.manifest).ledger.missing()

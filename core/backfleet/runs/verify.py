@@ -97,8 +97,8 @@ def verify_executor(
     chunks = sorted({grid.chunk_of(task) for task in tasks})
     again = _beside(run, executor)
     missing = [(chunk, 0) for chunk in chunks if again.ledger[chunk] is None]
-    template = run.submitted().record
-    again.start(open_executor(executor, options), Request(replace(template, retry=False), missing))
+    template = replace(run.submitted().record, retry=False)
+    again.start(open_executor(executor, options), Request(template, missing, run.manifest))
     if missing:
         again.wait(progress)
     for chunk in chunks:
