@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 __all__ = [
+    "Cost",
     "Executor",
     "ExecutorSettings",
     "Finding",
@@ -23,6 +24,7 @@ __all__ = [
     "ShardStatus",
     "Submission",
     "Verdict",
+    "Workload",
 ]
 
 Handle = Mapping[str, Any]
@@ -91,6 +93,55 @@ class Submission:
     detach: bool = False
 
 
+@dataclass(frozen=True)
+class Workload:
+    """What is to be computed, for an executor that shares it out by its size or tells its price.
+
+    Attributes
+    ----------
+    url
+        Where the run lies, or will lie.
+    strategy
+        The hash of the strategy's code: what has it may take as long.
+    chunks, tasks, bars
+        How many in all; a bar counts for every task that sees it.
+    cpus, memory
+        Of one worker; memory in bytes.
+    """
+
+    url: str
+    strategy: str
+    chunks: int
+    tasks: int
+    bars: int
+    cpus: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What workers cost: a guess before they start, or the sum afterwards.
+
+    Attributes
+    ----------
+    amount, currency
+        Such as 0.42 and "USD".
+    basis
+        What it was computed from, for the user.
+    limit
+        More than this is not spent unasked; None for no limit.
+    """
+
+    amount: float
+    currency: str
+    basis: str
+    limit: float | None = None
+
+    @property
+    def exceeds_limit(self) -> bool:
+        return self.limit is not None and self.amount > self.limit
+
+
 class Verdict(StrEnum):
     """What `backfleet doctor` says of one thing that it looked at."""
 
@@ -131,6 +182,21 @@ class Executor(ABC):
     @abstractmethod
     def shards(self, chunks: int, cpus: int) -> int:
         """How many workers should share so many chunks."""
+
+    def share(self, work: Workload) -> int:
+        """`shards`, for an executor that looks at more than the number of chunks."""
+        return self.shards(work.chunks, work.cpus)
+
+    def cost(self, work: Workload, shards: int, seconds: float | None = None) -> Cost | None:
+        """What so many workers cost; None where nothing is charged.
+
+        Without `seconds` a guess. With them, which are the sum over the tasks that were computed,
+        what it came to.
+        """
+        return None
+
+    def recall(self, handle: Handle) -> None:  # noqa: B027
+        """Take the settings that are not set here from an earlier submission of the same run."""
 
     @abstractmethod
     def preflight(self, submission: Submission) -> Sequence[str]:

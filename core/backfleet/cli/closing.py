@@ -32,7 +32,8 @@ def show_closing(run: Run, summary: RunSummary) -> None:
         return
     rows = read_results(run.store, run.ledger)
     _show_leaders(rows)
-    for line in [*in_words(rows), _headline(run, summary), *_next_steps(run, summary, rows)]:
+    lines = [*in_words(rows), _headline(run, summary), *_spending(run)]
+    for line in [*lines, *_next_steps(run, summary, rows)]:
         click.echo(line)
 
 
@@ -78,6 +79,14 @@ def _headline(run: Run, summary: RunSummary) -> str:
         f"{summary.suspicious:,} suspicious, {summary.error:,} failed, {summary.missing:,} missing"
         f" ({summary.seconds:.1f} s{before})"
     )
+
+
+def _spending(run: Run) -> list[str]:
+    """What this wait's workers have cost, where an executor charges."""
+    from backfleet.runs.spending import cost_so_far
+
+    cost = cost_so_far(run) if run.launched else None
+    return [f"cost:    about {cost.amount:.4f} {cost.currency} ({cost.basis})"] if cost else []
 
 
 def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:

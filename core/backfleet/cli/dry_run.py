@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ from backfleet.cli.options import echo_json
 from backfleet.plan.plan import Plan
 from backfleet.results.ledger import ChunkLedger
 from backfleet.runs.executors import open_executor
+from backfleet.runs.launch import request_of, workload
 from backfleet.store import open_store
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     size = facts["chunk_size"]
     grid = f"{_count(facts['symbols'], 'symbol')} x {_count(facts['points'], 'point')}"
-    return {
+    words = {
         "run": facts["run"],
         "strategy": plan.job.strategy,
         "tasks": f"{facts['tasks']:,} = {grid}",
@@ -52,6 +54,10 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "done": f"{_count(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
         "workers": f"{facts['workers']:,}, on the executor {facts['executor']}",
     }
+    cost = facts["cost"]
+    if cost is not None:
+        words["cost"] = f"about {cost['amount']:.4f} {cost['currency']} ({cost['basis']})"
+    return words
 
 
 def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
@@ -60,7 +66,10 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     store = open_store(executor.results_store(plan.job.results.store)).at(manifest.run)
     ledger = ChunkLedger(store, manifest)
     ledger.refresh()
-    missing = len(ledger.missing())
+    request = request_of(plan, ledger.missing(), detach=False)
+    work = workload(store, request)
+    workers = min(executor.share(work), executor.max_shards or 10**9) if work.chunks else 0
+    cost = executor.cost(work, workers) if workers else None
     return {
         "run": manifest.run,
         "store": store.url,
@@ -76,7 +85,8 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
         },
         "done": ledger.counts().done,
         "executor": wishes.executor,
-        "workers": executor.shards(missing, plan.job.resources.cpus) if missing else 0,
+        "workers": workers,
+        "cost": asdict(cost) if cost else None,
     }
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "executor_options",
     "job_overrides",
     "store_option",
+    "yes_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,6 +37,10 @@ executor_option = click.option(
 
 detach_option = click.option(
     "--detach", is_flag=True, help="Start the workers and return; they go on."
+)
+
+yes_option = click.option(
+    "--yes", is_flag=True, help="Start the workers even if they cost more than the limit set."
 )
 
 as_json = click.option(

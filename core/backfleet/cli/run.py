@@ -13,6 +13,7 @@ from backfleet.cli.options import (
     executor_option,
     executor_options,
     job_overrides,
+    yes_option,
 )
 from backfleet.job import Job, Overrides
 from backfleet.plan.plan import Plan, plan_job
@@ -29,6 +30,7 @@ class Wishes:
     options: tuple[str, ...]
     detach: bool = False
     as_json: bool = False
+    accept_cost: bool = False
 
 
 @click.command()
@@ -38,6 +40,7 @@ class Wishes:
 @executor_options
 @detach_option
 @click.option("--dry-run", is_flag=True, help="Plan, say what would be done, and start nothing.")
+@yes_option
 @as_json
 def run(
     job_file: str,
@@ -48,6 +51,7 @@ def run(
     options: tuple[str, ...],
     detach: bool,
     dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Run a job: JOB is a TOML file.
@@ -56,7 +60,7 @@ def run(
     has a row without error, 1 when some are errors or missing, 2 for a bad request.
     """
     plan = plan_job(Job.load(job_file, Overrides(params, symbols, sets)))
-    wishes = Wishes(executor or "local", options, detach, as_json)
+    wishes = Wishes(executor or "local", options, detach, as_json, yes)
     if dry_run:
         from backfleet.cli.dry_run import show_plan
 
@@ -67,7 +71,13 @@ def run(
 
 def run_plan(plan: Plan, wishes: Wishes) -> None:
     """Run a planned job, show how it ends, and leave with the exit code that says so."""
-    started = submit_plan(plan, wishes.executor, wishes.options, detach=wishes.detach)
+    started = submit_plan(
+        plan,
+        wishes.executor,
+        wishes.options,
+        detach=wishes.detach,
+        accept_cost=wishes.accept_cost,
+    )
     if wishes.detach:
         show_detached(started, as_json=wishes.as_json)
     else:

@@ -15,6 +15,7 @@ from backfleet.cli.options import (
     executor_option,
     executor_options,
     store_option,
+    yes_option,
 )
 from backfleet.cli.table import print_columns
 from backfleet.errors import CorruptObject
@@ -91,6 +92,7 @@ def wait(run: str, store: str, as_json: bool) -> None:
     help="Also run again what failed by time-out, for lack of memory, or was killed.",
 )
 @detach_option
+@yes_option
 @as_json
 def resume(
     run: str,
@@ -99,11 +101,12 @@ def resume(
     options: tuple[str, ...],
     retry_failed: bool,
     detach: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Compute what a run still lacks. What is there is not done again."""
     found = open_run(run, store)
-    found.resume(executor, options, retry_failed=retry_failed, detach=detach)
+    found.resume(executor, options, retry_failed=retry_failed, detach=detach, accept_cost=yes)
     if detach:
         show_detached(found, as_json=as_json)
     else:

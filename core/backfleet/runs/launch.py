@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from backfleet.errors import BackfleetError, ExecutorError
-from backfleet.executor import Executor, Submission
+from backfleet.executor import Cost, Executor, Submission, Workload
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.plan.submission import SubmissionRecord, deal_chunks
@@ -18,7 +18,7 @@ from backfleet.runs.events import emit
 from backfleet.runs.journal import Journal, JournalEntry
 from backfleet.store import Store
 
-__all__ = ["Request", "check_request", "launch", "live_entry", "request_of"]
+__all__ = ["Request", "check_request", "launch", "live_entry", "request_of", "workload"]
 
 STARTING = timedelta(seconds=5)
 """Between journalling an intent and journalling the handle, for a client that lives."""
@@ -30,16 +30,20 @@ STARTING_PAUSE = 0.05
 class Request:
     """Workers wanted for some chunks, each with the generation to write.
 
-    `template` holds all of the record but the shards.
+    `template` holds all of the record but the shards. With `accept_cost` they may cost more than
+    the executor's limit.
     """
 
     template: SubmissionRecord
     chunks: Sequence[tuple[int, int]]
     manifest: Manifest
     detach: bool = False
+    accept_cost: bool = False
 
 
-def request_of(plan: Plan, chunks: Sequence[tuple[int, int]], *, detach: bool) -> Request:
+def request_of(
+    plan: Plan, chunks: Sequence[tuple[int, int]], *, detach: bool, accept_cost: bool = False
+) -> Request:
     """The request that a freshly planned job makes."""
     resources = plan.job.resources
     paths = (
@@ -61,7 +65,7 @@ def request_of(plan: Plan, chunks: Sequence[tuple[int, int]], *, detach: bool) -
         task_timeout=resources.task_timeout,
         paths=paths,
     )
-    return Request(record, chunks, plan.manifest, detach)
+    return Request(record, chunks, plan.manifest, detach, accept_cost)
 
 
 def launch(store: Store, executor: Executor, request: Request) -> JournalEntry:
@@ -86,9 +90,8 @@ def check_request(store: Store, executor: Executor, request: Request) -> Submiss
         raise ExecutorError(
             f"executor {executor.name!r} cannot go on without this process (--detach)"
         )
-    shards = min(
-        executor.shards(len(request.chunks), request.template.cpus), executor.max_shards or 10**9
-    )
+    work = workload(store, request)
+    shards = min(executor.share(work), executor.max_shards or 10**9)
     record = replace(
         request.template,
         executor=executor.name,
@@ -98,7 +101,33 @@ def check_request(store: Store, executor: Executor, request: Request) -> Submiss
     problems = executor.preflight(_submission(store, record, request.detach))
     if problems:
         raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
+    _check_cost(executor.cost(work, len(record.shards)), request)
     return record
+
+
+def workload(store: Store, request: Request) -> Workload:
+    """The size of what a request asks for."""
+    manifest = request.manifest
+    tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in request.chunks)
+    bars = sum(symbol.bars for symbol in manifest.symbols)
+    return Workload(
+        url=store.url,
+        strategy=manifest.identity["strategy"]["code"],
+        chunks=len(request.chunks),
+        tasks=tasks,
+        bars=tasks * (bars if manifest.is_portfolio else bars // len(manifest.symbols)),
+        cpus=request.template.cpus,
+        memory=request.template.memory,
+    )
+
+
+def _check_cost(cost: Cost | None, request: Request) -> None:
+    if cost is not None and cost.exceeds_limit and not request.accept_cost:
+        raise ExecutorError(
+            f"this would cost about {cost.amount:.2f} {cost.currency} ({cost.basis}), more than "
+            f"the limit of {cost.limit:.2f}; nothing was started. Start it with --yes, or ask for "
+            "fewer tasks"
+        )
 
 
 def _delivered(executor: Executor, record: SubmissionRecord, request: Request) -> SubmissionRecord:

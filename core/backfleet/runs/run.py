@@ -149,6 +149,10 @@ class Run:
             return []
         return list(self._executor_of(entry).poll(entry.handle))
 
+    def executor(self) -> Executor:
+        """The executor of the newest submission. Raises RunNotFound, PluginError, ExecutorError."""
+        return self._executor_of(self.submitted())
+
     # -- moving it on -------------------------------------------------------------------------
 
     def start(self, executor: Executor, request: Request) -> None:
@@ -197,11 +201,12 @@ class Run:
         *,
         retry_failed: bool = False,
         detach: bool = False,
+        accept_cost: bool = False,
     ) -> None:
         """Start workers for what is missing, and with `retry_failed` for what failed by time-out,
         lack of memory or from outside; `wait` then waits for them. Where nothing is missing, all
         details are read, and what is damaged is made anew. Where workers are under way already,
-        they are adopted.
+        they are adopted. `accept_cost` spends more than the executor's limit.
 
         Raises ExecutorError, RunNotFound (nothing was ever submitted), PluginError.
         """
@@ -211,7 +216,9 @@ class Run:
         chunks = chunks or self.ledger.damaged()
         template = replace(newest.record, retry=retry_failed)
         chosen = open_executor(executor or newest.record.executor, options)
-        self.start(chosen, Request(template, sorted(chunks), self.manifest, detach))
+        self._recall(chosen)
+        request = Request(template, sorted(chunks), self.manifest, detach, accept_cost)
+        self.start(chosen, request)
 
     def cancel(self) -> int:
         """Stop the workers of all submissions, and return how many submissions had any.
@@ -304,7 +311,17 @@ class Run:
     def _executor_of(self, entry: JournalEntry) -> Executor:
         if self._executor is None or self._executor.name != entry.record.executor:
             self._executor = open_executor(entry.record.executor)
+            if entry.handle is not None:
+                self._executor.recall(entry.handle)
         return self._executor
+
+    def _recall(self, executor: Executor) -> None:
+        """Tell an executor how it was set up when it last worked for this run."""
+        for number in reversed(self.journal.numbers()):
+            entry = self.journal.entry(number)
+            if entry.record.executor == executor.name and entry.handle is not None:
+                executor.recall(entry.handle)
+                return
 
     def _is_running(self, entry: JournalEntry) -> bool:
         if entry.handle is None:

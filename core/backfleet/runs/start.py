@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TextIO
 
 from backfleet.job import Job
@@ -24,6 +25,7 @@ def run(
     options: Sequence[str] = (),
     *,
     progress: TextIO | None = sys.stderr,
+    accept_cost: bool = False,
 ) -> Run:
     """Run a job and block until every task has a row or no worker is left.
 
@@ -35,13 +37,15 @@ def run(
         Its settings, each `key=value`.
     progress
         Where to show progress; None shows nothing.
+    accept_cost
+        Spend more than the executor's limit.
 
     Raises
     ------
     UserError
         The job or the executor cannot be used as it is; nothing was started.
     """
-    started = submit(job, executor, options)
+    started = submit(job, executor, options, accept_cost=accept_cost)
     try:
         started.wait(progress)
     except KeyboardInterrupt:
@@ -53,27 +57,38 @@ def run(
 
 
 def submit(
-    job: Job, executor: str = "local", options: Sequence[str] = (), *, detach: bool = False
+    job: Job,
+    executor: str = "local",
+    options: Sequence[str] = (),
+    *,
+    detach: bool = False,
+    accept_cost: bool = False,
 ) -> Run:
     """Start a job's workers and return at once; `Run.wait` waits for them.
 
     What the store holds of the same run already is not done again. Without `detach`, workers of
     the local executor end with this process.
     """
-    return submit_plan(plan_job(job), executor, options, detach=detach)
+    return submit_plan(plan_job(job), executor, options, detach=detach, accept_cost=accept_cost)
 
 
 def submit_plan(
-    plan: Plan, executor: str = "local", options: Sequence[str] = (), *, detach: bool = False
+    plan: Plan,
+    executor: str = "local",
+    options: Sequence[str] = (),
+    *,
+    detach: bool = False,
+    accept_cost: bool = False,
 ) -> Run:
     """`submit`, for a job that is planned already."""
     chosen = open_executor(executor, options)
+    request = partial(request_of, plan, detach=detach, accept_cost=accept_cost)
     store = open_store(chosen.results_store(plan.job.results.store)).at(plan.manifest.run)
     if not store.exists(MANIFEST):
         # What the executor cannot run must leave no run in the store.
         wanted = Run(store, plan.manifest).ledger.missing()
-        check_request(store, chosen, request_of(plan, wanted, detach=detach))
+        check_request(store, chosen, request(wanted))
     started = Run(store, keep_manifest(store, plan.manifest))
     emit("run_planned", run=started.id, tasks=started.manifest.tasks)
-    started.start(chosen, request_of(plan, started.ledger.missing(), detach=detach))
+    started.start(chosen, request(started.ledger.missing()))
     return started
