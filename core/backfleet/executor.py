@@ -82,6 +82,8 @@ class Submission:
         Of one worker; memory in bytes.
     detach
         Workers must outlive the process that submits them.
+    data
+        Where workers find their data: paths and URLs.
     """
 
     run: str
@@ -91,6 +93,7 @@ class Submission:
     cpus: int
     memory: int
     detach: bool = False
+    data: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -242,6 +245,10 @@ class Executor(ABC):
 
     def diagnose(self) -> Iterable[Finding]:
         """What `backfleet doctor` says of this executor; changes nothing."""
+        return ()
+
+    def diagnose_live(self) -> Iterable[Finding]:
+        """What `backfleet doctor --live` finds by trying; it may start things, and ends them."""
         return ()
 
     def close(self) -> None:  # noqa: B027

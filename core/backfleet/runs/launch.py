@@ -199,4 +199,5 @@ def _submission(store: Store, record: SubmissionRecord, detach: bool) -> Submiss
         cpus=record.cpus,
         memory=record.memory,
         detach=detach,
+        data=list(dict.fromkeys([record.data_path, *record.auxiliary_paths.values()])),
     )
