@@ -1,0 +1,1 @@
+"""Everything of AWS: the stack that a fleet needs, its data, and the executor `aws-batch`."""

@@ -1,0 +1,143 @@
+"""The one place that makes boto3 clients: region, credentials, retries and time-outs."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from backfleet.errors import ExecutorError
+from backfleet_executors.aws.errors import aws_errors, explained
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.config import Config
+    from mypy_boto3_batch import BatchClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_service_quotas import ServiceQuotasClient
+    from mypy_boto3_sts import STSClient
+
+__all__ = ["Clients"]
+
+ATTEMPTS = 6
+CONNECT_TIMEOUT = 10
+READ_TIMEOUT = 60
+CONNECTIONS = 32
+REGION_VARIABLES = ("AWS_DEFAULT_REGION", "AWS_REGION")
+
+
+class Clients:
+    """The clients of one region, each made when it is first used; threads may share them.
+
+    Parameters
+    ----------
+    region
+        Where None, what AWS_DEFAULT_REGION, AWS_REGION or the profile says.
+    total_max_attempts
+        How often a request may be sent in all; AWS_MAX_ATTEMPTS wins over the default, not over
+        what is given here. With 1 a lost answer is the caller's to look into.
+
+    Raises
+    ------
+    ExecutorError
+        Where the profile or the region is missing or unknown. Nothing is asked of AWS.
+    """
+
+    def __init__(self, region: str | None = None, *, total_max_attempts: int | None = None) -> None:
+        self.session = _session(region)
+        self.region: str = _known_region(self.session)
+        self._total_max_attempts = total_max_attempts
+
+    @cached_property
+    def batch(self) -> BatchClient:
+        return self.session.client("batch", config=self._config())
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        return self.session.client("cloudformation", config=self._config())
+
+    @cached_property
+    def ec2(self) -> EC2Client:
+        return self.session.client("ec2", config=self._config())
+
+    @cached_property
+    def ecr(self) -> ECRClient:
+        return self.session.client("ecr", config=self._config())
+
+    @cached_property
+    def iam(self) -> IAMClient:
+        return self.session.client("iam", config=self._config())
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        return self.session.client("logs", config=self._config())
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return self.session.client("s3", config=self._config())
+
+    @cached_property
+    def service_quotas(self) -> ServiceQuotasClient:
+        return self.session.client("service-quotas", config=self._config())
+
+    @cached_property
+    def sts(self) -> STSClient:
+        return self.session.client("sts", config=self._config())
+
+    @property
+    def partition(self) -> str:
+        """`aws`, `aws-cn`, `aws-us-gov`, ..."""
+        return self.session.get_partition_for_region(self.region)
+
+    def account(self) -> str:
+        """The account's twelve digits. Raises ExecutorError."""
+        with aws_errors("asking AWS whose credentials these are"):
+            return self.sts.get_caller_identity()["Account"]
+
+    def _config(self) -> Config:
+        from botocore.config import Config
+
+        attempts = self._total_max_attempts or int(os.environ.get("AWS_MAX_ATTEMPTS", ATTEMPTS))
+        return Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            max_pool_connections=CONNECTIONS,
+        )
+
+
+def _session(region: str | None) -> Session:
+    from boto3.session import Session
+    from botocore.exceptions import BotoCoreError
+
+    # AWS_REGION is what other SDKs and the containers of AWS say; boto3 does not read it.
+    named = next(filter(None, [region, *map(os.environ.get, REGION_VARIABLES)]), None)
+    try:
+        return Session(region_name=named) if named else Session()
+    except BotoCoreError as error:
+        raise explained(error, "opening a session with AWS") from error
+
+
+def _known_region(session: Session) -> str:
+    region = session.region_name
+    if not region:
+        raise ExecutorError(
+            "no AWS region is set; set AWS_DEFAULT_REGION, pass --region, or write region = "
+            '"..." into [executors.aws-batch] of backfleet.toml'
+        )
+    partitions = session.get_available_partitions()
+    known = [name for it in partitions for name in session.get_available_regions("batch", it)]
+    if region not in known:
+        near = difflib.get_close_matches(region, known)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "correct it."
+        raise ExecutorError(
+            f"{region!r} is no region in which the installed botocore knows AWS Batch; {hint} "
+            "(For a region newer than that: pip install --upgrade boto3)"
+        )
+    return region

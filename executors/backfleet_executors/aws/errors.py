@@ -1,0 +1,174 @@
+"""What AWS and boto3 raise, told in one sentence: what was done, what is wrong, what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backfleet.errors import ExecutorError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+__all__ = ["Denial", "aws_errors", "code_of", "denial_in", "explained"]
+
+_CREDENTIALS = (
+    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in with "
+    "`aws sso login`"
+)
+_UNKNOWN_KEY = f"AWS does not know this access key; {_CREDENTIALS}"
+_EXPIRED = (
+    "the credentials have expired; renew them (`aws sso login`, or a new session token) and try "
+    "again"
+)
+_BUSY = "AWS kept refusing to keep up; wait a minute and try again"
+_CLOCK = "the clock of this machine is wrong; set it, for AWS compares it"
+_UNREACHABLE = (
+    "the endpoint cannot be reached; check the region, the network, the proxy and AWS_ENDPOINT_URL"
+)
+_BROKEN = "the connection broke off each time; check the network and try again"
+_NO_SERVICE = "this account has not been activated for the service; finish its sign-up"
+
+_ADVICE = {
+    # error codes of the services
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "RequestExpired": _EXPIRED,
+    "TokenRefreshRequired": _EXPIRED,
+    "InvalidClientTokenId": _UNKNOWN_KEY,
+    "UnrecognizedClientException": _UNKNOWN_KEY,
+    "InvalidAccessKeyId": _UNKNOWN_KEY,
+    "AuthFailure": _UNKNOWN_KEY,
+    "SignatureDoesNotMatch": f"the secret key does not fit the access key; {_CREDENTIALS}",
+    "InvalidSignatureException": f"the secret key does not fit the access key, or {_CLOCK}",
+    "RequestTimeTooSkewed": _CLOCK,
+    "RequestInTheFuture": _CLOCK,
+    "OptInRequired": _NO_SERVICE,
+    "SubscriptionRequiredException": _NO_SERVICE,
+    "Throttling": _BUSY,
+    "ThrottlingException": _BUSY,
+    "TooManyRequestsException": _BUSY,
+    "RequestLimitExceeded": _BUSY,
+    "SlowDown": _BUSY,
+    "ServiceUnavailable": _BUSY,
+    "InternalFailure": _BUSY,
+    "InternalError": _BUSY,
+    # botocore's exceptions
+    "NoCredentialsError": f"no credentials were found; {_CREDENTIALS}",
+    "PartialCredentialsError": f"half of the credentials is missing; {_CREDENTIALS}",
+    "CredentialRetrievalError": f"the credentials could not be fetched; {_CREDENTIALS}",
+    "ProfileNotFound": "AWS_PROFILE names a profile that ~/.aws/config does not have; correct it",
+    "NoRegionError": "no AWS region is set; set AWS_DEFAULT_REGION",
+    "SSOError": _EXPIRED,
+    "TokenRetrievalError": _EXPIRED,
+    "LoginError": _EXPIRED,
+    "ConnectionClosedError": _BROKEN,
+    "ReadTimeoutError": "the endpoint did not answer in time; check the network and try again",
+    "SSLError": "the endpoint's certificate is not trusted; set AWS_CA_BUNDLE to the authority's",
+    "ProxyConnectionError": _UNREACHABLE,
+    "ConnectionError": _UNREACHABLE,
+}
+
+_DENIED = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "UnauthorizedException",
+)
+_NOT_AUTHORIZED = re.compile(
+    r"(?:User: )?(?P<principal>\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)"
+    r"(?: on (?:the )?resource: (?P<resource>\S+))?"
+    r"(?P<reason> because .+| with an explicit deny.*)?"
+)
+
+
+@dataclass(frozen=True)
+class Denial:
+    """Who may not do what. Fields are empty where AWS does not tell.
+
+    Attributes
+    ----------
+    principal
+        The ARN of the user or the assumed role.
+    action
+        As a policy names it: `batch:SubmitJob`.
+    resource
+        An ARN.
+    reason
+        AWS's own words: which kind of policy lacks it or denies it.
+    """
+
+    principal: str = ""
+    action: str = ""
+    resource: str = ""
+    reason: str = ""
+
+
+def code_of(error: Exception) -> str:
+    """The service's error code; of an error of botocore's own, the name of its class."""
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code", "")
+    return type(error).__name__
+
+
+def denial_in(error: Exception) -> Denial | None:
+    """What was denied, or None where the error is another."""
+    from botocore.exceptions import ClientError
+
+    if not isinstance(error, ClientError) or code_of(error) not in (*_DENIED, "403"):
+        return None
+    told = _NOT_AUTHORIZED.search(error.response["Error"].get("Message", ""))
+    if told is None:
+        return Denial()
+    return Denial(*(part.strip(" .") for part in told.groups(default="")))
+
+
+def explained(error: BotoCoreError | ClientError, doing: str) -> ExecutorError:
+    """The error to raise in place of one of boto3's.
+
+    Parameters
+    ----------
+    error
+        What boto3 raised.
+    doing
+        What was being done, as the beginning of a sentence: "submitting the run 3f2a".
+    """
+    denial = denial_in(error)
+    if denial is not None:
+        return ExecutorError(f"{doing}: {_advice_on(denial)} ({error})")
+    names = (code_of(error), *(kind.__name__ for kind in type(error).__mro__))
+    advice = next((_ADVICE[name] for name in names if name in _ADVICE), None)
+    return ExecutorError(f"{doing}: {advice} ({error})" if advice else f"{doing}: {error}")
+
+
+@contextmanager
+def aws_errors(doing: str) -> Iterator[None]:
+    """Turn what boto3 raises inside the block into an ExecutorError that says what was done."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise explained(error, doing) from error
+
+
+def _advice_on(denial: Denial) -> str:
+    if not denial.action:
+        return "these credentials may not do this; ask for the permission"
+    resource = f" on {denial.resource}" if denial.resource else ""
+    return f"{denial.principal} may not {denial.action}{resource}; {_mend(denial)}"
+
+
+def _mend(denial: Denial) -> str:
+    if "explicit deny" in denial.reason:
+        return "a policy denies it expressly: see which, and whether that is meant"
+    resource = denial.resource or "*"
+    return (
+        'its policy lacks {"Effect": "Allow", '
+        f'"Action": "{denial.action}", "Resource": "{resource}"}}'
+    )

@@ -1,0 +1,61 @@
+"""Clients are made in one place, with the region checked before anything is asked of AWS."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backfleet.errors import ExecutorError
+from backfleet_executors.aws.clients import Clients
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def test_a_misspelt_region_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ExecutorError, match=r"'us-esat-1'.*did you mean .*'us-east-1'.*\?"):
+        Clients("us-esat-1")
+
+
+def test_no_region_says_where_to_set_it() -> None:
+    with pytest.raises(ExecutorError, match="AWS_DEFAULT_REGION"):
+        Clients()
+
+
+def test_the_region_comes_from_what_is_given_then_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert Clients().region == "eu-west-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
+    assert Clients().region == "cn-north-1"
+    assert Clients().partition == "aws-cn"
+    assert Clients("eu-central-1").region == "eu-central-1"
+
+
+def test_a_profile_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(ExecutorError, match="nobody"):
+        Clients("us-east-1")
+
+
+def test_no_credentials_say_how_to_get_some() -> None:
+    with pytest.raises(ExecutorError, match="aws sso login"):
+        Clients("us-east-1").account()
+
+
+def test_a_request_is_sent_once_where_the_caller_looks_into_lost_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    once = Clients("us-east-1", total_max_attempts=1).batch
+    assert once.meta.config.retries == {"mode": "standard", "total_max_attempts": 1}
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
+    assert Clients("us-east-1").batch.meta.config.retries["total_max_attempts"] == 3
