@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from backfleet.errors import PluginError
-from backfleet.plan.code import backfleet_hash, plugin_hash, strategy_hash
+from backfleet.plan.code import (
+    backfleet_hash,
+    content_hash,
+    distribution_hashes,
+    plugin_hash,
+    strategy_hash,
+)
+from backfleet.plan.distributions import find_distribution
+from backfleet.plan.imports import find_unit
 from backfleet.strategy import locate_strategy
 
 PACKAGE = {
@@ -43,10 +51,13 @@ acme_alpha = ["*.json"]
 """
 BACKENDS = {"hatchling": "hatchling.build", "setuptools": "setuptools.build_meta"}
 
-HASH_BY_NAME = """
-from backfleet.plan.code import strategy_hash
+ENTRY_POINT = ("backfleet.strategies", "acme-hold", "acme_alpha.hold:Hold")
+
+HASHES_BY_NAME = """
+from backfleet.plan.code import distribution_hashes, strategy_hash
 from backfleet.strategy import locate_strategy
 print(strategy_hash(locate_strategy("acme-hold")))
+print(distribution_hashes(["Acme.Alpha", "never-installed"]))
 """
 
 
@@ -90,9 +101,16 @@ def test_a_distribution_has_one_hash_however_it_is_built_and_installed(
     copied = list(fresh_python.parents[1].glob("lib/*/site-packages/acme_alpha"))
     assert len(copied) == (way == "wheel")
     found = subprocess.run(
-        [fresh_python, "-c", HASH_BY_NAME], capture_output=True, text=True, check=True, cwd=tmp_path
+        [fresh_python, "-c", HASHES_BY_NAME],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
     )
-    assert found.stdout.strip() == hold()
+    unit = find_unit("acme_alpha")
+    assert unit is not None
+    whole = content_hash(unit.files, [ENTRY_POINT])
+    assert found.stdout.splitlines() == [hold(), str({"acme-alpha": whole})]
 
 
 def test_bytecode_and_what_editors_leave_do_not_count(plain: Path) -> None:
@@ -189,3 +207,17 @@ def test_a_module_that_is_not_there_is_named() -> None:
 def test_what_is_part_of_backfleet_has_the_hash_of_all_of_it() -> None:
     assert plugin_hash("backfleet.sources.csv:CsvSource") == backfleet_hash()
     assert plugin_hash("backfleet_strategies.buy_and_hold:BuyAndHold") != backfleet_hash()
+
+
+@pytest.mark.parametrize("name", ["numpy", "pandas", "backtrader", "python-dateutil", "click"])
+def test_what_an_installer_recorded_of_a_distribution_is_what_there_is(name: str) -> None:
+    distribution = find_distribution(name)
+    assert distribution is not None
+    files = {path: distribution.locate(path) for path in distribution.recorded}
+    assert distribution_hashes([name]) == {name: content_hash(files, [])}
+
+
+def test_every_installed_distribution_has_a_hash_of_its_own() -> None:
+    hashes = distribution_hashes()
+    assert {"backfleet", "numpy", "backtrader", "python-dateutil"} <= set(hashes)
+    assert hashes == distribution_hashes(hashes)

@@ -9,15 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 from backfleet.errors import PluginError
+from backfleet.plan.distributions import (
+    EntryPoint,
+    InstalledDistribution,
+    find_distribution,
+    list_distributions,
+)
 from backfleet.plan.imports import CodeUnit, file_stamp, find_unit, folder_unit, reached_units
 from backfleet.strategy import StrategyReference
 
-__all__ = ["backfleet_hash", "plugin_hash", "strategy_hash"]
+__all__ = [
+    "backfleet_hash",
+    "content_hash",
+    "distribution_hashes",
+    "plugin_hash",
+    "strategy_hash",
+]
 
 OWN = "backfleet"
 
@@ -49,6 +61,62 @@ def backfleet_hash() -> str:
     return _digest([unit])
 
 
+def distribution_hashes(names: Iterable[str] | None = None) -> Mapping[str, str]:
+    """Content hashes of installed distributions, by canonical name (`acme-alpha`).
+
+    This is what `Executor.installed` is to return of a worker's environment: call it there, or keep
+    what it gave when an image was made. Hashes are taken from what an installer recorded of the
+    files, without reading them; of editable installs, whose files are not recorded, from the files.
+
+    Parameters
+    ----------
+    names
+        In any spelling; all that are installed if None. What is not installed is left out.
+
+    Raises
+    ------
+    PluginError
+        Where a file cannot be read.
+    """
+    found = list_distributions() if names is None else filter(None, map(find_distribution, names))
+    return {each.name: _distribution_hash(each) for each in found}
+
+
+def content_hash(files: Mapping[str, Path], entry_points: Iterable[EntryPoint]) -> str:
+    """Hash of importable files, by their paths from where an import begins, and of the entry points
+    that name plugins. Raises OSError."""
+    return _content_hash(_digests(files), entry_points)
+
+
+def _distribution_hash(distribution: InstalledDistribution) -> str:
+    try:
+        if distribution.recorded:
+            digests: Iterable[tuple[str, str]] = (
+                (path, digest or _digest_of(distribution.locate(path)))
+                for path, digest in distribution.recorded.items()
+            )
+        else:
+            digests = (
+                pair for unit in distribution.units.values() for pair in _digests(unit.files)
+            )
+        return _content_hash(digests, distribution.entry_points)
+    except OSError as error:
+        raise PluginError(f"the code of {distribution.name} cannot be read: {error}") from error
+
+
+def _content_hash(digests: Iterable[tuple[str, str]], entry_points: Iterable[EntryPoint]) -> str:
+    text = json.dumps([sorted(digests), sorted(entry_points)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digests(files: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    return ((name, _digest_of(file)) for name, file in files.items())
+
+
+def _digest_of(file: Path) -> str:
+    return _sha256(file, file_stamp(file))
+
+
 def _hash(start: CodeUnit, module: str, what: str) -> str:
     try:
         return _digest(reached_units(start, module))
@@ -57,11 +125,7 @@ def _hash(start: CodeUnit, module: str, what: str) -> str:
 
 
 def _digest(units: Iterable[CodeUnit]) -> str:
-    digests = [
-        (name, _sha256(file, file_stamp(file)))
-        for unit in units
-        for name, file in unit.files.items()
-    ]
+    digests = [pair for unit in units for pair in _digests(unit.files)]
     return hashlib.sha256(json.dumps(sorted(digests)).encode()).hexdigest()
 
 

@@ -17,7 +17,7 @@ from functools import cache, cached_property
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-__all__ = ["CodeUnit", "file_stamp", "find_unit", "folder_unit", "reached_units"]
+__all__ = ["CodeUnit", "file_stamp", "find_unit", "folder_unit", "is_code", "reached_units"]
 
 PINNED = frozenset({"backfleet", "backtrader", "numba", "numpy", "pandas"})
 """Packages that stand in a run's identity by themselves, by hash or by version."""
@@ -25,7 +25,7 @@ PINNED = frozenset({"backfleet", "backtrader", "numba", "numpy", "pandas"})
 LARGEST_FOLLOWED = 300
 """The imports of a unit of more modules than this are not followed."""
 
-BYTECODE = {".pyc", ".pyo"}
+BYTECODE = (".pyc", ".pyo")
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 """Where a statement holds others."""
 
@@ -108,6 +108,13 @@ def reached_units(start: CodeUnit, module: str) -> list[CodeUnit]:
     return list(units.values())
 
 
+def is_code(path: str) -> bool:
+    """Whether a file of a package counts: bytecode and what is hidden does not."""
+    parts = path.split("/")
+    hidden = any(part == "__pycache__" or part.startswith(".") for part in parts)
+    return not hidden and not path.endswith(BYTECODE)
+
+
 def file_stamp(file: Path) -> tuple[int, int, int]:
     """Changes when the file does: time of change, size, inode."""
     stat = file.stat()
@@ -172,10 +179,7 @@ def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _walk(root: Path) -> Iterator[Path]:
     for path in root.rglob("*"):
-        inside = path.relative_to(root).parts
-        if any(part == "__pycache__" or part.startswith(".") for part in inside):
-            continue
-        if path.suffix not in BYTECODE and path.is_file():
+        if is_code(path.relative_to(root).as_posix()) and path.is_file():
             yield path
 
 

@@ -1,0 +1,191 @@
+"""What an installed distribution brings to import, whichever way it was installed.
+
+A wheel's RECORD lists its files with their hashes. An editable install's lists none: what belongs
+to it is found where its `.pth` files and its entry points lead.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from importlib import metadata
+from importlib.metadata import Distribution
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from backfleet.plan.imports import CodeUnit, find_unit, is_code
+from backfleet.plugins import KINDS
+
+__all__ = [
+    "EntryPoint",
+    "InstalledDistribution",
+    "canonical_name",
+    "find_distribution",
+    "list_distributions",
+]
+
+EntryPoint = tuple[str, str, str]
+"""Group, name, target."""
+
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+"""Beside these lie tests and tools too, not only what a wheel would hold."""
+
+MODULE_SUFFIXES = (".py", ".so", ".pyd")
+
+
+class InstalledDistribution:
+    """A distribution as this process finds it installed.
+
+    Attributes
+    ----------
+    name
+        In its canonical form: lower case, with dashes.
+    """
+
+    def __init__(self, found: Distribution) -> None:
+        self._found = found
+        self.name = canonical_name(found.name)
+        self.version = found.version
+
+    @cached_property
+    def entry_points(self) -> tuple[EntryPoint, ...]:
+        """Those that name plugins of backfleet, sorted."""
+        groups = set(KINDS.values())
+        points = (each for each in self._found.entry_points if each.group in groups)
+        return tuple(sorted({(each.group, each.name, each.value) for each in points}))
+
+    @cached_property
+    def requires(self) -> tuple[str, ...]:
+        """Its requirements (PEP 508), sorted."""
+        return tuple(sorted(self._found.requires or ()))
+
+    @cached_property
+    def project(self) -> Path | None:
+        """The folder that it was installed from as an editable (PEP 610)."""
+        try:
+            origin = json.loads(self._found.read_text("direct_url.json") or "{}")
+        except ValueError:
+            return None
+        editable = origin.get("dir_info", {}).get("editable")
+        return Path(url2pathname(urlsplit(origin["url"]).path)) if editable else None
+
+    @cached_property
+    def recorded(self) -> Mapping[str, str | None]:
+        """Path, from where an import begins, to SHA-256 of the importable files that its RECORD
+        lists; None where RECORD has no such hash. Empty for an editable install."""
+        if self.project is not None:
+            return {}
+        files = {str(file): file.hash for file in self._found.files or ()}
+        units = _units_of(filter(_is_importable, files))
+        return {path: _hexadecimal(files[path]) for path in units}
+
+    @cached_property
+    def units(self) -> Mapping[str, CodeUnit]:
+        """The packages and modules that it brings, by their dotted names."""
+        names = set(_units_of(self.recorded).values()) or set(self._guessed_units())
+        found = (find_unit(name) for name in sorted(names))
+        return {unit.name: unit for unit in found if unit is not None and self._owns(unit)}
+
+    def locate(self, path: str) -> Path:
+        """Where a recorded file lies."""
+        return Path(str(self._found.locate_file(path)))
+
+    def _guessed_units(self) -> Iterator[str]:
+        """Modules that its metadata name, those in the folders that its `.pth` files add to
+        `sys.path`, and the one that is called like it."""
+        yield from (re.split(r"[:\[]", target)[0].strip() for _, _, target in self.entry_points)
+        yield from (self._found.read_text("top_level.txt") or "").split()
+        yield self.name.replace("-", "_")
+        for file in self._found.files or ():
+            if file.suffix == ".pth":
+                for folder in _added_folders(self.locate(str(file))):
+                    yield from _units_in(folder)
+
+    def _owns(self, unit: CodeUnit) -> bool:
+        """Whether a unit lies in the project that is installed as an editable, if it is one."""
+        if self.project is None:
+            return True
+        project = self.project.resolve()
+        return any(file.resolve().is_relative_to(project) for file in unit.files.values())
+
+
+def canonical_name(name: str) -> str:
+    """A distribution's name as all spellings of it agree (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def find_distribution(name: str) -> InstalledDistribution | None:
+    """The installed distribution of this name, in any spelling."""
+    try:
+        return InstalledDistribution(metadata.distribution(name))
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+
+
+def list_distributions() -> Iterator[InstalledDistribution]:
+    """All installed distributions, each once: the one that is found first."""
+    seen = set()
+    for found in metadata.distributions():
+        # Broken metadata may lack a name.
+        name = found.metadata["Name"]
+        if name and canonical_name(name) not in seen:
+            seen.add(canonical_name(name))
+            yield InstalledDistribution(found)
+
+
+def _is_importable(path: str) -> bool:
+    first, *rest = path.split("/")
+    if first in ("", "..") or first.endswith((".dist-info", ".egg-info", ".data")):
+        return False
+    return is_code(path) and (bool(rest) or first.endswith(MODULE_SUFFIXES))
+
+
+def _units_of(paths: Iterable[str]) -> dict[str, str]:
+    """Path to the dotted name of the outermost regular package around it, or of the module that it
+    is; what is in neither is left out."""
+    listed = set(paths)
+    packages = {path.removesuffix("/__init__.py") for path in listed if "/__init__.py" in path}
+    found = {}
+    for path in sorted(listed):
+        parts = path.split("/")
+        around = ("/".join(parts[:count]) for count in range(1, len(parts)))
+        unit = next((each for each in around if each in packages), None)
+        if unit is None and path.endswith(MODULE_SUFFIXES):
+            # An extension module carries the interpreter's tag after a dot.
+            unit = "/".join([*parts[:-1], parts[-1].partition(".")[0]])
+        if unit is not None:
+            found[path] = unit.replace("/", ".")
+    return found
+
+
+def _hexadecimal(recorded: metadata.FileHash | None) -> str | None:
+    if recorded is None or recorded.mode != "sha256":
+        return None
+    padding = "=" * (-len(recorded.value) % 4)
+    return base64.urlsafe_b64decode(recorded.value + padding).hex()
+
+
+def _added_folders(path_file: Path) -> Iterator[Path]:
+    """Folders that a `.pth` file adds to `sys.path`, but for a project's own folder."""
+    for line in path_file.read_text().splitlines():
+        if not line.strip() or line.startswith(("import ", "import\t", "#")):
+            continue
+        folder = Path(line.strip())
+        if folder.is_dir() and not any((folder / name).is_file() for name in PROJECT_FILES):
+            yield folder
+
+
+def _units_in(folder: Path, around: str = "") -> Iterator[str]:
+    """Dotted names of the packages and modules in a folder, also in folders that only hold them."""
+    for path in folder.iterdir():
+        name = around + path.stem
+        if not path.stem.isidentifier():
+            continue
+        if (path.suffix == ".py" and path.is_file()) or (path / "__init__.py").is_file():
+            yield name
+        elif path.is_dir() and not path.suffix:
+            yield from _units_in(path, f"{name}.")
