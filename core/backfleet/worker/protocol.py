@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["INDEX_VARIABLES", "PRELOAD", "STOP_WITH_PARENT"]
+__all__ = ["INDEX_VARIABLES", "PRELOAD", "SHARDS", "STOP_WITH_PARENT"]
 
 STOP_WITH_PARENT = "BACKFLEET_STOP_WITH_PARENT"
 """Set to 1 where the worker's standard input is a pipe: it ends when the pipe closes."""
 
 INDEX_VARIABLES = ("AWS_BATCH_JOB_ARRAY_INDEX", "JOB_COMPLETION_INDEX", "SLURM_ARRAY_TASK_ID")
 """Where a worker finds its shard when it is not given one."""
+
+SHARDS = "BACKFLEET_SHARDS"
+"""The shards of the array that a worker belongs to, such as 0-9,12: its index counts along them.
+Unset where they are all, from 0."""
 
 PRELOAD = "BACKFLEET_PRELOAD"
 """What the process that children are forked from imports beforehand: module names, by commas."""

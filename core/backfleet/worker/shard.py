@@ -20,7 +20,8 @@ from backfleet.errors import BackfleetError, CorruptObject
 from backfleet.plugins import find_plugin
 from backfleet.store import open_store
 from backfleet.worker.environment import pin_environment
-from backfleet.worker.protocol import INDEX_VARIABLES, PRELOAD, STOP_WITH_PARENT
+from backfleet.worker.protocol import INDEX_VARIABLES, PRELOAD, SHARDS, STOP_WITH_PARENT
+from backfleet.worker.ranges import parse_ranges
 
 __all__ = ["run_shard"]
 
@@ -62,7 +63,19 @@ def shard_index(given: int | None) -> int:
     text = os.environ[name] if name else "0"
     if not text.isdecimal():
         raise errors.JobError(f"{name}={text!r} is no shard")
-    return int(text)
+    return _shard_of(int(text))
+
+
+def _shard_of(index: int) -> int:
+    """The shard of the array's worker `index`."""
+    ranges = os.environ.get(SHARDS)
+    if ranges is None:
+        return index
+    try:
+        shards = [shard for each in parse_ranges(ranges) for shard in each]
+        return shards[index]
+    except (ValueError, IndexError) as error:
+        raise errors.JobError(f"{SHARDS}={ranges!r} has no worker {index}: {error}") from None
 
 
 def _start_forkserver(url: str) -> None:

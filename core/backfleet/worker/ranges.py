@@ -1,0 +1,32 @@
+"""Sets of shards in few words: `0-999,1004`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+__all__ = ["format_ranges", "parse_ranges"]
+
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+def format_ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers, as ranges that hold no number twice."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ",".join(f"{first}-{last}" if first != last else str(first) for first, last in parts)
+
+
+def parse_ranges(text: str) -> list[range]:
+    """What `format_ranges` wrote. Raises ValueError."""
+    found = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            raise ValueError(f"{part!r} is neither a number nor a range such as 0-9")
+        found.append(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return found
