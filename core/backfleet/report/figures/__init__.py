@@ -1,0 +1,1 @@
+"""Figures of tasks, sweeps and comparisons: plain functions from DataFrames to plotly figures."""

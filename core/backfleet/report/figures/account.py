@@ -1,0 +1,91 @@
+"""Figures of one account: its value beside the benchmark, its drawdown, its rolling Sharpe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backfleet.report.figures.theme import BENCHMARK, LOSS, SERIES, band, blank, money_axis
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+__all__ = ["account_figure", "drawdown_figure", "rolling_sharpe", "rolling_sharpe_figure"]
+
+PERCENT = ".0%"
+
+
+def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.Figure:
+    """Account value over time, in the currency of the prices.
+
+    Parameters
+    ----------
+    value
+        The account's value after each bar, indexed by local time.
+    benchmark
+        That of the benchmark, starting with the same cash.
+    """
+    figure = blank(yaxis=money_axis("account value (currency of the prices)"))
+    if benchmark is not None:
+        figure.add_scatter(
+            x=benchmark.index,
+            y=benchmark.to_numpy(),
+            name="buy and hold",
+            line={"color": BENCHMARK, "width": 1.3},
+            hovertemplate="%{y:,.2f}",
+        )
+    figure.add_scatter(
+        x=value.index,
+        y=value.to_numpy(),
+        name="strategy",
+        line={"color": SERIES, "width": 1.8},
+        hovertemplate="%{y:,.2f}",
+    )
+    return figure
+
+
+def drawdown_figure(value: pd.Series, cash: float) -> go.Figure:
+    """How far the account is below its highest value, the initial cash included: a fraction."""
+    peak = np.maximum(np.maximum.accumulate(value.to_numpy()), cash)
+    figure = blank(
+        220,
+        yaxis={"title": {"text": "drawdown (%)"}, "tickformat": PERCENT, "zeroline": False},
+        showlegend=False,
+    )
+    figure.add_scatter(
+        x=value.index,
+        y=value.to_numpy() / peak - 1.0,
+        name="drawdown",
+        fill="tozeroy",
+        fillcolor=band(LOSS, 0.18),
+        line={"color": LOSS, "width": 1.2},
+        hovertemplate="%{y:.2%}",
+    )
+    return figure
+
+
+def rolling_sharpe(returns: pd.Series, periods_per_year: float, window: int) -> pd.Series:
+    """mean(r) / standard deviation(r) * sqrt(p) over the last `window` sessions."""
+    rolling = returns.rolling(window)
+    spread = rolling.std().replace(0.0, np.nan)
+    sharpe: pd.Series = rolling.mean() / spread * np.sqrt(periods_per_year)
+    return sharpe
+
+
+def rolling_sharpe_figure(sharpe: pd.Series, window: int) -> go.Figure:
+    """The Sharpe ratio of the sessions before each one, annualised."""
+    figure = blank(
+        220,
+        yaxis={"title": {"text": f"Sharpe, {window} sessions"}, "tickformat": ".2~f"},
+        showlegend=False,
+    )
+    figure.add_scatter(
+        x=sharpe.index,
+        y=sharpe.to_numpy(),
+        name="rolling Sharpe",
+        line={"color": SERIES, "width": 1.5},
+        hovertemplate="%{y:.2f}",
+    )
+    return figure

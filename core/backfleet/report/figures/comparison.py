@@ -1,0 +1,63 @@
+"""Figures of two runs side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backfleet.report.figures.theme import BENCHMARK, SECOND, SERIES, band, blank, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+__all__ = ["curves_figure", "scatter_figure"]
+
+
+def scatter_figure(pairs: pd.DataFrame, metric: str, names: tuple[str, str]) -> go.Figure:
+    """A metric of the tasks that both runs have: the first run across, the second upwards.
+
+    Parameters
+    ----------
+    pairs
+        Columns a and b, and label, which names the task.
+    """
+    figure = blank(
+        380,
+        hovermode="closest",
+        showlegend=False,
+        xaxis={"title": {"text": plain(f"{metric}, {names[0]}")}, "tickformat": ".3~g"},
+        yaxis={"title": {"text": plain(f"{metric}, {names[1]}")}, "tickformat": ".3~g"},
+    )
+    low = float(min(pairs["a"].min(), pairs["b"].min()))
+    high = float(max(pairs["a"].max(), pairs["b"].max()))
+    figure.add_scatter(
+        x=[low, high],
+        y=[low, high],
+        mode="lines",
+        line={"color": BENCHMARK, "width": 1, "dash": "dot"},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=pairs["a"],
+        y=pairs["b"],
+        mode="markers",
+        marker={"color": band(SERIES, 0.6), "size": 7},
+        customdata=pairs["label"].map(plain),
+        hovertemplate="%{customdata}<br>%{x:.4~g} and %{y:.4~g}<extra></extra>",
+    )
+    return figure
+
+
+def curves_figure(curves: pd.DataFrame, names: tuple[str, str]) -> go.Figure:
+    """Account value over cash of both runs, columns a and b, indexed by time: the median curve."""
+    figure = blank(yaxis={"title": {"text": "account value / cash"}, "tickformat": ".2~f"})
+    for column, name, color in (("a", names[0], SERIES), ("b", names[1], SECOND)):
+        figure.add_scatter(
+            x=curves.index,
+            y=curves[column],
+            name=plain(name),
+            line={"color": color, "width": 1.7},
+            connectgaps=True,
+            hovertemplate="%{y:.3f}",
+        )
+    return figure

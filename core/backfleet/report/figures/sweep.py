@@ -1,0 +1,193 @@
+"""Figures of a sweep: maps over parameters, all tasks side by side, spreads, all equity curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backfleet.report.figures.theme import BENCHMARK, SCALE, SECOND, SERIES, band, blank, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+__all__ = [
+    "equity_fan_figure",
+    "parallel_figure",
+    "parameter_map",
+    "sensitivity_figure",
+    "spread_figure",
+]
+
+FAN = ((0.05, 0.95, 0.12), (0.25, 0.75, 0.25))
+"""Lower and upper quantile of a band, and its opacity."""
+
+
+def parameter_map(rows: pd.DataFrame, x: str, y: str, metric: str) -> go.Figure:
+    """A heat map: the mean of `metric` over all rows of each pair of values of two columns."""
+    table = rows.pivot_table(metric, index=y, columns=x, aggfunc="mean", sort=True)
+    figure = blank(
+        400,
+        hovermode="closest",
+        xaxis={"title": {"text": plain(x)}, "type": "category"},
+        yaxis={"title": {"text": plain(y)}, "type": "category"},
+    )
+    figure.add_heatmap(
+        x=[plain(value) for value in table.columns],
+        y=[plain(value) for value in table.index],
+        z=table.to_numpy(),
+        colorscale=SCALE,
+        xgap=1,
+        ygap=1,
+        colorbar={"title": {"text": plain(metric)}, "thickness": 12, "outlinewidth": 0},
+        hovertemplate=f"{plain(x)} %{{x}}<br>{plain(y)} %{{y}}<br>{plain(metric)} %{{z:.4~g}}"
+        "<extra></extra>",
+    )
+    return figure
+
+
+def parallel_figure(rows: pd.DataFrame, columns: Sequence[str], metric: str) -> go.Figure:
+    """Parallel coordinates: a line a row through the values of `columns`, coloured by `metric`."""
+    figure = blank(400, margin={"l": 72, "r": 40, "t": 56, "b": 24})
+    figure.add_parcoords(
+        dimensions=[_dimension(rows[name]) for name in columns],
+        line={
+            "color": rows[metric].astype(float).to_numpy(),
+            "colorscale": SCALE,
+            "showscale": True,
+            "colorbar": {"title": {"text": plain(metric)}, "thickness": 12, "outlinewidth": 0},
+        },
+        labelangle=-12,
+    )
+    return figure
+
+
+def _dimension(column: pd.Series) -> Mapping[str, Any]:
+    if column.dtype.kind in "if":
+        return {"label": plain(column.name), "values": column.astype(float).to_numpy()}
+    names = sorted(column.astype(str).unique())
+    codes = {name: float(at) for at, name in enumerate(names)}
+    return {
+        "label": plain(column.name),
+        "values": np.array([codes[each] for each in column.astype(str)]),
+        "tickvals": list(codes.values()),
+        "ticktext": [plain(name) for name in names],
+    }
+
+
+def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> go.Figure:
+    """How a metric goes with one parameter.
+
+    Parameters
+    ----------
+    marginal
+        Indexed by the parameter's values: the quartiles low, middle and high over all points with
+        that value, and `best`, the point that differs from the best one in this parameter only;
+        NaN where there is no such point.
+    """
+    figure = blank(
+        260,
+        xaxis={"title": {"text": plain(parameter)}},
+        yaxis={"title": {"text": plain(metric)}, "tickformat": ".3~g"},
+        margin={"l": 56, "r": 12, "t": 12, "b": 44},
+    )
+    edge = {"color": band(SERIES, 0.0), "width": 0}
+    figure.add_scatter(
+        x=marginal.index, y=marginal["low"], line=edge, hoverinfo="skip", showlegend=False
+    )
+    figure.add_scatter(
+        x=marginal.index,
+        y=marginal["high"],
+        line=edge,
+        fill="tonexty",
+        fillcolor=band(SERIES, 0.18),
+        name="half of the points",
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=marginal.index,
+        y=marginal["middle"],
+        name="median",
+        line={"color": SERIES, "width": 1.6},
+        hovertemplate="%{y:.4~g}",
+    )
+    figure.add_scatter(
+        x=marginal.index,
+        y=marginal["best"],
+        name="through the best point",
+        mode="lines+markers",
+        connectgaps=True,
+        line={"color": SECOND, "width": 1.4, "dash": "dot"},
+        marker={"size": 6},
+        hovertemplate="%{y:.4~g}",
+    )
+    return figure
+
+
+def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
+    """Box plots, one a symbol.
+
+    Parameters
+    ----------
+    spread
+        Indexed by symbol: the columns least, low, middle, high, most are quartiles and extremes.
+    """
+    figure = blank(
+        max(220, 26 * len(spread) + 90),
+        hovermode="closest",
+        showlegend=False,
+        xaxis={"title": {"text": plain(metric)}, "tickformat": ".3~g"},
+        yaxis={"type": "category", "automargin": True},
+    )
+    figure.add_box(
+        y=[plain(symbol) for symbol in spread.index],
+        q1=spread["low"],
+        median=spread["middle"],
+        q3=spread["high"],
+        lowerfence=spread["least"],
+        upperfence=spread["most"],
+        orientation="h",
+        line={"color": SERIES, "width": 1.4},
+        fillcolor=band(SERIES, 0.2),
+    )
+    return figure
+
+
+def equity_fan_figure(fan: pd.DataFrame) -> go.Figure:
+    """All equity curves as bands.
+
+    Parameters
+    ----------
+    fan
+        Indexed by time: account value over initial cash, in columns named by quantile (0.05, 0.25,
+        0.5, 0.75, 0.95) and `best`, the curve of the leading task.
+    """
+    figure = blank(360, yaxis={"title": {"text": "account value / cash"}, "tickformat": ".2~f"})
+    for low, high, opacity in FAN:
+        edge = {"color": band(SERIES, 0.0), "width": 0}
+        figure.add_scatter(x=fan.index, y=fan[low], line=edge, hoverinfo="skip", showlegend=False)
+        figure.add_scatter(
+            x=fan.index,
+            y=fan[high],
+            line=edge,
+            fill="tonexty",
+            fillcolor=band(SERIES, opacity),
+            name=f"{high - low:.0%} of the tasks",
+            hoverinfo="skip",
+        )
+    for name, column, color, width in (
+        ("median", 0.5, SERIES, 1.8),
+        ("best task", "best", SECOND, 1.4),
+    ):
+        if column in fan:
+            figure.add_scatter(
+                x=fan.index,
+                y=fan[column],
+                name=name,
+                line={"color": color, "width": width},
+                hovertemplate="%{y:.3f}",
+            )
+    figure.add_hline(y=1.0, line={"color": BENCHMARK, "width": 1, "dash": "dot"})
+    return figure

@@ -1,0 +1,74 @@
+"""What all figures share: colours that the colour-blind tell apart, and a layout without ink to
+spare.
+
+Colours of text and grid are left to the page, which knows whether it is light or dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+__all__ = [
+    "BENCHMARK",
+    "GAIN",
+    "LOSS",
+    "SCALE",
+    "SECOND",
+    "SERIES",
+    "band",
+    "blank",
+    "money_axis",
+    "plain",
+]
+
+# Okabe and Ito (2008), those of at least 3:1 on white and on near black.
+SERIES = "#0072B2"
+SECOND = "#D55E00"
+GAIN = "#009E73"
+LOSS = "#D55E00"
+BENCHMARK = "#808080"
+
+SCALE = "Cividis"
+"""From dark blue to yellow, alike to all eyes (Nuñez, Anderton and Renslow 2018)."""
+
+HEIGHT = 320
+MARGIN = {"l": 64, "r": 16, "t": 16, "b": 44}
+
+
+def blank(height: int = HEIGHT, **layout: Any) -> go.Figure:
+    """An empty figure in the house style; `layout` goes on top of it."""
+    import plotly.graph_objects as go
+
+    base: dict[str, Any] = {
+        "template": go.layout.Template(),
+        "height": height,
+        "margin": MARGIN,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "hovermode": "x unified",
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "font": {"size": 12},
+        "dragmode": "zoom",
+    }
+    return go.Figure(layout=base | layout)
+
+
+def band(color: str, opacity: float) -> str:
+    """A colour of the palette, seen through."""
+    red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def money_axis(title: str) -> Mapping[str, Any]:
+    """A vertical axis of money."""
+    return {"title": {"text": title}, "tickformat": ",.4~s", "zeroline": False}
+
+
+def plain(text: object) -> str:
+    """A name from the outside as plotly shows it letter by letter: plotly reads a little HTML, and
+    in templates %{...} too."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace("%", "&#37;")

@@ -1,0 +1,1 @@
+"""Serving a store: a local page over its runs."""
