@@ -1,0 +1,357 @@
+"""A Batch job that lives as on AWS, where moto's takes short cuts."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from moto.batch.models import Job, datetime2int_milliseconds
+
+from .events import tell_state
+from .retries import TIMED_OUT, is_retried
+from .scheduler import Scheduler
+from .tasks import Attempt, CannotStart, Ended, Runner, Task
+
+__all__ = ["REQUESTED_RETRY", "BatchJob", "Chaos", "Surroundings"]
+
+DONE = ("SUCCEEDED", "FAILED")
+WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
+STOP_TIMEOUT = 30
+LOOK_SECONDS = 0.05
+LOG_SECONDS = 0.5
+NO_ROOM = (
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) is "
+    "higher than that can be met by the CE(s) attached to the job queue."
+)
+
+REQUESTED_RETRY: ContextVar[Mapping[str, Any] | None] = ContextVar("retry", default=None)
+"""The retryStrategy of the SubmitJob under way, which moto hands to no job."""
+
+
+@dataclass
+class Chaos:
+    """Attempts that are killed at random: a share of them, within so many seconds."""
+
+    rate: float = 0.0
+    seconds: float = 1.0
+    random: random.Random = field(default_factory=lambda: random.Random(0))
+
+    def moment(self) -> float | None:
+        """When the next attempt is killed, in seconds after its start."""
+        drawn, moment = self.random.random(), self.random.uniform(0, self.seconds)
+        return moment if drawn < self.rate else None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all jobs of the server share.
+
+    Attributes
+    ----------
+    environment
+        What the job role and AWS's own endpoints are on AWS: credentials and the server's URL.
+    lock
+        Held by whoever changes what moto keeps.
+    """
+
+    runner: Runner
+    scheduler: Scheduler
+    environment: Mapping[str, str]
+    lock: Any
+    chaos: Chaos = field(default_factory=Chaos)
+
+
+class BatchJob(Job):
+    """Takes moto's place for a job: `start` queues it, and a slot of the scheduler runs it."""
+
+    surroundings: ClassVar[Surroundings]
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        # moto hands one dictionary to all children of an array, and adds to it.
+        keywords["container_overrides"] = deepcopy(keywords.get("container_overrides") or {})
+        super().__init__(*arguments, **keywords)
+        self._status = "SUBMITTED"
+        self.retry = REQUESTED_RETRY.get() or self.job_definition.retry_strategy or {}
+        self.reason: str | None = None
+        self.interruption: str | None = None
+        self.task: Task | None = None
+
+    # -- state
+
+    @property
+    def status(self) -> str:
+        """An array's follows from its children's."""
+        if not self._child_jobs:
+            return self._status or "SUBMITTED"
+        states = {child.status for child in self._child_jobs}
+        if states <= set(DONE):
+            return "FAILED" if "FAILED" in states else "SUCCEEDED"
+        return "PENDING"
+
+    @status.setter
+    def status(self, value: str) -> None:
+        self._status = value
+
+    def advance(self) -> None:
+        """Nothing: looking at a job does not move it."""
+
+    @property
+    def index(self) -> int | None:
+        """Of a child in its array."""
+        found: int | None = self.array_properties.get("index")
+        return found
+
+    @property
+    def parent(self) -> BatchJob | None:
+        found = self.all_jobs.get(self.job_id.rpartition(":")[0])
+        return found if isinstance(found, BatchJob) else None
+
+    # -- description
+
+    def _get_container_property(self, p: str, default: Any) -> Any:
+        """The override, or what the job definition says."""
+        definition = self.job_definition.container_properties or {}
+        if p == "environment":
+            given = [*definition.get(p, ()), *self.container_overrides.get(p, ())]
+            values = {each["name"]: each["value"] for each in given}
+            return [{"name": name, "value": value} for name, value in values.items()]
+        if p in ("vcpus", "memory"):
+            return self._resource({"vcpus": "VCPU", "memory": "MEMORY"}[p], p, default)
+        return self.container_overrides.get(p, definition.get(p, default))
+
+    def _resource(self, kind: str, old_name: str, default: Any) -> Any:
+        for place in (self.container_overrides, self.job_definition.container_properties or {}):
+            for need in place.get("resourceRequirements") or ():
+                if need["type"] == kind:
+                    return float(need["value"])
+            if old_name in place:
+                return float(place[old_name])
+        return default
+
+    def _container_details(self) -> dict[str, Any]:
+        details = super()._container_details()
+        needs = {"VCPU": details.pop("vcpus"), "MEMORY": details.pop("memory")}
+        details["resourceRequirements"] = [
+            {"type": kind, "value": f"{value:g}"} for kind, value in needs.items()
+        ]
+        details["image"] = (self.job_definition.container_properties or {}).get("image")
+        return details | self._end()
+
+    def _end(self) -> dict[str, Any]:
+        facts = {"exitCode": self.exit_code, "reason": self.reason}
+        return {name: value for name, value in facts.items() if value is not None}
+
+    def describe_short(self) -> dict[str, Any]:
+        result = super().describe_short()
+        if self.index is not None:
+            result["arrayProperties"] = {"index": self.index}
+        if self._child_jobs:
+            result["arrayProperties"] = {"size": len(self._child_jobs)}
+            if self.status in DONE:
+                ended = max(child.job_stopped_at for child in self._child_jobs)
+                result["stoppedAt"] = datetime2int_milliseconds(ended)
+            if self.status == "FAILED":
+                result["statusReason"] = "Array Child Job failed"
+        if self._end():
+            result["container"] = self._end()
+        return result
+
+    def describe(self) -> dict[str, Any]:
+        result = super().describe()
+        result["status"] = self.status
+        result["retryStrategy"] = self.retry
+        result.setdefault("timeout", self.job_definition.timeout or {})
+        if self.index is not None:
+            result["arrayProperties"] = {"index": self.index}
+        if self._child_jobs:
+            counts = Counter(child.status for child in self._child_jobs)
+            result["arrayProperties"] = {"size": len(self._child_jobs), "statusSummary": counts}
+        return result
+
+    # -- life
+
+    def start(self) -> None:
+        if self.depends_on:
+            self.status = "PENDING"
+            threading.Thread(target=self._wait_for_others, daemon=True).start()
+        else:
+            self._queue()
+
+    def _wait_for_others(self) -> None:
+        others = [each for each in map(self.all_jobs.get, self._awaited()) if each]
+        while not self.job_stopped and any(job.status not in DONE for job in others):
+            time.sleep(LOOK_SECONDS)
+        if any(job.status == "FAILED" for job in others):
+            self.end(False, "Dependent Job failed")
+        elif not self.job_stopped:
+            self._queue()
+
+    def _awaited(self) -> Sequence[str]:
+        ids = []
+        for each in self.depends_on or ():
+            if each.get("type") == "SEQUENTIAL":
+                if self.index:
+                    ids.append(f"{self.job_id.rpartition(':')[0]}:{self.index - 1}")
+            elif each.get("type") == "N_TO_N" and self.index is not None:
+                ids.append(f"{each['jobId']}:{self.index}")
+            else:
+                ids.append(each["jobId"])
+        return ids
+
+    def _queue(self) -> None:
+        self.status = "RUNNABLE"
+        if self._fits():
+            self.surroundings.scheduler.add(self.run)
+        else:
+            self.job_stopped_reason = NO_ROOM
+
+    def _fits(self) -> bool:
+        """A job whose size no compute environment has waits for ever."""
+        places = [place for place in self.job_queue.environments if place.state == "ENABLED"]
+        needed = self._get_container_property("vcpus", 1)
+        return any((place.compute_resources or {}).get("maxvCpus", 0) >= needed for place in places)
+
+    def run(self) -> None:
+        """One attempt; where there is to be another, that waits for its turn again."""
+        if self.job_stopped:
+            return
+        ended = self._attempt()
+        self.exit_code, self.reason = ended.exit_code, ended.reason
+        self._note_attempt(ended)
+        succeeded = ended.exit_code == 0
+        if self.stop:
+            self.end(False, self.job_stopped_reason or "")
+        elif not succeeded and is_retried(self.retry, len(self.attempts), ended):
+            self._queue()
+        else:
+            self.end(succeeded, ended.status_reason)
+
+    def end(self, succeeded: bool, reason: str) -> None:
+        """Once: SUCCEEDED or FAILED for good."""
+        with self.surroundings.lock:
+            if self.job_stopped:
+                return
+            self.job_stopped_reason = reason
+            self._mark_stopped(succeeded)
+            tell_state(self)
+            if self.parent is not None and self.parent.status in DONE:
+                tell_state(self.parent)
+
+    def terminate(self, reason: str) -> None:
+        """TerminateJob, of a child or a single job."""
+        super().terminate(reason)
+        if self.status in WAITING:
+            self.end(False, reason)
+
+    # -- one attempt
+
+    def _attempt(self) -> Ended:
+        self.log_stream_name = None
+        self.interruption = None
+        self.job_started_at = datetime.now()
+        self.status = "STARTING"
+        self._start_attempt()
+        try:
+            self.task = self.surroundings.runner.start(self._order())
+        except CannotStart as error:
+            return error.ended
+        try:
+            self.status = "RUNNING"
+            return self._follow(self.task)
+        finally:
+            self.task.remove()
+            self.task = None
+
+    def _order(self) -> Attempt:
+        memory = self._get_container_property("memory", None)
+        properties = self.job_definition.container_properties or {}
+        return Attempt(
+            job=self.job_id,
+            number=len(self.attempts),
+            image=properties["image"],
+            command=self._add_parameters_to_command(self._get_container_property("command", [])),
+            environment=self._environment(),
+            vcpus=self._get_container_property("vcpus", None),
+            memory=None if memory is None else int(memory),
+            properties=properties,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        given = self._get_container_property("environment", [])
+        environment = dict(self.surroundings.environment)
+        environment |= {each["name"]: each["value"] for each in given}
+        environment |= {
+            "AWS_BATCH_JOB_ID": self.job_id,
+            "AWS_BATCH_JOB_ATTEMPT": str(len(self.attempts)),
+            "AWS_BATCH_JQ_NAME": self.job_queue.name,
+            "AWS_BATCH_CE_NAME": self.job_queue.environments[0].name,
+        }
+        if self.index is not None and self.parent is not None:
+            size = len(self.parent._child_jobs or ()) or self.parent.array_properties["size"]
+            environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(self.index)
+            environment["AWS_BATCH_JOB_ARRAY_SIZE"] = str(size)
+        return environment
+
+    def _follow(self, task: Task) -> Ended:
+        started = time.monotonic()
+        limit = self._get_attempt_duration() or float("inf")
+        fatal = self.surroundings.chaos.moment()
+        logged = 0.0
+        while True:
+            age = time.monotonic() - started
+            ended = task.ended()
+            if ended is None and age - logged < LOG_SECONDS and not self._is_over(age, limit):
+                if fatal is not None and age >= fatal:
+                    task.kill()
+                time.sleep(LOOK_SECONDS)
+                continue
+            if ended is None and self._is_over(age, limit):
+                # A task may end by itself in between.
+                with contextlib.suppress(Exception):
+                    task.stop(STOP_TIMEOUT)
+                ended = task.ended()
+            self._log(task.lines())
+            logged = age
+            if ended is not None:
+                return Ended(ended.exit_code, ended.reason, self._status_reason(ended, age, limit))
+
+    def _is_over(self, age: float, limit: float) -> bool:
+        return self.stop or self.interruption is not None or age > limit
+
+    def _status_reason(self, ended: Ended, age: float, limit: float) -> str:
+        return self.interruption or (TIMED_OUT if age > limit else ended.status_reason)
+
+    def _log(self, lines: Sequence[str]) -> None:
+        number = len(self.attempts)
+        stream = self._stream_name if number == 1 else f"{self._stream_name}-{number}"
+        group = self._log_group_of_definition()
+        now = int(time.time() * 1000)
+        with self.surroundings.lock:
+            self._log_backend.ensure_log_group(group)
+            self._log_backend.ensure_log_stream(group, stream)
+            self.log_stream_name = stream
+            if lines:
+                events = [{"timestamp": now, "message": line} for line in lines]
+                self._log_backend.put_log_events(group, stream, events)
+
+    def _log_group_of_definition(self) -> str:
+        properties = self.job_definition.container_properties or {}
+        options = (properties.get("logConfiguration") or {}).get("options") or {}
+        group: str = options.get("awslogs-group", self._log_group)
+        return group
+
+    def _note_attempt(self, ended: Ended) -> None:
+        assert self.latest_attempt is not None
+        self.latest_attempt["container"] |= {"logStreamName": self.log_stream_name or ""}
+        self.latest_attempt["container"] |= self._end()
+        self.latest_attempt["statusReason"] = ended.status_reason
+        self.latest_attempt["stoppedAt"] = datetime2int_milliseconds(datetime.now())
