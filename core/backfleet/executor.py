@@ -105,7 +105,7 @@ class Workload:
     url
         Where the run lies, or will lie.
     strategy
-        The hash of the strategy's code: what has it may take as long.
+        The hash of the strategy's code: what has it, on the same engine, may take as long.
     chunks, tasks, bars
         How many in all; a bar counts for every task that sees it.
     cpus, memory
@@ -114,6 +114,7 @@ class Workload:
 
     url: str
     strategy: str
+    engine: str
     chunks: int
     tasks: int
     bars: int

@@ -113,6 +113,7 @@ def workload(store: Store, request: Request) -> Workload:
     return Workload(
         url=store.url,
         strategy=manifest.identity["strategy"]["code"],
+        engine=manifest.engine,
         chunks=len(request.chunks),
         tasks=tasks,
         bars=tasks * (bars if manifest.is_portfolio else bars // len(manifest.symbols)),
