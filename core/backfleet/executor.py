@@ -218,6 +218,12 @@ class Executor(ABC):
     def cancel(self, handle: Handle) -> None:
         """Stop the workers; does nothing where they have ended already."""
 
+    def clear_away(self, handle: Handle) -> None:  # noqa: B027
+        """Remove what the workers of a run that is through have left behind; stops none.
+
+        `poll` and `logs` must answer as before.
+        """
+
     @abstractmethod
     def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
         """The lines a worker has written, and with `follow` those still to come."""

@@ -6,18 +6,27 @@ import sys
 
 import click
 
+from backfleet.errors import BAD_INPUT
+
 __all__ = ["worker"]
 
 
 @click.command()
 @click.argument("submission")
-@click.argument("shard", type=int, required=False)
-def worker(submission: str, shard: int | None) -> None:
-    """Run one shard of a submission; executors call it.
+@click.argument("shards", type=int, nargs=-1, metavar="[SHARD]...")
+def worker(submission: str, shards: tuple[int, ...]) -> None:
+    """Run shards of a submission, one after another; executors call it.
 
     SUBMISSION is the path or URL of the submission's record. SHARD is taken from
     AWS_BATCH_JOB_ARRAY_INDEX, JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID where it is not given.
     """
     from backfleet.worker.shard import run_shard
 
-    sys.exit(run_shard(submission, shard))
+    worst = 0
+    for shard in shards or (None,):
+        code = run_shard(submission, shard)
+        worst = worst or code
+        # Corrupt input is a shard's own; with anything else the next would fail as well.
+        if code not in (0, BAD_INPUT):
+            break
+    sys.exit(worst)

@@ -181,6 +181,8 @@ class Run:
             watch = Watch(self.ledger, self._executor_of(entry), entry, self._awaited(entry))
             with progress_on(progress, self.id, self.ledger.counts()) as display:
                 self.statuses = watch_run(watch, display.show)
+            if entry.handle is not None:
+                watch.executor.clear_away(entry.handle)
         return self.finish()
 
     def finish(self) -> RunSummary:
