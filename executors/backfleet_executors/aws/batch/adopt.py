@@ -1,0 +1,84 @@
+"""Finding the jobs of a run whose client kept no handle, by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from backfleet.worker.protocol import SHARDS
+from backfleet_executors.aws.batch.arrays import ShardArray, name_prefix, parse_name
+from backfleet_executors.aws.batch.calls import BatchCalls
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobDetailTypeDef
+
+__all__ = ["SHARDS_TAG", "handles_of_run"]
+
+SHARDS_TAG = "backfleet:shards"
+"""How many shards a submission has in all."""
+
+
+def handles_of_run(
+    calls: BatchCalls, run: str, queues: Sequence[str], settings: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """A handle for each submission of a run that AWS Batch has jobs of. Raises ExecutorError.
+
+    Where a name occurs twice, because an answer came too late to be waited for, the first job is
+    taken; the other does the same work again, and its commits are equal.
+    """
+    found: dict[int, dict[str, tuple[str, JobDetailTypeDef]]] = {}
+    for queue in queues:
+        summaries = list(calls.named(queue, f"{name_prefix(run)}*"))
+        jobs = calls.describe([summary["jobId"] for summary in summaries])
+        for job in sorted(jobs.values(), key=lambda each: each.get("createdAt", 0)):
+            parsed = parse_name(job["jobName"])
+            if parsed is not None and parsed[0] == run:
+                found.setdefault(parsed[1], {}).setdefault(job["jobName"], (queue, job))
+    for number, named in sorted(found.items()):
+        yield _handle(run, number, list(named.values()), settings)
+
+
+def _handle(
+    run: str,
+    number: int,
+    jobs: Sequence[tuple[str, JobDetailTypeDef]],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    arrays = [
+        ShardArray(run, number, _shards(job), queue, job["jobId"]).to_json() for queue, job in jobs
+    ]
+    first = jobs[0][1]
+    timeout = first.get("timeout", {}).get("attemptDurationSeconds", 0)
+    return {
+        "run": run,
+        "number": number,
+        "shards": int(first.get("tags", {}).get(SHARDS_TAG, 0)) or _count(arrays),
+        "arrays": arrays,
+        "limits": {"memory": _memory(first), "timeout": timeout},
+        "settings": dict(settings),
+    }
+
+
+def _shards(job: JobDetailTypeDef) -> str:
+    """The shards of a job: as it was told, or all from 0, or the one that its command names."""
+    container = _container(job)
+    environment = {each["name"]: each["value"] for each in container.get("environment", ())}
+    if SHARDS in environment:
+        return str(environment[SHARDS])
+    size = job.get("arrayProperties", {}).get("size")
+    return f"0-{size - 1}" if size else str(container["command"][-1])
+
+
+def _memory(job: JobDetailTypeDef) -> int:
+    needs = _container(job).get("resourceRequirements", ())
+    return next((int(float(need["value"])) for need in needs if need["type"] == "MEMORY"), 0)
+
+
+def _container(job: JobDetailTypeDef) -> Mapping[str, Any]:
+    if "container" in job:
+        return job["container"]
+    return job["ecsProperties"]["taskProperties"][0]["containers"][0]
+
+
+def _count(arrays: Sequence[Mapping[str, str]]) -> int:
+    return 1 + max(int(each["shards"].replace(",", "-").rpartition("-")[2]) for each in arrays)

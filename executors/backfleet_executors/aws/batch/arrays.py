@@ -1,0 +1,111 @@
+"""How the shards of a submission are put into jobs: arrays, and plain jobs for single shards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from backfleet.worker.ranges import format_ranges, parse_ranges
+
+__all__ = ["ARRAY_LIMIT", "ShardArray", "name_prefix", "parse_name", "split_shards"]
+
+ARRAY_LIMIT = 10_000
+"""Children of one array job."""
+
+RANGES_LIMIT = 4000
+"""Characters in which an array names its shards: all overrides of a job share 8,192."""
+
+_NAME = re.compile(r"backfleet-(?P<run>[0-9a-f]+)-(?P<number>\d+)-\d+-\d+")
+
+
+@dataclass(frozen=True)
+class ShardArray:
+    """Shards that one job runs.
+
+    Attributes
+    ----------
+    shards
+        Ascending, as ranges: `0-999,1004`.
+    queue
+        The job queue.
+    job
+        The id that AWS Batch gave it; empty before.
+    """
+
+    run: str
+    number: int
+    shards: str
+    queue: str
+    job: str = ""
+
+    @cached_property
+    def indices(self) -> Sequence[int]:
+        """The shard of each child."""
+        return [shard for each in parse_ranges(self.shards) for shard in each]
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, parse_ranges(self.shards)))
+
+    @property
+    def is_array(self) -> bool:
+        """AWS Batch makes no array of one child."""
+        return self.size > 1
+
+    @property
+    def is_offset(self) -> bool:
+        """Whether a child's index is not its shard."""
+        return self.is_array and self.shards != f"0-{self.size - 1}"
+
+    @property
+    def name(self) -> str:
+        """By which it is found again: run, submission, first and last shard."""
+        ranges = parse_ranges(self.shards)
+        first, last = ranges[0].start, ranges[-1].stop - 1
+        return f"{name_prefix(self.run)}{self.number}-{first}-{last}"
+
+    def child(self, shard: int) -> str:
+        """The id of the job that runs a shard. Raises ValueError where it runs in another."""
+        index = self.indices.index(shard)
+        return f"{self.job}:{index}" if self.is_array else self.job
+
+    def to_json(self) -> dict[str, str]:
+        return {"job": self.job, "name": self.name, "shards": self.shards, "queue": self.queue}
+
+    @classmethod
+    def of_handle(cls, handle: Mapping[str, Any]) -> list[ShardArray]:
+        """The arrays that a submission's handle tells of."""
+        return [
+            cls(handle["run"], handle["number"], each["shards"], each["queue"], each["job"])
+            for each in handle["arrays"]
+        ]
+
+
+def name_prefix(run: str) -> str:
+    """How the names of all jobs of a run begin."""
+    return f"backfleet-{run}-"
+
+
+def parse_name(name: str) -> tuple[str, int] | None:
+    """Run and submission of a job's name; None for a job that is not backfleet's."""
+    match = _NAME.fullmatch(name)
+    return (match["run"], int(match["number"])) if match else None
+
+
+def split_shards(shards: Sequence[int]) -> Iterator[str]:
+    """Ascending shards as ranges, each such that one array job can take them."""
+    part: list[int] = []
+    length = 0
+    for shard in shards:
+        # A shard that follows on the one before lengthens a range and not the text.
+        extra = 2 * len(str(shard)) + 2 if not part or shard != part[-1] + 1 else 0
+        if part and (len(part) == ARRAY_LIMIT or length + extra > RANGES_LIMIT):
+            yield format_ranges(part)
+            part, length, extra = [], 0, 2 * len(str(shard)) + 2
+        part.append(shard)
+        length += extra
+    if part:
+        yield format_ranges(part)

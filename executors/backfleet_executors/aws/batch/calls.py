@@ -1,0 +1,87 @@
+"""The calls to AWS Batch, in the words of the executor; errors are ExecutorError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.errors import aws_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.literals import JobStatusType
+    from mypy_boto3_batch.type_defs import (
+        ComputeEnvironmentDetailTypeDef,
+        JobDefinitionTypeDef,
+        JobDetailTypeDef,
+        JobQueueDetailTypeDef,
+        JobSummaryTypeDef,
+    )
+
+__all__ = ["BatchCalls"]
+
+DESCRIBED_AT_ONCE = 100
+
+
+class BatchCalls:
+    """What the executor asks of AWS Batch, but for SubmitJob."""
+
+    def __init__(self, clients: Clients) -> None:
+        self.clients = clients
+
+    def describe(self, jobs: Sequence[str]) -> dict[str, JobDetailTypeDef]:
+        """Jobs by their ids; what AWS Batch does not know is not among them."""
+        found: dict[str, JobDetailTypeDef] = {}
+        with aws_errors("asking AWS Batch about the run's jobs"):
+            for first in range(0, len(jobs), DESCRIBED_AT_ONCE):
+                part = list(jobs[first : first + DESCRIBED_AT_ONCE])
+                answer = self.clients.batch.describe_jobs(jobs=part)
+                found.update((job["jobId"], job) for job in answer["jobs"])
+        return found
+
+    def children(self, array: str, status: JobStatusType) -> Iterator[JobSummaryTypeDef]:
+        """The children of an array that are in a status."""
+        with aws_errors("listing the jobs of an array"):
+            pages = self.clients.batch.get_paginator("list_jobs")
+            for page in pages.paginate(arrayJobId=array, jobStatus=status):
+                yield from page["jobSummaryList"]
+
+    def named(self, queue: str, name: str) -> Iterator[JobSummaryTypeDef]:
+        """The jobs of a queue that have this name, or begin with it where it ends with `*`."""
+        with aws_errors(f"looking for the jobs {name} in the queue {queue}"):
+            pages = self.clients.batch.get_paginator("list_jobs")
+            filters: Any = [{"name": "JOB_NAME", "values": [name]}]
+            for page in pages.paginate(jobQueue=queue, filters=filters):
+                yield from page["jobSummaryList"]
+
+    def terminate(self, job: str, reason: str) -> None:
+        """Stop a job, and all children of an array."""
+        with aws_errors(f"stopping the job {job}"):
+            self.clients.batch.terminate_job(jobId=job, reason=reason)
+
+    def queue(self, name: str) -> JobQueueDetailTypeDef | None:
+        with aws_errors(f"looking at the job queue {name}"):
+            found = self.clients.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
+        return found[0] if found else None
+
+    def environments(self, queue: JobQueueDetailTypeDef) -> list[ComputeEnvironmentDetailTypeDef]:
+        """The compute environments of a queue."""
+        order = queue.get("computeEnvironmentOrder", ())
+        names = [each["computeEnvironment"] for each in order]
+        with aws_errors("looking at the compute environments of a job queue"):
+            answer = self.clients.batch.describe_compute_environments(computeEnvironments=names)
+        return answer["computeEnvironments"]
+
+    def definition(self, name: str) -> JobDefinitionTypeDef | None:
+        """The newest active revision of a job definition, or the one that the name pins."""
+        pinned = ":" in name
+        wanted: Mapping[str, Any] = (
+            {"jobDefinitions": [name]}
+            if pinned
+            else {"jobDefinitionName": name, "status": "ACTIVE"}
+        )
+        with aws_errors(f"looking at the job definition {name}"):
+            pages = self.clients.batch.get_paginator("describe_job_definitions")
+            found = [each for page in pages.paginate(**wanted) for each in page["jobDefinitions"]]
+        active = [each for each in found if each.get("status", "ACTIVE") == "ACTIVE"]
+        return max(active, key=lambda each: each["revision"], default=None)

@@ -1,0 +1,183 @@
+"""The executor `aws-batch`: workers as children of AWS Batch array jobs, on Fargate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from backfleet.executor import (
+    Cost,
+    Executor,
+    ExecutorSettings,
+    Handle,
+    ShardStatus,
+    Submission,
+    Workload,
+)
+from backfleet_executors.aws.batch.adopt import handles_of_run
+from backfleet_executors.aws.batch.aloud import say
+from backfleet_executors.aws.batch.arrays import ShardArray
+from backfleet_executors.aws.batch.calls import BatchCalls
+from backfleet_executors.aws.batch.environment import BatchEnvironment
+from backfleet_executors.aws.batch.logs import read_log
+from backfleet_executors.aws.batch.pace import expected_seconds, shard_count
+from backfleet_executors.aws.batch.poll import SubmissionPoll
+from backfleet_executors.aws.batch.settings import (
+    AwsBatchSettings,
+    completed,
+    inherited,
+    required,
+)
+from backfleet_executors.aws.batch.size import worker_size
+from backfleet_executors.aws.batch.submission import BatchSubmission
+from backfleet_executors.aws.batch.waiting import why_waiting
+from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.prices import estimate
+
+__all__ = ["AwsBatchExecutor"]
+
+S3 = "s3://"
+
+START_SECONDS = 40.0
+"""Of a container, before its worker begins: it is charged from the download of its image on."""
+
+CANCELLED = "cancelled by 'backfleet cancel'"
+
+
+class AwsBatchExecutor(Executor):
+    """Runs workers in containers of AWS Batch on Fargate, on Spot first.
+
+    What is in the store decides; what AWS Batch says is a hint.
+    """
+
+    name = "aws-batch"
+    Settings = AwsBatchSettings
+    survives_exit = True
+
+    def __init__(self, settings: ExecutorSettings) -> None:
+        super().__init__(settings)
+        assert isinstance(settings, AwsBatchSettings)
+        self._settings = settings
+        self._polls: dict[tuple[str, int], SubmissionPoll] = {}
+        self._inventory: Mapping[str, str] | None = None
+
+    # -- before ------------------------------------------------------------------------------
+
+    def recall(self, handle: Handle) -> None:
+        """Take what is not set here from the handle, also what the image holds."""
+        self._settings = completed(self._settings, handle.get("settings", {}))
+        self._inventory = handle.get("installed")
+
+    def results_store(self, store: str) -> str:
+        """A store on S3 as it is; in place of a directory, the one that `store` names."""
+        if store.startswith(S3):
+            return store
+        place = required(self._settings, "store")
+        say(f"the run is kept in {place}: workers on AWS do not see the directory {store!r}")
+        return place
+
+    def shards(self, chunks: int, cpus: int) -> int:
+        """As `workers` says; else all chunks one by one, for want of what `share` knows."""
+        return min(self._settings.workers or chunks, chunks)
+
+    def share(self, work: Workload) -> int:
+        """As many workers as have `shard_minutes` of work each."""
+        if self._settings.workers is not None:
+            return self.shards(work.chunks, work.cpus)
+        seconds, _ = self._expected(work)
+        return shard_count(work, seconds, self._settings.shard_minutes)
+
+    def cost(self, work: Workload, shards: int, seconds: float | None = None) -> Cost | None:
+        """From stored prices; a worker's container is charged while it starts, too."""
+        size = worker_size(work.cpus, work.memory)
+        measured = True
+        if seconds is None:
+            seconds, measured = self._expected(work)
+        each = seconds / work.cpus / shards + START_SECONDS
+        priced = estimate(size, each, shards, spot=True, region=self._clients.region)
+        how = "measured" if measured else "guessed: no task of this strategy was measured yet"
+        basis = f"{shards:,} x {size}, {each:,.0f} s each, {how}; {priced.basis}"
+        return Cost(priced.dollars, "USD", basis, self._settings.max_cost)
+
+    def preflight(self, submission: Submission) -> Sequence[str]:
+        """Looks at the account, the queues, the job definition, the quota and the limits."""
+        if not submission.url.startswith(S3):
+            return [f"the store must be on S3, and {submission.url} is not; set store"]
+        local = [place for place in submission.data if not place.startswith(S3)]
+        if local:
+            required(self._settings, "data")
+        return list(self._planned(submission).problems())
+
+    # -- workers -----------------------------------------------------------------------------
+
+    def submit(self, submission: Submission) -> Handle:
+        """One SubmitJob for up to 10,000 workers; what Spot interrupted before, on demand."""
+        planned = self._planned(submission)
+        planned.announce()
+        handle = planned.submit()
+        return handle | {"settings": inherited(self._settings), "installed": self._inventory}
+
+    def poll(self, handle: Handle) -> Iterable[ShardStatus]:
+        """Workers of an array are told apart when they fail or when all have ended."""
+        key = (handle["run"], handle["number"])
+        if key not in self._polls:
+            calls = self._calls_of(handle)
+            vcpus = float(handle["limits"].get("vcpus", 0))
+            self._polls[key] = SubmissionPoll(
+                handle, calls, lambda arrays: why_waiting(calls, arrays, vcpus)
+            )
+        return self._polls[key].statuses()
+
+    def cancel(self, handle: Handle) -> None:
+        calls = self._calls_of(handle)
+        for array in ShardArray.of_handle(handle):
+            calls.terminate(array.job, CANCELLED)
+
+    def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
+        """From CloudWatch, attempt by attempt."""
+        for array in ShardArray.of_handle(handle):
+            if shard in array.indices:
+                group = handle["settings"].get("log_group") or self._settings.log_group
+                calls = self._calls_of(handle)
+                yield from read_log(calls, array.child(shard), group, follow=follow)
+
+    def find(self, run: str) -> Iterable[Handle]:
+        """Jobs of this run among those that AWS Batch still knows, by their names."""
+        queues = [self._settings.queue, self._settings.on_demand_queue]
+        wanted = list(dict.fromkeys(filter(None, queues)))
+        return handles_of_run(self._calls, run, wanted, inherited(self._settings))
+
+    # -- inside ------------------------------------------------------------------------------
+
+    @cached_property
+    def _clients(self) -> Clients:
+        return Clients(self._settings.region)
+
+    @cached_property
+    def _calls(self) -> BatchCalls:
+        return BatchCalls(self._clients)
+
+    @cached_property
+    def _environment(self) -> BatchEnvironment:
+        return BatchEnvironment(self._settings, self._calls)
+
+    @cached_property
+    def _expectations(self) -> dict[Workload, tuple[float, bool]]:
+        return {}
+
+    def _expected(self, work: Workload) -> tuple[float, bool]:
+        """`expected_seconds`, looked up once: it reads from the store."""
+        if work not in self._expectations:
+            self._expectations[work] = expected_seconds(work)
+        return self._expectations[work]
+
+    def _planned(self, submission: Submission) -> BatchSubmission:
+        return BatchSubmission(submission, self._settings, self._environment)
+
+    def _calls_of(self, handle: Mapping[str, Any]) -> BatchCalls:
+        """For the region in which a submission's jobs are."""
+        region = handle.get("settings", {}).get("region")
+        if region is None or region == self._settings.region:
+            return self._calls
+        return BatchCalls(Clients(region))

@@ -1,0 +1,212 @@
+"""Asking AWS Batch how the workers of a submission are, seldom and all at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from backfleet.errors import ExecutorError
+from backfleet.executor import ShardState, ShardStatus
+from backfleet_executors.aws.batch.arrays import ShardArray
+from backfleet_executors.aws.batch.calls import BatchCalls
+from backfleet_executors.aws.batch.states import shard_status, state_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobDetailTypeDef
+
+__all__ = ["GRACE", "ArrayView", "SubmissionPoll"]
+
+SHORTEST, LONGEST = 3.0, 24.0
+"""Seconds between two calls of DescribeJobs: below 200 calls in the first hour of a run."""
+
+LATE = 0.05
+"""Of the time since the first look may go by before the next one."""
+
+LISTING = 60.0
+"""Seconds between two listings of failed children, while some still run."""
+
+GRACE = 90.0
+"""Seconds for which a job may be unknown: DescribeJobs lags behind SubmitJob."""
+
+PATIENCE = 600.0
+"""Seconds for which AWS may be out of reach or too busy before that is an error."""
+
+NEVER_SUBMITTED = "it was never submitted: the client ended before; resume the run"
+VANISHED = "AWS Batch does not know this job (any more); the store says what is done"
+
+
+@dataclass
+class ArrayView:
+    """What is known of an array's children, or of a single job.
+
+    Attributes
+    ----------
+    status
+        The job's, as AWS Batch words it; empty until it was seen.
+    counts
+        Children by status.
+    failed
+        What is known of failed children, by shard.
+    listed
+        When they were last listed; seconds of the poll's clock.
+    """
+
+    array: ShardArray
+    status: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    failed: dict[int, ShardStatus] = field(default_factory=dict)
+    listed: float | None = None
+    vanished: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.vanished or state_of(self.status).ended
+
+    @property
+    def wants_listing(self) -> bool:
+        return self.array.is_array and self.counts.get("FAILED", 0) > len(self.failed)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any child has ever been more than runnable."""
+        started = {"STARTING", "RUNNING", "SUCCEEDED", "FAILED"}
+        return self.status in started or any(self.counts.get(name) for name in started)
+
+    def state(self) -> ShardState:
+        """Of all children that have not failed: they are not told apart."""
+        if self.vanished:
+            return ShardState.FAILED
+        if self.array.is_array and not self.ended:
+            return ShardState.RUNNING if self.has_begun else ShardState.WAITING
+        if self.array.is_array:
+            # The failed ones of an array that has failed are known one by one.
+            return ShardState.SUCCEEDED
+        return state_of(self.status) if self.status else ShardState.WAITING
+
+    def statuses(self, waiting: str) -> list[ShardStatus]:
+        """Of all its shards; `waiting` says why those wait that do."""
+        state = self.state()
+        reason = VANISHED if self.vanished else waiting if state is ShardState.WAITING else ""
+        return [
+            self.failed.get(shard) or ShardStatus(shard, state, None, reason)
+            for shard in self.array.indices
+        ]
+
+
+class SubmissionPoll:
+    """The workers of one submission.
+
+    Between two looks at AWS Batch it gives what the last one found. What has ended stays ended,
+    whatever a late answer says.
+
+    Parameters
+    ----------
+    handle
+        What the submission left.
+    explain
+        Says why jobs of a queue do not start.
+    clock
+        Seconds.
+    """
+
+    def __init__(
+        self,
+        handle: Mapping[str, Any],
+        calls: BatchCalls,
+        explain: Callable[[Sequence[ShardArray]], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.handle = handle
+        self.views = [ArrayView(array) for array in ShardArray.of_handle(handle)]
+        self._calls = calls
+        self._explain = explain
+        self._clock = clock
+        self._began = clock()
+        self._asked: float | None = None
+        self._answered = self._began
+        self._waiting = ""
+        self._explained: float | None = None
+
+    def statuses(self) -> list[ShardStatus]:
+        """Raises ExecutorError where AWS cannot be asked."""
+        if self._is_due():
+            self._ask()
+        found = {
+            status.shard: status for view in self.views for status in view.statuses(self._waiting)
+        }
+        gone = ShardStatus(0, ShardState.FAILED, None, NEVER_SUBMITTED)
+        return [
+            found.get(shard) or ShardStatus(shard, gone.state, None, gone.reason)
+            for shard in range(self.handle["shards"])
+        ]
+
+    def _is_due(self) -> bool:
+        if all(view.ended and not view.wants_listing for view in self.views):
+            return self._asked is None
+        if self._asked is None:
+            return True
+        now = self._clock()
+        pause = min(max(SHORTEST, (now - self._began) * LATE), LONGEST)
+        return now - self._asked >= pause
+
+    def _ask(self) -> None:
+        now = self._asked = self._clock()
+        try:
+            open_views = [view for view in self.views if not view.ended]
+            jobs = self._calls.describe([view.array.job for view in open_views])
+            for view in open_views:
+                self._take(view, jobs.get(view.array.job), now)
+            for view in self.views:
+                if view.wants_listing and self._may_list(view, now):
+                    self._list(view, now)
+        except ExecutorError as error:
+            if not _may_pass(error) or now - self._answered > PATIENCE:
+                raise
+            return
+        self._answered = now
+        self._explain_waiting(now)
+
+    def _take(self, view: ArrayView, job: JobDetailTypeDef | None, now: float) -> None:
+        if job is None:
+            view.vanished = bool(view.status) or now - self._began > GRACE
+            return
+        view.status = job["status"]
+        view.counts = job.get("arrayProperties", {}).get("statusSummary", {})
+        if not view.array.is_array and view.status == "FAILED":
+            (shard,) = view.array.indices
+            view.failed[shard] = shard_status(shard, job, self.handle["limits"])
+
+    def _may_list(self, view: ArrayView, now: float) -> bool:
+        return view.ended or view.listed is None or now - view.listed >= LISTING
+
+    def _list(self, view: ArrayView, now: float) -> None:
+        view.listed = now
+        for child in self._calls.children(view.array.job, "FAILED"):
+            shard = view.array.indices[child.get("arrayProperties", {})["index"]]
+            view.failed[shard] = shard_status(shard, child, self.handle["limits"])
+        if view.ended:
+            # What a list still lacks will not come: the store says what is done.
+            view.counts = {**view.counts, "FAILED": len(view.failed)}
+
+    def _explain_waiting(self, now: float) -> None:
+        stuck = [view.array for view in self.views if not view.ended and not view.has_begun]
+        if not stuck or now - self._began < GRACE:
+            self._waiting = ""
+        elif self._explained is None or now - self._explained > 5 * LISTING:
+            self._explained = now
+            self._waiting = self._explain(stuck)
+
+
+def _may_pass(error: ExecutorError) -> bool:
+    """Whether what stopped AWS from answering may be over at the next look."""
+    from botocore.exceptions import ClientError, HTTPClientError
+
+    cause = error.__cause__
+    if isinstance(cause, HTTPClientError):
+        return True
+    if not isinstance(cause, ClientError):
+        return False
+    status = cause.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status == 429 or status >= 500 or "hrottl" in str(cause)

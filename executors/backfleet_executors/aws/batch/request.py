@@ -1,0 +1,121 @@
+"""The SubmitJob request of an array, and AWS Batch's limits on it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from backfleet.worker.protocol import SHARDS
+from backfleet_executors.aws.batch.arrays import ShardArray
+
+__all__ = ["RETRY_RULES", "JobShape", "over_limits", "submit_request", "tag_value"]
+
+PAYLOAD_LIMIT = 30 * 1024
+"""Bytes of a SubmitJob request."""
+
+OVERRIDES_LIMIT = 8192
+"""Characters of all overrides of a container: past it a job fails after it was accepted."""
+
+RETRY_RULES = (
+    {"onExitCode": "64", "action": "EXIT"},
+    {"onExitCode": "65", "action": "EXIT"},
+    {"onReason": "OutOfMemoryError*", "action": "EXIT"},
+    {"onStatusReason": "*", "action": "RETRY"},
+)
+"""What another attempt cannot mend: bad configuration or code, corrupt input, too little memory."""
+
+_TAG_VALUE = re.compile(r"[^\w .:/=+@-]")
+TAG_LIMIT = 256
+
+
+@dataclass(frozen=True)
+class JobShape:
+    """What all jobs of a submission share.
+
+    Attributes
+    ----------
+    url
+        Of the submission's record.
+    definition
+        The job definition's ARN, with its revision.
+    container
+        The name of the container, where the definition has `ecsProperties`; else None.
+    vcpus, memory
+        A size that Fargate has; memory in MiB.
+    attempts, timeout
+        How often, and how many seconds an attempt may take.
+    """
+
+    url: str
+    definition: str
+    vcpus: float
+    memory: int
+    attempts: int
+    timeout: int
+    container: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def submit_request(array: ShardArray, shape: JobShape) -> dict[str, Any]:
+    """What SubmitJob is called with."""
+    request: dict[str, Any] = {
+        "jobName": array.name,
+        "jobQueue": array.queue,
+        "jobDefinition": shape.definition,
+        "retryStrategy": {"attempts": shape.attempts, "evaluateOnExit": list(RETRY_RULES)},
+        "timeout": {"attemptDurationSeconds": shape.timeout},
+        "tags": dict(shape.tags),
+        "propagateTags": True,
+    }
+    if array.is_array:
+        request["arrayProperties"] = {"size": array.size}
+    return request | _placed(_overrides(array, shape), shape)
+
+
+def over_limits(request: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences on the limits that a request is over; AWS Batch would refuse or lose it."""
+    payload = len(json.dumps(request).encode())
+    if payload > PAYLOAD_LIMIT:
+        yield (
+            f"the request to submit {request['jobName']} has {payload:,} bytes, AWS Batch takes "
+            f"{PAYLOAD_LIMIT:,}; give the store a shorter URL"
+        )
+    key = "containerOverrides" if "containerOverrides" in request else "ecsPropertiesOverride"
+    overrides = len(json.dumps(request[key]))
+    if overrides > OVERRIDES_LIMIT:
+        yield (
+            f"the container overrides of {request['jobName']} have {overrides:,} characters, AWS "
+            f"Batch takes {OVERRIDES_LIMIT:,}; give the store a shorter URL"
+        )
+
+
+def tag_value(text: str) -> str:
+    """A text as the value of a tag: other characters become `_`."""
+    return _TAG_VALUE.sub("_", text)[:TAG_LIMIT]
+
+
+def _overrides(array: ShardArray, shape: JobShape) -> dict[str, Any]:
+    command = ["worker", shape.url]
+    environment = []
+    if not array.is_array:
+        command.append(array.shards)
+    elif array.is_offset:
+        environment = [{"name": SHARDS, "value": array.shards}]
+    return {
+        "command": command,
+        "environment": environment,
+        "resourceRequirements": [
+            {"type": "VCPU", "value": f"{shape.vcpus:g}"},
+            {"type": "MEMORY", "value": str(shape.memory)},
+        ],
+    }
+
+
+def _placed(overrides: Mapping[str, Any], shape: JobShape) -> dict[str, Any]:
+    if shape.container is None:
+        return {"containerOverrides": overrides}
+    container = {"name": shape.container, **overrides}
+    return {"ecsPropertiesOverride": {"taskProperties": [{"containers": [container]}]}}

@@ -1,0 +1,81 @@
+"""Settings of the executor `aws-batch`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from backfleet.errors import ExecutorError
+from backfleet.executor import ExecutorSettings
+
+__all__ = ["AwsBatchSettings", "completed", "inherited", "required"]
+
+INHERITED = (
+    "region",
+    "queue",
+    "on_demand_queue",
+    "job_definition",
+    "store",
+    "data",
+    "image",
+    "log_group",
+)
+"""What a later submission of a run takes from an earlier one, where it is not set."""
+
+
+class AwsBatchSettings(ExecutorSettings):
+    """Settings of the executor `aws-batch`; `backfleet aws deploy` writes those of its stack."""
+
+    region: str | None = Field(default=None, description="AWS region; AWS_REGION if unset")
+    queue: str | None = Field(default=None, description="job queue that is tried first: Spot")
+    on_demand_queue: str | None = Field(
+        default=None, description="job queue for what Spot interrupted too often"
+    )
+    job_definition: str | None = Field(
+        default=None, description="job definition; its newest revision is pinned at a submission"
+    )
+    store: str | None = Field(
+        default=None, description="s3:// place of runs whose job names a directory"
+    )
+    data: str | None = Field(default=None, description="s3:// place that local data is pushed to")
+    image: str | None = Field(default=None, description="the workers' image, by digest")
+    log_group: str | None = Field(
+        default=None, description="CloudWatch log group; the job definition's if unset"
+    )
+    max_cost: float | None = Field(
+        default=None, ge=0, description="USD that a submission may cost without --yes"
+    )
+    shard_minutes: float = Field(
+        default=4, gt=0, le=60, description="minutes of work that a worker should get"
+    )
+    workers: int | None = Field(
+        default=None, ge=1, description="how many workers; by shard_minutes if unset"
+    )
+    timeout_minutes: float = Field(
+        default=60, ge=1, description="longest that one attempt of a worker may take"
+    )
+    attempts: int = Field(default=5, ge=1, le=10, description="attempts of a worker in one queue")
+
+
+def required(settings: AwsBatchSettings, name: str) -> str:
+    """A setting that this needs. Raises ExecutorError."""
+    value: str | None = getattr(settings, name)
+    if not value:
+        raise ExecutorError(
+            f"executor 'aws-batch': {name} is not set; run 'backfleet aws deploy', which writes it "
+            f"into backfleet.toml, or pass -o {name}=..."
+        )
+    return value
+
+
+def completed(settings: AwsBatchSettings, earlier: Mapping[str, Any]) -> AwsBatchSettings:
+    """Settings with what is unset taken from those of an earlier submission."""
+    unset = [name for name in INHERITED if getattr(settings, name) is None]
+    return settings.model_copy(update={name: earlier.get(name) for name in unset})
+
+
+def inherited(settings: AwsBatchSettings) -> dict[str, Any]:
+    """What a submission's handle keeps of the settings."""
+    return {name: getattr(settings, name) for name in INHERITED}

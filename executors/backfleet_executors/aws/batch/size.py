@@ -1,0 +1,15 @@
+"""The container of a worker: a size that Fargate has, with room for the supervisor."""
+
+from __future__ import annotations
+
+from backfleet_executors.aws.fargate import FargateSize, nearest_size
+
+__all__ = ["SUPERVISOR", "worker_size"]
+
+SUPERVISOR = 256 * 2**20
+"""Bytes for the process that watches over the tasks, beside what `resources.memory` gives them."""
+
+
+def worker_size(cpus: int, memory: int) -> FargateSize:
+    """The smallest size for a worker of so many CPUs and bytes. Raises ExecutorError."""
+    return nearest_size(cpus, memory + SUPERVISOR)

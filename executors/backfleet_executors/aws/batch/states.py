@@ -1,0 +1,91 @@
+"""What AWS Batch says of a job, in the words of the executor interface and with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backfleet.executor import ShardState, ShardStatus
+
+__all__ = ["INTERRUPTED", "is_interrupted", "shard_status", "state_of"]
+
+_STATES = {
+    "SUBMITTED": ShardState.WAITING,
+    "PENDING": ShardState.WAITING,
+    "RUNNABLE": ShardState.WAITING,
+    "STARTING": ShardState.WAITING,
+    "RUNNING": ShardState.RUNNING,
+    "SUCCEEDED": ShardState.SUCCEEDED,
+    "FAILED": ShardState.FAILED,
+}
+
+INTERRUPTED = ("Host EC2", "Spot Task was interrupted", "SpotInterruption")
+"""In a status reason: the machine was taken away, and the worker is not to blame."""
+
+TIMED_OUT = "Job attempt duration exceeded timeout"
+
+
+def state_of(status: str) -> ShardState:
+    """A status of AWS Batch; one that came up later than this code is UNKNOWN."""
+    return _STATES.get(status, ShardState.UNKNOWN)
+
+
+def shard_status(shard: int, job: Mapping[str, Any], limits: Mapping[str, Any]) -> ShardStatus:
+    """A worker as its job tells.
+
+    Parameters
+    ----------
+    job
+        An element of DescribeJobs or ListJobs.
+    limits
+        `memory` (MiB) and `timeout` (seconds) that the job was submitted with.
+    """
+    state = state_of(job["status"])
+    container = job.get("container") or {}
+    code = container.get("exitCode")
+    if state is not ShardState.FAILED:
+        # While a job waits, the reason is of an attempt before, or why it cannot start.
+        return ShardStatus(shard, state, code, job.get("statusReason", ""))
+    return ShardStatus(shard, state, code, _reason(shard, job, limits))
+
+
+def is_interrupted(reason: str) -> bool:
+    """Whether a status reason says that Spot took the machine away."""
+    return any(mark in reason for mark in INTERRUPTED)
+
+
+def _reason(shard: int, job: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
+    """Why a job failed, and what to do about it."""
+    container = job.get("container") or {}
+    told = (
+        "; ".join(filter(None, [job.get("statusReason", ""), container.get("reason", "")]))
+        or "AWS Batch gives no reason"
+    )
+    advice = _advice(shard, container, told, limits)
+    return f"{told}: {advice}" if advice else told
+
+
+def _advice(shard: int, container: Mapping[str, Any], told: str, limits: Mapping[str, Any]) -> str:
+    if "OutOfMemoryError" in told:
+        memory = limits.get("memory", 0) / 1024
+        return (
+            f"the container of {memory:g} GiB was too small; raise resources.memory in the job. "
+            "It was not tried again at this size"
+        )
+    if TIMED_OUT in told:
+        return (
+            f"shard {shard} took longer than {limits.get('timeout', 0) / 60:g} minutes; make "
+            "shards smaller (-o shard_minutes=2), or raise timeout_minutes"
+        )
+    if is_interrupted(told):
+        return (
+            "Spot took its machine away each time; 'backfleet resume' runs it on the on-demand "
+            "queue where one is set"
+        )
+    if "CannotPullContainer" in told:
+        return "the image cannot be pulled; push it ('backfleet image push'), and check the network"
+    if "ResourceInitializationError" in told:
+        return "the container cannot reach ECR, CloudWatch or its role; check the subnets and roles"
+    if container.get("exitCode") == 137:
+        return "it was killed; if that was for lack of memory, raise resources.memory in the job"
+    return ""

@@ -1,0 +1,141 @@
+"""A submission as AWS Batch gets it: its jobs, their requests, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from backfleet.errors import BackfleetError
+from backfleet.executor import Submission
+from backfleet.plan.stored import read_manifest
+from backfleet.plan.submission import read_submission
+from backfleet_executors.aws.batch.adopt import SHARDS_TAG
+from backfleet_executors.aws.batch.aloud import say
+from backfleet_executors.aws.batch.arrays import ShardArray, split_shards
+from backfleet_executors.aws.batch.environment import BatchEnvironment
+from backfleet_executors.aws.batch.history import interrupted_shards
+from backfleet_executors.aws.batch.request import (
+    JobShape,
+    over_limits,
+    submit_request,
+    tag_value,
+)
+from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
+from backfleet_executors.aws.batch.size import SUPERVISOR, worker_size
+from backfleet_executors.aws.batch.submit import JobSubmitter
+from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.fargate import FargateSize
+
+__all__ = ["BatchSubmission"]
+
+INCOMPLETE = "another job of its submission was refused"
+
+
+@dataclass
+class BatchSubmission:
+    """What a submission becomes on AWS Batch. Nothing is sent before `submit`."""
+
+    submission: Submission
+    settings: AwsBatchSettings
+    environment: BatchEnvironment
+
+    @cached_property
+    def size(self) -> FargateSize:
+        """Raises ExecutorError."""
+        return worker_size(self.submission.cpus, self.submission.memory)
+
+    def problems(self) -> Iterator[str]:
+        """What would make it fail, each a sentence. Raises ExecutorError."""
+        yield from self.environment.problems(self.size.vcpus)
+        shape = self._shape({})
+        for array in self._arrays(()):
+            yield from over_limits(submit_request(array, shape))
+
+    def announce(self) -> None:
+        """Say what was chosen that was not asked for."""
+        asked = self.submission
+        if self.size.memory * 2**20 != asked.memory + SUPERVISOR:
+            say(
+                f"a worker's container has {self.size}: the nearest size of Fargate to "
+                f"{asked.cpus} CPU and {asked.memory / 2**30:g} GiB for tasks, and "
+                f"{SUPERVISOR / 2**30:g} GiB for what watches over them"
+            )
+        quota = self.environment.quota
+        if quota is not None and quota < asked.shards * self.size.vcpus:
+            say(
+                f"the account may run {quota:g} vCPU of Fargate Spot at once: "
+                f"{quota // self.size.vcpus:,.0f} of {asked.shards:,} workers at a time"
+            )
+
+    def submit(self) -> dict[str, Any]:
+        """Start the jobs, all or none, and return how to find them. Raises ExecutorError."""
+        store, record = read_submission(self.submission.url)
+        interrupted: Sequence[int] = ()
+        if self.settings.on_demand_queue is not None and record.number > 1:
+            interrupted = interrupted_shards(
+                store, record.number, record.executor, self.environment.calls, record.shards
+            )
+        shape = self._shape(self._tags(read_manifest(store).name))
+        arrays = [*self._started(self._arrays(interrupted), shape)]
+        return {
+            "run": self.submission.run,
+            "number": self.submission.number,
+            "shards": self.submission.shards,
+            "arrays": [array.to_json() for array in arrays],
+            "job_definition": shape.definition,
+            "limits": {"vcpus": shape.vcpus, "memory": shape.memory, "timeout": shape.timeout},
+        }
+
+    def _started(self, arrays: Sequence[ShardArray], shape: JobShape) -> list[ShardArray]:
+        calls = self.environment.calls
+        submitter = JobSubmitter(Clients(calls.clients.region, total_max_attempts=1).batch, calls)
+        started: list[ShardArray] = []
+        try:
+            for array in arrays:
+                job = submitter.submit(submit_request(array, shape))
+                started.append(replace(array, job=job))
+        except BackfleetError:
+            for array in started:
+                calls.terminate(array.job, INCOMPLETE)
+            raise
+        return started
+
+    def _arrays(self, on_demand: Sequence[int]) -> list[ShardArray]:
+        """The jobs of the Spot queue, and of the on-demand queue those that hold these shards."""
+        others = set(on_demand)
+        spot = [shard for shard in range(self.submission.shards) if shard not in others]
+        queues = (
+            (required(self.settings, "queue"), spot),
+            (self.settings.on_demand_queue, on_demand),
+        )
+        run, number = self.submission.run, self.submission.number
+        return [
+            ShardArray(run, number, part, queue)
+            for queue, shards in queues
+            for part in split_shards(shards)
+            if queue is not None
+        ]
+
+    def _shape(self, tags: Mapping[str, str]) -> JobShape:
+        return JobShape(
+            url=self.submission.url,
+            definition=self.environment.definition["jobDefinitionArn"],
+            container=self.environment.container,
+            vcpus=self.size.vcpus,
+            memory=self.size.memory,
+            attempts=self.settings.attempts,
+            timeout=round(self.settings.timeout_minutes * 60),
+            tags=tags,
+        )
+
+    def _tags(self, job: str) -> dict[str, str]:
+        tags = {
+            "backfleet:run": self.submission.run,
+            "backfleet:submission": str(self.submission.number),
+            SHARDS_TAG: str(self.submission.shards),
+            "backfleet:job": job,
+            "backfleet:user": self.environment.user,
+        }
+        return {name: tag_value(value) for name, value in tags.items()}

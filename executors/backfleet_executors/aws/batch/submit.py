@@ -1,0 +1,112 @@
+"""SubmitJob, which has no client token: sent once, and looked for before it is sent again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from backfleet.errors import ExecutorError
+from backfleet_executors.aws.batch.calls import BatchCalls
+from backfleet_executors.aws.errors import code_of, explained
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+    from mypy_boto3_batch import BatchClient
+
+__all__ = ["JobSubmitter"]
+
+THROTTLED = ("TooManyRequestsException", "ThrottlingException", "Throttling", "429")
+UNSENT = (
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "CredentialRetrievalError",
+    "ParamValidationError",
+)
+"""botocore's errors after which it is sure that nothing was sent."""
+
+TRIES = 12
+LONGEST_PAUSE = 20.0
+"""Seconds. With full jitter, twelve tries take about 80 seconds."""
+
+LOOKS = (1.0, 2.0, 4.0)
+"""Seconds before each look for a job whose submission may have been lost: a list may lag behind."""
+
+
+@dataclass(frozen=True)
+class JobSubmitter:
+    """Submits jobs, each at most once as far as can be known.
+
+    Attributes
+    ----------
+    client
+        One that sends a request once only.
+    calls
+        For the look for a job by its name.
+    sleep
+        Seconds.
+    """
+
+    client: BatchClient
+    calls: BatchCalls
+    sleep: Callable[[float], None] = time.sleep
+
+    def submit(self, request: Mapping[str, Any]) -> str:
+        """The id of the job. Raises ExecutorError."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        doing = f"submitting the job {request['jobName']}"
+        error: ClientError | BotoCoreError
+        for number in range(TRIES):
+            try:
+                return self.client.submit_job(**request)["jobId"]
+            except (ClientError, BotoCoreError) as raised:
+                error = raised
+            if is_throttled(error):
+                self._pause(number)
+            elif is_refused(error):
+                raise explained(error, doing) from error
+            else:
+                found = self._look_for(request, error)
+                if found is not None:
+                    return found
+        raise explained(error, f"{doing}, tried {TRIES} times") from error
+
+    def _look_for(self, request: Mapping[str, Any], error: Exception) -> str | None:
+        """The job, if AWS Batch has accepted it although its answer was lost."""
+        queue, name = request["jobQueue"], request["jobName"]
+        for pause in LOOKS:
+            self.sleep(pause)
+            try:
+                ids = [job["jobId"] for job in self.calls.named(queue, name)]
+            except ExecutorError as second:
+                raise ExecutorError(
+                    f"whether AWS Batch has accepted the job {name} is not known: {error}; then "
+                    f"{second}. Nothing is lost: 'backfleet resume' finds the job if it is there"
+                ) from second
+            if ids:
+                return min(ids)
+        return None
+
+    def _pause(self, number: int) -> None:
+        self.sleep(random.uniform(0, min(LONGEST_PAUSE, 2.0**number)))
+
+
+def is_throttled(error: Exception) -> bool:
+    """AWS Batch has not looked at the request: there were too many."""
+    return code_of(error) in THROTTLED
+
+
+def is_refused(error: Exception) -> bool:
+    """AWS Batch has surely not accepted the request, and will not if it is sent again."""
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        return error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+    return _names(error).intersection(UNSENT) != set()
+
+
+def _names(error: Exception) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
