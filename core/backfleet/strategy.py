@@ -20,7 +20,13 @@ from backfleet.job.parameter import Parameter
 from backfleet.plugins import find_plugin
 from backfleet.vector_strategy import VectorStrategy, field_defaults
 
-__all__ = ["StrategyDescription", "StrategyKind", "StrategyReference", "locate_strategy"]
+__all__ = [
+    "StrategyDescription",
+    "StrategyKind",
+    "StrategyReference",
+    "description_of",
+    "locate_strategy",
+]
 
 StrategyKind = Literal["vector", "backtrader"]
 
@@ -105,9 +111,13 @@ class StrategyReference:
 
     def describe(self) -> StrategyDescription:
         """Import the class and read its parameters. Raises PluginError."""
-        cls = self.load()
-        kind: StrategyKind = "vector" if issubclass(cls, VectorStrategy) else "backtrader"
-        return StrategyDescription(_parameters(cls), _first_line(cls), kind)
+        return description_of(self.load())
+
+
+def description_of(cls: type) -> StrategyDescription:
+    """What a strategy's class says of itself."""
+    kind: StrategyKind = "vector" if issubclass(cls, VectorStrategy) else "backtrader"
+    return StrategyDescription(_parameters(cls), _first_line(cls), kind)
 
 
 def locate_strategy(reference: str) -> StrategyReference:

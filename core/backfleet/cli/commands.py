@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": ("backfleet.cli.verify:verify", "Run tasks again elsewhere and compare every bit."),
     "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
+    "check": ("backfleet.cli.check:check", "Check a strategy before it is swept."),
     "plugins": ("backfleet.cli.plugins:plugins", "List what is installed, and what fails to load."),
     "worker": ("backfleet.cli.worker:worker", "Run a shard of a submission; executors call it."),
 }

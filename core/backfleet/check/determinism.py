@@ -1,0 +1,42 @@
+"""Does the strategy do the same when it is run again?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backfleet.check.result import CheckResult, Status
+from backfleet.check.signals import first_difference, signals_of
+from backfleet.check.subject import Subject
+from backfleet.chunks.task_result import outcome_digest
+
+__all__ = ["check_determinism"]
+
+CHECK = "deterministic"
+ADVICE = (
+    "seed what is random from a parameter or use random and numpy.random as they are, which are "
+    "seeded for each task; keep nothing in classes and modules, read no clock"
+)
+
+
+def check_determinism(subjects: Sequence[Subject]) -> CheckResult:
+    """Run again in another order, in one process, everything comes out the same."""
+    first = [signals_of(each) for each in subjects]
+    again = [*reversed([*enumerate(subjects)]), *enumerate(subjects)]
+    for number, subject in again:
+        found = first_difference(first[number], signals_of(subject))
+        if found is not None:
+            message = f"{found.ours} in one run and {found.theirs} in another; {ADVICE}"
+            place = subject.place(found.time, found.symbol)
+            return CheckResult(CHECK, Status.FAILED, message, place)
+    digests = [_digest(each) for each in subjects]
+    for number, subject in again:
+        if _digest(subject) != digests[number]:
+            message = f"{subject.name}: fills or metrics differ between two runs; {ADVICE}"
+            return CheckResult(CHECK, Status.FAILED, message)
+    return CheckResult(CHECK, Status.PASSED, "the same in every run, whichever ran before")
+
+
+def _digest(subject: Subject) -> str:
+    outcome = subject.run()
+    # A NaN is no difference to another.
+    return f"{outcome_digest(outcome)} {sorted(outcome.metrics.items())!r}"

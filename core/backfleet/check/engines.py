@@ -1,0 +1,89 @@
+"""Does the strategy come to the same on every engine?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backfleet.check.result import CheckResult, Place, Status
+from backfleet.check.subject import Subject
+from backfleet.engine import Outcome, Records
+
+__all__ = ["check_engines"]
+
+CHECK = "engines"
+BACKTRADER = ("backtrader", "backtrader-stock")
+TIMES = {"orders": "created", "fills": "time", "trades": "opened", "equity": "time"}
+"""The tables of an outcome, in the order in which a difference shows first, and their times."""
+
+SAY_LITTLE = ("time", "created", "opened", "closed", "status", "reason")
+"""What says little as a number, and comes last."""
+
+MOST_NAMES = 3
+
+
+def check_engines(subjects: Sequence[Subject]) -> CheckResult:
+    """Orders, fills, trades and equity are the same to the last bit on every engine that takes the
+    strategy."""
+    engines: Sequence[str] = ()
+    for subject in subjects:
+        engines = ("vector", *BACKTRADER) if subject.is_vector else BACKTRADER
+        ours = subject.run(engines[0])
+        for engine in engines[1:]:
+            found = _first_difference(ours, subject.run(engine))
+            if found is not None:
+                message = (
+                    f"{found.table} differ: {found.ours} on {engines[0]}, {found.theirs} on "
+                    f"{engine}; a strategy must not look at what runs it"
+                )
+                return CheckResult(CHECK, Status.FAILED, message, _place(subject, found))
+    return CheckResult(CHECK, Status.PASSED, f"the same to the last bit on {', '.join(engines)}")
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """The first record that two outcomes differ in, and what each has there."""
+
+    table: str
+    record: Any
+    ours: str
+    theirs: str
+
+
+def _first_difference(ours: Outcome, theirs: Outcome) -> _Difference | None:
+    for table in TIMES:
+        left, right = getattr(ours, table), getattr(theirs, table)
+        at = _first_differing(left, right)
+        if at is not None:
+            record = (left if at < len(left) else right)[at]
+            return _Difference(table, record, *_words(left, right, at))
+    return None
+
+
+def _first_differing(left: Records, right: Records) -> int | None:
+    for at in range(max(len(left), len(right))):
+        if left[at : at + 1].tobytes() != right[at : at + 1].tobytes():
+            return at
+    return None
+
+
+def _words(left: Records, right: Records, at: int) -> tuple[str, str]:
+    """What each side has, as far as they differ."""
+    if at >= min(len(left), len(right)):
+        one, none = f"record {at}", f"no record {at}"
+        return (one, none) if at < len(left) else (none, one)
+    names = [
+        name
+        for name in left.dtype.names or ()
+        if left[name][at].tobytes() != right[name][at].tobytes()
+    ]
+    shown = sorted(names, key=lambda name: name in SAY_LITTLE)[:MOST_NAMES]
+    sides = (", ".join(f"{name} {side[name][at]}" for name in shown) for side in (left, right))
+    return next(sides), next(sides)
+
+
+def _place(subject: Subject, found: _Difference) -> Place:
+    names = found.record.dtype.names
+    symbol = int(found.record["symbol"]) if "symbol" in names else 0
+    return subject.place(int(found.record[TIMES[found.table]]), symbol)

@@ -1,0 +1,70 @@
+"""The same bars with less of a past, without a future, or with another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars, Prices
+
+__all__ = ["with_another_future", "with_history", "without_future"]
+
+JUMP, STEP = 0.1, 0.02
+"""How far prices of another future jump at once, and go astray from bar to bar; logarithms."""
+
+
+def without_future(bars: tuple[Bars, ...], last: int) -> tuple[Bars, ...]:
+    """No bars after the moment `last`, of further feeds neither."""
+    return _changed(bars, lambda each: each[: _after(each, last)])
+
+
+def with_another_future(bars: tuple[Bars, ...], last: int, sign: float) -> tuple[Bars, ...]:
+    """The same bars up to the moment `last`, and then others, at the same times.
+
+    Prices jump up or down with `sign` and then follow a random walk of their own, which is the same
+    every time; volumes and extra columns go with them.
+    """
+    return _changed(bars, lambda each: _redrawn(each, _after(each, last), sign))
+
+
+def with_history(bars: tuple[Bars, ...], first: int, start: int) -> tuple[Bars, ...]:
+    """Bars from the moment `first` on, those before `start` as warm-up."""
+
+    def cut(each: Bars) -> Bars:
+        begin, end = np.searchsorted(each.time, (first, start))
+        return replace(each[int(begin) :], warmup=int(end - begin))
+
+    return _changed(bars, cut)
+
+
+def _changed(bars: tuple[Bars, ...], change: Callable[[Bars], Bars]) -> tuple[Bars, ...]:
+    # The symbols of a portfolio share their further feeds.
+    feeds = MappingProxyType({name: change(each) for name, each in bars[0].auxiliary.items()})
+    return tuple(replace(change(each), auxiliary=feeds) for each in bars)
+
+
+def _after(bars: Bars, last: int) -> int:
+    return int(np.searchsorted(bars.time, last, "right"))
+
+
+def _redrawn(bars: Bars, first: int, sign: float) -> Bars:
+    draw = np.random.default_rng(first)
+    path = np.ones(len(bars))
+    steps = STEP * draw.standard_normal(len(bars) - first)
+    path[first:] = np.exp(sign * JUMP + np.cumsum(steps))
+    raw = _scaled(bars.raw, path)
+    return replace(
+        bars,
+        prices=raw if bars.prices is bars.raw else _scaled(bars.prices, path),
+        raw=raw,
+        volume=bars.volume * path,
+        extra=MappingProxyType({name: column * path for name, column in bars.extra.items()}),
+    )
+
+
+def _scaled(prices: Prices, path: NDArray[np.float64]) -> Prices:
+    return Prices(prices.open * path, prices.high * path, prices.low * path, prices.close * path)

@@ -1,0 +1,40 @@
+"""Are the parameters such that a job can set them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backfleet.check.result import CheckResult, Status
+from backfleet.check.subject import Subject
+from backfleet.errors import JobError
+from backfleet.job.parameter import Parameter
+from backfleet.strategy import description_of
+
+__all__ = ["check_parameters"]
+
+CHECK = "parameters"
+
+
+def check_parameters(subject: Subject) -> CheckResult:
+    """Every parameter has a default of a plain type, so that a job can set it and sweep it."""
+    parameters = description_of(subject.strategy).parameters
+    problems = [problem for each in parameters for problem in _problems(each)]
+    if problems:
+        return CheckResult(CHECK, Status.FAILED, "; ".join(problems))
+    words = [f"{each.name} ({each.kind}, {each.default})" for each in parameters]
+    return CheckResult(CHECK, Status.PASSED, ", ".join(words) or "there are none")
+
+
+def _problems(parameter: Parameter) -> Iterator[str]:
+    if not parameter.describable:
+        yield (
+            f"the default of {parameter.name} is no number, text, true, false or list of them: "
+            "no job can write it or sweep it"
+        )
+        return
+    if not parameter.name.isidentifier() or parameter.name.startswith("_"):
+        yield f"{parameter.name}: no job can set a parameter of this name"
+    try:
+        parameter.coerce(parameter.default)
+    except JobError as error:
+        yield str(error)

@@ -1,0 +1,78 @@
+"""What a strategy is checked on: the sample data, or what the user names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import backfleet.demo
+from backfleet.job import Data, Job, Overrides
+from backfleet.plan.data import source_of
+from backfleet.strategy import locate_strategy
+from backfleet.vector_strategy import VectorStrategy
+
+__all__ = ["MOST_SYMBOLS", "check_job"]
+
+MOST_SYMBOLS = 5
+"""Checked where none are named; what is wrong with a strategy shows on any."""
+
+SAMPLE = {
+    "source": "cn-daily",
+    "path": str(Path(backfleet.demo.__file__).parent / "data" / "cn-daily"),
+    "timezone": "Asia/Shanghai",
+}
+BROKER = {"cash": 1_000_000.0, "commission": 0.0002}
+
+
+def check_job(strategy: str, data: str | None, source: str, overrides: Overrides) -> Job:
+    """The job whose first tasks a strategy is checked on.
+
+    Parameters
+    ----------
+    data
+        A job file, of which the data and the broker are taken; or a directory or URL, read by
+        `source`; None for the sample data.
+
+    Raises
+    ------
+    JobError, PluginError, DataError
+        Where there is no such strategy, file or symbol.
+    """
+    raw = _raw_job(data, source)
+    if _is_cross_sectional(strategy):
+        raw["data"] = {"universe": "portfolio", **raw["data"]}
+    job = Job(**overrides.apply({**raw, "strategy": strategy}))
+    return job.model_copy(update={"data": _few_symbols(job.data)})
+
+
+def _raw_job(data: str | None, source: str) -> dict[str, Any]:
+    if data is None:
+        return {"data": SAMPLE, "broker": BROKER}
+    if data.endswith(".toml"):
+        job = Job.load(data)
+        return {"data": _given(job.data), "broker": _given(job.broker)}
+    return {"data": {"source": source, "path": data}, "broker": BROKER}
+
+
+def _given(section: Any) -> Mapping[str, Any]:
+    given: Mapping[str, Any] = section.model_dump(exclude_unset=True)
+    return given
+
+
+def _is_cross_sectional(strategy: str) -> bool:
+    cls = locate_strategy(strategy).load()
+    return issubclass(cls, VectorStrategy) and cls.is_cross_sectional()
+
+
+def _few_symbols(data: Data) -> Data:
+    """Some of the symbols, evenly, where all there are would be taken."""
+    if data.symbols != ("*",):
+        return data
+    there = source_of(data).symbols()
+    if not there:
+        return data
+    chosen = np.unique(np.linspace(0, len(there) - 1, MOST_SYMBOLS).astype(np.intp))
+    return data.model_copy(update={"symbols": tuple(there[at] for at in chosen)})

@@ -1,0 +1,41 @@
+"""Does the strategy run, and does it want anything?"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+
+from backfleet.check.result import CheckResult, Status
+from backfleet.check.signals import signals_of
+from backfleet.check.subject import Subject
+
+__all__ = ["check_signals", "describe_error"]
+
+CHECK = "signals"
+
+
+def check_signals(subjects: Sequence[Subject]) -> CheckResult:
+    """The strategy runs on all bars, and makes an order at least."""
+    orders = 0
+    for subject in subjects:
+        try:
+            signals_of(subject)
+            orders += len(subject.run().orders)
+        except (Exception, SystemExit) as error:
+            message = f"{subject.name}: raises {describe_error(error)}"
+            return CheckResult(CHECK, Status.FAILED, message)
+    if not orders:
+        message = (
+            "it makes no order on these bars, so there is nothing to check; "
+            "give bars on which it does with --data, or other parameters with -p"
+        )
+        return CheckResult(CHECK, Status.FAILED, message)
+    tasks = "1 task" if len(subjects) == 1 else f"{len(subjects)} tasks"
+    return CheckResult(CHECK, Status.PASSED, f"{orders:,} orders in {tasks}")
+
+
+def describe_error(error: BaseException) -> str:
+    """The error, and the line that raised it."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {text} ({frame.filename}, line {frame.lineno})"

@@ -1,0 +1,134 @@
+"""`Signals`: what a strategy wants, bar by bar, before a broker makes anything of it.
+
+Trades would be the wrong thing to compare: one changed fill moves all that come after it, and a
+signal that the broker refuses leaves none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.check.subject import Subject
+from backfleet.engine import OrderKind, Records
+from backfleet.engines.vector.panels import is_portfolio, panel_of, panel_targets
+from backfleet.engines.vector.signals import targets_of, tradable_bars
+
+__all__ = ["Difference", "Signals", "first_difference", "signals_of"]
+
+Floats = NDArray[np.float64]
+
+ALWAYS = (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """The targets of a vector strategy, a row a bar, or the orders of a backtrader strategy.
+
+    Attributes
+    ----------
+    time
+        int64, ascending: of the bar after which it is wanted.
+    symbol
+        intp, the position in the task's symbols.
+    values
+        float64 of shape (rows, columns): the target; or an order's kind, size, price and limit.
+    """
+
+    time: NDArray[np.int64]
+    symbol: NDArray[np.intp]
+    values: Floats
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def between(self, first: int, last: int) -> Signals:
+        """Those from one moment to another, both included."""
+        rows = (self.time >= first) & (self.time <= last)
+        return Signals(self.time[rows], self.symbol[rows], self.values[rows])
+
+    def describe(self, row: int) -> str:
+        values = self.values[row].tolist()
+        return _target(*values) if len(values) == 1 else _order(*values)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two signals differ first, and how, in words."""
+
+    time: int
+    symbol: int
+    ours: str
+    theirs: str
+
+
+def signals_of(subject: Subject) -> Signals:
+    """The signals of a strategy. What it raises passes through."""
+    if not subject.is_vector:
+        return _of_orders(subject.run().orders)
+    subject.seed()
+    strategy: Any = subject.strategy(**subject.params)
+    if is_portfolio(type(strategy), len(subject.bars)):
+        panel = panel_of(subject.bars)
+        steps, columns = np.nonzero(panel.has_bar)
+        targets = panel_targets(strategy, panel)[steps, columns]
+        return Signals(panel.time[steps], columns, targets[:, None])
+    bars = tradable_bars(subject.bars[0])
+    targets = targets_of(strategy, bars)
+    return Signals(bars.time, np.zeros(len(bars), np.intp), targets[:, None])
+
+
+def first_difference(
+    ours: Signals, theirs: Signals, span: tuple[int, int] = ALWAYS, tolerance: float = 0.0
+) -> Difference | None:
+    """Where two signals differ first within a span of time, both ends included.
+
+    Parameters
+    ----------
+    tolerance
+        Relative: numbers this close are the same.
+    """
+    left, right = ours.between(*span), theirs.between(*span)
+    count = min(len(left), len(right))
+    same = (left.time[:count] == right.time[:count]) & (left.symbol[:count] == right.symbol[:count])
+    close = np.isclose(left.values[:count], right.values[:count], tolerance, 0.0, equal_nan=True)
+    same &= close.all(axis=1)
+    at = count if same.all() else int(np.argmin(same))
+    if at == len(left) == len(right):
+        return None
+    return _difference(left, right, at)
+
+
+def _difference(left: Signals, right: Signals, at: int) -> Difference:
+    """The earlier of two rows; the other side has none at its moment."""
+    sides = [(int(side.time[at]), int(side.symbol[at])) for side in (left, right) if at < len(side)]
+    first = min(sides)
+    words = [
+        side.describe(at)
+        if at < len(side) and (side.time[at], side.symbol[at]) == first
+        else "no order"
+        for side in (left, right)
+    ]
+    return Difference(*first, *words)
+
+
+def _of_orders(orders: Records) -> Signals:
+    values = [orders[name].astype(np.float64) for name in ("kind", "size", "price", "limit")]
+    return Signals(orders["created"], orders["symbol"].astype(np.intp), np.stack(values, axis=1))
+
+
+def _target(value: float) -> str:
+    return f"target {value:g}"
+
+
+def _order(*values: float) -> str:
+    kind, size, price, limit = values
+    side = "buy" if size > 0 else "sell"
+    name = OrderKind(int(kind)).name.lower().replace("_", "-")
+    prices: Sequence[float] = [price] if np.isnan(limit) else [price, limit]
+    at = "" if kind == OrderKind.MARKET else f" at {', '.join(f'{each:g}' for each in prices)}"
+    return f"{name} order to {side} {abs(size):g}{at}"

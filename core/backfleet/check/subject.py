@@ -1,0 +1,120 @@
+"""`Subject`: a strategy on the bars of one task, which every check looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.check.result import Place
+from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
+from backfleet.errors import DataError
+from backfleet.plan.manifest import TaskKey
+from backfleet.plan.plan import Plan
+from backfleet.plan.work import WorkPlan
+from backfleet.plugins import load_plugin, row_hooks
+from backfleet.vector_strategy import VectorStrategy
+from backfleet.worker.task import seed_generators
+from backfleet.worker.task_bars import BarsLoader
+
+__all__ = ["FEWEST_BARS", "Subject", "subjects_of"]
+
+FEWEST_BARS = 60
+"""On fewer bars the checks would have next to nothing to compare."""
+
+RICH = BrokerSettings(cash=1_000_000.0, commission=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A strategy at one parameter point, on the bars of one task.
+
+    Attributes
+    ----------
+    strategy
+        A `backfleet.VectorStrategy` or a `backtrader.Strategy`.
+    params
+        A value for each parameter that is set; the others keep their defaults.
+    bars
+        One element a symbol.
+    broker
+        By default one with much cash and no commission.
+    """
+
+    strategy: type
+    bars: tuple[Bars, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    broker: BrokerSettings = RICH
+
+    @property
+    def is_vector(self) -> bool:
+        return issubclass(self.strategy, VectorStrategy)
+
+    @property
+    def engine(self) -> str:
+        """The engine that a job with `engine = "auto"` takes."""
+        return "vector" if self.is_vector else "backtrader"
+
+    @property
+    def name(self) -> str:
+        """The symbol, or the symbols of a portfolio."""
+        return ", ".join(each.symbol for each in self.bars)
+
+    def on(self, bars: tuple[Bars, ...]) -> Subject:
+        """The same strategy on other bars."""
+        return replace(self, bars=bars)
+
+    def run(self, engine: str | None = None) -> Outcome:
+        """Run it as a worker would. What the strategy raises passes through."""
+        self.seed()
+        chosen: Engine = load_plugin("engine", engine or self.engine, Engine)()
+        return chosen.run(Simulation(self.strategy, self.params, self.bars, self.broker))
+
+    def seed(self) -> None:
+        """Seed `random` and numpy's global generator, alike for all runs of this subject."""
+        seed_generators(0, TaskKey(0, self.name, (), self.params))
+
+    @cached_property
+    def calendar(self) -> NDArray[np.int64]:
+        """int64, ascending: every moment at which a symbol has a tradable bar."""
+        return np.unique(np.concatenate([each.time[each.tradable] for each in self.bars]))
+
+    def session(self, time: int) -> str:
+        """The session of a moment of the calendar, as YYYY-MM-DD."""
+        bars = next(each for each in self.bars if time in each.time)
+        return str(bars.session[np.searchsorted(bars.time, time)])
+
+    def place(self, time: int, symbol: int) -> Place:
+        """The bar of a symbol at a moment."""
+        bars = self.bars[symbol]
+        at = int(np.searchsorted(bars.time, time, "right")) - 1
+        number = int(np.count_nonzero(bars.tradable[:at]))
+        return Place(bars.symbol, number, str(bars.session[at]))
+
+
+def subjects_of(plan: Plan) -> Sequence[Subject]:
+    """A subject for each task at the job's first parameter point.
+
+    Raises DataError where there are too few bars to tell anything.
+    """
+    manifest = plan.manifest
+    strategy = plan.strategy.load()
+    data = plan.job.data
+    work = WorkPlan(manifest, plan.strategy, data.path, data.auxiliary_paths)
+    loader = BarsLoader(work, row_hooks(plan.job.plugins))
+    tasks = [manifest.task(index) for index in range(0, manifest.tasks, len(manifest.points))]
+    subjects = [
+        Subject(strategy, loader.of(key).bars, key.params, manifest.broker) for key in tasks
+    ]
+    for subject in subjects:
+        if len(subject.calendar) < FEWEST_BARS:
+            raise DataError(
+                f"{subject.name} has {len(subject.calendar)} bars, and a check needs at least "
+                f"{FEWEST_BARS}; give more with --data"
+            )
+    return subjects

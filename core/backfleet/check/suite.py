@@ -1,0 +1,60 @@
+"""All checks of a strategy, in the order in which one builds on another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from backfleet.check.determinism import check_determinism
+from backfleet.check.engines import check_engines
+from backfleet.check.look_ahead import check_look_ahead
+from backfleet.check.parameters import check_parameters
+from backfleet.check.result import CheckResult, Status
+from backfleet.check.running import check_signals, describe_error
+from backfleet.check.subject import Subject
+from backfleet.check.warmup import check_warmup
+
+__all__ = ["CHECKS", "check_strategy"]
+
+Check = Callable[[Sequence[Subject]], CheckResult]
+
+SIGNALS, DETERMINISTIC = "signals", "deterministic"
+
+FOUNDATIONS: dict[str, Check] = {SIGNALS: check_signals, DETERMINISTIC: check_determinism}
+
+COMPARISONS: dict[str, Check] = {
+    "look-ahead": check_look_ahead,
+    "warm-up": check_warmup,
+    "engines": check_engines,
+}
+
+CHECKS = ("parameters", *FOUNDATIONS, *COMPARISONS)
+"""Their names, in order."""
+
+
+def check_strategy(subjects: Sequence[Subject]) -> Iterator[CheckResult]:
+    """Check a strategy on the bars of some tasks; a result a check, as they come.
+
+    Where it makes no signals, or others each time, there is nothing to compare and the checks that
+    would compare them are skipped.
+    """
+    yield check_parameters(subjects[0])
+    obstacle = ""
+    for name, check in FOUNDATIONS.items():
+        result = _skipped(name, obstacle) if obstacle else _guarded(name, check, subjects)
+        yield result
+        if result.status is Status.FAILED:
+            obstacle = "it makes no signals" if name == SIGNALS else "it is not deterministic"
+    for name, check in COMPARISONS.items():
+        yield _skipped(name, obstacle) if obstacle else _guarded(name, check, subjects)
+
+
+def _guarded(name: str, check: Check, subjects: Sequence[Subject]) -> CheckResult:
+    """What a strategy raises on bars that it was not written for is a failure of its check."""
+    try:
+        return check(subjects)
+    except (Exception, SystemExit) as error:
+        return CheckResult(name, Status.FAILED, f"raises {describe_error(error)}")
+
+
+def _skipped(name: str, obstacle: str) -> CheckResult:
+    return CheckResult(name, Status.SKIPPED, f"{obstacle}, so there is nothing to compare")

@@ -1,0 +1,71 @@
+"""Does a signal depend on how much history precedes?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backfleet.check.other_bars import with_history
+from backfleet.check.result import CheckResult, Status
+from backfleet.check.signals import ALWAYS, Difference, Signals, first_difference, signals_of
+from backfleet.check.subject import Subject
+
+__all__ = ["check_warmup"]
+
+CHECK = "warm-up"
+TOLERANCE = 1e-6
+"""Relative; what an exponential average still remembers of bars long gone."""
+
+
+def check_warmup(subjects: Sequence[Subject]) -> CheckResult:
+    """From the middle of the bars on, signals are the same with three quarters of the bars before
+    as with all of them. Says how many bars of history are enough.
+    """
+    enough = 0
+    for subject in map(_lasting, subjects):
+        start = len(subject.calendar) // 2
+        whole = _signals(subject, start, start)
+        most = start * 3 // 4
+        found = _difference(subject, whole, start, most)
+        if found is not None:
+            message = (
+                f"{found.ours} with {start} bars of history, but {found.theirs} with {most}: it "
+                "depends on where the bars begin. If it needs more than that, give longer data"
+            )
+            place = subject.place(found.time, found.symbol)
+            return CheckResult(CHECK, Status.FAILED, message, place)
+        enough = max(enough, _enough(subject, whole, start, most))
+    words = f"from {enough} bars of history on" if enough else "without any history"
+    return CheckResult(CHECK, Status.PASSED, f"signals are the same {words}")
+
+
+def _lasting(subject: Subject) -> Subject:
+    """Without the symbols that have no bar in the second half."""
+    middle = subject.calendar[len(subject.calendar) // 2]
+    return subject.on(tuple(each for each in subject.bars if each.time[-1] >= middle))
+
+
+def _enough(subject: Subject, whole: Signals, start: int, most: int) -> int:
+    """The least history, by powers of two, from which on all that are tried give the same."""
+    tried = [0, *(2**power for power in range(most.bit_length()) if 2**power < most)]
+    enough = most
+    for history in reversed(tried):
+        try:
+            if _difference(subject, whole, start, history) is not None:
+                break
+        except Exception:
+            # A strategy may refuse bars that are too few for it.
+            break
+        enough = history
+    return enough
+
+
+def _difference(subject: Subject, whole: Signals, start: int, history: int) -> Difference | None:
+    other = _signals(subject, start, history)
+    span = (int(subject.calendar[start]), ALWAYS[1])
+    return first_difference(whole, other, span, TOLERANCE)
+
+
+def _signals(subject: Subject, start: int, history: int) -> Signals:
+    calendar = subject.calendar
+    bars = with_history(subject.bars, int(calendar[start - history]), int(calendar[start]))
+    return signals_of(subject.on(bars))

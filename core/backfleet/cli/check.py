@@ -1,0 +1,83 @@
+"""`backfleet check`: whether a strategy's numbers can be trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from backfleet.check.request import check_job
+from backfleet.check.result import CheckResult, Status
+from backfleet.check.subject import Subject, subjects_of
+from backfleet.check.suite import check_strategy
+from backfleet.cli.options import as_json, echo_json, job_overrides
+from backfleet.job import Overrides
+from backfleet.plan.plan import plan_job
+
+__all__ = ["check"]
+
+WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"}
+
+
+@click.command()
+@click.argument("strategy")
+@click.option(
+    "--data",
+    metavar="DIR|S3-URL|JOB",
+    help="Bars to check on, or a job file to take data and broker from; the sample data else.",
+)
+@click.option(
+    "--source", default="csv", show_default=True, metavar="NAME", help="How to read a DIR or URL."
+)
+@job_overrides
+@as_json
+def check(
+    strategy: str,
+    data: str | None,
+    source: str,
+    params: tuple[str, ...],
+    symbols: str | None,
+    sets: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Check a strategy before it is swept: STRATEGY is named as in a job.
+
+    Its parameters can be set; it makes signals; it is deterministic; no signal depends on later
+    bars, nor on how much history precedes; every engine comes to the same; its code works from a
+    wheel alone. Signals are compared, not trades, and the first bar that differs is named.
+
+    Exits with 0 where all checks pass and 1 where one fails.
+    """
+    job = check_job(strategy, data, source, Overrides(params, symbols, sets))
+    plan = plan_job(job)
+    # What a strategy prints must not mix with the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        subjects = subjects_of(plan)
+    if not as_json:
+        click.echo(f"{strategy} on {_bars(subjects)}\n")
+    results = []
+    with contextlib.redirect_stdout(sys.stderr):
+        for result in check_strategy(subjects):
+            results.append(result)
+            if not as_json:
+                click.echo(_line(result), file=sys.__stdout__)
+    failed = sum(result.status is not Status.PASSED for result in results)
+    if as_json:
+        checks = [result.to_json() for result in results]
+        echo_json({"strategy": strategy, "passed": not failed, "checks": checks})
+    elif failed:
+        click.echo(f"\n{failed} of {len(results)} checks did not pass")
+    sys.exit(1 if failed else 0)
+
+
+def _line(result: CheckResult) -> str:
+    return f"{WORDS[result.status]:<9}{result.check:<15}{result}"
+
+
+def _bars(subjects: Sequence[Subject]) -> str:
+    names = "; ".join(subject.name for subject in subjects)
+    first = min(str(bars.session[0]) for subject in subjects for bars in subject.bars)
+    last = max(str(bars.session[-1]) for subject in subjects for bars in subject.bars)
+    return f"{names}, {first} to {last}"

@@ -1,0 +1,49 @@
+"""Strategies on the sample data, to be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backfleet.check import CheckResult, Status, Subject, check_strategy, subjects_of
+from backfleet.check.request import check_job
+from backfleet.job import Overrides
+from backfleet.plan.plan import plan_job
+
+
+@pytest.fixture(scope="session")
+def bad_strategies() -> Path:
+    """The folder of strategies that fail one check each."""
+    return Path(__file__).parent.parent.parent / "examples" / "bad-strategies"
+
+
+@pytest.fixture(scope="session")
+def subjects() -> Callable[..., Sequence[Subject]]:
+    """A strategy, by its reference, on the sample data."""
+
+    def find(strategy: str, *params: str, symbols: str | None = None) -> Sequence[Subject]:
+        job = check_job(strategy, None, "csv", Overrides(params, symbols))
+        return subjects_of(plan_job(job))
+
+    return find
+
+
+@pytest.fixture
+def one(subjects: Callable[..., Sequence[Subject]]) -> Subject:
+    """The bars of one symbol, with a strategy to be replaced."""
+    (found,) = subjects("sma-crossover", symbols="600519")
+    return found
+
+
+@pytest.fixture(scope="session")
+def failures() -> Callable[[Sequence[Subject]], dict[str, CheckResult]]:
+    """The checks that a strategy fails, by name."""
+
+    def find(subjects: Sequence[Subject]) -> dict[str, Any]:
+        results = check_strategy(subjects)
+        return {each.check: each for each in results if each.status is Status.FAILED}
+
+    return find

@@ -1,0 +1,39 @@
+"""How much history a signal needs is found, and that it needs all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from backfleet import Bars, VectorStrategy
+from backfleet.check import Status, Subject
+from backfleet.check.warmup import check_warmup
+
+
+class Cumulates(VectorStrategy):
+    """Compares with the mean of all closes so far."""
+
+    def targets(self, bars: Bars) -> NDArray[np.float64]:
+        so_far = np.cumsum(bars.close) / np.arange(1, len(bars) + 1)
+        return np.where(bars.close > so_far, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(("period", "enough"), [(15, 16), (60, 64), (100, 128)])
+def test_it_says_how_many_bars_are_enough(
+    subjects: Callable[..., Sequence[Subject]], period: int, enough: int
+) -> None:
+    result = check_warmup(subjects("sma-crossover", f"period={period}"))
+    assert result.status is Status.PASSED
+    assert f"from {enough} bars of history on" in result.message
+
+
+def test_what_never_forgets_fails(subjects: Callable[..., Sequence[Subject]]) -> None:
+    found = [replace(each, strategy=Cumulates, params={}) for each in subjects("buy-and-hold")]
+    result = check_warmup(found)
+    assert result.status is Status.FAILED
+    assert result.place is not None
+    assert result.place.bar >= 304

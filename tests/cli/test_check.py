@@ -1,0 +1,68 @@
+"""`backfleet check` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BAD = Path(__file__).parent.parent.parent / "examples" / "bad-strategies"
+
+
+def test_a_sound_strategy_passes(ask: Any) -> None:
+    answer = ask("check sma-crossover --symbols 600519 -p period=20")
+    assert answer.code == 0
+    lines = answer.out.splitlines()
+    assert lines[0] == "sma-crossover on 600519, 2019-01-02 to 2021-07-05"
+    assert {line.split()[0] for line in lines[2:]} == {"passed"}
+
+
+def test_a_failure_names_the_bar_and_exits_with_1(ask: Any) -> None:
+    answer = ask(f"check {BAD}/looks_ahead.py:LooksAhead --symbols 600519")
+    assert answer.code == 1
+    assert "FAILED   look-ahead     600519, bar 0 (2019-01-02): target" in answer.out
+    assert "1 of " in answer.out.splitlines()[-1]
+
+
+def test_json_has_every_check_and_nothing_that_the_strategy_prints(
+    ask: Any, tmp_path: Path
+) -> None:
+    text = (BAD / "never_trades.py").read_text().replace("return", "print('hello')\n        return")
+    (tmp_path / "talks.py").write_text(text)
+    answer = ask(f"check {tmp_path}/talks.py:NeverTrades --symbols 600519 --json")
+    assert answer.code == 1
+    found = json.loads(answer.out)
+    assert not found["passed"]
+    assert found["checks"][1]["check"] == "signals"
+    assert found["checks"][1]["status"] == "failed"
+    assert "hello" in answer.err
+
+
+def test_data_and_broker_can_come_from_a_job_or_a_folder(ask: Any, workshop: Any) -> None:
+    assert ask("check buy-and-hold --data sma.toml").code == 0
+    folder = f"--data {workshop.data} --source cn-daily"
+    answer = ask(f"check buy-and-hold {folder} --set data.timezone=Asia/Shanghai")
+    assert answer.code == 0
+    assert "600519; 600559; 600560" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("sma-crosover", "did you mean 'sma-crossover'"),
+        ("sma-crossover -p perod=3", "did you mean 'period'"),
+        ("sma-crossover --data nowhere.toml", "no job file nowhere.toml"),
+        ("sma-crossover --data nowhere", "nowhere"),
+        ("sma-crossover --source cvs --data .", "did you mean 'csv'"),
+        ("sma-crossover --set data.end=2019-02-01", "needs at least 60"),
+        ("missing.py:Missing", "no file"),
+    ],
+)
+def test_a_bad_request_is_refused(ask: Any, line: str, message: str) -> None:
+    answer = ask(f"check {line}")
+    assert answer.code == 2
+    assert message in answer.err
+    assert "Traceback" not in answer.err
+    assert not answer.out
