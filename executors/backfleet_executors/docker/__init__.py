@@ -1,0 +1,1 @@
+"""The executor `docker`: workers in containers of a Docker engine."""

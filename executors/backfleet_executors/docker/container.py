@@ -1,0 +1,158 @@
+"""What a worker's container is made with: limits, locks, mounts, labels."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from backfleet.executor import Submission
+from backfleet_executors.docker.image import Image
+from backfleet_executors.docker.mounts import SCRATCH, Binding, is_path
+from backfleet_executors.docker.settings import DockerSettings
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+__all__ = [
+    "LABEL",
+    "ROOM",
+    "STOP_SECONDS",
+    "ContainerPlan",
+    "create_container",
+    "deal_shards",
+    "owner",
+]
+
+LABEL = "backfleet."
+"""Begins the name of every label."""
+
+ROOM = 512 * 2**20
+"""Bytes beside `resources.memory`, for the process that supervises a worker's children."""
+
+STOP_SECONDS = 20
+"""A worker that is told to end does so within these."""
+
+LOG_SIZE = "10m"
+
+
+@dataclass(frozen=True)
+class ContainerPlan:
+    """What all containers of a submission have in common."""
+
+    submission: Submission
+    settings: DockerSettings
+    image: Image
+    bindings: Sequence[Binding]
+
+    @property
+    def limit(self) -> int:
+        """Bytes that a container may use; its scratch lies in memory too."""
+        return self.submission.memory + ROOM + self.settings.scratch
+
+    @property
+    def network(self) -> str:
+        run = self.submission.url
+        return "none" if all(map(is_path, [run, *self.submission.data])) else self.settings.network
+
+    @property
+    def user(self) -> str | None:
+        """Who a container runs as: the caller, where it writes to the caller's directory."""
+        return f"{os.getuid()}:{os.getgid()}" if self.bindings else None
+
+    @property
+    def handle(self) -> dict[str, Any]:
+        """What is known of the submission before it has containers."""
+        return {
+            "number": self.submission.number,
+            "run": self.submission.run,
+            "url": self.submission.url,
+            "settings": self.settings.model_dump(mode="json", exclude_unset=True),
+        }
+
+    def labels(self, shards: Sequence[int]) -> dict[str, str]:
+        facts = {
+            "run": self.submission.run,
+            "submission": self.submission.number,
+            "shards": ",".join(map(str, shards)),
+            "version": version("backfleet"),
+            "url": self.submission.url,
+            "memory": self.submission.memory,
+            "owner": owner(),
+            "handle": json.dumps(self.handle),
+        }
+        return {LABEL + name: str(fact) for name, fact in facts.items()}
+
+    def name(self, shards: Sequence[int]) -> str:
+        run, number = self.submission.run, self.submission.number
+        return f"backfleet-{run[:8]}-{number}-{shards[0]}-{os.urandom(4).hex()}"
+
+
+def owner() -> str:
+    """Who started a container, as its label says: other users' are left alone."""
+    return f"{os.getuid()}@{socket.gethostname()}"
+
+
+def deal_shards(shards: int, containers: int) -> list[list[int]]:
+    """The shards of each container, dealt out in turn."""
+    count = min(shards, containers)
+    return [list(range(first, shards, count)) for first in range(count)]
+
+
+def create_container(
+    client: APIClient,
+    plan: ContainerPlan,
+    shards: Sequence[int],
+    command: Sequence[str] | None = None,
+) -> str:
+    """Create, and not start, the container that runs these shards one after another, or another
+    command; its id."""
+    work = ["worker", plan.submission.url, *map(str, shards)]
+    made: Mapping[str, Any] = client.create_container(
+        plan.image.id,
+        command=list(command or work),
+        name=plan.name(shards),
+        user=plan.user,
+        environment=_environment(plan.settings.environment),
+        labels=plan.labels(shards),
+        stop_timeout=STOP_SECONDS,
+        host_config=_host_config(client, plan),
+    )
+    return str(made["Id"])
+
+
+def _environment(names: Sequence[str]) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in names if name in os.environ}
+    return {"HOME": SCRATCH, "TMPDIR": SCRATCH} | passed
+
+
+def _host_config(client: APIClient, plan: ContainerPlan) -> dict[str, Any]:
+    from docker.types import LogConfig, Mount
+
+    mounts = [
+        Mount(each.target, each.source, type="bind", read_only=not each.writable)
+        for each in plan.bindings
+    ]
+    groups = [str(group) for group in os.getgroups()] if plan.user else None
+    config: dict[str, Any] = client.create_host_config(
+        mounts=mounts,
+        group_add=groups,
+        network_mode=plan.network,
+        mem_limit=plan.limit,
+        # As much with swap as without: what is too large is to be killed, not to crawl.
+        memswap_limit=plan.limit,
+        nano_cpus=plan.submission.cpus * 10**9,
+        pids_limit=plan.settings.pids,
+        read_only=True,
+        tmpfs={SCRATCH: f"rw,nosuid,nodev,mode=1777,size={plan.settings.scratch}"},
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        # The first process of a container must gather what hostile ones leave behind.
+        init=True,
+        log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": LOG_SIZE}),
+    )
+    return config

@@ -1,0 +1,163 @@
+"""Workers' containers: listed by their labels, stopped, read, and removed once they are read."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from backfleet.errors import ExecutorError
+from backfleet.executor import Handle, ShardState
+from backfleet_executors.docker.container import LABEL, owner
+from backfleet_executors.docker.ends import End, read_end
+from backfleet_executors.docker.engine import engine_errors
+from backfleet_executors.docker.kept import Kept
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+__all__ = ["Containers"]
+
+LOG_TAIL = 4096
+NEVER_STARTED = timedelta(minutes=1)
+"""A container that was created this long ago and not started lost its client in between."""
+
+FORGOTTEN = timedelta(hours=1)
+"""What ended this long ago, and nobody has read, is read and removed by the next submission."""
+
+PAUSE = 0.05
+ENDED = ("exited", "dead")
+GONE = End(None, "its container was removed before it was read")
+LOST = End(None, "its container was never started: what was to start it has gone")
+
+Facts = Mapping[str, Any]
+
+
+class Containers:
+    """The containers of an engine that backfleet has started."""
+
+    def __init__(self, client: APIClient) -> None:
+        self._client = client
+        self._ends: dict[str, End] = {}
+
+    def of_run(self, run: str) -> list[Facts]:
+        return self._listed(f"run={run}")
+
+    def states(self, handle: Handle) -> dict[str, ShardState | End]:
+        """How each container of a submission is; those that have ended are read and removed."""
+        listed = {facts["Id"]: facts for facts in self._listed(f"url={handle['url']}")}
+        return {
+            container: self._state(handle, container, listed.get(container))
+            for container, _ in handle["containers"]
+        }
+
+    def await_ends(self, handle: Handle, seconds: float) -> bool:
+        """Whether all containers of a submission have ended within so many seconds."""
+        until = time.monotonic() + seconds
+        while True:
+            if all(isinstance(state, End) for state in self.states(handle).values()):
+                return True
+            if time.monotonic() > until:
+                return False
+            time.sleep(PAUSE)
+
+    def signal(self, handle: Handle, name: str) -> None:
+        """Send a signal to the workers of a submission that still run."""
+        for container, state in self.states(handle).items():
+            if not isinstance(state, End):
+                # It may have ended just now.
+                with contextlib.suppress(ExecutorError), engine_errors("stop a container"):
+                    self._client.kill(container, name)
+
+    def lines(self, handle: Handle, container: str, *, follow: bool) -> Iterator[str]:
+        """What a container's worker has written, and with `follow` what it will."""
+        from docker.errors import NotFound
+
+        with engine_errors("read a container's log"):
+            try:
+                stream = self._client.logs(container, stream=True, follow=follow)
+            except NotFound:
+                yield from _kept(handle).log(container).splitlines()
+                return
+            yield from _lines(stream)
+
+    def remove(self, container: str) -> None:
+        """Remove a container whatever it is at; one that is gone already is no error."""
+        with contextlib.suppress(ExecutorError), engine_errors("remove a container"):
+            self._client.remove_container(container, force=True)
+
+    def sweep(self) -> None:
+        """Read and remove this user's containers that ended long ago."""
+        for facts in self._listed(f"owner={owner()}", status="exited"):
+            handle = _handle_of(facts)
+            with contextlib.suppress(ExecutorError), engine_errors("look at a container"):
+                found = self._client.inspect_container(facts["Id"])
+                if _age(found["State"]["FinishedAt"]) > FORGOTTEN:
+                    self._read(handle, facts["Id"])
+
+    def _listed(self, label: str, **filters: str) -> list[Facts]:
+        with engine_errors("list containers"):
+            found: list[Facts] = self._client.containers(
+                all=True, filters={"label": LABEL + label, **filters}
+            )
+        return found
+
+    def _state(self, handle: Handle, container: str, facts: Facts | None) -> ShardState | End:
+        if container in self._ends:
+            return self._ends[container]
+        if facts is None:
+            return _kept(handle).end(container) or GONE
+        if facts["State"] in ENDED:
+            return self._read(handle, container)
+        if facts["State"] != "created":
+            return ShardState.RUNNING
+        if datetime.now(UTC).timestamp() - facts["Created"] < NEVER_STARTED.total_seconds():
+            return ShardState.WAITING
+        self.remove(container)
+        return LOST
+
+    def _read(self, handle: Handle, container: str) -> End:
+        """Keep what is to be known of a container that has ended, and remove it."""
+        from docker.errors import NotFound
+
+        kept = _kept(handle)
+        with engine_errors("read how a container ended"):
+            try:
+                facts = self._client.inspect_container(container)
+                log = self._client.logs(container)
+            except NotFound:
+                # Another process was sooner.
+                return kept.end(container) or GONE
+        end = read_end(facts, log[-LOG_TAIL:].decode("utf-8", "replace").strip())
+        kept.keep(container, end, log)
+        self._ends[container] = end
+        self.remove(container)
+        return end
+
+
+def _kept(handle: Handle) -> Kept:
+    return Kept(handle["run"], handle["number"])
+
+
+def _handle_of(facts: Facts) -> Handle:
+    labels = facts["Labels"]
+    return {"run": labels[LABEL + "run"], "number": int(labels[LABEL + "submission"])}
+
+
+def _age(time_stamp: str) -> timedelta:
+    """Since a time as the engine writes it, in UTC with nanoseconds."""
+    seconds = time_stamp.partition(".")[0].removesuffix("Z")
+    return datetime.now(UTC) - datetime.fromisoformat(seconds).replace(tzinfo=UTC)
+
+
+def _lines(stream: Iterable[bytes]) -> Iterator[str]:
+    """Lines of a stream that comes in pieces of any size."""
+    rest = b""
+    for piece in stream:
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace")
+    if rest:
+        yield rest.decode("utf-8", "replace")

@@ -1,0 +1,65 @@
+"""How a container ended, read from what the engine says, in a user's words."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["End", "read_end"]
+
+SIGNALLED = 128
+"""An exit code above this is that much more than the number of a signal."""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a container ended: the exit code of its worker, and why, where it failed."""
+
+    exit_code: int | None
+    reason: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.exit_code == 0
+
+
+def read_end(facts: Mapping[str, Any], words: str) -> End:
+    """The end of a container.
+
+    Parameters
+    ----------
+    facts
+        What the engine says of the container.
+    words
+        The last that its worker wrote.
+    """
+    state = facts["State"]
+    code = int(state["ExitCode"])
+    if code == 0:
+        return End(0)
+    if state.get("OOMKilled") and code == SIGNALLED + signal.SIGKILL:
+        return End(code, _out_of_memory(facts))
+    if code in (SIGNALLED + signal.SIGKILL, SIGNALLED + signal.SIGTERM, 255):
+        return End(code, _stopped(code))
+    return End(code, words or state.get("Error") or "it wrote nothing")
+
+
+def _out_of_memory(facts: Mapping[str, Any]) -> str:
+    limit = int(facts["HostConfig"]["Memory"])
+    asked = int(facts["Config"]["Labels"].get("backfleet.memory", limit))
+    return (
+        f"the container needed more than its {_gib(limit)}, which are resources.memory "
+        f"({_gib(asked)}), room for its supervisor and its scratch; raise resources.memory: "
+        f"run the job again with --set resources.memory='{max(1, round(2 * asked / 2**30))} GiB'"
+    )
+
+
+def _stopped(code: int) -> str:
+    name = signal.Signals(code - SIGNALLED).name if code < 255 else "its engine's end"
+    return f"the container was stopped from outside ({name}): by docker kill, or with its engine"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.3g} GiB"

@@ -1,0 +1,209 @@
+"""`DockerExecutor`: workers in containers, found again by their labels."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from backfleet.errors import ExecutorError
+from backfleet.executor import (
+    Executor,
+    ExecutorSettings,
+    Finding,
+    Handle,
+    ShardState,
+    ShardStatus,
+    Submission,
+)
+from backfleet_executors.docker.container import (
+    LABEL,
+    STOP_SECONDS,
+    ContainerPlan,
+    create_container,
+    deal_shards,
+)
+from backfleet_executors.docker.containers import Containers
+from backfleet_executors.docker.diagnosis import diagnose, diagnose_live
+from backfleet_executors.docker.ends import End
+from backfleet_executors.docker.engine import EngineSilent, connect, engine_errors
+from backfleet_executors.docker.image import pull_image
+from backfleet_executors.docker.mounts import bindings
+from backfleet_executors.docker.preflight import problems_of
+from backfleet_executors.docker.settings import DockerSettings
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+__all__ = ["DockerExecutor", "EngineGone"]
+
+AT_ONCE = 8
+"""Containers that are started at once: more would only wait for the engine."""
+
+PATIENCE = 10.0
+"""Seconds that an engine may be silent before a run is given up: it may be restarting."""
+
+CLEARING_SECONDS = 3.0
+"""Within these, workers end whose last chunk is committed."""
+
+
+class EngineGone(ExecutorError):
+    """The engine went away while a run was under way."""
+
+    exit_code = 1
+
+
+class DockerExecutor(Executor):
+    """Runs workers in containers, as many at once as there are cores.
+
+    They go on when the process that started them ends, and are found again by their labels.
+    """
+
+    name = "docker"
+    Settings = DockerSettings
+    survives_exit = True
+
+    def __init__(self, settings: ExecutorSettings) -> None:
+        super().__init__(settings)
+        assert isinstance(settings, DockerSettings)
+        self.settings: DockerSettings = settings
+        self._answered: float | None = None
+
+    @cached_property
+    def _client(self) -> APIClient:
+        return connect()
+
+    @cached_property
+    def _containers(self) -> Containers:
+        return Containers(self._client)
+
+    # -- starting -----------------------------------------------------------------------------
+
+    def shards(self, chunks: int, cpus: int) -> int:
+        """One a container, unless `shards` says otherwise."""
+        return min(self.settings.shards or self._workers(cpus), chunks)
+
+    def recall(self, handle: Handle) -> None:
+        given = self.settings.model_dump(exclude_unset=True)
+        self.settings = DockerSettings.model_validate({**handle["settings"], **given})
+
+    def installed(self) -> Mapping[str, str] | None:
+        return None
+
+    def preflight(self, submission: Submission) -> Sequence[str]:
+        return problems_of(self._client, self.settings, submission)
+
+    def submit(self, submission: Submission) -> Handle:
+        plan = ContainerPlan(
+            submission,
+            self.settings,
+            pull_image(self._client, self.settings.image),
+            bindings(submission, self.settings.mounts),
+        )
+        dealt = deal_shards(submission.shards, self._workers(submission.cpus))
+        self._containers.sweep()
+        started = self._start_all(plan, dealt)
+        return _handle(plan, list(zip(started, dealt, strict=True)))
+
+    def _workers(self, cpus: int) -> int:
+        return self.settings.workers or max(1, len(os.sched_getaffinity(0)) // cpus)
+
+    def _start_all(self, plan: ContainerPlan, dealt: Sequence[Sequence[int]]) -> list[str]:
+        """Start the containers: all, or none."""
+        created: list[str] = []
+
+        def start(shards: Sequence[int]) -> str:
+            with engine_errors(f"start a container of {plan.settings.image}"):
+                container = create_container(self._client, plan, shards)
+                created.append(container)
+                self._client.start(container)
+            return container
+
+        try:
+            with ThreadPoolExecutor(min(AT_ONCE, len(dealt))) as pool:
+                return list(pool.map(start, dealt))
+        except BaseException:
+            for container in created:
+                self._containers.remove(container)
+            raise
+
+    # -- watching -----------------------------------------------------------------------------
+
+    def poll(self, handle: Handle) -> Iterable[ShardStatus]:
+        """Also removes the containers that have ended; what they wrote is kept on this machine."""
+        try:
+            states = self._containers.states(handle)
+        except EngineSilent as error:
+            return self._while_silent(handle, error)
+        self._answered = time.monotonic()
+        return [
+            _status(shard, states[container])
+            for container, shards in handle["containers"]
+            for shard in shards
+        ]
+
+    def _while_silent(self, handle: Handle, error: EngineSilent) -> Iterable[ShardStatus]:
+        """Nothing is known of the workers; for a while, that may be a restart of the engine."""
+        if self._answered is None:
+            raise error
+        if time.monotonic() - self._answered > PATIENCE:
+            run = handle["url"].rpartition("/submissions/")[0]
+            raise EngineGone(
+                f"the Docker engine went away during the run: {error}; "
+                f"then go on with: backfleet resume {run}"
+            ) from error
+        shards = [shard for _, shards in handle["containers"] for shard in shards]
+        return [ShardStatus(shard, ShardState.UNKNOWN, reason=str(error)) for shard in shards]
+
+    def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
+        """Of the container that runs the shard, and maybe others too."""
+        container = next(name for name, shards in handle["containers"] if shard in shards)
+        return self._containers.lines(handle, container, follow=follow)
+
+    def find(self, run: str) -> Iterable[Handle]:
+        found: dict[str, dict[str, Any]] = {}
+        for facts in self._containers.of_run(run):
+            labels = facts["Labels"]
+            handle = json.loads(labels[LABEL + "handle"])
+            known = found.setdefault(handle["url"], {**handle, "containers": []})
+            shards = [int(shard) for shard in labels[LABEL + "shards"].split(",")]
+            known["containers"].append([facts["Id"], shards])
+        return list(found.values())
+
+    # -- ending -------------------------------------------------------------------------------
+
+    def cancel(self, handle: Handle) -> None:
+        for signal, seconds in (("SIGTERM", STOP_SECONDS), ("SIGKILL", CLEARING_SECONDS)):
+            self._containers.signal(handle, signal)
+            if self._containers.await_ends(handle, seconds):
+                return
+
+    def clear_away(self, handle: Handle) -> None:
+        self._containers.await_ends(handle, CLEARING_SECONDS)
+
+    def close(self) -> None:
+        for name in ("_containers", "_client"):
+            self.__dict__.pop(name, None)
+
+    # -- doctor -------------------------------------------------------------------------------
+
+    def diagnose(self) -> Iterable[Finding]:
+        return diagnose(self.settings)
+
+    def diagnose_live(self) -> Iterable[Finding]:
+        return diagnose_live(self.settings)
+
+
+def _handle(plan: ContainerPlan, containers: Sequence[tuple[str, Sequence[int]]]) -> Handle:
+    return {**plan.handle, "containers": [[name, list(shards)] for name, shards in containers]}
+
+
+def _status(shard: int, state: ShardState | End) -> ShardStatus:
+    if isinstance(state, ShardState):
+        return ShardStatus(shard, state)
+    ended = ShardState.SUCCEEDED if state.succeeded else ShardState.FAILED
+    return ShardStatus(shard, ended, state.exit_code, state.reason)

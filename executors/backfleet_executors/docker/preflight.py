@@ -1,0 +1,70 @@
+"""What would make a submission to a Docker engine fail, found before anything is started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from backfleet.executor import Submission
+from backfleet_executors.docker.engine import engine_errors, engine_host, is_local
+from backfleet_executors.docker.image import ImageMissing, find_image, is_in_registry
+from backfleet_executors.docker.mounts import bindings, mount_problems
+from backfleet_executors.docker.settings import DockerSettings
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+__all__ = ["problems_of"]
+
+
+def problems_of(client: APIClient, settings: DockerSettings, submission: Submission) -> list[str]:
+    """Problems, each a sentence; changes nothing."""
+    with engine_errors("tell about itself"):
+        engine = client.info()
+    return [
+        *_image_problems(client, settings, submission),
+        *_size_problems(engine, submission),
+        *_place_problems(submission),
+        *(
+            f"environment: {name} is not set here"
+            for name in settings.environment
+            if name not in os.environ
+        ),
+    ]
+
+
+def _image_problems(
+    client: APIClient, settings: DockerSettings, submission: Submission
+) -> Sequence[str]:
+    try:
+        facts: Mapping[str, Any] = find_image(client, settings.image).facts
+    except ImageMissing as error:
+        if not is_in_registry(settings.image):
+            return [str(error)]
+        facts = {}
+    return mount_problems(bindings(submission, settings.mounts), facts)
+
+
+def _size_problems(engine: Mapping[str, Any], submission: Submission) -> Sequence[str]:
+    problems = []
+    memory, cpus = int(engine["MemTotal"]), int(engine["NCPU"])
+    if submission.memory > memory:
+        problems.append(
+            f"resources.memory is {submission.memory / 2**30:.1f} GiB, "
+            f"and the engine's machine has {memory / 2**30:.1f} GiB"
+        )
+    if submission.cpus > cpus:
+        problems.append(f"resources.cpus is {submission.cpus}, and the engine's machine has {cpus}")
+    return problems
+
+
+def _place_problems(submission: Submission) -> Sequence[str]:
+    host = engine_host()
+    found = bindings(submission, ())
+    if is_local(host) or not found:
+        return []
+    return [
+        f"the engine at {host} runs on another machine, which does not see {found[0].source}; "
+        "data and store must be s3:// there"
+    ]
