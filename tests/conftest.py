@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["testbed.fixtures"]
+
 CLI_SECONDS = 120
 SAMPLE_DATA = Path(__file__).parent.parent / "examples" / "data" / "cn-daily"
 SAMPLE_JOB = """

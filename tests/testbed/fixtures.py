@@ -1,0 +1,86 @@
+"""The testbed as fixtures of a pytest session; see README.md.
+
+Where it cannot be had, tests that ask for it skip and say what is missing. With
+`BACKFLEET_TESTBED=required`, as in CI, they fail.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from testbed.lease import Server, leased
+from testbed.process import TestbedError
+
+if TYPE_CHECKING:
+    import docker
+
+    from testbed.engine import Engine
+    from testbed.registry import Registry
+
+CLIENT_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[Engine]:
+    """A Docker engine of the testbed's own, which the environment names as DOCKER_HOST."""
+    if importlib.util.find_spec("docker") is None:
+        _cannot_be_had("the Docker SDK is missing: pip install 'backfleet[docker]'")
+    from testbed.engine import private_engine
+
+    engine = private_engine()
+    with _up(engine), pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DOCKER_HOST", engine.host)
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def docker_client(docker_engine: Engine) -> Iterator[docker.DockerClient]:
+    """A client of that engine."""
+    import docker
+
+    with closing(docker.DockerClient(docker_engine.host, timeout=CLIENT_SECONDS)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def base_image(docker_client: docker.DockerClient) -> str:
+    """The name of the image that workers' images begin from."""
+    from testbed.base_image import BASE_IMAGE, make_base_image
+
+    try:
+        make_base_image(docker_client)
+    except TestbedError as error:
+        _cannot_be_had(str(error))
+    return BASE_IMAGE
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[Registry]:
+    """A registry with a login on loopback."""
+    from testbed.registry import local_registry
+
+    server = local_registry()
+    with _up(server):
+        yield server
+
+
+@contextmanager
+def _up(server: Server) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(leased(server))
+        except TestbedError as error:
+            _cannot_be_had(str(error))
+        yield
+
+
+def _cannot_be_had(reason: str) -> NoReturn:
+    if os.environ.get("BACKFLEET_TESTBED") == "required":
+        pytest.fail(f"the testbed is required here: {reason}")
+    pytest.skip(reason)
