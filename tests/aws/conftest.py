@@ -242,6 +242,13 @@ def moto_server(_stock_server: str) -> Iterator[AwsServer]:
 
 
 @pytest.fixture
+def aws_bucket(_process_server: str) -> Iterator[str]:
+    """A fresh bucket, for tests that need no more of AWS."""
+    with _reached(_process_server):
+        yield _bucket()
+
+
+@pytest.fixture
 def aws_server(_process_server: str) -> Iterator[AwsServer]:
     """Batch as AWS has it, whose jobs run as processes of this machine, four at once."""
     with _reached(_process_server) as environment:

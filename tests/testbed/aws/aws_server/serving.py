@@ -16,6 +16,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from .batch_job import BatchJob
+from .checksums import Checked
 
 __all__ = ["LOCK", "serve"]
 
@@ -33,7 +34,7 @@ class QuietHandler(MotoRequestHandler):
 
 def serve() -> BaseWSGIServer:
     """A server on a free port, in a thread of its own."""
-    app = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+    app = _OneAtATime(Checked(DomainDispatcherApplication(create_backend_app)))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server

@@ -1,0 +1,99 @@
+"""The files of a directory that hold data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from backfleet.errors import DataError
+from backfleet.job.refusal import nearest
+from backfleet.sources.places import Directory
+from backfleet.store import is_key
+from backfleet_executors.aws.data.digests import KnownDigests
+
+__all__ = ["LocalFiles", "files_of"]
+
+WILD = "*?["
+
+
+class LocalFiles:
+    """A directory's files, those beginning with a dot left out, and what is in folders below.
+
+    Raises DataError where there is no such directory.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(os.path.abspath(os.path.expanduser(path)))
+        self._place = Directory(str(self.path))
+        self.names = sorted(name for name in self._place.names() if not name.startswith("."))
+        self._known = KnownDigests(str(self.path))
+
+    def size(self, name: str) -> int:
+        """In bytes."""
+        return (self.path / name).stat().st_size
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of a file, read only where it may have changed. Raises DataError."""
+        version = self._place.fingerprint(name)
+        known = self._known.get(name, version)
+        if known is not None:
+            return known
+        try:
+            with (self.path / name).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(f"{self.path / name}: cannot be read: {error.strerror}") from None
+        # A file that changed while it was read has the fingerprint of neither content.
+        if self._place.fingerprint(name) == version:
+            self._known.put(name, version, digest)
+        return digest
+
+    def save(self) -> None:
+        """Keep the digests for the next time."""
+        self._known.save()
+
+
+def files_of(files: LocalFiles, symbols: Iterable[str] | None) -> Sequence[str]:
+    """The names of the files to push: all, or those of some symbols, which may be globs.
+
+    Raises
+    ------
+    DataError
+        There are none, a symbol has no file, or a file's name cannot be an object's.
+    """
+    chosen = list(files.names) if symbols is None else _chosen(files, symbols)
+    if not chosen:
+        raise DataError(f"{files.path}: there are no files in it")
+    wrong = [name for name in chosen if not is_key(name)]
+    if wrong:
+        raise DataError(
+            f"{files.path / wrong[0]}: no source finds a file of this name on S3; name files with "
+            "letters A to Z, digits, '.', '_' and '-' only"
+        )
+    return chosen
+
+
+def _chosen(files: LocalFiles, symbols: Iterable[str]) -> list[str]:
+    by_symbol: dict[str, list[str]] = {}
+    for name in files.names:
+        by_symbol.setdefault(_symbol(name), []).append(name)
+    chosen: dict[str, None] = {}
+    for symbol in symbols:
+        matches = [each for each in by_symbol if _fits(each, symbol)]
+        if not matches:
+            hint = nearest(symbol, by_symbol)
+            raise DataError(f"symbol {symbol!r}: {files.path} has no file of it{hint}")
+        chosen.update((name, None) for each in matches for name in by_symbol[each])
+    return sorted(chosen)
+
+
+def _symbol(name: str) -> str:
+    """A source finds a symbol's bars in the file <symbol><suffix>."""
+    return name.rpartition(".")[0] or name
+
+
+def _fits(symbol: str, wanted: str) -> bool:
+    return fnmatchcase(symbol, wanted) if any(mark in wanted for mark in WILD) else symbol == wanted
