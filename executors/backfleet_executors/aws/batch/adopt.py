@@ -61,7 +61,7 @@ def _handle(
 
 def _shards(job: JobDetailTypeDef) -> str:
     """The shards of a job: as it was told, or all from 0, or the one that its command names."""
-    container = _container(job)
+    container = job.get("container", {})
     environment = {each["name"]: each["value"] for each in container.get("environment", ())}
     if SHARDS in environment:
         return str(environment[SHARDS])
@@ -70,14 +70,8 @@ def _shards(job: JobDetailTypeDef) -> str:
 
 
 def _memory(job: JobDetailTypeDef) -> int:
-    needs = _container(job).get("resourceRequirements", ())
+    needs = job.get("container", {}).get("resourceRequirements", ())
     return next((int(float(need["value"])) for need in needs if need["type"] == "MEMORY"), 0)
-
-
-def _container(job: JobDetailTypeDef) -> Mapping[str, Any]:
-    if "container" in job:
-        return job["container"]
-    return job["ecsProperties"]["taskProperties"][0]["containers"][0]
 
 
 def _count(arrays: Sequence[Mapping[str, str]]) -> int:

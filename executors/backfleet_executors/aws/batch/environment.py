@@ -46,45 +46,51 @@ class BatchEnvironment:
             )
         return found
 
-    @property
-    def container(self) -> str | None:
-        """The name of the worker's container, where the definition has `ecsProperties`."""
-        for task in self.definition.get("ecsProperties", {}).get("taskProperties", ()):
-            return task["containers"][0].get("name", "default")
-        return None
-
-    @property
-    def image(self) -> str:
-        """The image that the job definition runs."""
-        properties = self.definition.get("containerProperties")
-        if properties is not None:
-            return properties.get("image", "")
-        return self.definition["ecsProperties"]["taskProperties"][0]["containers"][0]["image"]
-
     @cached_property
     def quota(self) -> float | None:
-        """vCPU of Fargate Spot that the account may run at once; None where that is not known."""
-        return fargate_quota(self.calls.clients, spot=True)
+        """vCPU that the account may run at once on Fargate; None where that is not known."""
+        return fargate_quota(self.calls.clients, spot=self.settings.uses_spot)
+
+    @property
+    def quota_name(self) -> str:
+        return "Fargate Spot" if self.settings.uses_spot else "Fargate"
 
     def problems(self, vcpus: float) -> Iterator[str]:
         """What would make a submission fail, each a sentence."""
-        yield from self._queue_problems(vcpus)
-        kinds = self.definition.get("platformCapabilities")
-        if kinds and "FARGATE" not in kinds:
-            yield f"the job definition {self.definition['jobDefinitionName']!r} is not for Fargate"
-        wanted = self.settings.image
-        if wanted is not None and self.image != wanted:
-            yield (
-                f"the job definition runs the image {self.image}, the settings name {wanted}; "
-                "run 'backfleet aws deploy' to bring them together"
-            )
+        yield from self.queue_problems(vcpus)
+        yield from self.definition_problems()
         if self.quota is not None and self.quota < vcpus:
             yield (
-                f"the account may run {self.quota:g} vCPU of Fargate Spot at once, and a worker "
-                f"needs {vcpus:g}; ask for more in Service Quotas (Fargate)"
+                f"the account may run {self.quota:g} vCPU of {self.quota_name} at once, and a "
+                f"worker needs {vcpus:g}; ask for more in Service Quotas (Fargate)"
             )
 
-    def _queue_problems(self, vcpus: float) -> Iterator[str]:
+    def definition_problems(self) -> Iterator[str]:
+        """Why the job definition does not do."""
+        name = self.definition["jobDefinitionName"]
+        kinds = self.definition.get("platformCapabilities")
+        container = self.definition.get("containerProperties")
+        if container is None or (kinds and "FARGATE" not in kinds):
+            yield (
+                f"the job definition {name!r} is not one of a container on Fargate; take the one "
+                "that 'backfleet aws deploy' makes"
+            )
+            return
+        image = container.get("image", "")
+        if self.settings.image is not None and image != self.settings.image:
+            yield (
+                f"the job definition {name!r} runs the image {image}, the settings name "
+                f"{self.settings.image}; 'backfleet aws deploy' brings them together"
+            )
+
+    def queue_problems(self, vcpus: float = 0) -> Iterator[str]:
+        """What is wrong with the queues.
+
+        Parameters
+        ----------
+        vcpus
+            What a worker needs.
+        """
         names = [required(self.settings, "queue"), self.settings.on_demand_queue]
         for name in dict.fromkeys(filter(None, names)):
             queue = self.calls.queue(name)

@@ -10,6 +10,7 @@ from backfleet.executor import (
     Cost,
     Executor,
     ExecutorSettings,
+    Finding,
     Handle,
     ShardStatus,
     Submission,
@@ -19,7 +20,10 @@ from backfleet_executors.aws.batch.adopt import handles_of_run
 from backfleet_executors.aws.batch.aloud import say
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
+from backfleet_executors.aws.batch.delivery import delivery_url
+from backfleet_executors.aws.batch.diagnosis import diagnosed, diagnosis
 from backfleet_executors.aws.batch.environment import BatchEnvironment
+from backfleet_executors.aws.batch.live import live_checks
 from backfleet_executors.aws.batch.logs import read_log
 from backfleet_executors.aws.batch.pace import expected_seconds, shard_count
 from backfleet_executors.aws.batch.poll import SubmissionPoll
@@ -95,10 +99,23 @@ class AwsBatchExecutor(Executor):
         if seconds is None:
             seconds, measured = self._expected(work)
         each = seconds / work.cpus / shards + START_SECONDS
-        priced = estimate(size, each, shards, spot=True, region=self._clients.region)
+        priced = estimate(
+            size, each, shards, spot=self._settings.uses_spot, region=self._clients.region
+        )
         how = "measured" if measured else "guessed: no task of this strategy was measured yet"
         basis = f"{shards:,} x {size}, {each:,.0f} s each, {how}; {priced.basis}"
         return Cost(priced.dollars, "USD", basis, self._settings.max_cost)
+
+    def deliver(self, path: str, symbols: Sequence[str]) -> str:
+        """A place on S3 as it is; a directory's files of these symbols, where they changed."""
+        if path.startswith(S3):
+            return path
+        from backfleet_executors.aws.data.push import push
+
+        pushed = push(path, delivery_url(required(self._settings, "data"), path), symbols)
+        if pushed.files:
+            say(f"{len(pushed.files):,} files, {pushed.bytes:,} bytes, pushed to {pushed.url}")
+        return pushed.url
 
     def preflight(self, submission: Submission) -> Sequence[str]:
         """Looks at the account, the queues, the job definition, the quota and the limits."""
@@ -147,6 +164,20 @@ class AwsBatchExecutor(Executor):
         queues = [self._settings.queue, self._settings.on_demand_queue]
         wanted = list(dict.fromkeys(filter(None, queues)))
         return handles_of_run(self._calls, run, wanted, inherited(self._settings))
+
+    # -- doctor ------------------------------------------------------------------------------
+
+    def diagnose(self) -> Iterable[Finding]:
+        """Nothing where it was not set up."""
+        if self._settings.queue is None:
+            return ()
+        return diagnosed("aws-batch", lambda: diagnosis(self._settings, self._environment))
+
+    def diagnose_live(self) -> Iterable[Finding]:
+        """Submits an array of two containers that print their version."""
+        if self._settings.queue is None:
+            return ()
+        return diagnosed("aws-batch", lambda: live_checks(self._settings, self._environment))
 
     # -- inside ------------------------------------------------------------------------------
 

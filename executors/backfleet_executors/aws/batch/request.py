@@ -41,8 +41,6 @@ class JobShape:
         Of the submission's record.
     definition
         The job definition's ARN, with its revision.
-    container
-        The name of the container, where the definition has `ecsProperties`; else None.
     vcpus, memory
         A size that Fargate has; memory in MiB.
     attempts, timeout
@@ -55,7 +53,6 @@ class JobShape:
     memory: int
     attempts: int
     timeout: int
-    container: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,10 +66,11 @@ def submit_request(array: ShardArray, shape: JobShape) -> dict[str, Any]:
         "timeout": {"attemptDurationSeconds": shape.timeout},
         "tags": dict(shape.tags),
         "propagateTags": True,
+        "containerOverrides": _overrides(array, shape),
     }
     if array.is_array:
         request["arrayProperties"] = {"size": array.size}
-    return request | _placed(_overrides(array, shape), shape)
+    return request
 
 
 def over_limits(request: Mapping[str, Any]) -> Iterator[str]:
@@ -83,8 +81,7 @@ def over_limits(request: Mapping[str, Any]) -> Iterator[str]:
             f"the request to submit {request['jobName']} has {payload:,} bytes, AWS Batch takes "
             f"{PAYLOAD_LIMIT:,}; give the store a shorter URL"
         )
-    key = "containerOverrides" if "containerOverrides" in request else "ecsPropertiesOverride"
-    overrides = len(json.dumps(request[key]))
+    overrides = len(json.dumps(request["containerOverrides"]))
     if overrides > OVERRIDES_LIMIT:
         yield (
             f"the container overrides of {request['jobName']} have {overrides:,} characters, AWS "
@@ -112,10 +109,3 @@ def _overrides(array: ShardArray, shape: JobShape) -> dict[str, Any]:
             {"type": "MEMORY", "value": str(shape.memory)},
         ],
     }
-
-
-def _placed(overrides: Mapping[str, Any], shape: JobShape) -> dict[str, Any]:
-    if shape.container is None:
-        return {"containerOverrides": overrides}
-    container = {"name": shape.container, **overrides}
-    return {"ecsPropertiesOverride": {"taskProperties": [{"containers": [container]}]}}

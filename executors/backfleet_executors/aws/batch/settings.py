@@ -58,6 +58,11 @@ class AwsBatchSettings(ExecutorSettings):
     )
     attempts: int = Field(default=5, ge=1, le=10, description="attempts of a worker in one queue")
 
+    @property
+    def uses_spot(self) -> bool:
+        """Whether there is a queue to fall back on; without Spot both settings name one queue."""
+        return self.on_demand_queue is not None and self.queue != self.on_demand_queue
+
 
 def required(settings: AwsBatchSettings, name: str) -> str:
     """A setting that this needs. Raises ExecutorError."""

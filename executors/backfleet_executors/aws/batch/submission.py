@@ -65,7 +65,7 @@ class BatchSubmission:
         quota = self.environment.quota
         if quota is not None and quota < asked.shards * self.size.vcpus:
             say(
-                f"the account may run {quota:g} vCPU of Fargate Spot at once: "
+                f"the account may run {quota:g} vCPU of {self.environment.quota_name} at once: "
                 f"{quota // self.size.vcpus:,.0f} of {asked.shards:,} workers at a time"
             )
 
@@ -73,7 +73,7 @@ class BatchSubmission:
         """Start the jobs, all or none, and return how to find them. Raises ExecutorError."""
         store, record = read_submission(self.submission.url)
         interrupted: Sequence[int] = ()
-        if self.settings.on_demand_queue is not None and record.number > 1:
+        if self.settings.uses_spot and record.number > 1:
             interrupted = interrupted_shards(
                 store, record.number, record.executor, self.environment.calls, record.shards
             )
@@ -122,7 +122,6 @@ class BatchSubmission:
         return JobShape(
             url=self.submission.url,
             definition=self.environment.definition["jobDefinitionArn"],
-            container=self.environment.container,
             vcpus=self.size.vcpus,
             memory=self.size.memory,
             attempts=self.settings.attempts,
