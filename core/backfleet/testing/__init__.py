@@ -1,0 +1,30 @@
+"""For the tests of strategies and executors in other packages.
+
+pytest finds the fixtures by itself, see `backfleet.testing.plugin`. Names here are imported when
+they are first used, so that a pytest without such tests pays nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backfleet.testing.executor import ExecutorConformance
+    from backfleet.testing.markets import MARKETS, synthetic_bars
+    from backfleet.testing.strategy import StrategyConformance
+
+__all__ = ["MARKETS", "ExecutorConformance", "StrategyConformance", "synthetic_bars"]
+
+_HOMES = {
+    "ExecutorConformance": "backfleet.testing.executor",
+    "MARKETS": "backfleet.testing.markets",
+    "StrategyConformance": "backfleet.testing.strategy",
+    "synthetic_bars": "backfleet.testing.markets",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'backfleet.testing' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,76 @@
+"""What every strategy should pass, to be subclassed in the tests of the package that brings it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from backfleet.check.determinism import check_determinism
+from backfleet.check.engines import check_engines
+from backfleet.check.look_ahead import check_look_ahead
+from backfleet.check.parameters import check_parameters
+from backfleet.check.result import CheckResult, Status
+from backfleet.check.running import check_signals
+from backfleet.check.subject import Subject
+from backfleet.check.warmup import check_warmup
+from backfleet.testing.markets import BARS, MARKETS, synthetic_bars
+from backfleet.vector_strategy import VectorStrategy
+
+__all__ = ["StrategyConformance"]
+
+
+class StrategyConformance:
+    """The checks of `backfleet check` as tests, on synthetic bars::
+
+        class TestMyFactor(StrategyConformance):
+            strategy = MyFactor
+
+    Attributes
+    ----------
+    strategy
+        The class.
+    params
+        A value for each parameter that is to differ from its default.
+    markets
+        Of `backfleet.testing.MARKETS`; a strategy that compares symbols has them as one portfolio.
+    bars
+        Of each; the check of the warm-up suffices for a look back on three eighths of them.
+    """
+
+    strategy: ClassVar[type]
+    params: ClassVar[Mapping[str, Any]] = {}
+    markets: ClassVar[Sequence[str]] = MARKETS
+    bars: ClassVar[int] = BARS
+
+    def subjects(self) -> Sequence[Subject]:
+        """What is checked; a subclass may give bars of its own."""
+        bars = tuple(synthetic_bars(market, self.bars) for market in self.markets)
+        if issubclass(self.strategy, VectorStrategy) and self.strategy.is_cross_sectional():
+            return [Subject(self.strategy, bars, self.params)]
+        return [Subject(self.strategy, (each,), self.params) for each in bars]
+
+    def test_parameters_can_be_set_by_a_job(self) -> None:
+        _assert_passed(check_parameters(self.subjects()[0]))
+
+    def test_it_runs_and_makes_orders(self) -> None:
+        self._check(check_signals)
+
+    def test_it_is_deterministic(self) -> None:
+        self._check(check_determinism)
+
+    def test_no_signal_depends_on_later_bars(self) -> None:
+        self._check(check_look_ahead)
+
+    def test_no_signal_depends_on_how_much_history_precedes(self) -> None:
+        self._check(check_warmup)
+
+    def test_every_engine_comes_to_the_same(self) -> None:
+        self._check(check_engines)
+
+    def _check(self, check: Callable[[Sequence[Subject]], CheckResult]) -> None:
+        _assert_passed(check(self.subjects()))
+
+
+def _assert_passed(result: CheckResult) -> None:
+    if result.status is not Status.PASSED:
+        raise AssertionError(str(result))
