@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
-__all__ = ["cache_folder", "write_quietly"]
+__all__ = ["cache_folder", "scratch_folder", "write_quietly"]
 
 
 def cache_folder() -> Path:
@@ -17,6 +18,17 @@ def cache_folder() -> Path:
         return Path(given)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "backfleet"
+
+
+def scratch_folder() -> Path:
+    """A folder among the temporary files that only this user can write to. Raises OSError."""
+    folder = Path(tempfile.gettempdir(), f"backfleet-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    # Code is run from there: nobody else may have made it.
+    if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        return Path(tempfile.mkdtemp(prefix="backfleet-"))
+    return folder
 
 
 def write_quietly(path: Path, content: bytes) -> None:

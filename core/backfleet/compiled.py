@@ -16,7 +16,6 @@ import inspect
 import math
 import os
 import shutil
-import stat
 import sys
 import tempfile
 import time
@@ -27,7 +26,7 @@ from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-from backfleet.cache import cache_folder
+from backfleet.cache import cache_folder, scratch_folder
 
 __all__ = ["Compiled", "c_pow", "compiled", "inlined"]
 
@@ -138,7 +137,7 @@ class Compiled(Generic[P, R]):
         self.arity = len(self.signature.parameters)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if "dispatcher" in self.__dict__:
+        if self.is_compiled:
             return self._run_compiled(*args, **kwargs)
         if self._is_to_be_interpreted(args):
             with _interpreting():
@@ -147,6 +146,11 @@ class Compiled(Generic[P, R]):
             return self._run_compiled(*args, **kwargs)
         finally:
             _TURN.end()
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether calls run machine code by now."""
+        return "dispatcher" in self.__dict__
 
     def _run_compiled(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if kwargs or len(args) != self.arity:
@@ -314,12 +318,7 @@ def _is_writable(folder: Path) -> bool:
 
 def _temporary(folder: Path) -> Path:
     """A folder of this user that starts as a copy of a cache that cannot be written to."""
-    base = Path(tempfile.gettempdir(), f"backfleet-{os.getuid()}")
-    base.mkdir(mode=0o700, exist_ok=True)
-    status = base.lstat()
-    # The cache is unpickled: nobody else may have made it.
-    if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
-        base = Path(tempfile.mkdtemp(prefix="backfleet-"))
+    base = scratch_folder()
     target = base / folder.name
     if not target.is_dir():
         fresh = Path(tempfile.mkdtemp(dir=base))

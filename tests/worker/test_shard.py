@@ -56,10 +56,15 @@ def test_a_run_that_cannot_be_read_is_told_in_a_line(probed: Run, tmp_path: Path
     (tmp_path / "submissions").mkdir()
     submission = tmp_path / "submissions" / "1.json"
     missing = work(str(submission), "0")
-    (tmp_path / "manifest.json").write_text(json.dumps(["not", "a", "manifest"]))
-    damaged = work(str(submission), "0")
+    manifest = tmp_path / "manifest.json"
+    found = []
+    for record, plan in (("[]", "{}"), ("{}", json.dumps(["not", "a", "manifest"]))):
+        submission.write_text(record)
+        manifest.write_text(plan)
+        found.append(work(str(submission), "0"))
 
-    assert (missing.returncode, damaged.returncode) == (75, 75)
     assert missing.stderr.startswith("ObjectMissing: ")
-    assert damaged.stderr.startswith(f"CorruptObject: {tmp_path}/manifest.json")
-    assert damaged.stderr.count("\n") == 1
+    assert found[0].stderr.startswith(f"CorruptObject: {submission}: ")
+    assert found[1].stderr.startswith(f"CorruptObject: {manifest}: ")
+    for each in (missing, *found):
+        assert (each.returncode, each.stderr.count("\n")) == (75, 1)

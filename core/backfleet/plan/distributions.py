@@ -25,6 +25,7 @@ __all__ = [
     "InstalledDistribution",
     "canonical_name",
     "find_distribution",
+    "find_owners",
     "list_distributions",
 ]
 
@@ -33,6 +34,9 @@ EntryPoint = tuple[str, str, str]
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 """Beside these lie tests and tools too, not only what a wheel would hold."""
+
+INSTALLED_FOLDERS = {"site-packages", "dist-packages"}
+"""What lies in these is no part of a project, though a project's folder may hold them."""
 
 MODULE_SUFFIXES = (".py", ".so", ".pyd")
 
@@ -48,8 +52,14 @@ class InstalledDistribution:
 
     def __init__(self, found: Distribution) -> None:
         self._found = found
-        self.name = canonical_name(found.name)
-        self.version = found.version
+
+    @cached_property
+    def name(self) -> str:
+        return canonical_name(self._found.name)
+
+    @cached_property
+    def version(self) -> str:
+        return self._found.version
 
     @cached_property
     def entry_points(self) -> tuple[EntryPoint, ...]:
@@ -89,6 +99,17 @@ class InstalledDistribution:
         names = set(_units_of(self.recorded).values()) or set(self._guessed_units())
         found = (find_unit(name) for name in sorted(names))
         return {unit.name: unit for unit in found if unit is not None and self._owns(unit)}
+
+    def brings(self, unit: CodeUnit) -> bool:
+        """Whether a unit that was found here comes from this distribution."""
+        path = min(unit.files, key=lambda path: (not path.endswith("__init__.py"), len(path)))
+        file = unit.files[path]
+        if self.project is not None:
+            return self._owns(unit) and not INSTALLED_FOLDERS & set(file.parts)
+        if self.locate(path) != file:
+            return False
+        record = self._found.read_text("RECORD")
+        return f"\n{path}," in f"\n{record}" if record else unit.name in self.units
 
     def locate(self, path: str) -> Path:
         """Where a recorded file lies."""
@@ -137,6 +158,16 @@ def list_distributions() -> Iterator[InstalledDistribution]:
             yield InstalledDistribution(found)
 
 
+def find_owners(
+    units: Iterable[CodeUnit],
+) -> Iterator[tuple[CodeUnit, InstalledDistribution | None]]:
+    """Each unit, and the distribution that brings it; None for one that merely can be imported."""
+    # Many lack nothing but are slow to read: of most only the RECORD is looked at.
+    installed = [InstalledDistribution(found) for found in metadata.distributions()]
+    for unit in units:
+        yield unit, next((each for each in installed if each.brings(unit)), None)
+
+
 def _is_importable(path: str) -> bool:
     first, *rest = path.split("/")
     if first in ("", "..") or first.endswith((".dist-info", ".egg-info", ".data")):
@@ -154,7 +185,11 @@ def _units_of(paths: Iterable[str]) -> dict[str, str]:
         parts = path.split("/")
         around = ("/".join(parts[:count]) for count in range(1, len(parts)))
         unit = next((each for each in around if each in packages), None)
-        if unit is None and path.endswith(MODULE_SUFFIXES):
+        if (
+            unit is None
+            and path.endswith(MODULE_SUFFIXES)
+            and all(map(str.isidentifier, parts[:-1]))
+        ):
             # An extension module carries the interpreter's tag after a dot.
             unit = "/".join([*parts[:-1], parts[-1].partition(".")[0]])
         if unit is not None:

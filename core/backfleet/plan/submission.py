@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from backfleet.errors import CorruptObject
 from backfleet.plan.manifest import Manifest
+from backfleet.plan.stored_code import StoredCode
 from backfleet.plan.work import WorkPlan
 from backfleet.store import Store, open_store
 from backfleet.strategy import StrategyReference
@@ -37,7 +38,10 @@ class SubmissionRecord:
     retry
         Take over the rows of the generation before, except the retryable errors.
     paths
-        Folders that the workers add to `sys.path`.
+        Folders that the workers add to `sys.path`, unless they run elsewhere.
+    code
+        What the workers fetch of the run's code; None where they run with what is installed where
+        the submission was made.
     """
 
     run: str
@@ -53,6 +57,7 @@ class SubmissionRecord:
     retry: bool = False
     paths: Sequence[str] = ()
     auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
+    code: Sequence[StoredCode] | None = None
 
     def work_plan(self, manifest: Manifest) -> WorkPlan:
         """What a worker needs to run the run's tasks."""
@@ -77,6 +82,8 @@ class SubmissionRecord:
             if data.pop("schema") != SCHEMA:
                 raise CorruptObject("the submission was written by another version of backfleet")
             data["strategy"] = StrategyReference(**data["strategy"])
+            if data.get("code") is not None:
+                data["code"] = [StoredCode(**each) for each in data["code"]]
             data["shards"] = [[(c, g) for c, g in shard] for shard in data["shards"]]
             return cls(**data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:

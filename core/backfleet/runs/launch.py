@@ -8,15 +8,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Cost, Executor, Submission, Workload
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
+from backfleet.plan.stored_code import StoredCode, is_stored, store_code
 from backfleet.plan.submission import SubmissionRecord, deal_chunks
 from backfleet.runs.events import emit
 from backfleet.runs.journal import Journal, JournalEntry
 from backfleet.store import Store
+
+if TYPE_CHECKING:
+    from backfleet.plan.packages import CodePackage
 
 __all__ = ["Request", "check_request", "launch", "live_entry", "request_of", "workload"]
 
@@ -68,23 +73,49 @@ def request_of(
     return Request(record, chunks, plan.manifest, detach, accept_cost)
 
 
+@dataclass(frozen=True)
+class CheckedRequest:
+    """A request that nothing speaks against.
+
+    Attributes
+    ----------
+    record
+        The record that it would make, but for what is yet to be stored or brought.
+    stored
+        The code that an earlier submission stored and that this one takes too; None where its
+        workers run with what is installed here.
+    packages
+        The code to store for it; None where there is none to store.
+    """
+
+    record: SubmissionRecord
+    stored: Sequence[StoredCode] | None = None
+    packages: Sequence[CodePackage] | None = None
+
+
 def launch(store: Store, executor: Executor, request: Request) -> JournalEntry:
     """Journal an intent, start the workers, and journal how to find them.
 
-    Raises ExecutorError where the executor sees a problem; nothing was started then.
+    Raises ExecutorError, PluginError where something speaks against it; nothing was started then.
     """
     journal = Journal(store)
-    record = journal.open(_delivered(executor, check_request(store, executor, request), request))
+    checked = check_request(store, executor, request)
+    record = replace(
+        checked.record,
+        code=checked.stored if checked.packages is None else store_code(store, checked.packages),
+    )
+    record = journal.open(_delivered(executor, record, request))
     handle = executor.submit(_submission(store, record, request.detach))
     journal.keep_handle(record.number, handle)
     emit("run_submitted", run=record.run, submission=record.number, shards=len(record.shards))
     return JournalEntry(record, handle)
 
 
-def check_request(store: Store, executor: Executor, request: Request) -> SubmissionRecord:
-    """The record that a request would make; nothing is written.
+def check_request(store: Store, executor: Executor, request: Request) -> CheckedRequest:
+    """What a request would make; nothing is written.
 
-    Raises ExecutorError where the executor sees a problem.
+    Raises ExecutorError where the executor sees a problem, PluginError where code that the workers
+    lack cannot travel.
     """
     if request.detach and not executor.survives_exit:
         raise ExecutorError(
@@ -102,7 +133,23 @@ def check_request(store: Store, executor: Executor, request: Request) -> Submiss
     if problems:
         raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
     _check_cost(executor.cost(work, len(record.shards)), request)
-    return record
+    return _with_code(store, executor, request, record)
+
+
+def _with_code(
+    store: Store, executor: Executor, request: Request, record: SubmissionRecord
+) -> CheckedRequest:
+    installed = executor.installed()
+    if installed is None:
+        return CheckedRequest(record)
+    from backfleet.plan.travel import check_own_code, travelling_packages
+
+    check_own_code(installed)
+    if record.code and is_stored(store, record.code):
+        # What the run was planned with, whatever has become of the code here since.
+        return CheckedRequest(record, record.code)
+    packages = travelling_packages(request.manifest.identity, record.strategy, installed)
+    return CheckedRequest(record, packages=packages)
 
 
 def workload(store: Store, request: Request) -> Workload:

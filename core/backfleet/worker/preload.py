@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import sys
 
-from backfleet.worker.protocol import PRELOAD
+from backfleet.worker.protocol import CODE, PRELOAD
 
 __all__: list[str] = []
 
+sys.path[:0] = filter(None, os.environ.get(CODE, "").split(os.pathsep))
 # A module that fails here fails again, and is reported, in the child.
 for _module in ("backfleet.worker.child", *filter(None, os.environ.get(PRELOAD, "").split(","))):
     with contextlib.suppress(Exception):

@@ -16,12 +16,14 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 
 from backfleet import errors
-from backfleet.errors import BackfleetError, CorruptObject
+from backfleet.errors import BackfleetError, CorruptObject, ExecutorError, PluginError
 from backfleet.plugins import find_plugin
 from backfleet.store import open_store
 from backfleet.worker.environment import pin_environment
-from backfleet.worker.protocol import INDEX_VARIABLES, PRELOAD, SHARDS, STOP_WITH_PARENT
+from backfleet.worker.fetched_code import FetchedCode, fetch_code, search_first
+from backfleet.worker.protocol import CODE, INDEX_VARIABLES, PRELOAD, SHARDS, STOP_WITH_PARENT
 from backfleet.worker.ranges import parse_ranges
+from backfleet.worker.word import leave_word
 
 __all__ = ["run_shard"]
 
@@ -39,10 +41,12 @@ def run_shard(url: str, shard: int | None = None) -> int:
     _stop_with_parent()
     with _terminable():
         try:
+            index = shard_index(shard)
+            code = _code(url, index)
             _start_forkserver(url)
             from backfleet.worker.worker import ShardWorker
 
-            ShardWorker(url, shard_index(shard)).run()
+            ShardWorker(url, index, code).run()
         except BackfleetError as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             return error.worker_exit_code
@@ -76,6 +80,19 @@ def _shard_of(index: int) -> int:
         return shards[index]
     except (ValueError, IndexError) as error:
         raise errors.JobError(f"{SHARDS}={ranges!r} has no worker {index}: {error}") from None
+
+
+def _code(url: str, shard: int) -> FetchedCode | None:
+    """Fetch the code that came along, for this process and for its children."""
+    try:
+        code = fetch_code(url)
+    except (PluginError, ExecutorError) as error:
+        leave_word(url, shard, error)
+        raise
+    if code is not None:
+        search_first(code.paths)
+        os.environ[CODE] = os.pathsep.join(code.paths)
+    return code
 
 
 def _start_forkserver(url: str) -> None:

@@ -16,14 +16,14 @@ from backfleet.chunks.names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Engine, Outcome, Scalar, Simulation
 from backfleet.errors import BackfleetError
-from backfleet.metrics import Metrics, compute_metrics, verdict
+from backfleet.metrics import Calendar, SummarisingEngine, Summary, summary_of
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.work import WorkPlan
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.worker.storable import describe_error, storable, storable_scalar
 from backfleet.worker.task_bars import BarsLoader, TaskBars
 
-__all__ = ["RanTask", "TaskRunner", "seed_generators"]
+__all__ = ["RanTask", "TaskRunner", "custom_columns", "seed_generators"]
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True).encode
@@ -51,6 +51,7 @@ class TaskRunner:
         self.engine: Engine = load_plugin("engine", plan.engine or self.manifest.engine, Engine)()
         self._hooks = row_hooks([each["name"] for each in self.manifest.identity["plugins"]])
         self._bars = BarsLoader(plan, self._hooks)
+        self._summarises = not (self.manifest.keeps_detail or self._hooks)
 
     def result(self, index: int) -> TaskResult:
         """Run a task. What the strategy or a plugin raises becomes the result.
@@ -66,6 +67,8 @@ class TaskRunner:
         except Exception as error:
             return self._failed(index, error, time.perf_counter() - started)
         try:
+            if self._summarises:
+                return self._summarised(key, bars)
             return self._finished(self._simulate(key, bars))
         except MemoryError:
             raise
@@ -77,44 +80,54 @@ class TaskRunner:
         key = self.manifest.task(index)
         return self._simulate(key, self._bars.of(key))
 
-    def metrics(self, ran: RanTask) -> Metrics:
-        """The metrics of a task that ran."""
-        return compute_metrics(
-            ran.outcome,
-            self.manifest.broker.cash,
-            ran.bars.periods_per_year,
-            ran.bars.sessions(ran.outcome.equity),
-        )
-
-    def custom(self, ran: RanTask) -> Mapping[str, Scalar]:
-        """What the strategy and the job's plugins add to a row, by column."""
-        found = dict(ran.outcome.metrics)
-        params = ran.key.params
+    def summary(self, ran: RanTask) -> Summary:
+        """The summary of a task that ran, with what the job's plugins add to its row."""
+        sessions = ran.bars.sessions(ran.outcome.equity)
+        calendar = Calendar(sessions, ran.bars.periods_per_year)
+        summary = summary_of(ran.outcome, self.manifest.broker.cash, calendar)
+        found = dict(summary.custom)
         for plugin in self._hooks:
-            for more in plugin.hook.backfleet_metrics(params=params, outcome=ran.outcome):
+            for more in plugin.hook.backfleet_metrics(params=ran.key.params, outcome=ran.outcome):
                 found.update(more)
-        return {
-            storable(custom_column(name, params)): storable_scalar(name, value)
-            for name, value in found.items()
-        }
+        return replace(summary, custom=found)
 
     def _simulate(self, key: TaskKey, bars: TaskBars) -> RanTask:
         seed_generators(self.manifest.identity["seed"], key)
         started = time.perf_counter()
-        outcome = self.engine.run(
-            Simulation(self.strategy, key.params, bars.bars, self.manifest.broker)
-        )
+        outcome = self.engine.run(self._simulation(key, bars))
         return RanTask(key, bars, outcome, time.perf_counter() - started)
 
+    def _simulation(self, key: TaskKey, bars: TaskBars) -> Simulation:
+        return Simulation(self.strategy, key.params, bars.bars, self.manifest.broker)
+
+    def _summarised(self, key: TaskKey, bars: TaskBars) -> TaskResult:
+        """The result of a task whose details nobody wants."""
+        if not isinstance(self.engine, SummarisingEngine) or len(bars.bars) > 1:
+            ran = self._simulate(key, bars)
+            return self._result(key, self.summary(ran), ran.seconds)
+        seed_generators(self.manifest.identity["seed"], key)
+        started = time.perf_counter()
+        calendar = Calendar(bars.session, bars.periods_per_year)
+        summary = self.engine.summarise(self._simulation(key, bars), calendar)
+        return self._result(key, summary, time.perf_counter() - started)
+
     def _finished(self, ran: RanTask) -> TaskResult:
+        result = self._result(ran.key, self.summary(ran), ran.seconds)
+        if not self.manifest.keeps_detail:
+            return result
+        return replace(
+            result,
+            digest=outcome_digest(ran.outcome),
+            outcome=replace(ran.outcome, strategy=None),
+        )
+
+    def _result(self, key: TaskKey, summary: Summary, seconds: float) -> TaskResult:
         return TaskResult(
-            task=ran.key.index,
-            status=TaskStatus(verdict(ran.outcome).status),
-            metrics=vars(self.metrics(ran)),
-            custom=self.custom(ran),
-            digest=outcome_digest(ran.outcome) if self.manifest.keeps_detail else "",
-            outcome=replace(ran.outcome, strategy=None) if self.manifest.keeps_detail else None,
-            seconds=ran.seconds,
+            task=key.index,
+            status=TaskStatus(summary.status),
+            metrics=summary.metrics,
+            custom=custom_columns(key, summary),
+            seconds=seconds,
             engine=self.engine.name,
         )
 
@@ -127,6 +140,14 @@ class TaskRunner:
             engine=self.engine.name,
             log=storable("".join(traceback.format_exception(error))),
         )
+
+
+def custom_columns(key: TaskKey, summary: Summary) -> Mapping[str, Scalar]:
+    """What the strategy and the job's plugins add to a row, by column."""
+    return {
+        storable(custom_column(name, key.params)): storable_scalar(name, value)
+        for name, value in summary.custom.items()
+    }
 
 
 def seed_generators(seed: int, key: TaskKey) -> None:

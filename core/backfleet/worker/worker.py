@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +14,7 @@ from backfleet.chunks.detail import DETAILS, detail_tables, merge_details
 from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult, is_retryable
-from backfleet.errors import BackfleetError, StoreError
+from backfleet.errors import BackfleetError
 from backfleet.plan.identity import check_code
 from backfleet.plan.rows import RowLayout
 from backfleet.plan.stored import read_manifest
@@ -27,8 +25,10 @@ from backfleet.store import is_sound_blob, read_blob
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.environment import platform_facts
+from backfleet.worker.fetched_code import FetchedCode, search_first
 from backfleet.worker.messages import Finished, Work
 from backfleet.worker.task import TaskRunner
+from backfleet.worker.word import leave_word
 
 __all__ = ["ShardWorker"]
 
@@ -43,7 +43,7 @@ class _Runner:
     paths: Sequence[str]
 
     def __call__(self) -> TaskRunner:
-        _search_first(self.paths)
+        search_first(self.paths)
         return TaskRunner(self.plan)
 
 
@@ -53,8 +53,13 @@ class ShardWorker:
     Raises JobError (no such shard), StoreError, CorruptObject.
     """
 
-    def __init__(self, url: str, shard: int) -> None:
+    def __init__(self, url: str, shard: int, code: FetchedCode | None = None) -> None:
         self.store, self.submission = read_submission(url)
+        # Where the code came along, modules are not where the submitting process found them.
+        self.paths = self.submission.paths if code is None else code.paths
+        self.strategy = self.submission.strategy
+        if code is not None and code.folder is not None:
+            self.strategy = replace(self.strategy, folder=code.folder)
         if not 0 <= shard < len(self.submission.shards):
             raise errors.JobError(
                 f"there is no shard {shard}: they go to {len(self.submission.shards) - 1}"
@@ -68,14 +73,14 @@ class ShardWorker:
     def run(self) -> None:
         """Raises BackfleetError, having left word of it in the store."""
         try:
-            _search_first(self.submission.paths)
+            search_first(self.paths)
             check_versions(self.manifest.identity["versions"])
-            check_code(self.manifest.identity, self.submission.strategy)
+            check_code(self.manifest.identity, self.strategy)
             works = list(self._works())
             if works:
                 self._run(works)
         except BackfleetError as error:
-            self._leave_word(error)
+            leave_word(self.submission.url(self.store), self.shard, error)
             raise
 
     def _works(self) -> Iterator[Work]:
@@ -106,12 +111,12 @@ class ShardWorker:
         return earlier if all(is_sound_blob(self.store, digest) for digest in blobs) else None
 
     def _run(self, works: Sequence[Work]) -> None:
-        plan = self.submission.work_plan(self.manifest)
+        plan = replace(self.submission.work_plan(self.manifest), strategy=self.strategy)
         limits = Limits(
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )
         size = min(self.submission.cpus, len(works))
-        pool = ChildPool(_Runner(plan, self.submission.paths), size, limits)
+        pool = ChildPool(_Runner(plan, self.paths), size, limits)
         try:
             pool.run(works, self._take)
         finally:
@@ -158,15 +163,6 @@ class ShardWorker:
             text = "".join(parts)[:CHUNK_LOG_LIMIT]
             self.store.put_if_absent(f"logs/{chunk:06}.{generation}.txt", text.encode())
 
-    def _leave_word(self, error: BackfleetError) -> None:
-        """Tell the run's watchers why this worker ends, as well as can be."""
-        word = {"shard": self.shard, "kind": type(error).__name__, "message": str(error)}
-        key = f"submissions/{self.submission.number}.failure.{self.shard}.json"
-        try:
-            self.store.put_if_absent(key, json.dumps(word).encode())
-        except StoreError as second:
-            print(f"{type(second).__name__}: {second}", file=sys.stderr, flush=True)
-
     @cached_property
     def _params(self) -> Sequence[str]:
         return self.manifest.points.names
@@ -174,8 +170,3 @@ class ShardWorker:
     @cached_property
     def _platform(self) -> Any:
         return platform_facts()
-
-
-def _search_first(paths: Sequence[str]) -> None:
-    """Find modules where the submitting process found them, in its order."""
-    sys.path[:] = [*paths, *(path for path in sys.path if path not in paths)]

@@ -1,0 +1,130 @@
+"""The code that a run needs beside backfleet's own, by the packages in which it travels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from backfleet.errors import PluginError
+from backfleet.plan.code import content_hash
+from backfleet.plan.distributions import EntryPoint, InstalledDistribution, find_owners
+from backfleet.plan.imports import CodeUnit, find_unit, folder_unit, reached_units
+from backfleet.strategy import StrategyReference
+
+__all__ = ["OWN", "CodePackage", "run_packages"]
+
+OWN = "backfleet"
+COMPILED = {".so", ".pyd", ".dylib", ".dll"}
+
+NO_VERSION = "0"
+"""Of code that is in no distribution."""
+
+
+@dataclass(frozen=True)
+class CodePackage:
+    """Code that travels as one: a distribution, a strategy's folder, or a package or module that
+    no distribution brings.
+
+    Attributes
+    ----------
+    name, version
+        The distribution's, its name in canonical form.
+    files
+        Path from where an import begins, with slashes, to the file.
+    requires
+        The distribution's requirements (PEP 508).
+    folder
+        That of a `file.py:Class` strategy, whose files these are; else None.
+    """
+
+    name: str
+    version: str
+    files: Mapping[str, Path]
+    entry_points: tuple[EntryPoint, ...] = ()
+    requires: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    @cached_property
+    def content(self) -> str:
+        """The content hash, as `distribution_hashes` gives it. Raises PluginError."""
+        try:
+            return content_hash(self.files, self.entry_points)
+        except OSError as error:
+            raise PluginError(f"the code of {self.name} cannot be read: {error}") from error
+
+    @property
+    def size(self) -> int:
+        """Of all files, in bytes."""
+        return sum(file.stat().st_size for file in self.files.values())
+
+    def compiled(self) -> str | None:
+        """The first file that is machine code; None where there is none."""
+        paths = (path for path in sorted(self.files) if COMPILED & set(Path(path).suffixes))
+        return next(paths, None)
+
+
+def run_packages(identity: Mapping[str, Any], strategy: StrategyReference) -> list[CodePackage]:
+    """The packages behind a run's strategy, source, engine and named plugins, and those that they
+    import, sorted by name; without backfleet, and without what a run's identity pins by version.
+
+    Raises PluginError.
+    """
+    units: dict[str, CodeUnit] = {}
+    for start, module in _starts(identity, strategy):
+        units |= {unit.name: unit for unit in reached_units(start, module)}
+    folder = Path(strategy.folder) if strategy.folder else None
+    beside = [unit for unit in units.values() if _is_in(unit, folder)]
+    packages = list(_by_owner(unit for unit in units.values() if unit not in beside))
+    if folder is not None:
+        stem = strategy.target.partition(".py:")[0]
+        files = {path: file for unit in beside for path, file in unit.files.items()}
+        packages.append(CodePackage(f"folder-of-{stem}", NO_VERSION, files, folder=folder))
+    return sorted(packages, key=lambda package: package.name)
+
+
+def _starts(
+    identity: Mapping[str, Any], strategy: StrategyReference
+) -> Iterator[tuple[CodeUnit, str]]:
+    """Where the run's code begins: a unit, and the module of it that is imported."""
+    if strategy.folder is not None:
+        yield folder_unit(Path(strategy.folder)), strategy.target.partition(".py:")[0]
+    data = identity["data"]
+    sources = [each["source"] for each in (data, *data["auxiliary"].values())]
+    components = [*sources, *identity["engines"], *identity["plugins"]]
+    targets = [
+        *([] if strategy.folder else [strategy.target]),
+        *(each["target"] for each in components),
+    ]
+    for module in sorted({target.partition(":")[0] for target in targets}):
+        if module.partition(".")[0] == OWN:
+            continue
+        unit = find_unit(module)
+        if unit is None:
+            raise PluginError(f"there is no module {module!r} here, or it is not a file")
+        yield unit, module
+
+
+def _is_in(unit: CodeUnit, folder: Path | None) -> bool:
+    """Whether a unit is imported from the strategy's own folder."""
+    if folder is None:
+        return False
+    return all(file == folder / path for path, file in unit.files.items())
+
+
+def _by_owner(units: Iterable[CodeUnit]) -> Iterator[CodePackage]:
+    owned: dict[str, tuple[InstalledDistribution, dict[str, Path]]] = {}
+    for unit, owner in find_owners(units):
+        if owner is None:
+            yield CodePackage(unit.name, NO_VERSION, unit.files)
+        elif owner.name != OWN:
+            _, files = owned.setdefault(owner.name, (owner, {}))
+            files |= unit.files
+    for name, (owner, files) in owned.items():
+        all_files = {
+            **files,
+            **{path: file for each in owner.units.values() for path, file in each.files.items()},
+        }
+        yield CodePackage(name, owner.version, all_files, owner.entry_points, owner.requires)
