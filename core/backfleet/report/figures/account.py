@@ -46,17 +46,16 @@ def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.F
     return figure
 
 
-def drawdown_figure(value: pd.Series, cash: float) -> go.Figure:
-    """How far the account is below its highest value, the initial cash included: a fraction."""
-    peak = np.maximum(np.maximum.accumulate(value.to_numpy()), cash)
+def drawdown_figure(drawdown: pd.Series) -> go.Figure:
+    """How far the account is below its highest value until then: a fraction, 0 or less."""
     figure = blank(
         220,
         yaxis={"title": {"text": "drawdown (%)"}, "tickformat": PERCENT, "zeroline": False},
         showlegend=False,
     )
     figure.add_scatter(
-        x=value.index,
-        y=value.to_numpy() / peak - 1.0,
+        x=drawdown.index,
+        y=drawdown.to_numpy(),
         name="drawdown",
         fill="tozeroy",
         fillcolor=band(LOSS, 0.18),

@@ -1,0 +1,111 @@
+"""All equity curves of a run, on one time axis, as quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from backfleet.chunks.chunk import ChunkHeader
+from backfleet.runs.run import Run
+from backfleet.store import read_blob
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["EquityFan", "equity_fan"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MOMENTS = 240
+"""Points in time at which the curves are looked at."""
+
+MOST_CURVES = 10_000
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+DAY = 86_400_000_000_000
+
+
+@dataclass(frozen=True)
+class EquityFan:
+    """What `figures.sweep.equity_fan_figure` draws, and how many curves are in it."""
+
+    frame: pd.DataFrame
+    curves: int
+
+
+def equity_fan(run: Run, leader: int | None = None) -> EquityFan | None:
+    """Quantiles of account value / cash over the tasks; None where the run keeps no details.
+
+    A task counts as 1 before its first bar and keeps its last value after its end. Of more than
+    `MOST_CURVES` tasks whole chunks are left out evenly, never that of `leader`, whose curve is
+    the column `best`.
+
+    Raises CorruptObject, StoreError.
+    """
+    import pandas as pd
+
+    headers = _chosen(run, leader)
+    if not headers:
+        return None
+    moments = _moments(run)
+    cash = run.manifest.broker.cash
+    rows, best = [], None
+    for task, time, value in _curves(run, headers):
+        curve = _sampled(time, value / cash, moments)
+        rows.append(curve)
+        if task == leader:
+            best = curve
+    if not rows:
+        return None
+    frame = pd.DataFrame(
+        dict(zip(QUANTILES, np.quantile(np.array(rows), QUANTILES, axis=0), strict=True)),
+        index=pd.DatetimeIndex(moments.view("M8[ns]")),
+    )
+    if best is not None:
+        frame["best"] = best
+    return EquityFan(frame, len(rows))
+
+
+def _chosen(run: Run, leader: int | None) -> Sequence[ChunkHeader]:
+    headers = [each for each in run.ledger.headers() if "equity" in each.blobs]
+    curves = sum(header.count for header in headers)
+    step = -(-curves // MOST_CURVES) or 1
+    return [
+        header
+        for at, header in enumerate(headers)
+        if at % step == 0
+        or (leader is not None and header.first <= leader < header.first + header.count)
+    ]
+
+
+def _moments(run: Run) -> Ints:
+    """Times from the run's first session to the end of its last, in ns since the epoch."""
+    symbols = run.manifest.symbols
+    first = min(np.datetime64(symbol.first, "ns") for symbol in symbols)
+    last = max(np.datetime64(symbol.last, "ns") for symbol in symbols)
+    return np.linspace(first.astype(np.int64), last.astype(np.int64) + DAY, MOMENTS).astype(
+        np.int64
+    )
+
+
+def _curves(run: Run, headers: Sequence[ChunkHeader]) -> Iterator[tuple[int, Ints, Floats]]:
+    for header in headers:
+        content = pa.BufferReader(read_blob(run.store, header.blobs["equity"]))
+        table = pq.ParquetFile(content).read(columns=["task", "time", "value"])
+        task = table["task"].to_numpy()
+        time = table["time"].cast(pa.int64()).to_numpy()
+        value = table["value"].to_numpy()
+        starts = np.flatnonzero(np.diff(task, prepend=-1))
+        for start, end in zip(starts, [*starts[1:], len(task)], strict=True):
+            yield int(task[start]), time[start:end], value[start:end]
+
+
+def _sampled(time: Ints, value: Floats, moments: Ints) -> Floats:
+    at = np.searchsorted(time, moments, "right")
+    return np.concatenate(([1.0], value))[at]

@@ -1,0 +1,106 @@
+"""A run's job as a job file again, written from what the manifest and the submission say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from backfleet.errors import RunNotFound
+from backfleet.runs.run import Run
+
+__all__ = ["job_text"]
+
+
+def job_text(run: Run) -> str:
+    """The job as TOML; a list of explicit points stays in the run's store, and a comment says so.
+
+    Defaults that the job did not set are among it, and so is the data's place as the workers saw
+    it. Run again with the same code and data, it is the same run.
+    """
+    import tomli_w
+
+    manifest = run.manifest
+    identity = manifest.identity
+    points = identity["points"]
+    job: dict[str, Any] = {
+        "name": manifest.name,
+        "strategy": _strategy(run),
+        "engine": "auto" if len(identity["engines"]) > 1 else manifest.engine,
+        "seed": identity["seed"],
+    }
+    if identity["plugins"]:
+        job["plugins"] = [each["name"] for each in identity["plugins"]]
+    notes = []
+    if points["kind"] == "grid":
+        job["params"] = {name: _axis(values) for name, values in points["axes"]}
+        sweep = {name: points[name] for name in ("where", "sample") if points.get(name)}
+        job |= {"sweep": sweep} if sweep else {}
+    else:
+        digest = points["digest"]
+        notes.append(f"# The {points['count']:,} points came from a table (digest {digest}):\n")
+        notes.append("# give it again as sweep.points.\n")
+    job["data"] = _data(run)
+    job["broker"] = identity["broker"]
+    job["results"] = _results(run)
+    return "".join(notes) + tomli_w.dumps(job)
+
+
+def _strategy(run: Run) -> str:
+    try:
+        return run.submitted().record.strategy.reference
+    except RunNotFound:
+        return str(run.manifest.identity["strategy"]["target"])
+
+
+def _axis(values: list[Any]) -> Any:
+    if len(values) > 1:
+        return values
+    (value,) = values
+    return {"value": value} if isinstance(value, list) else value
+
+
+def _data(run: Run) -> dict[str, Any]:
+    data = run.manifest.identity["data"]
+    path, feeds = _places(run)
+    made = _origin(data, path) | {
+        "symbols": [symbol.name for symbol in run.manifest.symbols],
+        "universe": data["universe"],
+        "warmup": data["warmup"],
+    }
+    for name in ("start", "end"):
+        if data[name]:
+            made[name] = date.fromisoformat(data[name])
+    if data["auxiliary"]:
+        made["auxiliary"] = {
+            name: _origin(feed, feeds.get(name, path)) | {"symbols": [feed["symbol"]]}
+            for name, feed in data["auxiliary"].items()
+        }
+    return made
+
+
+def _places(run: Run) -> tuple[str, Mapping[str, str]]:
+    """Where workers found the data; a run that was never submitted does not say."""
+    try:
+        record = run.submitted().record
+    except RunNotFound:
+        return "where the data lies", {}
+    return record.data_path, record.auxiliary_paths
+
+
+def _origin(data: Mapping[str, Any], path: str) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "source": data["source"]["name"],
+        "path": path,
+        "timezone": data["timezone"],
+    }
+    if data["columns"]:
+        made["columns"] = data["columns"]
+    if data["options"]:
+        made["options"] = {k: v for k, v in data["options"].items() if v is not None}
+    return made
+
+
+def _results(run: Run) -> dict[str, Any]:
+    store = run.url.removesuffix(f"/{run.id}")
+    return {"store": store, **run.manifest.identity["results"]}

@@ -1,0 +1,107 @@
+"""What a report calls a column, how it writes its numbers, and the formula behind them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from backfleet.metrics import Metrics
+
+__all__ = ["MetricWords", "format_value", "metric_words", "notation"]
+
+Form = Literal["money", "percent", "ratio", "count", "number", "text"]
+
+_KNOWN: dict[str, tuple[str, Form, int]] = {
+    "final_value": ("Final value", "money", 1),
+    "total_return": ("Total return", "percent", 1),
+    "cagr": ("CAGR", "percent", 1),
+    "volatility": ("Volatility", "percent", -1),
+    "sharpe": ("Sharpe", "ratio", 1),
+    "sortino": ("Sortino", "ratio", 1),
+    "max_drawdown": ("Max drawdown", "percent", 1),
+    "max_drawdown_days": ("Drawdown days", "count", -1),
+    "calmar": ("Calmar", "ratio", 1),
+    "exposure": ("Exposure", "percent", 1),
+    "time_in_market": ("Time in market", "percent", 1),
+    "turnover": ("Turnover", "ratio", -1),
+    "trades": ("Trades", "count", 1),
+    "win_rate": ("Win rate", "percent", 1),
+    "profit_factor": ("Profit factor", "ratio", 1),
+    "expectancy": ("Expectancy", "money", 1),
+    "fees": ("Fees", "money", -1),
+    "orders_completed": ("Orders completed", "count", 1),
+    "orders_rejected": ("Orders rejected", "count", -1),
+    "orders_margin": ("Orders without cash", "count", -1),
+    "orders_canceled": ("Orders canceled", "count", -1),
+    "orders_expired": ("Orders expired", "count", -1),
+    "orders_open": ("Orders open", "count", -1),
+}
+"""Label, form, and whether more is better (1) or less is (-1)."""
+
+_NAMES = re.compile(r"[a-z_]+(, [a-z_]+)*")
+
+
+@dataclass(frozen=True)
+class MetricWords:
+    """A column in words.
+
+    Attributes
+    ----------
+    form
+        How its numbers are written; a percent is stored as a fraction.
+    better
+        1 where more is better, -1 where less is.
+    formula
+        As `backfleet.metrics.Metrics` documents it; empty for other columns.
+    """
+
+    name: str
+    label: str
+    form: Form
+    better: int
+    formula: str
+
+
+@cache
+def metric_words(name: str) -> MetricWords:
+    """The words for a metric, or for any other column of numbers, which keeps its name."""
+    label, form, better = _KNOWN.get(name, (name, "number", 1))
+    return MetricWords(name, label, form, better, _formulas().get(name, ""))
+
+
+def format_value(name: str, value: float | int | None) -> str:
+    """A number as the page's tables write it; a dash for what is undefined."""
+    if value is None or value != value:
+        return "–"
+    form = metric_words(name).form
+    if form == "percent":
+        return f"{value:,.2%}"
+    if form == "count":
+        return f"{value:,.0f}"
+    if form == "money":
+        return f"{value:,.2f}"
+    return f"{value:,.3f}" if form == "ratio" else f"{value:,.6g}"
+
+
+@cache
+def notation() -> str:
+    """What the letters in the formulas stand for."""
+    parts = (inspect.getdoc(Metrics) or "").split("\n\n")
+    return " ".join(parts[1].split()) if len(parts) > 1 else ""
+
+
+@cache
+def _formulas() -> dict[str, str]:
+    """The section `Attributes` of the metrics' docs, by name."""
+    _, _, section = (inspect.getdoc(Metrics) or "").partition("Attributes\n----------\n")
+    found: dict[str, list[str]] = {}
+    names: list[str] = []
+    for line in section.split("\n"):
+        if _NAMES.fullmatch(line):
+            names = line.split(", ")
+        for name in names if line.startswith(" ") else ():
+            found.setdefault(name, []).append(line.strip())
+    return {name: " ".join(lines) for name, lines in found.items()}

@@ -1,0 +1,156 @@
+"""Pages: a template, data for the page's script, figures, and a policy that forbids the network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jinja2
+    import plotly.graph_objects as go
+
+__all__ = ["Page", "figure_json", "render_file", "render_linked", "script_source", "style_source"]
+
+PLOTLY = "plotly.min.js"
+STATIC = "/static"
+
+_ESCAPES = str.maketrans(
+    {
+        "<": "\\u003c",
+        ">": "\\u003e",
+        "&": "\\u0026",
+        "\u2028": "\\u2028",
+        "\u2029": "\\u2029",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, not yet rendered.
+
+    Attributes
+    ----------
+    template
+        Its name under `templates/`.
+    context
+        What the template gets.
+    data
+        Plain JSON for the page's script, by name.
+    figures
+        By the id of the element that shows each.
+    scripts
+        The files under `static/` that the page needs beside `page.js`, in order.
+    """
+
+    template: str
+    title: str
+    context: Mapping[str, Any]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, go.Figure] = field(default_factory=dict)
+    scripts: Sequence[str] = ()
+
+    @property
+    def all_scripts(self) -> Sequence[str]:
+        """What makes tables work comes before the library of the figures, which takes a while."""
+        own = ("page.js", *self.scripts)
+        return (*own, PLOTLY, "figures.js") if self.figures else own
+
+
+def render_file(page: Page) -> str:
+    """The page as one file that holds its styles, scripts and data."""
+    sources = [script_source(name) for name in page.all_scripts]
+    hashes = " ".join(f"'sha256-{_sha256(source)}'" for source in sources)
+    return _render(page, {"sources": sources, "style": style_source(), "policy": _policy(hashes)})
+
+
+def render_linked(page: Page) -> str:
+    """The page as `backfleet serve` gives it: styles and scripts are fetched from the server."""
+    links = [f"{STATIC}/{name}" for name in page.all_scripts]
+    return _render(page, {"links": links, "stylesheet": f"{STATIC}/page.css"})
+
+
+def _policy(scripts: str) -> str:
+    # The drawing of parallel coordinates compiles its shaders' glue from text.
+    return (
+        f"default-src 'none'; script-src {scripts} 'unsafe-eval'; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _render(page: Page, assets: Mapping[str, Any]) -> str:
+    from markupsafe import Markup
+
+    blocks = {name: Markup(_in_script(json.dumps(each))) for name, each in page.data.items()}
+    figures = {name: Markup(_in_script(figure_json(each))) for name, each in page.figures.items()}
+    context = {
+        "title": page.title,
+        "blocks": blocks,
+        "figures": figures,
+        "sources": [Markup(source) for source in assets.get("sources", ())],
+        "links": assets.get("links", ()),
+        "style": Markup(assets.get("style", "")),
+        "stylesheet": assets.get("stylesheet", ""),
+        "policy": assets.get("policy", ""),
+    }
+    return _environment().get_template(page.template).render(context | dict(page.context))
+
+
+def figure_json(figure: go.Figure) -> str:
+    """A figure as JSON, without the template that plotly would add."""
+    text: str = figure.to_json()
+    return text
+
+
+def _in_script(text: str) -> str:
+    """JSON inside a script element: nothing in it may end the element."""
+    return text.translate(_ESCAPES)
+
+
+@cache
+def script_source(name: str) -> str:
+    """The text of a script of the pages."""
+    if name == PLOTLY:
+        from plotly.offline import get_plotlyjs
+
+        source: str = get_plotlyjs()
+        return source
+    return _static(name)
+
+
+@cache
+def style_source() -> str:
+    """The text of the pages' style sheet."""
+    return _static("page.css")
+
+
+def _static(name: str) -> str:
+    return files("backfleet.report").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def _sha256(source: str) -> str:
+    return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    from backfleet.report.metric_words import format_value
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("backfleet.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["metric_of"] = format_value
+    environment.filters["count"] = lambda number: f"{number:,}"
+    return environment

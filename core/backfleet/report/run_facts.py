@@ -1,0 +1,120 @@
+"""What a page says about a run beside its numbers."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backfleet.report.job_text import job_text
+from backfleet.results.ledger import Counts
+from backfleet.runs.run import Run
+
+__all__ = ["RunFacts", "read_facts"]
+
+STATES = {
+    "running": "The run is under way: the page shows what is there so far.",
+    "cancelled": "The run was cancelled: the page shows what was done before.",
+    "failed": "The run's workers gave up before all tasks had a result.",
+    "incomplete": "The run is incomplete, and no worker is known to be under way.",
+}
+ANOTHER_TRY = ("cancelled", "failed", "incomplete")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a page says about a run.
+
+    Attributes
+    ----------
+    warnings
+        Sentences about what is wrong with the run, for the top of the page.
+    details
+        Label to text.
+    job
+        The job as a job file.
+    commands
+        What for, to the command.
+    """
+
+    id: str
+    name: str
+    state: str
+    counts: Counts
+    warnings: Sequence[str]
+    details: Mapping[str, str]
+    job: str
+    commands: Mapping[str, str]
+
+
+def read_facts(run: Run) -> RunFacts:
+    """What the store says of a run. Raises StoreError, CorruptObject."""
+    counts = run.counts()
+    state = run.state()
+    return RunFacts(
+        id=run.id,
+        name=run.manifest.name,
+        state=state,
+        counts=counts,
+        warnings=_warnings(run, state, counts),
+        details=_details(run, counts),
+        job=job_text(run),
+        commands=_commands(run, state, counts),
+    )
+
+
+def _warnings(run: Run, state: str, counts: Counts) -> Sequence[str]:
+    lines = [STATES[state]] if state in STATES else []
+    if counts.missing:
+        lines.append(f"{counts.missing:,} of {counts.tasks:,} tasks have no result yet.")
+    if counts.done and counts.error == counts.done:
+        lines.append("Every task that ran failed: there are no numbers to show.")
+    if state in ANOTHER_TRY:
+        reasons = dict.fromkeys(f"{each.kind}: {each.message}" for each in run.failures())
+        lines.extend(reasons)
+    return lines
+
+
+def _details(run: Run, counts: Counts) -> Mapping[str, str]:
+    manifest, identity = run.manifest, run.manifest.identity
+    data, broker, versions = identity["data"], manifest.broker, identity["versions"]
+    first = min(symbol.first for symbol in manifest.symbols)
+    last = max(symbol.last for symbol in manifest.symbols)
+    return {
+        "Run": run.id,
+        "Store": run.url,
+        "Planned": manifest.created,
+        "Strategy": identity["strategy"]["target"],
+        "Code": identity["strategy"]["code"][:16],
+        "Tasks": _grid(run),
+        "Data": f"{data['source']['name']}, {first} to {last}, {data['timezone']}",
+        "Cash": f"{broker.cash:,.2f}",
+        "Costs": (
+            f"commission {broker.commission:.4%}, at least {broker.minimum_commission:,.2f} an "
+            f"order; slippage {broker.slippage:g} a share"
+        ),
+        "Engine": ", ".join(each["name"] for each in identity["engines"]),
+        "Seed": str(identity["seed"]),
+        "Computed in": f"{counts.seconds:,.1f} s, summed over the tasks",
+        "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+    }
+
+
+def _grid(run: Run) -> str:
+    symbols, points = len(run.manifest.symbols), len(run.manifest.points)
+    counted = f"{points:,} point{'s' * (points != 1)}"
+    if run.manifest.is_portfolio:
+        return f"{run.manifest.tasks:,}: one portfolio of {symbols:,} symbols × {counted}"
+    return f"{run.manifest.tasks:,}: {symbols:,} symbol{'s' * (symbols != 1)} × {counted}"
+
+
+def _commands(run: Run, state: str, counts: Counts) -> Mapping[str, str]:
+    name = shlex.quote(run.url)
+    commands = {"Run it again": "backfleet run job.toml"}
+    if state in ANOTHER_TRY:
+        commands["Go on with it"] = f"backfleet resume {name}"
+    elif counts.retryable:
+        commands["Try failed tasks again"] = f"backfleet resume {name} --retry-failed"
+    commands["All rows"] = f"backfleet results {name} --format csv"
+    commands["Check every bit"] = f"backfleet verify {name}"
+    return commands

@@ -1,0 +1,82 @@
+"use strict";
+// Draws the figures when they come near the screen, in the colours of the page.
+(() => {
+  const page = window.backfleet;
+  const config = {
+    responsive: true,
+    displaylogo: false,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  };
+  const drawn = new Set();
+
+  const colour = (name) => {
+    const probe = page.element("span");
+    probe.style.color = `var(--${name})`;
+    document.body.append(probe);
+    const found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
+  };
+
+  const AXIS = /^[xy]axis\d*$/;
+  const theme = (layout) => {
+    const ink = colour("ink"), quiet = colour("quiet"), line = colour("line"), panel = colour("panel");
+    const themed = {
+      "font.color": quiet,
+      "font.family": getComputedStyle(document.body).fontFamily,
+      "hoverlabel.bgcolor": panel,
+      "hoverlabel.bordercolor": line,
+      "hoverlabel.font.color": ink,
+      "modebar.color": quiet,
+      "modebar.activecolor": ink,
+      "modebar.bgcolor": "rgba(0,0,0,0)",
+      "legend.font.color": ink,
+    };
+    const axes = new Set(["xaxis", "yaxis", ...Object.keys(layout).filter((key) => AXIS.test(key))]);
+    for (const axis of axes) {
+      themed[`${axis}.gridcolor`] = line;
+      themed[`${axis}.linecolor`] = line;
+      themed[`${axis}.zerolinecolor`] = line;
+      themed[`${axis}.title.font.color`] = quiet;
+    }
+    return themed;
+  };
+
+  const set = (target, path, value) => {
+    const keys = path.split(".");
+    const last = keys.pop();
+    let place = target;
+    for (const key of keys) place = place[key] ??= {};
+    place[last] = value;
+  };
+
+  const draw = async (place) => {
+    if (drawn.has(place)) return;
+    drawn.add(place);
+    const figure = JSON.parse(document.getElementById(`figure-${place.dataset.figure}`).textContent);
+    const narrow = place.clientWidth < 520;
+    if (narrow && figure.layout.margin) Object.assign(figure.layout.margin, { l: 52, r: 8 });
+    for (const [path, value] of Object.entries(theme(figure.layout))) set(figure.layout, path, value);
+    place.style.minHeight = "0";
+    await Plotly.newPlot(place, figure.data, figure.layout, { ...config, displayModeBar: narrow ? false : "hover" });
+    place.dataset.drawn = "yes";
+    place.dispatchEvent(new Event("drawn"));
+  };
+
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) {
+        watcher.unobserve(entry.target);
+        draw(entry.target);
+      }
+    }
+  }, { rootMargin: "300px" });
+  for (const place of document.querySelectorAll("[data-figure]")) watcher.observe(place);
+
+  document.addEventListener("themechange", () => {
+    for (const place of drawn) if (place.layout) Plotly.relayout(place, theme(place.layout));
+  });
+  addEventListener("beforeprint", () => {
+    for (const place of document.querySelectorAll("[data-figure]")) draw(place);
+  });
+})();

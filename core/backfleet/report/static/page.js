@@ -1,0 +1,106 @@
+"use strict";
+// What every page has: data blocks, the theme, tooltips, buttons that copy.
+(() => {
+  const page = (window.backfleet = { tables: {} });
+
+  page.data = (name) => {
+    const block = document.getElementById(`data-${name}`);
+    return block ? JSON.parse(block.textContent) : null;
+  };
+
+  // A cell's text, by the form of its column.
+  const fixed = (digits) =>
+    new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const percent = new Intl.NumberFormat("en-US", {
+    style: "percent", minimumFractionDigits: 2, maximumFractionDigits: 2,
+  });
+  const forms = {
+    money: fixed(2),
+    ratio: fixed(3),
+    count: fixed(0),
+    percent,
+    price: new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 }),
+    number: new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 }),
+  };
+  page.format = (form, value) => {
+    if (value === null || Number.isNaN(value)) return "–";
+    return typeof value === "number" ? (forms[form] || forms.number).format(value) : value;
+  };
+
+  page.element = (tag, properties = {}, ...children) => {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...children);
+    return made;
+  };
+
+  // Theme: the system's, until somebody chooses.
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const remembered = () => {
+    try { return localStorage.getItem("backfleet-theme"); } catch { return null; }
+  };
+  page.isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const button = document.getElementById("theme");
+  const show = () => {
+    button.textContent = page.isDark() ? "Light" : "Dark";
+    button.setAttribute("aria-label", `Change to the ${page.isDark() ? "light" : "dark"} theme`);
+    document.dispatchEvent(new Event("themechange"));
+  };
+  const chosen = remembered();
+  if (chosen === "dark" || chosen === "light") root.dataset.theme = chosen;
+  button.addEventListener("click", () => {
+    root.dataset.theme = page.isDark() ? "light" : "dark";
+    try { localStorage.setItem("backfleet-theme", root.dataset.theme); } catch { /* not kept */ }
+    show();
+  });
+  system.addEventListener("change", show);
+  show();
+
+  // Tooltips, for the mouse and for the keyboard.
+  const tip = document.getElementById("tip");
+  let owner = null;
+  const place = (target) => {
+    const box = target.getBoundingClientRect();
+    tip.hidden = false;
+    const width = tip.offsetWidth, height = tip.offsetHeight;
+    const left = Math.min(Math.max(box.left, 12), innerWidth - width - 12);
+    const above = box.top - height - 8;
+    tip.style.left = `${Math.max(left, 12)}px`;
+    tip.style.top = `${above > 60 ? above : box.bottom + 8}px`;
+  };
+  const hide = () => {
+    if (owner) owner.removeAttribute("aria-describedby");
+    owner = null;
+    tip.hidden = true;
+  };
+  const reveal = (event) => {
+    const target = event.target.closest?.("[data-tip]");
+    if (!target || !target.dataset.tip) return hide();
+    if (target === owner) return undefined;
+    hide();
+    owner = target;
+    tip.textContent = target.dataset.tip;
+    target.setAttribute("aria-describedby", "tip");
+    return place(target);
+  };
+  document.addEventListener("mouseover", reveal);
+  document.addEventListener("focusin", reveal);
+  document.addEventListener("focusout", hide);
+  document.addEventListener("scroll", hide, { passive: true, capture: true });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+
+  for (const copy of document.querySelectorAll("[data-copy]")) {
+    copy.addEventListener("click", async () => {
+      const text = document.getElementById(copy.dataset.copy).textContent;
+      const label = copy.textContent;
+      try {
+        await navigator.clipboard.writeText(text);
+        copy.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(document.getElementById(copy.dataset.copy));
+        copy.textContent = "Selected";
+      }
+      setTimeout(() => { copy.textContent = label; }, 1500);
+    });
+  }
+})();

@@ -1,0 +1,235 @@
+"""The report of a run: its leaders, its parameters, its symbols, all its equity curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backfleet.chunks.names import METRICS, parameter_column
+from backfleet.report.data_table import data_table, heading_of
+from backfleet.report.equity_fan import EquityFan, equity_fan
+from backfleet.report.metric_words import format_value, metric_words, notation
+from backfleet.report.page import Page
+from backfleet.report.ranking import ranked_by
+from backfleet.report.run_facts import RunFacts, read_facts
+from backfleet.report.sensitivity import Sensitivity, sensitivity
+from backfleet.results.read import read_results
+from backfleet.results.words import in_words
+from backfleet.runs.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+__all__ = ["sweep_page"]
+
+SHOWN = (
+    "total_return",
+    "cagr",
+    "sharpe",
+    "max_drawdown",
+    "calmar",
+    "trades",
+    "win_rate",
+    "orders_rejected",
+)
+MOST_ROWS = 20_000
+"""Rows in the page's table: of more, the best."""
+
+PARALLEL_ROWS = 10_000
+PARALLEL_METRICS = ("sharpe", "total_return", "max_drawdown", "trades")
+MOST_PARAMETERS = 6
+MOST_SYMBOLS = 30
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A run's rows, and by which metric they are ranked."""
+
+    run: Run
+    facts: RunFacts
+    rows: pd.DataFrame
+    notes: Sequence[str]
+    metric: str
+
+    @cached_property
+    def parameters(self) -> Sequence[str]:
+        """Columns of the parameters that vary."""
+        names = (parameter_column(name) for name in self.run.manifest.points.names)
+        return [name for name in names if self.rows[name].nunique(dropna=False) > 1]
+
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        """The rows that have the metric, the best first."""
+        better = metric_words(self.metric).better
+        rows = self.rows[self.rows[self.metric].notna()]
+        return rows.sort_values(self.metric, ascending=better < 0, kind="stable")
+
+    @property
+    def leader(self) -> int | None:
+        """The best task."""
+        return int(self.measured["task"].iloc[0]) if len(self.measured) else None
+
+
+def sweep_page(run: Run, metric: str | None = None) -> Page:
+    """The report of a run, complete or not, ranked by `metric`.
+
+    Raises UserError for a metric that the rows do not have, CorruptObject, StoreError.
+    """
+    facts = read_facts(run)
+    table = read_results(run.store, run.ledger)
+    rows: pd.DataFrame = table.to_pandas()
+    chosen = ranked_by(rows, metric)
+    sweep = Sweep(run, facts, rows, in_words(table), chosen)
+    fan = equity_fan(run, sweep.leader)
+    steady = _sensitivity(sweep)
+    figures = _figures(sweep, fan, steady)
+    shown = sweep.measured.head(MOST_ROWS) if len(rows) > MOST_ROWS else rows
+    return Page(
+        template="sweep.html",
+        title=f"{run.manifest.name} · backfleet",
+        context={
+            "facts": facts,
+            "notes": sweep.notes,
+            "metric": metric_words(chosen),
+            "glossary": [metric_words(name) for name in METRICS],
+            "notation": notation(),
+            "tiles": _tiles(sweep),
+            "parameters": sweep.parameters,
+            "steady": steady,
+            "fan": fan,
+            "left_out": len(rows) - len(shown),
+            "symbols": rows["symbol"].nunique(),
+            "axes": _axes(sweep),
+            "measures": _measures(sweep),
+        },
+        data={
+            "leaderboard": _leaderboard(sweep, shown),
+            "sweep": {"metric": chosen, "better": metric_words(chosen).better, "run": run.url},
+        },
+        figures=figures,
+        scripts=("filter.js", "table.js", "sweep.js"),
+    )
+
+
+def _tiles(sweep: Sweep) -> Sequence[Mapping[str, str]]:
+    words = metric_words(sweep.metric)
+    counts = sweep.facts.counts
+    tiles = [{"label": "Tasks", "value": f"{counts.tasks:,}", "note": _standing(sweep.facts)}]
+    if not len(sweep.measured):
+        return tiles
+    values = sweep.measured[sweep.metric]
+    best = sweep.measured.iloc[0]
+    point = ", ".join(f"{name} {best[name]}" for name in sweep.parameters)
+    tiles += [
+        {
+            "label": f"Best {words.label}",
+            "value": format_value(sweep.metric, float(values.iloc[0])),
+            "note": f"{best['symbol']}{', ' if point else ''}{point}",
+        },
+        {
+            "label": f"Median {words.label}",
+            "value": format_value(sweep.metric, float(values.median())),
+            "note": f"of {len(values):,} tasks with a value",
+        },
+    ]
+    returns = sweep.measured["total_return"].dropna()
+    if len(returns):
+        tiles.append(
+            {
+                "label": "With a profit",
+                "value": f"{float((returns > 0).mean()):.0%}",
+                "note": f"{int((returns > 0).sum()):,} of {len(returns):,} tasks",
+            }
+        )
+    return tiles
+
+
+def _standing(facts: RunFacts) -> str:
+    counts = facts.counts
+    parts = [f"{counts.ok:,} ok"]
+    for number, word in (
+        (counts.suspicious, "suspicious"),
+        (counts.error, "failed"),
+        (counts.missing, "missing"),
+    ):
+        if number:
+            parts.append(f"{number:,} {word}")
+    return ", ".join(parts)
+
+
+def _leaderboard(sweep: Sweep, rows: pd.DataFrame) -> Mapping[str, Any]:
+    """The rows' columns: what varies and what matters is shown, the rest is in a row's details."""
+    names = list(rows.columns)
+    tail = ["error"] if rows["error"].notna().any() else []
+    shown = {"task", "symbol", *sweep.parameters, "status", sweep.metric, *SHOWN, *tail}
+    headings = [heading_of(name, rows[name], shown=name in shown) for name in names]
+    return data_table(rows, headings)
+
+
+def _axes(sweep: Sweep) -> Sequence[str]:
+    """What a map may have as an axis: parameters, and the symbols where there are several."""
+    several = sweep.rows["symbol"].nunique() > 1
+    return [*sweep.parameters, *(["symbol"] if several else [])]
+
+
+def _measures(sweep: Sweep) -> Sequence[str]:
+    """Metrics and the strategy's own numbers, as far as any row has them."""
+    taken = {"task", "seconds", *sweep.parameters}
+    parameters = {parameter_column(name) for name in sweep.run.manifest.points.names}
+    numbers = [name for name in sweep.rows if sweep.rows[name].dtype.kind in "iuf"]
+    return [
+        str(name)
+        for name in numbers
+        if name not in taken | parameters and sweep.rows[name].notna().any()
+    ]
+
+
+def _sensitivity(sweep: Sweep) -> Sensitivity | None:
+    parameters = list(sweep.parameters[:MOST_PARAMETERS])
+    return sensitivity(sweep.measured, parameters, sweep.metric) if parameters else None
+
+
+def _figures(
+    sweep: Sweep, fan: EquityFan | None, steady: Sensitivity | None
+) -> Mapping[str, go.Figure]:
+    from backfleet.report.figures import sweep as draw
+
+    figures: dict[str, go.Figure] = {}
+    rows, metric = sweep.measured, sweep.metric
+    if not len(rows):
+        return figures
+    axes = _axes(sweep)
+    if len(axes) > 1:
+        figures["parameter-map"] = draw.parameter_map(rows, axes[0], axes[1], metric)
+    if steady is not None:
+        for at, (name, marginal) in enumerate(steady.marginals.items()):
+            figures[f"sensitivity-{at}"] = draw.sensitivity_figure(marginal, name, metric)
+        columns = [*sweep.parameters, *_parallel_metrics(rows, metric)]
+        figures["parallel"] = draw.parallel_figure(rows.head(PARALLEL_ROWS), columns, metric)
+    if rows["symbol"].nunique() > 1:
+        figures["spread"] = draw.spread_figure(_spread(rows, metric), metric)
+    if fan is not None:
+        figures["fan"] = draw.equity_fan_figure(fan.frame)
+    return figures
+
+
+def _parallel_metrics(rows: pd.DataFrame, metric: str) -> Sequence[str]:
+    wanted = dict.fromkeys((*PARALLEL_METRICS, metric))
+    return [name for name in wanted if rows[name].notna().all()]
+
+
+def _spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Quartiles and extremes by symbol, the best median at the top; of many symbols both ends."""
+    grouped = rows.groupby("symbol", observed=True)[metric]
+    frame = grouped.quantile(np.linspace(0.0, 1.0, 5)).unstack()
+    frame.columns = ["least", "low", "middle", "high", "most"]
+    frame = frame.sort_values("middle", ascending=metric_words(metric).better > 0)
+    if len(frame) > MOST_SYMBOLS:
+        half = MOST_SYMBOLS // 2
+        frame = frame.iloc[[*range(half), *range(len(frame) - half, len(frame))]]
+    return frame

@@ -1,0 +1,93 @@
+"""A task's account over time: its value by bar and by session, and what follows from that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backfleet.plan.manifest import Manifest, TaskKey
+from backfleet.sources.prepared import sessions_per_year
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TaskAccount", "local_times", "task_account"]
+
+WINDOWS = (126, 63, 21)
+"""Sessions of the rolling Sharpe: half a year where there are twice as many, else a quarter, a
+month."""
+
+
+@dataclass(frozen=True, eq=False)
+class TaskAccount:
+    """An account's value after each bar, indexed by the data's local time."""
+
+    value: pd.Series
+    cash: float
+    periods_per_year: float
+
+    @cached_property
+    def by_session(self) -> pd.Series:
+        """The value after each session's last bar."""
+        return self.value.groupby(self.times.normalize()).last()
+
+    @property
+    def times(self) -> pd.DatetimeIndex:
+        """When each bar was, in the data's local time."""
+        import pandas as pd
+
+        return pd.DatetimeIndex(self.value.index)
+
+    @property
+    def drawdown(self) -> pd.Series:
+        """Value / (the highest value until then, the initial cash included) - 1, by bar."""
+        return self.value / self.value.cummax().clip(lower=self.cash) - 1.0
+
+    @cached_property
+    def returns(self) -> pd.Series:
+        """Simple returns by session; the first session has none."""
+        return self.by_session.pct_change().iloc[1:]
+
+    @property
+    def window(self) -> int | None:
+        """Sessions for the rolling Sharpe; None where there are too few."""
+        return next((each for each in WINDOWS if len(self.returns) >= 2 * each), None)
+
+    def monthly(self) -> pd.DataFrame:
+        """Returns by calendar month, a row a year, columns 1 to 12 and `year`; NaN where none.
+
+        The first month counts from the initial cash, every other from the end of the one before.
+        """
+        import pandas as pd
+
+        index = pd.DatetimeIndex(self.by_session.index)
+        ends = self.by_session.groupby([index.year, index.month]).last()
+        months = (ends / ends.shift(1, fill_value=self.cash) - 1.0).unstack()
+        months = months.reindex(columns=range(1, 13))
+        years = self.by_session.groupby(index.year).last()
+        months["year"] = years / years.shift(1, fill_value=self.cash) - 1.0
+        return pd.DataFrame(months)
+
+
+def task_account(manifest: Manifest, key: TaskKey, equity: pd.DataFrame) -> TaskAccount:
+    """The account of a task from its equity, which has at least one bar."""
+    value = equity.set_index(local_times(manifest, equity["time"]))["value"]
+    value.index.name = None
+    periods = manifest.periods_per_year
+    if periods is None and len(key.symbols) == 1:
+        periods = key.symbols[0].sessions_per_year
+    if periods is None:
+        days = np.unique(value.index.to_numpy().astype("datetime64[D]"))
+        periods = sessions_per_year(days)
+    return TaskAccount(value, manifest.broker.cash, periods)
+
+
+def local_times(manifest: Manifest, times: pd.Series) -> pd.DatetimeIndex:
+    """UTC times as the data's local ones, without a zone."""
+    import pandas as pd
+
+    zone = manifest.identity["data"]["timezone"]
+    return pd.DatetimeIndex(times.dt.tz_convert(zone).dt.tz_localize(None))

@@ -1,0 +1,99 @@
+"""The tables of a task's report: its trades, its orders, and why orders were rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from backfleet.engine import RejectReason
+from backfleet.metrics.trust import REJECTIONS
+from backfleet.plan.manifest import Manifest
+from backfleet.report.data_table import Heading, data_table
+from backfleet.report.task_account import local_times
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["orders_table", "rejections", "trade_results", "trades_table"]
+
+TRADES = (
+    Heading("number", "Trade", "count"),
+    Heading("symbol", "Symbol"),
+    Heading("opened", "Opened", "time"),
+    Heading("closed", "Closed", "time", "Empty while the trade is open."),
+    Heading("bars", "Bars", "count", "Bars held."),
+    Heading("size", "Size", "number", "The largest position held; negative is short."),
+    Heading("price", "Entry", "price", "Mean price of the entry."),
+    Heading("result", "Result", "percent", "Net result / (size × entry price)."),
+    Heading("pnl_net", "Net result", "money", "After fees, in the currency of the prices."),
+    Heading("commission", "Fees", "money"),
+)
+ORDERS = (
+    Heading("number", "Order", "count"),
+    Heading("symbol", "Symbol"),
+    Heading("created", "Made", "time", "The bar in which the strategy made it."),
+    Heading("closed", "Ended", "time", "Empty while the order is alive."),
+    Heading("kind", "Kind"),
+    Heading("size", "Size", "number", "As wanted; negative sells."),
+    Heading("status", "Status"),
+    Heading("reason", "Rejected"),
+    Heading("filled", "Filled", "number"),
+    Heading("fill_price", "Fill price", "price"),
+    Heading("commission", "Fees", "money"),
+)
+
+
+def trade_results(trades: pd.DataFrame) -> pd.Series:
+    """Net result of each closed trade, as a fraction of its entry."""
+    closed = trades[trades["closed"].notna()]
+    return closed["pnl_net"] / (closed["size"].abs() * closed["price"])
+
+
+def trades_table(manifest: Manifest, trades: pd.DataFrame) -> Mapping[str, Any]:
+    """All trades, for the page's script."""
+    frame = trades.assign(
+        number=range(len(trades)),
+        opened=_moments(manifest, trades["opened"]),
+        closed=_moments(manifest, trades["closed"]),
+        result=trades["pnl_net"] / (trades["size"].abs() * trades["price"]),
+    )
+    return data_table(frame, _headings(TRADES, manifest))
+
+
+def orders_table(manifest: Manifest, orders: pd.DataFrame) -> Mapping[str, Any]:
+    """All orders, for the page's script."""
+    frame = orders.assign(
+        created=_moments(manifest, orders["created"]),
+        closed=_moments(manifest, orders["closed"]),
+        reason=orders["reason"].astype(str).map(_why),
+    )
+    return data_table(frame, _headings(ORDERS, manifest))
+
+
+def rejections(orders: pd.DataFrame) -> Sequence[tuple[str, int, float]]:
+    """Why orders were rejected, how many, and their part of all orders; the commonest first."""
+    counts = orders["reason"].value_counts()
+    return [
+        (_why(reason) or "", int(count), int(count) / len(orders))
+        for reason, count in counts.items()
+        if count and _why(str(reason))
+    ]
+
+
+def _headings(headings: Sequence[Heading], manifest: Manifest) -> Sequence[Heading]:
+    """Where there is one symbol, its column says nothing."""
+    return [each for each in headings if each.name != "symbol" or manifest.is_portfolio]
+
+
+def _why(reason: object) -> str | None:
+    found = RejectReason[str(reason).upper()]
+    return REJECTIONS.get(found)
+
+
+def _moments(manifest: Manifest, times: pd.Series) -> pd.Series:
+    """Local times as text that sorts; without a time of day where it is always midnight."""
+    local = local_times(manifest, times)
+    daily = bool((local.dropna() == local.dropna().normalize()).all())
+    form = "%Y-%m-%d" if daily else "%Y-%m-%d %H:%M:%S"
+    texts: pd.Series = local.strftime(form).to_series(index=times.index)
+    return texts

@@ -1,0 +1,28 @@
+"""Long series made short enough to draw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Frame = TypeVar("Frame", pd.Series, pd.DataFrame)
+
+__all__ = ["MOST_POINTS", "thinned"]
+
+MOST_POINTS = 6_000
+"""More than a wide screen has columns of pixels."""
+
+
+def thinned(series: Frame) -> Frame:
+    """The series, or so many of its rows, evenly taken, among them the first, the last and where
+    its last column is highest and lowest."""
+    if len(series) <= MOST_POINTS:
+        return series
+    values = series.to_numpy().reshape(len(series), -1)[:, -1]
+    even = np.linspace(0, len(series) - 1, MOST_POINTS - 2).astype(np.int64)
+    extremes = np.array([np.argmin(values), np.argmax(values)])
+    return series.iloc[np.unique(np.concatenate((even, extremes)))]
