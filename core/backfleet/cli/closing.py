@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from backfleet.executor import ShardState
 from backfleet.runs.run import Run, RunSummary
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def show_closing(run: Run, summary: RunSummary) -> None:
         return
     rows = read_results(run.store, run.ledger)
     _show_leaders(rows)
-    lines = [*in_words(rows), _headline(run, summary), *_spending(run)]
+    lines = [*in_words(rows), _headline(run, summary), *_doubts(run, summary), *_spending(run)]
     for line in [*lines, *_next_steps(run, summary, rows)]:
         click.echo(line)
 
@@ -79,6 +80,18 @@ def _headline(run: Run, summary: RunSummary) -> str:
         f"{summary.suspicious:,} suspicious, {summary.error:,} failed, {summary.missing:,} missing"
         f" ({summary.seconds:.1f} s{before})"
     )
+
+
+def _doubts(run: Run, summary: RunSummary) -> list[str]:
+    """A warning where workers are said to have failed, and yet all their work is there."""
+    failed = [status for status in run.statuses if status.state is ShardState.FAILED]
+    if summary.missing or not failed:
+        return []
+    first = failed[0]
+    return [
+        f"warning: the executor says that {len(failed):,} workers failed (worker {first.shard}: "
+        f"{_end(first.reason)}), and yet every task has its row; the store decides"
+    ]
 
 
 def _spending(run: Run) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.table import print_columns
 from backfleet.errors import CorruptObject
+from backfleet.executor import ShardState, ShardStatus
 from backfleet.runs.open import list_runs, open_run
 from backfleet.runs.run import Run
 
@@ -61,6 +63,9 @@ def status(run: str, store: str, as_json: bool) -> None:
         "created": found.manifest.created,
         "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in found.failures())),
     }
+    workers = found.shards() if facts["state"] == "running" else []
+    facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
+    facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
     if as_json:
         echo_json(facts)
         return
@@ -68,6 +73,11 @@ def status(run: str, store: str, as_json: bool) -> None:
         click.echo(f"{key:<12}{facts[key]}")
     for key in ("tasks", "ok", "suspicious", "error", "missing"):
         click.echo(f"{key:<12}{facts[key]:,}")
+    if workers:
+        counts = ", ".join(f"{number:,} {state}" for state, number in facts["workers"].items())
+        click.echo(f"{'workers':<12}{counts}")
+    for reason in facts["waiting"]:
+        click.echo(f"{'waiting':<12}{reason}")
     for failure in facts["failures"] if facts["missing"] else []:
         click.echo(f"{'failure':<12}{failure}")
 
@@ -149,6 +159,10 @@ def logs(run: str, task: int | None, store: str, shard: int | None, follow: bool
         raise click.UsageError(str(error)) from None
     if not _print_lines(lines):
         click.echo("nothing was printed", err=True)
+
+
+def _why_waiting(worker: ShardStatus) -> str:
+    return worker.reason if worker.state is ShardState.WAITING else ""
 
 
 def _print_lines(lines: Iterator[str]) -> bool:

@@ -75,6 +75,8 @@ class Run:
         How many tasks had a row already when this object last started workers.
     launched
         Whether this object started workers, rather than find some under way.
+    statuses
+        What the executor said of the workers when the wait for them ended.
     """
 
     def __init__(self, store: Store, manifest: Manifest | None = None) -> None:
@@ -83,6 +85,7 @@ class Run:
         self.id = self.manifest.run
         self.found = 0
         self.launched = False
+        self.statuses: Sequence[ShardStatus] = ()
         self._began = time.monotonic()
         self._took: float | None = None
         self._entry: JournalEntry | None = None

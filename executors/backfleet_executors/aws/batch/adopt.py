@@ -54,6 +54,7 @@ def _handle(
         "number": number,
         "shards": int(first.get("tags", {}).get(SHARDS_TAG, 0)) or _count(arrays),
         "arrays": arrays,
+        "submitted": first.get("createdAt", 0) / 1000,
         "limits": {"memory": _memory(first), "timeout": timeout},
         "settings": dict(settings),
     }

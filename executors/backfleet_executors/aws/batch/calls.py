@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from backfleet_executors.aws.clients import Clients
@@ -24,10 +25,17 @@ DESCRIBED_AT_ONCE = 100
 
 
 class BatchCalls:
-    """What the executor asks of AWS Batch, but for SubmitJob."""
+    """What the executor asks of AWS Batch, but for SubmitJob.
+
+    Attributes
+    ----------
+    now
+        Seconds since 1970 by AWS's clock at its last answer: this machine's may be wrong.
+    """
 
     def __init__(self, clients: Clients) -> None:
         self.clients = clients
+        self.now = 0.0
 
     def describe(self, jobs: Sequence[str]) -> dict[str, JobDetailTypeDef]:
         """Jobs by their ids; what AWS Batch does not know is not among them."""
@@ -36,6 +44,7 @@ class BatchCalls:
             for first in range(0, len(jobs), DESCRIBED_AT_ONCE):
                 part = list(jobs[first : first + DESCRIBED_AT_ONCE])
                 answer = self.clients.batch.describe_jobs(jobs=part)
+                self._note_time(answer)
                 found.update((job["jobId"], job) for job in answer["jobs"])
         return found
 
@@ -61,8 +70,9 @@ class BatchCalls:
 
     def queue(self, name: str) -> JobQueueDetailTypeDef | None:
         with aws_errors(f"looking at the job queue {name}"):
-            found = self.clients.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
-        return found[0] if found else None
+            answer = self.clients.batch.describe_job_queues(jobQueues=[name])
+        self._note_time(answer)
+        return next(iter(answer["jobQueues"]), None)
 
     def environments(self, queue: JobQueueDetailTypeDef) -> list[ComputeEnvironmentDetailTypeDef]:
         """The compute environments of a queue."""
@@ -85,3 +95,8 @@ class BatchCalls:
             found = [each for page in pages.paginate(**wanted) for each in page["jobDefinitions"]]
         active = [each for each in found if each.get("status", "ACTIVE") == "ACTIVE"]
         return max(active, key=lambda each: each["revision"], default=None)
+
+    def _note_time(self, answer: Mapping[str, Any]) -> None:
+        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        if date:
+            self.now = parsedate_to_datetime(date).timestamp()

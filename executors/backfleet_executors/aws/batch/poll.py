@@ -28,7 +28,8 @@ LISTING = 60.0
 """Seconds between two listings of failed children, while some still run."""
 
 GRACE = 90.0
-"""Seconds for which a job may be unknown: DescribeJobs lags behind SubmitJob."""
+"""Seconds after its submission for which a job may be unknown, since DescribeJobs lags behind
+SubmitJob, and may wait, before that is explained."""
 
 PATIENCE = 600.0
 """Seconds for which AWS may be out of reach or too busy before that is an error."""
@@ -157,7 +158,7 @@ class SubmissionPoll:
             open_views = [view for view in self.views if not view.ended]
             jobs = self._calls.describe([view.array.job for view in open_views])
             for view in open_views:
-                self._take(view, jobs.get(view.array.job), now)
+                self._take(view, jobs.get(view.array.job))
             for view in self.views:
                 if view.wants_listing and self._may_list(view, now):
                     self._list(view, now)
@@ -168,9 +169,15 @@ class SubmissionPoll:
         self._answered = now
         self._explain_waiting(now)
 
-    def _take(self, view: ArrayView, job: JobDetailTypeDef | None, now: float) -> None:
+    @property
+    def _is_young(self) -> bool:
+        """By AWS's clock: this machine's may be wrong, and another one may have submitted."""
+        submitted: float = self.handle["submitted"]
+        return self._calls.now - submitted < GRACE
+
+    def _take(self, view: ArrayView, job: JobDetailTypeDef | None) -> None:
         if job is None:
-            view.vanished = bool(view.status) or now - self._began > GRACE
+            view.vanished = bool(view.status) or not self._is_young
             return
         view.status = job["status"]
         view.counts = job.get("arrayProperties", {}).get("statusSummary", {})
@@ -192,7 +199,7 @@ class SubmissionPoll:
 
     def _explain_waiting(self, now: float) -> None:
         stuck = [view.array for view in self.views if not view.ended and not view.has_begun]
-        if not stuck or now - self._began < GRACE:
+        if not stuck or self._is_young:
             self._waiting = ""
         elif self._explained is None or now - self._explained > 5 * LISTING:
             self._explained = now

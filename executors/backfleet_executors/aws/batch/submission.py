@@ -84,6 +84,7 @@ class BatchSubmission:
             "number": self.submission.number,
             "shards": self.submission.shards,
             "arrays": [array.to_json() for array in arrays],
+            "submitted": self.environment.calls.now,
             "job_definition": shape.definition,
             "limits": {"vcpus": shape.vcpus, "memory": shape.memory, "timeout": shape.timeout},
         }
