@@ -26,6 +26,7 @@ COMMANDS = {
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
     "check": ("backfleet.cli.check:check", "Check a strategy before it is swept."),
     "plugins": ("backfleet.cli.plugins:plugins", "List what is installed, and what fails to load."),
+    "doctor": ("backfleet.cli.doctor:doctor", "Look at what works here, and what does not."),
     "worker": ("backfleet.cli.worker:worker", "Run a shard of a submission; executors call it."),
 }
 """Name to where its command lies, and the line that `--help` shows of it."""

@@ -15,7 +15,7 @@ from backfleet.errors import ExecutorError
 from backfleet.executor import Executor, ExecutorSettings
 from backfleet.plugins import load_plugin
 
-__all__ = ["SETTINGS_FILE", "open_executor"]
+__all__ = ["SETTINGS_FILE", "is_configured", "open_executor"]
 
 SETTINGS_FILE = "backfleet.toml"
 
@@ -32,6 +32,14 @@ def open_executor(name: str, options: Sequence[str] = ()) -> Executor:
     fields = cls.Settings.model_fields
     values = _from_file(name) | _from_environment(name, fields) | _from_options(options)
     return cls(_validated(name, cls.Settings, values))
+
+
+def is_configured(name: str) -> bool:
+    """Whether backfleet.toml or the environment has settings of this executor.
+
+    Raises ExecutorError where backfleet.toml cannot be read.
+    """
+    return bool(_from_file(name)) or any(key.startswith(_prefix(name)) for key in os.environ)
 
 
 def _validated(
@@ -71,12 +79,16 @@ def _from_file(name: str) -> dict[str, Any]:
 
 
 def _from_environment(name: str, fields: Mapping[str, Any]) -> dict[str, str]:
-    prefix = f"BACKFLEET_{name.upper().replace('-', '_')}_"
+    prefix = _prefix(name)
     return {
         field: os.environ[prefix + field.upper()]
         for field in fields
         if prefix + field.upper() in os.environ
     }
+
+
+def _prefix(name: str) -> str:
+    return f"BACKFLEET_{name.upper().replace('-', '_')}_"
 
 
 def _from_options(options: Sequence[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from backfleet.errors import ExecutorError
 from backfleet.executor import Finding, Submission, Verdict
 from backfleet_executors.docker.container import LABEL, ContainerPlan, create_container, owner
 from backfleet_executors.docker.engine import connect, engine_errors, engine_host, is_local
-from backfleet_executors.docker.image import find_image
+from backfleet_executors.docker.image import ImageMissing, find_image
 from backfleet_executors.docker.mounts import bindings
 from backfleet_executors.docker.settings import DockerSettings
 
@@ -87,8 +87,9 @@ def _disk(info: Mapping[str, Any]) -> Iterator[Finding]:
 def _image(client: APIClient, settings: DockerSettings) -> Iterator[Finding]:
     try:
         image = find_image(client, settings.image)
-    except ExecutorError as error:
-        yield _failure("image", str(error), "backfleet image build")
+    except ImageMissing:
+        mend = "backfleet image build, or name another one in the setting image"
+        yield _failure("image", f"there is no image {settings.image}", mend)
         return
     from backfleet_executors.docker.freshness import compare_code
 
