@@ -17,7 +17,7 @@ from backfleet.errors import DataError
 from backfleet.sources.checks import check_text
 from backfleet.sources.table import Table, whole
 
-__all__ = ["CsvFile"]
+__all__ = ["CsvFile", "row_lines"]
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
 BOM = b"\xef\xbb\xbf"
@@ -102,7 +102,7 @@ class CsvFile:
 
     def _row_number(self, row: int) -> int:
         # Only wanted when a row is refused.
-        lines = _first_lines(self._text, self.delimiter)
+        lines = row_lines(self._text, self.delimiter)
         return lines[min(row + 1, len(lines) - 1)]
 
     def _refusal(self, wrong: Sequence[Any], error: Exception) -> DataError:
@@ -118,7 +118,7 @@ def _line_end(content: bytes) -> int:
     return end.start() if end else len(content)
 
 
-def _first_lines(text: str, delimiter: str) -> Sequence[int]:
+def row_lines(text: str, delimiter: str) -> Sequence[int]:
     """The line at which each row begins, the names' row first; blank lines are no rows."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     lines: list[int] = []

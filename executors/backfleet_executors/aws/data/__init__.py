@@ -1,6 +1,5 @@
 """Bringing data to S3: only what changed, verified."""
 
-from backfleet_executors.aws.data.deliver import deliver
 from backfleet_executors.aws.data.push import Pushed, Pushing, push
 
-__all__ = ["Pushed", "Pushing", "deliver", "push"]
+__all__ = ["Pushed", "Pushing", "push"]

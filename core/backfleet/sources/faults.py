@@ -1,0 +1,195 @@
+"""What is wrong with the files of a source: all of it, where a run stops at the first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.errors import DataError
+from backfleet.source import Source
+
+__all__ = ["Checked", "Fault", "check_symbol", "find_gaps"]
+
+MOST = 20
+"""Bad rows of one file after which the rest is not looked at."""
+
+LONGEST_PAUSE = 14
+"""Days between two sessions that need no other symbol's sessions to be a gap: markets close for a
+week and its weekends at most."""
+
+ENOUGH = 3
+"""Symbols from which on their sessions are taken for the market's."""
+
+ROW = re.compile(r"row ([0-9]+): ")
+ENDLESS = "unsorted: "
+"""Of a fault after which every further row may seem wrong."""
+
+Days = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong in a file.
+
+    Attributes
+    ----------
+    file
+        Its path or URL.
+    row
+        Counted as the file shows it, from 1; None where the whole file is meant.
+    problem
+        What is wrong.
+    """
+
+    file: str
+    symbol: str
+    row: int | None
+    problem: str
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A symbol's file, looked through.
+
+    Attributes
+    ----------
+    faults
+        Rows that the source refuses.
+    sessions
+        Of the bars that it takes; None where there are none, or where they are not daily.
+    rows
+        The row of each session, as the file shows it; None where that cannot be told.
+    """
+
+    symbol: str
+    file: str
+    bars: int
+    faults: Sequence[Fault]
+    sessions: Days | None = None
+    rows: Sequence[int] | None = None
+
+
+def check_symbol(source: Source, symbol: str) -> Checked:
+    """Look through a symbol's input.
+
+    In text files a row that is refused is taken out and the rest is looked at again; of other files
+    only the first fault can be told.
+    """
+    origin = source.describe(symbol)
+    faults: list[Fault] = []
+    bars = None
+    try:
+        content = source.read(symbol)
+    except DataError as error:
+        return Checked(symbol, origin, 0, [_fault(origin, symbol, error)])
+    while bars is None and len(faults) < MOST:
+        try:
+            bars = source.parse(symbol, content)
+        except DataError as error:
+            faults.append(_fault(origin, symbol, error))
+            rest = None if ENDLESS in faults[-1].problem else _without(content, faults)
+            if rest is None:
+                break
+            content = rest
+    if bars is None:
+        return Checked(symbol, origin, 0, faults)
+    sessions = bars.session if bars.is_daily else None
+    return Checked(symbol, origin, len(bars), faults, sessions, _rows(source, content, bars))
+
+
+def find_gaps(checked: Iterable[Checked]) -> Iterator[Fault]:
+    """Sessions that a symbol lacks between its first and its last.
+
+    A session is one that more than half of the symbols have of those that are listed then. With
+    too few symbols to tell, more than two weeks without a bar are a gap.
+    """
+    daily = [each for each in checked if each.sessions is not None]
+    market = _market(daily)
+    for each in daily:
+        assert each.sessions is not None
+        days = each.sessions.astype(np.int64)
+        missed = _missed(each.sessions, market)
+        pauses = np.diff(days)
+        wrong = (missed > 0) if market is not None else pauses > LONGEST_PAUSE
+        for at in map(int, np.flatnonzero(wrong)):
+            yield _gap(each, at + 1, int(missed[at]))
+
+
+def _fault(origin: str, symbol: str, error: DataError) -> Fault:
+    text = str(error).removeprefix(f"{origin}: ")
+    row = ROW.match(text)
+    if row is None:
+        return Fault(origin, symbol, None, text)
+    return Fault(origin, symbol, int(row[1]), text[row.end() :])
+
+
+def _without(content: bytes, faults: Sequence[Fault]) -> bytes | None:
+    """A text file with the last fault's row left blank, so that the others keep their numbers."""
+    row = faults[-1].row
+    lines = content.split(b"\n")
+    told_before = any(fault.row == row for fault in faults[:-1])
+    if row is None or row < 2 or row > len(lines) or told_before or b"\0" in content:
+        return None
+    lines[row - 1] = b""
+    return b"\n".join(lines)
+
+
+def _rows(source: Source, content: bytes, bars: Bars) -> Sequence[int] | None:
+    """The row of each bar: sources leave out rows at the beginning only."""
+    lines = _lines(source, content)
+    return None if lines is None or len(lines) < len(bars) else lines[len(lines) - len(bars) :]
+
+
+def _lines(source: Source, content: bytes) -> Sequence[int] | None:
+    from backfleet.sources.csv_file import row_lines
+    from backfleet.sources.parquet_file import MAGIC, open_parquet
+
+    if content.startswith(MAGIC):
+        return range(1, open_parquet("", content).metadata.num_rows + 1)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    return row_lines(text, getattr(source.options, "delimiter", ","))[1:]
+
+
+def _market(daily: Sequence[Checked]) -> Days | None:
+    """The sessions that most of the symbols listed then have; None with too few symbols."""
+    if len(daily) < ENOUGH:
+        return None
+    all_sessions = [_days(each) for each in daily]
+    days, count = np.unique(np.concatenate(all_sessions), return_counts=True)
+    firsts = np.sort([each[0] for each in all_sessions])
+    lasts = np.sort([each[-1] for each in all_sessions])
+    listed = np.searchsorted(firsts, days, "right") - np.searchsorted(lasts, days, "left")
+    kept: Days = days[(count * 2 > listed) & (listed >= ENOUGH)]
+    return kept
+
+
+def _days(each: Checked) -> Any:
+    assert each.sessions is not None
+    return each.sessions
+
+
+def _missed(sessions: Days, market: Days | None) -> NDArray[np.int64]:
+    """How many of the market's sessions lie between each two of a symbol's."""
+    if market is None:
+        return np.zeros(len(sessions) - 1, dtype=np.int64)
+    after = np.searchsorted(market, sessions[:-1], "right")
+    before = np.searchsorted(market, sessions[1:], "left")
+    return (before - after).astype(np.int64)
+
+
+def _gap(each: Checked, at: int, missed: int) -> Fault:
+    last, following = _days(each)[at - 1], _days(each)[at]
+    days = int((following - last).astype(np.int64)) - 1
+    lacking = f"{missed} sessions that other symbols have" if missed else f"{days} days"
+    row = None if each.rows is None else each.rows[at]
+    problem = f"a gap: after {last} comes {following}, without {lacking}"
+    return Fault(each.file, each.symbol, row, problem)

@@ -1,0 +1,124 @@
+"""A vendor's files as Parquet files in the layout that the source `parquet` reads fastest."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.errors import DataError
+from backfleet.source import Source
+
+__all__ = ["OPTIONS", "Prepared", "prepare_symbol"]
+
+OPTIONS = {"factor": "factor", "tradable": "tradable"}
+"""The options of the source `parquet` that go with these files."""
+
+DAY = 86_400_000_000_000
+RESERVED = ("date", "time", "open", "high", "low", "close", "volume", *OPTIONS)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A symbol's file.
+
+    Attributes
+    ----------
+    written
+        Whether it is new, or another than the one that was there.
+    """
+
+    path: Path
+    bars: int
+    written: bool
+
+
+def prepare_symbol(source: Source, symbol: str, folder: Path) -> Prepared:
+    """Write all bars of a symbol to `<folder>/<symbol>.parquet`, whole or not at all.
+
+    Prices stay as traded, with their factor beside them. Daily bars have a date, others a time in
+    UTC. Equal bars give equal bytes.
+
+    Raises
+    ------
+    DataError
+        The source refuses the input, an extra column has a name of the layout's own, or the file
+        cannot be written.
+    """
+    bars = source.parse(symbol, source.read(symbol))
+    content = _content(bars)
+    path = folder / f"{symbol}.parquet"
+    try:
+        if path.is_file() and path.read_bytes() == content:
+            return Prepared(path, len(bars), written=False)
+        _write(path, content)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror}") from None
+    return Prepared(path, len(bars), written=True)
+
+
+def _content(bars: Bars) -> bytes:
+    taken = [name for name in bars.extra if name.lower() in RESERVED]
+    if taken:
+        raise DataError(
+            f"column {taken[0]!r}: the prepared files have a column of this name already"
+        )
+    numbers = {
+        "open": bars.raw.open,
+        "high": bars.raw.high,
+        "low": bars.raw.low,
+        "close": bars.raw.close,
+        "volume": bars.volume,
+        "factor": bars.factor,
+        **bars.extra,
+    }
+    columns = _times(bars) | {name: _array(pa.float64(), each) for name, each in numbers.items()}
+    columns["tradable"] = _array(
+        pa.bool_(), np.packbits(bars.tradable, bitorder="little"), len(bars)
+    )
+    table = pa.Table.from_arrays(list(columns.values()), names=list(columns))
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _times(bars: Bars) -> dict[str, Any]:
+    """A date where every bar is a session's midnight; else a time."""
+    days = bars.session.astype(np.int64) * DAY
+    midnights = pc.assume_timezone(
+        _array(pa.timestamp("ns"), days),
+        bars.timezone,
+        ambiguous="earliest",
+        nonexistent="latest",
+    )
+    if bars.is_daily and midnights.equals(_array(midnights.type, bars.time)):
+        return {"date": _array(pa.date32(), bars.session.astype(np.int32))}
+    return {"time": _array(pa.timestamp("ns", "UTC"), bars.time)}
+
+
+def _array(kind: Any, values: NDArray[Any], length: int | None = None) -> Any:
+    buffer = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(kind, len(values) if length is None else length, [None, buffer])
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), 0o644)
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
