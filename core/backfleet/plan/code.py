@@ -21,6 +21,7 @@ from backfleet.plan.distributions import (
     list_distributions,
 )
 from backfleet.plan.imports import CodeUnit, file_stamp, find_unit, folder_unit, reached_units
+from backfleet.plugins import KINDS
 from backfleet.strategy import StrategyReference
 
 __all__ = [
@@ -105,7 +106,8 @@ def _distribution_hash(distribution: InstalledDistribution) -> str:
 
 
 def _content_hash(digests: Iterable[tuple[str, str]], entry_points: Iterable[EntryPoint]) -> str:
-    text = json.dumps([sorted(digests), sorted(entry_points)])
+    plugins = [point for point in entry_points if point[0] in KINDS.values()]
+    text = json.dumps([sorted(digests), sorted(plugins)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

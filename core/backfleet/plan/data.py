@@ -20,6 +20,7 @@ from backfleet.sources.prepared import PreparedBars, SymbolData
 
 __all__ = [
     "PlannedData",
+    "choose_symbols",
     "naming_feed",
     "open_source",
     "plan_data",
@@ -97,7 +98,7 @@ def _described(data: Data) -> dict[str, SymbolData]:
     source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
     with prepared_bars(data.source) as prepared:
-        chosen = sorted(_choose(source, data.symbols))
+        chosen = sorted(choose_symbols(source, data.symbols))
         return {name: prepared.digest(source, name, window) for name in chosen}
 
 
@@ -125,8 +126,11 @@ def _planned(name: str, found: SymbolData) -> PlannedSymbol:
     )
 
 
-def _choose(source: Source, wanted: Sequence[str]) -> list[str]:
-    """Names as they are, globs replaced by what they match; each symbol once."""
+def choose_symbols(source: Source, wanted: Sequence[str]) -> list[str]:
+    """Names as they are, globs replaced by what they match; each symbol once.
+
+    Raises DataError where a glob matches none.
+    """
     if not any(_is_glob(each) for each in wanted):
         return list(wanted)
     there = source.symbols()

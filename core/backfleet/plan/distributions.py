@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from backfleet.plan.imports import CodeUnit, find_unit, is_code
-from backfleet.plugins import KINDS
 
 __all__ = [
     "EntryPoint",
@@ -63,10 +62,9 @@ class InstalledDistribution:
 
     @cached_property
     def entry_points(self) -> tuple[EntryPoint, ...]:
-        """Those that name plugins of backfleet, sorted."""
-        groups = set(KINDS.values())
-        points = (each for each in self._found.entry_points if each.group in groups)
-        return tuple(sorted({(each.group, each.name, each.value) for each in points}))
+        """All of them, sorted."""
+        points = {(each.group, each.name, each.value) for each in self._found.entry_points}
+        return tuple(sorted(points))
 
     @cached_property
     def requires(self) -> tuple[str, ...]:

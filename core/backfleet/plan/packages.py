@@ -10,11 +10,16 @@ from typing import Any
 
 from backfleet.errors import PluginError
 from backfleet.plan.code import content_hash
-from backfleet.plan.distributions import EntryPoint, InstalledDistribution, find_owners
+from backfleet.plan.distributions import (
+    EntryPoint,
+    InstalledDistribution,
+    find_distribution,
+    find_owners,
+)
 from backfleet.plan.imports import CodeUnit, find_unit, folder_unit, reached_units
 from backfleet.strategy import StrategyReference
 
-__all__ = ["OWN", "CodePackage", "run_packages"]
+__all__ = ["OWN", "CodePackage", "distribution_package", "run_packages", "strategy_packages"]
 
 OWN = "backfleet"
 COMPILED = {".so", ".pyd", ".dylib", ".dll"}
@@ -72,39 +77,53 @@ def run_packages(identity: Mapping[str, Any], strategy: StrategyReference) -> li
 
     Raises PluginError.
     """
+    data = identity["data"]
+    sources = [each["source"] for each in (data, *data["auxiliary"].values())]
+    components = [*sources, *identity["engines"], *identity["plugins"]]
+    return strategy_packages(strategy, [component["target"] for component in components])
+
+
+def strategy_packages(
+    strategy: StrategyReference, targets: Iterable[str] = ()
+) -> list[CodePackage]:
+    """`run_packages` of a strategy alone, and of further plugins' `module:attribute`s."""
     units: dict[str, CodeUnit] = {}
-    for start, module in _starts(identity, strategy):
+    for start, module in _starts(strategy, targets):
         units |= {unit.name: unit for unit in reached_units(start, module)}
     folder = Path(strategy.folder) if strategy.folder else None
     beside = [unit for unit in units.values() if _is_in(unit, folder)]
     packages = list(_by_owner(unit for unit in units.values() if unit not in beside))
     if folder is not None:
-        stem = strategy.target.partition(".py:")[0]
         files = {path: file for unit in beside for path, file in unit.files.items()}
-        packages.append(CodePackage(f"folder-of-{stem}", NO_VERSION, files, folder=folder))
+        name = f"folder-of-{_module(strategy.target)}"
+        packages.append(CodePackage(name, NO_VERSION, files, folder=folder))
     return sorted(packages, key=lambda package: package.name)
 
 
-def _starts(
-    identity: Mapping[str, Any], strategy: StrategyReference
-) -> Iterator[tuple[CodeUnit, str]]:
-    """Where the run's code begins: a unit, and the module of it that is imported."""
+def distribution_package(name: str) -> CodePackage | None:
+    """All that a distribution brings; None where it is not installed."""
+    found = find_distribution(name)
+    return None if found is None else _package(found, {})
+
+
+def _starts(strategy: StrategyReference, targets: Iterable[str]) -> Iterator[tuple[CodeUnit, str]]:
+    """Where code begins: a unit, and the module of it that is imported."""
+    modules = {_module(target) for target in targets}
     if strategy.folder is not None:
-        yield folder_unit(Path(strategy.folder)), strategy.target.partition(".py:")[0]
-    data = identity["data"]
-    sources = [each["source"] for each in (data, *data["auxiliary"].values())]
-    components = [*sources, *identity["engines"], *identity["plugins"]]
-    targets = [
-        *([] if strategy.folder else [strategy.target]),
-        *(each["target"] for each in components),
-    ]
-    for module in sorted({target.partition(":")[0] for target in targets}):
+        yield folder_unit(Path(strategy.folder)), _module(strategy.target)
+    else:
+        modules.add(_module(strategy.target))
+    for module in sorted(modules):
         if module.partition(".")[0] == OWN:
             continue
         unit = find_unit(module)
         if unit is None:
             raise PluginError(f"there is no module {module!r} here, or it is not a file")
         yield unit, module
+
+
+def _module(target: str) -> str:
+    return target.partition(":")[0].removesuffix(".py")
 
 
 def _is_in(unit: CodeUnit, folder: Path | None) -> bool:
@@ -115,16 +134,18 @@ def _is_in(unit: CodeUnit, folder: Path | None) -> bool:
 
 
 def _by_owner(units: Iterable[CodeUnit]) -> Iterator[CodePackage]:
-    owned: dict[str, tuple[InstalledDistribution, dict[str, Path]]] = {}
+    owned: dict[str, tuple[InstalledDistribution, dict[str, CodeUnit]]] = {}
     for unit, owner in find_owners(units):
         if owner is None:
             yield CodePackage(unit.name, NO_VERSION, unit.files)
         elif owner.name != OWN:
-            _, files = owned.setdefault(owner.name, (owner, {}))
-            files |= unit.files
-    for name, (owner, files) in owned.items():
-        all_files = {
-            **files,
-            **{path: file for each in owner.units.values() for path, file in each.files.items()},
-        }
-        yield CodePackage(name, owner.version, all_files, owner.entry_points, owner.requires)
+            owned.setdefault(owner.name, (owner, {}))[1][unit.name] = unit
+    for owner, reached in owned.values():
+        yield _package(owner, reached)
+
+
+def _package(owner: InstalledDistribution, reached: Mapping[str, CodeUnit]) -> CodePackage:
+    """A distribution whole, and what of it was found to be reached."""
+    units = {**reached, **owner.units}
+    files = {path: file for unit in units.values() for path, file in unit.files.items()}
+    return CodePackage(owner.name, owner.version, files, owner.entry_points, owner.requires)
