@@ -12,14 +12,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backfleet.testing.executor import ExecutorConformance
     from backfleet.testing.markets import MARKETS, synthetic_bars
-    from backfleet.testing.strategy import StrategyConformance
+    from backfleet.testing.strategy import StrategyConformance, run_strategy
 
-__all__ = ["MARKETS", "ExecutorConformance", "StrategyConformance", "synthetic_bars"]
+__all__ = [
+    "MARKETS",
+    "ExecutorConformance",
+    "StrategyConformance",
+    "run_strategy",
+    "synthetic_bars",
+]
 
 _HOMES = {
     "ExecutorConformance": "backfleet.testing.executor",
     "MARKETS": "backfleet.testing.markets",
     "StrategyConformance": "backfleet.testing.strategy",
+    "run_strategy": "backfleet.testing.strategy",
     "synthetic_bars": "backfleet.testing.markets",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from backfleet.bars import Bars
 from backfleet.check.determinism import check_determinism
 from backfleet.check.engines import check_engines
 from backfleet.check.look_ahead import check_look_ahead
@@ -13,10 +14,11 @@ from backfleet.check.result import CheckResult, Status
 from backfleet.check.running import check_signals
 from backfleet.check.subject import Subject
 from backfleet.check.warmup import check_warmup
+from backfleet.engine import Outcome
 from backfleet.testing.markets import BARS, MARKETS, synthetic_bars
 from backfleet.vector_strategy import VectorStrategy
 
-__all__ = ["StrategyConformance"]
+__all__ = ["StrategyConformance", "run_strategy"]
 
 
 class StrategyConformance:
@@ -74,3 +76,14 @@ class StrategyConformance:
 def _assert_passed(result: CheckResult) -> None:
     if result.status is not Status.PASSED:
         raise AssertionError(str(result))
+
+
+def run_strategy(strategy: type, *bars: Bars, **params: Any) -> Outcome:
+    """What a strategy does on bars, with much cash and without commission; several are a portfolio.
+
+    Parameters
+    ----------
+    params
+        A value for each parameter that is to differ from its default.
+    """
+    return Subject(strategy, bars, params).run()

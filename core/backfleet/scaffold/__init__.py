@@ -1,0 +1,1 @@
+"""New packages from templates: `backfleet new`."""

@@ -1,0 +1,70 @@
+"""`PackageName`: the name of a new package, in each of its spellings, checked for clashes."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import re
+from dataclasses import dataclass
+
+from backfleet.errors import UserError
+from backfleet.plugins import list_plugins
+
+__all__ = ["PackageName"]
+
+_FORM = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+LONGEST = 50
+
+
+@dataclass(frozen=True)
+class PackageName:
+    """A name such as `my-factor`: of the package, the strategy in it, and the folder."""
+
+    name: str
+
+    @classmethod
+    def of(cls, text: str) -> PackageName:
+        """Raises UserError for a name that is malformed or taken."""
+        name = cls(text)
+        if not _FORM.fullmatch(text) or len(text) > LONGEST:
+            raise UserError(
+                f"{text!r} is no name for a strategy: lower-case letters, digits and single "
+                f"hyphens, a letter first, {LONGEST} at most{_suggestion(text)}"
+            )
+        if keyword.iskeyword(name.module) or keyword.iskeyword(name.class_name):
+            raise UserError(f"{text!r} is a word of Python's own; append one, as in {text}-factor")
+        owners = [each for each in list_plugins("strategy") if each.name == text]
+        if owners:
+            raise UserError(
+                f"strategy {text!r} is there already, in {owners[0].distribution} "
+                f"{owners[0].version}; take another name"
+            )
+        if _is_installed(name.module):
+            raise UserError(
+                f"a module {name.module!r} is installed already, which this one would hide; "
+                f"take another name, such as {text}-factor"
+            )
+        return name
+
+    @property
+    def module(self) -> str:
+        """`my_factor`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def class_name(self) -> str:
+        """`MyFactor`."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
+
+def _is_installed(module: str) -> bool:
+    """Whether there is such a module; a mere folder here, which Python would import, is none."""
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.origin is not None
+
+
+def _suggestion(text: str) -> str:
+    """The nearest name that would do, in words."""
+    with_hyphens = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text).lower()
+    near = re.sub(r"[^a-z0-9]+", "-", with_hyphens).strip("-0123456789")[:LONGEST].strip("-")
+    return f"; did you mean {near!r}?" if _FORM.fullmatch(near) else ""
