@@ -20,11 +20,11 @@ from backfleet.bars import Bars, Prices
 from backfleet.engine import BrokerSettings, Outcome, Simulation
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.points import PointRunner
-from backfleet.metrics import compute_metrics
+from backfleet.metrics import Calendar
 from backfleet_strategies.sma_crossover import SmaCrossover
 
 BARS = 2_520
-PERIODS = range(5, 25)
+PERIODS = range(5, 205, 10)
 BROKER = BrokerSettings(100_000.0, 0.0002)
 DAY_NS = 86_400_000_000_000
 
@@ -46,20 +46,28 @@ class Speed:
         )
 
 
-def random_bars(symbol: int) -> Bars:
+DAYS = np.arange(BARS)
+ONES = np.ones(BARS)
+
+
+def random_prices(symbol: int) -> Prices:
     """A random walk with ticks of a hundredth."""
     draw = np.random.default_rng(symbol)
     close = np.round(50 * np.exp(np.cumsum(draw.normal(0.0003, 0.02, BARS))), 2)
     open_ = np.round(np.roll(close, 1) * np.exp(draw.normal(0, 0.005, BARS)), 2)
     open_[0] = close[0]
-    high, low = np.maximum(open_, close), np.minimum(open_, close)
-    prices = Prices(open_, high, low, close)
-    days = np.arange(BARS)
-    ones = np.ones(BARS)
-    session = days.astype("datetime64[D]")
-    return Bars(
-        f"S{symbol}", days * DAY_NS, session, prices, prices, ones, ones, ones.astype(np.bool_)
-    )
+    return Prices(open_, np.maximum(open_, close), np.minimum(open_, close), close)
+
+
+def random_bars(symbol: int) -> Bars:
+    """Bars of one calendar, which all symbols share."""
+    prices = random_prices(symbol)
+    return Bars(f"S{symbol}", TIME, SESSION, prices, prices, ONES, ONES, TRADABLE)
+
+
+TIME = DAYS * DAY_NS
+SESSION = DAYS.astype("datetime64[D]")
+TRADABLE = ONES.astype(np.bool_)
 
 
 def vector(universe: Sequence[Bars]) -> int:
@@ -67,9 +75,9 @@ def vector(universe: Sequence[Bars]) -> int:
     tasks = 0
     for bars in universe:
         runner = PointRunner(bars, SmaCrossover, BROKER)
+        calendar = Calendar(bars.session, 252.0)
         for period in PERIODS:
-            outcome = runner.run({"period": period, "sizing": "fee-aware"}).outcome()
-            compute_metrics(outcome, BROKER.cash, 252.0, bars.session)
+            runner.summarise({"period": period}, calendar)
             tasks += 1
     return tasks
 
@@ -77,7 +85,7 @@ def vector(universe: Sequence[Bars]) -> int:
 def stock(universe: Sequence[Bars]) -> Iterator[Outcome]:
     engine = BacktraderStockEngine()
     for bars in universe:
-        params = {"period": 15, "sizing": "fee-aware"}
+        params = {"period": 15}
         yield engine.run(Simulation(SmaCrossover, params, (bars,), BROKER))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet import Bars, VectorStrategy
-from backfleet.indicators import sma
+from backfleet.indicators import above, sma
 
 __all__ = ["DualMovingAverage"]
 
@@ -27,5 +27,4 @@ class DualMovingAverage(VectorStrategy):
     sizing: str = "fee-aware"
 
     def targets(self, bars: Bars) -> NDArray[np.float64]:
-        fast, slow = sma(bars.close, self.fast), sma(bars.close, self.slow)
-        return np.where(fast > slow, 1.0, np.where(fast < slow, 0.0, np.nan))
+        return above(sma(bars.close, self.fast), sma(bars.close, self.slow))

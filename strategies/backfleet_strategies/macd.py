@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet import Bars, VectorStrategy
-from backfleet.indicators import macd
+from backfleet.indicators import above, macd
 
 __all__ = ["MacdCrossover"]
 
@@ -31,5 +31,4 @@ class MacdCrossover(VectorStrategy):
 
     def targets(self, bars: Bars) -> NDArray[np.float64]:
         lines = macd(bars.close, self.fast, self.slow, self.signal)
-        above, below = lines.macd > lines.signal, lines.macd < lines.signal
-        return np.where(above, 1.0, np.where(below, 0.0, np.nan))
+        return above(lines.macd, lines.signal)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet import Bars, VectorStrategy
-from backfleet.indicators import sma
+from backfleet.indicators import above, sma
 
 __all__ = ["SmaCrossover"]
 
@@ -26,6 +26,4 @@ class SmaCrossover(VectorStrategy):
     sizing: str = "all-in"
 
     def targets(self, bars: Bars) -> NDArray[np.float64]:
-        average = sma(bars.close, self.period)
-        above, below = bars.close > average, bars.close < average
-        return np.where(above, 1.0, np.where(below, 0.0, np.nan))
+        return above(bars.close, sma(bars.close, self.period))

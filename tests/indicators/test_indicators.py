@@ -161,4 +161,5 @@ def as_lines(result: Any) -> tuple[Floats, ...]:
 
 def test_the_table_covers_every_indicator() -> None:
     functions = {name for name in ind.__all__ if isinstance(getattr(ind, name), Compiled)}
-    assert functions == {name for name in CASES if name in functions}
+    # backtrader has no indicator that says which line is above.
+    assert functions - {"above"} == {name for name in CASES if name in functions}

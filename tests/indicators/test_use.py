@@ -125,6 +125,14 @@ def test_prices_that_do_not_move_are_no_error() -> None:
     assert np.isnan(ind.williams_r(flat, flat, flat)).all()
 
 
+def test_a_line_is_above_below_or_neither() -> None:
+    first = np.array([np.nan, 1.0, 2.0, 2.0, 3.0])
+    second = np.array([1.0, np.nan, 1.0, 2.0, 4.0])
+    np.testing.assert_array_equal(ind.above(first, second), [np.nan, np.nan, 1.0, np.nan, 0.0])
+    with pytest.raises(ValueError, match="one length"):
+        ind.above(first, second[1:])
+
+
 def test_a_crossover_begins_on_the_second_bar_of_both_lines() -> None:
     first = np.array([np.nan, 1.0, 2.0, 3.0, 3.0, 1.0])
     second = np.array([1.0, 2.0, 2.0, 2.0, 2.0, 2.0])

@@ -14,6 +14,9 @@ from backfleet.engine import BrokerSettings, Outcome, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
+from backfleet.engines.vector.panels import is_portfolio
+from backfleet.engines.vector.points import PointRunner
+from backfleet.metrics import Calendar, summary_of
 
 TABLES = ("equity", "orders", "fills", "trades")
 
@@ -115,9 +118,21 @@ def alike() -> Callable[..., Outcome]:
         vector = VectorEngine().run(task)
         for engine in (BacktraderStockEngine(), BacktraderEngine()):
             compare(vector, engine.run(task), engine.name)
+        if not is_portfolio(strategy, len(symbols)):
+            compare_summary(task, vector)
         return vector
 
     return run
+
+
+def compare_summary(task: Simulation, outcome: Outcome) -> None:
+    """The summary that is made without an outcome is that of the outcome."""
+    (bars,), broker = task.bars, task.broker
+    session = bars.session[bars.tradable][len(bars.session[bars.tradable]) - len(outcome.equity) :]
+    calendar = Calendar(session, 252.0)
+    ours = PointRunner(bars, task.strategy, broker).summarise(task.params, calendar)
+    theirs = summary_of(outcome, broker.cash, calendar)
+    assert repr(ours) == repr(theirs)
 
 
 def compare(vector: Outcome, other: Outcome, name: str) -> None:

@@ -1,4 +1,4 @@
-"""When one line crosses another."""
+"""When one line crosses another, and when it is above."""
 
 from __future__ import annotations
 
@@ -8,9 +8,37 @@ from numpy.typing import NDArray
 from backfleet.compiled import compiled
 from backfleet.indicators.warmup import empty_line, first_value
 
-__all__ = ["crossover"]
+__all__ = ["above", "crossover"]
 
 Floats = NDArray[np.float64]
+
+
+@compiled
+def above(first: Floats, second: Floats) -> Floats:
+    """1 where `first` is above `second`, 0 where it is below: as targets, long or flat.
+
+    Parameters
+    ----------
+    first, second
+        float64 of shape (bars,).
+
+    Returns
+    -------
+    float64 of shape (bars,); NaN where the two are equal and where either is NaN.
+
+    Raises
+    ------
+    ValueError
+        Where the lines differ in length.
+    """
+    count = len(first)
+    if len(second) != count:
+        raise ValueError("the lines to compare must be of one length")
+    sides = np.empty(count)
+    for index in range(count):
+        is_above, is_below = first[index] > second[index], first[index] < second[index]
+        sides[index] = 1.0 if is_above else 0.0 if is_below else np.nan
+    return sides
 
 
 @compiled

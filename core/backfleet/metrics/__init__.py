@@ -2,6 +2,17 @@
 
 from backfleet.metrics.columns import COLUMNS, Metrics
 from backfleet.metrics.compute import compute_metrics
+from backfleet.metrics.summary import Calendar, SummarisingEngine, Summary, summary_of
 from backfleet.metrics.trust import Verdict, verdict
 
-__all__ = ["COLUMNS", "Metrics", "Verdict", "compute_metrics", "verdict"]
+__all__ = [
+    "COLUMNS",
+    "Calendar",
+    "Metrics",
+    "SummarisingEngine",
+    "Summary",
+    "Verdict",
+    "compute_metrics",
+    "summary_of",
+    "verdict",
+]

@@ -7,6 +7,7 @@ multiplications and divisions only, which do not.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from backfleet.compiled import compiled
 
@@ -21,6 +22,15 @@ SPLIT = 134_217_729.0
 
 SERIES_TERMS = 26
 """The terms after these are below 1e-32 of the sum."""
+
+
+def _reciprocal(number: int) -> Pair:
+    high = float(Fraction(1, number))
+    return high, float(Fraction(1, number) - Fraction(high))
+
+
+RECIPROCALS = tuple(map(_reciprocal, range(1, 2 * SERIES_TERMS + 2)))
+"""1 / 1, 1 / 2, ...: dividing anew for each term would take longer than all the rest."""
 
 LARGEST_EXPONENT = 709.79
 SMALLEST_EXPONENT = -80.0
@@ -56,7 +66,7 @@ def _logarithm(value: float) -> Pair:
     square = _multiply(ratio, ratio)
     total = (0.0, 0.0)
     for term in range(SERIES_TERMS, -1, -1):
-        total = _add(_multiply(total, square), _divide((1.0, 0.0), (2.0 * term + 1.0, 0.0)))
+        total = _add(_multiply(total, square), RECIPROCALS[2 * term])
     total = _multiply(total, ratio)
     return _add((2.0 * total[0], 2.0 * total[1]), _multiply(LN2, (float(power), 0.0)))
 
@@ -68,7 +78,7 @@ def _power_less_one(exponent: Pair) -> float:
     rest = _add(exponent, _multiply(LN2, (-float(power), 0.0)))
     total = (1.0, 0.0)
     for term in range(SERIES_TERMS, 1, -1):
-        total = _add((1.0, 0.0), _divide(_multiply(total, rest), (float(term), 0.0)))
+        total = _add((1.0, 0.0), _multiply(_multiply(total, rest), RECIPROCALS[term - 1]))
     total = _multiply(total, rest)
     if power == 0:
         return total[0]

@@ -17,13 +17,7 @@ from backfleet.metrics.columns import COLUMNS, Metrics
 from backfleet.metrics.growth import annual_growth
 from backfleet.metrics.pairwise import pairwise_sum
 
-__all__ = [
-    "measure_account",
-    "measure_compiled",
-    "measure_fills",
-    "measure_orders",
-    "measure_trades",
-]
+__all__ = ["columns_of", "measure", "measure_compiled"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,7 +28,11 @@ Four = tuple[float, float, float, float]
 Six = tuple[float, float, float, float, float, float]
 Twelve = tuple[float, float, float, float, float, float, float, float, float, float, float, float]
 
-COUNTS = frozenset(name for name in COLUMNS if Metrics.__annotations__[name].startswith("int"))
+KINDS = tuple(
+    (name, int if Metrics.__annotations__[name].startswith("int") else float) for name in COLUMNS
+)
+
+AT_TRADES, AT_FEES = COLUMNS.index("trades"), COLUMNS.index("fees")
 
 STATES = len(OrderStatus)
 COMPLETED = int(OrderStatus.COMPLETED)
@@ -48,23 +46,66 @@ def measure_compiled(
     outcome: Outcome, cash: float, periods_per_year: float, sessions: Days
 ) -> Metrics:
     """As `compute_metrics`, always in compiled code."""
-    equity, fills, trades = outcome.equity, outcome.fills, outcome.trades
-    traded, fees = measure_fills(fills["size"], fills["price"], fills["commission"])
+    equity = outcome.equity
     days = sessions.astype("datetime64[D]", copy=False).view(np.int64)
-    columns = (
-        *measure_account(equity["value"], equity["exposure"], days, cash, periods_per_year, traded),
-        *measure_trades(trades["pnl_net"], trades["closed"]),
-        fees,
-        *measure_orders(outcome.orders["status"]),
+    row = np.empty(len(COLUMNS))
+    measure(
+        np.ascontiguousarray(equity["value"]),
+        np.ascontiguousarray(equity["exposure"]),
+        np.ascontiguousarray(days),
+        np.array((cash, periods_per_year)),
+        outcome.orders,
+        outcome.fills,
+        outcome.trades,
+        row,
     )
-    named: dict[str, Any] = dict(zip(COLUMNS, map(_column, COLUMNS, columns), strict=True))
-    return Metrics(**named)
+    columns: dict[str, Any] = columns_of(row)
+    return Metrics(**columns)
 
 
-def _column(name: str, number: float) -> float | int | None:
-    if math.isnan(number):
-        return None
-    return int(number) if name in COUNTS else float(number)
+def columns_of(row: Floats) -> dict[str, float | int | None]:
+    """A row that `measure` wrote, by name: NaN as None, and counts as whole numbers."""
+    return {
+        name: None if number != number else kind(number)
+        for (name, kind), number in zip(KINDS, row.tolist(), strict=True)
+    }
+
+
+@compiled
+def measure(
+    value: Floats,
+    gross: Floats,
+    days: Ints,
+    scale: Floats,
+    orders: NDArray[np.void],
+    fills: NDArray[np.void],
+    trades: NDArray[np.void],
+    row: Floats,
+) -> None:
+    """Write all columns into `row`.
+
+    Parameters
+    ----------
+    value, gross, days
+        As for `measure_account`.
+    scale
+        float64 of shape (2,): the initial cash, and sessions a year.
+    orders, fills, trades
+        `ORDER`, `FILL` and `TRADE` records.
+    row
+        float64 of shape (len(COLUMNS),).
+    """
+    traded, fees = measure_fills(fills["size"], fills["price"], fills["commission"])
+    account = measure_account(value, gross, days, scale[0], scale[1], traded)
+    for column in range(len(account)):
+        row[column] = account[column]
+    ended = measure_trades(trades["pnl_net"], trades["closed"])
+    for column in range(len(ended)):
+        row[AT_TRADES + column] = ended[column]
+    row[AT_FEES] = fees
+    states = measure_orders(orders["status"])
+    for column in range(len(states)):
+        row[AT_FEES + 1 + column] = states[column]
 
 
 @compiled
@@ -175,6 +216,11 @@ def measure_fills(size: Floats, price: Floats, commission: Floats) -> tuple[floa
 @compiled
 def _last_of_sessions(value: Floats, days: Ints) -> tuple[Floats, Ints]:
     bars = len(value)
+    is_daily = True
+    for index in range(bars - 1):
+        is_daily &= days[index + 1] != days[index]
+    if is_daily:
+        return value, days
     closes, close_days = np.empty(bars), np.empty(bars, np.int64)
     count = 0
     for index in range(bars):

@@ -56,14 +56,20 @@ def _block_sum(values: Floats, start: int, count: int) -> float:
         for index in range(start, start + count):
             total += values[index]
         return total
-    lanes = values[start : start + LANES].copy()
+    # Eight names rather than an array: so they stay in registers.
+    a, b, c, d = values[start], values[start + 1], values[start + 2], values[start + 3]
+    e, f, g, h = values[start + 4], values[start + 5], values[start + 6], values[start + 7]
     end = start + count - count % LANES
     for index in range(start + LANES, end, LANES):
-        for lane in range(LANES):
-            lanes[lane] += values[index + lane]
-    total = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + (
-        (lanes[4] + lanes[5]) + (lanes[6] + lanes[7])
-    )
+        a += values[index]
+        b += values[index + 1]
+        c += values[index + 2]
+        d += values[index + 3]
+        e += values[index + 4]
+        f += values[index + 5]
+        g += values[index + 6]
+        h += values[index + 7]
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
     for index in range(end, start + count):
         total += values[index]
     return float(total)

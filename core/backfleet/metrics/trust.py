@@ -9,7 +9,9 @@ import numpy as np
 
 from backfleet.engine import Outcome, RejectReason
 
-__all__ = ["Verdict", "verdict"]
+__all__ = ["Status", "Verdict", "status_of", "verdict"]
+
+Status = Literal["ok", "suspicious"]
 
 REJECTIONS = {
     RejectReason.CASH_AT_SUBMISSION: "for lack of cash when they were made",
@@ -22,8 +24,13 @@ REJECTIONS = {
 class Verdict:
     """A task's status, and for a suspicious one a sentence that says why."""
 
-    status: Literal["ok", "suspicious"]
+    status: Status
     reason: str = ""
+
+
+def status_of(orders: int, rejected: int, fills: int) -> Status:
+    """The status of a task that made so many orders."""
+    return "ok" if fills and 2 * rejected <= orders else "suspicious"
 
 
 def verdict(outcome: Outcome) -> Verdict:
@@ -34,7 +41,7 @@ def verdict(outcome: Outcome) -> Verdict:
         return Verdict("suspicious", "The strategy made no orders.")
     reasons = np.bincount(outcome.orders["reason"], minlength=len(RejectReason)).tolist()
     rejected = orders - reasons[RejectReason.NONE]
-    if len(outcome.fills) and 2 * rejected <= orders:
+    if status_of(orders, rejected, len(outcome.fills)) == "ok":
         return Verdict("ok")
     subject = "No order was filled; " if not len(outcome.fills) else ""
     if not rejected:

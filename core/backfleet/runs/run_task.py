@@ -13,7 +13,7 @@ from backfleet.metrics import Verdict, verdict
 from backfleet.plan.plan import plan_job
 from backfleet.plan.work import WorkPlan
 from backfleet.runs.run import Run
-from backfleet.worker.task import TaskRunner
+from backfleet.worker.task import TaskRunner, custom_columns
 
 __all__ = ["TaskRun", "prepare_task", "run_task"]
 
@@ -62,12 +62,13 @@ def prepare_task(what: Job | Run, task: int) -> Callable[[], TaskRun]:
 
 def _run(runner: TaskRunner, task: int) -> TaskRun:
     ran = runner.simulate(task)
+    summary = runner.summary(ran)
     return TaskRun(
         task=task,
         symbol=ran.key.name,
         params=ran.key.params,
         outcome=ran.outcome,
-        row=vars(runner.metrics(ran)) | dict(runner.custom(ran)),
+        row=dict(summary.metrics) | dict(custom_columns(ran.key, summary)),
         verdict=verdict(ran.outcome),
     )
 

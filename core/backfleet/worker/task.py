@@ -16,6 +16,7 @@ from backfleet.chunks.names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Engine, Outcome, Scalar, Simulation
 from backfleet.errors import BackfleetError
+from backfleet.from_source import importing_from_source
 from backfleet.metrics import Calendar, SummarisingEngine, Summary, summary_of
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.work import WorkPlan
@@ -47,10 +48,12 @@ class TaskRunner:
 
     def __init__(self, plan: WorkPlan) -> None:
         self.manifest = plan.manifest
-        self.strategy = plan.strategy.load()
-        self.engine: Engine = load_plugin("engine", plan.engine or self.manifest.engine, Engine)()
-        self._hooks = row_hooks([each["name"] for each in self.manifest.identity["plugins"]])
-        self._bars = BarsLoader(plan, self._hooks)
+        engine = plan.engine or self.manifest.engine
+        with importing_from_source():
+            self.strategy = plan.strategy.load()
+            self.engine: Engine = load_plugin("engine", engine, Engine)()
+            self._hooks = row_hooks([each["name"] for each in self.manifest.identity["plugins"]])
+            self._bars = BarsLoader(plan, self._hooks)
         self._summarises = not (self.manifest.keeps_detail or self._hooks)
 
     def result(self, index: int) -> TaskResult:

@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import EQUITY, BrokerSettings, Outcome
+from backfleet.engines.vector.measured import simulate_and_measure
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.signals import check_targets, no_size, targets_of, tradable_bars
 from backfleet.engines.vector.simulate import DONE, WRONG_TARGETS, settings_of, simulate
 from backfleet.engines.vector.state import Buffers, Costs, Market
+from backfleet.metrics import COLUMNS, Calendar, Summary
+from backfleet.metrics.kernel import columns_of
+from backfleet.metrics.trust import status_of
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["PointOutcome", "PointRunner", "run_points"]
@@ -74,6 +78,8 @@ class PointRunner:
         self._market = Market.of(self.bars)
         self._costs = Costs.of(broker)
         self._buffers = Buffers.of(len(self.bars))
+        self._days = self.bars.session.astype("datetime64[D]").view(np.int64)
+        self._row = np.empty(len(COLUMNS))
 
     def run(self, params: Mapping[str, Any]) -> PointOutcome:
         """Run one point.
@@ -85,10 +91,7 @@ class PointRunner:
         rules = Rules.of(strategy)
         targets = targets_of(strategy, self.bars)
         end, orders, fills, trades = self._simulate(rules, targets)
-        if end == WRONG_TARGETS:
-            check_targets(strategy, self.bars, targets, rules.target)
-        if end != DONE:
-            raise no_size(self.bars, end)
+        self._check_end(end, strategy, targets, rules)
         return PointOutcome(
             strategy,
             self.bars,
@@ -97,6 +100,37 @@ class PointRunner:
             self._buffers.fills[:fills],
             self._buffers.trades[:trades],
         )
+
+    def summarise(self, params: Mapping[str, Any], calendar: Calendar) -> Summary:
+        """What `summary_of` the outcome of `run` would be, without making one. Raises as `run`."""
+        strategy = self.strategy(**params)
+        rules = Rules.of(strategy)
+        targets = targets_of(strategy, self.bars)
+        end, orders, rejected, fills = simulate_and_measure(
+            self._market.time,
+            self._market.prices,
+            self._days,
+            targets,
+            settings_of(rules, self._costs, self.bars.warmup),
+            np.array((self._costs.cash, calendar.periods_per_year)),
+            self._buffers.account,
+            self._buffers.orders,
+            self._buffers.fills,
+            self._buffers.trades,
+            self._row,
+        )
+        self._check_end(end, strategy, targets, rules)
+        status = status_of(orders, rejected, fills)
+        return Summary(columns_of(self._row), status, strategy.metrics)
+
+    def _check_end(
+        self, end: int, strategy: VectorStrategy, targets: NDArray[np.float64], rules: Rules
+    ) -> None:
+        """Raise ValueError where a run has not come to its end."""
+        if end == WRONG_TARGETS:
+            check_targets(strategy, self.bars, targets, rules.target)
+        if end != DONE:
+            raise no_size(self.bars, end)
 
     def _simulate(self, rules: Rules, targets: NDArray[np.float64]) -> tuple[int, int, int, int]:
         market, buffers = self._market, self._buffers

@@ -1,0 +1,65 @@
+"""One run over the bars of a symbol and its metrics, in one compiled call: nothing is copied."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.compiled import compiled
+from backfleet.engine import RejectReason
+from backfleet.engines.vector.simulate import DONE, simulate
+from backfleet.metrics.kernel import measure
+
+__all__ = ["simulate_and_measure"]
+
+ACCEPTED = int(RejectReason.NONE)
+
+
+@compiled
+def simulate_and_measure(
+    time: NDArray[np.int64],
+    prices: NDArray[np.float64],
+    days: NDArray[np.int64],
+    targets: NDArray[np.float64],
+    settings: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    account: NDArray[np.float64],
+    orders: NDArray[np.void],
+    fills: NDArray[np.void],
+    trades: NDArray[np.void],
+    row: NDArray[np.float64],
+) -> tuple[int, int, int, int]:
+    """`simulate`, and then `measure` of what it wrote.
+
+    Parameters
+    ----------
+    days
+        int64 of shape (bars,): the session of each bar, in days since the epoch.
+    scale, row
+        As `measure` takes them.
+
+    Returns
+    -------
+    How `simulate` ends; how many orders were made, how many of them were rejected, and how many
+    fills there were.
+    """
+    end, made, filled, closed = simulate(
+        time, prices, targets, settings, account, orders, fills, trades
+    )
+    if end != DONE:
+        return end, 0, 0, 0
+    first = int(settings[9])
+    measure(
+        account[0, first:],
+        account[2, first:],
+        days[first:],
+        scale,
+        orders[:made],
+        fills[:filled],
+        trades[:closed],
+        row,
+    )
+    rejected = 0
+    for number in range(made):
+        rejected += orders[number]["reason"] != ACCEPTED
+    return end, made, rejected, filled
