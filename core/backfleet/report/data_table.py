@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Heading", "data_table", "heading_of"]
 
+TITLES = {"task": "Task", "symbol": "Symbol", "status": "Status", "error": "Error"}
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -43,7 +45,9 @@ class Heading:
 def heading_of(name: str, column: pd.Series, *, shown: bool = True) -> Heading:
     """The heading of a column of the results."""
     if column.dtype.kind not in "iuf":
-        return Heading(name, name, shown=shown)
+        return Heading(name, TITLES.get(name, name), shown=shown)
+    if name in TITLES:
+        return Heading(name, TITLES[name], "count", shown=shown)
     words = metric_words(name)
     return Heading(name, words.label, words.form, words.formula, shown)
 

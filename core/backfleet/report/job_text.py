@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -10,6 +11,10 @@ from backfleet.errors import RunNotFound
 from backfleet.runs.run import Run
 
 __all__ = ["job_text"]
+
+LONGEST = 88
+_LIST = re.compile(r"\[\n((?:    (?!\[$).+,\n)+)\]", re.MULTILINE)
+"""A list of plain values as tomli_w writes it, one a line."""
 
 
 def job_text(run: Run) -> str:
@@ -43,7 +48,13 @@ def job_text(run: Run) -> str:
     job["data"] = _data(run)
     job["broker"] = identity["broker"]
     job["results"] = _results(run)
-    return "".join(notes) + tomli_w.dumps(job)
+    return "".join(notes) + _LIST.sub(_on_one_line, tomli_w.dumps(job))
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    """A list on one line, where it is short enough."""
+    line = "[" + " ".join(each.strip() for each in found[1].splitlines()).rstrip(",") + "]"
+    return line if len(line) <= LONGEST else found[0]
 
 
 def _strategy(run: Run) -> str:

@@ -33,7 +33,7 @@ _KNOWN: dict[str, tuple[str, Form, int]] = {
     "expectancy": ("Expectancy", "money", 1),
     "fees": ("Fees", "money", -1),
     "orders_completed": ("Orders completed", "count", 1),
-    "orders_rejected": ("Orders rejected", "count", -1),
+    "orders_rejected": ("Rejected", "count", -1),
     "orders_margin": ("Orders without cash", "count", -1),
     "orders_canceled": ("Orders canceled", "count", -1),
     "orders_expired": ("Orders expired", "count", -1),

@@ -152,5 +152,6 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["metric_of"] = format_value
+    environment.tests["noted"] = lambda line: line.startswith("note: ")
     environment.filters["count"] = lambda number: f"{number:,}"
     return environment

@@ -59,7 +59,7 @@ def sensitivity(rows: pd.DataFrame, parameters: Sequence[str], metric: str) -> S
     if points.empty:
         return None
     order = points[metric] * metric_words(metric).better
-    best = points.iloc[int(order.argmax())]
+    best = {name: points[name].iloc[int(order.argmax())] for name in points}
     numeric = [name for name in parameters if points[name].dtype.kind in "iuf"]
     around = _neighbours(points, best, parameters, numeric)[metric]
     mean = float(around.mean()) if len(around) else None
@@ -86,7 +86,7 @@ def _shape(
 
 
 def _neighbours(
-    points: pd.DataFrame, best: pd.Series, parameters: Sequence[str], numeric: Sequence[str]
+    points: pd.DataFrame, best: Mapping[Any, Any], parameters: Sequence[str], numeric: Sequence[str]
 ) -> pd.DataFrame:
     """Points one step away along one numeric parameter, alike in all the others."""
     near = np.zeros(len(points), np.bool_)
@@ -100,7 +100,7 @@ def _neighbours(
 
 
 def _alike(
-    points: pd.DataFrame, best: pd.Series, parameters: Sequence[str]
+    points: pd.DataFrame, best: Mapping[Any, Any], parameters: Sequence[str]
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     same = np.ones(len(points), np.bool_)
     for name in parameters:
@@ -109,7 +109,7 @@ def _alike(
 
 
 def _marginal(
-    points: pd.DataFrame, best: pd.Series, parameters: Sequence[str], name: str, metric: str
+    points: pd.DataFrame, best: Mapping[Any, Any], parameters: Sequence[str], name: str, metric: str
 ) -> pd.DataFrame:
     grouped = points.groupby(name, observed=True)[metric]
     frame = grouped.quantile(np.array(QUARTILES)).unstack()

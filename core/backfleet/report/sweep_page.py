@@ -32,7 +32,6 @@ SHOWN = (
     "cagr",
     "sharpe",
     "max_drawdown",
-    "calmar",
     "trades",
     "win_rate",
     "orders_rejected",
@@ -164,10 +163,12 @@ def _standing(facts: RunFacts) -> str:
 
 def _leaderboard(sweep: Sweep, rows: pd.DataFrame) -> Mapping[str, Any]:
     """The rows' columns: what varies and what matters is shown, the rest is in a row's details."""
-    names = list(rows.columns)
     tail = ["error"] if rows["error"].notna().any() else []
-    shown = {"task", "symbol", *sweep.parameters, "status", sweep.metric, *SHOWN, *tail}
-    headings = [heading_of(name, rows[name], shown=name in shown) for name in names]
+    first = ["task", "symbol", *sweep.parameters, sweep.metric, "status", *SHOWN, *tail]
+    shown = list(dict.fromkeys(first))
+    hidden = [str(name) for name in rows if name not in shown]
+    headings = [heading_of(name, rows[name]) for name in shown]
+    headings += [heading_of(name, rows[name], shown=False) for name in hidden]
     return data_table(rows, headings)
 
 

@@ -27,7 +27,14 @@ def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.F
     benchmark
         That of the benchmark, starting with the same cash.
     """
-    figure = blank(yaxis=money_axis("account value (currency of the prices)"))
+    figure = blank(yaxis=money_axis("value (currency of the prices)"))
+    figure.add_scatter(
+        x=value.index,
+        y=value.to_numpy(),
+        name="strategy",
+        line={"color": SERIES, "width": 1.8},
+        hovertemplate="%{y:,.2f}",
+    )
     if benchmark is not None:
         figure.add_scatter(
             x=benchmark.index,
@@ -36,13 +43,6 @@ def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.F
             line={"color": BENCHMARK, "width": 1.3},
             hovertemplate="%{y:,.2f}",
         )
-    figure.add_scatter(
-        x=value.index,
-        y=value.to_numpy(),
-        name="strategy",
-        line={"color": SERIES, "width": 1.8},
-        hovertemplate="%{y:,.2f}",
-    )
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backfleet.report.figures.theme import BENCHMARK, SECOND, SERIES, band, blank, plain
@@ -48,16 +49,15 @@ def scatter_figure(pairs: pd.DataFrame, metric: str, names: tuple[str, str]) -> 
     return figure
 
 
-def curves_figure(curves: pd.DataFrame, names: tuple[str, str]) -> go.Figure:
-    """Account value over cash of both runs, columns a and b, indexed by time: the median curve."""
+def curves_figure(curves: Sequence[tuple[str, pd.Series]]) -> go.Figure:
+    """Curves of account value over cash, each with its name."""
     figure = blank(yaxis={"title": {"text": "account value / cash"}, "tickformat": ".2~f"})
-    for column, name, color in (("a", names[0], SERIES), ("b", names[1], SECOND)):
+    for (name, curve), color in zip(curves, (SERIES, SECOND), strict=False):
         figure.add_scatter(
-            x=curves.index,
-            y=curves[column],
+            x=curve.index,
+            y=curve.to_numpy(),
             name=plain(name),
             line={"color": color, "width": 1.7},
-            connectgaps=True,
             hovertemplate="%{y:.3f}",
         )
     return figure

@@ -24,6 +24,9 @@ __all__ = [
 FAN = ((0.05, 0.95, 0.12), (0.25, 0.75, 0.25))
 """Lower and upper quantile of a band, and its opacity."""
 
+WRITTEN_CELLS = 150
+"""A map of no more cells than these has its numbers written in."""
+
 
 def parameter_map(rows: pd.DataFrame, x: str, y: str, metric: str) -> go.Figure:
     """A heat map: the mean of `metric` over all rows of each pair of values of two columns."""
@@ -39,6 +42,7 @@ def parameter_map(rows: pd.DataFrame, x: str, y: str, metric: str) -> go.Figure:
         y=[plain(value) for value in table.index],
         z=table.to_numpy(),
         colorscale=SCALE,
+        texttemplate="%{z:.3~g}" if table.size <= WRITTEN_CELLS else "",
         xgap=1,
         ygap=1,
         colorbar={"title": {"text": plain(metric)}, "thickness": 12, "outlinewidth": 0},
@@ -91,7 +95,6 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
         260,
         xaxis={"title": {"text": plain(parameter)}},
         yaxis={"title": {"text": plain(metric)}, "tickformat": ".3~g"},
-        margin={"l": 56, "r": 12, "t": 12, "b": 44},
     )
     edge = {"color": band(SERIES, 0.0), "width": 0}
     figure.add_scatter(

@@ -36,7 +36,7 @@ SCALE = "Cividis"
 """From dark blue to yellow, alike to all eyes (Nuñez, Anderton and Renslow 2018)."""
 
 HEIGHT = 320
-MARGIN = {"l": 64, "r": 16, "t": 16, "b": 44}
+MARGIN = {"l": 56, "r": 16, "t": 16, "b": 32}
 
 
 def blank(height: int = HEIGHT, **layout: Any) -> go.Figure:
@@ -50,11 +50,18 @@ def blank(height: int = HEIGHT, **layout: Any) -> go.Figure:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hovermode": "x unified",
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
         "font": {"size": 12},
         "dragmode": "zoom",
     }
-    return go.Figure(layout=base | layout)
+    axes = {name: {"automargin": True, **layout.get(name, {})} for name in ("xaxis", "yaxis")}
+    return go.Figure(layout=base | layout | axes)
 
 
 def band(color: str, opacity: float) -> str:

@@ -60,7 +60,7 @@
     const z = x === y ? [] : means(xs, ys, x, y, measure, rows);
     const hover = `${plain(x.name)} %{x}<br>${plain(y.name)} %{y}<br>${plain(measure.name)} %{z:.4~g}<extra></extra>`;
     Plotly.update(place,
-      { x: [xs.map(plain)], y: [ys.map(plain)], z: [z], hovertemplate: hover, "colorbar.title.text": plain(measure.name) },
+      { x: [xs.map(plain)], y: [ys.map(plain)], z: [z], texttemplate: xs.length * ys.length <= 150 ? "%{z:.3~g}" : "", hovertemplate: hover, "colorbar.title.text": plain(measure.name) },
       { "xaxis.title.text": plain(x.name), "yaxis.title.text": plain(y.name) });
     const some = rows.length === table.rows ? "all" : "the filter's";
     document.getElementById("map-rows").textContent =

@@ -4,6 +4,7 @@
   const page = window.backfleet;
   const { element } = page;
   const PAGES = [25, 50, 100, 250];
+  const SIGNED = new Set(["money", "percent", "ratio"]);
 
   const decode = (text) => {
     const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
@@ -169,7 +170,7 @@
       const value = each.at(row);
       const cell = element("td", { className: each.isNumber ? "number" : "" });
       if (value !== null) cell.dataset.value = value;
-      if (each.isNumber && value < 0 && each.form !== "count") cell.classList.add("loss");
+      if (value < 0 && SIGNED.has(each.form) && each.name !== "max_drawdown") cell.classList.add("loss");
       if (each.isNumber && value !== null) cell.title = String(value);
       if (each.name === "status" && value) {
         cell.append(element("span", { className: `state ${value}`, textContent: value }));
