@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from .batch_api import mend_batch
 from .batch_job import Surroundings
+from .change_sets import mend_change_sets
 from .cloudformation import mend_cloudformation
 from .containers import ContainerRunner
 from .events import mend_events
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str]) -> None:
         mend_batch(Surroundings(runner, Scheduler(options.slots), _job_environment(url), LOCK))
         mend_events()
         mend_cloudformation()
+        mend_change_sets()
     if options.registry:
         mend_registry(options.registry)
     print(url, flush=True)

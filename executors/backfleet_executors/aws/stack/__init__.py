@@ -1,0 +1,1 @@
+"""The stack: everything that a fleet needs in an AWS account, as one CloudFormation template."""

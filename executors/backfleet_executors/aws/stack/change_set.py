@@ -1,0 +1,152 @@
+"""Change sets: what CloudFormation would do, seen before it does it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backfleet.errors import ExecutorError
+from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.errors import aws_errors
+from backfleet_executors.aws.stack.stacks import Stack
+from backfleet_executors.aws.stack.template import render
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, ResourceChangeTypeDef
+
+__all__ = ["Change", "ChangeSet", "discard", "execute", "prepare"]
+
+PAUSE = 1.0
+"""Seconds between two looks at a change set in the making."""
+
+_NOTHING = ("didn't contain changes", "No updates are to be performed")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one resource.
+
+    Attributes
+    ----------
+    action
+        Add, Modify, Remove, Import or Dynamic.
+    resource, kind
+        Its name in the template, and its type.
+    replaced
+        Whether it is made anew: yes, no, or perhaps; empty where it does not exist yet.
+    why
+        The properties that change.
+    """
+
+    action: str
+    resource: str
+    kind: str
+    replaced: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set that waits to be executed or discarded."""
+
+    id: str
+    stack_id: str
+    is_new_stack: bool
+    changes: Sequence[Change]
+
+
+def prepare(
+    clients: Clients, name: str, parameters: Mapping[str, str], stack: Stack | None
+) -> ChangeSet | None:
+    """A change set that brings the stack to the template of today with these parameters.
+
+    Parameters
+    ----------
+    stack
+        The stack as it is, or None to make it.
+
+    Returns
+    -------
+    ChangeSet or None
+        None where nothing would change.
+
+    Raises
+    ------
+    ExecutorError
+        Where CloudFormation refuses it; nothing is left behind then.
+    """
+    with aws_errors(f"preparing the changes of stack {name}"):
+        made = clients.cloudformation.create_change_set(
+            StackName=name,
+            ChangeSetName=f"backfleet-{uuid.uuid4().hex[:12]}",
+            ChangeSetType="UPDATE" if stack else "CREATE",
+            TemplateBody=render(),
+            Parameters=_parameters(parameters),
+            Capabilities=["CAPABILITY_IAM"],
+            Tags=[{"Key": "backfleet:stack", "Value": name}],
+        )
+        change_set = ChangeSet(made["Id"], made["StackId"], stack is None, ())
+        status, reason = _settled(clients, change_set)
+        if status == "FAILED":
+            discard(clients, change_set)
+            if any(text in reason for text in _NOTHING):
+                return None
+            raise ExecutorError(f"CloudFormation refuses the changes of stack {name}: {reason}")
+        changes = list(_changes(clients, change_set))
+    return ChangeSet(change_set.id, change_set.stack_id, change_set.is_new_stack, changes)
+
+
+def execute(clients: Clients, change_set: ChangeSet) -> None:
+    """Begin to carry out the changes; CloudFormation goes on by itself."""
+    with aws_errors("executing the change set"):
+        clients.cloudformation.execute_change_set(
+            ChangeSetName=change_set.id, StackName=change_set.stack_id
+        )
+
+
+def discard(clients: Clients, change_set: ChangeSet) -> None:
+    """Delete the change set, and the empty stack that stands for it where it was to make one."""
+    with aws_errors("discarding the change set"):
+        clients.cloudformation.delete_change_set(
+            ChangeSetName=change_set.id, StackName=change_set.stack_id
+        )
+        if change_set.is_new_stack:
+            clients.cloudformation.delete_stack(StackName=change_set.stack_id)
+
+
+def _settled(clients: Clients, change_set: ChangeSet) -> tuple[str, str]:
+    """Status and reason of the change set once CloudFormation has worked it out."""
+    while True:
+        found = clients.cloudformation.describe_change_set(
+            ChangeSetName=change_set.id, StackName=change_set.stack_id
+        )
+        if found["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            return found["Status"], found.get("StatusReason", "")
+        time.sleep(PAUSE)
+
+
+def _changes(clients: Clients, change_set: ChangeSet) -> Iterator[Change]:
+    pages = clients.cloudformation.get_paginator("describe_change_set")
+    for page in pages.paginate(ChangeSetName=change_set.id, StackName=change_set.stack_id):
+        for each in page.get("Changes", ()):
+            yield _change(each["ResourceChange"])
+
+
+def _change(found: ResourceChangeTypeDef) -> Change:
+    replaced = {"True": "yes", "False": "no", "Conditional": "perhaps"}
+    targets = (detail.get("Target", {}) for detail in found.get("Details", ()))
+    names = dict.fromkeys(target.get("Name") or target.get("Attribute", "") for target in targets)
+    return Change(
+        action=found.get("Action", ""),
+        resource=found.get("LogicalResourceId", ""),
+        kind=found.get("ResourceType", ""),
+        replaced=replaced.get(found.get("Replacement", ""), ""),
+        why=", ".join(filter(None, names)),
+    )
+
+
+def _parameters(values: Mapping[str, str]) -> list[ParameterTypeDef]:
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]

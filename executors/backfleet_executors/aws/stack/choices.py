@@ -1,0 +1,90 @@
+"""What the command line chooses of a stack, as parameters of the template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backfleet.errors import ExecutorError
+from backfleet_executors.aws.stack.parameters import PARAMETERS
+
+__all__ = ["Choices", "check_image"]
+
+_IMAGE = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """None leaves a parameter as it is, in a new stack at its default.
+
+    Attributes
+    ----------
+    image
+        The workers' image, by digest.
+    vpc, subnets
+        Where workers get their addresses; empty for a network of the stack's own.
+    private
+        No public addresses.
+    spot
+        Whether there is a Spot queue.
+    max_vcpus
+        vCPU that run at once.
+    log_days
+        Days that logs are kept.
+    email
+        Who gets news; empty for nobody.
+    notebook
+        Whether there is a SageMaker notebook.
+    data_bucket, results_bucket, repository
+        Ones that are there already; empty for the stack's own.
+    """
+
+    image: str | None = None
+    vpc: str | None = None
+    subnets: str | None = None
+    private: bool | None = None
+    spot: bool | None = None
+    max_vcpus: int | None = None
+    log_days: int | None = None
+    email: str | None = None
+    notebook: bool | None = None
+    data_bucket: str | None = None
+    results_bucket: str | None = None
+    repository: str | None = None
+
+    def parameters(self, current: Mapping[str, str]) -> dict[str, str]:
+        """All parameters: those chosen, else as they are now, else the template's defaults."""
+        defaults = {name: str(each["Default"]) for name, each in PARAMETERS.items()}
+        kept = {name: value for name, value in current.items() if name in defaults}
+        return defaults | kept | self._chosen()
+
+    def _chosen(self) -> dict[str, str]:
+        values = {
+            "Image": self.image,
+            "VpcId": self.vpc,
+            "SubnetIds": self.subnets,
+            "Private": self.private,
+            "Spot": self.spot,
+            "MaxVcpus": self.max_vcpus,
+            "LogDays": self.log_days,
+            "Email": self.email,
+            "WithNotebook": self.notebook,
+            "DataBucketName": self.data_bucket,
+            "ResultsBucketName": self.results_bucket,
+            "RepositoryName": self.repository,
+        }
+        return {name: _text(value) for name, value in values.items() if value is not None}
+
+
+def check_image(image: str) -> None:
+    """Raise ExecutorError unless the image is named by its digest."""
+    if not _IMAGE.fullmatch(image):
+        raise ExecutorError(
+            f"--image {image!r}: name the image by its digest, REGISTRY/REPOSITORY@sha256:..., "
+            "for a tag can come to mean another image; 'backfleet image push' prints it"
+        )
+
+
+def _text(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,138 @@
+"""Where workers run: compute environments, queues, and the job definition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backfleet_executors.aws.stack.intrinsics import NO_VALUE, Section, get_att, if_, ref, sub
+from backfleet_executors.aws.stack.network import ASSIGN_PUBLIC_IP, SECURITY_GROUPS, SUBNETS
+
+__all__ = ["JOB_DEFINITION", "ON_DEMAND_QUEUE", "QUEUE_ARNS", "RESOURCES", "SPOT_QUEUE"]
+
+ON_DEMAND_QUEUE = sub("${AWS::StackName}-on-demand")
+SPOT_QUEUE = if_("HasSpot", sub("${AWS::StackName}-spot"), ON_DEMAND_QUEUE)
+JOB_DEFINITION = sub("${AWS::StackName}-worker")
+QUEUE_ARNS = [ref("OnDemandQueue"), if_("HasSpot", ref("SpotQueue"), NO_VALUE)]
+
+SCRATCH = "/tmp"
+"""The only folder that workers can write to."""
+
+USER = "10001:10001"
+ATTEMPTS = 5
+ATTEMPT_SECONDS = 3600
+"""Of a submission that names no time of its own."""
+
+NEVER_FITS = (
+    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+)
+"""Why a job at the head of its queue would block it for ever."""
+
+NEVER_FITS_SECONDS = 1800
+
+
+def _environment(kind: str) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Batch::ComputeEnvironment",
+        "Properties": {
+            "Type": "MANAGED",
+            "State": "ENABLED",
+            "ReplaceComputeEnvironment": False,
+            "ComputeResources": {
+                "Type": kind,
+                "MaxvCpus": ref("MaxVcpus"),
+                "Subnets": SUBNETS,
+                "SecurityGroupIds": SECURITY_GROUPS,
+            },
+        },
+    }
+
+
+def _queue(name: Section, environment: str) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Batch::JobQueue",
+        "Properties": {
+            "JobQueueName": name,
+            "State": "ENABLED",
+            "Priority": 1,
+            "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": ref(environment)}],
+            "JobStateTimeLimitActions": [
+                {
+                    "Action": "CANCEL",
+                    "State": "RUNNABLE",
+                    "Reason": reason,
+                    "MaxTimeSeconds": NEVER_FITS_SECONDS,
+                }
+                for reason in NEVER_FITS
+            ],
+        },
+    }
+
+
+def _container() -> dict[str, Any]:
+    return {
+        "Image": ref("Image"),
+        "Command": ["--version"],
+        "User": USER,
+        "ReadonlyRootFilesystem": True,
+        "ResourceRequirements": [
+            {"Type": "VCPU", "Value": "1"},
+            {"Type": "MEMORY", "Value": "2048"},
+        ],
+        "JobRoleArn": get_att("JobRole", "Arn"),
+        "ExecutionRoleArn": get_att("ExecutionRole", "Arn"),
+        "Volumes": [{"Name": "scratch"}],
+        "MountPoints": [{"SourceVolume": "scratch", "ContainerPath": SCRATCH, "ReadOnly": False}],
+        "Environment": [
+            {"Name": "HOME", "Value": SCRATCH},
+            {"Name": "TMPDIR", "Value": SCRATCH},
+        ],
+        "LinuxParameters": {"InitProcessEnabled": True},
+        "NetworkConfiguration": {"AssignPublicIp": ASSIGN_PUBLIC_IP},
+        "FargatePlatformConfiguration": {"PlatformVersion": "1.4.0"},
+        "RuntimePlatform": {"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"},
+        "LogConfiguration": {
+            "LogDriver": "awslogs",
+            "Options": {
+                "awslogs-group": ref("LogGroup"),
+                "awslogs-region": ref("AWS::Region"),
+                "awslogs-stream-prefix": "worker",
+            },
+        },
+    }
+
+
+def _retry_strategy() -> dict[str, Any]:
+    """What no other attempt can mend ends; all the rest falls through, and is tried again."""
+    return {
+        "Attempts": ATTEMPTS,
+        "EvaluateOnExit": [
+            {"OnExitCode": "64", "Action": "EXIT"},
+            {"OnExitCode": "65", "Action": "EXIT"},
+            {"OnReason": "OutOfMemoryError*", "Action": "EXIT"},
+        ],
+    }
+
+
+RESOURCES: Section = {
+    "SpotEnvironment": _environment("FARGATE_SPOT") | {"Condition": "HasSpot"},
+    "SpotQueue": _queue(sub("${AWS::StackName}-spot"), "SpotEnvironment")
+    | {"Condition": "HasSpot"},
+    "OnDemandEnvironment": _environment("FARGATE"),
+    "OnDemandQueue": _queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
+    "JobDefinition": {
+        "Type": "AWS::Batch::JobDefinition",
+        "Condition": "HasImage",
+        "Properties": {
+            "Type": "container",
+            "JobDefinitionName": JOB_DEFINITION,
+            "PlatformCapabilities": ["FARGATE"],
+            "PropagateTags": True,
+            # A run that is under way keeps the revision that it was submitted with.
+            "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
+            "ContainerProperties": _container(),
+            "RetryStrategy": _retry_strategy(),
+            "Timeout": {"AttemptDurationSeconds": ATTEMPT_SECONDS},
+        },
+    },
+}

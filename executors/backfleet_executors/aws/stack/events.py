@@ -1,0 +1,152 @@
+"""News of runs and queues by e-mail or any other subscription, and the hourly clean-up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backfleet_executors.aws import cleanup
+from backfleet_executors.aws.stack.compute import JOB_DEFINITION, ON_DEMAND_QUEUE, QUEUE_ARNS
+from backfleet_executors.aws.stack.intrinsics import (
+    Section,
+    get_att,
+    if_,
+    policy,
+    ref,
+    sub,
+)
+
+__all__ = ["RESOURCES"]
+
+STUCK_HOURS = 24
+"""In which nothing of a job has started."""
+
+LONGEST_HOURS = 168
+KEPT_REVISIONS = 20
+CLEANUP_SECONDS = 300
+
+
+def _rule(description: str, pattern: Section) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Events::Rule",
+        "Properties": {
+            "Description": description,
+            "EventPattern": {"source": ["aws.batch"]} | dict(pattern),
+            "Targets": [{"Id": "news", "Arn": ref("Topic")}],
+        },
+    }
+
+
+def _may_publish(service: str, condition: Section) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sns:Publish",
+        "Resource": ref("Topic"),
+        "Condition": condition,
+    }
+
+
+def _function() -> dict[str, Any]:
+    return {
+        "Type": "AWS::Lambda::Function",
+        "DependsOn": "CleanupLogGroup",
+        "Properties": {
+            "FunctionName": sub("${AWS::StackName}-cleanup"),
+            "Description": "Stops jobs of backfleet that never start or never end",
+            "Runtime": "python3.12",
+            "Handler": "index.handle",
+            "Role": get_att("CleanupRole", "Arn"),
+            "Timeout": CLEANUP_SECONDS,
+            "Code": {"ZipFile": cleanup.source()},
+            "Environment": {
+                "Variables": {
+                    "QUEUES": if_(
+                        "HasSpot",
+                        sub("${AWS::StackName}-spot,${AWS::StackName}-on-demand"),
+                        ON_DEMAND_QUEUE,
+                    ),
+                    "JOB_DEFINITION": JOB_DEFINITION,
+                    "STUCK_HOURS": str(STUCK_HOURS),
+                    "LONGEST_HOURS": str(LONGEST_HOURS),
+                    "KEPT_REVISIONS": str(KEPT_REVISIONS),
+                }
+            },
+        },
+    }
+
+
+RESOURCES: Section = {
+    "Topic": {
+        "Type": "AWS::SNS::Topic",
+        "Properties": {"TopicName": sub("${AWS::StackName}-news")},
+    },
+    "TopicPolicy": {
+        "Type": "AWS::SNS::TopicPolicy",
+        "Properties": {
+            "Topics": [ref("Topic")],
+            "PolicyDocument": policy(
+                _may_publish(
+                    "events.amazonaws.com",
+                    {
+                        "ArnEquals": {
+                            "aws:SourceArn": [
+                                get_att("JobEnded", "Arn"),
+                                get_att("QueueBlocked", "Arn"),
+                            ]
+                        }
+                    },
+                ),
+                _may_publish(
+                    "cloudwatch.amazonaws.com",
+                    {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
+                ),
+            ),
+        },
+    },
+    "EmailSubscription": {
+        "Type": "AWS::SNS::Subscription",
+        "Condition": "HasEmail",
+        "Properties": {"TopicArn": ref("Topic"), "Protocol": "email", "Endpoint": ref("Email")},
+    },
+    "JobEnded": _rule(
+        "A job or a whole array of backfleet has ended",
+        {
+            "detail-type": ["Batch Job State Change"],
+            "detail": {
+                "jobQueue": QUEUE_ARNS,
+                "status": ["SUCCEEDED", "FAILED"],
+                # The children of an array would be thousands of messages.
+                "arrayProperties": {"index": [{"exists": False}]},
+            },
+        },
+    ),
+    "QueueBlocked": _rule(
+        "The job at the head of a queue of backfleet cannot start",
+        {"detail-type": ["Batch Job Queue Blocked"], "detail": {"jobQueue": QUEUE_ARNS}},
+    ),
+    "CleanupLogGroup": {
+        "Type": "AWS::Logs::LogGroup",
+        "Properties": {
+            "LogGroupName": sub("/aws/lambda/${AWS::StackName}-cleanup"),
+            "RetentionInDays": ref("LogDays"),
+        },
+    },
+    "Cleanup": _function(),
+    "CleanupSchedule": {
+        "Type": "AWS::Events::Rule",
+        "Properties": {
+            "Description": "The hourly clean-up of backfleet",
+            "ScheduleExpression": "rate(1 hour)",
+            "Targets": [{"Id": "cleanup", "Arn": get_att("Cleanup", "Arn")}],
+        },
+    },
+    "CleanupPermission": {
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": get_att("Cleanup", "Arn"),
+            "Principal": "events.amazonaws.com",
+            "SourceArn": get_att("CleanupSchedule", "Arn"),
+        },
+    },
+}

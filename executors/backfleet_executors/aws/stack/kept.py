@@ -1,0 +1,100 @@
+"""What a stack leaves behind when it is destroyed, and a later one takes up again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backfleet.errors import ExecutorError
+from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.errors import aws_errors, code_of
+
+__all__ = ["Kept", "bucket_name", "find_kept"]
+
+STACK_TAG = "backfleet:stack"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Names of what an earlier stack of this name has left; empty where there is nothing."""
+
+    data_bucket: str = ""
+    results_bucket: str = ""
+    repository: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        buckets = [f"s3://{name}" for name in (self.data_bucket, self.results_bucket) if name]
+        return buckets + ([f"the repository {self.repository}"] if self.repository else [])
+
+
+def bucket_name(clients: Clients, name: str, suffix: str) -> str:
+    """The name that the template gives to a bucket: `data` or `results`."""
+    return f"{name}-{suffix}-{clients.account()}-{clients.region}"
+
+
+def find_kept(clients: Clients, name: str) -> Kept:
+    """What an earlier stack of this name has left.
+
+    Raises
+    ------
+    ExecutorError
+        Where a name that the stack needs is taken by something that is not its own.
+    """
+    return Kept(
+        data_bucket=_kept_bucket(clients, name, "data"),
+        results_bucket=_kept_bucket(clients, name, "results"),
+        repository=_kept_repository(clients, name),
+    )
+
+
+def _kept_bucket(clients: Clients, name: str, suffix: str) -> str:
+    from botocore.exceptions import ClientError
+
+    bucket = bucket_name(clients, name, suffix)
+    with aws_errors(f"looking for the bucket {bucket}"):
+        try:
+            clients.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=clients.account())
+        except ClientError as error:
+            if code_of(error) in ("404", "NoSuchBucket"):
+                return ""
+            if code_of(error) in ("403", "AccessDenied"):
+                raise ExecutorError(_taken(f"bucket {bucket}", f"{suffix}-bucket")) from error
+            raise
+        if _bucket_tag(clients, bucket) != name:
+            raise ExecutorError(_taken(f"bucket {bucket}", f"{suffix}-bucket"))
+    return bucket
+
+
+def _bucket_tag(clients: Clients, bucket: str) -> str:
+    from botocore.exceptions import ClientError
+
+    try:
+        tags = clients.s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    except ClientError as error:
+        if code_of(error) == "NoSuchTagSet":
+            return ""
+        raise
+    return next((tag["Value"] for tag in tags if tag["Key"] == STACK_TAG), "")
+
+
+def _kept_repository(clients: Clients, name: str) -> str:
+    from botocore.exceptions import ClientError
+
+    with aws_errors(f"looking for the repository {name}"):
+        try:
+            (found,) = clients.ecr.describe_repositories(repositoryNames=[name])["repositories"]
+        except ClientError as error:
+            if code_of(error) == "RepositoryNotFoundException":
+                return ""
+            raise
+        tags = clients.ecr.list_tags_for_resource(resourceArn=found["repositoryArn"])["tags"]
+    if {"Key": STACK_TAG, "Value": name} not in tags:
+        raise ExecutorError(_taken(f"repository {name}", "repository"))
+    return name
+
+
+def _taken(what: str, option: str) -> str:
+    return (
+        f"the {what} is there already and was not made by this stack (or these credentials may not "
+        f"look at it); choose another --name, or use what is there with --{option} NAME"
+    )

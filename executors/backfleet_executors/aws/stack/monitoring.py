@@ -1,0 +1,168 @@
+"""The workers' logs, a dashboard, and alarms on what nobody would notice."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from backfleet_executors.aws.stack.intrinsics import Section, ref, sub
+
+__all__ = ["RESOURCES"]
+
+FIVE_MINUTES = 300
+HOUR = 3600
+QUOTA_PERCENT = 90
+
+CLEANUP_FUNCTION = "${AWS::StackName}-cleanup"
+
+
+def _fargate_metric(kind: str) -> dict[str, Any]:
+    """vCPU of Fargate that run in the account, as Service Quotas counts them."""
+    dimensions = {"Service": "Fargate", "Resource": "vCPU", "Type": "Resource", "Class": kind}
+    return {
+        "Namespace": "AWS/Usage",
+        "MetricName": "ResourceCount",
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+    }
+
+
+def _alarm(description: str, properties: Section) -> dict[str, Any]:
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmDescription": description,
+            "AlarmActions": [ref("Topic")],
+            "EvaluationPeriods": 1,
+        }
+        | dict(properties),
+    }
+
+
+def _cleanup_alarm(description: str, metric: str, properties: Section) -> dict[str, Any]:
+    return _alarm(
+        description,
+        {
+            "Namespace": "AWS/Lambda",
+            "MetricName": metric,
+            "Dimensions": [{"Name": "FunctionName", "Value": ref("Cleanup")}],
+            "Statistic": "Sum",
+            "Period": HOUR,
+            "Threshold": 1,
+        }
+        | dict(properties),
+    )
+
+
+def _quota_alarm(kind: str) -> dict[str, Any]:
+    return _alarm(
+        f"Fargate runs over {QUOTA_PERCENT} % of the vCPU that the account may run ({kind})",
+        {
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": QUOTA_PERCENT,
+            "TreatMissingData": "notBreaching",
+            "Metrics": [
+                {
+                    "Id": "used",
+                    "ReturnData": False,
+                    "MetricStat": {
+                        "Metric": _fargate_metric(kind),
+                        "Period": FIVE_MINUTES,
+                        "Stat": "Maximum",
+                    },
+                },
+                {"Id": "percent", "Expression": "100 * used / SERVICE_QUOTA(used)"},
+            ],
+        },
+    )
+
+
+def _graph(title: str, x: int, y: int, metrics: list[list[str]]) -> dict[str, Any]:
+    return {
+        "type": "metric",
+        "x": x,
+        "y": y,
+        "width": 12,
+        "height": 6,
+        "properties": {
+            "title": title,
+            "region": "${AWS::Region}",
+            "period": FIVE_MINUTES,
+            "stat": "Sum" if y else "Maximum",
+            "metrics": metrics,
+        },
+    }
+
+
+def _usage(kind: str) -> list[str]:
+    metric = _fargate_metric(kind)
+    dimensions = [text for each in metric["Dimensions"] for text in each.values()]
+    return [metric["Namespace"], metric["MetricName"], *dimensions]
+
+
+def _dashboard() -> str:
+    ended = [
+        ["AWS/Events", "MatchedEvents", "RuleName", f"${{{rule}}}"]
+        for rule in ("JobEnded", "QueueBlocked")
+    ]
+    cleanup = [
+        ["AWS/Lambda", metric, "FunctionName", CLEANUP_FUNCTION]
+        for metric in ("Invocations", "Errors")
+    ]
+    logs = {
+        "type": "log",
+        "x": 0,
+        "y": 12,
+        "width": 24,
+        "height": 6,
+        "properties": {
+            "title": "What workers wrote last",
+            "region": "${AWS::Region}",
+            "view": "table",
+            "query": "SOURCE '${LogGroup}' | fields @timestamp, @message, @logStream "
+            "| sort @timestamp desc | limit 50",
+        },
+    }
+    usage = [_usage("Standard/Spot"), _usage("Standard/OnDemand")]
+    graphs = [
+        _graph("vCPU running on Fargate", 0, 0, usage),
+        _graph("Jobs ended, queues blocked", 0, 6, ended),
+        _graph("Clean-up", 12, 6, cleanup),
+    ]
+    return json.dumps({"widgets": [*graphs, logs]}, separators=(",", ":"))
+
+
+RESOURCES: Section = {
+    "LogGroup": {
+        "Type": "AWS::Logs::LogGroup",
+        "Properties": {
+            "LogGroupName": sub("/backfleet/${AWS::StackName}"),
+            "RetentionInDays": ref("LogDays"),
+        },
+    },
+    "Dashboard": {
+        "Type": "AWS::CloudWatch::Dashboard",
+        "Properties": {
+            "DashboardName": sub("${AWS::StackName}"),
+            "DashboardBody": sub(_dashboard()),
+        },
+    },
+    "CleanupFailed": _cleanup_alarm(
+        "The clean-up of backfleet failed",
+        "Errors",
+        {
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "TreatMissingData": "notBreaching",
+        },
+    ),
+    "CleanupMissing": _cleanup_alarm(
+        "The clean-up of backfleet has not run for three hours",
+        "Invocations",
+        {
+            "ComparisonOperator": "LessThanThreshold",
+            "EvaluationPeriods": 3,
+            "TreatMissingData": "breaching",
+        },
+    ),
+    "SpotNearQuota": _quota_alarm("Standard/Spot") | {"Condition": "HasSpot"},
+    "OnDemandNearQuota": _quota_alarm("Standard/OnDemand"),
+}

@@ -1,0 +1,71 @@
+"""What can be chosen of a stack, and the conditions that follow."""
+
+from __future__ import annotations
+
+from backfleet_executors.aws.stack.intrinsics import Section, ref
+
+__all__ = ["CONDITIONS", "PARAMETERS"]
+
+_SWITCH = {"Type": "String", "AllowedValues": ["true", "false"]}
+_TEXT = {"Type": "String", "Default": ""}
+
+PARAMETERS: Section = {
+    "Image": _TEXT
+    | {
+        "Description": "The workers' image, by digest. Without it there is no job definition yet.",
+        "AllowedPattern": r"(|.+@sha256:[0-9a-f]{64})",
+    },
+    "VpcId": _TEXT | {"Description": "A VPC to use; without it one is made."},
+    "SubnetIds": _TEXT | {"Description": "Subnets of that VPC, separated by commas."},
+    "Private": _SWITCH
+    | {"Default": "false", "Description": "No public addresses: endpoints lead to AWS."},
+    "Spot": _SWITCH
+    | {"Default": "true", "Description": "Fargate Spot first. Not in the China regions."},
+    "MaxVcpus": {
+        "Type": "Number",
+        "Default": 256,
+        "MinValue": 1,
+        "Description": "vCPU that run at once, on Spot and on demand each.",
+    },
+    "LogDays": {
+        "Type": "Number",
+        "Default": 30,
+        "AllowedValues": [1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
+        "Description": "Days that the workers' logs are kept.",
+    },
+    "Email": _TEXT | {"Description": "Gets news of runs that end and of queues that block."},
+    "WithNotebook": _SWITCH
+    | {"Default": "false", "Description": "A SageMaker notebook with backfleet installed."},
+    "DataBucketName": _TEXT | {"Description": "A bucket that is there already, for the data."},
+    "ResultsBucketName": _TEXT | {"Description": "A bucket that is there already, for results."},
+    "RepositoryName": _TEXT | {"Description": "An ECR repository that is there already."},
+}
+
+
+def _is(parameter: str, value: str) -> Section:
+    return {"Fn::Equals": [ref(parameter), value]}
+
+
+def _not(condition: Section) -> Section:
+    return {"Fn::Not": [condition]}
+
+
+def _both(one: str, other: str) -> Section:
+    return {"Fn::And": [{"Condition": one}, {"Condition": other}]}
+
+
+CONDITIONS: Section = {
+    "HasImage": _not(_is("Image", "")),
+    "OwnVpc": _is("VpcId", ""),
+    "IsPrivate": _is("Private", "true"),
+    "IsPublic": _not(_is("Private", "true")),
+    "OwnPublicVpc": _both("OwnVpc", "IsPublic"),
+    "OwnPrivateVpc": _both("OwnVpc", "IsPrivate"),
+    "IsChina": {"Fn::Equals": [ref("AWS::Partition"), "aws-cn"]},
+    "HasSpot": _is("Spot", "true"),
+    "HasEmail": _not(_is("Email", "")),
+    "HasNotebook": _is("WithNotebook", "true"),
+    "OwnDataBucket": _is("DataBucketName", ""),
+    "OwnResultsBucket": _is("ResultsBucketName", ""),
+    "OwnRepository": _is("RepositoryName", ""),
+}

@@ -1,0 +1,36 @@
+"""The repository of the workers' images. It outlives the stack unless it is emptied."""
+
+from __future__ import annotations
+
+from backfleet_executors.aws.stack.intrinsics import Section, if_, ref, sub
+
+__all__ = ["REPOSITORY", "REPOSITORY_ARN", "REPOSITORY_URI", "RESOURCES"]
+
+REPOSITORY = if_("OwnRepository", ref("Repository"), ref("RepositoryName"))
+REPOSITORY_ARN = {
+    "Fn::Sub": [
+        "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/${Name}",
+        {"Name": REPOSITORY},
+    ]
+}
+REPOSITORY_URI = {
+    "Fn::Sub": [
+        "${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}/${Name}",
+        {"Name": REPOSITORY},
+    ]
+}
+
+RESOURCES: Section = {
+    "Repository": {
+        "Type": "AWS::ECR::Repository",
+        "Condition": "OwnRepository",
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {
+            "RepositoryName": sub("${AWS::StackName}"),
+            "Tags": [{"Key": "backfleet:stack", "Value": ref("AWS::StackName")}],
+            "ImageTagMutability": "IMMUTABLE",
+            "ImageScanningConfiguration": {"ScanOnPush": True},
+        },
+    }
+}

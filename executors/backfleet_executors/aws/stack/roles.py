@@ -1,0 +1,126 @@
+"""Who may do what: each role has what its code calls, and nothing more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backfleet_executors.aws.stack.compute import QUEUE_ARNS
+from backfleet_executors.aws.stack.intrinsics import Section, allow, policy, ref, sub, trust
+from backfleet_executors.aws.stack.registry import REPOSITORY_ARN
+from backfleet_executors.aws.stack.storage import RUNS, data_arn, results_arn
+
+__all__ = ["RESOURCES"]
+
+TASKS = trust(
+    "ecs-tasks.amazonaws.com",
+    {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
+)
+JOBS = sub("arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job/*")
+LOG_STREAMS = sub(
+    "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${LogGroup}:*"
+)
+DEFINITIONS = sub(
+    "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
+    "${AWS::StackName}-*"
+)
+OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
+"""Jobs that a submission of backfleet has tagged."""
+
+STORE = results_arn(f"/{RUNS}/*")
+IN_STORE = {"StringLike": {"s3:prefix": [f"{RUNS}/*", RUNS]}}
+
+
+def _role(trusted: Section, name: str, *statements: Section) -> dict[str, Any]:
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": trusted,
+            "Policies": [{"PolicyName": name, "PolicyDocument": policy(*statements)}],
+        },
+    }
+
+
+EXECUTION = (
+    allow("Login", "ecr:GetAuthorizationToken", "*"),
+    allow(
+        "Image",
+        ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        REPOSITORY_ARN,
+    ),
+    allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], LOG_STREAMS),
+)
+
+STORAGE_OF_JOBS = (
+    allow("ReadData", "s3:GetObject", data_arn("/*")),
+    allow("ListData", "s3:ListBucket", data_arn()),
+    allow("UseStore", ["s3:GetObject", "s3:PutObject"], STORE),
+    # Without it a missing object would be told as a denied one.
+    allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
+)
+
+SUBMITTER = (
+    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, DEFINITIONS]),
+    allow("TagJobs", "batch:TagResource", JOBS),
+    allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
+    allow(
+        "LookAtJobs",
+        [
+            "batch:DescribeComputeEnvironments",
+            "batch:DescribeJobDefinitions",
+            "batch:DescribeJobQueues",
+            "batch:DescribeJobs",
+            "batch:ListJobs",
+        ],
+        "*",
+    ),
+    allow("PushData", ["s3:GetObject", "s3:PutObject"], data_arn("/*")),
+    allow("ListData", "s3:ListBucket", data_arn()),
+    allow("UseStore", ["s3:GetObject", "s3:PutObject"], STORE),
+    allow("ListStore", "s3:ListBucket", results_arn()),
+    allow("ReadLogs", ["logs:FilterLogEvents", "logs:GetLogEvents"], LOG_STREAMS),
+    allow("ReadQuota", "servicequotas:GetServiceQuota", "*"),
+)
+
+CLEANUP = (
+    allow(
+        "LookAtJobs", ["batch:DescribeJobDefinitions", "batch:DescribeJobs", "batch:ListJobs"], "*"
+    ),
+    allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
+    allow("RetireDefinitions", "batch:DeregisterJobDefinition", DEFINITIONS),
+    allow(
+        "Logs",
+        ["logs:CreateLogStream", "logs:PutLogEvents"],
+        sub(
+            "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:"
+            "${CleanupLogGroup}:*"
+        ),
+    ),
+)
+
+ANYBODY_OF_THE_ACCOUNT = policy(
+    {
+        "Effect": "Allow",
+        "Principal": {"AWS": sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")},
+        "Action": "sts:AssumeRole",
+    }
+)
+
+RESOURCES: Section = {
+    "ExecutionRole": _role(TASKS, "start-containers", *EXECUTION),
+    "JobRole": _role(TASKS, "read-data-and-write-results", *STORAGE_OF_JOBS),
+    "SubmitterPolicy": {
+        "Type": "AWS::IAM::ManagedPolicy",
+        "Properties": {
+            "Description": "Submit runs of backfleet and watch them",
+            "PolicyDocument": policy(*SUBMITTER),
+        },
+    },
+    "SubmitterRole": {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": ANYBODY_OF_THE_ACCOUNT,
+            "ManagedPolicyArns": [ref("SubmitterPolicy")],
+        },
+    },
+    "CleanupRole": _role(trust("lambda.amazonaws.com"), "clean-up", *CLEANUP),
+}

@@ -1,0 +1,130 @@
+"""A stack as CloudFormation knows it, and what each of its states allows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from backfleet.errors import ExecutorError
+from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.errors import aws_errors
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+__all__ = ["Stack", "check_name", "check_settled", "find_stack", "is_missing"]
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
+"""Names of buckets are made of it: lower case, and short enough for the longest region."""
+
+REVIEW = "REVIEW_IN_PROGRESS"
+"""A stack that has a change set and nothing else."""
+
+_ADVICE = {
+    "CREATE_FAILED": "it was never made whole",
+    "ROLLBACK_COMPLETE": "making it failed, and what was made has been taken away again",
+    "ROLLBACK_FAILED": "making it failed, and so did taking away what was made",
+    "DELETE_FAILED": "destroying it failed half-way",
+}
+"""States out of which only destroying leads."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack as it is now.
+
+    Attributes
+    ----------
+    id
+        Its ARN, which finds it also when it has been deleted.
+    status, reason
+        As CloudFormation names them.
+    """
+
+    id: str
+    name: str
+    status: str
+    reason: str
+    parameters: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+    @property
+    def is_review(self) -> bool:
+        """Whether it is nothing but a change set that nobody has executed."""
+        return self.status == REVIEW
+
+    @property
+    def is_busy(self) -> bool:
+        return self.status.endswith("_IN_PROGRESS") and not self.is_review
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is whole, as made or as it was before an update that failed."""
+        return self.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+
+
+def check_name(name: str) -> None:
+    """Raise ExecutorError unless a stack, and its buckets, can have this name."""
+    if not _NAME.fullmatch(name):
+        raise ExecutorError(
+            f"--name {name!r}: a name has 2 to 24 lower-case letters, digits and '-', and begins "
+            "with a letter, for the buckets are named after it"
+        )
+
+
+def find_stack(clients: Clients, name: str) -> Stack | None:
+    """The stack of this name or ARN, or None where there is none. Raises ExecutorError."""
+    from botocore.exceptions import ClientError
+
+    with aws_errors(f"looking for the stack {name} in {clients.region}"):
+        try:
+            found = clients.cloudformation.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if is_missing(error):
+                return None
+            raise
+    return _stack(found[0]) if found else None
+
+
+def check_settled(stack: Stack) -> None:
+    """Raise ExecutorError, with what to do, unless the stack can be changed now."""
+    if stack.is_busy:
+        raise ExecutorError(
+            f"stack {stack.name!r} is {stack.status}: somebody changes it just now; wait until "
+            f"'backfleet aws status --name {stack.name}' says that it is done"
+        )
+    if stack.status in _ADVICE:
+        reason = f" ({stack.reason})" if stack.reason else ""
+        raise ExecutorError(
+            f"stack {stack.name!r} is {stack.status}: {_ADVICE[stack.status]}{reason}; run "
+            f"'backfleet aws destroy --name {stack.name}', which keeps the buckets, and deploy "
+            "again"
+        )
+    if stack.status == "UPDATE_ROLLBACK_FAILED":
+        raise ExecutorError(
+            f"stack {stack.name!r} is {stack.status}: an update failed, and so did undoing it "
+            f"({stack.reason}); mend what is named there and run 'aws cloudformation "
+            f"continue-update-rollback --stack-name {stack.name}'"
+        )
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether CloudFormation says that there is no such stack."""
+    answer = error.response["Error"]
+    return answer["Code"] == "ValidationError" and "does not exist" in answer.get("Message", "")
+
+
+def _stack(found: Any) -> Stack:
+    return Stack(
+        id=found["StackId"],
+        name=found["StackName"],
+        status=found["StackStatus"],
+        reason=found.get("StackStatusReason", ""),
+        parameters={
+            each["ParameterKey"]: each.get("ParameterValue", "")
+            for each in found.get("Parameters", ())
+        },
+        outputs={each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
+    )
