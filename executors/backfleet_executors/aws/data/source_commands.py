@@ -1,0 +1,157 @@
+"""`backfleet data check` and `data import`: files read by a source."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from backfleet.cli.options import as_json, echo_json
+from backfleet.errors import DataError
+from backfleet_executors.aws.data.options import source_options, split_names
+
+if TYPE_CHECKING:
+    from backfleet.source import Source
+    from backfleet.sources.faults import Checked, Fault
+
+__all__ = ["check_command", "import_command"]
+
+THREADS = 8
+SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
+"""Which source a directory is read with unless one is named."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A source, and the symbols wanted of it."""
+
+    source: Source
+    symbols: Sequence[str]
+
+    @classmethod
+    def of(cls, place: str, reading: dict[str, Any]) -> Selection:
+        """Raises JobError, DataError, UnknownPlugin."""
+        from backfleet.job import Data
+        from backfleet.plan.data import choose_symbols, source_of
+
+        wanted = split_names(reading["symbols"]) or ("*",)
+        given = Data(
+            source=reading["source"] or _source_for(place),
+            path=place,
+            symbols=tuple(wanted),
+            timezone=reading["timezone"],
+            columns=tuple(split_names(reading["columns"]) or ()),
+            options=dict(map(_key_and_value, reading["options"])),
+        )
+        source = source_of(given)
+        return cls(source, sorted(choose_symbols(source, given.symbols)))
+
+    def each(self, call: Callable[[str], T]) -> Iterator[T]:
+        """The call's result for each symbol, in order."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            yield from pool.map(call, self.symbols)
+
+
+@click.command("check")
+@click.argument("place", metavar="DIR|S3-URL")
+@source_options
+@as_json
+def check_command(place: str, as_json: bool, **reading: Any) -> None:
+    """Look through all files: bad rows, duplicate and unsorted times, bad prices, gaps.
+
+    Exits with 0 where nothing is wrong and 1 where something is; each fault is told with its file
+    and row.
+    """
+    from backfleet.sources.faults import check_symbol, find_gaps
+
+    chosen = Selection.of(place, reading)
+    checked = list(chosen.each(lambda symbol: check_symbol(chosen.source, symbol)))
+    faults = [fault for each in checked for fault in each.faults]
+    faults += find_gaps(checked)
+    faults.sort(key=lambda fault: (fault.file, fault.row or 0))
+    if as_json:
+        echo_json([asdict(fault) for fault in faults])
+    else:
+        _tell_faults(place, checked, faults)
+    sys.exit(1 if faults else 0)
+
+
+@click.command("import")
+@click.argument("place", metavar="DIR|S3-URL")
+@click.argument("directory", metavar="TO")
+@source_options
+@as_json
+def import_command(place: str, directory: str, as_json: bool, **reading: Any) -> None:
+    """Write a vendor's bars to the directory TO as Parquet, which is read fastest.
+
+    A file with a bad row is left out, told, and the exit code is 1.
+    """
+    from backfleet.sources.prepare import OPTIONS
+
+    chosen = Selection.of(place, reading)
+    rows = list(chosen.each(lambda symbol: _prepared(chosen.source, symbol, Path(directory))))
+    refused = [row["error"] for row in rows if row["error"]]
+    if as_json:
+        echo_json(rows)
+    else:
+        for error in refused:
+            click.echo(f"backfleet: {error}", err=True)
+        options = ", ".join(f'{key} = "{name}"' for key, name in OPTIONS.items())
+        click.echo(_imported(rows, directory))
+        click.echo(f'\nin the job file:\n  [data]\n  source = "parquet"\n  path = "{directory}"')
+        click.echo(f'  timezone = "{reading["timezone"]}"\n  options = {{ {options} }}')
+    sys.exit(1 if refused else 0)
+
+
+def _prepared(source: Source, symbol: str, directory: Path) -> dict[str, Any]:
+    from backfleet.sources.prepare import prepare_symbol
+
+    row: dict[str, Any] = {"symbol": symbol, "bars": 0, "written": False, "error": None}
+    try:
+        prepared = prepare_symbol(source, symbol, directory)
+    except DataError as error:
+        return row | {"error": str(error)}
+    return row | {"bars": prepared.bars, "written": prepared.written}
+
+
+def _imported(rows: Sequence[dict[str, Any]], directory: str) -> str:
+    sound = [row for row in rows if not row["error"]]
+    written = sum(row["written"] for row in sound)
+    bars = sum(row["bars"] for row in sound)
+    left_out = f"; {len(rows) - len(sound):,} left out" if len(rows) > len(sound) else ""
+    return f"{len(sound):,} symbols, {bars:,} bars in {directory}; {written:,} written{left_out}"
+
+
+def _tell_faults(place: str, checked: Sequence[Checked], faults: Sequence[Fault]) -> None:
+    for fault in faults:
+        row = f"row {fault.row}: " if fault.row else ""
+        click.echo(f"{fault.file}: {row}{fault.problem}")
+    bars = sum(each.bars for each in checked)
+    wrong = len({fault.symbol for fault in faults})
+    verdict = f"{len(faults):,} faults in {wrong:,} of them" if faults else "nothing wrong"
+    click.echo(f"{place}: {len(checked):,} symbols, {bars:,} bars; {verdict}")
+
+
+def _source_for(place: str) -> str:
+    from backfleet.sources.places import place_at
+
+    suffixes = {Path(name).suffix for name in place_at(place).names()}
+    fitting = [source for suffix, source in SUFFIXES.items() if suffix in suffixes]
+    if len(fitting) != 1:
+        found = "both CSV and Parquet files" if fitting else "neither CSV nor Parquet files"
+        raise DataError(f"{place}: there are {found} in it; name a --source")
+    return fitting[0]
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise click.UsageError(f"--option {text}: must be KEY=VALUE, such as delimiter=;")
+    return key.strip(), value

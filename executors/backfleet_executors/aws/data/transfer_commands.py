@@ -1,0 +1,118 @@
+"""`backfleet data push` and `data ls`: files on their way to S3, and what is there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from backfleet.cli.options import as_json, echo_json
+from backfleet.cli.table import print_columns
+from backfleet_executors.aws.data.options import split_names
+from backfleet_executors.aws.data.push import Pushed, Pushing, push
+from backfleet_executors.aws.data.remote import S3
+
+__all__ = ["list_command", "push_command"]
+
+
+@click.command("push")
+@click.argument("directory")
+@click.argument("url", metavar="S3-URL")
+@click.option("--symbols", metavar="NAMES", help="Only these: names or globs with commas between.")
+@as_json
+def push_command(directory: str, url: str, symbols: str | None, as_json: bool) -> None:
+    """Bring the files of DIRECTORY to S3-URL: only what changed, verified by S3.
+
+    A push that broke off goes on where it was. Nothing is ever deleted there.
+    """
+    with _shown(as_json) as watch:
+        pushed = push(directory, url, split_names(symbols), watch)
+    if as_json:
+        echo_json(asdict(pushed))
+    else:
+        _tell(pushed)
+
+
+@click.command("ls")
+@click.argument("place", metavar="DIR|S3-URL")
+@as_json
+def list_command(place: str, as_json: bool) -> None:
+    """List the files of a directory or an S3 prefix with their sizes."""
+    rows = _on_s3(place) if place.startswith(S3) else _in_directory(place)
+    if as_json:
+        echo_json(rows)
+        return
+    if rows:
+        names = list(rows[0])
+        print_columns(names, [[_cell(row[name]) for row in rows] for name in names])
+    total = sum(row["bytes"] for row in rows)
+    click.echo(f"{len(rows):,} files, {_amount(total)}, in {place}")
+
+
+def _amount(size: int) -> str:
+    """Bytes for reading."""
+    value, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
+
+
+@contextmanager
+def _shown(as_json: bool) -> Iterator[Callable[[Pushing], None] | None]:
+    """A bar on a terminal; nothing elsewhere."""
+    if as_json or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (BarColumn(bar_width=16), MofNCompleteColumn(), TextColumn("{task.fields[sent]}"))
+    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task("push", total=None, sent="")
+
+        def watch(progress: Pushing) -> None:
+            sent = f"{_amount(progress.sent)} sent"
+            bar.update(task, total=progress.files, completed=progress.done, sent=sent)
+
+        yield watch
+
+
+def _tell(pushed: Pushed) -> None:
+    click.echo(
+        f"{len(pushed.files):,} files ({_amount(pushed.bytes)}) pushed to {pushed.url}; "
+        f"{pushed.unchanged:,} were there already"
+    )
+    click.echo(f'\nin the job file:\n  [data]\n  path = "{pushed.url}"')
+
+
+def _on_s3(url: str) -> list[dict[str, Any]]:
+    from backfleet_executors.aws.data.remote import RemoteFiles
+
+    files = RemoteFiles(url).files
+    return [_row(name, files[name].bytes, files[name].modified) for name in sorted(files)]
+
+
+def _in_directory(path: str) -> list[dict[str, Any]]:
+    from backfleet_executors.aws.data.local import LocalFiles
+
+    files = LocalFiles(path)
+    statuses = ((name, (files.path / name).stat()) for name in files.names)
+    return [
+        _row(name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+        for name, status in statuses
+    ]
+
+
+def _row(name: str, size: int, modified: datetime) -> dict[str, Any]:
+    return {"file": name, "bytes": size, "modified": modified.isoformat(timespec="seconds")}
+
+
+def _cell(value: str | int) -> str:
+    return f"{value:,}" if isinstance(value, int) else value
