@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from backfleet.errors import BackfleetError, JobError, PluginError
+from backfleet.from_source import SourceLoader
 from backfleet.job.parameter import Parameter
 from backfleet.plugins import find_plugin
 from backfleet.vector_strategy import VectorStrategy, field_defaults
@@ -167,7 +168,7 @@ def _import_file(file: Path) -> ModuleType:
         return known
     if known is not None:
         name = f"_strategy_{file.stem}"
-    spec = importlib.util.spec_from_file_location(name, file)
+    spec = importlib.util.spec_from_file_location(name, file, loader=SourceLoader(name, str(file)))
     if spec is None or spec.loader is None:
         raise PluginError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)

@@ -132,6 +132,6 @@ def _digest(units: Iterable[CodeUnit]) -> str:
 
 
 @cache
-def _sha256(file: Path, stamp: tuple[int, int, int]) -> str:
+def _sha256(file: Path, stamp: tuple[int, ...]) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

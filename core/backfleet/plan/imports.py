@@ -115,10 +115,11 @@ def is_code(path: str) -> bool:
     return not hidden and not path.endswith(BYTECODE)
 
 
-def file_stamp(file: Path) -> tuple[int, int, int]:
-    """Changes when the file does: time of change, size, inode."""
+def file_stamp(file: Path) -> tuple[int, ...]:
+    """Changes when the file does: times of change, also the one that no tool can set back; size,
+    inode."""
     stat = file.stat()
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
 
 
 def _unit_of(name: str, start: CodeUnit, units: dict[str, CodeUnit]) -> CodeUnit | None:
@@ -184,7 +185,7 @@ def _walk(root: Path) -> Iterator[Path]:
 
 
 @cache
-def _imports(file: Path, package: str, stamp: tuple[int, int, int]) -> frozenset[str]:
+def _imports(file: Path, package: str, stamp: tuple[int, ...]) -> frozenset[str]:
     """Absolute names that a file imports, down to what it takes from each module."""
     try:
         with warnings.catch_warnings():

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backfleet.errors import JobError
+from backfleet.from_source import importing_from_source
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
 from backfleet.plan.data import plan_data
@@ -34,6 +35,11 @@ def plan_job(job: Job) -> Plan:
 
     Raises JobError, PluginError, DataError, StoreError.
     """
+    with importing_from_source():
+        return _plan(job)
+
+
+def _plan(job: Job) -> Plan:
     strategy = locate_strategy(job.strategy)
     description = describe_strategy(strategy)
     engines = engine_candidates(job, description.kind)

@@ -15,6 +15,7 @@ from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult, is_retryable
 from backfleet.errors import BackfleetError
+from backfleet.from_source import import_from_source
 from backfleet.plan.identity import check_code
 from backfleet.plan.rows import RowLayout
 from backfleet.plan.stored import read_manifest
@@ -44,6 +45,7 @@ class _Runner:
 
     def __call__(self) -> TaskRunner:
         search_first(self.paths)
+        import_from_source()
         return TaskRunner(self.plan)
 
 
