@@ -25,6 +25,8 @@ __all__ = ["comparison_page"]
 
 LETTERS = ("A", "B")
 SHOWN = ("total_return", "max_drawdown")
+OWN = ("Run", "Store", "Planned", "Tasks", "Computed in")
+"""What differs between any two runs, or follows from what differs."""
 
 
 def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
@@ -59,10 +61,17 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
     )
 
 
-def _facts(runs: tuple[Run, Run], facts: Sequence[RunFacts]) -> Sequence[tuple[str, str, str]]:
-    """Label, and the text of each run: what they were made of."""
-    sides = [{**each.details, **_made_of(run)} for run, each in zip(runs, facts, strict=True)]
-    return [(label, sides[0][label], sides[1].get(label, "")) for label in sides[0]]
+def _facts(
+    runs: tuple[Run, Run], facts: Sequence[RunFacts]
+) -> Sequence[tuple[str, str, str, bool]]:
+    """Label, the text of each run, and whether they were made of something different there."""
+    first, second = (
+        {**each.details, **_made_of(run)} for run, each in zip(runs, facts, strict=True)
+    )
+    return [
+        (label, text, second[label], label not in OWN and text != second[label])
+        for label, text in first.items()
+    ]
 
 
 def _made_of(run: Run) -> Mapping[str, str]:

@@ -24,22 +24,22 @@ _KNOWN: dict[str, tuple[str, Form, int]] = {
     "max_drawdown": ("Max drawdown", "percent", 1),
     "max_drawdown_days": ("Drawdown days", "count", -1),
     "calmar": ("Calmar", "ratio", 1),
-    "exposure": ("Exposure", "percent", 1),
-    "time_in_market": ("Time in market", "percent", 1),
-    "turnover": ("Turnover", "ratio", -1),
-    "trades": ("Trades", "count", 1),
+    "exposure": ("Exposure", "percent", 0),
+    "time_in_market": ("Time in market", "percent", 0),
+    "turnover": ("Turnover", "ratio", 0),
+    "trades": ("Trades", "count", 0),
     "win_rate": ("Win rate", "percent", 1),
     "profit_factor": ("Profit factor", "ratio", 1),
     "expectancy": ("Expectancy", "money", 1),
     "fees": ("Fees", "money", -1),
-    "orders_completed": ("Orders completed", "count", 1),
+    "orders_completed": ("Orders completed", "count", 0),
     "orders_rejected": ("Rejected", "count", -1),
     "orders_margin": ("Orders without cash", "count", -1),
-    "orders_canceled": ("Orders canceled", "count", -1),
-    "orders_expired": ("Orders expired", "count", -1),
-    "orders_open": ("Orders open", "count", -1),
+    "orders_canceled": ("Orders canceled", "count", 0),
+    "orders_expired": ("Orders expired", "count", 0),
+    "orders_open": ("Orders open", "count", 0),
 }
-"""Label, form, and whether more is better (1) or less is (-1)."""
+"""Label, form, and whether more is better (1), less is (-1), or neither (0)."""
 
 _NAMES = re.compile(r"[a-z_]+(, [a-z_]+)*")
 
@@ -53,7 +53,7 @@ class MetricWords:
     form
         How its numbers are written; a percent is stored as a fraction.
     better
-        1 where more is better, -1 where less is.
+        1 where more is better, -1 where less is, 0 where neither is.
     formula
         As `backfleet.metrics.Metrics` documents it; empty for other columns.
     """
@@ -63,6 +63,11 @@ class MetricWords:
     form: Form
     better: int
     formula: str
+
+    @property
+    def direction(self) -> int:
+        """Which values a ranking puts first: 1 for the largest, -1 for the least."""
+        return self.better or 1
 
 
 @cache

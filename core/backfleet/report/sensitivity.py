@@ -58,7 +58,7 @@ def sensitivity(rows: pd.DataFrame, parameters: Sequence[str], metric: str) -> S
     points: pd.DataFrame = grouped.mean().dropna().reset_index()
     if points.empty:
         return None
-    order = points[metric] * metric_words(metric).better
+    order = points[metric] * metric_words(metric).direction
     best = {name: points[name].iloc[int(order.argmax())] for name in points}
     numeric = [name for name in parameters if points[name].dtype.kind in "iuf"]
     around = _neighbours(points, best, parameters, numeric)[metric]

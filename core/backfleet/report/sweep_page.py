@@ -64,9 +64,9 @@ class Sweep:
     @cached_property
     def measured(self) -> pd.DataFrame:
         """The rows that have the metric, the best first."""
-        better = metric_words(self.metric).better
+        direction = metric_words(self.metric).direction
         rows = self.rows[self.rows[self.metric].notna()]
-        return rows.sort_values(self.metric, ascending=better < 0, kind="stable")
+        return rows.sort_values(self.metric, ascending=direction < 0, kind="stable")
 
     @property
     def leader(self) -> int | None:
@@ -108,7 +108,7 @@ def sweep_page(run: Run, metric: str | None = None) -> Page:
         },
         data={
             "leaderboard": _leaderboard(sweep, shown),
-            "sweep": {"metric": chosen, "better": metric_words(chosen).better, "run": run.url},
+            "sweep": {"metric": chosen, "run": run.url},
         },
         figures=figures,
         scripts=("filter.js", "table.js", "sweep.js"),
@@ -229,7 +229,7 @@ def _spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     grouped = rows.groupby("symbol", observed=True)[metric]
     frame = grouped.quantile(np.linspace(0.0, 1.0, 5)).unstack()
     frame.columns = ["least", "low", "middle", "high", "most"]
-    frame = frame.sort_values("middle", ascending=metric_words(metric).better > 0)
+    frame = frame.sort_values("middle", ascending=metric_words(metric).direction > 0)
     if len(frame) > MOST_SYMBOLS:
         half = MOST_SYMBOLS // 2
         frame = frame.iloc[[*range(half), *range(len(frame) - half, len(frame))]]

@@ -130,7 +130,7 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
 
 
 def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
-    """Box plots, one a symbol.
+    """Box plots, one a symbol; points, where no symbol has more than one value.
 
     Parameters
     ----------
@@ -144,6 +144,15 @@ def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
         xaxis={"title": {"text": plain(metric)}, "tickformat": ".3~g"},
         yaxis={"type": "category", "automargin": True},
     )
+    if (spread["least"] == spread["most"]).all():
+        figure.add_scatter(
+            x=spread["middle"],
+            y=[plain(symbol) for symbol in spread.index],
+            mode="markers",
+            marker={"color": SERIES, "size": 9},
+            hovertemplate="%{y}: %{x:.4~g}<extra></extra>",
+        )
+        return figure
     figure.add_box(
         y=[plain(symbol) for symbol in spread.index],
         q1=spread["low"],

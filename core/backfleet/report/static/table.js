@@ -4,6 +4,7 @@
   const page = window.backfleet;
   const { element } = page;
   const PAGES = [25, 50, 100, 250];
+  const DEPTH = /^([ab]_)?max_drawdown$/;
   const SIGNED = new Set(["money", "percent", "ratio"]);
 
   const decode = (text) => {
@@ -170,7 +171,7 @@
       const value = each.at(row);
       const cell = element("td", { className: each.isNumber ? "number" : "" });
       if (value !== null) cell.dataset.value = value;
-      if (value < 0 && SIGNED.has(each.form) && each.name !== "max_drawdown") cell.classList.add("loss");
+      if (value < 0 && SIGNED.has(each.form) && !DEPTH.test(each.name)) cell.classList.add("loss");
       if (each.isNumber && value !== null) cell.title = String(value);
       if (each.name === "status" && value) {
         cell.append(element("span", { className: `state ${value}`, textContent: value }));
