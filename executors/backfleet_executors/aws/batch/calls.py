@@ -44,7 +44,7 @@ class BatchCalls:
             for first in range(0, len(jobs), DESCRIBED_AT_ONCE):
                 part = list(jobs[first : first + DESCRIBED_AT_ONCE])
                 answer = self.clients.batch.describe_jobs(jobs=part)
-                self._note_time(answer)
+                self.note_time(answer)
                 found.update((job["jobId"], job) for job in answer["jobs"])
         return found
 
@@ -61,6 +61,7 @@ class BatchCalls:
             pages = self.clients.batch.get_paginator("list_jobs")
             filters: Any = [{"name": "JOB_NAME", "values": [name]}]
             for page in pages.paginate(jobQueue=queue, filters=filters):
+                self.note_time(page)
                 yield from page["jobSummaryList"]
 
     def terminate(self, job: str, reason: str) -> None:
@@ -71,7 +72,7 @@ class BatchCalls:
     def queue(self, name: str) -> JobQueueDetailTypeDef | None:
         with aws_errors(f"looking at the job queue {name}"):
             answer = self.clients.batch.describe_job_queues(jobQueues=[name])
-        self._note_time(answer)
+        self.note_time(answer)
         return next(iter(answer["jobQueues"]), None)
 
     def environments(self, queue: JobQueueDetailTypeDef) -> list[ComputeEnvironmentDetailTypeDef]:
@@ -96,7 +97,8 @@ class BatchCalls:
         active = [each for each in found if each.get("status", "ACTIVE") == "ACTIVE"]
         return max(active, key=lambda each: each["revision"], default=None)
 
-    def _note_time(self, answer: Mapping[str, Any]) -> None:
+    def note_time(self, answer: Mapping[str, Any]) -> None:
+        """Take AWS's time from an answer."""
         date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         if date:
             self.now = parsedate_to_datetime(date).timestamp()

@@ -27,9 +27,9 @@ UNSENT = (
 )
 """botocore's errors after which it is sure that nothing was sent."""
 
-TRIES = 12
+TRIES = 16
 LONGEST_PAUSE = 20.0
-"""Seconds. With full jitter, twelve tries take about 80 seconds."""
+"""Seconds. With full jitter, sixteen tries take about two minutes."""
 
 LOOKS = (1.0, 2.0, 4.0)
 """Seconds before each look for a job whose submission may have been lost: a list may lag behind."""
@@ -61,7 +61,9 @@ class JobSubmitter:
         error: ClientError | BotoCoreError
         for number in range(TRIES):
             try:
-                return self.client.submit_job(**request)["jobId"]
+                answer = self.client.submit_job(**request)
+                self.calls.note_time(answer)
+                return answer["jobId"]
             except (ClientError, BotoCoreError) as raised:
                 error = raised
             if is_throttled(error):

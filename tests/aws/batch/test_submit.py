@@ -1,0 +1,71 @@
+"""What is submitted, to which queue, under which name, with which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from backfleet.executor import Submission
+from backfleet.worker.protocol import SHARDS
+from backfleet_executors.aws.batch.executor import AwsBatchExecutor
+
+Submit = Callable[..., Submission]
+
+
+def described(aws_server: Any, handle: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [aws_server.job(each["job"]) for each in handle["arrays"]]
+
+
+def test_many_shards_are_one_array_job_with_one_call(
+    executor: AwsBatchExecutor, submission: Submit, gate: Any, aws_server: Any
+) -> None:
+    asked = submission(shards=4)
+    handle = executor.submit(asked)
+    executor.cancel(handle)
+    (job,) = described(aws_server, handle)
+
+    assert gate.calls["SubmitJob"] == 1
+    assert job["jobName"] == f"backfleet-{asked.run}-1-0-3"
+    assert job["arrayProperties"]["size"] == 4
+    assert job["jobDefinition"].endswith(":1")
+    assert job["retryStrategy"]["attempts"] == 5
+    assert job["retryStrategy"]["evaluateOnExit"][-1] == {"onStatusReason": "*", "action": "RETRY"}
+    assert job["timeout"] == {"attemptDurationSeconds": 3600}
+    container = job["container"]
+    assert container["command"] == ["worker", asked.url]
+    assert {each["type"]: each["value"] for each in container["resourceRequirements"]} == {
+        "VCPU": "1",
+        "MEMORY": "3072",
+    }
+
+
+def test_jobs_are_tagged_with_run_submission_job_and_user(
+    executor: AwsBatchExecutor, submission: Submit, gate: Any, aws_server: Any
+) -> None:
+    requests: list[Any] = []
+    asked = submission(shards=2)
+    handle = executor.submit(asked)
+    executor.cancel(handle)
+    (job,) = described(aws_server, handle)
+    requests.append(job)
+
+    assert job["tags"] == {
+        "backfleet:run": asked.run,
+        "backfleet:submission": "1",
+        "backfleet:shards": "2",
+        "backfleet:job": "sample",
+        "backfleet:user": "moto",
+    }
+
+
+def test_one_shard_is_a_plain_job_that_is_told_its_shard(
+    executor: AwsBatchExecutor, submission: Submit, aws_server: Any
+) -> None:
+    asked = submission(shards=1)
+    handle = executor.submit(asked)
+    executor.cancel(handle)
+    (job,) = described(aws_server, handle)
+
+    assert "arrayProperties" not in job
+    assert job["container"]["command"] == ["worker", asked.url, "0"]
+    assert SHARDS not in {each["name"] for each in job["container"]["environment"]}
