@@ -1,0 +1,157 @@
+"""From a folder on a laptop to results: one command, or three lines of Python.
+
+Data that lies there is pushed, code that changed travels, workers run on AWS Batch, and the numbers
+are those of every other executor.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Backfleet = Callable[..., subprocess.CompletedProcess[str]]
+
+GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
+"""Final values of the article's strategy, to the cent."""
+
+STRATEGY = '''
+"""The crossing of the close and its average, with all cash on one position."""
+
+import backtrader as bt
+
+
+class Crossing(bt.Strategy):
+    params = (("period", 15),)
+
+    def __init__(self):
+        self.average = bt.indicators.SimpleMovingAverage(self.data, period=self.p.period)
+        self.order = None
+
+    def notify_order(self, order):
+        if not order.alive():
+            self.order = None
+
+    def next(self):
+        if self.order:
+            return
+        if not self.position:
+            if self.data.close[0] > self.average[0]:
+                self.order = self.buy(size=int(self.broker.cash / self.data.close[0]))
+        elif self.data.close[0] < self.average[0]:
+            self.order = self.sell(size=self.position.size)
+'''
+
+JOB = """
+name = "one-line"
+strategy = "crossing.py:Crossing"
+
+[params]
+period = 15
+
+[data]
+source = "cn-daily"
+path = "data"
+symbols = ["600519", "600559", "600560"]
+timezone = "Asia/Shanghai"
+
+[broker]
+cash = 100_000
+commission = 0.0002
+"""
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, sample_data: Path) -> Callable[[Any], Path]:
+    """A folder with a job, its data and its strategy, set up for a deployment."""
+
+    def prepare(server: Any) -> Path:
+        shutil.copytree(sample_data, tmp_path / "data")
+        (tmp_path / "crossing.py").write_text(STRATEGY)
+        (tmp_path / "job.toml").write_text(JOB)
+        settings = {
+            "region": server.region,
+            "queue": server.queue,
+            "on_demand_queue": server.on_demand_queue,
+            "job_definition": server.job_definition,
+            "store": f"s3://{server.bucket}/runs",
+            "data": f"s3://{server.bucket}/data",
+            "log_group": server.log_group,
+            "image": server.image,
+        }
+        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+        text = "\n".join(["[executors.aws-batch]", *lines])
+        (tmp_path / "backfleet.toml").write_text(text + "\n")
+        return tmp_path
+
+    return prepare
+
+
+def run(backfleet: Backfleet, *arguments: str) -> Mapping[str, Any]:
+    """What `backfleet run --json` says of the job on AWS Batch."""
+    done = backfleet("run", "job.toml", "--executor", "aws-batch", "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    summary: Mapping[str, Any] = json.loads(done.stdout)
+    return summary
+
+
+def values(backfleet: Backfleet, summary: Mapping[str, Any]) -> dict[str, float]:
+    """Each symbol's final value, read from the run's store, to the cent."""
+    done = backfleet("results", summary["store"], "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return {row["symbol"]: round(row["final_value"], 2) for row in json.loads(done.stdout)}
+
+
+def test_one_command_pushes_runs_and_collects_and_does_nothing_twice(
+    backfleet: Backfleet, laptop: Callable[[Any], Path], aws_server: Any
+) -> None:
+    laptop(aws_server)
+    command = ("run", "job.toml", "--executor", "aws-batch")
+    first = backfleet(*command)
+    assert first.returncode == 0, first.stderr
+    assert "3 files, 205,100 bytes, pushed to" in first.stderr
+    assert "3 of 3 tasks" in first.stderr
+    for symbol, value in GOLDEN.items():
+        assert any(symbol in line and f"{value:.2f}" in line for line in first.stdout.splitlines())
+
+    again = backfleet(*command)
+    assert again.returncode == 0, again.stderr
+    assert "pushed" not in again.stderr
+    jobs = aws_server.client("batch").list_jobs(
+        jobQueue=aws_server.queue, filters=[{"name": "JOB_NAME", "values": ["*"]}]
+    )
+    assert len(jobs["jobSummaryList"]) == 1
+
+
+def test_three_lines_of_python_give_the_run_and_the_numbers_of_the_local_executor(
+    laptop: Callable[[Any], Path], aws_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(laptop(aws_server))
+    import backfleet as bf
+
+    job = bf.Job.load("job.toml")
+    run = bf.run(job, executor="aws-batch")
+    results = run.results()
+
+    here = bf.run(job, executor="local")
+    assert here.id == run.id
+    for each in (results, here.results()):
+        found = dict(zip(each["symbol"], each["final_value"].round(2), strict=True))
+        assert found == GOLDEN
+
+
+@pytest.mark.testbed
+def test_one_command_runs_in_containers_and_a_changed_strategy_needs_no_other_image(
+    backfleet: Backfleet, laptop: Callable[[Any], Path], aws_server_with_containers: Any
+) -> None:
+    folder = laptop(aws_server_with_containers)
+    first = run(backfleet)
+    assert values(backfleet, first) == GOLDEN
+    (folder / "crossing.py").write_text(STRATEGY.replace("if not self.position:", "if False:"))
+    second = run(backfleet)
+    assert set(values(backfleet, second).values()) == {100000.00}
