@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["testbed.fixtures"]
+pytest_plugins = ["testbed.fixtures", "testbed.browser"]
 
 CLI_SECONDS = 120
 SAMPLE_DATA = Path(__file__).parent.parent / "examples" / "data" / "cn-daily"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,8 +102,8 @@ def _curves(run: Run, headers: Sequence[ChunkHeader]) -> Iterator[tuple[int, Int
         task = table["task"].to_numpy()
         time = table["time"].cast(pa.int64()).to_numpy()
         value = table["value"].to_numpy()
-        starts = np.flatnonzero(np.diff(task, prepend=-1))
-        for start, end in zip(starts, [*starts[1:], len(task)], strict=True):
+        edges = [*np.flatnonzero(np.diff(task, prepend=-1)), len(task)]
+        for start, end in pairwise(edges):
             yield int(task[start]), time[start:end], value[start:end]
 
 

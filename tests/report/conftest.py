@@ -1,0 +1,207 @@
+"""Runs to report on, and pages taken apart."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import backfleet as bf
+from backfleet.chunks.commit import ChunkContent, commit_chunk
+from backfleet.chunks.detail import detail_tables
+from backfleet.plan.manifest import Manifest
+from backfleet.plan.plan import plan_job
+from backfleet.plan.rows import RowLayout
+from backfleet.plan.stored import keep_manifest
+from backfleet.runs.journal import Journal
+from backfleet.runs.launch import request_of
+from backfleet.store import open_store
+from backfleet.worker.task import TaskRunner
+
+HOSTILE = "<script>window.hacked=1<!--"
+HOSTILE_TEXT = "</script><script>window.hacked=2</script><img src=x onerror=hacked=3>"
+
+STRATEGY = '''
+import backtrader as bt
+
+
+class Hostile(bt.Strategy):
+    """Texts of it look like HTML; at the point 1 it fails with one."""
+
+    params = (("k", 0), ("note", ""))
+
+    def __init__(self):
+        self.metrics = {"<b>mine</b>": 0.5 + self.p.k, "words": self.p.note}
+
+    def next(self):
+        if self.p.k == 1:
+            raise ValueError(self.p.note)
+        if len(self) == 3:
+            self.buy(size=1)
+'''
+
+ONLY_ERRORS = """
+import backtrader as bt
+
+
+class Fails(bt.Strategy):
+    def next(self):
+        raise IndexError("no bar for you")
+"""
+
+
+def job(folder: Path, store: Path, **settings: Any) -> bf.Job:
+    made: dict[str, Any] = {
+        "strategy": "sma-crossover",
+        "params": {"period": [5, 10, 15, 20]},
+        "data": {
+            "source": "cn-daily",
+            "path": str(folder),
+            "symbols": ["600519", "600559"],
+            "timezone": "Asia/Shanghai",
+        },
+        "broker": {"cash": 100_000, "commission": 0.0002},
+        "results": {"store": str(store)},
+    }
+    return bf.Job(**(made | settings))
+
+
+@pytest.fixture(scope="session")
+def make_job(sample_data: Path) -> Callable[..., bf.Job]:
+    """A job on the sample data with a store, other keys as given."""
+    return lambda store, **settings: job(sample_data, store, **settings)
+
+
+def run_here(made: bf.Job, manifest: Manifest | None = None) -> bf.Run:
+    """Run a job in this process, and store what its workers would; under another manifest, if one
+    is given."""
+    plan = plan_job(made)
+    request = request_of(plan, [], detach=False)
+    shown = manifest or plan.manifest
+    store = open_store(made.results.store).at(shown.run)
+    keep_manifest(store, shown)
+    Journal(store).open(request.template)
+    runner = TaskRunner(request.template.work_plan(plan.manifest))
+    for chunk, tasks in enumerate(shown.chunks):
+        results = [runner.result(task) for task in tasks]
+        details = detail_tables(results) if shown.keeps_detail else {}
+        rows = RowLayout(shown).rows(results)
+        commit_chunk(store, ChunkContent(shown.run, chunk, 0, rows, details, {}))
+    return bf.Run(store)
+
+
+@pytest.fixture(scope="session")
+def run_job() -> Callable[[bf.Job], bf.Run]:
+    """Run a job in this process, and store what its workers would."""
+    return run_here
+
+
+@pytest.fixture(scope="session")
+def sweep(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
+    """A finished run of eight tasks: four periods, two symbols. It must stay as it is."""
+    store = tmp_path_factory.mktemp("sweep")
+    return bf.run(job(sample_data, store, name="four-periods"), progress=None)
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
+    """A finished run whose name, symbol, parameters, metrics and errors look like HTML; its second
+    task failed. Some of it no job can have, but a store that somebody else wrote can."""
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "hostile.py").write_text(STRATEGY)
+    lines = [f"2020-01-{day:02},10,11,9,{10 + day % 3},100" for day in range(1, 29)]
+    (folder / "plain.csv").write_text("\n".join(["date,open,high,low,close,volume", *lines, ""]))
+    data = {"source": "csv", "path": str(folder), "symbols": ["plain"]}
+    params = {"k": [0, 1, 2], "note": HOSTILE_TEXT}
+    strategy = f"{folder}/hostile.py:Hostile"
+    made = job(folder, folder / "runs", strategy=strategy, params=params, data=data)
+    honest = plan_job(made).manifest
+    symbols = [replace(symbol, name=HOSTILE) for symbol in honest.symbols]
+    return run_here(made, replace(honest, name=HOSTILE, symbols=symbols))
+
+
+@pytest.fixture(scope="session")
+def all_failed(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
+    """A finished run of which every task failed."""
+    folder = tmp_path_factory.mktemp("failed")
+    (folder / "fails.py").write_text(ONLY_ERRORS)
+    strategy = f"{folder}/fails.py:Fails"
+    return run_here(job(sample_data, folder / "runs", strategy=strategy, params={}))
+
+
+@pytest.fixture
+def planned(make_job: Callable[..., bf.Job], tmp_path: Path) -> Callable[..., bf.Run]:
+    """A run that was planned and never started."""
+
+    def plan(**settings: Any) -> bf.Run:
+        made = plan_job(make_job(tmp_path / "planned", **settings))
+        store = open_store(made.job.results.store).at(made.manifest.run)
+        return bf.Run(store, keep_manifest(store, made.manifest))
+
+    return plan
+
+
+@dataclass
+class ParsedPage(HTMLParser):
+    """A page taken apart: its text, its elements, its blocks of data."""
+
+    html: str
+    words: list[str] = field(default_factory=list)
+    elements: list[tuple[str, Mapping[str, str | None]]] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
+    blocks: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._inside: tuple[str, str] = ("", "")
+        self.feed(self.html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside = (tag, dict(attrs).get("id") or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ("", "")
+
+    def handle_data(self, data: str) -> None:
+        tag, name = self._inside
+        if tag == "script" and name:
+            self.blocks[name] = json.loads(data)
+        elif tag == "script":
+            self.scripts.append(data)
+        elif tag != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    def column(self, table: str, name: str) -> list[Any]:
+        """A column of a table's data block; None where there is no value."""
+        (found,) = (
+            each for each in self.blocks[f"data-{table}"]["columns"] if each["name"] == name
+        )
+        numbers = np.frombuffer(base64.b64decode(found.get("numbers") or found["codes"]), "<f8")
+        if "numbers" in found:
+            return [None if np.isnan(each) else float(each) for each in numbers]
+        return [None if code < 0 else found["texts"][int(code)] for code in numbers]
+
+    def value(self, metric: str) -> str:
+        """The text of the element that shows a metric."""
+        found = re.search(rf'data-metric="{metric}"[^>]*>([^<]*)<', self.html)
+        assert found, f"the page shows no {metric}"
+        return found[1]
+
+
+@pytest.fixture
+def parsed() -> Callable[[str], ParsedPage]:
+    """Take a page apart."""
+    return ParsedPage

@@ -1,0 +1,160 @@
+"""The report of a run: its numbers are the store's, and it says what is missing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import backfleet as bf
+from backfleet.errors import UserError
+from backfleet.metrics import Metrics
+from backfleet.report.page import render_file
+from backfleet.report.sweep_page import sweep_page
+
+Parse = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def html(sweep: bf.Run) -> str:
+    return render_file(sweep_page(sweep))
+
+
+def test_every_number_of_the_store_is_in_the_page_to_the_last_bit(
+    html: str, parsed: Parse, sweep: bf.Run
+) -> None:
+    page = parsed(html)
+    rows = sweep.results()
+    assert page.blocks["data-leaderboard"]["rows"] == len(rows) == 8
+    for name in rows:
+        expected = [None if value != value else value for value in rows[name]]
+        assert page.column("leaderboard", name) == expected, name
+
+
+def test_the_page_asks_no_network_and_runs_only_its_own_scripts(html: str, parsed: Parse) -> None:
+    page = parsed(html)
+    for _, attributes in page.elements:
+        assert not attributes.get("src")
+        href = attributes.get("href")
+        assert href is None or href.startswith("#")
+    (policy,) = (
+        attributes["content"]
+        for _, attributes in page.elements
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'; ")
+    allowed = set(re.findall(r"'sha256-([^']+)'", policy))
+    found = {
+        base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in page.scripts
+    }
+    assert found == allowed
+
+
+def test_equal_runs_make_equal_pages(html: str, sweep: bf.Run) -> None:
+    assert render_file(sweep_page(bf.open_run(sweep.url))) == html
+
+
+def test_every_metric_has_its_formula(html: str, parsed: Parse) -> None:
+    page = parsed(html)
+    columns = {each["name"]: each for each in page.blocks["data-leaderboard"]["columns"]}
+    for name in vars(Metrics)["__annotations__"]:
+        assert columns[name]["tip"], name
+    assert "mean(r) / s * sqrt(p)" in columns["sharpe"]["tip"]
+    assert "mean(r) / s * sqrt(p)" in page.text
+
+
+def test_the_leader_and_the_counts_are_in_the_key_figures(
+    html: str, parsed: Parse, sweep: bf.Run
+) -> None:
+    text = parsed(html).text
+    best = sweep.results().sort_values("sharpe").iloc[-1]
+    assert f"Best Sharpe {best['sharpe']:.3f} {best['symbol']}, period {best['period']}" in text
+    assert "Tasks 8 " in text
+
+
+def test_a_run_is_ranked_by_the_metric_that_is_asked_for(parsed: Parse, sweep: bf.Run) -> None:
+    page = parsed(render_file(sweep_page(sweep, "volatility")))
+    least = sweep.results()["volatility"].min()
+    assert f"Best Volatility {least:.2%}" in page.text
+    table = next(each for _, each in page.elements if each.get("data-table") == "leaderboard")
+    assert (table["data-sort"], table["data-down"]) == ("volatility", "false")
+
+
+def test_a_metric_that_is_not_there_is_refused_with_the_nearest_one(sweep: bf.Run) -> None:
+    with pytest.raises(UserError, match=r"--metric sharp: .* did you mean 'sharpe'\?"):
+        sweep_page(sweep, "sharp")
+    with pytest.raises(UserError, match="--metric symbol"):
+        sweep_page(sweep, "symbol")
+
+
+def test_a_sweep_has_all_its_figures(sweep: bf.Run) -> None:
+    page = sweep_page(sweep)
+    assert set(page.figures) == {"parameter-map", "sensitivity-0", "parallel", "spread", "fan"}
+
+
+def test_the_map_holds_the_mean_of_each_cell(sweep: bf.Run) -> None:
+    figure = sweep_page(sweep).figures["parameter-map"].data[0]
+    rows = sweep.results()
+    cell = rows[(rows["period"] == 15) & (rows["symbol"] == "600519")]["sharpe"].mean()
+    x, y = list(figure.x).index("15"), list(figure.y).index("600519")
+    assert figure.z[y][x] == cell
+
+
+def test_a_run_without_any_row_says_so(planned: Callable[..., bf.Run], parsed: Parse) -> None:
+    page = parsed(render_file(sweep_page(planned())))
+    assert "incomplete" in page.text
+    assert "8 of 8 tasks have no result yet." in page.text
+    assert "data-leaderboard" in page.blocks
+    assert not [name for name in page.blocks if name.startswith("figure-")]
+    assert "backfleet resume" in page.text
+
+
+def test_a_run_of_errors_says_so_and_names_them(all_failed: bf.Run, parsed: Parse) -> None:
+    page = parsed(render_file(sweep_page(all_failed)))
+    assert "Every task that ran failed" in page.text
+    assert "failed: 2 tasks with IndexError, first task 0: no bar for you" in page.text
+    assert page.column("leaderboard", "status") == ["error", "error"]
+    assert not [name for name in page.blocks if name.startswith("figure-")]
+
+
+def test_a_run_that_lacks_tasks_shows_those_there_are(
+    sweep: bf.Run, tmp_path: Path, parsed: Parse
+) -> None:
+    folder = Path(shutil.copytree(sweep.url, tmp_path / sweep.id))
+    (folder / "results.parquet").unlink()
+    gone = sorted((folder / "chunks").iterdir())[0]
+    gone.unlink()
+    run = bf.open_run(folder)
+    missing = run.counts().missing
+    page = parsed(render_file(sweep_page(run)))
+    assert f"{missing} of 8 tasks have no result yet." in page.text
+    assert page.blocks["data-leaderboard"]["rows"] == 8 - missing
+
+
+def test_a_run_without_details_says_how_to_keep_them(
+    make_job: Callable[..., bf.Job],
+    run_job: Callable[[bf.Job], bf.Run],
+    tmp_path: Path,
+    parsed: Parse,
+) -> None:
+    results = {"store": str(tmp_path), "detail": "summary"}
+    run = run_job(make_job(tmp_path, results=results, params={"period": 15}))
+    page = parsed(render_file(sweep_page(run)))
+    assert "results.detail=full" in page.text
+    assert "figure-fan" not in page.blocks
+
+
+def test_what_looks_like_html_stays_text(hostile: bf.Run, parsed: Parse) -> None:
+    html = render_file(sweep_page(hostile))
+    page = parsed(html)
+    assert "<script>window" not in html
+    assert "<img" not in html
+    assert page.column("leaderboard", "symbol") == ["<script>window.hacked=1<!--"] * 3
+    assert page.column("leaderboard", "error")[1].startswith("ValueError: </script><script>")
+    assert "<script>window.hacked=1<!--" in page.text
