@@ -95,8 +95,12 @@ class InstalledDistribution:
     def units(self) -> Mapping[str, CodeUnit]:
         """The packages and modules that it brings, by their dotted names."""
         names = set(_units_of(self.recorded).values()) or set(self._guessed_units())
-        found = (find_unit(name) for name in sorted(names))
-        return {unit.name: unit for unit in found if unit is not None and self._owns(unit)}
+        units: dict[str, CodeUnit] = {}
+        for name in sorted(names):
+            unit = None if any(name.startswith(f"{unit}.") for unit in units) else find_unit(name)
+            if unit is not None and self._owns(unit):
+                units[unit.name] = unit
+        return units
 
     def brings(self, unit: CodeUnit) -> bool:
         """Whether a unit that was found here comes from this distribution."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -165,8 +166,8 @@ def _files_of(spec: ModuleSpec, name: str) -> Iterator[tuple[str, Path]]:
         yield path + "".join(file.suffixes), file
         return
     for root in map(Path, spec.submodule_search_locations):
-        for file in _walk(root):
-            yield f"{path}/{file.relative_to(root).as_posix()}", file
+        for inside, file in _walk(root):
+            yield f"{path}/{inside}", file
 
 
 def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -174,14 +175,19 @@ def _files_in(folder: Path) -> Iterator[tuple[str, Path]]:
         if path.suffix == ".py" and not path.name.startswith(".") and path.is_file():
             yield path.name, path
         elif (path / "__init__.py").is_file():
-            for file in _walk(path):
-                yield file.relative_to(folder).as_posix(), file
+            for inside, file in _walk(path):
+                yield f"{path.name}/{inside}", file
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    for path in root.rglob("*"):
-        if is_code(path.relative_to(root).as_posix()) and path.is_file():
-            yield path
+def _walk(root: Path) -> Iterator[tuple[str, Path]]:
+    """The files of a package, and their paths in it."""
+    # Many times faster than Path.rglob, and a run begins with it.
+    for folder, folders, names in os.walk(root):
+        folders[:] = filter(is_code, folders)
+        inside = folder[len(str(root)) + 1 :].replace(os.sep, "/")
+        for name in filter(is_code, names):
+            if os.path.isfile(path := os.path.join(folder, name)):
+                yield f"{inside}/{name}" if inside else name, Path(path)
 
 
 @cache

@@ -17,7 +17,7 @@ from backfleet.job import Points
 from backfleet.job.parameter import Parameter
 from backfleet.plan.chunks import ChunkGrid
 
-__all__ = ["PORTFOLIO", "Manifest", "PlannedSymbol", "TaskKey", "run_id"]
+__all__ = ["PORTFOLIO", "Manifest", "PlannedDistribution", "PlannedSymbol", "TaskKey", "run_id"]
 
 SCHEMA = 1
 ID_DIGITS = 16
@@ -46,6 +46,15 @@ class PlannedSymbol:
     first: str
     last: str
     sessions_per_year: float
+
+
+@dataclass(frozen=True)
+class PlannedDistribution:
+    """A distribution that a run's plugins come from; `content` is its content hash."""
+
+    name: str
+    version: str
+    content: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,9 @@ class Manifest:
         The strategy's parameters, for the types of the result columns.
     symbols
         In the order of the tasks.
+    distributions
+        Those that the plugins come from, where the run was planned; what of them decides numbers is
+        in the identity.
     """
 
     name: str
@@ -89,6 +101,7 @@ class Manifest:
     parameters: Sequence[Parameter]
     symbols: Sequence[PlannedSymbol]
     points: Points = field(repr=False)
+    distributions: Sequence[PlannedDistribution] = ()
 
     @cached_property
     def run(self) -> str:
@@ -156,6 +169,7 @@ class Manifest:
             "identity": self.identity,
             "parameters": [parameter.to_json() for parameter in self.parameters],
             "symbols": [asdict(symbol) for symbol in self.symbols],
+            "distributions": [asdict(each) for each in self.distributions],
             "points": self.points.to_json(),
             "points_table": hashlib.sha256(table).hexdigest() if table else None,
         }
@@ -185,6 +199,9 @@ class Manifest:
                 parameters=[Parameter.from_json(each) for each in data["parameters"]],
                 symbols=[PlannedSymbol(**each) for each in data["symbols"]],
                 points=Points.from_json(data["points"], table),
+                distributions=[
+                    PlannedDistribution(**each) for each in data.get("distributions", ())
+                ],
             )
         except (ValueError, KeyError, TypeError) as error:
             raise CorruptObject(

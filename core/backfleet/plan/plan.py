@@ -16,6 +16,7 @@ from backfleet.plan.describe import describe_strategy
 from backfleet.plan.engines import engine_candidates
 from backfleet.plan.identity import check_plugins, identify
 from backfleet.plan.manifest import Manifest
+from backfleet.plan.origins import planned_distributions
 from backfleet.strategy import StrategyReference, locate_strategy
 
 __all__ = ["Plan", "plan_job"]
@@ -47,13 +48,15 @@ def _plan(job: Job) -> Plan:
     check_plugins(job.plugins, engines)
     points = _points(job, parameters)
     data = plan_data(job.data)
+    identity = identify(job, strategy, engines, points, data)
     manifest = Manifest(
         name=job.name or job.strategy,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        identity=identify(job, strategy, engines, points, data),
+        identity=identity,
         parameters=parameters,
         symbols=data.symbols,
         points=points,
+        distributions=planned_distributions(identity, strategy),
     )
     return Plan(job, manifest, strategy)
 
