@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -110,9 +111,11 @@ class AwsBatchExecutor(Executor):
         """A place on S3 as it is; a directory's files of these symbols, where they changed."""
         if path.startswith(S3):
             return path
-        from backfleet_executors.aws.data.push import push
+        from backfleet_executors.aws.data import push, push_progress
 
-        pushed = push(path, delivery_url(required(self._settings, "data"), path), symbols)
+        place = delivery_url(required(self._settings, "data"), path)
+        with push_progress(sys.stderr) as watch:
+            pushed = push(path, place, symbols, watch)
         if pushed.files:
             say(f"{len(pushed.files):,} files, {pushed.bytes:,} bytes, pushed to {pushed.url}")
         return pushed.url

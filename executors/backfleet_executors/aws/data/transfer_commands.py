@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +13,8 @@ import click
 from backfleet.cli.options import as_json, echo_json
 from backfleet.cli.table import print_columns
 from backfleet_executors.aws.data.options import split_names
-from backfleet_executors.aws.data.push import Pushed, Pushing, push
+from backfleet_executors.aws.data.progress import amount, push_progress
+from backfleet_executors.aws.data.push import Pushed, push
 from backfleet_executors.aws.data.remote import S3
 
 __all__ = ["list_command", "push_command"]
@@ -30,7 +30,7 @@ def push_command(directory: str, url: str, symbols: str | None, as_json: bool) -
 
     A push that broke off goes on where it was. Nothing is ever deleted there.
     """
-    with _shown(as_json) as watch:
+    with nullcontext() if as_json else push_progress(sys.stderr) as watch:
         pushed = push(directory, url, split_names(symbols), watch)
     if as_json:
         echo_json(asdict(pushed))
@@ -51,42 +51,12 @@ def list_command(place: str, as_json: bool) -> None:
         names = list(rows[0])
         print_columns(names, [[_cell(row[name]) for row in rows] for name in names])
     total = sum(row["bytes"] for row in rows)
-    click.echo(f"{len(rows):,} files, {_amount(total)}, in {place}")
-
-
-def _amount(size: int) -> str:
-    """Bytes for reading."""
-    value, unit = float(size), "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, larger
-    return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
-
-
-@contextmanager
-def _shown(as_json: bool) -> Iterator[Callable[[Pushing], None] | None]:
-    """A bar on a terminal; nothing elsewhere."""
-    if as_json or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (BarColumn(bar_width=16), MofNCompleteColumn(), TextColumn("{task.fields[sent]}"))
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("push", total=None, sent="")
-
-        def watch(progress: Pushing) -> None:
-            sent = f"{_amount(progress.sent)} sent"
-            bar.update(task, total=progress.files, completed=progress.done, sent=sent)
-
-        yield watch
+    click.echo(f"{len(rows):,} files, {amount(total)}, in {place}")
 
 
 def _tell(pushed: Pushed) -> None:
     click.echo(
-        f"{len(pushed.files):,} files ({_amount(pushed.bytes)}) pushed to {pushed.url}; "
+        f"{len(pushed.files):,} files ({amount(pushed.bytes)}) pushed to {pushed.url}; "
         f"{pushed.unchanged:,} were there already"
     )
     click.echo(f'\nin the job file:\n  [data]\n  path = "{pushed.url}"')
