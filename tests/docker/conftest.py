@@ -1,0 +1,168 @@
+"""Runs in containers: a folder to work in, and a look at the engine beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import backfleet as bf
+from backfleet.results.read import read_results
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+SECONDS = 90
+
+JOB = """
+strategy = "{strategy}"
+
+[params]
+{params}
+
+[data]
+source = "cn-daily"
+path = "{data}"
+symbols = {symbols}
+timezone = "Asia/Shanghai"
+
+[broker]
+cash = 100_000
+commission = 0.0002
+
+[results]
+store = "{store}"
+
+[resources]
+memory = "{memory}"
+task_timeout = "30 s"
+"""
+
+
+class Yard:
+    """A folder with jobs in it, whose runs' containers are seen and cleared away.
+
+    Attributes
+    ----------
+    store
+        Where its runs go, unless a job says otherwise.
+    """
+
+    def __init__(self, folder: Path, data: Path, client: docker.DockerClient) -> None:
+        self.folder = folder
+        self.data = data
+        self.store = folder / "runs"
+        self.client = client
+        self._begun: list[subprocess.Popen[str]] = []
+
+    def write_job(
+        self,
+        strategy: str = "backfleet.testing.probes:Waits",
+        params: str = "k = { start = 0, stop = 7, step = 1 }\nseconds = 0.2",
+        symbols: tuple[str, ...] = ("600519", "600559", "600560"),
+        store: str = "",
+        memory: str = "512 MiB",
+    ) -> Path:
+        file = self.folder / "job.toml"
+        text = JOB.format(
+            strategy=strategy,
+            params=params,
+            data=self.data,
+            symbols=json.dumps(symbols),
+            store=store or self.store,
+            memory=memory,
+        )
+        file.write_text(text)
+        return file
+
+    def call(
+        self, *arguments: object, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """A command of backfleet's, to its end."""
+        process = self.start(*arguments, env=env)
+        stdout, stderr = process.communicate(timeout=SECONDS)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        return self.call("run", "job.toml", "--executor", "docker", *arguments)
+
+    def start(
+        self, *arguments: object, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Begin a command of backfleet's."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "backfleet", *map(str, arguments)],
+            cwd=self.folder,
+            env=os.environ | (env or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._begun.append(process)
+        return process
+
+    def opened(self) -> bf.Run:
+        """The one run of the store."""
+        (found,) = self.store.iterdir()
+        return bf.open_run(found)
+
+    def done(self) -> int:
+        """Tasks that have a row."""
+        return self.opened().counts().done if self.store.is_dir() else 0
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows, without what two equal runs may differ in."""
+        opened = self.opened()
+        opened.counts()
+        table = read_results(opened.store, opened.ledger)
+        rows: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
+        return rows
+
+    def containers(self, state: str = "") -> list[Container]:
+        """Containers of this yard's runs, in any state or in this one."""
+        filters = {"label": "backfleet.url", **({"status": state} if state else {})}
+        found = self.client.containers.list(all=True, filters=filters, ignore_removed=True)
+        return [each for each in found if self._is_ours(each)]
+
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = SECONDS) -> None:
+        """Return when the condition holds; fail where it does not come to hold."""
+        end = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < end, f"it never came to this: {what}"
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        """Leave no process and no container behind, whatever a test came to."""
+        for process in self._begun:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        for container in self.containers():
+            container.remove(force=True)
+
+    def _is_ours(self, container: Container) -> bool:
+        return container.labels["backfleet.url"].startswith(f"{self.store}/")
+
+
+@pytest.fixture
+def yard(
+    tmp_path: Path,
+    sample_data: Path,
+    docker_client: docker.DockerClient,
+    worker_image: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Yard]:
+    """A folder to run jobs from, in containers of the image of the backfleet under test."""
+    monkeypatch.setenv("BACKFLEET_DOCKER_IMAGE", worker_image)
+    found = Yard(tmp_path, sample_data, docker_client)
+    found.write_job()
+    yield found
+    found.end()
