@@ -22,6 +22,7 @@ COMMANDS = {
     "logs": ("backfleet.cli.runs:logs", "Show what tasks and workers have printed."),
     "results": ("backfleet.cli.results:results", "Show a run's results, a row a task."),
     "report": ("backfleet.cli.report:report", "Write a page of HTML with a run's results."),
+    "serve": ("backfleet.cli.serve:serve", "Serve a local page over the runs of a store."),
     "verify": ("backfleet.cli.verify:verify", "Run tasks again elsewhere and compare every bit."),
     "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),

@@ -7,9 +7,10 @@ from importlib.util import find_spec
 
 from backfleet.errors import UserError
 
-__all__ = ["REPORT", "require_extra"]
+__all__ = ["REPORT", "SERVE", "require_extra"]
 
 REPORT = ("jinja2", "plotly", "tomli_w")
+SERVE = (*REPORT, "starlette", "uvicorn")
 
 
 def require_extra(extra: str, modules: Sequence[str]) -> None:

@@ -47,6 +47,8 @@ class Page:
         By the id of the element that shows each.
     scripts
         The files under `static/` that the page needs beside `page.js`, in order.
+    package
+        Where the template lies.
     """
 
     template: str
@@ -55,6 +57,7 @@ class Page:
     data: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, go.Figure] = field(default_factory=dict)
     scripts: Sequence[str] = ()
+    package: str = "backfleet.report"
 
     @property
     def all_scripts(self) -> Sequence[str]:
@@ -99,7 +102,9 @@ def _render(page: Page, assets: Mapping[str, Any]) -> str:
         "stylesheet": assets.get("stylesheet", ""),
         "policy": assets.get("policy", ""),
     }
-    return _environment().get_template(page.template).render(context | dict(page.context))
+    return (
+        _environment(page.package).get_template(page.template).render(context | dict(page.context))
+    )
 
 
 def figure_json(figure: go.Figure) -> str:
@@ -139,13 +144,15 @@ def _sha256(source: str) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(package: str) -> jinja2.Environment:
     import jinja2
 
     from backfleet.report.metric_words import format_value
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("backfleet.report"),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader(name) for name in dict.fromkeys((package, "backfleet.report"))]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -108,7 +108,7 @@ def sweep_page(run: Run, metric: str | None = None) -> Page:
         },
         data={
             "leaderboard": _leaderboard(sweep, shown),
-            "sweep": {"metric": chosen, "run": run.url},
+            "sweep": {"metric": chosen, "run": run.url, "tasks": f"/runs/{run.id}/tasks"},
         },
         figures=figures,
         scripts=("filter.js", "table.js", "sweep.js"),

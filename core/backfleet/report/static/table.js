@@ -27,16 +27,30 @@
     constructor(place) {
       const block = page.data(place.dataset.table);
       this.place = place;
-      this.rows = block.rows;
-      this.columns = block.columns.map(column);
-      this.shown = this.columns.filter((each) => each.shown);
+      this.take(block);
       this.size = Number(place.dataset.size || 25);
       this.first = 0;
       this.sorted = { name: place.dataset.sort || "", down: place.dataset.down === "true" };
       this.listeners = [];
+      this.render = {};
       this.view = Array.from({ length: this.rows }, (_, row) => row);
       this.build();
       this.apply("");
+    }
+
+    take(block) {
+      this.rows = block.rows;
+      this.columns = block.columns.map(column);
+      this.shown = this.columns.filter((each) => each.shown);
+    }
+
+    // Other rows of the same columns; filter, order and page stay.
+    update(block) {
+      const first = this.first;
+      this.take(block);
+      this.apply(this.input.value);
+      this.first = first < this.view.length ? first : 0;
+      this.draw();
     }
 
     column(name) { return this.columns.find((each) => each.name === name); }
@@ -173,7 +187,9 @@
       if (value !== null) cell.dataset.value = value;
       if (value < 0 && SIGNED.has(each.form) && !DEPTH.test(each.name)) cell.classList.add("loss");
       if (each.isNumber && value !== null) cell.title = String(value);
-      if (each.name === "status" && value) {
+      if (this.render[each.name]) {
+        cell.append(this.render[each.name](value, row));
+      } else if (each.name === "status" && value) {
         cell.append(element("span", { className: `state ${value}`, textContent: value }));
       } else if (at === 0 && this.open) {
         const button = element("button", { type: "button", className: "link" });

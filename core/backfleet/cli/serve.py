@@ -1,0 +1,34 @@
+"""`backfleet serve`: a local page over the runs of a store."""
+
+from __future__ import annotations
+
+import click
+
+from backfleet.report.extras import SERVE, require_extra
+from backfleet.runs.naming import DEFAULT_STORE
+from backfleet.store import open_store
+
+__all__ = ["serve"]
+
+
+@click.command()
+@click.argument("store", default=DEFAULT_STORE)
+@click.option("--host", default="127.0.0.1", show_default=True, help="What to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8750,
+    show_default=True,
+    help="0 takes a free one.",
+)
+def serve(store: str, host: str, port: int) -> None:
+    """Serve a page over the runs of STORE, a directory or S3 URL, until Ctrl-C.
+
+    It only reads. Where other machines can reach it, it asks for a token, which is part of the
+    address that is printed.
+    """
+    require_extra("serve", SERVE)
+    from backfleet.serve.server import serve_store
+
+    root = open_store(store)
+    serve_store(root, host, port, lambda url: click.echo(f"{root.url} at {url} (Ctrl-C ends it)"))

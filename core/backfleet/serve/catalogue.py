@@ -1,0 +1,152 @@
+"""The runs of a store: what their manifests say at once, how they stand as it becomes known."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from backfleet.errors import BackfleetError, ObjectMissing
+from backfleet.plan.stored import MANIFEST
+from backfleet.results.ledger import Counts
+from backfleet.runs.run import Run
+from backfleet.store import Store
+
+__all__ = ["Catalogue", "Listed", "Standing"]
+
+READERS = 16
+WATCHED = 10.0
+"""Seconds after a request in which the catalogue keeps looking."""
+
+PAUSE = 0.25
+UNFINISHED, FINISHED = 2.0, 60.0
+"""Seconds after which a run's standing is looked at again; a finished one may be resumed too."""
+
+SHARE = 20.0
+"""Looking at a run that answers slowly is to take no more than a twentieth of the time."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a run stood when it was last looked at; `again` is when to look next."""
+
+    state: str
+    counts: Counts
+    again: float
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run in the list.
+
+    Attributes
+    ----------
+    standing
+        None while it is not yet known.
+    problem
+        Why its manifest cannot be read; empty for a sound one.
+    """
+
+    run: str
+    name: str = ""
+    strategy: str = ""
+    created: str = ""
+    tasks: int = 0
+    standing: Standing | None = None
+    problem: str = ""
+
+
+class Catalogue:
+    """Lists the runs of a store, and looks at how they stand in threads of its own while somebody
+    is asking.
+
+    Manifests never change and are read once.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._facts: dict[str, Listed] = {}
+        self._standings: dict[str, Standing] = {}
+        self._open: dict[str, Run] = {}
+        self._asked = 0.0
+        self._ended = threading.Event()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="catalogue")
+
+    def start(self) -> None:
+        """Begin to look."""
+        threading.Thread(target=self._look_on, name="catalogue", daemon=True).start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._readers.shutdown(wait=False, cancel_futures=True)
+
+    def runs(self) -> Sequence[Listed]:
+        """All runs, the newest first. Raises StoreError."""
+        self._asked = time.monotonic()
+        names = list(self.store.folders())
+        fresh = [name for name in names if name not in self._facts]
+        found = dict(zip(fresh, self._readers.map(self._read, fresh), strict=True))
+        # What cannot be read may be put right: it is not remembered.
+        self._facts.update({name: it for name, it in found.items() if it and not it.problem})
+        known = [self._facts.get(name) or found.get(name) for name in names]
+        there = [self._with_standing(each) for each in known if each is not None]
+        return sorted(there, key=lambda each: (each.created, each.run), reverse=True)
+
+    def _with_standing(self, listed: Listed) -> Listed:
+        return Listed(**{**vars(listed), "standing": self._standings.get(listed.run)})
+
+    def _read(self, name: str) -> Listed | None:
+        """What a manifest says; None for a folder without one."""
+        try:
+            content: Mapping[str, object] = json.loads(self.store.at(name).read(MANIFEST))
+            return _listed(name, content)
+        except ObjectMissing:
+            return None
+        except (BackfleetError, ValueError, KeyError, TypeError) as error:
+            return Listed(name, problem=f"{type(error).__name__}: {error}")
+
+    def _look_on(self) -> None:
+        while not self._ended.wait(PAUSE):
+            if time.monotonic() - self._asked < WATCHED:
+                due = [name for name in list(self._facts) if self._is_due(name)]
+                for _ in self._readers.map(self._look, due):
+                    pass
+
+    def _is_due(self, name: str) -> bool:
+        known = self._standings.get(name)
+        return known is None or known.again <= time.monotonic()
+
+    def _look(self, name: str) -> None:
+        began = time.monotonic()
+        try:
+            run = self._open.get(name) or Run(self.store.at(name))
+            state, counts = run.state(), run.ledger.counts()
+        except BackfleetError:
+            state, counts = "unreadable", Counts(0)
+        else:
+            self._keep_open(name, run, finished=state == "complete")
+        took = time.monotonic() - began
+        pause = FINISHED if state == "complete" else max(UNFINISHED, took * SHARE)
+        self._standings[name] = Standing(state, counts, time.monotonic() + pause)
+
+    def _keep_open(self, name: str, run: Run, *, finished: bool) -> None:
+        """A run under way knows the chunks it has seen; a finished one is let go of."""
+        if finished:
+            self._open.pop(name, None)
+        else:
+            self._open[name] = run
+
+
+def _listed(name: str, content: Mapping[str, object]) -> Listed:
+    identity = content["identity"]
+    assert isinstance(identity, dict)
+    return Listed(
+        run=name,
+        name=str(content["name"]),
+        strategy=str(identity["strategy"]["target"]),
+        created=str(content["created"]),
+        tasks=int(str(content["tasks"])),
+    )

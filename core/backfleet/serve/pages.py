@@ -1,0 +1,109 @@
+"""The pages of the server: the list of runs, and the reports with links between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from backfleet.report.comparison_page import comparison_page
+from backfleet.report.data_table import Heading, data_table
+from backfleet.report.page import Page, render_linked
+from backfleet.report.sweep_page import sweep_page
+from backfleet.report.task_page import task_page
+from backfleet.runs.run import Run
+from backfleet.serve.catalogue import Listed
+
+__all__ = ["comparison_html", "problem_html", "run_html", "runs_html", "runs_table", "task_html"]
+
+PACKAGE = "backfleet.serve"
+UNFINISHED = ("", "running")
+
+HEADINGS = (
+    Heading("run", "Run"),
+    Heading("name", "Name"),
+    Heading("strategy", "Strategy"),
+    Heading("created", "Planned", "time", "In UTC."),
+    Heading("state", "State"),
+    Heading("part", "Done", "percent", "Tasks that have a result, of all."),
+    Heading("tasks", "Tasks", "count"),
+    Heading("suspicious", "Suspicious", "count", "No fills, or most orders rejected."),
+    Heading("error", "Failed", "count"),
+)
+
+
+def runs_html(runs: Sequence[Listed], store: str) -> str:
+    """The list of runs."""
+    page = Page(
+        template="runs.html",
+        title=f"{store} · backfleet",
+        context={"store": store, "count": len(runs)},
+        data={"runs": runs_table(runs)["table"]} if runs else {},
+        scripts=("filter.js", "table.js", "runs.js"),
+        package=PACKAGE,
+    )
+    return render_linked(page)
+
+
+def runs_table(runs: Sequence[Listed]) -> Mapping[str, Any]:
+    """The list as plain JSON, and whether it is worth asking again soon."""
+    import pandas as pd
+
+    rows = [_row(each) for each in runs]
+    frame = pd.DataFrame(rows, columns=[heading.name for heading in HEADINGS])
+    for heading in HEADINGS:
+        if heading.form in ("count", "percent"):
+            frame[heading.name] = frame[heading.name].astype(float)
+    soon = any(row["state"] in UNFINISHED for row in rows)
+    return {"table": data_table(frame, HEADINGS), "soon": soon}
+
+
+def _row(listed: Listed) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "run": listed.run,
+        "name": listed.name or listed.problem,
+        "strategy": listed.strategy,
+        "created": listed.created.removesuffix("+00:00").replace("T", " "),
+        "state": "damaged" if listed.problem else "",
+        "part": None,
+        "tasks": listed.tasks,
+        "suspicious": None,
+        "error": None,
+    }
+    if listed.standing is not None:
+        counts = listed.standing.counts
+        row |= {
+            "state": listed.standing.state,
+            "part": counts.done / listed.tasks if listed.tasks else None,
+            "suspicious": counts.suspicious,
+            "error": counts.error,
+        }
+    return row
+
+
+def run_html(run: Run, metric: str | None) -> str:
+    """The report of a run, which follows it while it is under way."""
+    page = sweep_page(run, metric)
+    live = page.context["facts"].state == "running"
+    scripts = (*page.scripts, "live.js") if live else page.scripts
+    return _linked(replace(page, scripts=scripts), live=live)
+
+
+def task_html(run: Run, task: int) -> str:
+    """The report of a task."""
+    return _linked(task_page(run, task))
+
+
+def comparison_html(first: Run, second: Run, metric: str | None) -> str:
+    """Two runs side by side."""
+    return _linked(comparison_page(first, second, metric))
+
+
+def problem_html(title: str, text: str) -> str:
+    """What went wrong, in words."""
+    page = Page("problem.html", f"{title} · backfleet", {"heading": title, "text": text})
+    return render_linked(replace(page, package=PACKAGE))
+
+
+def _linked(page: Page, *, live: bool = False) -> str:
+    return render_linked(replace(page, context={**page.context, "live": live}))

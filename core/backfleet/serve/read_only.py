@@ -1,0 +1,44 @@
+"""A store that refuses to be written: what a server shows it cannot change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import final
+
+from backfleet.errors import StoreError
+from backfleet.store import Entry, Store
+
+__all__ = ["ReadOnlyStore"]
+
+
+@final
+class ReadOnlyStore(Store):
+    """Another store, of which only reading is left. Writing raises StoreError."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.url = store.url
+
+    def read(self, key: str) -> bytes:
+        return self._store.read(key)
+
+    def put_if_absent(self, key: str, content: bytes) -> bool:
+        raise self._refusal(key)
+
+    def replace(self, key: str, content: bytes) -> None:
+        raise self._refusal(key)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        return self._store.list(prefix)
+
+    def folders(self, prefix: str = "") -> Iterator[str]:
+        return self._store.folders(prefix)
+
+    def exists(self, key: str) -> bool:
+        return self._store.exists(key)
+
+    def at(self, folder: str) -> ReadOnlyStore:
+        return ReadOnlyStore(self._store.at(folder))
+
+    def _refusal(self, key: str) -> StoreError:
+        return StoreError(f"{self.url}/{key}: the store is open for reading only")
