@@ -109,6 +109,14 @@ class Gate:
         """Have the server do what is asked, and tell the client nothing."""
         self.rules.append(Rule(call, times, lambda answer: None))
 
+    def after(self, call: str, act: Callable[[], object]) -> None:
+        """Do something between the server's work and its answer, which is lost."""
+
+        def change(_: Answer) -> None:
+            act()
+
+        self.rules.append(Rule(call, 1, change))
+
     def alter(self, call: str, change: Callable[[Any], Any], times: int = 10**9) -> None:
         """Answer with another JSON than the server's."""
 
@@ -276,7 +284,7 @@ def job_file(tmp_path: Path, aws_server: Any, sample_data: Path) -> JobFile:
 def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., Submission]:
     """Plan the sample job into the store, and journal a submission that nothing has started."""
 
-    def journal(shards: int = 3, points: int = 12) -> Submission:
+    def journal(shards: int = 3, points: int = 4) -> Submission:
         job = job_file(f"period = {{ start = 5, stop = {4 + points}, step = 1 }}")
         plan = plan_job(bf.Job.load(job))
         store = open_store(plan.job.results.store).at(plan.manifest.run)

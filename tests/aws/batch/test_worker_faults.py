@@ -1,0 +1,250 @@
+"""Faults of workers and of the store, met by jobs of AWS Batch and by their command."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import backfleet as bf
+from backfleet.chunks.chunk import parse_chunk_key
+from backfleet.errors import NondeterministicResult
+from backfleet.executor import Submission
+from backfleet.job import Overrides
+from backfleet.results.read import read_results
+from backfleet.runs.open import open_run
+from backfleet.runs.run import Run
+
+pytestmark = pytest.mark.testbed
+
+ODD = Path(__file__).parent / "strategies" / "odd.py"
+SECONDS = 90
+Submit = Callable[..., Submission]
+
+
+@pytest.fixture
+def odd_job(job_file: Callable[..., Path]) -> Callable[..., Path]:
+    """A job of 12 tasks, each a chunk, whose strategy is odd in this mode."""
+
+    def write(mode: str) -> Path:
+        params = f'mode = "{mode}"\nperiod = {{ start = 5, stop = 8, step = 1 }}'
+        return job_file(params, f"{ODD}:Odd")
+
+    return write
+
+
+@pytest.fixture
+def start(odd_job: Callable[..., Path], options: list[str]) -> Callable[..., Run]:
+    """Submit a job in a mode, and return before it has ended."""
+
+    def begin(mode: str, *more: str) -> Run:
+        return bf.submit(bf.Job.load(odd_job(mode)), "aws-batch", [*options, "workers=2", *more])
+
+    return begin
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Begin a worker as a container of AWS Batch does, on this process's way to S3."""
+
+    def begin(submission: Submission, index: int = 0) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "backfleet", "worker", submission.url],
+            env=os.environ | {"AWS_BATCH_JOB_ARRAY_INDEX": str(index)},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return begin
+
+
+def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, stderr = process.communicate(timeout=SECONDS)
+    return process.returncode, stderr
+
+
+def run_of(submission: Submission) -> Run:
+    return open_run(submission.url.rpartition("/submissions/")[0])
+
+
+def until(holds: Callable[[], Any], what: str) -> Any:
+    end = time.monotonic() + SECONDS
+    while not (found := holds()):
+        assert time.monotonic() < end, f"it never came to this: {what}"
+        time.sleep(0.1)
+    return found
+
+
+def rows(run: Run) -> list[dict[str, Any]]:
+    """All rows, without what two equal runs may differ in."""
+    table = read_results(run.store, run.ledger)
+    found: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
+    return found
+
+
+def array_of(run: Run) -> str:
+    handle = run.submitted().handle
+    assert handle is not None
+    job: str = handle["arrays"][0]["job"]
+    return job
+
+
+def running_child(server: Any, run: Run, child: int = 0) -> str:
+    """A child that has committed something and is not through."""
+    job = f"{array_of(run)}:{child}"
+    until(lambda: run.counts().done, "a first commit")
+    server.wait(job, ["RUNNING"])
+    return job
+
+
+def assert_whole(run: Run, tmp_path: Path) -> None:
+    """Every task once, all objects sound, and every row as a run on this machine has it."""
+    keys = [entry.key for entry in run.store.list("chunks/")]
+    assert sorted(filter(None, map(parse_chunk_key, keys))) == [
+        (chunk, 0) for chunk in range(len(run.manifest.chunks))
+    ]
+    assert run.summary().missing == 0
+    here = Overrides(sets=[f"results.store={tmp_path}/here"])
+    local = bf.run(bf.Job.load(tmp_path / "job.toml", here), progress=None)
+    assert local.id == run.id
+    assert rows(run) == rows(local)
+
+
+# -- 1 to 4: killed and stopped ------------------------------------------------------------------
+
+
+def test_fault_01_a_worker_killed_in_a_task_leaves_nothing_partial_and_is_tried_again(
+    start: Callable[..., Run], aws_server: Any, tmp_path: Path
+) -> None:
+    run = start("slow")
+    child = running_child(aws_server, run)
+    aws_server.control("kill", job=child)
+    run.wait()
+
+    assert_whole(run, tmp_path)
+    attempts = aws_server.wait(child)["attempts"]
+    assert [attempt["container"]["exitCode"] for attempt in attempts] == [137, 0]
+
+
+def test_fault_02_a_worker_killed_after_its_commit_finds_it_there(
+    submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
+) -> None:
+    asked = submission(shards=6)
+    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    first = worker(asked)
+    gate.after(key, first.kill)
+    killed, _ = finished(first)
+    again, stderr = finished(worker(asked))
+
+    assert (killed, again, stderr) == (-9, 0, "")
+    assert gate.calls[key] == 1
+    assert run_of(asked).ledger[0] is not None
+
+
+def test_fault_03_spot_stops_a_worker_in_time_and_it_is_tried_again(
+    start: Callable[..., Run], aws_server: Any, tmp_path: Path
+) -> None:
+    run = start("slow")
+    child = running_child(aws_server, run)
+    aws_server.control("interrupt", job=child)
+    stopped = time.monotonic()
+    until(lambda: aws_server.job(child)["attempts"], "the end of an attempt")
+    took = time.monotonic() - stopped
+    run.wait()
+
+    assert took < 20
+    assert_whole(run, tmp_path)
+    attempts = aws_server.wait(child)["attempts"]
+    assert [attempt["container"]["exitCode"] for attempt in attempts] == [75, 0]
+    assert attempts[0]["statusReason"] == "Your Spot Task was interrupted."
+
+
+def test_fault_04_a_strategy_that_ignores_to_be_stopped_is_stopped_all_the_same(
+    start: Callable[..., Run], aws_server: Any, tmp_path: Path
+) -> None:
+    run = start("stubborn", "workers=1")
+    job = array_of(run)
+    aws_server.wait(job, ["RUNNING"])
+    time.sleep(2)
+    stopped = time.monotonic()
+    aws_server.control("interrupt", job=job)
+    until(lambda: aws_server.job(job)["attempts"], "the end of an attempt")
+    took = time.monotonic() - stopped
+    run.wait()
+
+    assert took < 20
+    assert_whole(run, tmp_path)
+
+
+# -- 5 to 8: commits -----------------------------------------------------------------------------
+
+
+def test_fault_05_two_workers_of_one_shard_leave_one_commit_and_both_succeed(
+    submission: Submit, worker: Callable[..., subprocess.Popen[str]]
+) -> None:
+    asked = submission(shards=1)
+    twins = [worker(asked), worker(asked)]
+
+    assert [finished(each) for each in twins] == [(0, ""), (0, "")]
+    run = run_of(asked)
+    assert run.summary().missing == 0
+    assert {parse_chunk_key(entry.key) for entry in run.store.list("chunks/")} == {
+        (chunk, 0) for chunk in range(len(run.manifest.chunks))
+    }
+
+
+def test_fault_06_a_commit_whose_answer_is_lost_is_found_to_be_ones_own(
+    submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
+) -> None:
+    asked = submission(shards=6)
+    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    gate.lose_answer(key)
+
+    assert finished(worker(asked)) == (0, "")
+    assert gate.calls[key] == 2
+    assert run_of(asked).ledger[0] is not None
+
+
+def test_fault_07_a_conflict_of_two_writers_is_waited_out(
+    submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
+) -> None:
+    asked = submission(shards=6)
+    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    gate.refuse(key, 409, "ConditionalRequestConflict", times=2)
+
+    assert finished(worker(asked)) == (0, "")
+    assert gate.calls[key] == 3
+
+
+def test_fault_08_a_strategy_that_comes_out_otherwise_is_told_and_the_first_is_kept(
+    odd_job: Callable[..., Path],
+    options: list[str],
+    worker: Callable[..., subprocess.Popen[str]],
+    gate: Any,
+) -> None:
+    run = bf.run(bf.Job.load(odd_job("random")), "aws-batch", options, progress=None)
+    before = rows(run)
+    record = run.submitted().record
+    asked = Submission(run.id, record.number, record.url(run.store), 1, 1, record.memory)
+    gate.spoil("GET ", without_chunks, times=10**9)
+    code, stderr = finished(worker(asked))
+    gate.rules.clear()
+
+    assert code == 64
+    assert stderr.startswith(NondeterministicResult.__name__)
+    assert rows(open_run(run.url)) == before
+
+
+def without_chunks(body: bytes) -> bytes:
+    """A listing from before the commits."""
+    return re.sub(rb"<Contents><Key>[^<]*/chunks/.*?</Contents>", b"", body, flags=re.DOTALL)
