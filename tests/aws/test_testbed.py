@@ -181,22 +181,45 @@ def test_stock_moto_takes_the_same_requests(moto_server: Any) -> None:
     assert moto_server.wait(answer["jobId"])["status"] == "SUCCEEDED"
 
 
+SEES = """
+import os, urllib.request
+urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/moto-api/data.json").close()
+print(os.environ["AWS_BATCH_JOB_ARRAY_INDEX"], os.getuid(), os.access("/usr", os.W_OK))
+"""
+
+
 @pytest.mark.testbed
-def test_a_container_has_its_index_its_limits_and_the_servers_address(
-    aws_server_with_containers: Any,
+def test_a_container_has_its_index_its_user_and_the_servers_address(
+    aws_server_with_containers: Any, base_image: str
 ) -> None:
     server = aws_server_with_containers
-    code = (
-        "import os, boto3; boto3.client('s3').list_buckets(); "
-        "print(os.environ['AWS_BATCH_JOB_ARRAY_INDEX'], os.getuid())"
-    )
-    definition = server.register("python", command=["python", "-c", code], user="10001:10001")
-    answer = server.client("batch").submit_job(
-        jobName="python",
-        jobQueue=server.queue,
-        jobDefinition=definition,
-        arrayProperties={"size": 2},
-    )
-    job = server.wait(answer["jobId"])
+    job = run_python(server, base_image, SEES, arrayProperties={"size": 2})
     logs = [log_of(server, server.job(f"{job['jobId']}:{index}")) for index in range(2)]
-    assert logs == [["0 10001"], ["1 10001"]]
+    assert logs == [["0 10001 False"], ["1 10001 False"]]
+
+
+@pytest.mark.testbed
+def test_a_container_that_needs_too_much_memory_ends_with_batchs_words(
+    aws_server_with_containers: Any, base_image: str
+) -> None:
+    code = "held = bytearray(1 << 30)"
+    job = run_python(aws_server_with_containers, base_image, code, memory="512")
+    assert job["container"]["exitCode"] == 128 + signal.SIGKILL
+    assert job["container"]["reason"].startswith("OutOfMemoryError")
+
+
+def run_python(server: Any, image: str, code: str, memory: str = "2048", **request: Any) -> Any:
+    """Run code in containers of an image without an entry point; returns the job at its end."""
+    needs = [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": memory}]
+    definition = server.register(
+        "python",
+        image=image,
+        command=["python", "-c", code],
+        user="10001:10001",
+        readonlyRootFilesystem=True,
+        resourceRequirements=needs,
+    )
+    answer = server.client("batch").submit_job(
+        jobName="python", jobQueue=server.queue, jobDefinition=definition, **request
+    )
+    return server.wait(answer["jobId"])
