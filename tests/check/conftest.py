@@ -12,6 +12,7 @@ from backfleet.check import CheckResult, Status, Subject, check_strategy, subjec
 from backfleet.check.request import check_job
 from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
+from backfleet.strategy import locate_strategy
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +40,11 @@ def one(subjects: Callable[..., Sequence[Subject]]) -> Subject:
 
 
 @pytest.fixture(scope="session")
-def failures() -> Callable[[Sequence[Subject]], dict[str, CheckResult]]:
-    """The checks that a strategy fails, by name."""
+def failures() -> Callable[..., dict[str, CheckResult]]:
+    """The checks that a strategy fails, by name; that of its wheel only where it is named."""
 
-    def find(subjects: Sequence[Subject]) -> dict[str, Any]:
-        results = check_strategy(subjects)
+    def find(subjects: Sequence[Subject], strategy: str | None = None) -> dict[str, Any]:
+        results = check_strategy(subjects, locate_strategy(strategy) if strategy else None)
         return {each.check: each for each in results if each.status is Status.FAILED}
 
     return find

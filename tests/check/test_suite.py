@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from backfleet import Bars, VectorStrategy
 from backfleet.check import CHECKS, CheckResult, Status, Subject, check_strategy
 from backfleet.plugins import list_plugins
+from backfleet.strategy import locate_strategy
 
 Find = Callable[..., Sequence[Subject]]
-Failures = Callable[[Sequence[Subject]], dict[str, CheckResult]]
+Failures = Callable[..., dict[str, CheckResult]]
 
 BAD = {
     "parameters": "callable_parameter.py:CallableParameter",
@@ -26,6 +27,7 @@ BAD = {
     "look-ahead": "looks_ahead.py:LooksAhead",
     "warm-up": "counts_from_the_first_bar.py:CountsFromTheFirstBar",
     "engines": "knows_its_engine.py:KnowsItsEngine",
+    "wheel": "needs_its_folder.py:NeedsItsFolder",
 }
 
 
@@ -33,11 +35,22 @@ def test_there_is_a_bad_strategy_for_every_check() -> None:
     assert tuple(BAD) == CHECKS
 
 
-@pytest.mark.parametrize("check", BAD)
+@pytest.mark.parametrize("check", [*BAD][:-1])
 def test_a_bad_strategy_fails_its_check_and_no_other(
     check: str, bad_strategies: Path, subjects: Find, failures: Failures
 ) -> None:
-    assert list(failures(subjects(f"{bad_strategies}/{BAD[check]}", symbols="600519"))) == [check]
+    strategy = f"{bad_strategies}/{BAD[check]}"
+    assert list(failures(subjects(strategy, symbols="600519"))) == [check]
+
+
+@pytest.mark.parametrize(
+    "check", [*(pytest.param(each, marks=pytest.mark.testbed) for each in [*BAD][:-1]), "wheel"]
+)
+def test_nor_does_a_bad_strategy_fail_from_its_wheel_but_one(
+    check: str, bad_strategies: Path, subjects: Find, failures: Failures
+) -> None:
+    strategy = f"{bad_strategies}/{BAD[check]}"
+    assert list(failures(subjects(strategy), strategy)) == [check]
 
 
 @pytest.mark.parametrize("strategy", [each.name for each in list_plugins("strategy")])
@@ -75,9 +88,10 @@ def test_a_backtrader_strategy_passes_even_if_it_closes_its_position_at_the_end(
 def test_what_a_failed_check_leaves_nothing_to_compare_for_is_skipped(
     bad_strategies: Path, subjects: Find
 ) -> None:
-    results = list(check_strategy(subjects(f"{bad_strategies}/{BAD['signals']}")))
+    strategy = f"{bad_strategies}/{BAD['signals']}"
+    results = list(check_strategy(subjects(strategy), locate_strategy(strategy)))
     skipped = [each.check for each in results if each.status is Status.SKIPPED]
-    assert skipped == ["deterministic", "look-ahead", "warm-up", "engines"]
+    assert skipped == ["deterministic", "look-ahead", "warm-up", "engines", "wheel"]
     assert "--data" in results[1].message
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from backfleet.check.determinism import check_determinism
 from backfleet.check.engines import check_engines
@@ -12,12 +13,14 @@ from backfleet.check.result import CheckResult, Status
 from backfleet.check.running import check_signals, describe_error
 from backfleet.check.subject import Subject
 from backfleet.check.warmup import check_warmup
+from backfleet.check.wheel import check_wheel
+from backfleet.strategy import StrategyReference
 
 __all__ = ["CHECKS", "check_strategy"]
 
 Check = Callable[[Sequence[Subject]], CheckResult]
 
-SIGNALS, DETERMINISTIC = "signals", "deterministic"
+SIGNALS, DETERMINISTIC, WHEEL = "signals", "deterministic", "wheel"
 
 FOUNDATIONS: dict[str, Check] = {SIGNALS: check_signals, DETERMINISTIC: check_determinism}
 
@@ -27,15 +30,18 @@ COMPARISONS: dict[str, Check] = {
     "engines": check_engines,
 }
 
-CHECKS = ("parameters", *FOUNDATIONS, *COMPARISONS)
+CHECKS = ("parameters", *FOUNDATIONS, *COMPARISONS, WHEEL)
 """Their names, in order."""
 
 
-def check_strategy(subjects: Sequence[Subject]) -> Iterator[CheckResult]:
+def check_strategy(
+    subjects: Sequence[Subject], strategy: StrategyReference | None = None
+) -> Iterator[CheckResult]:
     """Check a strategy on the bars of some tasks; a result a check, as they come.
 
     Where it makes no signals, or others each time, there is nothing to compare and the checks that
-    would compare them are skipped.
+    would compare them are skipped. Without a reference to the strategy, nothing is known of where
+    its code lies, and the check of its wheel is left out.
     """
     yield check_parameters(subjects[0])
     obstacle = ""
@@ -44,7 +50,10 @@ def check_strategy(subjects: Sequence[Subject]) -> Iterator[CheckResult]:
         yield result
         if result.status is Status.FAILED:
             obstacle = "it makes no signals" if name == SIGNALS else "it is not deterministic"
-    for name, check in COMPARISONS.items():
+    comparisons = dict(COMPARISONS)
+    if strategy is not None:
+        comparisons[WHEEL] = partial(check_wheel, strategy=strategy)
+    for name, check in comparisons.items():
         yield _skipped(name, obstacle) if obstacle else _guarded(name, check, subjects)
 
 

@@ -59,7 +59,7 @@ def check(
         click.echo(f"{strategy} on {_bars(subjects)}\n")
     results = []
     with contextlib.redirect_stdout(sys.stderr):
-        for result in check_strategy(subjects):
+        for result in check_strategy(subjects, plan.strategy):
             results.append(result)
             if not as_json:
                 click.echo(_line(result), file=sys.__stdout__)

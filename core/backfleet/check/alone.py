@@ -1,0 +1,132 @@
+"""The fresh process that runs a strategy from its wheel: `python -m backfleet.check.alone FILE`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import pickle
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backfleet.check.signals import Signals
+
+__all__ = ["Surroundings", "answer", "read_only", "signals_digest"]
+
+INSTALLED_FOLDERS = {"site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the process finds of other code.
+
+    Attributes
+    ----------
+    code
+        The folder of the unpacked wheel.
+    hidden
+        Top-level modules that are installed and not required.
+    folder
+        Where the code of a `file.py:Class` strategy lies, empty for others.
+    """
+
+    code: str
+    hidden: Sequence[str]
+    folder: str
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    def enter(self) -> None:
+        """Find the wheel first, backfleet, and what is installed; nothing else."""
+        own = _roots_of_backfleet()
+        kept = [entry for entry in sys.path if entry in own or _is_installation(entry)]
+        sys.path[:] = [self.code, *kept]
+        editable = [each for each in sys.meta_path if _is_editable(each)]
+        sys.meta_path[:] = [each for each in sys.meta_path if each not in editable]
+        sys.meta_path.insert(0, _Hidden(frozenset(self.hidden)))
+
+
+class _Hidden(MetaPathFinder):
+    """Finds nothing, and lets nobody else find certain modules."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        if fullname.partition(".")[0] in self._names:
+            raise ModuleNotFoundError(
+                f"No module named {fullname!r} (it is installed here, but the package's metadata "
+                "do not require it)",
+                name=fullname,
+            )
+
+
+def read_only(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    """A view of a dictionary; pickle takes a function for what it cannot take itself."""
+    return MappingProxyType(mapping)
+
+
+def signals_digest(signals: Signals) -> str:
+    """SHA-256 over signals, as hexadecimal digits."""
+    sha = hashlib.sha256()
+    for array in (signals.time, signals.symbol, signals.values):
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def answer(request: Path) -> Mapping[str, Any]:
+    """The digests of a strategy's signals, or the error that it raised."""
+    with request.open("rb") as stream:
+        surroundings = Surroundings(**json.loads(stream.readline()))
+        surroundings.enter()
+        target, tasks = pickle.load(stream)
+    from backfleet.check.running import describe_error
+    from backfleet.check.signals import signals_of
+    from backfleet.check.subject import Subject
+    from backfleet.strategy import StrategyReference
+
+    folder = surroundings.code if surroundings.folder else None
+    try:
+        strategy = StrategyReference(target, folder).load()
+        subjects = [Subject(strategy, bars, params, broker) for bars, params, broker in tasks]
+        return {"digests": [signals_digest(signals_of(subject)) for subject in subjects]}
+    except (Exception, SystemExit) as error:
+        return {"error": describe_error(error.__cause__ or error)}
+
+
+def _roots_of_backfleet() -> set[str]:
+    """Entries of `sys.path` through which backfleet and its own plugins are found."""
+    from backfleet.plugins import list_plugins
+
+    own = [each for each in list_plugins() if each.distribution == "backfleet"]
+    modules = {"backfleet", *(each.target.partition(".")[0] for each in own)}
+    specs = filter(None, map(importlib.util.find_spec, modules))
+    places = (place for spec in specs for place in spec.submodule_search_locations or ())
+    return {str(Path(place).parent) for place in places}
+
+
+def _is_installation(entry: str) -> bool:
+    """Whether a folder holds the standard library, or what pip has installed."""
+    library = Path(os.__file__).parent
+    path = Path(entry)
+    if INSTALLED_FOLDERS & set(path.parts):
+        return True
+    return path.is_relative_to(library) or (path.parent == library.parent and path.suffix == ".zip")
+
+
+def _is_editable(finder: Any) -> bool:
+    """Whether a finder is one that setuptools leaves for an editable install."""
+    return str(getattr(finder, "__module__", "")).startswith("__editable__")
+
+
+if __name__ == "__main__":
+    # What the strategy prints comes before.
+    print(f"\n{json.dumps(answer(Path(sys.argv[1])))}")

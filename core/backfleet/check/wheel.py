@@ -1,0 +1,135 @@
+"""Does the strategy's code work from its wheel alone?"""
+
+from __future__ import annotations
+
+import copyreg
+import io
+import json
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from backfleet.check.alone import Surroundings, read_only, signals_digest
+from backfleet.check.result import CheckResult, Status
+from backfleet.check.signals import signals_of
+from backfleet.check.subject import Subject
+from backfleet.plan.distributions import canonical_name, find_distribution
+from backfleet.plan.packages import OWN, CodePackage, strategy_packages
+from backfleet.plan.wheel import pack
+from backfleet.strategy import StrategyReference
+from backfleet.worker.unpack import read_wheel
+
+__all__ = ["check_wheel"]
+
+CHECK = "wheel"
+ADVICE = (
+    "what travels to workers is the package, or for a file the Python files of its folder, and "
+    "what its metadata require"
+)
+
+
+def check_wheel(subjects: Sequence[Subject], strategy: StrategyReference) -> CheckResult:
+    """In a fresh process that finds the strategy's wheel, what it requires and backfleet, but not
+    the folder that the code lies in, the signals are the same."""
+    package = _own_package(strategy)
+    if package is None:
+        return CheckResult(CHECK, Status.PASSED, "it comes with backfleet")
+    with tempfile.TemporaryDirectory() as scratch:
+        code = _unpacked(package, Path(scratch, "code"))
+        answer = _alone(subjects, strategy, Path(scratch), _surroundings(package, code))
+    if "error" in answer:
+        message = f"raises {answer['error']}; {ADVICE}"
+        return CheckResult(CHECK, Status.FAILED, message)
+    here = [signals_digest(signals_of(subject)) for subject in subjects]
+    if answer["digests"] != here:
+        message = f"other signals than from where its code lies; {ADVICE}"
+        return CheckResult(CHECK, Status.FAILED, message)
+    return CheckResult(CHECK, Status.PASSED, f"the same from a wheel of {package.name} alone")
+
+
+def _own_package(strategy: StrategyReference) -> CodePackage | None:
+    """The package that holds the strategy's class; None where that is backfleet's own."""
+    module = strategy.target.partition(":")[0].removesuffix(".py")
+    start = module.replace(".", "/")
+    for package in strategy_packages(strategy):
+        if {f"{start}.py", f"{start}/__init__.py"} & set(package.files):
+            return package
+    return None
+
+
+def _unpacked(package: CodePackage, folder: Path) -> Path:
+    for name, content in read_wheel(pack(package)).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def _surroundings(package: CodePackage, code: Path) -> Surroundings:
+    """What the fresh process is to find and not to find.
+
+    Code without a distribution has no metadata that could require anything: it finds all that is
+    installed.
+    """
+    hidden: list[str] = []
+    if find_distribution(package.name) is not None:
+        allowed = set(_required([package.name, OWN]))
+        hidden = [
+            module
+            for module, owners in packages_distributions().items()
+            if not allowed & set(map(canonical_name, owners))
+        ]
+    return Surroundings(str(code), sorted(hidden), str(package.folder or ""))
+
+
+def _required(names: Sequence[str]) -> Iterator[str]:
+    """Distributions and all that they require, as installed here."""
+    from packaging.requirements import Requirement
+
+    waiting, seen = [*names], set()
+    while waiting:
+        name = canonical_name(waiting.pop())
+        found = find_distribution(name)
+        if name in seen or found is None:
+            continue
+        seen.add(name)
+        yield name
+        for each in map(Requirement, found.requires):
+            if each.marker is None or each.marker.evaluate({"extra": ""}):
+                waiting.append(each.name)
+
+
+def _alone(
+    subjects: Sequence[Subject],
+    strategy: StrategyReference,
+    scratch: Path,
+    surroundings: Surroundings,
+) -> Mapping[str, Any]:
+    """What `backfleet.check.alone` answers, in a process of its own."""
+    request = scratch / "request"
+    tasks = [(each.bars, each.params, each.broker) for each in subjects]
+    request.write_bytes(surroundings.to_bytes() + _pickled((strategy.target, tasks)))
+    command = [sys.executable, "-P", "-m", "backfleet.check.alone", str(request)]
+    done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+    try:
+        answer: Mapping[str, Any] = json.loads(done.stdout.rstrip().rpartition("\n")[2])
+    except ValueError:
+        words = done.stderr.strip().rpartition("\n")[2]
+        return {"error": f"nothing: the process ended with exit code {done.returncode}: {words}"}
+    return answer
+
+
+def _pickled(value: object) -> bytes:
+    """Pickled for a process of the same code; bars hold read-only views of dictionaries."""
+    stream = io.BytesIO()
+    pickler = pickle.Pickler(stream)
+    pickler.dispatch_table = copyreg.dispatch_table.copy()
+    pickler.dispatch_table[MappingProxyType] = lambda view: (read_only, (dict(view),))
+    pickler.dump(value)
+    return stream.getvalue()
