@@ -89,6 +89,11 @@ def test_the_standard_library_and_what_the_id_pins_are_left_out(write: Write) ->
     assert reached("mine_lib") == {"mine_lib"}
 
 
+def test_what_backfleet_requires_is_covered_and_not_followed(write: Write) -> None:
+    write({"mine_lib.py": "import pyarrow, boto3.session"})
+    assert reached("mine_lib") == {"mine_lib", "pyarrow", "boto3"}
+
+
 def test_the_strategies_that_come_along_are_followed(write: Write) -> None:
     write({"mine_lib.py": "from backfleet_strategies.sma_crossover import SmaCrossover"})
     assert reached("mine_lib") == {"mine_lib", "backfleet_strategies"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfleet.errors import CorruptObject
+from backfleet.plan.stored_code import StoredCode
 from backfleet.plan.submission import SubmissionRecord, deal_chunks, read_submission
 from backfleet.store import open_store
 from backfleet.strategy import StrategyReference
@@ -45,9 +48,13 @@ def record() -> SubmissionRecord:
     )
 
 
+@pytest.mark.parametrize(
+    "code", [None, [], [StoredCode("acme-alpha", "1.2", "1" * 64, "2" * 64, is_folder=True)]]
+)
 def test_workers_read_a_submission_as_it_was_written(
-    record: SubmissionRecord, store_url: str
+    record: SubmissionRecord, store_url: str, code: Sequence[StoredCode] | None
 ) -> None:
+    record = replace(record, code=code)
     store = open_store(store_url).at(record.run)
     store.put_if_absent(record.key, record.to_bytes())
     found, read = read_submission(record.url(store))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import backfleet as bf
+from backfleet.runs.run import Run
 
 Install = Callable[..., dict[str, str]]
 
@@ -67,9 +72,9 @@ class ElsewhereExecutor(Executor):
 '''
 
 INVENTORY = """
-import json
+import json, sys
 from backfleet.plan.code import distribution_hashes
-print(json.dumps(distribution_hashes()))
+print(json.dumps(distribution_hashes(sys.argv[1:] or None)))
 """
 
 HOLD = """
@@ -85,11 +90,52 @@ ALPHA = {"acme_alpha/__init__.py": "", "acme_alpha/hold.py": HOLD, "acme_alpha/t
 LEVELS = {"acme_levels.py": "LEVEL = 3\n"}
 POINTS = {"backfleet.strategies": {"acme-hold": "acme_alpha.hold:Hold"}}
 
+MINE = """
+import backtrader as bt
+import near
+from space.deep import part
+
+class Mine(bt.Strategy):
+    def __init__(self):
+        self.metrics = {"file": __file__, "near": near.X, "part": part.X}
+"""
+ENGINE = """
+from backfleet.engines.backtrader import BacktraderEngine
+from backfleet.sources.cn_daily import CnDailySource
+from backfleet import hookimpl
+
+class Engine(BacktraderEngine):
+    name = "acme"
+
+class Source(CnDailySource):
+    name = "acme"
+
+@hookimpl
+def backfleet_metrics(params, outcome):
+    return {"plugin": __file__}
+"""
+PROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "acme-alpha"
+version = "1.0"
+
+[project.entry-points."backfleet.strategies"]
+acme-hold = "acme_alpha.hold:Hold"
+
+[tool.hatch.build.targets.wheel]
+packages = ["acme_alpha", "acme_levels.py"]
+"""
+
 JOB = """
 strategy = "{strategy}"
+{more}
 
 [data]
-source = "cn-daily"
+source = "{source}"
 path = "{data}"
 symbols = ["600519"]
 start = 2021-01-04
@@ -100,43 +146,91 @@ timezone = "Asia/Shanghai"
 
 @dataclass
 class Elsewhere:
-    """A folder to submit from, to workers that find nothing that is installed for it."""
+    """A folder to submit from, to workers that find nothing of what is installed for it.
+
+    Attributes
+    ----------
+    options
+        Settings of the executor.
+    env
+        What the submitting process has besides, and its workers lack.
+    """
 
     folder: Path
     data: Path
-    options: Mapping[str, str]
-    env: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str]
+    env: dict[str, str]
     python: str = sys.executable
 
-    def call(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def write(self, files: Mapping[str, str], folder: str = ".") -> Path:
+        for name, text in files.items():
+            path = self.folder / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return self.folder / folder
+
+    def call(self, *arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.python, "-m", "backfleet", *map(str, arguments)],
             cwd=self.folder,
-            env=os.environ | self.env,
+            env=os.environ | self.env | env,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
 
-    def run(self, strategy: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, strategy: str, more: str = "", source: str = "cn-daily"
+    ) -> subprocess.CompletedProcess[str]:
         job = self.folder / "job.toml"
-        job.write_text(JOB.format(strategy=strategy, data=self.data))
-        return self.call(
-            "run", job, "--json", "--executor", "elsewhere", *self._options, *arguments
-        )
+        job.write_text(JOB.format(strategy=strategy, data=self.data, more=more, source=source))
+        return self.call("run", job, "--json", "--executor", "elsewhere", *self.settings)
 
-    def row(self, strategy: str) -> Mapping[str, Any]:
-        """The one row of a run that succeeds; `store` is where the run lies."""
-        done = self.run(strategy)
+    def completed(self, strategy: str, more: str = "", source: str = "cn-daily") -> Run:
+        """A run that succeeds."""
+        done = self.run(strategy, more, source)
         assert done.returncode == 0, done.stderr
-        store = json.loads(done.stdout)["store"]
-        (row,) = json.loads(self.call("results", store, "--format", "json").stdout)
-        return {**row, "store": Path(store)}
+        return bf.open_run(json.loads(done.stdout)["store"])
+
+    def worker(self, run: Run) -> subprocess.CompletedProcess[str]:
+        """The worker of a run's newest submission once more."""
+        url = run.submitted().record.url(run.store)
+        workers = {"PYTHONPATH": self.options["path"], "TMPDIR": self.options["scratch"]}
+        return self.call("worker", url, 0, **workers)
 
     @property
-    def _options(self) -> list[str]:
+    def settings(self) -> list[str]:
         return [part for key, value in self.options.items() for part in ("-o", f"{key}={value}")]
+
+    def lend(self, folder: Path) -> None:
+        """Have the workers find modules in a folder."""
+        self.options["path"] = os.pathsep.join([str(folder), self.options["path"]])
+
+    def claim(self, *names: str) -> None:
+        """Have the executor say that the workers have these distributions as they are here."""
+        command = [self.python, "-c", INVENTORY, *names]
+        env = os.environ | self.env
+        found = subprocess.run(command, stdout=subprocess.PIPE, env=env, check=True)
+        known = json.loads(Path(self.options["inventory"]).read_text())
+        self.tell(known | json.loads(found.stdout))
+
+    def tell(self, hashes: Mapping[str, str]) -> None:
+        """Have the executor say that the workers have what has these hashes."""
+        file = self.folder / "installed.json"
+        file.write_text(json.dumps(hashes))
+        self.options["inventory"] = str(file)
+
+
+def row(run: Run) -> Mapping[str, Any]:
+    """The one row of a run."""
+    (found,) = run.results().to_dict("records")
+    return {str(name): value for name, value in found.items()}
+
+
+def brought(run: Run) -> list[str]:
+    """Names of what a run's newest submission brought along."""
+    return [each.name for each in run.submitted().record.code or ()]
 
 
 @pytest.fixture(scope="session")
@@ -150,12 +244,11 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, sample_data: Path, inventory: Path, installed: Install) -> Elsewhere:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+    (tmp_path / "scratch").mkdir()
     options = {
         "python": sys.executable,
         "path": os.environ.get("PYTHONPATH", ""),
-        "scratch": str(scratch),
+        "scratch": str(tmp_path / "scratch"),
         "inventory": str(inventory),
     }
     points = {"backfleet.executors": {"elsewhere": "elsewhere_executor:ElsewhereExecutor"}}
@@ -163,18 +256,135 @@ def elsewhere(tmp_path: Path, sample_data: Path, inventory: Path, installed: Ins
     return Elsewhere(tmp_path, sample_data, options, env)
 
 
-def stored(row: Mapping[str, Any]) -> list[str]:
-    """Names of what a run's submission brought along."""
-    record = json.loads((row["store"] / "submissions" / "1.json").read_text())
-    return [each["name"] for each in record["code"]]
-
-
 def test_a_distribution_that_workers_lack_reaches_them_with_what_it_imports(
     elsewhere: Elsewhere, installed: Install
 ) -> None:
     installed("acme-levels", LEVELS, {})
+    installed("acme-alpha", ALPHA, POINTS, version="1.5")
+    run = elsewhere.completed("acme-hold")
+    assert row(run)["level"] == 3
+    assert row(run)["file"].startswith(elsewhere.options["scratch"])
+    assert brought(run) == ["acme-alpha", "acme-levels"]
+    named = {each.name: each.version for each in run.manifest.distributions}
+    assert named == {"acme-alpha": "1.5", "backfleet": version("backfleet")}
+    local = elsewhere.call("run", elsewhere.folder / "job.toml", "--dry-run", "--json")
+    assert json.loads(local.stdout)["run"] == run.id
+
+
+def test_a_file_and_plugins_of_every_other_kind_reach_them(
+    elsewhere: Elsewhere, installed: Install
+) -> None:
+    groups = {"backfleet.engines": "Engine", "backfleet.sources": "Source"}
+    points = {group: {"acme": f"acme_plugins:{name}"} for group, name in groups.items()}
+    installed("acme", {"acme_plugins.py": ENGINE}, points | {"backfleet": {"acme": "acme_plugins"}})
+    files = {"mine.py": MINE, "near.py": "X = 1\n", "space/deep/part.py": "X = 2\n"}
+    folder = elsewhere.write(files, "folder")
+    more = 'engine = "acme"\nplugins = ["acme"]'
+    run = elsewhere.completed(f"{folder}/mine.py:Mine", more, "acme")
+    assert brought(run) == ["acme", "folder-of-mine"]
+    found = row(run)
+    assert (found["near"], found["part"]) == (1, 2)
+    for name in ("file", "plugin"):
+        assert found[name].startswith(elsewhere.options["scratch"])
+
+
+def test_an_editable_install_travels_as_it_stands(
+    elsewhere: Elsewhere, fresh_python: Path, pip_install: Callable[..., None]
+) -> None:
+    project = elsewhere.write({"pyproject.toml": PROJECT, **ALPHA, **LEVELS}, "project")
+    pip_install("--editable", project)
+    elsewhere.python = str(fresh_python)
+    first = elsewhere.completed("acme-hold")
+    levels = project / "acme_levels.py"
+    before = levels.stat()
+    levels.write_text("LEVEL = 4\n")
+    os.utime(levels, ns=(before.st_atime_ns, before.st_mtime_ns))
+    second = elsewhere.completed("acme-hold")
+    assert brought(first) == brought(second) == ["acme-alpha"]
+    assert (row(first)["level"], row(second)["level"]) == (3, 4)
+    assert first.id != second.id
+
+
+def test_what_workers_have_is_used_and_another_version_is_not(
+    elsewhere: Elsewhere, installed: Install, tmp_path: Path
+) -> None:
+    installed("acme-levels", LEVELS, {})
     installed("acme-alpha", ALPHA, POINTS)
-    row = elsewhere.row("acme-hold")
-    assert row["level"] == 3
-    assert row["file"].startswith(elsewhere.options["scratch"])
-    assert stored(row) == ["acme-alpha", "acme-levels"]
+    theirs = shutil.copytree(tmp_path / "site", tmp_path / "theirs")
+    elsewhere.lend(theirs)
+    elsewhere.claim("acme-alpha", "acme-levels")
+    same = elsewhere.completed("acme-hold")
+    assert brought(same) == []
+    assert row(same)["file"] == f"{theirs}/acme_alpha/__init__.py"
+
+    elsewhere.write({"acme_levels.py": "LEVEL = 4\n"}, "site")
+    other = elsewhere.completed("acme-hold")
+    assert brought(other) == ["acme-levels"]
+    assert (row(same)["level"], row(other)["level"]) == (3, 4)
+
+
+def test_workers_that_lack_what_their_inventory_lists_refuse(
+    elsewhere: Elsewhere, installed: Install, tmp_path: Path
+) -> None:
+    installed("acme-alpha", {**ALPHA, **LEVELS}, POINTS)
+    elsewhere.claim("acme-alpha")
+    done = elsewhere.run("acme-hold")
+    assert done.returncode == 1
+    (run,) = (tmp_path / "runs").iterdir()
+    (failure,) = bf.open_run(str(run)).failures()
+    (shard,) = bf.open_run(str(run)).shards()
+    assert shard.exit_code == 64
+    assert failure.kind == "PluginError"
+    assert "there is no module 'acme_alpha.hold' here" in failure.message
+
+
+def test_code_in_the_store_is_verified_and_resume_goes_on_with_it(
+    elsewhere: Elsewhere, installed: Install
+) -> None:
+    installed("acme-alpha", {**ALPHA, **LEVELS}, POINTS)
+    run = elsewhere.completed("acme-hold")
+    code = next(each for each in run.submitted().record.code or () if each.name == "acme_levels")
+    wheel = Path(run.url, code.key)
+    content = wheel.read_bytes()
+    assert elsewhere.worker(run).returncode == 0
+
+    wheel.write_bytes(content.replace(b"LEVEL = 3", b"LEVEL = 5"))
+    damaged = elsewhere.worker(run)
+    wheel.unlink()
+    missing = elsewhere.worker(run)
+    assert (damaged.returncode, missing.returncode) == (64, 64)
+    assert damaged.stderr.startswith(f"PluginError: {wheel} is damaged: its SHA-256 is ")
+    assert missing.stderr.startswith(f"PluginError: {wheel} is missing: it is acme_levels 0,")
+
+    shutil.rmtree(Path(run.url, "chunks"))
+    wheel.write_bytes(content[:-1])
+    assert elsewhere.call("resume", run.url, *elsewhere.settings).returncode == 0
+    assert wheel.read_bytes() == content
+
+    # What was planned is stored: it no longer matters what becomes of it here.
+    shutil.rmtree(Path(run.url, "chunks"))
+    elsewhere.write({"acme_levels.py": "LEVEL = 4\n"}, "site")
+    resumed = elsewhere.call("resume", run.url, *elsewhere.settings)
+    assert resumed.returncode == 0, resumed.stderr
+    assert row(bf.open_run(run.url))["level"] == 3
+
+
+def test_what_cannot_travel_is_refused_and_leaves_nothing(
+    elsewhere: Elsewhere, installed: Install
+) -> None:
+    installed("acme-alpha", {**ALPHA, **LEVELS, "acme_alpha/fast.so": ""}, POINTS)
+    refused = elsewhere.run("acme-hold")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "backfleet: acme-alpha 1.0 cannot travel to the workers: acme_alpha/fast.so is machine "
+        "code; build an image that holds it: backfleet image build --with acme-alpha\n"
+    )
+    assert not (elsewhere.folder / "runs").exists()
+
+
+def test_workers_with_another_backfleet_are_refused(elsewhere: Elsewhere) -> None:
+    elsewhere.tell({"backfleet": "0" * 64})
+    refused = elsewhere.run("buy-and-hold")
+    assert refused.returncode == 2
+    assert "rebuild their image: backfleet image build" in refused.stderr
+    assert not (elsewhere.folder / "runs").exists()

@@ -23,6 +23,12 @@ __all__ = ["CodeUnit", "file_stamp", "find_unit", "folder_unit", "is_code", "rea
 PINNED = frozenset({"backfleet", "backtrader", "numba", "numpy", "pandas"})
 """Packages that stand in a run's identity by themselves, by hash or by version."""
 
+REQUIRED = frozenset(
+    {"boto3", "click", "duckdb", "packaging", "pluggy", "psutil", "pyarrow", "pydantic", "rich"}
+)
+"""What backfleet requires besides. Their imports are not followed: what they use where it happens
+to be installed is in no worker's environment for certain."""
+
 LARGEST_FOLLOWED = 300
 """The imports of a unit of more modules than this are not followed."""
 
@@ -64,6 +70,8 @@ class CodeUnit:
 
     @cached_property
     def is_followed(self) -> bool:
+        if self.name in REQUIRED:
+            return False
         return sum(path.endswith(".py") for path in self.files) <= LARGEST_FOLLOWED
 
 
