@@ -12,7 +12,8 @@ from moto.batch.models import BatchBackend
 from moto.batch.responses import BatchResponse
 from moto.iam.exceptions import NotFoundException
 
-from .batch_job import REQUESTED_RETRY, WAITING, BatchJob, Surroundings
+from .batch_job import REQUESTED_RETRY, BatchJob, Surroundings
+from .described_job import WAITING
 
 __all__ = ["mend_batch", "service_role"]
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from moto.batch.models import Job, datetime2int_milliseconds
+from moto.batch.models import datetime2int_milliseconds
 
+from .described_job import DONE, WAITING, DescribedJob
 from .events import tell_state
 from .retries import TIMED_OUT, is_retried
 from .scheduler import Scheduler
@@ -23,8 +21,6 @@ from .tasks import Attempt, CannotStart, Ended, Runner, Task
 
 __all__ = ["REQUESTED_RETRY", "BatchJob", "Chaos", "Surroundings"]
 
-DONE = ("SUCCEEDED", "FAILED")
-WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
 STOP_TIMEOUT = 30
 LOOK_SECONDS = 0.05
 LOG_SECONDS = 0.5
@@ -70,114 +66,16 @@ class Surroundings:
     chaos: Chaos = field(default_factory=Chaos)
 
 
-class BatchJob(Job):
+class BatchJob(DescribedJob):
     """Takes moto's place for a job: `start` queues it, and a slot of the scheduler runs it."""
 
     surroundings: ClassVar[Surroundings]
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        # moto hands one dictionary to all children of an array, and adds to it.
-        keywords["container_overrides"] = deepcopy(keywords.get("container_overrides") or {})
         super().__init__(*arguments, **keywords)
-        self._status = "SUBMITTED"
-        self.retry = REQUESTED_RETRY.get() or self.job_definition.retry_strategy or {}
-        self.reason: str | None = None
+        self.retry = REQUESTED_RETRY.get() or self.retry
         self.interruption: str | None = None
         self.task: Task | None = None
-
-    # -- state
-
-    @property
-    def status(self) -> str:
-        """An array's follows from its children's."""
-        if not self._child_jobs:
-            return self._status or "SUBMITTED"
-        states = {child.status for child in self._child_jobs}
-        if states <= set(DONE):
-            return "FAILED" if "FAILED" in states else "SUCCEEDED"
-        return "PENDING"
-
-    @status.setter
-    def status(self, value: str) -> None:
-        self._status = value
-
-    def advance(self) -> None:
-        """Nothing: looking at a job does not move it."""
-
-    @property
-    def index(self) -> int | None:
-        """Of a child in its array."""
-        found: int | None = self.array_properties.get("index")
-        return found
-
-    @property
-    def parent(self) -> BatchJob | None:
-        found = self.all_jobs.get(self.job_id.rpartition(":")[0])
-        return found if isinstance(found, BatchJob) else None
-
-    # -- description
-
-    def _get_container_property(self, p: str, default: Any) -> Any:
-        """The override, or what the job definition says."""
-        definition = self.job_definition.container_properties or {}
-        if p == "environment":
-            given = [*definition.get(p, ()), *self.container_overrides.get(p, ())]
-            values = {each["name"]: each["value"] for each in given}
-            return [{"name": name, "value": value} for name, value in values.items()]
-        if p in ("vcpus", "memory"):
-            return self._resource({"vcpus": "VCPU", "memory": "MEMORY"}[p], p, default)
-        return self.container_overrides.get(p, definition.get(p, default))
-
-    def _resource(self, kind: str, old_name: str, default: Any) -> Any:
-        for place in (self.container_overrides, self.job_definition.container_properties or {}):
-            for need in place.get("resourceRequirements") or ():
-                if need["type"] == kind:
-                    return float(need["value"])
-            if old_name in place:
-                return float(place[old_name])
-        return default
-
-    def _container_details(self) -> dict[str, Any]:
-        details = super()._container_details()
-        needs = {"VCPU": details.pop("vcpus"), "MEMORY": details.pop("memory")}
-        details["resourceRequirements"] = [
-            {"type": kind, "value": f"{value:g}"} for kind, value in needs.items()
-        ]
-        details["image"] = (self.job_definition.container_properties or {}).get("image")
-        return details | self._end()
-
-    def _end(self) -> dict[str, Any]:
-        facts = {"exitCode": self.exit_code, "reason": self.reason}
-        return {name: value for name, value in facts.items() if value is not None}
-
-    def describe_short(self) -> dict[str, Any]:
-        result = super().describe_short()
-        if self.index is not None:
-            result["arrayProperties"] = {"index": self.index}
-        if self._child_jobs:
-            result["arrayProperties"] = {"size": len(self._child_jobs)}
-            if self.status in DONE:
-                ended = max(child.job_stopped_at for child in self._child_jobs)
-                result["stoppedAt"] = datetime2int_milliseconds(ended)
-            if self.status == "FAILED":
-                result["statusReason"] = "Array Child Job failed"
-        if self._end():
-            result["container"] = self._end()
-        return result
-
-    def describe(self) -> dict[str, Any]:
-        result = super().describe()
-        result["status"] = self.status
-        result["retryStrategy"] = self.retry
-        result.setdefault("timeout", self.job_definition.timeout or {})
-        if self.index is not None:
-            result["arrayProperties"] = {"index": self.index}
-        if self._child_jobs:
-            counts = Counter(child.status for child in self._child_jobs)
-            result["arrayProperties"] = {"size": len(self._child_jobs), "statusSummary": counts}
-        return result
-
-    # -- life
 
     def start(self) -> None:
         if self.depends_on:
@@ -252,8 +150,6 @@ class BatchJob(Job):
         if self.status in WAITING:
             self.end(False, reason)
 
-    # -- one attempt
-
     def _attempt(self) -> Ended:
         self.log_stream_name = None
         self.interruption = None
@@ -308,27 +204,18 @@ class BatchJob(Job):
         logged = 0.0
         while True:
             age = time.monotonic() - started
+            if self.stop or self.interruption is not None or age > limit:
+                task.stop(STOP_TIMEOUT)
+            elif fatal is not None and age >= fatal:
+                task.kill()
             ended = task.ended()
-            if ended is None and age - logged < LOG_SECONDS and not self._is_over(age, limit):
-                if fatal is not None and age >= fatal:
-                    task.kill()
-                time.sleep(LOOK_SECONDS)
-                continue
-            if ended is None and self._is_over(age, limit):
-                # A task may end by itself in between.
-                with contextlib.suppress(Exception):
-                    task.stop(STOP_TIMEOUT)
-                ended = task.ended()
-            self._log(task.lines())
-            logged = age
+            if ended is not None or age - logged >= LOG_SECONDS:
+                self._log(task.lines())
+                logged = age
             if ended is not None:
-                return Ended(ended.exit_code, ended.reason, self._status_reason(ended, age, limit))
-
-    def _is_over(self, age: float, limit: float) -> bool:
-        return self.stop or self.interruption is not None or age > limit
-
-    def _status_reason(self, ended: Ended, age: float, limit: float) -> str:
-        return self.interruption or (TIMED_OUT if age > limit else ended.status_reason)
+                overdue = TIMED_OUT if age > limit else ended.status_reason
+                return Ended(ended.exit_code, ended.reason, self.interruption or overdue)
+            time.sleep(LOOK_SECONDS)
 
     def _log(self, lines: Sequence[str]) -> None:
         number = len(self.attempts)
