@@ -5,6 +5,7 @@ from __future__ import annotations
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.engines.cerebro import simulate
 from backfleet.engines.fast.cerebro import Cerebro
+from backfleet.engines.fast.collector import collecting_less
 from backfleet.engines.feed import bulk_feed
 
 __all__ = ["BacktraderEngine"]
@@ -16,4 +17,5 @@ class BacktraderEngine(Engine):
     name = "backtrader"
 
     def run(self, simulation: Simulation) -> Outcome:
-        return simulate(simulation, bulk_feed, Cerebro)
+        with collecting_less():
+            return simulate(simulation, bulk_feed, Cerebro)

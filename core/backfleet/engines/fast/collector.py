@@ -1,7 +1,7 @@
 """Python's garbage collector, made to run less often during a run.
 
-Orders, trades and lines stay until the end of a run, and the collector goes through all of them
-again and again without finding anything. It still runs, so that a strategy that makes cyclic
+Orders, trades and lines stay until a run's records are read, and the collector goes through all of
+them again and again without finding anything. It still runs, so that a strategy that makes cyclic
 garbage cannot fill the memory.
 """
 
