@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from backfleet.errors import ExecutorError
@@ -13,6 +13,7 @@ from backfleet_executors.aws.errors import aws_errors, explained
 if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.config import Config
+    from botocore.loaders import Loader
     from mypy_boto3_batch import BatchClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
@@ -115,13 +116,25 @@ class Clients:
 def _session(region: str | None) -> Session:
     from boto3.session import Session
     from botocore.exceptions import BotoCoreError
+    from botocore.session import get_session
 
     # AWS_REGION is what other SDKs and the containers of AWS say; boto3 does not read it.
     named = next(filter(None, [region, *map(os.environ.get, REGION_VARIABLES)]), None)
     try:
-        return Session(region_name=named) if named else Session()
+        core = get_session()
+        core.get_scoped_config()
+        core.register_component("data_loader", _descriptions())
+        return Session(botocore_session=core, region_name=named)
     except BotoCoreError as error:
         raise explained(error, "opening a session with AWS") from error
+
+
+@cache
+def _descriptions() -> Loader:
+    """The descriptions of services: reading one takes longer than a request to it."""
+    from botocore.loaders import create_loader
+
+    return create_loader(os.environ.get("AWS_DATA_PATH"))
 
 
 def _known_region(session: Session) -> str:

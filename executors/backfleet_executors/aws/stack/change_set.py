@@ -86,7 +86,6 @@ def prepare(
             TemplateBody=render(),
             Parameters=_parameters(parameters),
             Capabilities=["CAPABILITY_IAM"],
-            Tags=[{"Key": "backfleet:stack", "Value": name}],
         )
         change_set = ChangeSet(made["Id"], made["StackId"], stack is None, ())
         status, reason = _settled(clients, change_set)

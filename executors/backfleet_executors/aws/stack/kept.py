@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors, code_of
+from backfleet_executors.aws.stack.choices import Choices
 
 __all__ = ["Kept", "bucket_name", "find_kept"]
 
@@ -32,8 +33,8 @@ def bucket_name(clients: Clients, name: str, suffix: str) -> str:
     return f"{name}-{suffix}-{clients.account()}-{clients.region}"
 
 
-def find_kept(clients: Clients, name: str) -> Kept:
-    """What an earlier stack of this name has left.
+def find_kept(clients: Clients, name: str, choices: Choices) -> Kept:
+    """What an earlier stack of this name has left, but for what is chosen otherwise.
 
     Raises
     ------
@@ -41,9 +42,9 @@ def find_kept(clients: Clients, name: str) -> Kept:
         Where a name that the stack needs is taken by something that is not its own.
     """
     return Kept(
-        data_bucket=_kept_bucket(clients, name, "data"),
-        results_bucket=_kept_bucket(clients, name, "results"),
-        repository=_kept_repository(clients, name),
+        data_bucket="" if choices.data_bucket else _kept_bucket(clients, name, "data"),
+        results_bucket="" if choices.results_bucket else _kept_bucket(clients, name, "results"),
+        repository="" if choices.repository else _kept_repository(clients, name),
     )
 
 

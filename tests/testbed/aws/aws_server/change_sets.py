@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moto.batch.models import ComputeEnvironment, JobDefinition, JobQueue, batch_backends
+from moto.batch.utils import lowercase_first_key
 from moto.cloudformation.models import Change, ChangeSet, CloudFormationBackend, Event, Stack
 from moto.cloudformation.parsing import ResourceMap, parse_and_update_resource
 from moto.ec2.models.route_tables import RouteTable
@@ -77,6 +80,10 @@ def _references(part: Any, template: Mapping[str, Any]) -> Iterator[str]:
     elif isinstance(part, list):
         for each in part:
             yield from _references(each, template)
+
+
+def _parse(self: ChangeSet) -> None:
+    self.template_dict = json.loads(self.template)
 
 
 def _diff(self: ChangeSet) -> list[Change]:
@@ -195,13 +202,46 @@ def _tell(stack: Stack, status: str, name: str, reason: str | None = None) -> No
     )
 
 
-def _delete_route_table(self: RouteTable, account_id: str, region: str) -> None:
-    """Moto leaves it, and then the VPC cannot go."""
+def _delete_route_table(self: RouteTable, account: str, region: str) -> None:
     self.associations.clear()
     self.ec2_backend.delete_route_table(self.id)
+
+
+def _delete_queue(self: JobQueue, account: str, region: str) -> None:
+    batch_backends[account][region].delete_job_queue(self.arn)
+
+
+def _delete_environment(self: ComputeEnvironment, account: str, region: str) -> None:
+    batch_backends[account][region].delete_compute_environment(self.arn)
+
+
+def _delete_definition(self: JobDefinition, account: str, region: str) -> None:
+    self.deregister()
+
+
+def _update_environment(
+    cls: type[Any],
+    /,
+    original_resource: ComputeEnvironment,
+    new_resource_name: str,
+    cloudformation_json: dict[str, Any],
+    account_id: str,
+    region_name: str,
+) -> ComputeEnvironment:
+    resources = cloudformation_json["Properties"]["ComputeResources"]
+    original_resource.compute_resources = lowercase_first_key(resources)
+    return original_resource
 
 
 def mend_change_sets() -> None:
     ChangeSet.diff = _diff
     CloudFormationBackend.execute_change_set = _execute
+    # The templates here are JSON, which moto's reader of YAML takes a second for.
+    Stack.parse_template = staticmethod(json.loads)
+    ChangeSet._parse_template = _parse
+    # Moto leaves these behind when their stack goes.
     RouteTable.delete = _delete_route_table
+    JobQueue.delete = _delete_queue
+    ComputeEnvironment.delete = _delete_environment
+    JobDefinition.delete = _delete_definition
+    ComputeEnvironment.update_from_cloudformation_json = classmethod(_update_environment)

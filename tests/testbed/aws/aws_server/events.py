@@ -26,7 +26,9 @@ def tell_state(job: Job) -> None:
 
 
 def _send(self: Rule, original_event: Any, transform_input: bool = True) -> None:
-    """Also to SNS, which moto refuses as a target."""
+    """Also to SNS, which moto refuses as a target; and nothing to what runs by the clock."""
+    if self.scheduled_expression:
+        return
     topics = [target for target in self.targets if ":sns:" in target["Arn"]]
     if topics and self.event_pattern.matches_event(original_event):
         backend = sns_backends[self.account_id][self.region_name]

@@ -1,0 +1,22 @@
+"""`backfleet aws`: the stack that a fleet needs, from one command."""
+
+from __future__ import annotations
+
+import click
+
+from backfleet_executors.aws.stack.deploy_command import deploy_command
+from backfleet_executors.aws.stack.destroy_command import destroy_command
+from backfleet_executors.aws.stack.plan_command import plan_command
+from backfleet_executors.aws.stack.policy_command import policy_command
+from backfleet_executors.aws.stack.status_command import status_command
+
+__all__ = ["aws"]
+
+
+@click.group()
+def aws() -> None:
+    """What runs need in an AWS account: queues, buckets, an image repository, roles."""
+
+
+for command in (plan_command, deploy_command, status_command, destroy_command, policy_command):
+    aws.add_command(command)

@@ -1,0 +1,137 @@
+"""Bringing a stack to what is wanted: looked at first, changed then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from backfleet.errors import ExecutorError
+from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.errors import aws_errors
+from backfleet_executors.aws.stack.change_set import ChangeSet, discard, execute, prepare
+from backfleet_executors.aws.stack.choices import Choices, check_image
+from backfleet_executors.aws.stack.existing import check_existing
+from backfleet_executors.aws.stack.kept import Kept, find_kept
+from backfleet_executors.aws.stack.service_roles import create_service_role, missing_service_roles
+from backfleet_executors.aws.stack.stacks import Stack, check_name, check_settled, find_stack
+from backfleet_executors.aws.stack.watch import StackEvent, Watch
+
+__all__ = ["Preparation", "carry_out", "drop", "prepare_deployment"]
+
+CHINA = "aws-cn"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a deployment would do; nothing of it is done yet.
+
+    Attributes
+    ----------
+    stack
+        As it is, or None where it will be made.
+    parameters
+        With which the template will be used.
+    adopted
+        What an earlier stack of this name has left, and this one takes up.
+    service_roles
+        Services whose role the account lacks.
+    change_set
+        None where the stack is as it should be.
+    """
+
+    name: str
+    stack: Stack | None
+    parameters: Mapping[str, str]
+    adopted: Kept
+    service_roles: Sequence[str]
+    change_set: ChangeSet | None
+
+    @property
+    def has_image(self) -> bool:
+        return bool(self.parameters["Image"])
+
+
+def prepare_deployment(clients: Clients, name: str, choices: Choices) -> Preparation:
+    """Look at the account and have CloudFormation work out the changes.
+
+    Raises
+    ------
+    ExecutorError
+        Where something is missing, taken or in a state that deploying does not lead out of.
+    """
+    check_name(name)
+    if choices.image:
+        check_image(choices.image)
+    stack = _settled_stack(clients, name)
+    adopted = Kept() if stack else find_kept(clients, name, choices)
+    parameters = _chosen(clients, choices, stack, adopted)
+    check_existing(clients, parameters)
+    _check_spot(clients, parameters)
+    return Preparation(
+        name=name,
+        stack=stack,
+        parameters=parameters,
+        adopted=adopted,
+        service_roles=missing_service_roles(clients),
+        change_set=prepare(clients, name, parameters, stack),
+    )
+
+
+def carry_out(
+    clients: Clients, preparation: Preparation, show: Callable[[StackEvent], None]
+) -> Stack:
+    """Do what was prepared and wait until it is done.
+
+    Raises ExecutorError where it fails; CloudFormation has then undone it, or says what it could
+    not undo.
+    """
+    for service in preparation.service_roles:
+        create_service_role(clients, service)
+    change_set = preparation.change_set
+    if change_set is None:
+        assert preparation.stack is not None
+        return preparation.stack
+    watch = Watch(clients, change_set.stack_id, show)
+    execute(clients, change_set)
+    return watch.wait()
+
+
+def drop(clients: Clients, preparation: Preparation) -> None:
+    """Leave the account as it was before the preparation."""
+    if preparation.change_set is not None:
+        discard(clients, preparation.change_set)
+
+
+def _settled_stack(clients: Clients, name: str) -> Stack | None:
+    """The stack, ready to be changed; what a plan that was killed has left is taken away."""
+    stack = find_stack(clients, name)
+    if stack is None:
+        return None
+    if stack.is_review:
+        with aws_errors(f"deleting what is left of a plan for the stack {name}"):
+            clients.cloudformation.delete_stack(StackName=stack.id)
+        return None
+    check_settled(stack)
+    return stack
+
+
+def _chosen(
+    clients: Clients, choices: Choices, stack: Stack | None, adopted: Kept
+) -> dict[str, str]:
+    if stack is None:
+        choices = replace(
+            choices,
+            data_bucket=choices.data_bucket or adopted.data_bucket,
+            results_bucket=choices.results_bucket or adopted.results_bucket,
+            repository=choices.repository or adopted.repository,
+            spot=clients.partition != CHINA if choices.spot is None else choices.spot,
+        )
+    return choices.parameters(stack.parameters if stack else {})
+
+
+def _check_spot(clients: Clients, parameters: Mapping[str, str]) -> None:
+    if parameters["Spot"] == "true" and clients.partition == CHINA:
+        raise ExecutorError(
+            f"{clients.region} has no Fargate Spot for AWS Batch; leave out --spot, then all "
+            "workers run on demand"
+        )

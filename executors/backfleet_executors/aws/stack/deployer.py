@@ -1,0 +1,161 @@
+"""What who deploys a stack must be allowed: what is called here, and by CloudFormation for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backfleet_executors.aws.stack.intrinsics import allow, policy
+
+__all__ = ["BY_CLOUDFORMATION", "DIRECTLY", "Place", "deployer_policy"]
+
+TASKS = "ecs-tasks.amazonaws.com"
+TAKEN_BY = (TASKS, "lambda.amazonaws.com", "sagemaker.amazonaws.com")
+LINKED = ("batch.amazonaws.com", "ecs.amazonaws.com")
+
+DIRECTLY = (
+    "batch:DeregisterJobDefinition",
+    "batch:DescribeComputeEnvironments",
+    "batch:DescribeJobDefinitions",
+    "batch:DescribeJobQueues",
+    "batch:ListJobs",
+    "cloudformation:CreateChangeSet",
+    "cloudformation:DeleteChangeSet",
+    "cloudformation:DeleteStack",
+    "cloudformation:DescribeChangeSet",
+    "cloudformation:DescribeStackEvents",
+    "cloudformation:DescribeStacks",
+    "cloudformation:ExecuteChangeSet",
+    "ec2:DescribeSubnets",
+    "ecr:DeleteRepository",
+    "ecr:DescribeImages",
+    "ecr:DescribeRepositories",
+    "ecr:ListTagsForResource",
+    "iam:CreateServiceLinkedRole",
+    "iam:ListRoles",
+    "s3:GetBucketTagging",
+    "s3:ListBucket",
+    "s3:PutObject",
+)
+"""What the code of the stack calls itself."""
+
+PUSHING = (
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:CompleteLayerUpload",
+    "ecr:GetDownloadUrlForLayer",
+    "ecr:InitiateLayerUpload",
+    "ecr:PutImage",
+    "ecr:UploadLayerPart",
+)
+"""What pushing an image takes."""
+
+BY_CLOUDFORMATION = {
+    "batch": "CreateComputeEnvironment DeleteComputeEnvironment UpdateComputeEnvironment "
+    "CreateJobQueue DeleteJobQueue UpdateJobQueue RegisterJobDefinition TagResource",
+    "cloudwatch": "PutMetricAlarm DeleteAlarms DescribeAlarms PutDashboard DeleteDashboards "
+    "GetDashboard ListTagsForResource",
+    "ec2": "CreateVpc DeleteVpc ModifyVpcAttribute CreateSubnet DeleteSubnet "
+    "ModifySubnetAttribute CreateRouteTable DeleteRouteTable CreateRoute DeleteRoute ReplaceRoute "
+    "AssociateRouteTable DisassociateRouteTable ReplaceRouteTableAssociation "
+    "CreateInternetGateway DeleteInternetGateway AttachInternetGateway DetachInternetGateway "
+    "CreateSecurityGroup DeleteSecurityGroup "
+    "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress "
+    "RevokeSecurityGroupEgress RevokeSecurityGroupIngress "
+    "CreateVpcEndpoint DeleteVpcEndpoints ModifyVpcEndpoint CreateTags DeleteTags Describe*",
+    "ecr": "CreateRepository GetLifecyclePolicy GetRepositoryPolicy "
+    "PutImageScanningConfiguration PutImageTagMutability TagResource UntagResource",
+    "events": "PutRule DeleteRule DescribeRule PutTargets RemoveTargets ListTargetsByRule "
+    "ListTagsForResource",
+    "iam": "CreateRole DeleteRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy "
+    "PutRolePolicy DeleteRolePolicy GetRolePolicy ListRolePolicies "
+    "AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies "
+    "CreatePolicy DeletePolicy GetPolicy CreatePolicyVersion DeletePolicyVersion "
+    "GetPolicyVersion ListPolicyVersions ListEntitiesForPolicy PassRole",
+    "lambda": "CreateFunction DeleteFunction GetFunction UpdateFunctionCode "
+    "UpdateFunctionConfiguration GetFunctionCodeSigningConfig GetFunctionRecursionConfig "
+    "GetFunctionScalingConfig GetRuntimeManagementConfig AddPermission RemovePermission GetPolicy",
+    "logs": "CreateLogGroup DeleteLogGroup DescribeLogGroups PutRetentionPolicy "
+    "DeleteRetentionPolicy ListTagsForResource GetDataProtectionPolicy DescribeIndexPolicies "
+    "DescribeResourcePolicies",
+    "s3": "CreateBucket PutBucketTagging PutEncryptionConfiguration PutLifecycleConfiguration "
+    "PutBucketOwnershipControls PutBucketPublicAccessBlock "
+    "PutBucketPolicy DeleteBucketPolicy GetBucketPolicy GetBucket* Get*Configuration",
+    "sns": "CreateTopic DeleteTopic GetTopicAttributes SetTopicAttributes "
+    "ListSubscriptionsByTopic ListTagsForResource GetDataProtectionPolicy "
+    "Subscribe Unsubscribe GetSubscriptionAttributes SetSubscriptionAttributes",
+    "sagemaker": "CreateNotebookInstance DeleteNotebookInstance DescribeNotebookInstance "
+    "StartNotebookInstance StopNotebookInstance UpdateNotebookInstance ListTags "
+    "CreateNotebookInstanceLifecycleConfig DeleteNotebookInstanceLifecycleConfig "
+    "DescribeNotebookInstanceLifecycleConfig UpdateNotebookInstanceLifecycleConfig",
+}
+"""What CloudFormation does with the deployer's permissions, by service."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stack is to be."""
+
+    partition: str
+    region: str
+    account: str
+    name: str
+
+    def arn(self, service: str, resource: str, *, is_global: bool = False) -> str:
+        region = "" if is_global else self.region
+        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
+
+
+def deployer_policy(place: Place) -> dict[str, Any]:
+    """The policy document for whoever plans, deploys and destroys this stack."""
+    named = {
+        "cloudformation": [place.arn("cloudformation", f"stack/{place.name}/*")],
+        "ecr": [place.arn("ecr", f"repository/{place.name}")],
+        "events": [place.arn("events", f"rule/{place.name}-*")],
+        "lambda": [place.arn("lambda", f"function:{place.name}-cleanup")],
+        "s3": [f"arn:{place.partition}:s3:::{place.name}-*"],
+        "sns": [place.arn("sns", f"{place.name}-news*")],
+    }
+    statements = [
+        allow(service.capitalize(), actions, named.get(service, "*"))
+        for service, actions in _by_service().items()
+        if service != "iam"
+    ]
+    return dict(policy(*statements, *_iam(place), _login()))
+
+
+def _by_service() -> dict[str, list[str]]:
+    actions = {*DIRECTLY, *PUSHING}
+    actions |= {
+        f"{service}:{name}"
+        for service, names in BY_CLOUDFORMATION.items()
+        for name in names.split()
+    }
+    grouped: dict[str, list[str]] = {}
+    for action in sorted(actions):
+        grouped.setdefault(action.partition(":")[0], []).append(action)
+    return grouped
+
+
+def _login() -> dict[str, Any]:
+    return allow("Login", "ecr:GetAuthorizationToken", "*")
+
+
+def _iam(place: Place) -> Sequence[dict[str, Any]]:
+    roles = place.arn("iam", f"role/{place.name}-*", is_global=True)
+    policies = place.arn("iam", f"policy/{place.name}-*", is_global=True)
+    linked = place.arn("iam", "role/aws-service-role/*", is_global=True)
+    apart = ("iam:PassRole", "iam:CreateServiceLinkedRole")
+    actions = [action for action in _by_service()["iam"] if action not in apart]
+    return (
+        allow("Roles", actions, [roles, policies, linked]),
+        allow("Hand", "iam:PassRole", roles, _equals("iam:PassedToService", TAKEN_BY)),
+        allow(
+            "Linked", "iam:CreateServiceLinkedRole", linked, _equals("iam:AWSServiceName", LINKED)
+        ),
+    )
+
+
+def _equals(key: str, values: Sequence[str]) -> dict[str, Any]:
+    return {"StringEquals": {key: list(values)}}

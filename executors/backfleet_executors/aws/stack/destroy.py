@@ -1,0 +1,74 @@
+"""Taking a stack away. The buckets stay; images go only if one says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.errors import aws_errors
+from backfleet_executors.aws.stack.stacks import Stack
+from backfleet_executors.aws.stack.watch import StackEvent, Watch
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.literals import JobStatusType
+
+__all__ = ["count_images", "count_live_jobs", "delete_images", "destroy"]
+
+LIVE: tuple[JobStatusType, ...] = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+
+
+def count_live_jobs(clients: Clients, stack: Stack) -> int:
+    """Jobs and arrays that have not ended in the queues of the stack. Raises ExecutorError."""
+    outputs = (stack.outputs.get(name) for name in ("Queue", "OnDemandQueue"))
+    queues = set(filter(None, outputs))
+    pages = clients.batch.get_paginator("list_jobs")
+    with aws_errors("listing the jobs of the stack's queues"):
+        return sum(
+            len(page["jobSummaryList"])
+            for queue in queues
+            for status in LIVE
+            for page in pages.paginate(jobQueue=queue, jobStatus=status)
+        )
+
+
+def count_images(clients: Clients, stack: Stack) -> int:
+    """Images in the repository of the stack. Raises ExecutorError."""
+    repository = stack.outputs.get("Repository")
+    if not repository:
+        return 0
+    pages = clients.ecr.get_paginator("describe_images")
+    with aws_errors(f"listing the images of the repository {repository}"):
+        return sum(len(page["imageDetails"]) for page in pages.paginate(repositoryName=repository))
+
+
+def destroy(clients: Clients, stack: Stack, show: Callable[[StackEvent], None]) -> None:
+    """Delete the stack and wait until it is gone.
+
+    Raises ExecutorError where something cannot be deleted; the rest is gone then, and destroying
+    again goes on with what is left.
+    """
+    watch = Watch(clients, stack.id, show)
+    with aws_errors(f"deleting the stack {stack.name}"):
+        clients.cloudformation.delete_stack(StackName=stack.id)
+    watch.wait()
+    _deregister(clients, stack)
+
+
+def delete_images(clients: Clients, stack: Stack) -> None:
+    """Delete the repository of the stack with all that is in it. Raises ExecutorError."""
+    repository = stack.outputs["Repository"]
+    with aws_errors(f"deleting the repository {repository}"):
+        clients.ecr.delete_repository(repositoryName=repository, force=True)
+
+
+def _deregister(clients: Clients, stack: Stack) -> None:
+    """CloudFormation deletes the newest revision of the job definition, and none before it."""
+    name = stack.outputs.get("JobDefinition")
+    if not name:
+        return
+    pages = clients.batch.get_paginator("describe_job_definitions")
+    with aws_errors(f"deregistering the job definition {name}"):
+        for page in pages.paginate(jobDefinitionName=name, status="ACTIVE"):
+            for found in page["jobDefinitions"]:
+                clients.batch.deregister_job_definition(jobDefinition=found["jobDefinitionArn"])

@@ -1,0 +1,125 @@
+"""What the commands on a stack share: which one, and what can be chosen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from backfleet.errors import ExecutorError, UserError
+from backfleet.runs.executors import SETTINGS_FILE
+
+if TYPE_CHECKING:
+    from backfleet_executors.aws.clients import Clients
+    from backfleet_executors.aws.stack.choices import Choices
+    from backfleet_executors.aws.stack.stacks import Stack
+
+__all__ = [
+    "choice_options",
+    "choices_of",
+    "clients_for",
+    "confirm",
+    "existing_stack",
+    "settings_file",
+    "stack_options",
+    "yes_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+yes_option = click.option("--yes", is_flag=True, help="Answer every question with yes.")
+
+CHOICES = (
+    click.option("--image", help="The workers' image, by digest; else one is built and pushed."),
+    click.option("--vpc", help="A VPC that is there already; else one is made."),
+    click.option("--subnets", help="Its subnets, separated by commas."),
+    click.option(
+        "--private/--public",
+        default=None,
+        help="Workers without public addresses, which reach AWS by endpoints. [public]",
+    ),
+    click.option(
+        "--spot/--no-spot", default=None, help="Fargate Spot first, or all on demand. [spot]"
+    ),
+    click.option(
+        "--max-vcpus", type=click.IntRange(min=1), help="vCPU that run at once in a queue. [256]"
+    ),
+    click.option("--log-days", type=int, help="Days that logs are kept. [30]"),
+    click.option("--email", help="Gets news of runs that end and of queues that block."),
+    click.option(
+        "--notebook/--no-notebook", default=None, help="A SageMaker notebook too. [no notebook]"
+    ),
+    click.option("--data-bucket", help="A bucket that is there already, for the data."),
+    click.option("--results-bucket", help="A bucket that is there already, for the results."),
+    click.option("--repository", help="An ECR repository that is there already."),
+)
+
+
+def stack_options(command: F) -> F:
+    """`--name` and `--region`, which say which stack."""
+    name = click.option(
+        "--name",
+        default="backfleet",
+        show_default=True,
+        help="The stack; its resources are named after it.",
+    )
+    region = click.option(
+        "--region", help="AWS region; else backfleet.toml's, else the environment's."
+    )
+    return name(region(command))
+
+
+def choice_options(command: F) -> F:
+    """What can be chosen of a stack. What is not given stays as it is."""
+    for option in reversed(CHOICES):
+        command = option(command)
+    return command
+
+
+def choices_of(values: Mapping[str, Any]) -> Choices:
+    """The values of `choice_options`."""
+    from backfleet_executors.aws.stack.choices import Choices
+
+    return Choices(**values)
+
+
+def settings_file() -> Path:
+    """backfleet.toml in the folder one works in."""
+    return Path(SETTINGS_FILE)
+
+
+def clients_for(region: str | None) -> Clients:
+    """Clients of the region that is asked for, or set. Raises ExecutorError."""
+    from backfleet_executors.aws.clients import Clients
+    from backfleet_executors.aws.stack.settings_file import read_region
+
+    return Clients(region or read_region(settings_file()))
+
+
+def existing_stack(clients: Clients, name: str) -> Stack:
+    """The stack of this name. Raises ExecutorError where there is none."""
+    from backfleet_executors.aws.stack.stacks import check_name, find_stack
+
+    check_name(name)
+    stack = find_stack(clients, name)
+    if stack is None or stack.is_review:
+        raise ExecutorError(
+            f"there is no stack {name!r} in {clients.region} of account {clients.account()}; check "
+            "--name and --region, or make it with 'backfleet aws deploy'"
+        )
+    return stack
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask, unless the answer was given beforehand. Raises UserError where it is not yes."""
+    if yes:
+        return
+    try:
+        agreed = click.confirm(question)
+    except click.Abort:
+        click.echo()
+        raise UserError("nobody answered, and nothing was changed; pass --yes") from None
+    if not agreed:
+        raise UserError("nothing was changed")

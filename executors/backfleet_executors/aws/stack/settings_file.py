@@ -1,0 +1,112 @@
+"""`[executors.aws-batch]` in backfleet.toml: written by `deploy`, taken away by `destroy`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backfleet.errors import ExecutorError
+from backfleet_executors.aws.stack.stacks import Stack
+from backfleet_executors.aws.stack.storage import RUNS
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+__all__ = ["EXECUTOR", "forget_settings", "read_region", "settings_of", "write_settings"]
+
+EXECUTOR = "aws-batch"
+STORAGE = ("region", "store", "data")
+"""What is still true when a stack is gone, because the buckets stay."""
+
+
+def settings_of(stack: Stack, region: str) -> dict[str, str]:
+    """The executor's settings that follow from a stack."""
+    outputs = stack.outputs
+    return {
+        "region": region,
+        "queue": outputs["Queue"],
+        "on_demand_queue": outputs["OnDemandQueue"],
+        "job_definition": outputs.get("JobDefinition", ""),
+        "store": f"s3://{outputs['ResultsBucket']}/{RUNS}",
+        "data": f"s3://{outputs['DataBucket']}",
+        "image": outputs.get("Image", ""),
+        "log_group": outputs["LogGroup"],
+    }
+
+
+def write_settings(file: Path, settings: Mapping[str, str]) -> None:
+    """Write the settings into the executor's table; what else is in the file stays as it is.
+
+    Empty ones are left out. Raises ExecutorError where the file cannot be read or written.
+    """
+    document = _read(file)
+    table = _table(document)
+    for key, value in settings.items():
+        if value:
+            table[key] = value
+        else:
+            table.pop(key, None)
+    _write(file, document)
+
+
+def forget_settings(file: Path, stack: Stack) -> bool:
+    """Take away what leads to the queues of a stack; False where the file names others."""
+    if not file.is_file():
+        return False
+    document = _read(file)
+    table = _table(document)
+    settings = settings_of(stack, "")
+    if table.get("queue") != settings["queue"]:
+        return False
+    for key in settings:
+        if key not in STORAGE:
+            table.pop(key, None)
+    _write(file, document)
+    return True
+
+
+def read_region(file: Path) -> str | None:
+    """The region that the executor's table names. Raises ExecutorError."""
+    if not file.is_file():
+        return None
+    region = _table(_read(file)).get("region")
+    return None if region is None else str(region)
+
+
+def _read(file: Path) -> TOMLDocument:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        return tomlkit.parse(file.read_text(encoding="utf-8")) if file.is_file() else _empty()
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        raise ExecutorError(f"{file.resolve()}: {error}") from error
+
+
+def _empty() -> TOMLDocument:
+    import tomlkit
+
+    return tomlkit.document()
+
+
+def _table(document: TOMLDocument) -> Any:
+    """The executor's table, which is made where it lacks."""
+    import tomlkit
+
+    executors = document.setdefault("executors", tomlkit.table(is_super_table=True))
+    table = executors.setdefault(EXECUTOR, tomlkit.table()) if hasattr(executors, "keys") else None
+    if not hasattr(table, "keys"):
+        raise ExecutorError(f"backfleet.toml: [executors.{EXECUTOR}] must be a table")
+    return table
+
+
+def _write(file: Path, document: TOMLDocument) -> None:
+    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(document.as_string(), encoding="utf-8")
+        beside.replace(file)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise ExecutorError(f"{file.resolve()} cannot be written: {error.strerror}") from error

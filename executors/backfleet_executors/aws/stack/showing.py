@@ -1,0 +1,75 @@
+"""What one sees of a stack on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from backfleet.cli.table import print_columns
+from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.stack.deploy import Preparation
+from backfleet_executors.aws.stack.watch import StackEvent
+
+__all__ = ["show_event", "show_preparation", "show_status"]
+
+WIDTH = 12
+
+
+def show_preparation(clients: Clients, preparation: Preparation) -> None:
+    """The changes as a table, and in words what the table does not say."""
+    where = f"{preparation.name} in {clients.region} of account {clients.account()}"
+    change_set = preparation.change_set
+    if change_set is None:
+        click.echo(f"stack {where}: nothing to change")
+    else:
+        click.echo(f"stack {where}: {len(change_set.changes)} changes")
+        rows = [
+            [each.action, each.resource, each.kind, each.replaced, each.why]
+            for each in change_set.changes
+        ]
+        columns = ["action", "resource", "type", "replaced", "because of"]
+        filled = [at for at, _ in enumerate(columns) if any(row[at] for row in rows)]
+        print_columns([columns[at] for at in filled], [[row[at] for row in rows] for at in filled])
+    for line in _notes(preparation):
+        click.echo(line)
+
+
+def show_event(event: StackEvent) -> None:
+    """One event of CloudFormation, as it comes."""
+    reason = f"  {event.reason}" if event.reason else ""
+    kind = event.kind.removeprefix("AWS::")
+    click.echo(f"{event.time:%H:%M:%S}  {event.status:<20} {event.resource} ({kind}){reason}")
+
+
+def show_status(facts: Mapping[str, Any]) -> None:
+    """The facts that `status_of` found."""
+    for key in ("name", "region", "account", "status", "reason"):
+        if facts[key]:
+            click.echo(f"{key:<{WIDTH}}{facts[key]}")
+    for queue in facts.get("queues", ()):
+        click.echo(f"{'queue':<{WIDTH}}{_queue(queue)}")
+    if "live_jobs" in facts:
+        click.echo(f"{'jobs':<{WIDTH}}{facts['live_jobs']:,} under way")
+    for key in ("image", "data", "store", "log_group"):
+        if "settings" in facts:
+            click.echo(f"{key:<{WIDTH}}{facts['settings'][key] or 'none yet'}")
+
+
+def _notes(preparation: Preparation) -> Iterator[str]:
+    for service in preparation.service_roles:
+        yield f"The account's service-linked role for {service} will be made."
+    if preparation.adopted.names:
+        yield f"Taken up again: {', '.join(preparation.adopted.names)}."
+    if not preparation.has_image:
+        yield "Then the image is built and pushed, and the job definition is made of its digest."
+
+
+def _queue(queue: Mapping[str, Any]) -> str:
+    environments = ", ".join(
+        f"{each['kind']} up to {each['max_vcpus']} vCPU, {each['status']}"
+        + (f" ({each['reason']})" if each["status"] == "INVALID" else "")
+        for each in queue["environments"]
+    )
+    return f"{queue['name']}: {queue['state']}, {queue['status']}; {environments}"

@@ -1,0 +1,88 @@
+"""The `aws` command in this process, against the stand-in; IAM as its reference tells."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cfnlint
+import pytest
+from click.testing import CliRunner
+
+from backfleet.errors import BackfleetError
+from backfleet_executors.aws.command import aws
+from backfleet_executors.aws.stack import watch
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/fleet@sha256:" + "a" * 64
+POLICIES = Path(cfnlint.__file__).parent / "data" / "AdditionalSpecs" / "Policies.json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed, and the error it ended with."""
+
+    output: str
+    error: BackfleetError | None
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.output)
+
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def image() -> str:
+    """The digest reference of an image that nobody pulls."""
+    return IMAGE
+
+
+@pytest.fixture
+def stack_name() -> str:
+    """A name that no other test has."""
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def aws_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws_server: Any, stack_name: str
+) -> Command:
+    """Run `backfleet aws` on the stack of this test, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(watch, "PAUSE", 0.05)
+
+    def run(command: str, *options: str, answers: str = "") -> Answer:
+        arguments = [command, "--name", stack_name, *options]
+        result = CliRunner().invoke(aws, arguments, input=answers)
+        if result.exception is None or isinstance(result.exception, BackfleetError):
+            return Answer(result.output, result.exception)
+        raise result.exception
+
+    return run
+
+
+@pytest.fixture
+def deployed(aws_command: Command) -> Mapping[str, Any]:
+    """The status of a stack that was deployed with an image."""
+    answer = aws_command("deploy", "--yes", "--image", IMAGE)
+    assert answer.error is None
+    facts: Mapping[str, Any] = aws_command("status", "--json").json
+    return facts
+
+
+@cache
+def _reference() -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(POLICIES.read_text())
+    return found
+
+
+@pytest.fixture
+def iam_reference() -> Mapping[str, Any]:
+    """Actions by service, each with the kinds of resource it can be allowed on."""
+    return _reference()
