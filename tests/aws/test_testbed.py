@@ -99,6 +99,18 @@ def test_a_killed_attempt_ends_with_137(aws_server: Any, submitted: Submitted) -
     assert aws_server.wait(job_id)["container"]["exitCode"] == 128 + signal.SIGKILL
 
 
+def test_chaos_kills_the_share_of_attempts_that_it_is_told(
+    aws_server: Any, submitted: Submitted
+) -> None:
+    aws_server.control("chaos", rate=1, seconds=0.1)
+    try:
+        job = aws_server.wait(submitted("sleep 60", retryStrategy={"attempts": 2}))
+    finally:
+        aws_server.control("chaos", rate=0)
+    killed = 128 + signal.SIGKILL
+    assert [each["container"]["exitCode"] for each in job["attempts"]] == [killed, killed]
+
+
 def test_a_timeout_ends_a_job_and_is_not_retried(aws_server: Any, submitted: Submitted) -> None:
     job = aws_server.wait(
         submitted("sleep 60", timeout={"attemptDurationSeconds": 1}, retryStrategy=RETRIES)

@@ -80,6 +80,19 @@ def test_import_leaves_out_bad_files_and_says_what_to_write_into_the_job(
     ]
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("s3://bucket/prepared", "import into one and push that"), ("vendor", "name another")],
+)
+def test_import_writes_into_another_directory_only(
+    backfleet: Backfleet, vendor: Path, target: str, message: str
+) -> None:
+    done = backfleet("data", "import", vendor, target, "--option", "delimiter=;")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert sorted(path.suffix for path in vendor.iterdir()) == [".csv"] * 3
+
+
 def test_pushed_files_are_listed_and_checked_on_s3(
     backfleet: Backfleet, sample_data: Path, aws_bucket: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -95,6 +96,7 @@ def import_command(place: str, directory: str, as_json: bool, **reading: Any) ->
     """
     from backfleet.sources.prepare import OPTIONS
 
+    _check_target(place, directory)
     chosen = Selection.of(place, reading)
     rows = list(chosen.each(lambda symbol: _prepared(chosen.source, symbol, Path(directory))))
     refused = [row["error"] for row in rows if row["error"]]
@@ -108,6 +110,13 @@ def import_command(place: str, directory: str, as_json: bool, **reading: Any) ->
         click.echo(f'\nin the job file:\n  [data]\n  source = "parquet"\n  path = "{directory}"')
         click.echo(f'  timezone = "{reading["timezone"]}"\n  options = {{ {options} }}')
     sys.exit(1 if refused else 0)
+
+
+def _check_target(place: str, directory: str) -> None:
+    if "://" in directory:
+        raise click.UsageError(f"{directory} is no directory; import into one and push that")
+    if os.path.realpath(place) == os.path.realpath(directory):
+        raise click.UsageError("TO is the vendor's own directory; name another")
 
 
 def _prepared(source: Source, symbol: str, directory: Path) -> dict[str, Any]:
