@@ -284,8 +284,9 @@ def job_file(tmp_path: Path, aws_server: Any, sample_data: Path) -> JobFile:
 def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., Submission]:
     """Plan the sample job into the store, and journal a submission that nothing has started."""
 
-    def journal(shards: int = 3, points: int = 4) -> Submission:
-        job = job_file(f"period = {{ start = 5, stop = {4 + points}, step = 1 }}")
+    def journal(shards: int = 3, points: int = 4, **job_options: str) -> Submission:
+        params = f"period = {{ start = 5, stop = {4 + points}, step = 1 }}"
+        job = job_file(params, **job_options)
         plan = plan_job(bf.Job.load(job))
         store = open_store(plan.job.results.store).at(plan.manifest.run)
         keep_manifest(store, plan.manifest)

@@ -72,7 +72,16 @@ class AwsBatchExecutor(Executor):
     def recall(self, handle: Handle) -> None:
         """Take what is not set here from the handle, also what the image holds."""
         self._settings = completed(self._settings, handle.get("settings", {}))
-        self._inventory = handle.get("installed")
+        if self._settings.image == handle.get("settings", {}).get("image"):
+            self._inventory = handle.get("installed")
+
+    def installed(self) -> Mapping[str, str] | None:
+        """What the image holds; without the setting `image` nobody says, and no code travels."""
+        if self._inventory is None and self._settings.image is not None:
+            from backfleet_executors.aws.batch.image import image_inventory
+
+            self._inventory = image_inventory(self._settings.image)
+        return self._inventory
 
     def results_store(self, store: str) -> str:
         """A store on S3 as it is; in place of a directory, the one that `store` names."""
