@@ -69,7 +69,7 @@ BY_CLOUDFORMATION = {
     "events": "PutRule DeleteRule DescribeRule PutTargets RemoveTargets ListTargetsByRule "
     "ListTagsForResource",
     "iam": "CreateRole DeleteRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy "
-    "PutRolePolicy DeleteRolePolicy GetRolePolicy ListRolePolicies "
+    "GetRole PutRolePolicy DeleteRolePolicy GetRolePolicy ListRolePolicies "
     "AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies "
     "CreatePolicy DeletePolicy GetPolicy CreatePolicyVersion DeletePolicyVersion "
     "GetPolicyVersion ListPolicyVersions ListEntitiesForPolicy PassRole",
@@ -146,10 +146,11 @@ def _iam(place: Place) -> Sequence[dict[str, Any]]:
     roles = place.arn("iam", f"role/{place.name}-*", is_global=True)
     policies = place.arn("iam", f"policy/{place.name}-*", is_global=True)
     linked = place.arn("iam", "role/aws-service-role/*", is_global=True)
-    apart = ("iam:PassRole", "iam:CreateServiceLinkedRole")
+    apart = ("iam:PassRole", "iam:CreateServiceLinkedRole", "iam:ListRoles")
     actions = [action for action in _by_service()["iam"] if action not in apart]
     return (
-        allow("Roles", actions, [roles, policies, linked]),
+        allow("Roles", actions, [roles, policies]),
+        allow("LookForRoles", "iam:ListRoles", "*"),
         allow("Hand", "iam:PassRole", roles, _equals("iam:PassedToService", TAKEN_BY)),
         allow(
             "Linked", "iam:CreateServiceLinkedRole", linked, _equals("iam:AWSServiceName", LINKED)

@@ -77,7 +77,7 @@ SUBMITTER = (
     allow("ListData", "s3:ListBucket", data_arn()),
     allow("UseStore", ["s3:GetObject", "s3:PutObject"], STORE),
     allow("ListStore", "s3:ListBucket", results_arn()),
-    allow("ReadLogs", ["logs:FilterLogEvents", "logs:GetLogEvents"], LOG_STREAMS),
+    allow("ReadLogs", "logs:GetLogEvents", LOG_STREAMS),
     allow("ReadQuota", "servicequotas:GetServiceQuota", "*"),
 )
 

@@ -1,0 +1,237 @@
+"""Each role may do what its code calls, action by action: nothing is missing, nothing more."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import cfnlint
+import pytest
+from botocore import xform_name
+
+import backfleet.store
+import backfleet_executors.aws
+from backfleet_executors.aws.stack.deployer import (
+    BY_CLOUDFORMATION,
+    DIRECTLY,
+    Place,
+    deployer_policy,
+)
+from backfleet_executors.aws.stack.template import template
+
+AWS = Path(backfleet_executors.aws.__file__).parent
+STORE = Path(backfleet.store.__file__).parent
+SCHEMAS = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
+
+PREFIXES = {
+    "batch": "batch",
+    "cloudformation": "cloudformation",
+    "ec2": "ec2",
+    "ecr": "ecr",
+    "iam": "iam",
+    "logs": "logs",
+    "s3": "s3",
+    "service-quotas": "servicequotas",
+}
+NAMED_OTHERWISE = {
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectsV2": "s3:ListBucket",
+}
+"""Calls that a policy knows by another name."""
+
+IMPLIED = {"batch:SubmitJob": "batch:TagResource"}
+"""What a call needs beside itself; backfleet submits jobs with tags."""
+
+
+@cache
+def _operations() -> Mapping[str, set[str]]:
+    """Methods of clients to the actions that they may stand for."""
+    session = botocore.session.get_session()
+    found: dict[str, set[str]] = {}
+    for service, prefix in PREFIXES.items():
+        for operation in session.get_service_model(service).operation_names:
+            found.setdefault(xform_name(operation), set()).add(f"{prefix}:{operation}")
+    return found
+
+
+def _methods(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Each method that is called or paginated, and the attribute that it is called on."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        # A method that is handed on, to be called by another.
+        for argument in node.args:
+            if isinstance(argument, ast.Attribute):
+                yield argument.attr, getattr(argument.value, "id", "")
+        if not isinstance(node.func, ast.Attribute):
+            continue
+        on = getattr(node.func.value, "attr", getattr(node.func.value, "id", ""))
+        if node.func.attr == "get_paginator":
+            (name,) = node.args
+            assert isinstance(name, ast.Constant)
+            yield str(name.value), on
+        else:
+            yield node.func.attr, on
+
+
+def called(*folders: Path) -> set[str]:
+    """The actions that the code of these folders calls."""
+    actions = set()
+    for file in (file for folder in folders for file in folder.rglob("*.py")):
+        for method, on in _methods(ast.parse(file.read_text())):
+            candidates = _operations().get(method, set())
+            prefix = PREFIXES.get(on.replace("_", "-"), "")
+            exact = {each for each in candidates if each.startswith(f"{prefix}:")}
+            for action in exact or candidates:
+                actions.add(NAMED_OTHERWISE.get(action, action))
+                actions |= {IMPLIED[action]} if action in IMPLIED else set()
+    return actions
+
+
+def _statements(resource: str) -> list[Mapping[str, Any]]:
+    properties = template()["Resources"][resource]["Properties"]
+    documents = [each["PolicyDocument"] for each in properties.get("Policies", ())]
+    documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+def _actions(statement: Mapping[str, Any]) -> set[str]:
+    actions = statement["Action"]
+    return {actions} if isinstance(actions, str) else set(actions)
+
+
+def allowed(resource: str) -> set[str]:
+    """The actions that a role or a policy of the template allows."""
+    return {action for statement in _statements(resource) for action in _actions(statement)}
+
+
+def test_the_submitter_may_do_what_the_executor_and_data_call() -> None:
+    logging = {"logs:CreateLogStream", "logs:PutLogEvents"}
+    assert allowed("SubmitterPolicy") == called(AWS / "batch", AWS / "data", STORE) - logging
+
+
+def test_a_job_may_do_what_the_store_calls() -> None:
+    assert allowed("JobRole") == called(STORE)
+
+
+def test_the_clean_up_may_do_what_it_calls_and_write_its_log() -> None:
+    logging = {"logs:CreateLogStream", "logs:PutLogEvents"}
+    assert allowed("CleanupRole") == called(AWS / "cleanup") | logging
+
+
+def test_the_deployer_may_do_what_the_stack_calls() -> None:
+    assert set(DIRECTLY) == called(AWS / "stack")
+
+
+def test_nobody_but_the_deployer_may_choose_images_or_roles() -> None:
+    choosing = {"batch:RegisterJobDefinition", "iam:PassRole", "s3:DeleteObject"}
+    roles = [
+        name
+        for name, each in template()["Resources"].items()
+        if each["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+    ]
+    assert len(roles) >= 6
+    for role in roles:
+        assert not allowed(role) & choosing
+        assert not any("*" in action for action in allowed(role))
+
+
+NOT_USED = (
+    # Keys, networks, vaults and clusters that the template does not have.
+    "kms:*", "vpc-lattice:*", "vpce:*", "elasticfilesystem:*", "s3files:*", "s3tables:*",
+    "eks:*", "firehose:*", "s3:REST*", "s3:*Object*", "s3:Delete*", "s3:*Metadata*",
+    "s3:Put*Configuration", "s3:PutBucket*", "s3:*agResource", "s3:ListTagsForResource",
+    "ec2:*Cidr*", "ec2:*VpnGateway", "ec2:CreateVpcEncryptionControl", "ec2:ModifyVpcTenancy",
+    "ec2:UpdateSecurityGroupRule*", "ec2:*NetworkInterface*", "batch:SetCapacityTags",
+    # Properties that the template does not set.
+    "*:*agResource", "*:TagRole", "*:UntagRole", "sagemaker:AddTags", "sagemaker:DeleteTags",
+    "iam:*User*", "iam:*Group*", "iam:*PermissionsBoundary", "ecr:*LifecyclePolicy",
+    "ecr:*RepositoryPolicy", "lambda:*CodeSigningConfig", "lambda:*Concurrency",
+    "lambda:*CapacityProvider", "lambda:*RuntimeAlias", "lambda:GetLayerVersion",
+    "lambda:PublishVersion", "lambda:Put*", "logs:*KmsKey", "logs:*Delivery",
+    "logs:*DataProtectionPolicy", "logs:*IndexPolicy", "logs:*ResourcePolicy",
+    "logs:*BearerToken*", "logs:*DeletionProtection", "sns:PutDataProtectionPolicy",
+)  # fmt: skip
+
+
+@cache
+def _handled() -> set[str]:
+    """What CloudFormation calls to handle the resources of the template, as it declares itself."""
+    kinds = {each["Type"] for each in template()["Resources"].values()}
+    actions = set()
+    for file in SCHEMAS.glob("*.json"):
+        schema = json.loads(file.read_text())
+        if schema.get("typeName") in kinds:
+            for name, handler in schema["handlers"].items():
+                actions |= set(handler["permissions"]) if name != "list" else set()
+    return {_lower(action) for action in actions}
+
+
+def _lower(action: str) -> str:
+    service, _, name = action.partition(":")
+    return f"{service.lower()}:{name[:1].upper()}{name[1:]}"
+
+
+def _granted() -> set[str]:
+    return {
+        action
+        for statement in deployer_policy(PLACE)["Statement"]
+        for action in _actions(statement)
+    }
+
+
+PLACE = Place("aws", "us-east-1", "123456789012", "fleet")
+
+
+def test_the_deployer_may_do_what_cloudformation_does_for_it() -> None:
+    granted = _granted()
+    missing = {
+        action
+        for action in _handled()
+        if not any(fnmatch.fnmatch(action, pattern) for pattern in (*granted, *NOT_USED))
+    }
+    assert missing == set()
+
+
+def test_cloudformation_needs_all_that_it_is_given() -> None:
+    listed = {
+        f"{service}:{name}"
+        for service, names in BY_CLOUDFORMATION.items()
+        for name in names.split()
+    }
+    superfluous = {
+        pattern
+        for pattern in listed
+        if not any(fnmatch.fnmatch(action.lower(), pattern.lower()) for action in _handled())
+    }
+    assert superfluous == set()
+
+
+def test_the_deployers_policy_fits_into_a_managed_policy() -> None:
+    assert len(json.dumps(deployer_policy(PLACE), separators=(",", ":"))) <= 6144
+
+
+@pytest.mark.parametrize(
+    "resource", ["ExecutionRole", "JobRole", "SubmitterPolicy", "CleanupRole", "deployer"]
+)
+def test_actions_that_take_no_resource_are_not_held_to_one(
+    resource: str, iam_reference: Mapping[str, Any]
+) -> None:
+    deployer = resource == "deployer"
+    statements = deployer_policy(PLACE)["Statement"] if deployer else _statements(resource)
+    for statement in statements:
+        for action in _actions(statement):
+            service, _, name = action.partition(":")
+            if "*" in name:
+                continue
+            known = iam_reference[service]["Actions"]
+            assert name.lower() in known, f"{action} is no action"
+            if statement["Resource"] != "*":
+                assert known[name.lower()].get("Resources"), f"{action} takes no resource"
