@@ -116,7 +116,8 @@ class Yard:
 
     def done(self) -> int:
         """Tasks that have a row."""
-        return self.opened().counts().done if self.store.is_dir() else 0
+        planned = any(self.store.glob("*/manifest.json"))
+        return self.opened().counts().done if planned else 0
 
     def rows(self) -> list[dict[str, Any]]:
         """All rows, without what two equal runs may differ in."""
@@ -152,17 +153,25 @@ class Yard:
         return container.labels["backfleet.url"].startswith(f"{self.store}/")
 
 
+YardMaker = Callable[["docker.DockerClient"], Iterator[Yard]]
+
+
 @pytest.fixture
-def yard(
-    tmp_path: Path,
-    sample_data: Path,
-    docker_client: docker.DockerClient,
-    worker_image: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Yard]:
-    """A folder to run jobs from, in containers of the image of the backfleet under test."""
-    monkeypatch.setenv("BACKFLEET_DOCKER_IMAGE", worker_image)
-    found = Yard(tmp_path, sample_data, docker_client)
-    found.write_job()
-    yield found
-    found.end()
+def make_yard(
+    tmp_path: Path, sample_data: Path, worker_image: str, monkeypatch: pytest.MonkeyPatch
+) -> YardMaker:
+    """Makes a folder to run jobs from, in containers of the image of the backfleet under test."""
+
+    def make(client: docker.DockerClient) -> Iterator[Yard]:
+        monkeypatch.setenv("BACKFLEET_DOCKER_IMAGE", worker_image)
+        yard = Yard(tmp_path, sample_data, client)
+        yard.write_job()
+        yield yard
+        yard.end()
+
+    return make
+
+
+@pytest.fixture
+def yard(make_yard: YardMaker, docker_client: docker.DockerClient) -> Iterator[Yard]:
+    yield from make_yard(docker_client)
