@@ -92,7 +92,9 @@ class DockerExecutor(Executor):
         self.settings = DockerSettings.model_validate({**handle["settings"], **given})
 
     def installed(self) -> Mapping[str, str] | None:
-        return None
+        from backfleet_executors.images.inventory import inventory_of
+
+        return inventory_of(self.settings.image, self._client)
 
     def preflight(self, submission: Submission) -> Sequence[str]:
         return problems_of(self._client, self.settings, submission)

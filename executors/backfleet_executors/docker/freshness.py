@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from backfleet.executor import Finding, Verdict
+from backfleet.plan.code import distribution_hashes
+from backfleet.plan.versions import DECISIVE
 from backfleet_executors.docker.image import Image
 
 __all__ = ["compare_code"]
 
+MEND = "backfleet image build"
+
 
 def compare_code(image: Image) -> Finding:
-    return Finding("image", Verdict.OK, image.id)
+    """What `backfleet doctor` says of an image's code."""
+    from backfleet_executors.images.inventory import label_of
+
+    held = label_of(image.facts)
+    if held is None:
+        text = f"{image.name} was not made by 'backfleet image build': what it holds is not known"
+        return Finding("image", Verdict.WARNING, text, MEND)
+    stale = _differing(held)
+    if stale:
+        text = f"{image.name} holds another {' and another '.join(stale)} than is installed here"
+        return Finding("image", Verdict.FAILURE, text, MEND)
+    text = f"{image.name} is up to date: {len(held)} distributions, with the backfleet that is here"
+    return Finding("image", Verdict.OK, text)
+
+
+def _differing(held: Mapping[str, str]) -> list[str]:
+    """Of what cannot travel to workers: backfleet, and the libraries that compute."""
+    here = distribution_hashes(["backfleet", *DECISIVE])
+    return [name for name, content in here.items() if held.get(name) != content]
