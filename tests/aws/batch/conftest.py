@@ -97,9 +97,12 @@ class Gate:
         """Answer with an error, and let the server know nothing of the request."""
 
         def change(_: Answer) -> Answer:
-            if call.startswith(("GET", "PUT")):
-                body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode()
-                return Answer(status, {"Content-Type": "application/xml"}, body)
+            error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+            if call.startswith(("GET ", "PUT ")):
+                return Answer(status, {"Content-Type": "application/xml"}, error.encode())
+            if call in QUERIES:
+                body = f"<ErrorResponse>{error}</ErrorResponse>".encode()
+                return Answer(status, {"Content-Type": "text/xml"}, body)
             headers = {"x-amzn-ErrorType": code, "Content-Type": "application/json"}
             return Answer(status, headers, json.dumps({"message": message}).encode())
 
@@ -124,6 +127,15 @@ class Gate:
             return Answer(answer.status, answer.headers, json.dumps(change(answer.json)).encode())
 
         self.rules.append(Rule(call, times, changed))
+
+    def answer(self, call: str, content: Any) -> None:
+        """Answer in the server's place."""
+
+        def change(_: Answer) -> Answer:
+            headers = {"Content-Type": "application/x-amz-json-1.1"}
+            return Answer(200, headers, json.dumps(content).encode())
+
+        self.rules.append(Rule(call, 10**9, change, before=True))
 
     def spoil(self, call: str, change: Callable[[bytes], bytes], times: int = 1) -> None:
         """Answer with other bytes than the server's."""
@@ -152,6 +164,9 @@ _OPERATIONS = {
     "describecomputeenvironments": "DescribeComputeEnvironments",
     "describejobdefinitions": "DescribeJobDefinitions",
 }
+QUERIES = ("GetCallerIdentity",)
+"""Operations that speak XML."""
+
 SKIPPED = ("connection", "transfer-encoding", "content-length")
 
 

@@ -1,19 +1,354 @@
-"""A job on AWS Batch, from the command line to its results."""
+"""The executor aws-batch, from a job to its results: queues, sizes, costs, logs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import backfleet as bf
+from backfleet.errors import ExecutorError
+from backfleet.executor import Submission, Workload
+from backfleet.job import Overrides
+from backfleet.runs.journal import Journal
+from backfleet.runs.open import open_run
+from backfleet.runs.verify import sample_tasks
+from backfleet.store import open_store
+from backfleet.worker.protocol import SHARDS
+from backfleet_executors.aws.batch.executor import AwsBatchExecutor
+from backfleet_executors.aws.batch.settings import AwsBatchSettings
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
+GIB = 2**30
+JobFile = Callable[..., Path]
+Submit = Callable[..., Submission]
 
 
-def test_the_sample_stocks_come_out_as_on_this_machine(
-    job_file: Callable[..., Path], options: list[str], sample_data: Path, tmp_path: Path
+def changed(executor: AwsBatchExecutor, **settings: Any) -> AwsBatchExecutor:
+    assert isinstance(executor.settings, AwsBatchSettings)
+    return AwsBatchExecutor(executor.settings.model_copy(update=settings))
+
+
+@pytest.fixture
+def work(aws_server: Any) -> Workload:
+    """100,000 tasks of a strategy that the store does not know."""
+    return Workload(
+        url=f"s3://{aws_server.bucket}/runs/{'0' * 16}",
+        strategy="f" * 64,
+        engine="backtrader",
+        chunks=1000,
+        tasks=100_000,
+        bars=75_000_000,
+        cpus=1,
+        memory=2 * GIB,
+    )
+
+
+# -- a run ---------------------------------------------------------------------------------------
+
+
+def test_the_sample_stocks_come_out_with_the_golden_numbers_from_a_folder_of_this_machine(
+    job_file: JobFile, options: list[str], aws_server: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    ran = bf.run(bf.Job.load(job_file()), "aws-batch", [*options, "workers=2"], progress=None)
-    frame = ran.results()
+    job = bf.Job.load(job_file(), Overrides(sets=["results.store=runs"]))
+    run = bf.run(job, "aws-batch", [*options, "workers=2"], progress=None)
+    frame = run.results()
+    said = capfd.readouterr().err
 
     assert dict(zip(frame["symbol"], frame["final_value"].round(2), strict=True)) == GOLDEN
+    assert run.url.startswith(f"s3://{aws_server.bucket}/runs/")
+    assert f"the run is kept in s3://{aws_server.bucket}/runs: workers on AWS do not see" in said
+    assert "3 files, 205,100 bytes, pushed to s3://" in said
+
+
+def test_data_that_was_pushed_before_is_not_pushed_again(
+    executor: AwsBatchExecutor, sample_data: Path, gate: Any
+) -> None:
+    first = executor.deliver(str(sample_data), ["600519", "600559"])
+    puts = sum(count for call, count in gate.calls.items() if call.startswith("PUT"))
+    again = executor.deliver(str(sample_data), ["600519", "600559"])
+
+    assert first == again
+    assert puts == 2
+    assert sum(count for call, count in gate.calls.items() if call.startswith("PUT")) == 2
+
+
+def test_two_folders_of_one_name_lie_apart(
+    executor: AwsBatchExecutor, sample_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / sample_data.name).mkdir()
+    for file in sample_data.iterdir():
+        (tmp_path / sample_data.name / file.name).write_bytes(file.read_bytes())
+
+    places = {
+        executor.deliver(str(folder), ["600519"])
+        for folder in (sample_data, tmp_path / sample_data.name)
+    }
+    assert len(places) == 2
+    assert executor.deliver("s3://elsewhere/data", ["600519"]) == "s3://elsewhere/data"
+
+
+# -- queues --------------------------------------------------------------------------------------
+
+
+def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
+    executor: AwsBatchExecutor, submission: Submit, aws_server: Any, gate: Any
+) -> None:
+    sound = aws_server.job_definition
+    aws_server.register(sound, image="elsewhere")
+    asked = submission(shards=3)
+    handle = executor.submit(asked)
+    aws_server.wait(handle["arrays"][0]["job"])
+    store = open_store(asked.url.rpartition("/submissions/")[0])
+    journal = Journal(store)
+    journal.keep_handle(1, handle)
+    second = journal.open(journal.entry(1).record)
+
+    def interrupted(answer: Any) -> Any:
+        for job in answer["jobSummaryList"]:
+            if job["arrayProperties"]["index"] == 1:
+                job["statusReason"] = "Your Spot Task was interrupted."
+        return answer
+
+    gate.alter("ListJobs", interrupted)
+    again = executor.submit(replace(asked, number=2, url=second.url(store)))
+    executor.cancel(again)
+    jobs = [aws_server.job(each["job"]) for each in again["arrays"]]
+
+    assert [(each["queue"], each["shards"]) for each in again["arrays"]] == [
+        (aws_server.queue, "0,2"),
+        (aws_server.on_demand_queue, "1"),
+    ]
+    environment = {each["name"]: each["value"] for each in jobs[0]["container"]["environment"]}
+    assert environment[SHARDS] == "0,2"
+    assert jobs[1]["container"]["command"][-1] == "1"
+    assert jobs[0]["arrayProperties"]["size"] == 2
+
+
+def test_where_one_of_two_jobs_is_refused_the_other_is_stopped(
+    executor: AwsBatchExecutor,
+    submission: Submit,
+    aws_server: Any,
+    gate: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from backfleet_executors.aws.batch import arrays
+
+    monkeypatch.setattr(arrays, "ARRAY_LIMIT", 2)
+    asked = submission(shards=4)
+
+    def refuse_the_next() -> None:
+        gate.refuse("SubmitJob", 400, "ClientException", "the queue is being deleted")
+
+    answers: list[Any] = []
+
+    def note(answer: Any) -> Any:
+        answers.append(answer["jobId"])
+        refuse_the_next()
+        return answer
+
+    gate.alter("SubmitJob", note, times=1)
+    with pytest.raises(ExecutorError, match="the queue is being deleted"):
+        executor.submit(asked)
+
+    assert gate.calls["SubmitJob"] == 2
+    assert aws_server.wait(answers[0])["status"] == "FAILED"
+
+
+# -- how many, how large, how dear ---------------------------------------------------------------
+
+
+def test_workers_are_as_many_as_have_four_minutes_of_work_each(
+    executor: AwsBatchExecutor, work: Workload
+) -> None:
+    assert executor.share(work) == 42  # 100,000 tasks of a guessed 0.1 s
+    assert executor.share(replace(work, cpus=4)) == 11
+    assert changed(executor, shard_minutes=2).share(work) == 84
+    assert changed(executor, workers=1000).share(work) == 1000
+    assert executor.share(replace(work, tasks=10, bars=7500, chunks=10)) == 1
+
+
+@pytest.mark.testbed
+def test_workers_are_as_many_as_the_strategys_earlier_tasks_took_long(
+    executor: AwsBatchExecutor, job_file: JobFile, work: Workload
+) -> None:
+    run = bf.run(bf.Job.load(job_file()), "local", progress=None)
+    identity = run.manifest.identity
+    bars = sum(symbol.bars for symbol in run.manifest.symbols)
+    seconds = run.counts().seconds
+    alike = replace(
+        work,
+        strategy=identity["strategy"]["code"],
+        engine=run.manifest.engine,
+        bars=10**6 * bars,
+        chunks=10**6,
+    )
+
+    assert executor.share(alike) == pytest.approx(seconds * 10**6 / 240, rel=0.01)
+    assert executor.share(replace(alike, engine="another")) == 42
+
+
+def test_a_run_has_a_price_before_and_after(executor: AwsBatchExecutor, work: Workload) -> None:
+    guess = executor.cost(work, 1000)
+    sum_ = executor.cost(work, 1000, seconds=360_000.0)
+
+    assert guess is not None
+    assert sum_ is not None
+    # 1,000 workers of 60 s at least; 1 vCPU and 3 GiB at 70 % off.
+    assert guess.amount == pytest.approx(0.3 * 1000 * 60 / 3600 * (0.04048 + 3 * 0.004445))
+    assert sum_.amount == pytest.approx(0.3 * 1000 * 400 / 3600 * (0.04048 + 3 * 0.004445))
+    assert "1,000 x 1 vCPU and 3 GiB, 400 s each, measured; prices of us-east-1" in sum_.basis
+    assert "guessed: no task of this strategy was measured yet" in guess.basis
+
+
+def test_without_a_spot_queue_the_price_is_the_on_demand_one(
+    executor: AwsBatchExecutor, work: Workload
+) -> None:
+    assert isinstance(executor.settings, AwsBatchSettings)
+    one_queue = changed(executor, queue=executor.settings.on_demand_queue)
+    prices = [each.cost(work, 1000, seconds=360_000.0) for each in (executor, one_queue)]
+
+    assert prices[0] is not None
+    assert prices[1] is not None
+    assert prices[1].amount == pytest.approx(prices[0].amount / 0.3)
+
+
+def test_a_quota_that_holds_workers_back_is_said_aloud(
+    executor: AwsBatchExecutor,
+    submission: Submit,
+    gate: Any,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    gate.answer("GetServiceQuota", {"Quota": {"Value": 2.0}})
+    asked = submission(shards=4)
+    handle = executor.submit(asked)
+    executor.cancel(handle)
+
+    assert "may run 2 vCPU of Fargate Spot at once: 2 of 4 workers at a time" in (
+        capfd.readouterr().err
+    )
+    assert "a worker needs 4; ask for more" in "".join(executor.preflight(replace(asked, cpus=4)))
+
+
+# -- the command line ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(tmp_path: Path, options: list[str]) -> Callable[..., tuple[int, str, str]]:
+    """A command of backfleet's, to its end, with a deployment's settings."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        settings = [word for option in options for word in ("-o", option)]
+        done = subprocess.run(
+            [sys.executable, "-m", "backfleet", *map(str, arguments), *settings],
+            cwd=tmp_path,
+            env=dict(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return call
+
+
+def test_a_dry_run_tells_workers_and_cost_and_starts_nothing(
+    job_file: JobFile, command: Callable[..., tuple[int, str, str]], gate: Any, aws_server: Any
+) -> None:
+    _, stdout, _ = command("run", job_file(), "--executor", "aws-batch", "--dry-run", "--json")
+    facts = json.loads(stdout)
+
+    assert facts["workers"] == 1
+    assert facts["cost"]["currency"] == "USD"
+    assert 0 < facts["cost"]["amount"] < 0.01
+    assert gate.calls["SubmitJob"] == 0
+    assert list(open_store(f"s3://{aws_server.bucket}/runs").list()) == []
+
+
+@pytest.mark.testbed
+def test_a_run_over_the_limit_is_refused_without_yes_and_tells_its_cost_at_the_end(
+    job_file: JobFile, command: Callable[..., tuple[int, str, str]], gate: Any, aws_server: Any
+) -> None:
+    dear = ("run", job_file(), "--executor", "aws-batch", "-o", "max_cost=0")
+    code, _, stderr = command(*dear)
+    submitted = gate.calls["SubmitJob"]
+    kept = list(open_store(f"s3://{aws_server.bucket}/runs").list())
+    agreed, stdout, _ = command(*dear, "--yes")
+
+    assert (code, submitted, kept) == (2, 0, [])
+    assert "more than the limit of 0.00; nothing was started. Start it with --yes" in stderr
+    assert agreed == 0
+    assert "cost:    about 0.000" in stdout
+
+
+@pytest.mark.testbed
+def test_verify_compares_a_run_of_this_machine_with_aws_batch(
+    job_file: JobFile, options: list[str]
+) -> None:
+    from backfleet.runs.verify import verify_executor
+
+    run = bf.run(bf.Job.load(job_file()), "local", progress=None)
+    tasks = sample_tasks(run, None)
+
+    assert list(verify_executor(run, tasks, "aws-batch", options, None)) == []
+
+
+# -- logs ----------------------------------------------------------------------------------------
+
+
+def test_the_log_of_a_worker_is_followed_while_it_runs_attempt_by_attempt(
+    executor: AwsBatchExecutor, submitted: Callable[..., str], aws_server: Any
+) -> None:
+    attempt = "$AWS_BATCH_JOB_ATTEMPT"
+    script = f"echo attempt {attempt}; sleep 1; echo on; test {attempt} = 2"
+    job = submitted(script, arrayProperties={"size": 2}, retryStrategy={"attempts": 2})
+    handle: Mapping[str, Any] = {
+        "run": "0" * 16,
+        "number": 1,
+        "shards": 2,
+        "arrays": [{"job": job, "shards": "4-5", "queue": aws_server.queue}],
+        "settings": {"region": aws_server.region},
+    }
+
+    lines = list(executor.logs(handle, 5, follow=True))
+    assert lines == ["attempt 1", "on", "attempt 2", "on"]
+
+
+def test_a_log_that_batch_has_forgotten_names_its_group(
+    executor: AwsBatchExecutor, aws_server: Any
+) -> None:
+    handle: Mapping[str, Any] = {
+        "run": "0" * 16,
+        "number": 1,
+        "shards": 1,
+        "arrays": [{"job": "gone", "shards": "0", "queue": aws_server.queue}],
+        "settings": {"region": aws_server.region},
+    }
+
+    with pytest.raises(ExecutorError, match=f"CloudWatch group {aws_server.log_group}"):
+        list(executor.logs(handle, 0))
+
+
+# -- detached ------------------------------------------------------------------------------------
+
+
+@pytest.mark.testbed
+def test_a_detached_run_goes_on_and_is_waited_for_from_its_url(
+    job_file: JobFile, command: Callable[..., tuple[int, str, str]], aws_server: Any
+) -> None:
+    code, stdout, stderr = command("run", job_file(), "--executor", "aws-batch", "--detach")
+    (name,) = open_store(f"s3://{aws_server.bucket}/runs").folders()
+    run = open_run(f"s3://{aws_server.bucket}/runs/{name}")
+    run.wait()
+
+    assert code == 0, stderr
+    assert "goes on in the background" in stdout
+    assert run.state() == "complete"
