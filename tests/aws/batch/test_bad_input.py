@@ -41,7 +41,7 @@ def refused(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"region": "us-esat-1"}, ["us-esat-1", "did you mean 'us-east-1'?"]),
+        ({"region": "us-esat-1"}, ["us-esat-1", "did you mean", "'us-east-1'"]),
         ({"queue": "no-such"}, ["no-such", "there is no such job queue", "aws deploy"]),
         ({"on_demand_queue": "no-such"}, ["no-such", "there is no such job queue"]),
         ({"job_definition": "no-such"}, ["no active job definition 'no-such'", "aws deploy"]),
