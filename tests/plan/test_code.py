@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import hashlib
 import itertools
 import subprocess
 from collections.abc import Callable, Mapping
@@ -20,6 +21,8 @@ from backfleet.plan.code import (
 )
 from backfleet.plan.distributions import find_distribution
 from backfleet.plan.imports import find_unit
+from backfleet.plan.packages import CodePackage
+from backfleet.plan.wheel import pack
 from backfleet.strategy import locate_strategy
 
 PACKAGE = {
@@ -54,10 +57,17 @@ BACKENDS = {"hatchling": "hatchling.build", "setuptools": "setuptools.build_meta
 ENTRY_POINT = ("backfleet.strategies", "acme-hold", "acme_alpha.hold:Hold")
 
 HASHES_BY_NAME = """
+import hashlib
 from backfleet.plan.code import distribution_hashes, strategy_hash
+from backfleet.plan.packages import strategy_packages
+from backfleet.plan.wheel import pack
 from backfleet.strategy import locate_strategy
-print(strategy_hash(locate_strategy("acme-hold")))
+
+strategy = locate_strategy("acme-hold")
+print(strategy_hash(strategy))
 print(distribution_hashes(["Acme.Alpha", "never-installed"]))
+(package,) = strategy_packages(strategy)
+print(hashlib.sha256(pack(package)).hexdigest())
 """
 
 
@@ -85,7 +95,7 @@ WAYS = list(itertools.product(BACKENDS, ["src", "."], ["wheel", "editable"]))
 
 
 @pytest.mark.parametrize(("backend", "layout", "way"), WAYS)
-def test_a_distribution_has_one_hash_however_it_is_built_and_installed(
+def test_a_distribution_is_one_code_and_one_wheel_however_it_is_built_and_installed(
     tmp_path: Path,
     plain: Path,
     fresh_python: Path,
@@ -109,8 +119,12 @@ def test_a_distribution_has_one_hash_however_it_is_built_and_installed(
     )
     unit = find_unit("acme_alpha")
     assert unit is not None
-    whole = content_hash(unit.files, [ENTRY_POINT])
-    assert found.stdout.splitlines() == [hold(), str({"acme-alpha": whole})]
+    package = CodePackage("acme-alpha", "1.2", unit.files, (ENTRY_POINT,))
+    assert found.stdout.splitlines() == [
+        hold(),
+        str({"acme-alpha": package.content}),
+        hashlib.sha256(pack(package)).hexdigest(),
+    ]
 
 
 def test_bytecode_and_what_editors_leave_do_not_count(plain: Path) -> None:

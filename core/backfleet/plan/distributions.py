@@ -98,14 +98,18 @@ class InstalledDistribution:
         units: dict[str, CodeUnit] = {}
         for name in sorted(names):
             unit = None if any(name.startswith(f"{unit}.") for unit in units) else find_unit(name)
-            if unit is not None and self._owns(unit):
+            if unit is not None:
                 units[unit.name] = unit
-        return units
+        owned = {name: unit for name, unit in units.items() if self._owns(unit)}
+        if owned:
+            return owned
+        # Of a project that another copy precedes on `sys.path`, that copy is what runs.
+        tops = {re.split(r"[.:\[]", target)[0].strip() for _, _, target in self.entry_points}
+        return {name: unit for name, unit in units.items() if name in tops}
 
     def brings(self, unit: CodeUnit) -> bool:
         """Whether a unit that was found here comes from this distribution."""
-        path = min(unit.files, key=lambda path: (not path.endswith("__init__.py"), len(path)))
-        file = unit.files[path]
+        path, file = unit.first
         if self.project is not None:
             return self._owns(unit) and not INSTALLED_FOLDERS & set(file.parts)
         if self.locate(path) != file:
@@ -132,8 +136,7 @@ class InstalledDistribution:
         """Whether a unit lies in the project that is installed as an editable, if it is one."""
         if self.project is None:
             return True
-        project = self.project.resolve()
-        return any(file.resolve().is_relative_to(project) for file in unit.files.values())
+        return unit.first[1].resolve().is_relative_to(self.project.resolve())
 
 
 def canonical_name(name: str) -> str:

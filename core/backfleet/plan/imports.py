@@ -68,6 +68,12 @@ class CodeUnit:
             elif f"{path}.py" in self.files:
                 yield ".".join(parts[: count - 1]), self.files[f"{path}.py"]
 
+    @property
+    def first(self) -> tuple[str, Path]:
+        """The path and the file that are imported before its others."""
+        path = min(self.files, key=lambda path: (not path.endswith("__init__.py"), len(path)))
+        return path, self.files[path]
+
     @cached_property
     def is_followed(self) -> bool:
         if self.name in REQUIRED:
