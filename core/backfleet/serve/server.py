@@ -66,6 +66,8 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
+        # From here on browsers wait for an answer, rather than be turned away.
+        made.listen()
     except OSError as error:
         made.close()
         raise UserError(
