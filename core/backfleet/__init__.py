@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backfleet.job import Job
     from backfleet.panel import Panel
     from backfleet.runs.open import open_run
+    from backfleet.runs.query import query
     from backfleet.runs.run import Run
     from backfleet.runs.run_task import run_task
     from backfleet.runs.start import run, submit
@@ -43,6 +44,7 @@ __all__ = [
     "as_backtrader",
     "hookimpl",
     "open_run",
+    "query",
     "run",
     "run_task",
     "submit",
@@ -65,6 +67,7 @@ _HOMES = {
     "as_backtrader": "backfleet.engines.vector.derived",
     "hookimpl": "backfleet.hookspecs",
     "open_run": "backfleet.runs.open",
+    "query": "backfleet.runs.query",
     "run": "backfleet.runs.start",
     "run_task": "backfleet.runs.run_task",
     "submit": "backfleet.runs.start",

@@ -162,3 +162,30 @@ def test_symbols_stay_text(tmp_path: Path, workshop: Any) -> None:
     assert " 000001 " in workshop("results", run).stdout.splitlines()[2]
     stored = pd.read_parquet(Path(summary["store"], "results.parquet"))
     assert stored["symbol"].tolist() == ["000001"]
+
+
+def test_sql_over_a_run_and_over_the_store(ask: Ask, finished: str) -> None:
+    one = ask(f"results {finished} --sql 'SELECT max(final_value) AS best FROM results' --json")
+    assert [round(row["best"], 2) for row in rows_of(one.out)] == [164109.44]
+    every = ask("results --sql 'SELECT run, count(*) AS n FROM results GROUP BY run' --json")
+    assert {"run": finished, "n": 3} in rows_of(every.out)
+    counted = ask(
+        f"results {finished} --sql 'SELECT sum(orders_rejected) AS n FROM results' --json"
+    )
+    assert isinstance(rows_of(counted.out)[0]["n"], int)
+
+
+def test_the_times_of_a_query_can_be_printed_in_every_form(ask: Ask, finished: str) -> None:
+    sql = "SELECT min(time) AS first FROM fills"
+    for form in ("table", "csv", "json"):
+        answer = ask(f"results {finished} --sql '{sql}' --format {form}")
+        assert answer.code == 0
+        assert "2019-" in answer.out
+
+
+def test_sql_does_not_mix_with_what_it_says_better(ask: Ask, finished: str) -> None:
+    assert ask(f"results {finished} --sql 'FROM results' --sort sharpe").code == 2
+    assert ask("results").code == 2
+    refused = ask(f"results {finished} --sql \"SELECT * FROM read_text('/etc/hostname')\"")
+    assert refused.code == 2
+    assert "disabled" in refused.err

@@ -145,3 +145,16 @@ def test_a_run_without_any_row_yet_is_told_as_such(workshop: Any, ask: Ask, fini
     assert ended.code == 1
     assert "0 failed, 3 missing" in ended.out
     assert "3 of 3 tasks have no result. Go on with: backfleet resume bare/x" in ended.err
+
+
+def test_runs_are_chosen_by_what_they_are(ask: Any, finished: str, failed: str) -> None:
+    def chosen(where: str) -> list[str]:
+        return [row["run"] for row in json.loads(ask(f'runs --json --where "{where}"').out)]
+
+    assert chosen("strategy = 'sma-crossover' and tasks > 2") == [finished]
+    assert chosen("error > 0") == [failed]
+    assert chosen("tasks > 1000") == []
+    assert "no such runs" in ask("runs --where 'tasks > 1000'").out
+    refused = ask("runs --where 'taks > 1'")
+    assert refused.code == 2
+    assert "did you mean 'tasks'" in refused.err

@@ -23,6 +23,7 @@ COMMANDS = {
     "results": ("backfleet.cli.results:results", "Show a run's results, a row a task."),
     "report": ("backfleet.cli.report:report", "Write a page of HTML with a run's results."),
     "serve": ("backfleet.cli.serve:serve", "Serve a local page over the runs of a store."),
+    "compare": ("backfleet.cli.compare:compare", "Compare two runs side by side."),
     "verify": ("backfleet.cli.verify:verify", "Run tasks again elsewhere and compare every bit."),
     "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),

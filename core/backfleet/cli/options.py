@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 import click
 
+from backfleet.errors import CorruptObject
 from backfleet.runs.naming import DEFAULT_STORE
 
 __all__ = [
     "as_json",
     "detach_option",
+    "echo_damage",
     "echo_json",
     "executor_option",
     "executor_options",
@@ -79,6 +81,11 @@ def job_overrides(command: F) -> F:
         help="Set a key of the job, such as broker.cash=50000; may be given several times.",
     )
     return params(symbols(sets(command)))
+
+
+def echo_damage(error: CorruptObject) -> None:
+    """Name a run that cannot be read on standard error; the others are shown all the same."""
+    click.echo(f"backfleet: {error}", err=True)
 
 
 def echo_json(value: object) -> None:

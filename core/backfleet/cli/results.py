@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from backfleet.cli.options import store_option
+from backfleet.cli.options import echo_damage, store_option
 from backfleet.errors import UserError
 from backfleet.results.export import FORMATS, export_rows
 from backfleet.results.query import query_rows, select_columns
 from backfleet.results.read import read_results
 from backfleet.runs.open import open_run
+from backfleet.runs.query import query_run, query_store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,8 +25,9 @@ TABLE = "table"
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", required=False)
 @store_option
+@click.option("--sql", metavar="SELECT", help="What this query over the run comes to.")
 @click.option("--sort", metavar="COLUMN", help="Order by this column, the largest first.")
 @click.option("--ascending", is_flag=True, help="With --sort: the smallest first.")
 @click.option("--where", metavar="SQL", help="Keep rows for which this holds: 'period > 10'.")
@@ -40,8 +42,9 @@ TABLE = "table"
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("-o", "--output", type=click.Path(), metavar="FILE", help="A file to write to.")
 def results(
-    run: str,
+    run: str | None,
     store: str,
+    sql: str | None,
     sort: str | None,
     ascending: bool,
     where: str | None,
@@ -55,22 +58,38 @@ def results(
 
     A table shows the columns that matter most, rounded; the other formats have all of them. How
     many rows are still missing is said on standard error.
+
+    --sql is one SELECT over the tables results, runs, equity, orders, fills and trades; without a
+    RUN it is over all runs of the store, and every table has a column run.
     """
     if ascending and sort is None:
         raise click.UsageError("--ascending goes with --sort")
     form = form or ("json" if as_json else _form_of(output))
+    if sql is not None:
+        if sort or where or columns:
+            raise click.UsageError("--sql says all; leave --sort, --where and --columns out")
+        rows = query_run(open_run(run, store), sql) if run else query_store(store, sql, echo_damage)
+        _write_some(rows, rows.column_names, limit, form, output)
+        return
+    if run is None:
+        raise click.UsageError("name a RUN; without one --sql asks about all of them")
     found = open_run(run, store)
     rows = read_results(found.store, found.ledger)
     missing = found.manifest.tasks - rows.num_rows
     rows = query_rows(rows, where=where, sort=sort, ascending=ascending)
     names = [name.strip() for name in columns.split(",")] if columns else []
-    chosen = select_columns(rows, names) if names else rows
-    total = rows.num_rows
-    _write(chosen if limit is None else chosen.slice(0, limit), names, form, output)
-    if limit is not None and limit < total:
-        click.echo(f"... {limit:,} of {total:,} rows", err=True)
+    _write_some(select_columns(rows, names) if names else rows, names, limit, form, output)
     if missing:
         click.echo(f"{missing:,} of {found.manifest.tasks:,} tasks have no row yet", err=True)
+
+
+def _write_some(
+    rows: pa.Table, names: list[str], limit: int | None, form: str, output: str | None
+) -> None:
+    """Write the first rows, and say where that are not all."""
+    _write(rows if limit is None else rows.slice(0, limit), names, form, output)
+    if limit is not None and limit < rows.num_rows:
+        click.echo(f"... {limit:,} of {rows.num_rows:,} rows", err=True)
 
 
 def _form_of(output: str | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
@@ -12,6 +11,7 @@ from backfleet.cli.follow import follow, show_detached
 from backfleet.cli.options import (
     as_json,
     detach_option,
+    echo_damage,
     echo_json,
     executor_option,
     executor_options,
@@ -19,35 +19,41 @@ from backfleet.cli.options import (
     yes_option,
 )
 from backfleet.cli.table import print_columns
-from backfleet.errors import CorruptObject
 from backfleet.executor import ShardState, ShardStatus
-from backfleet.runs.open import list_runs, open_run
-from backfleet.runs.run import Run
+from backfleet.runs.listing import run_facts, runs_table, sound_runs
+from backfleet.runs.open import open_run
 
 __all__ = ["cancel", "logs", "resume", "runs", "status", "wait"]
+
+SHOWN = ("run", "name", "strategy", "created", "state", "tasks", "done", "error")
+"""What the table has of a run; JSON has more."""
 
 
 @click.command()
 @store_option
+@click.option(
+    "--where",
+    metavar="SQL",
+    help="Keep runs for which this holds: \"tasks > 100 and strategy = 'sma-crossover'\".",
+)
 @as_json
-def runs(store: str, as_json: bool) -> None:
-    """List the runs of a store, the newest first. Damaged ones are named on standard error."""
-    found = list(list_runs(store))
-    rows = sorted(
-        (_listed(each) for each in found if isinstance(each, Run)),
-        key=lambda row: str(row["created"]),
-        reverse=True,
-    )
-    for each in found:
-        if isinstance(each, CorruptObject):
-            click.echo(f"backfleet: {each}", err=True)
+def runs(store: str, where: str | None, as_json: bool) -> None:
+    """List the runs of a store, the newest first. Damaged ones are named on standard error.
+
+    --where sees the columns of --json.
+    """
+    rows = [run_facts(run) for run in sound_runs(store, echo_damage)]
+    if where is not None:
+        from backfleet.results.query import query_rows
+
+        kept = query_rows(runs_table(rows), where=where).column("run").to_pylist()
+        rows = [row for row in rows if row["run"] in kept]
     if as_json:
-        echo_json(rows)
+        echo_json([dict(row) for row in rows])
     elif not rows:
-        click.echo(f"no runs in {store}")
+        click.echo(f"no {'such runs' if where else 'runs'} in {store}")
     else:
-        names = list(rows[0])
-        print_columns(names, [[str(row[name]) for row in rows] for name in names])
+        print_columns(SHOWN, [[str(row[name]) for row in rows] for name in SHOWN])
 
 
 @click.command()
@@ -172,18 +178,3 @@ def _print_lines(lines: Iterator[str]) -> bool:
         some = True
         click.echo(line)
     return some
-
-
-def _listed(run: Run) -> dict[str, Any]:
-    counts = run.counts()
-    identity = run.manifest.identity
-    return {
-        "run": run.id,
-        "name": run.manifest.name,
-        "strategy": identity["strategy"]["target"],
-        "created": run.manifest.created,
-        "state": run.state(),
-        "tasks": counts.tasks,
-        "done": counts.done,
-        "error": counts.error,
-    }

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from backfleet.chunks.arrow import array_of
+from backfleet.chunks.detail import detail_tables
 from backfleet.chunks.parquet import read_parquet
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import Manifest
@@ -15,7 +19,7 @@ from backfleet.store import Store, read_blob
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_detail"]
+__all__ = ["read_all_details", "read_detail"]
 
 
 def read_detail(
@@ -32,10 +36,7 @@ def read_detail(
             f"task {task} has no result yet; 'backfleet resume {store.url}' computes it"
         )
     if not header.blobs:
-        raise RunNotFound(
-            f'the run keeps no {name}: its job has results.detail = "summary"; '
-            "run it with --set results.detail=full"
-        )
+        raise _no_details(name)
     table = read_parquet(read_blob(store, header.blobs[name]))
     frame: pd.DataFrame = (
         table.filter(pc.equal(table["task"], task)).drop_columns(["task"]).to_pandas()
@@ -43,3 +44,29 @@ def read_detail(
     if "symbol" in frame:
         frame["symbol"] = [symbols[position] for position in frame["symbol"]]
     return frame.reset_index(drop=True)
+
+
+def read_all_details(store: Store, manifest: Manifest, ledger: ChunkLedger, name: str) -> pa.Table:
+    """The table `name` of all tasks that have a result, with a column `task` and symbols' names.
+
+    Raises RunNotFound where the run keeps no details, CorruptObject.
+    """
+    headers = ledger.headers()
+    if any(not header.blobs for header in headers):
+        raise _no_details(name)
+    tables = [read_parquet(read_blob(store, header.blobs[name])) for header in headers]
+    table = pa.concat_tables([detail_tables([])[name], *tables]).unify_dictionaries()
+    if "symbol" not in table.column_names:
+        return table
+    names = np.array([symbol.name for symbol in manifest.symbols], dtype=object)
+    positions = table.column("symbol" if manifest.is_portfolio else "task").to_numpy()
+    at = positions if manifest.is_portfolio else positions // len(manifest.points)
+    symbols = array_of("str", names[at].tolist())
+    return table.set_column(table.column_names.index("symbol"), "symbol", symbols)
+
+
+def _no_details(name: str) -> RunNotFound:
+    return RunNotFound(
+        f'the run keeps no {name}: its job has results.detail = "summary"; '
+        "run it with --set results.detail=full"
+    )

@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -42,7 +43,7 @@ def _csv_cell(value: Any) -> Any:
 def _json(rows: pa.Table, stream: BinaryIO) -> None:
     """A list of objects."""
     objects = [
-        json.dumps({name: _finite(value) for name, value in row.items()})
+        json.dumps({name: _finite(value) for name, value in row.items()}, default=_plain)
         for row in rows.to_pylist()
     ]
     stream.write(b"[" + ",\n ".join(objects).encode() + b"]\n")
@@ -51,6 +52,13 @@ def _json(rows: pa.Table, stream: BinaryIO) -> None:
 def _finite(value: Any) -> Any:
     """What is undefined is no value: JSON has no NaN, and of one in CSV readers disagree."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _plain(value: Any) -> Any:
+    """What a query may come to and JSON lacks."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)
 
 
 def _parquet(rows: pa.Table, stream: BinaryIO) -> None:

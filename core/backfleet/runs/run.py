@@ -247,6 +247,18 @@ class Run:
         frame: pd.DataFrame = read_results(self.store, self.ledger).to_pandas()
         return frame
 
+    def query(self, sql: str) -> pd.DataFrame:
+        """What an SQL query over the run comes to, read by DuckDB.
+
+        The tables are `results`, `equity`, `orders`, `fills` and `trades`, with a column `task`,
+        and `runs`, of one row; nothing else can be reached. Raises UserError for a query that
+        DuckDB refuses, RunNotFound for details that the run does not keep, CorruptObject.
+        """
+        from backfleet.runs.query import query_run
+
+        frame: pd.DataFrame = query_run(self, sql).to_pandas()
+        return frame
+
     def equity(self, task: int) -> pd.DataFrame:
         """Account value, cash and exposure after each bar. Raises IndexError, RunNotFound."""
         return self._detail("equity", task)

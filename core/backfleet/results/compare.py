@@ -1,0 +1,203 @@
+"""Two runs beside each other: what was planned otherwise, and what came out otherwise.
+
+Tasks are matched by symbol and by the parameters that both runs have and that vary in one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from backfleet.chunks.names import METRICS, parameter_column
+from backfleet.errors import UserError
+from backfleet.plan.manifest import Manifest
+from backfleet.results.query import query_rows, query_tables
+
+__all__ = ["Comparison", "MetricPair", "PlanDifference", "RunRows", "compare_runs"]
+
+BEST_BY = "total_return"
+BEST = 5
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """A run's manifest and all its rows."""
+
+    manifest: Manifest
+    rows: pa.Table
+
+    @property
+    def params(self) -> list[str]:
+        """The columns of its parameters."""
+        return [parameter_column(name) for name in self.manifest.points.names]
+
+    @property
+    def varying(self) -> list[str]:
+        """Those of them that have several values."""
+        return [name for name in self.params if len(self.rows.column(name).unique()) > 1]
+
+
+@dataclass(frozen=True)
+class PlanDifference:
+    """Something that the two runs were planned with otherwise; `key` is its path in a run's
+    identity, such as `broker.cash`. A side that lacks it has None."""
+
+    key: str
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True)
+class MetricPair:
+    """A metric over all matched tasks.
+
+    Attributes
+    ----------
+    first, second
+        Means over the tasks in which both runs have a value; None where there is none.
+    differing
+        Tasks in which the two differ, to the last bit, or one has no value.
+    largest
+        The largest difference, second minus first, by its size; None where there is none.
+    task
+        The first run's task that has it.
+    """
+
+    metric: str
+    first: float | None
+    second: float | None
+    differing: int
+    largest: float | None
+    task: int | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare_runs` found.
+
+    Attributes
+    ----------
+    plan
+        What was planned otherwise; empty for a run and itself.
+    matched, only_first, only_second
+        Tasks with a row in both runs, and in one of them.
+    metrics
+        One for each metric that a row has.
+    best
+        The best rows of each run by total return, as plain objects.
+    """
+
+    first: str
+    second: str
+    plan: Sequence[PlanDifference]
+    matched_by: Sequence[str]
+    matched: int
+    only_first: int
+    only_second: int
+    metrics: Sequence[MetricPair]
+    best: tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compare_runs(first: RunRows, second: RunRows) -> Comparison:
+    """Put two runs side by side.
+
+    Raises UserError where tasks cannot be matched: a parameter that only one run has varies in it.
+    """
+    varying = {*first.varying, *second.varying}
+    shared = [name for name in first.params if name in second.params]
+    keys = ["symbol", *(name for name in shared if name in varying)]
+    pairs = _matched(first, second, keys)
+    return Comparison(
+        first=first.manifest.run,
+        second=second.manifest.run,
+        plan=list(_plan_differences(first.manifest.identity, second.manifest.identity)),
+        matched_by=keys,
+        matched=pairs.num_rows,
+        only_first=first.rows.num_rows - pairs.num_rows,
+        only_second=second.rows.num_rows - pairs.num_rows,
+        metrics=[_pair(pairs, name) for name in METRICS if _has_values(pairs, name)],
+        best=(_best(first), _best(second)),
+    )
+
+
+def _matched(first: RunRows, second: RunRows, keys: Sequence[str]) -> pa.Table:
+    """A row for each task that both have: `task`, and `a_` and `b_` with each metric."""
+    for side in (first, second):
+        _check_unique(side, keys)
+    metrics = ", ".join(f'a."{name}" AS "a_{name}", b."{name}" AS "b_{name}"' for name in METRICS)
+    same = " AND ".join(f"a.{_quoted(key)} IS NOT DISTINCT FROM b.{_quoted(key)}" for key in keys)
+    return query_tables(
+        f"SELECT a.task, {metrics} FROM a JOIN b ON {same} ORDER BY a.task",
+        {"a": lambda: first.rows, "b": lambda: second.rows},
+    )
+
+
+def _check_unique(run: RunRows, keys: Sequence[str]) -> None:
+    names = ", ".join(map(_quoted, keys))
+    count = query_tables(f"SELECT DISTINCT {names} FROM a", {"a": lambda: run.rows}).num_rows
+    if count < run.rows.num_rows:
+        raise UserError(
+            f"the tasks of {run.manifest.run} cannot be matched: a parameter varies in it that the "
+            f"other run lacks. Both have {', '.join(keys)}"
+        )
+
+
+def _pair(pairs: pa.Table, metric: str) -> MetricPair:
+    a, b = f'"a_{metric}"', f'"b_{metric}"'
+    found = query_tables(
+        f"""SELECT avg({a}) FILTER ({b} IS NOT NULL) AS first,
+                   avg({b}) FILTER ({a} IS NOT NULL) AS second,
+                   count(*) FILTER ({a} IS DISTINCT FROM {b}) AS differing,
+                   arg_max({b} - {a}, abs({b} - {a})) FILTER ({a} <> {b}) AS largest,
+                   arg_max(task, abs({b} - {a})) FILTER ({a} <> {b}) AS task
+            FROM pairs""",
+        {"pairs": lambda: pairs},
+    )
+    return MetricPair(metric, **found.to_pylist()[0])
+
+
+def _has_values(pairs: pa.Table, metric: str) -> bool:
+    columns = (pairs.column(f"a_{metric}"), pairs.column(f"b_{metric}"))
+    return any(column.null_count < len(column) for column in columns)
+
+
+def _best(run: RunRows) -> Sequence[Mapping[str, Any]]:
+    rows = query_rows(run.rows, sort=BEST_BY).slice(0, BEST)
+    columns = ["task", "symbol", *run.params, BEST_BY, "sharpe", "max_drawdown"]
+    found: Sequence[Mapping[str, Any]] = rows.select(columns).to_pylist()
+    return found
+
+
+def _plan_differences(
+    first: Mapping[str, Any], second: Mapping[str, Any]
+) -> Iterator[PlanDifference]:
+    left, right = dict(_flat(first)), dict(_flat(second))
+    for key in dict.fromkeys([*left, *right]):
+        if left.get(key) != right.get(key):
+            yield PlanDifference(key, left.get(key), right.get(key))
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested objects by their dotted paths; components of a list by their names."""
+    if path == "points.axes":
+        for name, values in value:
+            yield f"params.{name}", values[0] if len(values) == 1 else values
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _flat(each, f"{path}.{name}" if path else name)
+    elif isinstance(value, (list, tuple)) and any(isinstance(each, Mapping) for each in value):
+        for number, each in enumerate(value):
+            named = each.get("name", number) if isinstance(each, Mapping) else number
+            yield from _flat(each, f"{path}.{named}")
+    else:
+        yield path, value
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,33 @@
+"""`backfleet compare` on the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def test_a_run_and_itself_are_alike(ask: Any, finished: str) -> None:
+    answer = ask(f"compare {finished} {finished}")
+    assert answer.code == 0
+    assert answer.out.startswith("planned alike\n")
+    assert "3 tasks matched by symbol; 0 only in the first" in answer.out
+    assert "all metrics are the same to the last bit" in answer.out
+
+
+def test_two_runs_are_side_by_side(ask: Any, finished: str, failed: str) -> None:
+    """Of strategies that have no parameter in common; one has several points."""
+    answer = ask(f"compare {finished} {failed}")
+    assert answer.code == 2
+    assert "cannot be matched" in answer.err
+
+
+def test_json_has_all_of_it(ask: Any, finished: str) -> None:
+    found = json.loads(ask(f"compare {finished} {finished} --json").out)
+    assert (found["first"], found["plan"], found["matched"]) == (finished, [], 3)
+    assert {each["metric"] for each in found["metrics"]} >= {"sharpe", "final_value"}
+
+
+def test_an_unknown_run_is_refused(ask: Any, finished: str) -> None:
+    answer = ask(f"compare {finished} 0123456789")
+    assert answer.code == 2
+    assert "0123456789" in answer.err
