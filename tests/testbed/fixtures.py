@@ -61,6 +61,19 @@ def base_image(docker_client: docker.DockerClient) -> str:
 
 
 @pytest.fixture(scope="session")
+def worker_image(docker_client: docker.DockerClient, base_image: str) -> str:
+    """The name of an image of the backfleet under test; it is built where there is none yet."""
+    from backfleet.plan.code import distribution_hashes
+    from backfleet_executors.images.build import BuildRequest, build_image
+
+    content = distribution_hashes(["backfleet"])["backfleet"]
+    name = f"backfleet-testbed:{content[:16]}"
+    if not docker_client.images.list(name=name):
+        build_image(docker_client.api, BuildRequest(tag=name, base=base_image))
+    return name
+
+
+@pytest.fixture(scope="session")
 def registry() -> Iterator[Registry]:
     """A registry with a login on loopback."""
     from testbed.registry import local_registry

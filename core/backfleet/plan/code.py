@@ -27,6 +27,7 @@ from backfleet.strategy import StrategyReference
 __all__ = [
     "backfleet_hash",
     "content_hash",
+    "distribution_hash",
     "distribution_hashes",
     "plugin_hash",
     "strategy_hash",
@@ -80,7 +81,7 @@ def distribution_hashes(names: Iterable[str] | None = None) -> Mapping[str, str]
         Where a file cannot be read.
     """
     found = list_distributions() if names is None else filter(None, map(find_distribution, names))
-    return {each.name: _distribution_hash(each) for each in found}
+    return {each.name: distribution_hash(each) for each in found}
 
 
 def content_hash(files: Mapping[str, Path], entry_points: Iterable[EntryPoint]) -> str:
@@ -89,7 +90,8 @@ def content_hash(files: Mapping[str, Path], entry_points: Iterable[EntryPoint]) 
     return _content_hash(_digests(files), entry_points)
 
 
-def _distribution_hash(distribution: InstalledDistribution) -> str:
+def distribution_hash(distribution: InstalledDistribution) -> str:
+    """Content hash of one distribution, installed or in a wheel. Raises PluginError."""
     try:
         if distribution.recorded:
             digests: Iterable[tuple[str, str]] = (

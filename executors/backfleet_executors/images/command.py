@@ -1,0 +1,75 @@
+"""`backfleet image`: the image that workers in containers run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+__all__ = ["image"]
+
+
+@click.group()
+def image() -> None:
+    """Build and push the image that workers in containers run."""
+
+
+@image.command()
+@click.option(
+    "extra",
+    "--with",
+    multiple=True,
+    metavar="DIST|PATH",
+    help="An installed distribution, a wheel or a project's folder to add; may be given again.",
+)
+@click.option("--tag", default="backfleet:latest", show_default=True, help="The image's name.")
+@click.option(
+    "--base", metavar="IMAGE", help="The image to begin from.  [default: python:X.Y-slim]"
+)
+def build(extra: tuple[str, ...], tag: str, base: str | None) -> None:
+    """Build an image of backfleet and of strategy packages, as they are installed here.
+
+    A strategy that is edited travels to workers by itself. An image is for what cannot: packages
+    with compiled parts, or with dependencies of their own.
+    """
+    from backfleet_executors.images.build import BASE_IMAGE, BuildRequest, build_image
+
+    began = time.monotonic()
+    with _engine() as client:
+        built = build_image(client, BuildRequest(extra, tag, base or BASE_IMAGE), _tell)
+    size = built.facts["Size"] / 2**20
+    _tell(f"{tag} is {built.id}, {size:.0f} MiB, built in {time.monotonic() - began:.0f} s")
+
+
+@image.command()
+@click.argument("repository", metavar="REGISTRY/REPO[:TAG]")
+@click.option(
+    "--image", "name", default="backfleet:latest", show_default=True, help="What to push."
+)
+def push(repository: str, name: str) -> None:
+    """Push the image, and print its name by digest, which is what executors are given."""
+    from backfleet_executors.images.push import push_image
+
+    with _engine() as client:
+        click.echo(push_image(client, name, repository))
+
+
+@contextmanager
+def _engine() -> Iterator[APIClient]:
+    from backfleet_executors.docker.engine import connect
+
+    client = connect()
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)

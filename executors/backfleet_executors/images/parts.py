@@ -1,0 +1,173 @@
+"""What an image is made of: wheels packed from what is installed here, and pins for what comes from
+the package index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from zipfile import BadZipFile
+from zipfile import Path as ZipPath
+
+from backfleet.errors import ExecutorError
+from backfleet.job.refusal import nearest
+from backfleet.plan.distributions import (
+    InstalledDistribution,
+    canonical_name,
+    find_distribution,
+    list_distributions,
+)
+from backfleet.plan.packages import OWN, CodePackage, distribution_package
+from backfleet.plan.wheel import pack
+from backfleet.plugins import KINDS
+from backfleet_executors.images.wheels import build_wheel
+
+__all__ = ["Parts", "collect_parts", "wheel_distribution"]
+
+PROJECT_FILES = ("pyproject.toml", "setup.py")
+
+Wanted = tuple[str, frozenset[str]]
+"""A distribution, and the extras that are asked for of it."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an image is made of.
+
+    Attributes
+    ----------
+    pins
+        Version of each distribution that comes from the package index, by name.
+    code
+        Wheels of backfleet, and of what is installed here from elsewhere.
+    """
+
+    pins: dict[str, str]
+    code: list[Path]
+
+
+def collect_parts(extra: Iterable[str], folder: Path) -> Parts:
+    """Backfleet, what is asked for beside it, and all that these require, as installed here.
+
+    Parameters
+    ----------
+    extra
+        Names of installed distributions, wheel files, or folders of projects.
+    folder
+        Takes the wheels that are made.
+
+    Raises
+    ------
+    ExecutorError
+        Where there is no such distribution or file, where a requirement is not installed, or a
+        project does not build.
+    PluginError
+        Where code cannot be read.
+    """
+    parts = Parts({}, [])
+    wanted: list[Wanted] = [(OWN, frozenset())]
+    for text in extra:
+        if _is_path(text):
+            wheel = _wheel_of(Path(text), folder)
+            parts.code.append(wheel)
+            wanted += _required(wheel_distribution(wheel), frozenset())
+        else:
+            wanted.append((_installed(text, "").name, frozenset()))
+    _add(parts, wanted, folder)
+    return parts
+
+
+def wheel_distribution(wheel: Path) -> InstalledDistribution:
+    """What a wheel holds, as if it were installed. Raises ExecutorError where it is none."""
+    try:
+        (info,) = (each for each in ZipPath(wheel).iterdir() if each.name.endswith(".dist-info"))
+    except (BadZipFile, OSError, ValueError):
+        raise ExecutorError(f"{wheel} is not a wheel") from None
+    return InstalledDistribution(metadata.PathDistribution(info))
+
+
+def _is_path(text: str) -> bool:
+    return text.endswith(".whl") or "/" in text or Path(text).is_dir()
+
+
+def _wheel_of(path: Path, folder: Path) -> Path:
+    """The wheel at a path, or that of the project there."""
+    if path.suffix == ".whl" and path.is_file():
+        return path
+    if not path.is_dir():
+        raise ExecutorError(f"--with {path}: there is no such wheel or folder")
+    if not any((path / name).is_file() for name in PROJECT_FILES):
+        raise ExecutorError(
+            f"--with {path}: for want of a pyproject.toml this folder is no project that could be "
+            "installed; 'backfleet new strategy NAME' makes one"
+        )
+    return build_wheel(path, folder)
+
+
+def _add(parts: Parts, wanted: list[Wanted], folder: Path) -> None:
+    """Add distributions, each with the extras asked for of it, and all that they require."""
+    given = {wheel_distribution(wheel).name for wheel in parts.code}
+    seen: set[Wanted] = set()
+    while wanted:
+        name, extras = wanted.pop()
+        if (name, extras) in seen or name in given:
+            continue
+        seen.add((name, extras))
+        found = _installed(name, "")
+        if not any(name == each for each, other in seen if other != extras):
+            _add_one(parts, found, folder)
+        wanted += _required(found, extras)
+
+
+def _add_one(parts: Parts, found: InstalledDistribution, folder: Path) -> None:
+    package = distribution_package(found.name)
+    assert package is not None
+    if not _brings_plugins(package) and not _is_from_elsewhere(found.name):
+        parts.pins[found.name] = found.version
+    elif package.compiled() is None:
+        parts.code.append(_pack(package, folder))
+    elif found.project is not None:
+        parts.code.append(build_wheel(found.project, folder))
+    else:
+        parts.pins[found.name] = found.version
+
+
+def _brings_plugins(package: CodePackage) -> bool:
+    return any(group in KINDS.values() for group, _, _ in package.entry_points)
+
+
+def _is_from_elsewhere(name: str) -> bool:
+    """Whether a distribution was installed from a path or a URL, not from an index (PEP 610)."""
+    return metadata.distribution(name).read_text("direct_url.json") is not None
+
+
+def _pack(package: CodePackage, folder: Path) -> Path:
+    stem = package.name.replace("-", "_")
+    wheel = folder / f"{stem}-{package.version}-py3-none-any.whl"
+    wheel.write_bytes(pack(package))
+    return wheel
+
+
+def _installed(name: str, required_by: str) -> InstalledDistribution:
+    found = find_distribution(name)
+    if found is not None:
+        return found
+    if required_by:
+        raise ExecutorError(
+            f"{required_by} requires {name}, which is not installed here: pip install {name}"
+        )
+    known = (each.name for each in list_distributions())
+    hint = nearest(canonical_name(name), known)
+    raise ExecutorError(f"no distribution {name!r} is installed here{hint}")
+
+
+def _required(found: InstalledDistribution, extras: frozenset[str]) -> Iterator[Wanted]:
+    from packaging.requirements import Requirement
+
+    for requirement in map(Requirement, found.requires):
+        environments: Sequence[dict[str, str]] = [{"extra": each} for each in ("", *extras)]
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate(each) for each in environments):
+            name = _installed(requirement.name, f"{found.name} {found.version}").name
+            yield name, frozenset(requirement.extras)
