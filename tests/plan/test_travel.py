@@ -105,6 +105,18 @@ def test_a_folder_travels_as_a_whole_with_what_it_imports_from_elsewhere(
     assert set(mine.files) == {"mine.py", "near.py", "apart.py", "space/deep/part.py"}
 
 
+def test_a_plugin_beside_a_strategy_in_a_file_travels_as_the_distribution_that_it_is(
+    site: Site, tmp_path: Path
+) -> None:
+    site("trav-hooks")
+    (tmp_path / "site" / "mine.py").write_text("import trav_hooks")
+    reference = locate_strategy(f"{tmp_path}/site/mine.py:Mine")
+    identity = IDENTITY | {"plugins": [{"target": "trav_hooks:A"}]}
+    mine, hooks = travelling_packages(identity, reference, {})
+    assert (mine.name, set(mine.files)) == ("folder-of-mine", {"mine.py", "trav_hooks/__init__.py"})
+    assert (hooks.name, hooks.version) == ("trav-hooks", "1.0")
+
+
 @pytest.mark.parametrize(
     "file", ["fast.cpython-311-x86_64-linux-gnu.so", "fast.so", "lib.so.1", "fast.pyd", "x.dylib"]
 )

@@ -87,17 +87,16 @@ def strategy_packages(
     strategy: StrategyReference, targets: Iterable[str] = ()
 ) -> list[CodePackage]:
     """`run_packages` of a strategy alone, and of further plugins' `module:attribute`s."""
-    units: dict[str, CodeUnit] = {}
-    for start, module in _starts(strategy, targets):
-        units |= {unit.name: unit for unit in reached_units(start, module)}
-    folder = Path(strategy.folder) if strategy.folder else None
-    beside = [unit for unit in units.values() if _is_in(unit, folder)]
-    packages = list(_by_owner(unit for unit in units.values() if unit not in beside))
-    if folder is not None:
-        files = {path: file for unit in beside for path, file in unit.files.items()}
-        name = f"folder-of-{_module(strategy.target)}"
-        packages.append(CodePackage(name, NO_VERSION, files, folder=folder))
-    return sorted(packages, key=lambda package: package.name)
+    units = _reached(_starts([*targets, *([] if strategy.folder else [strategy.target])]))
+    if strategy.folder is None:
+        return sorted(_by_owner(units.values()), key=_name)
+    folder, module = Path(strategy.folder), _module(strategy.target)
+    near = _reached([(folder_unit(folder), module)])
+    beside = {name: unit for name, unit in near.items() if _is_in(unit, folder)}
+    units |= {name: unit for name, unit in near.items() if name not in beside}
+    files = {path: file for unit in beside.values() for path, file in unit.files.items()}
+    own = CodePackage(f"folder-of-{module}", NO_VERSION, files, folder=folder)
+    return sorted([own, *_by_owner(units.values())], key=_name)
 
 
 def distribution_package(name: str) -> CodePackage | None:
@@ -106,14 +105,9 @@ def distribution_package(name: str) -> CodePackage | None:
     return None if found is None else _package(found, {})
 
 
-def _starts(strategy: StrategyReference, targets: Iterable[str]) -> Iterator[tuple[CodeUnit, str]]:
+def _starts(targets: Iterable[str]) -> Iterator[tuple[CodeUnit, str]]:
     """Where code begins: a unit, and the module of it that is imported."""
-    modules = {_module(target) for target in targets}
-    if strategy.folder is not None:
-        yield folder_unit(Path(strategy.folder)), _module(strategy.target)
-    else:
-        modules.add(_module(strategy.target))
-    for module in sorted(modules):
+    for module in sorted({_module(target) for target in targets}):
         if module.partition(".")[0] == OWN:
             continue
         unit = find_unit(module)
@@ -122,14 +116,20 @@ def _starts(strategy: StrategyReference, targets: Iterable[str]) -> Iterator[tup
         yield unit, module
 
 
+def _reached(starts: Iterable[tuple[CodeUnit, str]]) -> dict[str, CodeUnit]:
+    return {unit.name: unit for start in starts for unit in reached_units(*start)}
+
+
 def _module(target: str) -> str:
     return target.partition(":")[0].removesuffix(".py")
 
 
-def _is_in(unit: CodeUnit, folder: Path | None) -> bool:
+def _name(package: CodePackage) -> str:
+    return package.name
+
+
+def _is_in(unit: CodeUnit, folder: Path) -> bool:
     """Whether a unit is imported from the strategy's own folder."""
-    if folder is None:
-        return False
     return all(file == folder / path for path, file in unit.files.items())
 
 
