@@ -43,6 +43,8 @@ ENV PATH=/opt/backfleet/bin:$PATH \
     HOME=/tmp \
     NUMBA_CACHE_DIR=/opt/backfleet/cache \
     PYTHONUNBUFFERED=1
+# On Fargate a volume that is mounted here is root's alone unless the image declares it.
+VOLUME ["/tmp"]
 USER 10001:10001
 ENTRYPOINT ["backfleet"]
 COPY --from=code /build/installed/ /opt/backfleet/
