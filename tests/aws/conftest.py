@@ -10,10 +10,11 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -28,6 +29,14 @@ ROLE_OF_TASKS = (
     '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", '
     '"Principal": {"Service": "ecs-tasks.amazonaws.com"}}]}'
 )
+LOCKED_DOWN: Mapping[str, Any] = {
+    "user": "10001:10001",
+    "readonlyRootFilesystem": True,
+    "volumes": [{"name": "scratch"}],
+    "mountPoints": [{"sourceVolume": "scratch", "containerPath": "/tmp", "readOnly": False}],
+    "environment": [{"name": "HOME", "value": "/tmp"}, {"name": "TMPDIR", "value": "/tmp"}],
+    "linuxParameters": {"initProcessEnabled": True},
+}
 
 
 @dataclass(frozen=True)
@@ -112,12 +121,12 @@ class AwsServer:
 
 
 @contextmanager
-def _serve(*options: str) -> Iterator[str]:
+def _serve(*options: str, **variables: str) -> Iterator[str]:
     """A server process of its own. The end of its input ends it, also where this one is killed."""
     path = os.pathsep.join([str(TESTBED), *filter(None, [os.environ.get("PYTHONPATH")])])
     with subprocess.Popen(
         [sys.executable, "-m", "aws_server", *options],
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": path} | variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -176,7 +185,12 @@ def _bucket() -> str:
     return bucket
 
 
-def _deploy(url: str, environment: Mapping[str, str], image: str) -> AwsServer:
+def _deploy(
+    url: str,
+    environment: Mapping[str, str],
+    image: str,
+    properties: Mapping[str, Any] = MappingProxyType({}),
+) -> AwsServer:
     """Buckets, queues and a job definition under names of their own."""
     batch = _client("batch")
     ec2 = _client("ec2")
@@ -216,7 +230,7 @@ def _deploy(url: str, environment: Mapping[str, str], image: str) -> AwsServer:
         job_definition=f"{name}-worker",
         image=image,
     )
-    server.register(server.job_definition)
+    server.register(server.job_definition, **properties)
     return server
 
 
@@ -257,15 +271,32 @@ def aws_server(_process_server: str) -> Iterator[AwsServer]:
 
 @pytest.fixture(scope="session")
 def _container_server(docker_engine: Any, registry: Any) -> Iterator[str]:
-    with _serve("--jobs", "containers", "--slots", "2", "--registry", registry.address) as url:
+    options = ("--jobs", "containers", "--slots", "2", "--registry", registry.address)
+    with _serve(*options, DOCKER_CONFIG=str(registry.docker_config)) as url:
         yield url
 
 
+@pytest.fixture(scope="session")
+def pushed_image(docker_engine: Any, registry: Any, worker_image: str) -> str:
+    """The workers' image by its digest in the registry that stands in for ECR."""
+    import docker
+
+    from backfleet_executors.images.push import push_image
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_CONFIG", str(registry.docker_config))
+        with closing(docker.APIClient(docker_engine.host, timeout=600)) as client:
+            return push_image(client, worker_image, f"{registry.address}/backfleet")
+
+
 @pytest.fixture
-def aws_server_with_containers(_container_server: str, worker_image: str) -> Iterator[AwsServer]:
-    """Batch as AWS has it, whose jobs run as containers; for tests with the mark `testbed`."""
+def aws_server_with_containers(_container_server: str, pushed_image: str) -> Iterator[AwsServer]:
+    """Batch as AWS has it, whose jobs run as containers; for tests with the mark `testbed`.
+
+    Its job definition locks workers down as the one that is deployed does.
+    """
     with _reached(_container_server) as environment:
-        yield _deploy(_container_server, environment, worker_image)
+        yield _deploy(_container_server, environment, pushed_image, LOCKED_DOWN)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -220,7 +221,29 @@ def test_a_container_that_needs_too_much_memory_ends_with_batchs_words(
     assert job["container"]["reason"].startswith("OutOfMemoryError")
 
 
-def run_python(server: Any, image: str, code: str, memory: str = "2048", **request: Any) -> Any:
+SCRATCH = {
+    "volumes": [{"name": "scratch"}],
+    "mountPoints": [{"sourceVolume": "scratch", "containerPath": "/tmp"}],
+}
+
+
+@pytest.mark.testbed
+def test_only_root_can_write_to_a_volume_that_the_image_does_not_declare(
+    aws_server_with_containers: Any, base_image: str
+) -> None:
+    code = "import os; print(oct(os.stat('/tmp').st_mode), os.access('/tmp', os.W_OK))"
+    job = run_python(aws_server_with_containers, base_image, code, SCRATCH)
+    assert log_of(aws_server_with_containers, job) == ["0o40755 False"]
+
+
+def run_python(
+    server: Any,
+    image: str,
+    code: str,
+    properties: Mapping[str, Any] = MappingProxyType({}),
+    memory: str = "2048",
+    **request: Any,
+) -> Any:
     """Run code in containers of an image without an entry point; returns the job at its end."""
     needs = [{"type": "VCPU", "value": "0.25"}, {"type": "MEMORY", "value": memory}]
     definition = server.register(
@@ -230,6 +253,7 @@ def run_python(server: Any, image: str, code: str, memory: str = "2048", **reque
         user="10001:10001",
         readonlyRootFilesystem=True,
         resourceRequirements=needs,
+        **properties,
     )
     answer = server.client("batch").submit_job(
         jobName="python", jobQueue=server.queue, jobDefinition=definition, **request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +29,8 @@ class ContainerRunner(Runner):
         import docker.errors
 
         try:
-            container = self._client.containers.run(**_options(attempt))
+            declared = self._image(attempt.image).attrs["Config"].get("Volumes") or ()
+            container = self._client.containers.run(**_options(attempt, declared))
         except docker.errors.ImageNotFound as error:
             raise CannotStart(f"CannotPullContainerError: {error.explanation}") from error
         except docker.errors.APIError as error:
@@ -39,8 +40,17 @@ class ContainerRunner(Runner):
             raise CannotStart(f"CannotPullContainerError: {error.explanation}") from error
         return ContainerTask(container)
 
+    def _image(self, name: str) -> Any:
+        """From the registry where the engine lacks it."""
+        import docker.errors
 
-def _options(attempt: Attempt) -> dict[str, Any]:
+        try:
+            return self._client.images.get(name)
+        except docker.errors.ImageNotFound:
+            return self._client.images.pull(name)
+
+
+def _options(attempt: Attempt, declared: Collection[str]) -> dict[str, Any]:
     properties = attempt.properties
     options: dict[str, Any] = {
         "image": attempt.image,
@@ -51,7 +61,7 @@ def _options(attempt: Attempt) -> dict[str, Any]:
         "labels": {LABEL: attempt.job},
         "user": properties.get("user"),
         "read_only": bool(properties.get("readonlyRootFilesystem")),
-        "mounts": _mounts(properties),
+        "mounts": _mounts(properties, declared),
         "network_mode": "host",
     }
     if attempt.memory is not None:
@@ -66,23 +76,28 @@ def _linux(properties: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _mounts(properties: Mapping[str, Any]) -> list[Any]:
-    """A Fargate volume without a host's folder is an empty one of the task's own."""
+def _mounts(properties: Mapping[str, Any], declared: Collection[str]) -> list[Any]:
+    """A volume without a host's folder is an empty one of the task's own.
+
+    As on Fargate, root alone can write to it, unless the image declares a VOLUME there: then it has
+    the permissions that the folder has in the image.
+    """
     from docker.types import Mount
 
     hosts = {
         volume["name"]: (volume.get("host") or {}).get("sourcePath")
         for volume in properties.get("volumes") or ()
     }
-    return [
-        Mount(
-            point["containerPath"],
-            hosts.get(point["sourceVolume"]),
-            type="bind" if hosts.get(point["sourceVolume"]) else "volume",
-            read_only=bool(point.get("readOnly")),
-        )
-        for point in properties.get("mountPoints") or ()
-    ]
+    mounts = []
+    for point in properties.get("mountPoints") or ():
+        path, host = point["containerPath"], hosts.get(point["sourceVolume"])
+        read_only = bool(point.get("readOnly"))
+        if host:
+            mounts.append(Mount(path, host, type="bind", read_only=read_only))
+        else:
+            no_copy = path not in declared
+            mounts.append(Mount(path, None, type="volume", read_only=read_only, no_copy=no_copy))
+    return mounts
 
 
 class ContainerTask(Task):
