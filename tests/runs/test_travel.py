@@ -330,10 +330,12 @@ def test_workers_that_lack_what_their_inventory_lists_refuse(
     elsewhere.claim("acme-alpha")
     done = elsewhere.run("acme-hold")
     assert done.returncode == 1
-    (run,) = (tmp_path / "runs").iterdir()
-    (failure,) = bf.open_run(str(run)).failures()
-    (shard,) = bf.open_run(str(run)).shards()
-    assert shard.exit_code == 64
+    (folder,) = (tmp_path / "runs").iterdir()
+    run = bf.open_run(str(folder))
+    (failure,) = run.failures()
+    handle = run.submitted().handle
+    assert handle is not None
+    assert handle["code"] == 64
     assert failure.kind == "PluginError"
     assert "there is no module 'acme_alpha.hold' here" in failure.message
 
