@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from backfleet.errors import JobError
+from backfleet.html import facts_table, heading
 from backfleet.job import rules
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_strategy, anchor
@@ -254,6 +256,11 @@ class Job(Section):
             return values
         return {**values, "name": rules.name_of_strategy(values.get("strategy"))}
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: what is set, by its keys."""
+        given = self.model_dump(mode="json", exclude_unset=True)
+        return heading(self.name, "job") + facts_table(dict(_flat(given)))
+
     @classmethod
     def load(cls, path: str | Path, overrides: Overrides | None = None) -> Job:
         """Read a job file, with what the command line changes in it. Raises JobError."""
@@ -261,6 +268,15 @@ class Job(Section):
         raw = _read_toml(file)
         anchor(raw, file.absolute().parent)
         return cls(**overrides.apply(raw) if overrides else raw)
+
+
+def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """The keys of a job as they are named in its errors: `data.path`, `params.period`."""
+    for name, each in value.items():
+        if isinstance(each, Mapping) and not path.startswith("params"):
+            yield from _flat(each, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", each
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Showing how a run goes: a live bar on a terminal, plain lines elsewhere."""
+"""Showing how a run goes: a live bar on a terminal or in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from backfleet.results.ledger import Counts
+from backfleet.runs.notebook import NotebookBar, is_notebook
 
 __all__ = ["Progress", "progress_on"]
 
@@ -79,11 +80,19 @@ class LiveBar(Progress):
         self._pace = Pace()
 
     def show(self, counts: Counts) -> None:
-        rate, left = self._pace.look(counts)
-        words = f"{rate:.1f}/s" if rate else ""
-        if left:
-            words += f", {_duration(left)} left"
-        self._bar.update(self._task, completed=counts.done, words=words + _failures(counts))
+        words = _words(counts, self._pace)
+        self._bar.update(self._task, completed=counts.done, words=words)
+
+
+class LiveCell(Progress):
+    """A bar in the output of a notebook's cell, which stays."""
+
+    def __init__(self, run: str) -> None:
+        self._bar = NotebookBar(run)
+        self._pace = Pace()
+
+    def show(self, counts: Counts) -> None:
+        self._bar.show(counts, _words(counts, self._pace))
 
 
 @contextmanager
@@ -91,6 +100,8 @@ def progress_on(stream: TextIO | None, run: str, counts: Counts) -> Iterator[Pro
     """The progress display that suits a stream; silent without one. A bar is wiped at the end."""
     if stream is None:
         yield Silent()
+    elif is_notebook(stream):
+        yield LiveCell(run)
     elif not stream.isatty():
         yield PlainLines(stream, run)
     else:
@@ -112,6 +123,15 @@ def _bar(stream: TextIO) -> Any:
         console=Console(file=stream),
         transient=True,
     )
+
+
+def _words(counts: Counts, pace: Pace) -> str:
+    """Rate, time left and failures."""
+    rate, left = pace.look(counts)
+    words = f"{rate:.1f}/s" if rate else ""
+    if left:
+        words += f", {_duration(left)} left"
+    return words + _failures(counts)
 
 
 def _failures(counts: Counts) -> str:

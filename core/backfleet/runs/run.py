@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
 
 from backfleet.errors import ExecutorError, PluginError, RunNotFound
@@ -24,6 +25,7 @@ from backfleet.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
 
 __all__ = ["Run", "RunSummary"]
 
@@ -93,6 +95,12 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({self.url!r}, tasks={self.manifest.tasks})"
+
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: how far it is, and its best tasks."""
+        from backfleet.runs.html import run_html
+
+        return run_html(self)
 
     @property
     def url(self) -> str:
@@ -258,6 +266,15 @@ class Run:
 
         frame: pd.DataFrame = query_run(self, sql).to_pandas()
         return frame
+
+    def plot(self, task: int | None = None, **options: Any) -> go.Figure:
+        """A figure of the run, or of one task; see `backfleet.plot.plot`, also for the options.
+
+        Raises UserError where the extra `report` is not installed, IndexError, RunNotFound.
+        """
+        # Figures stand on runs, so they are found by name, as plugins are.
+        figure: go.Figure = import_module("backfleet.plot").plot(self, task, **options)
+        return figure
 
     def equity(self, task: int) -> pd.DataFrame:
         """Account value, cash and exposure after each bar. Raises IndexError, RunNotFound."""

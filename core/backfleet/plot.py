@@ -1,0 +1,101 @@
+"""The figure that says most about a run, or about one of its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from backfleet.chunks.names import parameter_column
+from backfleet.errors import UserError
+from backfleet.job.refusal import nearest
+from backfleet.report.extras import REPORT, require_extra
+from backfleet.runs.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+__all__ = ["plot"]
+
+QUANTILES = {"least": 0.0, "low": 0.25, "middle": 0.5, "high": 0.75, "most": 1.0}
+
+
+def plot(
+    run: Run,
+    task: int | None = None,
+    *,
+    metric: str = "sharpe",
+    x: str | None = None,
+    y: str | None = None,
+) -> go.Figure:
+    """Plot a run.
+
+    Parameters
+    ----------
+    task
+        Plot the account of this task over time.
+    metric
+        Of a run, the column whose values are shown: by two parameters as a map, by one as a curve,
+        without any that varies as the spread by symbol.
+    x, y
+        The parameters' columns; by default the first that vary.
+
+    Raises
+    ------
+    UserError
+        Where the extra `report` is not installed, there is no such column, or no value to show.
+    IndexError, RunNotFound
+        Where there is no such task, or it has no details.
+    """
+    require_extra("report", REPORT)
+    if task is not None:
+        return _account(run, task)
+    rows = run.results()
+    _check_columns(rows, [name for name in (metric, x, y) if name is not None])
+    if rows[metric].notna().sum() == 0:
+        raise UserError(f"no task has a {metric} yet; plot another metric, or wait for the run")
+    across, up = _axes(run, rows, x, y)
+    return _figure(rows, metric, across, up)
+
+
+def _account(run: Run, task: int) -> go.Figure:
+    from backfleet.report.figures.account import account_figure
+
+    equity = run.equity(task)
+    return account_figure(equity.set_index("time")["value"])
+
+
+def _axes(
+    run: Run, rows: pd.DataFrame, x: str | None, y: str | None
+) -> tuple[str | None, str | None]:
+    """The columns of the two axes: those asked for, then parameters that vary."""
+    params = map(parameter_column, run.manifest.points.names)
+    varying = [name for name in params if rows[name].nunique(dropna=False) > 1]
+    rest = iter([name for name in varying if name not in (x, y)])
+    return x or next(rest, None), y or next(rest, None)
+
+
+def _figure(rows: pd.DataFrame, metric: str, across: str | None, up: str | None) -> go.Figure:
+    from backfleet.report.figures.sweep import parameter_map, sensitivity_figure, spread_figure
+    from backfleet.report.sensitivity import sensitivity
+
+    if across is None:
+        return spread_figure(_spread(rows, metric), metric)
+    if up is not None:
+        return parameter_map(rows, across, up, metric)
+    found = sensitivity(rows, [across], metric)
+    assert found is not None
+    return sensitivity_figure(found.marginals[across], across, metric)
+
+
+def _spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    import pandas as pd
+
+    values = rows.groupby("symbol")[metric]
+    return pd.DataFrame({name: values.quantile(at) for name, at in QUANTILES.items()})
+
+
+def _check_columns(rows: pd.DataFrame, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in rows:
+            raise UserError(f"there is no column {name!r}{nearest(name, map(str, rows.columns))}")

@@ -1,0 +1,34 @@
+"""Progress in a notebook: one display that is updated."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, TextIO
+
+from backfleet.html import bar, heading
+from backfleet.results.ledger import Counts
+
+__all__ = ["NotebookBar", "is_notebook"]
+
+
+def is_notebook(stream: TextIO) -> bool:
+    """Whether a stream is that of a Jupyter kernel; imports nothing."""
+    return type(stream).__module__.startswith("ipykernel") and "IPython" in sys.modules
+
+
+class NotebookBar:
+    """Shows HTML in the output of a cell, in place of what it showed before."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._handle: Any = None
+
+    def show(self, counts: Counts, words: str) -> None:
+        ipython: Any = import_module("IPython.display")
+        text = f"{counts.done:,} of {counts.tasks:,} tasks {words}".rstrip()
+        html = ipython.HTML(heading("", f"run {self._run}") + bar(counts.done, counts.tasks, text))
+        if self._handle is None:
+            self._handle = ipython.display(html, display_id=True)
+        else:
+            self._handle.update(html)
