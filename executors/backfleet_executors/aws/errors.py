@@ -170,5 +170,21 @@ def _mend(denial: Denial) -> str:
     resource = denial.resource or "*"
     return (
         'its policy lacks {"Effect": "Allow", '
-        f'"Action": "{denial.action}", "Resource": "{resource}"}}'
+        f'"Action": "{denial.action}", "Resource": "{resource}"}}{_where_it_stands(denial.action)}'
     )
+
+
+def _where_it_stands(action: str) -> str:
+    """Which line of which policy of a stack has the action."""
+    from backfleet_executors.aws.stack.deployer import is_deployers
+    from backfleet_executors.aws.stack.roles import SUBMITTER
+
+    for statement in SUBMITTER:
+        if action in statement["Action"]:
+            return (
+                f"; the statement {statement['Sid']} of the policy for submitters allows it, which "
+                "'backfleet aws status' names"
+            )
+    if is_deployers(action):
+        return "; 'backfleet aws policy' prints all that deploying takes"
+    return ""

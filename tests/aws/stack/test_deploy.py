@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import subprocess
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -237,3 +239,30 @@ def test_a_stack_that_is_not_there_says_where_it_looked(aws_command: Command) ->
         error = aws_command(command, "--region", "eu-west-1").error
         assert isinstance(error, ExecutorError)
         assert "in eu-west-1 of account 123456789012" in str(error)
+
+
+def test_a_notebook_finds_backfleet_and_its_settings(
+    aws_command: Command, aws_server: Any, stack_name: str, image: str
+) -> None:
+    answer = aws_command("deploy", "--yes", "--notebook", "--image", image)
+    assert answer.error is None
+    outputs = aws_command("status", "--json").json["outputs"]
+    events = aws_server.client("cloudformation").describe_stack_events(StackName=stack_name)
+    (start,) = {
+        each["PhysicalResourceId"]
+        for each in events["StackEvents"]
+        if (each["LogicalResourceId"], each["ResourceStatus"])
+        == ("NotebookStart", "CREATE_COMPLETE")
+    }
+    config = aws_server.client("sagemaker").describe_notebook_instance_lifecycle_config(
+        NotebookInstanceLifecycleConfigName=start.rpartition("/")[2]
+    )
+    assert stack_name in outputs["Notebook"]
+    script = base64.b64decode(config["OnStart"][0]["Content"]).decode()
+    assert f"s3://{outputs['ResultsBucket']}/software/backfleet.toml" in script
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    s3 = aws_server.client("s3")
+    found = s3.list_objects_v2(Bucket=outputs["ResultsBucket"], Prefix="software/")["Contents"]
+    names = {each["Key"].partition("/")[2] for each in found}
+    assert "backfleet.toml" in names
+    assert any(name.startswith("backfleet-") and name.endswith(".whl") for name in names)

@@ -103,8 +103,7 @@ def _statements(resource: str) -> list[Mapping[str, Any]]:
 
 
 def _actions(statement: Mapping[str, Any]) -> set[str]:
-    actions = statement["Action"]
-    return {actions} if isinstance(actions, str) else set(actions)
+    return set(statement["Action"])
 
 
 def allowed(resource: str) -> set[str]:

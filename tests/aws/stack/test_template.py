@@ -118,7 +118,7 @@ def test_what_a_store_writes_once_is_never_written_over(resources: Mapping[str, 
     policy = resources["ResultsBucketPolicy"]["Properties"]["PolicyDocument"]
     (only_once,) = (each for each in policy["Statement"] if each["Sid"] == "OnlyOnce")
     assert only_once["Effect"] == "Deny"
-    assert only_once["Action"] == "s3:PutObject"
+    assert only_once["Action"] == ["s3:PutObject"]
     assert only_once["Condition"]["Null"] == {"s3:if-none-match": "true"}
     paths = [each["Fn::Sub"][0].partition("${Bucket}")[2] for each in only_once["Resource"]]
     assert paths == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,10 +16,12 @@ from backfleet_executors.aws.stack.options import (
     stack_options,
     yes_option,
 )
+from backfleet_executors.aws.stack.showing import show_event, show_preparation
 
 if TYPE_CHECKING:
     from backfleet_executors.aws.clients import Clients
     from backfleet_executors.aws.stack.deploy import Preparation
+    from backfleet_executors.aws.stack.image import ImageBuilder
     from backfleet_executors.aws.stack.stacks import Stack
 
 __all__ = ["deploy_command"]
@@ -27,38 +30,60 @@ __all__ = ["deploy_command"]
 @click.command("deploy")
 @stack_options
 @choice_options
+@click.option("--keep-image", is_flag=True, help="Build none, even if the code here is newer.")
 @yes_option
-def deploy_command(name: str, region: str | None, yes: bool, **chosen: Any) -> None:
+def deploy_command(
+    name: str, region: str | None, keep_image: bool, yes: bool, **chosen: Any
+) -> None:
     """Make the stack, or bring it up to date, and write backfleet.toml.
 
-    The changes are shown, and asked about, before anything is changed.
+    The changes are shown, and asked about, before anything is changed. The image is built with the
+    local Docker engine where the code that is installed here is not what the image holds.
     """
-    from backfleet_executors.aws.stack.choices import Choices
-    from backfleet_executors.aws.stack.deploy import prepare_deployment
-    from backfleet_executors.aws.stack.image import build_and_push
+    from backfleet_executors.aws.stack.deploy import drop, prepare_deployment
 
     clients = clients_for(region)
-    choices = choices_of(chosen)
-    stack = _carry_out(clients, prepare_deployment(clients, name, choices), yes)
-    if choices.image is None:
-        image = build_and_push(clients, stack, click.echo)
-        if image != stack.parameters["Image"]:
-            with_image = prepare_deployment(clients, name, Choices(image=image))
-            stack = _carry_out(clients, with_image, yes=True)
+    preparation = prepare_deployment(clients, name, choices_of(chosen))
+    try:
+        show_preparation(clients, preparation)
+        builder = None if chosen["image"] or keep_image else _builder(clients, preparation)
+        if preparation.change_set or preparation.service_roles or builder:
+            confirm("Make these changes?", yes)
+    except BaseException:
+        drop(clients, preparation)
+        raise
+    stack = _carry_out(clients, preparation)
+    if builder is not None:
+        stack = _with_image(clients, stack, builder)
     _write_settings(clients, stack)
 
 
-def _carry_out(clients: Clients, preparation: Preparation, yes: bool) -> Stack:
-    from backfleet_executors.aws.stack.deploy import carry_out, drop
-    from backfleet_executors.aws.stack.showing import show_event, show_preparation
+def _builder(clients: Clients, preparation: Preparation) -> ImageBuilder | None:
+    """What builds the image, or None where the one that there is will do."""
+    from backfleet_executors.aws.stack.image import ImageBuilder, is_up_to_date
 
+    if preparation.has_image and is_up_to_date(preparation.parameters["Image"]):
+        return None
+    if preparation.has_image:
+        click.echo("The image holds other code than what is installed here: one will be built.")
+    return ImageBuilder(clients, click.echo)
+
+
+def _with_image(clients: Clients, stack: Stack, builder: ImageBuilder) -> Stack:
+    """The stack with a job definition for the image of what is installed here."""
+    from backfleet_executors.aws.stack.choices import Choices
+    from backfleet_executors.aws.stack.deploy import prepare_deployment
+
+    with closing(builder):
+        image = builder.build_and_push(stack)
+    preparation = prepare_deployment(clients, stack.name, Choices(image=image))
     show_preparation(clients, preparation)
-    if preparation.change_set is not None:
-        try:
-            confirm("Make these changes?", yes)
-        except BaseException:
-            drop(clients, preparation)
-            raise
+    return _carry_out(clients, preparation)
+
+
+def _carry_out(clients: Clients, preparation: Preparation) -> Stack:
+    from backfleet_executors.aws.stack.deploy import carry_out
+
     try:
         return carry_out(clients, preparation, show_event)
     except KeyboardInterrupt:
@@ -72,8 +97,13 @@ def _carry_out(clients: Clients, preparation: Preparation, yes: bool) -> Stack:
 
 def _write_settings(clients: Clients, stack: Stack) -> None:
     from backfleet_executors.aws.stack.settings_file import settings_of, write_settings
+    from backfleet_executors.aws.stack.software import upload_software
 
     settings = settings_of(stack, clients.region)
+    if "Notebook" in stack.outputs:
+        upload_software(clients, stack, settings)
+        click.echo(f"The notebook {stack.outputs['Notebook']} installs backfleet as it is here.")
     write_settings(settings_file(), settings)
     click.echo(f"{settings_file().resolve()}: [executors.aws-batch] leads to this stack")
-    click.echo("Next: backfleet run job.toml --executor aws-batch")
+    if settings["image"]:
+        click.echo("Next: backfleet run job.toml --executor aws-batch")

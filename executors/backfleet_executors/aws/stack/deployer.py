@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from backfleet_executors.aws.stack.intrinsics import allow, policy
 
-__all__ = ["BY_CLOUDFORMATION", "DIRECTLY", "Place", "deployer_policy"]
+__all__ = ["BY_CLOUDFORMATION", "DIRECTLY", "Place", "deployer_policy", "is_deployers"]
 
 TASKS = "ecs-tasks.amazonaws.com"
 TAKEN_BY = (TASKS, "lambda.amazonaws.com", "sagemaker.amazonaws.com")
@@ -31,6 +32,7 @@ DIRECTLY = (
     "ecr:DeleteRepository",
     "ecr:DescribeImages",
     "ecr:DescribeRepositories",
+    "ecr:GetAuthorizationToken",
     "ecr:ListTagsForResource",
     "iam:CreateServiceLinkedRole",
     "iam:ListRoles",
@@ -39,6 +41,8 @@ DIRECTLY = (
     "s3:PutObject",
 )
 """What the code of the stack calls itself."""
+
+LOGIN = "ecr:GetAuthorizationToken"
 
 PUSHING = (
     "ecr:BatchCheckLayerAvailability",
@@ -125,8 +129,14 @@ def deployer_policy(place: Place) -> dict[str, Any]:
     return dict(policy(*statements, *_iam(place), _login()))
 
 
+def is_deployers(action: str) -> bool:
+    """Whether whoever deploys needs to be allowed this action."""
+    actions = (each for actions in _by_service().values() for each in actions)
+    return action == LOGIN or any(fnmatchcase(action, each) for each in actions)
+
+
 def _by_service() -> dict[str, list[str]]:
-    actions = {*DIRECTLY, *PUSHING}
+    actions = {*DIRECTLY, *PUSHING} - {LOGIN}
     actions |= {
         f"{service}:{name}"
         for service, names in BY_CLOUDFORMATION.items()
@@ -139,7 +149,7 @@ def _by_service() -> dict[str, list[str]]:
 
 
 def _login() -> dict[str, Any]:
-    return allow("Login", "ecr:GetAuthorizationToken", "*")
+    return allow("Login", LOGIN, "*")
 
 
 def _iam(place: Place) -> Sequence[dict[str, Any]]:

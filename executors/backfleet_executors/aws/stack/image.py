@@ -2,18 +2,115 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.errors import aws_errors, code_of
 from backfleet_executors.aws.stack.stacks import Stack
 
-__all__ = ["build_and_push"]
+if TYPE_CHECKING:
+    from backfleet_executors.docker.image import Image
+
+__all__ = ["ImageBuilder", "is_up_to_date"]
+
+OWN = "backfleet"
+LOCAL_TAG = "backfleet:latest"
+TAG_LENGTH = 16
+"""Of the image's id, which makes its tag: another content is another tag."""
 
 
-def build_and_push(clients: Clients, stack: Stack, show: Callable[[str], None]) -> str:
-    """The digest reference of the image that holds the code installed here.
+def is_up_to_date(image: str) -> bool:
+    """Whether an image, by digest, is known to hold backfleet as it is installed here."""
+    from backfleet.plan.code import distribution_hashes
+    from backfleet_executors.images.inventory import inventory_of
 
-    Raises ExecutorError where there is no Docker engine to build it with.
+    try:
+        inventory = inventory_of(image) or {}
+    except ExecutorError:
+        # Without an engine, only what was pushed from here is known.
+        return False
+    return inventory.get(OWN) == distribution_hashes([OWN])[OWN]
+
+
+class ImageBuilder:
+    """Builds with the Docker engine, which is asked for at once: before anything is changed.
+
+    Raises
+    ------
+    ExecutorError
+        Where there is no Docker SDK or no engine.
     """
-    raise ExecutorError("pass --image REGISTRY/REPOSITORY@sha256:...")
+
+    def __init__(self, clients: Clients, show: Callable[[str], None]) -> None:
+        from backfleet_executors.docker.engine import connect
+
+        self._clients = clients
+        self._show = show
+        try:
+            self._engine = connect()
+        except ExecutorError as error:
+            raise ExecutorError(
+                f"the image cannot be built here: {error}; or pass --image "
+                "REGISTRY/REPOSITORY@sha256:... of one that was pushed from elsewhere, or "
+                "--keep-image"
+            ) from error
+
+    def build_and_push(self, stack: Stack) -> str:
+        """The image's name by digest in the stack's repository. Raises ExecutorError."""
+        from backfleet_executors.images.build import BuildRequest, build_image
+        from backfleet_executors.images.push import push_image
+
+        built = build_image(self._engine, BuildRequest(tag=LOCAL_TAG), self._show)
+        uri = self._repository_uri(stack.outputs["Repository"])
+        tag = built.id.removeprefix("sha256:")[:TAG_LENGTH]
+        there = self._digest_of(stack.outputs["Repository"], tag)
+        if there:
+            self._remember(there, built)
+            return f"{uri}@{there}"
+        self._log_in()
+        self._show(f"pushing {uri}:{tag}")
+        return push_image(self._engine, built.id, f"{uri}:{tag}")
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _repository_uri(self, repository: str) -> str:
+        with aws_errors(f"looking for the repository {repository}"):
+            answer = self._clients.ecr.describe_repositories(repositoryNames=[repository])
+        return answer["repositories"][0]["repositoryUri"]
+
+    def _digest_of(self, repository: str, tag: str) -> str:
+        """The digest under this tag, which was pushed earlier and cannot be pushed again."""
+        from botocore.exceptions import ClientError
+
+        with aws_errors(f"looking for the image in the repository {repository}"):
+            try:
+                answer = self._clients.ecr.describe_images(
+                    repositoryName=repository, imageIds=[{"imageTag": tag}]
+                )
+            except ClientError as error:
+                if code_of(error) == "ImageNotFoundException":
+                    return ""
+                raise
+        return answer["imageDetails"][0]["imageDigest"]
+
+    def _log_in(self) -> None:
+        """Log the engine's client in to ECR; nothing of it is written to a file."""
+        from backfleet_executors.docker.engine import engine_errors
+
+        with aws_errors("asking ECR for a token"):
+            (data,) = self._clients.ecr.get_authorization_token()["authorizationData"]
+        user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+        registry = data["proxyEndpoint"].partition("://")[2]
+        with engine_errors(f"log in to {registry}"):
+            self._engine.login(user, password, registry=registry, reauth=True)
+
+    def _remember(self, digest: str, built: Image) -> None:
+        from backfleet_executors.images.inventory import label_of, record_inventory
+
+        inventory = label_of(built.facts)
+        if inventory is not None:
+            record_inventory(digest, inventory)

@@ -87,7 +87,7 @@ def _statement(
     statement = {
         "Sid": name,
         "Effect": effect,
-        "Action": actions if isinstance(actions, str) else list(actions),
+        "Action": [actions] if isinstance(actions, str) else list(actions),
         "Resource": resources,
     }
     return statement | ({"Condition": condition} if condition else {})

@@ -13,10 +13,13 @@ from backfleet_executors.aws.stack.intrinsics import (
 )
 from backfleet_executors.aws.stack.storage import RESULTS_BUCKET, results_arn
 
-__all__ = ["RESOURCES", "SOFTWARE"]
+__all__ = ["LAST", "RESOURCES", "SOFTWARE"]
 
 SOFTWARE = "software"
 """The prefix of the results bucket from which a notebook takes backfleet's wheel and settings."""
+
+LAST = "backfleet.toml"
+"""Uploaded last: when it is there, all is."""
 
 INSTANCE = "ml.t3.medium"
 PLATFORM = "notebook-al2-v3"
@@ -27,12 +30,13 @@ cat > /tmp/backfleet.sh <<'END'
 set -e
 cd /home/ec2-user/SageMaker
 mkdir -p .backfleet
+until aws s3 cp "s3://${{Bucket}}/{SOFTWARE}/{LAST}" .backfleet; do sleep 20; done
 aws s3 cp --recursive "s3://${{Bucket}}/{SOFTWARE}/" .backfleet
 source /home/ec2-user/anaconda3/bin/activate
 [ -d .backfleet/python ] || conda create --yes --prefix .backfleet/python python=3.11 ipykernel
 .backfleet/python/bin/pip install --upgrade .backfleet/*.whl
 .backfleet/python/bin/python -m ipykernel install --user --name backfleet
-[ -e backfleet.toml ] || cp .backfleet/backfleet.toml .
+[ -e {LAST} ] || cp .backfleet/{LAST} .
 END
 nohup sudo -u ec2-user -i bash /tmp/backfleet.sh > /tmp/backfleet.log 2>&1 &
 """

@@ -55,6 +55,9 @@ def show_status(facts: Mapping[str, Any]) -> None:
     for key in ("image", "data", "store", "log_group"):
         if "settings" in facts:
             click.echo(f"{key:<{WIDTH}}{facts['settings'][key] or 'none yet'}")
+    for output, label in (("SubmitterPolicy", "submitters"), ("Notebook", "notebook")):
+        if output in facts["outputs"]:
+            click.echo(f"{label:<{WIDTH}}{facts['outputs'][output]}")
 
 
 def _notes(preparation: Preparation) -> Iterator[str]:
