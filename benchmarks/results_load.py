@@ -105,13 +105,13 @@ def _filled(folder: Path) -> tuple[Store, Manifest]:
     manifest = keep_manifest(store, plan.manifest)
     draw = random.Random(0)
     for chunk in range(len(manifest.chunks)):
-        results = [_result(task, draw) for task in manifest.chunks[chunk]]
+        results = [made_up_result(task, draw) for task in manifest.chunks[chunk]]
         rows = RowLayout(manifest).rows(results)
         commit_chunk(store, ChunkContent(manifest.run, chunk, 0, rows, {}, {}))
     return store, manifest
 
 
-def _result(task: int, draw: random.Random) -> TaskResult:
+def made_up_result(task: int, draw: random.Random) -> TaskResult:
     metrics = {
         each.name: draw.randrange(100) if str(each.type).startswith("int") else draw.gauss(0.0, 1.0)
         for each in fields(Metrics)

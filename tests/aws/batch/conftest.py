@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import random
 import threading
 import urllib.parse
 from collections import Counter
@@ -90,6 +91,8 @@ class Gate:
     url: str = ""
     calls: Counter[str] = field(default_factory=Counter)
     rules: list[Rule] = field(default_factory=list)
+    rate: float = 0.0
+    draw: random.Random = field(default_factory=random.Random)
 
     def refuse(
         self, call: str, status: int, code: str, message: str = "no", times: int = 10**9
@@ -145,9 +148,19 @@ class Gate:
 
         self.rules.append(Rule(call, times, changed))
 
+    def trouble(self, rate: float, seed: int) -> None:
+        """Refuse a share of all requests, and answer as many again with nothing."""
+        self.rate = rate / 2
+        self.draw.seed(seed)
+
     def take(self, name: str) -> Rule | None:
         """Count a request, and the rule that it falls under."""
         self.calls[name] += 1
+        drawn = self.draw.random()
+        if drawn < self.rate:
+            return Rule(name, 1, lambda _: Answer(503, {}, b""), before=True)
+        if drawn < 2 * self.rate:
+            return Rule(name, 1, lambda _: None)
         for rule in self.rules:
             if name.startswith(rule.call) and rule.times > 0:
                 rule.times -= 1
