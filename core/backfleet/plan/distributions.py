@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from backfleet.plan.imports import CodeUnit, find_unit, is_code
+from backfleet.plugins import KINDS
 
 __all__ = [
     "EntryPoint",
@@ -30,6 +31,8 @@ __all__ = [
 
 EntryPoint = tuple[str, str, str]
 """Group, name, target."""
+
+PLUGIN_GROUPS = frozenset(KINDS.values())
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 """Beside these lie tests and tools too, not only what a wheel would hold."""
@@ -94,24 +97,20 @@ class InstalledDistribution:
     @cached_property
     def units(self) -> Mapping[str, CodeUnit]:
         """The packages and modules that it brings, by their dotted names."""
-        names = set(_units_of(self.recorded).values()) or set(self._guessed_units())
-        units: dict[str, CodeUnit] = {}
-        for name in sorted(names):
-            unit = None if any(name.startswith(f"{unit}.") for unit in units) else find_unit(name)
-            if unit is not None:
-                units[unit.name] = unit
-        owned = {name: unit for name, unit in units.items() if self._owns(unit)}
-        if owned:
-            return owned
-        # Of a project that another copy precedes on `sys.path`, that copy is what runs.
-        tops = {re.split(r"[.:\[]", target)[0].strip() for _, _, target in self.entry_points}
-        return {name: unit for name, unit in units.items() if name in tops}
+        recorded = set(_units_of(self.recorded).values())
+        if recorded:
+            return _found(recorded)
+        guessed = _found(self._guessed_units())
+        return {name: unit for name, unit in guessed.items() if self._owns(unit)} | _found(
+            _module_of(target) for group, _, target in self.entry_points if group in PLUGIN_GROUPS
+        )
 
     def brings(self, unit: CodeUnit) -> bool:
         """Whether a unit that was found here comes from this distribution."""
         path, file = unit.first
         if self.project is not None:
-            return self._owns(unit) and not INSTALLED_FOLDERS & set(file.parts)
+            near = self._owns(unit) and not INSTALLED_FOLDERS & set(file.parts)
+            return near or unit.name in self.units
         if self.locate(path) != file:
             return False
         record = self._found.read_text("RECORD")
@@ -124,7 +123,7 @@ class InstalledDistribution:
     def _guessed_units(self) -> Iterator[str]:
         """Modules that its metadata name, those in the folders that its `.pth` files add to
         `sys.path`, and the one that is called like it."""
-        yield from (re.split(r"[:\[]", target)[0].strip() for _, _, target in self.entry_points)
+        yield from (_module_of(target) for _, _, target in self.entry_points)
         yield from (self._found.read_text("top_level.txt") or "").split()
         yield self.name.replace("-", "_")
         for file in self._found.files or ():
@@ -171,6 +170,21 @@ def find_owners(
     installed = [InstalledDistribution(found) for found in metadata.distributions()]
     for unit in units:
         yield unit, next((each for each in installed if each.brings(unit)), None)
+
+
+def _module_of(target: str) -> str:
+    """The module of an entry point's target, which may end in extras."""
+    return re.split(r"[:\[]", target)[0].strip()
+
+
+def _found(names: Iterable[str]) -> dict[str, CodeUnit]:
+    """Units by their names, of modules in them; those that are not here are left out."""
+    units: dict[str, CodeUnit] = {}
+    for name in sorted(set(names)):
+        unit = None if any(name.startswith(f"{each}.") for each in units) else find_unit(name)
+        if unit is not None:
+            units[unit.name] = unit
+    return units
 
 
 def _is_importable(path: str) -> bool:
