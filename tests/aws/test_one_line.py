@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from backfleet.plan.code import distribution_hashes
+from backfleet_executors.images.inventory import record_inventory
+
 Backfleet = Callable[..., subprocess.CompletedProcess[str]]
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
@@ -82,7 +85,7 @@ def laptop(tmp_path: Path, sample_data: Path) -> Callable[[Any], Path]:
             "store": f"s3://{server.bucket}/runs",
             "data": f"s3://{server.bucket}/data",
             "log_group": server.log_group,
-            "image": server.image,
+            "image": known_image(server),
         }
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         text = "\n".join(["[executors.aws-batch]", *lines])
@@ -92,12 +95,28 @@ def laptop(tmp_path: Path, sample_data: Path) -> Callable[[Any], Path]:
     return prepare
 
 
+def known_image(server: Any) -> str:
+    """The workers' image. Where they are processes, it is said to hold what is installed here."""
+    if "@" in server.image:
+        image: str = server.image
+        return image
+    digest = f"sha256:{0:064}"
+    record_inventory(digest, distribution_hashes(["backfleet", "backtrader"]))
+    server.register(server.job_definition, image=f"backfleet@{digest}")
+    return f"backfleet@{digest}"
+
+
 def run(backfleet: Backfleet, *arguments: str) -> Mapping[str, Any]:
     """What `backfleet run --json` says of the job on AWS Batch."""
     done = backfleet("run", "job.toml", "--executor", "aws-batch", "--json", *arguments)
     assert done.returncode == 0, done.stderr
     summary: Mapping[str, Any] = json.loads(done.stdout)
     return summary
+
+
+def stored_keys(server: Any) -> list[str]:
+    pages = server.client("s3").get_paginator("list_objects_v2").paginate(Bucket=server.bucket)
+    return [each["Key"] for page in pages for each in page.get("Contents", ())]
 
 
 def values(backfleet: Backfleet, summary: Mapping[str, Any]) -> dict[str, float]:
@@ -118,6 +137,9 @@ def test_one_command_pushes_runs_and_collects_and_does_nothing_twice(
     assert "3 of 3 tasks" in first.stderr
     for symbol, value in GOLDEN.items():
         assert any(symbol in line and f"{value:.2f}" in line for line in first.stdout.splitlines())
+
+    keys = stored_keys(aws_server)
+    assert len([key for key in keys if key.endswith(".whl")]) == 1
 
     again = backfleet(*command)
     assert again.returncode == 0, again.stderr
