@@ -21,6 +21,7 @@ from backfleet_executors.aws.batch.size import worker_size
 from backfleet_executors.aws.batch.states import state_of
 from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.stack.live import unconditional_write
 
 __all__ = ["live_checks"]
 
@@ -59,6 +60,7 @@ def live_checks(settings: AwsBatchSettings, environment: BatchEnvironment) -> It
     Raises ExecutorError, StoreError.
     """
     yield _conditional_write(required(settings, "store"))
+    yield unconditional_write(environment.calls.clients, required(settings, "store"))
     trial = _start(settings, environment)
     try:
         yield from _followed(trial)

@@ -1,0 +1,41 @@
+"""What `backfleet doctor --live` tries of a stack: that its bucket lets nothing be written over."""
+
+from __future__ import annotations
+
+import secrets
+
+from backfleet.executor import Finding, Verdict
+from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.errors import aws_errors, code_of
+
+__all__ = ["unconditional_write"]
+
+SUBJECT = "aws-batch: unconditional writes"
+
+
+def unconditional_write(clients: Clients, store: str) -> Finding:
+    """Whether the bucket refuses a chunk that is written without the condition of being the first.
+
+    Parameters
+    ----------
+    store
+        The URL of the stack's store, `s3://bucket/prefix`.
+
+    Raises
+    ------
+    ExecutorError
+        Where S3 does not answer.
+    """
+    from botocore.exceptions import ClientError
+
+    bucket, _, prefix = store.removeprefix("s3://").partition("/")
+    key = f"{prefix}/doctor-live/chunks/{secrets.token_hex(8)}"
+    with aws_errors(f"trying to write s3://{bucket}/{key}"):
+        try:
+            clients.s3.put_object(Bucket=bucket, Key=key, Body=b"")
+        except ClientError as error:
+            if code_of(error) == "AccessDenied":
+                return Finding(SUBJECT, Verdict.OK, f"s3://{bucket} refuses them")
+            raise
+    text = f"s3://{bucket} took one: a stored chunk could be written over by mistake"
+    return Finding(SUBJECT, Verdict.WARNING, text, "use the bucket of 'backfleet aws deploy'")
