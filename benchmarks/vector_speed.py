@@ -1,8 +1,7 @@
 """The engine `vector` in a sweep of symbols, periods and bars on one thread, metrics included.
 
-`python benchmarks/vector_speed.py [--symbols N] [--stock N] [--vectorbt]` prints tasks a second,
-nanoseconds a bar and peak memory, beside plain backtrader on a few of the same tasks, and beside
-vectorbt where that is installed and asked for. All run in this process, one after the other.
+`python benchmarks/vector_speed.py [--symbols N] [--stock N]` prints tasks a second, nanoseconds a
+bar and peak memory, beside plain backtrader on a few of the same tasks, in this process.
 """
 
 from __future__ import annotations
@@ -89,28 +88,6 @@ def stock(universe: Sequence[Bars]) -> Iterator[Outcome]:
         yield engine.run(Simulation(SmaCrossover, params, (bars,), BROKER))
 
 
-def vectorbt_sweep(universe: Sequence[Bars]) -> int:
-    """The same with vectorbt's own fills, in chunks of 25 symbols."""
-    import pandas as pd
-    import vectorbt as vbt
-
-    for first in range(0, len(universe), 25):
-        chunk = universe[first : first + 25]
-        close = pd.DataFrame({bars.symbol: bars.close for bars in chunk})
-        averages = vbt.MA.run(close, list(PERIODS))
-        portfolio = vbt.Portfolio.from_signals(
-            close,
-            averages.close_above(averages.ma),
-            averages.close_below(averages.ma),
-            init_cash=BROKER.cash,
-            fees=BROKER.commission,
-        )
-        portfolio.total_return()
-        portfolio.sharpe_ratio(freq="D")
-        portfolio.max_drawdown()
-    return len(universe) * len(PERIODS)
-
-
 def timed(name: str, run: object) -> Speed:
     began = time.process_time()
     assert callable(run)
@@ -122,7 +99,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--symbols", type=int, default=500)
     parser.add_argument("--stock", type=int, default=3, help="tasks to run on plain backtrader")
-    parser.add_argument("--vectorbt", action="store_true")
     options = parser.parse_args()
     universe = [random_bars(symbol) for symbol in range(options.symbols)]
     # A sweep is compiled; so that it is from the first task on here:
@@ -133,9 +109,6 @@ def main() -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     base = timed("backtrader-stock", lambda: len(list(stock(universe[: options.stock]))))
     base.show()
-    if options.vectorbt:
-        vectorbt_sweep(universe[:1])
-        timed("vectorbt", lambda: vectorbt_sweep(universe)).show(base)
     ours.show(base)
     print(f"peak memory of the sweep: {memory:,.0f} MB, the bars of all symbols among it")
 
