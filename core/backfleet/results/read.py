@@ -22,7 +22,7 @@ def read_results(store: Store, ledger: ChunkLedger) -> pa.Table:
     there = read_compacted(store, ledger.listing())
     if there is not None:
         return there
-    ledger.refresh()
+    ledger.refresh(keep=True)
     if not ledger.complete:
         return assemble(ledger)
     try:
