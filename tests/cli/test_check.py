@@ -66,3 +66,12 @@ def test_a_bad_request_is_refused(ask: Any, line: str, message: str) -> None:
     assert message in answer.err
     assert "Traceback" not in answer.err
     assert not answer.out
+
+
+def test_the_docs_show_what_is_printed(ask: Any) -> None:
+    root = BAD.parent.parent
+    text = (root / "docs" / "check.md").read_text()
+    shown = text.partition("```console\n$ backfleet ")[2].partition("\n```")[0]
+    line, _, printed = shown.partition("\n")
+    answer = ask(line.replace("examples/", f"{root}/examples/"))
+    assert answer.out.replace(f"{root}/", "").strip() == printed
