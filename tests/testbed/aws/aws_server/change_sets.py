@@ -14,6 +14,9 @@ from moto.ec2.models.route_tables import RouteTable
 
 __all__ = ["mend_change_sets"]
 
+_LIVE: dict[str, list[str]] = {}
+"""Stack to the names of the resources that it has, in the order in which they were made."""
+
 Difference = Mapping[str, list[str]]
 """Add, Modify and Remove, each with names of resources."""
 
@@ -42,7 +45,7 @@ def _difference(change_set: ChangeSet) -> Difference:
 
 
 def _live(stack: Stack) -> list[str]:
-    return getattr(stack, "_live", [])
+    return _LIVE.get(stack.stack_id, [])
 
 
 def _wanted(change_set: ChangeSet) -> list[str]:
@@ -135,7 +138,7 @@ def _apply(change_set: ChangeSet) -> None:
     for name in difference["Remove"]:
         _do(stack, "DELETE", name, made, lambda name=name: _delete(stack, name, before[name]))
     removed = set(difference["Remove"])
-    stack._live = [*(name for name in _live(stack) if name not in removed), *made]
+    _LIVE[stack.stack_id] = [*(name for name in _live(stack) if name not in removed), *made]
     stack.output_map = stack._create_output_map()
 
 
@@ -234,14 +237,22 @@ def _update_environment(
 
 
 def mend_change_sets() -> None:
-    ChangeSet.diff = _diff
-    CloudFormationBackend.execute_change_set = _execute
-    # The templates here are JSON, which moto's reader of YAML takes a second for.
-    Stack.parse_template = staticmethod(json.loads)
-    ChangeSet._parse_template = _parse
-    # Moto leaves these behind when their stack goes.
-    RouteTable.delete = _delete_route_table
-    JobQueue.delete = _delete_queue
-    ComputeEnvironment.delete = _delete_environment
-    JobDefinition.delete = _delete_definition
-    ComputeEnvironment.update_from_cloudformation_json = classmethod(_update_environment)
+    replaced: list[tuple[type, str, object]] = [
+        (ChangeSet, "diff", _diff),
+        (ChangeSet, "_parse_template", _parse),
+        (CloudFormationBackend, "execute_change_set", _execute),
+        # The templates here are JSON, which moto's reader of YAML takes a second for.
+        (Stack, "parse_template", staticmethod(json.loads)),
+        # Moto leaves these behind when their stack goes.
+        (RouteTable, "delete", _delete_route_table),
+        (JobQueue, "delete", _delete_queue),
+        (ComputeEnvironment, "delete", _delete_environment),
+        (JobDefinition, "delete", _delete_definition),
+        (
+            ComputeEnvironment,
+            "update_from_cloudformation_json",
+            classmethod(_update_environment),
+        ),
+    ]
+    for owner, name, method in replaced:
+        setattr(owner, name, method)
