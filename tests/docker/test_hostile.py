@@ -65,7 +65,8 @@ def test_it_opens_a_socket(yard: Yard) -> None:
 
 @pytest.mark.parametrize("deed", ["fork", "hoard_processes"])
 def test_it_forks_without_end(yard: Yard, deed: str) -> None:
-    check_error(yard, misbehave(yard, deed), "BlockingIOError: [Errno 11]")
+    # Where the machine is slow, time runs out before processes do.
+    check_error(yard, misbehave(yard, deed), "BlockingIOError: [Errno 11]", "TaskTimeout")
 
 
 def test_it_takes_more_memory_than_its_container_has(yard: Yard) -> None:

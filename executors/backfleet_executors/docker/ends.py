@@ -9,6 +9,9 @@ from typing import Any
 
 __all__ = ["End", "read_end"]
 
+NO_EXECUTABLE = (126, 127)
+"""Exit codes of what could not be executed, or was not found."""
+
 SIGNALLED = 128
 """An exit code above this is that much more than the number of a signal."""
 
@@ -41,6 +44,12 @@ def read_end(facts: Mapping[str, Any], words: str) -> End:
         return End(0)
     if state.get("OOMKilled") and code == SIGNALLED + signal.SIGKILL:
         return End(code, _out_of_memory(facts))
+    if code in NO_EXECUTABLE:
+        return End(
+            code,
+            f"the image {facts['Config']['Image']} cannot start backfleet ({words}); "
+            "'backfleet image build' makes one that can",
+        )
     if code in (SIGNALLED + signal.SIGKILL, SIGNALLED + signal.SIGTERM, 255):
         return End(code, _stopped(code))
     return End(code, words or state.get("Error") or "it wrote nothing")

@@ -47,8 +47,8 @@ AT_ONCE = 8
 PATIENCE = 10.0
 """Seconds that an engine may be silent before a run is given up: it may be restarting."""
 
-CLEARING_SECONDS = 3.0
-"""Within these, workers end whose last chunk is committed."""
+CLEARING_SECONDS = 10.0
+"""Within these, workers end whose last chunk is committed; at once, unless the machine is busy."""
 
 
 class EngineGone(ExecutorError):

@@ -37,13 +37,20 @@ def problems_of(client: APIClient, settings: DockerSettings, submission: Submiss
 def _image_problems(
     client: APIClient, settings: DockerSettings, submission: Submission
 ) -> Sequence[str]:
+    found = bindings(submission, settings.mounts)
     try:
-        facts: Mapping[str, Any] = find_image(client, settings.image).facts
+        facts = find_image(client, settings.image).facts
     except ImageMissing as error:
-        if not is_in_registry(settings.image):
-            return [str(error)]
-        facts = {}
-    return mount_problems(bindings(submission, settings.mounts), facts)
+        if is_in_registry(settings.image):
+            # It is pulled when it is needed; what it holds shows then.
+            return mount_problems(found, {})
+        return [str(error)]
+    if not (facts.get("Config") or {}).get("Entrypoint"):
+        return [
+            f"the image {settings.image} does not start backfleet (it has no entrypoint); "
+            "'backfleet image build' makes one that does"
+        ]
+    return mount_problems(found, facts)
 
 
 def _size_problems(engine: Mapping[str, Any], submission: Submission) -> Sequence[str]:
