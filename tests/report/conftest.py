@@ -173,7 +173,7 @@ class ParsedPage(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         tag, name = self._inside
-        if tag == "script" and name:
+        if tag == "script" and name not in ("", "plotly"):
             self.blocks[name] = json.loads(data)
         elif tag == "script":
             self.scripts.append(data)

@@ -61,7 +61,7 @@ def test_a_run_has_its_report_with_links_to_its_tasks(
     shown = [row["final_value"] for row in rows(answer.block("leaderboard"))]
     assert shown == run.results()["final_value"].tolist()
     assert answer.block("sweep")["tasks"] == f"/runs/{run.id}/tasks"
-    assert 'src="/static/plotly.min.js"' in answer.text
+    assert 'data-src="/static/plotly.min.js"' in answer.text
 
 
 def test_a_run_is_ranked_as_the_address_says(serve: Serve, store_url: str, finished: Runs) -> None:

@@ -61,22 +61,26 @@ class Page:
 
     @property
     def all_scripts(self) -> Sequence[str]:
-        """What makes tables work comes before the library of the figures, which takes a while."""
-        own = ("page.js", *self.scripts)
-        return (*own, PLOTLY, "figures.js") if self.figures else own
+        """What the page runs at once; the library of the figures comes when it is needed."""
+        return ("page.js", *self.scripts, *(("figures.js",) if self.figures else ()))
 
 
 def render_file(page: Page) -> str:
     """The page as one file that holds its styles, scripts and data."""
     sources = [script_source(name) for name in page.all_scripts]
-    hashes = " ".join(f"'sha256-{_sha256(source)}'" for source in sources)
-    return _render(page, {"sources": sources, "style": style_source(), "policy": _policy(hashes)})
+    library = script_source(PLOTLY) if page.figures else ""
+    hashes = " ".join(f"'sha256-{_sha256(source)}'" for source in (*sources, library) if source)
+    assets = {"sources": sources, "library": library, "style": style_source()}
+    return _render(page, {**assets, "policy": _policy(hashes)})
 
 
 def render_linked(page: Page) -> str:
     """The page as `backfleet serve` gives it: styles and scripts are fetched from the server."""
     links = [f"{STATIC}/{name}" for name in page.all_scripts]
-    return _render(page, {"links": links, "stylesheet": f"{STATIC}/page.css"})
+    library = f"{STATIC}/{PLOTLY}"
+    return _render(
+        page, {"links": links, "library_link": library, "stylesheet": f"{STATIC}/page.css"}
+    )
 
 
 def _policy(scripts: str) -> str:
@@ -97,7 +101,9 @@ def _render(page: Page, assets: Mapping[str, Any]) -> str:
         "blocks": blocks,
         "figures": figures,
         "sources": [Markup(source) for source in assets.get("sources", ())],
+        "library": Markup(assets.get("library", "")),
         "links": assets.get("links", ()),
+        "library_link": assets.get("library_link", ""),
         "style": Markup(assets.get("style", "")),
         "stylesheet": assets.get("stylesheet", ""),
         "policy": assets.get("policy", ""),

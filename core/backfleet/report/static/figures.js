@@ -9,6 +9,26 @@
   };
   const drawn = new Set();
 
+  // The library takes a while to start: it lies in the page as text until a figure needs it or the
+  // browser has nothing else to do.
+  let library = null;
+  const ready = () => {
+    library ??= new Promise((resolve, reject) => {
+      const block = document.getElementById("plotly");
+      const script = page.element("script");
+      if (block.dataset.src) {
+        Object.assign(script, { src: block.dataset.src, onload: resolve, onerror: reject });
+      } else {
+        script.textContent = block.textContent;
+      }
+      document.head.append(script);
+      if (!block.dataset.src) resolve();
+    });
+    return library;
+  };
+  const idle = window.requestIdleCallback || ((call) => setTimeout(call, 500));
+  addEventListener("load", () => idle(ready));
+
   const colour = (name) => {
     const probe = page.element("span");
     probe.style.color = `var(--${name})`;
@@ -58,6 +78,7 @@
     if (narrow && figure.layout.margin) Object.assign(figure.layout.margin, { l: 52, r: 8 });
     for (const [path, value] of Object.entries(theme(figure.layout))) set(figure.layout, path, value);
     place.style.minHeight = "0";
+    await ready();
     await Plotly.newPlot(place, figure.data, figure.layout, { ...config, displayModeBar: narrow ? false : "hover" });
     place.dataset.drawn = "yes";
     place.dispatchEvent(new Event("drawn"));

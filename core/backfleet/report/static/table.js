@@ -8,7 +8,9 @@
   const SIGNED = new Set(["money", "percent", "ratio"]);
 
   const decode = (text) => {
-    const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+    const binary = atob(text);
+    const bytes = new Uint8Array(binary.length);
+    for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at);
     return new Float64Array(bytes.buffer);
   };
 

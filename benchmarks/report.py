@@ -1,0 +1,167 @@
+"""A report of 10,000 tasks: made, weighed, and opened in Chromium; and a list of 1,000 runs.
+
+Limits: made in under 5 s, under 12 MB, interactive in under 2 s; the runs listed in under 1 s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+from measure import (
+    BACKFLEET,
+    Comparison,
+    Reading,
+    alternate,
+    compare,
+    measured,
+    run_process,
+    workspace,
+)
+from synthetic import write_job, write_symbols
+
+from backfleet.chunks.commit import ChunkContent, commit_chunk
+from backfleet.chunks.detail import detail_tables
+from backfleet.chunks.task_result import TaskResult, TaskStatus
+from backfleet.engine import EQUITY, FILL, ORDER, TRADE, Outcome
+from backfleet.job import Job
+from backfleet.metrics import Metrics
+from backfleet.plan.plan import plan_job
+from backfleet.plan.rows import RowLayout
+from backfleet.plan.stored import keep_manifest
+from backfleet.results.compact import compact
+from backfleet.results.ledger import ChunkLedger
+from backfleet.serve.catalogue import Catalogue
+from backfleet.store import open_store
+
+SYMBOLS, POINTS, BARS = 100, 100, 608
+RUNS = 1_000
+DAY = 86_400_000_000_000
+FIRST = int(np.datetime64("2010-01-04", "ns").astype(np.int64))
+
+OPEN = """
+import sys
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+with sync_playwright() as driver:
+    browser = driver.chromium.launch(executable_path=sys.argv[1], args=flags)
+    page = browser.new_page()
+    page.goto("about:blank")
+    began = time.perf_counter()
+    page.goto(Path(sys.argv[2]).as_uri())
+    page.locator("th[data-column=trades] button").click()
+    page.locator("th[data-column=trades][aria-sort=descending]").wait_for()
+    print(time.perf_counter() - began)
+    browser.close()
+"""
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--repetitions", type=int, default=5)
+    arguments.add_argument("--keep", type=Path, help="A file to keep the report in.")
+    given = arguments.parse_args()
+    with workspace() as folder:
+        url = _filled(folder)
+        page = folder / "report.html"
+        command = [BACKFLEET, "report", url, "-o", str(page)]
+        made = alternate({"made": lambda: run_process(command)}, given.repetitions)
+        what = Comparison(
+            f"backfleet report of {SYMBOLS * POINTS:,} tasks", "ms", 1e3, 5000.0, "clock"
+        )
+        compare(what, made["made"])
+        print(f"\nits size: {page.stat().st_size / 1e6:.1f} MB, limit 12 MB")
+        if given.keep:
+            shutil.copy(page, given.keep)
+        _open(page, given.repetitions)
+        _list(folder, url, given.repetitions)
+
+
+def _open(page: Path, repetitions: int) -> None:
+    browser = shutil.which("chromium")
+    if browser is None:
+        print("\nno chromium here: how fast the page opens was not measured")
+        return
+    readings = [_opened(browser, page) for _ in range(repetitions)]
+    compare(Comparison("opened and sorted in Chromium", "ms", 1e3, 2000.0, "clock"), readings)
+
+
+def _opened(browser: str, page: Path) -> Reading:
+    from measure import python_output
+
+    seconds = float(python_output("-c", OPEN, browser, str(page)))
+    # The browser's processes are not this one's: its CPU time is not known.
+    return Reading(seconds, seconds)
+
+
+def _list(folder: Path, url: str, repetitions: int) -> None:
+    manifest = json.loads((Path(url) / "manifest.json").read_bytes())
+    for number in range(RUNS):
+        run = folder / "many" / f"{number:016x}"
+        run.mkdir(parents=True)
+        (run / "manifest.json").write_text(json.dumps(manifest))
+    readings = [_listed(str(folder / "many")) for _ in range(repetitions)]
+    compare(Comparison(f"{RUNS:,} runs listed", "ms", 1e3, 1000.0, "clock"), readings)
+
+
+def _listed(store: str) -> Reading:
+    catalogue = Catalogue(open_store(store))
+    found: list[object] = []
+    reading = measured(lambda: found.extend(catalogue.runs()))
+    catalogue.stop()
+    if len(found) != RUNS:
+        sys.exit(f"{len(found)} runs were listed")
+    return reading
+
+
+def _filled(folder: Path) -> str:
+    """A run with a row and an equity curve for every task, committed as workers do."""
+    data = write_symbols(folder / "data", SYMBOLS, BARS)
+    job = write_job(folder / "job.toml", data, POINTS, store=folder / "runs")
+    plan = plan_job(Job.load(str(job)))
+    store = open_store(plan.job.results.store).at(plan.manifest.run)
+    manifest = keep_manifest(store, plan.manifest)
+    draw = random.Random(0)
+    for chunk in range(len(manifest.chunks)):
+        results = _results(manifest.chunks[chunk], draw)
+        rows = RowLayout(manifest).rows(results)
+        details = detail_tables(results)
+        commit_chunk(store, ChunkContent(manifest.run, chunk, 0, rows, details, {}))
+    compact(store, ChunkLedger(store, manifest))
+    return store.url
+
+
+def _results(tasks: Sequence[int], draw: random.Random) -> list[TaskResult]:
+    return [_result(task, draw) for task in tasks]
+
+
+def _result(task: int, draw: random.Random) -> TaskResult:
+    metrics = {
+        each.name: draw.randrange(100) if str(each.type).startswith("int") else draw.gauss(0.0, 1.0)
+        for each in fields(Metrics)
+    }
+    done = TaskResult(task, TaskStatus.OK, metrics=metrics, seconds=draw.random(), engine="vector")
+    return replace(done, outcome=_outcome(task), digest=f"{draw.getrandbits(128):032x}")
+
+
+def _outcome(task: int) -> Outcome:
+    equity = np.zeros(BARS, EQUITY)
+    equity["time"] = FIRST + np.arange(BARS) * DAY
+    steps = np.random.default_rng(task).normal(0.0003, 0.012, BARS)
+    equity["value"] = 100_000.0 * np.cumprod(1.0 + steps)
+    return Outcome(equity, np.zeros(0, ORDER), np.zeros(0, FILL), np.zeros(0, TRADE))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Reports in a real Chromium: what is drawn, sorted and filtered, and what stays text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import backfleet as bf
+from backfleet.report.comparison_page import comparison_page
+from backfleet.report.page import Page as Report
+from backfleet.report.page import render_file
+from backfleet.report.sweep_page import sweep_page
+from backfleet.report.task_page import task_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.testbed
+
+Visit = Callable[..., Any]
+PHONE = {"viewport": {"width": 360, "height": 740}}
+BODY = "[data-table=leaderboard] tbody tr"
+
+
+@pytest.fixture
+def look_at(visit: Visit, tmp_path: Path) -> Callable[..., Any]:
+    """Open a report from its file, without a network."""
+
+    def call(report: Report, **options: Any) -> Page:
+        file = tmp_path / "report.html"
+        file.write_text(render_file(report), encoding="utf-8")
+        page: Page = visit(file.as_uri(), **options)
+        page.context.set_offline(True)
+        return page
+
+    return call
+
+
+def draw_all(page: Page) -> int:
+    """Scroll to every figure until it is drawn, and return how many there are."""
+    places = page.query_selector_all("[data-figure]")
+    for place in places:
+        place.scroll_into_view_if_needed()
+        page.wait_for_function("place => place.dataset.drawn === 'yes'", arg=place)
+    return len(places)
+
+
+def column(page: Page, name: str) -> list[str]:
+    """The texts of a column of the leaderboard, as shown."""
+    headings = [
+        each.inner_text() for each in page.query_selector_all("[data-table=leaderboard] th")
+    ]
+    at = headings.index(name)
+    return [row.query_selector_all("td")[at].inner_text() for row in page.query_selector_all(BODY)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_figures_of_a_sweep_are_drawn(
+    look_at: Callable[..., Page], sweep: bf.Run, scheme: str
+) -> None:
+    report = sweep_page(sweep)
+    page = look_at(report, color_scheme=scheme)
+    assert draw_all(page) == len(report.figures) == 5
+    assert page.query_selector_all(".plot .main-svg")
+
+
+def test_all_figures_of_a_task_and_of_a_comparison_are_drawn(
+    look_at: Callable[..., Page], sweep: bf.Run
+) -> None:
+    for report in (task_page(sweep, 2), comparison_page(sweep, sweep)):
+        assert draw_all(look_at(report)) == len(report.figures)
+
+
+def test_the_numbers_shown_are_the_stores(look_at: Callable[..., Page], sweep: bf.Run) -> None:
+    page = look_at(sweep_page(sweep))
+    best = sweep.results().sort_values("sharpe", ascending=False)
+    assert column(page, "Sharpe") == [f"{value:.3f}" for value in best["sharpe"]]
+    assert column(page, "Total return") == [f"{value:.2%}" for value in best["total_return"]]
+    assert column(page, "Task") == [str(task) for task in best["task"]]
+    cells = page.query_selector_all(f"{BODY} td.number[data-value]")
+    values = {float(str(cell.get_attribute("data-value"))) for cell in cells}
+    assert set(best["sharpe"]) <= values
+
+
+def test_a_heading_sorts_one_way_and_then_the_other(
+    look_at: Callable[..., Page], sweep: bf.Run
+) -> None:
+    page = look_at(sweep_page(sweep))
+    rows = sweep.results()
+    head = page.locator("th[data-column=trades]")
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    assert column(page, "Trades") == [str(each) for each in sorted(rows["trades"], reverse=True)]
+    head.locator("button").press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert column(page, "Trades") == [str(each) for each in sorted(rows["trades"])]
+    assert page.locator("th[data-column=sharpe]").get_attribute("aria-sort") == "none"
+
+
+def test_a_filter_keeps_the_rows_for_which_it_holds(
+    look_at: Callable[..., Page], sweep: bf.Run
+) -> None:
+    page = look_at(sweep_page(sweep))
+    rows = sweep.results()
+    field = page.get_by_label("Filter")
+
+    def tasks_of(text: str, count: int) -> set[int]:
+        field.fill(text)
+        page.wait_for_function(f"document.querySelectorAll('{BODY}:not(.none)').length === {count}")
+        return {int(task) for task in column(page, "Task")} if count else set()
+
+    wanted = rows[(rows["period"] >= 10) & (rows["symbol"] == "600519")]
+    assert tasks_of("period >= 10, 600519", len(wanted)) == set(wanted["task"])
+    wanted = rows[rows["total_return"] > 0.5]
+    assert tasks_of("total_return > 50%", len(wanted)) == set(wanted["task"])
+    wanted = rows[rows["status"] == "suspicious"]
+    assert tasks_of("status = suspicious and period > 0", len(wanted)) == set(wanted["task"])
+    assert tasks_of("nothing like this", 0) == set()
+    field.fill("perod > 10")
+    page.get_by_text("there is no column perod").wait_for()
+
+
+def test_the_map_follows_its_axes_and_the_filter(
+    look_at: Callable[..., Page], sweep: bf.Run
+) -> None:
+    page = look_at(sweep_page(sweep))
+    draw_all(page)
+    page.locator("#map-form [name=measure]").select_option("trades")
+    cells = page.evaluate("document.querySelector('[data-figure=parameter-map]').data[0].z")
+    rows = sweep.results()
+    table = rows.pivot_table("trades", index="symbol", columns="period")
+    assert cells == table.to_numpy().tolist()
+    page.get_by_label("Filter").fill("period > 10")
+    page.get_by_text("The mean over the filter's 4 tasks.").wait_for()
+    across = page.evaluate("document.querySelector('[data-figure=parameter-map]').data[0].x")
+    assert across == ["15", "20"]
+
+
+def test_a_tasks_number_opens_all_its_values(look_at: Callable[..., Page], sweep: bf.Run) -> None:
+    page = look_at(sweep_page(sweep))
+    page.get_by_role("button", name="Details of Task 3", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    assert dialog.get_by_role("heading").inner_text() == "Task 3: 600519"
+    assert f"backfleet report {sweep.url} 3" in dialog.inner_text()
+    assert f"{sweep.results()['volatility'][3]:.2%}" in dialog.inner_text()
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+
+def test_formulas_show_to_the_mouse_and_to_the_keyboard(
+    look_at: Callable[..., Page], sweep: bf.Run
+) -> None:
+    page = look_at(task_page(sweep, 2))
+    tip = page.get_by_role("tooltip")
+    assert not tip.is_visible()
+    term = page.locator(".tiles .term", has_text="Sharpe")
+    term.hover()
+    assert "mean(r) / s * sqrt(p)" in tip.inner_text()
+    page.keyboard.press("Escape")
+    page.locator(".tiles .term", has_text="CAGR").focus()
+    assert "calendar days" in tip.inner_text()
+
+
+def test_the_theme_can_be_changed(look_at: Callable[..., Page], sweep: bf.Run) -> None:
+    page = look_at(task_page(sweep, 2), color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(ground)
+    page.get_by_role("button", name="Change to the dark theme").click()
+    assert page.evaluate(ground) != before
+    page.get_by_role("button", name="Change to the light theme").click()
+    assert page.evaluate(ground) == before
+
+
+def test_the_first_key_reaches_the_content(look_at: Callable[..., Page], sweep: bf.Run) -> None:
+    page = look_at(sweep_page(sweep))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+
+
+def test_nothing_is_wider_than_a_phone(look_at: Callable[..., Page], sweep: bf.Run) -> None:
+    for report in (sweep_page(sweep), task_page(sweep, 2), comparison_page(sweep, sweep)):
+        page = look_at(report, **PHONE)
+        draw_all(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_hostile_texts_run_nothing_and_are_shown_as_they_are(
+    look_at: Callable[..., Page], hostile: bf.Run
+) -> None:
+    name = hostile.manifest.symbols[0].name
+    for report in (sweep_page(hostile), task_page(hostile, 0), task_page(hostile, 1)):
+        page = look_at(report)
+        draw_all(page)
+        assert page.evaluate("window.hacked") is None
+        assert page.query_selector("main script, main img[onerror], b") is None
+        assert name in page.inner_text("main")
+    page = look_at(sweep_page(hostile))
+    assert column(page, "Symbol") == [name] * 3
+    page.get_by_role("button", name="Details of Task 1", exact=True).click()
+    assert "</script><script>window.hacked=2</script>" in page.get_by_role("dialog").inner_text()
+    assert page.evaluate("window.hacked") is None
