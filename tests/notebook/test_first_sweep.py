@@ -24,10 +24,9 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(EXAMPLES / "data", folder / "data")
     shutil.copytree(EXAMPLES / "notebooks", folder / "notebooks")
     file = folder / "notebooks" / "first-sweep.ipynb"
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("execute.py"), file],
-        env=os.environ | {"PATH": path, "IPYTHONDIR": str(folder / "ipython")},
+        env=os.environ | {"IPYTHONDIR": str(folder / "ipython")},
         capture_output=True,
         text=True,
         check=False,
