@@ -72,7 +72,7 @@ def _rendered(run: Run, task: int | None, other: Run | None, metric: str | None)
 
 def _write(path: Path, page: str) -> None:
     """Write the file whole: a report that was there before stays until then."""
-    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    made = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         made.write_text(page, encoding="utf-8")
         made.replace(path)

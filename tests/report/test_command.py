@@ -1,0 +1,86 @@
+"""`backfleet report` on the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import backfleet as bf
+from backfleet.cli.report import report
+from backfleet.cli.serve import serve
+from backfleet.errors import BackfleetError
+
+Backfleet = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Call the command in this process, in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(report, list(map(str, arguments)))
+
+
+def test_a_report_is_named_after_its_run(
+    backfleet: Backfleet, sweep: bf.Run, tmp_path: Path
+) -> None:
+    done = backfleet("report", sweep.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{sweep.id}.html\n"
+    assert "four-periods" in (tmp_path / f"{sweep.id}.html").read_text()
+
+
+def test_a_task_and_a_comparison_have_their_reports(
+    call: Callable[..., Result], sweep: bf.Run, tmp_path: Path
+) -> None:
+    assert call(sweep.url, 3).output == f"{sweep.id}-3.html\n"
+    assert call(sweep.url, "--compare", sweep.url, "-o", "two.html").output == "two.html\n"
+    assert "Two runs side by side" in (tmp_path / "two.html").read_text()
+    assert {file.suffix for file in tmp_path.iterdir()} == {".html"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("9",), "tasks 0 to 7, no task 9"),
+        (("1", "--metric", "sharpe"), "a TASK goes neither with --compare nor with --metric"),
+        (("--metric", "sharp"), "did you mean 'sharpe'?"),
+        (("-o", "absent/page.html"), "--output absent/page.html: No such file or directory"),
+        (("-o", "."), "name another file"),
+        (("--compare", "nowhere/at-all"), "there is no run at"),
+    ],
+)
+def test_a_bad_request_is_refused_and_writes_nothing(
+    call: Callable[..., Result],
+    sweep: bf.Run,
+    arguments: tuple[str, ...],
+    words: str,
+    tmp_path: Path,
+) -> None:
+    done = call(sweep.url, *arguments)
+    if isinstance(done.exception, BackfleetError):
+        assert done.exception.exit_code == 2
+        assert words in str(done.exception)
+    else:
+        assert done.exit_code == 2
+        assert words in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "extra"),
+    [(report, "plotly", "report"), (report, "tomli_w", "report"), (serve, "uvicorn", "serve")],
+)
+def test_without_the_extra_it_is_named(
+    command: object, module: str, extra: str, sweep: bf.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    done = CliRunner().invoke(command, [sweep.url])  # type: ignore[arg-type]  # either command
+    assert isinstance(done.exception, BackfleetError)
+    assert done.exception.exit_code == 2
+    assert f"{module} is not installed" in str(done.exception)
+    assert f"pip install 'backfleet[{extra}]'" in str(done.exception)

@@ -1,0 +1,87 @@
+"""The job of a report is the run's: planned again, it is the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import backfleet as bf
+from backfleet.plan.plan import plan_job
+from backfleet.plan.stored import keep_manifest
+from backfleet.report.job_text import job_text
+from backfleet.runs.journal import Journal
+from backfleet.runs.launch import request_of
+from backfleet.store import open_store
+
+MakeJob = Callable[..., bf.Job]
+
+
+def submitted(job: bf.Job) -> bf.Run:
+    """A run of which all is stored but results."""
+    plan = plan_job(job)
+    store = open_store(job.results.store).at(plan.manifest.run)
+    keep_manifest(store, plan.manifest)
+    Journal(store).open(request_of(plan, [], detach=False).template)
+    return bf.Run(store)
+
+
+def planned_again(run: bf.Run, folder: Path) -> str:
+    """The id of the run that the report's job makes."""
+    file = folder / "job.toml"
+    file.write_text(job_text(run))
+    return plan_job(bf.Job.load(file)).manifest.run
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"strategy": "dual-moving-average", "params": {"fast": [5, 10, 20], "slow": [10, 30]}}
+        | {"sweep": {"where": "fast < slow", "sample": 3}, "seed": 7},
+        {"engine": "backtrader", "broker": {"cash": 5.5, "commission": 0, "slippage": 0.01}},
+        {"params": {"period": 15, "sizing": "fee-aware"}, "results": {"periods_per_year": 250}},
+    ],
+    ids=["plain", "sampled", "engine and broker", "fixed"],
+)
+def test_the_jobs_text_makes_the_same_run(
+    make_job: MakeJob, tmp_path: Path, settings: Mapping[str, Any]
+) -> None:
+    results = {"store": str(tmp_path / "runs"), **settings.get("results", {})}
+    run = submitted(make_job(tmp_path / "runs", **{**settings, "results": results}))
+    assert planned_again(run, tmp_path) == run.id
+
+
+def test_windows_feeds_and_portfolios_are_in_it(make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job(tmp_path / "runs", params={"period": 15})
+    data = job.data.model_dump(mode="python", exclude_none=True) | {
+        "universe": "portfolio",
+        "start": "2019-06-03",
+        "end": "2020-12-31",
+        "warmup": 20,
+        "auxiliary": {"index": {"symbols": ["600560"]}},
+    }
+    run = submitted(make_job(tmp_path / "runs", params={"period": 15}, data=data))
+    text = job_text(run)
+    assert "start = 2019-06-03" in text
+    assert "[data.auxiliary.index]" in text
+    assert planned_again(run, tmp_path) == run.id
+
+
+def test_a_table_of_points_is_named_and_not_written_out(make_job: MakeJob, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"period": [5, 7, 11]}), tmp_path / "points.parquet")
+    sweep = {"points": str(tmp_path / "points.parquet")}
+    run = submitted(make_job(tmp_path / "runs", params={}, sweep=sweep))
+    text = job_text(run)
+    assert "# The 3 points came from a table" in text
+    assert run.manifest.identity["points"]["digest"] in text
+
+
+def test_short_lists_take_one_line(make_job: MakeJob, tmp_path: Path) -> None:
+    text = job_text(submitted(make_job(tmp_path / "runs")))
+    assert "period = [5, 10, 15, 20]" in text
+    assert 'symbols = ["600519", "600559"]' in text

@@ -1,0 +1,85 @@
+"""Whether the best point of a sweep stands on a plateau or on a spike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backfleet.report.sensitivity import Sensitivity, sensitivity
+
+PERIODS = list(range(1, 12))
+
+
+def of_period(values: list[float]) -> Sensitivity:
+    rows = pd.DataFrame({"period": PERIODS, "sharpe": values})
+    found = sensitivity(rows, ["period"], "sharpe")
+    assert found is not None
+    return found
+
+
+def test_equal_neighbours_are_a_plateau() -> None:
+    found = of_period([0, 0, 0, 0.95, 1, 0.95, 0, 0, 0, 0, 0])
+    assert (found.shape, found.neighbours) == ("plateau", 2)
+    assert found.around == pytest.approx(0.95)
+    assert found.best == {"period": 5}
+    assert found.value == 1.0
+
+
+def test_a_point_that_towers_over_its_neighbours_is_a_spike() -> None:
+    assert of_period([0, 0, 0, 0.1, 1, 0.0, 0, 0, 0, 0, 0]).shape == "spike"
+
+
+def test_what_is_between_is_a_slope() -> None:
+    assert of_period([0, 0, 0, 0.6, 1, 0.7, 0.2, 0, 0, 0, 0]).shape == "slope"
+
+
+def test_a_point_is_the_mean_over_its_symbols() -> None:
+    rows = pd.DataFrame(
+        {"symbol": ["A", "A", "B", "B"], "k": [1, 2, 1, 2], "sharpe": [9.0, 4.0, 0.0, 6.0]}
+    )
+    found = sensitivity(rows, ["k"], "sharpe")
+    assert found is not None
+    assert (found.best, found.value, found.points) == ({"k": 2}, 5.0, 2)
+
+
+def test_the_best_volatility_is_the_least() -> None:
+    rows = pd.DataFrame({"k": [1, 2, 3], "volatility": [0.3, 0.1, 0.2]})
+    found = sensitivity(rows, ["k"], "volatility")
+    assert found is not None
+    assert found.best == {"k": 2}
+
+
+def test_neighbours_differ_in_one_number_and_agree_in_all_else() -> None:
+    grid = [(x, y, kind) for x in (1, 2, 3) for y in (10, 20, 40) for kind in ("a", "b")]
+    rows = pd.DataFrame(grid, columns=["x", "y", "kind"])
+    rows["sharpe"] = np.where((rows["x"] == 2) & (rows["y"] == 20) & (rows["kind"] == "a"), 2, 1)
+    found = sensitivity(rows, ["x", "y", "kind"], "sharpe")
+    assert found is not None
+    assert found.best == {"x": 2, "y": 20, "kind": "a"}
+    assert (found.neighbours, found.around) == (4, 1.0)
+
+
+def test_text_alone_has_no_neighbours() -> None:
+    rows = pd.DataFrame({"kind": ["a", "b"], "sharpe": [1.0, 2.0]})
+    found = sensitivity(rows, ["kind"], "sharpe")
+    assert found is not None
+    assert (found.shape, found.around) == ("unknown", None)
+
+
+def test_a_marginal_holds_quartiles_and_the_slice_through_the_best_point() -> None:
+    rows = pd.DataFrame(
+        {"x": [1, 1, 1, 2, 2], "y": [1, 2, 3, 1, 2], "sharpe": [0.0, 1.0, 5.0, 2.0, 4.0]}
+    )
+    found = sensitivity(rows, ["x", "y"], "sharpe")
+    assert found is not None
+    marginal = found.marginals["x"]
+    assert marginal["middle"].tolist() == [1.0, 3.0]
+    assert marginal["low"].tolist() == [0.5, 2.5]
+    assert marginal["best"].iloc[0] == 5.0
+    assert np.isnan(marginal["best"].iloc[1])
+
+
+def test_without_a_value_there_is_nothing_to_say() -> None:
+    rows = pd.DataFrame({"k": [1, 2], "sharpe": [np.nan, np.nan]})
+    assert sensitivity(rows, ["k"], "sharpe") is None
