@@ -45,7 +45,7 @@ def test_data_and_broker_can_come_from_a_job_or_a_folder(ask: Any, workshop: Any
     folder = f"--data {workshop.data} --source cn-daily"
     answer = ask(f"check buy-and-hold {folder} --set data.timezone=Asia/Shanghai")
     assert answer.code == 0
-    assert "600519; 600559; 600560" in answer.out
+    assert "600519, 600559, 600560, 2019" in answer.out
 
 
 @pytest.mark.parametrize(

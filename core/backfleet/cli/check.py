@@ -18,6 +18,7 @@ from backfleet.plan.plan import plan_job
 
 __all__ = ["check"]
 
+MOST_NAMES = 5
 WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"}
 
 
@@ -77,7 +78,12 @@ def _line(result: CheckResult) -> str:
 
 
 def _bars(subjects: Sequence[Subject]) -> str:
-    names = "; ".join(subject.name for subject in subjects)
+    symbols = [bars.symbol for subject in subjects for bars in subject.bars]
+    names = ", ".join(symbols[:MOST_NAMES])
+    if symbols[MOST_NAMES:]:
+        names += f" and {len(symbols) - MOST_NAMES:,} more"
+    if len(symbols) > len(subjects):
+        names += " as one portfolio"
     first = min(str(bars.session[0]) for subject in subjects for bars in subject.bars)
     last = max(str(bars.session[-1]) for subject in subjects for bars in subject.bars)
     return f"{names}, {first} to {last}"
