@@ -17,6 +17,7 @@ import pytest
 
 from backfleet.plan.code import distribution_hashes
 from backfleet_executors.images.inventory import record_inventory
+from testbed.aws.deployment import AwsServer
 
 Backfleet = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -70,10 +71,10 @@ commission = 0.0002
 
 
 @pytest.fixture
-def laptop(tmp_path: Path, sample_data: Path) -> Callable[[Any], Path]:
+def laptop(tmp_path: Path, sample_data: Path) -> Callable[[AwsServer], Path]:
     """A folder with a job, its data and its strategy, set up for a deployment."""
 
-    def prepare(server: Any) -> Path:
+    def prepare(server: AwsServer) -> Path:
         shutil.copytree(sample_data, tmp_path / "data")
         (tmp_path / "crossing.py").write_text(STRATEGY)
         (tmp_path / "job.toml").write_text(JOB)
@@ -95,7 +96,7 @@ def laptop(tmp_path: Path, sample_data: Path) -> Callable[[Any], Path]:
     return prepare
 
 
-def known_image(server: Any) -> str:
+def known_image(server: AwsServer) -> str:
     """The workers' image. Where they are processes, it is said to hold what is installed here."""
     if "@" in server.image:
         image: str = server.image
@@ -114,7 +115,7 @@ def run(backfleet: Backfleet, *arguments: str) -> Mapping[str, Any]:
     return summary
 
 
-def stored_keys(server: Any) -> list[str]:
+def stored_keys(server: AwsServer) -> list[str]:
     pages = server.client("s3").get_paginator("list_objects_v2").paginate(Bucket=server.bucket)
     return [each["Key"] for page in pages for each in page.get("Contents", ())]
 
@@ -127,7 +128,7 @@ def values(backfleet: Backfleet, summary: Mapping[str, Any]) -> dict[str, float]
 
 
 def test_one_command_pushes_runs_and_collects_and_does_nothing_twice(
-    backfleet: Backfleet, laptop: Callable[[Any], Path], aws_server: Any
+    backfleet: Backfleet, laptop: Callable[[AwsServer], Path], aws_server: AwsServer
 ) -> None:
     laptop(aws_server)
     command = ("run", "job.toml", "--executor", "aws-batch")
@@ -151,7 +152,7 @@ def test_one_command_pushes_runs_and_collects_and_does_nothing_twice(
 
 
 def test_three_lines_of_python_give_the_run_and_the_numbers_of_the_local_executor(
-    laptop: Callable[[Any], Path], aws_server: Any, monkeypatch: pytest.MonkeyPatch
+    laptop: Callable[[AwsServer], Path], aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(laptop(aws_server))
     import backfleet as bf
@@ -169,11 +170,20 @@ def test_three_lines_of_python_give_the_run_and_the_numbers_of_the_local_executo
 
 @pytest.mark.testbed
 def test_one_command_runs_in_containers_and_a_changed_strategy_needs_no_other_image(
-    backfleet: Backfleet, laptop: Callable[[Any], Path], aws_server_with_containers: Any
+    backfleet: Backfleet,
+    laptop: Callable[[AwsServer], Path],
+    aws_server_with_containers: AwsServer,
+    worker_image: str,
 ) -> None:
     folder = laptop(aws_server_with_containers)
     first = run(backfleet)
     assert values(backfleet, first) == GOLDEN
+
+    docker = ("run", "job.toml", "--executor", "docker", "-o", f"image={worker_image}", "--json")
+    beside = json.loads(backfleet(*docker).stdout)
+    assert values(backfleet, beside) == GOLDEN
+    assert beside["run"] == first["run"]
+
     (folder / "crossing.py").write_text(STRATEGY.replace("if not self.position:", "if False:"))
     second = run(backfleet)
     assert set(values(backfleet, second).values()) == {100000.00}

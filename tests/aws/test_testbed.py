@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from testbed.aws.deployment import AwsServer
+
 Submitted = Callable[..., str]
 RETRIES = {"attempts": 3, "evaluateOnExit": [{"onExitCode": "64", "action": "EXIT"}]}
 
 
-def log_of(server: Any, job: Any) -> list[str]:
+def log_of(server: AwsServer, job: Any) -> list[str]:
     stream = job["container"]["logStreamName"]
     events = server.client("logs").get_log_events(
         logGroupName=server.log_group, logStreamName=stream, startFromHead=True
@@ -25,7 +27,7 @@ def log_of(server: Any, job: Any) -> list[str]:
 
 
 def test_a_job_runs_its_command_and_leaves_its_output_and_exit_code(
-    aws_server: Any, submitted: Submitted
+    aws_server: AwsServer, submitted: Submitted
 ) -> None:
     job = aws_server.wait(submitted("echo hello; exit 0"))
     assert job["status"] == "SUCCEEDED"
@@ -34,7 +36,7 @@ def test_a_job_runs_its_command_and_leaves_its_output_and_exit_code(
 
 
 def test_children_of_an_array_know_their_index_and_a_single_job_has_none(
-    aws_server: Any, submitted: Submitted
+    aws_server: AwsServer, submitted: Submitted
 ) -> None:
     parent = submitted("echo index $AWS_BATCH_JOB_ARRAY_INDEX.", arrayProperties={"size": 3})
     single = submitted("echo index $AWS_BATCH_JOB_ARRAY_INDEX.")
@@ -45,7 +47,7 @@ def test_children_of_an_array_know_their_index_and_a_single_job_has_none(
 
 
 def test_an_array_with_a_failed_child_fails_once_all_children_have_ended(
-    aws_server: Any, submitted: Submitted
+    aws_server: AwsServer, submitted: Submitted
 ) -> None:
     parent = submitted("exit $AWS_BATCH_JOB_ARRAY_INDEX", arrayProperties={"size": 3})
     job = aws_server.wait(parent)
@@ -56,14 +58,14 @@ def test_an_array_with_a_failed_child_fails_once_all_children_have_ended(
 
 @pytest.mark.parametrize(("code", "attempts"), [(1, 3), (64, 1)])
 def test_a_failed_attempt_is_retried_as_the_rules_say(
-    aws_server: Any, submitted: Submitted, code: int, attempts: int
+    aws_server: AwsServer, submitted: Submitted, code: int, attempts: int
 ) -> None:
     job = aws_server.wait(submitted(f"exit {code}", retryStrategy=RETRIES))
     assert [each["container"]["exitCode"] for each in job["attempts"]] == [code] * attempts
 
 
 def test_terminating_an_array_stops_its_children_with_sigterm(
-    aws_server: Any, submitted: Submitted
+    aws_server: AwsServer, submitted: Submitted
 ) -> None:
     parent = submitted(
         "trap 'echo caught; exit 75' TERM; echo up; while :; do sleep 0.1; done",
@@ -80,7 +82,7 @@ def test_terminating_an_array_stops_its_children_with_sigterm(
 
 
 def test_an_interrupted_attempt_has_spots_reason_and_is_tried_again(
-    aws_server: Any, submitted: Submitted
+    aws_server: AwsServer, submitted: Submitted
 ) -> None:
     job_id = submitted(
         'test "$AWS_BATCH_JOB_ATTEMPT" = 2 || while :; do sleep 0.1; done',
@@ -93,7 +95,7 @@ def test_an_interrupted_attempt_has_spots_reason_and_is_tried_again(
     assert job["attempts"][0]["statusReason"] == "Your Spot Task was interrupted."
 
 
-def test_a_killed_attempt_ends_with_137(aws_server: Any, submitted: Submitted) -> None:
+def test_a_killed_attempt_ends_with_137(aws_server: AwsServer, submitted: Submitted) -> None:
     job_id = submitted("sleep 60")
     aws_server.wait(job_id, ["RUNNING"])
     aws_server.control("kill", job=job_id)
@@ -101,7 +103,7 @@ def test_a_killed_attempt_ends_with_137(aws_server: Any, submitted: Submitted) -
 
 
 def test_chaos_kills_the_share_of_attempts_that_it_is_told(
-    aws_server: Any, submitted: Submitted
+    aws_server: AwsServer, submitted: Submitted
 ) -> None:
     aws_server.control("chaos", rate=1, seconds=0.1)
     try:
@@ -112,7 +114,9 @@ def test_chaos_kills_the_share_of_attempts_that_it_is_told(
     assert [each["container"]["exitCode"] for each in job["attempts"]] == [killed, killed]
 
 
-def test_a_timeout_ends_a_job_and_is_not_retried(aws_server: Any, submitted: Submitted) -> None:
+def test_a_timeout_ends_a_job_and_is_not_retried(
+    aws_server: AwsServer, submitted: Submitted
+) -> None:
     job = aws_server.wait(
         submitted("sleep 60", timeout={"attemptDurationSeconds": 1}, retryStrategy=RETRIES)
     )
@@ -121,7 +125,7 @@ def test_a_timeout_ends_a_job_and_is_not_retried(aws_server: Any, submitted: Sub
 
 
 def test_a_job_larger_than_its_compute_environment_stays_runnable_with_the_reason(
-    aws_server: Any, submitted: Submitted
+    aws_server: AwsServer, submitted: Submitted
 ) -> None:
     needs = [{"type": "VCPU", "value": "512"}]
     job_id = submitted("true", containerOverrides={"resourceRequirements": needs})
@@ -132,14 +136,14 @@ def test_a_job_larger_than_its_compute_environment_stays_runnable_with_the_reaso
 
 
 def test_a_job_after_a_failed_one_fails_without_having_run(
-    aws_server: Any, submitted: Submitted
+    aws_server: AwsServer, submitted: Submitted
 ) -> None:
     first = submitted("exit 1")
     second = aws_server.wait(submitted("true", dependsOn=[{"jobId": first}]))
     assert (second["status"], second["attempts"]) == ("FAILED", [])
 
 
-def test_the_end_of_a_job_reaches_a_topic(aws_server: Any, submitted: Submitted) -> None:
+def test_the_end_of_a_job_reaches_a_topic(aws_server: AwsServer, submitted: Submitted) -> None:
     sns, sqs, events = (aws_server.client(name) for name in ("sns", "sqs", "events"))
     topic = sns.create_topic(Name="runs")["TopicArn"]
     queue = sqs.create_queue(QueueName="inbox")["QueueUrl"]
@@ -161,7 +165,7 @@ def test_the_end_of_a_job_reaches_a_topic(aws_server: Any, submitted: Submitted)
 
 
 def test_lists_leave_out_children_and_default_to_what_runs(
-    aws_server: Any, submitted: Submitted
+    aws_server: AwsServer, submitted: Submitted
 ) -> None:
     batch = aws_server.client("batch")
     parent = submitted("true", arrayProperties={"size": 3})
@@ -177,13 +181,13 @@ def test_lists_leave_out_children_and_default_to_what_runs(
 
 @pytest.mark.parametrize("size", [1, 10_001])
 def test_an_array_that_aws_refuses_is_refused(
-    aws_server: Any, submitted: Submitted, size: int
+    aws_server: AwsServer, submitted: Submitted, size: int
 ) -> None:
     with pytest.raises(ClientError, match=r"between 2 and 10,000"):
         submitted("true", arrayProperties={"size": size})
 
 
-def test_stock_moto_takes_the_same_requests(moto_server: Any) -> None:
+def test_stock_moto_takes_the_same_requests(moto_server: AwsServer) -> None:
     batch = moto_server.client("batch")
     answer = batch.submit_job(
         jobName="stock",
@@ -203,7 +207,7 @@ print(os.environ["AWS_BATCH_JOB_ARRAY_INDEX"], os.getuid(), os.access("/usr", os
 
 @pytest.mark.testbed
 def test_a_container_has_its_index_its_user_and_the_servers_address(
-    aws_server_with_containers: Any, base_image: str
+    aws_server_with_containers: AwsServer, base_image: str
 ) -> None:
     server = aws_server_with_containers
     job = run_python(server, base_image, SEES, arrayProperties={"size": 2})
@@ -213,7 +217,7 @@ def test_a_container_has_its_index_its_user_and_the_servers_address(
 
 @pytest.mark.testbed
 def test_a_container_that_needs_too_much_memory_ends_with_batchs_words(
-    aws_server_with_containers: Any, base_image: str
+    aws_server_with_containers: AwsServer, base_image: str
 ) -> None:
     code = "held = bytearray(1 << 30)"
     job = run_python(aws_server_with_containers, base_image, code, memory="512")
@@ -229,7 +233,7 @@ SCRATCH = {
 
 @pytest.mark.testbed
 def test_only_root_can_write_to_a_volume_that_the_image_does_not_declare(
-    aws_server_with_containers: Any, base_image: str
+    aws_server_with_containers: AwsServer, base_image: str
 ) -> None:
     code = "import os; print(oct(os.stat('/tmp').st_mode), os.access('/tmp', os.W_OK))"
     job = run_python(aws_server_with_containers, base_image, code, SCRATCH)
@@ -237,7 +241,7 @@ def test_only_root_can_write_to_a_volume_that_the_image_does_not_declare(
 
 
 def run_python(
-    server: Any,
+    server: AwsServer,
     image: str,
     code: str,
     properties: Mapping[str, Any] = MappingProxyType({}),

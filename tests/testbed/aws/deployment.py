@@ -1,0 +1,190 @@
+"""What a deployment makes, made through the API, and how tests look at it."""
+
+from __future__ import annotations
+
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import boto3
+
+__all__ = ["LOCKED_DOWN", "REGION", "AwsServer", "deploy", "make_bucket"]
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+ENDED = ("SUCCEEDED", "FAILED")
+LOG_GROUP = "/aws/batch/backfleet"
+ROLE_OF_TASKS = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", '
+    '"Principal": {"Service": "ecs-tasks.amazonaws.com"}}]}'
+)
+LOCKED_DOWN: Mapping[str, Any] = {
+    "user": "10001:10001",
+    "readonlyRootFilesystem": True,
+    "volumes": [{"name": "scratch"}],
+    "mountPoints": [{"sourceVolume": "scratch", "containerPath": "/tmp", "readOnly": False}],
+    "environment": [{"name": "HOME", "value": "/tmp"}, {"name": "TMPDIR", "value": "/tmp"}],
+    "linuxParameters": {"initProcessEnabled": True},
+}
+
+
+@dataclass(frozen=True)
+class AwsServer:
+    """A server and what a deployment would have made there.
+
+    Attributes
+    ----------
+    environment
+        What the tests' own process has in its environment too while the fixture is in use.
+    image
+        What the job definition runs.
+    job_definition
+        Its name.
+    """
+
+    url: str
+    environment: Mapping[str, str]
+    bucket: str
+    compute_environment: str = ""
+    queue: str = ""
+    on_demand_queue: str = ""
+    job_definition: str = ""
+    image: str = ""
+    log_group: str = LOG_GROUP
+    region: str = REGION
+    account: str = ACCOUNT
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client, not the one that the code under test uses."""
+        return _client(service, **options)
+
+    def register(self, name: str, **properties: Any) -> str:
+        """A job definition of 1 vCPU and 2 GiB; returns its ARN."""
+        batch = self.client("batch")
+        roles = f"arn:aws:iam::{ACCOUNT}:role"
+        container = {
+            "image": self.image,
+            "command": [],
+            "resourceRequirements": [
+                {"type": "VCPU", "value": "1"},
+                {"type": "MEMORY", "value": "2048"},
+            ],
+            "executionRoleArn": f"{roles}/{_role()}",
+            "jobRoleArn": f"{roles}/{_role()}",
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {"awslogs-group": LOG_GROUP, "awslogs-stream-prefix": "backfleet"},
+            },
+        }
+        answer = batch.register_job_definition(
+            jobDefinitionName=name,
+            type="container",
+            platformCapabilities=["FARGATE"],
+            containerProperties=container | properties,
+            timeout={"attemptDurationSeconds": 3600},
+        )
+        arn: str = answer["jobDefinitionArn"]
+        return arn
+
+    def job(self, job_id: str) -> Mapping[str, Any]:
+        """What DescribeJobs says of one job."""
+        (found,) = self.client("batch").describe_jobs(jobs=[job_id])["jobs"]
+        job: Mapping[str, Any] = found
+        return job
+
+    def wait(self, job_id: str, states: Sequence[str] = ENDED, seconds: float = 60) -> Any:
+        """The job once it is in one of the states."""
+        end = time.monotonic() + seconds
+        while True:
+            job = self.job(job_id)
+            if job["status"] in states:
+                return job
+            assert time.monotonic() < end, f"{job_id} is {job['status']}, not {' or '.join(states)}"
+            time.sleep(0.1)
+
+    def control(self, call: str, **arguments: object) -> None:
+        """`interrupt` (job, reason), `kill` (job) or `chaos` (rate, seconds, seed)."""
+        query = urllib.parse.urlencode(arguments)
+        with urllib.request.urlopen(f"{self.url}/testbed/{call}?{query}") as answer:
+            assert answer.status == 204
+
+
+@cache
+def _session() -> Any:
+    """One for all tests: reading the description of a service takes as long as a test."""
+    return boto3.Session(region_name=REGION)
+
+
+def _client(service: str, **options: Any) -> Any:
+    return _session().client(service, **options)
+
+
+def _role() -> str:
+    """The role that tasks have, which moto wants to find."""
+    iam = _client("iam")
+    name = "backfleet-tasks"
+    if name not in {role["RoleName"] for role in iam.list_roles()["Roles"]}:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=ROLE_OF_TASKS)
+    return name
+
+
+def make_bucket() -> str:
+    """A bucket of a fresh name."""
+    bucket = f"test-{uuid.uuid4().hex}"
+    _client("s3").create_bucket(Bucket=bucket)
+    return bucket
+
+
+def deploy(
+    url: str,
+    environment: Mapping[str, str],
+    image: str,
+    properties: Mapping[str, Any] = MappingProxyType({}),
+) -> AwsServer:
+    """Buckets, queues and a job definition under names of their own."""
+    batch = _client("batch")
+    ec2 = _client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
+    role = f"arn:aws:iam::{ACCOUNT}:role/{_role()}"
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    queues = []
+    for suffix, kind in (("spot", "FARGATE_SPOT"), ("on-demand", "FARGATE")):
+        made = batch.create_compute_environment(
+            computeEnvironmentName=f"{name}-{suffix}",
+            type="MANAGED",
+            state="ENABLED",
+            computeResources={
+                "type": kind,
+                "maxvCpus": 256,
+                "subnets": [subnet["SubnetId"]],
+                "securityGroupIds": [group],
+            },
+            serviceRole=role,
+        )
+        order = {"order": 1, "computeEnvironment": made["computeEnvironmentArn"]}
+        batch.create_job_queue(
+            jobQueueName=f"{name}-{suffix}",
+            state="ENABLED",
+            priority=1,
+            computeEnvironmentOrder=[order],
+        )
+        queues.append(f"{name}-{suffix}")
+    server = AwsServer(
+        url=url,
+        environment=environment,
+        bucket=make_bucket(),
+        compute_environment=f"{name}-spot",
+        queue=queues[0],
+        on_demand_queue=queues[1],
+        job_definition=f"{name}-worker",
+        image=image,
+    )
+    server.register(server.job_definition, **properties)
+    return server

@@ -1,0 +1,58 @@
+"""The server as a process, and this process's environment when it uses it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from testbed.aws.deployment import REGION
+
+__all__ = ["reached", "served"]
+
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def served(*options: str, **variables: str) -> Iterator[str]:
+    """A server process of its own. The end of its input ends it, also where this one is killed."""
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with subprocess.Popen(
+        [sys.executable, "-m", "aws_server", *options],
+        env=os.environ | {"PYTHONPATH": path} | variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        assert url, "the server did not start; its error is above"
+        yield url
+        server.stdin.close()
+
+
+@contextmanager
+def reached(url: str) -> Iterator[Mapping[str, str]]:
+    """Point this process and its children to the server, and to nothing else of AWS."""
+    environment = {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield environment
