@@ -103,7 +103,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ("logs {run} 99", 2, ("tasks 0 to 2, no task 99",)),
     ("logs {run} first", 2, ("'first' is not a valid integer",)),
     ("logs {run} --worker 99", 2, ("no worker 99",)),
-    ("logs {run} --follow", 2, ("--follow goes with --worker",)),
+    ("logs {run} 99 --follow", 2, ("tasks 0 to 2, no task 99",)),
     ("logs {run} 0 --worker 0", 2, ("not both",)),
     ("debug sma.toml 99", 2, ("tasks 0 to 2, no task 99",)),
     ("debug {run} 99", 2, ("tasks 0 to 2, no task 99",)),

@@ -102,6 +102,21 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     assert f"{done} were done before" in resumed.stdout
 
 
+def test_what_tasks_print_is_shown_as_it_comes_until_the_run_has_ended(
+    workshop: Any, started: subprocess.Popen[str], gate: Path
+) -> None:
+    run = chunks_of(workshop)[0].parent.parent.name
+    with workshop.start("logs", f"gated/{run}", "--follow") as listening:
+        assert listening.stdout.readline().startswith("== task ")
+        assert listening.poll() is None
+        gate.touch()
+        heard, _ = listening.communicate(timeout=SECONDS)
+    assert listening.returncode == 0
+    assert heard.count("== task ") == 23
+    started.communicate(timeout=SECONDS)
+    assert workshop("logs", f"gated/{run}", "--follow").stdout.count("== task ") == 24
+
+
 def test_ctrl_c_while_waiting_for_another_leaves_the_run_alone(
     workshop: Any, started: subprocess.Popen[str], gate: Path
 ) -> None:

@@ -148,19 +148,20 @@ def cancel(run: str, store: str) -> None:
 @click.option(
     "--worker", "shard", type=int, metavar="N", help="What worker N of the newest submission wrote."
 )
-@click.option("--follow", is_flag=True, help="With --worker: go on until the worker ends.")
+@click.option("--follow", is_flag=True, help="Go on until the run, or the worker, has ended.")
 def logs(run: str, task: int | None, store: str, shard: int | None, follow: bool) -> None:
     """Show what a run's tasks have printed, or one TASK by its number, or what a worker wrote.
 
     Tracebacks of failed tasks are among it.
     """
-    if shard is None and follow:
-        raise click.UsageError("--follow goes with --worker")
     if shard is not None and task is not None:
         raise click.UsageError("give a TASK or --worker, not both")
     found = open_run(run, store)
     try:
-        lines = found.logs(task) if shard is None else found.worker_log(shard, follow=follow)
+        if shard is None:
+            lines = found.logs(task, follow=follow)
+        else:
+            lines = found.worker_log(shard, follow=follow)
     except IndexError as error:
         raise click.UsageError(str(error)) from None
     if not _print_lines(lines):

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store
 
-__all__ = ["read_logs"]
+__all__ = ["follow_logs", "read_logs"]
+
+PAUSE = 0.5
+"""Seconds between two looks for what has come."""
 
 
 def read_logs(store: Store, manifest: Manifest, task: int | None) -> Iterator[str]:
     """The lines of all tasks that printed something, or of one task; the newest generation last."""
-    prefix = "logs/"
-    if task is not None:
-        prefix = f"logs/{manifest.chunks.chunk_of(task):06}."
+    return _fresh(store, _prefix(manifest, task), task, set())
+
+
+def follow_logs(
+    store: Store, manifest: Manifest, task: int | None, ended: Callable[[], bool]
+) -> Iterator[str]:
+    """As `read_logs`, and what comes after it, chunk by chunk, until the run has ended."""
+    seen: set[str] = set()
+    while True:
+        # Asked first: what came before the end is read once more after it.
+        is_last = ended()
+        yield from _fresh(store, _prefix(manifest, task), task, seen)
+        if is_last:
+            return
+        time.sleep(PAUSE)
+
+
+def _prefix(manifest: Manifest, task: int | None) -> str:
+    return "logs/" if task is None else f"logs/{manifest.chunks.chunk_of(task):06}."
+
+
+def _fresh(store: Store, prefix: str, task: int | None, seen: set[str]) -> Iterator[str]:
+    """The lines of logs that were not seen before."""
     for entry in store.list(prefix):
-        lines = store.read(entry.key).decode("utf-8", "replace").rstrip("\n").split("\n")
-        yield from lines if task is None else _of_task(lines, task)
+        if entry.key not in seen:
+            seen.add(entry.key)
+            text = store.read(entry.key).decode("utf-8", "replace")
+            lines = text.rstrip("\n").split("\n")
+            yield from lines if task is None else _of_task(lines, task)
 
 
 def _of_task(lines: list[str], task: int) -> Iterator[str]:

@@ -205,7 +205,7 @@ def live_entry(store: Store, executor: Executor) -> JournalEntry | None:
         if entry.record.executor != executor.name or entry.cancelled:
             continue
         if entry.handle is None:
-            entry = _adopt(journal, executor, entry)
+            entry = _adopt(store, executor, entry)
         if entry.handle is not None and _runs(executor, entry):
             return entry
     return None
@@ -221,10 +221,12 @@ def _settled(journal: Journal, number: int) -> JournalEntry:
         time.sleep(STARTING_PAUSE)
 
 
-def _adopt(journal: Journal, executor: Executor, entry: JournalEntry) -> JournalEntry:
+def _adopt(store: Store, executor: Executor, entry: JournalEntry) -> JournalEntry:
+    url = entry.record.url(store)
     for handle in executor.find(entry.record.run):
-        if handle.get("number") == entry.record.number:
-            journal.adopt_handle(entry.record.number, handle)
+        # The same run may have workers for another store; not every executor can tell.
+        if handle.get("number") == entry.record.number and handle.get("url", url) == url:
+            Journal(store).adopt_handle(entry.record.number, handle)
             return replace(entry, handle=handle)
     return entry
 

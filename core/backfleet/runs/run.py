@@ -292,16 +292,19 @@ class Run:
         """A row a trade: a position from its opening to its close."""
         return self._detail("trades", task)
 
-    def logs(self, task: int | None = None) -> Iterator[str]:
-        """What tasks printed, chunk by chunk; of one task only where `task` says so.
+    def logs(self, task: int | None = None, *, follow: bool = False) -> Iterator[str]:
+        """What tasks printed, chunk by chunk; of one task only where `task` says so. With `follow`
+        also what they will, until no worker is under way.
 
         Raises IndexError.
         """
-        from backfleet.results.logs import read_logs
+        from backfleet.results.logs import follow_logs, read_logs
 
         if task is not None:
             self.manifest.task(task)
-        return read_logs(self.store, self.manifest, task)
+        if not follow:
+            return read_logs(self.store, self.manifest, task)
+        return follow_logs(self.store, self.manifest, task, lambda: self.state() != "running")
 
     def _detail(self, name: str, task: int) -> pd.DataFrame:
         from backfleet.results.detail import read_detail
