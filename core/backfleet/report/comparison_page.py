@@ -14,6 +14,7 @@ from backfleet.report.page import Page
 from backfleet.report.pairs import Pairs, pair_tasks
 from backfleet.report.ranking import ranked_by
 from backfleet.report.run_facts import RunFacts, read_facts
+from backfleet.results.compare import RunRows, compare_runs
 from backfleet.results.read import read_results
 from backfleet.runs.run import Run
 
@@ -32,16 +33,16 @@ OWN = ("Run", "Store", "Planned", "Tasks", "Computed in")
 def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
     """The report of two runs, complete or not; differences are B less A.
 
-    Raises UserError for a metric that the first run's rows do not have, CorruptObject, StoreError.
+    Raises UserError for a metric that the first run's rows do not have and for runs whose tasks
+    cannot be matched, CorruptObject, StoreError.
     """
     runs = (first, second)
     facts = [read_facts(run) for run in runs]
-    rows: tuple[pd.DataFrame, pd.DataFrame] = (
-        read_results(first.store, first.ledger).to_pandas(),
-        read_results(second.store, second.ledger).to_pandas(),
-    )
+    sides = [RunRows(run.manifest, read_results(run.store, run.ledger)) for run in runs]
+    keys = compare_runs(*sides).matched_by
+    rows: list[pd.DataFrame] = [side.rows.to_pandas() for side in sides]
     chosen = ranked_by(rows[0], metric)
-    pairs = pair_tasks(runs, rows)
+    pairs = pair_tasks(keys, *rows)
     shown = chosen if chosen in METRICS else ranked_by(rows[0], None)
     return Page(
         template="comparison.html",

@@ -1,4 +1,4 @@
-"""Tasks of two runs, paired by symbol and by the parameters that vary."""
+"""Tasks that two runs have in common, and how a metric differs over them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backfleet.chunks.names import METRICS, parameter_column
+from backfleet.chunks.names import METRICS
 from backfleet.report.metric_words import metric_words
-from backfleet.runs.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,35 +68,18 @@ class Pairs:
         )
 
 
-def pair_tasks(runs: tuple[Run, Run], rows: tuple[pd.DataFrame, pd.DataFrame]) -> Pairs:
-    """Pair the tasks of two runs.
-
-    A parameter that is fixed in both runs pairs nothing, so that a run with another value of it
-    is comparable. Two single tasks are a pair whatever they are.
-    """
+def pair_tasks(keys: Sequence[str], first: pd.DataFrame, second: pd.DataFrame) -> Pairs:
+    """Pair the rows of two runs that agree in the columns `keys`, which tell rows apart."""
     import pandas as pd
 
-    keys = ["symbol", *_varying(runs, rows)]
     columns = [*keys, "task", *METRICS]
-    first, second = (frame[columns] for frame in rows)
-    if len(first) == len(second) == 1:
-        second = second.assign(**{key: first[key].to_numpy() for key in keys})
     frame = pd.merge(
-        first.rename(columns={name: f"a_{name}" for name in columns[len(keys) :]}),
-        second.rename(columns={name: f"b_{name}" for name in columns[len(keys) :]}),
-        on=keys,
+        first[columns].rename(columns={name: f"a_{name}" for name in columns[len(keys) :]}),
+        second[columns].rename(columns={name: f"b_{name}" for name in columns[len(keys) :]}),
+        on=list(keys),
+        validate="one_to_one",
     )
     return Pairs(keys, frame)
-
-
-def _varying(runs: tuple[Run, Run], rows: tuple[pd.DataFrame, pd.DataFrame]) -> Sequence[str]:
-    """Columns of the parameters of both that vary in either."""
-    names = [parameter_column(name) for name in runs[0].manifest.points.names]
-    return [
-        name
-        for name in names
-        if name in rows[1] and any(frame[name].nunique(dropna=False) > 1 for frame in rows)
-    ]
 
 
 def _median(values: pd.Series) -> float | None:
