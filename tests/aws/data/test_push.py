@@ -15,6 +15,7 @@ import pytest
 from backfleet.errors import DataChanged, DataError, NoSuchStore, StoreError, UserError
 from backfleet.store.s3_client import s3_client
 from backfleet_executors.aws.data import Pushed, Pushing, push
+from testbed.aws.deployment import AwsServer
 
 Stored = Callable[[], dict[str, bytes]]
 
@@ -125,6 +126,13 @@ def test_an_object_that_others_wrote_without_a_sha256_is_replaced(
 ) -> None:
     s3_client().put_object(Bucket=aws_bucket, Key="daily/AAA.csv", Body=b"content of ABA.csv")
     assert "AAA.csv" in push(str(folder), url).files
+
+
+def test_stock_moto_takes_the_same_requests(folder: Path, moto_server: AwsServer) -> None:
+    url = f"s3://{moto_server.bucket}/daily"
+    assert len(push(str(folder), url).files) == 3
+    write(folder / "BBB.csv", "other content")
+    assert push(str(folder), url).files == ["BBB.csv"]
 
 
 def test_files_of_some_symbols_only(folder: Path, url: str, stored: Stored) -> None:
