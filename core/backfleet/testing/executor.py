@@ -116,7 +116,8 @@ class ExecutorConformance:
         run = self._submitted(tmp_path, {"k": list(range(5)), "seconds": 0.3})
         self._until(lambda: run.counts().done > 0)
         assert run.cancel() == 1
-        assert run.cancel() == 0
+        # Elsewhere workers may take a while to end.
+        self._until(lambda: run.cancel() == 0)
         done = run.counts().done
         assert 0 < done < 15
         assert run.state() == "cancelled"
