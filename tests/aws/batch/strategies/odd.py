@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import time
@@ -11,6 +12,13 @@ import backtrader as bt
 
 SLOW_SECONDS = 0.3
 FIRST_ATTEMPT = "1"
+
+
+def _eat(size: int) -> None:
+    """Shared memory counts for the container, and not for the limit of the process."""
+    eaten = mmap.mmap(-1, size)
+    for page in range(0, size, mmap.PAGESIZE):
+        eaten[page] = 1
 
 
 class Odd(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
@@ -30,6 +38,8 @@ class Odd(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
             time.sleep(600)
         elif self.p.mode == "random":
             self.metrics["drawn"] = float(int.from_bytes(os.urandom(4)))
+        elif self.p.mode == "greedy" and self.p.period == 6:
+            _eat(3 * 2**30)
         elif self.p.mode == "faulty" and self.p.period == 6:
             raise ValueError("no such price")
         elif self.p.mode == "faulty" and self.p.period == 7:
