@@ -19,7 +19,7 @@ from backfleet_executors.aws.batch.request import JobShape, submit_request
 from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
 from backfleet_executors.aws.batch.size import worker_size
 from backfleet_executors.aws.batch.states import state_of
-from backfleet_executors.aws.batch.submit import JobSubmitter
+from backfleet_executors.aws.batch.submit import LOOKS, JobSubmitter
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.stack.live import unconditional_write
 
@@ -103,7 +103,7 @@ def _start(settings: AwsBatchSettings, environment: BatchEnvironment) -> _Trial:
 
 def _followed(trial: _Trial) -> Iterator[Finding]:
     yield _waited(trial, "aws-batch: job seen by its id", lambda: trial.job() is not None)
-    yield _waited(trial, "aws-batch: job found by its name", trial.found)
+    yield _in_time(_waited(trial, "aws-batch: job found by its name", trial.found), trial)
     yield _waited(trial, "aws-batch: two containers", lambda: _has_ended(trial))
     calls = trial.environment.calls
     children = calls.describe([trial.array.child(shard) for shard in (0, 1)])
@@ -118,6 +118,15 @@ def _waited(trial: _Trial, subject: str, holds: Callable[[], bool]) -> Finding:
             return Finding(subject, Verdict.FAILURE, text, "see its queue in the AWS console")
         time.sleep(PAUSE)
     return Finding(subject, Verdict.OK, f"after {trial.seconds():.0f} s")
+
+
+def _in_time(found: Finding, trial: _Trial) -> Finding:
+    """A warning where a lost job would have been looked for in vain, and submitted again."""
+    looked = sum(LOOKS)
+    if found.verdict is Verdict.FAILURE or trial.seconds() <= looked:
+        return found
+    text = f"{found.text}, and a lost job is looked for {looked:.0f} s: it would run twice"
+    return Finding(found.subject, Verdict.WARNING, text, "results are the same; it costs twice")
 
 
 def _has_ended(trial: _Trial) -> bool:
