@@ -142,6 +142,16 @@ def test_intraday_bars_are_not_looked_through_for_gaps(source: Source, write: Wr
     assert list(find_gaps([checked])) == []
 
 
+def test_a_second_bar_of_a_session_among_daily_bars_is_a_fault(
+    source: Source, write: Write
+) -> None:
+    days = weekdays(5)
+    write("AAA", *map(row, [*days[:3], f"{days[2]} 16:00", *days[3:]]))
+    assert faults(source, "AAA") == [
+        (5, f"session {days[2]} comes twice, and most sessions have one bar")
+    ]
+
+
 def test_rows_of_parquet_files_are_counted_from_one(samples: Path, data: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -100,7 +100,9 @@ def check_symbol(source: Source, symbol: str) -> Checked:
     if bars is None:
         return Checked(symbol, origin, 0, faults)
     sessions = bars.session if bars.is_daily else None
-    return Checked(symbol, origin, len(bars), faults, sessions, _rows(source, content, bars))
+    rows = _rows(source, content, bars)
+    faults += _double_sessions(origin, bars, rows)
+    return Checked(symbol, origin, len(bars), faults, sessions, rows)
 
 
 def find_gaps(checked: Iterable[Checked]) -> Iterator[Fault]:
@@ -138,6 +140,17 @@ def _without(content: bytes, faults: Sequence[Fault]) -> bytes | None:
         return None
     lines[row - 1] = b""
     return b"\n".join(lines)
+
+
+def _double_sessions(origin: str, bars: Bars, rows: Sequence[int] | None) -> Iterator[Fault]:
+    """Second bars of a session where most sessions have one: a daily file, and not quite."""
+    days, count = np.unique(bars.session, return_counts=True)
+    if np.count_nonzero(count == 1) * 2 <= len(days):
+        return
+    for at in map(int, np.flatnonzero(bars.session[1:] == bars.session[:-1])):
+        row = None if rows is None else rows[at + 1]
+        problem = f"session {bars.session[at]} comes twice, and most sessions have one bar"
+        yield Fault(origin, bars.symbol, row, problem)
 
 
 def _rows(source: Source, content: bytes, bars: Bars) -> Sequence[int] | None:
