@@ -48,8 +48,12 @@ VOLUME ["/tmp"]
 USER 10001:10001
 ENTRYPOINT ["backfleet"]
 COPY --from=code /build/installed/ /opt/backfleet/
+ARG BASE_IMAGE
 ARG VERSION=checkout
+ARG REVISION=checkout
 LABEL org.opencontainers.image.title="backfleet" \
       org.opencontainers.image.description="Workers of backfleet" \
       org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
       org.opencontainers.image.licenses="GPL-3.0-or-later"

@@ -24,6 +24,7 @@ __all__ = ["Engine", "private_engine"]
 
 START_SECONDS = 60.0
 PING_SECONDS = 10.0
+LONGEST_FOLDER = 70
 NO_NETWORK = (
     "--bridge=none",
     "--iptables=false",
@@ -70,6 +71,7 @@ class Engine:
             start_server(self._command(), log)
             if not wait_until(self.is_up, START_SECONDS):
                 said = log.read_text(errors="replace")[-2000:]
+                self.stop()
                 raise TestbedError(f"dockerd does not answer; its log {log} ends:\n{said}")
 
     def stop(self) -> None:
@@ -87,6 +89,8 @@ class Engine:
             return "only root can start the testbed's engine"
         if shutil.which("dockerd") is None:
             return "dockerd is missing: apt-get install docker.io iptables"
+        if len(str(self.folder)) > LONGEST_FOLDER:
+            return f"the path of sockets in {self.folder} would be too long for the kernel"
         return ""
 
     def _command(self) -> list[str]:

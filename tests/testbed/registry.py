@@ -48,6 +48,11 @@ class Registry:
         """The value for DOCKER_CONFIG in a process that is logged in."""
         return self.folder / "docker-config"
 
+    @property
+    def login(self) -> dict[str, str]:
+        """For the SDK's `auth_config`."""
+        return {"username": self.user, "password": self.password}
+
     def is_up(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://{self.address}/v2/", timeout=5):

@@ -7,6 +7,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.docker.engine import engine_errors
-from backfleet_executors.docker.image import Image, ImageMissing, find_image, pull_image
+from backfleet_executors.docker.image import Image, ImageMissing, find_image
 from backfleet_executors.images.inventory import LABEL, inventory_label
 from backfleet_executors.images.parts import Parts, collect_parts
 from backfleet_executors.images.wheels import pinned_wheels
@@ -83,13 +84,16 @@ def build_image(
 
 
 def _have_base(client: APIClient, base: str, report: Callable[[str], None]) -> None:
-    try:
+    """Pull the base image where the engine has none of its name."""
+    with suppress(ImageMissing):
         find_image(client, base)
         return
-    except ImageMissing:
-        report(f"pulling {base}")
+    report(f"pulling {base}")
     try:
-        pull_image(client, base)
+        with engine_errors(f"pull {base}"):
+            for event in client.pull(base, stream=True, decode=True):
+                if "error" in event:
+                    raise ExecutorError(str(event["error"]))
     except ExecutorError as error:
         raise ExecutorError(
             f"the base image {base} is not there and cannot be pulled: {error}; load it into the "
@@ -134,6 +138,7 @@ def _run_build(
         "CODE": CODE,
         "INSTALL": "*.whl",
         "VERSION": version("backfleet"),
+        "REVISION": json.loads(inventory)["backfleet"],
     }
     said: list[str] = []
     with engine_errors(f"build {request.tag}"):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.docker.engine import engine_errors
-from backfleet_executors.docker.image import find_image, is_in_registry
+from backfleet_executors.docker.image import ImageMissing, find_image, is_in_registry
+from backfleet_executors.images.build import DEFAULT_TAG
 from backfleet_executors.images.inventory import label_of, record_inventory
 
 if TYPE_CHECKING:
@@ -41,7 +42,13 @@ def push_image(client: APIClient, image: str, target: str) -> str:
             f"{target!r} is not of the form REGISTRY/REPOSITORY[:TAG], such as "
             "registry.example.com/research/backfleet"
         )
-    found = find_image(client, image)
+    try:
+        found = find_image(client, image)
+    except ImageMissing:
+        raise ExecutorError(
+            f"there is no image {image} to push: 'backfleet image build' makes {DEFAULT_TAG}, and "
+            "--image names another one"
+        ) from None
     repository, tag = _split(target)
     with engine_errors(f"push {target}"):
         client.tag(found.id, repository, tag)

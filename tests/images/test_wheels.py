@@ -1,0 +1,36 @@
+"""Wheels of what is installed, fetched once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backfleet.errors import ExecutorError
+from backfleet_executors.images.wheels import build_wheel, pinned_wheels
+
+
+@pytest.fixture
+def index(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes wheels from, with acme-images 1.5 in it, and an empty cache."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    build_wheel(project, folder)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("BACKFLEET_CACHE", str(tmp_path / "cache"))
+    return folder
+
+
+def test_a_wheel_is_fetched_once(index: Path) -> None:
+    (wheel,) = pinned_wheels({"acme-images": "1.5"})
+    for file in index.iterdir():
+        file.unlink()
+    assert pinned_wheels({"acme-images": "1.5"}) == [wheel]
+    assert wheel.name.startswith("acme_images-1.5-")
+
+
+def test_another_version_than_that_here_is_not_taken(index: Path) -> None:
+    pinned_wheels({"acme-images": "1.5"})
+    with pytest.raises(ExecutorError, match=r"(?s)pip cannot make wheels:.*acme-images==1\.6"):
+        pinned_wheels({"acme-images": "1.6"})
