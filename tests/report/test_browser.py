@@ -137,6 +137,11 @@ def test_the_map_follows_its_axes_and_the_filter(
     page.get_by_text("The mean over the filter's 4 tasks.").wait_for()
     across = page.evaluate("document.querySelector('[data-figure=parameter-map]').data[0].x")
     assert across == ["15", "20"]
+    kinds = page.evaluate(
+        "['xaxis', 'yaxis'].map(each => "
+        "document.querySelector('[data-figure=parameter-map]')._fullLayout[each].type)"
+    )
+    assert kinds == ["category", "category"]
 
 
 def test_a_tasks_number_opens_all_its_values(look_at: Callable[..., Page], sweep: bf.Run) -> None:

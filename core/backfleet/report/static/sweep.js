@@ -61,7 +61,11 @@
     const hover = `${plain(x.name)} %{x}<br>${plain(y.name)} %{y}<br>${plain(measure.name)} %{z:.4~g}<extra></extra>`;
     Plotly.update(place,
       { x: [xs.map(plain)], y: [ys.map(plain)], z: [z], texttemplate: xs.length * ys.length <= 150 ? "%{z:.3~g}" : "", hovertemplate: hover, "colorbar.title.text": plain(measure.name) },
-      { "xaxis.title.text": plain(x.name), "yaxis.title.text": plain(y.name) });
+      {
+        "xaxis.title.text": plain(x.name), "yaxis.title.text": plain(y.name),
+        // With new values plotly would guess the axes' type anew.
+        "xaxis.type": "category", "yaxis.type": "category",
+      });
     const some = rows.length === table.rows ? "all" : "the filter's";
     document.getElementById("map-rows").textContent =
       x === y ? "Choose two different axes." : `The mean over ${some} ${rows.length.toLocaleString("en-US")} tasks.`;

@@ -3,7 +3,7 @@
 (() => {
   const page = window.backfleet;
   const { element } = page;
-  const PAGES = [25, 50, 100, 250];
+  const PAGES = [10, 25, 50, 100, 250];
   const DEPTH = /^([ab]_)?max_drawdown$/;
   const SIGNED = new Set(["money", "percent", "ratio"]);
 
