@@ -98,6 +98,10 @@ class Clients:
 
     def account(self) -> str:
         """The account's twelve digits. Raises ExecutorError."""
+        return self._account
+
+    @cached_property
+    def _account(self) -> str:
         with aws_errors("asking AWS whose credentials these are"):
             return self.sts.get_caller_identity()["Account"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from backfleet.errors import BackfleetError
+from backfleet_executors.aws import clients
+from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.command import aws
 from backfleet_executors.aws.stack import watch
 
@@ -49,6 +52,17 @@ def stack_name() -> str:
     return f"t{uuid.uuid4().hex[:10]}"
 
 
+@cache
+def _clients(region: str | None, _environment: tuple[tuple[str, str], ...]) -> clients.Clients:
+    """One for many commands: making a client takes longer than a command that uses it."""
+    return Clients(region)
+
+
+def _cached_clients(region: str | None = None) -> clients.Clients:
+    named = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    return _clients(region, tuple(sorted(named.items())))
+
+
 @pytest.fixture
 def aws_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws_server: Any, stack_name: str
@@ -56,6 +70,7 @@ def aws_command(
     """Run `backfleet aws` on the stack of this test, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(watch, "PAUSE", 0.05)
+    monkeypatch.setattr(clients, "Clients", _cached_clients)
 
     def run(command: str, *options: str, answers: str = "") -> Answer:
         arguments = [command, "--name", stack_name, *options]
