@@ -3,7 +3,8 @@
 A strategy's package is edited, and a job on it is run with workers that find none of what the
 submitting process finds in PYTHONPATH: the code travels to them through the store. Counted is the
 time from the start of `backfleet run` until a worker has the strategy imported. The base is the
-same with workers that find the package where it is. Limit: 2 s, as nothing is built.
+same with workers that find the package where it is. Limit: 2 s, as nothing is built. With --image,
+also with workers in containers of that image.
 """
 
 from __future__ import annotations
@@ -73,7 +74,12 @@ _edits = itertools.count()
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--repetitions", type=int, default=10)
-    repetitions = arguments.parse_args().repetitions
+    arguments.add_argument("--image", help="of 'backfleet image build', for the executor docker")
+    wanted = arguments.parse_args()
+    executors = ["local", "elsewhere"]
+    if wanted.image:
+        os.environ["BACKFLEET_DOCKER_IMAGE"] = wanted.image
+        executors.append("docker")
     with workspace() as folder:
         (folder / "job.toml").write_text(JOB)
         for name, text in FILES.items():
@@ -83,12 +89,12 @@ def main() -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)
         _run(folder, "local")
         found = alternate(
-            {name: partial(_run, folder, name) for name in ("local", "elsewhere")},
-            repetitions,
+            {name: partial(_run, folder, name) for name in executors},
+            wanted.repetitions,
         )
-    what = Comparison("From an edit to a worker that has it imported", "ms", 1e3, 2000, "clock")
-    compare(what, found["local"])
-    compare(what, found["elsewhere"])
+    for name, readings in found.items():
+        title = f"From an edit to a worker on {name!r} that has it imported"
+        compare(Comparison(title, "ms", 1e3, 2000, "clock"), readings)
 
 
 def _run(folder: Path, executor: str) -> Reading:

@@ -348,8 +348,6 @@ def test_code_in_the_store_is_verified_and_resume_goes_on_with_it(
     code = next(each for each in run.submitted().record.code or () if each.name == "acme_levels")
     wheel = Path(run.url, code.key)
     content = wheel.read_bytes()
-    assert elsewhere.worker(run).returncode == 0
-
     wheel.write_bytes(content.replace(b"LEVEL = 3", b"LEVEL = 5"))
     damaged = elsewhere.worker(run)
     wheel.unlink()
