@@ -52,11 +52,12 @@ class Sweep(Section):
     Attributes
     ----------
     where
-        Keeps the points for which this condition on parameters holds.
+        Keeps the points for which this holds: `fast < slow and not (fast == 5)`; all if unset.
     points
-        A Parquet file of explicit points, or an `s3://` URL; its columns are parameters.
+        A Parquet file of explicit points, or an `s3://` URL, in place of a grid; its columns are
+        parameters.
     sample
-        How many points to draw at random, by the job's seed; all where there are fewer.
+        So many points, drawn by the seed; all if unset, or where there are fewer.
     """
 
     where: Text | None = None
@@ -70,7 +71,7 @@ class Auxiliary(Section):
     Attributes
     ----------
     symbols
-        One symbol's name.
+        One symbol: a further feed, below.
     source, path, timezone, columns, options
         As in `[data]`, and by default what stands there; with a `source` of its own, no options.
     """
@@ -89,23 +90,23 @@ class Data(Section):
     Attributes
     ----------
     source
-        A source plugin's name.
+        `csv`, `parquet`, `cn-daily`, or a plugin.
     path
         A directory or `s3://bucket/prefix`, one file a symbol.
     symbols
-        Names and globs; `("*",)` is all there are.
+        Names and globs.
     universe
-        "each": a task for each symbol; "portfolio": all symbols in one task, with one cash pool.
+        `each`: a task for each symbol; `portfolio`: all symbols in one task, with one cash pool.
     start, end
-        Sessions, both inclusive; None leaves that side open.
+        Sessions, both inclusive; all there are if unset.
     warmup
-        Bars before `start` that indicators see.
+        So many bars before `start`, for indicators only: no order, and no part of the metrics.
     timezone
-        IANA name of the zone of the source's times.
+        IANA name of the zone of the source's times and of the sessions.
     columns
-        Extra columns that the strategy needs.
+        Further columns that the strategy needs, as lines of the feed.
     options
-        The source's own options; it checks them.
+        The source's own: `backfleet plugins show csv`.
     auxiliary
         Further feeds by name.
     """
@@ -149,13 +150,13 @@ class Broker(Section):
     Attributes
     ----------
     cash
-        At the start.
+        At the start, in the currency of the prices.
     commission
-        A fraction of traded value.
+        A fraction of the traded value.
     minimum_commission
-        The least that an order costs.
+        The least that an order costs; a reversal has two legs, which cost it each.
     slippage
-        What a share costs more, or brings less, than the price in the bar.
+        What a share costs more, or brings less, than the price, within the bar's range.
     """
 
     cash: Annotated[Number, Field(gt=0)] = 100_000.0
@@ -170,13 +171,13 @@ class Results(Section):
     Attributes
     ----------
     store
-        A directory, relative to the current one also in a job file, or `s3://bucket/prefix`.
+        A directory or `s3://bucket/prefix`.
     detail
-        "summary" keeps a row a task; "full" keeps equity, trades and orders too.
+        `full`, or `summary` for rows only.
     benchmark
-        What a task is compared with: "buy-and-hold" of its own symbol.
+        What a task is compared with: `buy-and-hold` of its own symbol.
     periods_per_year
-        For annualising; "auto" takes it from the data.
+        For annualising; `auto` takes it from the data.
     """
 
     store: Location = "runs"
@@ -193,7 +194,17 @@ class Results(Section):
 
 
 class Resources(Section):
-    """`[resources]` of one worker: CPUs, memory in bytes, and seconds that one task may take."""
+    """`[resources]`: what one worker has.
+
+    Attributes
+    ----------
+    cpus
+        Children of a worker.
+    memory
+        Of a worker; from Python in bytes.
+    task_timeout
+        After which a task is an error; from Python in seconds.
+    """
 
     cpus: Annotated[Whole, Field(ge=1)] = 1
     memory: Annotated[MemorySize, AfterValidator(rules.enough_memory)] = 2 * 2**30
@@ -211,14 +222,15 @@ class Job(Section):
     Attributes
     ----------
     name
-        A label; the name of the strategy, or of its class, where none is given.
+        A label; the name of the strategy, or of its class, if unset.
     strategy
         A plugin's name, `pkg.module:Class`, or `file.py:Class`; from Python also a class that
         workers can import.
     engine
-        "auto" or an engine plugin's name.
+        `auto`; `backtrader`; `vector`, which is compiled and runs a `VectorStrategy`; or
+        `backtrader-stock`, which is backtrader's plain Cerebro.
     seed
-        For random and numpy in every task, and for `sweep.sample`.
+        For `random` and numpy in every task, and for `sweep.sample`.
     plugins
         Plugins whose hooks may change rows.
     params

@@ -1,0 +1,87 @@
+"""Write what the model of a job says of its keys into job-file.md; `python docs/generate.py`.
+
+A key's meaning is what the docstring of its section says, its default is the model's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from backfleet.job import model
+from backfleet.job.section import Section
+
+PAGE = Path(__file__).parent / "job-file.md"
+PLACE = re.compile(r"(<!-- keys -->\n).*?(<!-- end of keys -->)", re.S)
+SECTIONS: dict[str, type[Section]] = {
+    "": model.Job,
+    "params": model.Job,
+    "sweep": model.Sweep,
+    "data": model.Data,
+    "data.auxiliary.NAME": model.Auxiliary,
+    "broker": model.Broker,
+    "results": model.Results,
+    "resources": model.Resources,
+}
+ENTRY = re.compile(r"^(\w[\w, ]*)\n((?:    .*\n?)+)", re.M)
+
+
+def job_keys() -> str:
+    """A table of all keys, section by section."""
+    rows = ["| key | meaning | default |", "|---|---|---|"]
+    for name, section in SECTIONS.items():
+        rows += _rows(name, section)
+    return "\n".join(rows) + "\n"
+
+
+def _rows(name: str, section: type[Section]) -> Iterator[str]:
+    title = f"**`[{name}]`** " if name else ""
+    if name == "params":
+        yield f"| {title}| a spec for each parameter, below | the strategy's defaults |"
+        return
+    for keys, meaning in _meanings(section):
+        fields = [section.model_fields[key] for key in keys]
+        spelled = ", ".join(f"`{key}`" for key in keys)
+        yield f"| {title}{spelled} | {meaning} | {_default(fields[0])} |"
+        title = ""
+
+
+def _meanings(section: type[Section]) -> Iterator[tuple[list[str], str]]:
+    """(keys, meaning), as the section's docstring lists them; tables of their own are left out."""
+    text = inspect.cleandoc(section.__doc__ or "").partition("----------\n")[2]
+    for names, meaning in ENTRY.findall(text.partition("\nRaises\n")[0]):
+        keys = [each.strip() for each in names.split(",")]
+        if keys not in (["params"], ["auxiliary"]):
+            yield keys, " ".join(meaning.split()).replace("``", "`")
+
+
+def _default(field: Any) -> str:
+    if field.default is PydanticUndefined and field.default_factory is None:
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value in (None, "", (), {}):
+        return ""
+    return f"`{SPELLED.get(value) or _toml(value)}`"
+
+
+SPELLED = {2 * 2**30: '"2 GiB"', 300.0: '"5 min"'}
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple):
+        return _toml(value[0]) if len(value) == 1 else str(list(value))
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+
+
+def main() -> None:
+    text = PAGE.read_text()
+    PAGE.write_text(PLACE.sub(lambda found: found[1] + job_keys() + found[2], text))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The tutorial: every command in it is run, and what it prints is what the page shows."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "your-first-factor.md"
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.M | re.S)
+RUN = re.compile(r"\b[0-9a-f]{16}\b")
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@dataclass
+class Reader:
+    """Somebody who follows the page: types its commands, writes its files."""
+
+    folder: Path
+    environment: dict[str, str]
+    pip_install: Callable[..., None]
+    run = ""
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def type(self, command: str) -> str:
+        """Run a command and return what it prints."""
+        if command.startswith("cd "):
+            self.folder /= command.removeprefix("cd ")
+            return ""
+        if command.startswith("pip install"):
+            self.pip_install("-e", self.folder)
+            return ""
+        done = subprocess.run(
+            RUN.sub(self.run, command) if self.run else command,
+            shell=True,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        found = RUN.search(done.stdout)
+        self.run = self.run or (found[0] if found else "")
+        return done.stdout
+
+
+@pytest.fixture
+def reader(tmp_path: Path, fresh_python: Path, pip_install: Callable[..., None]) -> Reader:
+    command = fresh_python.parent / "backfleet"
+    command.write_text(f'#!/bin/sh\nexec "{fresh_python}" -P -m backfleet "$@"\n')
+    command.chmod(0o755)
+    environment = os.environ | {"PATH": f"{command.parent}:{os.environ['PATH']}"}
+    return Reader(tmp_path, environment, pip_install)
+
+
+def steps() -> Iterator[tuple[str, str, str]]:
+    """(`write`, file, text) and (`type`, command, what it prints), in the order of the page."""
+    for kind, title, text in BLOCK.findall(PAGE.read_text()):
+        if title:
+            yield "write", title, text
+        elif kind == "console":
+            for part in text.removeprefix("$ ").split("\n$ "):
+                command, _, printed = part.partition("\n")
+                yield "type", command, printed
+
+
+def test_the_page_has_commands_and_files() -> None:
+    kinds = [kind for kind, *_ in steps()]
+    assert kinds.count("type") >= 8
+    assert kinds.count("write") == 2
+
+
+def test_every_command_prints_what_the_page_shows(reader: Reader) -> None:
+    checker = doctest.OutputChecker()
+    for kind, name, text in steps():
+        if kind == "write":
+            reader.write(name, text)
+            continue
+        printed = RUN.sub("RUN", reader.type(name))
+        expected = RUN.sub("RUN", text)
+        assert checker.check_output(expected, printed, FLAGS), f"$ {name}\n{printed}"
