@@ -15,7 +15,7 @@ from backfleet.plugins import list_plugins
 from backfleet.vector_strategy import VectorStrategy
 from backfleet.worker.task import TaskRunner
 
-__all__ = ["warm"]
+__all__ = ["run_first_task", "sample_jobs", "warm"]
 
 DEMO = Path(backfleet.demo.__file__).parent / "demo.toml"
 
@@ -24,8 +24,8 @@ def warm() -> None:
     """Run each installed vector strategy on the sample data, as a worker would."""
     interpret_nothing()
     for strategy in _vector_strategies():
-        for job in _jobs(strategy):
-            _run(job)
+        for job in sample_jobs(strategy):
+            run_first_task(job)
 
 
 def _vector_strategies() -> Iterator[str]:
@@ -35,8 +35,8 @@ def _vector_strategies() -> Iterator[str]:
             yield plugin.name
 
 
-def _jobs(strategy: str) -> Iterator[Job]:
-    """Jobs that differ in the machine code they run."""
+def sample_jobs(strategy: str) -> Iterator[Job]:
+    """Jobs on the sample data that differ in the machine code they run."""
     data = Job.load(DEMO).data
     portfolio = data.model_copy(update={"universe": "portfolio"})
     yield Job(strategy=strategy, data=data, results=Results(detail="full"))
@@ -44,7 +44,8 @@ def _jobs(strategy: str) -> Iterator[Job]:
     yield Job(strategy=strategy, data=portfolio, results=Results(detail="full"))
 
 
-def _run(job: Job) -> None:
+def run_first_task(job: Job) -> None:
+    """Run a task as a child of a worker does; says so where it fails."""
     plan = plan_job(job)
     result = TaskRunner(WorkPlan(plan.manifest, plan.strategy, job.data.path)).result(0)
     if result.error is not None:
