@@ -113,6 +113,14 @@ def test_a_detached_run_goes_on_and_is_waited_for(yard: Yard) -> None:
     assert yard.containers() == []
 
 
+def test_what_a_run_left_that_ended_by_itself_is_cleared_away(yard: Yard) -> None:
+    yard.write_job(params="k = 0")
+    yard.run("--detach", "-o", "workers=1")
+    yard.until(lambda: yard.containers("exited"), "the container has ended")
+    assert yard.call("wait", yard.opened().url).returncode == 0
+    assert yard.containers() == []
+
+
 def test_a_running_worker_is_listened_to_and_its_words_outlive_its_container(yard: Yard) -> None:
     yard.write_job(params="k = { start = 0, stop = 9, step = 1 }\nseconds = 0.3")
     yard.run("--detach", "-o", "workers=1")

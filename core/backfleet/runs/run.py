@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -9,7 +10,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
 
-from backfleet.errors import ExecutorError, PluginError, RunNotFound
+from backfleet.errors import BackfleetError, ExecutorError, PluginError, RunNotFound
 from backfleet.executor import Executor, ShardStatus
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.stored import read_manifest
@@ -192,8 +193,7 @@ class Run:
             watch = Watch(self.ledger, self._executor_of(entry), entry, self._awaited(entry))
             with progress_on(progress, self.id, self.ledger.counts()) as display:
                 self.statuses = watch_run(watch, display.show)
-            if entry.handle is not None:
-                watch.executor.clear_away(entry.handle)
+        self._clear_away(entry)
         return self.finish()
 
     def finish(self) -> RunSummary:
@@ -359,6 +359,12 @@ class Run:
             if entry.record.executor == executor.name and entry.handle is not None:
                 executor.recall(entry.handle)
                 return
+
+    def _clear_away(self, entry: JournalEntry | None) -> None:
+        """Have nothing left of the workers; where that fails, the run is none the worse."""
+        if entry is not None and entry.handle is not None:
+            with contextlib.suppress(BackfleetError):
+                self._executor_of(entry).clear_away(entry.handle)
 
     def _is_running(self, entry: JournalEntry) -> bool:
         if entry.handle is None:
