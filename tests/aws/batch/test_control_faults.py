@@ -14,6 +14,7 @@ import pytest
 from backfleet.errors import ExecutorError
 from backfleet.executor import ShardState, Submission
 from backfleet.runs.open import open_run
+from backfleet_executors.aws.batch import poll as poll_module
 from backfleet_executors.aws.batch import submit as submit_module
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
@@ -335,7 +336,8 @@ def test_fault_19_jobs_that_cannot_start_say_why_and_are_cancelled_on_request(
     executor: AwsBatchExecutor,
     submission: Submit,
     aws_server: Any,
-    gate: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     batch = aws_server.client("batch")
     asked = submission(3)
@@ -344,12 +346,16 @@ def test_fault_19_jobs_that_cannot_start_say_why_and_are_cancelled_on_request(
         computeEnvironment=aws_server.compute_environment, state="DISABLED"
     )
     handle = dict(executor.submit(asked))
+    early = list(executor.poll(handle))
     handle["submitted"] -= GRACE + 1
+    monkeypatch.setattr(poll_module, "SHORTEST", 0.0)
     statuses = list(executor.poll(handle))
     executor.cancel(handle)
     executor.cancel(handle)
 
-    assert states(statuses) == ["waiting"] * 3
+    assert states(early) == states(statuses) == ["waiting"] * 3
+    assert early[0].reason == ""
+    assert f"no worker has started yet: queue {aws_server.queue}" in capfd.readouterr().err
     assert statuses[0].reason == (
         f"queue {aws_server.queue}: its compute environment {aws_server.compute_environment} is "
         "disabled; enable it"
@@ -431,6 +437,16 @@ def test_fault_27_expired_credentials_stop_a_poll_with_what_to_do_and_the_jobs_g
     clock.sleep(5)
 
     assert states(poll.statuses()) == ["failed"] * 3
+
+
+def test_fault_27_whoever_watches_a_run_is_told_that_its_jobs_go_on(
+    executor: AwsBatchExecutor, started: Callable[..., dict[str, Any]], gate: Any
+) -> None:
+    handle = started()
+    gate.refuse("DescribeJobs", 403, EXPIRED, "The security token has expired")
+
+    with pytest.raises(ExecutorError, match="The jobs go on: 'backfleet wait' waits for them"):
+        executor.poll(handle)
 
 
 def test_fault_27_credentials_that_can_be_renewed_are(

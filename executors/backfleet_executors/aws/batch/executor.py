@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from backfleet.errors import ExecutorError
 from backfleet.executor import (
     Cost,
     Executor,
@@ -151,12 +152,13 @@ class AwsBatchExecutor(Executor):
         """Workers of an array are told apart when they fail or when all have ended."""
         key = (handle["run"], handle["number"])
         if key not in self._polls:
-            calls = self._calls_of(handle)
-            vcpus = float(handle["limits"].get("vcpus", 0))
-            self._polls[key] = SubmissionPoll(
-                handle, calls, lambda arrays: why_waiting(calls, arrays, vcpus)
-            )
-        return self._polls[key].statuses()
+            self._polls[key] = self._new_poll(handle)
+        try:
+            return self._polls[key].statuses()
+        except ExecutorError as error:
+            raise ExecutorError(
+                f"{error}. The jobs go on: 'backfleet wait' waits for them, with the run's URL"
+            ) from error
 
     def cancel(self, handle: Handle) -> None:
         calls = self._calls_of(handle)
@@ -214,6 +216,20 @@ class AwsBatchExecutor(Executor):
         if work not in self._expectations:
             self._expectations[work] = expected_seconds(work)
         return self._expectations[work]
+
+    def _new_poll(self, handle: Mapping[str, Any]) -> SubmissionPoll:
+        calls = self._calls_of(handle)
+        vcpus = float(handle["limits"].get("vcpus", 0))
+
+        def explain(arrays: Sequence[ShardArray]) -> str:
+            reason = why_waiting(calls, arrays, vcpus)
+            if poll.looks > 1:
+                # Whoever looks once is told by the state that is returned.
+                say(f"no worker has started yet: {reason}")
+            return reason
+
+        poll = SubmissionPoll(handle, calls, explain)
+        return poll
 
     def _planned(self, submission: Submission) -> BatchSubmission:
         return BatchSubmission(submission, self._settings, self._environment)

@@ -110,6 +110,11 @@ class SubmissionPoll:
         Says why jobs of a queue do not start.
     clock
         Seconds.
+
+    Attributes
+    ----------
+    looks
+        How often AWS Batch was asked.
     """
 
     def __init__(
@@ -125,6 +130,7 @@ class SubmissionPoll:
         self._explain = explain
         self._clock = clock
         self._began = clock()
+        self.looks = 0
         self._asked: float | None = None
         self._answered = self._began
         self._waiting = ""
@@ -154,6 +160,7 @@ class SubmissionPoll:
 
     def _ask(self) -> None:
         now = self._asked = self._clock()
+        self.looks += 1
         try:
             open_views = [view for view in self.views if not view.ended]
             jobs = self._calls.describe([view.array.job for view in open_views])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from backfleet_executors.aws.clients import Clients
 
 __all__ = ["fargate_quota"]
@@ -15,6 +13,8 @@ SPOT, ON_DEMAND = "L-36FBB829", "L-3032A538"
 
 def fargate_quota(clients: Clients, *, spot: bool) -> float | None:
     """vCPU that the account may run at once; None where these credentials may not know."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
     code = SPOT if spot else ON_DEMAND
     try:
         answer = clients.service_quotas.get_service_quota(ServiceCode=SERVICE, QuotaCode=code)
