@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,18 @@ import pytest
 from backfleet.errors import ExecutorError
 from backfleet.plan.code import distribution_hash, distribution_hashes
 from backfleet_executors.images.parts import collect_parts, wheel_distribution
+from backfleet_executors.images.wheels import build_wheel
+
+INSTALLED = """
+import sys
+from pathlib import Path
+from backfleet.plan.code import distribution_hash
+from backfleet_executors.images.build import DOCKERFILE
+from backfleet_executors.images.parts import collect_parts, wheel_distribution
+
+(wheel,) = collect_parts((), Path(sys.argv[1])).code
+print(distribution_hash(wheel_distribution(wheel)), DOCKERFILE)
+"""
 
 
 def code_of(*extra: str, folder: Path) -> dict[str, str]:
@@ -97,3 +110,26 @@ def test_a_project_that_does_not_build_shows_what_pip_said(tmp_path: Path, proje
     (project / "pyproject.toml").write_text("[project]\nname = 'acme'\nversion = 'none'\n")
     with pytest.raises(ExecutorError, match=r"(?s)pip cannot make wheels:.*version"):
         collect_parts([str(project)], tmp_path)
+
+
+def test_an_installed_backfleet_goes_in_as_a_checkout_does(
+    tmp_path: Path,
+    fresh_python: Path,
+    pip_install: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    wheel = build_wheel(Path(__file__).parents[2], tmp_path)
+    pip_install(wheel)
+    done = subprocess.run(
+        [fresh_python, "-P", "-c", INSTALLED, tmp_path],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    content, dockerfile = done.stdout.split()
+    assert content == distribution_hashes(["backfleet"])["backfleet"]
+    assert Path(dockerfile).is_relative_to(fresh_python.parent.parent)
+    assert Path(dockerfile).read_text().startswith("# The image that workers run in")
