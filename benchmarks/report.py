@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,6 @@ FIRST = int(np.datetime64("2010-01-04", "ns").astype(np.int64))
 
 OPEN = """
 import sys
-import time
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -57,14 +57,13 @@ flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
 with sync_playwright() as driver:
     browser = driver.chromium.launch(executable_path=sys.argv[1], args=flags)
     page = browser.new_page()
-    page.goto("about:blank")
-    began = time.perf_counter()
     page.goto(Path(sys.argv[2]).as_uri())
     page.locator("th[data-column=trades] button").click()
     page.locator("th[data-column=trades][aria-sort=descending]").wait_for()
-    print(time.perf_counter() - began)
     browser.close()
 """
+
+EMPTY = """<table><th data-column=trades aria-sort=descending><button>Trades</button></table>"""
 
 
 def main() -> None:
@@ -89,20 +88,23 @@ def main() -> None:
 
 
 def _open(page: Path, repetitions: int) -> None:
+    """What opening takes beyond opening an empty page: the browser's start is not the report's."""
     browser = shutil.which("chromium")
     if browser is None:
         print("\nno chromium here: how fast the page opens was not measured")
         return
-    readings = [_opened(browser, page) for _ in range(repetitions)]
-    compare(Comparison("opened and sorted in Chromium", "ms", 1e3, 2000.0, "clock"), readings)
-
-
-def _opened(browser: str, page: Path) -> Reading:
-    from measure import python_output
-
-    seconds = float(python_output("-c", OPEN, browser, str(page)))
-    # The browser's processes are not this one's: its CPU time is not known.
-    return Reading(seconds, seconds)
+    empty = page.with_name("empty.html")
+    empty.write_text(EMPTY)
+    sides = {
+        name: partial(run_process, [sys.executable, "-c", OPEN, browser, str(file)])
+        for name, file in (("empty", empty), ("report", page))
+    }
+    found = alternate(sides, repetitions)
+    pairs = zip(found["report"], found["empty"], strict=True)
+    what = Comparison(
+        "opened and sorted in Chromium, less an empty page", "ms", 1e3, 2000.0, "clock"
+    )
+    compare(what, [report - nothing for report, nothing in pairs])
 
 
 def _list(folder: Path, url: str, repetitions: int) -> None:

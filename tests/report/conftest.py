@@ -90,8 +90,8 @@ def run_here(made: bf.Job, manifest: Manifest | None = None) -> bf.Run:
     keep_manifest(store, shown)
     Journal(store).open(request.template)
     runner = TaskRunner(request.template.work_plan(plan.manifest))
-    for chunk, tasks in enumerate(shown.chunks):
-        results = [runner.result(task) for task in tasks]
+    for chunk in range(len(shown.chunks)):
+        results = [runner.result(task) for task in shown.chunks[chunk]]
         details = detail_tables(results) if shown.keeps_detail else {}
         rows = RowLayout(shown).rows(results)
         commit_chunk(store, ChunkContent(shown.run, chunk, 0, rows, details, {}))

@@ -54,8 +54,8 @@ def test_what_the_runs_are_made_of_is_marked_where_it_differs(sweep: bf.Run, wid
 def test_a_fixed_parameter_that_differs_keeps_no_tasks_apart(
     make_job: MakeJob, run_job: RunJob, tmp_path: Path, parsed: Parse
 ) -> None:
-    runs = [run_job(make_job(tmp_path, params={"period": period})) for period in (10, 20)]
-    page = parsed(render_file(comparison_page(*runs)))
+    first, second = (run_job(make_job(tmp_path, params={"period": period})) for period in (10, 20))
+    page = parsed(render_file(comparison_page(first, second)))
     assert page.column("pairs", "symbol") == ["600519", "600559"]
     assert "paired by symbol" in page.text
 

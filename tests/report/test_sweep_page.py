@@ -49,6 +49,7 @@ def test_the_page_asks_no_network_and_runs_only_its_own_scripts(html: str, parse
         if attributes.get("http-equiv") == "Content-Security-Policy"
     )
     assert policy.startswith("default-src 'none'; ")
+    assert "unsafe-eval" not in policy
     allowed = set(re.findall(r"'sha256-([^']+)'", policy))
     found = {
         base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in page.scripts

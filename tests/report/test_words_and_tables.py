@@ -51,7 +51,7 @@ def test_a_column_of_a_strategy_keeps_its_name() -> None:
 
 def test_text_flags_and_gaps_become_codes() -> None:
     frame = pd.DataFrame({"flag": [True, False, True], "text": ["a", None, "a"]})
-    table = data_table(frame, [heading_of(name, frame[name]) for name in frame])
+    table = data_table(frame, [heading_of(str(name), frame[name]) for name in frame])
     flag, text = table["columns"]
     assert flag["texts"] == ["true", "false"]
     assert text["texts"] == ["a"]

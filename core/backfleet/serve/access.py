@@ -20,7 +20,7 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
         "img-src data: blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     ),

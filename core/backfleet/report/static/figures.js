@@ -9,8 +9,9 @@
   };
   const drawn = new Set();
 
-  // The library takes a while to start: it lies in the page as text until a figure needs it or the
-  // browser has nothing else to do.
+  // The library takes a while to start: it lies in the page as text until a figure needs it, or the
+  // reader has had time for a first click and the browser nothing to do.
+  const PAUSE = 3000;
   let library = null;
   const ready = () => {
     library ??= new Promise((resolve, reject) => {
@@ -27,7 +28,7 @@
     return library;
   };
   const idle = window.requestIdleCallback || ((call) => setTimeout(call, 500));
-  addEventListener("load", () => idle(ready));
+  addEventListener("load", () => setTimeout(() => idle(ready), PAUSE));
 
   const colour = (name) => {
     const probe = page.element("span");
