@@ -199,6 +199,7 @@ def test_a_later_deployment_takes_up_what_was_kept(
     plan = aws_command("plan").output
     assert "Taken up again" in plan
     assert bucket in plan
+    assert "DataBucketPolicy" in plan
     assert aws_command("deploy", "--yes", "--image", image).error is None
     outputs = aws_command("status", "--json").json["outputs"]
     assert outputs["DataBucket"] == bucket

@@ -123,6 +123,8 @@ def test_a_bucket_that_the_stack_did_not_make_is_not_taken(
     assert "--data-bucket" in text
     assert stack_name not in stacks(aws_server)
     options = ("--image", image, "--data-bucket", bucket)
+    changes = aws_command("plan", *options, "--json").json["changes"]
+    assert not {"DataBucket", "DataBucketPolicy"} & {change["resource"] for change in changes}
     assert aws_command("deploy", "--yes", *options).error is None
     assert aws_command("status", "--json").json["outputs"]["DataBucket"] == bucket
 

@@ -38,6 +38,8 @@ class Choices:
         Whether there is a SageMaker notebook.
     data_bucket, results_bucket, repository
         Ones that are there already; empty for the stack's own.
+    set_data_policy, set_results_policy
+        Whether a bucket's policy is the stack's; that of one that the user brings is theirs.
     """
 
     image: str | None = None
@@ -52,6 +54,8 @@ class Choices:
     data_bucket: str | None = None
     results_bucket: str | None = None
     repository: str | None = None
+    set_data_policy: bool | None = None
+    set_results_policy: bool | None = None
 
     def parameters(self, current: Mapping[str, str]) -> dict[str, str]:
         """All parameters: those chosen, else as they are now, else the template's defaults."""
@@ -72,6 +76,8 @@ class Choices:
             "WithNotebook": self.notebook,
             "DataBucketName": self.data_bucket,
             "ResultsBucketName": self.results_bucket,
+            "SetDataPolicy": self.set_data_policy,
+            "SetResultsPolicy": self.set_results_policy,
             "RepositoryName": self.repository,
         }
         return {name: _text(value) for name, value in values.items() if value is not None}

@@ -118,6 +118,11 @@ def _settled_stack(clients: Clients, name: str) -> Stack | None:
 def _chosen(
     clients: Clients, choices: Choices, stack: Stack | None, adopted: Kept
 ) -> dict[str, str]:
+    choices = replace(
+        choices,
+        set_data_policy=_is_own(choices.data_bucket),
+        set_results_policy=_is_own(choices.results_bucket),
+    )
     if stack is None:
         choices = replace(
             choices,
@@ -127,6 +132,11 @@ def _chosen(
             spot=clients.partition != CHINA if choices.spot is None else choices.spot,
         )
     return choices.parameters(stack.parameters if stack else {})
+
+
+def _is_own(bucket: str | None) -> bool | None:
+    """Whether the stack's own bucket is chosen; None where nothing is."""
+    return None if bucket is None else bucket == ""
 
 
 def _check_spot(clients: Clients, parameters: Mapping[str, str]) -> None:

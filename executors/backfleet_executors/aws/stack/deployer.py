@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from backfleet_executors.aws.stack.intrinsics import allow, policy
+from backfleet_executors.aws.stack.notebook import SOFTWARE
 
 __all__ = ["BY_CLOUDFORMATION", "DIRECTLY", "Place", "deployer_policy", "is_deployers"]
 
@@ -73,26 +74,22 @@ BY_CLOUDFORMATION = {
     "events": "PutRule DeleteRule DescribeRule PutTargets RemoveTargets ListTargetsByRule "
     "ListTagsForResource",
     "iam": "CreateRole DeleteRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy "
-    "GetRole PutRolePolicy DeleteRolePolicy GetRolePolicy ListRolePolicies "
-    "AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies "
-    "CreatePolicy DeletePolicy GetPolicy CreatePolicyVersion DeletePolicyVersion "
-    "GetPolicyVersion ListPolicyVersions ListEntitiesForPolicy PassRole",
-    "lambda": "CreateFunction DeleteFunction GetFunction UpdateFunctionCode "
-    "UpdateFunctionConfiguration GetFunctionCodeSigningConfig GetFunctionRecursionConfig "
-    "GetFunctionScalingConfig GetRuntimeManagementConfig AddPermission RemovePermission GetPolicy",
+    "PutRolePolicy DeleteRolePolicy AttachRolePolicy DetachRolePolicy CreatePolicy DeletePolicy "
+    "CreatePolicyVersion DeletePolicyVersion PassRole Get* List*",
+    "lambda": "CreateFunction DeleteFunction UpdateFunctionCode UpdateFunctionConfiguration "
+    "AddPermission RemovePermission Get*",
     "logs": "CreateLogGroup DeleteLogGroup DescribeLogGroups PutRetentionPolicy "
     "DeleteRetentionPolicy ListTagsForResource GetDataProtectionPolicy DescribeIndexPolicies "
     "DescribeResourcePolicies",
     "s3": "CreateBucket PutBucketTagging PutEncryptionConfiguration PutLifecycleConfiguration "
     "PutBucketOwnershipControls PutBucketPublicAccessBlock "
     "PutBucketPolicy DeleteBucketPolicy GetBucketPolicy GetBucket* Get*Configuration",
-    "sns": "CreateTopic DeleteTopic GetTopicAttributes SetTopicAttributes "
-    "ListSubscriptionsByTopic ListTagsForResource GetDataProtectionPolicy "
-    "Subscribe Unsubscribe GetSubscriptionAttributes SetSubscriptionAttributes",
-    "sagemaker": "CreateNotebookInstance DeleteNotebookInstance DescribeNotebookInstance "
-    "StartNotebookInstance StopNotebookInstance UpdateNotebookInstance ListTags "
-    "CreateNotebookInstanceLifecycleConfig DeleteNotebookInstanceLifecycleConfig "
-    "DescribeNotebookInstanceLifecycleConfig UpdateNotebookInstanceLifecycleConfig",
+    "sns": "CreateTopic DeleteTopic SetTopicAttributes Subscribe Unsubscribe "
+    "SetSubscriptionAttributes Get* List*",
+    "sagemaker": "CreateNotebookInstance DeleteNotebookInstance StartNotebookInstance "
+    "StopNotebookInstance UpdateNotebookInstance CreateNotebookInstanceLifecycleConfig "
+    "DeleteNotebookInstanceLifecycleConfig UpdateNotebookInstanceLifecycleConfig "
+    "Describe* ListTags",
 }
 """What CloudFormation does with the deployer's permissions, by service."""
 
@@ -110,6 +107,14 @@ class Place:
         region = "" if is_global else self.region
         return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
 
+    def buckets(self) -> list[str]:
+        """The stack's own buckets, and where what notebooks install lies."""
+        data, results = (
+            f"arn:{self.partition}:s3:::{self.name}-{suffix}-{self.account}-{self.region}"
+            for suffix in ("data", "results")
+        )
+        return [data, results, f"{results}/{SOFTWARE}/*"]
+
 
 def deployer_policy(place: Place) -> dict[str, Any]:
     """The policy document for whoever plans, deploys and destroys this stack."""
@@ -118,7 +123,7 @@ def deployer_policy(place: Place) -> dict[str, Any]:
         "ecr": [place.arn("ecr", f"repository/{place.name}")],
         "events": [place.arn("events", f"rule/{place.name}-*")],
         "lambda": [place.arn("lambda", f"function:{place.name}-cleanup")],
-        "s3": [f"arn:{place.partition}:s3:::{place.name}-*"],
+        "s3": place.buckets(),
         "sns": [place.arn("sns", f"{place.name}-news*")],
     }
     statements = [

@@ -38,6 +38,10 @@ PARAMETERS: Section = {
     | {"Default": "false", "Description": "A SageMaker notebook with backfleet installed."},
     "DataBucketName": _TEXT | {"Description": "A bucket that is there already, for the data."},
     "ResultsBucketName": _TEXT | {"Description": "A bucket that is there already, for results."},
+    "SetDataPolicy": _SWITCH
+    | {"Default": "true", "Description": "Whether the policy of the data bucket is the stack's."},
+    "SetResultsPolicy": _SWITCH
+    | {"Default": "true", "Description": "Whether that of the results bucket is."},
     "RepositoryName": _TEXT | {"Description": "An ECR repository that is there already."},
 }
 
@@ -67,5 +71,7 @@ CONDITIONS: Section = {
     "HasNotebook": _is("WithNotebook", "true"),
     "OwnDataBucket": _is("DataBucketName", ""),
     "OwnResultsBucket": _is("ResultsBucketName", ""),
+    "HasDataPolicy": _is("SetDataPolicy", "true"),
+    "HasResultsPolicy": _is("SetResultsPolicy", "true"),
     "OwnRepository": _is("RepositoryName", ""),
 }

@@ -21,7 +21,7 @@ LOG_STREAMS = sub(
 )
 DEFINITIONS = sub(
     "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
-    "${AWS::StackName}-*"
+    "${AWS::StackName}-worker:*"
 )
 OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""

@@ -73,9 +73,10 @@ def _bucket(condition: str, suffix: str) -> dict[str, Any]:
     }
 
 
-def _bucket_policy(bucket: Section, *statements: Section) -> dict[str, Any]:
+def _bucket_policy(condition: str, bucket: Section, *statements: Section) -> dict[str, Any]:
     return {
         "Type": "AWS::S3::BucketPolicy",
+        "Condition": condition,
         "Properties": {"Bucket": bucket, "PolicyDocument": policy(*statements)},
     }
 
@@ -99,8 +100,13 @@ def _only_once() -> Section:
 RESOURCES: Section = {
     "DataBucket": _bucket("OwnDataBucket", "data"),
     "ResultsBucket": _bucket("OwnResultsBucket", "results"),
-    "DataBucketPolicy": _bucket_policy(DATA_BUCKET, _only_tls(data_arn(), data_arn("/*"))),
+    "DataBucketPolicy": _bucket_policy(
+        "HasDataPolicy", DATA_BUCKET, _only_tls(data_arn(), data_arn("/*"))
+    ),
     "ResultsBucketPolicy": _bucket_policy(
-        RESULTS_BUCKET, _only_tls(results_arn(), results_arn("/*")), _only_once()
+        "HasResultsPolicy",
+        RESULTS_BUCKET,
+        _only_tls(results_arn(), results_arn("/*")),
+        _only_once(),
     ),
 }
