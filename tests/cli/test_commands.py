@@ -69,3 +69,28 @@ def test_the_version_is_that_of_the_package(ask: Ask) -> None:
     from importlib.metadata import version
 
     assert ask("--version").out == f"backfleet {version('backfleet')}\n"
+
+
+COMMAND = '''
+raise RuntimeError("imported, only to be listed")
+
+def greet():
+    """Say hello.
+
+    At length.
+    """
+'''
+
+
+def test_help_has_the_first_line_of_a_plugins_command_and_whose_it_is(
+    backfleet: Any, installed: Callable[..., dict[str, str]]
+) -> None:
+    points = {"backfleet.commands": {"greet": "acme.greeting:greet", "lost": "acme.nowhere:lost"}}
+    env = installed("acme-tools", {"acme/greeting.py": COMMAND}, points)
+    lines = [" ".join(line.split()) for line in backfleet("--help", env=env).stdout.splitlines()]
+    assert "greet Say hello. (from acme-tools)" in lines
+    assert "lost From acme-tools." in lines
+
+
+def test_help_does_not_say_whose_the_commands_are_that_come_along(ask: Ask) -> None:
+    assert "From backfleet" not in ask("--help").out

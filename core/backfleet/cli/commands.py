@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -36,6 +39,7 @@ COMMANDS = {
 """Name to where its command lies, and the line that `--help` shows of it."""
 
 GROUP = "backfleet.commands"
+OWN = "backfleet"
 
 
 class LazyGroup(click.Group):
@@ -62,8 +66,8 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, line) for name, (_, line) in COMMANDS.items()]
-        for name, owners in sorted(_commands_of_plugins().items()):
-            rows.append((name, f"From {' and '.join(sorted(owners))}."))
+        for name, origins in sorted(_commands_of_plugins().items()):
+            rows.append((name, _line_of(origins)))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
@@ -79,24 +83,62 @@ def load_command(name: str) -> click.Command:
     return command
 
 
-def _commands_of_plugins() -> dict[str, set[str]]:
-    """Command to the distributions that bring it, other than backfleet's own commands.
+@dataclass(frozen=True, order=True)
+class Origin:
+    """The distribution that brings a command, and the `module:attribute` where it lies."""
 
-    importlib.metadata would double the time that `--help` takes, so it is asked only about what a
-    look at the files finds.
+    distribution: str
+    target: str
+
+
+def _commands_of_plugins() -> dict[str, set[Origin]]:
+    """Command to where it comes from, other than backfleet's own commands.
+
+    importlib.metadata would make `--help` take several times as long, so the files are read here.
     """
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[Origin]] = {}
     for folder in map(Path, sys.path):
         for file in folder.glob("*.dist-info/entry_points.txt"):
-            if f"[{GROUP}]" in file.read_text(encoding="utf-8", errors="replace"):
-                for name, owner in _commands_in(file.parent):
-                    found.setdefault(name, set()).add(owner)
-    return {name: owners for name, owners in found.items() if name not in COMMANDS}
+            for name, origin in _commands_in(file):
+                found.setdefault(name, set()).add(origin)
+    return {name: origins for name, origins in found.items() if name not in COMMANDS}
 
 
-def _commands_in(metadata: Path) -> list[tuple[str, str]]:
-    from importlib.metadata import PathDistribution
+def _commands_in(entry_points: Path) -> Iterator[tuple[str, Origin]]:
+    """The commands in the metadata of a distribution, which the folder is named after."""
+    text = entry_points.read_text(encoding="utf-8", errors="replace")
+    _, title, group = text.partition(f"[{GROUP}]\n")
+    if not title:
+        return
+    distribution = entry_points.parent.name.partition("-")[0].replace("_", "-")
+    for line in group.partition("\n[")[0].splitlines():
+        name, equals, target = line.partition("=")
+        if equals:
+            yield name.strip(), Origin(distribution, target.strip())
 
-    distribution = PathDistribution(metadata)
-    points = distribution.entry_points.select(group=GROUP)
-    return [(point.name, distribution.name) for point in points]
+
+def _line_of(origins: set[Origin]) -> str:
+    """What `--help` says of a plugin's command: its first line, and whose it is."""
+    names = " and ".join(sorted({origin.distribution for origin in origins}))
+    if len(origins) > 1:
+        return f"From {names}."
+    (origin,) = origins
+    line = _first_line(origin.target)
+    if origin.distribution == OWN:
+        return line or f"From {names}."
+    return f"{line} (from {names})" if line else f"From {names}."
+
+
+def _first_line(target: str) -> str:
+    """The first line of a command's docstring, read without importing its module."""
+    module, _, name = target.partition(":")
+    path = module.replace(".", "/") + ".py"
+    file = next(filter(Path.is_file, (Path(folder, path) for folder in sys.path)), None)
+    if file is None:
+        return ""
+    try:
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+    except (OSError, ValueError, SyntaxError):
+        return ""
+    named = (each for each in body if isinstance(each, ast.FunctionDef) and each.name == name)
+    return next(((ast.get_docstring(each) or "").partition("\n")[0] for each in named), "")
