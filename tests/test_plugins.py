@@ -266,7 +266,7 @@ def test_a_command_of_another_distribution_is_shown_and_called(
         {"acme_command.py": COMMAND},
         {"backfleet.commands": {"greet": "acme_command:greet", "not-one": "acme_command:click"}},
     )
-    assert "greet       From acme-tools.\n" in backfleet("--help", env=env).stdout
+    assert "Greet. (from acme-tools)\n" in backfleet("--help", env=env).stdout
     assert backfleet("greet", "you", env=env).stdout == "hello you\n"
     assert "Usage: backfleet greet" in backfleet("greet", "--help", env=env).stdout
     refused = backfleet("not-one", env=env)
