@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from testbed.registry import Registry
 
-pytestmark = pytest.mark.testbed
+pytestmark = [pytest.mark.testbed, pytest.mark.usefixtures("kept_wheels")]
 
 ANYONE = 23456
 """A user that neither the image nor this machine knows."""
@@ -135,21 +135,39 @@ def test_other_code_makes_another_last_layer_and_no_other(
     assert "acme-images" in held
 
 
-@pytest.fixture
-def elsewhere() -> Iterator[DockerClient]:
-    """The client of another engine, which has no image yet."""
+@contextmanager
+def other_engine(folder: str) -> Iterator[DockerClient]:
+    """The client of an engine of its own, which has no image yet."""
     import docker
 
     from testbed.engine import Engine
 
+    engine = Engine(Path(folder))
+    engine.start()
+    try:
+        with closing(docker.DockerClient(engine.host)) as client:
+            yield client
+    finally:
+        engine.stop()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[DockerClient]:
+    """An engine that has to pull what it is to run."""
+    with TemporaryDirectory() as folder, other_engine(folder) as client:
+        yield client
+
+
+@pytest.fixture
+def cramped() -> Iterator[DockerClient]:
+    """An engine whose disk has room for the base image, and for little else."""
     with TemporaryDirectory() as folder:
-        engine = Engine(Path(folder))
-        engine.start()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=250m", "tmpfs", folder], check=True)
         try:
-            with closing(docker.DockerClient(engine.host)) as client:
+            with other_engine(folder) as client:
                 yield client
         finally:
-            engine.stop()
+            subprocess.run(["umount", folder], check=True)
 
 
 def test_machine_code_is_found_in_its_cache_after_push_and_pull(
@@ -195,3 +213,11 @@ def test_a_build_that_fails_shows_the_end_of_its_log(
     removed_images.append(name)
     with pytest.raises(ExecutorError, match=r"(?s)was not built: .*/bin/sh.*Step"):
         build_image(api, BuildRequest(tag="backfleet-testbed:failing", base=name))
+
+
+def test_a_full_disk_is_said(cramped: DockerClient) -> None:
+    from testbed.base_image import make_base_image
+
+    make_base_image(cramped)
+    with pytest.raises(ExecutorError, match="the engine's disk is full; 'docker system prune'"):
+        build_image(cramped.api, BuildRequest())

@@ -10,10 +10,12 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from testbed.folders import testbed_folder
 from testbed.lease import Server, leased
 from testbed.process import TestbedError
 
@@ -61,7 +63,15 @@ def base_image(docker_client: docker.DockerClient) -> str:
 
 
 @pytest.fixture(scope="session")
-def worker_image(docker_client: docker.DockerClient, base_image: str) -> str:
+def kept_wheels(_own_folders: None) -> None:
+    """Have the wheels for images kept between test sessions, unlike other caches."""
+    kept = testbed_folder() / "wheels"
+    kept.mkdir(parents=True, exist_ok=True)
+    Path(os.environ["BACKFLEET_CACHE"], "wheels").symlink_to(kept)
+
+
+@pytest.fixture(scope="session")
+def worker_image(docker_client: docker.DockerClient, base_image: str, kept_wheels: None) -> str:
     """The name of an image of the backfleet under test; it is built where there is none yet."""
     from backfleet.plan.code import distribution_hashes
     from backfleet_executors.images.build import BuildRequest, build_image

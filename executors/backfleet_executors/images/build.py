@@ -141,32 +141,33 @@ def _run_build(
         "REVISION": json.loads(inventory)["backfleet"],
     }
     said: list[str] = []
-    with engine_errors(f"build {request.tag}"):
-        for event in client.build(
-            fileobj=context,
-            custom_context=True,
-            tag=request.tag,
-            buildargs=arguments,
-            labels={LABEL: inventory},
-            network_mode="none",
-            rm=True,
-            forcerm=True,
-            decode=True,
-        ):
-            said += _lines(event)
-            if "error" in event:
-                raise _build_error(request.tag, str(event["error"]), said)
+    try:
+        with engine_errors(f"build {request.tag}"):
+            for event in client.build(
+                fileobj=context,
+                custom_context=True,
+                tag=request.tag,
+                buildargs=arguments,
+                labels={LABEL: inventory},
+                network_mode="none",
+                rm=True,
+                forcerm=True,
+                decode=True,
+            ):
+                said += _lines(event)
+                if "error" in event:
+                    raise ExecutorError(f"{request.tag} was not built: {event['error']}")
+    except ExecutorError as error:
+        raise _explained(error, said) from error
 
 
 def _lines(event: Mapping[str, Any]) -> Iterator[str]:
     yield from (line for line in str(event.get("stream", "")).splitlines() if line.strip())
 
 
-def _build_error(tag: str, error: str, said: Sequence[str]) -> ExecutorError:
-    last = "\n".join(said[-LAST_LINES:])
-    if "no space left" in f"{error}{last}":
-        return ExecutorError(
-            f"{tag} was not built: the engine's disk is full; 'docker system prune' frees what no "
-            f"container uses\n{last}"
-        )
-    return ExecutorError(f"{tag} was not built: {error}\n{last}")
+def _explained(error: ExecutorError, said: Sequence[str]) -> ExecutorError:
+    """The error of a build, with the end of its log."""
+    text = "\n".join([str(error), *said[-LAST_LINES:]])
+    if "no space left" in text:
+        text = f"the engine's disk is full; 'docker system prune' frees what nothing uses\n{text}"
+    return ExecutorError(text)
