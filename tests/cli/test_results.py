@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,16 @@ def test_sql_does_not_mix_with_what_it_says_better(ask: Ask, finished: str) -> N
     refused = ask(f"results {finished} --sql \"SELECT * FROM read_text('/etc/hostname')\"")
     assert refused.code == 2
     assert "disabled" in refused.err
+
+
+def test_a_query_over_a_run_that_lacks_rows_says_so(ask: Ask, workshop: Any, finished: str) -> None:
+    folder = workshop.folder / "bare" / finished
+    folder.mkdir(parents=True)
+    shutil.copy(workshop.folder / "runs" / finished / "manifest.json", folder)
+    answer = ask(f"results {folder} --sql 'SELECT count(*) AS n FROM results' --json")
+    assert rows_of(answer.out) == [{"n": 0}]
+    assert "3 of 3 tasks have no row yet" in answer.err
+    beside = ask(f"compare {finished} {folder}")
+    assert beside.code == 0
+    assert "0 tasks matched by symbol; 3 only in the first" in beside.out
+    assert beside.out.rstrip().endswith("no rows")

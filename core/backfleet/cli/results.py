@@ -15,6 +15,7 @@ from backfleet.results.query import query_rows, select_columns
 from backfleet.results.read import read_results
 from backfleet.runs.open import open_run
 from backfleet.runs.query import query_run, query_store
+from backfleet.runs.run import Run
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,19 +69,32 @@ def results(
     if sql is not None:
         if sort or where or columns:
             raise click.UsageError("--sql says all; leave --sort, --where and --columns out")
-        rows = query_run(open_run(run, store), sql) if run else query_store(store, sql, echo_damage)
+        rows = _queried(run, store, sql)
         _write_some(rows, rows.column_names, limit, form, output)
         return
     if run is None:
         raise click.UsageError("name a RUN; without one --sql asks about all of them")
     found = open_run(run, store)
     rows = read_results(found.store, found.ledger)
-    missing = found.manifest.tasks - rows.num_rows
+    _tell_missing(found.manifest.tasks - rows.num_rows, found)
     rows = query_rows(rows, where=where, sort=sort, ascending=ascending)
     names = [name.strip() for name in columns.split(",")] if columns else []
     _write_some(select_columns(rows, names) if names else rows, names, limit, form, output)
+
+
+def _queried(run: str | None, store: str, sql: str) -> pa.Table:
+    """What a query over one run, or over all of a store, comes to."""
+    if run is None:
+        return query_store(store, sql, echo_damage)
+    found = open_run(run, store)
+    rows = query_run(found, sql)
+    _tell_missing(found.counts().missing, found)
+    return rows
+
+
+def _tell_missing(missing: int, run: Run) -> None:
     if missing:
-        click.echo(f"{missing:,} of {found.manifest.tasks:,} tasks have no row yet", err=True)
+        click.echo(f"{missing:,} of {run.manifest.tasks:,} tasks have no row yet", err=True)
 
 
 def _write_some(
