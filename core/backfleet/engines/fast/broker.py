@@ -16,34 +16,15 @@ from collections import defaultdict
 from typing import Any
 
 from backtrader.brokers.bbroker import BackBroker
-from backtrader.comminfo import CommInfoBase
 from backtrader.order import BuyOrder, Order, SellOrder
 
 from backfleet.engines.fast.orders import SessionEnds, copy_of, new_order
 from backfleet.engines.fast.positions import HeldPosition
+from backfleet.engines.fast.stocks import after_closing, after_opening, changed, is_plain
 
 __all__ = ["FastBroker"]
 
 ALIVE = (Order.Created, Order.Submitted, Order.Accepted, Order.Partial)
-STOCK_LIKE = (
-    "_get_credit_interest",
-    "cashadjust",
-    "get_credit_interest",
-    "get_leverage",
-    "getvaluesize",
-    "profitandloss",
-)
-"""A commission scheme with these from `CommInfoBase` values positions as stocks are valued."""
-
-
-def is_plain(scheme: Any) -> bool:
-    """Whether a commission scheme values positions as stocks, without interest."""
-    cls = type(scheme)
-    inherited = all(
-        getattr(cls, name) is getattr(CommInfoBase, name) and name not in scheme.__dict__
-        for name in STOCK_LIKE
-    )
-    return bool(inherited and scheme._stocklike and not scheme._creditrate)
 
 
 class FastBroker(BackBroker):
@@ -313,11 +294,11 @@ class FastBroker(BackBroker):
         """The cash, the position and its mean price if an order were filled at the price it was
         created at."""
         scheme, price = self.getcommissioninfo(order.data), order.created.price
-        held, entry, opened, closed = _changed(held, entry, order.executed.remsize, price)
+        held, entry, opened, closed = changed(held, entry, order.executed.remsize, price)
         if closed:
-            cash = _after_closing(scheme, cash, closed, price, price, 0)[0]
+            cash = after_closing(scheme, cash, closed, price, price, 0)[0]
         if opened:
-            cash = _after_opening(scheme, cash, opened, price)[0]
+            cash = after_opening(scheme, cash, opened, price)[0]
         return cash, held, entry
 
     def _fill(self, order: Any, price: float, moment: float) -> None:
@@ -329,16 +310,16 @@ class FastBroker(BackBroker):
             order.executed.remsize,
         )
         entry = position.price
-        held, mean, opened, closed = _changed(position.size, entry, size, price)
+        held, mean, opened, closed = changed(position.size, entry, size, price)
         pnl = scheme.profitandloss(-closed, entry, price)
         closed_value = closed_fee = opened_value = opened_fee = 0.0
         if closed:
-            self.cash, closed_value, closed_fee = _after_closing(
+            self.cash, closed_value, closed_fee = after_closing(
                 scheme, self.cash, closed, entry, price, pnl
             )
         wanted = opened
         if opened:
-            cash, opened_value, opened_fee = _after_opening(scheme, self.cash, opened, price)
+            cash, opened_value, opened_fee = after_opening(scheme, self.cash, opened, price)
             if cash < 0.0:
                 opened, opened_value, opened_fee = 0, 0.0, 0.0
             else:
@@ -363,41 +344,3 @@ class FastBroker(BackBroker):
             self.notify(order)
             self._ococheck(order)
             self._bracketize(order, cancel=True)
-
-
-def _after_closing(
-    scheme: Any, cash: float, closed: float, entry: float, price: float, pnl: float
-) -> tuple[float, float, float]:
-    """The cash, the value and the commission after a part of a position was closed."""
-    value = -closed * entry
-    back = value / scheme.get_leverage() if value > 0 else value
-    cash += back + pnl
-    fee = scheme.getcommission(closed, price)
-    return cash - fee, value, fee
-
-
-def _after_opening(
-    scheme: Any, cash: float, opened: float, price: float
-) -> tuple[float, float, float]:
-    """The cash, the value and the commission after a part of a position was opened."""
-    value = opened * price
-    cash -= value / scheme.get_leverage() if value > 0 else value
-    fee = scheme.getcommission(opened, price)
-    return cash - fee, value, fee
-
-
-def _changed(
-    held: float, entry: float, size: float, price: float
-) -> tuple[float, float, float, float]:
-    """Size, mean price, opened and closed part after `Position.update`."""
-    after = held + size
-    if not after:
-        return after, 0.0, 0, size
-    if not held:
-        return after, price, size, 0
-    grows, keeps_side = (size > 0, after > 0) if held > 0 else (size < 0, after < 0)
-    if grows:
-        return after, (entry * held + size * price) / after, size, 0
-    if keeps_side:
-        return after, entry, 0, size
-    return after, price, after, -held
