@@ -1,7 +1,7 @@
 """What a fill does to cash and position where they are those of stocks.
 
-Must equal: `BackBroker._execute` and `Position.update` with a commission scheme for stocks, in their
-order of evaluation.
+Must equal: `BackBroker._execute` and `Position.update` with a commission scheme for stocks, in
+their order of evaluation.
 """
 
 from __future__ import annotations
