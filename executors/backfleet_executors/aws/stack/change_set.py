@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors
-from backfleet_executors.aws.stack.stacks import Stack
+from backfleet_executors.aws.stack.stacks import Stack, find_stack
 from backfleet_executors.aws.stack.template import render
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, ResourceChangeTypeDef
 
-__all__ = ["Change", "ChangeSet", "discard", "execute", "prepare"]
+__all__ = ["Change", "ChangeSet", "delete_review", "discard", "execute", "prepare"]
 
 PAUSE = 1.0
 """Seconds between two looks at a change set in the making."""
@@ -113,7 +113,15 @@ def discard(clients: Clients, change_set: ChangeSet) -> None:
             ChangeSetName=change_set.id, StackName=change_set.stack_id
         )
         if change_set.is_new_stack:
-            clients.cloudformation.delete_stack(StackName=change_set.stack_id)
+            delete_review(clients, change_set.stack_id)
+
+
+def delete_review(clients: Clients, stack_id: str) -> None:
+    """Delete a stack that is nothing but a change set, and wait until it is gone."""
+    with aws_errors("deleting a stack that was never made"):
+        clients.cloudformation.delete_stack(StackName=stack_id)
+    while (stack := find_stack(clients, stack_id)) is not None and stack.is_busy:
+        time.sleep(PAUSE)
 
 
 def _settled(clients: Clients, change_set: ChangeSet) -> tuple[str, str]:

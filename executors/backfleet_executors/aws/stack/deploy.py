@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.errors import aws_errors
-from backfleet_executors.aws.stack.change_set import ChangeSet, discard, execute, prepare
+from backfleet_executors.aws.stack.change_set import (
+    ChangeSet,
+    delete_review,
+    discard,
+    execute,
+    prepare,
+)
 from backfleet_executors.aws.stack.choices import Choices, check_image
 from backfleet_executors.aws.stack.existing import check_existing
 from backfleet_executors.aws.stack.kept import Kept, find_kept
@@ -108,8 +113,7 @@ def _settled_stack(clients: Clients, name: str) -> Stack | None:
     if stack is None:
         return None
     if stack.is_review:
-        with aws_errors(f"deleting what is left of a plan for the stack {name}"):
-            clients.cloudformation.delete_stack(StackName=stack.id)
+        delete_review(clients, stack.id)
         return None
     check_settled(stack)
     return stack

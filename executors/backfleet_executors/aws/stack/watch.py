@@ -54,16 +54,18 @@ class Watch:
         self._id = stack_id
         self._show = show
         self._failures: list[StackEvent] = []
+        self._ended = False
         self._seen = {event["EventId"] for event in self._newest_first()}
 
     def wait(self) -> Stack:
         """The stack once nothing changes any more. Raises ExecutorError where something failed."""
         while True:
-            stack = find_stack(self._clients, self._id)
             self._show_new()
+            stack = find_stack(self._clients, self._id)
             if stack is None:
                 raise ExecutorError(f"the stack {self._id} has gone while it was watched")
-            if not stack.is_busy:
+            # Its state may be told late, as it was before: only its own event says that it ended.
+            if self._ended and not stack.is_busy and not stack.is_review:
                 break
             time.sleep(PAUSE)
         if "ROLLBACK" in stack.status or stack.status.endswith("_FAILED"):
@@ -80,6 +82,8 @@ class Watch:
         for event in reversed(new):
             self._seen.add(event["EventId"])
             shown = _event(event)
+            if event.get("PhysicalResourceId") == self._id:
+                self._ended = not shown.status.endswith("_IN_PROGRESS")
             if shown.is_failure:
                 self._failures.append(shown)
             self._show(shown)
