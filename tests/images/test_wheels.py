@@ -34,3 +34,7 @@ def test_another_version_than_that_here_is_not_taken(index: Path) -> None:
     pinned_wheels({"acme-images": "1.5"})
     with pytest.raises(ExecutorError, match=r"(?s)pip cannot make wheels:.*acme-images==1\.6"):
         pinned_wheels({"acme-images": "1.6"})
+
+
+def test_versions_may_be_written_in_two_ways(index: Path) -> None:
+    assert pinned_wheels({"acme-images": "1.05"}) == pinned_wheels({"acme-images": "1.5"})

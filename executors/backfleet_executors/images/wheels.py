@@ -9,9 +9,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backfleet.cache import cache_folder
 from backfleet.errors import ExecutorError
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 __all__ = ["build_wheel", "pinned_wheels"]
 
@@ -23,19 +27,21 @@ def pinned_wheels(pins: Mapping[str, str]) -> list[Path]:
 
     Raises ExecutorError.
     """
+    from packaging.version import Version
+
     folder = cache_folder() / "wheels" / _platform()
     folder.mkdir(parents=True, exist_ok=True)
-    there = dict(_wheels_in(folder))
-    missing = [
-        f"{name}=={version}" for name, version in pins.items() if (name, version) not in there
-    ]
+    # Metadata may write a version otherwise than wheels' names do: 2024.07.04 is 2024.7.4.
+    wanted = {(name, Version(version)) for name, version in pins.items()}
+    missing = wanted - dict(_wheels_in(folder)).keys()
     if missing:
         with tempfile.TemporaryDirectory(dir=folder) as fresh:
-            _pip_wheel(*missing, "--wheel-dir", fresh)
+            requirements = sorted(f"{name}=={version}" for name, version in missing)
+            _pip_wheel(*requirements, "--wheel-dir", fresh)
             for wheel in Path(fresh).iterdir():
                 os.replace(wheel, folder / wheel.name)
-        there = dict(_wheels_in(folder))
-    return sorted(there[pin] for pin in pins.items())
+    there = dict(_wheels_in(folder))
+    return sorted(there[pin] for pin in wanted)
 
 
 def build_wheel(project: Path, folder: Path) -> Path:
@@ -51,12 +57,12 @@ def _platform() -> str:
     return f"cp{sys.version_info.major}{sys.version_info.minor}-{platform.machine()}"
 
 
-def _wheels_in(folder: Path) -> Iterator[tuple[tuple[str, str], Path]]:
+def _wheels_in(folder: Path) -> Iterator[tuple[tuple[str, Version], Path]]:
     from packaging.utils import parse_wheel_filename
 
     for wheel in folder.glob("*.whl"):
         name, version, _, _ = parse_wheel_filename(wheel.name)
-        yield (str(name), str(version)), wheel
+        yield (str(name), version), wheel
 
 
 def _pip_wheel(*arguments: str) -> None:
