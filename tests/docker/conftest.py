@@ -129,7 +129,9 @@ class Yard:
 
     def containers(self, state: str = "") -> list[Container]:
         """Containers of this yard's runs, in any state or in this one."""
-        filters = {"label": "backfleet.url", **({"status": state} if state else {})}
+        filters: dict[str, Any] = {"label": "backfleet.url"}
+        if state:
+            filters["status"] = state
         found = self.client.containers.list(all=True, filters=filters, ignore_removed=True)
         return [each for each in found if self._is_ours(each)]
 
