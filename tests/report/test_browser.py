@@ -109,7 +109,9 @@ def test_a_filter_keeps_the_rows_for_which_it_holds(
 
     def tasks_of(text: str, count: int) -> set[int]:
         field.fill(text)
-        page.wait_for_function(f"document.querySelectorAll('{BODY}:not(.none)').length === {count}")
+        page.wait_for_function(
+            f"() => document.querySelectorAll('{BODY}:not(.none)').length === {count}"
+        )
         return {int(task) for task in column(page, "Task")} if count else set()
 
     wanted = rows[(rows["period"] >= 10) & (rows["symbol"] == "600519")]
@@ -171,10 +173,14 @@ def test_formulas_show_to_the_mouse_and_to_the_keyboard(
 
 def test_the_theme_can_be_changed(look_at: Callable[..., Page], sweep: bf.Run) -> None:
     page = look_at(task_page(sweep, 2), color_scheme="light")
+    draw_all(page)
+    line = "document.querySelector('[data-figure=account]').data[0].line.color"
+    assert page.evaluate(line) == "#0072B2"
     ground = "getComputedStyle(document.body).backgroundColor"
     before = page.evaluate(ground)
     page.get_by_role("button", name="Change to the dark theme").click()
     assert page.evaluate(ground) != before
+    assert page.evaluate(line) == "#56B4E9"
     page.get_by_role("button", name="Change to the light theme").click()
     assert page.evaluate(ground) == before
 

@@ -76,7 +76,9 @@ def test_a_run_under_way_is_followed_to_its_report(
     page: Page = visit(server.url)
     row = page.locator("[data-table=runs] tbody tr", has_text=run.id)
     row.locator(".state.running").wait_for()
-    page.wait_for_function("document.querySelector('[data-table=runs] progress')?.value === 0.5")
+    page.wait_for_function(
+        "() => document.querySelector('[data-table=runs] progress')?.value === 0.5"
+    )
     row.get_by_role("link", name=run.id).click()
     page.get_by_text("3 of 6 tasks are done.").wait_for()
     page.get_by_text("The run is under way: the page shows what is there so far.").wait_for()
@@ -126,7 +128,9 @@ def test_two_ticked_runs_are_compared(
 def test_the_list_is_filtered(serve: Serve, visit: Visit, store_url: str) -> None:
     page: Page = visit(serve(store_url).url)
     page.get_by_label("Filter").fill("name = other")
-    page.wait_for_function("document.querySelectorAll('[data-table=runs] tbody tr').length === 1")
+    page.wait_for_function(
+        "() => document.querySelectorAll('[data-table=runs] tbody tr').length === 1"
+    )
     assert page.locator("[data-table=runs] tbody td:nth-child(2)").inner_text() == "other"
 
 

@@ -63,6 +63,19 @@
     return themed;
   };
 
+  // The palette's blue is too dark for a dark page; there its sky blue stands for it.
+  const LIGHT = ["#0072B2", "rgba(0,114,178,"], DARK = ["#56B4E9", "rgba(86,180,233,"];
+  const swapped = (text) => {
+    const [from, to] = page.isDark() ? [LIGHT, DARK] : [DARK, LIGHT];
+    return from.reduce((found, each, at) => found.replace(each, to[at]), text);
+  };
+  const recolour = (part) => {
+    for (const [key, value] of Object.entries(part)) {
+      if (typeof value === "string" && /color$/.test(key)) part[key] = swapped(value);
+      else if (value && Object.getPrototypeOf(value) === Object.prototype) recolour(value);
+    }
+  };
+
   const set = (target, path, value) => {
     const keys = path.split(".");
     const last = keys.pop();
@@ -78,6 +91,7 @@
     const narrow = place.clientWidth < 520;
     if (narrow && figure.layout.margin) Object.assign(figure.layout.margin, { l: 52, r: 8 });
     for (const [path, value] of Object.entries(theme(figure.layout))) set(figure.layout, path, value);
+    figure.data.forEach(recolour);
     place.style.minHeight = "0";
     await ready();
     await Plotly.newPlot(place, figure.data, figure.layout, { ...config, displayModeBar: narrow ? false : "hover" });
@@ -96,7 +110,12 @@
   for (const place of document.querySelectorAll("[data-figure]")) watcher.observe(place);
 
   document.addEventListener("themechange", () => {
-    for (const place of drawn) if (place.layout) Plotly.relayout(place, theme(place.layout));
+    for (const place of drawn) {
+      if (!place.layout) continue;
+      place.data.forEach(recolour);
+      for (const [path, value] of Object.entries(theme(place.layout))) set(place.layout, path, value);
+      Plotly.redraw(place);
+    }
   });
   addEventListener("beforeprint", () => {
     for (const place of document.querySelectorAll("[data-figure]")) draw(place);
