@@ -113,14 +113,14 @@ def sweep(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> bf.Run
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
-    """A finished run whose name, symbol, parameters, metrics and errors look like HTML; its second
-    task failed. Some of it no job can have, but a store that somebody else wrote can."""
+    """A finished run whose name, symbol, parameters, metrics and errors look like HTML; two
+    tasks failed. Some of it no job can have, but a store that somebody else wrote can."""
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "hostile.py").write_text(STRATEGY)
     lines = [f"2020-01-{day:02},10,11,9,{10 + day % 3},100" for day in range(1, 29)]
     (folder / "plain.csv").write_text("\n".join(["date,open,high,low,close,volume", *lines, ""]))
     data = {"source": "csv", "path": str(folder), "symbols": ["plain"]}
-    params = {"k": [0, 1, 2], "note": HOSTILE_TEXT}
+    params = {"k": [0, 1, 2], "note": [HOSTILE_TEXT, f"{HOSTILE_TEXT} & more"]}
     strategy = f"{folder}/hostile.py:Hostile"
     made = job(folder, folder / "runs", strategy=strategy, params=params, data=data)
     honest = plan_job(made).manifest

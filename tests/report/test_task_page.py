@@ -135,7 +135,7 @@ def test_a_portfolio_names_its_symbols(
 
 
 def test_a_failed_task_shows_its_error_as_text(hostile: bf.Run, parsed: Parse) -> None:
-    html = render_file(task_page(hostile, 1))
+    html = render_file(task_page(hostile, 2))
     assert "ValueError: </script><script>window.hacked=2</script>" in parsed(html).text
     assert "<script>window" not in html
     assert "<img" not in html

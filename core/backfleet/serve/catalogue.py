@@ -73,15 +73,19 @@ class Catalogue:
         self._open: dict[str, Run] = {}
         self._asked = 0.0
         self._ended = threading.Event()
+        self._looker = threading.Thread(target=self._look_on, name="catalogue", daemon=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="catalogue")
 
     def start(self) -> None:
         """Begin to look."""
-        threading.Thread(target=self._look_on, name="catalogue", daemon=True).start()
+        self._looker.start()
 
     def stop(self) -> None:
+        """End looking, once what is being looked at has answered."""
         self._ended.set()
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        if self._looker.is_alive():
+            self._looker.join()
+        self._readers.shutdown(cancel_futures=True)
 
     def runs(self) -> Sequence[Listed]:
         """All runs, the newest first. Raises StoreError."""

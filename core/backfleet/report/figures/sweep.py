@@ -96,12 +96,11 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
         xaxis={"title": {"text": plain(parameter)}},
         yaxis={"title": {"text": plain(metric)}, "tickformat": ".3~g"},
     )
+    values = _axis_values(marginal.index)
     edge = {"color": band(SERIES, 0.0), "width": 0}
+    figure.add_scatter(x=values, y=marginal["low"], line=edge, hoverinfo="skip", showlegend=False)
     figure.add_scatter(
-        x=marginal.index, y=marginal["low"], line=edge, hoverinfo="skip", showlegend=False
-    )
-    figure.add_scatter(
-        x=marginal.index,
+        x=values,
         y=marginal["high"],
         line=edge,
         fill="tonexty",
@@ -110,14 +109,14 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
         hoverinfo="skip",
     )
     figure.add_scatter(
-        x=marginal.index,
+        x=values,
         y=marginal["middle"],
         name="median",
         line={"color": SERIES, "width": 1.6},
         hovertemplate="%{y:.4~g}",
     )
     figure.add_scatter(
-        x=marginal.index,
+        x=values,
         y=marginal["best"],
         name="through the best point",
         mode="lines+markers",
@@ -127,6 +126,10 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
         hovertemplate="%{y:.4~g}",
     )
     return figure
+
+
+def _axis_values(index: pd.Index) -> Sequence[Any]:
+    return list(index) if index.dtype.kind in "iuf" else [plain(value) for value in index]
 
 
 def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
