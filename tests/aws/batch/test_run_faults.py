@@ -254,6 +254,7 @@ def test_fault_21_a_damaged_commit_is_set_aside_and_computed_again(
     assert rows(again) == before
 
 
+@pytest.mark.testbed
 def test_fault_22_data_that_changed_after_the_plan_ends_a_worker_with_65(
     submission: Submit, job_file: Callable[..., Path], worker: Worker, s3_data: str, aws_server: Any
 ) -> None:
@@ -296,6 +297,7 @@ def test_fault_23_a_commit_of_another_schema_is_not_merged(
     assert run.ledger.missing()[0] == (0, 1)
 
 
+@pytest.mark.testbed
 def test_fault_24_a_full_store_ends_a_worker_with_75_and_says_so(
     submission: Submit, worker: Worker, gate: Any
 ) -> None:

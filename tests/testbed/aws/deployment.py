@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import urllib.parse
 import urllib.request
@@ -62,7 +63,9 @@ class AwsServer:
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client, not the one that the code under test uses."""
-        return _client(service, **options)
+        if options:
+            return _session().client(service, endpoint_url=self.url, **options)
+        return _made(service, self.url)
 
     def register(self, name: str, **properties: Any) -> str:
         """A job definition of 1 vCPU and 2 GiB; returns its ARN."""
@@ -121,8 +124,14 @@ def _session() -> Any:
     return boto3.Session(region_name=REGION)
 
 
-def _client(service: str, **options: Any) -> Any:
-    return _session().client(service, **options)
+@cache
+def _made(service: str, url: str) -> Any:
+    """One for each service and server: making a client takes longer than most of its calls."""
+    return _session().client(service, endpoint_url=url)
+
+
+def _client(service: str) -> Any:
+    return _made(service, os.environ["AWS_ENDPOINT_URL"])
 
 
 def _role() -> str:
