@@ -38,6 +38,9 @@ RUN NUMBA_CACHE_DIR=/build/installed/cache /opt/backfleet/bin/python -m backflee
  && chmod --recursive a+rX,go-w /build/installed
 
 FROM ${BASE_IMAGE}
+# Python's official images bring the standard library without bytecode. A read-only container cannot
+# keep it either: each start would compile what it imports, for a second of CPU time.
+RUN python -c "import compileall, py_compile, re, sysconfig; compileall.compile_dir(sysconfig.get_path('stdlib'), rx=re.compile('/(test|site-packages|ensurepip|lib2to3|idlelib)/'), quiet=2, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)"
 COPY --from=dependencies /opt/backfleet /opt/backfleet
 ENV PATH=/opt/backfleet/bin:$PATH \
     HOME=/tmp \
