@@ -29,6 +29,8 @@ from backfleet.worker.task import TaskRunner
 HOSTILE = "<script>window.hacked=1<!--"
 HOSTILE_TEXT = "</script><script>window.hacked=2</script><img src=x onerror=hacked=3>"
 
+LIBRARY = '<script type="text/plain" id="plotly">'
+
 STRATEGY = '''
 import backtrader as bt
 
@@ -162,7 +164,11 @@ class ParsedPage(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__()
         self._inside: tuple[str, str] = ("", "")
-        self.feed(self.html)
+        # Taking apart the library of the figures, most of the page, would take most of the time.
+        before, marker, rest = self.html.partition(LIBRARY)
+        library, _, after = rest.partition("</script>")
+        self.scripts += [library] if marker else []
+        self.feed(before + after)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
@@ -173,7 +179,7 @@ class ParsedPage(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         tag, name = self._inside
-        if tag == "script" and name not in ("", "plotly"):
+        if tag == "script" and name:
             self.blocks[name] = json.loads(data)
         elif tag == "script":
             self.scripts.append(data)

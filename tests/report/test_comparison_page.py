@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import backfleet as bf
+from backfleet.errors import UserError
 from backfleet.report.comparison_page import comparison_page
 from backfleet.report.page import render_file
 
@@ -58,6 +59,15 @@ def test_a_fixed_parameter_that_differs_keeps_no_tasks_apart(
     page = parsed(render_file(comparison_page(first, second)))
     assert page.column("pairs", "symbol") == ["600519", "600559"]
     assert "paired by symbol" in page.text
+
+
+def test_a_parameter_that_varies_in_one_run_only_is_named(
+    sweep: bf.Run, make_job: MakeJob, run_job: RunJob, tmp_path: Path
+) -> None:
+    params = {"fast": [5, 10], "slow": 30}
+    other = run_job(make_job(tmp_path, strategy="dual-moving-average", params=params))
+    with pytest.raises(UserError, match="varies fast, which the other run does not have"):
+        comparison_page(other, sweep)
 
 
 def test_runs_with_nothing_in_common_say_so(

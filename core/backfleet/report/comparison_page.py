@@ -14,7 +14,7 @@ from backfleet.report.page import Page
 from backfleet.report.pairs import Pairs, pair_tasks
 from backfleet.report.ranking import ranked_by
 from backfleet.report.run_facts import RunFacts, read_facts
-from backfleet.results.compare import RunRows, compare_runs
+from backfleet.results.compare import RunRows
 from backfleet.results.read import read_results
 from backfleet.runs.run import Run
 
@@ -39,11 +39,10 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
     runs = (first, second)
     facts = [read_facts(run) for run in runs]
     sides = [RunRows(run.manifest, read_results(run.store, run.ledger)) for run in runs]
-    keys = compare_runs(*sides).matched_by
-    rows: list[pd.DataFrame] = [side.rows.to_pandas() for side in sides]
-    chosen = ranked_by(rows[0], metric)
-    pairs = pair_tasks(keys, *rows)
-    shown = chosen if chosen in METRICS else ranked_by(rows[0], None)
+    rows: pd.DataFrame = sides[0].rows.to_pandas()
+    chosen = ranked_by(rows, metric)
+    pairs = pair_tasks(*sides)
+    shown = chosen if chosen in METRICS else ranked_by(rows, None)
     return Page(
         template="comparison.html",
         title=f"{first.manifest.name} and {second.manifest.name} · backfleet",

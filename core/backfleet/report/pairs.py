@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backfleet.chunks.names import METRICS
+from backfleet.errors import UserError
 from backfleet.report.metric_words import metric_words
+from backfleet.results.compare import RunRows
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 __all__ = ["MetricDifference", "Pairs", "pair_tasks"]
 
@@ -68,18 +71,32 @@ class Pairs:
         )
 
 
-def pair_tasks(keys: Sequence[str], first: pd.DataFrame, second: pd.DataFrame) -> Pairs:
-    """Pair the rows of two runs that agree in the columns `keys`, which tell rows apart."""
-    import pandas as pd
+def pair_tasks(first: RunRows, second: RunRows) -> Pairs:
+    """Pair the tasks of two runs as `backfleet.results.compare` does.
 
-    columns = [*keys, "task", *METRICS]
-    frame = pd.merge(
-        first[columns].rename(columns={name: f"a_{name}" for name in columns[len(keys) :]}),
-        second[columns].rename(columns={name: f"b_{name}" for name in columns[len(keys) :]}),
-        on=list(keys),
-        validate="one_to_one",
-    )
-    return Pairs(keys, frame)
+    Raises UserError where a parameter varies that only one of them has.
+    """
+    keys = _keys(first, second)
+    left, right = (_columns(side.rows, keys, name) for side, name in ((first, "a"), (second, "b")))
+    for side, frame in ((first, left), (second, right)):
+        if frame.duplicated(keys).any():
+            own = [name for name in side.varying if name not in keys]
+            raise UserError(
+                f"the tasks of run {side.manifest.run} cannot be paired: it varies "
+                f"{', '.join(own)}, which the other run does not have"
+            )
+    return Pairs(keys, left.merge(right, on=keys))
+
+
+def _keys(first: RunRows, second: RunRows) -> list[str]:
+    varying = {*first.varying, *second.varying}
+    return ["symbol", *(each for each in first.params if each in second.params and each in varying)]
+
+
+def _columns(rows: pa.Table, keys: Sequence[str], side: str) -> pd.DataFrame:
+    named = ["task", *METRICS]
+    frame: pd.DataFrame = rows.select([*keys, *named]).to_pandas()
+    return frame.rename(columns={name: f"{side}_{name}" for name in named})
 
 
 def _median(values: pd.Series) -> float | None:
