@@ -56,6 +56,8 @@ class Tells(bf.VectorStrategy):
 '''
 
 SHARDS, CONTAINERS = 200, 2
+TASKS, SECONDS = 20_000, 0.005
+"""So many make 200 chunks."""
 _stores = itertools.count()
 
 
@@ -143,7 +145,7 @@ def _by_command(command: Sequence[str]) -> Reading:
 def measure_idle(image: str) -> None:
     """The share of two containers' time in which no task runs, from their start to their end."""
     options = [image, f"workers={CONTAINERS}", f"shards={SHARDS}"]
-    run = bf.submit(_job(400, 0.2), "docker", options)
+    run = bf.submit(_job(TASKS, SECONDS), "docker", options)
     handle = run.submitted().handle
     assert handle is not None
     began = _container_start(handle)
@@ -152,7 +154,7 @@ def measure_idle(image: str) -> None:
     shards = len(run.submitted().record.shards)
     busy = run.results()["seconds"].sum()
     idle = 1 - busy / (CONTAINERS * took)
-    print(f"\n{shards} shards of {len(run.results())} tasks of 0.2 s on {CONTAINERS} containers")
+    print(f"\n{shards} shards of {TASKS:,} tasks of {SECONDS} s on {CONTAINERS} containers")
     print(f"  {took:.1f} s from the first container's start until the run is complete")
     print(f"  idle {idle:.1%}; limit 10 %: {'kept' if idle < 0.1 else 'MISSED'}")
 
@@ -160,14 +162,14 @@ def measure_idle(image: str) -> None:
 def _job(points: int, seconds: float) -> bf.Job:
     return bf.Job(
         strategy="tells.py:Tells",
-        params={"k": list(range(points)), "seconds": seconds},
+        params={"k": {"start": 0, "stop": points - 1, "step": 1}, "seconds": seconds},
         data={
             "source": "cn-daily",
             "path": str(DATA),
             "symbols": ["600519"],
             "timezone": "Asia/Shanghai",
         },
-        results={"store": f"runs-{next(_stores)}"},
+        results={"store": f"runs-{next(_stores)}", "detail": "summary"},
     )
 
 

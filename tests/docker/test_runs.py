@@ -77,7 +77,7 @@ def test_a_worker_is_locked_in(yard: Yard) -> None:
     )
     assert host["CapDrop"] == ["ALL"]
     assert host["SecurityOpt"] == ["no-new-privileges"]
-    assert host["NanoCpus"] == 10**9
+    assert host["CpuQuota"] == 2 * host["CpuPeriod"]
     assert host["PidsLimit"] == 512
     assert 0 < host["Memory"] == host["MemorySwap"] <= 2.5 * 2**30
     writable = {mount["Destination"]: mount["RW"] for mount in facts["Mounts"]}

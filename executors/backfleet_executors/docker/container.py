@@ -34,6 +34,10 @@ LABEL = "backfleet."
 ROOM = 512 * 2**20
 """Bytes beside `resources.memory`, for the process that supervises a worker's children."""
 
+CPU_PERIOD = 100_000
+"""Microseconds over which a container's processors are counted: `resources.cpus` for the children,
+and one more for the process that supervises them, which has most to do while they start."""
+
 STOP_SECONDS = 20
 """A worker that is told to end does so within these."""
 
@@ -145,7 +149,8 @@ def _host_config(client: APIClient, plan: ContainerPlan) -> dict[str, Any]:
         mem_limit=plan.limit,
         # As much with swap as without: what is too large is to be killed, not to crawl.
         memswap_limit=plan.limit,
-        nano_cpus=plan.submission.cpus * 10**9,
+        cpu_period=CPU_PERIOD,
+        cpu_quota=CPU_PERIOD * (plan.submission.cpus + 1),
         pids_limit=plan.settings.pids,
         read_only=True,
         tmpfs={SCRATCH: f"rw,nosuid,nodev,mode=1777,size={plan.settings.scratch}"},
