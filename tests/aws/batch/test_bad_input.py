@@ -93,6 +93,16 @@ def test_an_image_that_the_job_definition_does_not_run(refused: Submit) -> None:
     )
 
 
+def test_an_image_of_which_nobody_here_knows_what_it_holds(
+    refused: Submit, aws_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    error = str(refused(image=aws_server.image))
+
+    assert f"what the image {aws_server.image} holds is not known here: it was not pushed" in error
+    assert "'backfleet image build'" in error
+
+
 def test_no_credentials(
     job_file: Callable[..., Path],
     options: list[str],
