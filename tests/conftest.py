@@ -9,7 +9,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A machine that is busy is no failure.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 pytest_plugins = ["testbed.fixtures", "testbed.browser"]
 
@@ -39,11 +44,24 @@ store = "{store}"
 MOTO_SERVER = Path(__file__).parent / "store" / "moto_server.py"
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Tests that need the testbed share an engine, and come one after the other."""
+    if config.getoption("markexpr") != "testbed":
+        return None
+    config.option.dist = "no"
+    return 0
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Caches and worker logs of the tests stay out of the user's."""
+    """Caches and worker logs of the tests stay out of the user's.
+
+    Tests that run side by side share the cache, as a user's processes do.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("BACKFLEET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        environment.setenv("BACKFLEET_CACHE", str(shared / "cache"))
         environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
 

@@ -80,7 +80,7 @@ def test_the_columns_are_those_of_the_results_in_their_order() -> None:
     assert tuple(vars(measure([100.0, 101.0]))) == COLUMNS
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(Values)
 def test_return_metrics_are_those_of_empyrical(empyrical: Any, values: list[float]) -> None:
     metrics = measure(values)
@@ -101,7 +101,7 @@ def test_return_metrics_are_those_of_empyrical(empyrical: Any, values: list[floa
         assert same(metrics.sortino, empyrical.sortino_ratio(returns, annualization=252))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(1.0, 1e6), st.integers(1, 20_000))
 def test_growth_is_that_of_the_power_function(final: float, span: int) -> None:
     sessions = np.array([0, span]).astype("datetime64[D]")

@@ -150,7 +150,7 @@ def test_both_engines_agree_on_the_sample_stocks(
     assert len(on_both(SmaCrossover, sample_bars(symbol), period=period).orders)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(2, 80), st.integers(1, 3))
 def test_random_orders_leave_the_record_that_plain_backtrader_leaves(
     make_bars: Any, on_both: Any, seed: int, count: int, symbols: int

@@ -28,13 +28,13 @@ def windows(values: Any, period: int, total: Any = math.fsum) -> list[float]:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(values=lists, period=st.integers(1, 12))
 def test_rolling_sums_are_those_of_fsum(values: list[float], period: int) -> None:
     np.testing.assert_array_equal(rolling_sums(np.array(values), period), windows(values, period))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(values=lists, period=st.integers(1, 12))
 def test_sums_of_weighted_values_are_those_of_fsum(values: list[float], period: int) -> None:
     def weighted(window: Iterable[float]) -> float:
@@ -44,7 +44,7 @@ def test_sums_of_weighted_values_are_those_of_fsum(values: list[float], period: 
     np.testing.assert_array_equal(rising_sums(np.array(values), period), expected)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(values=lists)
 def test_one_sum_is_that_of_fsum(values: list[float]) -> None:
     assert exact_sum(np.array(values), 0, len(values)) == math.fsum(values)
@@ -66,7 +66,7 @@ def test_a_sum_half_way_between_two_floats_is_rounded_as_fsum_does(values: list[
     assert rolling_sums(np.array(values), len(values))[-1] == math.fsum(values)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     values=st.lists(st.sampled_from([1.0, 0.1, -3.7, math.nan, math.inf]), min_size=1, max_size=30),
     period=st.integers(1, 6),

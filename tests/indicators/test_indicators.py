@@ -123,7 +123,7 @@ def price_columns(draw: st.DrawFn) -> Prices:
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(prices=price_columns(), period=st.integers(1, 25))
 def test_an_indicator_is_that_of_backtrader_bit_for_bit(
     backtrader_lines: Any, name: str, prices: Prices, period: int
@@ -133,7 +133,7 @@ def test_an_indicator_is_that_of_backtrader_bit_for_bit(
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(prices=price_columns(), period=st.integers(1, 40))
 def test_an_indicator_is_that_of_backtrader_on_many_prices(
     backtrader_lines: Any, name: str, prices: Prices, period: int

@@ -47,7 +47,7 @@ def random_sessions(seed: int, bars: int) -> Any:
     return np.datetime64("2015-01-01", "D") + np.cumsum(steps)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32 - 1),
     bars=COUNTS,
@@ -67,7 +67,7 @@ def test_compiled_metrics_are_those_of_numpy_bit_for_bit(
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     growth=st.one_of(
         st.floats(1e-3, 1e4), st.floats(0.999_999, 1.000_001), st.floats(1e-300, 1e300)
@@ -82,7 +82,7 @@ def test_annual_growth_is_the_nearest_float(growth: float, days: int) -> None:
     assert annual_growth(growth, days) == (np.inf if exact is None else exact)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 2_000))
 def test_a_pairwise_sum_is_that_of_numpy(seed: int, count: int) -> None:
     values = np.random.default_rng(seed).normal(0.0, 1.0, count)

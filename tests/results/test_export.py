@@ -30,7 +30,7 @@ def table_of(texts: list[str | None], numbers: list[float | None]) -> pa.Table:
     return pa.Table.from_arrays(columns, names=["text", "number"])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(texts=st.lists(TEXTS, max_size=5), numbers=st.lists(NUMBERS, max_size=5))
 def test_csv_gives_the_values_back_and_no_formula(
     texts: list[str | None], numbers: list[float | None]
@@ -46,7 +46,7 @@ def test_csv_gives_the_values_back_and_no_formula(
         assert number == (repr(value) if value is not None and isfinite(value) else "")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(texts=st.lists(TEXTS, max_size=5), numbers=st.lists(NUMBERS, max_size=5))
 def test_json_is_a_list_of_objects_that_every_parser_takes(
     texts: list[str | None], numbers: list[float | None]

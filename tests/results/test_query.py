@@ -18,7 +18,7 @@ def table_of(values: list[int | None]) -> pa.Table:
     return pa.table({"task": pa.array(range(len(values)), pa.int64()), "a b": column})
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(values=NUMBERS, ascending=st.booleans())
 def test_sorting_agrees_with_python(values: list[int | None], ascending: bool) -> None:
     """Nulls last, equal ones in the order of the tasks, a name with a space in it."""
@@ -29,7 +29,7 @@ def test_sorting_agrees_with_python(values: list[int | None], ascending: bool) -
     assert rows["task"].to_pylist() == [task for _, task in order] + nulls
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(values=NUMBERS, low=st.integers(-5, 5))
 def test_filtering_agrees_with_python(values: list[int | None], low: int) -> None:
     rows = query_rows(table_of(values), where=f'"a b" > {low} or "a b" is null')

@@ -6,14 +6,13 @@ import importlib.util
 import keyword
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from backfleet.errors import UserError
 from backfleet.scaffold.package_name import PackageName
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,8}){0,3}", fullmatch=True))
 def test_every_spelling_of_a_name_is_one_that_python_takes(text: str) -> None:
     assume(not keyword.iskeyword(text) and importlib.util.find_spec(text.replace("-", "_")) is None)

@@ -279,7 +279,7 @@ def test_unknown_options_are_refused_with_the_nearest() -> None:
 ZONES = ("America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Shanghai")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     local=st.datetimes(datetime(1971, 1, 1), datetime(2030, 1, 1)).map(
         lambda moment: moment.replace(hour=moment.hour % 4, second=1, microsecond=0)
@@ -305,7 +305,7 @@ def test_quoted_line_breaks_in_other_columns_are_read() -> None:
 PRICE = st.floats(1e-6, 1e12, allow_nan=False)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     rows=st.lists(
         st.tuples(st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)), PRICE, PRICE, PRICE,

@@ -161,7 +161,7 @@ def test_a_file_damaged_inside_is_refused() -> None:
 FLOAT = st.floats(1e-6, 1e12, allow_nan=False)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     rows=st.lists(
         st.tuples(st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)), FLOAT, FLOAT),

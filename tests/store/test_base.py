@@ -133,7 +133,6 @@ KEYS = st.builds(
 
 @settings(
     max_examples=15,
-    deadline=None,
     # Each example has a folder of its own in the one store.
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

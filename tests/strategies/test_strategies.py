@@ -119,7 +119,7 @@ def test_all_in_leaves_no_room_for_the_fee_and_fee_aware_does() -> None:
     assert run(BuyAndHold, bars, fee=0.001, sizing="fee-aware").fills["size"].tolist() == [99.0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(0.01, 500.0), st.floats(1.0, 1e5), st.floats(0.0, 0.1))
 def test_fee_aware_buys_all_that_the_broker_lets_through_and_no_share_more(
     price: float, cash: float, fee: float

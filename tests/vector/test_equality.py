@@ -97,13 +97,13 @@ class TestRandomTasks:
         wanted = targets(bars, rule["target"], facts["seed"], facts["seed"] % 4 / 4)
         alike(scripted, bars, broker, script=script(wanted), **rule)
 
-    @settings(max_examples=FEW, deadline=None)
+    @settings(max_examples=FEW)
     @given(markets, brokers, rules)
     def test_a_few(self, tools: Any, facts: Any, broker: BrokerSettings, rule: Any) -> None:
         self.check(facts, broker, rule, tools)
 
     @pytest.mark.exhaustive
-    @settings(max_examples=MANY, deadline=None)
+    @settings(max_examples=MANY)
     @given(markets, brokers, rules)
     def test_many(self, tools: Any, facts: Any, broker: BrokerSettings, rule: Any) -> None:
         self.check(facts, broker, rule, tools)

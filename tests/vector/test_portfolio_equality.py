@@ -142,13 +142,13 @@ class TestRandomPortfolios:
         wanted = some_targets(rule["target"], (steps_of(symbols), len(symbols)), draw)
         return alike(scripted_panel, symbols, broker, script=script(wanted), **rule)
 
-    @settings(max_examples=FEW, deadline=None)
+    @settings(max_examples=FEW)
     @given(universes, brokers, rules)
     def test_a_few(self, tools: Any, facts: Any, broker: BrokerSettings, rule: Any) -> None:
         self.check(facts, broker, rule, tools)
 
     @pytest.mark.exhaustive
-    @settings(max_examples=MANY, deadline=None)
+    @settings(max_examples=MANY)
     @given(universes, brokers, rules)
     def test_many(self, tools: Any, facts: Any, broker: BrokerSettings, rule: Any) -> None:
         self.check(facts, broker, rule, tools)

@@ -47,7 +47,7 @@ class Uses(bt.Strategy):
         ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(prices, prices), min_size=24, max_size=60), st.integers(1, 6))
 def test_each_value_is_backtraders(
     same_as_stock: Any, rows: list[tuple[float, float]], period: int

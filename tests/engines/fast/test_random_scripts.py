@@ -191,7 +191,7 @@ def check(script: Script, same_as_stock: Any) -> None:
     same_as_stock(setup, witness=bool(script.seed % 2), **script.params)
 
 
-@settings(max_examples=DEFAULT_CASES, deadline=None)
+@settings(max_examples=DEFAULT_CASES)
 @given(scripts)
 def test_random_scripts_give_what_they_give_on_backtrader(
     same_as_stock: Any, script: Script
@@ -200,7 +200,7 @@ def test_random_scripts_give_what_they_give_on_backtrader(
 
 
 @pytest.mark.exhaustive
-@settings(max_examples=MANY_CASES, deadline=None)
+@settings(max_examples=MANY_CASES)
 @given(scripts)
 def test_a_thousand_random_scripts_give_what_they_give_on_backtrader(
     same_as_stock: Any, script: Script
