@@ -7,6 +7,7 @@ Where it cannot be had, tests that ask for it skip and say what is missing. With
 from __future__ import annotations
 
 import importlib.util
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -67,7 +68,11 @@ def kept_wheels(_own_folders: None) -> None:
     """Have the wheels for images kept between test sessions, unlike other caches."""
     kept = testbed_folder() / "wheels"
     kept.mkdir(parents=True, exist_ok=True)
-    Path(os.environ["BACKFLEET_CACHE"], "wheels").symlink_to(kept)
+    cache = Path(os.environ["BACKFLEET_CACHE"])
+    cache.mkdir(parents=True, exist_ok=True)
+    # Test processes that run side by side share the cache.
+    with contextlib.suppress(FileExistsError):
+        (cache / "wheels").symlink_to(kept)
 
 
 @pytest.fixture(scope="session")
