@@ -6,8 +6,8 @@ Where it cannot be had, tests that ask for it skip and say what is missing. With
 
 from __future__ import annotations
 
-import importlib.util
 import contextlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
