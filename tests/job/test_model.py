@@ -310,8 +310,12 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
             'data.auxiliary.a b = "a b": the feed\'s name must have 1 to 64 letters',
         ),
         (
-            {"results": {"benchmark": "SPY"}},
-            'results.benchmark = "SPY": another symbol as benchmark',
+            {"results": {"benchmark": "SP*"}},
+            "results.benchmark = \"SP*\": must be one symbol's name, without '*', '?' and '['",
+        ),
+        (
+            {"results": {"benchmark": "../SPY"}},
+            'results.benchmark = "../SPY": must not hold a path separator',
         ),
     ],
 )
@@ -319,6 +323,11 @@ def test_a_wrong_value_is_one_line_with_path_value_and_reason(values: Any, line:
     lines = refused(**values)
     assert len(lines) == 1
     assert lines[0].startswith(line)
+
+
+def test_a_benchmark_is_a_symbol_or_the_tasks_own() -> None:
+    assert Job(strategy="s", data=DATA).results.benchmark == "buy-and-hold"
+    assert Job(strategy="s", data=DATA, results={"benchmark": "SPY"}).results.benchmark == "SPY"
 
 
 def test_every_problem_has_a_line_of_its_own() -> None:

@@ -113,6 +113,25 @@ def test_daily_bars_beside_intraday_ones_are_refused(plan: Planner) -> None:
     assert plan({"minute": {"symbols": "I"}}).manifest.tasks == 1
 
 
+def test_a_benchmark_that_the_source_does_not_have_is_refused_with_the_nearest_name(
+    folder: Path,
+) -> None:
+    (folder / "INDEX.csv").write_text(DAYS)
+
+    def planned(benchmark: str) -> Plan:
+        values: dict[str, Any] = {
+            "data": {"source": "csv", "path": str(folder), "symbols": "A"},
+            "results": {"benchmark": benchmark},
+        }
+        return plan_job(Job(strategy="buy-and-hold", **values))
+
+    assert planned("INDEX").manifest.benchmark == "INDEX"
+    words = r"results\.benchmark: symbol 'INDX': there is no .*; did you mean 'INDEX'\?"
+    with pytest.raises(DataError, match=words) as caught:
+        planned("INDX")
+    assert caught.value.exit_code == 2
+
+
 def test_workers_load_the_feed_with_its_window_and_warmup(plan: Planner, folder: Path) -> None:
     planned = plan({"market": {"symbols": "M"}}, start="2020-01-03", end="2020-01-05", warmup=1)
     bars = runner(planned).simulate(0).bars.bars[0]

@@ -89,6 +89,7 @@ def test_what_decides_no_number_does_not_change_the_id(plan: Planner, saying: st
         "broker.minimum_commission=5",
         "broker.slippage=0.01",
         "results.detail='summary'",
+        "results.benchmark='600560'",
         "results.periods_per_year=252",
         "params.period=16",
         "params.period=[15, 16]",

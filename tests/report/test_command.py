@@ -38,6 +38,10 @@ def test_a_task_and_a_comparison_have_their_reports(
     call: Callable[..., Result], sweep: bf.Run, tmp_path: Path
 ) -> None:
     assert call(sweep.url, 3).output == f"{sweep.id}-3.html\n"
+    assert (
+        call(sweep.url, 3, "--benchmark", "600560", "-o", "beside.html").output == "beside.html\n"
+    )
+    assert "600560 bought and held" in (tmp_path / "beside.html").read_text()
     assert call(sweep.url, "--compare", sweep.url, "-o", "two.html").output == "two.html\n"
     assert "Two runs side by side" in (tmp_path / "two.html").read_text()
     assert {file.suffix for file in tmp_path.iterdir()} == {".html"}
@@ -49,6 +53,9 @@ def test_a_task_and_a_comparison_have_their_reports(
         (("9",), "tasks 0 to 7, no task 9"),
         (("1", "--metric", "sharpe"), "a TASK goes neither with --compare nor with --metric"),
         (("--metric", "sharp"), "did you mean 'sharpe'?"),
+        (("--benchmark", "600560"), "--benchmark goes with a TASK only"),
+        (("1", "--benchmark", "6005*"), "must be one symbol's name"),
+        (("1", "--benchmark", "600550"), "symbol '600550': there is no"),
         (("-o", "absent/page.html"), "--output absent/page.html: No such file or directory"),
         (("-o", "."), "name another file"),
         (("--compare", "nowhere/at-all"), "there is no run at"),

@@ -10,6 +10,7 @@ import click
 
 from backfleet.cli.options import store_option
 from backfleet.errors import UserError
+from backfleet.job.rules import symbol_name
 from backfleet.report.extras import REPORT, require_extra
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
@@ -17,11 +18,24 @@ from backfleet.runs.run import Run
 __all__ = ["report"]
 
 
+def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    try:
+        return name if name is None else symbol_name(name)
+    except ValueError as error:
+        raise click.BadParameter(f"{name!r} {error}") from None
+
+
 @click.command()
 @click.argument("run")
 @click.argument("task", type=int, required=False)
 @store_option
 @click.option("--compare", "other", metavar="RUN", help="Beside another run, task by task.")
+@click.option(
+    "--benchmark",
+    callback=_symbol_name,
+    metavar="SYMBOL",
+    help="Draw a TASK beside this symbol, or buy-and-hold; by default the job's benchmark.",
+)
 @click.option("--metric", metavar="COLUMN", help="Rank by this column; by default sharpe.")
 @click.option(
     "-o",
@@ -35,6 +49,7 @@ def report(
     task: int | None,
     store: str,
     other: str | None,
+    benchmark: str | None,
     metric: str | None,
     output: str | None,
 ) -> None:
@@ -45,26 +60,35 @@ def report(
     """
     if task is not None and (other or metric):
         raise click.UsageError("a TASK goes neither with --compare nor with --metric")
+    if task is None and benchmark is not None:
+        raise click.UsageError("--benchmark goes with a TASK only")
     require_extra("report", REPORT)
     found = open_run(run, store)
-    page = _rendered(found, task, open_run(other, store) if other else None, metric)
+    if task is None:
+        page = _run_report(found, open_run(other, store) if other else None, metric)
+    else:
+        page = _task_report(found, task, benchmark)
     name = found.id if task is None else f"{found.id}-{task}"
     path = Path(output or f"{name}.html")
     _write(path, page)
     click.echo(path)
 
 
-def _rendered(run: Run, task: int | None, other: Run | None, metric: str | None) -> str:
+def _task_report(run: Run, task: int, benchmark: str | None) -> str:
+    from backfleet.report.page import render_file
+    from backfleet.report.task_page import task_page
+
+    try:
+        return render_file(task_page(run, task, benchmark))
+    except IndexError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _run_report(run: Run, other: Run | None, metric: str | None) -> str:
     from backfleet.report.comparison_page import comparison_page
     from backfleet.report.page import render_file
     from backfleet.report.sweep_page import sweep_page
-    from backfleet.report.task_page import task_page
 
-    if task is not None:
-        try:
-            return render_file(task_page(run, task))
-        except IndexError as error:
-            raise click.UsageError(str(error)) from None
     if other is not None:
         return render_file(comparison_page(run, other, metric))
     return render_file(sweep_page(run, metric))

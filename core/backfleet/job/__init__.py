@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from backfleet.job.axis import axis_values
-from backfleet.job.model import Broker, Data, Job, Resources, Results, Sweep
+from backfleet.job.model import BUY_AND_HOLD, Broker, Data, Job, Resources, Results, Sweep
 from backfleet.job.overrides import Overrides
 from backfleet.job.parameter import Parameter, Value
 from backfleet.job.planning import plan_points
 from backfleet.job.points import Points
 
 __all__ = [
+    "BUY_AND_HOLD",
     "Broker",
     "Data",
     "Job",

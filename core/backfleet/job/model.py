@@ -28,7 +28,19 @@ from backfleet.job.quantities import Duration, MemorySize
 from backfleet.job.section import Section
 from backfleet.job.selection import MAX_SAMPLE
 
-__all__ = ["Auxiliary", "Broker", "Data", "Job", "Resources", "Results", "Sweep"]
+__all__ = [
+    "BUY_AND_HOLD",
+    "Auxiliary",
+    "Broker",
+    "Data",
+    "Job",
+    "Resources",
+    "Results",
+    "Sweep",
+]
+
+BUY_AND_HOLD = "buy-and-hold"
+"""The benchmark that is a task's own symbol."""
 
 Text = Annotated[str, Strict(), Field(min_length=1)]
 Whole = Annotated[int, Strict()]
@@ -175,22 +187,18 @@ class Results(Section):
     detail
         `full`, or `summary` for rows only.
     benchmark
-        What a task is compared with: `buy-and-hold` of its own symbol.
+        What the report of a task draws it beside: `buy-and-hold`, which is its own symbol, or
+        another symbol's name; that is bought and held.
     periods_per_year
         For annualising; `auto` takes it from the data.
     """
 
     store: Location = "runs"
     detail: Literal["summary", "full"] = "full"
-    benchmark: Text = "buy-and-hold"
+    benchmark: Annotated[Text, AfterValidator(rules.symbol_name)] = BUY_AND_HOLD
     periods_per_year: Annotated[
         float | Literal["auto"], BeforeValidator(rules.periods_per_year)
     ] = "auto"
-
-    @field_validator("benchmark")
-    @classmethod
-    def _buy_and_hold_only(cls, benchmark: str) -> str:
-        return rules.not_yet(benchmark, benchmark != "buy-and-hold", "another symbol as benchmark")
 
 
 class Resources(Section):

@@ -9,7 +9,6 @@ import re
 import sys
 import zoneinfo
 from datetime import date, datetime
-from typing import TypeVar
 
 import numpy as np
 
@@ -22,7 +21,6 @@ __all__ = [
     "feed_name",
     "job_name",
     "name_of_strategy",
-    "not_yet",
     "one_or_more",
     "one_symbol",
     "periods_per_year",
@@ -30,22 +28,14 @@ __all__ = [
     "strategy",
     "strategy_reference",
     "symbol",
+    "symbol_name",
     "timezone",
 ]
-
-T = TypeVar("T")
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAIN = "__main__"
 WRITE_TO_FILE = "workers import a strategy, so write it to a file and name it 'my_file.py:Class'"
 LEAST_MEMORY = 256 * 2**20
-
-
-def not_yet(value: T, refused: bool, what: str) -> T:
-    """Refuse what the job file has a word for and this release does not do."""
-    if refused:
-        raise ValueError(f"{what} is not in this release yet")
-    return value
 
 
 def job_name(name: str) -> str:
@@ -117,6 +107,13 @@ def symbol(name: str) -> str:
     return name
 
 
+def symbol_name(name: str) -> str:
+    """One symbol, and no glob."""
+    if any(mark in name for mark in "*?["):
+        raise ValueError("must be one symbol's name, without '*', '?' and '['")
+    return symbol(name)
+
+
 def one_or_more(value: object) -> object:
     """One text stands for a list of one."""
     if isinstance(value, str):
@@ -132,8 +129,7 @@ def one_symbol(symbols: tuple[str, ...]) -> tuple[str, ...]:
     """Exactly one symbol, by its name."""
     if len(symbols) != 1:
         raise ValueError("must be one symbol; each further feed has a table of its own")
-    if any(mark in symbols[0] for mark in "*?["):
-        raise ValueError("must be one symbol's name, without '*', '?' and '['")
+    symbol_name(symbols[0])
     return symbols
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from backfleet.bars import BarsWindow
 from backfleet.errors import DataError, UserError
-from backfleet.job import Data
+from backfleet.job import BUY_AND_HOLD, Data
 from backfleet.plan.code import plugin_hash
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plugins import find_plugin, load_plugin
@@ -20,6 +20,7 @@ from backfleet.sources.prepared import PreparedBars, SymbolData
 
 __all__ = [
     "PlannedData",
+    "check_benchmark",
     "choose_symbols",
     "naming_feed",
     "open_source",
@@ -80,6 +81,16 @@ def plan_data(data: Data) -> PlannedData:
             _check_frequency(symbol, found, symbols)
             auxiliary[name] = _planned(symbol, found)
     return PlannedData([_planned(*each) for each in symbols.items()], auxiliary)
+
+
+def check_benchmark(data: Data, benchmark: str) -> None:
+    """Raise DataError where the job's source has no such symbol. Its bars are left for reports."""
+    if benchmark == BUY_AND_HOLD:
+        return
+    try:
+        source_of(data).fingerprint(benchmark)
+    except DataError as error:
+        raise type(error)(f"results.benchmark: {error}") from error
 
 
 @contextmanager

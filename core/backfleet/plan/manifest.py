@@ -13,7 +13,7 @@ from typing import Any
 from backfleet.bars import BarsWindow
 from backfleet.engine import BrokerSettings
 from backfleet.errors import CorruptObject
-from backfleet.job import Points
+from backfleet.job import BUY_AND_HOLD, Points
 from backfleet.job.parameter import Parameter
 from backfleet.plan.chunks import ChunkGrid
 
@@ -151,6 +151,12 @@ class Manifest:
     @property
     def keeps_detail(self) -> bool:
         return bool(self.identity["results"]["detail"] == "full")
+
+    @property
+    def benchmark(self) -> str | None:
+        """The symbol that tasks are compared with; None stands for their own."""
+        given = str(self.identity["results"]["benchmark"])
+        return None if given == BUY_AND_HOLD else given
 
     @cached_property
     def periods_per_year(self) -> float | None:

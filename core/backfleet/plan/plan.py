@@ -11,7 +11,7 @@ from backfleet.errors import JobError
 from backfleet.from_source import importing_from_source
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
-from backfleet.plan.data import plan_data
+from backfleet.plan.data import check_benchmark, plan_data
 from backfleet.plan.describe import describe_strategy
 from backfleet.plan.engines import engine_candidates
 from backfleet.plan.identity import check_plugins, identify
@@ -48,6 +48,7 @@ def _plan(job: Job) -> Plan:
     check_plugins(job.plugins, engines)
     points = _points(job, parameters)
     data = plan_data(job.data)
+    check_benchmark(job.data, job.results.benchmark)
     identity = identify(job, strategy, engines, points, data)
     manifest = Manifest(
         name=job.name or job.strategy,

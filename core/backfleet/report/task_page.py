@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from backfleet.chunks.names import METRICS, parameter_column
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import TaskKey
+from backfleet.report.benchmark import Benchmark, task_benchmark
 from backfleet.report.metric_words import MetricWords, format_value, metric_words, notation
 from backfleet.report.page import Page
 from backfleet.report.run_facts import RunFacts, read_facts
 from backfleet.report.task_account import TaskAccount, local_times, task_account
-from backfleet.report.task_prices import TaskPrices, buy_and_hold, task_prices
+from backfleet.report.task_prices import TaskPrices, task_prices
 from backfleet.report.task_tables import orders_table, rejections, trade_results, trades_table
 from backfleet.report.thinning import thinned
 from backfleet.results.read import read_results
@@ -43,6 +44,15 @@ class Details:
     trades: pd.DataFrame
 
 
+@dataclass(frozen=True, eq=False)
+class Market:
+    """A task's account, and what it is drawn beside."""
+
+    account: TaskAccount
+    prices: TaskPrices
+    benchmark: Benchmark
+
+
 @dataclass(frozen=True)
 class Task:
     """A task with a row; `details` is None where it failed or the run keeps none."""
@@ -59,25 +69,21 @@ class Task:
         return found
 
 
-def task_page(run: Run, index: int) -> Page:
-    """The report of task `index`.
+def task_page(run: Run, index: int, benchmark: str | None = None) -> Page:
+    """The report of task `index`, with another `benchmark` than the job's if one is given.
 
     Raises IndexError for a task that the run does not have, RunNotFound for one without a result,
-    CorruptObject, StoreError.
+    DataError where the benchmark that is given cannot be had, CorruptObject, StoreError.
     """
     task = _read(run, index)
     facts = read_facts(run)
-    prices, account = TaskPrices({}), None
-    if task.details is not None and len(task.details.equity):
-        prices = task_prices(run, task.key)
-        account = task_account(run.manifest, task.key, task.details.equity)
-    figures = _figures(task, account, prices) if account else {}
+    market = _market(task, benchmark)
     return Page(
         template="task.html",
         title=f"{task.key.name} · {run.manifest.name} · backfleet",
-        context=_context(task, facts, account, prices),
+        context=_context(task, facts, market),
         data=_tables(task),
-        figures=figures,
+        figures=_figures(task, market) if market else {},
         scripts=("filter.js", "table.js"),
     )
 
@@ -99,9 +105,17 @@ def _read(run: Run, index: int) -> Task:
     return Task(run, key, row, details)
 
 
-def _context(
-    task: Task, facts: RunFacts, account: TaskAccount | None, prices: TaskPrices
-) -> Mapping[str, Any]:
+def _market(task: Task, benchmark: str | None) -> Market | None:
+    """None for a task without an equity curve."""
+    run = task.run
+    if task.details is None or not len(task.details.equity):
+        return None
+    account = task_account(run.manifest, task.key, task.details.equity)
+    prices = task_prices(run, task.key)
+    return Market(account, prices, task_benchmark(run, account, prices, benchmark))
+
+
+def _context(task: Task, facts: RunFacts, market: Market | None) -> Mapping[str, Any]:
     run, values = task.run, task.values
     name = shlex.quote(run.url)
     more = {
@@ -118,10 +132,11 @@ def _context(
         "metrics": _metrics(task),
         "custom": _custom(task),
         "notation": notation(),
-        "account": account,
-        "monthly": _monthly(account),
-        "prices_missing": prices.missing,
-        "panels": list(_panels(task, prices)),
+        "account": market and market.account,
+        "benchmark": market and market.benchmark,
+        "monthly": _monthly(market.account) if market else [],
+        "prices_missing": market and market.prices.missing,
+        "panels": list(_panels(task, market.prices)) if market else [],
         "keeps_detail": run.manifest.keeps_detail,
         "rejections": rejections(task.details.orders) if task.details else [],
         "trades": len(task.details.trades) if task.details else 0,
@@ -148,10 +163,8 @@ def _custom(task: Task) -> Sequence[tuple[str, str]]:
     ]
 
 
-def _monthly(account: TaskAccount | None) -> Sequence[tuple[int, Sequence[float | None]]]:
+def _monthly(account: TaskAccount) -> Sequence[tuple[int, Sequence[float | None]]]:
     """Year, and the returns of its twelve months and its own."""
-    if account is None:
-        return []
     return [
         (int(year), [None if value != value else float(value) for value in row])
         for year, row in zip(account.monthly().index, account.monthly().to_numpy(), strict=True)
@@ -167,15 +180,16 @@ def _panels(task: Task, prices: TaskPrices) -> Mapping[str, str]:
     return {f"price-{at}": name for at, name in enumerate(there[:MOST_PANELS])}
 
 
-def _figures(task: Task, account: TaskAccount, prices: TaskPrices) -> Mapping[str, go.Figure]:
+def _figures(task: Task, market: Market) -> Mapping[str, go.Figure]:
     from backfleet.report.figures import account as draw_account
     from backfleet.report.figures import trading as draw_trading
 
     assert task.details is not None
-    held = buy_and_hold(prices, account.times, account.cash)
+    account, prices, held = market.account, market.prices, market.benchmark.value
     figures = {
         "account": draw_account.account_figure(
-            thinned(account.value), None if held is None else thinned(held)
+            thinned(account.value),
+            None if held is None else thinned(held).rename(market.benchmark.label),
         ),
         "drawdown": draw_account.drawdown_figure(thinned(account.drawdown)),
     }

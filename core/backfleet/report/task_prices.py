@@ -1,4 +1,4 @@
-"""The prices a task ran on, read again from the run's source, and the benchmark made from them."""
+"""The prices a task ran on, read again from the run's source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backfleet.worker.task_bars import BarsLoader
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TaskPrices", "buy_and_hold", "task_prices"]
+__all__ = ["TaskPrices", "price_frame", "reason_of", "task_prices"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +42,20 @@ def task_prices(run: Run, key: TaskKey) -> TaskPrices:
     try:
         names = [each["name"] for each in run.manifest.identity["plugins"]]
         bars = BarsLoader(run.work_plan(), row_hooks(names)).of(key).bars
-    except BackfleetError as error:
-        return TaskPrices({}, str(error))
     except Exception as error:
         # A plugin that changes bars may raise anything; the rest of the report stands without it.
-        return TaskPrices({}, f"{type(error).__name__}: {error}")
-    return TaskPrices({each.symbol: _frame(each) for each in bars})
+        return TaskPrices({}, reason_of(error))
+    return TaskPrices({each.symbol: price_frame(each) for each in bars})
 
 
-def _frame(bars: Bars) -> pd.DataFrame:
+def reason_of(error: Exception) -> str:
+    """Why bars cannot be had, in a sentence that goes on."""
+    text = str(error) if isinstance(error, BackfleetError) else f"{type(error).__name__}: {error}"
+    return text.rstrip(".")
+
+
+def price_frame(bars: Bars) -> pd.DataFrame:
+    """High, low and close by local time, of what can be traded from the job's start on."""
     import pandas as pd
 
     zone = bars.timezone
@@ -58,19 +63,3 @@ def _frame(bars: Bars) -> pd.DataFrame:
     columns = {"high": bars.high, "low": bars.low, "close": bars.close}
     shown = bars.tradable & (np.arange(len(bars)) >= bars.warmup)
     return pd.DataFrame(columns, index=index)[shown]
-
-
-def buy_and_hold(prices: TaskPrices, index: pd.DatetimeIndex, cash: float) -> pd.Series | None:
-    """The account that buys all symbols for equal parts of the cash at their first close, and
-    holds them, without costs; None without prices.
-
-    A part is cash until its symbol's first bar.
-    """
-    frames = [frame["close"] for frame in prices.frames.values() if len(frame)]
-    if not frames:
-        return None
-    growth = [
-        (close / close.iloc[0]).reindex(index, method="ffill").fillna(1.0) for close in frames
-    ]
-    total: pd.Series = sum(growth[1:], growth[0]) * (cash / len(growth))
-    return total

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backfleet.report.figures.theme import BENCHMARK, LOSS, SERIES, band, blank, money_axis
+from backfleet.report.figures.theme import BENCHMARK, LOSS, SERIES, band, blank, money_axis, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.F
     value
         The account's value after each bar, indexed by local time.
     benchmark
-        That of the benchmark, starting with the same cash.
+        That of the benchmark, starting with the same cash; the legend shows the series' name.
     """
     figure = blank(yaxis=money_axis("value (currency of the prices)"))
     figure.add_scatter(
@@ -39,7 +39,7 @@ def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.F
         figure.add_scatter(
             x=benchmark.index,
             y=benchmark.to_numpy(),
-            name="buy and hold",
+            name=plain(benchmark.name),
             line={"color": BENCHMARK, "width": 1.3},
             hovertemplate="%{y:,.2f}",
         )

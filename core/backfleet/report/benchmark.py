@@ -1,0 +1,130 @@
+"""What a task's account is compared with: its own symbols, or another one, bought and held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backfleet.bars import Bars, BarsWindow
+from backfleet.errors import DataError
+from backfleet.job import BUY_AND_HOLD
+from backfleet.plan.data import planned_source, prepared_bars
+from backfleet.report.task_account import TaskAccount
+from backfleet.report.task_prices import TaskPrices, price_frame, reason_of
+from backfleet.runs.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Benchmark", "task_benchmark"]
+
+DAY = "%Y-%m-%d"
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """What a task's account is drawn beside.
+
+    Attributes
+    ----------
+    symbol
+        None where it is the task's own symbols.
+    value
+        An account that starts with the task's cash, indexed as the task's; None where it cannot be
+        had.
+    missing
+        Why it cannot be had.
+    lacking
+        Which part of the task's time it has no bars for, in sentences.
+    """
+
+    symbol: str | None
+    value: pd.Series | None
+    missing: str = ""
+    lacking: str = ""
+
+    @property
+    def label(self) -> str:
+        """As legends and key figures name it."""
+        return "buy and hold" if self.symbol is None else f"{self.symbol} bought and held"
+
+
+def task_benchmark(
+    run: Run, account: TaskAccount, prices: TaskPrices, asked: str | None = None
+) -> Benchmark:
+    """The job's benchmark of a task, or the one `asked` for: a symbol, or `buy-and-hold`.
+
+    Raises DataError, and what else reading the data raises, where one was asked for that cannot be
+    had; the job's is then missing.
+    """
+    symbol = run.manifest.benchmark if asked is None else asked
+    if symbol in (None, BUY_AND_HOLD):
+        return Benchmark(None, _own_symbols(prices, account))
+    try:
+        return _other_symbol(run, symbol, account)
+    except Exception as error:
+        # A source that is a plugin may raise anything; the rest of the report stands without it.
+        if asked is not None:
+            raise
+        return Benchmark(symbol, None, reason_of(error))
+
+
+def _own_symbols(prices: TaskPrices, account: TaskAccount) -> pd.Series | None:
+    """All symbols for equal parts of the cash, each bought at its first close, without costs; a
+    part is cash until then. None without prices."""
+    closes = [frame["close"] for frame in prices.frames.values() if len(frame)]
+    if not closes:
+        return None
+    growth = [_growth(each, account) for each in closes]
+    total: pd.Series = sum(growth[1:], growth[0]) * (account.cash / len(growth))
+    return total
+
+
+def _other_symbol(run: Run, symbol: str, account: TaskAccount) -> Benchmark:
+    closes = _closes(_bars(run, symbol), account)
+    if closes.empty:
+        raise DataError(f"{symbol} has no bar that could be traded")
+    first, last = account.times[0], account.times[-1]
+    if closes.index[0] > last or closes.index[-1] < first.normalize():
+        raise DataError(
+            f"{symbol} has no bars from {first:{DAY}} to {last:{DAY}}; "
+            f"its bars go from {closes.index[0]:{DAY}} to {closes.index[-1]:{DAY}}"
+        )
+    lacking = []
+    if closes.index[0] > first:
+        lacking.append(f"It has no bars before {closes.index[0]:{DAY}}, and is cash until then.")
+    if closes.index[-1] < last.normalize():
+        lacking.append(f"It has no bars after {closes.index[-1]:{DAY}}, and stays as it was then.")
+    return Benchmark(symbol, _growth(closes, account) * account.cash, lacking=" ".join(lacking))
+
+
+def _bars(run: Run, symbol: str) -> Bars:
+    """All bars of a symbol, adjusted, where the run's data lies."""
+    # The further columns are the strategy's, and a benchmark may lack them.
+    data = {**run.manifest.identity["data"], "columns": ()}
+    source = planned_source(data, run.work_plan().data_path)
+    with prepared_bars(data["source"]["name"]) as prepared:
+        return prepared.load(source, symbol)[0].window(BarsWindow())
+
+
+def _closes(bars: Bars, account: TaskAccount) -> pd.Series:
+    """Closes by the time from which on a task with this account could know them."""
+    import pandas as pd
+
+    close: pd.Series = price_frame(bars)["close"]
+    if (account.times == account.times.normalize()).all():
+        close = close.set_axis(pd.DatetimeIndex(close.index).normalize())
+    elif bars.is_daily:
+        # A daily bar has its session's midnight, and its close is known when the session is over.
+        close = close.shift(freq="D")
+    # A time may come up twice: where clocks are set back, and where a session has many bars.
+    last: pd.Series = close.groupby(level=0).last()
+    return last
+
+
+def _growth(close: pd.Series, account: TaskAccount) -> pd.Series:
+    """The last known close at each of the account's bars, over that at the first of them; 1 until
+    there is one."""
+    known = close.reindex(account.times, method="ffill").bfill()
+    growth: pd.Series = known / known.iloc[0]
+    return growth
