@@ -200,12 +200,18 @@ def _aws(url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def s3_store_url(s3_endpoint: str) -> str:
-    """A prefix of a fresh bucket: `s3://<bucket>/runs`."""
-    from backfleet.store.s3_client import s3_client
+def s3_store_url(
+    s3_endpoint: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A prefix of a fresh bucket, `s3://<bucket>/runs`, on the server of `s3_endpoint`."""
+    import boto3
 
+    if "endpoint" not in request.fixturenames:
+        # Other servers were named meanwhile; only `endpoint` stands in front of this one.
+        for name, value in _aws(s3_endpoint).items():
+            monkeypatch.setenv(name, value)
     bucket = f"test-{uuid.uuid4().hex}"
-    s3_client().create_bucket(Bucket=bucket)
+    boto3.client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket=bucket)
     return f"s3://{bucket}/runs"
 
 

@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -243,12 +244,20 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path, sample_data: Path, inventory: Path, installed: Install) -> Elsewhere:
-    (tmp_path / "scratch").mkdir()
+def scratch() -> Iterator[str]:
+    """A folder with a short name, as sockets need it."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder
+
+
+@pytest.fixture
+def elsewhere(
+    tmp_path: Path, sample_data: Path, inventory: Path, installed: Install, scratch: str
+) -> Elsewhere:
     options = {
         "python": sys.executable,
         "path": os.environ.get("PYTHONPATH", ""),
-        "scratch": str(tmp_path / "scratch"),
+        "scratch": scratch,
         "inventory": str(inventory),
     }
     points = {"backfleet.executors": {"elsewhere": "elsewhere_executor:ElsewhereExecutor"}}

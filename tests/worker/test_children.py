@@ -77,7 +77,11 @@ def test_a_child_ended_by_a_signal_without_a_name(run: Run, bad: int) -> None:
 def test_a_child_that_closes_its_connection(run: Run) -> None:
     (error,) = errors(run("bad", 6, "close_everything")).items()
 
-    assert error == (6, "TaskCrashed: it closed its process's connection to the worker")
+    # It may end itself before that is seen: without the connection its worker seems to have gone.
+    assert error in (
+        (6, "TaskCrashed: it closed its process's connection to the worker"),
+        (6, "TaskKilled: its process was ended by SIGKILL; was the machine out of memory?"),
+    )
 
 
 def test_a_child_that_ends_the_process_it_was_forked_from(run: Run) -> None:

@@ -45,6 +45,18 @@ def test_a_worker_takes_its_shard_from_an_array(submission: str, name: str) -> N
     assert done.stderr == "JobError: there is no shard 7: they go to 1\n"
 
 
+def test_a_temporary_folder_whose_path_is_too_long_for_sockets_is_refused(
+    submission: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / ("long" * 20)
+    folder.mkdir()
+    done = work(submission, "0", TMPDIR=str(folder))
+
+    assert done.returncode == 64
+    assert "set TMPDIR to a shorter one" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_an_index_that_is_no_number_is_refused(submission: str) -> None:
     done = work(submission, SLURM_ARRAY_TASK_ID="1,2")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import TextIO
+from typing import Literal, TextIO
 
 from backfleet.job import Job
 from backfleet.plan.plan import Plan, plan_job
@@ -24,7 +24,7 @@ def run(
     executor: str = "local",
     options: Sequence[str] = (),
     *,
-    progress: TextIO | None = sys.stderr,
+    progress: TextIO | Literal["auto"] | None = "auto",
     accept_cost: bool = False,
 ) -> Run:
     """Run a job and block until every task has a row or no worker is left.
@@ -36,7 +36,7 @@ def run(
     options
         Its settings, each `key=value`.
     progress
-        Where to show progress; None shows nothing.
+        Where to show progress: "auto" is standard error, None shows nothing.
     accept_cost
         Spend more than the executor's limit.
 
@@ -47,7 +47,7 @@ def run(
     """
     started = submit(job, executor, options, accept_cost=accept_cost)
     try:
-        started.wait(progress)
+        started.wait(sys.stderr if progress == "auto" else progress)
     except KeyboardInterrupt:
         # Workers that were under way before belong to somebody else.
         if started.launched:

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,10 @@ from backfleet.worker.ranges import parse_ranges
 from backfleet.worker.word import leave_word
 
 __all__ = ["run_shard"]
+
+
+LONGEST_FOLDER = 70
+"""Of a socket's path, which may have 107 bytes, so many are left beside the names within."""
 
 
 class Terminated(BaseException):
@@ -103,9 +108,20 @@ def _start_forkserver(url: str) -> None:
         engine = json.loads(manifest)["identity"]["engines"][0]["name"]
     except (ValueError, LookupError, TypeError) as error:
         raise CorruptObject(f"{run.url}/manifest.json: it cannot be read: {error}") from error
+    _check_sockets()
     os.environ[PRELOAD] = find_plugin("engine", engine).target.partition(":")[0]
     forkserver.set_forkserver_preload(["backfleet.worker.preload"])
     forkserver.ensure_running()
+
+
+def _check_sockets() -> None:
+    """Raise JobError where sockets for the children would have too long a path."""
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+        raise errors.JobError(
+            f"the folder for temporary files, {folder}, has too long a path for sockets, "
+            f"more than {LONGEST_FOLDER} bytes; set TMPDIR to a shorter one"
+        )
 
 
 @contextmanager
