@@ -2,8 +2,8 @@
 
 `python benchmarks/compare.py [--parts one,long,sweep,run,growth] [--environments FOLDER]` installs
 each peer into a virtual environment of its own, measures all of them one after the other on one
-core, and then whole sweeps on all cores. Nothing else should run meanwhile. It takes about half an
-hour, most of it to let the slower peers finish.
+core, and then whole sweeps on all cores. Nothing else should run meanwhile. It takes ten minutes
+or more, most of it to let the slower peers finish.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ COMMISSION = 0.0002
 PERIOD = 15
 PERIODS = tuple(range(5, 205, 10))
 
-MOST_SECONDS = 20.0
+MOST_SECONDS = 5.0
 """After a first time that warms up, a case is repeated until it has taken so long, or as often as
 `MOST_TIMES`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,47 @@ def test_a_run_that_cannot_be_read_is_told_in_a_line(probed: Run, tmp_path: Path
     assert found[1].stderr.startswith(f"CorruptObject: {manifest}: ")
     for each in (missing, *found):
         assert (each.returncode, each.stderr.count("\n")) == (75, 1)
+
+
+@pytest.fixture
+def undone(probed: Run, tmp_path: Path) -> Path:
+    """A copy of the run as it was before any worker started."""
+    copy = tmp_path / "undone"
+    shutil.copytree(probed.url, copy, ignore=shutil.ignore_patterns("results.parquet"))
+    for chunk in (copy / "chunks").iterdir():
+        chunk.unlink()
+    return copy
+
+
+def committed(run: Path) -> set[str]:
+    return {each.name for each in (run / "chunks").iterdir()}
+
+
+def test_shards_of_one_call_run_together(undone: Path, probed: Run) -> None:
+    done = work(f"{undone}/submissions/1.json", "0", "1")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert committed(undone) == committed(Path(probed.url))
+
+
+def test_a_shard_whose_input_is_corrupt_costs_the_others_nothing(
+    undone: Path, probed: Run, tmp_path: Path
+) -> None:
+    record = json.loads((undone / "submissions" / "1.json").read_text())
+    data = tmp_path / "data"
+    shutil.copytree(record["data_path"], data)
+    spoilt = next(data.glob(f"{probed.manifest.symbols[-1].name}*"))
+    spoilt.write_text(spoilt.read_text().replace(",100\n", ",101\n", 1))
+    half = len(probed.manifest.chunks) // 2
+    good, bad = ([[at, 0] for at in chunks] for chunks in (range(half), range(half, 2 * half)))
+    record |= {"data_path": str(data), "shards": [bad, good]}
+    (undone / "submissions" / "1.json").write_text(json.dumps(record))
+
+    done = work(f"{undone}/submissions/1.json", "0", "1")
+
+    assert done.returncode == 65
+    assert "has changed since the run was planned" in done.stderr
+    assert len(committed(undone)) == half
+    (word,) = (undone / "submissions").glob("1.failure.*.json")
+    told = json.loads(word.read_text())
+    assert (told["shard"], told["kind"]) == (0, "DataChanged")

@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import forkserver
 
@@ -26,7 +26,7 @@ from backfleet.worker.protocol import CODE, INDEX_VARIABLES, PRELOAD, SHARDS, ST
 from backfleet.worker.ranges import parse_ranges
 from backfleet.worker.word import leave_word
 
-__all__ = ["run_shard"]
+__all__ = ["run_shards"]
 
 
 LONGEST_FOLDER = 70
@@ -37,21 +37,36 @@ class Terminated(BaseException):
     """SIGTERM: leave what is not committed to another worker."""
 
 
-def run_shard(url: str, shard: int | None = None) -> int:
-    """Run a shard of the submission at `url` and return the exit code.
+def run_shards(url: str, shards: Sequence[int] = ()) -> int:
+    """Run shards of the submission at `url` and return the exit code; by default the shard that
+    the scheduler of an array says.
 
-    0 all its chunks are committed · 64 bad configuration or code · 65 corrupt input · 75 try again.
+    They run together, in the same children. Where the input of one is corrupt, they run one after
+    the other then, so that it costs the others nothing.
+
+    0 all chunks are committed · 64 bad configuration or code · 65 corrupt input · 75 try again.
     """
+    code = _run(url, shards)
+    if code != errors.BAD_INPUT or len(shards) < 2:
+        return code
+    for shard in shards:
+        alone = _run(url, [shard])
+        if alone not in (0, errors.BAD_INPUT):
+            return alone
+    return code
+
+
+def _run(url: str, given: Sequence[int]) -> int:
     pin_environment()
     _stop_with_parent()
     with _terminable():
         try:
-            index = shard_index(shard)
-            code = _code(url, index)
+            shards = list(given) or [shard_of_array()]
+            code = _code(url, shards[0])
             _start_forkserver(url)
             from backfleet.worker.worker import ShardWorker
 
-            ShardWorker(url, index, code).run()
+            ShardWorker(url, shards, code).run()
         except BackfleetError as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             return error.worker_exit_code
@@ -61,13 +76,11 @@ def run_shard(url: str, shard: int | None = None) -> int:
     return 0
 
 
-def shard_index(given: int | None) -> int:
-    """The shard: the argument, or what the array or job scheduler says, or 0.
+def shard_of_array() -> int:
+    """The shard that the array or job scheduler says, or 0.
 
     Raises JobError for what is no number.
     """
-    if given is not None:
-        return given
     name = next((each for each in INDEX_VARIABLES if each in os.environ), None)
     text = os.environ[name] if name else "0"
     if not text.isdecimal():

@@ -1,4 +1,4 @@
-"""`ShardWorker`: runs the chunks of one shard in supervised children and commits them."""
+"""`ShardWorker`: runs the chunks of its shards in supervised children and commits them."""
 
 from __future__ import annotations
 
@@ -50,23 +50,28 @@ class _Runner:
 
 
 class ShardWorker:
-    """Runs and commits what is left to do of one shard.
+    """Runs and commits what is left to do of some shards, in the same children.
 
     Raises JobError (no such shard), StoreError, CorruptObject.
     """
 
-    def __init__(self, url: str, shard: int, code: FetchedCode | None = None) -> None:
+    def __init__(self, url: str, shards: Sequence[int], code: FetchedCode | None = None) -> None:
         self.store, self.submission = read_submission(url)
         # Where the code came along, modules are not where the submitting process found them.
         self.paths = self.submission.paths if code is None else code.paths
         self.strategy = self.submission.strategy
         if code is not None and code.folder is not None:
             self.strategy = replace(self.strategy, folder=code.folder)
-        if not 0 <= shard < len(self.submission.shards):
-            raise errors.JobError(
-                f"there is no shard {shard}: they go to {len(self.submission.shards) - 1}"
-            )
-        self.shard = shard
+        count = len(self.submission.shards)
+        for shard in shards:
+            if not 0 <= shard < count:
+                raise errors.JobError(f"there is no shard {shard}: they go to {count - 1}")
+        self.shards = shards
+        self.generations = {
+            chunk: generation
+            for shard in shards
+            for chunk, generation in self.submission.shards[shard]
+        }
         self.manifest = read_manifest(self.store)
         self.layout = RowLayout(self.manifest)
         self.results: dict[int, dict[int, TaskResult]] = {}
@@ -82,14 +87,16 @@ class ShardWorker:
             if works:
                 self._run(works)
         except BackfleetError as error:
-            leave_word(self.submission.url(self.store), self.shard, error)
+            # Corrupt input is one shard's own, and it is still to be seen whose.
+            if len(self.shards) == 1 or error.worker_exit_code != errors.BAD_INPUT:
+                leave_word(self.submission.url(self.store), self.shards[0], error)
             raise
 
     def _works(self) -> Iterator[Work]:
-        """What is left to do of this shard's chunks."""
+        """What is left to do of the shards' chunks."""
         # One listing: asking for each chunk in turn would take minutes on S3.
         there = {entry.key for entry in self.store.list("chunks/")}
-        for chunk, generation in self.submission.shards[self.shard]:
+        for chunk, generation in self.generations.items():
             if chunk_key(chunk, generation) in there and latest_chunk(
                 self.store, chunk, generation
             ):
@@ -133,7 +140,7 @@ class ShardWorker:
             del self.results[finished.chunk]
 
     def _commit(self, chunk: int, results: Sequence[TaskResult]) -> None:
-        generation = dict(self.submission.shards[self.shard])[chunk]
+        generation = self.generations[chunk]
         rows = self.layout.rows(results)
         content = ChunkContent(
             self.manifest.run,

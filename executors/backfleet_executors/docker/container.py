@@ -113,8 +113,7 @@ def create_container(
     shards: Sequence[int],
     command: Sequence[str] | None = None,
 ) -> str:
-    """Create, and not start, the container that runs these shards one after another, or another
-    command; its id."""
+    """Create, and not start, the container that runs these shards, or another command; its id."""
     work = ["worker", plan.submission.url, *map(str, shards)]
     made: Mapping[str, Any] = client.create_container(
         plan.image.id,
