@@ -124,7 +124,7 @@ def _parquet(table: bytes) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(pa.BufferReader(table)).read()
+        return pq.ParquetFile(pa.BufferReader(table)).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error).split("\n", 1)[0]) from None
 

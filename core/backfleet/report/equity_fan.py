@@ -98,7 +98,7 @@ def _moments(run: Run) -> Ints:
 def _curves(run: Run, headers: Sequence[ChunkHeader]) -> Iterator[tuple[int, Ints, Floats]]:
     for header in headers:
         content = pa.BufferReader(read_blob(run.store, header.blobs["equity"]))
-        table = pq.ParquetFile(content).read(columns=["task", "time", "value"])
+        table = pq.ParquetFile(content).read(columns=["task", "time", "value"], use_threads=False)
         task = table["task"].to_numpy()
         time = table["time"].cast(pa.int64()).to_numpy()
         value = table["value"].to_numpy()

@@ -45,7 +45,8 @@ def read_compacted(store: Store, listing: str) -> pa.Table | None:
         schema = file.schema_arrow
         if (schema.metadata or {}).get(_MADE_FROM) != _mark(listing, schema):
             return None
-        return file.read().replace_schema_metadata(None)
+        # A thread that still holds the bytes while the interpreter ends would abort the process.
+        return file.read(use_threads=False).replace_schema_metadata(None)
     except (ObjectMissing, OSError, ValueError, pa.ArrowException):
         return None
 
