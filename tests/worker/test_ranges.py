@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from backfleet.errors import JobError
 from backfleet.worker.protocol import INDEX_VARIABLES, SHARDS
 from backfleet.worker.ranges import format_ranges, parse_ranges
-from backfleet.worker.shard import shard_index
+from backfleet.worker.shard import shard_of_array
 
 
 @given(st.sets(st.integers(0, 10_000), min_size=1))
@@ -27,7 +27,7 @@ def test_a_worker_counts_along_the_shards_of_its_array(monkeypatch: pytest.Monke
     monkeypatch.setenv(INDEX_VARIABLES[0], "3")
     monkeypatch.setenv(SHARDS, "0-2,10000-19999")
 
-    assert shard_index(None) == 10_000
+    assert shard_of_array() == 10_000
 
 
 @pytest.mark.parametrize("ranges", ["0-2", "a", "", "5-"])
@@ -36,4 +36,4 @@ def test_an_index_beyond_the_array_is_refused(monkeypatch: pytest.MonkeyPatch, r
     monkeypatch.setenv(SHARDS, ranges)
 
     with pytest.raises(JobError, match=f"{SHARDS}='{ranges}' has no worker 3"):
-        shard_index(None)
+        shard_of_array()
