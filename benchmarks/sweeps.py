@@ -63,8 +63,8 @@ class Sweep:
 def write_prices(market: Market, folder: Path) -> None:
     """A Parquet file a symbol, as the source `parquet` reads them."""
     folder.mkdir(parents=True)
-    days = pa.array(market.days.astype("datetime64[D]"))
-    volume = pa.array(np.full(len(market.days), 1e6))
+    days = pa.array(market.times.astype("datetime64[D]"))
+    volume = pa.array(np.full(len(market.times), 1e6))
     columns = (market.open, market.high, market.low, market.close)
     for symbol in range(len(market.close)):
         arrays = [days, *(pa.array(each[symbol]) for each in columns), volume]

@@ -50,7 +50,7 @@ class Reference(bt.Strategy):
 
 
 def bars_of(market: Market) -> list[Bars]:
-    session = market.days.astype("datetime64[D]")
+    session = market.times.astype("datetime64[D]")
     ones = np.ones(len(session))
     first = Bars(
         symbol="",

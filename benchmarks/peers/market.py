@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["write_market"]
 
-FIRST_DAY = np.datetime64("1700-01-03", "D")
-RECENT_DAY = np.datetime64("2010-01-04", "D")
+FIRST_DAY = np.datetime64("2010-01-04", "D")
+HOURS_A_DAY = 4
 
 
 def write_market(path: Path, symbols: int, bars: int) -> None:
@@ -20,14 +21,20 @@ def write_market(path: Path, symbols: int, bars: int) -> None:
     close = np.round(50.0 * np.exp(np.cumsum(draw.normal(drift, width, shape), axis=1)), 2)
     before = np.concatenate([close[:, :1], close[:, :-1]], axis=1)
     opened = np.round(before * np.exp(draw.normal(0.0, width / 4, shape)), 2)
-    # Weekdays: some peers trade on no others.
-    start = RECENT_DAY if bars < 10_000 else FIRST_DAY
-    days = np.busday_offset(start, np.arange(bars), roll="forward")
     np.savez(
         path,
-        days=days,
+        times=_times(bars),
         open=opened,
         high=np.maximum(opened, close),
         low=np.minimum(opened, close),
         close=close,
     )
+
+
+def _times(bars: int) -> NDArray[np.datetime64]:
+    """Weekdays, since some peers trade on no others; of very many bars, four hours of each."""
+    if bars < 10_000:
+        return np.busday_offset(FIRST_DAY, np.arange(bars), roll="forward").astype("datetime64[h]")
+    at = np.arange(bars)
+    days = np.busday_offset(FIRST_DAY, at // HOURS_A_DAY, roll="forward")
+    return days.astype("datetime64[h]") + 10 + at % HOURS_A_DAY

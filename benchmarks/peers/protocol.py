@@ -36,9 +36,9 @@ MOST_TIMES = 15
 
 @dataclass(frozen=True)
 class Market:
-    """Prices of float64, of shape (symbols, bars), on days that all symbols share."""
+    """Prices of float64, of shape (symbols, bars), at times that all symbols share."""
 
-    days: Any
+    times: Any
     open: Any
     high: Any
     low: Any
@@ -47,10 +47,10 @@ class Market:
     @classmethod
     def load(cls, path: str) -> Market:
         with np.load(path, allow_pickle=False) as arrays:
-            return cls(*(arrays[name] for name in ("days", "open", "high", "low", "close")))
+            return cls(*(arrays[name] for name in ("times", "open", "high", "low", "close")))
 
     def frame(self, symbol: int, *, capitals: bool = False) -> Any:
-        """A symbol's bars as a DataFrame, by day."""
+        """A symbol's bars as a DataFrame, by time."""
         import pandas as pd
 
         columns = {
@@ -58,11 +58,11 @@ class Market:
             "high": self.high[symbol],
             "low": self.low[symbol],
             "close": self.close[symbol],
-            "volume": np.full(len(self.days), 1e6),
+            "volume": np.full(len(self.times), 1e6),
         }
         if capitals:
             columns = {name.capitalize(): values for name, values in columns.items()}
-        index = pd.DatetimeIndex(self.days.astype("datetime64[ns]"), name="date")
+        index = pd.DatetimeIndex(self.times.astype("datetime64[ns]"), name="date")
         return pd.DataFrame(columns, index=index)
 
 

@@ -37,7 +37,7 @@ def values(portfolio):
 
 
 def prepare(case: str, market: Market) -> Work:
-    days = pd.DatetimeIndex(market.days.astype("datetime64[ns]"))
+    days = pd.DatetimeIndex(market.times.astype("datetime64[ns]"))
     opened, close = pd.DataFrame(market.open.T, days), pd.DataFrame(market.close.T, days)
     if case == "one":
         return Work(lambda: float(values(backtest(opened[[0]], close[[0]], [PERIOD])).iloc[0]), 1)

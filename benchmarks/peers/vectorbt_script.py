@@ -13,7 +13,7 @@ CHUNK = 25
 PRICES, RESULTS = sys.argv[1:]
 
 market = Market.load(PRICES)
-days = pd.DatetimeIndex(market.days.astype("datetime64[ns]"))
+days = pd.DatetimeIndex(market.times.astype("datetime64[ns]"))
 found = []
 for first in range(0, len(market.close), CHUNK):
     part = slice(first, first + CHUNK)
