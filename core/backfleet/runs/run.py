@@ -172,10 +172,15 @@ class Run:
         self._began, self._took = time.monotonic(), None
         self._executor = executor
         self.found = self.counts().done
+        self.launched = False
         self._entry = live_entry(self.store, executor)
-        self.launched = self._entry is None and bool(request.chunks)
-        if self.launched:
-            self._entry = launch(self.store, executor, request)
+        if self._entry is None:
+            # Workers that nobody knew of may have ended since it was asked what is missing.
+            self.found = self.counts().done
+            chunks = self._not_there(request.chunks)
+            self.launched = bool(chunks)
+            if chunks:
+                self._entry = launch(self.store, executor, replace(request, chunks=chunks))
 
     def wait(self, progress: TextIO | None = None) -> RunSummary:
         """Block until every task has a row or no worker is left.
@@ -378,6 +383,9 @@ class Run:
 
     def _awaited(self, entry: JournalEntry) -> int:
         """Chunks of a submission that had not come when the watch began."""
-        chunks = [chunk for shard in entry.record.shards for chunk in shard]
-        headers = {header.chunk: header.generation for header in self.ledger.headers()}
-        return sum(headers.get(chunk, -1) < generation for chunk, generation in chunks)
+        return sum(len(self._not_there(shard)) for shard in entry.record.shards)
+
+    def _not_there(self, chunks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Those of which the ledger knows neither this generation nor a later one."""
+        newest = {header.chunk: header.generation for header in self.ledger.headers()}
+        return [(chunk, wanted) for chunk, wanted in chunks if newest.get(chunk, -1) < wanted]
