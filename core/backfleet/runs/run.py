@@ -171,16 +171,13 @@ class Run:
         """Start workers for `request`, unless workers of this run are under way on the executor."""
         self._began, self._took = time.monotonic(), None
         self._executor = executor
-        self.found = self.counts().done
-        self.launched = False
         self._entry = live_entry(self.store, executor)
-        if self._entry is None:
-            # Workers that nobody knew of may have ended since it was asked what is missing.
-            self.found = self.counts().done
-            chunks = self._not_there(request.chunks)
-            self.launched = bool(chunks)
-            if chunks:
-                self._entry = launch(self.store, executor, replace(request, chunks=chunks))
+        # Workers that nobody knew of may have ended since it was asked what is missing.
+        self.found = self.counts().done
+        chunks = self._not_there(request.chunks)
+        self.launched = self._entry is None and bool(chunks)
+        if self.launched:
+            self._entry = launch(self.store, executor, replace(request, chunks=chunks))
 
     def wait(self, progress: TextIO | None = None) -> RunSummary:
         """Block until every task has a row or no worker is left.
