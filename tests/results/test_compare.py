@@ -12,7 +12,8 @@ import pytest
 
 import backfleet as bf
 from backfleet.errors import UserError
-from backfleet.results.compare import RunRows, compare_runs
+from backfleet.results.compare import compare_runs
+from backfleet.results.match import RunRows
 from backfleet.results.read import read_results
 
 
@@ -86,7 +87,7 @@ def test_runs_that_cannot_be_matched_are_refused(whole: bf.Run, tmp_path: Path) 
         results={"store": str(tmp_path)},
     )
     other = bf.run(job, progress=None)
-    with pytest.raises(UserError, match="a parameter varies in it that the other run lacks"):
+    with pytest.raises(UserError, match="it varies period, which the other run does not have"):
         compare_runs(rows_of(whole), rows_of(other))
 
 

@@ -11,7 +11,8 @@ import click
 
 from backfleet.cli.options import as_json, echo_json, store_option
 from backfleet.cli.table import print_columns
-from backfleet.results.compare import Comparison, PlanDifference, RunRows, compare_runs
+from backfleet.results.compare import Comparison, PlanDifference, compare_runs
+from backfleet.results.match import RunRows
 from backfleet.results.read import read_results
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run

@@ -14,7 +14,7 @@ from backfleet.report.page import Page
 from backfleet.report.pairs import Pairs, pair_tasks
 from backfleet.report.ranking import ranked_by
 from backfleet.report.run_facts import RunFacts, read_facts
-from backfleet.results.compare import RunRows
+from backfleet.results.match import RunRows
 from backfleet.results.read import read_results
 from backfleet.runs.run import Run
 

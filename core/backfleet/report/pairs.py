@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backfleet.chunks.names import METRICS
-from backfleet.errors import UserError
 from backfleet.report.metric_words import metric_words
-from backfleet.results.compare import RunRows
+from backfleet.results.match import RunRows, match_tasks
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 __all__ = ["MetricDifference", "Pairs", "pair_tasks"]
 
@@ -47,9 +44,9 @@ class Pairs:
     Attributes
     ----------
     keys
-        Columns by which tasks were paired.
+        The columns that tasks were matched by.
     frame
-        A row a pair: the keys, and each metric as `a_<name>` and `b_<name>`.
+        A row a pair: the keys, and the task and each metric as `a_<name>` and `b_<name>`.
     """
 
     keys: Sequence[str]
@@ -72,31 +69,12 @@ class Pairs:
 
 
 def pair_tasks(first: RunRows, second: RunRows) -> Pairs:
-    """Pair the tasks of two runs as `backfleet.results.compare` does.
+    """The tasks that two runs have in common.
 
     Raises UserError where a parameter varies that only one of them has.
     """
-    keys = _keys(first, second)
-    left, right = (_columns(side.rows, keys, name) for side, name in ((first, "a"), (second, "b")))
-    for side, frame in ((first, left), (second, right)):
-        if frame.duplicated(keys).any():
-            own = [name for name in side.varying if name not in keys]
-            raise UserError(
-                f"the tasks of run {side.manifest.run} cannot be paired: it varies "
-                f"{', '.join(own)}, which the other run does not have"
-            )
-    return Pairs(keys, left.merge(right, on=keys))
-
-
-def _keys(first: RunRows, second: RunRows) -> list[str]:
-    varying = {*first.varying, *second.varying}
-    return ["symbol", *(each for each in first.params if each in second.params and each in varying)]
-
-
-def _columns(rows: pa.Table, keys: Sequence[str], side: str) -> pd.DataFrame:
-    named = ["task", *METRICS]
-    frame: pd.DataFrame = rows.select([*keys, *named]).to_pandas()
-    return frame.rename(columns={name: f"{side}_{name}" for name in named})
+    matched = match_tasks(first, second)
+    return Pairs(matched.keys, matched.rows.to_pandas())
 
 
 def _median(values: pd.Series) -> float | None:

@@ -1,7 +1,4 @@
-"""Two runs beside each other: what was planned otherwise, and what came out otherwise.
-
-Tasks are matched by symbol and by the parameters that both runs have and that vary in one of them.
-"""
+"""Two runs beside each other: what was planned otherwise, and what came out otherwise."""
 
 from __future__ import annotations
 
@@ -11,33 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from backfleet.chunks.names import METRICS, parameter_column
-from backfleet.errors import UserError
-from backfleet.plan.manifest import Manifest
+from backfleet.chunks.names import METRICS
+from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.query import query_rows, query_tables
 
-__all__ = ["Comparison", "MetricPair", "PlanDifference", "RunRows", "compare_runs"]
+__all__ = ["Comparison", "MetricPair", "PlanDifference", "compare_runs"]
 
 BEST_BY = "total_return"
 BEST = 5
-
-
-@dataclass(frozen=True)
-class RunRows:
-    """A run's manifest and all its rows."""
-
-    manifest: Manifest
-    rows: pa.Table
-
-    @property
-    def params(self) -> list[str]:
-        """The columns of its parameters."""
-        return [parameter_column(name) for name in self.manifest.points.names]
-
-    @property
-    def varying(self) -> list[str]:
-        """Those of them that have several values."""
-        return [name for name in self.params if len(self.rows.column(name).unique()) > 1]
 
 
 @dataclass(frozen=True)
@@ -109,43 +87,19 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
 
     Raises UserError where tasks cannot be matched: a parameter that only one run has varies in it.
     """
-    varying = {*first.varying, *second.varying}
-    shared = [name for name in first.params if name in second.params]
-    keys = ["symbol", *(name for name in shared if name in varying)]
-    pairs = _matched(first, second, keys)
+    matched = match_tasks(first, second)
+    pairs = matched.rows
     return Comparison(
         first=first.manifest.run,
         second=second.manifest.run,
         plan=list(_plan_differences(first.manifest.identity, second.manifest.identity)),
-        matched_by=keys,
+        matched_by=matched.keys,
         matched=pairs.num_rows,
         only_first=first.rows.num_rows - pairs.num_rows,
         only_second=second.rows.num_rows - pairs.num_rows,
         metrics=[_pair(pairs, name) for name in METRICS if _has_values(pairs, name)],
         best=(_best(first), _best(second)),
     )
-
-
-def _matched(first: RunRows, second: RunRows, keys: Sequence[str]) -> pa.Table:
-    """A row for each task that both have: `task`, and `a_` and `b_` with each metric."""
-    for side in (first, second):
-        _check_unique(side, keys)
-    metrics = ", ".join(f'a."{name}" AS "a_{name}", b."{name}" AS "b_{name}"' for name in METRICS)
-    same = " AND ".join(f"a.{_quoted(key)} IS NOT DISTINCT FROM b.{_quoted(key)}" for key in keys)
-    return query_tables(
-        f"SELECT a.task, {metrics} FROM a JOIN b ON {same} ORDER BY a.task",
-        {"a": lambda: first.rows, "b": lambda: second.rows},
-    )
-
-
-def _check_unique(run: RunRows, keys: Sequence[str]) -> None:
-    names = ", ".join(map(_quoted, keys))
-    count = query_tables(f"SELECT DISTINCT {names} FROM a", {"a": lambda: run.rows}).num_rows
-    if count < run.rows.num_rows:
-        raise UserError(
-            f"the tasks of {run.manifest.run} cannot be matched: a parameter varies in it that the "
-            f"other run lacks. Both have {', '.join(keys)}"
-        )
 
 
 def _pair(pairs: pa.Table, metric: str) -> MetricPair:
@@ -155,7 +109,7 @@ def _pair(pairs: pa.Table, metric: str) -> MetricPair:
                    avg({b}) FILTER ({a} IS NOT NULL) AS second,
                    count(*) FILTER ({a} IS DISTINCT FROM {b}) AS differing,
                    arg_max({b} - {a}, abs({b} - {a})) FILTER ({a} <> {b}) AS largest,
-                   arg_max(task, abs({b} - {a})) FILTER ({a} <> {b}) AS task
+                   arg_max(a_task, abs({b} - {a})) FILTER ({a} <> {b}) AS task
             FROM pairs""",
         {"pairs": lambda: pairs},
     )
@@ -197,7 +151,3 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(each, f"{path}.{named}")
     else:
         yield path, value
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
