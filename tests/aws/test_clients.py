@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -59,3 +62,43 @@ def test_a_request_is_sent_once_where_the_caller_looks_into_lost_answers(
     assert once.meta.config.retries == {"mode": "standard", "total_max_attempts": 1}
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
     assert Clients("us-east-1").batch.meta.config.retries["total_max_attempts"] == 3
+
+
+class LogIn(BaseHTTPRequestHandler):
+    """The page that a network puts before everything else until one has logged in."""
+
+    PAGE = b"<!DOCTYPE html><html><head><meta charset=utf-8></head>\n<body>Log in</body></html>"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(self.PAGE)))
+        self.end_headers()
+        self.wfile.write(self.PAGE)
+
+    def log_message(self, *arguments: object) -> None:
+        """Nothing: the test's output is its own."""
+
+
+@pytest.fixture
+def log_in_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), LogIn) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield
+        server.shutdown()
+
+
+@pytest.mark.usefixtures("log_in_page")
+def test_a_page_in_the_place_of_an_answer_is_one_line_with_what_to_check() -> None:
+    with pytest.raises(ExecutorError) as raised:
+        Clients("us-east-1").account()
+    text = str(raised.value)
+    assert text.startswith("asking AWS whose credentials these are: what answered is not AWS")
+    assert "check the proxy" in text
+    assert "\n" not in text
+    assert "Log in" not in text

@@ -12,6 +12,7 @@ from backfleet.errors import ExecutorError
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
 __all__ = ["Denial", "aws_errors", "code_of", "denial_in", "explained"]
 
@@ -70,6 +71,8 @@ _ADVICE = {
     "SSLError": "the endpoint's certificate is not trusted; set AWS_CA_BUNDLE to the authority's",
     "ProxyConnectionError": _UNREACHABLE,
     "ConnectionError": _UNREACHABLE,
+    "ResponseParserError": "what answered is not AWS, or a proxy spoke in its place; check the "
+    "proxy, the log-in of the network and AWS_ENDPOINT_URL",
 }
 
 _DENIED = (
@@ -128,7 +131,9 @@ def denial_in(error: Exception) -> Denial | None:
     return Denial(*(part.strip(" .") for part in told.groups(default="")))
 
 
-def explained(error: BotoCoreError | ClientError, doing: str) -> ExecutorError:
+def explained(
+    error: BotoCoreError | ClientError | ResponseParserError, doing: str
+) -> ExecutorError:
     """The error to raise in place of one of boto3's.
 
     Parameters
@@ -143,17 +148,26 @@ def explained(error: BotoCoreError | ClientError, doing: str) -> ExecutorError:
         return ExecutorError(f"{doing}: {_advice_on(denial)} ({error})")
     names = (code_of(error), *(kind.__name__ for kind in type(error).__mro__))
     advice = next((_ADVICE[name] for name in names if name in _ADVICE), None)
-    return ExecutorError(f"{doing}: {advice} ({error})" if advice else f"{doing}: {error}")
+    said = _said(error)
+    return ExecutorError(f"{doing}: {advice} ({said})" if advice else f"{doing}: {said}")
+
+
+def _said(error: Exception) -> str:
+    from botocore.parsers import ResponseParserError
+
+    # What cannot be read is a page of its own at times, which botocore appends whole.
+    return str(error).partition(":\n")[0] if isinstance(error, ResponseParserError) else str(error)
 
 
 @contextmanager
 def aws_errors(doing: str) -> Iterator[None]:
     """Turn what boto3 raises inside the block into an ExecutorError that says what was done."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
         raise explained(error, doing) from error
 
 
