@@ -62,8 +62,7 @@ class VectorStrategy(ABC):
         Fractions of the mean entry price at which a Stop and a Limit order close the position,
         whichever comes first; None is none. They are made at the close of the bar of the entry's
         fill, so they can fill from the bar after it on. Any further order takes them back; after
-        its fill new ones are made.
-        Tasks of several symbols have neither.
+        its fill new ones are made. In a task of several symbols, each symbol's wait for its bars.
     sells_first
         In a task of several symbols, orders of one step are worked off in the order of the symbols,
         and those that the cash does not suffice for are refused; true puts the sales first.

@@ -29,6 +29,7 @@ class ScriptedPanel(VectorStrategy):
     sizing: str = "all-in"
     amount: float = 1.0
     stop_loss: float | None = None
+    take_profit: float | None = None
     sells_first: bool = False
 
     def portfolio_targets(self, universe: Panel) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import pytest
 
 import backfleet
 from backfleet import Bars, VectorStrategy
-from backfleet.engine import BrokerSettings, Simulation
+from backfleet.engine import BrokerSettings, OrderKind, Simulation
 from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet_strategies.dual_moving_average import DualMovingAverage
@@ -27,11 +27,9 @@ class Shown(VectorStrategy):
         return np.zeros(len(bars))
 
 
-def script(
-    strategy: type[VectorStrategy], *symbols: Bars, preload: bool = True, **params: Any
-) -> Any:
+def script(strategy: type[VectorStrategy], *symbols: Bars, modes: Any = None, **params: Any) -> Any:
     """A plain Cerebro over the bars. Returns it and the strategy after the run."""
-    cerebro = bt.Cerebro(stdstats=False, preload=preload)
+    cerebro = bt.Cerebro(stdstats=False, **(modes or {}))
     for bars in symbols:
         columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
         frame = pd.DataFrame(columns, index=pd.DatetimeIndex(bars.time.view("M8[ns]")))
@@ -49,7 +47,18 @@ def test_a_script_with_it_ends_where_the_vector_engine_does(make_bars: Any) -> N
     assert cerebro.broker.getvalue() == VectorEngine().run(task).equity["value"][-1]
 
 
-def test_a_script_with_several_feeds_trades_them_as_a_portfolio(make_bars: Any) -> None:
+class GuardedMomentum(TopNMomentum):
+    """With orders that close positions at a loss or a profit."""
+
+    stop_loss: float = 0.04
+    take_profit: float = 0.08
+
+
+@pytest.mark.parametrize("strategy", [TopNMomentum, GuardedMomentum])
+@pytest.mark.parametrize("runonce", [True, False])
+def test_a_script_with_several_feeds_trades_them_as_a_portfolio(
+    make_bars: Any, strategy: type[VectorStrategy], runonce: bool
+) -> None:
     draw = np.random.default_rng(3)
     whole, late, brief = (
         make_bars(20.0 * np.exp(np.cumsum(draw.normal(0, 0.03, 120))), symbol=name)
@@ -57,10 +66,12 @@ def test_a_script_with_several_feeds_trades_them_as_a_portfolio(make_bars: Any) 
     )
     symbols = whole, late[40:], brief[:70]
     params: dict[str, Any] = {"n": 1, "days": 5, "every": 5}
-    cerebro, _ = script(TopNMomentum, *symbols, **params)
-    task = Simulation(TopNMomentum, params, symbols, BrokerSettings(1000.0, 0.0))
+    cerebro, _ = script(strategy, *symbols, modes={"runonce": runonce}, **params)
+    task = Simulation(strategy, params, symbols, BrokerSettings(1000.0, 0.0))
     outcome = VectorEngine().run(task)
     assert set(outcome.fills["symbol"]) == {0, 1, 2}
+    guards = (OrderKind.STOP, OrderKind.LIMIT) if strategy is GuardedMomentum else ()
+    assert set(outcome.orders["kind"][outcome.orders["filled"] != 0]) == {OrderKind.MARKET, *guards}
     assert cerebro.broker.getvalue() == outcome.equity["value"][-1]
 
 
@@ -80,4 +91,4 @@ def test_the_bars_are_read_back_from_the_feed_to_the_millisecond(make_bars: Any)
 
 def test_a_feed_that_is_not_preloaded_is_refused(make_bars: Any) -> None:
     with pytest.raises(ValueError, match=r"a vector strategy computes .* Cerebro\(preload=True\)"):
-        script(Shown, make_bars([10.0] * 3), preload=False)
+        script(Shown, make_bars([10.0] * 3), modes={"preload": False})

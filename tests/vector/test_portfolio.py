@@ -10,7 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from backfleet import Bars, Panel, VectorStrategy
-from backfleet.engine import NOT_YET, BrokerSettings, OrderStatus, RejectReason, Simulation
+from backfleet.engine import (
+    NOT_YET,
+    BrokerSettings,
+    OrderKind,
+    OrderStatus,
+    RejectReason,
+    Simulation,
+)
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet.engines.vector.portfolio import PortfolioRunner
@@ -133,6 +140,83 @@ def test_an_order_that_is_refused_takes_the_cash_from_those_after_it(
     ]
 
 
+def test_a_position_is_guarded_from_the_bar_after_its_fill_on_by_the_bars_of_its_symbol(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any
+) -> None:
+    falls = on_days("FALLS", [0, 1, 2, 3], 10.0, low=[10.0, 1.0, 8.5, 10.0])
+    rises = on_days("RISES", [0, 1, 2, 3], 10.0, high=[10.0, 99.0, 10.0, 12.5])
+    wanted = np.full((4, 2), NAN)
+    wanted[0] = 10.0
+    outcome = alike(
+        scripted_panel,
+        (falls, rises),
+        script=script(wanted),
+        target="size",
+        stop_loss=0.1,
+        take_profit=0.2,
+    )
+    orders, closings = outcome.orders, outcome.fills[2:]
+    assert orders["kind"].tolist() == [
+        *[OrderKind.MARKET] * 2,
+        *[OrderKind.STOP, OrderKind.LIMIT] * 2,
+    ]
+    assert days_of(orders["created"][2:]) == [1] * 4
+    assert [order["status"] for order in orders[2:]] == [
+        OrderStatus.COMPLETED,
+        OrderStatus.CANCELED,
+        OrderStatus.CANCELED,
+        OrderStatus.COMPLETED,
+    ]
+    assert days_of(closings["time"]) == [2, 3]
+    assert closings["price"].tolist() == [9.0, 12.0]
+
+
+def test_a_guard_waits_for_a_bar_of_its_own_symbol(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any
+) -> None:
+    """Its last bar, on which it was made, would fill it."""
+    gaps = on_days("GAPS", [0, 1, 4, 5], 10.0, low=[10.0, 8.0, 10.0, 8.0])
+    whole = on_days("WHOLE", [0, 1, 2, 3, 4, 5])
+    wanted = np.full((6, 2), NAN)
+    wanted[0, 0] = 10.0
+    outcome = alike(
+        scripted_panel, (gaps, whole), script=script(wanted), target="size", stop_loss=0.1
+    )
+    assert days_of(outcome.fills["time"]) == [1, 5]
+    assert outcome.fills["price"].tolist() == [10.0, 9.0]
+
+
+def test_a_further_order_takes_back_what_guards_its_symbol_alone(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any
+) -> None:
+    symbols = on_days("A", [0, 1, 2, 3, 4]), on_days("B", [0, 1, 2, 3, 4])
+    wanted = np.full((5, 2), NAN)
+    wanted[0], wanted[2, 0] = 10.0, 5.0
+    orders = alike(
+        scripted_panel, symbols, script=script(wanted), target="size", stop_loss=0.1
+    ).orders
+    stops = orders[orders["kind"] == OrderKind.STOP]
+    assert stops["symbol"].tolist() == [0, 1, 0]
+    assert stops["size"].tolist() == [-10.0, -10.0, -5.0]
+    assert stops["status"].tolist() == [OrderStatus.CANCELED, *[OrderStatus.ACCEPTED] * 2]
+    assert days_of(stops["closed"]) == [2, -1, -1]
+
+
+def test_a_guard_is_worked_off_before_an_order_made_after_it(
+    on_days: Any, alike: Any, scripted_panel: Any, script: Any
+) -> None:
+    """Only what the stop of the second symbol brings pays for the first one's higher open."""
+    dear = on_days("DEAR", [0, 1, 2, 3], [10.0, 10.0, 10.0, 15.0])
+    stopped = on_days("STOPPED", [0, 1, 2, 3], 10.0, low=[10.0, 10.0, 10.0, 8.0])
+    wanted = np.full((4, 2), NAN)
+    wanted[0, 1], wanted[2, 0] = 50.0, 50.0
+    outcome = alike(
+        scripted_panel, (dear, stopped), script=script(wanted), target="size", stop_loss=0.1
+    )
+    assert outcome.fills["symbol"].tolist() == [1, 1, 0]
+    assert outcome.equity["cash"][-1] == 1000.0 - 50 * 10 + 50 * 9 - 50 * 15
+
+
 def test_symbols_that_are_halted_throughout_have_no_say(
     on_days: Any, alike: Any, scripted_panel: Any, script: Any
 ) -> None:
@@ -151,7 +235,7 @@ def test_compiled_and_interpreted_code_agree(on_days: Any, scripted_panel: Any) 
     symbols = [on_days(name, list(range(10)), draw.uniform(9, 11, 10)) for name in "ABCD"]
     wanted = draw.choice((0.0, 0.3, 0.5, -0.2, NAN), (10, 4)).tobytes().hex()
     runner = PortfolioRunner(symbols, scripted_panel, BrokerSettings(1000.0, 0.001, 0.5, 0.01))
-    params = {"script": wanted, "target": "percent", "sells_first": True}
+    params = {"script": wanted, "target": "percent", "sells_first": True, "stop_loss": 0.05}
     before = runner.run(params)
     assert callable(simulate_portfolio.dispatcher)
     after = runner.run(params)
@@ -202,14 +286,6 @@ def test_wrong_targets_of_a_symbol_are_refused_by_its_own_bars(on_days: Any, eng
     symbols = on_days("A", [0, 1]), on_days("B", [0, 1, 2])
     with pytest.raises(ValueError, match=r"Short.targets must return one number a bar, shape \(3,"):
         engine.run(Simulation(Short, {}, symbols, BrokerSettings(1000.0, 0.0)))
-
-
-@ENGINES
-def test_a_stop_loss_is_refused(on_days: Any, scripted_panel: Any, engine: Any) -> None:
-    symbols = on_days("A", [0, 1]), on_days("B", [0, 1, 2])
-    task = Simulation(scripted_panel, {"stop_loss": 0.1}, symbols, BrokerSettings(1000.0, 0.0))
-    with pytest.raises(ValueError, match=r"stop_loss and take_profit must be None .* portfolio"):
-        engine.run(task)
 
 
 @ENGINES

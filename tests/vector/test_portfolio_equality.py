@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
-from backfleet.engine import BrokerSettings, OrderStatus, RejectReason
+from backfleet.engine import BrokerSettings, OrderKind, OrderStatus, RejectReason
 from backfleet.vector_strategy import SIZINGS, TARGETS, VectorStrategy
 
 FEW, MANY = 40, 1000
@@ -46,12 +46,15 @@ brokers = st.builds(
     minimum_commission=st.sampled_from((0.0, 0.0, 5.0)),
     slippage=st.sampled_from((0.0, 0.0, 0.01, 1.5)),
 )
+fractions = st.none() | st.sampled_from((0.001, 0.02, 0.1, 0.9))
 rules = st.fixed_dictionaries(
     {
         "target": st.sampled_from(TARGETS),
         "sizing": st.sampled_from(SIZINGS),
         "amount": st.sampled_from((0.2, 0.5, 1.0, 3.7, 100.0)),
         "sells_first": st.booleans(),
+        "stop_loss": fractions,
+        "take_profit": fractions | st.just(1.7),
     }
 )
 
@@ -116,6 +119,8 @@ class Wavering(VectorStrategy):
     target: str = "position"
     sizing: str = "all-in"
     amount: float = 1.0
+    stop_loss: float | None = None
+    take_profit: float | None = None
     sells_first: bool = False
 
     def targets(self, bars: Bars) -> NDArray[np.float64]:
@@ -140,6 +145,8 @@ class TestRandomPortfolios:
             return alike(Wavering, symbols, broker, **rule)
         draw = np.random.default_rng(facts["seed"] + 1)
         wanted = some_targets(rule["target"], (steps_of(symbols), len(symbols)), draw)
+        # Some leave positions to what guards them.
+        wanted[draw.random(wanted.shape) < facts["seed"] % 4 / 4] = np.nan
         return alike(scripted_panel, symbols, broker, script=script(wanted), **rule)
 
     @settings(max_examples=FEW)
@@ -176,14 +183,24 @@ def test_the_random_portfolios_see_every_way_an_order_ends(tools: Any) -> None:
     }
     rule = {"target": "percent", "sells_first": True}
     broker = BrokerSettings(1000.0, 0.01, 5.0, 0.01)
-    seen = set()
+    guards = {"stop_loss": 0.05, "take_profit": 0.05}
+    ends, fills = set(), set()
     for seed in range(4):
         orders = TestRandomPortfolios.check({**facts, "seed": seed}, broker, rule, tools).orders
-        seen |= {(int(each["status"]), int(each["reason"])) for each in orders}
-    assert seen == {
+        ends |= {(int(each["status"]), int(each["reason"])) for each in orders}
+        guarded = TestRandomPortfolios.check(
+            {**facts, "seed": seed}, broker, {**rule, **guards}, tools
+        ).orders
+        fills |= {(int(each["kind"]), int(each["status"])) for each in guarded}
+    assert ends == {
         (OrderStatus.SUBMITTED, RejectReason.NONE),
         (OrderStatus.ACCEPTED, RejectReason.NONE),
         (OrderStatus.COMPLETED, RejectReason.NONE),
         (OrderStatus.MARGIN, RejectReason.CASH_AT_SUBMISSION),
         (OrderStatus.MARGIN, RejectReason.CASH_AT_FILL),
+    }
+    assert fills >= {
+        (kind, status)
+        for kind in (OrderKind.STOP, OrderKind.LIMIT)
+        for status in (OrderStatus.ACCEPTED, OrderStatus.COMPLETED, OrderStatus.CANCELED)
     }

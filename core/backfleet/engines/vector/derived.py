@@ -21,7 +21,6 @@ from backfleet.engines.vector.panels import (
     is_portfolio,
     panel_of,
     panel_targets,
-    portfolio_rules,
 )
 from backfleet.engines.vector.rules import Rules, SizingRule, TargetRule
 from backfleet.engines.vector.signals import check_targets, no_size, targets_of, tradable_bars
@@ -48,10 +47,10 @@ class DerivedStrategy(bt.Strategy):
     def __init__(self, _bars: tuple[Bars, ...] | None = None) -> None:
         self.vector = self.source(**dict(self.p._getkwargs()))
         self.is_portfolio = is_portfolio(self.source, len(self.datas))
-        self.rules = (portfolio_rules if self.is_portfolio else Rules.of)(self.vector)
+        self.rules = Rules.of(self.vector)
         self.metrics = self.vector.metrics
         self._bars = _bars
-        self._guards: list[Any] = []
+        self._guards: list[list[Any]] = [[] for _ in self.datas]
         self._owed = [math.nan] * len(self.datas)
         self._seen = [0] * len(self.datas)
 
@@ -75,8 +74,13 @@ class DerivedStrategy(bt.Strategy):
 
     def next(self) -> None:
         wanted = {feed: self._wanted(feed) for feed in self._fresh()}
-        for feed in self._sorted(wanted):
-            self._step(feed, wanted[feed])
+        ordered = {feed for feed in self._sorted(wanted) if self._order(feed, wanted[feed])}
+        if self.rules.guarded:
+            for feed in wanted:
+                if feed not in ordered and not self._alive(feed):
+                    self._guard(feed)
+            if len(self.datas) > 1:
+                self._hold_back()
 
     def prenext(self) -> None:
         # Symbols that are listed late do not hold up the others.
@@ -118,16 +122,16 @@ class DerivedStrategy(bt.Strategy):
         worth: float = self.broker.getvalue([data])
         return (money if self.rules.target == TargetRule.PERCENT else wanted) < worth
 
-    def _step(self, feed: int, wanted: float) -> None:
-        data = self.datas[feed]
-        order = None if math.isnan(wanted) else self._follow(feed, wanted)
-        held = self.getposition(data).size
-        if order:
-            self._withdraw()
-            if self.rules.target == TargetRule.POSITION and wanted * held < 0:
-                self._owed[feed] = wanted
-        elif held and self.rules.guarded and not self._alive():
-            self._guard()
+    def _order(self, feed: int, wanted: float) -> bool:
+        """Make the order that a target asks for, if any, in place of what guards the position."""
+        if math.isnan(wanted) or not self._follow(feed, wanted):
+            return False
+        for guard in self._alive(feed):
+            self.cancel(guard)
+        held = self.getposition(self.datas[feed]).size
+        if self.rules.target == TargetRule.POSITION and wanted * held < 0:
+            self._owed[feed] = wanted
+        return True
 
     def _follow(self, feed: int, wanted: float) -> Any:
         data = self.datas[feed]
@@ -184,9 +188,12 @@ class DerivedStrategy(bt.Strategy):
             raise no_size(self.bars[feed], len(self.datas[feed]) - 1)
         return shares
 
-    def _guard(self) -> None:
-        """Make the orders that close the position at a loss or a profit."""
-        position, rules = self.position, self.rules
+    def _guard(self, feed: int) -> None:
+        """Make the orders that close a position, if there is one, at a loss or a profit."""
+        data, rules = self.datas[feed], self.rules
+        position = self.getposition(data)
+        if not position.size:
+            return
         side = math.copysign(1.0, position.size)
         stop = position.price * (1.0 - side * rules.stop_loss)
         limit = position.price * (1.0 + side * rules.take_profit)
@@ -194,20 +201,28 @@ class DerivedStrategy(bt.Strategy):
         # They need no cash, and the check would count the second as if the first had been filled.
         options: dict[str, Any] = {"size": position.size, "_checksubmit": False}
         if stop > 0:
-            order = close(price=stop, exectype=bt.Order.Stop, **options)
+            order = close(data, price=stop, exectype=bt.Order.Stop, **options)
             options["oco"] = order
-            self._guards.append(order)
+            self._guards[feed].append(order)
         if limit > 0:
-            self._guards.append(close(price=limit, exectype=bt.Order.Limit, **options))
+            self._guards[feed].append(close(data, price=limit, exectype=bt.Order.Limit, **options))
 
-    def _withdraw(self) -> None:
-        for order in self._alive():
-            self.cancel(order)
-        self._guards.clear()
+    def _alive(self, feed: int) -> list[Any]:
+        """The orders that guard a feed's position."""
+        self._guards[feed] = [order for order in self._guards[feed] if order.alive()]
+        return self._guards[feed]
 
-    def _alive(self) -> list[Any]:
-        self._guards = [order for order in self._guards if order.alive()]
-        return self._guards
+    def _hold_back(self) -> None:
+        """Have guards wait while their feed has no bar.
+
+        backtrader would try them on the feed's last bar again, even on the one they were made on.
+        Inactive orders keep their place in its queue; no method makes an order inactive.
+        """
+        coming = [data.advance_peek() for data in self.datas]
+        moment = min(coming)
+        for feed, guards in enumerate(self._guards):
+            for order in guards:
+                order._active = coming[feed] == moment
 
 
 def payable(

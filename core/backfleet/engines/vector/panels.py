@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engines.feed_times import feed_times
-from backfleet.engines.vector.rules import Rules, TargetRule
+from backfleet.engines.vector.rules import TargetRule
 from backfleet.engines.vector.signals import check_targets, targets_of, tradable_bars
 from backfleet.panel import Panel
 from backfleet.vector_strategy import VectorStrategy
 
-__all__ = ["check_panel_targets", "is_portfolio", "panel_of", "panel_targets", "portfolio_rules"]
+__all__ = ["check_panel_targets", "is_portfolio", "panel_of", "panel_targets"]
 
 Floats = NDArray[np.float64]
 
@@ -23,17 +23,6 @@ Floats = NDArray[np.float64]
 def is_portfolio(strategy: type[VectorStrategy], symbols: int) -> bool:
     """Whether a task of so many symbols is run as a portfolio."""
     return symbols != 1 or strategy.is_cross_sectional()
-
-
-def portfolio_rules(strategy: VectorStrategy) -> Rules:
-    """`Rules.of` a strategy. Raises ValueError also where it has a stop-loss or a take-profit."""
-    rules = Rules.of(strategy)
-    if rules.guarded:
-        raise ValueError(
-            f"{type(strategy).__name__}: stop_loss and take_profit must be None in a task that is "
-            "run as a portfolio; close positions with targets, or set data.universe to 'each'"
-        )
-    return rules
 
 
 def panel_of(bars: Sequence[Bars]) -> Panel:

@@ -14,10 +14,10 @@ from backfleet.engines.vector.panels import (
     check_panel_targets,
     panel_of,
     panel_targets,
-    portfolio_rules,
 )
 from backfleet.engines.vector.portfolio_simulate import portfolio_settings, simulate_portfolio
 from backfleet.engines.vector.portfolio_state import PanelMarket
+from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.signals import no_size
 from backfleet.engines.vector.simulate import DONE
 from backfleet.engines.vector.state import Costs
@@ -47,11 +47,11 @@ class PortfolioRunner:
         self._first = np.array([each.warmup for each in panel.bars], np.int64)
         self._costs = Costs.of(broker)
         self._curve = np.empty((3, len(panel)))
-        # A bar makes one order at most, and an order has one fill, which opens one trade at most.
+        # A bar makes one market order or two that guard the position, and has one fill, which opens
+        # one trade at most.
         room = sum(map(len, panel.bars))
-        self._orders, self._fills, self._trades = (
-            np.empty(room, dtype) for dtype in (ORDER, FILL, TRADE)
-        )
+        self._orders = np.empty(2 * room, ORDER)
+        self._fills, self._trades = np.empty(room, FILL), np.empty(room, TRADE)
 
     def run(self, params: Mapping[str, Any]) -> Outcome:
         """Run one point.
@@ -60,7 +60,7 @@ class PortfolioRunner:
         what the strategy raises passes through. The next point can be run all the same.
         """
         strategy = self.strategy(**params)
-        rules = portfolio_rules(strategy)
+        rules = Rules.of(strategy)
         targets = panel_targets(strategy, self.panel)
         check_panel_targets(strategy, self.panel, targets, rules.target)
         stopped, symbol, made, filled, traded = simulate_portfolio(

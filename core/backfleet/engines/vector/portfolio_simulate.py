@@ -1,8 +1,9 @@
 """One run over the bars of a portfolio, compiled: `simulate` for several symbols and one cash.
 
 A step has backtrader's order too: the orders made at the last step are checked against the cash,
-one after the other; those that passed are filled where their symbol has a bar; the account is
-valued at the last closes; and the strategy makes orders for the symbols that have a bar.
+one after the other; those that passed, and those that guard positions, are filled where their
+symbol has a bar; the account is valued at the last closes; and the strategy makes orders for the
+symbols that have a bar.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.compiled import compiled, inlined
-from backfleet.engine import OrderKind, OrderStatus, RejectReason
-from backfleet.engines.vector.book import write_execution, write_order
-from backfleet.engines.vector.broker import cash_after, execute, open_fill, with_position
+from backfleet.engine import OrderKind, OrderStatus
+from backfleet.engines.vector.book import write_order
 from backfleet.engines.vector.portfolio_book import write_portfolio_trades
+from backfleet.engines.vector.portfolio_broker import check, fill, value_at
+from backfleet.engines.vector.portfolio_guards import guard_positions, withdraw_guards
 from backfleet.engines.vector.portfolio_state import (
     PanelMarket,
     Symbols,
     account_of,
+    acts,
     new_symbols,
 )
 from backfleet.engines.vector.rules import Rules, TargetRule
@@ -29,8 +32,6 @@ from backfleet.engines.vector.sizing import order_size
 from backfleet.engines.vector.state import Costs
 
 __all__ = ["portfolio_settings", "simulate_portfolio"]
-
-REFUSED = int(RejectReason.CASH_AT_SUBMISSION)
 
 Table = NDArray[np.void]
 
@@ -71,7 +72,7 @@ def simulate_portfolio(
     curve
         float64 of shape (3, steps): value, cash and exposure.
     orders, fills, trades
-        Room for as many records as the symbols have bars.
+        Room for as many records as the symbols have bars, of orders for twice as many.
 
     Returns
     -------
@@ -82,6 +83,7 @@ def simulate_portfolio(
     costs = Costs(settings[5], settings[6], settings[7], settings[8])
     sells_first = settings[9] != 0.0
     market = PanelMarket(time, prices, has_bar)
+    guarded = rules.stop_loss == rules.stop_loss or rules.take_profit == rules.take_profit
     symbols = new_symbols(final_close)
     sizes = np.zeros(len(final_close))
     fill_bars = np.zeros(len(fills), np.int64)
@@ -100,6 +102,10 @@ def simulate_portfolio(
             return step, wrong, made, filled, 0
         submitted = submit(symbols, sizes, sells_first, time[step], orders, made)
         made += submitted
+        if guarded:
+            made, waiting = guard_positions(
+                market, step, symbols, first, sizes, rules, orders, made, waiting
+            )
     traded = write_portfolio_trades(fills, filled, fill_bars, symbols.bars, costs, trades)
     return DONE, 0, made, filled, traded
 
@@ -112,90 +118,6 @@ def deliver(market: PanelMarket, step: int, symbols: Symbols) -> None:
             symbols.close[symbol] = market.prices[3, step, symbol]
             symbols.bars[symbol] += 1
             symbols.last[symbol] = step
-
-
-@inlined
-def check(
-    symbols: Symbols,
-    submitted: int,
-    waiting: int,
-    cash: float,
-    costs: Costs,
-    orders: Table,
-    time: NDArray[np.int64],
-) -> int:
-    """Accept the submitted orders that the cash suffices for, each as if those before it had been
-    filled, refused ones among them (`BackBroker.check_submitted`). Returns how many wait now."""
-    for place in range(submitted):
-        symbol = symbols.submitted[place]
-        order = orders[symbols.order[symbol]]
-        size, price = symbols.order_size[symbol], symbols.order_price[symbol]
-        cash = cash_after(account_of(symbols, symbol, cash), size, price, costs)
-        if cash >= 0.0:
-            order["status"] = OrderStatus.ACCEPTED
-            symbols.queue[waiting] = symbol
-            waiting += 1
-        else:
-            order["status"] = OrderStatus.MARGIN
-            order["reason"] = REFUSED
-            # backtrader dates it by the symbol's own last bar.
-            order["closed"] = time[symbols.last[symbol]]
-    return waiting
-
-
-@inlined
-def fill(
-    market: PanelMarket,
-    step: int,
-    symbols: Symbols,
-    waiting: int,
-    cash: float,
-    costs: Costs,
-    orders: Table,
-    fills: Table,
-    filled: int,
-    fill_bars: NDArray[np.int64],
-) -> tuple[int, int, float]:
-    """Fill the waiting orders whose symbols have a bar; the others keep their places.
-
-    Returns
-    -------
-    How many wait now, how many fills there are, and the cash.
-    """
-    kept = len(fill_bars[:0])
-    for place in range(waiting):
-        symbol = symbols.queue[place]
-        if not market.has_bar[step, symbol]:
-            symbols.queue[kept] = symbol
-            kept += 1
-            continue
-        size = symbols.order_size[symbol]
-        prices = market.prices
-        price = open_fill(
-            size, prices[0, step, symbol], prices[1, step, symbol], prices[2, step, symbol], costs
-        )
-        account, done = execute(account_of(symbols, symbol, cash), size, price, costs)
-        cash = account.cash
-        symbols.size[symbol], symbols.price[symbol] = account.size, account.price
-        fill_bars[filled] = symbols.bars[symbol]
-        number = symbols.order[symbol]
-        filled = write_execution(orders, number, fills, filled, done, market.time[step])
-    return kept, filled, cash
-
-
-@inlined
-def value_at(symbols: Symbols, cash: float, curve: NDArray[np.float64], step: int) -> float:
-    """Write down and return the account's value; positions are summed in the symbols' order."""
-    total = exposure = 0.0
-    for symbol in range(len(symbols.size)):
-        size, close = symbols.size[symbol], symbols.close[symbol]
-        total = with_position(total, size, symbols.price[symbol], close)
-        if size != 0.0:
-            exposure += abs(size * close)
-    curve[0, step] = cash + total
-    curve[1, step] = cash
-    curve[2, step] = exposure
-    return cash + total
 
 
 @inlined
@@ -219,7 +141,7 @@ def decide(
     """
     for symbol in range(len(sizes)):
         sizes[symbol] = 0.0
-        if not market.has_bar[step, symbol] or symbols.bars[symbol] <= first[symbol]:
+        if not acts(market, step, symbols, first, symbol):
             continue
         wanted = targets[step, symbol]
         if wanted != wanted:
@@ -245,7 +167,8 @@ def submit(
     orders: Table,
     made: int,
 ) -> int:
-    """Make the orders, numbered from `made` on. Returns how many."""
+    """Make the orders, numbered from `made` on, each in place of what guards its symbol's position.
+    Returns how many."""
     count = len(sizes[:0])
     for turn in range(2 if sells_first else 1):
         for symbol in range(len(sizes)):
@@ -259,5 +182,6 @@ def submit(
             symbols.order_price[symbol] = close
             symbols.order[symbol] = number
             symbols.submitted[count] = symbol
+            withdraw_guards(symbols, symbol, orders, time)
             count += 1
     return count

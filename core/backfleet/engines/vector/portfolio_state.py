@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backfleet.compiled import inlined
 from backfleet.engines.vector.state import Account
 
-__all__ = ["PanelMarket", "Symbols", "account_of", "new_symbols"]
+__all__ = ["PanelMarket", "Protection", "Symbols", "account_of", "acts", "new_symbols"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -34,8 +34,18 @@ class PanelMarket(NamedTuple):
     has_bar: NDArray[np.bool_]
 
 
+class Protection(NamedTuple):
+    """The `Guards` of all symbols, each array of shape (symbols,)."""
+
+    size: Floats
+    stop: Floats
+    limit: Floats
+    stop_order: Integers
+    limit_order: Integers
+
+
 class Symbols(NamedTuple):
-    """State of the symbols, each array of shape (symbols,).
+    """State of the symbols, each array of shape (symbols,) unless it says otherwise.
 
     Attributes
     ----------
@@ -50,9 +60,14 @@ class Symbols(NamedTuple):
         The position that a reversal still has to enter; NaN is none.
     bars, last
         How many bars there were, and the step of the last one.
-    queue, submitted
-        Symbols whose orders wait for a bar, and for the check of the cash; first come, first
-        served.
+    queue
+        int64 of shape (2 * symbols,): the orders that wait for a bar, first come, first served. A
+        symbol stands for its market order, and ~symbol, which is below 0, for the two that guard
+        its position: these are made together, and so stay together.
+    submitted
+        Symbols whose orders wait for the check of the cash.
+    guards
+        The orders that guard their positions.
     """
 
     size: Floats
@@ -66,6 +81,19 @@ class Symbols(NamedTuple):
     last: Integers
     queue: Integers
     submitted: Integers
+    guards: Protection
+
+
+@inlined
+def new_protection(count: int) -> Protection:
+    """Nothing guarded."""
+    return Protection(
+        np.zeros(count),
+        np.full(count, np.nan),
+        np.full(count, np.nan),
+        np.zeros(count, np.int64),
+        np.zeros(count, np.int64),
+    )
 
 
 @inlined
@@ -82,8 +110,9 @@ def new_symbols(final_close: Floats) -> Symbols:
         np.full(count, np.nan),
         np.zeros(count, np.int64),
         np.zeros(count, np.int64),
+        np.zeros(2 * count, np.int64),
         np.zeros(count, np.int64),
-        np.zeros(count, np.int64),
+        new_protection(count),
     )
 
 
@@ -91,3 +120,9 @@ def new_symbols(final_close: Floats) -> Symbols:
 def account_of(symbols: Symbols, symbol: int, cash: float) -> Account:
     """The account as an order of the symbol finds it."""
     return Account(cash, symbols.size[symbol], symbols.price[symbol])
+
+
+@inlined
+def acts(market: PanelMarket, step: int, symbols: Symbols, first: Integers, symbol: int) -> bool:
+    """Whether a symbol has a bar at a step, after its warm-up: only then are orders made for it."""
+    return bool(market.has_bar[step, symbol]) and bool(symbols.bars[symbol] > first[symbol])
