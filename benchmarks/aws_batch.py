@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from aws_stand_in import aws_stand_in
 from measure import workspace
 from results_load import made_up_result
 from synthetic import write_job, write_symbols
@@ -32,7 +33,6 @@ from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.poll import SubmissionPoll
 from backfleet_executors.aws.clients import Clients
 
-SERVER = Path(__file__).parent.parent / "tests" / "testbed" / "aws"
 BUCKET = "benchmark"
 REGION = "us-east-1"
 ROLE = "arn:aws:iam::123456789012:role/benchmark"
@@ -70,7 +70,7 @@ print(len(frame), time.perf_counter() - began, time.process_time() - cpu, bare)
 
 
 def main() -> None:
-    with workspace() as folder, _aws():
+    with workspace() as folder, aws_stand_in("--jobs", "processes", "--slots", "0"):
         os.environ["BACKFLEET_CACHE"] = str(folder / "cache")
         data = write_symbols(folder / "data", SYMBOLS, BARS)
         options = _deployed()
@@ -215,31 +215,6 @@ def _deployed() -> list[str]:
         "data": f"{place}/data",
     }
     return [f"{name}={value}" for name, value in settings.items()]
-
-
-@contextmanager
-def _aws() -> Iterator[None]:
-    """The stand-in, on which no job ever starts."""
-    command = [sys.executable, "-m", "aws_server", "--jobs", "processes", "--slots", "0"]
-    path = os.pathsep.join([str(SERVER), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with subprocess.Popen(
-        command,
-        env=os.environ | {"PYTHONPATH": path},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        os.environ |= {
-            "AWS_ENDPOINT_URL": server.stdout.readline().strip(),
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-        yield
-        server.stdin.close()
 
 
 if __name__ == "__main__":

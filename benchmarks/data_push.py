@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from aws_stand_in import aws_stand_in
 from measure import Comparison, alternate, compare, measured, workspace
 
 from backfleet.store.s3_client import s3_client
@@ -26,14 +23,14 @@ FILES = 1000
 BYTES = 70_000
 THREADS = 16
 BUCKET = "benchmark"
-SERVER = Path(__file__).parent.parent / "tests" / "testbed" / "aws"
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--repetitions", type=int, default=5)
     repetitions = arguments.parse_args().repetitions
-    with workspace() as folder, _s3():
+    with workspace() as folder, aws_stand_in("--jobs", "stock"):
+        s3_client().create_bucket(Bucket=BUCKET)
         os.environ["BACKFLEET_CACHE"] = str(folder / "cache")
         data = _files(folder / "data")
         numbers = count()
@@ -71,28 +68,6 @@ def _files(folder: Path) -> Path:
 
 def _put(prefix: str, path: Path) -> None:
     s3_client().put_object(Bucket=BUCKET, Key=f"{prefix}/{path.name}", Body=path.read_bytes())
-
-
-@contextmanager
-def _s3() -> Iterator[None]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "aws_server", "--jobs", "stock"],
-        env=os.environ | {"PYTHONPATH": str(SERVER)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        os.environ |= {
-            "AWS_ENDPOINT_URL": server.stdout.readline().strip(),
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        s3_client().create_bucket(Bucket=BUCKET)
-        yield
-        server.stdin.close()
 
 
 if __name__ == "__main__":

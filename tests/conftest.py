@@ -12,6 +12,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from testbed.aws.server import reached, served, variables_for
+
 # A machine that is busy is no failure.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
@@ -40,8 +42,6 @@ commission = 0.0002
 [results]
 store = "{store}"
 """
-
-MOTO_SERVER = Path(__file__).parent / "store" / "moto_server.py"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
@@ -164,39 +164,8 @@ def pip_install(fresh_python: Path) -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The URL of an S3 server, which the environment names too, also for child processes."""
-    with (
-        subprocess.Popen(
-            [sys.executable, str(MOTO_SERVER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as server,
-        pytest.MonkeyPatch.context() as environment,
-    ):
-        assert server.stdin is not None
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        assert url, "the S3 server did not start; its error is above"
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            environment.delenv(name)
-        for name, value in _aws(url).items():
-            environment.setenv(name, value)
+    with served("--jobs", "stock") as url, reached(url):
         yield url
-        # The end of its input ends the server, also where this process is killed.
-        server.stdin.close()
-
-
-def _aws(url: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1",
-    }
 
 
 @pytest.fixture
@@ -208,7 +177,7 @@ def s3_store_url(
 
     if "endpoint" not in request.fixturenames:
         # Other servers were named meanwhile; only `endpoint` stands in front of this one.
-        for name, value in _aws(s3_endpoint).items():
+        for name, value in variables_for(s3_endpoint).items():
             monkeypatch.setenv(name, value)
     bucket = f"test-{uuid.uuid4().hex}"
     boto3.client("s3", endpoint_url=s3_endpoint).create_bucket(Bucket=bucket)

@@ -15,10 +15,11 @@ from typing import Any
 
 import boto3
 
-__all__ = ["LOCKED_DOWN", "REGION", "AwsServer", "deploy", "make_bucket"]
+from testbed.aws.server import REGION
+
+__all__ = ["LOCKED_DOWN", "AwsServer", "deploy", "make_bucket"]
 
 ACCOUNT = "123456789012"
-REGION = "us-east-1"
 ENDED = ("SUCCEEDED", "FAILED")
 LOG_GROUP = "/aws/batch/backfleet"
 ROLE_OF_TASKS = (

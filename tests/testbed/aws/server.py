@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed.aws.deployment import REGION
-
-__all__ = ["reached", "served"]
+__all__ = ["REGION", "reached", "served", "variables_for"]
 
 HERE = Path(__file__).parent
+REGION = "us-east-1"
 
 
 @contextmanager
@@ -37,10 +36,9 @@ def served(*options: str, **variables: str) -> Iterator[str]:
         server.stdin.close()
 
 
-@contextmanager
-def reached(url: str) -> Iterator[Mapping[str, str]]:
-    """Point this process and its children to the server, and to nothing else of AWS."""
-    environment = {
+def variables_for(url: str) -> Mapping[str, str]:
+    """The environment of a process that uses the server, and its region and credentials."""
+    return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -50,9 +48,15 @@ def reached(url: str) -> Iterator[Mapping[str, str]]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1",
     }
+
+
+@contextmanager
+def reached(url: str) -> Iterator[Mapping[str, str]]:
+    """Point this process and its children to the server, and to nothing else of AWS."""
+    variables = variables_for(url)
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
-        for name, value in environment.items():
+        for name, value in variables.items():
             patch.setenv(name, value)
-        yield environment
+        yield variables
