@@ -12,7 +12,8 @@ from backfleet.engine import Outcome, Simulation
 from backfleet.engines.broker import apply_settings
 from backfleet.engines.bt import bt
 from backfleet.engines.feed import FeedColumns, columns_of
-from backfleet.engines.record import Recorder, record
+from backfleet.engines.record import record
+from backfleet.engines.recorder import Recorder
 from backfleet.engines.vector.derived import backtrader_strategy
 from backfleet.engines.warmup import Warmup, after_warmup
 from backfleet.vector_strategy import VectorStrategy

@@ -24,6 +24,18 @@ Setup = Callable[[Any], Any]
 POSITION = ("size", "price", "price_orig", "adjbase", "upopened", "upclosed")
 BROKER = ("_value", "_valuemkt", "_valuelever", "_valuemktlever", "_leverage", "_unrealized")
 
+ORDER = (
+    "ref", "info", "triggered", "_active", "status", "_plimit", "plimit", "exectype", "size",
+    "created", "_limitoffset", "executed", "position", "valid", "dteos", "broker", "plen",
+    "comminfo",
+)  # fmt: skip
+"""What `bt.Order` sets in an order, beside the parameters; `plen` comes with the submission."""
+DATA = (
+    "pclose", "p1", "p2", "dt", "size", "remsize", "price", "pricelimit", "trailamount",
+    "trailpercent", "plimit", "value", "comm", "margin", "pnl", "psize", "pprice",
+)  # fmt: skip
+"""What `bt.order.OrderData` has, beside the execution bits."""
+
 
 class Witness(bt.Analyzer):
     """Writes down all that a strategy could see, on every bar."""
@@ -82,21 +94,27 @@ def plain(value: Any) -> Any:
 
 def facts(found: Any) -> dict[str, Any]:
     """Every attribute of an order or a trade, in those of its parts too."""
-    skipped = ("p", "params", "data", "owner", "parent", "comminfo", "valid", "transmit")
-    values = {name: value for name, value in vars(found).items() if name not in skipped}
+    if not isinstance(found, bt.Order):
+        return {name: plain(each) for name, each in vars(found).items() if name != "data"} | {
+            "data": found.data._name
+        }
+    # Where an order keeps an attribute, in itself, its class or its parameters, is its own affair.
+    names = {*ORDER, *found.params._getkeys()} - {"data", "owner", "parent", "oco"}
+    values = {name: getattr(found, name) for name in names} | own_attributes(found)
     for name in ("created", "executed"):
-        if name in values:
-            part = vars(values[name])
-            values[name] = sorted((part | {"exbits": [vars(e) for e in part["exbits"]]}).items())
-    if isinstance(found, bt.Order):
-        # Where an order keeps a parameter is its own affair.
-        read = set(found.params._getkeys()) - set(skipped) - {"oco"} | {"valid"}
-        values |= {name: getattr(found, name) for name in read}
-        values["parent"] = getattr(found.parent, "ref", None)
-        values["kind"] = type(found).__name__
-        values["alive"] = found.alive()
+        part = values[name]
+        values[name] = {each: getattr(part, each) for each in DATA}
+        values[name]["exbits"] = [vars(each) for each in part.exbits]
+    values["parent"] = getattr(found.parent, "ref", None)
+    values["kind"] = type(found).__name__
+    values["alive"] = found.alive()
     values["data"] = found.data._name
     return {name: plain(values[name]) for name in sorted(values)}
+
+
+def own_attributes(order: Any) -> dict[str, Any]:
+    """What a strategy has set in an order."""
+    return {name: value for name, value in vars(order).items() if name.startswith("my_")}
 
 
 def lines_of(owner: Any) -> list[Any]:

@@ -10,70 +10,37 @@ Must equal: cash, value, leverage and fund value on every bar, positions, and ev
 backtrader's order of evaluation.
 """
 
+# mypy: allow-subclassing-any
+
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
-from backtrader.brokers.bbroker import BackBroker
-from backtrader.order import BuyOrder, Order, SellOrder
+from backtrader import order as stock
+from backtrader.order import Order, OrderExecutionBit
 
-from backfleet.engines.fast.orders import SessionEnds, copy_of, new_order
+from backfleet.engines.fast.groups import ALIVE, GroupingBroker
+from backfleet.engines.fast.lines import Clock
+from backfleet.engines.fast.orders import BuyOrder, SellOrder, copy_of, fill, market_order
 from backfleet.engines.fast.positions import HeldPosition
-from backfleet.engines.fast.stocks import after_closing, after_opening, changed, is_plain
+from backfleet.engines.fast.stocks import StockTerms, changed, is_plain
 
 __all__ = ["FastBroker"]
 
-ALIVE = (Order.Created, Order.Submitted, Order.Accepted, Order.Partial)
+Holding = tuple[HeldPosition, Any, Any, Any]
+"""A position, the parameters of its commission scheme, closes, and the clock that points at one."""
+
+NOW = Clock()
+NOW.bar = 0
 
 
-class FastBroker(BackBroker):
-    """A `BackBroker` with the same results, sooner.
+def _placing(lean: Any, full: Any) -> Callable[..., Any]:
+    """`BackBroker.buy` or `sell`, whose arguments these are."""
 
-    Attributes
-    ----------
-    finite
-        Whether every close of every feed is finite; then flat positions add nothing to the value.
-    by_the_bar
-        Whether the ticks of the feeds are their bars. The lean loop, which knows the feeds, sets
-        these two.
-    exposure
-        The gross value of all positions on the last bar; None where `BackBroker` valued them.
-    """
-
-    cash: float
-
-    def init(self) -> None:
-        super().init()
-        self.positions: defaultdict[Any, HeldPosition] = defaultdict(HeldPosition)
-        self.finite = self.by_the_bar = False
-        self.exposure: float | None = None
-        self._ends = SessionEnds()
-        self._plain: bool | None = None
-        self._held: list[Any] | None = None
-
-    def setcommission(self, *args: Any, **kwargs: Any) -> None:
-        super().setcommission(*args, **kwargs)
-        self._plain = self._held = None
-
-    def addcommissioninfo(self, comminfo: Any, name: Any = None) -> None:
-        super().addcommissioninfo(comminfo, name)
-        self._plain = self._held = None
-
-    def notify(self, order: Any) -> None:
-        self.notifs.append(copy_of(order))
-
-    # Orders come in.
-
-    def buy(self, *args: Any, **kwargs: Any) -> Any:
-        return self._place(BuyOrder, *args, **kwargs)
-
-    def sell(self, *args: Any, **kwargs: Any) -> Any:
-        return self._place(SellOrder, *args, **kwargs)
-
-    def _place(
-        self,
-        cls: Any,
+    def place(
+        self: Any,
         owner: Any,
         data: Any,
         size: Any,
@@ -91,43 +58,87 @@ class FastBroker(BackBroker):
         _checksubmit: Any = True,
         **info: Any,
     ) -> Any:
-        """`BackBroker.buy` and `sell`, whose arguments these are."""
-        fields = {
-            "owner": owner,
-            "data": data,
-            "size": size,
-            "price": price,
-            "pricelimit": plimit,
-            "exectype": exectype,
-            "valid": valid,
-            "tradeid": tradeid,
-            "oco": None,
-            "trailamount": trailamount,
-            "trailpercent": trailpercent,
-            "parent": parent,
-            "transmit": transmit,
-            "simulated": False,
-            "histnotify": histnotify,
-        }
-        order = new_order(cls, fields, self._ends)
-        if info:
-            order.addinfo(**info)
-        if oco is None:
-            self._ocos[order.ref] = order.ref
-            self._ocol[order.ref] = [order.ref]
+        simple = valid is plimit is trailamount is trailpercent is parent is None
+        if simple and not exectype and transmit and not histnotify:
+            order = market_order(lean, owner, data, size, price, tradeid)
+            if info:
+                order.addinfo(**info)
+            if oco is None and _checksubmit and self.p.checksubmit:
+                return self._submit_alone(order)
         else:
-            self._ocoize(order, oco)
-        if _checksubmit and transmit and parent is None and self.p.checksubmit:
-            return self._submit_alone(order)
+            order = full(
+                owner=owner,
+                data=data,
+                size=size,
+                price=price,
+                pricelimit=plimit,
+                exectype=exectype,
+                valid=valid,
+                tradeid=tradeid,
+                trailamount=trailamount,
+                trailpercent=trailpercent,
+                parent=parent,
+                transmit=transmit,
+                histnotify=histnotify,
+            )
+            order.addinfo(**info)
+        self._ocoize(order, oco)
         return self.submit(order, check=_checksubmit)
 
+    return place
+
+
+class FastBroker(GroupingBroker):
+    """A `BackBroker` with the same results, sooner.
+
+    Attributes
+    ----------
+    finite
+        Whether every close of every feed is finite; then flat positions add nothing to the value.
+    by_the_bar
+        Whether the feeds are on clocks, and their ticks are their bars. The lean loop, which knows
+        the feeds, sets these two.
+    exposure
+        The gross value of all positions on the last bar; None where `BackBroker` valued them.
+    """
+
+    cash: float
+
+    def init(self) -> None:
+        super().init()
+        self.positions: defaultdict[Any, HeldPosition] = defaultdict(HeldPosition)
+        self.finite = self.by_the_bar = False
+        self.exposure: float | None = None
+        self._short = self._at_open = False
+        self._forget_schemes()
+
+    def _forget_schemes(self) -> None:
+        self._plain: bool | None = None
+        self._held: list[Holding] | None = None
+        self._terms: dict[Any, StockTerms] = {}
+
+    def setcommission(self, *args: Any, **kwargs: Any) -> None:
+        super().setcommission(*args, **kwargs)
+        self._forget_schemes()
+
+    def addcommissioninfo(self, comminfo: Any, name: Any = None) -> None:
+        super().addcommissioninfo(comminfo, name)
+        self._forget_schemes()
+
+    def notify(self, order: Any) -> None:
+        self.notifs.append(copy_of(order))
+
+    # Orders come in.
+
+    buy = _placing(BuyOrder, stock.BuyOrder)
+    sell = _placing(SellOrder, stock.SellOrder)
+
     def _submit_alone(self, order: Any) -> Any:
-        """`submit` of an order without a parent, which waits for no other."""
-        self._pchildren[order.ref].append(order)
-        order.status, order.broker, order.plen = Order.Submitted, None, len(order.data)
+        """`submit` of an order without a parent and a group, which waits for no other."""
+        order.status, order.plen = Order.Submitted, len(order.data)
         self.submitted.append(order)
         self.orders.append(order)
-        self.notify(order)
+        self.notifs.append(copy_of(order))
         return order
 
     def submit_accept(self, order: Any) -> None:
@@ -135,89 +146,75 @@ class FastBroker(BackBroker):
         order.plen = len(order.data)
         order.status = Order.Accepted
         self.pending.append(order)
-        self.notify(order)
+        self.notifs.append(copy_of(order))
 
     # A bar.
 
     def next(self) -> None:
-        waiting = self._userhist or self._fundhist or self._cash_addition
-        plain = self._plain if self._plain is not None else self._find_plain()
-        if waiting or not plain or not self.p.shortcash:
+        terms = self.p
+        if self._plain is None:
+            self._plain = all(is_plain(scheme) for scheme in self.comminfo.values())
+        plain = self._plain and terms.shortcash
+        working = self.submitted or self.pending or self._toactivate
+        if working or not plain:
+            self._short = plain and terms.filler is None and not terms.coo
+            self._at_open = not (terms.coc or terms.coo)
+        if not plain or self._userhist or self._fundhist or self._cash_addition:
             self._held = self.exposure = None
             super().next()
             return
-        if self.submitted or self.pending or self._toactivate:
+        if working:
             self._work_off()
-            self._held = None
-        if self._held is None:
+        if self._held is None or not self.by_the_bar or not self.finite:
             self._held = self._holdings()
         self._revalue(self._held)
 
     def check_submitted(self) -> None:
         """Accept what the cash suffices for, order by order, each as if it were filled at once."""
-        for order in self.submitted:
-            if not self._fills_plainly(order):
-                super().check_submitted()
-                return
+        submitted = self.submitted
+        if not self._short or any(order.data._compensate is not None for order in submitted):
+            super().check_submitted()
+            return
         cash = self.cash
         pretended: dict[Any, tuple[float, float]] = {}
-        while self.submitted:
-            order = self.submitted.popleft()
+        while submitted:
+            order = submitted.popleft()
             if order.parent is not None and self._take_children(order) is None:
                 continue
             data, position = order.data, self.positions[order.data]
-            held, entry = pretended.get(data, (position.size, position.price))
+            held, entry = pretended.get(data) or (position.size, position.price)
             cash, *after = self._cash_after(order, cash, held, entry)
             pretended[data] = (after[0], after[1])
             if cash >= 0.0:
                 self.submit_accept(order)
             else:
-                order.margin()
-                self.notify(order)
-                self._ococheck(order)
-                self._bracketize(order, cancel=True)
+                self._refuse(order)
 
-    def _find_plain(self) -> bool:
-        """Whether all positions are valued and charged as stocks are."""
-        self._plain = all(is_plain(scheme) for scheme in self.comminfo.values())
-        return self._plain
+    def _refuse(self, order: Any) -> None:
+        """The cash does not suffice."""
+        order.margin()
+        self.notify(order)
+        self._ococheck(order)
+        self._bracketize(order, cancel=True)
 
-    def _holdings(self) -> list[Any]:
-        """What valuing needs of each position, in the order of `positions`."""
-        return [
-            (position, self.getcommissioninfo(data).p, data.close, data.datetime)
-            for data, position in self.positions.items()
-            if position.size or not self.finite
-        ]
+    def _cash_after(
+        self, order: Any, cash: float, held: float, entry: float
+    ) -> tuple[float, float, float]:
+        """The cash, the position and its mean price if an order were filled at the price it was
+        created at."""
+        terms, price = self._terms_of(order.data), order.created.price
+        held, entry, opened, closed = changed(held, entry, order.executed.remsize, price)
+        if closed:
+            cash = terms.after_closing(cash, closed, price, price, 0)[0]
+        if opened:
+            cash = terms.after_opening(cash, opened, price)[0]
+        return cash, held, entry
 
-    def _revalue(self, holdings: list[Any]) -> None:
-        """`BackBroker._get_value`, and what `next` notes in open positions."""
-        market = unlevered = unrealized = exposure = 0.0
-        for position, terms, close, moment in holdings:
-            size, price = position.size, close[0]
-            value = size * price
-            gain = size * (price - position.price) * terms.mult
-            market += value
-            unrealized += gain
-            if size:
-                exposure += abs(value)
-                position.adjbase = price
-                position.day, position.zone = moment[0], moment._tz
-            if value > 0:
-                value -= gain
-                unlevered += value / terms.leverage
-                unlevered += gain
-            else:
-                unlevered += value
-        self.exposure = exposure
-        cash = self.cash
-        self._value = cash + unlevered
-        self._fundval = self._value / self._fundshares
-        self._valuemkt = unlevered
-        self._valuelever = cash + market
-        self._valuemktlever = market
-        self._leverage = market / (unlevered or 1.0)
-        self._unrealized = unrealized
+    def _terms_of(self, data: Any) -> StockTerms:
+        terms = self._terms.get(data)
+        if terms is None:
+            terms = self._terms[data] = StockTerms(self.getcommissioninfo(data))
+        return terms
 
     def _work_off(self) -> None:
         """Check what was submitted and try to fill what is pending, once each."""
@@ -225,28 +222,31 @@ class FastBroker(BackBroker):
             self._toactivate.popleft().activate()
         if self.p.checksubmit:
             self.check_submitted()
-        self.pending.append(None)
-        while (order := self.pending.popleft()) is not None:
+        pending = self.pending
+        pending.append(None)
+        while (order := pending.popleft()) is not None:
             if order.exectype != Order.Market and order.expire():
                 self.notify(order)
                 self._ococheck(order)
                 self._bracketize(order, cancel=True)
             elif not order._active:
-                self.pending.append(order)
+                pending.append(order)
             else:
                 self._try_exec(order)
                 if order.status in ALIVE:
-                    self.pending.append(order)
+                    pending.append(order)
                 elif order.status == Order.Completed:
                     self._bracketize(order)
 
+    # An order is filled.
+
     def _try_exec(self, order: Any) -> None:
-        terms = self.p
-        if order.exectype != Order.Market or terms.coc or terms.coo:
+        if not self._at_open or order.exectype != Order.Market:
             super()._try_exec(order)
             return
-        data = order.data
-        if data.datetime[0] <= order.created.dt:
+        data, terms = order.data, self.p
+        moment = data.datetime[0]
+        if moment <= order.created.dt:
             return
         price = None if self.by_the_bar else getattr(data, "tick_open", None)
         price = data.open[0] if price is None else price
@@ -254,12 +254,10 @@ class FastBroker(BackBroker):
             slip = self._slip_up if order.ordtype == Order.Buy else self._slip_down
             limit = data.high[0] if order.ordtype == Order.Buy else data.low[0]
             price = slip(limit, price, doslip=terms.slip_open)
-        if price is None or not self._fills_plainly(order):
+        if price is None or not self._short or data._compensate is not None:
             self._execute(order, ago=0, price=price)
         else:
-            self._fill(order, price, data.datetime[0])
-
-    # An order is filled.
+            self._fill(order, price, moment)
 
     def _execute(
         self,
@@ -270,7 +268,8 @@ class FastBroker(BackBroker):
         position: Any = None,
         dtcoc: Any = None,
     ) -> Any:
-        if ago is None or not self._fills_plainly(order):
+        if ago is None or not self._short or order.data._compensate is not None:
+            self._held = None
             return super()._execute(
                 order, ago=ago, price=price, cash=cash, position=position, dtcoc=dtcoc
             )
@@ -278,69 +277,104 @@ class FastBroker(BackBroker):
             self._fill(order, price, dtcoc or order.data.datetime[ago])
         return None
 
-    def _fills_plainly(self, order: Any) -> bool:
-        terms = self.p
-        return bool(
-            self._plain
-            and terms.shortcash
-            and terms.filler is None
-            and not terms.coo
-            and order.data._compensate is None
-        )
-
-    def _cash_after(
-        self, order: Any, cash: float, held: float, entry: float
-    ) -> tuple[float, float, float]:
-        """The cash, the position and its mean price if an order were filled at the price it was
-        created at."""
-        scheme, price = self.getcommissioninfo(order.data), order.created.price
-        held, entry, opened, closed = changed(held, entry, order.executed.remsize, price)
-        if closed:
-            cash = after_closing(scheme, cash, closed, price, price, 0)[0]
-        if opened:
-            cash = after_opening(scheme, cash, opened, price)[0]
-        return cash, held, entry
-
     def _fill(self, order: Any, price: float, moment: float) -> None:
         """Fill an order at a price, the part that opens a position only if the cash suffices."""
-        data = order.data
-        scheme, position, size = (
-            self.getcommissioninfo(data),
-            self.positions[data],
-            order.executed.remsize,
-        )
+        data, size = order.data, order.executed.remsize
+        terms, position = self._terms_of(data), self.positions[data]
         entry = position.price
         held, mean, opened, closed = changed(position.size, entry, size, price)
-        pnl = scheme.profitandloss(-closed, entry, price)
+        pnl = -closed * (price - entry) * terms.params.mult
         closed_value = closed_fee = opened_value = opened_fee = 0.0
         if closed:
-            self.cash, closed_value, closed_fee = after_closing(
-                scheme, self.cash, closed, entry, price, pnl
+            self.cash, closed_value, closed_fee = terms.after_closing(
+                self.cash, closed, entry, price, pnl
             )
         wanted = opened
         if opened:
-            cash, opened_value, opened_fee = after_opening(scheme, self.cash, opened, price)
+            cash, opened_value, opened_fee = terms.after_opening(self.cash, opened, price)
             if cash < 0.0:
                 opened, opened_value, opened_fee = 0, 0.0, 0.0
             else:
                 position.adjbase = price
                 self.cash = cash
         if filled := closed + opened:
-            scheme.confirmexec(filled, price)
-            position.update(filled, price)
+            terms.confirm(filled, price)
+            if filled == size:
+                position.become(held, mean, opened, closed)
+            else:
+                position.update(filled, price)
             position.day, position.zone = data.datetime[0], data.datetime._tz
+            self._held = None
             if closed and self.p.int2pnl:
                 closed_fee += self.d_credit.pop(data, 0.0)
-            closing, opening = (
-                (closed, closed_value, closed_fee),
-                (opened, opened_value, opened_fee),
-            )
-            order.execute(moment, filled, price, *closing, *opening, scheme.margin, pnl, held, mean)
-            order.addcomminfo(scheme)
-            self.notify(order)
+            bit = OrderExecutionBit(
+                moment, filled, price,
+                closed, closed_value, closed_fee,
+                opened, opened_value, opened_fee,
+                pnl, held, mean,
+            )  # fmt: skip
+            fill(order, bit, terms.scheme.margin)
+            order.comminfo = terms.scheme
+            self.notifs.append(copy_of(order))
             self._ococheck(order)
         if wanted and not opened:
-            order.margin()
-            self.notify(order)
-            self._ococheck(order)
-            self._bracketize(order, cancel=True)
+            self._refuse(order)
+
+    # The positions are valued.
+
+    def get_value(self, datas: Any = None, mkt: bool = False, lever: bool = False) -> Any:
+        if datas is None:
+            if mkt:
+                return self._valuemktlever if lever else self._valuemkt
+            return self._valuelever if lever else self._value
+        plain = self._plain and self.p.shortcash and not lever and not self._cash_addition
+        if plain and len(datas) == 1:
+            (data,) = datas
+            return self.positions[data].size * data.close[0]
+        return super().get_value(datas, mkt, lever)
+
+    getvalue = get_value
+
+    def _holdings(self) -> list[Holding]:
+        """What valuing needs of each position, in the order of `positions`."""
+        found: list[Holding] = []
+        for data, position in self.positions.items():
+            if not position.size and self.finite:
+                continue
+            params, closes = self._terms_of(data).params, data.close
+            if self.by_the_bar:
+                position.moments = data.datetime
+                found.append((position, params, closes.array, closes._fast_clock))
+            else:
+                if position.size:
+                    position.day, position.zone = data.datetime[0], data.datetime._tz
+                found.append((position, params, (closes[0],), NOW))
+        return found
+
+    def _revalue(self, holdings: list[Holding]) -> None:
+        """`BackBroker._get_value`, and what `next` notes in open positions."""
+        market = unlevered = unrealized = exposure = 0.0
+        for position, terms, closes, clock in holdings:
+            size, price = position.size, closes[clock.bar]
+            value = size * price
+            gain = size * (price - position.price) * terms.mult
+            market += value
+            unrealized += gain
+            if size:
+                exposure += abs(value)
+                position.adjbase = price
+            if value > 0:
+                value -= gain
+                unlevered += value / terms.leverage
+                unlevered += gain
+            else:
+                unlevered += value
+        self.exposure = exposure
+        cash = self.cash
+        self._value = value = cash + unlevered
+        self._fundval = value / self._fundshares
+        self._valuemkt = unlevered
+        self._valuelever = cash + market
+        self._valuemktlever = market
+        self._leverage = market / (unlevered or 1.0)
+        self._unrealized = unrealized

@@ -102,4 +102,5 @@ def _step(cerebro: Any, runs: Sequence[StrategyRun], moment: float) -> bool:
 def _deliver(broker: Any, default: Any) -> None:
     """Hand what happened to orders to the strategies that made them."""
     while (order := broker.get_notification()) is not None:
-        deliver(default if order.owner is None else order.owner, order)
+        owner = order.p.owner
+        deliver(default if owner is None else owner, order)

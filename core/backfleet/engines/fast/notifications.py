@@ -20,8 +20,12 @@ def deliver(strategy: Any, order: Any) -> None:
     if not order.p.simulated:
         strategy._orderspending.append(order)
     executed = order.executed
-    if not executed.size:
-        return
+    if executed.size:
+        _follow(strategy, order, executed)
+
+
+def _follow(strategy: Any, order: Any, executed: Any) -> None:
+    """Bring the trades up to date with an order's new fills."""
     data = order.data if order.data._compensate is None else order.data._compensate
     trades = strategy._trades[data][order.tradeid]
     if not trades:

@@ -1,129 +1,194 @@
-"""Orders made and copied without backtrader's detours.
+"""Market orders that hold only what is their own, and copies of orders without `copy.copy`.
 
-A market order without a validity needs little of what `Order.__init__` does, and the copies that
-the broker hands to strategies need no `copy.copy`. Every other order is made by backtrader.
+Most orders are market orders without a validity, a limit, a parent or a group. Of the forty
+attributes that backtrader sets in each of them, all but a dozen have the same value in all: here
+those are attributes of the classes, so that an order is made and copied in a fraction of the time.
+What follows from other attributes and is seldom read, an order's `info`, the end of its session and
+the deques of its fills, is made when it is asked for. Every other order is made by backtrader.
 
-Must equal: every attribute of the orders and of their copies.
+A broker hands out a copy with each notification. Until an order is filled, all its copies share one
+`executed`, since that cannot differ; the copy that says it is completed shares the order's own,
+which changes no more.
+
+Must equal: every attribute of the orders and of their copies, whenever it is read.
 """
+
+# mypy: allow-subclassing-any
 
 from __future__ import annotations
 
+import datetime
 from collections import deque
-from math import fsum
 from typing import Any
 
-from backtrader.order import Order, OrderData
+from backtrader import order as stock
 from backtrader.utils import AutoOrderedDict
+from backtrader.utils.dateintern import num2date
 
-__all__ = ["SessionEnds", "copy_of", "new_order"]
+__all__ = ["BuyOrder", "SellOrder", "copy_of", "fill", "market_order"]
 
-NEARLY_A_SECOND = 1e-5
-"""In days; rounding of times never goes that far."""
-
-
-class SessionEnds:
-    """The end of a feed's session on the day of a bar, as `Order` computes it."""
-
-    def __init__(self) -> None:
-        self._parts: dict[int, tuple[float, ...]] = {}
-
-    def of(self, data: Any, moment: float) -> float | None:
-        """The end of the session that the bar is in.
-
-        None where the bar may lie after it, or where the feed has a time zone: then `Order` has to
-        compute it.
-        """
-        if data._tz is not None:
-            return None
-        parts = self._parts.get(id(data))
-        if parts is None:
-            parts = self._parts[id(data)] = _parts_of_day(data.p.sessionend)
-        day = float(int(moment))
-        end = fsum((day, *parts))
-        return end if moment < min(end, day + 1.0) - NEARLY_A_SECOND else None
+Order = stock.Order
 
 
-def _parts_of_day(time: Any) -> tuple[float, ...]:
-    """The fractions of a day that `backtrader.date2num` adds to the day."""
-    return (
-        time.hour / 24.0,
-        time.minute / 1440.0,
-        time.second / 86400.0,
-        time.microsecond / 86_400_000_000.0,
-    )
+class LeanData(stock.OrderData):
+    """An `OrderData` whose attributes are its class's until they are set.
+
+    Attributes
+    ----------
+    source
+        The data whose fills these are, too; None if it has its own.
+    """
+
+    dt: Any = None
+    margin: Any = None
+    trailamount: Any = None
+    trailpercent: Any = None
+    source: Any = None
+    exbits: deque[Any]
+    price = pricelimit = pclose = value = comm = pnl = 0.0
+    size = remsize = p1 = p2 = psize = pprice = 0
+    _plimit: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "exbits":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.exbits = deque() if self.source is None else self.source.exbits
+        return self.exbits
+
+    def clone(self) -> Any:
+        self.markpending()
+        copied = object.__new__(type(self))
+        copied.__dict__ = self.__dict__.copy()
+        return copied
 
 
-def new_order(cls: Any, fields: dict[str, Any], ends: SessionEnds) -> Any:
-    """`cls(**fields)`, for `BuyOrder` or `SellOrder` and a value for each of their parameters."""
-    if fields["exectype"] or fields["valid"] is not None:
-        return cls(**fields)
-    if fields["trailamount"] is not None or fields["trailpercent"] is not None:
-        return cls(**fields)
-    data = fields["data"]
-    moment = data.datetime[0]
-    end = ends.of(data, moment)
-    if end is None:
-        return cls(**fields)
-    return _market_order(cls, fields, moment, end)
+class CreationData(LeanData):
+    """What an order was created with."""
 
 
-def _market_order(cls: Any, fields: dict[str, Any], moment: float, end: float) -> Any:
-    """As `OrderBase.__init__` leaves a market order that is valid until it is filled."""
-    order, params = object.__new__(cls), object.__new__(cls.params)
-    params.__dict__ = fields
-    order.params = order.p = params
-    order.ref = next(cls.refbasis)
-    order.broker = order.comminfo = None
-    order.info = AutoOrderedDict()
-    order.triggered = False
-    order.status, order.exectype = Order.Created, Order.Market
-    order.position, order._limitoffset, order.dteos = 0, 0.0, end
-    _mirror(order, fields)
-    close, price, limit = fields["data"].close[0], fields["price"], fields["pricelimit"]
-    size = fields["size"]
-    if cls.ordtype == Order.Sell:
+class ExecutionData(LeanData):
+    """What an order has got.
+
+    Attributes
+    ----------
+    before
+        As this was before the first fill; None until a copy of the order needs it.
+    """
+
+    trailamount = trailpercent = _plimit = 0.0
+    before: Any = None
+
+
+class LazyParams(Order.params):  # type: ignore[name-defined]  # a metaclass makes it
+    """An order's parameters, and what follows from them.
+
+    Attributes
+    ----------
+    moment
+        backtrader's number of the bar that the order was created on.
+    """
+
+    moment: float
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "info":
+            self.info = AutoOrderedDict()
+            return self.info
+        if name == "dteos":
+            self.dteos = self._end_of_session()
+            return self.dteos
+        raise AttributeError(f"an order has no attribute {name!r}")
+
+    def _end_of_session(self) -> Any:
+        """As `OrderBase.__init__` finds it."""
+        now, session = num2date(self.moment, self.data.datetime._tz), self.data.p.sessionend
+        end = now.replace(
+            hour=session.hour,
+            minute=session.minute,
+            second=session.second,
+            microsecond=session.microsecond,
+        )
+        if end < now:
+            end += datetime.timedelta(days=1)
+        return self.data.date2num(end)
+
+
+class _AtFirst:
+    """What every plain market order begins with."""
+
+    broker = comminfo = valid = parent = oco = pannotated = _plimit = None
+    triggered = False
+    _active = transmit = True
+    status, exectype, position, _limitoffset = Order.Created, Order.Market, 0, 0.0
+
+
+class BuyOrder(_AtFirst, stock.BuyOrder):
+    """A plain market order to buy."""
+
+
+class SellOrder(_AtFirst, stock.SellOrder):
+    """A plain market order to sell."""
+
+
+def market_order(cls: Any, owner: Any, data: Any, size: Any, price: Any, tradeid: Any) -> Any:
+    """`backtrader.BuyOrder(...)` or `SellOrder` with these parameters and no others."""
+    params, order = object.__new__(LazyParams), object.__new__(cls)
+    created, executed = object.__new__(CreationData), object.__new__(ExecutionData)
+    params.owner, params.data, params.size = owner, data, size
+    params.moment = created.dt = data.datetime[0]
+    if price is not None:
+        params.price = price
+    if tradeid:
+        params.tradeid = tradeid
+    created.pclose = close = data.close[0]
+    created.price = created.pricelimit = price or close
+    order.__dict__ = {
+        "params": params,
+        "p": params,
+        "ref": next(cls.refbasis),
+        "data": data,
+        "created": created,
+        "executed": executed,
+    }
+    if cls is SellOrder:
         order.size = size = -size
-    order._plimit = limit
-    order.created = _order_data(
-        moment, size, price if price or limit else close, limit, close, None
-    )
-    order.executed = executed = _order_data(None, 0, 0.0, 0.0, 0.0, 0.0)
-    executed.remsize = size
+    created.size = executed.remsize = size
     return order
 
 
-def _mirror(order: Any, fields: dict[str, Any]) -> None:
-    """Set the parameters that are looked up often, which backtrader finds by `__getattr__`."""
-    order.data, order.owner = fields["data"], fields["owner"]
-    order.parent = parent = fields["parent"]
-    order.tradeid, order.transmit, order.valid = fields["tradeid"], fields["transmit"], None
-    order._active = parent is None
-
-
-def _order_data(
-    moment: float | None, size: Any, price: Any, limit: Any, close: float, trail: float | None
-) -> Any:
-    """`OrderData(...)`, nothing remaining."""
-    data = object.__new__(OrderData)
-    data.pclose, data.exbits = close, deque()
-    data.p1 = data.p2 = 0
-    data.dt, data.size, data.remsize = moment, size, 0
-    data.price = price if price or not limit else limit
-    data.pricelimit, data._plimit = limit or price, limit
-    data.trailamount = data.trailpercent = trail
-    data.value = data.comm = data.pnl = 0.0
-    data.margin = None
-    data.psize = data.pprice = 0
-    return data
+def fill(order: Any, bit: Any, margin: Any) -> None:
+    """`order.execute`, with its execution bit."""
+    executed = order.executed
+    executed.addbit(bit)
+    executed.margin = margin
+    order.status = Order.Partial if executed.remsize else Order.Completed
 
 
 def copy_of(order: Any) -> Any:
     """`order.clone()`: its fills are shared, and marked as notified."""
-    executed = order.executed
-    executed.p1, executed.p2 = executed.p2, len(executed.exbits)
-    copied = object.__new__(OrderData)
+    copied = object.__new__(order.__class__)
+    copied.__dict__ = fields = order.__dict__.copy()
+    executed = fields["executed"]
+    if not isinstance(executed, ExecutionData):
+        fields["executed"] = _clone(executed)
+    elif executed.dt is None:
+        before = executed.before
+        fields["executed"] = _before(executed) if before is None else before
+    elif order.status == Order.Completed:
+        executed.markpending()
+    else:
+        fields["executed"] = executed.clone()
+    return copied
+
+
+def _before(executed: ExecutionData) -> ExecutionData:
+    before = executed.before = object.__new__(ExecutionData)
+    before.remsize, before.source = executed.remsize, executed
+    return before
+
+
+def _clone(executed: Any) -> Any:
+    executed.markpending()
+    copied = object.__new__(stock.OrderData)
     copied.__dict__ = executed.__dict__.copy()
-    copy = object.__new__(order.__class__)
-    copy.__dict__ = order.__dict__.copy()
-    copy.executed = copied
-    return copy
+    return copied

@@ -10,7 +10,7 @@ from typing import Any
 
 from backtrader.comminfo import CommInfoBase
 
-__all__ = ["after_closing", "after_opening", "changed", "is_plain"]
+__all__ = ["StockTerms", "changed", "is_plain"]
 
 STOCK_LIKE = (
     "_get_credit_interest",
@@ -21,37 +21,66 @@ STOCK_LIKE = (
     "profitandloss",
 )
 """A commission scheme with these from `CommInfoBase` values positions as stocks are valued."""
+FEES = ("_getcommission", "confirmexec", "getcommission")
 
 
 def is_plain(scheme: Any) -> bool:
     """Whether a commission scheme values positions as stocks, without interest."""
+    return _has_own(scheme, STOCK_LIKE) and bool(scheme._stocklike and not scheme._creditrate)
+
+
+def _has_own(scheme: Any, names: tuple[str, ...]) -> bool:
+    """Whether a scheme has these methods from `CommInfoBase`."""
     cls = type(scheme)
-    inherited = all(
+    return all(
         getattr(cls, name) is getattr(CommInfoBase, name) and name not in scheme.__dict__
-        for name in STOCK_LIKE
+        for name in names
     )
-    return bool(inherited and scheme._stocklike and not scheme._creditrate)
 
 
-def after_closing(
-    scheme: Any, cash: float, closed: float, entry: float, price: float, pnl: float
-) -> tuple[float, float, float]:
-    """The cash, the value and the commission after a part of a position was closed."""
-    value = -closed * entry
-    back = value / scheme.get_leverage() if value > 0 else value
-    cash += back + pnl
-    fee = scheme.getcommission(closed, price)
-    return cash - fee, value, fee
+class StockTerms:
+    """A plain commission scheme, and how it is asked.
 
+    Attributes
+    ----------
+    scheme, params
+        The scheme and its parameters.
+    """
 
-def after_opening(
-    scheme: Any, cash: float, opened: float, price: float
-) -> tuple[float, float, float]:
-    """The cash, the value and the commission after a part of a position was opened."""
-    value = opened * price
-    cash -= value / scheme.get_leverage() if value > 0 else value
-    fee = scheme.getcommission(opened, price)
-    return cash - fee, value, fee
+    __slots__ = ("_by_value", "params", "scheme")
+
+    def __init__(self, scheme: Any) -> None:
+        self.scheme, self.params = scheme, scheme.p
+        self._by_value = _has_own(scheme, FEES) and scheme._commtype == CommInfoBase.COMM_PERC
+
+    def after_closing(
+        self, cash: float, closed: float, entry: float, price: float, pnl: float
+    ) -> tuple[float, float, float]:
+        """The cash, the value and the commission after a part of a position was closed."""
+        params = self.params
+        value = -closed * entry
+        cash += (value / params.leverage if value > 0 else value) + pnl
+        if self._by_value:
+            fee = abs(closed) * params.commission * price
+        else:
+            fee = self.scheme.getcommission(closed, price)
+        return cash - fee, value, fee
+
+    def after_opening(self, cash: float, opened: float, price: float) -> tuple[float, float, float]:
+        """The cash, the value and the commission after a part of a position was opened."""
+        params = self.params
+        value = opened * price
+        cash -= value / params.leverage if value > 0 else value
+        if self._by_value:
+            fee = abs(opened) * params.commission * price
+        else:
+            fee = self.scheme.getcommission(opened, price)
+        return cash - fee, value, fee
+
+    def confirm(self, filled: float, price: float) -> None:
+        """Tell a scheme that may want to know it of a fill."""
+        if not self._by_value:
+            self.scheme.confirmexec(filled, price)
 
 
 def changed(

@@ -1,0 +1,161 @@
+"""What backtrader forgets, written down while it happens.
+
+Orders and fills become rows of plain numbers as soon as they are final, while they are still in
+the processor's cache, and not objects that are looked up once more at the end.
+"""
+
+# mypy: allow-subclassing-any
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+from backtrader.brokers import BackBroker
+
+from backfleet.engine import OrderKind, OrderStatus, RejectReason
+from backfleet.engines.bt import bt
+
+__all__ = ["ACCOUNT", "FILLS", "ORDERS", "Recorder", "TradeKey"]
+
+ACCOUNT = ("value", "cash", "exposure")
+ORDERS = (
+    "ref", "symbol", "kind", "status", "reason", "created", "closed", "size", "price", "limit",
+    "filled", "fill_price", "commission",
+)  # fmt: skip
+FILLS = ("ref", "symbol", "time", "size", "price", "commission", "pnl")
+"""The columns of what a `Recorder` keeps. Times are backtrader's numbers, NaN where there is none;
+an order has its backtrader's reference."""
+
+TradeKey = tuple[int, int]
+"""The position of a feed, and the trade id of its orders."""
+
+STATUS = {getattr(bt.Order, each.name.title()): int(each) for each in OrderStatus}
+ALIVE = (bt.Order.Created, bt.Order.Submitted, bt.Order.Accepted, bt.Order.Partial)
+WITH_LIMIT = (int(OrderKind.STOP_LIMIT), int(OrderKind.STOP_TRAIL_LIMIT))
+
+
+class Recorder(bt.Analyzer):
+    """Keeps the account bar by bar, orders, fills, and the largest position of each trade.
+
+    Attributes
+    ----------
+    account, orders, fills
+        Numbers, row by row, with the columns `ACCOUNT`, `ORDERS` and `FILLS`. Orders are in the
+        order in which they ended; an order that lives on is in none of the rows before `catch_up`.
+    largest
+        The largest signed position of each trade, in backtrader's order.
+    """
+
+    NAME = "backfleet"
+
+    def start(self) -> None:
+        self.account, self.orders, self.fills = array("d"), array("d"), array("d")
+        self.largest: dict[TradeKey, list[float]] = {}
+        self._held: dict[TradeKey, float] = {}
+        self._alive: dict[int, Any] = {}
+        self._accepted: set[int] = set()
+        self._symbols = {id(data): position for position, data in enumerate(self.datas)}
+        self._add = self.account.extend
+        self._broker = broker = self.strategy.broker
+        cls = type(broker)
+        self._is_known = cls.getvalue is cls.get_value and cls.getcash is BackBroker.getcash
+        self._step_where_too_short()
+
+    def _step_where_too_short(self) -> None:
+        """With fewer bars than the longest indicator needs, backtrader's vectorised mode fails with
+        an IndexError; its stepwise mode never calls `next`, which is what was meant."""
+        periods = zip(self.strategy._minperiods, self.datas, strict=True)
+        if any(period > data.buflen() for period, data in periods):
+            self.strategy.cerebro._disable_runonce()
+
+    def next(self) -> None:
+        broker = self._broker
+        exposure = getattr(broker, "exposure", None)
+        if exposure is None:
+            exposure = self._exposure()
+        self._add((broker.getvalue(), broker.getcash(), exposure))
+
+    def _exposure(self) -> float:
+        gross = 0.0
+        for data, position in self._broker.positions.items():
+            if position.size:
+                gross += abs(position.size * data.close[0])
+        return gross
+
+    def notify_order(self, order: Any) -> None:
+        status, executed = order.status, order.executed
+        if executed.size:
+            for bit in executed.iterpending():
+                self._note_fill(order, bit)
+        elif status == bt.Order.Accepted:
+            self._accepted.add(order.ref)
+        if status in ALIVE:
+            self._alive[order.ref] = order
+        else:
+            self._alive.pop(order.ref, None)
+            self.orders.extend(self._row_of(order, executed.dt))
+
+    def _row_of(self, order: Any, closed: float | None) -> tuple[float, ...]:
+        wanted, done, kind = order.created, order.executed, order.exectype
+        return (
+            order.ref,
+            self._symbols[id(order.data)],
+            kind,
+            STATUS[order.status],
+            self._reason(order),
+            wanted.dt,
+            math.nan if closed is None else closed,
+            wanted.size,
+            wanted.price,
+            wanted.pricelimit if kind in WITH_LIMIT else math.nan,
+            done.size,
+            done.price if done.size else math.nan,
+            done.comm,
+        )
+
+    def _reason(self, order: Any) -> int:
+        if order.status == bt.Order.Margin:
+            late = order.ref in self._accepted
+            return RejectReason.CASH_AT_FILL if late else RejectReason.CASH_AT_SUBMISSION
+        return RejectReason.BROKER if order.status == bt.Order.Rejected else RejectReason.NONE
+
+    def _note_fill(self, order: Any, bit: Any) -> None:
+        symbol = self._symbols[id(order.data)]
+        self.fills.extend((order.ref, symbol, bit.dt, bit.size, bit.price, bit.comm, bit.pnl))
+        self._follow_trades(order, bit)
+
+    def _follow_trades(self, order: Any, bit: Any) -> None:
+        """backtrader's trades forget their largest position, so their fills are followed once more,
+        as in `backtrader.Strategy._addnotification`."""
+        data = order.data if order.data._compensate is None else order.data._compensate
+        key = (self._symbols[id(data)], order.tradeid)
+        trades, held = self.largest.setdefault(key, [0.0]), self._held.get(key, 0.0)
+        if bit.closed:
+            held += bit.closed
+            trades[-1] = max(trades[-1], held, key=abs)
+        if bit.opened:
+            if not held and trades[-1]:
+                trades.append(0.0)
+            held += bit.opened
+            trades[-1] = max(trades[-1], held, key=abs)
+        self._held[key] = held
+
+    def catch_up(self) -> None:
+        """Take the notifications that backtrader did not deliver, those of the last bar, and the
+        orders that live on."""
+        while (order := self._broker.get_notification()) is not None:
+            self.notify_order(order)
+        for order in self._alive.values():
+            self.orders.extend(self._row_of(order, None))
+        self._alive.clear()
+
+    def trades(self) -> Iterator[tuple[int, Any, float]]:
+        """The position of the feed, the trade and its largest position, of all trades."""
+        for data, by_id in self.strategy._trades.items():
+            symbol = self._symbols[id(data)]
+            for trade_id, trades in by_id.items():
+                for trade, size in zip(trades, self.largest[symbol, trade_id], strict=True):
+                    yield symbol, trade, size
