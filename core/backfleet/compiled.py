@@ -53,7 +53,8 @@ class _Patience:
     seconds
         What there is to spend on interpreting.
     largest
-        Elements of an array that a call may loop over; more would overspend at once.
+        Elements of an array that a call may loop over, each counted by its `Compiled.weight`; more
+        would overspend at once.
     """
 
     spent: ClassVar[float] = 0.0
@@ -63,13 +64,14 @@ class _Patience:
         self._seconds = seconds
         self._largest = largest
 
-    def bears(self, args: Iterable[object]) -> bool:
+    def bears(self, args: Iterable[object], weight: float) -> bool:
         """Whether a call with these arguments is worth interpreting."""
-        return _Patience.spent < self._seconds and self.can_loop(args)
+        return _Patience.spent < self._seconds and self.can_loop(args, weight)
 
-    def can_loop(self, args: Iterable[object]) -> bool:
+    def can_loop(self, args: Iterable[object], weight: float) -> bool:
         """Whether these arguments are small enough for Python's loops."""
-        return all(arg.size <= self._largest for arg in args if isinstance(arg, np.ndarray))
+        arrays = [arg for arg in args if isinstance(arg, np.ndarray)]
+        return all(array.size * weight <= self._largest for array in arrays)
 
 
 class _Turn:
@@ -127,7 +129,16 @@ UNCOMPILED = _Patience(2.0, 50_000)
 
 
 class Compiled(Generic[P, R]):
-    """A function that numba compiles when that is worth it; see `compiled`."""
+    """A function that numba compiles when that is worth it; see `compiled`.
+
+    Attributes
+    ----------
+    weight
+        What an element of its arrays costs where it is interpreted, as a fraction of some 40 µs:
+        less than 1 for a function that goes through large arrays once.
+    """
+
+    weight = 1.0
 
     def __init__(self, function: Callable[P, R], inlined: bool = False) -> None:
         functools.update_wrapper(self, function)
@@ -165,11 +176,13 @@ class Compiled(Generic[P, R]):
             return True
         folder = _folder_of(Path(self.function.__code__.co_filename))
         if folder is not None and self._is_cached(folder):
-            return (IMPORTED if "numba" in sys.modules else CACHED).bears(args)
-        if UNCOMPILED.bears(args):
+            return (IMPORTED if "numba" in sys.modules else CACHED).bears(args, self.weight)
+        if UNCOMPILED.bears(args, self.weight):
             return True
+        if folder is None or not UNCOMPILED.can_loop(args, self.weight):
+            return False
         # One process compiles for all that share the cache; the others go on meanwhile.
-        return folder is not None and UNCOMPILED.can_loop(args) and not _TURN.take(folder)
+        return not _TURN.take(folder)
 
     def _is_cached(self, folder: Path) -> bool:
         code = self.function.__code__

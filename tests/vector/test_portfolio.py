@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -242,6 +246,44 @@ def test_compiled_and_interpreted_code_agree(on_days: Any, scripted_panel: Any) 
     for table in ("equity", "orders", "fills", "trades"):
         assert getattr(before, table).tobytes() == getattr(after, table).tobytes()
     assert len(before.fills) > 5
+
+
+SMALL = """
+import sys
+
+import numpy as np
+
+from backfleet import Bars, Prices
+from backfleet.engine import BrokerSettings, Simulation
+from backfleet.engines.vector.engine import VectorEngine
+from backfleet_strategies.top_n_momentum import TopNMomentum
+
+
+def symbol(name):
+    close = 20.0 * np.exp(np.cumsum(np.random.default_rng(ord(name)).normal(0.0, 0.02, 2520)))
+    session = np.datetime64("2010-01-01", "D") + np.arange(2520)
+    time = session.astype("M8[ns]").astype(np.int64)
+    prices, ones = Prices(close, close, close, close), np.ones(2520)
+    return Bars(name, time, session, prices, prices, ones, ones, ones.astype(np.bool_))
+
+
+task = Simulation(TopNMomentum, {}, tuple(map(symbol, "ABCDE")), BrokerSettings(1e5, 0.001))
+assert len(VectorEngine().run(task).fills) > 100
+assert "numba" not in sys.modules
+"""
+
+
+def test_a_small_portfolio_waits_for_no_compiler(tmp_path: Path) -> None:
+    """Compiling takes longer than backtrader would."""
+    caches = {"BACKFLEET_CACHE": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL],
+        env={**os.environ, **caches},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 class Answer(VectorStrategy):

@@ -110,6 +110,10 @@ def simulate_portfolio(
     return DONE, 0, made, filled, traded
 
 
+# A bar of a symbol has four prices, and takes some 20 µs.
+simulate_portfolio.weight = 0.125
+
+
 @inlined
 def deliver(market: PanelMarket, step: int, symbols: Symbols) -> None:
     """Take the bars of a step."""
