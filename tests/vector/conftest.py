@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -106,7 +108,10 @@ def broker() -> Callable[..., BrokerSettings]:
 @pytest.fixture(scope="session")
 def alike() -> Callable[..., Outcome]:
     """Runs a task on `vector`, `backtrader` and `backtrader-stock`, checks that every record is
-    equal bit for bit, and returns the outcome."""
+    equal bit for bit, and returns the outcome.
+
+    Where an order cannot be sized, it checks that all of them say so alike, and raises ValueError.
+    """
 
     def run(
         strategy: type[VectorStrategy],
@@ -116,14 +121,36 @@ def alike() -> Callable[..., Outcome]:
     ) -> Outcome:
         symbols = (bars,) if isinstance(bars, Bars) else bars
         task = Simulation(strategy, params, symbols, broker or BrokerSettings(1000.0, 0.0))
-        vector = VectorEngine().run(task)
-        for engine in (BacktraderStockEngine(), BacktraderEngine()):
+        others = BacktraderStockEngine(), BacktraderEngine()
+        try:
+            vector = VectorEngine().run(task)
+        except ValueError as error:
+            for engine in others:
+                with pytest.raises(ValueError, match=f"^{re.escape(str(error))}$"):
+                    engine.run(task)
+            raise
+        for engine in others:
             compare(vector, engine.run(task), engine.name)
         if not is_portfolio(strategy, len(symbols)):
             compare_summary(task, vector)
         return vector
 
     return run
+
+
+@pytest.fixture(scope="session")
+def may_be_unsizable() -> Any:
+    """A context in which an order may be one that cannot be sized: profits are unbounded."""
+
+    @contextmanager
+    def allow() -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            if "an order cannot be sized" not in str(error):
+                raise
+
+    return allow
 
 
 def compare_summary(task: Simulation, outcome: Outcome) -> None:

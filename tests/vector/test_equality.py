@@ -92,10 +92,11 @@ def targets(bars: Bars, rule: str, seed: int, silence: float) -> Any:
 class TestRandomTasks:
     @staticmethod
     def check(facts: dict[str, Any], broker: BrokerSettings, rule: Any, tools: Any) -> None:
-        make_bars, alike, scripted, script = tools
+        make_bars, alike, scripted, script, may_be_unsizable = tools
         bars = market(make_bars, facts)
         wanted = targets(bars, rule["target"], facts["seed"], facts["seed"] % 4 / 4)
-        alike(scripted, bars, broker, script=script(wanted), **rule)
+        with may_be_unsizable():
+            alike(scripted, bars, broker, script=script(wanted), **rule)
 
     @settings(max_examples=FEW)
     @given(markets, brokers, rules)
@@ -110,12 +111,12 @@ class TestRandomTasks:
 
 
 @pytest.fixture(scope="module")
-def tools(make_bars: Any, alike: Any, scripted: Any, script: Any) -> Any:
-    return make_bars, alike, scripted, script
+def tools(make_bars: Any, alike: Any, scripted: Any, script: Any, may_be_unsizable: Any) -> Any:
+    return make_bars, alike, scripted, script, may_be_unsizable
 
 
 def test_the_random_tasks_see_every_way_an_order_ends(tools: Any) -> None:
-    make_bars, alike, scripted, script = tools
+    make_bars, alike, scripted, script, _ = tools
     seen = set()
     facts = {"bars": 60, "level": 20.0, "move": 0.05, "gap": 0.2, "tick": 0.01, "limit": None}
     broker = BrokerSettings(1000.0, 0.01, 5.0, 0.01)

@@ -139,15 +139,17 @@ def steps_of(symbols: tuple[Bars, ...]) -> int:
 class TestRandomPortfolios:
     @staticmethod
     def check(facts: dict[str, Any], broker: BrokerSettings, rule: Any, tools: Any) -> Any:
-        make_bars, alike, scripted_panel, script = tools
+        make_bars, alike, scripted_panel, script, may_be_unsizable = tools
         symbols = universe(make_bars, facts)
         if facts["each"]:
-            return alike(Wavering, symbols, broker, **rule)
+            with may_be_unsizable():
+                return alike(Wavering, symbols, broker, **rule)
         draw = np.random.default_rng(facts["seed"] + 1)
         wanted = some_targets(rule["target"], (steps_of(symbols), len(symbols)), draw)
         # Some leave positions to what guards them.
         wanted[draw.random(wanted.shape) < facts["seed"] % 4 / 4] = np.nan
-        return alike(scripted_panel, symbols, broker, script=script(wanted), **rule)
+        with may_be_unsizable():
+            return alike(scripted_panel, symbols, broker, script=script(wanted), **rule)
 
     @settings(max_examples=FEW)
     @given(universes, brokers, rules)
@@ -162,8 +164,10 @@ class TestRandomPortfolios:
 
 
 @pytest.fixture(scope="module")
-def tools(make_bars: Any, alike: Any, scripted_panel: Any, script: Any) -> Any:
-    return make_bars, alike, scripted_panel, script
+def tools(
+    make_bars: Any, alike: Any, scripted_panel: Any, script: Any, may_be_unsizable: Any
+) -> Any:
+    return make_bars, alike, scripted_panel, script, may_be_unsizable
 
 
 def test_the_random_portfolios_see_every_way_an_order_ends(tools: Any) -> None:
