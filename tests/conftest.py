@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from sample_job import SAMPLE_DATA, job_text
 from testbed.aws.server import reached, served, variables_for
 
 # A machine that is busy is no failure.
@@ -21,35 +22,25 @@ hypothesis.settings.load_profile("unhurried")
 pytest_plugins = ["testbed.fixtures", "testbed.browser"]
 
 CLI_SECONDS = 120
-SAMPLE_DATA = Path(__file__).parent.parent / "examples" / "data" / "cn-daily"
-SAMPLE_JOB = """
-name = "sample"
-strategy = "sma-crossover"
-
-[params]
-period = 15
-
-[data]
-source = "cn-daily"
-path = "{data}"
-symbols = ["600519", "600559", "600560"]
-timezone = "Asia/Shanghai"
-
-[broker]
-cash = 100_000
-commission = 0.0002
-
-[results]
-store = "{store}"
-"""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Tests that need the testbed share an engine, and come one after the other."""
+    """Tests that need the testbed share an engine, and come one after the other.
+
+    Of all others, one more than there are processors: they wait for processes of their own.
+    """
     if config.getoption("markexpr") != "testbed":
-        return None
+        return (os.cpu_count() or 1) + 1
     config.option.dist = "no"
     return 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the engine, so that the testbed's other tests can come beside it."""
+    for item in items:
+        if "docker_engine" in getattr(item, "fixturenames", ()):
+            item.add_marker("docker")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,7 +67,7 @@ def sample_data() -> Path:
 def sample_job(tmp_path: Path) -> Path:
     """The reference job as a file; its store is `tmp_path / "runs"`."""
     file = tmp_path / "sample.toml"
-    file.write_text(SAMPLE_JOB.format(data=SAMPLE_DATA, store=tmp_path / "runs"))
+    file.write_text('name = "sample"' + job_text(store=tmp_path / "runs"))
     return file
 
 

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from backfleet.plan.code import distribution_hashes
 from backfleet.testing import ExecutorConformance
-from backfleet_executors.images.inventory import record_inventory
 
 pytestmark = pytest.mark.testbed
 
@@ -21,20 +19,8 @@ class TestAwsBatch(ExecutorConformance):
     @pytest.fixture(autouse=True)
     def _deployment(self, aws_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """Settings of a deployment whose workers hold what is installed here."""
-        digest = f"sha256:{2:064}"
-        record_inventory(digest, distribution_hashes(["backfleet", "backtrader"]))
-        aws_server.register(aws_server.job_definition, image=f"backfleet@{digest}")
+        settings = aws_server.settings | {"image": aws_server.known_image()}
         self.bucket = aws_server.bucket
-        settings = {
-            "region": aws_server.region,
-            "queue": aws_server.queue,
-            "on_demand_queue": aws_server.on_demand_queue,
-            "job_definition": aws_server.job_definition,
-            "store": f"s3://{aws_server.bucket}/runs",
-            "data": f"s3://{aws_server.bucket}/data",
-            "log_group": aws_server.log_group,
-            "image": f"backfleet@{digest}",
-        }
         for name, value in settings.items():
             monkeypatch.setenv(f"BACKFLEET_AWS_BATCH_{name.upper()}", value)
 

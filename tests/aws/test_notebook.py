@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,32 +11,10 @@ from typing import Any
 
 import pytest
 
-from backfleet.plan.code import distribution_hashes
-from backfleet_executors.images.inventory import record_inventory
-
 pytestmark = pytest.mark.testbed
 
 ROOT = Path(__file__).parent.parent.parent
 EXECUTE = ROOT / "tests" / "notebook" / "execute.py"
-
-
-def settings_of(server: Any) -> str:
-    """The file `backfleet.toml` of a deployment whose workers hold what is installed here."""
-    digest = f"sha256:{1:064}"
-    record_inventory(digest, distribution_hashes(["backfleet", "backtrader"]))
-    server.register(server.job_definition, image=f"backfleet@{digest}")
-    settings = {
-        "region": server.region,
-        "queue": server.queue,
-        "on_demand_queue": server.on_demand_queue,
-        "job_definition": server.job_definition,
-        "store": f"s3://{server.bucket}/runs",
-        "data": f"s3://{server.bucket}/data",
-        "log_group": server.log_group,
-        "image": f"backfleet@{digest}",
-    }
-    lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
-    return "\n".join(["[executors.aws-batch]", *lines, ""])
 
 
 def with_two_lines_changed(notebook: str, store: str) -> str:
@@ -54,7 +31,7 @@ def test_the_notebook_runs_on_aws_batch_with_two_lines_changed(
     shutil.copytree(ROOT / "examples" / "data", tmp_path / "data")
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    (folder / "backfleet.toml").write_text(settings_of(aws_server))
+    (folder / "backfleet.toml").write_text(aws_server.settings_file(aws_server.known_image()))
     text = (ROOT / "examples" / "notebooks" / "first-sweep.ipynb").read_text()
     file = folder / "first-sweep.ipynb"
     file.write_text(with_two_lines_changed(text, f"s3://{aws_server.bucket}/runs"))

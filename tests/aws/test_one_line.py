@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from backfleet.plan.code import distribution_hashes
-from backfleet_executors.images.inventory import record_inventory
+from sample_job import job_text
 from testbed.aws.deployment import AwsServer
 
 Backfleet = Callable[..., subprocess.CompletedProcess[str]]
@@ -51,24 +50,6 @@ class Crossing(bt.Strategy):
             self.order = self.sell(size=self.position.size)
 '''
 
-JOB = """
-name = "one-line"
-strategy = "crossing.py:Crossing"
-
-[params]
-period = 15
-
-[data]
-source = "cn-daily"
-path = "data"
-symbols = ["600519", "600559", "600560"]
-timezone = "Asia/Shanghai"
-
-[broker]
-cash = 100_000
-commission = 0.0002
-"""
-
 
 @pytest.fixture
 def laptop(tmp_path: Path, sample_data: Path) -> Callable[[AwsServer], Path]:
@@ -77,34 +58,11 @@ def laptop(tmp_path: Path, sample_data: Path) -> Callable[[AwsServer], Path]:
     def prepare(server: AwsServer) -> Path:
         shutil.copytree(sample_data, tmp_path / "data")
         (tmp_path / "crossing.py").write_text(STRATEGY)
-        (tmp_path / "job.toml").write_text(JOB)
-        settings = {
-            "region": server.region,
-            "queue": server.queue,
-            "on_demand_queue": server.on_demand_queue,
-            "job_definition": server.job_definition,
-            "store": f"s3://{server.bucket}/runs",
-            "data": f"s3://{server.bucket}/data",
-            "log_group": server.log_group,
-            "image": known_image(server),
-        }
-        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
-        text = "\n".join(["[executors.aws-batch]", *lines])
-        (tmp_path / "backfleet.toml").write_text(text + "\n")
+        (tmp_path / "job.toml").write_text(job_text("crossing.py:Crossing", data="data"))
+        (tmp_path / "backfleet.toml").write_text(server.settings_file(server.known_image()))
         return tmp_path
 
     return prepare
-
-
-def known_image(server: AwsServer) -> str:
-    """The workers' image. Where they are processes, it is said to hold what is installed here."""
-    if "@" in server.image:
-        image: str = server.image
-        return image
-    digest = f"sha256:{0:064}"
-    record_inventory(digest, distribution_hashes(["backfleet", "backtrader"]))
-    server.register(server.job_definition, image=f"backfleet@{digest}")
-    return f"backfleet@{digest}"
 
 
 def run(backfleet: Backfleet, *arguments: str) -> Mapping[str, Any]:

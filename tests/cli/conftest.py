@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sample_job import SAMPLE_SYMBOLS, job_text
 
 CLI_SECONDS = 120
 
@@ -58,23 +60,6 @@ class Exits(bt.Strategy):
     def next(self):
         sys.exit(0)
 '''
-
-JOB = """
-strategy = "{strategy}"
-
-[params]
-{params}
-
-[data]
-source = "cn-daily"
-path = "{data}"
-symbols = {symbols}
-timezone = "Asia/Shanghai"
-
-[broker]
-cash = 100_000
-commission = 0.0002
-"""
 
 
 @dataclass(frozen=True)
@@ -120,13 +105,10 @@ class Workshop:
         name: str,
         strategy: str,
         params: str = "",
-        symbols: tuple[str, ...] = ("600519", "600559", "600560"),
+        symbols: Sequence[str] = SAMPLE_SYMBOLS,
     ) -> Path:
         file = self.folder / name
-        text = JOB.format(
-            strategy=strategy, params=params, data=self.data, symbols=json.dumps(symbols)
-        )
-        file.write_text(text)
+        file.write_text(job_text(strategy, params, data=self.data, symbols=symbols))
         return file
 
 

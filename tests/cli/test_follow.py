@@ -11,12 +11,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from waiting import until
 
 SECONDS = 60.0
 SUMMARY = ["run", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
@@ -30,17 +32,6 @@ def workers(run: str) -> list[psutil.Process]:
         if any(f"/{run}/submissions/" in part for part in command):
             found.append(process)
     return found
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """What the condition gives once it is true."""
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not come about")
 
 
 @pytest.fixture
@@ -70,7 +61,7 @@ def started(workshop: Any, gate: Path) -> Iterator[subprocess.Popen[str]]:
     with workshop.start(
         "run", "gated.toml", "--set", "results.store=gated", "-o", "workers=2", "--json"
     ) as process:
-        until(lambda: chunks_of(workshop))
+        until(lambda: chunks_of(workshop), "a first commit")
         yield process
         gate.touch()
         if process.poll() is None:
@@ -87,7 +78,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     assert started.returncode == 1
     assert "Traceback" not in out + err
     assert list(json.loads(out)) == SUMMARY
-    until(lambda: not workers(run))
+    until(lambda: not workers(run), "no worker is left")
     assert f"Go on with: backfleet resume gated/{run}" in err
     facts = workshop.json("status", f"gated/{run}", "--json")
     assert facts["state"] == "cancelled"
@@ -140,7 +131,10 @@ def test_a_detached_run_goes_on_and_can_be_cancelled_and_resumed(workshop: Any, 
     summary = json.loads(begun.stdout)
     assert (list(summary), summary["tasks"]) == (SUMMARY, 24)
     run, place = summary["run"], summary["store"]
-    until(lambda: workshop.json("status", place, "--json")["ok"] + len(workers(run)))
+    until(
+        lambda: workshop.json("status", place, "--json")["ok"] + len(workers(run)),
+        "a worker runs",
+    )
     assert "has workers under way already" in workshop(*command, "--detach").stdout
     assert workshop.json("status", place, "--json")["state"] == "running"
     assert "stopped its workers" in workshop("cancel", place).stdout

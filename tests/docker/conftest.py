@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import backfleet as bf
-from backfleet.results.read import read_results
+from sample_job import SAMPLE_SYMBOLS, job_text
+from stored_rows import stored_rows
 
 if TYPE_CHECKING:
     import docker
     from docker.models.containers import Container
 
 SECONDS = 90
-
-JOB = """
-strategy = "{strategy}"
-
-[params]
-{params}
-
-[data]
-source = "cn-daily"
-path = "{data}"
-symbols = {symbols}
-timezone = "Asia/Shanghai"
-
-[broker]
-cash = 100_000
-commission = 0.0002
-
-[results]
-store = "{store}"
-
-[resources]
-memory = "{memory}"
-task_timeout = "30 s"
-"""
 
 
 class Yard:
@@ -67,20 +42,15 @@ class Yard:
         self,
         strategy: str = "backfleet.testing.probes:Waits",
         params: str = "k = { start = 0, stop = 7, step = 1 }\nseconds = 0.2",
-        symbols: tuple[str, ...] = ("600519", "600559", "600560"),
+        symbols: Sequence[str] = SAMPLE_SYMBOLS,
         store: str = "",
         memory: str = "512 MiB",
     ) -> Path:
         file = self.folder / "job.toml"
-        text = JOB.format(
-            strategy=strategy,
-            params=params,
-            data=self.data,
-            symbols=json.dumps(symbols),
-            store=store or self.store,
-            memory=memory,
-        )
-        file.write_text(text)
+        store = store or str(self.store)
+        text = job_text(strategy, params, data=self.data, symbols=symbols, store=store)
+        limits = f'memory = "{memory}"\ntask_timeout = "30 s"\n'
+        file.write_text(f"{text}\n[resources]\n{limits}")
         return file
 
     def call(
@@ -121,11 +91,7 @@ class Yard:
 
     def rows(self) -> list[dict[str, Any]]:
         """All rows, without what two equal runs may differ in."""
-        opened = self.opened()
-        opened.counts()
-        table = read_results(opened.store, opened.ledger)
-        rows: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
-        return rows
+        return stored_rows(self.opened())
 
     def containers(self, state: str = "") -> list[Container]:
         """Containers of this yard's runs, in any state or in this one."""
@@ -134,13 +100,6 @@ class Yard:
             filters["status"] = state
         found = self.client.containers.list(all=True, filters=filters, ignore_removed=True)
         return [each for each in found if self._is_ours(each)]
-
-    def until(self, holds: Callable[[], Any], what: str, seconds: float = SECONDS) -> None:
-        """Return when the condition holds; fail where it does not come to hold."""
-        end = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < end, f"it never came to this: {what}"
-            time.sleep(0.05)
 
     def end(self) -> None:
         """Leave no process and no container behind, whatever a test came to."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from waiting import until
+
 if TYPE_CHECKING:
     import docker
     from tests.docker.conftest import Yard
@@ -34,7 +36,7 @@ def check_resumed(yard: Yard) -> None:
 def begin(yard: Yard, *arguments: str) -> subprocess.Popen[str]:
     """Start a run of 24 tasks, and return when some of them are done."""
     process = yard.start("run", "job.toml", "--executor", "docker", "-o", "workers=2", *arguments)
-    yard.until(lambda: yard.done() > 1, "some tasks are done")
+    until(lambda: yard.done() > 1, "some tasks are done")
     return process
 
 

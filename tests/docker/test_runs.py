@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from waiting import until
+
 if TYPE_CHECKING:
     from tests.docker.conftest import Yard
 
@@ -66,7 +68,7 @@ def test_what_is_stored_belongs_to_the_caller_and_no_container_is_left(yard: Yar
 def test_a_worker_is_locked_in(yard: Yard) -> None:
     yard.write_job(params="k = 0\nseconds = 3.0")
     process = yard.start("run", "job.toml", "--executor", "docker", "-o", "workers=1")
-    yard.until(lambda: yard.containers("running"), "a container runs")
+    until(lambda: yard.containers("running"), "a container runs")
     (container,) = yard.containers("running")
     facts = container.attrs
     host = facts["HostConfig"]
@@ -116,7 +118,7 @@ def test_a_detached_run_goes_on_and_is_waited_for(yard: Yard) -> None:
 def test_what_a_run_left_that_ended_by_itself_is_cleared_away(yard: Yard) -> None:
     yard.write_job(params="k = 0")
     yard.run("--detach", "-o", "workers=1")
-    yard.until(lambda: yard.containers("exited"), "the container has ended")
+    until(lambda: yard.containers("exited"), "the container has ended")
     assert yard.call("wait", yard.opened().url).returncode == 0
     assert yard.containers() == []
 
@@ -126,7 +128,7 @@ def test_a_running_worker_is_listened_to_and_its_words_outlive_its_container(yar
     yard.run("--detach", "-o", "workers=1")
     url = yard.opened().url
     listening = yard.start("logs", url, "--worker", "0", "--follow")
-    yard.until(lambda: yard.done() > 0, "a task is done")
+    until(lambda: yard.done() > 0, "a task is done")
     assert listening.poll() is None
     yard.containers("running")[0].kill("SIGTERM")
     heard, _ = listening.communicate(timeout=30)
@@ -139,7 +141,7 @@ def test_a_running_worker_is_listened_to_and_its_words_outlive_its_container(yar
 def test_a_cancelled_run_stops_its_containers_and_goes_on_from_there(yard: Yard) -> None:
     yard.write_job(params="k = { start = 0, stop = 9, step = 1 }\nseconds = 0.3")
     yard.run("--detach")
-    yard.until(lambda: yard.done() > 0, "a task is done")
+    until(lambda: yard.done() > 0, "a task is done")
     url = yard.opened().url
     cancelled = yard.call("cancel", url)
     assert "stopped its workers" in cancelled.stdout
@@ -157,7 +159,7 @@ def test_resume_uses_the_settings_that_the_run_was_begun_with(
     monkeypatch.setenv("BACKFLEET_DOCKER_IMAGE", "no-such-image")
     yard.run("--detach", "-o", f"image={worker_image}", "-o", "workers=1")
     monkeypatch.delenv("BACKFLEET_DOCKER_IMAGE")
-    yard.until(lambda: yard.done() > 0, "a task is done")
+    until(lambda: yard.done() > 0, "a task is done")
     yard.call("cancel", yard.opened().url)
     resumed = yard.call("resume", yard.opened().url)
     assert resumed.returncode == 0, resumed.stderr
@@ -183,7 +185,7 @@ def test_credentials_appear_on_no_command_line(yard: Yard, monkeypatch: pytest.M
     process = yard.start(
         "run", "job.toml", "--executor", "docker", "-o", "environment=MY_SECRET", "-o", "workers=1"
     )
-    yard.until(lambda: yard.containers("running"), "a container runs")
+    until(lambda: yard.containers("running"), "a container runs")
     (container,) = yard.containers("running")
     assert "MY_SECRET=hush-hush" in container.attrs["Config"]["Env"]
     assert "hush-hush" not in command_lines()

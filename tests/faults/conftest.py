@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,12 +19,12 @@ from backfleet.job import Job
 from backfleet.plan.plan import plan_job
 from backfleet.plan.stored import keep_manifest
 from backfleet.plan.submission import deal_chunks
-from backfleet.results.read import read_results
 from backfleet.runs.journal import Journal
 from backfleet.runs.launch import request_of
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.store import open_store
+from stored_rows import stored_rows
 
 HERE = Path(__file__).parent
 SECONDS = 90
@@ -159,13 +158,6 @@ class Fleet:
                 found.append(process)
         return found
 
-    def until(self, holds: Callable[[], Any], what: str, seconds: float = SECONDS) -> None:
-        """Return when the condition holds; fail where it does not come to hold."""
-        end = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < end, f"it never came to this: {what}"
-            time.sleep(0.01)
-
     def end(self) -> None:
         """Leave no process behind, whatever a test came to."""
         for process in self._begun:
@@ -201,10 +193,7 @@ class Fleet:
 
     def rows(self) -> list[dict[str, Any]]:
         """All rows, without what two equal runs may differ in."""
-        opened = self.opened()
-        table = read_results(opened.store, opened.ledger)
-        rows: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
-        return rows
+        return stored_rows(self.opened())
 
     def tasks(self) -> set[str]:
         """Tasks that have a row, in the words of `executed`."""

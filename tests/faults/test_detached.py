@@ -14,6 +14,7 @@ import pytest
 
 from backfleet.executor import Executor, Handle, ShardState
 from backfleet.runs.executors import open_executor
+from waiting import until
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Fleet
@@ -36,7 +37,7 @@ def test_cancel_stops_a_detached_run_and_resume_finishes_it(
     fleet: Fleet, undisturbed: Fleet
 ) -> None:
     fleet.run("--detach", TRIAL_SECONDS="0.5")
-    fleet.until(fleet.chunks, "a chunk is committed")
+    until(fleet.chunks, "a chunk is committed")
     run = fleet.opened().url
     done = fleet.call("cancel", run)
     assert done.returncode == 0, done.stderr

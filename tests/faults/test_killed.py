@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from waiting import until
+
 if TYPE_CHECKING:
     from tests.faults.conftest import Fleet
 
@@ -50,7 +52,7 @@ def test_a_worker_killed_in_a_commit_has_committed_all_or_nothing_of_it(
 
 def test_all_workers_are_killed_in_the_middle(fleet: Fleet, undisturbed: Fleet) -> None:
     started = fleet.start("run", fleet.job, TRIAL_SECONDS=SLOWLY)
-    fleet.until(lambda: len(fleet.chunks()) >= MANY, "some chunks are committed")
+    until(lambda: len(fleet.chunks()) >= MANY, "some chunks are committed")
     workers = fleet.workers()
     for worker in workers:
         worker.kill()
@@ -67,11 +69,11 @@ def test_the_command_line_is_killed_and_its_workers_end_with_it(
     fleet: Fleet, undisturbed: Fleet
 ) -> None:
     started = fleet.start("run", fleet.job, TRIAL_SECONDS=SLOWLY)
-    fleet.until(lambda: len(fleet.chunks()) >= MANY, "some chunks are committed")
+    until(lambda: len(fleet.chunks()) >= MANY, "some chunks are committed")
     assert fleet.workers()
     started.kill()
 
-    fleet.until(lambda: not fleet.workers(), "the workers have ended", seconds=5)
+    until(lambda: not fleet.workers(), "the workers have ended", seconds=5)
     check_resumed(fleet, undisturbed)
 
 
@@ -79,7 +81,7 @@ def test_the_command_line_is_killed_and_the_run_resumed_at_once(
     fleet: Fleet, undisturbed: Fleet
 ) -> None:
     started = fleet.start("run", fleet.job, TRIAL_SECONDS=SLOWLY)
-    fleet.until(lambda: len(fleet.chunks()) >= MANY, "some chunks are committed")
+    until(lambda: len(fleet.chunks()) >= MANY, "some chunks are committed")
     committed = fleet.tasks()
     started.kill()
     done = fleet.resume()

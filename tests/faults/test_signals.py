@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from waiting import until
+
 if TYPE_CHECKING:
     from tests.faults.conftest import Fleet
 
@@ -31,8 +33,8 @@ def test_a_worker_that_ends_leaves_whole_chunks_and_no_process(
     """Its child hangs in a task that ignores SIGTERM, and one before it left a process behind."""
     fleet.write_job(modes=("leave-process", "hang"), points=8, symbols=("AAA",))
     worker = fleet.work(fleet.submit())
-    fleet.until(lambda: "AAA hang 1" in fleet.executed(), "the child hangs")
-    time.sleep(0.2)
+    until(lambda: "AAA hang 1" in fleet.executed(), "the child hangs")
+    until(lambda: len(fleet.chunks()) == 9, "all before it is committed")
     children = [each.pid for each in psutil.Process(worker.pid).children(recursive=True)]
     left = fleet.left()
     assert left
@@ -44,5 +46,5 @@ def test_a_worker_that_ends_leaves_whole_chunks_and_no_process(
     assert worker.returncode == code
     assert time.monotonic() - started < GRACE
     assert "Traceback" not in stderr
-    fleet.until(lambda: not alive(children), "no process is left", seconds=5)
+    until(lambda: not alive(children), "no process is left", seconds=5)
     assert len(fleet.opened().ledger.headers()) == len(fleet.chunks()) == 9

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from waiting import until
+
 if TYPE_CHECKING:
     from tests.faults.conftest import Fleet
 
@@ -21,7 +23,7 @@ def test_two_identical_runs_started_at_once_both_succeed(fleet: Fleet, undisturb
 def test_a_second_worker_of_the_same_shard_agrees(fleet: Fleet, undisturbed: Fleet) -> None:
     submission = fleet.submit()
     first = fleet.work(submission, FAULT=f"hold:before-chunk:1:{fleet.folder}")
-    fleet.until((fleet.folder / "held").exists, "the first worker is about to commit")
+    until((fleet.folder / "held").exists, "the first worker is about to commit")
     second = fleet.work(submission)
     assert second.wait(90) == 0
     content = [path.read_bytes() for path in fleet.chunks()]
@@ -36,7 +38,7 @@ def test_a_strategy_that_is_really_random_is_found_out(fleet: Fleet) -> None:
     fleet.write_job(modes=("random",))
     submission = fleet.submit()
     first = fleet.work(submission, FAULT=f"hold:before-chunk:2:{fleet.folder}")
-    fleet.until((fleet.folder / "held").exists, "the first worker is about to commit")
+    until((fleet.folder / "held").exists, "the first worker is about to commit")
     second = fleet.work(submission)
     assert second.wait(90) == 0
     content = [path.read_bytes() for path in fleet.chunks()]

@@ -159,12 +159,13 @@ def elsewhere() -> Iterator[DockerClient]:
 
 
 @pytest.fixture
-def cramped() -> Iterator[DockerClient]:
-    """An engine whose disk has room for the base image, and for little else."""
+def cramped(docker_client: DockerClient, base_image: str) -> Iterator[DockerClient]:
+    """An engine whose disk has room for the base image and for its archive, and for little else."""
     with TemporaryDirectory() as folder:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=250m", "tmpfs", folder], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=350m", "tmpfs", folder], check=True)
         try:
             with other_engine(folder) as client:
+                client.images.load(docker_client.images.get(base_image).save(named=True))
                 yield client
         finally:
             # The engine's processes may be a moment from their end.
@@ -217,8 +218,5 @@ def test_a_build_that_fails_shows_the_end_of_its_log(
 
 
 def test_a_full_disk_is_said(cramped: DockerClient) -> None:
-    from testbed.base_image import make_base_image
-
-    make_base_image(cramped)
     with pytest.raises(ExecutorError, match="the engine's disk is full; 'docker system prune'"):
         build_image(cramped.api, BuildRequest())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import backfleet as bf
 from backfleet.plan.plan import plan_job
 from backfleet.store import open_store
+from waiting import until
 
 Serve = Callable[..., Any]
 Rows = Callable[[Any], list[dict[str, Any]]]
@@ -23,13 +23,12 @@ Runs = tuple[bf.Run, bf.Run]
 
 def standings(server: Any) -> list[dict[str, Any]]:
     """The list, once it is known how every run stands."""
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        found: list[dict[str, Any]] = server.listed()
-        if all(row["state"] for row in found):
-            return found
-        time.sleep(0.05)
-    pytest.fail(f"still unknown: {found}")
+
+    def known() -> list[dict[str, Any]] | None:
+        listed: list[dict[str, Any]] = server.listed()
+        return listed if all(row["state"] for row in listed) else None
+
+    return until(known, "it is known how every run stands")
 
 
 def test_runs_are_listed_with_what_their_manifests_say(

@@ -8,20 +8,23 @@ from contextlib import closing
 
 import docker
 
-from testbed.base_image import make_base_image
+from testbed.base_image import BASE_IMAGE, make_base_image
 from testbed.engine import private_engine
 from testbed.lease import keep
 from testbed.process import TestbedError
 from testbed.registry import local_registry
+from testbed.worker_image import keep_wheels, make_worker_image
 
 
 def up() -> None:
-    """Start the engine and the registry, and make the base image."""
+    """Start the engine and the registry, and make the images."""
     engine = private_engine()
     engine.start()
     keep(engine)
     with closing(docker.DockerClient(base_url=engine.host, timeout=600)) as client:
         make_base_image(client)
+        keep_wheels()
+        make_worker_image(client, BASE_IMAGE)
     registry = local_registry()
     registry.start()
     keep(registry)

@@ -6,17 +6,14 @@ Where it cannot be had, tests that ask for it skip and say what is missing. With
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from testbed.folders import testbed_folder
 from testbed.lease import Server, leased
 from testbed.process import TestbedError
 
@@ -66,26 +63,17 @@ def base_image(docker_client: docker.DockerClient) -> str:
 @pytest.fixture(scope="session")
 def kept_wheels(_own_folders: None) -> None:
     """Have the wheels for images kept between test sessions, unlike other caches."""
-    kept = testbed_folder() / "wheels"
-    kept.mkdir(parents=True, exist_ok=True)
-    cache = Path(os.environ["BACKFLEET_CACHE"])
-    cache.mkdir(parents=True, exist_ok=True)
-    # Test processes that run side by side share the cache.
-    with contextlib.suppress(FileExistsError):
-        (cache / "wheels").symlink_to(kept)
+    from testbed.worker_image import keep_wheels
+
+    keep_wheels()
 
 
 @pytest.fixture(scope="session")
 def worker_image(docker_client: docker.DockerClient, base_image: str, kept_wheels: None) -> str:
     """The name of an image of the backfleet under test; it is built where there is none yet."""
-    from backfleet.plan.code import distribution_hashes
-    from backfleet_executors.images.build import BuildRequest, build_image
+    from testbed.worker_image import make_worker_image
 
-    content = distribution_hashes(["backfleet"])["backfleet"]
-    name = f"backfleet-testbed:{content[:16]}"
-    if not docker_client.images.list(name=name):
-        build_image(docker_client.api, BuildRequest(tag=name, base=base_image))
-    return name
+    return make_worker_image(docker_client, base_image)
 
 
 @pytest.fixture(scope="session")

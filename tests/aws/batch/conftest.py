@@ -26,27 +26,7 @@ from backfleet.runs.launch import request_of
 from backfleet.store import open_store
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
-
-JOB = """
-name = "sample"
-strategy = "{strategy}"
-
-[params]
-{params}
-
-[data]
-source = "cn-daily"
-path = "{data}"
-symbols = ["600519", "600559", "600560"]
-timezone = "Asia/Shanghai"
-
-[broker]
-cash = 100_000
-commission = 0.0002
-
-[results]
-store = "{store}"
-"""
+from sample_job import job_text
 
 # -- requests that go wrong ----------------------------------------------------------------------
 
@@ -259,15 +239,8 @@ def gate(aws_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 @pytest.fixture
 def settings(aws_server: Any) -> dict[str, str]:
     """The executor's settings, as a deployment writes them."""
-    return {
-        "region": aws_server.region,
-        "queue": aws_server.queue,
-        "on_demand_queue": aws_server.on_demand_queue,
-        "job_definition": aws_server.job_definition,
-        "store": f"s3://{aws_server.bucket}/runs",
-        "data": f"s3://{aws_server.bucket}/data",
-        "log_group": aws_server.log_group,
-    }
+    found: dict[str, str] = aws_server.settings
+    return found
 
 
 @pytest.fixture
@@ -302,7 +275,7 @@ def job_file(tmp_path: Path, aws_server: Any, sample_data: Path) -> JobFile:
     ) -> Path:
         file = tmp_path / "job.toml"
         store = f"s3://{aws_server.bucket}/runs"
-        file.write_text(JOB.format(params=params, strategy=strategy, data=data, store=store))
+        file.write_text('name = "sample"' + job_text(strategy, params, data=data, store=store))
         return file
 
     return write

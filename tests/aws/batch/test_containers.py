@@ -9,28 +9,13 @@ from typing import Any
 import pytest
 
 import backfleet as bf
-from backfleet.results.read import read_results
 from backfleet.runs.run import Run
+from stored_rows import stored_rows
 
 pytestmark = pytest.mark.testbed
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
 ODD = Path(__file__).parent / "strategies" / "odd.py"
-LOCKED: Mapping[str, Any] = {
-    "user": "10001:10001",
-    "readonlyRootFilesystem": True,
-    "volumes": [{"name": "scratch"}],
-    "mountPoints": [{"sourceVolume": "scratch", "containerPath": "/tmp", "readOnly": False}],
-    "environment": [{"name": "HOME", "value": "/tmp"}, {"name": "TMPDIR", "value": "/tmp"}],
-    "linuxParameters": {"initProcessEnabled": True},
-}
-
-
-def rows(run: Run) -> list[dict[str, Any]]:
-    """All rows, without what two equal runs may differ in."""
-    table = read_results(run.store, run.ledger)
-    found: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
-    return found
 
 
 @pytest.fixture
@@ -39,16 +24,7 @@ def run_in_containers(
 ) -> Callable[..., tuple[Run, bf.Job]]:
     """Run a strategy over the sample stocks; the run, and its job for a store of this machine."""
     server = aws_server_with_containers
-    server.register(server.job_definition, **LOCKED)
-    settings = {
-        "region": server.region,
-        "queue": server.queue,
-        "on_demand_queue": server.on_demand_queue,
-        "job_definition": server.job_definition,
-        "store": f"s3://{server.bucket}/runs",
-        "data": f"s3://{server.bucket}/data",
-        "image": server.image,
-    }
+    settings = server.settings | {"image": server.image}
 
     def run(strategy: str, params: Mapping[str, Any]) -> tuple[Run, bf.Job]:
         job = bf.Job(
@@ -78,7 +54,7 @@ def test_fault_25_a_read_only_root_and_another_user_are_enough_for_the_golden_nu
 
     assert dict(zip(frame["symbol"], frame["final_value"].round(2), strict=True)) == GOLDEN
     assert run.id == local.id
-    assert rows(run) == rows(local)
+    assert stored_rows(run) == stored_rows(local)
     assert [dict(header.blobs) for header in run.ledger.headers()] == [
         dict(header.blobs) for header in local.ledger.headers()
     ]

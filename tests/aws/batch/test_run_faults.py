@@ -23,12 +23,12 @@ from backfleet.errors import PluginError, StoreError
 from backfleet.executor import ShardState, Submission
 from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
-from backfleet.results.read import read_results
 from backfleet.runs.launch import check_request, request_of
 from backfleet.runs.open import open_run
-from backfleet.runs.run import Run
 from backfleet.store import open_store
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
+from stored_rows import run_of, stored_rows
+from waiting import until
 
 ODD = Path(__file__).parent / "strategies" / "odd.py"
 SECONDS = 120
@@ -78,24 +78,6 @@ def command(tmp_path: Path, options: list[str]) -> Callable[..., subprocess.Pope
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     stdout, stderr = process.communicate(timeout=SECONDS)
     return process.returncode, stdout, stderr
-
-
-def run_of(submission: Submission) -> Run:
-    return open_run(submission.url.rpartition("/submissions/")[0])
-
-
-def until(holds: Callable[[], Any], what: str) -> Any:
-    end = time.monotonic() + SECONDS
-    while not (found := holds()):
-        assert time.monotonic() < end, f"it never came to this: {what}"
-        time.sleep(0.1)
-    return found
-
-
-def rows(run: Run) -> list[dict[str, Any]]:
-    table = read_results(run.store, run.ledger)
-    found: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
-    return found
 
 
 # -- 10, 29: the client ends ---------------------------------------------------------------------
@@ -239,7 +221,7 @@ def test_fault_21_a_damaged_commit_is_set_aside_and_computed_again(
     job_file: Callable[..., Path], options: list[str], aws_server: Any
 ) -> None:
     run = bf.run(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"], progress=None)
-    before = rows(run)
+    before = stored_rows(run)
     s3 = aws_server.client("s3")
     key = f"runs/{run.id}/chunks/000001.0"
     whole = s3.get_object(Bucket=aws_server.bucket, Key=key)["Body"].read()
@@ -251,7 +233,7 @@ def test_fault_21_a_damaged_commit_is_set_aside_and_computed_again(
 
     assert (lacking, again.summary().missing) == (1, 0)
     assert again.store.exists("chunks/000001.1")
-    assert rows(again) == before
+    assert stored_rows(again) == before
 
 
 @pytest.mark.testbed

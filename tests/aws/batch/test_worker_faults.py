@@ -18,9 +18,10 @@ from backfleet.chunks.chunk import parse_chunk_key
 from backfleet.errors import NondeterministicResult
 from backfleet.executor import Submission
 from backfleet.job import Overrides
-from backfleet.results.read import read_results
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
+from stored_rows import run_of, stored_rows
+from waiting import until
 
 pytestmark = pytest.mark.testbed
 
@@ -73,25 +74,6 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, stderr
 
 
-def run_of(submission: Submission) -> Run:
-    return open_run(submission.url.rpartition("/submissions/")[0])
-
-
-def until(holds: Callable[[], Any], what: str) -> Any:
-    end = time.monotonic() + SECONDS
-    while not (found := holds()):
-        assert time.monotonic() < end, f"it never came to this: {what}"
-        time.sleep(0.1)
-    return found
-
-
-def rows(run: Run) -> list[dict[str, Any]]:
-    """All rows, without what two equal runs may differ in."""
-    table = read_results(run.store, run.ledger)
-    found: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
-    return found
-
-
 def array_of(run: Run) -> str:
     handle = run.submitted().handle
     assert handle is not None
@@ -117,7 +99,7 @@ def assert_whole(run: Run, tmp_path: Path) -> None:
     here = Overrides(sets=[f"results.store={tmp_path}/here"])
     local = bf.run(bf.Job.load(tmp_path / "job.toml", here), progress=None)
     assert local.id == run.id
-    assert rows(run) == rows(local)
+    assert stored_rows(run) == stored_rows(local)
 
 
 # -- 1 to 4: killed and stopped ------------------------------------------------------------------
@@ -233,7 +215,7 @@ def test_fault_08_a_strategy_that_comes_out_otherwise_is_told_and_the_first_is_k
     gate: Any,
 ) -> None:
     run = bf.run(bf.Job.load(odd_job("random")), "aws-batch", options, progress=None)
-    before = rows(run)
+    before = stored_rows(run)
     record = run.submitted().record
     asked = Submission(run.id, record.number, record.url(run.store), 1, 1, record.memory)
     gate.spoil("GET ", without_chunks, times=10**9)
@@ -242,7 +224,7 @@ def test_fault_08_a_strategy_that_comes_out_otherwise_is_told_and_the_first_is_k
 
     assert code == 64
     assert stderr.startswith(NondeterministicResult.__name__)
-    assert rows(open_run(run.url)) == before
+    assert stored_rows(open_run(run.url)) == before
 
 
 def without_chunks(body: bytes) -> bytes:

@@ -15,6 +15,8 @@ from typing import Any
 
 import boto3
 
+from backfleet.plan.code import distribution_hashes
+from backfleet_executors.images.inventory import record_inventory
 from testbed.aws.server import REGION
 
 __all__ = ["LOCKED_DOWN", "AwsServer", "deploy", "make_bucket"]
@@ -95,6 +97,34 @@ class AwsServer:
         )
         arn: str = answer["jobDefinitionArn"]
         return arn
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The executor's settings, as a deployment writes them."""
+        return {
+            "region": self.region,
+            "queue": self.queue,
+            "on_demand_queue": self.on_demand_queue,
+            "job_definition": self.job_definition,
+            "store": f"s3://{self.bucket}/runs",
+            "data": f"s3://{self.bucket}/data",
+            "log_group": self.log_group,
+        }
+
+    def settings_file(self, image: str) -> str:
+        """The text of a `backfleet.toml` with these settings and a workers' image."""
+        settings = self.settings | {"image": image}
+        lines = [f'{name} = "{value}"' for name, value in settings.items()]
+        return "\n".join(["[executors.aws-batch]", *lines, ""])
+
+    def known_image(self) -> str:
+        """The workers' image; where they are processes, it is said to hold what is installed."""
+        if "@" in self.image:
+            return self.image
+        digest = f"sha256:{1:064}"
+        record_inventory(digest, distribution_hashes(["backfleet", "backtrader"]))
+        self.register(self.job_definition, image=f"backfleet@{digest}")
+        return f"backfleet@{digest}"
 
     def job(self, job_id: str) -> Mapping[str, Any]:
         """What DescribeJobs says of one job."""

@@ -1,0 +1,25 @@
+"""What a run has stored, as tests compare it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backfleet.executor import Submission
+from backfleet.results.read import read_results
+from backfleet.runs.open import open_run
+from backfleet.runs.run import Run
+
+__all__ = ["run_of", "stored_rows"]
+
+
+def stored_rows(run: Run) -> list[dict[str, Any]]:
+    """All rows, without what two equal runs may differ in."""
+    run.counts()
+    table = read_results(run.store, run.ledger)
+    rows: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
+    return rows
+
+
+def run_of(submission: Submission) -> Run:
+    """The run that a submission belongs to."""
+    return open_run(submission.url.rpartition("/submissions/")[0])
