@@ -13,10 +13,9 @@ from array import array
 from collections.abc import Iterator
 from typing import Any
 
-from backtrader.brokers import BackBroker
-
 from backfleet.engine import OrderKind, OrderStatus, RejectReason
 from backfleet.engines.bt import bt
+from backfleet.engines.fast.broker import FastBroker
 
 __all__ = ["ACCOUNT", "FILLS", "ORDERS", "Recorder", "TradeKey"]
 
@@ -33,7 +32,8 @@ TradeKey = tuple[int, int]
 """The position of a feed, and the trade id of its orders."""
 
 STATUS = {getattr(bt.Order, each.name.title()): int(each) for each in OrderStatus}
-ALIVE = (bt.Order.Created, bt.Order.Submitted, bt.Order.Accepted, bt.Order.Partial)
+REFUSED = (bt.Order.Margin, bt.Order.Rejected)
+ACCEPTED, PARTIAL = bt.Order.Accepted, bt.Order.Partial
 WITH_LIMIT = (int(OrderKind.STOP_LIMIT), int(OrderKind.STOP_TRAIL_LIMIT))
 
 
@@ -59,9 +59,8 @@ class Recorder(bt.Analyzer):
         self._accepted: set[int] = set()
         self._symbols = {id(data): position for position, data in enumerate(self.datas)}
         self._add = self.account.extend
-        self._broker = broker = self.strategy.broker
-        cls = type(broker)
-        self._is_known = cls.getvalue is cls.get_value and cls.getcash is BackBroker.getcash
+        self._broker = self.strategy.broker
+        self._is_fast = type(self._broker) is FastBroker
         self._step_where_too_short()
 
     def _step_where_too_short(self) -> None:
@@ -73,10 +72,13 @@ class Recorder(bt.Analyzer):
 
     def next(self) -> None:
         broker = self._broker
-        exposure = getattr(broker, "exposure", None)
+        if not self._is_fast:
+            self._add((broker.getvalue(), broker.getcash(), self._exposure()))
+            return
+        exposure = broker.exposure
         if exposure is None:
             exposure = self._exposure()
-        self._add((broker.getvalue(), broker.getcash(), exposure))
+        self._add((broker._value, broker.cash, exposure))
 
     def _exposure(self) -> float:
         gross = 0.0
@@ -86,26 +88,30 @@ class Recorder(bt.Analyzer):
         return gross
 
     def notify_order(self, order: Any) -> None:
-        status, executed = order.status, order.executed
+        status = order.status
+        if status <= ACCEPTED:
+            self._alive[order.ref] = order
+            if status == ACCEPTED:
+                self._accepted.add(order.ref)
+            return
+        executed = order.executed
         if executed.size:
             for bit in executed.iterpending():
                 self._note_fill(order, bit)
-        elif status == bt.Order.Accepted:
-            self._accepted.add(order.ref)
-        if status in ALIVE:
+        if status == PARTIAL:
             self._alive[order.ref] = order
         else:
             self._alive.pop(order.ref, None)
             self.orders.extend(self._row_of(order, executed.dt))
 
     def _row_of(self, order: Any, closed: float | None) -> tuple[float, ...]:
-        wanted, done, kind = order.created, order.executed, order.exectype
+        wanted, done, kind, status = order.created, order.executed, order.exectype, order.status
         return (
             order.ref,
-            self._symbols[id(order.data)],
+            self._symbols[id(order.p.data)],
             kind,
-            STATUS[order.status],
-            self._reason(order),
+            STATUS[status],
+            self._reason(order) if status in REFUSED else RejectReason.NONE,
             wanted.dt,
             math.nan if closed is None else closed,
             wanted.size,
@@ -117,20 +123,21 @@ class Recorder(bt.Analyzer):
         )
 
     def _reason(self, order: Any) -> int:
-        if order.status == bt.Order.Margin:
-            late = order.ref in self._accepted
-            return RejectReason.CASH_AT_FILL if late else RejectReason.CASH_AT_SUBMISSION
-        return RejectReason.BROKER if order.status == bt.Order.Rejected else RejectReason.NONE
+        if order.status == bt.Order.Rejected:
+            return RejectReason.BROKER
+        late = order.ref in self._accepted
+        return RejectReason.CASH_AT_FILL if late else RejectReason.CASH_AT_SUBMISSION
 
     def _note_fill(self, order: Any, bit: Any) -> None:
-        symbol = self._symbols[id(order.data)]
+        symbol = self._symbols[id(order.p.data)]
         self.fills.extend((order.ref, symbol, bit.dt, bit.size, bit.price, bit.comm, bit.pnl))
         self._follow_trades(order, bit)
 
     def _follow_trades(self, order: Any, bit: Any) -> None:
         """backtrader's trades forget their largest position, so their fills are followed once more,
         as in `backtrader.Strategy._addnotification`."""
-        data = order.data if order.data._compensate is None else order.data._compensate
+        data = order.p.data
+        data = data if data._compensate is None else data._compensate
         key = (self._symbols[id(data)], order.tradeid)
         trades, held = self.largest.setdefault(key, [0.0]), self._held.get(key, 0.0)
         if bit.closed:

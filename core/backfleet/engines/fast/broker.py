@@ -23,7 +23,14 @@ from backtrader.order import Order, OrderExecutionBit
 
 from backfleet.engines.fast.groups import ALIVE, GroupingBroker
 from backfleet.engines.fast.lines import Clock
-from backfleet.engines.fast.orders import BuyOrder, SellOrder, copy_of, fill, market_order
+from backfleet.engines.fast.orders import (
+    BuyOrder,
+    PlainOrder,
+    SellOrder,
+    copy_of,
+    fill,
+    market_order,
+)
 from backfleet.engines.fast.positions import HeldPosition
 from backfleet.engines.fast.stocks import StockTerms, changed, is_plain
 
@@ -59,8 +66,8 @@ def _placing(lean: Any, full: Any) -> Callable[..., Any]:
         **info: Any,
     ) -> Any:
         simple = valid is plimit is trailamount is trailpercent is parent is None
-        if simple and not exectype and transmit and not histnotify:
-            order = market_order(lean, owner, data, size, price, tradeid)
+        if simple and transmit and not (exectype or tradeid or histnotify):
+            order = market_order(lean, owner, data, size, price)
             if info:
                 order.addinfo(**info)
             if oco is None and _checksubmit and self.p.checksubmit:
@@ -135,16 +142,15 @@ class FastBroker(GroupingBroker):
 
     def _submit_alone(self, order: Any) -> Any:
         """`submit` of an order without a parent and a group, which waits for no other."""
-        order.status, order.plen = Order.Submitted, len(order.data)
         self.submitted.append(order)
         self.orders.append(order)
         self.notifs.append(copy_of(order))
         return order
 
     def submit_accept(self, order: Any) -> None:
-        order.pannotated = order.broker = None
-        order.plen = len(order.data)
-        order.status = Order.Accepted
+        if not isinstance(order, PlainOrder):
+            order.pannotated = order.broker = None
+        order.plen, order.status = len(order.data), Order.Accepted
         self.pending.append(order)
         self.notifs.append(copy_of(order))
 

@@ -10,7 +10,8 @@ Must equal: the order in which feeds, broker, notifications, strategies and writ
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,13 +35,16 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
         if isinstance(broker, FastBroker):
             broker.finite = all(_is_finite(feed.close.array) for feed in feeds)
             broker.by_the_bar = True
-        happened = broker.notifs if isinstance(broker, FastBroker) else (True,)
+        own = isinstance(broker, FastBroker)
+        advance = runs[0].step if len(runs) == 1 and not cerebro.runwriters else _all(cerebro, runs)
         for moment in _moments(feeds, clocks):
             broker.next()
-            if happened:
-                _deliver(broker, strategies[0])
-            if cerebro._event_stop or not _step(cerebro, runs, moment):
+            notifications = broker.notifs if own else _notifications(broker)
+            if notifications:
+                deliver(notifications, strategies[0])
+            if cerebro._event_stop:
                 break
+            advance(moment)
     finally:
         clocking.restore()
         if isinstance(broker, FastBroker):
@@ -88,19 +92,20 @@ def _merged(times: Sequence[list[float]], clocks: Sequence[Clock]) -> Iterator[f
         yield moment
 
 
-def _step(cerebro: Any, runs: Sequence[StrategyRun], moment: float) -> bool:
-    """The strategies' turn on a bar; false if a stop was asked for."""
-    for run in runs:
-        run.step(moment)
-        if cerebro._event_stop:
-            return False
-        if cerebro.runwriters:
-            cerebro._next_writers([each.strategy for each in runs])
-    return True
+def _all(cerebro: Any, runs: Sequence[StrategyRun]) -> Callable[[float], None]:
+    """A bar of all strategies, with the writers after each; it ends where a stop is asked for."""
+
+    def advance(moment: float) -> None:
+        for run in runs:
+            run.step(moment)
+            if cerebro._event_stop:
+                return
+            if cerebro.runwriters:
+                cerebro._next_writers([each.strategy for each in runs])
+
+    return advance
 
 
-def _deliver(broker: Any, default: Any) -> None:
-    """Hand what happened to orders to the strategies that made them."""
-    while (order := broker.get_notification()) is not None:
-        owner = order.p.owner
-        deliver(default if owner is None else owner, order)
+def _notifications(broker: Any) -> deque[Any]:
+    """What a broker of any kind has to tell."""
+    return deque(iter(broker.get_notification, None))

@@ -8,25 +8,34 @@ Must equal: the strategy's pending orders and trades, and the trades it keeps.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
+from backtrader.order import Order
 from backtrader.trade import Trade
 
 __all__ = ["deliver"]
 
 
-def deliver(strategy: Any, order: Any) -> None:
-    """`strategy._addnotification(order)`."""
-    if not order.p.simulated:
-        strategy._orderspending.append(order)
-    executed = order.executed
-    if executed.size:
-        _follow(strategy, order, executed)
+def deliver(notifications: deque[Any], default: Any) -> None:
+    """`strategy._addnotification(order)`, for all notifications and the strategies whose they are.
+
+    `default` gets what nobody has ordered.
+    """
+    while notifications:
+        order = notifications.popleft()
+        params = order.p
+        strategy = default if params.owner is None else params.owner
+        if not params.simulated:
+            strategy._orderspending.append(order)
+        if order.status > Order.Accepted and order.executed.size:
+            _follow(strategy, order, order.executed)
 
 
 def _follow(strategy: Any, order: Any, executed: Any) -> None:
     """Bring the trades up to date with an order's new fills."""
-    data = order.data if order.data._compensate is None else order.data._compensate
+    data = order.p.data
+    data = data if data._compensate is None else data._compensate
     trades = strategy._trades[data][order.tradeid]
     if not trades:
         trades.append(_new_trade(strategy, data, order))

@@ -1,0 +1,104 @@
+"""What an order was created with and what it has got, without what is the same in most orders.
+
+Of the twenty attributes of a `backtrader.OrderData`, those of an order that has not been filled
+have the same values in all, and are attributes of the classes here. A first fill is kept as it is;
+the deque of all fills is made when somebody asks for it.
+
+Must equal: every attribute of an `OrderData`, whenever it is read.
+"""
+
+# mypy: allow-subclassing-any
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from backtrader.order import OrderData
+
+__all__ = ["CreationData", "ExecutionData", "LeanData", "UnfilledData"]
+
+
+class LeanData(OrderData):
+    """An `OrderData` whose attributes are its class's until they are set.
+
+    Attributes
+    ----------
+    first
+        The first fill; None before it.
+    source
+        The data whose fills these are, too; None if they are its own.
+    """
+
+    dt: Any = None
+    margin: Any = None
+    trailamount: Any = None
+    trailpercent: Any = None
+    price = pricelimit = pclose = value = comm = pnl = 0.0
+    size = remsize = p1 = p2 = psize = pprice = 0
+    _plimit: Any = None
+    first: Any = None
+    source: Any = None
+    _bits: deque[Any] | None = None
+
+    @property
+    def exbits(self) -> deque[Any]:
+        if self._bits is None:
+            if self.source is not None:
+                self._bits = self.source.exbits
+            else:
+                self._bits = deque(self._fills())
+        return self._bits
+
+    def _fills(self) -> Any:
+        """All fills, in a deque only if there is one already."""
+        whole = self if self.source is None else self.source
+        if whole._bits is not None:
+            return whole._bits
+        return () if whole.first is None else (whole.first,)
+
+    def iterpending(self) -> Iterator[Any]:
+        fills = self._fills()
+        if type(fills) is tuple:
+            return iter(fills[self.p1 : self.p2])
+        return super().iterpending()  # type: ignore[no-any-return]
+
+    def markpending(self) -> None:
+        self.p1, self.p2 = self.p2, len(self._fills())
+
+    def clone(self) -> Any:
+        self.markpending()
+        copied = object.__new__(type(self))
+        copied.__dict__ = self.__dict__.copy()
+        if self.source is None:
+            copied.source = self
+        return copied
+
+
+class CreationData(LeanData):
+    """What an order was created with."""
+
+
+class ExecutionData(LeanData):
+    """What an order has got."""
+
+    trailamount: Any = 0.0
+    trailpercent: Any = 0.0
+    _plimit: Any = 0.0
+
+    def take(self, bit: Any) -> None:
+        """`addbit`, for a first fill without its deque."""
+        if self.first is not None or self._bits is not None:
+            self.addbit(bit)
+            return
+        self.first, self.dt, self.size = bit, bit.dt, bit.size
+        self.remsize -= bit.size
+        # Adding to zero, as backtrader does, is not nothing for a negative zero.
+        self.price = (0.0 + bit.size * bit.price) / bit.size
+        self.value, self.comm, self.pnl = 0.0 + bit.value, 0.0 + bit.comm, 0.0 + bit.pnl
+        self.psize, self.pprice = bit.psize, bit.pprice
+
+
+class UnfilledData(ExecutionData):
+    """What an order had got before its first fill, of which it knows nothing but the bits."""
