@@ -25,7 +25,7 @@ from results_load import made_up_result
 from synthetic import write_job, write_symbols
 
 import backfleet as bf
-from backfleet.chunks.commit import ChunkContent, commit_chunk
+from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.plan.rows import RowLayout
 from backfleet.runs.run import Run
 from backfleet.store.s3_client import s3_client
@@ -138,7 +138,7 @@ def _collected(run: Run) -> None:
     draw = random.Random(0)
     for chunk in range(len(run.manifest.chunks)):
         rows = layout.rows([made_up_result(task, draw) for task in run.manifest.chunks[chunk]])
-        commit_chunk(run.store, ChunkContent(run.id, chunk, 0, rows, {}, {}))
+        commit_chunk(run.store, encode_chunk(ChunkContent(run.id, chunk, 0, rows, {}, {})))
     command = [sys.executable, "-c", COLLECT, run.url]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rows, *times = done.stdout.split()

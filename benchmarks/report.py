@@ -28,7 +28,7 @@ from measure import (
 )
 from synthetic import write_job, write_symbols
 
-from backfleet.chunks.commit import ChunkContent, commit_chunk
+from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.detail import detail_tables
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.engine import EQUITY, FILL, ORDER, TRADE, Outcome
@@ -139,7 +139,7 @@ def _filled(folder: Path) -> str:
         results = _results(manifest.chunks[chunk], draw)
         rows = RowLayout(manifest).rows(results)
         details = detail_tables(results)
-        commit_chunk(store, ChunkContent(manifest.run, chunk, 0, rows, details, {}))
+        commit_chunk(store, encode_chunk(ChunkContent(manifest.run, chunk, 0, rows, details, {})))
     compact(store, ChunkLedger(store, manifest))
     return store.url
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from measure import Comparison, alternate, compare, measured, run_process, workspace
 from synthetic import write_job, write_symbols
 
-from backfleet.chunks.commit import ChunkContent, commit_chunk
+from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.job import Job
 from backfleet.metrics import Metrics
@@ -107,7 +107,7 @@ def _filled(folder: Path) -> tuple[Store, Manifest]:
     for chunk in range(len(manifest.chunks)):
         results = [made_up_result(task, draw) for task in manifest.chunks[chunk]]
         rows = RowLayout(manifest).rows(results)
-        commit_chunk(store, ChunkContent(manifest.run, chunk, 0, rows, {}, {}))
+        commit_chunk(store, encode_chunk(ChunkContent(manifest.run, chunk, 0, rows, {}, {})))
     return store, manifest
 
 

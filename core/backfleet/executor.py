@@ -206,6 +206,12 @@ class Executor(ABC):
     def preflight(self, submission: Submission) -> Sequence[str]:
         """Problems that would make the submission fail, each a sentence; changes nothing."""
 
+    def stand_by(self) -> None:  # noqa: B027
+        """Begin what takes long and is the same for every run: called before a job is planned."""
+
+    def stand_down(self) -> None:  # noqa: B027
+        """Let go of what `stand_by` has begun and `submit` has not used."""
+
     @abstractmethod
     def submit(self, submission: Submission) -> Handle:
         """Start the workers, `backfleet worker <url> <shard>` each."""

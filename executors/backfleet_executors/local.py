@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
+import contextlib
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,15 +20,12 @@ from backfleet.executor import (
     ShardStatus,
     Submission,
 )
-from backfleet.worker.protocol import STOP_WITH_PARENT
+from backfleet_executors.standby import Standby
+from backfleet_executors.worker_process import let_go_of_ended, start_worker
 
 __all__ = ["LocalExecutor", "LocalSettings"]
 
 GRACE_SECONDS = 20.0
-_ALIVE: set[subprocess.Popen[bytes]] = set()
-"""Workers of this process, held until they have ended: one that nobody holds loses its pipe, and
-ends as if this process had gone."""
-
 LOG_TAIL = 4096
 
 
@@ -54,6 +50,7 @@ class LocalExecutor(Executor):
     def __init__(self, settings: ExecutorSettings) -> None:
         super().__init__(settings)
         self._started: dict[int, subprocess.Popen[bytes]] = {}
+        self._standby: Standby | None = None
 
     def shards(self, chunks: int, cpus: int) -> int:
         """As many as there are cores for, or as `workers` says."""
@@ -70,6 +67,17 @@ class LocalExecutor(Executor):
             ]
         return []
 
+    def stand_by(self) -> None:
+        if self._standby is None:
+            # A place for its log that cannot be had is reported when there is work.
+            with contextlib.suppress(OSError):
+                self._standby = Standby(_log_root())
+
+    def stand_down(self) -> None:
+        if self._standby is not None:
+            self._standby.end()
+            self._standby = None
+
     def submit(self, submission: Submission) -> Handle:
         folder = _log_folder(submission)
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +86,6 @@ class LocalExecutor(Executor):
             for shard in range(submission.shards)
         ]
         self._started.update((process.pid, process) for process in processes)
-        _ALIVE.update(processes)
         # Imported while the workers start: it takes as long as a short task.
         from backfleet_executors.processes import start_time
 
@@ -92,24 +99,20 @@ class LocalExecutor(Executor):
         }
 
     def _start(self, submission: Submission, shard: int, log: Path) -> subprocess.Popen[bytes]:
-        environment = dict(os.environ)
-        stdin = subprocess.DEVNULL
-        if not submission.detach:
-            environment[STOP_WITH_PARENT] = "1"
-            stdin = subprocess.PIPE
-        command = [sys.executable, "-P", "-m", "backfleet", "worker", submission.url, str(shard)]
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            if (
+                submission.cpus == 1
+                and not submission.detach
+                and standby.work(submission.url, shard, log)
+            ):
+                return standby.process
+            standby.end()
         with log.open("wb") as output:
-            return subprocess.Popen(
-                command,
-                stdin=stdin,
-                stdout=output,
-                stderr=output,
-                env=environment,
-                start_new_session=True,
-            )
+            return start_worker([submission.url, str(shard)], output, detach=submission.detach)
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
-        _let_go_of_ended()
+        let_go_of_ended()
         return [self._status(handle, shard) for shard in range(len(handle["workers"]))]
 
     def _status(self, handle: Handle, shard: int) -> ShardStatus:
@@ -169,35 +172,18 @@ class LocalExecutor(Executor):
             }
 
 
-def _let_go_of_ended() -> None:
-    for process in list(_ALIVE):
-        if process.poll() is not None:
-            if process.stdin is not None:
-                process.stdin.close()
-            _ALIVE.discard(process)
-
-
-def _let_go_of_all() -> None:
-    """At this process's end: its workers end by themselves, or are meant to go on."""
-    for process in _ALIVE:
-        if process.stdin is not None:
-            process.stdin.close()
-        # Popen warns of a process that has not ended, as if it were forgotten.
-        process.returncode = 0
-    _ALIVE.clear()
-
-
-atexit.register(_let_go_of_all)
-
-
 def _log_folder(submission: Submission) -> Path:
     return _log_folder_of(submission.run, submission.number)
 
 
 def _log_folder_of(run: str, number: int) -> Path:
+    return _log_root() / run / str(number)
+
+
+def _log_root() -> Path:
     base = os.environ.get("XDG_STATE_HOME")
     root = Path(base) if base else Path.home() / ".local" / "state"
-    return root / "backfleet" / run / str(number)
+    return root / "backfleet"
 
 
 def _last_words(handle: Handle, shard: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from backfleet.chunks.chunk import Chunk, chunk_key, read_chunk
-from backfleet.chunks.commit import ChunkContent, commit_chunk
+from backfleet.chunks.commit import ChunkContent, EncodedChunk, commit_chunk, encode_chunk
 from backfleet.chunks.detail import detail_tables
 from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.task_result import TaskResult, TaskStatus, is_retryable
@@ -19,7 +19,7 @@ from backfleet.store import Store, open_store, read_blob
 if TYPE_CHECKING:
     from tests.chunks.conftest import LayOut, MakeResult
 
-Content = Callable[..., ChunkContent]
+Content = Callable[..., EncodedChunk]
 LATE = {"status": TaskStatus.ERROR, "error": "TaskTimeout: late", "metrics": {}, "digest": ""}
 KILLED = LATE | {"error": "TaskKilled: its process was ended by SIGKILL"}
 WRONG = {"status": TaskStatus.ERROR, "error": "ValueError: no", "metrics": {}, "digest": ""}
@@ -34,11 +34,12 @@ def store(tmp_path: Path) -> Store:
 def content(lay_out: LayOut) -> Content:
     """A chunk of these results; it is chunk 7."""
 
-    def content(results: list[TaskResult], **differing: Any) -> ChunkContent:
+    def content(results: list[TaskResult], **differing: Any) -> EncodedChunk:
         platform = {"machine": "x86_64"}
         values: dict[str, Any] = {"generation": 0, "platform": platform} | differing
         details = detail_tables(results)
-        return ChunkContent(run="r", chunk=7, rows=lay_out(results), details=details, **values)
+        rows = lay_out(results)
+        return encode_chunk(ChunkContent(run="r", chunk=7, rows=rows, details=details, **values))
 
     return content
 

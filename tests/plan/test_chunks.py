@@ -36,6 +36,13 @@ def test_until_400_000_tasks_chunks_are_at_most_100_tasks_and_at_least_32(tasks:
     assert len(grid) >= 32
 
 
+@given(st.integers(32, 4_000_000))
+def test_short_tasks_come_in_chunks_of_up_to_1000(tasks: int) -> None:
+    grid = ChunkGrid(tasks, has_short_tasks=True)
+    assert grid.size == min(tasks // 32, 1000)
+    assert len(grid) >= 32
+
+
 @given(st.integers(1, 63))
 def test_a_small_run_has_a_chunk_for_each_task(tasks: int) -> None:
     assert len(ChunkGrid(tasks)) == tasks

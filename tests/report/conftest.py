@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 import backfleet as bf
-from backfleet.chunks.commit import ChunkContent, commit_chunk
+from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.detail import detail_tables
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import plan_job
@@ -25,6 +26,7 @@ from backfleet.runs.journal import Journal
 from backfleet.runs.launch import request_of
 from backfleet.store import open_store
 from backfleet.worker.task import TaskRunner
+from sample_job import job_of
 
 HOSTILE = "<script>window.hacked=1<!--"
 HOSTILE_TEXT = "</script><script>window.hacked=2</script><img src=x onerror=hacked=3>"
@@ -60,26 +62,10 @@ class Fails(bt.Strategy):
 """
 
 
-def job(folder: Path, store: Path, **settings: Any) -> bf.Job:
-    made: dict[str, Any] = {
-        "strategy": "sma-crossover",
-        "params": {"period": [5, 10, 15, 20]},
-        "data": {
-            "source": "cn-daily",
-            "path": str(folder),
-            "symbols": ["600519", "600559"],
-            "timezone": "Asia/Shanghai",
-        },
-        "broker": {"cash": 100_000, "commission": 0.0002},
-        "results": {"store": str(store)},
-    }
-    return bf.Job(**(made | settings))
-
-
 @pytest.fixture(scope="session")
-def make_job(sample_data: Path) -> Callable[..., bf.Job]:
-    """A job on the sample data with a store, other keys as given."""
-    return lambda store, **settings: job(sample_data, store, **settings)
+def make_job() -> Callable[..., bf.Job]:
+    """A job of four periods on the sample data with a store, other keys as given."""
+    return partial(job_of, params={"period": [5, 10, 15, 20]})
 
 
 def run_here(made: bf.Job, manifest: Manifest | None = None) -> bf.Run:
@@ -96,7 +82,7 @@ def run_here(made: bf.Job, manifest: Manifest | None = None) -> bf.Run:
         results = [runner.result(task) for task in shown.chunks[chunk]]
         details = detail_tables(results) if shown.keeps_detail else {}
         rows = RowLayout(shown).rows(results)
-        commit_chunk(store, ChunkContent(shown.run, chunk, 0, rows, details, {}))
+        commit_chunk(store, encode_chunk(ChunkContent(shown.run, chunk, 0, rows, details, {})))
     return bf.Run(store)
 
 
@@ -107,10 +93,10 @@ def run_job() -> Callable[[bf.Job], bf.Run]:
 
 
 @pytest.fixture(scope="session")
-def sweep(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
+def sweep(make_job: Callable[..., bf.Job], tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
     """A finished run of eight tasks: four periods, two symbols. It must stay as it is."""
     store = tmp_path_factory.mktemp("sweep")
-    return bf.run(job(sample_data, store, name="four-periods"), progress=None)
+    return bf.run(make_job(store, name="four-periods"), progress=None)
 
 
 @pytest.fixture(scope="session")
@@ -124,19 +110,19 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
     data = {"source": "csv", "path": str(folder), "symbols": ["plain"]}
     params = {"k": [0, 1, 2], "note": [HOSTILE_TEXT, f"{HOSTILE_TEXT} & more"]}
     strategy = f"{folder}/hostile.py:Hostile"
-    made = job(folder, folder / "runs", strategy=strategy, params=params, data=data)
+    made = job_of(folder / "runs", strategy=strategy, params=params, data=data)
     honest = plan_job(made).manifest
     symbols = [replace(symbol, name=HOSTILE) for symbol in honest.symbols]
     return run_here(made, replace(honest, name=HOSTILE, symbols=symbols))
 
 
 @pytest.fixture(scope="session")
-def all_failed(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
+def all_failed(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
     """A finished run of which every task failed."""
     folder = tmp_path_factory.mktemp("failed")
     (folder / "fails.py").write_text(ONLY_ERRORS)
     strategy = f"{folder}/fails.py:Fails"
-    return run_here(job(sample_data, folder / "runs", strategy=strategy, params={}))
+    return run_here(job_of(folder / "runs", strategy=strategy, params={}))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from backfleet.plan.plan import Plan
 from backfleet.plan.work import WorkPlan
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.vector_strategy import VectorStrategy
-from backfleet.worker.task import seed_generators
+from backfleet.worker.seeding import seed_generators
 from backfleet.worker.task_bars import BarsLoader
 
 __all__ = ["FEWEST_BARS", "Subject", "subjects_of"]

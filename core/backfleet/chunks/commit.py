@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from backfleet.chunks.task_result import TaskStatus, is_retryable
 from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch
 from backfleet.store import Store, put_blob
 
-__all__ = ["ChunkContent", "commit_chunk"]
+__all__ = ["ChunkContent", "EncodedChunk", "commit_chunk", "encode_chunk"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,23 @@ class ChunkContent:
     platform: Mapping[str, Any]
 
 
-def commit_chunk(store: Store, content: ChunkContent) -> ChunkHeader:
+@dataclass(frozen=True)
+class EncodedChunk:
+    """A chunk as it is to be stored, and the blobs that it names."""
+
+    chunk: Chunk
+    blobs: Sequence[bytes]
+
+
+def encode_chunk(content: ChunkContent) -> EncodedChunk:
+    """Encode a chunk and its details."""
+    blobs = {name: parquet_bytes(table) for name, table in content.details.items()}
+    digests = {name: hashlib.sha256(blob).hexdigest() for name, blob in blobs.items()}
+    chunk = Chunk(_header(content, digests), parquet_bytes(content.rows.to_arrow()))
+    return EncodedChunk(chunk, list(blobs.values()))
+
+
+def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
     """Put a chunk into a run's store and return the header of the one that is there now.
 
     Where the key is taken, an equal chunk is success. A corrupt one, or one that holds retryable
@@ -42,8 +59,9 @@ def commit_chunk(store: Store, content: ChunkContent) -> ChunkHeader:
     StoreError
         It cannot be written.
     """
-    blobs = {name: put_blob(store, parquet_bytes(table)) for name, table in content.details.items()}
-    chunk = Chunk(_header(content, blobs), parquet_bytes(content.rows.to_arrow()))
+    for blob in encoded.blobs:
+        put_blob(store, blob)
+    chunk = encoded.chunk
     while not store.put_if_absent(chunk.header.key, chunk.to_bytes()):
         there = _read_or_none(store, chunk.header.key)
         if there is not None and not _supersedes(chunk.header, there.header):
@@ -66,7 +84,7 @@ def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
         ok=statuses[TaskStatus.OK],
         suspicious=statuses[TaskStatus.SUSPICIOUS],
         error=statuses[TaskStatus.ERROR],
-        retryable=sum(map(is_retryable, columns["error"])),
+        retryable=sum(map(is_retryable, filter(None, columns["error"]))),
         seconds=sum(columns["seconds"]),
         platform=content.platform,
     )

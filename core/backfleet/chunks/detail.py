@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import code_array, float_array, time_array
@@ -56,6 +55,9 @@ def merge_details(
     old: Mapping[str, pa.Table], new: Mapping[str, pa.Table], redone: Iterable[int]
 ) -> dict[str, pa.Table]:
     """`old` without the tasks done again, and `new`, in the order of the tasks."""
+    # Only what is taken over needs it, and its import takes longer than writing a chunk.
+    import pyarrow.compute as pc
+
     gone = pa.array(sorted(redone), pa.int64())
     merged = {}
     for name, table in new.items():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 import backfleet.demo
+from backfleet.cli.launch import Wishes, run_job
 from backfleet.cli.options import as_json, executor_option, executor_options
-from backfleet.cli.run import Wishes, run_plan
-from backfleet.job import Job
-from backfleet.plan.plan import plan_job
+
+if TYPE_CHECKING:
+    from backfleet.job import Job
 
 __all__ = ["demo"]
 
@@ -24,7 +26,12 @@ def demo(executor: str | None, options: tuple[str, ...], as_json: bool) -> None:
 
     The results lie in ./runs afterwards, as those of any job.
     """
-    job = Job.load(Path(backfleet.demo.__file__).parent / "demo.toml")
     if not as_json:
         click.echo("sma-crossover, period 15, on three Shanghai stocks, 2019-01-02 to 2021-07-05\n")
-    run_plan(plan_job(job), Wishes(executor or "local", options, as_json=as_json))
+    run_job(_load, Wishes(executor or "local", options, as_json=as_json))
+
+
+def _load() -> Job:
+    from backfleet.job import Job
+
+    return Job.load(Path(backfleet.demo.__file__).parent / "demo.toml")

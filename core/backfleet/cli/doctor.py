@@ -10,7 +10,7 @@ import click
 
 from backfleet.cli.options import as_json, echo_json
 from backfleet.executor import Finding, Verdict
-from backfleet.runs.naming import DEFAULT_STORE
+from backfleet.store import DEFAULT_STORE
 
 __all__ = ["doctor"]
 

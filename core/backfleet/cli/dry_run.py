@@ -15,7 +15,7 @@ from backfleet.runs.launch import request_of, workload
 from backfleet.store import open_store
 
 if TYPE_CHECKING:
-    from backfleet.cli.run import Wishes
+    from backfleet.cli.launch import Wishes
 
 __all__ = ["show_plan"]
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from backfleet.errors import CorruptObject
-from backfleet.runs.naming import DEFAULT_STORE
+from backfleet.store import DEFAULT_STORE
 
 __all__ = [
     "as_json",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from backfleet.cli.follow import follow, show_detached
+from backfleet.cli.launch import Wishes, run_job
 from backfleet.cli.options import (
     as_json,
     detach_option,
@@ -15,22 +16,11 @@ from backfleet.cli.options import (
     job_overrides,
     yes_option,
 )
-from backfleet.job import Job, Overrides
-from backfleet.plan.plan import Plan, plan_job
-from backfleet.runs.start import submit_plan
 
-__all__ = ["Wishes", "run", "run_plan"]
+if TYPE_CHECKING:
+    from backfleet.job import Job
 
-
-@dataclass(frozen=True)
-class Wishes:
-    """How a job is to be run."""
-
-    executor: str
-    options: tuple[str, ...]
-    detach: bool = False
-    as_json: bool = False
-    accept_cost: bool = False
+__all__ = ["run"]
 
 
 @click.command()
@@ -59,26 +49,20 @@ def run(
     What the store holds of the same run already is not done again. Exits with 0 when every task
     has a row without error, 1 when some are errors or missing, 2 for a bad request.
     """
-    plan = plan_job(Job.load(job_file, Overrides(params, symbols, sets)))
     wishes = Wishes(executor or "local", options, detach, as_json, yes)
+    load = partial(_load, job_file, params, symbols, sets)
     if dry_run:
         from backfleet.cli.dry_run import show_plan
+        from backfleet.plan.plan import plan_job
 
-        show_plan(plan, wishes)
+        show_plan(plan_job(load()), wishes)
     else:
-        run_plan(plan, wishes)
+        run_job(load, wishes)
 
 
-def run_plan(plan: Plan, wishes: Wishes) -> None:
-    """Run a planned job, show how it ends, and leave with the exit code that says so."""
-    started = submit_plan(
-        plan,
-        wishes.executor,
-        wishes.options,
-        detach=wishes.detach,
-        accept_cost=wishes.accept_cost,
-    )
-    if wishes.detach:
-        show_detached(started, as_json=wishes.as_json)
-    else:
-        follow(started, as_json=wishes.as_json)
+def _load(
+    job_file: str, params: tuple[str, ...], symbols: str | None, sets: tuple[str, ...]
+) -> Job:
+    from backfleet.job import Job, Overrides
+
+    return Job.load(job_file, Overrides(params, symbols, sets))

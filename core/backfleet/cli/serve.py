@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from backfleet.report.extras import SERVE, require_extra
-from backfleet.runs.naming import DEFAULT_STORE
-from backfleet.store import open_store
+from backfleet.store import DEFAULT_STORE, open_store
 
 __all__ = ["serve"]
 

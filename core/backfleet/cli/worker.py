@@ -17,7 +17,12 @@ def worker(submission: str, shards: tuple[int, ...]) -> None:
 
     SUBMISSION is the path or URL of the submission's record. SHARD is taken from
     AWS_BATCH_JOB_ARRAY_INDEX, JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID where it is not given.
+    With '-' as SUBMISSION the worker makes its start and waits on standard input for both.
     """
+    if submission == "-":
+        from backfleet.worker.standby import run_when_told
+
+        sys.exit(run_when_told())
     from backfleet.worker.shard import run_shards
 
     sys.exit(run_shards(submission, shards))

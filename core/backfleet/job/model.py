@@ -22,6 +22,7 @@ from pydantic import (
 from backfleet.errors import JobError
 from backfleet.html import facts_table, heading
 from backfleet.job import rules
+from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_strategy, anchor
 from backfleet.job.quantities import Duration, MemorySize
@@ -29,7 +30,6 @@ from backfleet.job.section import Section
 from backfleet.job.selection import MAX_SAMPLE
 
 __all__ = [
-    "BUY_AND_HOLD",
     "Auxiliary",
     "Broker",
     "Data",
@@ -38,9 +38,6 @@ __all__ = [
     "Results",
     "Sweep",
 ]
-
-BUY_AND_HOLD = "buy-and-hold"
-"""The benchmark that is a task's own symbol."""
 
 Text = Annotated[str, Strict(), Field(min_length=1)]
 Whole = Annotated[int, Strict()]

@@ -1,4 +1,4 @@
-"""Which tasks make a chunk: it follows from the number of tasks alone."""
+"""Which tasks make a chunk: that follows from how many there are and whether they are short."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ FEWEST_CHUNKS = 32
 than a hundredth of short tasks."""
 
 USUAL_SIZE = 100
-"""Larger runs take chunks of this size: a commit costs about as much as one short task."""
+"""Larger runs take chunks of this size: a commit costs about as much as one task on backtrader."""
+
+SHORT_TASKS_SIZE = 1000
+"""Where tasks are compiled, a commit costs as much as dozens of them."""
 
 MOST_CHUNKS = 4000
 """Listing a run's chunks must take few requests."""
@@ -22,11 +25,13 @@ class ChunkGrid:
     """The chunks of a run of `tasks` tasks."""
 
     tasks: int
+    has_short_tasks: bool = False
 
     @property
     def size(self) -> int:
         """Tasks in a chunk; the last one may hold fewer."""
-        fine = min(self.tasks // FEWEST_CHUNKS, USUAL_SIZE)
+        usual = SHORT_TASKS_SIZE if self.has_short_tasks else USUAL_SIZE
+        fine = min(self.tasks // FEWEST_CHUNKS, usual)
         return max(1, fine, -(-self.tasks // MOST_CHUNKS))
 
     def __len__(self) -> int:

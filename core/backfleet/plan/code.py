@@ -21,11 +21,12 @@ from backfleet.plan.distributions import (
     list_distributions,
 )
 from backfleet.plan.imports import CodeUnit, file_stamp, find_unit, folder_unit, reached_units
-from backfleet.plugins import KINDS
+from backfleet.plugins import KINDS, find_plugin
 from backfleet.strategy import StrategyReference
 
 __all__ = [
     "backfleet_hash",
+    "component_code",
     "content_hash",
     "distribution_hash",
     "distribution_hashes",
@@ -53,6 +54,15 @@ def plugin_hash(target: str) -> str:
     if unit is None:
         raise PluginError(f"{target}: there is no module {module!r} here, or it is not a file")
     return _hash(unit, module, target)
+
+
+def component_code(kind: str, name: str) -> dict[str, str]:
+    """What an identity says of a plugin: its name, its target, and its hash.
+
+    Raises UnknownPlugin, PluginError.
+    """
+    plugin = find_plugin(kind, name)
+    return {"name": name, "target": plugin.target, "code": plugin_hash(plugin.target)}
 
 
 @cache

@@ -7,16 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backfleet.bars import BarsWindow
 from backfleet.errors import DataError, UserError
-from backfleet.job import BUY_AND_HOLD, Data
+from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.plan.code import plugin_hash
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.prepared import PreparedBars, SymbolData
+
+if TYPE_CHECKING:
+    from backfleet.job import Data
 
 __all__ = [
     "PlannedData",

@@ -14,8 +14,7 @@ from functools import cached_property
 from importlib import metadata
 from importlib.metadata import Distribution
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from backfleet.plan.imports import CodeUnit, find_unit, is_code
 from backfleet.plugins import KINDS
@@ -82,7 +81,7 @@ class InstalledDistribution:
         except ValueError:
             return None
         editable = origin.get("dir_info", {}).get("editable")
-        return Path(url2pathname(urlsplit(origin["url"]).path)) if editable else None
+        return Path(unquote(urlsplit(origin["url"]).path)) if editable else None
 
     @cached_property
     def recorded(self) -> Mapping[str, str | None]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from backfleet.errors import JobError
-from backfleet.job import Job
 from backfleet.strategy import StrategyKind
 
-__all__ = ["engine_candidates"]
+if TYPE_CHECKING:
+    from backfleet.job import Job
+
+__all__ = ["VECTOR", "engine_candidates"]
 
 AUTO, VECTOR, BACKTRADER = "auto", "vector", "backtrader"
 

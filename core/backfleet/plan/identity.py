@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backfleet.engine import Engine
-from backfleet.errors import PluginError
 from backfleet.job import Data, Job, Points
-from backfleet.plan.code import backfleet_hash, plugin_hash, strategy_hash
+from backfleet.plan.code import backfleet_hash, component_code, strategy_hash
 from backfleet.plan.data import PlannedData, source_of
 from backfleet.plan.versions import number_versions
 from backfleet.plugins import HOOKS, find_plugin, load_plugin, row_hooks
 from backfleet.strategy import StrategyReference
 
-__all__ = ["check_code", "check_plugins", "identify"]
+__all__ = ["check_plugins", "identify"]
 
 SCHEMA = 1
 
@@ -32,8 +31,8 @@ def identify(
         "backfleet": backfleet_hash(),
         "versions": dict(number_versions()),
         "strategy": {"target": strategy.target, "code": strategy_hash(strategy)},
-        "plugins": [_component(HOOKS, name) for name in job.plugins],
-        "engines": [_component("engine", name) for name in engines],
+        "plugins": [component_code(HOOKS, name) for name in job.plugins],
+        "engines": [component_code("engine", name) for name in engines],
         "seed": job.seed,
         "points": points.to_json(),
         "data": _data(job.data, data),
@@ -58,42 +57,6 @@ def check_plugins(plugins: Sequence[str], engines: Sequence[str]) -> None:
             load_plugin("engine", name, Engine)
 
 
-def check_code(identity: Mapping[str, Any], strategy: StrategyReference) -> None:
-    """Raise PluginError where the code found here is not the code that the run was planned with."""
-    _compare("backfleet", {"code": identity["backfleet"]}, {"code": backfleet_hash()})
-    here = {"target": strategy.target, "code": strategy_hash(strategy)}
-    _compare(f"strategy {strategy.target}", identity["strategy"], here)
-    for data in (identity["data"], *identity["data"]["auxiliary"].values()):
-        _compare_component("source", data["source"])
-    for kind, group in (("engine", "engines"), (HOOKS, "plugins")):
-        for component in identity[group]:
-            _compare_component(kind, component)
-
-
-def _compare_component(kind: str, planned: Mapping[str, str]) -> None:
-    _compare(f"{kind} {planned['name']}", planned, _component(kind, planned["name"]))
-
-
-def _compare(what: str, planned: Mapping[str, str], here: Mapping[str, str]) -> None:
-    for key, value in planned.items():
-        if here[key] != value:
-            raise PluginError(
-                f"the {key} of {what} is not what the run was planned with "
-                f"({_short(here[key])} here, {_short(value)} planned); "
-                "run the job again to plan it anew"
-            )
-
-
-def _short(value: str) -> str:
-    """Enough of a hash to tell it by; a target as it is."""
-    return value if ":" in value else value[:12]
-
-
-def _component(kind: str, name: str) -> dict[str, str]:
-    plugin = find_plugin(kind, name)
-    return {"name": name, "target": plugin.target, "code": plugin_hash(plugin.target)}
-
-
 def _data(data: Data, planned: PlannedData) -> dict[str, Any]:
     return _origin(data) | {
         "universe": data.universe,
@@ -112,7 +75,7 @@ def _origin(data: Data) -> dict[str, Any]:
     """What bars were read with, but for where they lie."""
     options = source_of(data).options
     return {
-        "source": _component("source", data.source),
+        "source": component_code("source", data.source),
         # An option that is written out as its default makes no other run.
         "options": options.model_dump(mode="json"),
         "timezone": data.timezone,

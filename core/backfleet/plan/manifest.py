@@ -13,9 +13,11 @@ from typing import Any
 from backfleet.bars import BarsWindow
 from backfleet.engine import BrokerSettings
 from backfleet.errors import CorruptObject
-from backfleet.job import BUY_AND_HOLD, Points
+from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.parameter import Parameter
+from backfleet.job.points import Points
 from backfleet.plan.chunks import ChunkGrid
+from backfleet.plan.engines import VECTOR
 
 __all__ = ["PORTFOLIO", "Manifest", "PlannedDistribution", "PlannedSymbol", "TaskKey", "run_id"]
 
@@ -117,9 +119,15 @@ class Manifest:
         """Whether a task runs all symbols with one cash pool."""
         return bool(self.identity["data"]["universe"] == "portfolio")
 
+    @property
+    def has_short_tasks(self) -> bool:
+        """Whether a task is over in well under a millisecond, as a rule: it is compiled, one
+        symbol, and nothing but its row is kept."""
+        return self.engine == VECTOR and not self.keeps_detail and not self.is_portfolio
+
     @cached_property
     def chunks(self) -> ChunkGrid:
-        return ChunkGrid(self.tasks)
+        return ChunkGrid(self.tasks, self.has_short_tasks)
 
     def task(self, index: int) -> TaskKey:
         """Decode a task. Raises IndexError."""

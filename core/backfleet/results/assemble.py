@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from backfleet.chunks.names import DIGEST
 from backfleet.chunks.parquet import read_parquet
@@ -63,7 +62,7 @@ def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns = []
     for field in schema:
         if field.name in table.column_names:
-            columns.append(pc.cast(table.column(field.name), field.type))
+            columns.append(table.column(field.name).cast(field.type))
         else:
             columns.append(pa.nulls(len(table), field.type))
     return pa.Table.from_arrays(columns, schema=schema)

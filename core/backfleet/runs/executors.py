@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from backfleet.errors import ExecutorError
 from backfleet.executor import Executor, ExecutorSettings
 from backfleet.plugins import load_plugin
 
-__all__ = ["SETTINGS_FILE", "is_configured", "open_executor"]
+__all__ = ["SETTINGS_FILE", "is_configured", "open_executor", "standing_by"]
 
 SETTINGS_FILE = "backfleet.toml"
 
@@ -32,6 +33,21 @@ def open_executor(name: str, options: Sequence[str] = ()) -> Executor:
     fields = cls.Settings.model_fields
     values = _from_file(name) | _from_environment(name, fields) | _from_options(options)
     return cls(_validated(name, cls.Settings, values))
+
+
+@contextmanager
+def standing_by(
+    name: str, options: Sequence[str] = (), *, detach: bool = False
+) -> Iterator[Executor]:
+    """`open_executor`, for a job that is yet to be planned: the executor begins already, unless
+    its workers are to outlive this process."""
+    executor = open_executor(name, options)
+    try:
+        if not detach:
+            executor.stand_by()
+        yield executor
+    finally:
+        executor.stand_down()
 
 
 def is_configured(name: str) -> bool:

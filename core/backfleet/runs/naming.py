@@ -7,11 +7,10 @@ from pathlib import Path
 
 from backfleet.errors import RunNotFound
 from backfleet.plan.stored import MANIFEST
-from backfleet.store import Store, open_store
+from backfleet.store import DEFAULT_STORE, Store, open_store
 
-__all__ = ["DEFAULT_STORE", "find_run"]
+__all__ = ["find_run"]
 
-DEFAULT_STORE = "runs"
 _ID = re.compile(r"[0-9a-f]{1,16}")
 _NAMED = "a run is named by its path or URL, or by its id or the beginning of it"
 

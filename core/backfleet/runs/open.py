@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from backfleet.errors import CorruptObject
 from backfleet.plan.stored import MANIFEST
-from backfleet.runs.naming import DEFAULT_STORE, find_run
+from backfleet.runs.naming import find_run
 from backfleet.runs.run import Run
-from backfleet.store import open_store
+from backfleet.store import DEFAULT_STORE, open_store
 
 __all__ = ["list_runs", "open_run"]
 

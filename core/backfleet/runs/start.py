@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal, TextIO
 
+from backfleet.executor import Executor
 from backfleet.job import Job
 from backfleet.plan.plan import Plan, plan_job
 from backfleet.plan.stored import MANIFEST, keep_manifest
 from backfleet.runs.events import emit
-from backfleet.runs.executors import open_executor
+from backfleet.runs.executors import standing_by
 from backfleet.runs.launch import check_request, request_of
 from backfleet.runs.run import Run
 from backfleet.store import open_store
@@ -69,26 +70,21 @@ def submit(
     What the store holds of the same run already is not done again. Without `detach`, workers of
     the local executor end with this process.
     """
-    return submit_plan(plan_job(job), executor, options, detach=detach, accept_cost=accept_cost)
+    with standing_by(executor, options, detach=detach) as chosen:
+        return submit_plan(plan_job(job), chosen, detach=detach, accept_cost=accept_cost)
 
 
 def submit_plan(
-    plan: Plan,
-    executor: str = "local",
-    options: Sequence[str] = (),
-    *,
-    detach: bool = False,
-    accept_cost: bool = False,
+    plan: Plan, executor: Executor, *, detach: bool = False, accept_cost: bool = False
 ) -> Run:
     """`submit`, for a job that is planned already."""
-    chosen = open_executor(executor, options)
     request = partial(request_of, plan, detach=detach, accept_cost=accept_cost)
-    store = open_store(chosen.results_store(plan.job.results.store)).at(plan.manifest.run)
+    store = open_store(executor.results_store(plan.job.results.store)).at(plan.manifest.run)
     if not store.exists(MANIFEST):
         # What the executor cannot run must leave no run in the store.
         wanted = Run(store, plan.manifest).ledger.missing()
-        check_request(store, chosen, request(wanted))
+        check_request(store, executor, request(wanted))
     started = Run(store, keep_manifest(store, plan.manifest))
     emit("run_planned", run=started.id, tasks=started.manifest.tasks)
-    started.start(chosen, request(started.ledger.missing()))
+    started.start(executor, request(started.ledger.missing()))
     return started

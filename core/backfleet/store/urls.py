@@ -10,7 +10,10 @@ from backfleet.store.base import Store
 from backfleet.store.directory import DirectoryStore
 from backfleet.store.s3 import S3Store
 
-__all__ = ["open_store", "split_url"]
+__all__ = ["DEFAULT_STORE", "open_store", "split_url"]
+
+DEFAULT_STORE = "runs"
+"""Where runs lie unless a job or a command says otherwise."""
 
 _SCHEME = re.compile(r"([A-Za-z0-9+.-]+)://")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")

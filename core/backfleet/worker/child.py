@@ -10,42 +10,37 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import BackfleetError
 from backfleet.worker.environment import limit_memory
-from backfleet.worker.messages import OUT_OF_MEMORY, Fatal, Finished, InFlight, Ready, Work
+from backfleet.worker.messages import (
+    OUT_OF_MEMORY,
+    Builders,
+    ChildSetup,
+    ChunkDone,
+    Fatal,
+    Finished,
+    InFlight,
+    Ready,
+    Work,
+)
 from backfleet.worker.output import TaskOutput
 from backfleet.worker.task import TaskRunner
 
-__all__ = ["ChildSetup", "child_main"]
+if TYPE_CHECKING:
+    from backfleet.worker.chunk_encoder import ChunkEncoder
 
-FLUSH_SECONDS = 0.2
+__all__ = ["child_main"]
+
+FLUSH_SECONDS = 1.0
 """Results go to the worker at least this often: what was not handed over is lost with the child."""
-
-
-@dataclass(frozen=True)
-class ChildSetup:
-    """What a child starts with.
-
-    Attributes
-    ----------
-    runner
-        Builds the child's `TaskRunner`.
-    output
-        Path of the file that takes what tasks print.
-    memory
-        Bytes; see `limit_memory`.
-    """
-
-    runner: Callable[[], TaskRunner]
-    output: str
-    memory: int
 
 
 def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -> None:
@@ -57,12 +52,13 @@ def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
     faulthandler.enable(file=1)
     limit_memory(setup.memory)
     try:
-        runner = setup.runner()
+        runner = setup.builders.runner()
         # All that is imported stays: the garbage collector need not walk it for every task.
         gc.freeze()
         connection.send(Ready())
+        loop = _TaskLoop(runner, setup.builders, connection, in_flight, output)
         for work in _works(connection):
-            _run(work, runner, connection, in_flight, output)
+            loop.run(work)
     except BackfleetError as error:
         connection.send(Fatal(type(error).__name__, str(error)))
     except MemoryError:
@@ -100,23 +96,44 @@ def _works(connection: Connection) -> Iterator[Work]:
             _end()
 
 
-def _run(
-    work: Work, runner: TaskRunner, connection: Connection, in_flight: InFlight, output: TaskOutput
-) -> None:
-    process = os.getpid()
-    batch: list[TaskResult] = []
-    flushed = time.monotonic()
-    for task in work.tasks:
-        now = time.monotonic()
-        if now - flushed > FLUSH_SECONDS:
-            connection.send(Finished(work.chunk, batch))
-            batch, flushed = [], now
-        in_flight.begin(task, now)
-        result = runner.result(task)
-        if os.getpid() != process:
-            # A copy of this process that the strategy forked: it has nothing to hand over.
-            os._exit(0)
-        printed = output.take()
-        batch.append(replace(result, log=printed + result.log) if printed else result)
-        in_flight.end()
-    connection.send(Finished(work.chunk, batch))
+@dataclass
+class _TaskLoop:
+    """What a child does with its work."""
+
+    runner: TaskRunner
+    builders: Builders
+    connection: Connection
+    in_flight: InFlight
+    output: TaskOutput
+
+    def run(self, work: Work) -> None:
+        """Run tasks, and hand over their results; in one piece where that does not take long."""
+        process = os.getpid()
+        batch: list[TaskResult] = []
+        flushed = time.monotonic()
+        for task in work.tasks:
+            now = time.monotonic()
+            if now - flushed > FLUSH_SECONDS:
+                self.connection.send(Finished(work.chunk, batch))
+                batch, flushed = [], now
+            self.in_flight.begin(task, now)
+            result = self.runner.result(task)
+            if os.getpid() != process:
+                # A copy of this process that the strategy forked: it has nothing to hand over.
+                os._exit(0)
+            printed = self.output.take()
+            batch.append(replace(result, log=printed + result.log) if printed else result)
+            self.in_flight.end()
+        self._hand_over(work, batch)
+
+    def _hand_over(self, work: Work, batch: list[TaskResult]) -> None:
+        if work.generation is None or len(batch) < len(work.tasks):
+            self.connection.send(Finished(work.chunk, batch))
+            return
+        encoder = self._encoder
+        encoded = encoder.encode(work.chunk, work.generation, batch, encoder.details(batch))
+        self.connection.send(ChunkDone(work.chunk, work.tasks, encoded, encoder.log(batch)))
+
+    @cached_property
+    def _encoder(self) -> ChunkEncoder:
+        return self.builders.encoder()

@@ -9,16 +9,15 @@ import signal
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from backfleet.errors import TaskCrashed, TaskError, TaskKilled, TaskOutOfMemory
-from backfleet.worker.child import ChildSetup, child_main
-from backfleet.worker.messages import OUT_OF_MEMORY, InFlight, Work
+from backfleet.worker.messages import OUT_OF_MEMORY, Builders, ChildSetup, InFlight, Work
 from backfleet.worker.output import read_output
 
 __all__ = ["ChildProcess", "Limits"]
@@ -52,7 +51,7 @@ class ChildProcess:
         It has imported what it needs.
     """
 
-    def __init__(self, runner: Callable[[], Any], limits: Limits) -> None:
+    def __init__(self, builders: Builders, limits: Limits) -> None:
         context = get_context("forkserver")
         self.works: deque[Work] = deque()
         self.ready = False
@@ -63,9 +62,9 @@ class ChildProcess:
         self._path = Path(path)
         self.connection, theirs = context.Pipe()
         self._silent = False
-        setup = ChildSetup(runner, path, limits.memory)
+        setup = ChildSetup(builders, path, limits.memory)
         self._process = context.Process(
-            target=child_main, args=(theirs, self._in_flight, setup), daemon=True
+            target=_run_child, args=(theirs, self._in_flight, setup), daemon=True
         )
         _start(self._process)
         theirs.close()
@@ -143,6 +142,13 @@ class ChildProcess:
         if -code in (signal.SIGKILL, signal.SIGTERM):
             return TaskKilled(f"its process was ended by {name}; was the machine out of memory?")
         return TaskCrashed(f"its process was ended by {name}")
+
+
+def _run_child(connection: Connection, in_flight: InFlight, setup: ChildSetup) -> None:
+    """All that a child does; imported in it alone, with all that tasks need."""
+    from backfleet.worker.child import child_main
+
+    child_main(connection, in_flight, setup)
 
 
 def _start(process: BaseProcess) -> None:

@@ -12,7 +12,7 @@ from backfleet import errors
 from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import BackfleetError, PluginError, TaskError, TaskTimeout
 from backfleet.worker.child_process import ChildProcess, Limits
-from backfleet.worker.messages import Fatal, Finished, Ready, Work
+from backfleet.worker.messages import Builders, ChunkDone, Fatal, Finished, Ready, Work
 
 __all__ = ["ChildPool"]
 
@@ -21,6 +21,9 @@ DEATHS_OF_A_TASK = 2
 WAIT_SECONDS = 1.0
 AHEAD = 2
 """Pieces of work a child holds, so that it need not wait for its worker."""
+
+
+OnResults = Callable[[Finished | ChunkDone], None]
 
 
 class ChildPool:
@@ -32,15 +35,15 @@ class ChildPool:
     handed over runs again in a fresh child.
     """
 
-    def __init__(self, runner: Callable[[], Any], size: int, limits: Limits) -> None:
-        self._runner = runner
+    def __init__(self, builders: Builders, size: int, limits: Limits) -> None:
+        self._builders = builders
         self._limits = limits
         self._failed_starts = 0
         self._deaths: Counter[int] = Counter()
         self._waiting: deque[Work] = deque()
-        self._children = [ChildProcess(runner, limits) for _ in range(size)]
+        self._children = [ChildProcess(builders, limits) for _ in range(size)]
 
-    def run(self, works: Sequence[Work], on_results: Callable[[Finished], None]) -> None:
+    def run(self, works: Sequence[Work], on_results: OnResults) -> None:
         """Run all work, and call `on_results` in this process as results come.
 
         Raises the error of a child that could not work at all.
@@ -69,7 +72,7 @@ class ChildPool:
         late = {at for at, child in enumerate(self._children) if child.overdue(now)}
         return sorted({sources[each] for each in ready} | late)
 
-    def _attend(self, position: int, on_results: Callable[[Finished], None]) -> None:
+    def _attend(self, position: int, on_results: OnResults) -> None:
         child = self._children[position]
         self._hear(child, on_results)
         at = child.in_flight()
@@ -89,16 +92,16 @@ class ChildPool:
             self._died(child, on_results)
         self._replace(position)
 
-    def _hear(self, child: ChildProcess, on_results: Callable[[Finished], None]) -> None:
+    def _hear(self, child: ChildProcess, on_results: OnResults) -> None:
         for message in child.hear():
             if isinstance(message, Ready):
                 child.ready = True
                 self._failed_starts = 0
             elif isinstance(message, Fatal):
                 raise _error(message)
-            elif isinstance(message, Finished):
+            elif isinstance(message, Finished | ChunkDone):
                 on_results(message)
-                self._settle(child, {result.task for result in message.results})
+                self._settle(child, set(message.tasks))
 
     def _settle(self, child: ChildProcess, done: Collection[int]) -> None:
         """Take tasks off what the child still has to do."""
@@ -107,7 +110,7 @@ class ChildPool:
         if left:
             child.works.appendleft(Work(work.chunk, left))
 
-    def _died(self, child: ChildProcess, on_results: Callable[[Finished], None]) -> None:
+    def _died(self, child: ChildProcess, on_results: OnResults) -> None:
         """Let the task that a child died in run alone, or, the second time, let it be lost."""
         if not child.works:
             return
@@ -120,9 +123,7 @@ class ChildPool:
         self._settle(child, {task})
         child.works.appendleft(Work(chunk, [task]))
 
-    def _lose(
-        self, child: ChildProcess, error: TaskError, on_results: Callable[[Finished], None]
-    ) -> None:
+    def _lose(self, child: ChildProcess, error: TaskError, on_results: OnResults) -> None:
         """Make an error the result of the task that a child died in."""
         task, since = child.suspect()
         lost = TaskResult.lost(task, error, time.monotonic() - since, child.printed())
@@ -142,7 +143,7 @@ class ChildPool:
         dead = self._children[position]
         self._waiting.extendleft(reversed(dead.works))
         dead.close()
-        fresh = self._children[position] = ChildProcess(self._runner, self._limits)
+        fresh = self._children[position] = ChildProcess(self._builders, self._limits)
         if self._waiting:
             fresh.give(self._waiting.popleft())
 

@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from backfleet.chunks.task_result import TaskResult
 
-__all__ = ["OUT_OF_MEMORY", "Fatal", "Finished", "InFlight", "Ready", "Work"]
+if TYPE_CHECKING:
+    from backfleet.chunks.commit import EncodedChunk
+    from backfleet.worker.chunk_encoder import ChunkEncoder
+    from backfleet.worker.task import TaskRunner
+
+__all__ = [
+    "OUT_OF_MEMORY",
+    "Builders",
+    "ChildSetup",
+    "ChunkDone",
+    "Fatal",
+    "Finished",
+    "InFlight",
+    "Ready",
+    "Work",
+]
 
 IDLE = -1
 
@@ -18,12 +33,47 @@ OUT_OF_MEMORY = 203
 trusted, nor is the task to be blamed for what tasks before it have kept."""
 
 
+class Builders(Protocol):
+    """Makes in a child what it works with; travels to it."""
+
+    def runner(self) -> TaskRunner:
+        """What runs the tasks."""
+
+    def encoder(self) -> ChunkEncoder:
+        """What makes a chunk of their results; asked for where there is a whole one."""
+
+
+@dataclass(frozen=True)
+class ChildSetup:
+    """What a child starts with.
+
+    Attributes
+    ----------
+    output
+        Path of the file that takes what tasks print.
+    memory
+        Bytes; see `limit_memory`.
+    """
+
+    builders: Builders
+    output: str
+    memory: int
+
+
 @dataclass(frozen=True)
 class Work:
-    """To the child: run these tasks."""
+    """To the child: run these tasks.
+
+    Attributes
+    ----------
+    generation
+        Of the chunk to make of them; None where they are not all of its tasks, or too few for the
+        child to import what encoding takes.
+    """
 
     chunk: int
     tasks: Sequence[int]
+    generation: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +87,21 @@ class Finished:
 
     chunk: int
     results: Sequence[TaskResult]
+
+    @property
+    def tasks(self) -> Sequence[int]:
+        return [result.task for result in self.results]
+
+
+@dataclass(frozen=True)
+class ChunkDone:
+    """From the child: all of a chunk in one piece, encoded, so that a worker with many children
+    has only to store it; `log` is what its tasks printed."""
+
+    chunk: int
+    tasks: Sequence[int]
+    encoded: EncodedChunk
+    log: bytes
 
 
 @dataclass(frozen=True)

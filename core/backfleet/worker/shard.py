@@ -10,11 +10,9 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import forkserver
 
 from backfleet import errors
 from backfleet.errors import BackfleetError, CorruptObject, ExecutorError, PluginError
@@ -22,15 +20,12 @@ from backfleet.plugins import find_plugin
 from backfleet.store import open_store
 from backfleet.worker.environment import pin_environment
 from backfleet.worker.fetched_code import FetchedCode, fetch_code, search_first
-from backfleet.worker.protocol import CODE, INDEX_VARIABLES, PRELOAD, SHARDS, STOP_WITH_PARENT
+from backfleet.worker.forkserver import start_forkserver
+from backfleet.worker.protocol import CODE, INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
 from backfleet.worker.ranges import parse_ranges
 from backfleet.worker.word import leave_word
 
 __all__ = ["run_shards"]
-
-
-LONGEST_FOLDER = 70
-"""Of a socket's path, which may have 107 bytes, so many are left beside the names within."""
 
 
 class Terminated(BaseException):
@@ -121,20 +116,7 @@ def _start_forkserver(url: str) -> None:
         engine = json.loads(manifest)["identity"]["engines"][0]["name"]
     except (ValueError, LookupError, TypeError) as error:
         raise CorruptObject(f"{run.url}/manifest.json: it cannot be read: {error}") from error
-    _check_sockets()
-    os.environ[PRELOAD] = find_plugin("engine", engine).target.partition(":")[0]
-    forkserver.set_forkserver_preload(["backfleet.worker.preload"])
-    forkserver.ensure_running()
-
-
-def _check_sockets() -> None:
-    """Raise JobError where sockets for the children would have too long a path."""
-    folder = tempfile.gettempdir()
-    if len(os.fsencode(folder)) > LONGEST_FOLDER:
-        raise errors.JobError(
-            f"the folder for temporary files, {folder}, has too long a path for sockets, "
-            f"more than {LONGEST_FOLDER} bytes; set TMPDIR to a shorter one"
-        )
+    start_forkserver(find_plugin("engine", engine).target.partition(":")[0])
 
 
 @contextmanager

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import random
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-
-import numpy as np
+from functools import partial
 
 from backfleet.chunks.names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
@@ -21,13 +17,11 @@ from backfleet.metrics import Calendar, SummarisingEngine, Summary, summary_of
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.work import WorkPlan
 from backfleet.plugins import load_plugin, row_hooks
+from backfleet.worker.seeding import Seeding, seed_generators
 from backfleet.worker.storable import describe_error, storable, storable_scalar
 from backfleet.worker.task_bars import BarsLoader, TaskBars
 
-__all__ = ["RanTask", "TaskRunner", "custom_columns", "seed_generators"]
-
-
-_CANONICAL = json.JSONEncoder(sort_keys=True).encode
+__all__ = ["RanTask", "TaskRunner", "custom_columns"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +48,7 @@ class TaskRunner:
             self.engine: Engine = load_plugin("engine", engine, Engine)()
             self._hooks = row_hooks([each["name"] for each in self.manifest.identity["plugins"]])
             self._bars = BarsLoader(plan, self._hooks)
+        self._seeding = Seeding(self.manifest.identity["seed"])
         self._summarises = not (self.manifest.keeps_detail or self._hooks)
 
     def result(self, index: int) -> TaskResult:
@@ -108,10 +103,10 @@ class TaskRunner:
         if not isinstance(self.engine, SummarisingEngine) or len(bars.bars) > 1:
             ran = self._simulate(key, bars)
             return self._result(key, self.summary(ran), ran.seconds)
-        seed_generators(self.manifest.identity["seed"], key)
-        started = time.perf_counter()
+        simulation = self._simulation(key, bars)
         calendar = Calendar(bars.session, bars.periods_per_year)
-        summary = self.engine.summarise(self._simulation(key, bars), calendar)
+        started = time.perf_counter()
+        summary = self._seeding.run(key, partial(self.engine.summarise, simulation, calendar))
         return self._result(key, summary, time.perf_counter() - started)
 
     def _finished(self, ran: RanTask) -> TaskResult:
@@ -151,11 +146,3 @@ def custom_columns(key: TaskKey, summary: Summary) -> Mapping[str, Scalar]:
         storable(custom_column(name, key.params)): storable_scalar(name, value)
         for name, value in summary.custom.items()
     }
-
-
-def seed_generators(seed: int, key: TaskKey) -> None:
-    """Seed `random` and numpy's global generator from the job's seed, the symbol and the point."""
-    text = _CANONICAL([seed, key.name, key.params])
-    digest = hashlib.sha256(text.encode()).digest()
-    random.seed(int.from_bytes(digest, "big"))
-    np.random.seed(int.from_bytes(digest[:4], "big"))

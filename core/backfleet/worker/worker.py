@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backfleet import errors
 from backfleet.chunks.chunk import Chunk, chunk_key, latest_chunk
-from backfleet.chunks.commit import ChunkContent, commit_chunk
-from backfleet.chunks.detail import DETAILS, detail_tables, merge_details
+from backfleet.chunks.commit import commit_chunk
+from backfleet.chunks.detail import DETAILS, merge_details
 from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult, is_retryable
 from backfleet.errors import BackfleetError
 from backfleet.from_source import import_from_source
-from backfleet.plan.identity import check_code
-from backfleet.plan.rows import RowLayout
+from backfleet.plan.check_code import check_code
 from backfleet.plan.stored import read_manifest
 from backfleet.plan.submission import read_submission
 from backfleet.plan.versions import check_versions
@@ -25,28 +24,38 @@ from backfleet.plan.work import WorkPlan
 from backfleet.store import is_sound_blob, read_blob
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
-from backfleet.worker.environment import platform_facts
+from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.fetched_code import FetchedCode, search_first
-from backfleet.worker.messages import Finished, Work
-from backfleet.worker.task import TaskRunner
+from backfleet.worker.messages import Builders, ChunkDone, Finished, Work
 from backfleet.worker.word import leave_word
+
+if TYPE_CHECKING:
+    from backfleet.worker.task import TaskRunner
 
 __all__ = ["ShardWorker"]
 
-CHUNK_LOG_LIMIT = 1024 * 1024
+ENCODED_BY_CHILD = 16
+"""Tasks of a chunk, from which on a child encodes it: before, it is done before a child has
+imported what that takes."""
 
 
 @dataclass(frozen=True)
-class _Runner:
-    """Builds a child's TaskRunner; travels to the child."""
+class _Builders(Builders):
+    """For the children of a shard's worker, which itself runs no task: it is up sooner without what
+    they need."""
 
     plan: WorkPlan
     paths: Sequence[str]
 
-    def __call__(self) -> TaskRunner:
+    def runner(self) -> TaskRunner:
         search_first(self.paths)
         import_from_source()
+        from backfleet.worker.task import TaskRunner
+
         return TaskRunner(self.plan)
+
+    def encoder(self) -> ChunkEncoder:
+        return ChunkEncoder(self.plan.manifest)
 
 
 class ShardWorker:
@@ -73,7 +82,7 @@ class ShardWorker:
             for chunk, generation in self.submission.shards[shard]
         }
         self.manifest = read_manifest(self.store)
-        self.layout = RowLayout(self.manifest)
+        self.encoder = ChunkEncoder(self.manifest)
         self.results: dict[int, dict[int, TaskResult]] = {}
         self.earlier: dict[int, Chunk] = {}
 
@@ -109,7 +118,8 @@ class ShardWorker:
                 rows = Rows.from_arrow(read_parquet(earlier.body)).results(self._params)
                 self.results[chunk] = {r.task: r for r in rows if not is_retryable(r.error)}
                 tasks = [task for task in tasks if task not in self.results[chunk]]
-            yield Work(chunk, tasks)
+            is_whole = earlier is None and len(tasks) >= ENCODED_BY_CHILD
+            yield Work(chunk, tasks, generation if is_whole else None)
 
     def _to_take_over(self, chunk: int) -> Chunk | None:
         """The chunk's generation before, unless what it needs is damaged."""
@@ -125,57 +135,46 @@ class ShardWorker:
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )
         size = min(self.submission.cpus, len(works))
-        pool = ChildPool(_Runner(plan, self.paths), size, limits)
+        pool = ChildPool(_Builders(plan, self.paths), size, limits)
         try:
             pool.run(works, self._take)
         finally:
             pool.close()
 
-    def _take(self, finished: Finished) -> None:
-        """Keep results, and commit their chunk when it is whole."""
-        results = self.results[finished.chunk]
-        results.update({result.task: result for result in finished.results})
-        if len(results) == len(self.manifest.chunks[finished.chunk]):
-            self._commit(finished.chunk, [results[task] for task in sorted(results)])
-            del self.results[finished.chunk]
+    def _take(self, done: Finished | ChunkDone) -> None:
+        """Commit a chunk, or keep results until theirs is whole."""
+        if isinstance(done, ChunkDone):
+            self._commit(done)
+            return
+        results = self.results[done.chunk]
+        results.update({result.task: result for result in done.results})
+        tasks = self.manifest.chunks[done.chunk]
+        if len(results) == len(tasks):
+            self._commit(self._encoded(done.chunk, [results[task] for task in tasks]))
 
-    def _commit(self, chunk: int, results: Sequence[TaskResult]) -> None:
-        generation = self.generations[chunk]
-        rows = self.layout.rows(results)
-        content = ChunkContent(
-            self.manifest.run,
-            chunk,
-            generation,
-            rows,
-            self._details(chunk, results),
-            self._platform,
-        )
-        self._keep_log(chunk, generation, results)
-        commit_chunk(self.store, content)
+    def _commit(self, done: ChunkDone) -> None:
+        """Store what the tasks printed, which may be there already, and then their chunk."""
+        if done.log:
+            generation = self.generations[done.chunk]
+            self.store.put_if_absent(f"logs/{done.chunk:06}.{generation}.txt", done.log)
+        commit_chunk(self.store, done.encoded)
+        del self.results[done.chunk]
+
+    def _encoded(self, chunk: int, results: Sequence[TaskResult]) -> ChunkDone:
+        details = self._details(chunk, results)
+        encoded = self.encoder.encode(chunk, self.generations[chunk], results, details)
+        return ChunkDone(chunk, self.manifest.chunks[chunk], encoded, self.encoder.log(results))
 
     def _details(self, chunk: int, results: Sequence[TaskResult]) -> dict[str, Any]:
-        if not self.manifest.keeps_detail:
-            return {}
-        tables = detail_tables(results)
+        tables = self.encoder.details(results)
         earlier = self.earlier.pop(chunk, None)
-        if earlier is None:
+        if earlier is None or not tables:
             return tables
         blobs = earlier.header.blobs
         old = {name: read_parquet(read_blob(self.store, blobs[name])) for name in DETAILS}
         redone = [result.task for result in results if result.outcome is not None]
         return merge_details(old, tables, redone)
 
-    def _keep_log(self, chunk: int, generation: int, results: Sequence[TaskResult]) -> None:
-        """Store what the tasks printed; it is beside the point if that was stored before."""
-        parts = [f"== task {r.task} ==\n{r.log.rstrip()}\n" for r in results if r.log.strip()]
-        if parts:
-            text = "".join(parts)[:CHUNK_LOG_LIMIT]
-            self.store.put_if_absent(f"logs/{chunk:06}.{generation}.txt", text.encode())
-
     @cached_property
     def _params(self) -> Sequence[str]:
         return self.manifest.points.names
-
-    @cached_property
-    def _platform(self) -> Any:
-        return platform_facts()

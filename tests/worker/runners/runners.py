@@ -73,13 +73,13 @@ class TimeBomb(Good):
 
 @dataclass
 class Make:
-    """Makes a runner in the child; travels to it."""
+    """Makes a runner in the child; travels to it. No chunk is encoded."""
 
     name: str
     bad: int = -1
     deed: str = ""
 
-    def __call__(self) -> Good:
+    def runner(self) -> Good:
         if self.name == "refused":
             raise DataError("prices.csv is not what it was")
         if self.name == "never ready":

@@ -1,0 +1,103 @@
+"""A worker starts while its job is planned, and is gone where there is nothing for it to do."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import backfleet as bf
+from backfleet.errors import DataError
+from backfleet.runs.run import Run
+
+MakeJob = Callable[..., bf.Job]
+SECONDS = 60.0
+
+
+@pytest.fixture
+def make_job(sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeJob:
+    """A job of one task, unless `values` say otherwise; workers' logs are in a folder `state`."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    def make(symbol: str = "600519", **values: Any) -> bf.Job:
+        values |= {
+            "data": {"source": "cn-daily", "path": str(sample_data), "symbols": symbol},
+            "results": {"store": str(tmp_path / "runs")},
+        }
+        return bf.Job(strategy="buy-and-hold", **values)
+
+    return make
+
+
+def commands(run: Run) -> list[str]:
+    """The last word of each worker's command line."""
+    entry = run.submitted()
+    assert entry.handle is not None
+    return [psutil.Process(pid).cmdline()[-1] for pid, _ in entry.handle["workers"]]
+
+
+def standing_by() -> list[psutil.Process]:
+    """Workers of this process that have no submission yet, or had none when they started."""
+    children = psutil.Process(os.getpid()).children()
+    running = [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
+    return [each for each in running if each.cmdline()[-2:] == ["worker", "-"]]
+
+
+def until_none_stands_by() -> None:
+    deadline = time.monotonic() + SECONDS
+    while standing_by():
+        assert time.monotonic() < deadline, "a worker without work has not ended"
+        time.sleep(0.05)
+
+
+def test_the_first_worker_is_one_that_stood_by(make_job: MakeJob, tmp_path: Path) -> None:
+    run = bf.submit(make_job(), options=["workers=1"])
+    assert commands(run) == ["-"]
+
+    assert run.wait().succeeded
+    assert [path.name for path in (tmp_path / "state").rglob("*.log")] == ["0.log"]
+
+
+def test_a_job_that_cannot_be_planned_leaves_nothing_behind(
+    make_job: MakeJob, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="666666"):
+        bf.submit(make_job("666666"))
+
+    until_none_stands_by()
+    assert not list((tmp_path / "state").rglob("*.log"))
+
+
+def test_where_all_is_done_nothing_stays(make_job: MakeJob) -> None:
+    assert bf.run(make_job(), progress=None).summary().succeeded
+    again = bf.run(make_job(), progress=None)
+
+    assert not again.launched
+    until_none_stands_by()
+
+
+def test_workers_that_outlive_this_process_have_not_stood_by(make_job: MakeJob) -> None:
+    run = bf.submit(make_job(), detach=True)
+    assert commands(run) == ["0"]
+    assert run.wait().succeeded
+
+
+def test_workers_with_several_children_have_not_stood_by(make_job: MakeJob) -> None:
+    run = bf.submit(make_job(resources={"cpus": 2}), options=["workers=1"])
+    assert commands(run) == ["0"]
+    assert run.wait().succeeded
+    until_none_stands_by()
+
+
+def test_without_a_place_for_its_log_the_run_says_so(
+    make_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(OSError, match="file"):
+        bf.submit(make_job())
