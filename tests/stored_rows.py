@@ -9,7 +9,16 @@ from backfleet.results.read import read_results
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 
-__all__ = ["run_of", "stored_rows"]
+__all__ = ["COLUMNS", "run_of", "stored_rows"]
+
+COLUMNS = [
+    "task", "symbol", "period", "sizing", "status", "error", "final_value", "total_return", "cagr",
+    "volatility", "sharpe", "sortino", "max_drawdown", "max_drawdown_days", "calmar", "exposure",
+    "time_in_market", "turnover", "trades", "win_rate", "profit_factor", "expectancy", "fees",
+    "orders_completed", "orders_rejected", "orders_margin", "orders_canceled", "orders_expired",
+    "orders_open", "seconds", "engine",
+]  # fmt: skip
+"""Of a run of the strategy sma-crossover, whose parameters are period and sizing."""
 
 
 def stored_rows(run: Run) -> list[dict[str, Any]]:

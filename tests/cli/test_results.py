@@ -13,16 +13,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-Ask = Callable[[str], Any]
+from stored_rows import COLUMNS
 
-COLUMNS = [
-    "task", "symbol", "period", "sizing", "status", "error", "final_value", "total_return", "cagr",
-    "volatility", "sharpe", "sortino", "max_drawdown", "max_drawdown_days", "calmar", "exposure",
-    "time_in_market", "turnover", "trades", "win_rate", "profit_factor", "expectancy", "fees",
-    "orders_completed", "orders_rejected", "orders_margin", "orders_canceled", "orders_expired",
-    "orders_open", "seconds", "engine",
-]  # fmt: skip
-"""Of the strategy sma-crossover, whose parameters are period and sizing."""
+Ask = Callable[[str], Any]
 
 
 def rows_of(text: str) -> list[dict[str, Any]]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 from waiting import until
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Fleet
+
+
+def overtaken(fleet: Fleet, commit: int) -> subprocess.Popen[str]:
+    """A worker held before this one of its commits, after a second one did the whole shard."""
+    submission = fleet.submit()
+    first = fleet.work(submission, FAULT=f"hold:before-chunk:{commit}:{fleet.folder}")
+    until((fleet.folder / "held").exists, "the first worker is about to commit")
+    assert fleet.work(submission).wait(90) == 0
+    return first
 
 
 def test_two_identical_runs_started_at_once_both_succeed(fleet: Fleet, undisturbed: Fleet) -> None:
@@ -21,11 +31,7 @@ def test_two_identical_runs_started_at_once_both_succeed(fleet: Fleet, undisturb
 
 
 def test_a_second_worker_of_the_same_shard_agrees(fleet: Fleet, undisturbed: Fleet) -> None:
-    submission = fleet.submit()
-    first = fleet.work(submission, FAULT=f"hold:before-chunk:1:{fleet.folder}")
-    until((fleet.folder / "held").exists, "the first worker is about to commit")
-    second = fleet.work(submission)
-    assert second.wait(90) == 0
+    first = overtaken(fleet, 1)
     content = [path.read_bytes() for path in fleet.chunks()]
     (fleet.folder / "go").touch()
 
@@ -36,11 +42,7 @@ def test_a_second_worker_of_the_same_shard_agrees(fleet: Fleet, undisturbed: Fle
 
 def test_a_strategy_that_is_really_random_is_found_out(fleet: Fleet) -> None:
     fleet.write_job(modes=("random",))
-    submission = fleet.submit()
-    first = fleet.work(submission, FAULT=f"hold:before-chunk:2:{fleet.folder}")
-    until((fleet.folder / "held").exists, "the first worker is about to commit")
-    second = fleet.work(submission)
-    assert second.wait(90) == 0
+    first = overtaken(fleet, 2)
     content = [path.read_bytes() for path in fleet.chunks()]
     (fleet.folder / "go").touch()
     _, stderr = first.communicate(timeout=90)

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import backfleet as bf
-
-
-def job(data: Path, store: Path, *symbols: str, detail: str = "full") -> bf.Job:
-    settings: dict[str, Any] = {
-        "strategy": "sma-crossover",
-        "params": {"period": [10, 15]},
-        "data": {
-            "source": "cn-daily",
-            "path": str(data),
-            "symbols": symbols,
-            "timezone": "Asia/Shanghai",
-        },
-        "broker": {"cash": 100_000, "commission": 0.0002},
-        "results": {"store": str(store), "detail": detail},
-    }
-    return bf.Job(**settings)
+from sample_job import job_of
 
 
 @pytest.fixture(scope="session")
-def whole_job(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> bf.Job:
+def whole_job(tmp_path_factory: pytest.TempPathFactory) -> bf.Job:
     """Two points, two symbols: four tasks in four chunks."""
-    return job(sample_data, tmp_path_factory.mktemp("whole"), "600519", "600559")
+    return job_of(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +24,10 @@ def whole(whole_job: bf.Job) -> bf.Run:
 
 
 @pytest.fixture(scope="session")
-def brief(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
+def brief(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
     """A finished run with `detail = "summary"`."""
-    store = tmp_path_factory.mktemp("brief")
-    return bf.run(job(sample_data, store, "600519", detail="summary"), progress=None)
+    results = {"store": str(tmp_path_factory.mktemp("brief")), "detail": "summary"}
+    return bf.run(job_of("", symbols=["600519"], results=results), progress=None)
 
 
 @pytest.fixture

@@ -12,14 +12,7 @@ import pytest
 import backfleet as bf
 from backfleet.results.compact import RESULTS, read_compacted
 from backfleet.results.read import read_results
-
-COLUMNS = [
-    "task", "symbol", "period", "sizing", "status", "error", "final_value", "total_return", "cagr",
-    "volatility", "sharpe", "sortino", "max_drawdown", "max_drawdown_days", "calmar", "exposure",
-    "time_in_market", "turnover", "trades", "win_rate", "profit_factor", "expectancy", "fees",
-    "orders_completed", "orders_rejected", "orders_margin", "orders_canceled", "orders_expired",
-    "orders_open", "seconds", "engine",
-]  # fmt: skip
+from stored_rows import COLUMNS
 
 
 def same(one: pd.DataFrame, other: pd.DataFrame) -> bool:

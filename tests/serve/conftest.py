@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import backfleet as bf
 from backfleet.serve.access import Access
 from backfleet.serve.app import make_app
 from backfleet.store import open_store
+from sample_job import job_of
 
 SECONDS = 20
 
@@ -122,26 +124,9 @@ def serve() -> Iterator[Callable[..., Served]]:
 
 
 @pytest.fixture(scope="session")
-def make_job(sample_data: Path) -> Callable[..., bf.Job]:
+def make_job() -> Callable[..., bf.Job]:
     """A job on the sample data with a store, other keys as given."""
-
-    def make(store: Path | str, **settings: Any) -> bf.Job:
-        usual: dict[str, Any] = {
-            "name": "sma",
-            "strategy": "sma-crossover",
-            "params": {"period": [10, 15]},
-            "data": {
-                "source": "cn-daily",
-                "path": str(sample_data),
-                "symbols": ["600519", "600559"],
-                "timezone": "Asia/Shanghai",
-            },
-            "broker": {"cash": 100_000, "commission": 0.0002},
-            "results": {"store": str(store)},
-        }
-        return bf.Job(**(usual | settings))
-
-    return make
+    return partial(job_of, name="sma")
 
 
 @pytest.fixture(scope="session")
