@@ -1,9 +1,10 @@
-"""backfleet beside its peers, on the same work; writes docs/benchmarks.md.
+"""backfleet beside its peers, on the same work; writes docs/benchmarks.md, part by part.
 
-`python benchmarks/compare.py [--parts one,long,sweep,run,growth] [--environments FOLDER]` installs
-each peer into a virtual environment of its own, measures all of them one after the other on one
-core, and then whole sweeps on all cores. Nothing else should run meanwhile. It takes ten minutes
-or more, most of it to let the slower peers finish.
+`python benchmarks/compare.py [--parts one,long,sweep,run,growth] [--environments FOLDER] [--page
+FILE]` installs each peer into a virtual environment of its own, measures all of them one after the
+other on one core, and then whole sweeps on all cores. Nothing else should run meanwhile. It takes
+ten minutes or more, most of it to let the slower peers finish. Parts that are not asked for stay on
+the page as they were.
 """
 
 from __future__ import annotations
@@ -11,15 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from page import write_part
 from peers.environments import PEERS, Peer, python_of, version_of
 from peers.market import write_market
 from peers.protocol import PERIODS, Market
@@ -29,13 +29,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 SYMBOLS, BARS, LONG = 500, 2_520, 100_000
 PARTS = ("one", "long", "sweep", "run", "growth")
 TOO_SLOW = {"long": ("zipline-reloaded",)}
-HEAD = """# Benchmarks
-
-Made by `python benchmarks/compare.py` on {date}, on {machine}. Each peer ran the same
-strategy on the same prices, on one core, one after the other; the least of several runs counts.
-Compare only what stands in one table.
-
-"""
 
 
 @dataclass(frozen=True)
@@ -74,14 +67,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--environments", type=Path, default=Path.home() / ".cache/backfleet-peers")
+    parser.add_argument("--page", type=Path, default=PAGE)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         setting = Setting(arguments.environments, Path(folder))
-        sections = [SECTIONS[part](setting) for part in arguments.parts.split(",")]
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    head = HEAD.format(date=f"{datetime.now(UTC):%Y-%m-%d}", machine=machine)
-    PAGE.write_text(head + "\n".join(sections))
-    print(PAGE.read_text())
+        for part in arguments.parts.split(","):
+            section = SECTIONS[part](setting)
+            print(section)
+            write_part(arguments.page, PARTS, part, section)
 
 
 # -- one after the other -------------------------------------------------------------------------

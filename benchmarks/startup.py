@@ -1,7 +1,7 @@
 """How long commands take as fresh processes.
 
 Limits: `backfleet --help` at most twice `python -c 'import click'`, importing nothing heavy; one
-symbol and one point, from the CSV to stored results, at most twice a plain script of backtrader and
+symbol and one point, from the CSV to stored results, at most 1.5 times a plain script of backtrader and
 pandas. Bytecode and the strategy's description are there from an earlier run; prepared bars and the
 store are not.
 """
@@ -65,7 +65,7 @@ def main() -> None:
         (folder / "job.toml").write_text(JOB)
         _backfleet(folder)
         found = alternate({"base": _plain, "backfleet": lambda: _backfleet(folder)}, repetitions)
-        what = Comparison("One symbol, one point, from the CSV", "ms", 1e3, 2.0, "clock")
+        what = Comparison("One symbol, one point, from the CSV", "ms", 1e3, 1.5, "clock")
         compare(what, found["backfleet"], found["base"])
 
 

@@ -54,7 +54,7 @@ def bars_of(market: Market) -> list[Bars]:
     ones = np.ones(len(session))
     first = Bars(
         symbol="",
-        time=session.astype("datetime64[ns]").astype(np.int64),
+        time=market.times.astype("datetime64[ns]").astype(np.int64),
         session=session,
         prices=Prices(ones, ones, ones, ones),
         raw=Prices(ones, ones, ones, ones),

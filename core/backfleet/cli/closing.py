@@ -31,7 +31,7 @@ def show_closing(run: Run, summary: RunSummary) -> None:
     if summary.missing == summary.tasks:
         click.echo(_headline(run, summary))
         return
-    rows = read_results(run.store, run.ledger)
+    rows = read_results(run.store, run.ledger, _columns(run))
     _show_leaders(rows)
     lines = [*in_words(rows), _headline(run, summary), *_doubts(run, summary), *_spending(run)]
     for line in [*lines, *_next_steps(run, summary, rows)]:
@@ -61,10 +61,23 @@ def short_name(run: Run) -> str:
         return shlex.quote(run.url)
 
 
+def _columns(run: Run) -> list[str]:
+    """All that is shown or spoken of: of a million tasks, every further column is felt."""
+    from backfleet.chunks.names import HEAD, STATE, parameter_column
+    from backfleet.cli.table import SHOWN
+    from backfleet.results.words import COLUMNS
+
+    params = map(parameter_column, run.manifest.points.names)
+    return list(dict.fromkeys([*HEAD, *params, *STATE, *SHOWN, *COLUMNS]))
+
+
 def _show_leaders(rows: pa.Table) -> None:
+    import pyarrow.compute as pc
+
     from backfleet.cli.table import print_table
 
-    print_table(rows.sort_by(BEST_FIRST).slice(0, LEADERS))
+    best = pc.sort_indices(rows, sort_keys=BEST_FIRST).slice(0, LEADERS)
+    print_table(rows.take(best))
     if rows.num_rows > LEADERS:
         click.echo(f"... the {LEADERS} best of {rows.num_rows:,} by {BEST_BY}")
     click.echo()
@@ -107,7 +120,7 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
     name = short_name(run)
     lines = []
     if summary.error:
-        failed = rows.column("task")[rows.column("status").to_pylist().index("error")].as_py()
+        failed = rows.column("task")[rows.column("error").is_valid().index(True).as_py()].as_py()
         lines.append(f"why:     backfleet logs {name} {failed}, or backfleet debug {name} {failed}")
     if run.ledger.counts().retryable:
         lines.append(f"again:   backfleet resume {name} --retry-failed")

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["print_columns", "print_table", "table_lines"]
+__all__ = ["SHOWN", "print_columns", "print_table", "table_lines"]
 
 SHOWN = {
     "final_value": ".2f",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
@@ -11,10 +11,17 @@ from backfleet.chunks.parquet import read_parquet
 from backfleet.plan.rows import RowLayout
 from backfleet.results.ledger import ChunkLedger
 
-__all__ = ["assemble", "stack"]
+__all__ = ["OtherColumns", "assemble", "common_columns", "row_groups", "stack", "tables_of"]
 
 LAST = ("seconds", "engine")
 """Columns that stand after those that strategies and plugins add."""
+
+ROWS_A_GROUP = 100_000
+"""Rows of a run that are in memory at a time while they are written; a chunk is never divided."""
+
+
+class OtherColumns(Exception):
+    """A chunk has columns that were not expected of it."""
 
 
 def assemble(ledger: ChunkLedger) -> pa.Table:
@@ -22,10 +29,45 @@ def assemble(ledger: ChunkLedger) -> pa.Table:
 
     Where there are none yet, the table has the columns that they will have.
     """
-    tables = [read_parquet(chunk.body).drop_columns([DIGEST]) for chunk in ledger.chunks()]
+    tables = list(tables_of(ledger))
     if not tables:
         return RowLayout(ledger.manifest).rows([]).to_arrow().drop_columns([DIGEST])
     return stack(tables)
+
+
+def tables_of(ledger: ChunkLedger) -> Iterator[pa.Table]:
+    """The rows of each chunk, in the order of the tasks; few are in memory at a time."""
+    return (read_parquet(chunk.body).drop_columns([DIGEST]) for chunk in ledger.chunks())
+
+
+def common_columns(schemas: Iterable[pa.Schema]) -> pa.Schema:
+    """Columns that rows of all these schemas fit into."""
+    types: dict[str, pa.DataType] = {}
+    for schema in dict.fromkeys(schemas):
+        for field in schema:
+            known = types.setdefault(field.name, field.type)
+            if known != field.type:
+                types[field.name] = _common(known, field.type)
+    last = [name for name in LAST if name in types]
+    names = [name for name in types if name not in last] + last
+    return pa.schema([(name, types[name]) for name in names])
+
+
+def row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows of all tables in these columns, `ROWS_A_GROUP` or a few more at a time.
+
+    Raises OtherColumns where a table has further columns, or wider ones.
+    """
+    group: list[pa.Table] = []
+    for table in tables:
+        if table.schema != schema and common_columns([schema, table.schema]) != schema:
+            raise OtherColumns
+        group.append(_conform(table, schema))
+        if sum(map(len, group)) >= ROWS_A_GROUP:
+            yield pa.concat_tables(group).combine_chunks()
+            group = []
+    if group:
+        yield pa.concat_tables(group).combine_chunks()
 
 
 def stack(tables: Sequence[pa.Table]) -> pa.Table:
@@ -34,21 +76,8 @@ def stack(tables: Sequence[pa.Table]) -> pa.Table:
     A column that only some have is null in the others; one that holds numbers here and text there
     becomes text.
     """
-    types = _types(tables)
-    last = [name for name in LAST if name in types]
-    names = [name for name in types if name not in last] + last
-    schema = pa.schema([(name, types[name]) for name in names])
+    schema = common_columns(table.schema for table in tables)
     return pa.concat_tables([_conform(table, schema) for table in tables]).combine_chunks()
-
-
-def _types(tables: Sequence[pa.Table]) -> dict[str, pa.DataType]:
-    types: dict[str, pa.DataType] = {}
-    for schema in dict.fromkeys(table.schema for table in tables):
-        for field in schema:
-            known = types.setdefault(field.name, field.type)
-            if known != field.type:
-                types[field.name] = _common(known, field.type)
-    return types
 
 
 def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:

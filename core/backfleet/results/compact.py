@@ -4,51 +4,88 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backfleet.errors import ObjectMissing
-from backfleet.results.assemble import assemble
+from backfleet.results.assemble import OtherColumns, common_columns, row_groups, tables_of
 from backfleet.results.ledger import ChunkLedger
 from backfleet.store import Store
 
-__all__ = ["RESULTS", "compact", "read_compacted"]
+__all__ = ["RESULTS", "compact", "is_current", "read_compacted"]
 
 RESULTS = "results.parquet"
 _MADE_FROM = b"backfleet.made_from"
 
 
-def compact(store: Store, ledger: ChunkLedger) -> pa.Table:
-    """The rows of a complete run, and the file with them, unless it is there and current already.
+def compact(store: Store, ledger: ChunkLedger) -> None:
+    """Write the file with the rows of a complete run, a part of them in memory at a time.
 
     Raises CorruptObject, StoreError.
     """
     listing = ledger.listing()
-    there = read_compacted(store, listing)
-    if there is not None:
-        return there
-    table = assemble(ledger)
-    marked = table.replace_schema_metadata({_MADE_FROM: _mark(listing, table.schema)})
-    sink = io.BytesIO()
-    pq.write_table(marked, sink, compression="zstd", write_page_checksum=True)
-    store.replace(RESULTS, sink.getvalue())
-    return table
-
-
-def read_compacted(store: Store, listing: str) -> pa.Table | None:
-    """The file's table; None where it is missing, damaged, or made from other chunks than those of
-    this `ChunkLedger.listing()`."""
+    tables = tables_of(ledger)
+    first = next(tables)
     try:
-        content = pa.BufferReader(store.read(RESULTS))
-        file = pq.ParquetFile(content, page_checksum_verification=True)
-        schema = file.schema_arrow
-        if (schema.metadata or {}).get(_MADE_FROM) != _mark(listing, schema):
+        # As a rule the columns of the first chunk are those of all.
+        content = _encoded(chain([first], tables), listing, first.schema)
+    except OtherColumns:
+        columns = common_columns(table.schema for table in tables_of(ledger))
+        content = _encoded(tables_of(ledger), listing, columns)
+    store.replace(RESULTS, content)
+
+
+def _encoded(tables: Iterable[pa.Table], listing: str, schema: pa.Schema) -> bytes:
+    marked = schema.with_metadata({_MADE_FROM: _mark(listing, schema)})
+    sink = io.BytesIO()
+    with pq.ParquetWriter(sink, marked, compression="zstd", write_page_checksum=True) as writer:
+        for rows in row_groups(tables, schema):
+            writer.write_table(rows.replace_schema_metadata(marked.metadata))
+    return sink.getvalue()
+
+
+def is_current(store: Store, listing: str) -> bool:
+    """Whether the file is there, sound, and made from the chunks of this listing."""
+    try:
+        file = _opened(store, listing)
+        if file is None:
+            return False
+        for group in range(file.num_row_groups):
+            file.read_row_group(group, use_threads=False)
+    except _UNREADABLE:
+        return False
+    return True
+
+
+def read_compacted(
+    store: Store, listing: str, columns: Sequence[str] | None = None
+) -> pa.Table | None:
+    """The file's table, or some of its columns; None where it is missing, damaged, or made from
+    other chunks than those of this `ChunkLedger.listing()`."""
+    try:
+        file = _opened(store, listing)
+        if file is None:
             return None
+        names = None if columns is None else list(columns)
         # A thread that still holds the bytes while the interpreter ends would abort the process.
-        return file.read(use_threads=False).replace_schema_metadata(None)
-    except (ObjectMissing, OSError, ValueError, pa.ArrowException):
+        return file.read(names, use_threads=False).replace_schema_metadata(None)
+    except _UNREADABLE:
         return None
+
+
+_UNREADABLE = (ObjectMissing, OSError, ValueError, pa.ArrowException)
+
+
+def _opened(store: Store, listing: str) -> pq.ParquetFile | None:
+    """The file; None where it was made from other chunks. Raises one of `_UNREADABLE`."""
+    content = pa.BufferReader(store.read(RESULTS))
+    file = pq.ParquetFile(content, page_checksum_verification=True)
+    schema = file.schema_arrow
+    mark = (schema.metadata or {}).get(_MADE_FROM)
+    return file if mark == _mark(listing, schema) else None
 
 
 def _mark(listing: str, schema: pa.Schema) -> bytes:

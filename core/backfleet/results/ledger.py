@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +18,8 @@ __all__ = ["ChunkLedger", "Counts"]
 
 FOLDER = "chunks/"
 READERS = 8
+READ_AHEAD = 16
+"""Chunks that are read before they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,15 @@ class ChunkLedger:
 
     def chunks(self) -> Iterator[Chunk]:
         """Of all chunks there are, header and rows, in their order."""
-        keys = [(header.chunk, header.generation) for header in self.headers()]
+        ahead: deque[Future[Chunk]] = deque()
         with ThreadPoolExecutor(READERS) as readers:
-            yield from readers.map(self._kept_or_read, keys)
+            for header in self.headers():
+                key = (header.chunk, header.generation)
+                ahead.append(readers.submit(self._kept_or_read, key))
+                if len(ahead) > READ_AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
 
     def _kept_or_read(self, key: tuple[int, int]) -> Chunk:
         return self._kept.pop(key, None) or read_chunk(self._store, *key)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 import pyarrow as pa
 
 from backfleet.errors import StoreError
@@ -13,20 +16,29 @@ from backfleet.store import Store
 __all__ = ["read_results"]
 
 
-def read_results(store: Store, ledger: ChunkLedger) -> pa.Table:
+def read_results(
+    store: Store, ledger: ChunkLedger, columns: Sequence[str] | None = None
+) -> pa.Table:
     """All rows there are: from the compacted file where it is current, else from the chunks.
 
     Where a run has become complete and nobody was waiting for it, this makes that file. Raises
     CorruptObject.
+
+    Parameters
+    ----------
+    columns
+        Those that are wanted, which takes less memory; all of them if None.
     """
-    there = read_compacted(store, ledger.listing())
+    there = read_compacted(store, ledger.listing(), columns)
     if there is not None:
         return there
     ledger.refresh(keep=True)
-    if not ledger.complete:
-        return assemble(ledger)
-    try:
-        return compact(store, ledger)
-    except StoreError:
+    if ledger.complete:
         # Whoever may only read still gets the rows.
-        return assemble(ledger)
+        with suppress(StoreError):
+            compact(store, ledger)
+            there = read_compacted(store, ledger.listing(), columns)
+    if there is None:
+        there = assemble(ledger)
+        return there if columns is None else there.select(list(columns))
+    return there

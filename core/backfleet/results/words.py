@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["in_words"]
+__all__ = ["COLUMNS", "in_words"]
 
 MOST_KINDS = 3
+ROWS_AT_A_TIME = 10_000
 LONGEST = 160
 ORDERS = ("completed", "rejected", "canceled", "expired", "open")
+TALLIED = ("status", "turnover", "orders_margin", *(f"orders_{each}" for each in ORDERS))
+FAILED = ("task", "error")
+COLUMNS = (*TALLIED, *FAILED)
+"""The columns that `in_words` reads."""
 
 
 @dataclass
@@ -78,9 +84,7 @@ def in_words(rows: pa.Table) -> list[str]:
 def _tallies(rows: pa.Table) -> tuple[_Tally, _Tally, _Tally, _Tally]:
     """Suspicious tasks without orders, without fills, with many rejections; ok ones with some."""
     idle, unfilled, refused, fine = _Tally(), _Tally(), _Tally(), _Tally()
-    names = ("status", "turnover", "orders_margin", *(f"orders_{each}" for each in ORDERS))
-    columns = [rows.column(name).to_pylist() for name in names]
-    for status, turnover, margin, completed, rejected, *others in zip(*columns, strict=True):
+    for status, turnover, margin, completed, rejected, *others in _lines_of(rows, TALLIED):
         if status == "error" or (status == "ok" and not rejected):
             continue
         orders = completed + rejected + sum(others)
@@ -95,12 +99,16 @@ def _tallies(rows: pa.Table) -> tuple[_Tally, _Tally, _Tally, _Tally]:
     return idle, unfilled, refused, fine
 
 
+def _lines_of(rows: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The values of these columns, row by row; few of them are Python objects at a time."""
+    for batch in rows.select(list(names)).to_batches(max_chunksize=ROWS_AT_A_TIME):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
 def _failures(rows: pa.Table) -> list[str]:
     """Failed tasks by the type of their error, the commonest first."""
     found: dict[str, list[tuple[int, str]]] = {}
-    for task, error in zip(
-        rows.column("task").to_pylist(), rows.column("error").to_pylist(), strict=True
-    ):
+    for task, error in _lines_of(rows, FAILED):
         if error is not None:
             kind, _, message = error.partition(": ")
             found.setdefault(kind, []).append((task, message))

@@ -200,9 +200,9 @@ class Run:
 
     def finish(self) -> RunSummary:
         """Compact the results of a complete run, and tell the plugins."""
-        from backfleet.results.compact import compact
+        from backfleet.results.compact import compact, is_current
 
-        if not self.counts().missing:
+        if not self.counts().missing and not is_current(self.store, self.ledger.listing()):
             compact(self.store, self.ledger)
         self._took = time.monotonic() - self._began
         summary = self.summary()
