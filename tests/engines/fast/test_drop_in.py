@@ -8,6 +8,7 @@ import gc
 import pickle
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -215,7 +216,19 @@ def test_a_cerebro_can_be_pickled_as_backtraders_can(frame: pd.DataFrame) -> Non
     assert again.broker.getvalue() == cerebro.broker.getvalue()
 
 
-def test_the_collector_is_left_as_it_was(frame: pd.DataFrame) -> None:
-    before = gc.get_threshold()
+def test_the_collector_is_as_it_was_after_its_first_collection(frame: pd.DataFrame) -> None:
+    gc.collect()
+    before = gc.get_threshold(), list(gc.callbacks)
     script(backfleet.Cerebro, frame)
-    assert gc.get_threshold() == before
+    assert gc.get_threshold()[0] > before[0][0]
+    gc.collect()
+    assert (gc.get_threshold(), gc.callbacks) == before
+
+
+def test_a_run_begins_without_the_garbage_of_the_last_one(make_frame: Any) -> None:
+    gc.collect()
+    frame = make_frame(2000)
+    last = weakref.ref(script(backfleet.Cerebro, frame)[1])
+    assert last() is not None
+    script(backfleet.Cerebro, frame)
+    assert last() is None

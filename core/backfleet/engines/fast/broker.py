@@ -29,6 +29,7 @@ from backfleet.engines.fast.orders import (
     SellOrder,
     copy_of,
     fill,
+    first_copy_of,
     market_order,
 )
 from backfleet.engines.fast.positions import HeldPosition
@@ -122,6 +123,7 @@ class FastBroker(GroupingBroker):
     def _forget_schemes(self) -> None:
         self._plain: bool | None = None
         self._held: list[Holding] | None = None
+        self._flat_with: float | None = None
         self._terms: dict[Any, StockTerms] = {}
 
     def setcommission(self, *args: Any, **kwargs: Any) -> None:
@@ -144,7 +146,7 @@ class FastBroker(GroupingBroker):
         """`submit` of an order without a parent and a group, which waits for no other."""
         self.submitted.append(order)
         self.orders.append(order)
-        self.notifs.append(copy_of(order))
+        self.notifs.append(first_copy_of(order))
         return order
 
     def submit_accept(self, order: Any) -> None:
@@ -166,31 +168,41 @@ class FastBroker(GroupingBroker):
             self._short = plain and terms.filler is None and not terms.coo
             self._at_open = not (terms.coc or terms.coo)
         if not plain or self._userhist or self._fundhist or self._cash_addition:
-            self._held = self.exposure = None
+            self._held = self.exposure = self._flat_with = None
             super().next()
             return
         if working:
             self._work_off()
-        if self._held is None or not self.by_the_bar or not self.finite:
-            self._held = self._holdings()
-        self._revalue(self._held)
+        held = self._held
+        if held is None:
+            held = self._holdings()
+            self._held = held if self.by_the_bar and self.finite else None
+        if held or self.cash != self._flat_with:
+            self._revalue(held)
 
     def check_submitted(self) -> None:
         """Accept what the cash suffices for, order by order, each as if it were filled at once."""
         submitted = self.submitted
-        if not self._short or any(order.data._compensate is not None for order in submitted):
-            super().check_submitted()
-            return
+        for order in submitted:
+            if not self._short or order.data._compensate is not None:
+                super().check_submitted()
+                return
         cash = self.cash
         pretended: dict[Any, tuple[float, float]] = {}
         while submitted:
             order = submitted.popleft()
             if order.parent is not None and self._take_children(order) is None:
                 continue
-            data, position = order.data, self.positions[order.data]
+            data = order.data
+            terms = self._terms.get(data) or self._terms_of(data)
+            position, price = self.positions[data], order.created.price
             held, entry = pretended.get(data) or (position.size, position.price)
-            cash, *after = self._cash_after(order, cash, held, entry)
-            pretended[data] = (after[0], after[1])
+            held, entry, opened, closed = changed(held, entry, order.executed.remsize, price)
+            pretended[data] = (held, entry)
+            if closed:
+                cash = terms.after_closing(cash, closed, price, price, 0)[0]
+            if opened:
+                cash = terms.after_opening(cash, opened, price)[0]
             if cash >= 0.0:
                 self.submit_accept(order)
             else:
@@ -199,27 +211,13 @@ class FastBroker(GroupingBroker):
     def _refuse(self, order: Any) -> None:
         """The cash does not suffice."""
         order.margin()
-        self.notify(order)
-        self._ococheck(order)
-        self._bracketize(order, cancel=True)
-
-    def _cash_after(
-        self, order: Any, cash: float, held: float, entry: float
-    ) -> tuple[float, float, float]:
-        """The cash, the position and its mean price if an order were filled at the price it was
-        created at."""
-        terms, price = self._terms_of(order.data), order.created.price
-        held, entry, opened, closed = changed(held, entry, order.executed.remsize, price)
-        if closed:
-            cash = terms.after_closing(cash, closed, price, price, 0)[0]
-        if opened:
-            cash = terms.after_opening(cash, opened, price)[0]
-        return cash, held, entry
+        self.notifs.append(copy_of(order))
+        if order.ref in self._ocos:
+            self._ococheck(order)
+            self._bracketize(order, cancel=True)
 
     def _terms_of(self, data: Any) -> StockTerms:
-        terms = self._terms.get(data)
-        if terms is None:
-            terms = self._terms[data] = StockTerms(self.getcommissioninfo(data))
+        terms = self._terms[data] = StockTerms(self.getcommissioninfo(data))
         return terms
 
     def _work_off(self) -> None:
@@ -241,7 +239,7 @@ class FastBroker(GroupingBroker):
                 self._try_exec(order)
                 if order.status in ALIVE:
                     pending.append(order)
-                elif order.status == Order.Completed:
+                elif order.status == Order.Completed and order.ref in self._ocos:
                     self._bracketize(order)
 
     # An order is filled.
@@ -286,7 +284,7 @@ class FastBroker(GroupingBroker):
     def _fill(self, order: Any, price: float, moment: float) -> None:
         """Fill an order at a price, the part that opens a position only if the cash suffices."""
         data, size = order.data, order.executed.remsize
-        terms, position = self._terms_of(data), self.positions[data]
+        terms, position = self._terms.get(data) or self._terms_of(data), self.positions[data]
         entry = position.price
         held, mean, opened, closed = changed(position.size, entry, size, price)
         pnl = -closed * (price - entry) * terms.params.mult
@@ -322,7 +320,8 @@ class FastBroker(GroupingBroker):
             fill(order, bit, terms.scheme.margin)
             order.comminfo = terms.scheme
             self.notifs.append(copy_of(order))
-            self._ococheck(order)
+            if order.ref in self._ocos:
+                self._ococheck(order)
         if wanted and not opened:
             self._refuse(order)
 
@@ -347,7 +346,8 @@ class FastBroker(GroupingBroker):
         for data, position in self.positions.items():
             if not position.size and self.finite:
                 continue
-            params, closes = self._terms_of(data).params, data.close
+            terms = self._terms.get(data) or self._terms_of(data)
+            params, closes = terms.params, data.close
             if self.by_the_bar:
                 position.moments = data.datetime
                 found.append((position, params, closes.array, closes._fast_clock))
@@ -359,6 +359,8 @@ class FastBroker(GroupingBroker):
 
     def _revalue(self, holdings: list[Holding]) -> None:
         """`BackBroker._get_value`, and what `next` notes in open positions."""
+        cash = self.cash
+        self._flat_with = None if holdings else cash
         market = unlevered = unrealized = exposure = 0.0
         for position, terms, closes, clock in holdings:
             size, price = position.size, closes[clock.bar]
@@ -376,7 +378,6 @@ class FastBroker(GroupingBroker):
             else:
                 unlevered += value
         self.exposure = exposure
-        cash = self.cash
         self._value = value = cash + unlevered
         self._fundval = value / self._fundshares
         self._valuemkt = unlevered

@@ -55,6 +55,7 @@ class GroupingBroker(BackBroker):
         if order is None:
             return
         self._ocos[ref] = ref
+        order.broker = None  # as in every order that is not copied as a plain one
         if order.status in NOT_FILLED:
             self._ocol[ref] = [ref]
         if order.status in ALIVE:

@@ -26,7 +26,7 @@ class LeanData(OrderData):
     Attributes
     ----------
     first
-        The first fill; None before it.
+        The first fill, if it was taken without a deque.
     source
         The data whose fills these are, too; None if they are its own.
     """
@@ -89,9 +89,11 @@ class ExecutionData(LeanData):
 
     def take(self, bit: Any) -> None:
         """`addbit`, for a first fill without its deque."""
-        if self.first is not None or self._bits is not None:
+        if self.size:
             self.addbit(bit)
             return
+        if self._bits is not None:
+            self._bits.append(bit)
         self.first, self.dt, self.size = bit, bit.dt, bit.size
         self.remsize -= bit.size
         # Adding to zero, as backtrader does, is not nothing for a negative zero.

@@ -8,7 +8,7 @@ end of its session, is made when it is asked for. Every other order is made by b
 A broker hands out a copy with each notification, and strategies keep them all. So a copy holds
 nothing but what can differ between two copies of an order; the rest it finds, as backtrader's
 orders do, in the parameters that all of them share. Copies from before the first fill find their
-`executed` there, too, and the one that says that the order is completed has the order's own, which
+`executed` there, too, and the one that says that the order has ended has the order's own, which
 changes no more.
 
 Must equal: every attribute of the orders and of their copies, whenever it is read.
@@ -27,7 +27,15 @@ from backtrader.utils.dateintern import num2date
 
 from backfleet.engines.fast.order_data import CreationData, ExecutionData, UnfilledData
 
-__all__ = ["BuyOrder", "PlainOrder", "SellOrder", "copy_of", "fill", "market_order"]
+__all__ = [
+    "BuyOrder",
+    "PlainOrder",
+    "SellOrder",
+    "copy_of",
+    "fill",
+    "first_copy_of",
+    "market_order",
+]
 
 Order = stock.Order
 
@@ -86,7 +94,7 @@ LAZY = {
 
 
 OWN = 9
-"""How many attributes a plain market order has of its own, if a strategy has set none."""
+"""How many attributes a plain market order has of its own."""
 
 
 class PlainOrder:
@@ -153,43 +161,49 @@ def fill(order: Any, bit: Any, margin: Any) -> None:
 
 
 def copy_of(order: Any) -> Any:
-    """`order.clone()`: its fills are shared, and marked as notified."""
+    """`order.clone()`: its fills are shared, and marked as notified.
+
+    An order with attributes that plain ones have not is copied with all of them: a strategy has
+    marked it, or the broker has it in a group, from where it can be submitted anew.
+    """
     cls, fields = order.__class__, order.__dict__
-    if not issubclass(cls, PlainOrder):
-        return _with_all(cls, {**fields, "executed": _cloned(fields["executed"])})
-    status = fields["status"]
-    unfilled = status <= Order.Accepted
-    executed = None if unfilled else _reported(fields["executed"], status)
-    if len(fields) != OWN:
-        more = {**fields, "executed": executed}
-        if unfilled:
-            del more["executed"]
-        return _with_all(cls, more)
-    copied = object.__new__(cls)
-    copied.params = copied.p = fields["params"]
-    copied.ref, copied.plen, copied.status = fields["ref"], fields["plen"], status
-    if not unfilled:
-        copied.executed, copied.comminfo = executed, fields["comminfo"]
+    if not issubclass(cls, PlainOrder) or len(fields) != OWN:
+        return _full_copy(cls, fields)
+    copied, status = first_copy_of(order), fields["status"]
+    copied.status = status
+    if status > Order.Accepted:
+        copied.created, copied.comminfo = fields["created"], fields["comminfo"]
+        copied.executed = _reported(fields["executed"], status)
     return copied
 
 
-def _with_all(cls: Any, fields: dict[str, Any]) -> Any:
-    """A copy with these attributes, for orders in which a strategy has set some of its own."""
-    copied = object.__new__(cls)
-    copied.__dict__ = fields
+def first_copy_of(order: Any) -> Any:
+    """A copy of a plain market order that was just submitted."""
+    copied, params = object.__new__(order.__class__), order.p
+    copied.params = copied.p = params
+    copied.ref, copied.plen, copied.status = order.ref, order.plen, Order.Submitted
     return copied
 
 
 def _reported(executed: Any, status: int) -> Any:
-    """What a copy with a status has got."""
-    if status != Order.Completed:
+    """What a copy with a status has got: that of an order that has ended changes no more."""
+    if status == Order.Partial:
         return executed.clone()
-    executed.markpending()
+    if executed.size:
+        executed.markpending()
     return executed
+
+
+def _full_copy(cls: Any, fields: dict[str, Any]) -> Any:
+    copied = object.__new__(cls)
+    copied.__dict__ = {**fields, "executed": _cloned(fields["executed"])}
+    return copied
 
 
 def _cloned(executed: Any) -> Any:
     """`executed.clone()` without `copy.copy`."""
+    if isinstance(executed, ExecutionData):
+        return executed.clone()
     executed.markpending()
     copied = object.__new__(stock.OrderData)
     copied.__dict__ = executed.__dict__.copy()

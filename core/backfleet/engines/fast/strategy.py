@@ -47,8 +47,9 @@ class StrategyRun:
         self._clock = Clock()
         self._lagging = _put_indicators_on_clocks(strategy, clocking)
         clocking.lines_of(strategy, self._clock)
-        self._append = [line.array.append for line in strategy.lines.lines]
-        self._times = strategy.lines.datetime.array
+        times = strategy.lines.datetime
+        self._add_time = times.array.append
+        self._add_gap = [line.array.append for line in strategy.lines.lines if line is not times]
         self._waits = list(zip(strategy._minperiods, strategy.datas, strict=True))
         self._waiting = True
         self._has_own_notify = type(strategy)._notify is not Strategy._notify
@@ -56,6 +57,7 @@ class StrategyRun:
         self._of_orders = event_listeners(listening, "order")
         self._of_trades = event_listeners(listening, "trade")
         self._of_account = _account_listeners_of(strategy, listening)
+        self._listens = self._has_own_notify or bool(self._of_account)
         self._analyzers = {phase: bar_listeners(strategy.analyzers, phase) for phase in PHASES}
         self._after_next = self._analyzers["next"]
         self._observers = Observers(strategy, clocking)
@@ -64,20 +66,14 @@ class StrategyRun:
     def step(self, moment: float) -> None:
         """Go through the bar at a time, which feeds and broker have reached."""
         strategy = self.strategy
-        for indicator in self._lagging:
-            if len(indicator._clock) > len(indicator):
-                indicator.advance()
+        if self._lagging:
+            self._advance_lagging()
         self._clock.bar += 1
-        for append in self._append:
+        self._add_time(moment)
+        for append in self._add_gap:
             append(math.nan)
-        self._times[-1] = moment
-        if self._has_own_notify:
-            strategy._notify()
-        else:
-            if strategy._orderspending or strategy._tradespending:
-                self._notify_events()
-            if self._of_account:
-                self._notify_account()
+        if strategy._orderspending or strategy._tradespending or self._listens:
+            self._notify(strategy)
         if self._waiting:
             self._step_waiting()
         else:
@@ -88,6 +84,11 @@ class StrategyRun:
                 self._observers.step(-1)
         if strategy._orderspending or strategy._tradespending:
             strategy.clear()
+
+    def _advance_lagging(self) -> None:
+        for indicator in self._lagging:
+            if len(indicator._clock) > len(indicator):
+                indicator.advance()
 
     def _step_waiting(self) -> None:
         """A bar on which the strategy's minimum period may not be reached yet."""
@@ -101,8 +102,11 @@ class StrategyRun:
         if self._observed:
             self._observers.step(status)
 
-    def _notify_events(self) -> None:
-        strategy = self.strategy
+    def _notify(self, strategy: Any) -> None:
+        """`Strategy._notify`."""
+        if self._has_own_notify:
+            strategy._notify()
+            return
         for order in strategy._orderspending:
             if order.exectype != Order.Historical or order.histnotify:
                 strategy.notify_order(order)
@@ -112,6 +116,8 @@ class StrategyRun:
             strategy.notify_trade(trade)
             for listen in self._of_trades:
                 listen(trade)
+        if self._of_account:
+            self._notify_account()
 
     def _notify_account(self) -> None:
         broker = self.strategy.broker
