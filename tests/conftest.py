@@ -29,7 +29,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
     Of all others, one more than there are processors: they wait for processes of their own.
     """
-    if config.getoption("markexpr") != "testbed":
+    wanted = config.getoption("markexpr")
+    if "testbed" not in wanted or "not testbed" in wanted:
         return (os.cpu_count() or 1) + 1
     config.option.dist = "no"
     return 0

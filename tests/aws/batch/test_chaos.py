@@ -10,19 +10,11 @@ import pytest
 
 import backfleet as bf
 from backfleet.job import Overrides
-from backfleet.results.read import read_results
-from backfleet.runs.run import Run
+from stored_rows import stored_rows
 
 KILLED = 0.1
 API_ERRORS = 0.05
 MOST_RESUMES = 5
-
-
-def rows(run: Run) -> list[dict[str, Any]]:
-    """All rows, without what two equal runs may differ in."""
-    table = read_results(run.store, run.ledger)
-    found: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
-    return found
 
 
 @pytest.mark.parametrize(
@@ -68,5 +60,5 @@ def test_no_task_is_lost_or_counted_twice_among_kills_and_errors(
 
     assert len(run.submitted().record.shards) == shards or resumes
     assert run.id == local.id
-    assert [row["task"] for row in rows(run)] == list(range(run.manifest.tasks))
-    assert rows(run) == rows(local)
+    assert [row["task"] for row in stored_rows(run)] == list(range(run.manifest.tasks))
+    assert stored_rows(run) == stored_rows(local)

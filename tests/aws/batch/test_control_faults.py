@@ -13,7 +13,6 @@ import pytest
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import ShardState, Submission
-from backfleet.runs.open import open_run
 from backfleet_executors.aws.batch import poll as poll_module
 from backfleet_executors.aws.batch import submit as submit_module
 from backfleet_executors.aws.batch.calls import BatchCalls
@@ -22,6 +21,7 @@ from backfleet_executors.aws.batch.poll import GRACE, VANISHED, SubmissionPoll
 from backfleet_executors.aws.batch.request import OVERRIDES_LIMIT, PAYLOAD_LIMIT
 from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.clients import Clients
+from stored_rows import run_of
 
 Submit = Callable[..., Submission]
 EXPIRED = "ExpiredTokenException"
@@ -253,7 +253,7 @@ def test_fault_13_where_batch_has_forgotten_a_run_its_store_tells_how_it_stands(
     asked = submission(3)
     handle = dict(executor.submit(asked))
     executor.cancel(handle)
-    run = open_run(asked.url.rpartition("/submissions/")[0])
+    run = run_of(asked)
     run.journal.keep_handle(1, handle | {"submitted": handle["submitted"] - 8 * 86_400})
     gate.alter("DescribeJobs", lambda answer: {"jobs": []})
 
