@@ -1,9 +1,9 @@
 """How long commands take as fresh processes.
 
 Limits: `backfleet --help` at most twice `python -c 'import click'`, importing nothing heavy; one
-symbol and one point, from the CSV to stored results, at most 1.5 times a plain script of backtrader and
-pandas. Bytecode and the strategy's description are there from an earlier run; prepared bars and the
-store are not.
+symbol and one point, from the CSV to stored results, at most 1.5 times a plain script of backtrader
+and pandas. Bytecode and the strategy's description are there from an earlier run; prepared bars and
+the store are not.
 """
 
 from __future__ import annotations

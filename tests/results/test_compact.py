@@ -1,0 +1,88 @@
+"""The file with all rows is written a part at a time, whatever columns they have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import backfleet as bf
+from backfleet.results import assemble as assembling
+from backfleet.results.assemble import assemble
+from backfleet.results.compact import RESULTS, compact, is_current, read_compacted
+from sample_job import job_of
+
+STRATEGY = '''
+"""Leaves a scalar at some of its points only."""
+
+import numpy as np
+
+import backfleet as bf
+
+
+class Sometimes(bf.VectorStrategy):
+    """Sometimes says more."""
+
+    point: int = 0
+
+    def targets(self, bars):
+        if self.point == 2:
+            self.metrics["late"] = 1
+        if self.point:
+            self.metrics["mixed"] = "text" if self.point == 3 else 7
+        return np.ones(len(bars))
+'''
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rows of a run are in memory at a time."""
+    monkeypatch.setattr(assembling, "ROWS_A_GROUP", 2)
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_parts_make_up_the_table_of_all_rows(copied: Path) -> None:
+    (copied / RESULTS).unlink()
+    run = bf.open_run(copied)
+    compact(run.store, run.ledger)
+
+    assert pq.ParquetFile(copied / RESULTS).num_row_groups == 2
+    assert is_current(run.store, run.ledger.listing())
+    assert read_compacted(run.store, run.ledger.listing()) == assemble(run.ledger)
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_columns_that_only_a_later_chunk_has_are_there_from_the_first_row_on(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sometimes.py").write_text(STRATEGY)
+    strategy = f"{tmp_path}/sometimes.py:Sometimes"
+    run = bf.run(job_of(tmp_path / "runs", strategy=strategy, params={"point": [0, 1, 2, 3]}))
+    found = read_compacted(run.store, run.ledger.listing())
+
+    assert found is not None
+    assert found["late"].to_pylist() == [None, None, 1.0, None] * 2
+    assert found["mixed"].to_pylist() == [None, "7", "7", "text"] * 2
+    assert found == assemble(run.ledger)
+
+
+def test_some_columns_can_be_read_alone(copied: Path) -> None:
+    run = bf.open_run(copied)
+    found = read_compacted(run.store, run.ledger.listing(), ["task", "sharpe"])
+
+    assert found is not None
+    assert found == assemble(run.ledger).select(["task", "sharpe"])
+
+
+def test_a_damaged_file_is_not_current(copied: Path) -> None:
+    run = bf.open_run(copied)
+    listing = run.ledger.listing()
+    assert is_current(run.store, listing)
+    column = pq.read_metadata(copied / RESULTS).row_group(0).column(0)
+    content = bytearray((copied / RESULTS).read_bytes())
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    (copied / RESULTS).write_bytes(content)
+
+    assert not is_current(run.store, listing)
+    assert not is_current(run.store, "other chunks")
