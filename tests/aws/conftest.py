@@ -5,7 +5,6 @@ from __future__ import annotations
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,19 +57,6 @@ def _container_server(docker_engine: Engine, registry: Registry) -> Iterator[str
     options = ("--jobs", "containers", "--slots", "2", "--registry", registry.address)
     with served(*options, DOCKER_CONFIG=str(registry.docker_config)) as url:
         yield url
-
-
-@pytest.fixture(scope="session")
-def pushed_image(docker_engine: Engine, registry: Registry, worker_image: str) -> str:
-    """The workers' image by its digest in the registry that stands in for ECR."""
-    import docker
-
-    from backfleet_executors.images.push import push_image
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_CONFIG", str(registry.docker_config))
-        with closing(docker.APIClient(docker_engine.host, timeout=600)) as client:
-            return push_image(client, worker_image, f"{registry.address}/backfleet")
 
 
 @pytest.fixture

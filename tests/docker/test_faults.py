@@ -12,7 +12,6 @@ import pytest
 from waiting import until
 
 if TYPE_CHECKING:
-    import docker
     from tests.docker.conftest import Yard
 
     from testbed.engine import Engine
@@ -80,26 +79,6 @@ def test_the_command_line_is_killed_before_it_could_keep_the_handle(yard: Yard) 
     assert resumed.returncode == 0, resumed.stderr
     assert len(yard.rows()) == TASKS
     assert yard.opened().journal.numbers() == [1]
-
-
-@pytest.fixture(scope="module")
-def second_engine(docker_client: docker.DockerClient, worker_image: str) -> Iterator[Engine]:
-    """An engine that a test may stop, with the worker's image."""
-    import docker
-
-    from testbed.engine import Engine
-    from testbed.folders import testbed_folder
-
-    engine = Engine(testbed_folder() / "second-engine")
-    engine.start()
-    image = docker_client.images.get(worker_image)
-    with closing(docker.DockerClient(engine.host, timeout=300)) as client:
-        if not any(image.id == each.id for each in client.images.list(all=True)):
-            client.images.prune()
-            client.images.load(b"".join(image.save(named=True)))
-        client.images.get(str(image.id)).tag(worker_image)
-    yield engine
-    engine.stop()
 
 
 @pytest.fixture

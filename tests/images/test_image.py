@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from backfleet_executors.images.push import push_image
 if TYPE_CHECKING:
     from docker import APIClient, DockerClient
 
+    from testbed.engine import Engine
     from testbed.registry import Registry
 
 pytestmark = [pytest.mark.testbed, pytest.mark.usefixtures("kept_wheels")]
@@ -135,56 +136,36 @@ def test_other_code_makes_another_last_layer_and_no_other(
     assert "acme-images" in held
 
 
-@contextmanager
-def other_engine(folder: str) -> Iterator[DockerClient]:
-    """The client of an engine of its own, which has no image yet."""
+@pytest.fixture
+def cramped(docker_client: DockerClient, base_image: str) -> Iterator[DockerClient]:
+    """An engine whose disk has room for the base image and for its archive, and for little else."""
     import docker
 
     from testbed.engine import Engine
 
-    engine = Engine(Path(folder))
-    engine.start()
-    try:
-        with closing(docker.DockerClient(engine.host)) as client:
-            yield client
-    finally:
-        engine.stop()
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[DockerClient]:
-    """An engine that has to pull what it is to run."""
-    with TemporaryDirectory() as folder, other_engine(folder) as client:
-        yield client
-
-
-@pytest.fixture
-def cramped(docker_client: DockerClient, base_image: str) -> Iterator[DockerClient]:
-    """An engine whose disk has room for the base image and for its archive, and for little else."""
     with TemporaryDirectory() as folder:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=350m", "tmpfs", folder], check=True)
+        engine = Engine(Path(folder))
         try:
-            with other_engine(folder) as client:
+            engine.start()
+            with closing(docker.DockerClient(engine.host)) as client:
                 client.images.load(docker_client.images.get(base_image).save(named=True))
                 yield client
         finally:
+            engine.stop()
             # The engine's processes may be a moment from their end.
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_machine_code_is_found_in_its_cache_after_push_and_pull(
-    api: APIClient,
-    worker_image: str,
-    registry: Registry,
-    elsewhere: DockerClient,
+    api: APIClient, worker_image: str, pushed_image: str, second_engine: Engine
 ) -> None:
-    api.login(registry.user, registry.password, registry=registry.address)
-    name = push_image(api, worker_image, f"{registry.address}/backfleet:testbed")
-    assert inventory_of(name) == inventory_of(worker_image, api)
-    repository, _, digest = name.partition("@")
-    elsewhere.images.pull(repository, digest, auth_config=registry.login)
+    import docker
+
+    assert inventory_of(pushed_image) == inventory_of(worker_image, api)
     script = "from backfleet_executors.images.warm import warm; warm()"
-    said = run_python(elsewhere, name, script, environment={"NUMBA_DEBUG_CACHE": "1"})
+    with closing(docker.DockerClient(second_engine.host)) as elsewhere:
+        said = run_python(elsewhere, pushed_image, script, environment={"NUMBA_DEBUG_CACHE": "1"})
     assert "data loaded from" in said
     assert "data saved to" not in said
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from testbed.folders import testbed_folder
 from testbed.lease import Server, leased
 from testbed.process import TestbedError
 
@@ -84,6 +85,36 @@ def registry() -> Iterator[Registry]:
     server = local_registry()
     with _up(server):
         yield server
+
+
+@pytest.fixture(scope="session")
+def pushed_image(docker_engine: Engine, registry: Registry, worker_image: str) -> str:
+    """The workers' image by its digest in the registry that stands in for ECR."""
+    import docker
+
+    from backfleet_executors.images.push import push_image
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_CONFIG", str(registry.docker_config))
+        with closing(docker.APIClient(docker_engine.host, timeout=600)) as client:
+            return push_image(client, worker_image, f"{registry.address}/backfleet")
+
+
+@pytest.fixture(scope="session")
+def second_engine(registry: Registry, pushed_image: str, worker_image: str) -> Iterator[Engine]:
+    """An engine that a test may stop, to which the workers' image came by a pull."""
+    import docker
+
+    from testbed.engine import Engine
+
+    engine = Engine(testbed_folder() / "second-engine")
+    with _up(engine):
+        with closing(docker.DockerClient(engine.host, timeout=600)) as client:
+            repository, _, digest = pushed_image.partition("@")
+            client.images.prune()
+            pulled = client.images.pull(repository, digest, auth_config=registry.login)
+            pulled.tag(worker_image)
+        yield engine
 
 
 @contextmanager
