@@ -62,7 +62,9 @@ def bars_of(market: Market) -> list[Bars]:
         factor=ones,
         tradable=ones.astype(np.bool_),
     )
-    prices = map(Prices, market.open, market.high, market.low, market.close)
+    columns = (market.open, market.high, market.low, market.close)
+    # Of each symbol an array of its own, as the workers have them.
+    prices = [Prices(*(each.copy() for each in row)) for row in zip(*columns, strict=True)]
     return [
         replace(first, symbol=f"S{at}", prices=each, raw=each) for at, each in enumerate(prices)
     ]

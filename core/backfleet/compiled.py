@@ -143,12 +143,24 @@ class Compiled(Generic[P, R]):
     def __init__(self, function: Callable[P, R], inlined: bool = False) -> None:
         functools.update_wrapper(self, function)
         self.function = function
-        self.options = OPTIONS | {"forceinline": inlined}
+        # Without counting references, which takes longer than small functions take for all else.
+        self.options = OPTIONS | ({"forceinline": True, "_nrt": False} if inlined else {})
         self.signature = inspect.signature(function)
         self.arity = len(self.signature.parameters)
+        self._shortcut: Callable[P, R | None] | None = None
+
+    def shortcut(self, function: Callable[P, R | None]) -> Callable[P, R | None]:
+        """Decorate a Python function that gives the same sooner, or None; only calls from Python
+        that would run machine code try it."""
+        self._shortcut = function
+        return function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if self.is_compiled:
+            if self._shortcut is not None:
+                found = self._shortcut(*args, **kwargs)
+                if found is not None:
+                    return found
             return self._run_compiled(*args, **kwargs)
         if self._is_to_be_interpreted(args):
             with _interpreting():
@@ -227,7 +239,7 @@ def compiled(function: Callable[P, R]) -> Compiled[P, R]:
 
 def inlined(function: Callable[P, R]) -> Compiled[P, R]:
     """`compiled`, and made part of every function that calls it: for small ones in hot loops, where
-    a call with a dozen numbers costs more than what it computes."""
+    a call with a dozen numbers costs more than what it computes. It must not make arrays."""
     return Compiled(function, inlined=True)
 
 

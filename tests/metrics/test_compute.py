@@ -86,7 +86,7 @@ def test_annual_growth_is_the_nearest_float(growth: float, days: int) -> None:
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 2_000))
 def test_a_pairwise_sum_is_that_of_numpy(seed: int, count: int) -> None:
     values = np.random.default_rng(seed).normal(0.0, 1.0, count)
-    assert pairwise_sum(values, 0, count) == values.sum()
+    assert pairwise_sum(values) == values.sum()
 
 
 def test_a_processes_first_tasks_import_no_numba() -> None:

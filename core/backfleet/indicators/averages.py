@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.compiled import compiled
-from backfleet.indicators.exact_sums import exact_sum, rising_sums, rolling_sums
+from backfleet.indicators.exact_sums import (
+    exact_sum,
+    rising_sums,
+    rolling_sums,
+    running_sums,
+    window_sum,
+)
+from backfleet.indicators.shared import shared
 from backfleet.indicators.warmup import empty_line, first_value
 
 __all__ = ["dema", "ema", "ema_from", "sma", "smma", "smma_from", "wma"]
@@ -39,6 +46,25 @@ def sma(values: Floats, period: int) -> Floats:
     averages = rolling_sums(values, period, first_value(values))
     for index in range(len(averages)):
         averages[index] /= period
+    return averages
+
+
+@sma.shortcut
+def _sma_of_shared_sums(values: Floats, period: int) -> Floats | None:
+    """The points of a sweep share the sums from the first bar on, of which each takes windows."""
+    running = shared(running_sums, values)
+    if running is None or not running.size or type(period) is not int:
+        return None
+    return _means(running, len(values), period)
+
+
+@compiled
+def _means(running: Floats, count: int, period: int) -> Floats:
+    start = count + 1 - running.shape[1]
+    averages = empty_line(count, start, period)
+    windows = averages[start + period - 1 :]
+    for index in range(len(windows)):
+        windows[index] = window_sum(running, index, period) / period
     return averages
 
 

@@ -36,8 +36,8 @@ def above(first: Floats, second: Floats) -> Floats:
         raise ValueError("the lines to compare must be of one length")
     sides = np.empty(count)
     for index in range(count):
-        is_above, is_below = first[index] > second[index], first[index] < second[index]
-        sides[index] = 1.0 if is_above else 0.0 if is_below else np.nan
+        side = 0.0 if first[index] < second[index] else np.nan
+        sides[index] = 1.0 if first[index] > second[index] else side
     return sides
 
 

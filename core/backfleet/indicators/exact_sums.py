@@ -1,8 +1,9 @@
 """Sums of windows, correctly rounded: those of `math.fsum`, which backtrader's averages use.
 
 The values of a window are integers times one power of two. Where their magnitudes are near enough,
-as those of prices are, the sum slides as such an integer, in one or two words, at a cost that does
-not depend on the window's length; otherwise every window is summed anew, as `fsum` does.
+as those of prices are, each is split into an upper and a lower half of so few bits that the sums of
+either are exact; then a window's are differences, at a cost that does not depend on its length.
+Otherwise every window is summed anew, as `fsum` does.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
-from backfleet.indicators.warmup import empty_line
+from backfleet.compiled import compiled, inlined
+from backfleet.indicators.warmup import empty_line, first_value
 
-__all__ = ["exact_sum", "rising_sums", "rolling_sums"]
+__all__ = ["exact_sum", "rising_sums", "rolling_sums", "running_sums", "window_sum"]
 
 Floats = NDArray[np.float64]
 Word = int | np.int64
@@ -27,12 +28,32 @@ BIAS = 1023
 LOWEST, HIGHEST = BIAS - 900, BIAS + 900
 """Between these (biased) exponents, scaling by a power of two neither overflows nor rounds."""
 
-ONE_WORD_BITS = 63
 LOW_BITS = 40
 """Of two words, the lower holds this many bits of each value, the upper the others."""
 
 TWO_WORD_BITS = LOW_BITS + FRACTION_BITS
 LOW_MASK = (1 << LOW_BITS) - 1
+
+
+@compiled
+def running_sums(values: Floats) -> Floats:
+    """Sums from the first number on, in two parts: `window_sum` is the difference of two.
+
+    Parameters
+    ----------
+    values
+        float64 of shape (bars,).
+
+    Returns
+    -------
+    float64 of shape (2, numbers + 1), without the values that are NaN before the first number; of
+    shape (2, 0) where the differences would not be exact.
+    """
+    start = first_value(values)
+    lowest, highest = _exponents(values, start, len(values))
+    if lowest > highest or not _fit(lowest, highest, len(values) - start):
+        return np.empty((2, 0))
+    return _running(values[start:], _splitter(lowest, highest))
 
 
 @compiled
@@ -159,17 +180,29 @@ def _plain_sum(values: Floats, start: int, stop: int) -> float:
 def _sum_finite(
     values: Floats, period: int, start: int, stop: int, lowest: Word, highest: Word, sums: Floats
 ) -> None:
-    bits = highest - lowest + FRACTION_BITS + 1 + _bits_of(period)
     if lowest > highest:
         # There are only zeros.
         sums[start + period - 1 : stop] = 0.0
-    elif lowest < LOWEST or highest > HIGHEST or bits > TWO_WORD_BITS:
+        return
+    if not _fit(lowest, highest, period):
         for index in range(start + period - 1, stop):
             sums[index] = exact_sum(values, index - period + 1, index + 1)
-    elif bits <= ONE_WORD_BITS:
-        _slide_one_word(values, period, start, stop, lowest - BIAS - FRACTION_BITS, sums)
+    elif not _fit(lowest, highest, stop - start):
+        splitter = _splitter(lowest, highest)
+        _slide(values[start:stop], period, splitter, sums[start + period - 1 : stop])
     else:
-        _slide_two_words(values, period, start, stop, lowest - BIAS - FRACTION_BITS, sums)
+        running = _running(values[start:stop], _splitter(lowest, highest))
+        windows = sums[start + period - 1 : stop]
+        for index in range(len(windows)):
+            windows[index] = window_sum(running, index, period)
+
+
+@compiled
+def _fit(lowest: Word, highest: Word, count: int) -> bool:
+    """Whether the halves of so many values sum up exactly."""
+    half = (highest - lowest + FRACTION_BITS + 3) // 2
+    is_scalable = lowest >= LOWEST and highest <= HIGHEST
+    return bool(is_scalable and half + _bits_of(count) <= FRACTION_BITS + 1)
 
 
 @compiled
@@ -182,35 +215,55 @@ def _bits_of(period: int) -> int:
 
 
 @compiled
-def _slide_one_word(
-    values: Floats, period: int, start: int, stop: int, exponent: Word, sums: Floats
-) -> None:
-    to_units, unit = math.ldexp(1.0, int(-exponent)), math.ldexp(1.0, int(exponent))
-    total = np.int64(0)
-    for index in range(start, start + period):
-        total += np.int64(values[index] * to_units)
-    sums[start + period - 1] = np.float64(total) * unit
-    for index in range(start + period, stop):
-        total += np.int64(values[index] * to_units) - np.int64(values[index - period] * to_units)
-        sums[index] = np.float64(total) * unit
+def _splitter(lowest: Word, highest: Word) -> float:
+    """What, added to a value and taken off again, leaves its upper half.
+
+    The sum is so great that the bits of the lower half do not fit into a float any more.
+    """
+    unit = lowest - BIAS - FRACTION_BITS
+    lower_bits = (highest - BIAS + 1 - unit) // 2
+    return 1.5 * math.ldexp(1.0, int(unit + lower_bits + FRACTION_BITS))
 
 
 @compiled
-def _slide_two_words(
-    values: Floats, period: int, start: int, stop: int, exponent: Word, sums: Floats
-) -> None:
-    to_units, unit = math.ldexp(1.0, int(-exponent)), math.ldexp(1.0, int(exponent))
-    above, below = np.int64(0), np.int64(0)
-    for index in range(start, stop):
-        upper, lower = _words(values[index] * to_units)
+def _running(values: Floats, splitter: float) -> Floats:
+    """The sums of the upper halves, and of the lower ones, of the first 0, 1, 2, ... values."""
+    count = len(values)
+    running = np.empty((2, count + 1))
+    running[:, 0] = 0.0
+    above, below = running[0, 1:], running[1, 1:]
+    total_above, total_below = 0.0, 0.0
+    for index in range(count):
+        upper = (values[index] + splitter) - splitter
+        total_above += upper
+        total_below += values[index] - upper
+        above[index], below[index] = total_above, total_below
+    return running
+
+
+@inlined
+def window_sum(running: Floats, start: int, period: int) -> float:
+    """The sum of `period` values from `start` on: both differences are exact, and so only their sum
+    is rounded."""
+    above = running[0, start + period] - running[0, start]
+    below = running[1, start + period] - running[1, start]
+    return float(above + below)
+
+
+@compiled
+def _slide(values: Floats, period: int, splitter: float, sums: Floats) -> None:
+    """Each window as the one before it, less its first value and with one more."""
+    above, below = 0.0, 0.0
+    for index in range(len(values)):
+        upper = (values[index] + splitter) - splitter
         above += upper
-        below += lower
-        if index >= start + period:
-            upper, lower = _words(values[index - period] * to_units)
+        below += values[index] - upper
+        if index >= period:
+            upper = (values[index - period] + splitter) - splitter
             above -= upper
-            below -= lower
-        if index >= start + period - 1:
-            sums[index] = _join(above, below) * unit
+            below -= values[index - period] - upper
+        if index >= period - 1:
+            sums[index - period + 1] = above + below
 
 
 @compiled

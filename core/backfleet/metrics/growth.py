@@ -23,6 +23,9 @@ SPLIT = 134_217_729.0
 SERIES_TERMS = 26
 """The terms after these are below 1e-32 of the sum."""
 
+PAIRED_TERMS = 14
+"""What is below 1e-16 of the sum, those after these, needs no more than a float's digits."""
+
 
 def _reciprocal(number: int) -> Pair:
     high = float(Fraction(1, number))
@@ -64,8 +67,11 @@ def _logarithm(value: float) -> Pair:
         mantissa, power = 2.0 * mantissa, power - 1
     ratio = _divide(_sum(mantissa, -1.0), _sum(mantissa, 1.0))
     square = _multiply(ratio, ratio)
-    total = (0.0, 0.0)
-    for term in range(SERIES_TERMS, -1, -1):
+    rest = 0.0
+    for term in range(SERIES_TERMS, PAIRED_TERMS, -1):
+        rest = rest * square[0] + RECIPROCALS[2 * term][0]
+    total = (rest, 0.0)
+    for term in range(PAIRED_TERMS, -1, -1):
         total = _add(_multiply(total, square), RECIPROCALS[2 * term])
     total = _multiply(total, ratio)
     return _add((2.0 * total[0], 2.0 * total[1]), _multiply(LN2, (float(power), 0.0)))
@@ -76,8 +82,11 @@ def _power_less_one(exponent: Pair) -> float:
     """exp(x) - 1, with x = k * log(2) + r and the series of exp(r) - 1."""
     power = math.floor(exponent[0] / LN2[0] + 0.5)
     rest = _add(exponent, _multiply(LN2, (-float(power), 0.0)))
-    total = (1.0, 0.0)
-    for term in range(SERIES_TERMS, 1, -1):
+    last = 1.0
+    for term in range(SERIES_TERMS, PAIRED_TERMS, -1):
+        last = 1.0 + last * rest[0] * RECIPROCALS[term - 1][0]
+    total = (last, 0.0)
+    for term in range(PAIRED_TERMS, 1, -1):
         total = _add((1.0, 0.0), _multiply(_multiply(total, rest), RECIPROCALS[term - 1]))
     total = _multiply(total, rest)
     if power == 0:

@@ -17,7 +17,7 @@ from backfleet.metrics.columns import COLUMNS, Metrics
 from backfleet.metrics.growth import annual_growth
 from backfleet.metrics.pairwise import pairwise_sum
 
-__all__ = ["columns_of", "measure", "measure_compiled"]
+__all__ = ["columns_of", "measure", "measure_compiled", "sessions_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,7 +32,12 @@ KINDS = tuple(
     (name, int if Metrics.__annotations__[name].startswith("int") else float) for name in COLUMNS
 )
 
+WHOLE = tuple(column for column, (_, kind) in enumerate(KINDS) if kind is int)
+
 AT_TRADES, AT_FEES = COLUMNS.index("trades"), COLUMNS.index("fees")
+
+ROUNDING = 1e-15
+"""More than what four operations on floats round."""
 
 STATES = len(OrderStatus)
 COMPLETED = int(OrderStatus.COMPLETED)
@@ -47,13 +52,13 @@ def measure_compiled(
 ) -> Metrics:
     """As `compute_metrics`, always in compiled code."""
     equity = outcome.equity
-    days = sessions.astype("datetime64[D]", copy=False).view(np.int64)
     row = np.empty(len(COLUMNS))
     measure(
         np.ascontiguousarray(equity["value"]),
         np.ascontiguousarray(equity["exposure"]),
-        np.ascontiguousarray(days),
-        np.array((cash, periods_per_year)),
+        sessions_of(sessions),
+        cash,
+        periods_per_year,
         outcome.orders,
         outcome.fills,
         outcome.trades,
@@ -63,20 +68,46 @@ def measure_compiled(
     return Metrics(**columns)
 
 
+def sessions_of(days: Days) -> Ints:
+    """The sessions of some bars.
+
+    Parameters
+    ----------
+    days
+        datetime64[D] of shape (bars,), ascending: the session of each bar.
+
+    Returns
+    -------
+    int64 of shape (2, sessions): the last bar of each, and its day since the epoch.
+    """
+    numbers = days.astype("datetime64[D]", copy=False).view(np.int64)
+    is_last = np.ones(len(numbers), np.bool_)
+    np.not_equal(numbers[1:], numbers[:-1], out=is_last[:-1])
+    last = np.flatnonzero(is_last)
+    return np.array((last, numbers[last]))
+
+
 def columns_of(row: Floats) -> dict[str, float | int | None]:
     """A row that `measure` wrote, by name: NaN as None, and counts as whole numbers."""
-    return {
-        name: None if number != number else kind(number)
-        for (name, kind), number in zip(KINDS, row.tolist(), strict=True)
-    }
+    numbers: list[Any] = row.tolist()
+    total = sum(numbers)
+    if total != total:
+        return {
+            name: None if number != number else kind(number)
+            for (name, kind), number in zip(KINDS, numbers, strict=True)
+        }
+    for column in WHOLE:
+        numbers[column] = int(numbers[column])
+    return dict(zip(COLUMNS, numbers, strict=True))
 
 
 @compiled
 def measure(
     value: Floats,
     gross: Floats,
-    days: Ints,
-    scale: Floats,
+    sessions: Ints,
+    cash: float,
+    periods: float,
     orders: NDArray[np.void],
     fills: NDArray[np.void],
     trades: NDArray[np.void],
@@ -86,17 +117,15 @@ def measure(
 
     Parameters
     ----------
-    value, gross, days
+    value, gross, sessions, cash, periods
         As for `measure_account`.
-    scale
-        float64 of shape (2,): the initial cash, and sessions a year.
     orders, fills, trades
         `ORDER`, `FILL` and `TRADE` records.
     row
         float64 of shape (len(COLUMNS),).
     """
     traded, fees = measure_fills(fills["size"], fills["price"], fills["commission"])
-    account = measure_account(value, gross, days, scale[0], scale[1], traded)
+    account = measure_account(value, gross, sessions, cash, periods, traded)
     for column in range(len(account)):
         row[column] = account[column]
     ended = measure_trades(trades["pnl_net"], trades["closed"])
@@ -110,7 +139,7 @@ def measure(
 
 @compiled
 def measure_account(
-    value: Floats, gross: Floats, days: Ints, cash: float, periods: float, traded: float
+    value: Floats, gross: Floats, sessions: Ints, cash: float, periods: float, traded: float
 ) -> Twelve:
     """The columns from final_value to turnover.
 
@@ -118,8 +147,8 @@ def measure_account(
     ----------
     value, gross
         float64 of shape (bars,): the account's value after each bar, and that of its positions.
-    days
-        int64 of shape (bars,): each bar's session, in days since the epoch.
+    sessions
+        `sessions_of` the bars.
     cash
         Initial cash.
     periods
@@ -127,20 +156,26 @@ def measure_account(
     traded
         Sum of |size * price| of all fills.
     """
-    bars = len(value)
-    closes, close_days = _last_of_sessions(value, days)
-    count = len(closes)
+    bars, count = len(value), sessions.shape[1]
+    closes, days = _closes(value, sessions[0]), sessions[1]
     final = closes[count - 1] if count else cash
-    span = close_days[count - 1] - close_days[0] if count else 0
+    span = days[count - 1] - days[0] if count else 0
     growth = _ratio(final, cash)
     cagr = _defined(annual_growth(growth, span)) if growth > 0.0 and span > 0 else math.nan
-    volatility, sharpe, sortino = _risk(closes, periods)
-    depth, length = _drawdown(closes, cash, close_days)
+    is_solvent, is_finite = _state(value)
+    volatility, sharpe, sortino = math.nan, math.nan, math.nan
+    if count > 1 and (is_solvent or _state(closes)[0]):
+        volatility, sharpe, sortino = _risk(closes, periods)
+    depth, length = math.nan, math.nan
+    if count and (is_finite or _state(closes)[1]):
+        depth, length = _drawdown(closes, cash, days)
     calmar = math.nan if depth == 0.0 else _ratio(cagr, -depth)
     exposure, time_in_market, turnover = math.nan, math.nan, math.nan
     if bars:
         exposure, time_in_market = _exposure(value, gross)
-        mean = pairwise_sum(value, 0, bars) / bars
+        if not is_solvent:
+            exposure = math.nan
+        mean = pairwise_sum(value) / bars
         if mean > 0.0:
             turnover = _defined(traded / (2.0 * mean) * (periods / count))
     return (
@@ -179,8 +214,8 @@ def measure_trades(results: Floats, closed: Ints) -> Four:
             lost += 1
     if not count:
         return 0.0, math.nan, math.nan, math.nan
-    factor = _ratio(pairwise_sum(profits, 0, won), -pairwise_sum(losses, 0, lost))
-    return float(count), won / count, factor, _defined(pairwise_sum(ended, 0, count) / count)
+    factor = _ratio(pairwise_sum(profits[:won]), -pairwise_sum(losses[:lost]))
+    return float(count), won / count, factor, _defined(pairwise_sum(ended[:count]) / count)
 
 
 @compiled
@@ -209,45 +244,51 @@ def measure_fills(size: Floats, price: Floats, commission: Floats) -> tuple[floa
     traded = np.empty(len(size))
     for index in range(len(size)):
         traded[index] = abs(size[index] * price[index])
-    fees = _defined(pairwise_sum(commission, 0, len(commission)))
-    return pairwise_sum(traded, 0, len(size)), fees
+    fees = _defined(pairwise_sum(commission))
+    return pairwise_sum(traded), fees
 
 
 @compiled
-def _last_of_sessions(value: Floats, days: Ints) -> tuple[Floats, Ints]:
-    bars = len(value)
-    is_daily = True
-    for index in range(bars - 1):
-        is_daily &= days[index + 1] != days[index]
-    if is_daily:
-        return value, days
-    closes, close_days = np.empty(bars), np.empty(bars, np.int64)
-    count = 0
-    for index in range(bars):
-        if index + 1 == bars or days[index + 1] != days[index]:
-            closes[count] = value[index]
-            close_days[count] = days[index]
-            count += 1
-    return closes[:count], close_days[:count]
+def _closes(value: Floats, last_bars: Ints) -> Floats:
+    """The value after each session."""
+    count = len(last_bars)
+    if count == len(value):
+        return value
+    closes = np.empty(count)
+    for index in range(count):
+        closes[index] = value[last_bars[index]]
+    return closes
+
+
+@compiled
+def _state(value: Floats) -> tuple[bool, bool]:
+    """Whether all are above 0, and whether all are finite."""
+    poor, wild = 0, 0
+    for index in range(len(value)):
+        poor += not value[index] > 0.0
+        wild += value[index] - value[index] != 0.0
+    return poor == 0, wild == 0
 
 
 @compiled
 def _risk(value: Floats, periods: float) -> Three:
-    """Volatility, Sharpe and Sortino."""
+    """Volatility, Sharpe and Sortino of two values or more, all above 0."""
     count = len(value) - 1
-    if count < 1 or not _is_solvent(value):
-        return math.nan, math.nan, math.nan
+    after = value[1:]
     returns, squares = np.empty(count), np.empty(count)
     for index in range(count):
-        returns[index] = value[index + 1] / value[index] - 1.0
-        squares[index] = min(returns[index], 0.0) * min(returns[index], 0.0)
-    mean = pairwise_sum(returns, 0, count) / count
-    downside = math.sqrt(pairwise_sum(squares, 0, count) / count)
+        change = after[index] / value[index] - 1.0
+        loss = change if change < 0.0 else 0.0
+        returns[index] = change
+        squares[index] = loss * loss
+    mean = pairwise_sum(returns) / count
+    downside = math.sqrt(pairwise_sum(squares) / count)
     for index in range(count):
-        squares[index] = (returns[index] - mean) * (returns[index] - mean)
+        off = returns[index] - mean
+        squares[index] = off * off
     deviation = math.nan
     if count > 1:
-        deviation = math.sqrt(pairwise_sum(squares, 0, count) / (count - 1))
+        deviation = math.sqrt(pairwise_sum(squares) / (count - 1))
     annual = math.sqrt(periods)
     return (
         _defined(deviation * annual),
@@ -257,34 +298,26 @@ def _risk(value: Floats, periods: float) -> Three:
 
 
 @compiled
-def _is_solvent(value: Floats) -> bool:
-    solvent = True
-    for index in range(len(value)):
-        solvent = solvent and value[index] > 0.0
-    return solvent
-
-
-@compiled
 def _drawdown(value: Floats, cash: float, days: Ints) -> tuple[float, float]:
-    """Depth and calendar days of the deepest drawdown."""
-    if not len(value):
-        return math.nan, math.nan
-    peak, at_peak = cash, 0
-    deepest, top, start, trough = math.inf, cash, 0, 0
+    """Depth and calendar days of the deepest drawdown of finite values.
+
+    Only a value below `bound` can be deeper than all before; so hardly any is divided by its peak.
+    """
+    last = len(value) - 1
+    deepest, start, end = 0.0, 0, 0
+    peak, at_peak, bound = cash, 0, cash
     for index in range(len(value)):
-        peak = max(peak, value[index])
-        depth = value[index] / peak - 1.0
-        if not math.isfinite(depth):
-            return math.nan, math.nan
-        if depth < deepest:
-            deepest, top, start, trough = depth, peak, at_peak, index
-        if value[index] >= peak:
-            at_peak = index
-    if deepest == 0.0:
-        return 0.0, 0.0
-    end = trough
-    while end < len(value) - 1 and value[end] < top:
-        end += 1
+        now = value[index]
+        if now >= peak:
+            peak, at_peak = now, index
+            bound = peak * (1.0 + deepest + ROUNDING * (1.0 - deepest))
+            end = min(end, index)
+        elif now < bound:
+            depth = now / peak - 1.0
+            if depth < deepest:
+                deepest, start, end, bound = depth, at_peak, last, now
+    if not math.isfinite(deepest):
+        return math.nan, math.nan
     return deepest, float(days[end] - days[start])
 
 
@@ -297,8 +330,7 @@ def _exposure(value: Floats, gross: Floats) -> tuple[float, float]:
     for index in range(bars):
         share[index] = gross[index] / value[index]
         held += gross[index] != 0.0
-    exposure = _defined(pairwise_sum(share, 0, bars) / bars) if _is_solvent(value) else math.nan
-    return exposure, held / bars
+    return _defined(pairwise_sum(share) / bars), held / bars
 
 
 @compiled

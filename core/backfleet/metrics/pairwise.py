@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
+from backfleet.compiled import compiled, inlined
 
 __all__ = ["pairwise_sum"]
 
@@ -18,58 +18,54 @@ DEPTH = 64
 
 
 @compiled
-def pairwise_sum(values: Floats, start: int, count: int) -> float:
-    """The sum of `values[start:start + count]`, to the last bit that of `values.sum()`.
+def pairwise_sum(values: Floats) -> float:
+    """The sum of the values, to the last bit that of `values.sum()`.
 
-    The halves wait in a list of their own, as a compiled function cannot call itself.
+    It goes through the blocks from left to right. For each halving that the present block lies in
+    it keeps the length of the right half while it is in the left one, and 0 with the left one's sum
+    thereafter.
     """
-    starts, counts = np.empty(DEPTH, np.int64), np.empty(DEPTH, np.int64)
-    halves_done, lower_sums = np.zeros(DEPTH, np.int64), np.empty(DEPTH)
-    starts[0], counts[0] = start, count
-    level, total = 0, 0.0
-    while level >= 0:
-        if counts[level] <= BLOCK:
-            total = _block_sum(values, starts[level], counts[level])
-            level -= 1
-            continue
-        half = counts[level] // 2
-        half -= half % LANES
-        halves_done[level] += 1
-        if halves_done[level] == 1:
-            starts[level + 1], counts[level + 1], halves_done[level + 1] = starts[level], half, 0
+    plain = np.ascontiguousarray(values)
+    rows = plain[: len(plain) - len(plain) % LANES].reshape((-1, LANES))
+    right, left_sum = np.empty(DEPTH, np.int64), np.empty(DEPTH)
+    level, start, count = 0, 0, len(plain)
+    while True:
+        while count > BLOCK:
+            half = count // 2
+            half -= half % LANES
             level += 1
-        elif halves_done[level] == 2:
-            lower_sums[level] = total
-            starts[level + 1], counts[level + 1] = starts[level] + half, counts[level] - half
-            halves_done[level + 1] = 0
-            level += 1
-        else:
-            total = lower_sums[level] + total
+            right[level] = count - half
+            count = half
+        total = _block_sum(plain, rows, start, count)
+        start += count
+        while level and not right[level]:
+            total = left_sum[level] + total
             level -= 1
-    return total
+        if not level:
+            return total
+        count = right[level]
+        right[level], left_sum[level] = 0, total
 
 
-@compiled
-def _block_sum(values: Floats, start: int, count: int) -> float:
-    if count < LANES:
-        total = 0.0
-        for index in range(start, start + count):
-            total += values[index]
-        return total
-    # Eight names rather than an array: so they stay in registers.
-    a, b, c, d = values[start], values[start + 1], values[start + 2], values[start + 3]
-    e, f, g, h = values[start + 4], values[start + 5], values[start + 6], values[start + 7]
-    end = start + count - count % LANES
-    for index in range(start + LANES, end, LANES):
-        a += values[index]
-        b += values[index + 1]
-        c += values[index + 2]
-        d += values[index + 3]
-        e += values[index + 4]
-        f += values[index + 5]
-        g += values[index + 6]
-        h += values[index + 7]
-    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
-    for index in range(end, start + count):
+@inlined
+def _block_sum(values: Floats, rows: Floats, start: int, count: int) -> float:
+    """The sum of `values[start:start + count]`; `rows` are the same values, `LANES` a row."""
+    total = 0.0
+    first, end = start // LANES, (start + count) // LANES
+    if end > first:
+        # Eight names rather than an array: so they stay in registers.
+        a, b, c, d = rows[first, 0], rows[first, 1], rows[first, 2], rows[first, 3]
+        e, f, g, h = rows[first, 4], rows[first, 5], rows[first, 6], rows[first, 7]
+        for row in range(first + 1, end):
+            a += rows[row, 0]
+            b += rows[row, 1]
+            c += rows[row, 2]
+            d += rows[row, 3]
+            e += rows[row, 4]
+            f += rows[row, 5]
+            g += rows[row, 6]
+            h += rows[row, 7]
+        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for index in range(end * LANES, start + count):
         total += values[index]
     return float(total)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,7 @@ class Calendar:
     periods_per_year: float
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(NamedTuple):
     """A task's metrics by the names of `Metrics`, its verdict, and the scalars that its strategy
     left."""
 

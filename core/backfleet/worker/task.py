@@ -87,7 +87,7 @@ class TaskRunner:
         for plugin in self._hooks:
             for more in plugin.hook.backfleet_metrics(params=ran.key.params, outcome=ran.outcome):
                 found.update(more)
-        return replace(summary, custom=found)
+        return summary._replace(custom=found)
 
     def _simulate(self, key: TaskKey, bars: TaskBars) -> RanTask:
         seed_generators(self.manifest.identity["seed"], key)

@@ -80,9 +80,21 @@ def write_execution(
 
 @inlined
 def write_trades(
-    fills: Table, filled: int, time: NDArray[np.int64], costs: Costs, trades: Table
+    fills: Table,
+    filled: int,
+    fill_bars: NDArray[np.int64],
+    bars: int,
+    costs: Costs,
+    trades: Table,
 ) -> int:
     """The trades that the first `filled` fills amount to (`Strategy._addnotification`).
+
+    Parameters
+    ----------
+    fill_bars
+        int64 of shape (fills,): the bar of each fill.
+    bars
+        How many there are.
 
     Returns
     -------
@@ -90,11 +102,9 @@ def write_trades(
     """
     count = 0
     held = 0.0
-    bar = opened_at = 0
+    opened_at = 0
     for number in range(filled):
         fill = fills[number]
-        while time[bar] < fill["time"]:
-            bar += 1
         closed, opened = legs(held, fill["size"])
         if closed != 0.0:
             held += closed
@@ -102,17 +112,17 @@ def write_trades(
             reduce_trade(trades[count - 1], closed, fill["price"], fee)
             if held == 0.0:
                 trades[count - 1]["closed"] = fill["time"]
-                trades[count - 1]["bars"] = bar - opened_at
+                trades[count - 1]["bars"] = fill_bars[number] - opened_at
         if opened != 0.0:
             if held == 0.0:
                 open_trade(trades[count], fill["time"])
-                opened_at = bar
+                opened_at = fill_bars[number]
                 count += 1
             fee = commission(opened, fill["price"], costs)
             extend_trade(trades[count - 1], held, opened, fill["price"], fee)
             held += opened
     if held != 0.0:
-        trades[count - 1]["bars"] = len(time) - 1 - opened_at
+        trades[count - 1]["bars"] = bars - 1 - opened_at
     return count
 
 

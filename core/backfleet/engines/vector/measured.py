@@ -19,10 +19,9 @@ ACCEPTED = int(RejectReason.NONE)
 def simulate_and_measure(
     time: NDArray[np.int64],
     prices: NDArray[np.float64],
-    days: NDArray[np.int64],
+    sessions: NDArray[np.int64],
     targets: NDArray[np.float64],
     settings: NDArray[np.float64],
-    scale: NDArray[np.float64],
     account: NDArray[np.float64],
     orders: NDArray[np.void],
     fills: NDArray[np.void],
@@ -33,10 +32,10 @@ def simulate_and_measure(
 
     Parameters
     ----------
-    days
-        int64 of shape (bars,): the session of each bar, in days since the epoch.
-    scale, row
+    sessions, row
         As `measure` takes them.
+    settings
+        Those of `simulate`, and sessions a year after them.
 
     Returns
     -------
@@ -52,8 +51,9 @@ def simulate_and_measure(
     measure(
         account[0, first:],
         account[2, first:],
-        days[first:],
-        scale,
+        sessions,
+        settings[5],
+        settings[10],
         orders[:made],
         fills[:filled],
         trades[:closed],

@@ -14,12 +14,15 @@ from backfleet.engine import EQUITY, BrokerSettings, Outcome
 from backfleet.engines.vector.measured import simulate_and_measure
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.signals import check_targets, no_size, targets_of, tradable_bars
-from backfleet.engines.vector.simulate import DONE, WRONG_TARGETS, settings_of, simulate
+from backfleet.engines.vector.simulate import DONE, settings_of, simulate
 from backfleet.engines.vector.state import Buffers, Costs, Market
 from backfleet.metrics import COLUMNS, Calendar, Summary
-from backfleet.metrics.kernel import columns_of
+from backfleet.metrics.kernel import columns_of, sessions_of
 from backfleet.metrics.trust import status_of
 from backfleet.vector_strategy import VectorStrategy
+
+MOST_SETTINGS = 1_000
+"""More would be of a sweep over what they are made from."""
 
 __all__ = ["PointOutcome", "PointRunner", "run_points"]
 
@@ -78,8 +81,9 @@ class PointRunner:
         self._market = Market.of(self.bars)
         self._costs = Costs.of(broker)
         self._buffers = Buffers.of(len(self.bars))
-        self._days = self.bars.session.astype("datetime64[D]").view(np.int64)
+        self._sessions = sessions_of(self.bars.session[self.bars.warmup :])
         self._row = np.empty(len(COLUMNS))
+        self._settings: dict[tuple[object, ...], NDArray[np.float64]] = {}
 
     def run(self, params: Mapping[str, Any]) -> PointOutcome:
         """Run one point.
@@ -91,7 +95,8 @@ class PointRunner:
         rules = Rules.of(strategy)
         targets = targets_of(strategy, self.bars)
         end, orders, fills, trades = self._simulate(rules, targets)
-        self._check_end(end, strategy, targets, rules)
+        if end != DONE:
+            raise self._error(end, strategy, targets)
         return PointOutcome(
             strategy,
             self.bars,
@@ -104,33 +109,50 @@ class PointRunner:
     def summarise(self, params: Mapping[str, Any], calendar: Calendar) -> Summary:
         """What `summary_of` the outcome of `run` would be, without making one. Raises as `run`."""
         strategy = self.strategy(**params)
-        rules = Rules.of(strategy)
+        settings = self._settings_of(strategy, calendar.periods_per_year)
         targets = targets_of(strategy, self.bars)
         end, orders, rejected, fills = simulate_and_measure(
             self._market.time,
             self._market.prices,
-            self._days,
+            self._sessions,
             targets,
-            settings_of(rules, self._costs, self.bars.warmup),
-            np.array((self._costs.cash, calendar.periods_per_year)),
+            settings,
             self._buffers.account,
             self._buffers.orders,
             self._buffers.fills,
             self._buffers.trades,
             self._row,
         )
-        self._check_end(end, strategy, targets, rules)
+        if end != DONE:
+            raise self._error(end, strategy, targets)
         status = status_of(orders, rejected, fills)
         return Summary(columns_of(self._row), status, strategy.metrics)
 
-    def _check_end(
-        self, end: int, strategy: VectorStrategy, targets: NDArray[np.float64], rules: Rules
-    ) -> None:
-        """Raise ValueError where a run has not come to its end."""
-        if end == WRONG_TARGETS:
-            check_targets(strategy, self.bars, targets, rules.target)
-        if end != DONE:
-            raise no_size(self.bars, end)
+    def _settings_of(
+        self, strategy: VectorStrategy, periods_per_year: float
+    ) -> NDArray[np.float64]:
+        """`settings_of` a point, most of which have the same."""
+        attributes = (
+            strategy.target,
+            strategy.sizing,
+            strategy.amount,
+            strategy.stop_loss,
+            strategy.take_profit,
+            periods_per_year,
+        )
+        found = self._settings.get(attributes)
+        if found is None:
+            found = settings_of(Rules.of(strategy), self._costs, self.bars.warmup, periods_per_year)
+            if len(self._settings) < MOST_SETTINGS:
+                self._settings[attributes] = found
+        return found
+
+    def _error(
+        self, end: int, strategy: VectorStrategy, targets: NDArray[np.float64]
+    ) -> ValueError:
+        """Why a run has not come to its end."""
+        check_targets(strategy, self.bars, targets, Rules.of(strategy).target)
+        return no_size(self.bars, end)
 
     def _simulate(self, rules: Rules, targets: NDArray[np.float64]) -> tuple[int, int, int, int]:
         market, buffers = self._market, self._buffers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import inlined
+from backfleet.compiled import compiled
 from backfleet.engines.vector.book import extend_trade, open_trade, reduce_trade
 from backfleet.engines.vector.broker import commission, legs
 from backfleet.engines.vector.state import Costs
@@ -16,7 +16,7 @@ Table = NDArray[np.void]
 Integers = NDArray[np.int64]
 
 
-@inlined
+@compiled
 def write_portfolio_trades(
     fills: Table, filled: int, fill_bars: Integers, bars: Integers, costs: Costs, trades: Table
 ) -> int:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import inlined
+from backfleet.compiled import compiled, inlined
 from backfleet.engines.vector.state import Account
 
 __all__ = ["PanelMarket", "Protection", "Symbols", "account_of", "acts", "new_symbols"]
@@ -84,7 +84,7 @@ class Symbols(NamedTuple):
     guards: Protection
 
 
-@inlined
+@compiled
 def new_protection(count: int) -> Protection:
     """Nothing guarded."""
     return Protection(
@@ -96,7 +96,7 @@ def new_protection(count: int) -> Protection:
     )
 
 
-@inlined
+@compiled
 def new_symbols(final_close: Floats) -> Symbols:
     """Nothing held, nothing ordered."""
     count = len(final_close)

@@ -62,7 +62,7 @@ def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
             f"not {answer.shape}"
         )
     targets: Floats = np.ascontiguousarray(answer).view()
-    targets.flags.writeable = False
+    targets.setflags(write=False)
     return targets
 
 

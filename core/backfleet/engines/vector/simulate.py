@@ -25,10 +25,10 @@ DONE, WRONG_TARGETS = -1, -2
 """What `simulate` returns in place of the bar at which an order could not be sized."""
 
 
-def settings_of(rules: Rules, costs: Costs, first: int) -> NDArray[np.float64]:
+def settings_of(rules: Rules, costs: Costs, first: int, *more: float) -> NDArray[np.float64]:
     """All numbers that `simulate` needs, in one array: numba looks at every argument of a call, and
     for a tuple of this size that takes as long as hundreds of bars."""
-    return np.array((*rules, *costs, first))
+    return np.array((*rules, *costs, first, *more))
 
 
 @compiled
@@ -62,28 +62,35 @@ def simulate(
     """
     rules = Rules(int(settings[0]), int(settings[1]), settings[2], settings[3], settings[4])
     costs = Costs(settings[5], settings[6], settings[7], settings[8])
-    if not are_possible(targets, rules.target):
-        return WRONG_TARGETS, 0, 0, 0
+    # Those of the warm-up are never asked for.
+    for bar in range(int(settings[9])):
+        if not is_possible(targets[bar], rules.target):
+            return WRONG_TARGETS, 0, 0, 0
+    fill_bars = np.empty(len(fills), np.int64)
     stopped, made, filled = follow(
-        Market(time, prices), targets, rules, costs, int(settings[9]), account, orders, fills
+        Market(time, prices),
+        targets,
+        rules,
+        costs,
+        int(settings[9]),
+        account,
+        orders,
+        fills,
+        fill_bars,
     )
     if stopped != DONE:
         return stopped, 0, 0, 0
-    return DONE, made, filled, write_trades(fills, filled, time, costs, trades)
+    closed = write_trades(fills, filled, fill_bars, len(time), costs, trades)
+    return DONE, made, filled, closed
 
 
 @inlined
-def are_possible(targets: NDArray[np.float64], rule: int) -> bool:
-    """Whether `signals.check_targets` would let targets pass."""
-    wrong = 0
+def is_possible(target: float, rule: int) -> bool:
+    """Whether `signals.check_targets` would let a target pass."""
+    size = abs(target)
     if rule == TargetRule.POSITION:
-        for target in targets:
-            size = abs(target)
-            wrong += (size != 0.0) & (size != 1.0) & (size == size)
-    else:
-        for target in targets:
-            wrong += abs(target) == math.inf
-    return wrong == 0
+        return size == 0.0 or size == 1.0 or size != size
+    return size != math.inf
 
 
 @inlined
@@ -96,8 +103,12 @@ def follow(
     curve: NDArray[np.float64],
     orders: NDArray[np.void],
     fills: NDArray[np.void],
+    fill_bars: NDArray[np.int64],
 ) -> tuple[int, int, int]:
-    """The loop over the bars. Returns how `simulate` ends, and the number of orders and fills."""
+    """The loop over the bars. Returns how `simulate` ends, and the number of orders and fills.
+
+    `wait` passes over the bars at which nothing can happen.
+    """
     time, prices = market.time, market.prices
     opens, highs, lows, closes = prices[0], prices[1], prices[2], prices[3]
     guarded = rules.stop_loss == rules.stop_loss or rules.take_profit == rules.take_profit
@@ -106,10 +117,11 @@ def follow(
     guards = Guards(0.0, math.nan, math.nan, 0, 0)
     owed = math.nan
     # A plain 0 is a type of its own to numba, for which it would compile all that takes it again.
-    made = filled = len(targets[:0])
-    for bar in range(len(closes)):
+    made = filled = bar = len(targets[:0])
+    while bar < len(closes):
         if pending.size != 0.0:
             account, done = settle(pending, account, opens[bar], highs[bar], lows[bar], costs)
+            fill_bars[filled] = bar
             filled = write_execution(orders, pending.order, fills, filled, done, time[bar])
             pending = Pending(0.0, 0.0, 0)
         elif guards.size != 0.0:
@@ -117,31 +129,78 @@ def follow(
             if price == price:
                 account, done = execute(account, guards.size, price, costs)
                 guards = withdraw(orders, guards, time[bar])
+                fill_bars[filled] = bar
                 filled = write_execution(orders, number, fills, filled, done, time[bar])
+        elif owed != owed and not (guarded and account.size != 0.0):
+            bar = wait(targets, first, bar, resting_target(account, rules), account, closes, curve)
+            if bar == len(closes):
+                break
         close = closes[bar]
-        value = account_value(account, close)
-        curve[0, bar] = value
-        curve[1, bar] = account.cash
-        curve[2, bar] = abs(account.size * close) if account.size != 0.0 else 0.0
-        if bar < first:
-            continue
-        wanted = targets[bar] if targets[bar] == targets[bar] else owed
-        size = order_size(wanted, account, value, close, rules, costs)
-        if not abs(size) < math.inf:
-            return bar, made, filled
-        owed = math.nan
-        if size != 0.0:
-            status = OrderStatus.SUBMITTED
-            write_order(orders, made, OrderKind.MARKET, status, time[bar], size, close)
-            pending = Pending(size, close, made)
-            made += 1
-            guards = withdraw(orders, guards, time[bar])
-            if rules.target == TargetRule.POSITION and wanted * account.size < 0.0:
-                owed = wanted
-        elif guarded and account.size != 0.0 and guards.size == 0.0:
-            guards = guard(account, rules, orders, made, time[bar])
-            made = max(made, guards.stop_order + 1, guards.limit_order + 1)
+        value = write_value(account, close, curve, bar)
+        if not is_possible(targets[bar], rules.target):
+            return WRONG_TARGETS, made, filled
+        if bar >= first:
+            wanted = targets[bar] if targets[bar] == targets[bar] else owed
+            size = order_size(wanted, account, value, close, rules, costs)
+            if not abs(size) < math.inf:
+                return bar, made, filled
+            owed = math.nan
+            if size != 0.0:
+                status = OrderStatus.SUBMITTED
+                write_order(orders, made, OrderKind.MARKET, status, time[bar], size, close)
+                pending = Pending(size, close, made)
+                made += 1
+                guards = withdraw(orders, guards, time[bar])
+                if rules.target == TargetRule.POSITION and wanted * account.size < 0.0:
+                    owed = wanted
+            elif guarded and account.size != 0.0 and guards.size == 0.0:
+                guards = guard(account, rules, orders, made, time[bar])
+                made = max(made, guards.stop_order + 1, guards.limit_order + 1)
+        bar += 1
     return DONE, made, filled
+
+
+@inlined
+def resting_target(account: Account, rules: Rules) -> float:
+    """The target that makes no order while the account is as it is; NaN where there is none."""
+    if rules.target == TargetRule.SIZE:
+        return account.size
+    if rules.target == TargetRule.POSITION:
+        return 1.0 if account.size > 0.0 else -1.0 if account.size < 0.0 else 0.0
+    return math.nan
+
+
+@inlined
+def wait(
+    targets: NDArray[np.float64],
+    first: int,
+    bar: int,
+    resting: float,
+    account: Account,
+    closes: NDArray[np.float64],
+    curve: NDArray[np.float64],
+) -> int:
+    """Write the curve until a target may make an order. Returns the bar of that target, else the
+    number of bars."""
+    # Positions in a slice are known not to be negative, which saves asking at each.
+    coming, prices, values = targets[bar:], closes[bar:], curve[:, bar:]
+    warming = first - bar
+    for index in range(len(coming)):
+        target = coming[index]
+        if target != resting and target == target and index >= warming:
+            return bar + index
+        write_value(account, prices[index], values, index)
+    return len(targets)
+
+
+@inlined
+def write_value(account: Account, close: float, curve: NDArray[np.float64], bar: int) -> float:
+    """Write down and return the account's value after a bar."""
+    value = account_value(account, close)
+    curve[0, bar] = value
+    curve[1, bar] = account.cash
+    curve[2, bar] = abs(account.size * close) if account.size != 0.0 else 0.0
+    return value
 
 
 @inlined

@@ -129,4 +129,4 @@ def floor_shares(money: float, close: float) -> float:
 @inlined
 def whole(shares: float) -> float:
     """Cut to a whole number; NaN where that is not exact."""
-    return math.trunc(shares) + 0.0 if abs(shares) < EXACT else math.nan
+    return float(np.trunc(shares)) + 0.0 if abs(shares) < EXACT else math.nan

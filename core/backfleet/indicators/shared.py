@@ -1,0 +1,51 @@
+"""What indicators make from bars once, however many parameter points use it."""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["shared"]
+
+Floats = NDArray[np.float64]
+
+MOST = 16
+"""So many are kept: the prices of a symbol or two, and not those of a whole universe."""
+
+_kept: OrderedDict[tuple[object, int], tuple[weakref.ref[Floats], Floats]] = OrderedDict()
+
+
+def shared(make: Callable[[Floats], Floats], values: Floats) -> Floats | None:
+    """What `make` makes of values that cannot change, from the second call on without making it.
+
+    Returns
+    -------
+    None where the values can change, or are no line of floats.
+    """
+    key = make, id(values)
+    found = _kept.get(key)
+    if found is not None and found[0]() is values:
+        return found[1]
+    if not _is_frozen_line(values):
+        return None
+    made = make(values)
+    _kept[key] = weakref.ref(values), made
+    _kept.move_to_end(key)
+    while len(_kept) > MOST:
+        _kept.popitem(last=False)
+    return made
+
+
+def _is_frozen_line(values: object) -> bool:
+    if not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.ndim != 1:
+        return False
+    owner: object = values
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return False
+        owner = owner.base
+    return values.flags.c_contiguous
