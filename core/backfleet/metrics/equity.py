@@ -1,0 +1,182 @@
+"""The metrics of an equity curve, in compiled code; see `kernel`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.compiled import compiled
+from backfleet.metrics.growth import annual_growth
+from backfleet.metrics.pairwise import pairwise_sum
+
+__all__ = ["defined", "measure_account", "ratio"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+Three = tuple[float, float, float]
+Nine = tuple[float, float, float, float, float, float, float, float, float]
+Twelve = tuple[float, float, float, float, float, float, float, float, float, float, float, float]
+
+ROUNDING = 1e-15
+"""More than what four operations on floats round."""
+
+
+@compiled
+def measure_account(
+    value: Floats, gross: Floats, sessions: Ints, cash: float, periods: float, traded: float
+) -> Twelve:
+    """The columns from final_value to turnover.
+
+    Parameters
+    ----------
+    value, gross
+        float64 of shape (bars,): the account's value after each bar, and that of its positions.
+    sessions
+        `sessions_of` the bars.
+    cash
+        Initial cash.
+    periods
+        Sessions a year.
+    traded
+        Sum of |size * price| of all fills.
+    """
+    closes = _closes(value, sessions[0])
+    per_year = periods / len(closes) if len(closes) else math.nan
+    columns = _measure_closes(closes, sessions[1], cash, periods)
+    return columns + _measure_bars(value, gross, traded, per_year)
+
+
+@compiled
+def _measure_closes(closes: Floats, days: Ints, cash: float, periods: float) -> Nine:
+    """The columns from final_value to calmar, from the value after each session."""
+    count = len(closes)
+    final = closes[count - 1] if count else cash
+    span = days[count - 1] - days[0] if count else 0
+    growth = ratio(final, cash)
+    cagr = defined(annual_growth(growth, span)) if growth > 0.0 and span > 0 else math.nan
+    are_positive, are_finite = _state(closes)
+    volatility, sharpe, sortino = math.nan, math.nan, math.nan
+    if count > 1 and are_positive:
+        volatility, sharpe, sortino = _risk(closes, periods)
+    depth, length = math.nan, math.nan
+    if count and are_finite:
+        depth, length = _drawdown(closes, cash, days)
+    calmar = math.nan if depth == 0.0 else ratio(cagr, -depth)
+    total_return = defined(ratio(final, cash) - 1.0)
+    final = defined(final)
+    return final, total_return, cagr, volatility, sharpe, sortino, depth, length, calmar
+
+
+@compiled
+def _measure_bars(value: Floats, gross: Floats, traded: float, per_year: float) -> Three:
+    """The columns exposure, time_in_market and turnover."""
+    bars = len(value)
+    if not bars:
+        return math.nan, math.nan, math.nan
+    are_positive, _ = _state(value)
+    exposure, time_in_market = _exposure(value, gross)
+    if not are_positive:
+        exposure = math.nan
+    mean = pairwise_sum(value) / bars
+    turnover = defined(traded / (2.0 * mean) * per_year) if mean > 0.0 else math.nan
+    return exposure, time_in_market, turnover
+
+
+@compiled
+def _closes(value: Floats, last_bars: Ints) -> Floats:
+    """The value after each session."""
+    count = len(last_bars)
+    if count == len(value):
+        return value
+    closes = np.empty(count)
+    for index in range(count):
+        closes[index] = value[last_bars[index]]
+    return closes
+
+
+@compiled
+def _state(value: Floats) -> tuple[bool, bool]:
+    """Whether all are above 0, and whether all are finite."""
+    poor, wild = 0, 0
+    for index in range(len(value)):
+        poor += not value[index] > 0.0
+        wild += value[index] - value[index] != 0.0
+    return poor == 0, wild == 0
+
+
+@compiled
+def _risk(value: Floats, periods: float) -> Three:
+    """Volatility, Sharpe and Sortino of two values or more, all above 0."""
+    count = len(value) - 1
+    after = value[1:]
+    returns, squares = np.empty(count), np.empty(count)
+    for index in range(count):
+        change = after[index] / value[index] - 1.0
+        loss = change if change < 0.0 else 0.0
+        returns[index] = change
+        squares[index] = loss * loss
+    mean = pairwise_sum(returns) / count
+    downside = math.sqrt(pairwise_sum(squares) / count)
+    for index in range(count):
+        off = returns[index] - mean
+        squares[index] = off * off
+    deviation = math.nan
+    if count > 1:
+        deviation = math.sqrt(pairwise_sum(squares) / (count - 1))
+    annual = math.sqrt(periods)
+    return (
+        defined(deviation * annual),
+        ratio(mean * annual, deviation),
+        ratio(mean * annual, downside),
+    )
+
+
+@compiled
+def _drawdown(value: Floats, cash: float, days: Ints) -> tuple[float, float]:
+    """Depth and calendar days of the deepest drawdown of finite values.
+
+    Only a value below `bound` can be deeper than all before; so hardly any is divided by its peak.
+    """
+    last = len(value) - 1
+    deepest, start, end = 0.0, 0, 0
+    peak, at_peak, bound = cash, 0, cash
+    for index in range(len(value)):
+        now = value[index]
+        if now >= peak:
+            peak, at_peak = now, index
+            bound = peak * (1.0 + deepest + ROUNDING * (1.0 - deepest))
+            end = min(end, index)
+        elif now < bound:
+            depth = now / peak - 1.0
+            if depth < deepest:
+                deepest, start, end, bound = depth, at_peak, last, now
+    if not math.isfinite(deepest):
+        return math.nan, math.nan
+    return deepest, float(days[end] - days[start])
+
+
+@compiled
+def _exposure(value: Floats, gross: Floats) -> tuple[float, float]:
+    """Mean of gross / value, and the fraction of bars with a position."""
+    bars = len(value)
+    share = np.empty(bars)
+    held = 0
+    for index in range(bars):
+        share[index] = gross[index] / value[index]
+        held += gross[index] != 0.0
+    return defined(pairwise_sum(share) / bars), held / bars
+
+
+@compiled
+def ratio(above: float, below: float) -> float:
+    """`above / below`, NaN where that is no number."""
+    return defined(above / below) if below != 0.0 else math.nan
+
+
+@compiled
+def defined(number: float) -> float:
+    """NaN in place of infinity."""
+    return number if math.isfinite(number) else math.nan
