@@ -17,7 +17,15 @@ from backfleet.engines.vector.book import withdraw, write_execution, write_order
 from backfleet.engines.vector.broker import account_value, execute, reached, settle
 from backfleet.engines.vector.rules import Rules, TargetRule
 from backfleet.engines.vector.sizing import order_size
-from backfleet.engines.vector.state import Account, Costs, Guards, Market, Pending
+from backfleet.engines.vector.state import (
+    Account,
+    Books,
+    Costs,
+    Guards,
+    Market,
+    Pending,
+    Standing,
+)
 
 __all__ = ["DONE", "WRONG_TARGETS", "settings_of", "simulate"]
 
@@ -66,21 +74,12 @@ def simulate(
     for bar in range(int(settings[9])):
         if not is_possible(targets[bar], rules.target):
             return WRONG_TARGETS, 0, 0, 0
-    fill_bars = np.empty(len(fills), np.int64)
-    stopped, made, filled = follow(
-        Market(time, prices),
-        targets,
-        rules,
-        costs,
-        int(settings[9]),
-        account,
-        orders,
-        fills,
-        fill_bars,
-    )
+    books = Books(account, orders, fills, np.empty(len(fills), np.int64))
+    market = Market(time, prices)
+    stopped, made, filled = follow(market, targets, rules, costs, int(settings[9]), books)
     if stopped != DONE:
         return stopped, 0, 0, 0
-    closed = write_trades(fills, filled, fill_bars, len(time), costs, trades)
+    closed = write_trades(fills, filled, books.fill_bars, len(time), costs, trades)
     return DONE, made, filled, closed
 
 
@@ -100,64 +99,99 @@ def follow(
     rules: Rules,
     costs: Costs,
     first: int,
-    curve: NDArray[np.float64],
-    orders: NDArray[np.void],
-    fills: NDArray[np.void],
-    fill_bars: NDArray[np.int64],
+    books: Books,
 ) -> tuple[int, int, int]:
     """The loop over the bars. Returns how `simulate` ends, and the number of orders and fills.
 
     `wait` passes over the bars at which nothing can happen.
     """
-    time, prices = market.time, market.prices
-    opens, highs, lows, closes = prices[0], prices[1], prices[2], prices[3]
+    time, closes = market.time, market.prices[3]
     guarded = rules.stop_loss == rules.stop_loss or rules.take_profit == rules.take_profit
-    account = Account(costs.cash, 0.0, 0.0)
-    pending = Pending(0.0, 0.0, 0)
-    guards = Guards(0.0, math.nan, math.nan, 0, 0)
-    owed = math.nan
+    now = Standing(
+        Account(costs.cash, 0.0, 0.0),
+        Pending(0.0, 0.0, 0),
+        Guards(0.0, math.nan, math.nan, 0, 0),
+        math.nan,
+    )
     # A plain 0 is a type of its own to numba, for which it would compile all that takes it again.
     made = filled = bar = len(targets[:0])
     while bar < len(closes):
-        if pending.size != 0.0:
-            account, done = settle(pending, account, opens[bar], highs[bar], lows[bar], costs)
-            fill_bars[filled] = bar
-            filled = write_execution(orders, pending.order, fills, filled, done, time[bar])
-            pending = Pending(0.0, 0.0, 0)
-        elif guards.size != 0.0:
-            number, price = reached(guards, opens[bar], highs[bar], lows[bar], costs)
-            if price == price:
-                account, done = execute(account, guards.size, price, costs)
-                guards = withdraw(orders, guards, time[bar])
-                fill_bars[filled] = bar
-                filled = write_execution(orders, number, fills, filled, done, time[bar])
-        elif owed != owed and not (guarded and account.size != 0.0):
-            bar = wait(targets, first, bar, resting_target(account, rules), account, closes, curve)
+        if now.pending.size != 0.0 or now.guards.size != 0.0:
+            now, filled = fill(now, market, bar, costs, books, filled)
+        elif now.owed != now.owed and not (guarded and now.account.size != 0.0):
+            bar = wait(targets, first, bar, now.account, rules, closes, books.curve)
             if bar == len(closes):
                 break
-        close = closes[bar]
-        value = write_value(account, close, curve, bar)
+        value = write_value(now.account, closes[bar], books.curve, bar)
         if not is_possible(targets[bar], rules.target):
             return WRONG_TARGETS, made, filled
         if bar >= first:
-            wanted = targets[bar] if targets[bar] == targets[bar] else owed
-            size = order_size(wanted, account, value, close, rules, costs)
+            wanted = targets[bar] if targets[bar] == targets[bar] else now.owed
+            size = order_size(wanted, now.account, value, closes[bar], rules, costs)
             if not abs(size) < math.inf:
                 return bar, made, filled
-            owed = math.nan
             if size != 0.0:
-                status = OrderStatus.SUBMITTED
-                write_order(orders, made, OrderKind.MARKET, status, time[bar], size, close)
-                pending = Pending(size, close, made)
+                now = submit(now, size, wanted, closes[bar], rules, books.orders, made, time[bar])
                 made += 1
-                guards = withdraw(orders, guards, time[bar])
-                if rules.target == TargetRule.POSITION and wanted * account.size < 0.0:
-                    owed = wanted
-            elif guarded and account.size != 0.0 and guards.size == 0.0:
-                guards = guard(account, rules, orders, made, time[bar])
-                made = max(made, guards.stop_order + 1, guards.limit_order + 1)
+            else:
+                now = Standing(now.account, now.pending, now.guards, math.nan)
+                if guarded and now.account.size != 0.0 and now.guards.size == 0.0:
+                    now, made = protect(now, rules, books.orders, made, time[bar])
         bar += 1
     return DONE, made, filled
+
+
+@inlined
+def fill(
+    now: Standing, market: Market, bar: int, costs: Costs, books: Books, filled: int
+) -> tuple[Standing, int]:
+    """Fill or refuse the orders that wait; fills are numbered from `filled` on."""
+    prices, time = market.prices, market.time[bar]
+    account, pending, guards = now.account, now.pending, now.guards
+    if pending.size != 0.0:
+        number = pending.order
+        account, done = settle(
+            pending, account, prices[0, bar], prices[1, bar], prices[2, bar], costs
+        )
+        pending = Pending(0.0, 0.0, 0)
+    else:
+        number, price = reached(guards, prices[0, bar], prices[1, bar], prices[2, bar], costs)
+        if price != price:
+            return now, filled
+        account, done = execute(account, guards.size, price, costs)
+        guards = withdraw(books.orders, guards, time)
+    books.fill_bars[filled] = bar
+    filled = write_execution(books.orders, number, books.fills, filled, done, time)
+    return Standing(account, pending, guards, now.owed), filled
+
+
+@inlined
+def submit(
+    now: Standing,
+    size: float,
+    wanted: float,
+    close: float,
+    rules: Rules,
+    orders: NDArray[np.void],
+    number: int,
+    time: int,
+) -> Standing:
+    """Make a market order, which takes back those that guard the position."""
+    write_order(orders, number, OrderKind.MARKET, OrderStatus.SUBMITTED, time, size, close)
+    guards = withdraw(orders, now.guards, time)
+    reverses = rules.target == TargetRule.POSITION and wanted * now.account.size < 0.0
+    owed = wanted if reverses else math.nan
+    return Standing(now.account, Pending(size, close, number), guards, owed)
+
+
+@inlined
+def protect(
+    now: Standing, rules: Rules, orders: NDArray[np.void], made: int, time: int
+) -> tuple[Standing, int]:
+    """Make the orders that guard a position, numbered from `made` on."""
+    guards = guard(now.account, rules, orders, made, time)
+    made = max(made, guards.stop_order + 1, guards.limit_order + 1)
+    return Standing(now.account, now.pending, guards, now.owed), made
 
 
 @inlined
@@ -175,13 +209,14 @@ def wait(
     targets: NDArray[np.float64],
     first: int,
     bar: int,
-    resting: float,
     account: Account,
+    rules: Rules,
     closes: NDArray[np.float64],
     curve: NDArray[np.float64],
 ) -> int:
     """Write the curve until a target may make an order. Returns the bar of that target, else the
     number of bars."""
+    resting = resting_target(account, rules)
     # Positions in a slice are known not to be negative, which saves asking at each.
     coming, prices, values = targets[bar:], closes[bar:], curve[:, bar:]
     warming = first - bar

@@ -12,12 +12,14 @@ from backfleet.engine import FILL, ORDER, TRADE, BrokerSettings
 
 __all__ = [
     "Account",
+    "Books",
     "Buffers",
     "Costs",
     "Execution",
     "Guards",
     "Market",
     "Pending",
+    "Standing",
 ]
 
 
@@ -91,6 +93,18 @@ class Guards(NamedTuple):
     limit_order: int
 
 
+class Standing(NamedTuple):
+    """Where a run stands.
+
+    `owed` is the position that a reversal still has to enter; NaN is none.
+    """
+
+    account: Account
+    pending: Pending
+    guards: Guards
+    owed: float
+
+
 class Execution(NamedTuple):
     """What an order did: the signed shares it filled, at which price, fee and profit.
 
@@ -102,6 +116,16 @@ class Execution(NamedTuple):
     commission: float
     pnl: float
     reason: int
+
+
+class Books(NamedTuple):
+    """What a run writes down: `Buffers` without trades, and int64 of shape (fills,), the bar of
+    each fill."""
+
+    curve: NDArray[np.float64]
+    orders: NDArray[np.void]
+    fills: NDArray[np.void]
+    fill_bars: NDArray[np.int64]
 
 
 class Buffers(NamedTuple):
