@@ -6,9 +6,13 @@ from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.engines.cerebro import simulate
 from backfleet.engines.fast.cerebro import Cerebro
 from backfleet.engines.fast.collector import collecting_less
+from backfleet.engines.fast.remains import Remains
 from backfleet.engines.feed import bulk_feed
 
 __all__ = ["BacktraderEngine"]
+
+MOST_HELD = 4
+"""Runs whose outcomes may still be there; older ones are left to Python's collector."""
 
 
 class BacktraderEngine(Engine):
@@ -16,6 +20,12 @@ class BacktraderEngine(Engine):
 
     name = "backtrader"
 
+    def __init__(self) -> None:
+        self._remains: list[Remains] = []
+
     def run(self, simulation: Simulation) -> Outcome:
+        self._remains = [each for each in self._remains if not each.taken_apart()][-MOST_HELD:]
         with collecting_less():
-            return simulate(simulation, bulk_feed, Cerebro)
+            outcome = simulate(simulation, bulk_feed, Cerebro)
+        self._remains.append(Remains(outcome.strategy))
+        return outcome

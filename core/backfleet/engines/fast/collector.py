@@ -21,6 +21,9 @@ __all__ = ["collecting_less"]
 THRESHOLDS = (200_000, 20, 100)
 WORTH_COLLECTING = 2_000
 """Young objects, of a run of some hundred bars with a few orders."""
+ENOUGH = (2, 4)
+"""Collections of each generation after which the next one has its turn: in it is what some run's
+result still held when the next run began."""
 
 _lock = threading.Lock()
 _running = 0
@@ -49,7 +52,18 @@ def _begin() -> None:
             _before = gc.get_threshold()
             gc.set_threshold(*THRESHOLDS)
             gc.callbacks.append(_bring_back)
-    if gc.isenabled() and gc.get_count()[0] > WORTH_COLLECTING:
+    if gc.isenabled():
+        _collect()
+
+
+def _collect() -> None:
+    """Collect what is left of the last run."""
+    young, middle, old = gc.get_count()
+    if middle >= ENOUGH[0] and old >= ENOUGH[1]:
+        gc.collect(2)
+    elif middle >= ENOUGH[0]:
+        gc.collect(1)
+    elif young > WORTH_COLLECTING:
         gc.collect(0)
 
 
