@@ -56,5 +56,6 @@ def test_a_run_of_which_somebody_holds_a_part_stays_whole(task: Simulation, part
     del outcome, strategy, parts
     for _ in range(6):
         engine.run(task)
-    assert orders and all(order() is not None for order in orders)
+    assert orders
+    assert all(order() is not None for order in orders)
     del held

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.engines.cerebro import simulate
 from backfleet.engines.fast.cerebro import Cerebro
@@ -27,5 +29,5 @@ class BacktraderEngine(Engine):
         self._remains = [each for each in self._remains if not each.taken_apart()][-MOST_HELD:]
         with collecting_less():
             outcome = simulate(simulation, bulk_feed, Cerebro)
-        self._remains.append(Remains(outcome.strategy))
+        self._remains.append(Remains(weakref.ref(outcome.strategy)))
         return outcome

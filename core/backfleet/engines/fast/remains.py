@@ -23,29 +23,32 @@ class Remains:
     Parameters
     ----------
     strategy
-        The strategy after the run, held by the outcome and nobody else from outside.
+        The strategy after the run; of all that is outside of it, its outcome alone holds it.
     """
 
-    def __init__(self, strategy: Any) -> None:
-        self._strategy = weakref.ref(strategy)
-        self._held = _references(strategy)
+    def __init__(self, strategy: weakref.ref[Any]) -> None:
+        self._strategy = strategy
+        self._with_outcome = self._references()
 
     def taken_apart(self) -> bool:
         """Take the run apart if nobody holds it; whether it is gone."""
+        of_strategy, *of_parts = self._references()
+        with_outcome, *usual = self._with_outcome
         strategy = self._strategy()
         if strategy is None:
             return True
-        of_strategy, *others = _references(strategy)
-        if of_strategy >= self._held[0] or others != self._held[1:]:
+        if of_strategy >= with_outcome or of_parts != usual:
             return False
         strategy.broker.orders.clear()
         strategy._orders.clear()
         strategy._trades.clear()
         return True
 
-
-def _references(strategy: Any) -> list[int]:
-    """How many there are to a strategy, its broker, and the lists that are emptied."""
-    broker = strategy.broker
-    owned = (strategy, broker, broker.orders, strategy._orders, strategy._trades)
-    return [sys.getrefcount(each) for each in owned]
+    def _references(self) -> list[int]:
+        """How many there are to the strategy, its broker, and what is emptied; 0 without it."""
+        strategy = self._strategy()
+        if strategy is None:
+            return [0]
+        broker = strategy.broker
+        parts = (strategy, broker, broker.orders, strategy._orders, strategy._trades)
+        return [sys.getrefcount(each) for each in parts]
