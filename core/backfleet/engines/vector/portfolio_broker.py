@@ -81,7 +81,8 @@ def fill(
                 cash = account.cash
                 symbols.size[symbol], symbols.price[symbol] = account.size, account.price
                 fill_bars[filled] = symbols.bars[symbol]
-                withdraw_guards(symbols, symbol, orders, market.time[step])
+                if entry < 0:
+                    withdraw_guards(symbols, symbol, orders, market.time[step])
                 filled = write_execution(orders, number, fills, filled, done, market.time[step])
                 continue
         symbols.queue[kept] = entry

@@ -17,7 +17,7 @@ from backfleet.compiled import inlined
 from backfleet.engine import OrderKind, OrderStatus
 from backfleet.engines.vector.book import withdraw, write_order
 from backfleet.engines.vector.broker import reached
-from backfleet.engines.vector.portfolio_state import PanelMarket, Protection, Symbols, acts
+from backfleet.engines.vector.portfolio_state import PanelMarket, Protection, Symbols
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.state import Costs, Guards
 
@@ -63,26 +63,32 @@ def guard_reached(
 
 @inlined
 def guard_positions(
-    market: PanelMarket,
-    step: int,
     symbols: Symbols,
-    first: NDArray[np.int64],
     sizes: NDArray[np.float64],
     rules: Rules,
     orders: Table,
     made: int,
     waiting: int,
+    time: int,
 ) -> tuple[int, int]:
-    """Guard the positions that are not yet, of symbols that have a bar and no new order.
+    """Take back what guards the positions of symbols with a new order, and guard those that are not
+    yet, of symbols that have a bar.
+
+    Parameters
+    ----------
+    sizes
+        float64 of shape (symbols,): the signed sizes of the new orders, 0 for none.
 
     Returns
     -------
     How many orders there are, and how many places in the queue are taken.
     """
     for symbol in range(len(sizes)):
-        is_bare = symbols.size[symbol] != 0.0 and symbols.guards.size[symbol] == 0.0
-        if is_bare and sizes[symbol] == 0.0 and acts(market, step, symbols, first, symbol):
-            number = guard(symbols, symbol, rules, orders, made, market.time[step])
+        is_guarded = symbols.guards.size[symbol] != 0.0
+        if sizes[symbol] != 0.0:
+            withdraw_guards(symbols, symbol, orders, time)
+        elif symbols.acts[symbol] and symbols.size[symbol] != 0.0 and not is_guarded:
+            number = guard(symbols, symbol, rules, orders, made, time)
             if number != made:
                 symbols.queue[waiting] = ~symbol
                 waiting += 1

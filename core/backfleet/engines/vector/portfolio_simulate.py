@@ -18,12 +18,11 @@ from backfleet.engine import OrderKind, OrderStatus
 from backfleet.engines.vector.book import write_order
 from backfleet.engines.vector.portfolio_book import write_portfolio_trades
 from backfleet.engines.vector.portfolio_broker import check, fill, value_at
-from backfleet.engines.vector.portfolio_guards import guard_positions, withdraw_guards
+from backfleet.engines.vector.portfolio_guards import guard_positions
 from backfleet.engines.vector.portfolio_state import (
     PanelMarket,
     Symbols,
     account_of,
-    acts,
     new_symbols,
 )
 from backfleet.engines.vector.rules import Rules, TargetRule
@@ -91,20 +90,20 @@ def simulate_portfolio(
     # A plain 0 is a type of its own to numba.
     made = filled = waiting = submitted = len(time[:0])
     for step in range(len(time)):
-        deliver(market, step, symbols)
+        deliver(market, step, symbols, first)
         waiting = check(symbols, submitted, waiting, cash, costs, orders, time)
         waiting, filled, cash = fill(
             market, step, symbols, waiting, cash, costs, orders, fills, filled, fill_bars
         )
         value = value_at(symbols, cash, curve, step)
-        wrong = decide(market, step, symbols, first, targets, cash, value, rules, costs, sizes)
+        wrong = decide(step, symbols, targets, cash, value, rules, costs, sizes)
         if wrong >= 0:
             return step, wrong, made, filled, 0
         submitted = submit(symbols, sizes, sells_first, time[step], orders, made)
         made += submitted
         if guarded:
             made, waiting = guard_positions(
-                market, step, symbols, first, sizes, rules, orders, made, waiting
+                symbols, sizes, rules, orders, made, waiting, time[step]
             )
     traded = write_portfolio_trades(fills, filled, fill_bars, symbols.bars, costs, trades)
     return DONE, 0, made, filled, traded
@@ -115,9 +114,12 @@ simulate_portfolio.weight = 0.125
 
 
 @inlined
-def deliver(market: PanelMarket, step: int, symbols: Symbols) -> None:
+def deliver(market: PanelMarket, step: int, symbols: Symbols, first: NDArray[np.int64]) -> None:
     """Take the bars of a step."""
     for symbol in range(len(symbols.size)):
+        symbols.acts[symbol] = (
+            market.has_bar[step, symbol] and symbols.bars[symbol] >= first[symbol]
+        )
         if market.has_bar[step, symbol]:
             symbols.close[symbol] = market.prices[3, step, symbol]
             symbols.bars[symbol] += 1
@@ -126,10 +128,8 @@ def deliver(market: PanelMarket, step: int, symbols: Symbols) -> None:
 
 @inlined
 def decide(
-    market: PanelMarket,
     step: int,
     symbols: Symbols,
-    first: NDArray[np.int64],
     targets: NDArray[np.float64],
     cash: float,
     value: float,
@@ -145,7 +145,7 @@ def decide(
     """
     for symbol in range(len(sizes)):
         sizes[symbol] = 0.0
-        if not acts(market, step, symbols, first, symbol):
+        if not symbols.acts[symbol]:
             continue
         wanted = targets[step, symbol]
         if wanted != wanted:
@@ -171,8 +171,7 @@ def submit(
     orders: Table,
     made: int,
 ) -> int:
-    """Make the orders, numbered from `made` on, each in place of what guards its symbol's position.
-    Returns how many."""
+    """Make the orders, numbered from `made` on. Returns how many."""
     count = len(sizes[:0])
     for turn in range(2 if sells_first else 1):
         for symbol in range(len(sizes)):
@@ -186,6 +185,5 @@ def submit(
             symbols.order_price[symbol] = close
             symbols.order[symbol] = number
             symbols.submitted[count] = symbol
-            withdraw_guards(symbols, symbol, orders, time)
             count += 1
     return count

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from backfleet.compiled import compiled, inlined
 from backfleet.engines.vector.state import Account
 
-__all__ = ["PanelMarket", "Protection", "Symbols", "account_of", "acts", "new_symbols"]
+__all__ = ["PanelMarket", "Protection", "Symbols", "account_of", "new_symbols"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -60,6 +60,8 @@ class Symbols(NamedTuple):
         The position that a reversal still has to enter; NaN is none.
     bars, last
         How many bars there were, and the step of the last one.
+    acts
+        bool: whether there is one now, after the warm-up: only then are orders made.
     queue
         int64 of shape (2 * symbols,): the orders that wait for a bar, first come, first served. A
         symbol stands for its market order, and ~symbol, which is below 0, for the two that guard
@@ -79,6 +81,7 @@ class Symbols(NamedTuple):
     owed: Floats
     bars: Integers
     last: Integers
+    acts: NDArray[np.bool_]
     queue: Integers
     submitted: Integers
     guards: Protection
@@ -110,6 +113,7 @@ def new_symbols(final_close: Floats) -> Symbols:
         np.full(count, np.nan),
         np.zeros(count, np.int64),
         np.zeros(count, np.int64),
+        np.zeros(count, np.bool_),
         np.zeros(2 * count, np.int64),
         np.zeros(count, np.int64),
         new_protection(count),
@@ -120,9 +124,3 @@ def new_symbols(final_close: Floats) -> Symbols:
 def account_of(symbols: Symbols, symbol: int, cash: float) -> Account:
     """The account as an order of the symbol finds it."""
     return Account(cash, symbols.size[symbol], symbols.price[symbol])
-
-
-@inlined
-def acts(market: PanelMarket, step: int, symbols: Symbols, first: Integers, symbol: int) -> bool:
-    """Whether a symbol has a bar at a step, after its warm-up: only then are orders made for it."""
-    return bool(market.has_bar[step, symbol]) and bool(symbols.bars[symbol] > first[symbol])
