@@ -45,11 +45,12 @@ class Yard:
         symbols: Sequence[str] = SAMPLE_SYMBOLS,
         store: str = "",
         memory: str = "512 MiB",
+        task_timeout: str = "30 s",
     ) -> Path:
         file = self.folder / "job.toml"
         store = store or str(self.store)
         text = job_text(strategy, params, data=self.data, symbols=symbols, store=store)
-        limits = f'memory = "{memory}"\ntask_timeout = "30 s"\n'
+        limits = f'memory = "{memory}"\ntask_timeout = "{task_timeout}"\n'
         file.write_text(f"{text}\n[resources]\n{limits}")
         return file
 

@@ -43,7 +43,9 @@ def test_rows_and_details_equal_those_of_local_to_the_last_bit(yard: Yard) -> No
 
 
 def test_the_compiled_engine_gives_the_same_bits(yard: Yard) -> None:
-    job = yard.write_job("sma-crossover", "period = { start = 2, stop = 60, step = 1 }")
+    # On this machine the first task of a worker compiles the engine.
+    params = "period = { start = 2, stop = 60, step = 1 }"
+    job = yard.write_job("sma-crossover", params, task_timeout="5 min")
     job.write_text('engine = "vector"\n' + job.read_text())
     assert yard.run().returncode == 0
     there = yard.rows()
