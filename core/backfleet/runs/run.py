@@ -193,7 +193,9 @@ class Run:
         entry = self._entry or self._newest()
         if entry is not None and not (self.ledger.complete and self._entry is None):
             watch = Watch(self.ledger, self._executor_of(entry), entry, self._awaited(entry))
-            with progress_on(progress, self.id, self.ledger.counts()) as display:
+            before = self.ledger.counts()
+            with progress_on(progress, self.id, before) as display:
+                display.show(before)
                 self.statuses = watch_run(watch, display.show)
         self._clear_away(entry)
         return self.finish()

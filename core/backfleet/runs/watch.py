@@ -50,7 +50,8 @@ def watch_run(watch: Watch, show: Callable[[Counts], None]) -> Sequence[ShardSta
         show(watch.ledger.counts())
         if ended or (watch.ledger.complete and came >= watch.wanted):
             return statuses
-        took = time.monotonic() - began
+        # What has come must be read once, however often one looks.
+        took = (time.monotonic() - began) / (1 + len(fresh))
         passed = time.monotonic() - started
         time.sleep(min(max(SHORTEST, took / SHARE, passed * LATE), LONGEST))
 
