@@ -14,15 +14,12 @@ backtrader's order of evaluation.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 from backtrader import order as stock
 from backtrader.order import Order, OrderExecutionBit
 
-from backfleet.engines.fast.groups import ALIVE, GroupingBroker
-from backfleet.engines.fast.lines import Clock
+from backfleet.engines.fast.groups import ALIVE
 from backfleet.engines.fast.orders import (
     BuyOrder,
     PlainOrder,
@@ -30,117 +27,28 @@ from backfleet.engines.fast.orders import (
     copy_of,
     fill,
     first_copy_of,
-    market_order,
 )
-from backfleet.engines.fast.positions import HeldPosition
-from backfleet.engines.fast.stocks import StockTerms, changed, is_plain
+from backfleet.engines.fast.placing import placing
+from backfleet.engines.fast.stocks import changed, is_plain
+from backfleet.engines.fast.valuing import ValuingBroker
 
 __all__ = ["FastBroker"]
 
-Holding = tuple[HeldPosition, Any, Any, Any]
-"""A position, the parameters of its commission scheme, closes, and the clock that points at one."""
 
-NOW = Clock()
-NOW.bar = 0
-
-
-def _placing(lean: Any, full: Any) -> Callable[..., Any]:
-    """`BackBroker.buy` or `sell`, whose arguments these are."""
-
-    def place(
-        self: Any,
-        owner: Any,
-        data: Any,
-        size: Any,
-        price: Any = None,
-        plimit: Any = None,
-        exectype: Any = None,
-        valid: Any = None,
-        tradeid: Any = 0,
-        oco: Any = None,
-        trailamount: Any = None,
-        trailpercent: Any = None,
-        parent: Any = None,
-        transmit: Any = True,
-        histnotify: Any = False,
-        _checksubmit: Any = True,
-        **info: Any,
-    ) -> Any:
-        simple = valid is plimit is trailamount is trailpercent is parent is None
-        if simple and transmit and not (exectype or tradeid or histnotify):
-            order = market_order(lean, owner, data, size, price)
-            if info:
-                order.addinfo(**info)
-            if oco is None and _checksubmit and self.p.checksubmit:
-                return self._submit_alone(order)
-        else:
-            order = full(
-                owner=owner,
-                data=data,
-                size=size,
-                price=price,
-                pricelimit=plimit,
-                exectype=exectype,
-                valid=valid,
-                tradeid=tradeid,
-                trailamount=trailamount,
-                trailpercent=trailpercent,
-                parent=parent,
-                transmit=transmit,
-                histnotify=histnotify,
-            )
-            order.addinfo(**info)
-        self._ocoize(order, oco)
-        return self.submit(order, check=_checksubmit)
-
-    return place
-
-
-class FastBroker(GroupingBroker):
-    """A `BackBroker` with the same results, sooner.
-
-    Attributes
-    ----------
-    finite
-        Whether every close of every feed is finite; then flat positions add nothing to the value.
-    by_the_bar
-        Whether the feeds are on clocks, and their ticks are their bars. The lean loop, which knows
-        the feeds, sets these two.
-    exposure
-        The gross value of all positions on the last bar; None where `BackBroker` valued them.
-    """
-
-    cash: float
+class FastBroker(ValuingBroker):
+    """A `BackBroker` with the same results, sooner."""
 
     def init(self) -> None:
         super().init()
-        self.positions: defaultdict[Any, HeldPosition] = defaultdict(HeldPosition)
-        self.finite = self.by_the_bar = False
-        self.exposure: float | None = None
         self._short = self._at_open = False
-        self._forget_schemes()
-
-    def _forget_schemes(self) -> None:
-        self._plain: bool | None = None
-        self._held: list[Holding] | None = None
-        self._flat_with: float | None = None
-        self._terms: dict[Any, StockTerms] = {}
-
-    def setcommission(self, *args: Any, **kwargs: Any) -> None:
-        super().setcommission(*args, **kwargs)
-        self._forget_schemes()
-
-    def addcommissioninfo(self, comminfo: Any, name: Any = None) -> None:
-        super().addcommissioninfo(comminfo, name)
-        self._forget_schemes()
 
     def notify(self, order: Any) -> None:
         self.notifs.append(copy_of(order))
 
     # Orders come in.
 
-    buy = _placing(BuyOrder, stock.BuyOrder)
-    sell = _placing(SellOrder, stock.SellOrder)
+    buy = placing(BuyOrder, stock.BuyOrder)
+    sell = placing(SellOrder, stock.SellOrder)
 
     def _submit_alone(self, order: Any) -> Any:
         """`submit` of an order without a parent and a group, which waits for no other."""
@@ -215,10 +123,6 @@ class FastBroker(GroupingBroker):
         if order.ref in self._ocos:
             self._ococheck(order)
             self._bracketize(order, cancel=True)
-
-    def _terms_of(self, data: Any) -> StockTerms:
-        terms = self._terms[data] = StockTerms(self.getcommissioninfo(data))
-        return terms
 
     def _work_off(self) -> None:
         """Check what was submitted and try to fill what is pending, once each."""
@@ -324,64 +228,3 @@ class FastBroker(GroupingBroker):
                 self._ococheck(order)
         if wanted and not opened:
             self._refuse(order)
-
-    # The positions are valued.
-
-    def get_value(self, datas: Any = None, mkt: bool = False, lever: bool = False) -> Any:
-        if datas is None:
-            if mkt:
-                return self._valuemktlever if lever else self._valuemkt
-            return self._valuelever if lever else self._value
-        plain = self._plain and self.p.shortcash and not lever and not self._cash_addition
-        if plain and len(datas) == 1:
-            (data,) = datas
-            return self.positions[data].size * data.close[0]
-        return super().get_value(datas, mkt, lever)
-
-    getvalue = get_value
-
-    def _holdings(self) -> list[Holding]:
-        """What valuing needs of each position, in the order of `positions`."""
-        found: list[Holding] = []
-        for data, position in self.positions.items():
-            if not position.size and self.finite:
-                continue
-            terms = self._terms.get(data) or self._terms_of(data)
-            params, closes = terms.params, data.close
-            if self.by_the_bar:
-                position.moments = data.datetime
-                found.append((position, params, closes.array, closes._fast_clock))
-            else:
-                if position.size:
-                    position.day, position.zone = data.datetime[0], data.datetime._tz
-                found.append((position, params, (closes[0],), NOW))
-        return found
-
-    def _revalue(self, holdings: list[Holding]) -> None:
-        """`BackBroker._get_value`, and what `next` notes in open positions."""
-        cash = self.cash
-        self._flat_with = None if holdings else cash
-        market = unlevered = unrealized = exposure = 0.0
-        for position, terms, closes, clock in holdings:
-            size, price = position.size, closes[clock.bar]
-            value = size * price
-            gain = size * (price - position.price) * terms.mult
-            market += value
-            unrealized += gain
-            if size:
-                exposure += abs(value)
-                position.adjbase = price
-            if value > 0:
-                value -= gain
-                unlevered += value / terms.leverage
-                unlevered += gain
-            else:
-                unlevered += value
-        self.exposure = exposure
-        self._value = value = cash + unlevered
-        self._fundval = value / self._fundshares
-        self._valuemkt = unlevered
-        self._valuelever = cash + market
-        self._valuemktlever = market
-        self._leverage = market / (unlevered or 1.0)
-        self._unrealized = unrealized
