@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 from protocol import CASH, COMMISSION, PERIOD, PERIODS, Market, Work, serve
 
-from backfleet import compiled
 from backfleet.bars import Bars, Prices
+from backfleet.compiled import interpret_nothing
 from backfleet.engine import BrokerSettings, Engine, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.bt import bt
@@ -63,8 +64,10 @@ def bars_of(market: Market) -> list[Bars]:
         tradable=ones.astype(np.bool_),
     )
     columns = (market.open, market.high, market.low, market.close)
-    # Of each symbol an array of its own, as the workers have them.
-    prices = [Prices(*(each.copy() for each in row)) for row in zip(*columns, strict=True)]
+    for each in columns:
+        # As prepared bars are, so that points may share what they make of them.
+        each.flags.writeable = False
+    prices = map(Prices, *columns)
     return [
         replace(first, symbol=f"S{at}", prices=each, raw=each) for at, each in enumerate(prices)
     ]
@@ -82,17 +85,18 @@ def backtests(engine: Engine, strategy: type, bars: Bars, periods: Sequence[int]
 def vector_sweep(universe: list[Bars]) -> float:
     """As a worker runs a sweep of `detail = "summary"`: all metrics of every task."""
     engine, calendar = VectorEngine(), Calendar(universe[0].session, 252.0)
-    summaries = [
-        engine.summarise(Simulation(SmaCrossover, {"period": period}, (bars,), BROKER), calendar)
-        for bars in universe
-        for period in PERIODS
-    ]
-    return float(summaries[0].metrics["final_value"] or 0.0)
+    values = []
+    for bars in universe:
+        for period in PERIODS:
+            task = Simulation(SmaCrossover, {"period": period}, (bars,), BROKER)
+            values.append(engine.summarise(task, calendar).metrics["final_value"])
+    return float(values[0] or 0.0)
 
 
 def prepare(case: str, market: Market) -> Work:
-    # A sweep is compiled; so that it is from the first task on here:
-    compiled._Patience.spent = float("inf")
+    # Like a sweep that has gone on for a while, and like a worker that has imported all.
+    interpret_nothing()
+    gc.freeze()
     universe = bars_of(market)
     if ENGINE == "backtrader":
         periods = [PERIOD] if case == "one" else PERIODS

@@ -22,35 +22,29 @@ class VectorEngine(SummarisingEngine):
     name = "vector"
 
     def run(self, simulation: Simulation) -> Outcome:
-        strategy, bars = _vector(simulation.strategy), simulation.bars
-        if is_portfolio(strategy, len(bars)):
-            return _portfolio_runner(bars, strategy, simulation.broker).run(simulation.params)
-        return _runner(bars[0], strategy, simulation.broker).run(simulation.params).outcome()
+        runner = _runner(simulation.bars, simulation.strategy, simulation.broker)
+        if isinstance(runner, PortfolioRunner):
+            return runner.run(simulation.params)
+        return runner.run(simulation.params).outcome()
 
     def summarise(self, simulation: Simulation, calendar: Calendar) -> Summary:
-        strategy, bars = _vector(simulation.strategy), simulation.bars
         # A few tasks are over before metrics are compiled, too.
-        if is_portfolio(strategy, len(bars)) or not simulate.is_compiled:
-            return summary_of(self.run(simulation), simulation.broker.cash, calendar)
-        return _runner(bars[0], strategy, simulation.broker).summarise(simulation.params, calendar)
+        if simulate.is_compiled:
+            runner = _runner(simulation.bars, simulation.strategy, simulation.broker)
+            if isinstance(runner, PointRunner):
+                return runner.summarise(simulation.params, calendar)
+        return summary_of(self.run(simulation), simulation.broker.cash, calendar)
 
 
-def _vector(strategy: type) -> type[VectorStrategy]:
+@lru_cache(maxsize=2)
+def _runner(
+    bars: tuple[Bars, ...], strategy: type, broker: BrokerSettings
+) -> PointRunner | PortfolioRunner:
+    """Tasks come symbol by symbol: the points of one share what is made from its bars."""
     if not issubclass(strategy, VectorStrategy):
         raise TypeError(
             f"engine 'vector' runs a backfleet.VectorStrategy, which {strategy.__name__} is not"
         )
-    return strategy
-
-
-@lru_cache(maxsize=2)
-def _runner(bars: Bars, strategy: type[VectorStrategy], broker: BrokerSettings) -> PointRunner:
-    """Tasks come symbol by symbol: the points of one share what is made from its bars."""
-    return PointRunner(bars, strategy, broker)
-
-
-@lru_cache(maxsize=1)
-def _portfolio_runner(
-    bars: tuple[Bars, ...], strategy: type[VectorStrategy], broker: BrokerSettings
-) -> PortfolioRunner:
-    return PortfolioRunner(bars, strategy, broker)
+    if is_portfolio(strategy, len(bars)):
+        return PortfolioRunner(bars, strategy, broker)
+    return PointRunner(bars[0], strategy, broker)
