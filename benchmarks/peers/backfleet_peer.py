@@ -63,7 +63,7 @@ def bars_of(market: Market) -> list[Bars]:
         factor=ones,
         tradable=ones.astype(np.bool_),
     )
-    columns = (market.open, market.high, market.low, market.close)
+    columns = [each.copy() for each in (market.open, market.high, market.low, market.close)]
     for each in columns:
         # As prepared bars are, so that points may share what they make of them.
         each.flags.writeable = False

@@ -24,6 +24,20 @@ class Random(bt.Strategy):
 """
 
 
+SOMETIMES = """
+import backtrader as bt
+
+
+class Sometimes(bt.Strategy):
+    params = (("period", 1),)
+
+    def next(self):
+        if self.p.period in (2, FAILS):
+            raise RuntimeError("not this one")
+        self.order_target_size(target=self.p.period)
+"""
+
+
 @pytest.fixture
 def finished(backfleet: Cli, sample_job: Path) -> str:
     summary = json.loads(backfleet("run", sample_job, "--json").stdout)
@@ -62,3 +76,33 @@ def test_an_unknown_engine_is_refused(backfleet: Cli, finished: str) -> None:
     done = backfleet("verify", finished, "--engine", "bactrader")
     assert done.returncode == 2
     assert "did you mean 'backtrader'?" in done.stderr
+
+
+@pytest.mark.parametrize(("fails", "equal"), [(0, 2), (1, 1), (3, 1)])
+def test_tasks_with_errors_are_left_out_and_their_neighbours_are_not(
+    backfleet: Cli, sample_job: Path, tmp_path: Path, fails: int, equal: int
+) -> None:
+    (tmp_path / "sometimes.py").write_text(SOMETIMES.replace("FAILS", str(fails)))
+    job = sample_job.read_text().replace("sma-crossover", "sometimes.py:Sometimes")
+    sample_job.write_text(job.replace("period = 15", "period = [1, 2, 3]"))
+    run = json.loads(backfleet("run", sample_job, "--symbols", "600519", "--json").stdout)
+    done = backfleet("verify", run["store"])
+    assert done.returncode == 0, done.stderr
+    assert f"{equal} of {equal} tasks are equal to backtrader-stock" in done.stdout
+    left_out = 3 - equal
+    assert (
+        f"{left_out} {'task' if left_out == 1 else 'tasks'} with errors were left out"
+        in done.stdout
+    )
+
+
+def test_a_run_of_errors_alone_has_nothing_to_verify(
+    backfleet: Cli, sample_job: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sometimes.py").write_text(SOMETIMES.replace("FAILS", "2"))
+    job = sample_job.read_text().replace("sma-crossover", "sometimes.py:Sometimes")
+    sample_job.write_text(job.replace("period = 15", "period = 2"))
+    run = json.loads(backfleet("run", sample_job, "--symbols", "600519", "--json").stdout)
+    done = backfleet("verify", run["store"])
+    assert done.returncode == 2
+    assert "nothing to verify" in done.stderr

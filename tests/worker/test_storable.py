@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,19 @@ def test_an_errors_message_can_be_stored_and_is_not_endless(message: str) -> Non
 
     assert described.startswith("ValueError")
     assert len(described.encode().decode()) <= 12 * ERROR_LIMIT
+
+
+def test_who_changes_bars_is_told_where() -> None:
+    def targets(close: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+        close[0] = 1.0
+
+    close = np.ones(3)
+    close.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only") as caught:
+        targets(close)
+    described = describe_error(caught.value)
+    assert described.startswith("ValueError: assignment destination is read-only; bars cannot be")
+    assert re.search(r"only copies of them \(test_storable.py, line \d+, in targets\)$", described)
 
 
 def test_equal_errors_are_described_alike_wherever_they_are_raised() -> None:

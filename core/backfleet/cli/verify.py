@@ -11,6 +11,7 @@ import click
 
 from backfleet.cli.options import as_json, echo_json, executor_options, store_option
 from backfleet.cli.table import print_columns
+from backfleet.errors import UserError
 from backfleet.runs.open import open_run
 from backfleet.runs.verify import (
     Difference,
@@ -51,6 +52,11 @@ def verify(
         raise click.UsageError("--engine and --executor exclude each other")
     found = open_run(run, store)
     tasks = sample_tasks(found, sample)
+    if not tasks:
+        raise UserError(
+            f"run {found.id} has no task that ended without error, so there is nothing to verify; "
+            f"see `backfleet status {run}`"
+        )
     other = executor or engine or other_engine(found)
     if executor:
         progress = None if as_json else sys.stderr
@@ -62,6 +68,9 @@ def verify(
         echo_json({"run": found.id, "with": other, "tasks": len(tasks), "differences": rows})
     else:
         _show(tasks, other, differences)
+        errors = sum(header.error for header in found.ledger.headers())
+        if errors:
+            click.echo(f"{errors} {'task' if errors == 1 else 'tasks'} with errors were left out")
     sys.exit(1 if differences else 0)
 
 

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import pyarrow as pa
 
-from backfleet.chunks.chunk import read_chunk
+from backfleet.chunks.chunk import ChunkHeader, read_chunk
 from backfleet.chunks.detail import detail_tables
 from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.rows import Rows
@@ -54,15 +54,20 @@ class Difference:
 
 def sample_tasks(run: Run, count: int | None) -> Sequence[int]:
     """Tasks to verify: all that have a result without error, or so many of them at random."""
-    done = [
-        task
-        for header in run.ledger.headers()
-        if not header.error
-        for task in range(header.first, header.first + header.count)
-    ]
+    done = [task for header in run.ledger.headers() for task in _with_result(run, header)]
     if count is None or count >= len(done):
         return done
     return sorted(random.Random(run.id).sample(done, count))
+
+
+def _with_result(run: Run, header: ChunkHeader) -> Sequence[int]:
+    """The tasks of a chunk that ended without error."""
+    tasks = range(header.first, header.first + header.count)
+    if not header.error:
+        return tasks
+    chunk = read_chunk(run.store, header.chunk, header.generation)
+    states = read_parquet(chunk.body).column("status").to_pylist()
+    return [task for task, state in zip(tasks, states, strict=True) if state != TaskStatus.ERROR]
 
 
 def other_engine(run: Run) -> str:

@@ -6,6 +6,9 @@ A row that cannot be stored must be found out in the child, where it is the task
 from __future__ import annotations
 
 import re
+import traceback
+from pathlib import Path
+from types import TracebackType
 
 from backfleet.engine import Scalar
 
@@ -44,4 +47,13 @@ def describe_error(error: BaseException) -> str:
     except Exception:
         message = "(its message cannot be shown)"
     text = f"{type(error).__name__}: {message[:ERROR_LIMIT]}".rstrip(": ")
+    if isinstance(error, ValueError) and "read-only" in message and error.__traceback__:
+        text += _read_only(error.__traceback__)
     return storable(_ADDRESS.sub("0x...", text))
+
+
+def _read_only(trace: TracebackType) -> str:
+    """What numpy does not say of an array that a strategy must not change."""
+    *_, frame = traceback.extract_tb(trace)
+    place = f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"
+    return f"; bars cannot be changed, only copies of them ({place})"
