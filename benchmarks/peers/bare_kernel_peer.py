@@ -6,6 +6,7 @@ No orders, no equity curve, no metrics, no other strategy. It takes a C compiler
 # mypy: ignore-errors
 
 import ctypes
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -18,6 +19,8 @@ OPTIONS = ("-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC")
 
 
 def library() -> ctypes.CDLL:
+    if shutil.which("cc") is None:
+        raise SystemExit("the bare kernel needs a C compiler, cc; on Debian: apt install gcc")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bare_kernel.so"
         subprocess.run(["cc", *OPTIONS, "-o", path, SOURCE], check=True)
