@@ -66,7 +66,9 @@ def python_of(peer: Peer, root: Path) -> str:
 
 def version_of(peer: Peer, root: Path) -> str:
     """The installed version; for what comes with backfleet, that of backfleet or of the peer."""
-    known = {"bare kernel": "numba", "backtrader": "backtrader"}
+    if peer.name == "bare kernel":
+        return "-"
+    known = {"backtrader": "backtrader"}
     distribution = peer.distribution or known.get(peer.name, "backfleet")
     command = [python_of(peer, root), "-c", VERSION, distribution]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
