@@ -498,6 +498,7 @@ USUAL = (
     "resampled",
     "signals",
     "NaN bars in one of two",
+    "own phases and a stop",
 )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backfleet.engines.bt import bt
@@ -191,7 +191,23 @@ def check(script: Script, same_as_stock: Any) -> None:
     same_as_stock(setup, witness=bool(script.seed % 2), **script.params)
 
 
+# A feed that is wound back shows the ticks of its next bar, by which slippage is bounded.
+WOUND_BACK = Script(
+    seed=3,
+    bars=12,
+    feeds=3,
+    price=1e-4,
+    volatility=0.002,
+    hole=0.5,
+    fees={"commission": 0.0002},
+    broker={"slip_perc": 0.003, "slip_open": True},
+    params={"exactbars": True},
+    cash=3000.0,
+)
+
+
 @settings(max_examples=DEFAULT_CASES)
+@example(WOUND_BACK)
 @given(scripts)
 def test_random_scripts_give_what_they_give_on_backtrader(
     same_as_stock: Any, script: Script

@@ -156,16 +156,22 @@ class FastBroker(ValuingBroker):
         moment = data.datetime[0]
         if moment <= order.created.dt:
             return
-        price = None if self.by_the_bar else getattr(data, "tick_open", None)
-        price = data.open[0] if price is None else price
+        price = self._now(data, "open")
         if terms.slip_perc or terms.slip_fixed:
-            slip = self._slip_up if order.ordtype == Order.Buy else self._slip_down
-            limit = data.high[0] if order.ordtype == Order.Buy else data.low[0]
-            price = slip(limit, price, doslip=terms.slip_open)
+            if order.ordtype == Order.Buy:
+                price = self._slip_up(self._now(data, "high"), price, doslip=terms.slip_open)
+            else:
+                price = self._slip_down(self._now(data, "low"), price, doslip=terms.slip_open)
         if price is None or not self._short or data._compensate is not None:
             self._execute(order, ago=0, price=price)
         else:
             self._fill(order, price, moment)
+
+    def _now(self, data: Any, name: str) -> Any:
+        """A price as `BackBroker._try_exec` reads it: of a feed that was wound back, since another
+        one is not as far, the tick is that of its next bar."""
+        price = None if self.by_the_bar else getattr(data, f"tick_{name}", None)
+        return getattr(data, name)[0] if price is None else price
 
     def _execute(
         self,

@@ -45,6 +45,8 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
             if cerebro._event_stop:
                 break
             advance(moment)
+            if cerebro._event_stop:
+                break
     finally:
         clocking.restore()
         if isinstance(broker, FastBroker):
