@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from backfleet.engine import NOT_YET, OrderStatus, Outcome, Records
 from backfleet.metrics.columns import Metrics
 
-__all__ = ["measure_with_numpy"]
+__all__ = ["last_bars", "measure_with_numpy"]
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.datetime64]
@@ -42,7 +42,7 @@ def measure_with_numpy(
 
 def _account(outcome: Outcome, cash: float, periods: float, sessions: Days) -> dict[str, Any]:
     """What follows from the value after each session."""
-    last = _last_bars(sessions)
+    last = last_bars(sessions)
     value = outcome.equity["value"][last]
     days = sessions[last].astype(np.int64)
     final = float(value[-1]) if len(value) else cash
@@ -59,7 +59,8 @@ def _account(outcome: Outcome, cash: float, periods: float, sessions: Days) -> d
     }
 
 
-def _last_bars(sessions: Days) -> NDArray[np.bool_]:
+def last_bars(sessions: Days) -> NDArray[np.bool_]:
+    """Which bars are the last of their sessions."""
     last = np.ones(len(sessions), np.bool_)
     np.not_equal(sessions[1:], sessions[:-1], out=last[:-1])
     return last
@@ -123,7 +124,7 @@ def _market(outcome: Outcome, periods: float, sessions: Days) -> dict[str, float
     value, gross = outcome.equity["value"], outcome.equity["exposure"]
     mean = value.sum() / bars
     traded = np.abs(outcome.fills["size"] * outcome.fills["price"]).sum()
-    count = int(np.count_nonzero(_last_bars(sessions)))
+    count = int(np.count_nonzero(last_bars(sessions)))
     solvent = bool(value.min() > 0.0)
     return {
         "exposure": _defined((gross / value).sum() / bars) if solvent else None,

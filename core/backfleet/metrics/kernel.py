@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from backfleet.compiled import compiled
 from backfleet.engine import NOT_YET, OrderStatus, Outcome
+from backfleet.metrics.arrays import last_bars
 from backfleet.metrics.columns import COLUMNS, Metrics
 from backfleet.metrics.equity import defined, measure_account, ratio
 from backfleet.metrics.pairwise import pairwise_sum
@@ -75,11 +76,8 @@ def sessions_of(days: Days) -> Ints:
     -------
     int64 of shape (2, sessions): the last bar of each, and its day since the epoch.
     """
-    numbers = days.astype("datetime64[D]", copy=False).view(np.int64)
-    is_last = np.ones(len(numbers), np.bool_)
-    np.not_equal(numbers[1:], numbers[:-1], out=is_last[:-1])
-    last = np.flatnonzero(is_last)
-    return np.array((last, numbers[last]))
+    last = np.flatnonzero(last_bars(days))
+    return np.array((last, days[last].astype("datetime64[D]").view(np.int64)))
 
 
 def columns_of(row: Floats) -> dict[str, float | int | None]:
