@@ -236,7 +236,11 @@ class Executor(ABC):
 
     @abstractmethod
     def find(self, run: str) -> Iterable[Handle]:
-        """Handles of this run's workers that no submission's record may know of."""
+        """Handles of this run's workers that no submission's record may know of.
+
+        Each has the submission's `number`, and its `url` where that can be told: the same run may
+        be in several stores.
+        """
 
     def installed(self) -> Mapping[str, str] | None:
         """Content hashes of what workers find installed, by distribution.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import socket
 import subprocess
@@ -79,7 +80,7 @@ class LocalExecutor(Executor):
             self._standby = None
 
     def submit(self, submission: Submission) -> Handle:
-        folder = _log_folder(submission)
+        folder = _log_folder(submission.run, submission.number, submission.url)
         folder.mkdir(parents=True, exist_ok=True)
         processes = [
             self._start(submission, shard, folder / f"{shard}.log")
@@ -93,6 +94,7 @@ class LocalExecutor(Executor):
         return {
             "host": socket.gethostname(),
             "number": submission.number,
+            "url": submission.url,
             "logs": str(folder),
             "workers": [[process.pid, start_time(process.pid)] for process in processes],
             "client": None if submission.detach else [client, start_time(client)],
@@ -167,17 +169,16 @@ class LocalExecutor(Executor):
             yield {
                 "host": socket.gethostname(),
                 "number": number,
-                "logs": str(_log_folder_of(run, number)),
+                "url": url,
+                "logs": str(_log_folder(run, number, url)),
                 "workers": workers,
             }
 
 
-def _log_folder(submission: Submission) -> Path:
-    return _log_folder_of(submission.run, submission.number)
-
-
-def _log_folder_of(run: str, number: int) -> Path:
-    return _log_root() / run / str(number)
+def _log_folder(run: str, number: int, url: str) -> Path:
+    """The same run may be in several stores."""
+    store = hashlib.sha256(url.encode()).hexdigest()[:8]
+    return _log_root() / run / f"{number}-{store}"
 
 
 def _log_root() -> Path:

@@ -17,7 +17,7 @@ from backfleet.runs.executors import open_executor
 from waiting import until
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Fleet
+    from tests.faults.conftest import Fleet, FleetMaker
 
 
 def test_a_detached_run_goes_on_and_wait_finishes_it(fleet: Fleet, undisturbed: Fleet) -> None:
@@ -45,6 +45,19 @@ def test_cancel_stops_a_detached_run_and_resume_finishes_it(
     status = json.loads(fleet.call("status", run, "--json").stdout)
     assert status["state"] == "cancelled"
     assert status["missing"] > 0
+    done = fleet.resume()
+
+    assert done.returncode == 0, done.stderr
+    assert fleet.rows() == undisturbed.rows()
+
+
+def test_workers_of_the_same_run_in_another_store_are_not_adopted(
+    fleet: Fleet, undisturbed: Fleet, make_fleet: FleetMaker
+) -> None:
+    elsewhere = make_fleet("elsewhere")
+    elsewhere.work(elsewhere.submit(), TRIAL_SECONDS="600")
+    until(elsewhere.executed, "a worker is under way in the other store")
+    fleet.submit()
     done = fleet.resume()
 
     assert done.returncode == 0, done.stderr
