@@ -11,7 +11,7 @@ import random
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from backfleet.chunks.detail import detail_tables
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.engine import EQUITY, FILL, ORDER, TRADE, Outcome
 from backfleet.job import Job
-from backfleet.metrics import Metrics
+from backfleet.metrics import COLUMNS, COUNTS, Metrics
 from backfleet.plan.plan import plan_job
 from backfleet.plan.rows import RowLayout
 from backfleet.plan.stored import keep_manifest
@@ -149,10 +149,9 @@ def _results(tasks: Sequence[int], draw: random.Random) -> list[TaskResult]:
 
 
 def _result(task: int, draw: random.Random) -> TaskResult:
-    metrics = {
-        each.name: draw.randrange(100) if str(each.type).startswith("int") else draw.gauss(0.0, 1.0)
-        for each in fields(Metrics)
-    }
+    metrics = Metrics._make(
+        draw.randrange(100) if name in COUNTS else draw.gauss(0.0, 1.0) for name in COLUMNS
+    )
     done = TaskResult(task, TaskStatus.OK, metrics=metrics, seconds=draw.random(), engine="vector")
     return replace(done, outcome=_outcome(task), digest=f"{draw.getrandbits(128):032x}")
 

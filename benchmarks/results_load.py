@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 from measure import Comparison, alternate, compare, measured, run_process, workspace
@@ -17,7 +16,7 @@ from synthetic import write_job, write_symbols
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.job import Job
-from backfleet.metrics import Metrics
+from backfleet.metrics import COLUMNS, COUNTS, Metrics
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import plan_job
 from backfleet.plan.rows import RowLayout
@@ -112,10 +111,9 @@ def _filled(folder: Path) -> tuple[Store, Manifest]:
 
 
 def made_up_result(task: int, draw: random.Random) -> TaskResult:
-    metrics = {
-        each.name: draw.randrange(100) if str(each.type).startswith("int") else draw.gauss(0.0, 1.0)
-        for each in fields(Metrics)
-    }
+    metrics = Metrics._make(
+        draw.randrange(100) if name in COUNTS else draw.gauss(0.0, 1.0) for name in COLUMNS
+    )
     return TaskResult(
         task=task,
         status=TaskStatus.OK,

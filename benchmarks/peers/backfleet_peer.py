@@ -89,7 +89,7 @@ def vector_sweep(universe: list[Bars]) -> float:
     for bars in universe:
         for period in PERIODS:
             task = Simulation(SmaCrossover, {"period": period}, (bars,), BROKER)
-            values.append(engine.summarise(task, calendar).metrics["final_value"])
+            values.append(engine.summarise(task, calendar).metrics.final_value)
     return float(values[0] or 0.0)
 
 

@@ -136,6 +136,8 @@ class Compiled(Generic[P, R]):
     weight
         What an element of its arrays costs where it is interpreted, as a fraction of some 40 µs:
         less than 1 for a function that goes through large arrays once.
+    is_compiled
+        Whether calls run machine code by now.
     """
 
     weight = 1.0
@@ -147,6 +149,7 @@ class Compiled(Generic[P, R]):
         self.options = OPTIONS | ({"forceinline": True, "_nrt": False} if inlined else {})
         self.signature = inspect.signature(function)
         self.arity = len(self.signature.parameters)
+        self.is_compiled = False
         self._shortcut: Callable[P, R | None] | None = None
 
     def shortcut(self, function: Callable[P, R | None]) -> Callable[P, R | None]:
@@ -156,15 +159,14 @@ class Compiled(Generic[P, R]):
         return function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        dispatcher: Callable[P, R] | None = self.__dict__.get("dispatcher")
-        if dispatcher is not None:
+        if self.is_compiled:
             if self._shortcut is not None:
                 found = self._shortcut(*args, **kwargs)
                 if found is not None:
                     return found
             if kwargs or len(args) != self.arity:
                 return self._run_bound(*args, **kwargs)
-            return dispatcher(*args, **kwargs)
+            return self.dispatcher(*args, **kwargs)
         if self._is_to_be_interpreted(args):
             with _interpreting():
                 return self.function(*args, **kwargs)
@@ -174,9 +176,10 @@ class Compiled(Generic[P, R]):
             _TURN.end()
 
     @property
-    def is_compiled(self) -> bool:
-        """Whether calls run machine code by now."""
-        return "dispatcher" in self.__dict__
+    def direct(self) -> Callable[P, R]:
+        """For a hot loop that leaves out no argument: this function, without what a call looks at
+        first where it runs machine code already."""
+        return self.dispatcher if self.is_compiled else self
 
     def _run_bound(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run machine code with all arguments in their places: numba takes 20 µs for what is left
@@ -210,6 +213,7 @@ class Compiled(Generic[P, R]):
     @functools.cached_property
     def dispatcher(self) -> Callable[P, R]:
         """numba's own object; with `NUMBA_DISABLE_JIT=1` the plain function."""
+        self.is_compiled = True
         numba = _numba()
         folder = _folder_of(Path(self.function.__code__.co_filename))
         if folder is None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,8 +144,7 @@ class BrokerSettings:
     slippage: float = 0.0
 
 
-@dataclass(frozen=True)
-class Simulation:
+class Simulation(NamedTuple):
     """One task, ready to run.
 
     Attributes

@@ -88,7 +88,7 @@ class VectorStrategy(ABC):
             raise TypeError(f"{cls.__name__} needs a method targets or portfolio_targets")
         self = super().__new__(cls)
         # The instance is frozen, what it measures is not.
-        object.__setattr__(self, "metrics", {})
+        self.__dict__["metrics"] = {}
         return self
 
     @classmethod

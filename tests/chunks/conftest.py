@@ -11,6 +11,9 @@ import pytest
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, Outcome
+from backfleet.metrics import Metrics
+
+UNDEFINED = Metrics(*[None] * len(Metrics._fields))  # type: ignore[arg-type]  # counts too
 
 MakeResult = Callable[..., TaskResult]
 LayOut = Callable[[list[TaskResult]], Rows]
@@ -36,7 +39,7 @@ def result() -> MakeResult:
     def result(task: int, *, outcome: int | None = None, **differing: Any) -> TaskResult:
         values: dict[str, Any] = {
             "status": TaskStatus.OK,
-            "metrics": {"final_value": 1000.5 + task, "trades": task, "sharpe": None},
+            "metrics": UNDEFINED._replace(final_value=1000.5 + task, trades=task),
             "custom": {},
             "digest": f"{task:032}",
             "outcome": None if outcome is None else outcome_of(task, outcome),

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from tests.chunks.conftest import LayOut, MakeResult
 
 Content = Callable[..., EncodedChunk]
-LATE = {"status": TaskStatus.ERROR, "error": "TaskTimeout: late", "metrics": {}, "digest": ""}
+LATE = {"status": TaskStatus.ERROR, "error": "TaskTimeout: late", "metrics": None, "digest": ""}
 KILLED = LATE | {"error": "TaskKilled: its process was ended by SIGKILL"}
-WRONG = {"status": TaskStatus.ERROR, "error": "ValueError: no", "metrics": {}, "digest": ""}
+WRONG = {"status": TaskStatus.ERROR, "error": "ValueError: no", "metrics": None, "digest": ""}
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from backfleet.chunks.names import DIGEST, METRICS, Kind, custom_column, paramet
 from backfleet.chunks.parquet import parquet_bytes, read_parquet
 from backfleet.chunks.rows import Column, Rows
 from backfleet.chunks.task_result import TaskStatus
+from backfleet.metrics import Metrics
 
 if TYPE_CHECKING:
     from tests.chunks.conftest import LayOut, MakeResult
@@ -127,7 +128,7 @@ def test_seconds_engine_and_log_are_beside_the_point(result: MakeResult, lay_out
     "differing",
     [
         {"digest": "1" * 32},
-        {"metrics": {"final_value": 1001.5}},
+        {"metrics": Metrics._make(range(len(METRICS)))},
         {"custom": {"hits": 1.0}},
         {"status": TaskStatus.SUSPICIOUS},
         {"status": TaskStatus.ERROR, "error": "ValueError: no"},
@@ -144,7 +145,7 @@ def test_rows_become_results_again_without_their_outcomes(
 ) -> None:
     results = [
         result(0, custom={"hits": 3.0, "mood": "good"}),
-        result(1, status=TaskStatus.ERROR, error="TaskTimeout: late", metrics={}, digest=""),
+        result(1, status=TaskStatus.ERROR, error="TaskTimeout: late", metrics=None, digest=""),
     ]
     rows = lay_out(results)
     back = rows.results(["period", "sharpe"])

@@ -64,7 +64,7 @@ def test_equal_runs_make_equal_pages(html: str, sweep: bf.Run) -> None:
 def test_every_metric_has_its_formula(html: str, parsed: Parse) -> None:
     page = parsed(html)
     columns = {each["name"]: each for each in page.blocks["data-leaderboard"]["columns"]}
-    for name in vars(Metrics)["__annotations__"]:
+    for name in Metrics._fields:
         assert columns[name]["tip"], name
     assert "mean(r) / s * sqrt(p)" in columns["sharpe"]["tip"]
     assert "mean(r) / s * sqrt(p)" in page.text

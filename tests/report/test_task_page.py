@@ -36,7 +36,7 @@ def test_the_metrics_are_those_of_the_store(html: str, parsed: Parse, sweep: bf.
         for _, each in page.elements
         if "data-metric" in each
     }
-    assert list(shown) == list(vars(Metrics)["__annotations__"])
+    assert list(shown) == list(Metrics._fields)
     for name, text in shown.items():
         assert float(text) == row[name], name
     assert page.value("sharpe") == f"{row['sharpe']:.3f}"

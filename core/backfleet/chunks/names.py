@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
 from typing import Literal
 
-from backfleet.metrics import Metrics
+from backfleet.metrics import COLUMNS, COUNTS
 
 __all__ = [
     "DIGEST",
@@ -30,9 +29,7 @@ DIGEST = "outcome_digest"
 VOLATILE = ("seconds", "engine")
 """Columns that may differ between two equal results."""
 
-METRICS: Mapping[str, Kind] = {
-    field.name: "int" if str(field.type).startswith("int") else "float" for field in fields(Metrics)
-}
+METRICS: Mapping[str, Kind] = {name: "int" if name in COUNTS else "float" for name in COLUMNS}
 """Name of a metric to the type of its column."""
 
 HEAD: Mapping[str, Kind] = {"task": "int", "symbol": "str"}

@@ -20,6 +20,7 @@ from backfleet.chunks.names import (
     parameter_column,
 )
 from backfleet.chunks.task_result import TaskResult, TaskStatus
+from backfleet.metrics import Metrics
 
 __all__ = ["Column", "Rows"]
 
@@ -64,16 +65,12 @@ class Rows:
             Column("status", "str", [str(result.status) for result in results]),
             Column("error", "str", [result.error for result in results]),
         ]
-        metrics = [
-            Column(name, kind, [result.metrics.get(name) for result in results])
-            for name, kind in METRICS.items()
-        ]
         tail = [
             Column("seconds", "float", [result.seconds for result in results]),
             Column("engine", "str", [result.engine for result in results]),
             Column(DIGEST, "str", [result.digest for result in results]),
         ]
-        return cls([*head, *points, *state, *metrics, *_custom(results), *tail])
+        return cls([*head, *points, *state, *_metrics(results), *_custom(results), *tail])
 
     def lasting(self) -> list[Column]:
         """The columns that two equal results agree in."""
@@ -109,7 +106,7 @@ class Rows:
                 task=task,
                 status=TaskStatus(values["status"][row]),
                 error=values["error"][row],
-                metrics={name: values[name][row] for name in METRICS},
+                metrics=None if values["error"][row] else _metrics_of(values, row),
                 custom={name: values[name][row] for name in custom},
                 digest=values[DIGEST][row],
                 seconds=values["seconds"][row],
@@ -122,7 +119,22 @@ class Rows:
         return len(self.columns[0].values)
 
 
+UNKNOWN = (None,) * len(METRICS)
+"""The metrics of a row without any."""
+
 _KINDS: Mapping[str, Kind] = {"bool": "bool", "int64": "int", "double": "float", "string": "str"}
+
+
+def _metrics_of(values: Mapping[str, Sequence[Any]], row: int) -> Metrics:
+    return Metrics._make(values[name][row] for name in METRICS)
+
+
+def _metrics(results: Sequence[TaskResult]) -> list[Column]:
+    rows = [result.metrics or UNKNOWN for result in results]
+    return [
+        Column(name, kind, [row[at] for row in rows])
+        for at, (name, kind) in enumerate(METRICS.items())
+    ]
 
 
 def _custom(results: Sequence[TaskResult]) -> list[Column]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from backfleet import errors
 from backfleet.engine import Outcome, Scalar
 from backfleet.errors import TaskError
+from backfleet.metrics import Metrics
 
 __all__ = ["TaskResult", "TaskStatus", "is_retryable", "outcome_digest"]
 
@@ -31,7 +32,7 @@ class TaskResult:
     error
         `Type: message` of what went wrong; None unless `status` is "error".
     metrics
-        By the names of `backfleet.metrics.Metrics`; empty for an error.
+        None for an error.
     custom
         Scalars that the strategy and the job's plugins add, by the names of their columns.
     digest
@@ -47,7 +48,7 @@ class TaskResult:
     task: int
     status: TaskStatus
     error: str | None = None
-    metrics: Mapping[str, float | int | None] = field(default_factory=dict)
+    metrics: Metrics | None = None
     custom: Mapping[str, Scalar] = field(default_factory=dict)
     digest: str = ""
     outcome: Outcome | None = None

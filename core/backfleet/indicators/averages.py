@@ -55,7 +55,7 @@ def _sma_of_shared_sums(values: Floats, period: int) -> Floats | None:
     running = shared(running_sums, values)
     if running is None or not running.size or type(period) is not int:
         return None
-    return _means(running, len(values), period)
+    return _means.direct(running, len(values), period)
 
 
 @compiled

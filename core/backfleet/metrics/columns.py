@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple, get_args, get_type_hints
 
-__all__ = ["COLUMNS", "Metrics"]
+__all__ = ["COLUMNS", "COUNTS", "Metrics"]
 
 
-@dataclass(frozen=True)
-class Metrics:
-    """A task's metrics, in the order of the result's columns; `vars(metrics)` is the row.
+class Metrics(NamedTuple):
+    """A task's metrics, in the order of the result's columns.
 
     What is undefined is None: never 0, infinity or NaN. A return r is that of a session over the
     one before it, from the value after each session's last bar, so that the first session has none;
@@ -80,4 +79,9 @@ class Metrics:
     orders_open: int
 
 
-COLUMNS = tuple(each.name for each in fields(Metrics))
+COLUMNS = Metrics._fields
+
+COUNTS = frozenset(
+    name for name, kind in get_type_hints(Metrics).items() if int in (kind, *get_args(kind))
+)
+"""The columns of whole numbers."""

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from backfleet.compiled import compiled
 from backfleet.engine import NOT_YET, OrderStatus, Outcome
 from backfleet.metrics.arrays import last_bars
-from backfleet.metrics.columns import COLUMNS, Metrics
+from backfleet.metrics.columns import COLUMNS, COUNTS, Metrics
 from backfleet.metrics.equity import defined, measure_account, ratio
 from backfleet.metrics.pairwise import pairwise_sum
 
-__all__ = ["columns_of", "measure", "measure_compiled", "sessions_of"]
+__all__ = ["measure", "measure_compiled", "metrics_of", "sessions_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,11 +27,8 @@ Days = NDArray[np.datetime64]
 Four = tuple[float, float, float, float]
 Six = tuple[float, float, float, float, float, float]
 
-KINDS = tuple(
-    (name, int if Metrics.__annotations__[name].startswith("int") else float) for name in COLUMNS
-)
-
-WHOLE = tuple(column for column, (_, kind) in enumerate(KINDS) if kind is int)
+ARE_COUNTS = tuple(name in COUNTS for name in COLUMNS)
+AT_COUNTS = tuple(column for column, is_count in enumerate(ARE_COUNTS) if is_count)
 
 AT_TRADES, AT_FEES = COLUMNS.index("trades"), COLUMNS.index("fees")
 
@@ -60,8 +57,7 @@ def measure_compiled(
         outcome.trades,
         row,
     )
-    columns: dict[str, Any] = columns_of(row)
-    return Metrics(**columns)
+    return metrics_of(row)
 
 
 def sessions_of(days: Days) -> Ints:
@@ -80,18 +76,21 @@ def sessions_of(days: Days) -> Ints:
     return np.array((last, days[last].astype("datetime64[D]").view(np.int64)))
 
 
-def columns_of(row: Floats) -> dict[str, float | int | None]:
-    """A row that `measure` wrote, by name: NaN as None, and counts as whole numbers."""
+def metrics_of(row: Floats) -> Metrics:
+    """A row that `measure` wrote."""
     numbers: list[Any] = row.tolist()
     total = sum(numbers)
     if total != total:
-        return {
-            name: None if number != number else kind(number)
-            for (name, kind), number in zip(KINDS, numbers, strict=True)
-        }
-    for column in WHOLE:
+        return Metrics._make(map(_number, numbers, ARE_COUNTS))
+    for column in AT_COUNTS:
         numbers[column] = int(numbers[column])
-    return dict(zip(COLUMNS, numbers, strict=True))
+    return Metrics._make(numbers)
+
+
+def _number(number: float, is_count: bool) -> float | int | None:
+    if number != number:
+        return None
+    return int(number) if is_count else number
 
 
 @compiled

@@ -27,6 +27,8 @@ def pairwise_sum(values: Floats) -> float:
     """
     plain = np.ascontiguousarray(values)
     rows = plain[: len(plain) - len(plain) % LANES].reshape((-1, LANES))
+    if len(plain) <= BLOCK:
+        return _block_sum(plain, rows, 0, len(plain))
     right, left_sum = np.empty(DEPTH, np.int64), np.empty(DEPTH)
     level, start, count = 0, 0, len(plain)
     while True:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import Engine, Outcome, Scalar, Simulation
+from backfleet.metrics.columns import Metrics
 from backfleet.metrics.compute import compute_metrics
 from backfleet.metrics.trust import Status, verdict
 
@@ -34,10 +35,9 @@ class Calendar:
 
 
 class Summary(NamedTuple):
-    """A task's metrics by the names of `Metrics`, its verdict, and the scalars that its strategy
-    left."""
+    """A task's metrics, its verdict, and the scalars that its strategy left."""
 
-    metrics: Mapping[str, float | int | None]
+    metrics: Metrics
     status: Status
     custom: Mapping[str, Scalar]
 
@@ -53,4 +53,4 @@ class SummarisingEngine(Engine):
 def summary_of(outcome: Outcome, cash: float, calendar: Calendar) -> Summary:
     """The summary of an outcome; `cash` is what the account began with."""
     metrics = compute_metrics(outcome, cash, calendar.periods_per_year, calendar.sessions)
-    return Summary(vars(metrics), verdict(outcome).status, outcome.metrics)
+    return Summary(metrics, verdict(outcome).status, outcome.metrics)

@@ -68,7 +68,7 @@ def _run(runner: TaskRunner, task: int) -> TaskRun:
         symbol=ran.key.name,
         params=ran.key.params,
         outcome=ran.outcome,
-        row=dict(summary.metrics) | dict(custom_columns(ran.key, summary)),
+        row=summary.metrics._asdict() | dict(custom_columns(ran.key, summary)),
         verdict=verdict(ran.outcome),
     )
 

@@ -6,13 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.compiled import compiled
-from backfleet.engine import RejectReason
 from backfleet.engines.vector.simulate import DONE, simulate
 from backfleet.metrics.kernel import measure
 
 __all__ = ["simulate_and_measure"]
-
-ACCEPTED = int(RejectReason.NONE)
 
 
 @compiled
@@ -27,7 +24,7 @@ def simulate_and_measure(
     fills: NDArray[np.void],
     trades: NDArray[np.void],
     row: NDArray[np.float64],
-) -> tuple[int, int, int, int]:
+) -> tuple[int, int, int]:
     """`simulate`, and then `measure` of what it wrote.
 
     Parameters
@@ -39,14 +36,13 @@ def simulate_and_measure(
 
     Returns
     -------
-    How `simulate` ends; how many orders were made, how many of them were rejected, and how many
-    fills there were.
+    How `simulate` ends; how many orders and how many fills there were.
     """
     end, made, filled, closed = simulate(
         time, prices, targets, settings, account, orders, fills, trades
     )
     if end != DONE:
-        return end, 0, 0, 0
+        return end, 0, 0
     first = int(settings[9])
     measure(
         account[0, first:],
@@ -59,7 +55,4 @@ def simulate_and_measure(
         trades[:closed],
         row,
     )
-    rejected = 0
-    for number in range(made):
-        rejected += orders[number]["reason"] != ACCEPTED
-    return end, made, rejected, filled
+    return end, made, filled

@@ -17,7 +17,7 @@ from backfleet.engines.vector.signals import check_targets, no_size, targets_of,
 from backfleet.engines.vector.simulate import DONE, settings_of, simulate
 from backfleet.engines.vector.state import Buffers, Costs, Market
 from backfleet.metrics import COLUMNS, Calendar, Summary
-from backfleet.metrics.kernel import columns_of, sessions_of
+from backfleet.metrics.kernel import metrics_of, sessions_of
 from backfleet.metrics.trust import status_of
 from backfleet.vector_strategy import VectorStrategy
 
@@ -111,7 +111,7 @@ class PointRunner:
         strategy = self.strategy(**params)
         settings = self._settings_of(strategy, calendar.periods_per_year)
         targets = targets_of(strategy, self.bars)
-        end, orders, rejected, fills = simulate_and_measure(
+        end, orders, fills = simulate_and_measure.direct(
             self._market.time,
             self._market.prices,
             self._sessions,
@@ -125,8 +125,9 @@ class PointRunner:
         )
         if end != DONE:
             raise self._error(end, strategy, targets)
-        status = status_of(orders, rejected, fills)
-        return Summary(columns_of(self._row), status, strategy.metrics)
+        metrics = metrics_of(self._row)
+        status = status_of(orders, metrics.orders_rejected, fills)
+        return Summary(metrics, status, strategy.metrics)
 
     def _settings_of(
         self, strategy: VectorStrategy, periods_per_year: float

@@ -18,6 +18,8 @@ __all__ = ["check_targets", "no_size", "targets_of", "tradable_bars"]
 
 Floats = NDArray[np.float64]
 
+FLOAT = np.dtype(np.float64)
+
 
 def tradable_bars(bars: Bars) -> Bars:
     """The bars on which orders can be made, with further feeds on their calendar: what a strategy
@@ -54,9 +56,9 @@ def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
     answer: Any = strategy.targets(bars)
     if not isinstance(answer, np.ndarray):
         raise TypeError(f"{_who(strategy)} must return a numpy array, not {_type(answer)}")
-    if answer.dtype != np.float64:
+    if answer.dtype != FLOAT:
         raise TypeError(f"{_who(strategy)} must return float64, not {answer.dtype}")
-    if answer.shape != (len(bars),):
+    if answer.shape != bars.time.shape:
         raise ValueError(
             f"{_who(strategy)} must return one number a bar, shape ({len(bars)},), "
             f"not {answer.shape}"

@@ -76,11 +76,24 @@ def simulate(
             return WRONG_TARGETS, 0, 0, 0
     books = Books(account, orders, fills, np.empty(len(fills), np.int64))
     market = Market(time, prices)
-    stopped, made, filled = follow(market, targets, rules, costs, int(settings[9]), books)
+    first = int(settings[9])
+    if is_guarded(rules) or costs.minimum_commission > 0.0 or costs.slippage != 0.0:
+        stopped, made, filled = follow(market, targets, rules, costs, first, books)
+    else:
+        # Compiled once more for the usual case, without all that constants rule out.
+        rules = Rules(rules.target, rules.sizing, rules.amount, math.nan, math.nan)
+        costs = Costs(costs.cash, costs.commission, 0.0, 0.0)
+        stopped, made, filled = follow(market, targets, rules, costs, first, books)
     if stopped != DONE:
         return stopped, 0, 0, 0
     closed = write_trades(fills, filled, books.fill_bars, len(time), costs, trades)
     return DONE, made, filled, closed
+
+
+@inlined
+def is_guarded(rules: Rules) -> bool:
+    """Whether a position has orders that close it at a loss or a profit."""
+    return rules.stop_loss == rules.stop_loss or rules.take_profit == rules.take_profit
 
 
 @inlined
@@ -106,7 +119,7 @@ def follow(
     `wait` passes over the bars at which nothing can happen.
     """
     time, closes = market.time, market.prices[3]
-    guarded = rules.stop_loss == rules.stop_loss or rules.take_profit == rules.take_profit
+    guarded = is_guarded(rules)
     now = Standing(
         Account(costs.cash, 0.0, 0.0),
         Pending(0.0, 0.0, 0),
