@@ -63,6 +63,18 @@ class Hoarder(Good):
             raise MemoryError
 
 
+class DiesEarly(Good):
+    """The second task in a process is its end."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    def run(self, task: int) -> None:
+        self.begun += 1
+        if self.begun == 2:
+            os._exit(1)
+
+
 class TimeBomb(Good):
     """Every task ends its process a moment later."""
 
@@ -87,5 +99,10 @@ class Make:
             os._exit(3)
         if self.name == "crashes at once":
             ctypes.string_at(0)
-        kinds = {"good": Good, "hoarder": Hoarder, "time bomb": TimeBomb}
+        kinds = {
+            "good": Good,
+            "hoarder": Hoarder,
+            "dies early": DiesEarly,
+            "time bomb": TimeBomb,
+        }
         return kinds[self.name]() if self.name in kinds else Bad(self.bad, self.deed)
