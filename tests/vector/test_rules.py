@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from backfleet.engine import Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.vector.engine import VectorEngine
+from backfleet.engines.vector.points import PointRunner
+from backfleet.metrics import Calendar
+from backfleet.vector_strategy import VectorStrategy
+
+
+class Listed(VectorStrategy):
+    target = ["value"]  # type: ignore[assignment]  # noqa: RUF012  # the mistake
+
+    def targets(self, bars: Any) -> Any:
+        return np.zeros(len(bars))
 
 
 @pytest.mark.parametrize("engine", [VectorEngine(), BacktraderEngine()], ids=lambda e: e.name)
@@ -29,3 +40,10 @@ def test_impossible_rules_are_refused_on_every_engine(
     task = Simulation(scripted, {"script": script([1.0] * 3), **params}, (bars,), broker())
     with pytest.raises(ValueError, match=message):
         engine.run(task)
+
+
+def test_a_rule_without_a_hash_is_refused_in_a_sweep_too(make_bars: Any, broker: Any) -> None:
+    bars = make_bars([10.0] * 3)
+    runner = PointRunner(bars, Listed, broker())
+    with pytest.raises(ValueError, match=r"target must be one of .*, not \['value'\]"):
+        runner.summarise({}, Calendar(bars.session, 252.0))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engines.feed_times import feed_times
-from backfleet.engines.vector.rules import TargetRule
-from backfleet.engines.vector.signals import check_targets, targets_of, tradable_bars
+from backfleet.engines.vector.signals import (
+    check_targets,
+    frozen_answer,
+    impossible,
+    targets_of,
+    tradable_bars,
+)
 from backfleet.panel import Panel
 from backfleet.vector_strategy import VectorStrategy
 
@@ -46,20 +50,8 @@ def panel_targets(strategy: VectorStrategy, panel: Panel) -> Floats:
     """
     if not strategy.is_cross_sectional():
         return panel.stacked([targets_of(strategy, bars) for bars in panel.bars])
-    answer: Any = strategy.portfolio_targets(panel)
-    shape = (len(panel), len(panel.bars))
-    if not isinstance(answer, np.ndarray):
-        raise TypeError(f"{_who(strategy)} must return a numpy array, not {type(answer).__name__}")
-    if answer.dtype != np.float64:
-        raise TypeError(f"{_who(strategy)} must return float64, not {answer.dtype}")
-    if answer.shape != shape:
-        raise ValueError(
-            f"{_who(strategy)} must return one number a step and symbol, shape {shape}, "
-            f"not {answer.shape}"
-        )
-    targets: Floats = np.ascontiguousarray(answer).view()
-    targets.flags.writeable = False
-    return targets
+    answer, shape = strategy.portfolio_targets(panel), (len(panel), len(panel.bars))
+    return frozen_answer(strategy, "portfolio_targets", answer, shape)
 
 
 def check_panel_targets(strategy: VectorStrategy, panel: Panel, targets: Floats, rule: int) -> None:
@@ -68,20 +60,12 @@ def check_panel_targets(strategy: VectorStrategy, panel: Panel, targets: Floats,
         for column, bars in enumerate(panel.bars):
             check_targets(strategy, bars, targets[panel.steps[column], column], rule)
         return
-    if rule == TargetRule.POSITION:
-        wrong = ~((targets == 0.0) | (np.abs(targets) == 1.0) | np.isnan(targets))
-        allowed = "1, -1, 0 or NaN, as a position is"
-    else:
-        wrong = np.isinf(targets)
-        allowed = "finite, or NaN"
+    wrong, allowed = impossible(targets, rule)
     wrong &= panel.has_bar
     if wrong.any():
         step, column = divmod(int(np.argmax(wrong)), len(panel.bars))
         raise ValueError(
-            f"{_who(strategy)} is {targets[step, column]} at step {step} ({panel.session[step]}) "
-            f"for {panel.symbols[column]}; it must be {allowed}"
+            f"{type(strategy).__name__}.portfolio_targets is {targets[step, column]} "
+            f"at step {step} ({panel.session[step]}) for {panel.symbols[column]}; "
+            f"it must be {allowed}"
         )
-
-
-def _who(strategy: VectorStrategy) -> str:
-    return f"{type(strategy).__name__}.portfolio_targets"

@@ -141,7 +141,11 @@ class PointRunner:
             strategy.take_profit,
             periods_per_year,
         )
-        found = self._settings.get(attributes)
+        try:
+            found = self._settings.get(attributes)
+        except TypeError:
+            # What has no hash is none of the choices, which is told next.
+            found = None
         if found is None:
             found = settings_of(Rules.of(strategy), self._costs, self.bars.warmup, periods_per_year)
             if len(self._settings) < MOST_SETTINGS:

@@ -14,7 +14,14 @@ from backfleet.engines.vector.auxiliary import aligned_feeds
 from backfleet.engines.vector.rules import TargetRule
 from backfleet.vector_strategy import VectorStrategy
 
-__all__ = ["check_targets", "no_size", "targets_of", "tradable_bars"]
+__all__ = [
+    "check_targets",
+    "frozen_answer",
+    "impossible",
+    "no_size",
+    "targets_of",
+    "tradable_bars",
+]
 
 Floats = NDArray[np.float64]
 
@@ -53,14 +60,23 @@ def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
     Raises TypeError where it returned something other than an array of float64, and ValueError
     where the array has another shape.
     """
-    answer: Any = strategy.targets(bars)
+    return frozen_answer(strategy, "targets", strategy.targets(bars), bars.time.shape)
+
+
+def frozen_answer(
+    strategy: VectorStrategy, method: str, answer: Any, shape: tuple[int, ...]
+) -> Floats:
+    """What a strategy's method returned, as read-only contiguous float64 of this shape. Raises as
+    `targets_of`."""
     if not isinstance(answer, np.ndarray):
-        raise TypeError(f"{_who(strategy)} must return a numpy array, not {_type(answer)}")
+        kind = type(answer).__name__
+        raise TypeError(f"{_who(strategy, method)} must return a numpy array, not {kind}")
     if answer.dtype != FLOAT:
-        raise TypeError(f"{_who(strategy)} must return float64, not {answer.dtype}")
-    if answer.shape != bars.time.shape:
+        raise TypeError(f"{_who(strategy, method)} must return float64, not {answer.dtype}")
+    if answer.shape != shape:
+        each = "a bar" if len(shape) == 1 else "a step and symbol"
         raise ValueError(
-            f"{_who(strategy)} must return one number a bar, shape ({len(bars)},), "
+            f"{_who(strategy, method)} must return one number {each}, shape {shape}, "
             f"not {answer.shape}"
         )
     targets: Floats = np.ascontiguousarray(answer).view()
@@ -69,19 +85,23 @@ def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
 
 
 def check_targets(strategy: VectorStrategy, bars: Bars, targets: Floats, rule: int) -> None:
-    """Raise ValueError at the first target that is infinite or, for positions, none of 1, -1, 0
-    and NaN; `rule` is the `TargetRule`."""
-    if rule == TargetRule.POSITION:
-        wrong = ~((targets == 0.0) | (np.abs(targets) == 1.0) | np.isnan(targets))
-        allowed = "1, -1, 0 or NaN, as a position is"
-    else:
-        wrong = np.isinf(targets)
-        allowed = "finite, or NaN"
+    """Raise ValueError at the first target that is impossible; `rule` is the `TargetRule`."""
+    wrong, allowed = impossible(targets, rule)
     if wrong.any():
         bar = int(np.argmax(wrong))
         raise ValueError(
-            f"{_who(strategy)} is {targets[bar]} {_where(bars, bar)}; it must be {allowed}"
+            f"{_who(strategy, 'targets')} is {targets[bar]} {_where(bars, bar)}; "
+            f"it must be {allowed}"
         )
+
+
+def impossible(targets: Floats, rule: int) -> tuple[NDArray[np.bool_], str]:
+    """Which targets are infinite or, for positions, none of 1, -1, 0 and NaN; and what they must be
+    instead."""
+    if rule == TargetRule.POSITION:
+        wrong = ~((targets == 0.0) | (np.abs(targets) == 1.0) | np.isnan(targets))
+        return wrong, "1, -1, 0 or NaN, as a position is"
+    return np.isinf(targets), "finite, or NaN"
 
 
 def no_size(bars: Bars, bar: int) -> ValueError:
@@ -96,9 +116,5 @@ def _where(bars: Bars, bar: int) -> str:
     return f"at bar {bar} ({bars.session[bar]})"
 
 
-def _who(strategy: VectorStrategy) -> str:
-    return f"{type(strategy).__name__}.targets"
-
-
-def _type(value: object) -> str:
-    return type(value).__name__
+def _who(strategy: VectorStrategy, method: str) -> str:
+    return f"{type(strategy).__name__}.{method}"
