@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backfleet.bars import Bars
 from backfleet.engine import BrokerSettings, OrderStatus
-from backfleet.vector_strategy import SIZINGS, TARGETS
+from random_brokers import brokers, guards, rules
 
 FEW, MANY = 40, 2000
 CHOICES: dict[str, tuple[float, ...]] = {
@@ -33,23 +33,6 @@ markets = st.fixed_dictionaries(
         "limit": st.sampled_from((None, 0.1)),
         "halted": st.sampled_from((0.0, 0.3)),
         "warmup": st.sampled_from((0, 0, 1, 7)),
-    }
-)
-brokers = st.builds(
-    BrokerSettings,
-    cash=st.sampled_from((1000.0, 1e5, 123456.78)),
-    commission=st.sampled_from((0.0, 0.0002, 0.01, 0.3)),
-    minimum_commission=st.sampled_from((0.0, 0.0, 5.0)),
-    slippage=st.sampled_from((0.0, 0.0, 0.01, 1.5)),
-)
-fractions = st.none() | st.sampled_from((0.001, 0.02, 0.1, 0.9))
-rules = st.fixed_dictionaries(
-    {
-        "target": st.sampled_from(TARGETS),
-        "sizing": st.sampled_from(SIZINGS),
-        "amount": st.sampled_from((0.5, 0.95, 1.0, 3.7, 100.0)),
-        "stop_loss": fractions,
-        "take_profit": fractions | st.just(1.7),
     }
 )
 
@@ -99,15 +82,15 @@ class TestRandomTasks:
             alike(scripted, bars, broker, script=script(wanted), **rule)
 
     @settings(max_examples=FEW)
-    @given(markets, brokers, rules)
-    def test_a_few(self, tools: Any, facts: Any, broker: BrokerSettings, rule: Any) -> None:
-        self.check(facts, broker, rule, tools)
+    @given(markets, brokers, rules, guards)
+    def test_a_few(self, tools: Any, facts: Any, broker: Any, rule: Any, guard: Any) -> None:
+        self.check(facts, broker, rule | guard, tools)
 
     @pytest.mark.exhaustive
     @settings(max_examples=MANY)
-    @given(markets, brokers, rules)
-    def test_many(self, tools: Any, facts: Any, broker: BrokerSettings, rule: Any) -> None:
-        self.check(facts, broker, rule, tools)
+    @given(markets, brokers, rules, guards)
+    def test_many(self, tools: Any, facts: Any, broker: Any, rule: Any, guard: Any) -> None:
+        self.check(facts, broker, rule | guard, tools)
 
 
 @pytest.fixture(scope="module")

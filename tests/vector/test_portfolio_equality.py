@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import BrokerSettings, OrderKind, OrderStatus, RejectReason
-from backfleet.vector_strategy import SIZINGS, TARGETS, VectorStrategy
+from backfleet.vector_strategy import VectorStrategy
+from random_brokers import brokers, guards, rules
 
 FEW, MANY = 40, 1000
 CHOICES: dict[str, tuple[float, ...]] = {
@@ -37,24 +38,6 @@ universes = st.fixed_dictionaries(
         "intraday": st.booleans(),
         "warmup": st.sampled_from((0, 0, 5)),
         "each": st.booleans(),
-    }
-)
-brokers = st.builds(
-    BrokerSettings,
-    cash=st.sampled_from((1000.0, 1e5, 123456.78)),
-    commission=st.sampled_from((0.0, 0.0002, 0.01, 0.3)),
-    minimum_commission=st.sampled_from((0.0, 0.0, 5.0)),
-    slippage=st.sampled_from((0.0, 0.0, 0.01, 1.5)),
-)
-fractions = st.none() | st.sampled_from((0.001, 0.02, 0.1, 0.9))
-rules = st.fixed_dictionaries(
-    {
-        "target": st.sampled_from(TARGETS),
-        "sizing": st.sampled_from(SIZINGS),
-        "amount": st.sampled_from((0.2, 0.5, 1.0, 3.7, 100.0)),
-        "sells_first": st.booleans(),
-        "stop_loss": fractions,
-        "take_profit": fractions | st.just(1.7),
     }
 )
 
@@ -152,15 +135,19 @@ class TestRandomPortfolios:
             return alike(scripted_panel, symbols, broker, script=script(wanted), **rule)
 
     @settings(max_examples=FEW)
-    @given(universes, brokers, rules)
-    def test_a_few(self, tools: Any, facts: Any, broker: BrokerSettings, rule: Any) -> None:
-        self.check(facts, broker, rule, tools)
+    @given(universes, brokers, rules, guards, st.booleans())
+    def test_a_few(
+        self, tools: Any, facts: Any, broker: Any, rule: Any, guard: Any, sells_first: bool
+    ) -> None:
+        self.check(facts, broker, rule | guard | {"sells_first": sells_first}, tools)
 
     @pytest.mark.exhaustive
     @settings(max_examples=MANY)
-    @given(universes, brokers, rules)
-    def test_many(self, tools: Any, facts: Any, broker: BrokerSettings, rule: Any) -> None:
-        self.check(facts, broker, rule, tools)
+    @given(universes, brokers, rules, guards, st.booleans())
+    def test_many(
+        self, tools: Any, facts: Any, broker: Any, rule: Any, guard: Any, sells_first: bool
+    ) -> None:
+        self.check(facts, broker, rule | guard | {"sells_first": sells_first}, tools)
 
 
 @pytest.fixture(scope="module")
