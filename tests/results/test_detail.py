@@ -84,7 +84,7 @@ def test_a_task_that_failed_has_empty_tables_of_the_usual_columns(
         "results": {"store": str(tmp_path / "runs")},
     }
     run = bf.run(bf.Job(**settings), progress=None)
-    assert run.results()["error"].tolist() == ["ValueError: 1"]
+    assert run.results()["error"].tolist() == ["ValueError: 1 (fails.py, line 4, in next)"]
     for name in ("equity", "orders", "fills", "trades"):
         empty, usual = getattr(run, name)(0), getattr(whole, name)(1)
         assert len(empty) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -31,7 +32,7 @@ def test_any_text_becomes_one_that_utf8_can_hold(text: str) -> None:
 
 @given(any_text)
 def test_an_errors_message_can_be_stored_and_is_not_endless(message: str) -> None:
-    described = describe_error(ValueError(message * 500))
+    described = describe_error(ValueError(message * 500), "acme")
 
     assert described.startswith("ValueError")
     assert len(described.encode().decode()) <= 12 * ERROR_LIMIT
@@ -45,21 +46,36 @@ def test_who_changes_bars_is_told_where() -> None:
     close.flags.writeable = False
     with pytest.raises(ValueError, match="read-only") as caught:
         targets(close)
-    described = describe_error(caught.value)
+    described = describe_error(caught.value, __name__.partition(".")[0])
     assert described.startswith("ValueError: assignment destination is read-only; bars cannot be")
     assert re.search(r"only copies of them \(test_storable.py, line \d+, in targets\)$", described)
 
 
+def test_an_error_is_placed_in_the_deepest_code_of_the_strategy() -> None:
+    def next_bar() -> None:
+        json.loads("{")
+
+    with pytest.raises(ValueError, match="Expecting") as caught:
+        next_bar()
+    elsewhere = describe_error(caught.value, "acme")
+    assert re.fullmatch(
+        re.escape(elsewhere) + r" \(test_storable.py, line \d+, in next_bar\)",
+        describe_error(caught.value, __name__.partition(".")[0]),
+    )
+
+
 def test_equal_errors_are_described_alike_wherever_they_are_raised() -> None:
-    first, second = (describe_error(KeyError(object())) for _ in range(2))
+    first, second = (describe_error(KeyError(object()), "acme") for _ in range(2))
 
     assert first == second == "KeyError: <object object at 0x...>"
-    assert describe_error(ValueError("limit 0x10 at 0.5")) == "ValueError: limit 0x10 at 0.5"
+    assert (
+        describe_error(ValueError("limit 0x10 at 0.5"), "acme") == "ValueError: limit 0x10 at 0.5"
+    )
 
 
 def test_an_error_without_words_is_described_by_its_type() -> None:
-    assert describe_error(ValueError()) == "ValueError"
-    assert describe_error(Mute()) == "Mute: (its message cannot be shown)"
+    assert describe_error(ValueError(), "acme") == "ValueError"
+    assert describe_error(Mute(), "acme") == "Mute: (its message cannot be shown)"
 
 
 @pytest.mark.parametrize("value", [None, True, 3, 2.5, math.inf, "text"])

@@ -40,20 +40,27 @@ def storable_scalar(name: str, value: object) -> Scalar:
     )
 
 
-def describe_error(error: BaseException) -> str:
-    """`Type: message`. Addresses are left out of the message: they differ between processes."""
+def describe_error(error: BaseException, package: str) -> str:
+    """`Type: message (file, line, in function)`, the deepest place that is in the top-level package
+    or module of this name; without it where there is none.
+
+    Addresses are left out of the message: they differ between processes.
+    """
     try:
         message = str(error)
     except Exception:
         message = "(its message cannot be shown)"
     text = f"{type(error).__name__}: {message[:ERROR_LIMIT]}".rstrip(": ")
-    if isinstance(error, ValueError) and "read-only" in message and error.__traceback__:
-        text += _read_only(error.__traceback__)
-    return storable(_ADDRESS.sub("0x...", text))
+    if isinstance(error, ValueError) and "read-only" in message:
+        # What numpy does not say of an array that a strategy must not change.
+        text += "; bars cannot be changed, only copies of them"
+    return storable(_ADDRESS.sub("0x...", text) + _place(error.__traceback__, package))
 
 
-def _read_only(trace: TracebackType) -> str:
-    """What numpy does not say of an array that a strategy must not change."""
-    *_, frame = traceback.extract_tb(trace)
-    place = f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"
-    return f"; bars cannot be changed, only copies of them ({place})"
+def _place(trace: TracebackType | None, package: str) -> str:
+    found = ""
+    for frame, line in traceback.walk_tb(trace):
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == package:
+            code = frame.f_code
+            found = f" ({Path(code.co_filename).name}, line {line}, in {code.co_name})"
+    return found

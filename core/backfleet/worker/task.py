@@ -133,7 +133,7 @@ class TaskRunner:
         return TaskResult(
             index,
             TaskStatus.ERROR,
-            describe_error(error),
+            describe_error(error, self.strategy.__module__.partition(".")[0]),
             seconds=seconds,
             engine=self.engine.name,
             log=storable("".join(traceback.format_exception(error))),
