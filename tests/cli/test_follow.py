@@ -10,6 +10,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,12 +118,34 @@ def test_ctrl_c_while_waiting_for_another_leaves_the_run_alone(
         assert "of 24 tasks" in waiting.stderr.readline()
         waiting.send_signal(signal.SIGINT)
         _, err = waiting.communicate(timeout=SECONDS)
-    assert waiting.returncode == 1
+    assert waiting.returncode == 1, err
     assert f"goes on without this command: backfleet status gated/{run}" in err
     assert workers(run)
     gate.touch()
     started.communicate(timeout=SECONDS)
     assert started.returncode == 0
+
+
+WAITS = """
+from backfleet.cli.follow import follow
+
+class Waits:
+    url, launched = "runs/123", False
+
+    def wait(self, progress):
+        exec("raise KeyboardInterrupt")
+
+follow(Waits(), as_json=False)
+"""
+
+
+def test_ctrl_c_in_the_midst_of_an_import_has_the_same_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text(WAITS)
+    done = subprocess.run(
+        [sys.executable, "-m", "waits"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "backfleet status runs/123" in done.stderr
 
 
 def test_a_detached_run_goes_on_and_can_be_cancelled_and_resumed(workshop: Any, gate: Path) -> None:

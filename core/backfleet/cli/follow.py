@@ -19,6 +19,7 @@ def follow(run: Run, *, as_json: bool) -> NoReturn:
     try:
         summary = run.wait(None if as_json else sys.stderr)
     except KeyboardInterrupt:
+        _forget_interrupt()
         _interrupted(run)
         if as_json:
             echo_json(run.summary().to_json())
@@ -28,6 +29,13 @@ def follow(run: Run, *, as_json: bool) -> NoReturn:
     else:
         show_closing(run, summary)
     end_with(run, summary)
+
+
+def _forget_interrupt() -> None:
+    """Let the exit code be ours: after an interrupt within the execution of a text, as imports make
+    named tuples, Python ends by the signal whatever becomes of the exception, unless another text
+    is executed."""
+    exec("")
 
 
 def _interrupted(run: Run) -> None:
