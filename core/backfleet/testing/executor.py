@@ -82,7 +82,7 @@ class ExecutorConformance:
         run = bf.run(job, self.executor, self.options, progress=None)
         rows = run.results()
         assert rows["error"].notna().tolist() == [False, True, False] * 3
-        assert rows["error"][1] == "ValueError: 1 is odd"
+        assert rows["error"][1] == "ValueError: 1 is odd (probes.py, line 35, in targets)"
 
     def test_what_tasks_print_is_in_the_logs(self, tmp_path: Path) -> None:
         job = self.job(tmp_path, WAITS, {"k": [0, 1]})

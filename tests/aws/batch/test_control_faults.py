@@ -126,6 +126,7 @@ def test_fault_10_jobs_of_a_client_that_died_before_it_knew_them_are_adopted(
     lost = started(3)
     (adopted,) = executor.find(lost["run"])
 
+    assert adopted["url"].endswith(f"/{lost['run']}/submissions/{lost['number']}.json")
     kept = ("run", "number", "shards", "arrays")
     assert {key: adopted[key] for key in kept} == {key: lost[key] for key in kept}
     assert len(list(executor.poll(adopted))) == 3

@@ -26,16 +26,17 @@ def handles_of_run(
     Where a name occurs twice, because an answer came too late to be waited for, the first job is
     taken; the other does the same work again, and its commits are equal.
     """
-    found: dict[int, dict[str, tuple[str, JobDetailTypeDef]]] = {}
+    found: dict[tuple[int, str], dict[str, tuple[str, JobDetailTypeDef]]] = {}
     for queue in queues:
         summaries = list(calls.named(queue, f"{name_prefix(run)}*"))
         jobs = calls.describe([summary["jobId"] for summary in summaries])
         for job in sorted(jobs.values(), key=lambda each: each.get("createdAt", 0)):
             parsed = parse_name(job["jobName"])
             if parsed is not None and parsed[0] == run:
-                found.setdefault(parsed[1], {}).setdefault(job["jobName"], (queue, job))
-    for number, named in sorted(found.items()):
-        yield _handle(run, number, list(named.values()), settings)
+                submission = parsed[1], _url(job)
+                found.setdefault(submission, {}).setdefault(job["jobName"], (queue, job))
+    for (number, url), named in sorted(found.items()):
+        yield {"url": url, **_handle(run, number, list(named.values()), settings)}
 
 
 def _handle(
@@ -58,6 +59,11 @@ def _handle(
         "limits": {"memory": _memory(first), "timeout": timeout},
         "settings": dict(settings),
     }
+
+
+def _url(job: JobDetailTypeDef) -> str:
+    """The submission that a job's command names: the same run may be in several stores."""
+    return str(job["container"]["command"][1])
 
 
 def _shards(job: JobDetailTypeDef) -> str:
