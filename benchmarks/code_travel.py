@@ -33,7 +33,7 @@ elsewhere = acme_alpha.elsewhere:ElsewhereExecutor
 """,
     "acme_alpha/elsewhere.py": """
 import os
-from backfleet.plan.code import distribution_hashes
+from backfleet.code.hashes import distribution_hashes
 from backfleet_executors.local import LocalExecutor
 
 class ElsewhereExecutor(LocalExecutor):

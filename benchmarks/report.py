@@ -34,11 +34,11 @@ from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.engine import EQUITY, FILL, ORDER, TRADE, Outcome
 from backfleet.job import Job
 from backfleet.metrics import COLUMNS, COUNTS, Metrics
+from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.plan.rows import RowLayout
-from backfleet.plan.stored import keep_manifest
+from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.compact import compact
-from backfleet.results.ledger import ChunkLedger
 from backfleet.serve.catalogue import Catalogue
 from backfleet.store import open_store
 
@@ -133,14 +133,14 @@ def _filled(folder: Path) -> str:
     job = write_job(folder / "job.toml", data, POINTS, store=folder / "runs")
     plan = plan_job(Job.load(str(job)))
     store = open_store(plan.job.results.store).at(plan.manifest.run)
-    manifest = keep_manifest(store, plan.manifest)
+    manifest = save_manifest(store, plan.manifest)
     draw = random.Random(0)
     for chunk in range(len(manifest.chunks)):
         results = _results(manifest.chunks[chunk], draw)
         rows = RowLayout(manifest).rows(results)
         details = detail_tables(results)
         commit_chunk(store, encode_chunk(ChunkContent(manifest.run, chunk, 0, rows, details, {})))
-    compact(store, ChunkLedger(store, manifest))
+    compact(store, ChunkIndex(store, manifest))
     return store.url
 
 

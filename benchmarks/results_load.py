@@ -18,11 +18,11 @@ from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.job import Job
 from backfleet.metrics import COLUMNS, COUNTS, Metrics
 from backfleet.plan.manifest import Manifest
+from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.plan.rows import RowLayout
-from backfleet.plan.stored import keep_manifest
+from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.compact import compact
-from backfleet.results.ledger import ChunkLedger
 from backfleet.store import Store, open_store
 
 SYMBOLS = 10
@@ -46,7 +46,7 @@ from backfleet.results.query import query_rows
 from backfleet.results.read import read_results
 
 run = bf.open_run(sys.argv[1])
-rows = query_rows(read_results(run.store, run.ledger), sort="sharpe")
+rows = query_rows(read_results(run.store, run.chunk_index), sort="sharpe")
 assert rows.num_rows == 100_000
 """
 
@@ -57,17 +57,17 @@ def main() -> None:
     repetitions = arguments.parse_args().repetitions
     with workspace() as folder:
         store, manifest = _filled(folder)
-        ledger = ChunkLedger(store, manifest)
+        chunk_index = ChunkIndex(store, manifest)
         chunks = len(manifest.chunks)
         compare(
             Comparison(f"Reading the headers of {chunks} chunks", "ms", 1e3, 1000.0, "clock"),
-            [measured(ledger.refresh)],
+            [measured(chunk_index.refresh)],
         )
         compare(
             Comparison(
                 f"Compacting {chunks} chunks whose headers are known", "ms", 1e3, 1000.0, "clock"
             ),
-            [measured(lambda: compact(store, ledger))],
+            [measured(lambda: compact(store, chunk_index))],
         )
         _load(store.url, repetitions)
 
@@ -101,7 +101,7 @@ def _filled(folder: Path) -> tuple[Store, Manifest]:
     job = write_job(folder / "job.toml", data, POINTS, detail="summary", store=folder / "runs")
     plan = plan_job(Job.load(str(job)))
     store = open_store(plan.job.results.store).at(plan.manifest.run)
-    manifest = keep_manifest(store, plan.manifest)
+    manifest = save_manifest(store, plan.manifest)
     draw = random.Random(0)
     for chunk in range(len(manifest.chunks)):
         results = [made_up_result(task, draw) for task in manifest.chunks[chunk]]

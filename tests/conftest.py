@@ -12,6 +12,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from backfleet.job import Job, Overrides
+from backfleet.plan.manifest import Manifest
 from sample_job import SAMPLE_DATA, job_text
 from testbed.aws.server import reached, served, variables_for
 
@@ -199,3 +201,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"mounting a small file system is not permitted here: {mounted.stderr}")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def plan(sample_job: Path) -> Callable[..., Manifest]:
+    """The manifest of the sample job, with `-p`, `--symbols` and `--set`."""
+
+    def planned(*sets: str, params: tuple[str, ...] = (), symbols: str | None = None) -> Manifest:
+        from backfleet.plan.plan import plan_job
+
+        return plan_job(Job.load(sample_job, Overrides(params, symbols, sets))).manifest
+
+    return planned

@@ -24,7 +24,7 @@ COLUMNS = [
 def stored_rows(run: Run) -> list[dict[str, Any]]:
     """All rows, without what two equal runs may differ in."""
     run.counts()
-    table = read_results(run.store, run.ledger)
+    table = read_results(run.store, run.chunk_index)
     rows: list[dict[str, Any]] = table.drop_columns(["seconds", "engine"]).to_pylist()
     return rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from backfleet.chunks.names import parameter_column
+from backfleet.chunks.column_names import parameter_column
 from backfleet.errors import UserError
 from backfleet.job.refusal import nearest
 from backfleet.report.extras import REPORT, require_extra

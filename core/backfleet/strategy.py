@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any, Literal
 
 from backfleet.errors import BackfleetError, JobError, PluginError
-from backfleet.from_source import SourceLoader
 from backfleet.job.parameter import Parameter
+from backfleet.no_bytecode import SourceLoader
 from backfleet.plugins import find_plugin
 from backfleet.vector_strategy import VectorStrategy, field_defaults
 

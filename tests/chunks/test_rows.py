@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.chunks.names import DIGEST, METRICS, Kind, custom_column, parameter_column
+from backfleet.chunks.column_names import DIGEST, METRICS, Kind, custom_column, parameter_column
 from backfleet.chunks.parquet import parquet_bytes, read_parquet
 from backfleet.chunks.rows import Column, Rows
 from backfleet.chunks.task_result import TaskStatus

@@ -182,6 +182,6 @@ def test_where_reaches_nothing_but_the_rows(shop: Any, finished: str, expression
     from backfleet.results.read import read_results
 
     run = open_run(shop.folder / "runs" / finished)
-    rows = read_results(run.store, run.ledger)
+    rows = read_results(run.store, run.chunk_index)
     with pytest.raises(UserError, match="--where"):
         query_rows(rows, where=expression)

@@ -67,7 +67,7 @@ def test_the_command_line_is_killed_and_resume_adopts_its_containers(yard: Yard)
     resumed = yard.call("resume", yard.opened().url)
     assert resumed.returncode == 0, resumed.stderr
     assert len(yard.rows()) == TASKS
-    assert yard.opened().journal.numbers() == [1]
+    assert yard.opened().submission_log.numbers() == [1]
     assert yard.containers() == []
 
 
@@ -78,7 +78,7 @@ def test_the_command_line_is_killed_before_it_could_keep_the_handle(yard: Yard) 
     resumed = yard.call("resume", yard.opened().url)
     assert resumed.returncode == 0, resumed.stderr
     assert len(yard.rows()) == TASKS
-    assert yard.opened().journal.numbers() == [1]
+    assert yard.opened().submission_log.numbers() == [1]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def blobs(yard: Yard) -> list[dict[str, str]]:
     """Of each chunk, detail to the hash of its content."""
     opened = yard.opened()
     opened.counts()
-    return [dict(header.blobs) for header in opened.ledger.headers()]
+    return [dict(header.blobs) for header in opened.chunk_index.headers()]
 
 
 def test_rows_and_details_equal_those_of_local_to_the_last_bit(yard: Yard) -> None:

@@ -16,14 +16,14 @@ import psutil
 import pytest
 
 from backfleet.job import Job
+from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
-from backfleet.plan.stored import keep_manifest
-from backfleet.plan.submission import deal_chunks
-from backfleet.runs.journal import Journal
-from backfleet.runs.launch import request_of
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.store import open_store
+from backfleet.submissions.launch import request_of
+from backfleet.submissions.submission import deal_chunks
+from backfleet.submissions.submission_log import SubmissionLog
 from stored_rows import stored_rows
 
 HERE = Path(__file__).parent
@@ -115,14 +115,14 @@ class Fleet:
         return self.call("resume", self.opened().url, *arguments, **environment)
 
     def submit(self) -> str:
-        """Journal a submission of the whole job for one worker that nothing starts; its URL."""
+        """Log a submission of the whole job for one worker that nothing starts; its URL."""
         plan = plan_job(Job.load(self.job))
         store = open_store(str(self.store)).at(plan.manifest.run)
-        keep_manifest(store, plan.manifest)
+        save_manifest(store, plan.manifest)
         chunks = [(chunk, 0) for chunk in range(len(plan.manifest.chunks))]
         template = request_of(plan, chunks, detach=False).template
         dealt = replace(template, executor="local", created="2024-01-01T00:00:00+00:00")
-        return Journal(store).open(replace(dealt, shards=deal_chunks(chunks, 1))).url(store)
+        return SubmissionLog(store).open(replace(dealt, shards=deal_chunks(chunks, 1))).url(store)
 
     def work(self, submission: str, **environment: str) -> subprocess.Popen[str]:
         """Begin a worker of a submission, as executors do."""
@@ -201,7 +201,7 @@ class Fleet:
 
     def blobs(self) -> list[dict[str, str]]:
         """Of each chunk, detail to the hash of its content."""
-        return [dict(header.blobs) for header in self.opened().ledger.headers()]
+        return [dict(header.blobs) for header in self.opened().chunk_index.headers()]
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def test_a_full_disk_is_told_and_a_larger_one_lets_the_run_go_on(
     assert "no space is left" in done.stderr
     committed, before = fleet.tasks(), fleet.executed()
     assert 0 < len(committed) < len(undisturbed.tasks())
-    assert len(fleet.opened().ledger.headers()) == len(fleet.chunks()), "all chunks are sound"
+    assert len(fleet.opened().chunk_index.headers()) == len(fleet.chunks()), "all chunks are sound"
 
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     done = fleet.resume()

@@ -47,4 +47,4 @@ def test_a_worker_that_ends_leaves_whole_chunks_and_no_process(
     assert time.monotonic() - started < GRACE
     assert "Traceback" not in stderr
     until(lambda: not alive(children), "no process is left", seconds=5)
-    assert len(fleet.opened().ledger.headers()) == len(fleet.chunks()) == 9
+    assert len(fleet.opened().chunk_index.headers()) == len(fleet.chunks()) == 9

@@ -31,7 +31,7 @@ ANYONE = 23456
 
 HASHES = """
 import json
-from backfleet.plan.code import distribution_hashes
+from backfleet.code.hashes import distribution_hashes
 print(json.dumps(distribution_hashes()))
 """
 

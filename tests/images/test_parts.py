@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from backfleet.code.hashes import distribution_hash, distribution_hashes
 from backfleet.errors import ExecutorError
-from backfleet.plan.code import distribution_hash, distribution_hashes
 from backfleet_executors.images.parts import collect_parts, wheel_distribution
 from backfleet_executors.images.wheels import build_wheel
 
 INSTALLED = """
 import sys
 from pathlib import Path
-from backfleet.plan.code import distribution_hash
+from backfleet.code.hashes import distribution_hash
 from backfleet_executors.images.build import DOCKERFILE
 from backfleet_executors.images.parts import collect_parts, wheel_distribution
 

@@ -11,7 +11,7 @@ import pytest
 from backfleet.errors import DataChanged, DataError, JobError, UnknownPlugin
 from backfleet.job import Job
 from backfleet.plan.plan import Plan, plan_job
-from backfleet.plan.work import WorkPlan
+from backfleet.plan.task_context import TaskContext
 from backfleet.worker.task import TaskRunner
 
 HEADER = "date,open,high,low,close\n"
@@ -149,4 +149,4 @@ def test_workers_refuse_a_further_feed_that_has_changed(plan: Planner, folder: P
 
 def runner(plan: Plan) -> TaskRunner:
     data = plan.job.data
-    return TaskRunner(WorkPlan(plan.manifest, plan.strategy, data.path, data.auxiliary_paths))
+    return TaskRunner(TaskContext(plan.manifest, plan.strategy, data.path, data.auxiliary_paths))

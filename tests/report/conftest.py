@@ -19,12 +19,12 @@ import backfleet as bf
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.detail import detail_tables
 from backfleet.plan.manifest import Manifest
+from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.plan.rows import RowLayout
-from backfleet.plan.stored import keep_manifest
-from backfleet.runs.journal import Journal
-from backfleet.runs.launch import request_of
 from backfleet.store import open_store
+from backfleet.submissions.launch import request_of
+from backfleet.submissions.submission_log import SubmissionLog
 from backfleet.worker.task import TaskRunner
 from sample_job import job_of
 
@@ -75,9 +75,9 @@ def run_here(made: bf.Job, manifest: Manifest | None = None) -> bf.Run:
     request = request_of(plan, [], detach=False)
     shown = manifest or plan.manifest
     store = open_store(made.results.store).at(shown.run)
-    keep_manifest(store, shown)
-    Journal(store).open(request.template)
-    runner = TaskRunner(request.template.work_plan(plan.manifest))
+    save_manifest(store, shown)
+    SubmissionLog(store).open(request.template)
+    runner = TaskRunner(request.template.task_context(plan.manifest))
     for chunk in range(len(shown.chunks)):
         results = [runner.result(task) for task in shown.chunks[chunk]]
         details = detail_tables(results) if shown.keeps_detail else {}
@@ -132,7 +132,7 @@ def planned(make_job: Callable[..., bf.Job], tmp_path: Path) -> Callable[..., bf
     def plan(**settings: Any) -> bf.Run:
         made = plan_job(make_job(tmp_path / "planned", **settings))
         store = open_store(made.job.results.store).at(made.manifest.run)
-        return bf.Run(store, keep_manifest(store, made.manifest))
+        return bf.Run(store, save_manifest(store, made.manifest))
 
     return plan
 

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import backfleet as bf
+from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
-from backfleet.plan.stored import keep_manifest
 from backfleet.report.job_text import job_text
-from backfleet.runs.journal import Journal
-from backfleet.runs.launch import request_of
 from backfleet.store import open_store
+from backfleet.submissions.launch import request_of
+from backfleet.submissions.submission_log import SubmissionLog
 
 MakeJob = Callable[..., bf.Job]
 
@@ -25,8 +25,8 @@ def submitted(job: bf.Job) -> bf.Run:
     """A run of which all is stored but results."""
     plan = plan_job(job)
     store = open_store(job.results.store).at(plan.manifest.run)
-    keep_manifest(store, plan.manifest)
-    Journal(store).open(request_of(plan, [], detach=False).template)
+    save_manifest(store, plan.manifest)
+    SubmissionLog(store).open(request_of(plan, [], detach=False).template)
     return bf.Run(store)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backfleet.chunks.names import METRICS
+from backfleet.chunks.column_names import METRICS
 from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.metric_words import format_value, metric_words, notation
 from backfleet.report.thinning import MOST_POINTS, thinned

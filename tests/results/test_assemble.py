@@ -7,25 +7,25 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from backfleet.chunks.names import DIGEST
+from backfleet.chunks.column_names import DIGEST
 from backfleet.chunks.parquet import parquet_bytes
 from backfleet.results.assemble import assemble
-from backfleet.results.ledger import ChunkLedger
+from backfleet.results.chunk_index import ChunkIndex
 
 
-def ledger_of(*chunks: dict[str, list[Any]]) -> ChunkLedger:
-    """A ledger of chunks with these columns."""
+def chunk_index_of(*chunks: dict[str, list[Any]]) -> ChunkIndex:
+    """A chunk_index of chunks with these columns."""
     bodies = [
         parquet_bytes(pa.table(columns | {DIGEST: [""] * len(columns["task"])}))
         for columns in chunks
     ]
     chunked = [SimpleNamespace(body=body) for body in bodies]
-    return cast(ChunkLedger, SimpleNamespace(chunks=lambda: iter(chunked)))
+    return cast(ChunkIndex, SimpleNamespace(chunks=lambda: iter(chunked)))
 
 
 def test_a_column_that_some_chunks_lack_is_null_there_and_stands_before_the_last() -> None:
     table = assemble(
-        ledger_of(
+        chunk_index_of(
             {"task": [0], "seconds": [1.0], "engine": ["x"]},
             {"task": [1], "mine": [2.5], "seconds": [1.0], "engine": ["x"]},
         )
@@ -36,7 +36,7 @@ def test_a_column_that_some_chunks_lack_is_null_there_and_stands_before_the_last
 
 def test_a_column_of_numbers_here_and_text_there_is_text() -> None:
     table = assemble(
-        ledger_of(
+        chunk_index_of(
             {"task": [0], "mine": [1.5], "seconds": [1.0], "engine": ["x"]},
             {"task": [1], "mine": ["none"], "seconds": [1.0], "engine": ["x"]},
         )
@@ -50,5 +50,5 @@ def test_columns_come_in_the_order_in_which_chunks_bring_them() -> None:
         {"task": [at], f"metric_{9 - at}": [1.0], "seconds": [1.0], "engine": ["x"]}
         for at in range(9)
     ]
-    names = assemble(ledger_of(*chunks)).column_names
+    names = assemble(chunk_index_of(*chunks)).column_names
     assert names == ["task", *(f"metric_{9 - at}" for at in range(9)), "seconds", "engine"]

@@ -45,11 +45,11 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_parts_make_up_the_table_of_all_rows(copied: Path) -> None:
     (copied / RESULTS).unlink()
     run = bf.open_run(copied)
-    compact(run.store, run.ledger)
+    compact(run.store, run.chunk_index)
 
     assert pq.ParquetFile(copied / RESULTS).num_row_groups == 2
-    assert is_current(run.store, run.ledger.listing())
-    assert read_compacted(run.store, run.ledger.listing()) == assemble(run.ledger)
+    assert is_current(run.store, run.chunk_index.listing())
+    assert read_compacted(run.store, run.chunk_index.listing()) == assemble(run.chunk_index)
 
 
 @pytest.mark.usefixtures("in_parts")
@@ -59,25 +59,25 @@ def test_columns_that_only_a_later_chunk_has_are_there_from_the_first_row_on(
     (tmp_path / "sometimes.py").write_text(STRATEGY)
     strategy = f"{tmp_path}/sometimes.py:Sometimes"
     run = bf.run(job_of(tmp_path / "runs", strategy=strategy, params={"point": [0, 1, 2, 3]}))
-    found = read_compacted(run.store, run.ledger.listing())
+    found = read_compacted(run.store, run.chunk_index.listing())
 
     assert found is not None
     assert found["late"].to_pylist() == [None, None, 1.0, None] * 2
     assert found["mixed"].to_pylist() == [None, "7", "7", "text"] * 2
-    assert found == assemble(run.ledger)
+    assert found == assemble(run.chunk_index)
 
 
 def test_some_columns_can_be_read_alone(copied: Path) -> None:
     run = bf.open_run(copied)
-    found = read_compacted(run.store, run.ledger.listing(), ["task", "sharpe"])
+    found = read_compacted(run.store, run.chunk_index.listing(), ["task", "sharpe"])
 
     assert found is not None
-    assert found == assemble(run.ledger).select(["task", "sharpe"])
+    assert found == assemble(run.chunk_index).select(["task", "sharpe"])
 
 
 def test_a_damaged_file_is_not_current(copied: Path) -> None:
     run = bf.open_run(copied)
-    listing = run.ledger.listing()
+    listing = run.chunk_index.listing()
     assert is_current(run.store, listing)
     column = pq.read_metadata(copied / RESULTS).row_group(0).column(0)
     content = bytearray((copied / RESULTS).read_bytes())

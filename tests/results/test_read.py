@@ -83,9 +83,9 @@ def test_a_file_that_was_cut_short_is_made_again(copied: Path, whole: bf.Run, ke
 def test_a_flipped_bit_gives_no_other_numbers(copied: Path, whole: bf.Run) -> None:
     """Wherever it is: the file is either refused or read as it was."""
     content = (copied / RESULTS).read_bytes()
-    expected = read_results(whole.store, whole.ledger)
+    expected = read_results(whole.store, whole.chunk_index)
     run = bf.open_run(copied)
-    listing = run.ledger.listing()
+    listing = run.chunk_index.listing()
     refused = 0
     places = range(0, len(content), 41)
     for place in places:

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from backfleet.results.ledger import Counts
+from backfleet.results.chunk_index import Counts
 from backfleet.runs import progress
 from backfleet.runs.progress import progress_on
 

@@ -74,7 +74,7 @@ class ElsewhereExecutor(Executor):
 
 INVENTORY = """
 import json, sys
-from backfleet.plan.code import distribution_hashes
+from backfleet.code.hashes import distribution_hashes
 print(json.dumps(distribution_hashes(sys.argv[1:] or None)))
 """
 

@@ -27,7 +27,7 @@ def keep_wheels() -> None:
 
 def make_worker_image(client: docker.DockerClient, base: str) -> str:
     """The name of the image; it is built on the base image where there is none yet."""
-    from backfleet.plan.code import distribution_hashes
+    from backfleet.code.hashes import distribution_hashes
     from backfleet_executors.images.build import BuildRequest, build_image
 
     content = distribution_hashes(["backfleet"])["backfleet"]

@@ -10,13 +10,13 @@ import pytest
 
 import backfleet as bf
 from backfleet.executor import Executor
+from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
-from backfleet.plan.stored import keep_manifest
 from backfleet.runs.executors import open_executor
-from backfleet.runs.journal import Journal
-from backfleet.runs.launch import check_request, request_of
 from backfleet.runs.run import Run
 from backfleet.store import open_store
+from backfleet.submissions.launch import check_request, request_of
+from backfleet.submissions.submission_log import SubmissionLog
 from backfleet.worker import worker
 from backfleet.worker.messages import ChunkDone, Finished
 from backfleet.worker.worker import ShardWorker
@@ -34,10 +34,10 @@ def make_run(folder: Path, data: Path, detail: str) -> tuple[Run, str]:
     }
     plan = plan_job(bf.Job(strategy="sma-crossover", **values))
     store = open_store(str(folder)).at(plan.manifest.run)
-    run = Run(store, keep_manifest(store, plan.manifest))
+    run = Run(store, save_manifest(store, plan.manifest))
     executor: Executor = open_executor("local", ["workers=1"])
-    request = request_of(plan, run.ledger.missing(), detach=False)
-    record = Journal(store).open(check_request(store, executor, request).record)
+    request = request_of(plan, run.chunk_index.missing(), detach=False)
+    record = SubmissionLog(store).open(check_request(store, executor, request).record)
     return run, record.url(store)
 
 
@@ -62,7 +62,9 @@ def test_rows_and_details_are_the_same_whoever_encodes_them(
         assert set(taken) == ({ChunkDone, Finished} if whoever == "child" else {Finished})
         assert run.counts().error == 2, "the first periods are refused"
         assert list(run.logs(0)), "its traceback is kept"
-        headers.append([[getattr(each, name) for name in HEADER] for each in run.ledger.headers()])
+        headers.append(
+            [[getattr(each, name) for name in HEADER] for each in run.chunk_index.headers()]
+        )
 
     assert headers[0] == headers[1]
     assert len(headers[0]) == 34

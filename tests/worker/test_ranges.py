@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfleet.errors import JobError
-from backfleet.worker.protocol import INDEX_VARIABLES, SHARDS
+from backfleet.worker.env_vars import INDEX_VARIABLES, SHARDS
 from backfleet.worker.ranges import format_ranges, parse_ranges
 from backfleet.worker.shard import shard_of_array
 

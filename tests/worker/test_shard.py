@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backfleet.runs.run import Run
-from backfleet.worker.protocol import INDEX_VARIABLES
+from backfleet.worker.env_vars import INDEX_VARIABLES
 
 
 def work(submission: str, *shard: str, **environment: str) -> subprocess.CompletedProcess[str]:

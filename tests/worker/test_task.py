@@ -10,7 +10,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.plan.plan import plan_job
-from backfleet.plan.work import WorkPlan
+from backfleet.plan.task_context import TaskContext
 from backfleet.runs.run import Run
 from backfleet.worker.task import TaskRunner
 
@@ -20,7 +20,7 @@ def runner(probe_job: bf.Job) -> Iterator[TaskRunner]:
     plan = plan_job(probe_job)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("NUMBA_CPU_NAME", "here")
-        yield TaskRunner(WorkPlan(plan.manifest, plan.strategy, probe_job.data.path))
+        yield TaskRunner(TaskContext(plan.manifest, plan.strategy, probe_job.data.path))
 
 
 def test_random_numbers_differ_between_tasks(probed: Run) -> None:

@@ -16,7 +16,7 @@ from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
 from backfleet.errors import DataError
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.plan import Plan
-from backfleet.plan.work import WorkPlan
+from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.vector_strategy import VectorStrategy
 from backfleet.worker.seeding import seed_generators
@@ -105,7 +105,7 @@ def subjects_of(plan: Plan) -> Sequence[Subject]:
     manifest = plan.manifest
     strategy = plan.strategy.load()
     data = plan.job.data
-    work = WorkPlan(manifest, plan.strategy, data.path, data.auxiliary_paths)
+    work = TaskContext(manifest, plan.strategy, data.path, data.auxiliary_paths)
     loader = BarsLoader(work, row_hooks(plan.job.plugins))
     tasks = [manifest.task(index) for index in range(0, manifest.tasks, len(manifest.points))]
     subjects = [

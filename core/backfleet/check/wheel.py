@@ -19,11 +19,11 @@ from backfleet.check.alone import Surroundings, read_only, signals_digest
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.signals import signals_of
 from backfleet.check.subject import Subject
-from backfleet.plan.distributions import canonical_name, find_distribution
-from backfleet.plan.packages import OWN, CodePackage, strategy_packages
-from backfleet.plan.wheel import pack
+from backfleet.code.distributions import canonical_name, find_distribution
+from backfleet.code.packages import OWN, CodePackage, strategy_packages
+from backfleet.code.unpack import read_wheel
+from backfleet.code.wheel import pack
 from backfleet.strategy import StrategyReference
-from backfleet.worker.unpack import read_wheel
 
 __all__ = ["check_wheel"]
 

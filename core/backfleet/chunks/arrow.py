@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from backfleet.chunks.names import Kind
+from backfleet.chunks.column_names import Kind
 
 __all__ = ["array_of", "code_array", "float_array", "hash_column", "time_array", "type_of"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from backfleet.chunks.arrow import array_of, hash_column
-from backfleet.chunks.names import (
+from backfleet.chunks.column_names import (
     DIGEST,
     METRICS,
     VOLATILE,

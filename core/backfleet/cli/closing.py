@@ -26,14 +26,19 @@ BEST_FIRST = [(BEST_BY, "descending"), ("task", "ascending")]
 def show_closing(run: Run, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
     from backfleet.results.read import read_results
-    from backfleet.results.words import in_words
+    from backfleet.results.row_problems import describe_problems
 
     if summary.missing == summary.tasks:
         click.echo(_headline(run, summary))
         return
-    rows = read_results(run.store, run.ledger, _columns(run))
+    rows = read_results(run.store, run.chunk_index, _columns(run))
     _show_leaders(rows)
-    lines = [*in_words(rows), _headline(run, summary), *_doubts(run, summary), *_spending(run)]
+    lines = [
+        *describe_problems(rows),
+        _headline(run, summary),
+        *_doubts(run, summary),
+        *_spending(run),
+    ]
     for line in [*lines, *_next_steps(run, summary, rows)]:
         click.echo(line)
 
@@ -63,9 +68,9 @@ def short_name(run: Run) -> str:
 
 def _columns(run: Run) -> list[str]:
     """All that is shown or spoken of: of a million tasks, every further column is felt."""
-    from backfleet.chunks.names import HEAD, STATE, parameter_column
+    from backfleet.chunks.column_names import HEAD, STATE, parameter_column
     from backfleet.cli.table import SHOWN
-    from backfleet.results.words import COLUMNS
+    from backfleet.results.row_problems import COLUMNS
 
     params = map(parameter_column, run.manifest.points.names)
     return list(dict.fromkeys([*HEAD, *params, *STATE, *SHOWN, *COLUMNS]))
@@ -122,7 +127,7 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
     if summary.error:
         failed = rows.column("task")[rows.column("error").is_valid().index(True).as_py()].as_py()
         lines.append(f"why:     backfleet logs {name} {failed}, or backfleet debug {name} {failed}")
-    if run.ledger.counts().retryable:
+    if run.chunk_index.counts().retryable:
         lines.append(f"again:   backfleet resume {name} --retry-failed")
     if summary.ok or summary.suspicious:
         lines.append(f"results: backfleet results {name} --sort sharpe")

@@ -49,7 +49,7 @@ def compare(first: str, second: str, store: str, as_json: bool) -> None:
 
 
 def _rows(run: Run) -> RunRows:
-    return RunRows(run.manifest, read_results(run.store, run.ledger))
+    return RunRows(run.manifest, read_results(run.store, run.chunk_index))
 
 
 def _show_plan(found: Comparison) -> None:

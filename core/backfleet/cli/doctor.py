@@ -59,7 +59,7 @@ def doctor(store: str, executors: tuple[str, ...], live: bool, as_json: bool) ->
 
 
 def _findings(store: str, executors: tuple[str, ...], live: bool) -> Iterator[Finding]:
-    from backfleet.runs import checkup
+    from backfleet.runs import doctor as checkup
 
     yield from checkup.check_machine()
     yield from checkup.check_store(store, live=live)

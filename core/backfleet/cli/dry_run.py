@@ -9,10 +9,10 @@ import click
 
 from backfleet.cli.options import echo_json
 from backfleet.plan.plan import Plan
-from backfleet.results.ledger import ChunkLedger
+from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
-from backfleet.runs.launch import request_of, workload
 from backfleet.store import open_store
+from backfleet.submissions.launch import request_of, workload
 
 if TYPE_CHECKING:
     from backfleet.cli.launch import Wishes
@@ -64,9 +64,9 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     executor = open_executor(wishes.executor, wishes.options)
     manifest = plan.manifest
     store = open_store(executor.results_store(plan.job.results.store)).at(manifest.run)
-    ledger = ChunkLedger(store, manifest)
-    ledger.refresh()
-    request = request_of(plan, ledger.missing(), detach=False)
+    chunk_index = ChunkIndex(store, manifest)
+    chunk_index.refresh()
+    request = request_of(plan, chunk_index.missing(), detach=False)
     work = workload(store, request)
     workers = min(executor.share(work), executor.max_shards or 10**9) if work.chunks else 0
     cost = executor.cost(work, workers) if workers else None
@@ -83,7 +83,7 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
             "first": min(symbol.first for symbol in manifest.symbols),
             "last": max(symbol.last for symbol in manifest.symbols),
         },
-        "done": ledger.counts().done,
+        "done": chunk_index.counts().done,
         "executor": wishes.executor,
         "workers": workers,
         "cost": asdict(cost) if cost else None,

@@ -75,7 +75,7 @@ def results(
     if run is None:
         raise click.UsageError("name a RUN; without one --sql asks about all of them")
     found = open_run(run, store)
-    rows = read_results(found.store, found.ledger)
+    rows = read_results(found.store, found.chunk_index)
     _tell_missing(found.manifest.tasks - rows.num_rows, found)
     rows = query_rows(rows, where=where, sort=sort, ascending=ascending)
     names = [name.strip() for name in columns.split(",")] if columns else []

@@ -68,7 +68,7 @@ def verify(
         echo_json({"run": found.id, "with": other, "tasks": len(tasks), "differences": rows})
     else:
         _show(tasks, other, differences)
-        errors = sum(header.error for header in found.ledger.headers())
+        errors = sum(header.error for header in found.chunk_index.headers())
         if errors:
             click.echo(f"{errors} {'task' if errors == 1 else 'tasks'} with errors were left out")
     sys.exit(1 if differences else 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from backfleet.code.hashes import backfleet_hash, component_code, strategy_hash
 from backfleet.errors import PluginError
-from backfleet.plan.code import backfleet_hash, component_code, strategy_hash
 from backfleet.plugins import HOOKS
 from backfleet.strategy import StrategyReference
 

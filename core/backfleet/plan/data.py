@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from backfleet.bars import BarsWindow
+from backfleet.code.hashes import plugin_hash
 from backfleet.errors import DataError, UserError
 from backfleet.job.benchmark import BUY_AND_HOLD
-from backfleet.plan.code import plugin_hash
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings

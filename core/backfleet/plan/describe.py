@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from backfleet.cache import cache_folder, write_quietly
+from backfleet.code.hashes import backfleet_hash, strategy_hash
+from backfleet.code.versions import library_versions
 from backfleet.errors import PluginError
 from backfleet.job.parameter import Parameter
-from backfleet.plan.code import backfleet_hash, strategy_hash
-from backfleet.plan.versions import number_versions
 from backfleet.strategy import StrategyDescription, StrategyReference
 
 __all__ = ["describe_strategy"]
@@ -39,6 +39,6 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
 
 
 def _file(strategy: StrategyReference) -> Path:
-    facts = [strategy.target, strategy_hash(strategy), backfleet_hash(), dict(number_versions())]
+    facts = [strategy.target, strategy_hash(strategy), backfleet_hash(), dict(library_versions())]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return cache_folder() / "strategies" / f"{digest[:32]}.json"

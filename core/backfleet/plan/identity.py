@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backfleet.code.hashes import backfleet_hash, component_code, strategy_hash
+from backfleet.code.versions import library_versions
 from backfleet.engine import Engine
 from backfleet.job import Data, Job, Points
-from backfleet.plan.code import backfleet_hash, component_code, strategy_hash
 from backfleet.plan.data import PlannedData, source_of
-from backfleet.plan.versions import number_versions
 from backfleet.plugins import HOOKS, find_plugin, load_plugin, row_hooks
 from backfleet.strategy import StrategyReference
 
@@ -29,7 +29,7 @@ def identify(
     return {
         "schema": SCHEMA,
         "backfleet": backfleet_hash(),
-        "versions": dict(number_versions()),
+        "versions": dict(library_versions()),
         "strategy": {"target": strategy.target, "code": strategy_hash(strategy)},
         "plugins": [component_code(HOOKS, name) for name in job.plugins],
         "engines": [component_code("engine", name) for name in engines],

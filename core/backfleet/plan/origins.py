@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backfleet.plan.code import distribution_hashes
-from backfleet.plan.distributions import canonical_name, find_distribution, find_owners
-from backfleet.plan.imports import find_unit
+from backfleet.code.distributions import canonical_name, find_distribution, find_owners
+from backfleet.code.hashes import distribution_hashes
+from backfleet.code.imports import find_unit
 from backfleet.plan.manifest import PlannedDistribution
 from backfleet.plugins import HOOKS, find_plugin
 from backfleet.strategy import StrategyReference

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backfleet.errors import JobError
-from backfleet.from_source import importing_from_source
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
+from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.data import check_benchmark, plan_data
 from backfleet.plan.describe import describe_strategy
 from backfleet.plan.engines import engine_candidates
@@ -36,7 +36,7 @@ def plan_job(job: Job) -> Plan:
 
     Raises JobError, PluginError, DataError, StoreError.
     """
-    with importing_from_source():
+    with bytecode_disabled():
         return _plan(job)
 
 

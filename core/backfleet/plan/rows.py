@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.chunks.names import Kind
+from backfleet.chunks.column_names import Kind
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult
 from backfleet.plan.manifest import Manifest

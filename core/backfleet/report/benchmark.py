@@ -102,7 +102,7 @@ def _bars(run: Run, symbol: str) -> Bars:
     """All bars of a symbol, adjusted, where the run's data lies."""
     # The further columns are the strategy's, and a benchmark may lack them.
     data = {**run.manifest.identity["data"], "columns": ()}
-    source = planned_source(data, run.work_plan().data_path)
+    source = planned_source(data, run.task_context().data_path)
     with prepared_bars(data["source"]["name"]) as prepared:
         return prepared.load(source, symbol)[0].window(BarsWindow())
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from backfleet.chunks.names import METRICS
+from backfleet.chunks.column_names import METRICS
 from backfleet.report.data_table import Heading, data_table
 from backfleet.report.equity_fan import equity_fan
 from backfleet.report.metric_words import metric_words, notation
@@ -38,7 +38,7 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
     """
     runs = (first, second)
     facts = [read_facts(run) for run in runs]
-    sides = [RunRows(run.manifest, read_results(run.store, run.ledger)) for run in runs]
+    sides = [RunRows(run.manifest, read_results(run.store, run.chunk_index)) for run in runs]
     rows: pd.DataFrame = sides[0].rows.to_pandas()
     chosen = ranked_by(rows, metric)
     pairs = pair_tasks(*sides)

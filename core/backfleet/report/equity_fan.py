@@ -74,7 +74,7 @@ def equity_fan(run: Run, leader: int | None = None) -> EquityFan | None:
 
 
 def _chosen(run: Run, leader: int | None) -> Sequence[ChunkHeader]:
-    headers = [each for each in run.ledger.headers() if "equity" in each.blobs]
+    headers = [each for each in run.chunk_index.headers() if "equity" in each.blobs]
     curves = sum(header.count for header in headers)
     step = -(-curves // MOST_CURVES) or 1
     return [

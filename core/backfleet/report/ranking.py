@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from backfleet.chunks.names import METRICS
+from backfleet.chunks.column_names import METRICS
 from backfleet.errors import UserError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backfleet.report.job_text import job_text
-from backfleet.results.ledger import Counts
+from backfleet.results.chunk_index import Counts
 from backfleet.runs.run import Run
 
 __all__ = ["RunFacts", "read_facts"]

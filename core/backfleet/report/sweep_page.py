@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backfleet.chunks.names import METRICS, parameter_column
+from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.equity_fan import EquityFan, equity_fan
 from backfleet.report.metric_words import format_value, metric_words, notation
@@ -18,7 +18,7 @@ from backfleet.report.ranking import ranked_by
 from backfleet.report.run_facts import RunFacts, read_facts
 from backfleet.report.sensitivity import Sensitivity, sensitivity
 from backfleet.results.read import read_results
-from backfleet.results.words import in_words
+from backfleet.results.row_problems import describe_problems
 from backfleet.runs.run import Run
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def sweep_page(run: Run, metric: str | None = None) -> Page:
     Raises UserError for a metric that the rows do not have, CorruptObject, StoreError.
     """
     facts = read_facts(run)
-    table = read_results(run.store, run.ledger)
+    table = read_results(run.store, run.chunk_index)
     rows: pd.DataFrame = table.to_pandas()
     chosen = ranked_by(rows, metric)
-    sweep = Sweep(run, facts, rows, in_words(table), chosen)
+    sweep = Sweep(run, facts, rows, describe_problems(table), chosen)
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
     figures = _figures(sweep, fan, steady)

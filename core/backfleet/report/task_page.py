@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from backfleet.chunks.names import METRICS, parameter_column
+from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import TaskKey
 from backfleet.report.benchmark import Benchmark, task_benchmark
@@ -19,7 +19,7 @@ from backfleet.report.task_prices import TaskPrices, task_prices
 from backfleet.report.task_tables import orders_table, rejections, trade_results, trades_table
 from backfleet.report.thinning import thinned
 from backfleet.results.read import read_results
-from backfleet.results.words import in_words
+from backfleet.results.row_problems import describe_problems
 from backfleet.runs.run import Run
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _read(run: Run, index: int) -> Task:
     import pyarrow.compute as pc
 
     key = run.manifest.task(index)
-    rows = read_results(run.store, run.ledger)
+    rows = read_results(run.store, run.chunk_index)
     row = rows.filter(pc.equal(rows["task"], index))
     if not row.num_rows:
         raise RunNotFound(
@@ -127,7 +127,7 @@ def _context(task: Task, facts: RunFacts, market: Market | None) -> Mapping[str,
         "key": task.key,
         "is_portfolio": run.manifest.is_portfolio,
         "error": values["error"],
-        "notes": in_words(task.row),
+        "notes": describe_problems(task.row),
         "tiles": [(metric_words(each), values[each]) for each in TILES],
         "metrics": _metrics(task),
         "custom": _custom(task),

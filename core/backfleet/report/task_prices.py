@@ -41,7 +41,7 @@ def task_prices(run: Run, key: TaskKey) -> TaskPrices:
     """The bars of a task, where the run's data is within reach and unchanged."""
     try:
         names = [each["name"] for each in run.manifest.identity["plugins"]]
-        bars = BarsLoader(run.work_plan(), row_hooks(names)).of(key).bars
+        bars = BarsLoader(run.task_context(), row_hooks(names)).of(key).bars
     except Exception as error:
         # A plugin that changes bars may raise anything; the rest of the report stands without it.
         return TaskPrices({}, reason_of(error))

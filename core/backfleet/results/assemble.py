@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
-from backfleet.chunks.names import DIGEST
+from backfleet.chunks.column_names import DIGEST
 from backfleet.chunks.parquet import read_parquet
 from backfleet.plan.rows import RowLayout
-from backfleet.results.ledger import ChunkLedger
+from backfleet.results.chunk_index import ChunkIndex
 
 __all__ = ["OtherColumns", "assemble", "common_columns", "row_groups", "stack", "tables_of"]
 
@@ -24,20 +24,20 @@ class OtherColumns(Exception):
     """A chunk has columns that were not expected of it."""
 
 
-def assemble(ledger: ChunkLedger) -> pa.Table:
+def assemble(chunk_index: ChunkIndex) -> pa.Table:
     """All rows there are, in the order of the tasks.
 
     Where there are none yet, the table has the columns that they will have.
     """
-    tables = list(tables_of(ledger))
+    tables = list(tables_of(chunk_index))
     if not tables:
-        return RowLayout(ledger.manifest).rows([]).to_arrow().drop_columns([DIGEST])
+        return RowLayout(chunk_index.manifest).rows([]).to_arrow().drop_columns([DIGEST])
     return stack(tables)
 
 
-def tables_of(ledger: ChunkLedger) -> Iterator[pa.Table]:
+def tables_of(chunk_index: ChunkIndex) -> Iterator[pa.Table]:
     """The rows of each chunk, in the order of the tasks; few are in memory at a time."""
-    return (read_parquet(chunk.body).drop_columns([DIGEST]) for chunk in ledger.chunks())
+    return (read_parquet(chunk.body).drop_columns([DIGEST]) for chunk in chunk_index.chunks())
 
 
 def common_columns(schemas: Iterable[pa.Schema]) -> pa.Schema:

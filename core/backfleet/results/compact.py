@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from backfleet.errors import ObjectMissing
 from backfleet.results.assemble import OtherColumns, common_columns, row_groups, tables_of
-from backfleet.results.ledger import ChunkLedger
+from backfleet.results.chunk_index import ChunkIndex
 from backfleet.store import Store
 
 __all__ = ["RESULTS", "compact", "is_current", "read_compacted"]
@@ -21,20 +21,20 @@ RESULTS = "results.parquet"
 _MADE_FROM = b"backfleet.made_from"
 
 
-def compact(store: Store, ledger: ChunkLedger) -> None:
+def compact(store: Store, chunk_index: ChunkIndex) -> None:
     """Write the file with the rows of a complete run, a part of them in memory at a time.
 
     Raises CorruptObject, StoreError.
     """
-    listing = ledger.listing()
-    tables = tables_of(ledger)
+    listing = chunk_index.listing()
+    tables = tables_of(chunk_index)
     first = next(tables)
     try:
         # As a rule the columns of the first chunk are those of all.
         content = _encoded(chain([first], tables), listing, first.schema)
     except OtherColumns:
-        columns = common_columns(table.schema for table in tables_of(ledger))
-        content = _encoded(tables_of(ledger), listing, columns)
+        columns = common_columns(table.schema for table in tables_of(chunk_index))
+        content = _encoded(tables_of(chunk_index), listing, columns)
     store.replace(RESULTS, content)
 
 
@@ -64,7 +64,7 @@ def read_compacted(
     store: Store, listing: str, columns: Sequence[str] | None = None
 ) -> pa.Table | None:
     """The file's table, or some of its columns; None where it is missing, damaged, or made from
-    other chunks than those of this `ChunkLedger.listing()`."""
+    other chunks than those of this `ChunkIndex.listing()`."""
     try:
         file = _opened(store, listing)
         if file is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from backfleet.chunks.names import METRICS
+from backfleet.chunks.column_names import METRICS
 from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.query import query_rows, query_tables
 

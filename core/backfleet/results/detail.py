@@ -13,7 +13,7 @@ from backfleet.chunks.detail import detail_tables
 from backfleet.chunks.parquet import read_parquet
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import Manifest
-from backfleet.results.ledger import ChunkLedger
+from backfleet.results.chunk_index import ChunkIndex
 from backfleet.store import Store, read_blob
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ __all__ = ["read_all_details", "read_detail"]
 
 
 def read_detail(
-    store: Store, manifest: Manifest, ledger: ChunkLedger, name: str, task: int
+    store: Store, manifest: Manifest, chunk_index: ChunkIndex, name: str, task: int
 ) -> pd.DataFrame:
     """The table `name` of a task; empty for a task that failed.
 
     Raises IndexError, RunNotFound, CorruptObject.
     """
     symbols = [symbol.name for symbol in manifest.task(task).symbols]
-    header = ledger[manifest.chunks.chunk_of(task)]
+    header = chunk_index[manifest.chunks.chunk_of(task)]
     if header is None:
         raise RunNotFound(
             f"task {task} has no result yet; 'backfleet resume {store.url}' computes it"
@@ -46,12 +46,14 @@ def read_detail(
     return frame.reset_index(drop=True)
 
 
-def read_all_details(store: Store, manifest: Manifest, ledger: ChunkLedger, name: str) -> pa.Table:
+def read_all_details(
+    store: Store, manifest: Manifest, chunk_index: ChunkIndex, name: str
+) -> pa.Table:
     """The table `name` of all tasks that have a result, with a column `task` and symbols' names.
 
     Raises RunNotFound where the run keeps no details, CorruptObject.
     """
-    headers = ledger.headers()
+    headers = chunk_index.headers()
     if any(not header.blobs for header in headers):
         raise _no_details(name)
     tables = [read_parquet(read_blob(store, header.blobs[name])) for header in headers]

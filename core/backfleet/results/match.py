@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from backfleet.chunks.names import METRICS, parameter_column
+from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.errors import UserError
 from backfleet.plan.manifest import Manifest
 from backfleet.results.query import query_tables

@@ -9,15 +9,15 @@ import pyarrow as pa
 
 from backfleet.errors import StoreError
 from backfleet.results.assemble import assemble
+from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.compact import compact, read_compacted
-from backfleet.results.ledger import ChunkLedger
 from backfleet.store import Store
 
 __all__ = ["read_results"]
 
 
 def read_results(
-    store: Store, ledger: ChunkLedger, columns: Sequence[str] | None = None
+    store: Store, chunk_index: ChunkIndex, columns: Sequence[str] | None = None
 ) -> pa.Table:
     """All rows there are: from the compacted file where it is current, else from the chunks.
 
@@ -29,16 +29,16 @@ def read_results(
     columns
         Those that are wanted, which takes less memory; all of them if None.
     """
-    there = read_compacted(store, ledger.listing(), columns)
+    there = read_compacted(store, chunk_index.listing(), columns)
     if there is not None:
         return there
-    ledger.refresh(keep=True)
-    if ledger.complete:
+    chunk_index.refresh(keep=True)
+    if chunk_index.complete:
         # Whoever may only read still gets the rows.
         with suppress(StoreError):
-            compact(store, ledger)
-            there = read_compacted(store, ledger.listing(), columns)
+            compact(store, chunk_index)
+            there = read_compacted(store, chunk_index.listing(), columns)
     if there is None:
-        there = assemble(ledger)
+        there = assemble(chunk_index)
         return there if columns is None else there.select(list(columns))
     return there

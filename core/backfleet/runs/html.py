@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from backfleet.chunks.names import parameter_column
+from backfleet.chunks.column_names import parameter_column
 from backfleet.html import bar, facts_table, heading, rows_table
 from backfleet.results.query import query_rows
 from backfleet.results.read import read_results
@@ -52,7 +52,7 @@ def _facts(run: Run) -> Mapping[str, Any]:
 
 
 def _leaders(run: Run) -> str:
-    rows = query_rows(read_results(run.store, run.ledger), sort="sharpe").slice(0, LEADERS)
+    rows = query_rows(read_results(run.store, run.chunk_index), sort="sharpe").slice(0, LEADERS)
     params = [parameter_column(name) for name in run.manifest.points.names]
     names = ["task", "symbol", *params, "status", *METRICS]
     columns = [rows.column(name).to_pylist() for name in names]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from backfleet.errors import RunNotFound
-from backfleet.plan.stored import MANIFEST
+from backfleet.plan.manifest_store import MANIFEST
 from backfleet.store import DEFAULT_STORE, Store, open_store
 
 __all__ = ["find_run"]

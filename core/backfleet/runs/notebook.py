@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, TextIO
 
 from backfleet.html import bar, heading
-from backfleet.results.ledger import Counts
+from backfleet.results.chunk_index import Counts
 
 __all__ = ["NotebookBar", "is_notebook"]
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from backfleet.errors import CorruptObject
-from backfleet.plan.stored import MANIFEST
+from backfleet.plan.manifest_store import MANIFEST
 from backfleet.runs.naming import find_run
 from backfleet.runs.run import Run
 from backfleet.store import DEFAULT_STORE, open_store

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from backfleet.results.ledger import Counts
+from backfleet.results.chunk_index import Counts
 from backfleet.runs.notebook import NotebookBar, is_notebook
 
 __all__ = ["Progress", "progress_on"]

@@ -57,10 +57,10 @@ def _tables_of(run: Run) -> Mapping[str, Callable[[], pa.Table]]:
     from backfleet.results.read import read_results
 
     details = {
-        name: partial(read_all_details, run.store, run.manifest, run.ledger, name)
+        name: partial(read_all_details, run.store, run.manifest, run.chunk_index, name)
         for name in DETAILS
     }
-    return {"results": partial(read_results, run.store, run.ledger), **details}
+    return {"results": partial(read_results, run.store, run.chunk_index), **details}
 
 
 def _facts(runs: Sequence[Run]) -> pa.Table:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 from backfleet.errors import BackfleetError, ExecutorError, PluginError, RunNotFound
 from backfleet.executor import Executor, ShardStatus
 from backfleet.plan.manifest import Manifest
-from backfleet.plan.stored import read_manifest
-from backfleet.plan.work import WorkPlan
-from backfleet.results.ledger import ChunkLedger, Counts
-from backfleet.runs.events import emit
+from backfleet.plan.manifest_store import read_manifest
+from backfleet.plan.task_context import TaskContext
+from backfleet.results.chunk_index import ChunkIndex, Counts
 from backfleet.runs.executors import open_executor
-from backfleet.runs.journal import Journal, JournalEntry, WorkerFailure
-from backfleet.runs.launch import Request, launch, live_entry
 from backfleet.runs.progress import progress_on
 from backfleet.runs.watch import Watch, watch_run
 from backfleet.store import Store
+from backfleet.submissions.events import emit
+from backfleet.submissions.launch import Request, active_submission, launch
+from backfleet.submissions.submission_log import LogEntry, SubmissionLog, WorkerFailure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ class Run:
         self.statuses: Sequence[ShardStatus] = ()
         self._began = time.monotonic()
         self._took: float | None = None
-        self._entry: JournalEntry | None = None
+        self._entry: LogEntry | None = None
         self._executor: Executor | None = None
 
     def __repr__(self) -> str:
@@ -109,19 +109,19 @@ class Run:
         return self.store.url
 
     @cached_property
-    def ledger(self) -> ChunkLedger:
-        return ChunkLedger(self.store, self.manifest)
+    def chunk_index(self) -> ChunkIndex:
+        return ChunkIndex(self.store, self.manifest)
 
     @cached_property
-    def journal(self) -> Journal:
-        return Journal(self.store)
+    def submission_log(self) -> SubmissionLog:
+        return SubmissionLog(self.store)
 
     # -- how it stands ------------------------------------------------------------------------
 
     def counts(self) -> Counts:
         """Tasks by what became of them, read from the store now."""
-        self.ledger.refresh()
-        return self.ledger.counts()
+        self.chunk_index.refresh()
+        return self.chunk_index.counts()
 
     def summary(self) -> RunSummary:
         counts = self.counts()
@@ -140,7 +140,7 @@ class Run:
         """`complete`, `running`, `cancelled`, `failed` (workers said why) or `incomplete`."""
         if not self.counts().missing:
             return "complete"
-        entries = self.journal.entries()
+        entries = self.submission_log.entries()
         if any(self._is_running(entry) for entry in entries):
             return "running"
         if not entries:
@@ -151,8 +151,8 @@ class Run:
 
     def failures(self) -> Sequence[WorkerFailure]:
         """Why workers of the newest submission gave up."""
-        numbers = self.journal.numbers()
-        return self.journal.failures(numbers[-1]) if numbers else []
+        numbers = self.submission_log.numbers()
+        return self.submission_log.failures(numbers[-1]) if numbers else []
 
     def shards(self) -> Sequence[ShardStatus]:
         """What the executor says of the newest submission's workers."""
@@ -171,7 +171,7 @@ class Run:
         """Start workers for `request`, unless workers of this run are under way on the executor."""
         self._began, self._took = time.monotonic(), None
         self._executor = executor
-        self._entry = live_entry(self.store, executor)
+        self._entry = active_submission(self.store, executor)
         # Workers that nobody knew of may have ended since it was asked what is missing.
         self.found = self.counts().done
         chunks = self._not_there(request.chunks)
@@ -191,9 +191,9 @@ class Run:
         from backfleet.results.compact import compact  # noqa: F401
 
         entry = self._entry or self._newest()
-        if entry is not None and not (self.ledger.complete and self._entry is None):
-            watch = Watch(self.ledger, self._executor_of(entry), entry, self._awaited(entry))
-            before = self.ledger.counts()
+        if entry is not None and not (self.chunk_index.complete and self._entry is None):
+            watch = Watch(self.chunk_index, self._executor_of(entry), entry, self._awaited(entry))
+            before = self.chunk_index.counts()
             with progress_on(progress, self.id, before) as display:
                 display.show(before)
                 self.statuses = watch_run(watch, display.show)
@@ -204,8 +204,8 @@ class Run:
         """Compact the results of a complete run, and tell the plugins."""
         from backfleet.results.compact import compact, is_current
 
-        if not self.counts().missing and not is_current(self.store, self.ledger.listing()):
-            compact(self.store, self.ledger)
+        if not self.counts().missing and not is_current(self.store, self.chunk_index.listing()):
+            compact(self.store, self.chunk_index)
         self._took = time.monotonic() - self._began
         summary = self.summary()
         emit("run_finished", run=self.id, summary=summary.to_json())
@@ -229,8 +229,8 @@ class Run:
         """
         newest = self.submitted()
         self.counts()
-        chunks = self.ledger.missing() + (self.ledger.retryable() if retry_failed else [])
-        chunks = chunks or self.ledger.damaged()
+        chunks = self.chunk_index.missing() + (self.chunk_index.retryable() if retry_failed else [])
+        chunks = chunks or self.chunk_index.damaged()
         template = replace(newest.record, retry=retry_failed)
         chosen = open_executor(executor or newest.record.executor, options)
         self._recall(chosen)
@@ -243,10 +243,10 @@ class Run:
         What is committed stays; `resume` goes on from there.
         """
         stopped = 0
-        for entry in self.journal.entries():
+        for entry in self.submission_log.entries():
             if entry.handle is not None and self._is_running(entry):
                 self._executor_of(entry).cancel(entry.handle)
-                self.journal.mark_cancelled(entry.record.number)
+                self.submission_log.mark_cancelled(entry.record.number)
                 stopped += 1
         return stopped
 
@@ -256,7 +256,7 @@ class Run:
         """A row a task, in the order of the tasks; tasks that are still missing have none."""
         from backfleet.results.read import read_results
 
-        frame: pd.DataFrame = read_results(self.store, self.ledger).to_pandas()
+        frame: pd.DataFrame = read_results(self.store, self.chunk_index).to_pandas()
         return frame
 
     def query(self, sql: str) -> pd.DataFrame:
@@ -314,7 +314,7 @@ class Run:
         from backfleet.results.detail import read_detail
 
         self.counts()
-        return read_detail(self.store, self.manifest, self.ledger, name, task)
+        return read_detail(self.store, self.manifest, self.chunk_index, name, task)
 
     def worker_log(self, shard: int, *, follow: bool = False) -> Iterator[str]:
         """What a worker of the newest submission wrote, and with `follow` what it will.
@@ -329,27 +329,27 @@ class Run:
             return iter(())
         return self._executor_of(entry).logs(entry.handle, shard, follow=follow)
 
-    def work_plan(self) -> WorkPlan:
+    def task_context(self) -> TaskContext:
         """What a process needs to run the run's tasks. Raises RunNotFound."""
-        return self.submitted().record.work_plan(self.manifest)
+        return self.submitted().record.task_context(self.manifest)
 
     # -- inside -------------------------------------------------------------------------------
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began if self._took is None else self._took
 
-    def _newest(self) -> JournalEntry | None:
-        numbers = self.journal.numbers()
-        return self.journal.entry(numbers[-1]) if numbers else None
+    def _newest(self) -> LogEntry | None:
+        numbers = self.submission_log.numbers()
+        return self.submission_log.entry(numbers[-1]) if numbers else None
 
-    def submitted(self) -> JournalEntry:
+    def submitted(self) -> LogEntry:
         """The newest submission. Raises RunNotFound where there is none."""
         newest = self._newest()
         if newest is None:
             raise RunNotFound(f"{self.url} was planned but never submitted; run its job again")
         return newest
 
-    def _executor_of(self, entry: JournalEntry) -> Executor:
+    def _executor_of(self, entry: LogEntry) -> Executor:
         if self._executor is None or self._executor.name != entry.record.executor:
             self._executor = open_executor(entry.record.executor)
             if entry.handle is not None:
@@ -358,19 +358,19 @@ class Run:
 
     def _recall(self, executor: Executor) -> None:
         """Tell an executor how it was set up when it last worked for this run."""
-        for number in reversed(self.journal.numbers()):
-            entry = self.journal.entry(number)
+        for number in reversed(self.submission_log.numbers()):
+            entry = self.submission_log.entry(number)
             if entry.record.executor == executor.name and entry.handle is not None:
                 executor.recall(entry.handle)
                 return
 
-    def _clear_away(self, entry: JournalEntry | None) -> None:
+    def _clear_away(self, entry: LogEntry | None) -> None:
         """Have nothing left of the workers; where that fails, the run is none the worse."""
         if entry is not None and entry.handle is not None:
             with contextlib.suppress(BackfleetError):
                 self._executor_of(entry).clear_away(entry.handle)
 
-    def _is_running(self, entry: JournalEntry) -> bool:
+    def _is_running(self, entry: LogEntry) -> bool:
         if entry.handle is None:
             return False
         try:
@@ -380,11 +380,11 @@ class Run:
             return False
         return any(status.state.works for status in statuses)
 
-    def _awaited(self, entry: JournalEntry) -> int:
+    def _awaited(self, entry: LogEntry) -> int:
         """Chunks of a submission that had not come when the watch began."""
         return sum(len(self._not_there(shard)) for shard in entry.record.shards)
 
     def _not_there(self, chunks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Those of which the ledger knows neither this generation nor a later one."""
-        newest = {header.chunk: header.generation for header in self.ledger.headers()}
+        """Those of which the chunk_index knows neither this generation nor a later one."""
+        newest = {header.chunk: header.generation for header in self.chunk_index.headers()}
         return [(chunk, wanted) for chunk, wanted in chunks if newest.get(chunk, -1) < wanted]

@@ -11,7 +11,7 @@ from backfleet.engine import Outcome
 from backfleet.job import Job
 from backfleet.metrics import Verdict, verdict
 from backfleet.plan.plan import plan_job
-from backfleet.plan.work import WorkPlan
+from backfleet.plan.task_context import TaskContext
 from backfleet.runs.run import Run
 from backfleet.worker.task import TaskRunner, custom_columns
 
@@ -55,7 +55,7 @@ def run_task(what: Job | Run, task: int) -> TaskRun:
 
 def prepare_task(what: Job | Run, task: int) -> Callable[[], TaskRun]:
     """`run_task` in two steps: this one plans, and what it returns runs the strategy."""
-    runner = TaskRunner(_work_plan(what))
+    runner = TaskRunner(_task_context(what))
     runner.manifest.task(task)
     return partial(_run, runner, task)
 
@@ -73,9 +73,9 @@ def _run(runner: TaskRunner, task: int) -> TaskRun:
     )
 
 
-def _work_plan(what: Job | Run) -> WorkPlan:
+def _task_context(what: Job | Run) -> TaskContext:
     if isinstance(what, Job):
         plan = plan_job(what)
         data = what.data
-        return WorkPlan(plan.manifest, plan.strategy, data.path, data.auxiliary_paths)
-    return what.work_plan()
+        return TaskContext(plan.manifest, plan.strategy, data.path, data.auxiliary_paths)
+    return what.task_context()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from backfleet.executor import Cost
-from backfleet.runs.launch import Request, workload
 from backfleet.runs.run import Run
+from backfleet.submissions.launch import Request, workload
 
 __all__ = ["cost_so_far"]
 
@@ -16,7 +16,9 @@ def cost_so_far(run: Run) -> Cost | None:
     """
     record = run.submitted().record
     wanted = {chunk: generation for shard in record.shards for chunk, generation in shard}
-    headers = [each for each in run.ledger.headers() if wanted.get(each.chunk) == each.generation]
+    headers = [
+        each for each in run.chunk_index.headers() if wanted.get(each.chunk) == each.generation
+    ]
     request = Request(record, [(each.chunk, each.generation) for each in headers], run.manifest)
     seconds = sum(each.seconds for each in headers)
     work = workload(run.store, request)

@@ -9,13 +9,13 @@ from typing import Literal, TextIO
 
 from backfleet.executor import Executor
 from backfleet.job import Job
+from backfleet.plan.manifest_store import MANIFEST, save_manifest
 from backfleet.plan.plan import Plan, plan_job
-from backfleet.plan.stored import MANIFEST, keep_manifest
-from backfleet.runs.events import emit
 from backfleet.runs.executors import standing_by
-from backfleet.runs.launch import check_request, request_of
 from backfleet.runs.run import Run
 from backfleet.store import open_store
+from backfleet.submissions.events import emit
+from backfleet.submissions.launch import check_request, request_of
 
 __all__ = ["run", "submit", "submit_plan"]
 
@@ -82,9 +82,9 @@ def submit_plan(
     store = open_store(executor.results_store(plan.job.results.store)).at(plan.manifest.run)
     if not store.exists(MANIFEST):
         # What the executor cannot run must leave no run in the store.
-        wanted = Run(store, plan.manifest).ledger.missing()
+        wanted = Run(store, plan.manifest).chunk_index.missing()
         check_request(store, executor, request(wanted))
-    started = Run(store, keep_manifest(store, plan.manifest))
+    started = Run(store, save_manifest(store, plan.manifest))
     emit("run_planned", run=started.id, tasks=started.manifest.tasks)
-    started.start(executor, request(started.ledger.missing()))
+    started.start(executor, request(started.chunk_index.missing()))
     return started

@@ -16,10 +16,10 @@ from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Outcome
 from backfleet.errors import ExecutorError
-from backfleet.plan.stored import keep_manifest
+from backfleet.plan.manifest_store import save_manifest
 from backfleet.runs.executors import open_executor
-from backfleet.runs.launch import Request
 from backfleet.runs.run import Run
+from backfleet.submissions.launch import Request
 from backfleet.worker.task import TaskRunner
 
 __all__ = ["Difference", "other_engine", "sample_tasks", "verify_engine", "verify_executor"]
@@ -54,7 +54,7 @@ class Difference:
 
 def sample_tasks(run: Run, count: int | None) -> Sequence[int]:
     """Tasks to verify: all that have a result without error, or so many of them at random."""
-    done = [task for header in run.ledger.headers() for task in _with_result(run, header)]
+    done = [task for header in run.chunk_index.headers() for task in _with_result(run, header)]
     if count is None or count >= len(done):
         return done
     return sorted(random.Random(run.id).sample(done, count))
@@ -80,7 +80,7 @@ def verify_engine(run: Run, tasks: Sequence[int], engine: str) -> Iterator[Diffe
 
     Raises what the strategy raises, PluginError, DataError.
     """
-    plan = run.work_plan()
+    plan = run.task_context()
     ours, theirs = TaskRunner(plan), TaskRunner(replace(plan, engine=engine))
     for task in tasks:
         ran = ours.simulate(task)
@@ -101,7 +101,7 @@ def verify_executor(
     grid = run.manifest.chunks
     chunks = sorted({grid.chunk_of(task) for task in tasks})
     again = _beside(run, executor)
-    missing = [(chunk, 0) for chunk in chunks if again.ledger[chunk] is None]
+    missing = [(chunk, 0) for chunk in chunks if again.chunk_index[chunk] is None]
     template = replace(run.submitted().record, retry=False)
     again.start(open_executor(executor, options), Request(template, missing, run.manifest))
     if missing:
@@ -112,12 +112,12 @@ def verify_executor(
 
 def _beside(run: Run, executor: str) -> Run:
     store = run.store.at(f"verify/{executor}")
-    return Run(store, keep_manifest(store, run.manifest))
+    return Run(store, save_manifest(store, run.manifest))
 
 
 def _compare_chunk(run: Run, again: Run, chunk: int) -> Iterator[Difference]:
     again.counts()
-    first, second = run.ledger[chunk], again.ledger[chunk]
+    first, second = run.chunk_index[chunk], again.chunk_index[chunk]
     if first is None or second is None:
         reasons = "; ".join(failure.message for failure in again.failures())
         raise ExecutorError(f"chunk {chunk} did not come back from the executor: {reasons}")

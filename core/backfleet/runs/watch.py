@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Executor, ShardStatus
-from backfleet.results.ledger import ChunkLedger, Counts
-from backfleet.runs.events import emit
-from backfleet.runs.journal import JournalEntry
+from backfleet.results.chunk_index import ChunkIndex, Counts
+from backfleet.submissions.events import emit
+from backfleet.submissions.submission_log import LogEntry
 
 __all__ = ["Watch", "watch_run"]
 
@@ -28,9 +28,9 @@ LATE = 0.02
 class Watch:
     """Whom to watch: a submission, through its executor, and where its chunks turn up."""
 
-    ledger: ChunkLedger
+    chunk_index: ChunkIndex
     executor: Executor
-    entry: JournalEntry
+    entry: LogEntry
     wanted: int
     """Chunks that must have come when the submission is through."""
 
@@ -43,12 +43,12 @@ def watch_run(watch: Watch, show: Callable[[Counts], None]) -> Sequence[ShardSta
         began = time.monotonic()
         statuses = _poll(watch)
         ended = all(status.state.ended for status in statuses)
-        fresh = watch.ledger.refresh()
+        fresh = watch.chunk_index.refresh()
         came += len(fresh)
         for header in fresh:
             emit("chunk_committed", run=header.run, chunk=header.chunk, tasks=header.count)
-        show(watch.ledger.counts())
-        if ended or (watch.ledger.complete and came >= watch.wanted):
+        show(watch.chunk_index.counts())
+        if ended or (watch.chunk_index.complete and came >= watch.wanted):
             return statuses
         # What has come must be read once, however often one looks.
         took = (time.monotonic() - began) / (1 + len(fresh))

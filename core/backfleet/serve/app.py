@@ -64,14 +64,14 @@ class Site:
 
     def routes(self) -> Sequence[Route]:
         return [
-            Route("/", _in_words(self.runs)),
-            Route("/api/runs", _in_words(self.runs_json)),
-            Route("/api/runs/{run}", _in_words(self.standing_json)),
-            Route("/runs/{run}", _in_words(self.run)),
-            Route("/runs/{run}/tasks/{task:int}", _in_words(self.task)),
-            Route("/compare", _in_words(self.compare)),
-            Route("/static/{name}", _in_words(self.static)),
-            Route("/{path:path}", _in_words(self.nothing)),
+            Route("/", _describe_problems(self.runs)),
+            Route("/api/runs", _describe_problems(self.runs_json)),
+            Route("/api/runs/{run}", _describe_problems(self.standing_json)),
+            Route("/runs/{run}", _describe_problems(self.run)),
+            Route("/runs/{run}/tasks/{task:int}", _describe_problems(self.task)),
+            Route("/compare", _describe_problems(self.compare)),
+            Route("/static/{name}", _describe_problems(self.static)),
+            Route("/{path:path}", _describe_problems(self.nothing)),
         ]
 
     def runs(self, request: Request) -> Response:
@@ -134,7 +134,7 @@ def _static(name: str) -> str | None:
         return None
 
 
-def _in_words(endpoint: Endpoint) -> Endpoint:
+def _describe_problems(endpoint: Endpoint) -> Endpoint:
     """The endpoint, whose errors become a page that says what is wrong."""
 
     def answer(request: Request) -> Response:

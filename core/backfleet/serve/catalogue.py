@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from backfleet.errors import BackfleetError, ObjectMissing
-from backfleet.plan.stored import MANIFEST
-from backfleet.results.ledger import Counts
+from backfleet.plan.manifest_store import MANIFEST
+from backfleet.results.chunk_index import Counts
 from backfleet.runs.run import Run
 from backfleet.store import Store
 
@@ -127,7 +127,7 @@ class Catalogue:
         began = time.monotonic()
         try:
             run = self._open.get(name) or Run(self.store.at(name))
-            state, counts = run.state(), run.ledger.counts()
+            state, counts = run.state(), run.chunk_index.counts()
         except BackfleetError:
             state, counts = "unreadable", Counts(0)
         else:

@@ -14,8 +14,8 @@ import backfleet as bf
 import backfleet.demo
 from backfleet.errors import ExecutorError
 from backfleet.runs.executors import open_executor
-from backfleet.runs.journal import JournalEntry
 from backfleet.runs.run_task import run_task
+from backfleet.submissions.submission_log import LogEntry
 
 __all__ = ["ExecutorConformance"]
 
@@ -151,6 +151,6 @@ class ExecutorConformance:
             time.sleep(0.05)
 
 
-def _handle(entry: JournalEntry) -> Mapping[str, Any]:
+def _handle(entry: LogEntry) -> Mapping[str, Any]:
     assert entry.handle is not None
     return entry.handle

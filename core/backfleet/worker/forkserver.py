@@ -7,7 +7,7 @@ import tempfile
 from multiprocessing import forkserver
 
 from backfleet.errors import JobError
-from backfleet.worker.protocol import PRELOAD
+from backfleet.worker.env_vars import PRELOAD
 
 __all__ = ["start_forkserver"]
 

@@ -7,13 +7,13 @@ import importlib
 import os
 import sys
 
-from backfleet.from_source import import_from_source
-from backfleet.worker.protocol import CODE, PRELOAD
+from backfleet.no_bytecode import disable_bytecode
+from backfleet.worker.env_vars import CODE, PRELOAD
 
 __all__: list[str] = []
 
 sys.path[:0] = filter(None, os.environ.get(CODE, "").split(os.pathsep))
-import_from_source()
+disable_bytecode()
 # A module that fails here fails again, and is reported, in the child.
 for _module in ("backfleet.worker.child", *filter(None, os.environ.get(PRELOAD, "").split(","))):
     with contextlib.suppress(Exception):

@@ -15,15 +15,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from backfleet import errors
+from backfleet.code.fetched_code import FetchedCode, fetch_code, search_first
 from backfleet.errors import BackfleetError, CorruptObject, ExecutorError, PluginError
 from backfleet.plugins import find_plugin
 from backfleet.store import open_store
+from backfleet.worker.env_vars import CODE, INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
 from backfleet.worker.environment import pin_environment
-from backfleet.worker.fetched_code import FetchedCode, fetch_code, search_first
+from backfleet.worker.failure_record import write_failure_record
 from backfleet.worker.forkserver import start_forkserver
-from backfleet.worker.protocol import CODE, INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
 from backfleet.worker.ranges import parse_ranges
-from backfleet.worker.word import leave_word
 
 __all__ = ["run_shards"]
 
@@ -100,7 +100,7 @@ def _code(url: str, shard: int) -> FetchedCode | None:
     try:
         code = fetch_code(url)
     except (PluginError, ExecutorError) as error:
-        leave_word(url, shard, error)
+        write_failure_record(url, shard, error)
         raise
     if code is not None:
         search_first(code.paths)

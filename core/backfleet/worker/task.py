@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from backfleet.chunks.names import custom_column
+from backfleet.chunks.column_names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Engine, Outcome, Scalar, Simulation
 from backfleet.errors import BackfleetError
-from backfleet.from_source import importing_from_source
 from backfleet.metrics import Calendar, SummarisingEngine, Summary, summary_of
+from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.manifest import TaskKey
-from backfleet.plan.work import WorkPlan
+from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.worker.seeding import Seeding, seed_generators
 from backfleet.worker.storable import describe_error, storable, storable_scalar
@@ -40,10 +40,10 @@ class TaskRunner:
     Raises PluginError where the strategy, the engine or a named plugin cannot be imported.
     """
 
-    def __init__(self, plan: WorkPlan) -> None:
+    def __init__(self, plan: TaskContext) -> None:
         self.manifest = plan.manifest
         engine = plan.engine or self.manifest.engine
-        with importing_from_source():
+        with bytecode_disabled():
             self.strategy = plan.strategy.load()
             self.engine: Engine = load_plugin("engine", engine, Engine)()
             self._hooks = row_hooks([each["name"] for each in self.manifest.identity["plugins"]])

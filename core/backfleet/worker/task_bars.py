@@ -16,7 +16,7 @@ from backfleet.engine import Records
 from backfleet.errors import DataChanged
 from backfleet.plan.data import naming_feed, planned_source, prepared_bars
 from backfleet.plan.manifest import PlannedSymbol, TaskKey
-from backfleet.plan.work import WorkPlan
+from backfleet.plan.task_context import TaskContext
 from backfleet.sources.prepared import sessions_per_year
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class TaskBars:
 class BarsLoader:
     """Loads the bars of tasks, and keeps those of the last few."""
 
-    def __init__(self, plan: WorkPlan, hooks: Sequence[pluggy.PluginManager]) -> None:
+    def __init__(self, plan: TaskContext, hooks: Sequence[pluggy.PluginManager]) -> None:
         data = plan.manifest.identity["data"]
         self._plan = plan
         self._manifest = plan.manifest

@@ -14,20 +14,20 @@ from backfleet.chunks.detail import DETAILS, merge_details
 from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult, is_retryable
+from backfleet.code.fetched_code import FetchedCode, search_first
+from backfleet.code.versions import check_versions
 from backfleet.errors import BackfleetError
-from backfleet.from_source import import_from_source
+from backfleet.no_bytecode import disable_bytecode
 from backfleet.plan.check_code import check_code
-from backfleet.plan.stored import read_manifest
-from backfleet.plan.submission import read_submission
-from backfleet.plan.versions import check_versions
-from backfleet.plan.work import WorkPlan
+from backfleet.plan.manifest_store import read_manifest
+from backfleet.plan.task_context import TaskContext
 from backfleet.store import is_sound_blob, read_blob
+from backfleet.submissions.submission import read_submission
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
-from backfleet.worker.fetched_code import FetchedCode, search_first
+from backfleet.worker.failure_record import write_failure_record
 from backfleet.worker.messages import Builders, ChunkDone, Finished, Work
-from backfleet.worker.word import leave_word
 
 if TYPE_CHECKING:
     from backfleet.worker.task import TaskRunner
@@ -44,12 +44,12 @@ class _Builders(Builders):
     """For the children of a shard's worker, which itself runs no task: it is up sooner without what
     they need."""
 
-    plan: WorkPlan
+    plan: TaskContext
     paths: Sequence[str]
 
     def runner(self) -> TaskRunner:
         search_first(self.paths)
-        import_from_source()
+        disable_bytecode()
         from backfleet.worker.task import TaskRunner
 
         return TaskRunner(self.plan)
@@ -98,7 +98,7 @@ class ShardWorker:
         except BackfleetError as error:
             # Corrupt input is one shard's own, and it is still to be seen whose.
             if len(self.shards) == 1 or error.worker_exit_code != errors.BAD_INPUT:
-                leave_word(self.submission.url(self.store), self.shards[0], error)
+                write_failure_record(self.submission.url(self.store), self.shards[0], error)
             raise
 
     def _works(self) -> Iterator[Work]:
@@ -130,7 +130,7 @@ class ShardWorker:
         return earlier if all(is_sound_blob(self.store, digest) for digest in blobs) else None
 
     def _run(self, works: Sequence[Work]) -> None:
-        plan = replace(self.submission.work_plan(self.manifest), strategy=self.strategy)
+        plan = replace(self.submission.task_context(self.manifest), strategy=self.strategy)
         limits = Limits(
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from backfleet.code.hashes import distribution_hashes
+from backfleet.code.versions import DECISIVE
 from backfleet.executor import Finding, Verdict
-from backfleet.plan.code import distribution_hashes
-from backfleet.plan.versions import DECISIVE
 from backfleet_executors.docker.image import Image
 
 __all__ = ["compare_code"]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backfleet.cache import cache_folder, write_quietly
+from backfleet.code.hashes import distribution_hash
 from backfleet.errors import ExecutorError
-from backfleet.plan.code import distribution_hash
 from backfleet_executors.images.parts import wheel_distribution
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ LABEL = "backfleet.inventory"
 
 def inventory_of(image: str, client: APIClient | None = None) -> Mapping[str, str] | None:
     """Content hashes of the distributions in an image, by canonical name, as
-    `backfleet.plan.code.distribution_hashes` gives them there.
+    `backfleet.code.hashes.distribution_hashes` gives them there.
 
     Parameters
     ----------

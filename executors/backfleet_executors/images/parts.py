@@ -10,16 +10,16 @@ from pathlib import Path
 from zipfile import BadZipFile
 from zipfile import Path as ZipPath
 
-from backfleet.errors import ExecutorError
-from backfleet.job.refusal import nearest
-from backfleet.plan.distributions import (
+from backfleet.code.distributions import (
     InstalledDistribution,
     canonical_name,
     find_distribution,
     list_distributions,
 )
-from backfleet.plan.packages import OWN, CodePackage, distribution_package
-from backfleet.plan.wheel import pack
+from backfleet.code.packages import OWN, CodePackage, distribution_package
+from backfleet.code.wheel import pack
+from backfleet.errors import ExecutorError
+from backfleet.job.refusal import nearest
 from backfleet.plugins import KINDS
 from backfleet_executors.images.wheels import build_wheel
 

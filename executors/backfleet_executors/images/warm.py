@@ -10,7 +10,7 @@ import backfleet.demo
 from backfleet.compiled import interpret_nothing
 from backfleet.job import Job, Results
 from backfleet.plan.plan import plan_job
-from backfleet.plan.work import WorkPlan
+from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import list_plugins
 from backfleet.vector_strategy import VectorStrategy
 from backfleet.worker.task import TaskRunner
@@ -47,7 +47,7 @@ def sample_jobs(strategy: str) -> Iterator[Job]:
 def run_first_task(job: Job) -> None:
     """Run a task as a child of a worker does; says so where it fails."""
     plan = plan_job(job)
-    result = TaskRunner(WorkPlan(plan.manifest, plan.strategy, job.data.path)).result(0)
+    result = TaskRunner(TaskContext(plan.manifest, plan.strategy, job.data.path)).result(0)
     if result.error is not None:
         print(f"{job.strategy}: not all of it is compiled yet: {result.error}", file=sys.stderr)
 

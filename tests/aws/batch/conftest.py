@@ -18,12 +18,12 @@ import pytest
 
 import backfleet as bf
 from backfleet.executor import Submission
+from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
-from backfleet.plan.stored import keep_manifest
-from backfleet.plan.submission import deal_chunks
-from backfleet.runs.journal import Journal
-from backfleet.runs.launch import request_of
 from backfleet.store import open_store
+from backfleet.submissions.launch import request_of
+from backfleet.submissions.submission import deal_chunks
+from backfleet.submissions.submission_log import SubmissionLog
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from sample_job import job_text
@@ -283,14 +283,14 @@ def job_file(tmp_path: Path, aws_server: Any, sample_data: Path) -> JobFile:
 
 @pytest.fixture
 def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., Submission]:
-    """Plan the sample job into the store, and journal a submission that nothing has started."""
+    """Plan the sample job into the store, and log a submission that nothing has started."""
 
-    def journal(shards: int = 3, points: int = 4, **job_options: str) -> Submission:
+    def submission_log(shards: int = 3, points: int = 4, **job_options: str) -> Submission:
         params = f"period = {{ start = 5, stop = {4 + points}, step = 1 }}"
         job = job_file(params, **job_options)
         plan = plan_job(bf.Job.load(job))
         store = open_store(plan.job.results.store).at(plan.manifest.run)
-        keep_manifest(store, plan.manifest)
+        save_manifest(store, plan.manifest)
         chunks = [(chunk, 0) for chunk in range(len(plan.manifest.chunks))]
         template = request_of(plan, chunks, detach=False).template
         intent = replace(
@@ -299,7 +299,7 @@ def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., S
             created="2024-01-01T00:00:00+00:00",
             shards=deal_chunks(chunks, shards),
         )
-        record = Journal(store).open(intent)
+        record = SubmissionLog(store).open(intent)
         return Submission(
             run=record.run,
             number=record.number,
@@ -309,4 +309,4 @@ def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., S
             memory=2 * 2**30,
         )
 
-    return journal
+    return submission_log

@@ -55,8 +55,8 @@ def test_fault_25_a_read_only_root_and_another_user_are_enough_for_the_golden_nu
     assert dict(zip(frame["symbol"], frame["final_value"].round(2), strict=True)) == GOLDEN
     assert run.id == local.id
     assert stored_rows(run) == stored_rows(local)
-    assert [dict(header.blobs) for header in run.ledger.headers()] == [
-        dict(header.blobs) for header in local.ledger.headers()
+    assert [dict(header.blobs) for header in run.chunk_index.headers()] == [
+        dict(header.blobs) for header in local.chunk_index.headers()
     ]
 
 

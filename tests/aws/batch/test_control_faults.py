@@ -255,7 +255,7 @@ def test_fault_13_where_batch_has_forgotten_a_run_its_store_tells_how_it_stands(
     handle = dict(executor.submit(asked))
     executor.cancel(handle)
     run = run_of(asked)
-    run.journal.keep_handle(1, handle | {"submitted": handle["submitted"] - 8 * 86_400})
+    run.submission_log.keep_handle(1, handle | {"submitted": handle["submitted"] - 8 * 86_400})
     gate.alter("DescribeJobs", lambda answer: {"jobs": []})
 
     assert run.state() == "incomplete"

@@ -17,11 +17,11 @@ import backfleet as bf
 from backfleet.errors import ExecutorError
 from backfleet.executor import Submission, Workload
 from backfleet.job import Overrides
-from backfleet.runs.journal import Journal
 from backfleet.runs.open import open_run
 from backfleet.runs.verify import sample_tasks
 from backfleet.store import open_store
-from backfleet.worker.protocol import SHARDS
+from backfleet.submissions.submission_log import SubmissionLog
+from backfleet.worker.env_vars import SHARDS
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 
@@ -107,9 +107,9 @@ def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
     handle = executor.submit(asked)
     aws_server.wait(handle["arrays"][0]["job"])
     store = open_store(asked.url.rpartition("/submissions/")[0])
-    journal = Journal(store)
-    journal.keep_handle(1, handle)
-    second = journal.open(journal.entry(1).record)
+    submission_log = SubmissionLog(store)
+    submission_log.keep_handle(1, handle)
+    second = submission_log.open(submission_log.entry(1).record)
 
     def interrupted(answer: Any) -> Any:
         for job in answer["jobSummaryList"]:

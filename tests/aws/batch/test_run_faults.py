@@ -23,9 +23,9 @@ from backfleet.errors import PluginError, StoreError
 from backfleet.executor import ShardState, Submission
 from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
-from backfleet.runs.launch import check_request, request_of
 from backfleet.runs.open import open_run
 from backfleet.store import open_store
+from backfleet.submissions.launch import check_request, request_of
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from stored_rows import run_of, stored_rows
 from waiting import until
@@ -96,7 +96,7 @@ def test_fault_10_resume_goes_on_with_the_jobs_of_a_client_killed_in_its_submiss
     store = open_store(f"s3://{aws_server.bucket}/runs")
     (name,) = store.folders()
     run = open_run(f"{store.url}/{name}")
-    before = run.journal.entries()
+    before = run.submission_log.entries()
     code, stdout, stderr = ended(command("resume", run.url))
 
     assert (killed, code) == (-9, 0), stderr
@@ -276,7 +276,7 @@ def test_fault_23_a_commit_of_another_schema_is_not_merged(
     run.store.put_if_absent("chunks/000000.0", content)
 
     assert run.summary().missing == run.manifest.tasks
-    assert run.ledger.missing()[0] == (0, 1)
+    assert run.chunk_index.missing()[0] == (0, 1)
 
 
 @pytest.mark.testbed
@@ -300,7 +300,7 @@ def test_fault_24_a_full_scratch_volume_stops_nothing(
     (small_disk / "filling").write_bytes(b"x" * 200 * 1024)
 
     assert worker(asked, BACKFLEET_CACHE=str(small_disk / "cache"))[0] == 0
-    assert run_of(asked).ledger[0] is not None
+    assert run_of(asked).chunk_index[0] is not None
 
 
 # -- 28, 30, 33 ----------------------------------------------------------------------------------

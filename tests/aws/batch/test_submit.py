@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from backfleet.executor import Submission
-from backfleet.worker.protocol import SHARDS
+from backfleet.worker.env_vars import SHARDS
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 
 Submit = Callable[..., Submission]

@@ -130,7 +130,7 @@ def test_fault_02_a_worker_killed_after_its_commit_finds_it_there(
 
     assert (killed, again, stderr) == (-9, 0, "")
     assert gate.calls[key] == 1
-    assert run_of(asked).ledger[0] is not None
+    assert run_of(asked).chunk_index[0] is not None
 
 
 def test_fault_03_spot_stops_a_worker_in_time_and_it_is_tried_again(
@@ -194,7 +194,7 @@ def test_fault_06_a_commit_whose_answer_is_lost_is_found_to_be_ones_own(
 
     assert finished(worker(asked)) == (0, "")
     assert gate.calls[key] == 2
-    assert run_of(asked).ledger[0] is not None
+    assert run_of(asked).chunk_index[0] is not None
 
 
 def test_fault_07_a_conflict_of_two_writers_is_waited_out(

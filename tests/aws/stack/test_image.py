@@ -51,7 +51,7 @@ def test_an_image_of_the_same_code_is_neither_built_nor_pushed_again(
 
 
 def test_the_executor_knows_what_the_pushed_image_holds(aws_command: Command) -> None:
-    from backfleet.plan.code import distribution_hashes
+    from backfleet.code.hashes import distribution_hashes
     from backfleet.runs.executors import open_executor
 
     assert aws_command("deploy", "--yes").error is None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from backfleet.plan.code import distribution_hashes
+from backfleet.code.hashes import distribution_hashes
 from backfleet_executors.images.inventory import record_inventory
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}

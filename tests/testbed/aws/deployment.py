@@ -15,7 +15,7 @@ from typing import Any
 
 import boto3
 
-from backfleet.plan.code import distribution_hashes
+from backfleet.code.hashes import distribution_hashes
 from backfleet_executors.images.inventory import record_inventory
 from testbed.aws.server import REGION
 

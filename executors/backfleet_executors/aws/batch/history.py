@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backfleet.errors import ExecutorError
-from backfleet.runs.journal import Journal
 from backfleet.store import Store
+from backfleet.submissions.submission_log import SubmissionLog
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.states import is_interrupted
@@ -31,12 +31,12 @@ def interrupted_shards(
 
     AWS Batch keeps finished jobs for about a week; what it no longer knows was not interrupted.
     """
-    journal = Journal(store)
+    submission_log = SubmissionLog(store)
     chunks: set[int] = set()
-    for earlier in journal.numbers():
+    for earlier in submission_log.numbers():
         if earlier >= number:
             continue
-        entry = journal.entry(earlier)
+        entry = submission_log.entry(earlier)
         if entry.record.executor == name and entry.handle is not None:
             for shard in _interrupted(entry.handle, calls):
                 chunks.update(chunk for chunk, _ in entry.record.shards[shard])

@@ -9,8 +9,8 @@ from typing import Any
 
 from backfleet.errors import BackfleetError
 from backfleet.executor import Submission
-from backfleet.plan.stored import read_manifest
-from backfleet.plan.submission import read_submission
+from backfleet.plan.manifest_store import read_manifest
+from backfleet.submissions.submission import read_submission
 from backfleet_executors.aws.batch.adopt import SHARDS_TAG
 from backfleet_executors.aws.batch.aloud import say
 from backfleet_executors.aws.batch.arrays import ShardArray, split_shards

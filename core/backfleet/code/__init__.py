@@ -1,0 +1,1 @@
+"""What code a run is made of: import closures, content hashes, kept copies, and shipping."""

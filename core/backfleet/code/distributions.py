@@ -1,0 +1,244 @@
+"""What an installed distribution brings to import, whichever way it was installed.
+
+A wheel's RECORD lists its files with their hashes. An editable install's lists none: what belongs
+to it is found where its `.pth` files and its entry points lead.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from importlib import metadata
+from importlib.metadata import Distribution
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from backfleet.code.imports import CodeUnit, find_unit, is_code
+from backfleet.plugins import KINDS
+
+__all__ = [
+    "EntryPoint",
+    "InstalledDistribution",
+    "canonical_name",
+    "find_distribution",
+    "find_owners",
+    "list_distributions",
+]
+
+EntryPoint = tuple[str, str, str]
+"""Group, name, target."""
+
+PLUGIN_GROUPS = frozenset(KINDS.values())
+
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+"""Beside these lie tests and tools too, not only what a wheel would hold."""
+
+INSTALLED_FOLDERS = {"site-packages", "dist-packages"}
+"""What lies in these is no part of a project, though a project's folder may hold them."""
+
+MODULE_SUFFIXES = (".py", ".so", ".pyd")
+
+
+class InstalledDistribution:
+    """A distribution as this process finds it installed.
+
+    Attributes
+    ----------
+    name
+        In its canonical form: lower case, with dashes.
+    """
+
+    def __init__(self, found: Distribution) -> None:
+        self._found = found
+
+    @cached_property
+    def name(self) -> str:
+        return canonical_name(self._found.name)
+
+    @cached_property
+    def version(self) -> str:
+        return self._found.version
+
+    @cached_property
+    def entry_points(self) -> tuple[EntryPoint, ...]:
+        """All of them, sorted."""
+        points = {(each.group, each.name, each.value) for each in self._found.entry_points}
+        return tuple(sorted(points))
+
+    @cached_property
+    def requires(self) -> tuple[str, ...]:
+        """Its requirements (PEP 508), sorted."""
+        return tuple(sorted(self._found.requires or ()))
+
+    @cached_property
+    def project(self) -> Path | None:
+        """The folder that it was installed from as an editable (PEP 610)."""
+        try:
+            origin = json.loads(self._found.read_text("direct_url.json") or "{}")
+        except ValueError:
+            return None
+        editable = origin.get("dir_info", {}).get("editable")
+        return Path(unquote(urlsplit(origin["url"]).path)) if editable else None
+
+    @cached_property
+    def recorded(self) -> Mapping[str, str | None]:
+        """Path, from where an import begins, to SHA-256 of the importable files that its RECORD
+        lists; None where RECORD has no such hash. Empty for an editable install."""
+        if self.project is not None:
+            return {}
+        files = {str(file): file.hash for file in self._found.files or ()}
+        units = _units_of(filter(_is_importable, files))
+        return {path: _hexadecimal(files[path]) for path in units}
+
+    @cached_property
+    def units(self) -> Mapping[str, CodeUnit]:
+        """The packages and modules that it brings, by their dotted names."""
+        recorded = set(_units_of(self.recorded).values())
+        if recorded:
+            return _found(recorded)
+        guessed = _found(self._guessed_units())
+        return {name: unit for name, unit in guessed.items() if self._owns(unit)} | _found(
+            _module_of(target) for group, _, target in self.entry_points if group in PLUGIN_GROUPS
+        )
+
+    def brings(self, unit: CodeUnit) -> bool:
+        """Whether a unit that was found here comes from this distribution."""
+        path, file = unit.first
+        if self.project is not None:
+            near = self._owns(unit) and not INSTALLED_FOLDERS & set(file.parts)
+            return near or unit.name in self.units
+        if self.locate(path) != file:
+            return False
+        record = self._found.read_text("RECORD")
+        return f"\n{path}," in f"\n{record}" if record else unit.name in self.units
+
+    def locate(self, path: str) -> Path:
+        """Where a recorded file lies."""
+        return Path(str(self._found.locate_file(path)))
+
+    def _guessed_units(self) -> Iterator[str]:
+        """Modules that its metadata name, those in the folders that its `.pth` files add to
+        `sys.path`, and the one that is called like it."""
+        yield from (_module_of(target) for _, _, target in self.entry_points)
+        yield from (self._found.read_text("top_level.txt") or "").split()
+        yield self.name.replace("-", "_")
+        for file in self._found.files or ():
+            if file.suffix == ".pth":
+                for folder in _added_folders(self.locate(str(file))):
+                    yield from _units_in(folder)
+
+    def _owns(self, unit: CodeUnit) -> bool:
+        """Whether a unit lies in the project that is installed as an editable, if it is one."""
+        if self.project is None:
+            return True
+        return unit.first[1].resolve().is_relative_to(self.project.resolve())
+
+
+def canonical_name(name: str) -> str:
+    """A distribution's name as all spellings of it agree (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def find_distribution(name: str) -> InstalledDistribution | None:
+    """The installed distribution of this name, in any spelling."""
+    try:
+        return InstalledDistribution(metadata.distribution(name))
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+
+
+def list_distributions() -> Iterator[InstalledDistribution]:
+    """All installed distributions, each once: the one that is found first."""
+    seen = set()
+    for found in metadata.distributions():
+        # Broken metadata may lack a name.
+        name = found.metadata["Name"]
+        if name and canonical_name(name) not in seen:
+            seen.add(canonical_name(name))
+            yield InstalledDistribution(found)
+
+
+def find_owners(
+    units: Iterable[CodeUnit],
+) -> Iterator[tuple[CodeUnit, InstalledDistribution | None]]:
+    """Each unit, and the distribution that brings it; None for one that merely can be imported."""
+    # Many lack nothing but are slow to read: of most only the RECORD is looked at.
+    installed = [InstalledDistribution(found) for found in metadata.distributions()]
+    for unit in units:
+        yield unit, next((each for each in installed if each.brings(unit)), None)
+
+
+def _module_of(target: str) -> str:
+    """The module of an entry point's target, which may end in extras."""
+    return re.split(r"[:\[]", target)[0].strip()
+
+
+def _found(names: Iterable[str]) -> dict[str, CodeUnit]:
+    """Units by their names, of modules in them; those that are not here are left out."""
+    units: dict[str, CodeUnit] = {}
+    for name in sorted(set(names)):
+        unit = None if any(name.startswith(f"{each}.") for each in units) else find_unit(name)
+        if unit is not None:
+            units[unit.name] = unit
+    return units
+
+
+def _is_importable(path: str) -> bool:
+    first, *rest = path.split("/")
+    if first in ("", "..") or first.endswith((".dist-info", ".egg-info", ".data")):
+        return False
+    return is_code(path) and (bool(rest) or first.endswith(MODULE_SUFFIXES))
+
+
+def _units_of(paths: Iterable[str]) -> dict[str, str]:
+    """Path to the dotted name of the outermost regular package around it, or of the module that it
+    is; what is in neither is left out."""
+    listed = set(paths)
+    packages = {path.removesuffix("/__init__.py") for path in listed if "/__init__.py" in path}
+    found = {}
+    for path in sorted(listed):
+        parts = path.split("/")
+        around = ("/".join(parts[:count]) for count in range(1, len(parts)))
+        unit = next((each for each in around if each in packages), None)
+        if (
+            unit is None
+            and path.endswith(MODULE_SUFFIXES)
+            and all(map(str.isidentifier, parts[:-1]))
+        ):
+            # An extension module carries the interpreter's tag after a dot.
+            unit = "/".join([*parts[:-1], parts[-1].partition(".")[0]])
+        if unit is not None:
+            found[path] = unit.replace("/", ".")
+    return found
+
+
+def _hexadecimal(recorded: metadata.FileHash | None) -> str | None:
+    if recorded is None or recorded.mode != "sha256":
+        return None
+    padding = "=" * (-len(recorded.value) % 4)
+    return base64.urlsafe_b64decode(recorded.value + padding).hex()
+
+
+def _added_folders(path_file: Path) -> Iterator[Path]:
+    """Folders that a `.pth` file adds to `sys.path`, but for a project's own folder."""
+    for line in path_file.read_text().splitlines():
+        if not line.strip() or line.startswith(("import ", "import\t", "#")):
+            continue
+        folder = Path(line.strip())
+        if folder.is_dir() and not any((folder / name).is_file() for name in PROJECT_FILES):
+            yield folder
+
+
+def _units_in(folder: Path, around: str = "") -> Iterator[str]:
+    """Dotted names of the packages and modules in a folder, also in folders that only hold them."""
+    for path in folder.iterdir():
+        name = around + path.stem
+        if not path.stem.isidentifier():
+            continue
+        if (path.suffix == ".py" and path.is_file()) or (path / "__init__.py").is_file():
+            yield name
+        elif path.is_dir() and not path.suffix:
+            yield from _units_in(path, f"{name}.")

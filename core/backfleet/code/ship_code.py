@@ -1,0 +1,85 @@
+"""Which code travels to workers that run elsewhere: what they lack of what the run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from backfleet.code.distributions import canonical_name
+from backfleet.code.hashes import distribution_hashes
+from backfleet.code.packages import OWN, CodePackage, run_packages
+from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
+from backfleet.errors import PluginError
+from backfleet.strategy import StrategyReference
+
+__all__ = ["check_backfleet_code", "packages_to_ship"]
+
+IMAGE = "backfleet image build"
+
+
+def packages_to_ship(
+    identity: Mapping[str, Any], strategy: StrategyReference, installed: Mapping[str, str]
+) -> list[CodePackage]:
+    """The packages that a run needs and that its workers lack, or have otherwise.
+
+    Parameters
+    ----------
+    installed
+        Content hashes of what the workers find installed, by distribution.
+
+    Raises
+    ------
+    PluginError
+        Where one cannot travel: it is in part compiled, too large, or requires what is neither
+        there nor travels.
+    """
+    packages = run_packages(identity, strategy)
+    travelling = [each for each in packages if installed.get(each.name) != each.content]
+    there = {*map(canonical_name, installed), *(each.name for each in travelling)}
+    problems = [problem for each in travelling for problem in _problems(each, there)]
+    if problems:
+        raise PluginError("\n".join(problems))
+    return travelling
+
+
+def check_backfleet_code(installed: Mapping[str, str]) -> None:
+    """Refuse workers whose backfleet is another one. Raises PluginError."""
+    if installed.get(OWN) != distribution_hashes([OWN]).get(OWN):
+        has = "has other code than the one here" if OWN in installed else "is not installed"
+        raise PluginError(f"backfleet {has} where the workers run; rebuild their image: {IMAGE}")
+
+
+def _problems(package: CodePackage, there: Collection[str]) -> Iterator[str]:
+    """Why a package cannot travel, a sentence each."""
+    named = f"{package.name} {package.version}"
+    advice = f"build an image that holds it: {IMAGE} --with {package.folder or package.name}"
+    compiled = package.compiled()
+    if compiled is not None:
+        yield f"{named} cannot travel to the workers: {compiled} is machine code; {advice}"
+    elif len(package.files) > MOST_FILES or package.size > MOST_BYTES:
+        yield (
+            f"{named} cannot travel to the workers: {len(package.files):,} files of "
+            f"{package.size / 2**20:.0f} MiB are too large; {advice}"
+        )
+    else:
+        lacking = sorted(set(_requirements(package)) - set(there))
+        if lacking:
+            yield (
+                f"{named} cannot travel to the workers: it requires {', '.join(lacking)}, which "
+                f"they lack; build an image: {' '.join([IMAGE, *(f'--with {x}' for x in lacking)])}"
+            )
+
+
+def _requirements(package: CodePackage) -> Iterator[str]:
+    """Canonical names of the distributions that a package requires here, without its extras."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for text in package.requires:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            raise PluginError(
+                f"{package.name} {package.version} requires {text!r}: {error}"
+            ) from error
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield canonical_name(requirement.name)

@@ -1,0 +1,106 @@
+"""Unpacking a wheel: nothing leaves its folder, and nothing grows beyond what a package may."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from backfleet.cache import scratch_folder
+from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
+from backfleet.errors import ExecutorError, PluginError
+
+__all__ = ["read_wheel", "unpack"]
+
+MOST_METADATA_BYTES = 2**20
+
+
+def unpack(wheel: bytes, digest: str) -> Path:
+    """The folder, under the wheel's digest, that holds what it holds.
+
+    The folder stays for other workers of this machine: compiled code is cached by path. One that
+    somebody has written to since is left alone, and another is made.
+
+    Raises PluginError where the wheel is not one of backfleet's, ExecutorError where there is no
+    place for it.
+    """
+    files = read_wheel(wheel)
+    try:
+        folder = scratch_folder() / "code" / digest
+        if _holds(folder, files):
+            return folder
+        folder.parent.mkdir(exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent))
+        _write(files, fresh)
+        try:
+            return fresh.rename(folder)
+        except OSError:
+            # Another worker was sooner, or it was written to.
+            return fresh
+    except OSError as error:
+        raise ExecutorError(
+            f"{error.filename or tempfile.gettempdir()}: {error.strerror}; workers unpack code "
+            "into the folder for temporary files: it must be writable (TMPDIR names another)"
+        ) from error
+
+
+def read_wheel(wheel: bytes) -> Mapping[str, bytes]:
+    """The files of a wheel by their relative paths. Raises PluginError."""
+    try:
+        with ZipFile(io.BytesIO(wheel)) as archive:
+            return _read(archive)
+    except (BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise PluginError(f"code that came along cannot be unpacked: {error}") from error
+
+
+def _read(archive: ZipFile) -> Mapping[str, bytes]:
+    entries = archive.infolist()
+    if len(entries) > MOST_FILES + 10:
+        raise PluginError(f"code that came along has {len(entries):,} files; {MOST_FILES:,} may")
+    files: dict[str, bytes] = {}
+    left = MOST_BYTES + MOST_METADATA_BYTES
+    for entry in entries:
+        _check_entry(entry, files)
+        with archive.open(entry) as stream:
+            # What the archive says of a file's size is not to be trusted.
+            files[entry.filename] = stream.read(left + 1)
+        left -= len(files[entry.filename])
+        if left < 0:
+            raise PluginError(f"code that came along is larger than {MOST_BYTES / 2**20:.0f} MiB")
+    return files
+
+
+def _check_entry(entry: ZipInfo, files: Mapping[str, bytes]) -> None:
+    """Refuse whatever is not one more file inside the folder. Raises PluginError."""
+    name, kind = entry.orig_filename, stat.S_IFMT(entry.external_attr >> 16)
+    odd = name != entry.filename or "\\" in name or name in files or not name.isprintable()
+    if odd or kind not in (0, stat.S_IFREG) or {"", ".", ".."} & set(name.split("/")):
+        raise PluginError(f"code that came along holds {name!r}, which no package may")
+
+
+def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether a folder holds these files and no other code."""
+    there = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    }
+    return there == set(files) and all(
+        (folder / name).read_bytes() == content for name, content in files.items()
+    )
+
+
+def _write(files: Mapping[str, bytes], folder: Path) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "xb", opener=_private) as stream:
+            stream.write(content)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,82 @@
+"""Importing what people edit from its source, never from bytecode.
+
+Python takes bytecode for fresh where the source's size and the second of its last change are those
+that were written down in it. Code that is edited twice within a second, or whose time of change a
+tool sets back, would run as it was before, under the hash of what it is now.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+__all__ = ["SourceLoader", "bytecode_disabled", "disable_bytecode"]
+
+INSTALLED = {"site-packages", "dist-packages"}
+"""Installers write bytecode anew with the source, and nobody edits what lies here."""
+
+OWN = __name__.partition(".")[0]
+STANDARD = Path(sys.modules["os"].__file__ or "").parent
+
+
+class SourceLoader(SourceFileLoader):
+    """Compiles a module whenever it is imported; neither reads nor writes bytecode."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+class _SourceFinder:
+    """Finds modules where the finders after it do, and has those compiled that may be edited."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = self._found(name, path, target)
+        if spec is not None and type(spec.loader) is SourceFileLoader and _may_be_edited(spec):
+            spec.loader = SourceLoader(spec.loader.name, str(spec.loader.path))
+        return spec
+
+    def _found(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        following = sys.meta_path[sys.meta_path.index(self) + 1 :]
+        found = (finder.find_spec(name, path, target) for finder in following)
+        return next((spec for spec in found if spec is not None), None)
+
+
+def disable_bytecode() -> None:
+    """From now on, in this process, import from source what no installer has put in its place.
+
+    Backfleet's own modules are left out: a process that runs them has begun with them already.
+    """
+    if not any(isinstance(finder, _SourceFinder) for finder in sys.meta_path):
+        at = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else 0
+        sys.meta_path.insert(at, _SourceFinder())
+
+
+@contextmanager
+def bytecode_disabled() -> Iterator[None]:
+    """`disable_bytecode` for a while."""
+    before = list(sys.meta_path)
+    disable_bytecode()
+    try:
+        yield
+    finally:
+        added = [each for each in sys.meta_path if isinstance(each, _SourceFinder)]
+        for finder in added:
+            if finder not in before:
+                sys.meta_path.remove(finder)
+
+
+def _may_be_edited(spec: ModuleSpec) -> bool:
+    if spec.name.partition(".")[0] == OWN or spec.origin is None:
+        return False
+    file = Path(spec.origin)
+    return not INSTALLED & set(file.parts) and not file.is_relative_to(STANDARD)

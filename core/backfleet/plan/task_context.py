@@ -1,0 +1,32 @@
+"""`TaskContext`: what a process needs to run a run's tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backfleet.plan.manifest import Manifest
+from backfleet.strategy import StrategyReference
+
+__all__ = ["TaskContext"]
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """What a process needs to run a run's tasks: the manifest, and where this process finds things.
+
+    Attributes
+    ----------
+    data_path
+        The data's directory or URL, as this process sees it.
+    auxiliary_paths
+        The same of each further feed, by its name.
+    engine
+        Another engine than the run's, for comparing the two.
+    """
+
+    manifest: Manifest
+    strategy: StrategyReference
+    data_path: str
+    auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
+    engine: str | None = None

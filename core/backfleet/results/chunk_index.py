@@ -1,0 +1,172 @@
+"""What the store holds of a run: its valid chunks, and what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from backfleet.chunks.chunk import Chunk, ChunkHeader, parse_chunk_key, read_chunk
+from backfleet.errors import CorruptObject
+from backfleet.plan.manifest import Manifest
+from backfleet.store import Store, is_sound_blob
+
+__all__ = ["ChunkIndex", "Counts"]
+
+FOLDER = "chunks/"
+READERS = 8
+READ_AHEAD = 16
+"""Chunks that are read before they are asked for."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Tasks of a run by what became of them; `seconds` is the sum over the tasks."""
+
+    tasks: int
+    ok: int = 0
+    suspicious: int = 0
+    error: int = 0
+    retryable: int = 0
+    seconds: float = 0.0
+
+    @property
+    def done(self) -> int:
+        return self.ok + self.suspicious + self.error
+
+    @property
+    def missing(self) -> int:
+        return self.tasks - self.done
+
+
+class ChunkIndex:
+    """The chunks of a run, of each the highest valid generation.
+
+    They are read when they are first asked for, and again with `refresh`.
+    """
+
+    def __init__(self, store: Store, manifest: Manifest) -> None:
+        self._store = store
+        self.manifest = manifest
+        self._seen: dict[tuple[int, int], ChunkHeader | None] = {}
+        self._found: dict[int, ChunkHeader] = {}
+        self._kept: dict[tuple[int, int], Chunk] = {}
+        self._is_read = False
+
+    def listing(self) -> str:
+        """A hash that changes when any chunk comes; no chunk is read for it."""
+        entries = (f"{entry.key} {entry.size}" for entry in self._store.list(FOLDER))
+        return hashlib.sha256("\n".join(entries).encode()).hexdigest()
+
+    def refresh(self, *, keep: bool = False) -> list[ChunkHeader]:
+        """Look for chunks that came since the last time, and return them.
+
+        With `keep`, the next `chunks` need not read them again: on S3 that takes half the time.
+        """
+        keys = [parse_chunk_key(entry.key) for entry in self._store.list(FOLDER)]
+        fresh = [key for key in keys if key is not None and key not in self._seen]
+        came = []
+        self._is_read = True
+        for key, chunk in zip(fresh, self._read(fresh, keep), strict=True):
+            header = self._seen[key] = chunk.header if chunk else None
+            if header is None:
+                continue
+            if keep and chunk is not None:
+                self._kept[key] = chunk
+            known = self._found.get(header.chunk)
+            if known is None or known.generation < header.generation:
+                self._found[header.chunk] = header
+                came.append(header)
+        return came
+
+    @property
+    def _valid(self) -> Mapping[int, ChunkHeader]:
+        if not self._is_read:
+            self.refresh()
+        return self._found
+
+    def __getitem__(self, chunk: int) -> ChunkHeader | None:
+        """The header of a chunk; None while it is missing."""
+        return self._valid.get(chunk)
+
+    def headers(self) -> list[ChunkHeader]:
+        """Of all chunks there are, in their order."""
+        return [self._valid[chunk] for chunk in sorted(self._valid)]
+
+    def counts(self) -> Counts:
+        found = self._valid.values()
+        return Counts(
+            tasks=self.manifest.tasks,
+            ok=sum(header.ok for header in found),
+            suspicious=sum(header.suspicious for header in found),
+            error=sum(header.error for header in found),
+            retryable=sum(header.retryable for header in found),
+            seconds=sum(header.seconds for header in found),
+        )
+
+    @property
+    def complete(self) -> bool:
+        return len(self._valid) == len(self.manifest.chunks)
+
+    def missing(self) -> list[tuple[int, int]]:
+        """(chunk, generation to write) of all chunks without a valid one."""
+        chunks = range(len(self.manifest.chunks))
+        return self._next([chunk for chunk in chunks if chunk not in self._valid])
+
+    def retryable(self) -> list[tuple[int, int]]:
+        """(chunk, generation to write) of all chunks that hold errors worth another try."""
+        return self._next([header.chunk for header in self.headers() if header.retryable])
+
+    def damaged(self) -> list[tuple[int, int]]:
+        """(chunk, generation to write) of all chunks of which a detail is missing or altered; to
+        know it, all details are read."""
+        headers = self.headers()
+        with ThreadPoolExecutor(READERS) as readers:
+            sound = list(readers.map(self._has_sound_details, headers))
+        pairs = zip(headers, sound, strict=True)
+        return self._next([header.chunk for header, is_sound in pairs if not is_sound])
+
+    def _has_sound_details(self, header: ChunkHeader) -> bool:
+        return all(is_sound_blob(self._store, digest) for digest in header.blobs.values())
+
+    def _next(self, chunks: Iterable[int]) -> list[tuple[int, int]]:
+        newest: dict[int, int] = {}
+        for chunk, generation in self._seen:
+            newest[chunk] = max(generation, newest.get(chunk, -1))
+        return [(chunk, newest.get(chunk, -1) + 1) for chunk in chunks]
+
+    def _read(self, keys: list[tuple[int, int]], keep: bool) -> Iterator[Chunk | None]:
+        read = partial(self._chunk, keep=keep)
+        if len(keys) < READERS:
+            yield from map(read, keys)
+            return
+        with ThreadPoolExecutor(READERS) as readers:
+            yield from readers.map(read, keys)
+
+    def _chunk(self, key: tuple[int, int], *, keep: bool) -> Chunk | None:
+        """None for one that is damaged or of another run; without `keep`, without its body."""
+        try:
+            chunk = read_chunk(self._store, *key)
+        except CorruptObject:
+            return None
+        if chunk.header.run != self.manifest.run:
+            return None
+        return chunk if keep else Chunk(chunk.header, b"")
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Of all chunks there are, header and rows, in their order."""
+        ahead: deque[Future[Chunk]] = deque()
+        with ThreadPoolExecutor(READERS) as readers:
+            for header in self.headers():
+                key = (header.chunk, header.generation)
+                ahead.append(readers.submit(self._kept_or_read, key))
+                if len(ahead) > READ_AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _kept_or_read(self, key: tuple[int, int]) -> Chunk:
+        return self._kept.pop(key, None) or read_chunk(self._store, *key)

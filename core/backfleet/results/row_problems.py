@@ -1,0 +1,139 @@
+"""What is wrong with a run's rows, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+__all__ = ["COLUMNS", "describe_problems"]
+
+MOST_KINDS = 3
+ROWS_AT_A_TIME = 10_000
+LONGEST = 160
+ORDERS = ("completed", "rejected", "canceled", "expired", "open")
+TALLIED = ("status", "turnover", "orders_margin", *(f"orders_{each}" for each in ORDERS))
+FAILED = ("task", "error")
+COLUMNS = (*TALLIED, *FAILED)
+"""The columns that `describe_problems` reads."""
+
+
+@dataclass
+class _Tally:
+    """Tasks of one kind, and what became of their orders."""
+
+    tasks: int = 0
+    orders: int = 0
+    rejected: int = 0
+    margin: int = 0
+
+    def add(self, orders: int, rejected: int, margin: int) -> None:
+        self.tasks += 1
+        self.orders += orders
+        self.rejected += rejected
+        self.margin += margin
+
+    @property
+    def rejections(self) -> str:
+        """How many of the orders were rejected, and why."""
+        if not self.rejected:
+            return f"none of {_count(self.orders, 'order')}"
+        return f"{self.rejected:,} of {_count(self.orders, 'order')}, {self._why}"
+
+    @property
+    def _why(self) -> str:
+        if self.margin == self.rejected:
+            return "for lack of cash"
+        return f"{self.margin:,} of them for lack of cash" if self.margin else "by the broker"
+
+
+def describe_problems(rows: pa.Table) -> list[str]:
+    """A sentence for each kind of suspicious or failed row; empty where all are fine."""
+    idle, unfilled, refused, fine = _tallies(rows)
+    lines = []
+    if idle.tasks:
+        lines.append(
+            f"suspicious: {_count(idle.tasks, 'task')} made no order: "
+            "the numbers are those of idle cash."
+        )
+    if unfilled.tasks:
+        lines.append(
+            f"suspicious: {_count(unfilled.tasks, 'task')} had no order filled "
+            f"(rejected: {unfilled.rejections}): the numbers are those of idle cash."
+        )
+    if refused.tasks:
+        lines.append(
+            f"suspicious: {_count(refused.tasks, 'task')} had more than half of the orders "
+            f"rejected: {refused.rejections}."
+        )
+    if fine.rejected:
+        lines.append(
+            f"note: {_count(fine.tasks, 'ok task')} had orders rejected too: {fine.rejections}."
+        )
+    if unfilled.margin or refused.margin:
+        lines.append(
+            "Lack of cash: an order for all the cash leaves nothing for the fee, or for a price "
+            "that rises before it is filled. Does the strategy's sizing leave room?"
+        )
+    return lines + _failures(rows)
+
+
+def _tallies(rows: pa.Table) -> tuple[_Tally, _Tally, _Tally, _Tally]:
+    """Suspicious tasks without orders, without fills, with many rejections; ok ones with some."""
+    idle, unfilled, refused, fine = _Tally(), _Tally(), _Tally(), _Tally()
+    for status, turnover, margin, completed, rejected, *others in _lines_of(rows, TALLIED):
+        if status == "error" or (status == "ok" and not rejected):
+            continue
+        orders = completed + rejected + sum(others)
+        if status == "ok":
+            tally = fine
+        elif not orders:
+            tally = idle
+        else:
+            # A fill of a part leaves no completed order, but a turnover.
+            tally = refused if completed or turnover else unfilled
+        tally.add(orders, rejected, margin)
+    return idle, unfilled, refused, fine
+
+
+def _lines_of(rows: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The values of these columns, row by row; few of them are Python objects at a time."""
+    for batch in rows.select(list(names)).to_batches(max_chunksize=ROWS_AT_A_TIME):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _failures(rows: pa.Table) -> list[str]:
+    """Failed tasks by the type of their error, the commonest first."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for task, error in _lines_of(rows, FAILED):
+        if error is not None:
+            kind, _, message = error.partition(": ")
+            found.setdefault(kind, []).append((task, message))
+    kinds = sorted(found, key=lambda kind: -len(found[kind]))
+    lines = [_failure(kind, found[kind]) for kind in kinds[:MOST_KINDS]]
+    if len(kinds) > MOST_KINDS:
+        rest = sum(len(found[kind]) for kind in kinds[MOST_KINDS:])
+        lines.append(f"failed: {_count(rest, 'task')} with other errors.")
+    return lines
+
+
+def _failure(kind: str, cases: Sequence[tuple[int, str]]) -> str:
+    messages = Counter(message for _, message in cases)
+    task, message = cases[0]
+    if len(cases) == 1:
+        return f"failed: task {task} with {kind}: {_line(message)}".rstrip(": ")
+    more = "" if len(messages) == 1 else f", and {_count(len(messages) - 1, 'other message')}"
+    return f"failed: {len(cases):,} tasks with {kind}, first task {task}: {_line(message)}{more}"
+
+
+def _line(message: str) -> str:
+    """The first line of a message, cut to a readable length."""
+    line = message.split("\n", 1)[0]
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

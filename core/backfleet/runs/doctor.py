@@ -1,0 +1,187 @@
+"""What `backfleet doctor` looks at: this machine, the store, the plugins, each executor."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from backfleet.cache import cache_folder
+from backfleet.code.versions import DECISIVE
+from backfleet.errors import BackfleetError, ExecutorError
+from backfleet.executor import Executor, Finding, Verdict
+from backfleet.plugins import list_plugins
+from backfleet.runs.executors import is_configured, open_executor
+from backfleet.store import open_store
+from backfleet.worker.environment import platform_facts
+
+__all__ = ["check_executors", "check_machine", "check_plugins", "check_store"]
+
+LITTLE_DISK = 2**30
+"""Bytes; details of a million tasks take some gigabytes."""
+
+LEAST_DISK = 100 * 2**20
+
+PROBE = "doctor.json"
+
+
+def check_machine() -> Iterator[Finding]:
+    """Python, the libraries that compute, the processor, and the cache."""
+    python = f"Python {platform.python_version()}, backfleet {version('backfleet')}"
+    yield Finding("python", Verdict.OK, python)
+    yield from _libraries()
+    yield _processor()
+    yield _cache()
+
+
+def _libraries() -> Iterator[Finding]:
+    try:
+        found = ", ".join(f"{name} {version(name)}" for name in (*DECISIVE, "pyarrow"))
+    except PackageNotFoundError as error:
+        yield Finding("libraries", Verdict.FAILURE, f"{error}", f"pip install {error.name}")
+        return
+    yield Finding("libraries", Verdict.OK, found)
+
+
+def _processor() -> Finding:
+    facts = platform_facts()
+    machine = f"{facts['system']} {facts['machine']}, {os.cpu_count()} CPUs"
+    if (facts["system"], facts["machine"], facts["baseline"]) == ("Linux", "x86_64", True):
+        return Finding("machine", Verdict.OK, machine)
+    return Finding(
+        "machine",
+        Verdict.WARNING,
+        f"{machine}: the last bits of results may differ from other machines'",
+        "equal bits are promised on Linux x86-64 with AVX2 and FMA",
+    )
+
+
+def _cache() -> Finding:
+    folder = cache_folder()
+    problem = _cannot_write(_existing(folder))
+    if problem:
+        mend = "without it every command is slower; set BACKFLEET_CACHE to another folder"
+        return Finding("cache", Verdict.WARNING, f"{folder}: {problem}", mend)
+    return Finding("cache", Verdict.OK, f"{folder} can be written to")
+
+
+def check_store(place: str, *, live: bool = False) -> Iterator[Finding]:
+    """Whether the store can be reached and written to, and how much room it has.
+
+    On S3 writing is tried with `live` only: what is written there stays, as `doctor.json`.
+    """
+    try:
+        store = open_store(place)
+        if "://" not in store.url:
+            yield from _directory(Path(store.url))
+            return
+        if live:
+            store.replace(PROBE, b"{}\n")
+        else:
+            store.exists(PROBE)
+    except BackfleetError as error:
+        yield Finding("store", Verdict.FAILURE, str(error))
+        return
+    can = "written to" if live else "read; --live tries to write"
+    yield Finding("store", Verdict.OK, f"{store.url} can be {can}")
+
+
+def _directory(folder: Path) -> Iterator[Finding]:
+    there = _existing(folder)
+    problem = _cannot_write(there)
+    if problem:
+        mend = "choose another directory: results.store in the job, or --store here"
+        yield Finding("store", Verdict.FAILURE, f"{folder}: {problem}", mend)
+        return
+    yield Finding("store", Verdict.OK, f"{folder} can be written to")
+    free = shutil.disk_usage(there).free
+    verdict = Verdict.OK if free >= LITTLE_DISK else Verdict.WARNING
+    if free < LEAST_DISK:
+        verdict = Verdict.FAILURE
+    mend = "" if verdict is Verdict.OK else f"make room where {folder} lies"
+    yield Finding("disk", verdict, f"{free / 2**30:.1f} GiB free for {folder}", mend)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
+
+
+def _cannot_write(folder: Path) -> str:
+    """Why a store or cache cannot be in a folder; empty where it can."""
+    if not folder.is_dir():
+        return f"{folder} is a file"
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".doctor-") as trial:
+            first = Path(trial, "first")
+            first.touch()
+            os.link(first, Path(trial, "second"))
+    except OSError as error:
+        return f"{error.strerror} in {folder}"
+    return ""
+
+
+def check_plugins() -> Iterator[Finding]:
+    """Plugins that fail to import, or that two packages claim."""
+    plugins = list_plugins()
+    owners: dict[tuple[str, str], set[str]] = {}
+    for plugin in plugins:
+        owners.setdefault((plugin.kind, plugin.name), set()).add(plugin.distribution)
+    twice = {key: names for key, names in owners.items() if len(names) > 1}
+    for (kind, name), names in twice.items():
+        text = f"{kind} {name!r} is claimed by {' and '.join(sorted(names))}"
+        yield Finding("plugins", Verdict.WARNING, text, "uninstall one of them")
+    broken = [plugin for plugin in plugins if plugin.failure()]
+    for plugin in broken:
+        text = f"{plugin.kind} {plugin.name!r} of {plugin.distribution} cannot be imported"
+        mend = f"'backfleet plugins show {plugin.name}' has the traceback"
+        yield Finding("plugins", Verdict.WARNING, text, mend)
+    if not twice and not broken:
+        yield Finding("plugins", Verdict.OK, f"{len(plugins)} are installed, and can be imported")
+
+
+def check_executors(names: Sequence[str] = (), *, live: bool = False) -> Iterator[Finding]:
+    """What executors say of themselves: those named, or else all that are installed.
+
+    What is wrong with one that is neither named nor configured is only a warning.
+    """
+    for name in names or sorted({plugin.name for plugin in list_plugins("executor")}):
+        wanted = name in names or _is_set_up(name)
+        for finding in _findings_of(name, live):
+            verdict = finding.verdict
+            if verdict is Verdict.FAILURE and not wanted:
+                verdict = Verdict.WARNING
+            yield replace(finding, subject=f"{name}: {finding.subject}", verdict=verdict)
+
+
+def _is_set_up(name: str) -> bool:
+    try:
+        return is_configured(name)
+    except ExecutorError:
+        # Settings that cannot be read are to be a failure.
+        return True
+
+
+def _findings_of(name: str, live: bool) -> Iterator[Finding]:
+    try:
+        executor = open_executor(name)
+        yield from _told(executor, live)
+    except BackfleetError as error:
+        yield Finding("set-up", Verdict.FAILURE, str(error))
+    except Exception as error:
+        # An executor of another package may fail in any way; the others are still looked at.
+        yield Finding("set-up", Verdict.FAILURE, f"{type(error).__name__}: {error}")
+
+
+def _told(executor: Executor, live: bool) -> Iterable[Finding]:
+    try:
+        yield from executor.diagnose()
+        if live:
+            yield from executor.diagnose_live()
+    finally:
+        executor.close()
