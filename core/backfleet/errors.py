@@ -29,6 +29,7 @@ __all__ = [
     "TaskOutOfMemory",
     "TaskTimeout",
     "UnknownPlugin",
+    "UntrustedCode",
     "UserError",
 ]
 
@@ -56,6 +57,10 @@ class JobError(UserError):
 
 class PluginError(UserError):
     """A plugin that two distributions claim, that fails to import, or that is of another kind."""
+
+
+class UntrustedCode(PluginError):
+    """Code from a store that this user has neither submitted nor accepted."""
 
 
 class UnknownPlugin(PluginError):

@@ -38,6 +38,7 @@ def show_closing(control: RunControl, summary: RunSummary) -> None:
     lines = [
         *describe_problems(rows),
         _headline(control, summary),
+        *_code_not_kept(summary),
         *_doubts(control, summary),
         *_spending(control),
     ]
@@ -100,6 +101,14 @@ def _headline(control: RunControl, summary: RunSummary) -> str:
         f"{summary.suspicious:,} suspicious, {summary.error:,} failed, {summary.missing:,} missing"
         f" ({summary.seconds:.1f} s{before})"
     )
+
+
+def _code_not_kept(summary: RunSummary) -> list[str]:
+    """Name the packages that are too large for the store."""
+    if not summary.code_not_kept:
+        return []
+    names = ", ".join(summary.code_not_kept)
+    return [f"code:    {names}: not kept, only the hash; 'verify' and 'resume' need it here"]
 
 
 def _doubts(control: RunControl, summary: RunSummary) -> list[str]:

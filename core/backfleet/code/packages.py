@@ -15,6 +15,7 @@ from backfleet.code.distributions import (
 )
 from backfleet.code.hashes import content_hash
 from backfleet.code.imports import CodeUnit, find_unit, folder_unit, reached_units
+from backfleet.code.versions import platform_tag
 from backfleet.errors import PluginError
 from backfleet.strategy_reference import StrategyReference
 
@@ -63,6 +64,11 @@ class CodePackage:
     def size(self) -> int:
         """Of all files, in bytes."""
         return sum(file.stat().st_size for file in self.files.values())
+
+    @cached_property
+    def platform(self) -> str:
+        """The platform tag of a package with machine code; empty if it runs on every platform."""
+        return platform_tag() if self.compiled() else ""
 
     def compiled(self) -> str | None:
         """The first file that is machine code; None where there is none."""

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from backfleet.code.kept_code import KeptCode, read_kept_code
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import read_manifest
@@ -40,6 +41,8 @@ class RunSummary:
         Tasks without a row.
     seconds
         From opening or starting the run here to the end of the wait for it, or until now.
+    code_not_kept
+        Packages of the run's code of which the store keeps only the hash.
     """
 
     run_id: str
@@ -50,6 +53,7 @@ class RunSummary:
     error: int
     missing: int
     seconds: float = 0.0
+    code_not_kept: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -102,6 +106,14 @@ class Run:
     def chunk_index(self) -> ChunkIndex:
         return ChunkIndex(self.store, self.manifest)
 
+    @property
+    def kept_code(self) -> KeptCode | None:
+        """The record of the code that the store keeps of this run; None if there is none.
+
+        Raises CorruptObject.
+        """
+        return read_kept_code(self.store)
+
     @cached_property
     def submission_log(self) -> SubmissionLog:
         return SubmissionLog(self.store)
@@ -120,6 +132,7 @@ class Run:
 
     def summary(self) -> RunSummary:
         counts = self.counts()
+        code = self.kept_code
         return RunSummary(
             run_id=self.id,
             store=self.url,
@@ -128,6 +141,7 @@ class Run:
             suspicious=counts.suspicious,
             error=counts.error,
             missing=counts.missing,
+            code_not_kept=tuple(package.name for package in code.not_kept) if code else (),
         )
 
     def facts(self) -> Mapping[str, Any]:

@@ -10,9 +10,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-from backfleet.code.stored_code import is_stored
+from backfleet.code.kept_code import is_kept
+from backfleet.code.packages import CodePackage, strategy_packages
 from backfleet.errors import ExecutorError
 from backfleet.executor import ChunkGeneration, Cost, Executor, Submission
 from backfleet.plan.manifest import Manifest
@@ -20,9 +19,6 @@ from backfleet.plan.plan import Plan
 from backfleet.store import Store
 from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.workload import estimate, workload
-
-if TYPE_CHECKING:
-    from backfleet.code.packages import CodePackage
 
 __all__ = ["PreparedSubmission", "draft_of", "prepare"]
 
@@ -32,10 +28,18 @@ class PreparedSubmission:
     """A submission that the executor accepts, and the packages to store before it is written.
 
     `submission` has neither a number nor a URL yet.
+
+    Attributes
+    ----------
+    packages
+        The packages that the workers lack.
+    code
+        All packages of the run's code; None if the store keeps them already.
     """
 
     submission: Submission
     packages: Sequence[CodePackage] = ()
+    code: Sequence[CodePackage] | None = None
 
 
 def draft_of(plan: Plan, *, detach: bool = False) -> Submission:
@@ -78,7 +82,8 @@ def prepare(
     store
         The run's own.
     draft
-        The submission without executor, shards and number.
+        The submission without executor, shards and number. If it names code, its workers run with
+        that; otherwise the code found here must be the run's.
     accept_cost
         Spend more than the executor's limit.
 
@@ -123,16 +128,20 @@ def _check_cost(cost: Cost | None, *, accept_cost: bool) -> None:
 def _with_code(
     store: Store, executor: Executor, manifest: Manifest, submission: Submission
 ) -> PreparedSubmission:
-    """Decide which code the workers fetch."""
+    """Decide which code the workers fetch, and which code the store is to keep."""
+    # Workers without an inventory run with what is installed here.
     installed = executor.installed()
-    if installed is None:
-        return PreparedSubmission(replace(submission, code=None))
-    from backfleet.code.ship_code import check_backfleet_code, packages_to_ship
+    if installed is not None:
+        from backfleet.code.ship_code import check_backfleet_code, packages_to_ship
 
-    check_backfleet_code(installed)
-    if submission.code and is_stored(store, submission.code):
-        # The code of the plan, even if the code here has changed since.
+        check_backfleet_code(installed)
+    if submission.code is not None:
         return PreparedSubmission(submission)
     targets = [component.target for _, component in manifest.identity.components()]
+    code = None
+    if not is_kept(store):
+        code = strategy_packages(submission.strategy, targets)
+    if installed is None:
+        return PreparedSubmission(submission, code=code)
     packages = packages_to_ship(submission.strategy, targets, installed)
-    return PreparedSubmission(replace(submission, code=()), packages)
+    return PreparedSubmission(replace(submission, code=()), packages, code)
