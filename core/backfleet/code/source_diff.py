@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from backfleet.code.kept_code import KeptCode
 from backfleet.code.packages import CodePackage
@@ -73,15 +73,15 @@ def printable_lines(lines: Iterable[str]) -> Iterator[str]:
         yield "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in line)
 
 
-def _diff_file(before: bytes | None, after: bytes | None, paths: list[str]) -> list[str]:
-    sides = [_text(content) for content in (before, after)]
-    labels = [
+def _diff_file(before: bytes | None, after: bytes | None, paths: Sequence[str]) -> list[str]:
+    first, second = (
         path if content is not None else "/dev/null"
         for path, content in zip(paths, (before, after), strict=True)
-    ]
-    if sides[0] is None or sides[1] is None:
-        return [f"--- {labels[0]}", f"+++ {labels[1]}", "The files differ; they are not shown."]
-    return list(difflib.unified_diff(*sides, *labels, lineterm=""))
+    )
+    old, new = _text(before), _text(after)
+    if old is None or new is None:
+        return [f"--- {first}", f"+++ {second}", "The files differ; they are not shown."]
+    return list(difflib.unified_diff(old, new, first, second, lineterm=""))
 
 
 def _text(content: bytes | None) -> list[str] | None:

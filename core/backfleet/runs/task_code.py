@@ -17,6 +17,7 @@ from backfleet.code.source_diff import diff_sources, kept_sources, package_sourc
 from backfleet.code.trusted_code import check_trust, untrusted_code
 from backfleet.code.wheel import pack
 from backfleet.errors import PluginError, RunNotFound, UserError
+from backfleet.job.model import Resources
 from backfleet.plan.code_differences import (
     CodeDifference,
     code_differences,
@@ -72,6 +73,24 @@ class TaskCode:
         path, feeds = _data_paths(self.run, data)
         return TaskContext(self.run.manifest, self.strategy, path, feeds, engine)
 
+    def draft(self, data: Sequence[str] | None = None) -> Submission:
+        """Return a submission of the run with this code, without executor, shards and number.
+
+        It has the resources of the newest submission, or the default ones. Without `data`, it does
+        not say where the data is.
+        """
+        newest = _newest_submission(self.run) or _default_submission(self.run)
+        path, feeds = ("", {}) if data is None else _data_paths(self.run, data)
+        return replace(
+            newest,
+            strategy=self.strategy,
+            data_path=path,
+            auxiliary_paths=feeds,
+            retry=False,
+            detach=False,
+            code=self.packages or None,
+        )
+
 
 def find_task_code(
     run: Run, choice: CodeChoice = "kept", trust_code: Sequence[str] = ()
@@ -98,7 +117,7 @@ def find_task_code(
         strategy = strategy_here(run)
         differences += code_differences(run.manifest.identity, strategy)
         return TaskCode(run, strategy, differences=differences)
-    check_trust(run.url, code_to_accept(run, kept, trust_code), trust_code)
+    check_trust(run.url, code_to_accept(run, kept), trust_code)
     fetched = fetch_code(run.store, kept.packages)
     strategy = _fetched_strategy(run, kept, fetched)
     imports = IsolatedImports(fetched.folders)
@@ -202,6 +221,24 @@ def _comes_from(module: str, folders: Sequence[Path]) -> bool:
 def _newest_submission(run: Run) -> Submission | None:
     newest = run.submission_log.newest()
     return None if newest is None else newest.submission
+
+
+def _default_submission(run: Run) -> Submission:
+    resources = Resources()
+    return Submission(
+        run_id=run.id,
+        number=0,
+        name=run.manifest.name,
+        executor="",
+        engine=run.manifest.engine,
+        created="",
+        strategy=StrategyReference(""),
+        data_path="",
+        shards=(),
+        cpus=resources.cpus,
+        memory=resources.memory,
+        task_timeout=resources.task_timeout,
+    )
 
 
 def _data_paths(run: Run, given: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -17,8 +17,8 @@ from backfleet.executor import Executor, Submission
 from backfleet.plan.check_code import check_code
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store
-from backfleet.submissions.events import emit
 from backfleet.strategy_reference import StrategyReference
+from backfleet.submissions.events import emit
 from backfleet.submissions.prepare import PreparedSubmission
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 

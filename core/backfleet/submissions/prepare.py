@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
 from backfleet.code.kept_code import is_kept
 from backfleet.code.packages import CodePackage, strategy_packages
 from backfleet.errors import ExecutorError
