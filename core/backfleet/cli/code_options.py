@@ -46,22 +46,24 @@ data_option = click.option(
 )
 
 
-def ask_for_trust(run: Run, accepted: Sequence[str] = ()) -> None:
+def ask_for_trust(run: Run, accepted: Sequence[str] = ()) -> bool:
     """On a terminal, ask whether code of a run that somebody else submitted may run.
 
-    Without a yes, the command ends where the code would be used.
+    Returns True after a yes. Without one, the command ends where the code would be used.
     """
     kept = run.kept_code
     unknown = code_to_accept(run, kept, accepted) if kept else []
     if not unknown or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return
+        return False
     click.echo(
         f"{run.url} keeps code that you have neither submitted nor accepted, and that would run "
         f"with your rights:\n{describe_code(unknown)}",
         err=True,
     )
-    if click.confirm("Run it?", err=True):
-        trust_code(unknown)
+    if not click.confirm("Run it?", err=True):
+        return False
+    trust_code(unknown)
+    return True
 
 
 def echo_differences(run: Run, differences: Iterable[CodeDifference], code: str) -> None:

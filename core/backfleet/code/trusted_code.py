@@ -80,7 +80,6 @@ def check_trust(url: str, code: Iterable[StoredCode], accepted: Sequence[str] = 
             f"{url} keeps code that you have neither submitted nor accepted, and that would run "
             f"with your rights:\n{describe_code(unknown)}\nIf you trust its origin, accept it with "
             + " ".join(f"--trust-code {package.sha256}" for package in unknown)
-            + ". To run the code found here instead, use --code here"
         )
     trust_code(code)
 

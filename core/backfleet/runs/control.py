@@ -16,8 +16,10 @@ from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
 from backfleet.runs.progress import progress_on
 from backfleet.runs.run import Run, RunSummary
+from backfleet.runs.task_code import code_to_resume
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
+from backfleet.submission import StoredCode
 from backfleet.submissions.events import emit
 from backfleet.submissions.launch import launch
 from backfleet.submissions.prepare import PreparedSubmission, prepare
@@ -59,6 +61,7 @@ class RunControl:
         select_chunks: Callable[[ChunkIndex], Sequence[ChunkGeneration]],
         *,
         accept_cost: bool = False,
+        choose_code: Callable[[], Sequence[StoredCode]] = tuple,
     ) -> None:
         """Start workers for chunks, unless workers of this run are active on the executor.
 
@@ -68,6 +71,9 @@ class RunControl:
             The submission without executor, shards and number.
         select_chunks
             Returns the chunks to compute, such as `ChunkIndex.missing`.
+        choose_code
+            Called before workers are started. Returns the packages of the run's store that they
+            run with, or none if the code found here is the run's.
 
         Raises
         ------
@@ -82,6 +88,7 @@ class RunControl:
         self.started_workers = self._entry is None and bool(chunks)
         prepared = None
         if self.started_workers:
+            draft = replace(draft, code=tuple(choose_code()) or None)
             prepared = self._prepare(executor, draft, chunks, accept_cost)
         if not self._save_manifest() and prepared is not None:
             # Another planner was first, and its chunks count.
@@ -160,11 +167,13 @@ class RunControl:
         retry_failed: bool = False,
         detach: bool = False,
         accept_cost: bool = False,
+        trust_code: Sequence[str] = (),
     ) -> None:
         """Start workers for the missing tasks; `wait` then waits for them.
 
         If nothing is missing, all details are read, and damaged ones are recomputed. Active workers
-        are adopted.
+        are adopted. If the code found here is no longer the run's, workers run with the code in the
+        run's store.
 
         Parameters
         ----------
@@ -172,19 +181,30 @@ class RunControl:
             Also retry tasks that timed out, ran out of memory or were killed.
         accept_cost
             Spend more than the executor's limit.
+        trust_code
+            SHA-256 of packages in the run's store that you have not submitted and that may run.
 
         Raises
         ------
         RunNotFound
             If nothing was ever submitted.
+        UntrustedCode
+            If the run's code comes from somebody else and differs from the code found here.
         ExecutorError, PluginError
+            If something speaks against it, such as another backfleet; nothing was started.
         """
         newest = self.run.latest_submission().submission
         chosen = open_executor(executor or newest.executor, options)
         self._adopt_settings(chosen)
         draft = replace(newest, retry=retry_failed, detach=detach)
         select_chunks = partial(_chunks_to_resume, retry_failed=retry_failed)
-        self.start(chosen, draft, select_chunks, accept_cost=accept_cost)
+        self.start(
+            chosen,
+            draft,
+            select_chunks,
+            accept_cost=accept_cost,
+            choose_code=partial(code_to_resume, self.run, trust_code),
+        )
 
     def cancel(self) -> int:
         """Stop the workers of all submissions, and return how many submissions had any.

@@ -28,7 +28,14 @@ from backfleet.runs.run import Run
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submission import StoredCode, Submission
 
-__all__ = ["CodeChoice", "TaskCode", "code_to_accept", "diff_with_code_here", "find_task_code"]
+__all__ = [
+    "CodeChoice",
+    "TaskCode",
+    "code_to_accept",
+    "code_to_resume",
+    "diff_with_code_here",
+    "find_task_code",
+]
 
 CodeChoice = Literal["kept", "here"]
 
@@ -125,6 +132,33 @@ def find_task_code(
         code = code_differences(run.manifest.identity, strategy)
         _reject_other_code(run, fetched, code, is_same_backfleet=not differences)
     return TaskCode(run, strategy, kept.packages, fetched.folders, [*differences, *code])
+
+
+def code_to_resume(run: Run, trust_code: Sequence[str] = ()) -> Sequence[StoredCode]:
+    """Return the packages of the run's store that missing tasks must run with.
+
+    Returns none if the code found here is the run's.
+
+    Raises
+    ------
+    UntrustedCode
+        If the run's code comes from somebody else.
+    PluginError
+        If backfleet, a library or code that is not kept differs from the plan: the rows of a run
+        come from the same code.
+    """
+    here = find_task_code(run, "here").differences
+    if not here:
+        return ()
+    if not platform_differences(run.manifest.identity):
+        kept = find_task_code(run, "kept", trust_code)
+        if not kept.differences:
+            return kept.packages
+        here = kept.differences
+    raise PluginError(
+        f"{run.url} cannot be resumed here: {'; '.join(map(str, here))}. Install what the run was "
+        "planned with, or run the job again to plan a new run"
+    )
 
 
 def strategy_here(run: Run) -> StrategyReference:

@@ -100,7 +100,7 @@ def verify_engine(
     with IsolatedImports(code.folders).active():
         plugin = find_plugin("engine", engine)
     stored = StoredTasks(code.run)
-    differences = []
+    differences: list[Difference] = []
 
     def compare(done: Finished | ChunkDone) -> None:
         assert isinstance(done, Finished)
