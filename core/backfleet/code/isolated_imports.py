@@ -15,6 +15,10 @@ from backfleet.plugins import forget_plugins
 __all__ = ["IsolatedImports"]
 
 
+SHARED = frozenset({"backfleet", "backtrader", "numba", "numpy", "pandas"})
+"""Packages that strategies share with this process: a second copy would not fit the first."""
+
+
 class IsolatedImports:
     """A view of the imports of this process in which some folders come first.
 
@@ -58,10 +62,11 @@ class IsolatedImports:
 
 def _top_names(folder: Path) -> Iterator[str]:
     """Return the names that an import of something in a folder begins with."""
-    for entry in folder.iterdir():
+    for entry in folder.iterdir() if folder.is_dir() else ():
         # An extension module carries the interpreter's tag after a dot.
         name = entry.name.partition(".")[0]
-        if name.isidentifier() and not entry.name.endswith((".dist-info", ".data")):
+        is_metadata = entry.name.endswith((".dist-info", ".data"))
+        if name.isidentifier() and not is_metadata and name not in SHARED:
             yield name
 
 

@@ -53,7 +53,7 @@ class TaskCode:
     packages
         The packages of the run's store that are used; empty if all code is found here.
     folders
-        Where these packages were unpacked: first on `sys.path`.
+        Where the code is, if it is not installed: first on `sys.path`.
     differences
         What differs from the plan: libraries, backfleet itself, code that is found here.
     """
@@ -123,7 +123,9 @@ def find_task_code(
     if kept is None or not kept.packages:
         strategy = strategy_here(run)
         differences += code_differences(run.manifest.identity, strategy)
-        return TaskCode(run, strategy, differences=differences)
+        # A module that was imported before an edit is no longer the code found here.
+        folders = [strategy.folder] if strategy.folder else []
+        return TaskCode(run, strategy, folders=folders, differences=differences)
     check_trust(run.url, code_to_accept(run, kept), trust_code)
     fetched = fetch_code(run.store, kept.packages)
     strategy = _fetched_strategy(run, kept, fetched)
