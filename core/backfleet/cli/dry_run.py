@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.cli.options import echo_json
+from backfleet.executor import Priced, Remote
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
@@ -63,13 +64,13 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
 def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     executor = open_executor(wishes.executor, wishes.options)
     manifest = plan.manifest
-    store = open_store(executor.results_store(plan.job.results.store)).at(manifest.run)
+    store = open_store(Remote.of(executor).results_store(plan.job.results.store)).at(manifest.run)
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
     request = request_of(plan, chunk_index.missing(), detach=False)
     work = workload(store, request)
-    workers = min(executor.share(work), executor.max_shards or 10**9) if work.chunks else 0
-    cost = executor.cost(work, workers) if workers else None
+    workers = min(executor.count_shards(work), executor.max_shards or 10**9) if work.chunks else 0
+    cost = Priced.of(executor).cost(work, workers) if workers else None
     return {
         "run": manifest.run,
         "store": store.url,

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
 
 from backfleet.errors import BackfleetError, ExecutorError, PluginError, RunNotFound
-from backfleet.executor import Executor, ShardStatus
+from backfleet.executor import Executor, Recoverable, ShardStatus
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
@@ -197,7 +197,7 @@ class Run:
             with progress_on(progress, self.id, before) as display:
                 display.show(before)
                 self.statuses = watch_run(watch, display.show)
-        self._clear_away(entry)
+        self._clean_up(entry)
         return self.finish()
 
     def finish(self) -> RunSummary:
@@ -353,7 +353,7 @@ class Run:
         if self._executor is None or self._executor.name != entry.record.executor:
             self._executor = open_executor(entry.record.executor)
             if entry.handle is not None:
-                self._executor.recall(entry.handle)
+                Recoverable.of(self._executor).adopt_settings(entry.handle)
         return self._executor
 
     def _recall(self, executor: Executor) -> None:
@@ -361,14 +361,14 @@ class Run:
         for number in reversed(self.submission_log.numbers()):
             entry = self.submission_log.entry(number)
             if entry.record.executor == executor.name and entry.handle is not None:
-                executor.recall(entry.handle)
+                Recoverable.of(executor).adopt_settings(entry.handle)
                 return
 
-    def _clear_away(self, entry: LogEntry | None) -> None:
-        """Have nothing left of the workers; where that fails, the run is none the worse."""
+    def _clean_up(self, entry: LogEntry | None) -> None:
+        """Remove what the workers left behind. The run is complete even if that fails."""
         if entry is not None and entry.handle is not None:
             with contextlib.suppress(BackfleetError):
-                self._executor_of(entry).clear_away(entry.handle)
+                Recoverable.of(self._executor_of(entry)).clean_up(entry.handle)
 
     def _is_running(self, entry: LogEntry) -> bool:
         if entry.handle is None:
@@ -378,7 +378,7 @@ class Run:
         except (ExecutorError, PluginError):
             # Of an executor that is not installed here nothing is known.
             return False
-        return any(status.state.works for status in statuses)
+        return any(status.state.is_active for status in statuses)
 
     def _awaited(self, entry: LogEntry) -> int:
         """Chunks of a submission that had not come when the watch began."""

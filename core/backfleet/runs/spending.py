@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backfleet.executor import Cost
+from backfleet.executor import Cost, Priced
 from backfleet.runs.run import Run
 from backfleet.submissions.launch import Request, workload
 
@@ -21,5 +21,5 @@ def cost_so_far(run: Run) -> Cost | None:
     ]
     request = Request(record, [(each.chunk, each.generation) for each in headers], run.manifest)
     seconds = sum(each.seconds for each in headers)
-    work = workload(run.store, request)
-    return run.executor().cost(work, len(record.shards), seconds)
+    work = workload(run.store, request, seconds)
+    return Priced.of(run.executor()).cost(work, len(record.shards))

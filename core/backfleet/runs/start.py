@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal, TextIO
 
-from backfleet.executor import Executor
+from backfleet.executor import Executor, Remote
 from backfleet.job import Job
 from backfleet.plan.manifest_store import MANIFEST, save_manifest
 from backfleet.plan.plan import Plan, plan_job
-from backfleet.runs.executors import standing_by
+from backfleet.runs.executors import prewarmed_executor
 from backfleet.runs.run import Run
 from backfleet.store import open_store
 from backfleet.submissions.events import emit
@@ -70,7 +70,7 @@ def submit(
     What the store holds of the same run already is not done again. Without `detach`, workers of
     the local executor end with this process.
     """
-    with standing_by(executor, options, detach=detach) as chosen:
+    with prewarmed_executor(executor, options, detach=detach) as chosen:
         return submit_plan(plan_job(job), chosen, detach=detach, accept_cost=accept_cost)
 
 
@@ -79,7 +79,9 @@ def submit_plan(
 ) -> Run:
     """`submit`, for a job that is planned already."""
     request = partial(request_of, plan, detach=detach, accept_cost=accept_cost)
-    store = open_store(executor.results_store(plan.job.results.store)).at(plan.manifest.run)
+    store = open_store(Remote.of(executor).results_store(plan.job.results.store)).at(
+        plan.manifest.run
+    )
     if not store.exists(MANIFEST):
         # What the executor cannot run must leave no run in the store.
         wanted = Run(store, plan.manifest).chunk_index.missing()

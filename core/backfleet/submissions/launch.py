@@ -12,11 +12,21 @@ from typing import TYPE_CHECKING
 
 from backfleet.code.stored_code import StoredCode, is_stored, store_code
 from backfleet.errors import BackfleetError, ExecutorError
-from backfleet.executor import Cost, Executor, Submission, Workload
+from backfleet.executor import (
+    Cost,
+    Executor,
+    Pace,
+    Priced,
+    Recoverable,
+    Remote,
+    Submission,
+    Workload,
+)
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.store import Store
 from backfleet.submissions.events import emit
+from backfleet.submissions.pace import bars_per_task, measure_pace
 from backfleet.submissions.submission import SubmissionRecord, deal_chunks
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
@@ -122,7 +132,7 @@ def check_request(store: Store, executor: Executor, request: Request) -> Checked
             f"executor {executor.name!r} cannot go on without this process (--detach)"
         )
     work = workload(store, request)
-    shards = min(executor.share(work), executor.max_shards or 10**9)
+    shards = min(executor.count_shards(work), executor.max_shards or 10**9)
     record = replace(
         request.template,
         executor=executor.name,
@@ -132,14 +142,14 @@ def check_request(store: Store, executor: Executor, request: Request) -> Checked
     problems = executor.preflight(_submission(store, record, request.detach))
     if problems:
         raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
-    _check_cost(executor.cost(work, len(record.shards)), request)
+    _check_cost(Priced.of(executor).cost(work, len(record.shards)), request)
     return _with_code(store, executor, request, record)
 
 
 def _with_code(
     store: Store, executor: Executor, request: Request, record: SubmissionRecord
 ) -> CheckedRequest:
-    installed = executor.installed()
+    installed = Remote.of(executor).installed()
     if installed is None:
         return CheckedRequest(record)
     from backfleet.code.ship_code import check_backfleet_code, packages_to_ship
@@ -152,20 +162,28 @@ def _with_code(
     return CheckedRequest(record, packages=packages)
 
 
-def workload(store: Store, request: Request) -> Workload:
-    """The size of what a request asks for."""
+def workload(store: Store, request: Request, seconds: float | None = None) -> Workload:
+    """Return the size of what a request asks for.
+
+    `seconds` is the duration of its tasks if they have run already; otherwise the pace is measured
+    from earlier runs when the executor asks for it.
+    """
     manifest = request.manifest
     tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in request.chunks)
-    bars = sum(symbol.bars for symbol in manifest.symbols)
+    bars = round(tasks * bars_per_task(manifest))
+
+    def measure() -> Pace:
+        if seconds is not None:
+            return Pace(seconds, is_measured=True)
+        return measure_pace(store, manifest, tasks, bars)
+
     return Workload(
-        url=store.url,
-        strategy=manifest.identity["strategy"]["code"],
-        engine=manifest.engine,
         chunks=len(request.chunks),
         tasks=tasks,
-        bars=tasks * (bars if manifest.is_portfolio else bars // len(manifest.symbols)),
+        bars=bars,
         cpus=request.template.cpus,
         memory=request.template.memory,
+        measure=measure,
     )
 
 
@@ -187,11 +205,12 @@ def _delivered(executor: Executor, record: SubmissionRecord, request: Request) -
         # No worker needs it; reports read where the workers do.
         symbols.append(benchmark)
     auxiliary = manifest.identity["data"]["auxiliary"]
+    remote = Remote.of(executor)
     return replace(
         record,
-        data_path=executor.deliver(record.data_path, symbols),
+        data_path=remote.stage_data(record.data_path, symbols),
         auxiliary_paths={
-            feed: executor.deliver(path, [auxiliary[feed]["symbol"]])
+            feed: remote.stage_data(path, [auxiliary[feed]["symbol"]])
             for feed, path in record.auxiliary_paths.items()
         },
     )
@@ -227,7 +246,7 @@ def _settled(submission_log: SubmissionLog, number: int) -> LogEntry:
 
 def _adopt(store: Store, executor: Executor, entry: LogEntry) -> LogEntry:
     url = entry.record.url(store)
-    for handle in executor.find(entry.record.run):
+    for handle in Recoverable.of(executor).find_orphans(entry.record.run):
         # The same run may have workers for another store; not every executor can tell.
         if handle.get("number") == entry.record.number and handle.get("url", url) == url:
             SubmissionLog(store).adopt_handle(entry.record.number, handle)
@@ -239,7 +258,7 @@ def _runs(executor: Executor, entry: LogEntry) -> bool:
     if entry.handle is None:
         return False
     try:
-        return any(status.state.works for status in executor.poll(entry.handle))
+        return any(status.state.is_active for status in executor.poll(entry.handle))
     except BackfleetError:
         return False
 

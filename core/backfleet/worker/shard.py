@@ -19,10 +19,10 @@ from backfleet.code.fetched_code import FetchedCode, fetch_code, search_first
 from backfleet.errors import BackfleetError, CorruptObject, ExecutorError, PluginError
 from backfleet.plugins import find_plugin
 from backfleet.store import open_store
-from backfleet.worker.env_vars import CODE, INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
+from backfleet.worker.env_vars import INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
 from backfleet.worker.environment import pin_environment
 from backfleet.worker.failure_record import write_failure_record
-from backfleet.worker.forkserver import start_forkserver
+from backfleet.worker.prewarmed import start_forkserver
 from backfleet.worker.ranges import parse_ranges
 
 __all__ = ["run_shards"]
@@ -58,7 +58,7 @@ def _run(url: str, given: Sequence[int]) -> int:
         try:
             shards = list(given) or [shard_of_array()]
             code = _code(url, shards[0])
-            _start_forkserver(url)
+            _start_forkserver(url, code.paths if code is not None else ())
             from backfleet.worker.worker import ShardWorker
 
             ShardWorker(url, shards, code).run()
@@ -96,7 +96,7 @@ def _shard_of(index: int) -> int:
 
 
 def _code(url: str, shard: int) -> FetchedCode | None:
-    """Fetch the code that came along, for this process and for its children."""
+    """Fetch the shipped code, and have this process find it."""
     try:
         code = fetch_code(url)
     except (PluginError, ExecutorError) as error:
@@ -104,11 +104,10 @@ def _code(url: str, shard: int) -> FetchedCode | None:
         raise
     if code is not None:
         search_first(code.paths)
-        os.environ[CODE] = os.pathsep.join(code.paths)
     return code
 
 
-def _start_forkserver(url: str) -> None:
+def _start_forkserver(url: str, paths: Sequence[str]) -> None:
     """Start it with the run's engine imported."""
     run = open_store(url.rpartition("/submissions/")[0])
     manifest = run.read("manifest.json")
@@ -116,7 +115,7 @@ def _start_forkserver(url: str) -> None:
         engine = json.loads(manifest)["identity"]["engines"][0]["name"]
     except (ValueError, LookupError, TypeError) as error:
         raise CorruptObject(f"{run.url}/manifest.json: it cannot be read: {error}") from error
-    start_forkserver(find_plugin("engine", engine).target.partition(":")[0])
+    start_forkserver(find_plugin("engine", engine).target.partition(":")[0], paths)
 
 
 @contextmanager

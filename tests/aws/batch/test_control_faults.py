@@ -124,7 +124,7 @@ def test_fault_10_jobs_of_a_client_that_died_before_it_knew_them_are_adopted(
     executor: AwsBatchExecutor, started: Callable[..., dict[str, Any]], gate: Any
 ) -> None:
     lost = started(3)
-    (adopted,) = executor.find(lost["run"])
+    (adopted,) = executor.find_orphans(lost["run"])
 
     assert adopted["url"].endswith(f"/{lost['run']}/submissions/{lost['number']}.json")
     kept = ("run", "number", "shards", "arrays")

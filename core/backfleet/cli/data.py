@@ -1,4 +1,7 @@
-"""`backfleet data check` and `data import`: files read by a source."""
+"""`backfleet data`: check and import files that a source reads.
+
+Plugins add the commands that bring files elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,47 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from backfleet.cli.options import as_json, echo_json
+from backfleet.cli.commands import PluginGroup
+from backfleet.console import as_json, echo_json, split_names
 from backfleet.errors import DataError
-from backfleet_executors.aws.data.options import source_options, split_names
 
 if TYPE_CHECKING:
     from backfleet.source import Source
     from backfleet.sources.faults import Checked, Fault
 
-__all__ = ["check_command", "import_command"]
+__all__ = ["data"]
 
 THREADS = 8
 SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
-"""Which source a directory is read with unless one is named."""
+"""The source that reads a directory unless one is named."""
 
+F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+
+
+@click.group(cls=PluginGroup, prefix="data.")
+def data() -> None:
+    """Check, prepare, list and push files of bars."""
+
+
+def _source_options(command: F) -> F:
+    """Add the options that say how to read the files, as in the job's `[data]`."""
+    options = [
+        click.option("--source", metavar="NAME", help="As data.source; default: by the suffix."),
+        click.option("--symbols", metavar="NAMES", help="Only these: names or globs."),
+        click.option("--timezone", default="UTC", show_default=True, help="As data.timezone."),
+        click.option("--columns", metavar="NAMES", help="As data.columns, with commas between."),
+        click.option(
+            "--option",
+            "options",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="As in data.options; may be given several times.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @dataclass(frozen=True)
@@ -60,9 +89,9 @@ class Selection:
             yield from pool.map(call, self.symbols)
 
 
-@click.command("check")
+@data.command("check")
 @click.argument("place", metavar="DIR|S3-URL")
-@source_options
+@_source_options
 @as_json
 def check_command(place: str, as_json: bool, **reading: Any) -> None:
     """Look through all files: bad rows, duplicate and unsorted times, bad prices, gaps.
@@ -84,10 +113,10 @@ def check_command(place: str, as_json: bool, **reading: Any) -> None:
     sys.exit(1 if faults else 0)
 
 
-@click.command("import")
+@data.command("import")
 @click.argument("place", metavar="DIR|S3-URL")
 @click.argument("directory", metavar="TO")
-@source_options
+@_source_options
 @as_json
 def import_command(place: str, directory: str, as_json: bool, **reading: Any) -> None:
     """Write a vendor's bars to the directory TO as Parquet, which is read fastest.
