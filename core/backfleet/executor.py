@@ -13,12 +13,21 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from backfleet.submission import (
+    ChunkGeneration,
+    Handle,
+    StoredCode,
+    Submission,
+    trial_submission,
+)
+
 __all__ = [
     "SETTINGS_FILE",
+    "ChunkGeneration",
     "Cost",
     "Diagnosable",
     "Executor",
@@ -33,15 +42,14 @@ __all__ = [
     "Remote",
     "ShardState",
     "ShardStatus",
+    "StoredCode",
     "Submission",
     "Workload",
+    "trial_submission",
 ]
 
 SETTINGS_FILE = "backfleet.toml"
 """Its tables `[executors.<name>]` hold the settings of executors."""
-
-Handle = Mapping[str, Any]
-"""Plain JSON that lets a new process find the workers of a submission again."""
 
 
 class ExecutorSettings(BaseModel):
@@ -78,36 +86,6 @@ class ShardStatus:
     state: ShardState
     exit_code: int | None = None
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Submission:
-    """A request to start workers.
-
-    Attributes
-    ----------
-    run, number
-        The run's id, and which of its submissions this is.
-    url
-        Where the submission's record lies; the worker's first argument.
-    shards
-        How many workers to start: they are numbered from 0.
-    cpus, memory
-        Of one worker; memory in bytes.
-    detach
-        Workers must outlive the process that submits them.
-    data
-        Where workers find their data: paths and URLs.
-    """
-
-    run: str
-    number: int
-    url: str
-    shards: int
-    cpus: int
-    memory: int
-    detach: bool = False
-    data: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import backfleet as bf
 from backfleet.executor import Executor, Pace, Workload
 from backfleet.plan.plan import Plan, plan_job
 from backfleet.store import Store, open_store
-from backfleet.submissions.launch import request_of, workload
+from backfleet.submissions.workload import workload
 from backfleet_executors.local import LocalExecutor
 
 Planned = Callable[..., tuple[Store, Plan]]
@@ -28,14 +28,14 @@ def planned(sample_data: Path, tmp_path: Path) -> Planned:
         store = {"store": str(tmp_path / "runs")}
         job = bf.Job(strategy=strategy, data=data, results=store, **values)
         planned = plan_job(job)
-        return open_store(store["store"]).at(planned.manifest.run), planned
+        return open_store(store["store"]).at(planned.manifest.run_id), planned
 
     return plan
 
 
 def pace_of(store: Store, plan: Plan) -> Pace:
     chunks = [(chunk, 0) for chunk in range(len(plan.manifest.chunks))]
-    return workload(store, request_of(plan, chunks, detach=False)).pace
+    return workload(store, plan.manifest, chunks, cpus=1, memory=2**30).pace
 
 
 def test_without_an_earlier_run_the_pace_is_a_guess(planned: Planned) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any
 
 from backfleet.chunks.chunk import parse_chunk_key, read_chunk
 from backfleet.errors import CorruptObject, RunNotFound
 from backfleet.executor import Pace
+from backfleet.plan.identity import Component
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.store import Store, open_store, split_url
@@ -62,8 +62,8 @@ def _manifest(store: Store) -> Manifest | None:
         return None
 
 
-def _key(manifest: Manifest) -> tuple[Any, str]:
-    return manifest.identity["strategy"], manifest.engine
+def _key(manifest: Manifest) -> tuple[Component, str]:
+    return manifest.identity.strategy, manifest.engine
 
 
 def _seconds_per_bar(store: Store, manifest: Manifest) -> float | None:

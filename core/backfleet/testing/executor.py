@@ -106,38 +106,40 @@ class ExecutorConformance:
         assert "task 1 of 600519" in list(run.logs(1))
 
     def test_the_handle_is_plain_json_and_tells_of_every_worker(self, tmp_path: Path) -> None:
-        entry = self._submitted(tmp_path, {"k": [0, 1]}).submitted()
+        entry = self._submitted(tmp_path, {"k": [0, 1]}).run.latest_submission()
         assert json.loads(json.dumps(entry.handle)) == entry.handle
         executor = self._open()
         self._until(lambda: _have_ended(executor.poll(_handle(entry))))
         states = list(executor.poll(_handle(entry)))
-        assert sorted(status.shard for status in states) == list(range(len(entry.record.shards)))
+        shards = sorted(status.shard for status in states)
+        assert shards == list(range(entry.submission.shard_count))
         assert not any(status.exit_code for status in states)
 
     def test_a_cancelled_run_keeps_what_is_done_and_goes_on_from_there(
         self, tmp_path: Path
     ) -> None:
-        run = self._submitted(tmp_path, {"k": list(range(5)), "seconds": 0.3})
+        control = self._submitted(tmp_path, {"k": list(range(5)), "seconds": 0.3})
+        run = control.run
         self._until(lambda: run.counts().done > 0)
-        assert run.cancel() == 1
+        assert control.cancel() == 1
         # Elsewhere workers may take a while to end.
-        self._until(lambda: run.cancel() == 0)
+        self._until(lambda: control.cancel() == 0)
         done = run.counts().done
         assert 0 < done < 15
-        assert run.state() == "cancelled"
+        assert run.state() == "canceled"
         time.sleep(1.0)
         assert run.counts().done == done, "a worker went on after it was stopped"
-        again = bf.open_run(run.url)
+        again = bf.RunControl(bf.open_run(run.url))
         again.resume(self.executor, self.options)
         assert again.wait().succeeded
-        assert again.found == done
+        assert again.done_before == done
 
     def test_to_stop_workers_that_have_ended_does_nothing(self, tmp_path: Path) -> None:
-        run = self._submitted(tmp_path, {"k": 0})
-        run.wait()
+        control = self._submitted(tmp_path, {"k": 0})
+        control.wait()
         executor = self._open()
-        executor.cancel(_handle(run.submitted()))
-        assert run.state() == "complete"
+        executor.cancel(_handle(control.run.latest_submission()))
+        assert control.run.state() == "complete"
 
     def test_an_unknown_setting_is_refused(self) -> None:
         with pytest.raises(ExecutorError, match="no_such_setting"):
@@ -168,36 +170,32 @@ class ExecutorConformance:
 
     def test_workers_are_found_without_their_handle(self, tmp_path: Path) -> None:
         if self._implements(Recoverable):
-            run = self._submitted(tmp_path, {"k": list(range(4)), "seconds": 1.0})
+            control = self._submitted(tmp_path, {"k": list(range(4)), "seconds": 1.0})
             executor = self._open()
 
             def numbers() -> list[int]:
-                orphans = Recoverable.of(executor).find_orphans(run.id)
+                orphans = Recoverable.of(executor).find_orphans(control.run.id)
                 return [handle["number"] for handle in orphans]
 
             try:
                 self._until(lambda: numbers() == [1])
-                (handle,) = Recoverable.of(executor).find_orphans(run.id)
+                (handle,) = Recoverable.of(executor).find_orphans(control.run.id)
                 assert any(status.state.is_active for status in executor.poll(handle))
             finally:
-                run.cancel()
+                control.cancel()
 
     def test_settings_of_an_earlier_submission_are_enough_to_reach_its_workers(
         self, tmp_path: Path
     ) -> None:
         if self._implements(Recoverable):
-            run = self._submitted(tmp_path, {"k": 0})
-            run.wait()
-            handle = _handle(run.submitted())
+            handle = self._handle_of_complete_run(tmp_path)
             executor = open_executor(self.executor)
             Recoverable.of(executor).adopt_settings(handle)
             self._until(lambda: _have_ended(executor.poll(handle)))
 
     def test_a_clean_up_takes_neither_states_nor_logs(self, tmp_path: Path) -> None:
         if self._implements(Recoverable):
-            run = self._submitted(tmp_path, {"k": 0})
-            run.wait()
-            handle, executor = _handle(run.submitted()), self._open()
+            handle, executor = self._handle_of_complete_run(tmp_path), self._open()
             self._until(lambda: _have_ended(executor.poll(handle)))
             before = list(executor.poll(handle)), list(executor.logs(handle, 0))
             Recoverable.of(executor).clean_up(handle)
@@ -229,10 +227,15 @@ class ExecutorConformance:
 
     # -- helpers ------------------------------------------------------------------------------
 
+    def _handle_of_complete_run(self, tmp_path: Path) -> Mapping[str, Any]:
+        control = self._submitted(tmp_path, {"k": 0})
+        control.wait()
+        return _handle(control.run.latest_submission())
+
     def _open(self) -> Executor:
         return open_executor(self.executor, self.options)
 
-    def _submitted(self, tmp_path: Path, params: Mapping[str, Any]) -> bf.Run:
+    def _submitted(self, tmp_path: Path, params: Mapping[str, Any]) -> bf.RunControl:
         return bf.submit(self.job(tmp_path, WAITS, params), self.executor, self.options)
 
     def _until(self, holds: Callable[[], bool]) -> None:

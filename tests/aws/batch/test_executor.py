@@ -112,8 +112,7 @@ def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
     aws_server.wait(handle["arrays"][0]["job"])
     store = open_store(asked.url.rpartition("/submissions/")[0])
     submission_log = SubmissionLog(store)
-    submission_log.keep_handle(1, handle)
-    second = submission_log.open(submission_log.entry(1).record)
+    second = submission_log.append(asked)
 
     def interrupted(answer: Any) -> Any:
         for job in answer["jobSummaryList"]:
@@ -122,7 +121,7 @@ def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
         return answer
 
     gate.alter("ListJobs", interrupted)
-    again = executor.submit(replace(asked, number=2, url=second.url(store)))
+    again = executor.submit(replace(second, earlier=((asked, handle),)))
     executor.cancel(again)
     jobs = [aws_server.job(each["job"]) for each in again["arrays"]]
 
