@@ -50,7 +50,7 @@ def prewarm() -> None:
     # The worker reports a fault of this machine when it has a shard.
     with contextlib.suppress(JobError):
         start_forkserver()
-    importlib.import_module("backfleet.worker.worker")
+    import backfleet.worker.worker  # noqa: F401
 
 
 def start_forkserver(engine: str = "", paths: Sequence[str] = ()) -> None:
@@ -82,9 +82,11 @@ def _preload(engine: str, *paths: str) -> None:
     sys.path[:0] = paths
     disable_bytecode()
     # A module that fails here fails again, and is reported, in the child.
-    for module in filter(None, ("backfleet.worker.child", engine)):
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
+    with contextlib.suppress(Exception):
+        import backfleet.worker.child  # noqa: F401
+    with contextlib.suppress(Exception):
+        if engine:
+            importlib.import_module(engine)
 
 
 if PRELOAD in os.environ:

@@ -337,7 +337,7 @@ def test_a_detached_run_goes_on_and_is_waited_for_from_its_url(
     code, stdout, stderr = command("run", job_file(), "--executor", "aws-batch", "--detach")
     (name,) = open_store(f"s3://{aws_server.bucket}/runs").folders()
     run = open_run(f"s3://{aws_server.bucket}/runs/{name}")
-    run.wait()
+    bf.RunControl(run).wait()
 
     assert code == 0, stderr
     assert "goes on in the background" in stdout
