@@ -26,7 +26,7 @@ def packages(tmp_path: Path) -> list[CodePackage]:
 def test_workers_read_code_as_it_was_packed(packages: list[CodePackage], store_url: str) -> None:
     store = open_store(store_url)
     stored = store_code(store, packages)
-    assert [read_stored_code(store, each) for each in stored] == list(map(pack, packages))
+    assert [read_stored_code(store, package) for package in stored] == list(map(pack, packages))
     assert [(each.name, each.content, each.is_folder) for each in stored] == [
         ("acme-alpha", packages[0].content, False),
         ("folder-of-mine", packages[1].content, True),

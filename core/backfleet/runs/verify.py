@@ -19,7 +19,7 @@ from backfleet.code.fetched_code import search_first
 from backfleet.code.isolated_imports import IsolatedImports
 from backfleet.code.stored_code import read_stored_code
 from backfleet.errors import ExecutorError
-from backfleet.executor import Executor
+from backfleet.executor import Executor, Remote
 from backfleet.no_bytecode import disable_bytecode
 from backfleet.plan.code_differences import identity_here
 from backfleet.plan.manifest import Manifest
@@ -36,8 +36,8 @@ from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.environment import pin_environment
-from backfleet.worker.forkserver import start_forkserver
 from backfleet.worker.messages import Builders, ChunkDone, Finished, Work
+from backfleet.worker.prewarmed import start_forkserver
 from backfleet.worker.task import TaskRunner
 
 __all__ = ["other_engine", "sample_tasks", "verify_engine", "verify_executor"]
@@ -177,7 +177,7 @@ def _empty_store(run: Run, executor: Executor) -> Iterator[Store]:
 
     Workers elsewhere may reach no other store than the run's own: theirs is a folder in it.
     """
-    if executor.installed() is None:
+    if Remote.of(executor).installed() is None:
         with tempfile.TemporaryDirectory(prefix="backfleet-verify-") as folder:
             yield open_store(folder)
         return

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from backfleet.code.kept_code import is_kept
 from backfleet.code.packages import CodePackage, strategy_packages
 from backfleet.errors import ExecutorError
-from backfleet.executor import ChunkGeneration, Cost, Executor, Submission
+from backfleet.executor import ChunkGeneration, Cost, Executor, Remote, Submission
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.store import Store
@@ -131,7 +131,7 @@ def _with_code(
 ) -> PreparedSubmission:
     """Decide which code the workers fetch, and which code the store is to keep."""
     # Workers without an inventory run with what is installed here.
-    installed = executor.installed()
+    installed = Remote.of(executor).installed()
     if installed is not None:
         from backfleet.code.ship_code import check_backfleet_code, packages_to_ship
 
