@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import shutil
@@ -18,12 +19,13 @@ import pytest
 import backfleet as bf
 from backfleet.chunks.chunk import Chunk, chunk_key, read_chunk
 from backfleet.chunks.parquet import parquet_bytes, read_parquet
+from backfleet.code import kept_code
 from backfleet.code.kept_code import KEPT_CODE, read_kept_code
 from backfleet.errors import PluginError, UntrustedCode
 from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run
 from backfleet.runs.run_task import CodeWarning
-from sample_job import job_of
+from sample_job import job_of, job_text
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -38,6 +40,24 @@ class Mine(bt.Strategy):
         if len(self) == self.p.period:
             self.buy(size=SIZE)
 """
+PLUGINS = (
+    MINE
+    + """
+from backfleet import hookimpl
+from backfleet.engines.backtrader import BacktraderEngine
+from backfleet.sources.cn_daily import CnDailySource
+
+class Engine(BacktraderEngine):
+    name = "acme"
+
+class Source(CnDailySource):
+    name = "acme"
+
+@hookimpl
+def backfleet_metrics(params, outcome):
+    return {"added": 7}
+"""
+)
 DETAILS = ("full", "summary")
 
 
@@ -276,6 +296,32 @@ def test_a_terminal_is_asked(run: Run, answer: str, code: int) -> None:
     assert bool(done.stdout) == (answer == "y")
 
 
+def test_plugins_of_every_kind_come_from_the_store(
+    tmp_path: Path, sample_data: Path, backfleet: Cli, installed: Callable[..., dict[str, str]]
+) -> None:
+    """Also where they are not installed at all."""
+    groups = {"engines": "Engine", "sources": "Source", "strategies": "Mine"}
+    points = {f"backfleet.{group}": {"acme": f"acme:{name}"} for group, name in groups.items()}
+    files = {"acme.py": PLUGINS, "acme_sizes.py": "SIZE = 100\n"}
+    env = installed("acme", files, points | {"backfleet": {"acme": "acme"}})
+    job = tmp_path / "job.toml"
+    text = job_text("acme", "", symbols=["600519"]).replace('cn-daily"', 'acme"', 1)
+    job.write_text('engine = "acme"\nplugins = ["acme"]\n' + text)
+    done = backfleet("run", job, "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    run = bf.open_run(json.loads(done.stdout)["store"])
+    shutil.rmtree(tmp_path / "site")
+    assert backfleet("run", job).returncode == 2, "they are no longer installed"
+    for options in ((), ("--executor", "local"), ("--engine", "acme")):
+        verified = backfleet("verify", run.url, *options)
+        assert verified.returncode == 0, verified.stderr
+        assert "1 of 1 tasks are equal" in verified.stdout
+    assert bf.run_task(run, 0).row["added"] == run.results()["added"].tolist()[0] == 7.0
+    lose_chunks(run)
+    resumed = backfleet("resume", run.url)
+    assert resumed.returncode == 0, resumed.stderr
+
+
 def test_code_that_is_not_the_planned_one_is_never_used(run: Run, finished: Path) -> None:
     """A store could name other code than the one that the run's numbers come from."""
     job = job_of(finished / "other", strategy=f"{finished}/mine.py:Mine", params={})
@@ -295,6 +341,26 @@ def test_damaged_code_is_never_used(run: Run) -> None:
     run.store.replace(kept.packages[0].key, b"damaged")
     with pytest.raises(PluginError, match="is damaged"):
         bf.run_task(run, 0)
+
+
+def test_a_package_that_is_too_large_is_named_and_must_be_here(
+    finished: Path, backfleet: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_code, "MOST_BYTES", 10)
+    (finished / "acme_sizes.py").write_text("SIZE = 200\n")
+    job = job_of(finished / "large", strategy=f"{finished}/mine.py:Mine", params={})
+    run = bf.run(job, progress=None)
+    assert run.summary().code_not_kept == ("folder-of-mine",)
+    closing = backfleet("wait", run.url).stdout
+    assert "code:    folder-of-mine: not kept, only the hash" in closing
+    assert bf.run_task(run, 0).row["final_value"] == final_values(run)[0]
+    (finished / "acme_sizes.py").write_text("SIZE = 300\n")
+    with pytest.warns(CodeWarning, match="the code of strategy"):
+        bf.run_task(run, 0)
+    lose_chunks(run)
+    refused = backfleet("resume", run.url)
+    assert refused.returncode == 2
+    assert "cannot be resumed here: the code of strategy mine.py:Mine is" in refused.stderr
 
 
 def test_compare_shows_the_edit_and_the_setup(run: Run, finished: Path, backfleet: Cli) -> None:

@@ -61,7 +61,7 @@ class RunControl:
         select_chunks: Callable[[ChunkIndex], Sequence[ChunkGeneration]],
         *,
         accept_cost: bool = False,
-        choose_code: Callable[[], Sequence[StoredCode]] = tuple,
+        choose_code: Callable[[], Sequence[StoredCode]] | None = None,
     ) -> None:
         """Start workers for chunks, unless workers of this run are active on the executor.
 
@@ -73,7 +73,7 @@ class RunControl:
             Returns the chunks to compute, such as `ChunkIndex.missing`.
         choose_code
             Called before workers are started. Returns the packages of the run's store that they
-            run with, or none if the code found here is the run's.
+            run with, or none if the code found here is the run's. By default the draft says it.
 
         Raises
         ------
@@ -88,7 +88,8 @@ class RunControl:
         self.started_workers = self._entry is None and bool(chunks)
         prepared = None
         if self.started_workers:
-            draft = replace(draft, code=tuple(choose_code()) or None)
+            if choose_code is not None:
+                draft = replace(draft, code=tuple(choose_code()) or None)
             prepared = self._prepare(executor, draft, chunks, accept_cost)
         if not self._save_manifest() and prepared is not None:
             # Another planner was first, and its chunks count.
