@@ -43,7 +43,8 @@ def _interrupted(control: RunControl) -> None:
     run = control.run
     if not control.started_workers:
         click.echo(
-            f"\nthe run continues in the background. Check it with: backfleet status {short_name(run)}",
+            "\nthe run continues in the background. "
+            f"Check it with: backfleet status {short_name(run)}",
             err=True,
         )
         return
