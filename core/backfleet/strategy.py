@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -56,6 +56,9 @@ class StrategyReference:
         The folder of a `file.py:Class` strategy; None for an importable module.
     plugin, distribution, version
         The name of the entry point that names the strategy, and its package; empty for others.
+    modules
+        Modules that the job declares, because the strategy imports them in a way that its source
+        does not show.
     """
 
     target: str
@@ -63,6 +66,7 @@ class StrategyReference:
     plugin: str = ""
     distribution: str = ""
     version: str = ""
+    modules: Sequence[str] = ()
 
     @property
     def reference(self) -> str:
@@ -160,8 +164,9 @@ def _importing(reference: str) -> Iterator[None]:
 
 def _import_file(file: Path) -> ModuleType:
     """Import a file as a module of its stem, with its folder importable, as running it would."""
-    if str(file.parent) not in sys.path:
-        sys.path.insert(0, str(file.parent))
+    folder = str(file.parent)
+    # First even if it is on the path already: its hash covers the modules that are found so.
+    sys.path[:] = [folder, *(path for path in sys.path if path != folder)]
     name = file.stem
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == str(file):

@@ -16,7 +16,7 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from backfleet.code.imports import CodeUnit, find_unit, is_code
+from backfleet.code.units import CodeUnit, find_unit, is_code
 from backfleet.plugins import KINDS
 
 __all__ = [

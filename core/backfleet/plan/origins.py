@@ -7,7 +7,7 @@ from typing import Any
 
 from backfleet.code.distributions import canonical_name, find_distribution, find_owners
 from backfleet.code.hashes import distribution_hashes
-from backfleet.code.imports import find_unit
+from backfleet.code.units import find_unit
 from backfleet.plan.manifest import PlannedDistribution
 from backfleet.plugins import HOOKS, find_plugin
 from backfleet.strategy import StrategyReference

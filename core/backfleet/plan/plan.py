@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backfleet.code.imports import missing_modules
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
@@ -41,7 +42,7 @@ def plan_job(job: Job) -> Plan:
 
 
 def _plan(job: Job) -> Plan:
-    strategy = locate_strategy(job.strategy)
+    strategy = _with_modules(locate_strategy(job.strategy), job.modules)
     description = describe_strategy(strategy)
     engines = engine_candidates(job, description.kind)
     parameters = description.parameters
@@ -60,6 +61,16 @@ def _plan(job: Job) -> Plan:
         distributions=planned_distributions(identity, strategy),
     )
     return Plan(job, manifest, strategy)
+
+
+def _with_modules(strategy: StrategyReference, modules: Sequence[str]) -> StrategyReference:
+    folder = None if strategy.folder is None else Path(strategy.folder)
+    for module in missing_modules(modules, folder):
+        raise JobError(
+            f"modules: there is no module {module!r} here, or it is not a file; name it as the "
+            "strategy imports it"
+        )
+    return replace(strategy, modules=sorted(modules))
 
 
 def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
