@@ -93,7 +93,7 @@ class ModuleGuard:
     def _is_for_library(self, name: str) -> bool:
         """Whether the imports that led to an installed module began in a library."""
         passed = {name}
-        while (importer := self._importers.get(name, "")) not in passed:
+        while (importer := self._importer_of(name)) not in passed:
             if importer in self._loaded or importer.partition(".")[0] in self._trusted:
                 return True
             file = _file_of(importer)
@@ -103,6 +103,10 @@ class ModuleGuard:
             name = importer
         return False
 
+    def _importer_of(self, name: str) -> str:
+        """The importer of a module; compiled modules make submodules that nobody imports."""
+        return self._importers.get(name) or name.rpartition(".")[0]
+
     def _message(self, outside: list[str]) -> str:
         hidden = [name for name in outside if self._code.has_module(name)]
         if hidden:
@@ -110,12 +114,18 @@ class ModuleGuard:
                 f"module {hidden[0]!r} was loaded from another file than the one that the run was "
                 "planned with; remove one of the two from sys.path (PYTHONPATH)"
             )
-        named = ", ".join(map(repr, outside[:MOST_NAMED]))
-        listed = ", ".join(f'"{name}"' for name in outside[:MOST_NAMED])
+        first = [name for name in outside if self._is_first(name, outside)] or outside
+        named = ", ".join(map(repr, first[:MOST_NAMED]))
+        listed = ", ".join(f'"{name}"' for name in first[:MOST_NAMED])
         return (
             f"the task loaded {named}, which no import in the source of the run's code shows, so "
             f"an edit would go unnoticed; declare it in the job: modules = [{listed}]"
         )
+
+    def _is_first(self, name: str, outside: Collection[str]) -> bool:
+        """Whether a module must be declared: those that it imports follow from it."""
+        is_package_of_another = any(other.startswith(f"{name}.") for other in outside)
+        return self._importer_of(name) not in outside and not is_package_of_another
 
 
 def _file_of(module: str) -> str | None:
