@@ -241,9 +241,7 @@ def test_the_folder_of_a_file_comes_before_everything_else(write: Write, tmp_pat
     assert files["calendar.py"] == tmp_path / "folder" / "calendar.py"
 
 
-def test_a_package_hides_a_folder_of_its_name_beside_the_file(
-    write: Write, tmp_path: Path
-) -> None:
+def test_a_package_hides_a_folder_of_its_name_beside_the_file(write: Write, tmp_path: Path) -> None:
     write({"folder/main.py": "import pair_lib.part", "folder/pair_lib/part.py": ""})
     write({"pair_lib/__init__.py": "", "pair_lib/part.py": ""})
     files = import_closure([], tmp_path / "folder", "main.py").files
