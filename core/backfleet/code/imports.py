@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backfleet.code.import_cache import ImportCache
 from backfleet.code.import_names import OWN, FileImports
+from backfleet.code.own_code import own_files
 from backfleet.code.search import ModuleSearch, prefixes
 from backfleet.code.units import find_unit, is_large
 from backfleet.errors import PluginError
@@ -179,6 +180,8 @@ class _Walk:
 
 
 def _is_module(name: str, search: ModuleSearch) -> bool:
+    if own_files([name]):
+        return True
     spec = search.find(name) if name else None
     return spec is not None and (spec.has_location or name in LIBRARIES)
 

@@ -6,6 +6,7 @@ modules of `NO_NUMBERS`; a test traces tasks on every engine and compares.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -54,6 +55,12 @@ ROOT = Path(__file__).parents[2]
 
 def own_files(names: Iterable[str]) -> Mapping[str, Path]:
     """The files of backfleet that can change a number where code imports these names."""
+    return _own_files(frozenset(names))
+
+
+@cache
+def _own_files(names: frozenset[str]) -> Mapping[str, Path]:
+    # A process goes on with the modules that it has, whatever becomes of the files.
     reached: set[str] = set()
     waiting = [module for name in names for module in _modules(name)]
     while waiting:
@@ -62,8 +69,8 @@ def own_files(names: Iterable[str]) -> Mapping[str, Path]:
             reached.add(module)
             waiting += _imported_modules(module)
     _cache().save()
-    files = [_file(module) for module in reached if not _imports(module).is_inert]
-    return {file.relative_to(ROOT).as_posix(): file for file in files if file is not None}
+    counted = {module for module in reached if not _imports(module).is_inert}
+    return {_path(file): file for file in map(_file, counted) if file is not None}
 
 
 @cache
@@ -87,6 +94,10 @@ def _modules(name: str) -> Iterator[str]:
                 return
         else:
             yield module
+
+
+def _path(file: Path) -> str:
+    return str(file)[len(str(ROOT)) + 1 :].replace(os.sep, "/")
 
 
 @cache

@@ -22,9 +22,9 @@ class ModuleSearch:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        importlib.invalidate_caches()
         self._folder = str(folder) if folder else None
         self._specs: dict[str, ModuleSpec | None] = {}
+        self._is_fresh = False
 
     def find(self, name: str) -> ModuleSpec | None:
         """The spec of a module that lies in a file, or of a namespace package; else None."""
@@ -39,10 +39,18 @@ class ModuleSearch:
         """Whether the strategy's folder has a module of this name, which hides all others."""
         if self._folder is None:
             return False
+        self._refresh()
         spec = PathFinder.find_spec(top, [self._folder])
         return spec is not None and spec.has_location
 
+    def _refresh(self) -> None:
+        """See files that were written since the finders listed their folders, which takes long."""
+        if not self._is_fresh:
+            importlib.invalidate_caches()
+            self._is_fresh = True
+
     def _find_top(self, name: str) -> ModuleSpec | None:
+        self._refresh()
         path = None
         if self._folder is not None:
             path = [self._folder, *(entry for entry in sys.path if entry != self._folder)]
