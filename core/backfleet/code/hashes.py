@@ -26,7 +26,7 @@ from backfleet.code.listings import keep_listing
 from backfleet.code.own_code import TASK_MODULES, own_files
 from backfleet.errors import PluginError
 from backfleet.plugins import KINDS, find_plugin
-from backfleet.strategy import StrategyReference
+from backfleet.strategy_reference import StrategyReference
 
 __all__ = [
     "backfleet_hash",

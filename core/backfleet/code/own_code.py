@@ -34,6 +34,7 @@ NO_NUMBERS = frozenset(
         "backfleet.no_bytecode",
         "backfleet.plugins",
         "backfleet.strategy",
+        "backfleet.strategy_reference",
         # Kinds of errors, and the words of one of them.
         "backfleet.errors",
         "backfleet.job.refusal",
