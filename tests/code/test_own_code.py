@@ -29,7 +29,7 @@ from backfleet.job import Job
 from backfleet.plan.plan import plan_job
 
 data = {"source": "cn-daily", "path": sys.argv[1], "symbols": "600519"}
-print(plan_job(Job(strategy="sma-crossover", params={"period": 5}, data=data)).manifest.run)
+print(plan_job(Job(strategy="sma-crossover", params={"period": 5}, data=data)).manifest.run_id)
 """
 
 

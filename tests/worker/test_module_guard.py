@@ -80,7 +80,7 @@ def test_a_declared_module_is_part_of_the_run(folder: Path) -> None:
     for name in ("late_module", "near"):
         file = folder / "mine" / f"{name}.py"
         file.write_text(file.read_text() + "\n# edited")
-        ids.append(plan_job(declaring).manifest.run)
+        ids.append(plan_job(declaring).manifest.run_id)
     assert len(set(ids)) == 3
 
 

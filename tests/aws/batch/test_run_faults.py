@@ -269,7 +269,7 @@ def test_fault_23_a_commit_of_another_schema_is_not_merged(
     submission: Submit, aws_server: Any
 ) -> None:
     asked = submission(1)
-    header = {"schema": 99, "run": asked.run, "chunk": 0, "generation": 0}
+    header = {"schema": 99, "run_id": asked.run_id, "chunk": 0, "generation": 0}
     rest = json.dumps(header).encode() + b"\nPAR1"
     content = hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
     run = run_of(asked)
@@ -284,7 +284,7 @@ def test_fault_24_a_full_store_ends_a_worker_with_75_and_says_so(
     submission: Submit, worker: Worker, gate: Any
 ) -> None:
     asked = submission(6)
-    gate.refuse(f"PUT runs/{asked.run}/chunks", 507, "InsufficientStorage")
+    gate.refuse(f"PUT runs/{asked.run_id}/chunks", 507, "InsufficientStorage")
     code, stderr = worker(asked)
 
     assert code == 75
@@ -339,7 +339,7 @@ def test_fault_30_hostile_objects_are_neither_followed_nor_decoded(
     s3 = aws_server.client("s3")
     for key in ("chunks/000000.0", "chunks/../../000001.0", "chunks/000002.0/../../evil"):
         body = pickle.dumps(Unpickled(trap))
-        s3.put_object(Bucket=aws_server.bucket, Key=f"runs/{asked.run}/{key}", Body=body)
+        s3.put_object(Bucket=aws_server.bucket, Key=f"runs/{asked.run_id}/{key}", Body=body)
     run = run_of(asked)
 
     assert run.summary().missing == run.manifest.tasks

@@ -122,7 +122,7 @@ def test_fault_02_a_worker_killed_after_its_commit_finds_it_there(
     submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
 ) -> None:
     asked = submission(shards=6)
-    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    key = f"PUT runs/{asked.run_id}/chunks/000000.0"
     first = worker(asked)
     gate.after(key, first.kill)
     killed, _ = finished(first)
@@ -189,7 +189,7 @@ def test_fault_06_a_commit_whose_answer_is_lost_is_found_to_be_ones_own(
     submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
 ) -> None:
     asked = submission(shards=6)
-    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    key = f"PUT runs/{asked.run_id}/chunks/000000.0"
     gate.lose_answer(key)
 
     assert finished(worker(asked)) == (0, "")
@@ -201,7 +201,7 @@ def test_fault_07_a_conflict_of_two_writers_is_waited_out(
     submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
 ) -> None:
     asked = submission(shards=6)
-    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    key = f"PUT runs/{asked.run_id}/chunks/000000.0"
     gate.refuse(key, 409, "ConditionalRequestConflict", times=2)
 
     assert finished(worker(asked)) == (0, "")
