@@ -76,7 +76,7 @@ def test_a_declared_module_is_part_of_the_run(folder: Path) -> None:
     write(folder, late_module="import near\nLEVEL = near.LEVEL", near="LEVEL = 3")
     declaring = job(folder, modules=["late_module"])
     assert errors(declaring) == []
-    ids = [plan_job(declaring).manifest.run]
+    ids = [plan_job(declaring).manifest.run_id]
     for name in ("late_module", "near"):
         file = folder / "mine" / f"{name}.py"
         file.write_text(file.read_text() + "\n# edited")
