@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from types import FrameType
 
 __all__ = ["ImportRecord", "record_imports"]
@@ -15,12 +16,15 @@ class ImportRecord:
 
     Attributes
     ----------
+    loaded
+        Names of the modules that were imported before.
     importers
         Name of a module to the name of the module whose code imported it. The standard library is
         passed over: `importlib.import_module` imports on behalf of its caller.
     """
 
     def __init__(self) -> None:
+        self.loaded = frozenset(sys.modules)
         self.importers: dict[str, str] = {}
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
@@ -33,8 +37,9 @@ class ImportRecord:
             frame = frame.f_back
 
 
+@cache
 def record_imports() -> ImportRecord:
-    """Begin to note imports in this process."""
+    """Return this process's record of imports, which begins with the first call."""
     record = ImportRecord()
     sys.meta_path.insert(0, record)
     return record

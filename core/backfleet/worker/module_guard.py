@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.code.imports import LIBRARIES
 from backfleet.code.own_code import OWN
 from backfleet.code.run_code import RunCode
 from backfleet.errors import UndeclaredModule
+from backfleet.worker.import_record import ImportRecord
 from backfleet.worker.messages import Runner
 
 __all__ = ["GuardedRunner", "ModuleGuard"]
@@ -42,21 +43,16 @@ class ModuleGuard:
 
     Parameters
     ----------
-    loaded
-        Names of modules that were loaded before the run's code was.
-    importers
-        The module that imported each of the others.
+    record
+        Begun before the run's code was loaded.
     """
 
-    def __init__(
-        self, code: RunCode, loaded: Collection[str], importers: Mapping[str, str]
-    ) -> None:
+    def __init__(self, code: RunCode, record: ImportRecord) -> None:
         self._code = code
         self._files = set(code.files.values())
-        self._seen = set(loaded)
-        self._importers = importers
+        self._seen = set(record.loaded)
+        self._record = record
         self._trusted = {OWN, *LIBRARIES, *code.large}
-        self._loaded = loaded
         self._count = 0
         self._error: UndeclaredModule | None = None
 
@@ -94,7 +90,7 @@ class ModuleGuard:
         """Whether the imports that led to an installed module began in a library."""
         passed = {name}
         while (importer := self._importer_of(name)) not in passed:
-            if importer in self._loaded or importer.partition(".")[0] in self._trusted:
+            if importer in self._record.loaded or importer.partition(".")[0] in self._trusted:
                 return True
             file = _file_of(importer)
             if file is None or file in self._files or not _is_installed(file):
@@ -105,7 +101,7 @@ class ModuleGuard:
 
     def _importer_of(self, name: str) -> str:
         """The importer of a module; compiled modules make submodules that nobody imports."""
-        return self._importers.get(name) or name.rpartition(".")[0]
+        return self._record.importers.get(name) or name.rpartition(".")[0]
 
     def _message(self, outside: list[str]) -> str:
         hidden = [name for name in outside if self._code.has_module(name)]

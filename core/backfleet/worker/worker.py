@@ -49,11 +49,11 @@ class _Builders(Builders):
     def runner(self) -> Runner:
         search_first(self.paths)
         disable_bytecode()
+        from backfleet.worker.import_record import record_imports
         from backfleet.worker.module_guard import GuardedRunner, ModuleGuard
-        from backfleet.worker.preload import LOADED, RECORD
         from backfleet.worker.task import TaskRunner
 
-        guard = ModuleGuard(self.run_code, LOADED, RECORD.importers)
+        guard = ModuleGuard(self.run_code, record_imports())
         return GuardedRunner(TaskRunner(self.plan), guard)
 
     def encoder(self) -> ChunkEncoder:
