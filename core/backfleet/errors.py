@@ -28,6 +28,7 @@ __all__ = [
     "TaskKilled",
     "TaskOutOfMemory",
     "TaskTimeout",
+    "UndeclaredModule",
     "UnknownPlugin",
     "UserError",
 ]
@@ -136,5 +137,11 @@ class TaskKilled(TaskError):
 
 class TaskCrashed(TaskError):
     """The task's process ended itself: a segmentation fault, `os._exit`, an abort."""
+
+    retryable = False
+
+
+class UndeclaredModule(TaskError):
+    """The task's process loaded a module that is not part of the run's code."""
 
     retryable = False

@@ -238,6 +238,9 @@ class Job(Section):
         For `random` and numpy in every task, and for `sweep.sample`.
     plugins
         Plugins whose hooks may change rows.
+    modules
+        Modules that the strategy imports in a way that its source does not show, such as by a
+        computed name.
     params
         A spec for each parameter that is set; see `backfleet.job.axis_values`.
 
@@ -257,6 +260,7 @@ class Job(Section):
     engine: Text = "auto"
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
     plugins: Annotated[Names, AfterValidator(rules.distinct)] = ()
+    modules: Annotated[Names, AfterValidator(rules.distinct)] = ()
     params: Annotated[dict[str, Any], BeforeValidator(rules.plain_specs)] = Field(
         default_factory=dict
     )

@@ -47,6 +47,7 @@ def identify(
             benchmark=job.results.benchmark,
             periods_per_year=periods if periods == "auto" else float(periods),
         ),
+        modules=strategy.modules,
     )
 
 

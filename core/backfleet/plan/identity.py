@@ -105,13 +105,16 @@ class Identity:
     Attributes
     ----------
     backfleet
-        Hash of backfleet's own code.
+        Hash of the modules of backfleet that run every task and encode its row; the code of a
+        component includes those that only it reaches.
     versions
         Versions of Python (minor) and of the libraries that compute.
     engines
         Candidates, the one that runs the tasks first; all agree to the last bit.
     points
         `Points.to_json()`.
+    modules
+        Names of the modules that the job declares, sorted; their code is part of the strategy's.
     """
 
     backfleet: str
@@ -124,6 +127,7 @@ class Identity:
     data: DataIdentity
     broker: BrokerSettings
     results: ResultsIdentity
+    modules: tuple[str, ...] = ()
 
     @cached_property
     def run_id(self) -> str:

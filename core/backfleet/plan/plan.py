@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backfleet.code.imports import missing_modules
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
@@ -52,7 +53,7 @@ def adopt_stored_manifest(plan: Plan, store: Store) -> Plan:
 
 
 def _plan(job: Job) -> Plan:
-    strategy = locate_strategy(job.strategy)
+    strategy = _with_modules(locate_strategy(job.strategy), job.modules)
     description = describe_strategy(strategy)
     engines = engine_candidates(job, description.kind)
     parameters = description.parameters
@@ -71,6 +72,16 @@ def _plan(job: Job) -> Plan:
         distributions=planned_distributions(identity, strategy),
     )
     return Plan(job, manifest, strategy)
+
+
+def _with_modules(strategy: StrategyReference, modules: Sequence[str]) -> StrategyReference:
+    folder = None if strategy.folder is None else Path(strategy.folder)
+    for module in missing_modules(modules, folder):
+        raise JobError(
+            f"modules: there is no module {module!r} here, or it is not a file; name it as the "
+            "strategy imports it"
+        )
+    return replace(strategy, modules=tuple(sorted(modules)))
 
 
 def _points(job: Job, parameters: Sequence[Parameter]) -> Points:

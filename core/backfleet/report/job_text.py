@@ -38,6 +38,8 @@ def job_text(run: Run) -> str:
     }
     if identity.plugins:
         job["plugins"] = [plugin.name for plugin in identity.plugins]
+    if identity.modules:
+        job["modules"] = list(identity.modules)
     notes = []
     if points["kind"] == "grid":
         job["params"] = {name: _axis(values) for name, values in points["axes"]}

@@ -29,10 +29,10 @@ from backfleet.worker.messages import (
     Finished,
     InFlight,
     Ready,
+    Runner,
     Work,
 )
 from backfleet.worker.output import TaskOutput
-from backfleet.worker.task import TaskRunner
 
 if TYPE_CHECKING:
     from backfleet.worker.chunk_encoder import ChunkEncoder
@@ -100,7 +100,7 @@ def _works(connection: Connection) -> Iterator[Work]:
 class _TaskLoop:
     """What a child does with its work."""
 
-    runner: TaskRunner
+    runner: Runner
     builders: Builders
     connection: Connection
     in_flight: InFlight

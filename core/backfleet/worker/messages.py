@@ -12,7 +12,6 @@ from backfleet.chunks.task_result import TaskResult
 if TYPE_CHECKING:
     from backfleet.chunks.commit import EncodedChunk
     from backfleet.worker.chunk_encoder import ChunkEncoder
-    from backfleet.worker.task import TaskRunner
 
 __all__ = [
     "OUT_OF_MEMORY",
@@ -23,6 +22,7 @@ __all__ = [
     "Finished",
     "InFlight",
     "Ready",
+    "Runner",
     "Work",
 ]
 
@@ -33,10 +33,17 @@ OUT_OF_MEMORY = 203
 trusted, nor is the task to be blamed for what tasks before it have kept."""
 
 
+class Runner(Protocol):
+    """Runs tasks in a child."""
+
+    def result(self, index: int, /) -> TaskResult:
+        """Run a task."""
+
+
 class Builders(Protocol):
     """Makes in a child what it works with; travels to it."""
 
-    def runner(self) -> TaskRunner:
+    def runner(self) -> Runner:
         """What runs the tasks."""
 
     def encoder(self) -> ChunkEncoder:

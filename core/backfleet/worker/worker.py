@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backfleet import errors
 from backfleet.chunks.chunk import Chunk, chunk_key, latest_chunk
@@ -15,6 +15,7 @@ from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult, is_retryable
 from backfleet.code.fetched_code import FetchedCode, search_first
+from backfleet.code.run_code import RunCode
 from backfleet.code.versions import check_versions
 from backfleet.errors import BackfleetError
 from backfleet.no_bytecode import disable_bytecode
@@ -27,10 +28,7 @@ from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.failure_record import write_failure_record
-from backfleet.worker.messages import Builders, ChunkDone, Finished, Work
-
-if TYPE_CHECKING:
-    from backfleet.worker.task import TaskRunner
+from backfleet.worker.messages import Builders, ChunkDone, Finished, Runner, Work
 
 __all__ = ["ShardWorker"]
 
@@ -46,13 +44,17 @@ class _Builders(Builders):
 
     plan: TaskContext
     paths: Sequence[str]
+    run_code: RunCode
 
-    def runner(self) -> TaskRunner:
+    def runner(self) -> Runner:
         search_first(self.paths)
         disable_bytecode()
+        from backfleet.worker.import_record import record_imports
+        from backfleet.worker.module_guard import GuardedRunner, ModuleGuard
         from backfleet.worker.task import TaskRunner
 
-        return TaskRunner(self.plan)
+        guard = ModuleGuard(self.run_code, record_imports())
+        return GuardedRunner(TaskRunner(self.plan), guard)
 
     def encoder(self) -> ChunkEncoder:
         return ChunkEncoder(self.plan.manifest)
@@ -99,10 +101,10 @@ class ShardWorker:
         try:
             search_first(self.paths)
             check_versions(self.manifest.identity.versions)
-            check_code(self.manifest.identity, self.strategy)
+            run_code = check_code(self.manifest.identity, self.strategy)
             works = list(self._works())
             if works:
-                self._run(works)
+                self._run(works, run_code)
         except BackfleetError as error:
             # Corrupt input is one shard's own, and it is still to be seen whose.
             if len(self.shards) == 1 or error.worker_exit_code != errors.BAD_INPUT:
@@ -137,7 +139,7 @@ class ShardWorker:
         blobs = earlier.header.blobs.values()
         return earlier if all(is_sound_blob(self.store, digest) for digest in blobs) else None
 
-    def _run(self, works: Sequence[Work]) -> None:
+    def _run(self, works: Sequence[Work], run_code: RunCode) -> None:
         submission = self.submission
         plan = TaskContext(
             self.manifest, self.strategy, submission.data_path, submission.auxiliary_paths
@@ -146,7 +148,7 @@ class ShardWorker:
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )
         size = min(self.submission.cpus, len(works))
-        pool = ChildPool(_Builders(plan, self.paths), size, limits)
+        pool = ChildPool(_Builders(plan, self.paths, run_code), size, limits)
         try:
             pool.run(works, self._take)
         finally:
