@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -69,6 +71,58 @@ class StrategyReference:
         """The form that a job takes and `locate_strategy` reads."""
         return f"{self.folder}/{self.target}" if self.folder else self.target
 
+    @property
+    def root(self) -> Path:
+        """The folder that the job's `files` are relative to, and that tasks run in.
+
+        It is the folder of a `file.py:Class` strategy, the folder of the outermost package around
+        the strategy's module, or the folder of a module that is in no package. A namespace package
+        is shared by distributions, so the package inside it counts. Raises PluginError.
+        """
+        return self._located[0]
+
+    @property
+    def root_import_path(self) -> str:
+        """The path of `root` from where imports begin: `pkg` or `namespace/pkg`, or an empty text
+        for a folder and for a single module. Raises PluginError."""
+        return self._located[1]
+
+    @contextmanager
+    def current_folder(self) -> Iterator[None]:
+        """Make `root` the current folder for a while, as it is for tasks in workers; without an
+        effect if the strategy cannot be found."""
+        before = os.getcwd()
+        # An empty entry stands for the current folder, which would be another one.
+        absolute = {path: os.path.abspath(path) for path in sys.path}
+        try:
+            root = self.root
+        except PluginError:
+            yield
+            return
+        sys.path[:] = [absolute[path] for path in sys.path]
+        os.chdir(root)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+            given = {path: entry for entry, path in absolute.items()}
+            sys.path[:] = [given.get(path, path) for path in sys.path]
+
+    @property
+    def _located(self) -> tuple[Path, str]:
+        if self.folder is not None:
+            return Path(self.folder), ""
+        parts = self.target.partition(":")[0].split(".")
+        for count in range(1, len(parts) + 1):
+            spec = _find_spec(".".join(parts[:count]))
+            if spec is None or not (spec.has_location or spec.submodule_search_locations):
+                break
+            if spec.has_location:
+                is_package = spec.submodule_search_locations is not None
+                path = "/".join(parts[: count if is_package else count - 1])
+                return Path(str(spec.origin)).absolute().parent, path
+        raise PluginError(f"{self._named}: there is no module {parts[0]!r} here, or it is no file")
+
     def load(self) -> type:
         """Import the class. Raises PluginError, also where it is no strategy."""
         place, _, name = self.target.partition(":")
@@ -87,7 +141,7 @@ class StrategyReference:
 
     def _import(self, place: str) -> ModuleType:
         try:
-            with _importing(self.reference):
+            with _importing(self.reference), self.current_folder():
                 if self.folder:
                     return _import_file(Path(self.folder, place))
                 return importlib.import_module(place)
@@ -179,6 +233,13 @@ def _import_file(file: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _find_spec(name: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
 
 
 def _classes(module: ModuleType) -> str:

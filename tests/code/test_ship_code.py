@@ -16,7 +16,12 @@ from backfleet.errors import PluginError
 from backfleet.strategy import locate_strategy
 
 BUILTIN = {"name": "cn-daily", "target": "backfleet.sources.cn_daily:CnDailySource"}
-IDENTITY = {"data": {"source": BUILTIN, "auxiliary": {}}, "engines": [], "plugins": []}
+IDENTITY = {
+    "data": {"source": BUILTIN, "auxiliary": {}},
+    "engines": [],
+    "plugins": [],
+    "files": {},
+}
 
 Site = Callable[..., None]
 
@@ -70,6 +75,7 @@ def test_code_of_every_kind_of_plugin_travels(site: Site) -> None:
         },
         "engines": [{"target": component("trav_engine")}],
         "plugins": [{"target": component("trav_hooks")}],
+        "files": {},
     }
     names = ["trav-alpha", "trav-engine", "trav-hooks", "trav-index", "trav-source"]
     assert travelling("trav_alpha:A", {}, **identity) == names

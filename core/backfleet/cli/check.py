@@ -59,7 +59,7 @@ def check(
     if not as_json:
         click.echo(f"{strategy} on {_bars(subjects)}\n")
     results = []
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), plan.strategy.current_folder():
         for result in check_strategy(subjects, plan.strategy):
             results.append(result)
             if not as_json:

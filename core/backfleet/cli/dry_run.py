@@ -11,6 +11,7 @@ from backfleet.cli.options import echo_json
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
+from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.store import open_store
 from backfleet.submissions.launch import request_of, workload
 
@@ -26,7 +27,7 @@ NAMED = 5
 def show_plan(plan: Plan, wishes: Wishes) -> None:
     """Print tasks, chunks, the data that was found and what is done; write nothing.
 
-    Raises ExecutorError, PluginError, StoreError.
+    Raises ExecutorError, PluginError, StoreError, UndeclaredFileChanged.
     """
     facts = _facts(plan, wishes)
     if wishes.as_json:
@@ -66,6 +67,7 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     store = open_store(executor.results_store(plan.job.results.store)).at(manifest.run)
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
+    check_undeclared_files(chunk_index, plan.strategy)
     request = request_of(plan, chunk_index.missing(), detach=False)
     work = workload(store, request)
     workers = min(executor.share(work), executor.max_shards or 10**9) if work.chunks else 0

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from backfleet.cache import cache_folder, write_quietly
 from backfleet.code.hashes import backfleet_hash, strategy_hash
+from backfleet.code.open_recorder import recording
+from backfleet.code.opened_files import OpenedFiles
 from backfleet.code.versions import library_versions
 from backfleet.errors import PluginError
 from backfleet.job.parameter import Parameter
@@ -33,8 +35,12 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
         data = json.loads(file.read_text())
         parameters = tuple(Parameter.from_json(each) for each in data["parameters"])
         return StrategyDescription(parameters, data["doc"], data["kind"])
-    description = strategy.describe()
-    write_quietly(file, json.dumps(asdict(description)).encode())
+    opened = OpenedFiles(strategy.root)
+    with recording(opened):
+        description = strategy.describe()
+    # The description may depend on what the import has read.
+    if not opened.files():
+        write_quietly(file, json.dumps(asdict(description)).encode())
     return description
 
 

@@ -24,8 +24,12 @@ def identify(
     engines: Sequence[str],
     points: Points,
     data: PlannedData,
+    files: Mapping[str, str],
 ) -> Mapping[str, Any]:
-    """The identity of a job's run, as plain JSON. Raises UnknownPlugin, PluginError."""
+    """The identity of a job's run, as plain JSON; `files` are the hashes of the declared files.
+
+    Raises UnknownPlugin, PluginError.
+    """
     return {
         "schema": SCHEMA,
         "backfleet": backfleet_hash(),
@@ -34,6 +38,7 @@ def identify(
         "plugins": [component_code(HOOKS, name) for name in job.plugins],
         "engines": [component_code("engine", name) for name in engines],
         "seed": job.seed,
+        "files": dict(files),
         "points": points.to_json(),
         "data": _data(job.data, data),
         "broker": {name: value + 0.0 for name, value in job.broker.model_dump().items()},

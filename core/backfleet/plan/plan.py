@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backfleet.code.declared_files import find_declared_files, hash_declared_files
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
@@ -46,10 +47,11 @@ def _plan(job: Job) -> Plan:
     engines = engine_candidates(job, description.kind)
     parameters = description.parameters
     check_plugins(job.plugins, engines)
+    files = hash_declared_files(find_declared_files(strategy.root, job.files))
     points = _points(job, parameters)
     data = plan_data(job.data)
     check_benchmark(job.data, job.results.benchmark)
-    identity = identify(job, strategy, engines, points, data)
+    identity = identify(job, strategy, engines, points, data, files)
     manifest = Manifest(
         name=job.name or job.strategy,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -36,6 +37,8 @@ def job_text(run: Run) -> str:
     }
     if identity["plugins"]:
         job["plugins"] = [each["name"] for each in identity["plugins"]]
+    if identity["files"]:
+        job["files"] = [glob.escape(name) for name in identity["files"]]
     notes = []
     if points["kind"] == "grid":
         job["params"] = {name: _axis(values) for name, values in points["axes"]}

@@ -18,6 +18,7 @@ from backfleet.plan.task_context import TaskContext
 from backfleet.results.chunk_index import ChunkIndex, Counts
 from backfleet.runs.executors import open_executor
 from backfleet.runs.progress import progress_on
+from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import Watch, watch_run
 from backfleet.store import Store
 from backfleet.submissions.events import emit
@@ -225,10 +226,12 @@ class Run:
         details are read, and what is damaged is made anew. Where workers are under way already,
         they are adopted. `accept_cost` spends more than the executor's limit.
 
-        Raises ExecutorError, RunNotFound (nothing was ever submitted), PluginError.
+        Raises ExecutorError, RunNotFound (nothing was ever submitted), PluginError,
+        UndeclaredFileChanged.
         """
         newest = self.submitted()
         self.counts()
+        check_undeclared_files(self.chunk_index, newest.record.strategy)
         chunks = self.chunk_index.missing() + (self.chunk_index.retryable() if retry_failed else [])
         chunks = chunks or self.chunk_index.damaged()
         template = replace(newest.record, retry=retry_failed)

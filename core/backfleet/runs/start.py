@@ -13,6 +13,7 @@ from backfleet.plan.manifest_store import MANIFEST, save_manifest
 from backfleet.plan.plan import Plan, plan_job
 from backfleet.runs.executors import standing_by
 from backfleet.runs.run import Run
+from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.store import open_store
 from backfleet.submissions.events import emit
 from backfleet.submissions.launch import check_request, request_of
@@ -85,6 +86,7 @@ def submit_plan(
         wanted = Run(store, plan.manifest).chunk_index.missing()
         check_request(store, executor, request(wanted))
     started = Run(store, save_manifest(store, plan.manifest))
+    check_undeclared_files(started.chunk_index, plan.strategy)
     emit("run_planned", run=started.id, tasks=started.manifest.tasks)
     started.start(executor, request(started.chunk_index.missing()))
     return started

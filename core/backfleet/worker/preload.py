@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 
+from backfleet.code.open_recorder import wrap_open
 from backfleet.no_bytecode import disable_bytecode
 from backfleet.worker.env_vars import CODE, PRELOAD
 
@@ -14,6 +15,8 @@ __all__: list[str] = []
 
 sys.path[:0] = filter(None, os.environ.get(CODE, "").split(os.pathsep))
 disable_bytecode()
+# Before the libraries are imported, which may keep `open` under names of their own.
+wrap_open()
 # A module that fails here fails again, and is reported, in the child.
 for _module in ("backfleet.worker.child", *filter(None, os.environ.get(PRELOAD, "").split(","))):
     with contextlib.suppress(Exception):

@@ -11,7 +11,7 @@ from functools import partial
 from backfleet.chunks.column_names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Engine, Outcome, Scalar, Simulation
-from backfleet.errors import BackfleetError
+from backfleet.errors import BackfleetError, DataChanged
 from backfleet.metrics import Calendar, SummarisingEngine, Summary, summary_of
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.manifest import TaskKey
@@ -42,6 +42,7 @@ class TaskRunner:
 
     def __init__(self, plan: TaskContext) -> None:
         self.manifest = plan.manifest
+        self._reference = plan.strategy
         engine = plan.engine or self.manifest.engine
         with bytecode_disabled():
             self.strategy = plan.strategy.load()
@@ -54,7 +55,8 @@ class TaskRunner:
     def result(self, index: int) -> TaskResult:
         """Run a task. What the strategy or a plugin raises becomes the result.
 
-        Raises DataError and StoreError where the bars cannot be had, and MemoryError.
+        Raises DataError and StoreError where the bars cannot be had, DataChanged also for a
+        declared file, and MemoryError.
         """
         key = self.manifest.task(index)
         started = time.perf_counter()
@@ -68,7 +70,7 @@ class TaskRunner:
             if self._summarises:
                 return self._summarised(key, bars)
             return self._finished(self._simulate(key, bars))
-        except MemoryError:
+        except (MemoryError, DataChanged):
             raise
         except BaseException as error:
             return self._failed(index, error, time.perf_counter() - started)
@@ -76,7 +78,8 @@ class TaskRunner:
     def simulate(self, index: int) -> RanTask:
         """Run a task for a debugger: what the strategy raises passes through."""
         key = self.manifest.task(index)
-        return self._simulate(key, self._bars.of(key))
+        with self._reference.current_folder():
+            return self._simulate(key, self._bars.of(key))
 
     def summary(self, ran: RanTask) -> Summary:
         """The summary of a task that ran, with what the job's plugins add to its row."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,8 @@ from backfleet.chunks.detail import DETAILS, merge_details
 from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult, is_retryable
+from backfleet.chunks.undeclared import UndeclaredFile
+from backfleet.code.declared_files import check_declared_files
 from backfleet.code.fetched_code import FetchedCode, search_first
 from backfleet.code.versions import check_versions
 from backfleet.errors import BackfleetError
@@ -28,6 +31,7 @@ from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.failure_record import write_failure_record
 from backfleet.worker.messages import Builders, ChunkDone, Finished, Work
+from backfleet.worker.strategy_folder import enter_strategy_folder
 
 if TYPE_CHECKING:
     from backfleet.worker.task import TaskRunner
@@ -46,10 +50,12 @@ class _Builders(Builders):
 
     plan: TaskContext
     paths: Sequence[str]
+    code: Sequence[str]
 
     def runner(self) -> TaskRunner:
         search_first(self.paths)
         disable_bytecode()
+        enter_strategy_folder(self.plan, self.code)
         from backfleet.worker.task import TaskRunner
 
         return TaskRunner(self.plan)
@@ -68,6 +74,7 @@ class ShardWorker:
         self.store, self.submission = read_submission(url)
         # Where the code came along, modules are not where the submitting process found them.
         self.paths = self.submission.paths if code is None else code.paths
+        self.code: Sequence[str] = () if code is None else code.paths
         self.strategy = self.submission.strategy
         if code is not None and code.folder is not None:
             self.strategy = replace(self.strategy, folder=code.folder)
@@ -85,6 +92,7 @@ class ShardWorker:
         self.encoder = ChunkEncoder(self.manifest)
         self.results: dict[int, dict[int, TaskResult]] = {}
         self.earlier: dict[int, Chunk] = {}
+        self.undeclared: defaultdict[int, set[UndeclaredFile]] = defaultdict(set)
 
     def run(self) -> None:
         """Raises BackfleetError, having left word of it in the store."""
@@ -92,6 +100,7 @@ class ShardWorker:
             search_first(self.paths)
             check_versions(self.manifest.identity["versions"])
             check_code(self.manifest.identity, self.strategy)
+            check_declared_files(self.manifest.identity["files"], self.strategy.root)
             works = list(self._works())
             if works:
                 self._run(works)
@@ -117,6 +126,7 @@ class ShardWorker:
                 self.earlier[chunk] = earlier
                 rows = Rows.from_arrow(read_parquet(earlier.body)).results(self._params)
                 self.results[chunk] = {r.task: r for r in rows if not is_retryable(r.error)}
+                self.undeclared[chunk].update(earlier.header.undeclared)
                 tasks = [task for task in tasks if task not in self.results[chunk]]
             is_whole = earlier is None and len(tasks) >= ENCODED_BY_CHILD
             yield Work(chunk, tasks, generation if is_whole else None)
@@ -135,7 +145,7 @@ class ShardWorker:
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )
         size = min(self.submission.cpus, len(works))
-        pool = ChildPool(_Builders(plan, self.paths), size, limits)
+        pool = ChildPool(_Builders(plan, self.paths, self.code), size, limits)
         try:
             pool.run(works, self._take)
         finally:
@@ -148,6 +158,7 @@ class ShardWorker:
             return
         results = self.results[done.chunk]
         results.update({result.task: result for result in done.results})
+        self.undeclared[done.chunk].update(done.undeclared)
         tasks = self.manifest.chunks[done.chunk]
         if len(results) == len(tasks):
             self._commit(self._encoded(done.chunk, [results[task] for task in tasks]))
@@ -162,7 +173,8 @@ class ShardWorker:
 
     def _encoded(self, chunk: int, results: Sequence[TaskResult]) -> ChunkDone:
         details = self._details(chunk, results)
-        encoded = self.encoder.encode(chunk, self.generations[chunk], results, details)
+        undeclared = self.undeclared.pop(chunk, ())
+        encoded = self.encoder.encode(chunk, self.generations[chunk], results, details, undeclared)
         return ChunkDone(chunk, self.manifest.chunks[chunk], encoded, self.encoder.log(results))
 
     def _details(self, chunk: int, results: Sequence[TaskResult]) -> dict[str, Any]:
