@@ -19,8 +19,9 @@ from backfleet.no_bytecode import STANDARD
 __all__ = ["OpenedFiles"]
 
 INSTALLED = ("/site-packages/", "/dist-packages/")
-BYTECODE = "/__pycache__/"
-"""numba keeps the compiled functions of a strategy there, too."""
+DERIVED = ("/__pycache__/", ".dist-info/", ".egg-info/")
+"""Bytecode, with numba's compiled functions, and the metadata of distributions, which plugins are
+found by."""
 
 DEVICES = ("/dev", "/proc", "/sys")
 MAX_FILES = 1000
@@ -102,7 +103,7 @@ class OpenedFiles:
             )
 
     def _counts(self, path: str) -> bool:
-        if BYTECODE in path or path == sys.executable:
+        if path == sys.executable or any(part in path for part in DERIVED):
             return False
         code = _depth(path, self._code)
         library = max(_depth(path, self._libraries), *_installed_depths(path))
