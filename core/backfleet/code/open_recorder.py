@@ -99,10 +99,11 @@ def _wrapped_open(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def open(file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
         stream = original(file, mode, *args, **options)
-        if _active is not None and not (type(file) is str and file in _active.seen):
-            is_read = "r" in mode or ("a" in mode and "+" in mode)
-            if is_read and not isinstance(file, int):
-                _note(_active, file, stream)
+        if _active is not None:
+            name: Any = file if type(file) is str else _name(file)
+            is_new = name is not None and name not in _active.seen
+            if is_new and ("r" in mode or ("a" in mode and "+" in mode)):
+                _note(_active, name, stream)
         return stream
 
     return open
@@ -123,15 +124,16 @@ def _wrapped_os_open(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> Any:
         descriptor = original(path, flags, mode, dir_fd=dir_fd)
-        if dir_fd is not None:
-            path = os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), os.fsdecode(path))
-        is_seen = _active is None or (type(path) is str and path in _active.seen)
-        if _active is not None and not is_seen and not flags & NOT_READ:
-            try:
-                _active.note(path, descriptor)
-            except BaseException:
-                os.close(descriptor)
-                raise
+        if _active is not None and not flags & NOT_READ:
+            name = os.fsdecode(path)
+            if dir_fd is not None:
+                name = os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), name)
+            if name not in _active.seen:
+                try:
+                    _active.note(name, descriptor)
+                except BaseException:
+                    os.close(descriptor)
+                    raise
         return descriptor
 
     return open
@@ -148,7 +150,12 @@ def _wrapped_chdir(original: Callable[..., Any]) -> Callable[..., Any]:
     return chdir
 
 
-def _note(files: OpenedFiles, name: Any, stream: Any) -> None:
+def _name(file: Any) -> str | None:
+    """The path of a file; None for a descriptor, which was noted when it was opened."""
+    return None if isinstance(file, int) else os.fsdecode(file)
+
+
+def _note(files: OpenedFiles, name: str, stream: Any) -> None:
     try:
         files.note(name, stream.fileno())
     except BaseException:

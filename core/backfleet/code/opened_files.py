@@ -74,16 +74,15 @@ class OpenedFiles:
         """Return the files that were recorded so far, in the order of their first use."""
         return tuple(self._files)
 
-    def note(self, name: str | bytes | os.PathLike[str], descriptor: int) -> None:
+    def note(self, name: str, descriptor: int) -> None:
         """Record a file that has been opened for reading.
 
         Raises DataChanged if it is a declared file whose content is not the planned one.
         """
-        if isinstance(name, str):
-            if len(self.seen) >= MAX_SEEN:
-                self.seen.clear()
-            self.seen.add(name)
-        path = os.path.abspath(os.fsdecode(name))
+        if len(self.seen) >= MAX_SEEN:
+            self.seen.clear()
+        self.seen.add(name)
+        path = os.path.abspath(name)
         if not self._counts(path) or not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return
         if _is_imported(path) or len(self._files) >= MAX_FILES:
