@@ -10,11 +10,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from backfleet.submission import (
+    ChunkGeneration,
+    Handle,
+    StoredCode,
+    Submission,
+    trial_submission,
+)
+
 __all__ = [
+    "ChunkGeneration",
     "Cost",
     "Executor",
     "ExecutorSettings",
@@ -22,13 +31,12 @@ __all__ = [
     "Handle",
     "ShardState",
     "ShardStatus",
+    "StoredCode",
     "Submission",
     "Verdict",
     "Workload",
+    "trial_submission",
 ]
-
-Handle = Mapping[str, Any]
-"""Plain JSON: all that a new process needs to find the workers of a submission again."""
 
 
 class ExecutorSettings(BaseModel):
@@ -64,36 +72,6 @@ class ShardStatus:
     state: ShardState
     exit_code: int | None = None
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Submission:
-    """A request to start workers.
-
-    Attributes
-    ----------
-    run, number
-        The run's id, and which of its submissions this is.
-    url
-        Where the submission's record lies; the worker's first argument.
-    shards
-        How many workers to start: they are numbered from 0.
-    cpus, memory
-        Of one worker; memory in bytes.
-    detach
-        Workers must outlive the process that submits them.
-    data
-        Where workers find their data: paths and URLs.
-    """
-
-    run: str
-    number: int
-    url: str
-    shards: int
-    cpus: int
-    memory: int
-    detach: bool = False
-    data: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

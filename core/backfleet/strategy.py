@@ -5,14 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -21,13 +19,15 @@ from backfleet.errors import BackfleetError, JobError, PluginError
 from backfleet.job.parameter import Parameter
 from backfleet.no_bytecode import SourceLoader
 from backfleet.plugins import find_plugin
+from backfleet.strategy_folder import in_strategy_folder
+from backfleet.strategy_reference import StrategyReference
 from backfleet.vector_strategy import VectorStrategy, field_defaults
 
 __all__ = [
     "StrategyDescription",
     "StrategyKind",
-    "StrategyReference",
     "description_of",
+    "load_strategy",
     "locate_strategy",
 ]
 
@@ -46,127 +46,45 @@ class StrategyDescription:
     kind: StrategyKind
 
 
-@dataclass(frozen=True)
-class StrategyReference:
-    """Where a strategy's class lies.
+def load_strategy(strategy: StrategyReference) -> type:
+    """Import the class of a strategy. Raises PluginError, also if it is no strategy."""
+    place, _, name = strategy.target.partition(":")
+    module = _import(strategy, place)
+    value: Any = module
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    if not isinstance(value, type):
+        raise PluginError(f"{_named(strategy)}: {place} has no class {name!r}{_classes(module)}")
+    if not (issubclass(value, VectorStrategy) or _is_backtraders(value)):
+        raise PluginError(
+            f"{_named(strategy)} is not a subclass of backtrader.Strategy "
+            "or of backfleet.VectorStrategy"
+        )
+    return value
 
-    Attributes
-    ----------
-    target
-        `module:Class`, or `file.py:Class` without the folder; names the class in a run's identity.
-    folder
-        The folder of a `file.py:Class` strategy; None for an importable module.
-    plugin, distribution, version
-        The name of the entry point that names the strategy, and its package; empty for others.
-    """
 
-    target: str
-    folder: str | None = None
-    plugin: str = ""
-    distribution: str = ""
-    version: str = ""
+def _import(strategy: StrategyReference, place: str) -> ModuleType:
+    try:
+        with _importing(strategy.reference), in_strategy_folder(strategy):
+            if strategy.folder:
+                return _import_file(Path(strategy.folder, place))
+            return importlib.import_module(place)
+    except BackfleetError:
+        raise
+    except (Exception, SystemExit) as error:
+        more = f"; 'backfleet plugins show {strategy.plugin}' has the traceback"
+        raise PluginError(
+            f"{_named(strategy)} cannot be imported: {type(error).__name__}: {error}"
+            f"{_where(error)}{more if strategy.plugin else ''}"
+        ) from error
 
-    @property
-    def reference(self) -> str:
-        """The form that a job takes and `locate_strategy` reads."""
-        return f"{self.folder}/{self.target}" if self.folder else self.target
 
-    @property
-    def root(self) -> Path:
-        """The folder that the job's `files` are relative to, and that tasks run in.
-
-        It is the folder of a `file.py:Class` strategy, the folder of the outermost package around
-        the strategy's module, or the folder of a module that is in no package. A namespace package
-        is shared by distributions, so the package inside it counts. Raises PluginError.
-        """
-        return self._located[0]
-
-    @property
-    def root_import_path(self) -> str:
-        """The path of `root` from where imports begin: `pkg` or `namespace/pkg`, or an empty text
-        for a folder and for a single module. Raises PluginError."""
-        return self._located[1]
-
-    @contextmanager
-    def current_folder(self) -> Iterator[None]:
-        """Make `root` the current folder for a while, as it is for tasks in workers; without an
-        effect if the strategy cannot be found."""
-        before = os.getcwd()
-        # An empty entry stands for the current folder, which would be another one.
-        absolute = {path: os.path.abspath(path) for path in sys.path}
-        try:
-            root = self.root
-        except PluginError:
-            yield
-            return
-        sys.path[:] = [absolute[path] for path in sys.path]
-        os.chdir(root)
-        try:
-            yield
-        finally:
-            os.chdir(before)
-            given = {path: entry for entry, path in absolute.items()}
-            sys.path[:] = [given.get(path, path) for path in sys.path]
-
-    @property
-    def _located(self) -> tuple[Path, str]:
-        if self.folder is not None:
-            return Path(self.folder), ""
-        parts = self.target.partition(":")[0].split(".")
-        for count in range(1, len(parts) + 1):
-            spec = _find_spec(".".join(parts[:count]))
-            if spec is None or not (spec.has_location or spec.submodule_search_locations):
-                break
-            if spec.has_location:
-                is_package = spec.submodule_search_locations is not None
-                path = "/".join(parts[: count if is_package else count - 1])
-                return Path(str(spec.origin)).absolute().parent, path
-        raise PluginError(f"{self._named}: there is no module {parts[0]!r} here, or it is no file")
-
-    def load(self) -> type:
-        """Import the class. Raises PluginError, also where it is no strategy."""
-        place, _, name = self.target.partition(":")
-        module = self._import(place)
-        value: Any = module
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        if not isinstance(value, type):
-            raise PluginError(f"{self._named}: {place} has no class {name!r}{_classes(module)}")
-        if not (issubclass(value, VectorStrategy) or _is_backtraders(value)):
-            raise PluginError(
-                f"{self._named} is not a subclass of backtrader.Strategy "
-                "or of backfleet.VectorStrategy"
-            )
-        return value
-
-    def _import(self, place: str) -> ModuleType:
-        try:
-            with _importing(self.reference), self.current_folder():
-                if self.folder:
-                    return _import_file(Path(self.folder, place))
-                return importlib.import_module(place)
-        except BackfleetError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"{self._named} cannot be imported: {type(error).__name__}: {error}"
-                f"{_where(error)}{self._more}"
-            ) from error
-
-    @property
-    def _named(self) -> str:
-        """For messages: the reference, and whose it is."""
-        if not self.plugin:
-            return f"strategy {self.reference}"
-        return f"strategy {self.plugin!r} of {self.distribution} {self.version} ({self.target})"
-
-    @property
-    def _more(self) -> str:
-        return f"; 'backfleet plugins show {self.plugin}' has the traceback" if self.plugin else ""
-
-    def describe(self) -> StrategyDescription:
-        """Import the class and read its parameters. Raises PluginError."""
-        return description_of(self.load())
+def _named(strategy: StrategyReference) -> str:
+    """Return the reference, and the package of a plugin, for messages."""
+    if not strategy.plugin:
+        return f"strategy {strategy.reference}"
+    package = f"{strategy.distribution} {strategy.version}"
+    return f"strategy {strategy.plugin!r} of {package} ({strategy.target})"
 
 
 def description_of(cls: type) -> StrategyDescription:
@@ -233,13 +151,6 @@ def _import_file(file: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
-
-
-def _find_spec(name: str) -> ModuleSpec | None:
-    try:
-        return importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return None
 
 
 def _classes(module: ModuleType) -> str:

@@ -104,7 +104,7 @@ class Folder:
 
 def ended(run: Run) -> Run:
     """The run, when none of its workers is running: `resume` would adopt one that still is."""
-    until(lambda: all(shard.state.ended for shard in run.shards()), "the workers end")
+    until(lambda: all(shard.state.ended for shard in run.workers.statuses()), "the workers end")
     return run
 
 
@@ -117,6 +117,13 @@ def folder(tmp_path: Path) -> Callable[[str], Folder]:
         return Folder(path, tmp_path / "runs")
 
     return make
+
+
+def resumed(run: Run, *, retry_failed: bool = False) -> Run:
+    control = bf.RunControl(bf.open_run(run.url))
+    control.resume(retry_failed=retry_failed)
+    control.wait()
+    return ended(control.run)
 
 
 def recorded(run: Run) -> list[list[str]]:
@@ -179,8 +186,8 @@ def test_another_content_of_a_declared_file_is_another_run(
     reader.write(tuned=1, other=1)
     first = reader.run(["tuned.json"])
     reader.write(other=2)
-    assert plan_job(reader.job(["tuned.json"])).manifest.run == first.id
-    assert plan_job(reader.job(["*ned.json"])).manifest.run == first.id
+    assert plan_job(reader.job(["tuned.json"])).manifest.run_id == first.id
+    assert plan_job(reader.job(["*ned.json"])).manifest.run_id == first.id
     reader.write(tuned=2)
     second = reader.run(["tuned.json"])
     assert first.id != second.id
@@ -199,7 +206,7 @@ def test_a_file_that_is_read_at_import_is_recorded_and_never_stale(
     script = tmp_path / "plan.py"
     script.write_text(
         "import sys, backfleet as bf\nfrom backfleet.plan.plan import plan_job\n"
-        "print(plan_job(bf.Job.model_validate_json(sys.argv[1])).manifest.run)\n"
+        "print(plan_job(bf.Job.model_validate_json(sys.argv[1])).manifest.run_id)\n"
     )
     ids = []
     for tuned in (1, 2, 1):
@@ -246,14 +253,12 @@ def test_a_resumed_run_keeps_the_record_and_adds_to_it(folder: Callable[[str], F
     reader.write(tuned=1)
     run = reader.run()
     next(Path(run.url, "chunks").iterdir()).unlink()
-    again = bf.open_run(run.url)
-    again.resume()
-    assert ended(again).wait().succeeded
+    again = resumed(run)
     assert recorded(again) == [["tuned.json"], ["tuned.json"]]
     next(Path(run.url, "chunks").iterdir()).unlink()
     reader.write(tuned=2)
     with pytest.raises(UndeclaredFileChanged, match="has changed since rows"):
-        bf.open_run(run.url).resume()
+        resumed(run)
 
 
 def test_a_run_whose_strategy_is_gone_can_still_be_opened_and_resumed(
@@ -263,9 +268,7 @@ def test_a_run_whose_strategy_is_gone_can_still_be_opened_and_resumed(
     reader.write(tuned=1)
     run = reader.run()
     reader.path.rename(reader.path.with_name("moved"))
-    again = bf.open_run(run.url)
-    again.resume()
-    assert again.wait().succeeded
+    assert not resumed(run).counts().missing
 
 
 RETRIED = """
@@ -299,8 +302,7 @@ def test_a_retry_merges_the_records_of_both_attempts(
     failed = [header for header in run.chunk_index.headers() if header.retryable]
     assert [len(header.undeclared) for header in failed] == [1, 1]
     switch.unlink()
-    run.resume(retry_failed=True)
-    run.wait()
+    run = resumed(run, retry_failed=True)
     assert run.counts().retryable == 0
     merged = [run.chunk_index[header.chunk] for header in failed]
     paths = [[file.path for file in header.undeclared] for header in merged if header]

@@ -48,7 +48,7 @@ class ChunkHeader:
         Files that its tasks may have read and that the job does not declare.
     """
 
-    run: str
+    run_id: str
     chunk: int
     generation: int
     first: int

@@ -9,12 +9,21 @@ import glob
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from backfleet.code.packages import CodePackage
 from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
 from backfleet.errors import JobError, PluginError
+from backfleet.strategy_folder import strategy_import_path, strategy_root
+from backfleet.strategy_reference import StrategyReference
 
-__all__ = ["check_declared_files", "find_declared_files", "hash_declared_files"]
+__all__ = [
+    "add_declared_files",
+    "check_declared_files",
+    "find_declared_files",
+    "hash_declared_files",
+]
 
 KEY = "files"
 
@@ -62,6 +71,28 @@ def check_declared_files(planned: Mapping[str, str], root: Path) -> None:
                 f"{KEY}: {root / name} has changed since the run was planned. "
                 "Put the old file back, or run the job again to plan a new run"
             )
+
+
+def add_declared_files(
+    packages: Iterable[CodePackage], strategy: StrategyReference, names: Iterable[str]
+) -> list[CodePackage]:
+    """Return the packages behind a strategy, with the declared files in the one that holds it."""
+    root, path = strategy_root(strategy), strategy_import_path(strategy)
+    files = {f"{path}/{name}" if path else name: root / name for name in names}
+    return [
+        replace(package, files={**package.files, **files})
+        if files and _holds(package, strategy)
+        else package
+        for package in packages
+    ]
+
+
+def _holds(package: CodePackage, strategy: StrategyReference) -> bool:
+    """Whether the strategy's module is in a package."""
+    if strategy.folder is not None:
+        return package.folder is not None
+    module = strategy.target.partition(":")[0].replace(".", "/")
+    return any(path.startswith((f"{module}.", f"{module}/")) for path in package.files)
 
 
 def _matches(root: Path, pattern: str) -> Iterator[str]:

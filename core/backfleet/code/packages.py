@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from backfleet.code.distributions import (
     EntryPoint,
@@ -17,9 +16,9 @@ from backfleet.code.distributions import (
 from backfleet.code.hashes import content_hash
 from backfleet.code.imports import CodeUnit, find_unit, folder_unit, reached_units
 from backfleet.errors import PluginError
-from backfleet.strategy import StrategyReference
+from backfleet.strategy_reference import StrategyReference
 
-__all__ = ["OWN", "CodePackage", "distribution_package", "run_packages", "strategy_packages"]
+__all__ = ["OWN", "CodePackage", "distribution_package", "strategy_packages"]
 
 OWN = "backfleet"
 COMPILED = {".so", ".pyd", ".dylib", ".dll"}
@@ -71,25 +70,14 @@ class CodePackage:
         return next(paths, None)
 
 
-def run_packages(identity: Mapping[str, Any], strategy: StrategyReference) -> list[CodePackage]:
-    """The packages behind a run's strategy, source, engine and named plugins, and those that they
-    import, sorted by name; without backfleet, and without what a run's identity pins by version.
-
-    Raises PluginError.
-    """
-    data = identity["data"]
-    sources = [each["source"] for each in (data, *data["auxiliary"].values())]
-    components = [*sources, *identity["engines"], *identity["plugins"]]
-    targets = [component["target"] for component in components]
-    packages = strategy_packages(strategy, targets)
-    return list(_with_declared_files(packages, strategy, identity["files"]))
-
-
 def strategy_packages(
     strategy: StrategyReference, targets: Iterable[str] = ()
 ) -> list[CodePackage]:
-    """`run_packages` of a strategy alone, and of further plugins' `module:attribute`s, without
-    declared files."""
+    """Return the packages behind a strategy and other plugins, and those that they import.
+
+    Sorted by name; without backfleet, and without the libraries that an identity pins by version.
+    `targets` are the plugins' `module:attribute`s. Raises PluginError.
+    """
     units = _reached(_starts([*targets, *([] if strategy.folder else [strategy.target])]))
     if strategy.folder is None:
         return sorted(_by_owner(units.values()), key=_name)
@@ -106,25 +94,6 @@ def distribution_package(name: str) -> CodePackage | None:
     """All that a distribution brings; None where it is not installed."""
     found = find_distribution(name)
     return None if found is None else _package(found, {})
-
-
-def _with_declared_files(
-    packages: Iterable[CodePackage], strategy: StrategyReference, names: Iterable[str]
-) -> Iterator[CodePackage]:
-    """The packages; the one that holds the strategy also holds the job's declared files."""
-    root, inside = strategy.root, strategy.root_import_path
-    declared = {f"{inside}/{name}" if inside else name: root / name for name in names}
-    for package in packages:
-        has_files = declared and _holds(package, strategy)
-        yield replace(package, files={**package.files, **declared}) if has_files else package
-
-
-def _holds(package: CodePackage, strategy: StrategyReference) -> bool:
-    """Whether the strategy's module is in a package."""
-    if strategy.folder is not None:
-        return package.folder is not None
-    module = _module(strategy.target).replace(".", "/")
-    return any(path.startswith((f"{module}.", f"{module}/")) for path in package.files)
 
 
 def _starts(targets: Iterable[str]) -> Iterator[tuple[CodeUnit, str]]:

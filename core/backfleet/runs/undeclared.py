@@ -10,7 +10,8 @@ from pathlib import Path
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import PluginError, UndeclaredFileChanged
 from backfleet.results.chunk_index import ChunkIndex
-from backfleet.strategy import StrategyReference
+from backfleet.strategy_folder import strategy_root
+from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["check_undeclared_files"]
 
@@ -34,7 +35,7 @@ def check_undeclared_files(chunk_index: ChunkIndex, strategy: StrategyReference)
 
 def _root_of(strategy: StrategyReference) -> Path | None:
     try:
-        root = strategy.root
+        root = strategy_root(strategy)
     except PluginError:
         return None
     return root if root.is_dir() else None

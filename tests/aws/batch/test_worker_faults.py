@@ -75,7 +75,7 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def array_of(run: Run) -> str:
-    handle = run.submitted().handle
+    handle = run.latest_submission().handle
     assert handle is not None
     job: str = handle["arrays"][0]["job"]
     return job
@@ -122,7 +122,7 @@ def test_fault_02_a_worker_killed_after_its_commit_finds_it_there(
     submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
 ) -> None:
     asked = submission(shards=6)
-    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    key = f"PUT runs/{asked.run_id}/chunks/000000.0"
     first = worker(asked)
     gate.after(key, first.kill)
     killed, _ = finished(first)
@@ -189,7 +189,7 @@ def test_fault_06_a_commit_whose_answer_is_lost_is_found_to_be_ones_own(
     submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
 ) -> None:
     asked = submission(shards=6)
-    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    key = f"PUT runs/{asked.run_id}/chunks/000000.0"
     gate.lose_answer(key)
 
     assert finished(worker(asked)) == (0, "")
@@ -201,7 +201,7 @@ def test_fault_07_a_conflict_of_two_writers_is_waited_out(
     submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
 ) -> None:
     asked = submission(shards=6)
-    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    key = f"PUT runs/{asked.run_id}/chunks/000000.0"
     gate.refuse(key, 409, "ConditionalRequestConflict", times=2)
 
     assert finished(worker(asked)) == (0, "")
@@ -216,7 +216,7 @@ def test_fault_08_a_strategy_that_comes_out_otherwise_is_told_and_the_first_is_k
 ) -> None:
     run = bf.run(bf.Job.load(odd_job("random")), "aws-batch", options, progress=None)
     before = stored_rows(run)
-    record = run.submitted().record
+    record = run.latest_submission().submission
     asked = Submission(run.id, record.number, record.url(run.store), 1, 1, record.memory)
     gate.spoil("GET ", without_chunks, times=10**9)
     code, stderr = finished(worker(asked))

@@ -37,9 +37,9 @@ def interrupted_shards(
         if earlier >= number:
             continue
         entry = submission_log.entry(earlier)
-        if entry.record.executor == name and entry.handle is not None:
+        if entry.submission.executor == name and entry.handle is not None:
             for shard in _interrupted(entry.handle, calls):
-                chunks.update(chunk for chunk, _ in entry.record.shards[shard])
+                chunks.update(chunk for chunk, _ in entry.submission.shards[shard])
     return [
         shard for shard, pairs in enumerate(shards) if any(chunk in chunks for chunk, _ in pairs)
     ]
