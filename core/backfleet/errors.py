@@ -28,6 +28,7 @@ __all__ = [
     "TaskKilled",
     "TaskOutOfMemory",
     "TaskTimeout",
+    "UndeclaredFileChanged",
     "UndeclaredModule",
     "UnknownPlugin",
     "UserError",
@@ -79,6 +80,10 @@ class DataError(UserError):
 
 class DataChanged(DataError):
     """Input that is no longer what the run was planned with."""
+
+
+class UndeclaredFileChanged(UserError):
+    """A file that stored rows depend on has changed, and the job does not declare it."""
 
 
 class StoreError(BackfleetError):

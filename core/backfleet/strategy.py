@@ -19,6 +19,7 @@ from backfleet.errors import BackfleetError, JobError, PluginError
 from backfleet.job.parameter import Parameter
 from backfleet.no_bytecode import SourceLoader
 from backfleet.plugins import find_plugin
+from backfleet.strategy_folder import in_strategy_folder
 from backfleet.strategy_reference import StrategyReference
 from backfleet.vector_strategy import VectorStrategy, field_defaults
 
@@ -64,7 +65,7 @@ def load_strategy(strategy: StrategyReference) -> type:
 
 def _import(strategy: StrategyReference, place: str) -> ModuleType:
     try:
-        with _importing(strategy.reference):
+        with _importing(strategy.reference), in_strategy_folder(strategy):
             if strategy.folder:
                 return _import_file(Path(strategy.folder, place))
             return importlib.import_module(place)

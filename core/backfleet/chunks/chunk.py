@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store
 
@@ -43,6 +44,8 @@ class ChunkHeader:
         Sum over the tasks.
     platform
         Where it was computed.
+    undeclared
+        Files that its tasks may have read and that the job does not declare.
     """
 
     run_id: str
@@ -58,6 +61,7 @@ class ChunkHeader:
     retryable: int
     seconds: float
     platform: Mapping[str, Any] = field(default_factory=dict)
+    undeclared: Sequence[UndeclaredFile] = ()
     schema: int = SCHEMA
 
     @property
@@ -87,6 +91,7 @@ class Chunk:
         header = json.loads(content[_DIGEST_LINE:end])
         if header["schema"] != SCHEMA:
             raise CorruptObject(f"it has schema {header['schema']}, this backfleet reads {SCHEMA}")
+        header["undeclared"] = tuple(UndeclaredFile(**file) for file in header["undeclared"])
         return cls(ChunkHeader(**header), content[end + 1 :])
 
 

@@ -12,6 +12,7 @@ from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.chunks.parquet import parquet_bytes
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskStatus, is_retryable
+from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch
 from backfleet.store import Store, put_blob
 
@@ -28,6 +29,7 @@ class ChunkContent:
     rows: Rows
     details: Mapping[str, Any]
     platform: Mapping[str, Any]
+    undeclared: Sequence[UndeclaredFile] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
         retryable=sum(map(is_retryable, filter(None, columns["error"]))),
         seconds=sum(columns["seconds"]),
         platform=content.platform,
+        undeclared=content.undeclared,
     )
 
 

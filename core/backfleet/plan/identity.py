@@ -111,6 +111,8 @@ class Identity:
         Versions of Python (minor) and of the libraries that compute.
     engines
         Candidates, the one that runs the tasks first; all agree to the last bit.
+    files
+        SHA-256 of the declared files, by their names below the strategy's folder.
     points
         `Points.to_json()`.
     modules
@@ -123,6 +125,7 @@ class Identity:
     plugins: tuple[Component, ...]
     engines: tuple[Component, ...]
     seed: int
+    files: Mapping[str, str]
     points: Mapping[str, Any]
     data: DataIdentity
     broker: BrokerSettings

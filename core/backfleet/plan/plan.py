@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backfleet.code.declared_files import find_declared_files, hash_declared_files
 from backfleet.code.imports import missing_modules
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
@@ -21,6 +22,7 @@ from backfleet.plan.manifest_store import MANIFEST, read_manifest
 from backfleet.plan.origins import planned_distributions
 from backfleet.store import Store
 from backfleet.strategy import locate_strategy
+from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["Plan", "adopt_stored_manifest", "plan_job"]
@@ -58,10 +60,11 @@ def _plan(job: Job) -> Plan:
     engines = engine_candidates(job, description.kind)
     parameters = description.parameters
     check_plugins(job.plugins, engines)
+    files = hash_declared_files(find_declared_files(strategy_root(strategy), job.files))
     points = _points(job, parameters)
     data = plan_data(job.data)
     check_benchmark(job.data, job.results.benchmark)
-    identity = identify(job, strategy, engines, points, data)
+    identity = identify(job, strategy, engines, points, data, files)
     manifest = Manifest(
         name=job.name or job.strategy,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -16,6 +16,7 @@ from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
 from backfleet.runs.progress import progress_on
 from backfleet.runs.run import Run, RunSummary
+from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
 from backfleet.submissions.events import emit
@@ -71,13 +72,14 @@ class RunControl:
 
         Raises
         ------
-        ExecutorError, PluginError
+        ExecutorError, PluginError, UndeclaredFileChanged
             If something speaks against it; nothing was written and nothing started.
         """
         self._started_at, self._seconds = time.monotonic(), None
         self._workers = RunWorkers(self.run.submission_log, executor)
         self._entry = active_submission(self.run.store, executor)
         self.done_before = self.run.counts().done
+        check_undeclared_files(self.run.chunk_index, draft.strategy)
         chunks = select_chunks(self.run.chunk_index)
         self.started_workers = self._entry is None and bool(chunks)
         prepared = None
@@ -177,7 +179,7 @@ class RunControl:
         ------
         RunNotFound
             If nothing was ever submitted.
-        ExecutorError, PluginError
+        ExecutorError, PluginError, UndeclaredFileChanged
         """
         newest = self.run.latest_submission().submission
         chosen = open_executor(executor or newest.executor, options)

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NoReturn
 
 from backfleet.chunks.task_result import TaskResult
+from backfleet.code.open_recorder import recorded_files
 from backfleet.errors import BackfleetError
 from backfleet.worker.environment import limit_memory
 from backfleet.worker.messages import (
@@ -114,7 +115,7 @@ class _TaskLoop:
         for task in work.tasks:
             now = time.monotonic()
             if now - flushed > FLUSH_SECONDS:
-                self.connection.send(Finished(work.chunk, batch))
+                self.connection.send(Finished(work.chunk, batch, recorded_files()))
                 batch, flushed = [], now
             self.in_flight.begin(task, now)
             result = self.runner.result(task)
@@ -128,10 +129,12 @@ class _TaskLoop:
 
     def _hand_over(self, work: Work, batch: list[TaskResult]) -> None:
         if work.generation is None or len(batch) < len(work.tasks):
-            self.connection.send(Finished(work.chunk, batch))
+            self.connection.send(Finished(work.chunk, batch, recorded_files()))
             return
         encoder = self._encoder
-        encoded = encoder.encode(work.chunk, work.generation, batch, encoder.details(batch))
+        encoded = encoder.encode(
+            work.chunk, work.generation, batch, encoder.details(batch), recorded_files()
+        )
         self.connection.send(ChunkDone(work.chunk, work.tasks, encoded, encoder.log(batch)))
 
     @cached_property

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from backfleet.chunks.commit import ChunkContent, EncodedChunk, encode_chunk
 from backfleet.chunks.detail import detail_tables
 from backfleet.chunks.task_result import TaskResult
+from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.rows import RowLayout
 from backfleet.worker.environment import platform_facts
@@ -35,6 +36,7 @@ class ChunkEncoder:
         generation: int,
         results: Sequence[TaskResult],
         details: Mapping[str, Any],
+        undeclared: Iterable[UndeclaredFile] = (),
     ) -> EncodedChunk:
         """A chunk of these results, one a task and in their order."""
         return encode_chunk(
@@ -45,6 +47,7 @@ class ChunkEncoder:
                 self._layout.rows(results),
                 details,
                 self._platform,
+                tuple(sorted(set(undeclared))),
             )
         )
 

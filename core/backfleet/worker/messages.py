@@ -8,6 +8,7 @@ from multiprocessing.context import ForkServerContext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backfleet.chunks.task_result import TaskResult
+from backfleet.chunks.undeclared import UndeclaredFile
 
 if TYPE_CHECKING:
     from backfleet.chunks.commit import EncodedChunk
@@ -90,10 +91,15 @@ class Ready:
 
 @dataclass(frozen=True)
 class Finished:
-    """From the child: results, as they come; at least every `FLUSH_SECONDS`."""
+    """From the child: results, as they come; at least every `FLUSH_SECONDS`.
+
+    `undeclared` are the files that the child has read since it started. A task may depend on any
+    of them, since modules keep what they have read.
+    """
 
     chunk: int
     results: Sequence[TaskResult]
+    undeclared: Sequence[UndeclaredFile] = ()
 
     @property
     def tasks(self) -> Sequence[int]:

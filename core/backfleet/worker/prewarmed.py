@@ -82,6 +82,10 @@ def _check_sockets() -> None:
 def _preload(engine: str, *paths: str) -> None:
     sys.path[:0] = paths
     disable_bytecode()
+    from backfleet.code.open_recorder import wrap_open
+
+    # Before libraries are imported, which may keep `open` under names of their own.
+    wrap_open()
     # A module that fails here fails again, and is reported, in the child.
     with contextlib.suppress(Exception):
         import backfleet.worker.child  # noqa: F401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +15,8 @@ from backfleet.chunks.detail import DETAILS, merge_details
 from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskResult, is_retryable
+from backfleet.chunks.undeclared import UndeclaredFile
+from backfleet.code.declared_files import check_declared_files
 from backfleet.code.fetched_code import FetchedCode, search_first
 from backfleet.code.run_code import RunCode
 from backfleet.code.versions import check_versions
@@ -23,10 +26,12 @@ from backfleet.plan.check_code import check_code
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
 from backfleet.store import Store, is_sound_blob, read_blob
+from backfleet.strategy_folder import strategy_root
 from backfleet.submission import Submission
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
+from backfleet.worker.enter_strategy_folder import enter_strategy_folder
 from backfleet.worker.failure_record import write_failure_record
 from backfleet.worker.messages import Builders, ChunkDone, Finished, Runner, Work
 
@@ -44,6 +49,7 @@ class _Builders(Builders):
 
     plan: TaskContext
     paths: Sequence[str]
+    code: Sequence[str]
     run_code: RunCode
 
     def runner(self) -> Runner:
@@ -51,6 +57,8 @@ class _Builders(Builders):
         disable_bytecode()
         from backfleet.worker.import_record import record_imports
         from backfleet.worker.module_guard import GuardedRunner, ModuleGuard
+
+        enter_strategy_folder(self.plan, self.code)
         from backfleet.worker.task import TaskRunner
 
         guard = ModuleGuard(self.run_code, record_imports())
@@ -76,6 +84,7 @@ class ShardWorker:
         self.store, self.submission = store, submission
         # Where the code came along, modules are not where the submitting process found them.
         self.paths = self.submission.paths if code is None else code.paths
+        self.code: Sequence[str] = () if code is None else code.paths
         self.strategy = self.submission.strategy
         if code is not None and code.folder is not None:
             self.strategy = replace(self.strategy, folder=code.folder)
@@ -95,6 +104,7 @@ class ShardWorker:
         self.encoder = ChunkEncoder(self.manifest)
         self.results: dict[int, dict[int, TaskResult]] = {}
         self.earlier: dict[int, Chunk] = {}
+        self.undeclared: defaultdict[int, set[UndeclaredFile]] = defaultdict(set)
 
     def run(self) -> None:
         """Raises BackfleetError, having left word of it in the store."""
@@ -102,6 +112,7 @@ class ShardWorker:
             search_first(self.paths)
             check_versions(self.manifest.identity.versions)
             run_code = check_code(self.manifest.identity, self.strategy)
+            check_declared_files(self.manifest.identity.files, strategy_root(self.strategy))
             works = list(self._works())
             if works:
                 self._run(works, run_code)
@@ -127,6 +138,7 @@ class ShardWorker:
                 self.earlier[chunk] = earlier
                 rows = Rows.from_arrow(read_parquet(earlier.body)).results(self._params)
                 self.results[chunk] = {r.task: r for r in rows if not is_retryable(r.error)}
+                self.undeclared[chunk].update(earlier.header.undeclared)
                 tasks = [task for task in tasks if task not in self.results[chunk]]
             is_whole = earlier is None and len(tasks) >= ENCODED_BY_CHILD
             yield Work(chunk, tasks, generation if is_whole else None)
@@ -148,7 +160,7 @@ class ShardWorker:
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )
         size = min(self.submission.cpus, len(works))
-        pool = ChildPool(_Builders(plan, self.paths, run_code), size, limits)
+        pool = ChildPool(_Builders(plan, self.paths, self.code, run_code), size, limits)
         try:
             pool.run(works, self._take)
         finally:
@@ -161,6 +173,7 @@ class ShardWorker:
             return
         results = self.results[done.chunk]
         results.update({result.task: result for result in done.results})
+        self.undeclared[done.chunk].update(done.undeclared)
         tasks = self.manifest.chunks[done.chunk]
         if len(results) == len(tasks):
             self._commit(self._encoded(done.chunk, [results[task] for task in tasks]))
@@ -175,7 +188,8 @@ class ShardWorker:
 
     def _encoded(self, chunk: int, results: Sequence[TaskResult]) -> ChunkDone:
         details = self._details(chunk, results)
-        encoded = self.encoder.encode(chunk, self.generations[chunk], results, details)
+        undeclared = self.undeclared.pop(chunk, ())
+        encoded = self.encoder.encode(chunk, self.generations[chunk], results, details, undeclared)
         return ChunkDone(chunk, self.manifest.chunks[chunk], encoded, self.encoder.log(results))
 
     def _details(self, chunk: int, results: Sequence[TaskResult]) -> dict[str, Any]:
