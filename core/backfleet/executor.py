@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 __all__ = [
+    "ChunkRange",
     "Cost",
     "Executor",
     "ExecutorSettings",
@@ -64,6 +65,38 @@ class ShardStatus:
     state: ShardState
     exit_code: int | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class ChunkRange:
+    """What a worker runs of a chunk: all its tasks, or those from `first` to before `stop`.
+
+    Attributes
+    ----------
+    generation
+        The generation of the chunk that workers write.
+    """
+
+    chunk: int
+    generation: int
+    first: int | None = None
+    stop: int | None = None
+
+    def to_json(self) -> list[int]:
+        """Return the numbers that describe the range: two for a whole chunk, four otherwise."""
+        return [
+            number
+            for number in (self.chunk, self.generation, self.first, self.stop)
+            if number is not None
+        ]
+
+    @classmethod
+    def from_json(cls, numbers: Sequence[int]) -> ChunkRange:
+        """Read what `to_json` wrote. Raises ValueError."""
+        is_sound = len(numbers) in (2, 4) and all(type(each) is int for each in numbers)
+        if not is_sound or min(numbers) < 0:
+            raise ValueError(f"{numbers!r:.80} is no range of a chunk")
+        return cls(*numbers)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from backfleet.plan.plan import plan_job
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.store import open_store
+from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.launch import request_of
-from backfleet.submissions.submission import deal_chunks
 from backfleet.submissions.submission_log import SubmissionLog
 from stored_rows import stored_rows
 
@@ -53,7 +53,7 @@ task_timeout = "{task_timeout} s"
 
 
 class Fleet:
-    """A job in a folder of its own. By default it has 24 tasks, each a chunk.
+    """A job in a folder of its own. By default it has 16 tasks, each a chunk.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Fleet:
     def write_job(
         self,
         modes: tuple[str, ...] = ("plain",),
-        points: int = 6,
+        points: int = 4,
         symbols: tuple[str, ...] = SYMBOLS,
         task_timeout: float = 60,
     ) -> None:
@@ -122,7 +122,8 @@ class Fleet:
         chunks = [(chunk, 0) for chunk in range(len(plan.manifest.chunks))]
         template = request_of(plan, chunks, detach=False).template
         dealt = replace(template, executor="local", created="2024-01-01T00:00:00+00:00")
-        return SubmissionLog(store).open(replace(dealt, shards=deal_chunks(chunks, 1))).url(store)
+        shards = deal_chunks(chunks, plan.manifest.chunks, 1)
+        return SubmissionLog(store).open(replace(dealt, shards=shards)).url(store)
 
     def work(self, submission: str, **environment: str) -> subprocess.Popen[str]:
         """Begin a worker of a submission, as executors do."""

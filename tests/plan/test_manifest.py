@@ -37,6 +37,7 @@ def small(symbols: int, fast: int, slow: int, universe: str = "each") -> Manifes
         parameters=[FAST, SLOW],
         symbols=[PlannedSymbol(f"S{i}", "", 1, "", "", 252.0) for i in range(symbols)],
         points=points,
+        chunk_size=1,
     )
 
 

@@ -1,4 +1,4 @@
-"""A submission's record: shards that share all chunks, read back as they were written."""
+"""A submission's record is read back as it was written."""
 
 from __future__ import annotations
 
@@ -8,26 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from backfleet.code.stored_code import StoredCode
 from backfleet.errors import CorruptObject
+from backfleet.executor import ChunkRange
 from backfleet.store import open_store
 from backfleet.strategy import StrategyReference
-from backfleet.submissions.submission import SubmissionRecord, deal_chunks, read_submission
-
-
-@given(st.lists(st.tuples(st.integers(0, 99), st.integers(1, 3)), unique=True), st.integers(1, 50))
-def test_every_chunk_is_dealt_to_one_shard_and_shards_differ_by_one_at_most(
-    chunks: list[tuple[int, int]], shards: int
-) -> None:
-    dealt = deal_chunks(chunks, shards)
-    assert sorted(chunk for shard in dealt for chunk in shard) == sorted(chunks)
-    assert len(dealt) == min(shards, len(chunks))
-    assert all(dealt)
-    sizes = [len(shard) for shard in dealt]
-    assert max(sizes, default=0) - min(sizes, default=0) <= 1
+from backfleet.submissions.submission import SubmissionRecord, read_submission
 
 
 @pytest.fixture
@@ -39,7 +25,7 @@ def record() -> SubmissionRecord:
         created="2024-01-01T00:00:00+00:00",
         data_path="s3://bucket/data",
         strategy=StrategyReference("mine.py:Mine", "/folder"),
-        shards=[[(0, 1), (2, 1)], [(1, 2)]],
+        shards=[[ChunkRange(0, 1), ChunkRange(2, 1, 20, 25)], [ChunkRange(1, 2)]],
         cpus=2,
         memory=2**31,
         task_timeout=1.5,
@@ -78,3 +64,15 @@ def test_the_url_of_a_submission_is_a_path_in_a_directory(
 ) -> None:
     store = open_store(str(tmp_path)).at(record.run)
     assert record.url(store) == f"{tmp_path}/{record.run}/submissions/3.json"
+
+
+@pytest.mark.parametrize(
+    "shards",
+    [[[[0]]], [[[0, 1, 2]]], [[[0, 1, 2, 3, 4]]], [[[0, -1]]], [[[0, True]]], [[["0", 1]]], 3],
+)
+def test_shards_that_are_no_ranges_of_chunks_are_refused(
+    record: SubmissionRecord, shards: object
+) -> None:
+    content = json.loads(record.to_bytes()) | {"shards": shards}
+    with pytest.raises(CorruptObject, match="cannot be read"):
+        SubmissionRecord.from_bytes(json.dumps(content).encode())

@@ -1,7 +1,7 @@
-"""A chunk as an object of the store: one line with its hash, one line of JSON, then Parquet.
+"""A chunk as an object of the store: a line with its format and hash, a line of JSON, then Parquet.
 
-The first line is the SHA-256 of everything after it, so that a chunk that was cut short or altered
-is known before anything in it is decoded.
+The hash is the SHA-256 of everything else, so that a chunk that was cut short or altered is known
+before anything in it is decoded. A part of a chunk has the same layout and another format.
 """
 
 from __future__ import annotations
@@ -10,42 +10,54 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
+from backfleet.chunks.formats import CHUNK, check_stamp, stamp
+from backfleet.chunks.schemas import SCHEMAS
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store
 
 __all__ = ["Chunk", "ChunkHeader", "chunk_key", "latest_chunk", "parse_chunk_key", "read_chunk"]
 
-SCHEMA = 1
-_DIGEST_LINE = 65
+_FIRST_LINE = 256
+"""Bytes in which the first line of a chunk must end."""
+
 _KEY = re.compile(r"chunks/(\d{6,})\.(\d+)")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "str": str,
+    "int": int,
+    "float": (int, float),
+    "Mapping[str, str]": dict,
+    "Mapping[str, Any]": dict,
+}
+"""Annotation of a header's field to the types that it may have in JSON."""
 
 
 @dataclass(frozen=True)
 class ChunkHeader:
-    """What is known of a chunk without decoding its rows.
+    """What readers need to know of a chunk, or a part of one, without decoding its rows.
 
     Attributes
     ----------
     generation
         Readers take the highest valid one.
     first, count
-        The tasks.
+        The first task and the number of tasks.
     logical
         `Rows.logical_hash()`.
     blobs
         Name of a detail to its blob.
     ok, suspicious, error, retryable
-        How many rows of each; retryable ones are errors too.
+        Number of rows with each status; retryable ones are errors too.
     seconds
         Sum over the tasks.
     platform
         Where it was computed.
     """
 
-    run: str
+    run_id: str
     chunk: int
     generation: int
     first: int
@@ -58,11 +70,37 @@ class ChunkHeader:
     retryable: int
     seconds: float
     platform: Mapping[str, Any] = field(default_factory=dict)
-    schema: int = SCHEMA
 
     @property
     def key(self) -> str:
         return chunk_key(self.chunk, self.generation)
+
+    def to_bytes(self) -> bytes:
+        """Return the header as a line of JSON, without the end of the line."""
+        return json.dumps(asdict(self), sort_keys=True).encode()
+
+    @classmethod
+    def from_bytes(cls, line: bytes) -> ChunkHeader:
+        """Read what `to_bytes` wrote. Raises CorruptObject."""
+        try:
+            data = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise CorruptObject(f"its header is no JSON: {error}") from error
+        if not isinstance(data, dict):
+            raise CorruptObject(f"its header is no JSON object: {str(data)[:80]}")
+        known = {each.name: each for each in fields(cls)}
+        for name in data:
+            if name not in known:
+                raise CorruptObject(f"its header has an unknown field {name!r}")
+        for name, spec in known.items():
+            if name in data:
+                _check_field(name, str(spec.type), data[name])
+            elif spec.default is MISSING and spec.default_factory is MISSING:
+                raise CorruptObject(f"its header lacks the field {name!r}")
+        header = cls(**data)
+        if header.count != header.ok + header.suspicious + header.error:
+            raise CorruptObject("its header counts other rows than it has")
+        return header
 
 
 @dataclass(frozen=True)
@@ -72,26 +110,32 @@ class Chunk:
     header: ChunkHeader
     body: bytes
 
-    def to_bytes(self) -> bytes:
-        header = json.dumps(asdict(self.header), sort_keys=True).encode()
-        rest = header + b"\n" + self.body
-        return hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
+    def to_bytes(self, label: str = CHUNK) -> bytes:
+        """Return the chunk as it is stored; `label` is the format of a chunk or of a part."""
+        mark = stamp(label).encode()
+        rest = self.header.to_bytes() + b"\n" + self.body
+        digest = hashlib.sha256(mark)
+        digest.update(rest)
+        return b"%b %b\n%b" % (mark, digest.hexdigest().encode(), rest)
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Chunk:
-        """Raises CorruptObject where a single bit differs from what was committed."""
-        digest, rest = content[:_DIGEST_LINE], memoryview(content)[_DIGEST_LINE:]
-        if hashlib.sha256(rest).hexdigest().encode() + b"\n" != digest:
+    def from_bytes(cls, content: bytes, label: str = CHUNK) -> Chunk:
+        """Read what `to_bytes` wrote. Raises CorruptObject if a single bit differs."""
+        end = content.find(b"\n", 0, _FIRST_LINE)
+        mark, _, digest = content[: max(end, 0)].rpartition(b" ")
+        actual = hashlib.sha256(mark)
+        actual.update(memoryview(content)[end + 1 :])
+        if end < 0 or actual.hexdigest().encode() != digest:
             raise CorruptObject("its content does not match its hash")
-        end = content.index(b"\n", _DIGEST_LINE)
-        header = json.loads(content[_DIGEST_LINE:end])
-        if header["schema"] != SCHEMA:
-            raise CorruptObject(f"it has schema {header['schema']}, this backfleet reads {SCHEMA}")
-        return cls(ChunkHeader(**header), content[end + 1 :])
+        check_stamp(mark.decode("ascii", "replace"), label)
+        body = content.find(b"\n", end + 1)
+        if body < 0:
+            raise CorruptObject("it ends within its header")
+        return cls(ChunkHeader.from_bytes(content[end + 1 : body]), content[body + 1 :])
 
 
 def chunk_key(chunk: int, generation: int) -> str:
-    """Where a chunk lies below its run."""
+    """Return the key of a chunk below its run."""
     return f"chunks/{chunk:06}.{generation}"
 
 
@@ -126,3 +170,16 @@ def latest_chunk(store: Store, chunk: int, generation: int) -> Chunk | None:
         except CorruptObject:
             pass
         generation += 1
+
+
+def _check_field(name: str, annotation: str, value: object) -> None:
+    if not isinstance(value, _TYPES[annotation]) or isinstance(value, bool):
+        raise CorruptObject(
+            f"its header has {name} = {value!r:.80}, which is no {annotation.partition('[')[0]}"
+        )
+    if annotation == "int" and isinstance(value, int) and value < 0:
+        raise CorruptObject(f"its header has {name} = {value!r:.80}, which is negative")
+    if name == "blobs" and isinstance(value, dict):
+        for detail, digest in value.items():
+            if detail not in SCHEMAS or not _DIGEST.fullmatch(str(digest)):
+                raise CorruptObject(f"its header names no blob: {detail!r:.80}: {digest!r:.80}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backfleet.chunks.chunk import Chunk, ChunkHeader
-from backfleet.chunks.parquet import parquet_bytes
+from backfleet.chunks.detail import detail_bytes
 from backfleet.chunks.rows import Rows
 from backfleet.chunks.task_result import TaskStatus, is_retryable
 from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch
@@ -22,7 +22,7 @@ __all__ = ["ChunkContent", "EncodedChunk", "commit_chunk", "encode_chunk"]
 class ChunkContent:
     """A chunk that is computed but not committed yet; `details` are tables by name."""
 
-    run: str
+    run_id: str
     chunk: int
     generation: int
     rows: Rows
@@ -40,9 +40,9 @@ class EncodedChunk:
 
 def encode_chunk(content: ChunkContent) -> EncodedChunk:
     """Encode a chunk and its details."""
-    blobs = {name: parquet_bytes(table) for name, table in content.details.items()}
+    blobs = {name: detail_bytes(name, table) for name, table in content.details.items()}
     digests = {name: hashlib.sha256(blob).hexdigest() for name, blob in blobs.items()}
-    chunk = Chunk(_header(content, digests), parquet_bytes(content.rows.to_arrow()))
+    chunk = Chunk(_header(content, digests), content.rows.to_bytes())
     return EncodedChunk(chunk, list(blobs.values()))
 
 
@@ -74,7 +74,7 @@ def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
     columns = {column.name: column.values for column in content.rows.columns}
     statuses = Counter(columns["status"])
     return ChunkHeader(
-        run=content.run,
+        run_id=content.run_id,
         chunk=content.chunk,
         generation=content.generation,
         first=columns["task"][0],

@@ -16,8 +16,7 @@ from backfleet.errors import CorruptObject
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.parameter import Parameter
 from backfleet.job.points import Points
-from backfleet.plan.chunks import ChunkGrid
-from backfleet.plan.engines import VECTOR
+from backfleet.plan.chunks import MOST_CHUNKS, ChunkGrid
 
 __all__ = ["PORTFOLIO", "Manifest", "PlannedDistribution", "PlannedSymbol", "TaskKey", "run_id"]
 
@@ -92,6 +91,8 @@ class Manifest:
         The strategy's parameters, for the types of the result columns.
     symbols
         In the order of the tasks.
+    chunk_size
+        Tasks in a chunk; see `plan.chunks.chunk_size`.
     distributions
         Those that the plugins come from, where the run was planned; what of them decides numbers is
         in the identity.
@@ -103,6 +104,7 @@ class Manifest:
     parameters: Sequence[Parameter]
     symbols: Sequence[PlannedSymbol]
     points: Points = field(repr=False)
+    chunk_size: int
     distributions: Sequence[PlannedDistribution] = ()
 
     @cached_property
@@ -119,15 +121,9 @@ class Manifest:
         """Whether a task runs all symbols with one cash pool."""
         return bool(self.identity["data"]["universe"] == "portfolio")
 
-    @property
-    def has_short_tasks(self) -> bool:
-        """Whether a task is over in well under a millisecond, as a rule: it is compiled, one
-        symbol, and nothing but its row is kept."""
-        return self.engine == VECTOR and not self.keeps_detail and not self.is_portfolio
-
     @cached_property
     def chunks(self) -> ChunkGrid:
-        return ChunkGrid(self.tasks, self.has_short_tasks)
+        return ChunkGrid(self.tasks, self.chunk_size)
 
     def task(self, index: int) -> TaskKey:
         """Decode a task. Raises IndexError."""
@@ -180,6 +176,7 @@ class Manifest:
             "name": self.name,
             "created": self.created,
             "tasks": self.tasks,
+            "chunk_size": self.chunk_size,
             "identity": self.identity,
             "parameters": [parameter.to_json() for parameter in self.parameters],
             "symbols": [asdict(symbol) for symbol in self.symbols],
@@ -213,6 +210,7 @@ class Manifest:
                 parameters=[Parameter.from_json(each) for each in data["parameters"]],
                 symbols=[PlannedSymbol(**each) for each in data["symbols"]],
                 points=Points.from_json(data["points"], table),
+                chunk_size=data["chunk_size"],
                 distributions=[
                     PlannedDistribution(**each) for each in data.get("distributions", ())
                 ],
@@ -221,7 +219,15 @@ class Manifest:
             raise CorruptObject(
                 f"the manifest cannot be read: {type(error).__name__}: {error}"
             ) from error
+        _check_chunks(manifest)
         return manifest
+
+
+def _check_chunks(manifest: Manifest) -> None:
+    """Raise CorruptObject for a chunk size that no planner writes."""
+    size, tasks = manifest.chunk_size, manifest.tasks
+    if type(size) is not int or not 1 <= size <= tasks or len(manifest.chunks) > MOST_CHUNKS:
+        raise CorruptObject(f"the manifest has {tasks} tasks in chunks of {size!r:.80}")
 
 
 def run_id(identity: Mapping[str, Any]) -> str:

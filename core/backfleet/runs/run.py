@@ -382,7 +382,7 @@ class Run:
 
     def _awaited(self, entry: LogEntry) -> int:
         """Chunks of a submission that had not come when the watch began."""
-        return sum(len(self._not_there(shard)) for shard in entry.record.shards)
+        return len(self._not_there(sorted(entry.record.generations.items())))
 
     def _not_there(self, chunks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """Those of which the chunk_index knows neither this generation nor a later one."""

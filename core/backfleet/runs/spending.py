@@ -15,11 +15,14 @@ def cost_so_far(run: Run) -> Cost | None:
     Raises RunNotFound (nothing was ever submitted), PluginError, ExecutorError.
     """
     record = run.submitted().record
-    wanted = {chunk: generation for shard in record.shards for chunk, generation in shard}
+    generations = record.generations
     headers = [
-        each for each in run.chunk_index.headers() if wanted.get(each.chunk) == each.generation
+        header
+        for header in run.chunk_index.headers()
+        if generations.get(header.chunk) == header.generation
     ]
-    request = Request(record, [(each.chunk, each.generation) for each in headers], run.manifest)
-    seconds = sum(each.seconds for each in headers)
+    chunks = [(header.chunk, header.generation) for header in headers]
+    request = Request(record, chunks, run.manifest)
+    seconds = sum(header.seconds for header in headers)
     work = workload(run.store, request)
     return run.executor().cost(work, len(record.shards), seconds)

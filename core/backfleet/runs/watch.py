@@ -46,7 +46,7 @@ def watch_run(watch: Watch, show: Callable[[Counts], None]) -> Sequence[ShardSta
         fresh = watch.chunk_index.refresh()
         came += len(fresh)
         for header in fresh:
-            emit("chunk_committed", run=header.run, chunk=header.chunk, tasks=header.count)
+            emit("chunk_committed", run=header.run_id, chunk=header.chunk, tasks=header.count)
         show(watch.chunk_index.counts())
         if ended or (watch.chunk_index.complete and came >= watch.wanted):
             return statuses

@@ -16,8 +16,9 @@ from backfleet.executor import Cost, Executor, Submission, Workload
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.store import Store
+from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.events import emit
-from backfleet.submissions.submission import SubmissionRecord, deal_chunks
+from backfleet.submissions.submission import SubmissionRecord
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def check_request(store: Store, executor: Executor, request: Request) -> Checked
         request.template,
         executor=executor.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        shards=deal_chunks(request.chunks, max(1, shards)),
+        shards=deal_chunks(request.chunks, request.manifest.chunks, max(1, shards)),
     )
     problems = executor.preflight(_submission(store, record, request.detach))
     if problems:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from backfleet.code.stored_code import StoredCode
 from backfleet.errors import CorruptObject
+from backfleet.executor import ChunkRange
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.task_context import TaskContext
 from backfleet.store import Store, open_store
 from backfleet.strategy import StrategyReference
 
-__all__ = ["SubmissionRecord", "deal_chunks", "read_submission"]
+__all__ = ["SubmissionRecord", "read_submission"]
 
 FOLDER = "submissions"
 SCHEMA = 1
-
-ChunkGeneration = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class SubmissionRecord:
     auxiliary_paths
         Each further feed's data, by the feed's name, as the workers see it.
     shards
-        Shard index to (chunk, generation) pairs.
+        Shard index to the chunks, or ranges of chunks, that its worker runs.
     retry
         Take over the rows of the generation before, except the retryable errors.
     paths
@@ -50,7 +49,7 @@ class SubmissionRecord:
     created: str
     data_path: str
     strategy: StrategyReference
-    shards: Sequence[Sequence[ChunkGeneration]]
+    shards: Sequence[Sequence[ChunkRange]]
     cpus: int
     memory: int
     task_timeout: float
@@ -64,6 +63,11 @@ class SubmissionRecord:
         return TaskContext(manifest, self.strategy, self.data_path, self.auxiliary_paths)
 
     @property
+    def generations(self) -> dict[int, int]:
+        """Each chunk of the submission, and the generation that its workers write."""
+        return {part.chunk: part.generation for shard in self.shards for part in shard}
+
+    @property
     def key(self) -> str:
         return f"{FOLDER}/{self.number}.json"
 
@@ -72,7 +76,9 @@ class SubmissionRecord:
         return f"{store.url}/{self.key}"
 
     def to_bytes(self) -> bytes:
-        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1).encode()
+        shards = [[part.to_json() for part in shard] for shard in self.shards]
+        content = {"schema": SCHEMA, **asdict(replace(self, shards=())), "shards": shards}
+        return json.dumps(content, indent=1).encode()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> SubmissionRecord:
@@ -84,15 +90,12 @@ class SubmissionRecord:
             data["strategy"] = StrategyReference(**data["strategy"])
             if data.get("code") is not None:
                 data["code"] = [StoredCode(**each) for each in data["code"]]
-            data["shards"] = [[(c, g) for c, g in shard] for shard in data["shards"]]
+            data["shards"] = [
+                [ChunkRange.from_json(part) for part in shard] for shard in data["shards"]
+            ]
             return cls(**data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptObject(f"the submission cannot be read: {error}") from error
-
-
-def deal_chunks(chunks: Sequence[ChunkGeneration], shards: int) -> list[list[ChunkGeneration]]:
-    """Deal chunks out in turn, so that every shard gets its part of slow symbols and points."""
-    return [list(chunks[shard::shards]) for shard in range(min(shards, len(chunks)))]
 
 
 def read_submission(url: str) -> tuple[Store, SubmissionRecord]:

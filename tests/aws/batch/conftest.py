@@ -21,8 +21,8 @@ from backfleet.executor import Submission
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.store import open_store
+from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.launch import request_of
-from backfleet.submissions.submission import deal_chunks
 from backfleet.submissions.submission_log import SubmissionLog
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
@@ -297,7 +297,7 @@ def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., S
             template,
             executor=executor.name,
             created="2024-01-01T00:00:00+00:00",
-            shards=deal_chunks(chunks, shards),
+            shards=deal_chunks(chunks, plan.manifest.chunks, shards),
         )
         record = SubmissionLog(store).open(intent)
         return Submission(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backfleet.errors import ExecutorError
+from backfleet.executor import ChunkRange
 from backfleet.store import Store
 from backfleet.submissions.submission_log import SubmissionLog
 from backfleet_executors.aws.batch.arrays import ShardArray
@@ -16,7 +17,7 @@ __all__ = ["interrupted_shards"]
 
 
 def interrupted_shards(
-    store: Store, number: int, name: str, calls: BatchCalls, shards: Sequence[Sequence[Any]]
+    store: Store, number: int, name: str, calls: BatchCalls, shards: Sequence[Sequence[ChunkRange]]
 ) -> list[int]:
     """Which of these shards hold a chunk whose worker Spot interrupted until it gave up.
 
@@ -27,7 +28,7 @@ def interrupted_shards(
     name
         The executor's.
     shards
-        (chunk, generation) pairs of each shard.
+        The chunks, or ranges of chunks, of each shard.
 
     AWS Batch keeps finished jobs for about a week; what it no longer knows was not interrupted.
     """
@@ -39,9 +40,11 @@ def interrupted_shards(
         entry = submission_log.entry(earlier)
         if entry.record.executor == name and entry.handle is not None:
             for shard in _interrupted(entry.handle, calls):
-                chunks.update(chunk for chunk, _ in entry.record.shards[shard])
+                chunks.update(each.chunk for each in entry.record.shards[shard])
     return [
-        shard for shard, pairs in enumerate(shards) if any(chunk in chunks for chunk, _ in pairs)
+        shard
+        for shard, ranges in enumerate(shards)
+        if any(part.chunk in chunks for part in ranges)
     ]
 
 
