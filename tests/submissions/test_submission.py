@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from backfleet.code.stored_code import StoredCode
 from backfleet.errors import CorruptObject
 from backfleet.executor import ChunkRange

@@ -42,9 +42,7 @@ def interrupted_shards(
             for shard in _interrupted(entry.handle, calls):
                 chunks.update(each.chunk for each in entry.record.shards[shard])
     return [
-        shard
-        for shard, ranges in enumerate(shards)
-        if any(part.chunk in chunks for part in ranges)
+        shard for shard, ranges in enumerate(shards) if any(part.chunk in chunks for part in ranges)
     ]
 
 
