@@ -10,11 +10,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from backfleet.submission import (
+    ChunkGeneration,
+    ChunkRange,
+    Handle,
+    StoredCode,
+    Submission,
+    trial_submission,
+)
+
 __all__ = [
+    "ChunkGeneration",
     "ChunkRange",
     "Cost",
     "Executor",
@@ -23,13 +33,12 @@ __all__ = [
     "Handle",
     "ShardState",
     "ShardStatus",
+    "StoredCode",
     "Submission",
     "Verdict",
     "Workload",
+    "trial_submission",
 ]
-
-Handle = Mapping[str, Any]
-"""Plain JSON: all that a new process needs to find the workers of a submission again."""
 
 
 class ExecutorSettings(BaseModel):
@@ -65,68 +74,6 @@ class ShardStatus:
     state: ShardState
     exit_code: int | None = None
     reason: str = ""
-
-
-@dataclass(frozen=True, order=True)
-class ChunkRange:
-    """What a worker runs of a chunk: all its tasks, or those from `first` to before `stop`.
-
-    Attributes
-    ----------
-    generation
-        The generation of the chunk that workers write.
-    """
-
-    chunk: int
-    generation: int
-    first: int | None = None
-    stop: int | None = None
-
-    def to_json(self) -> list[int]:
-        """Return the numbers that describe the range: two for a whole chunk, four otherwise."""
-        return [
-            number
-            for number in (self.chunk, self.generation, self.first, self.stop)
-            if number is not None
-        ]
-
-    @classmethod
-    def from_json(cls, numbers: Sequence[int]) -> ChunkRange:
-        """Read what `to_json` wrote. Raises ValueError."""
-        is_sound = len(numbers) in (2, 4) and all(type(each) is int for each in numbers)
-        if not is_sound or min(numbers) < 0:
-            raise ValueError(f"{numbers!r:.80} is no range of a chunk")
-        return cls(*numbers)
-
-
-@dataclass(frozen=True)
-class Submission:
-    """A request to start workers.
-
-    Attributes
-    ----------
-    run, number
-        The run's id, and which of its submissions this is.
-    url
-        Where the submission's record lies; the worker's first argument.
-    shards
-        How many workers to start: they are numbered from 0.
-    cpus, memory
-        Of one worker; memory in bytes.
-    detach
-        Workers must outlive the process that submits them.
-    data
-        Where workers find their data: paths and URLs.
-    """
-
-    run: str
-    number: int
-    url: str
-    shards: int
-    cpus: int
-    memory: int
-    detach: bool = False
-    data: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

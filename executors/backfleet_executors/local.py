@@ -80,11 +80,11 @@ class LocalExecutor(Executor):
             self._standby = None
 
     def submit(self, submission: Submission) -> Handle:
-        folder = _log_folder(submission.run, submission.number, submission.url)
+        folder = _log_folder(submission.run_id, submission.number, submission.url)
         folder.mkdir(parents=True, exist_ok=True)
         processes = [
             self._start(submission, shard, folder / f"{shard}.log")
-            for shard in range(submission.shards)
+            for shard in range(submission.shard_count)
         ]
         self._started.update((process.pid, process) for process in processes)
         # Imported while the workers start: it takes as long as a short task.

@@ -160,7 +160,7 @@ def test_a_bad_request_is_refused_in_plain_words(
 
 def test_bad_requests_start_nothing(shop: Any, finished: str) -> None:
     """Of all the requests above, that is: this test comes after them."""
-    assert [run["run"] for run in shop.json("runs", "--json")] == [finished]
+    assert [run["run_id"] for run in shop.json("runs", "--json")] == [finished]
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_symbols_stay_text(tmp_path: Path, workshop: Any) -> None:
     text = (workshop.folder / "sma.toml").read_text()
     job.write_text(text.replace(str(workshop.data), str(data)))
     summary = workshop.json("run", job, "--symbols", "000001", "--json")
-    run = summary["run"]
+    run = summary["run_id"]
     assert rows_of(workshop("results", run, "--json").stdout)[0]["symbol"] == "000001"
     assert "\n0,000001,15," in workshop("results", run, "--format", "csv").stdout
     assert " 000001 " in workshop("results", run).stdout.splitlines()[2]

@@ -40,7 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, sample_data: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sweep(store: Path) -> bf.Run:
-    (run,) = bf.query(store, "SELECT run FROM runs WHERE tasks = 4").run
+    (run,) = bf.query(store, "SELECT run_id FROM runs WHERE tasks = 4").run_id
     return bf.open_run(run, store)
 
 

@@ -36,7 +36,7 @@ def make_job(sample_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def commands(run: Run) -> list[str]:
     """The last word of each worker's command line."""
-    entry = run.submitted()
+    entry = run.latest_submission()
     assert entry.handle is not None
     return [psutil.Process(pid).cmdline()[-1] for pid, _ in entry.handle["workers"]]
 
@@ -56,10 +56,10 @@ def until_none_stands_by() -> None:
 
 
 def test_the_first_worker_is_one_that_stood_by(make_job: MakeJob, tmp_path: Path) -> None:
-    run = bf.submit(make_job(), options=["workers=1"])
-    assert commands(run) == ["-"]
+    control = bf.submit(make_job(), options=["workers=1"])
+    assert commands(control.run) == ["-"]
 
-    assert run.wait().succeeded
+    assert control.wait().succeeded
     assert [path.name for path in (tmp_path / "state").rglob("*.log")] == ["0.log"]
 
 
@@ -75,22 +75,22 @@ def test_a_job_that_cannot_be_planned_leaves_nothing_behind(
 
 def test_where_all_is_done_nothing_stays(make_job: MakeJob) -> None:
     assert bf.run(make_job(), progress=None).summary().succeeded
-    again = bf.run(make_job(), progress=None)
+    again = bf.submit(make_job())
 
-    assert not again.launched
+    assert not again.started_workers
     until_none_stands_by()
 
 
 def test_workers_that_outlive_this_process_have_not_stood_by(make_job: MakeJob) -> None:
-    run = bf.submit(make_job(), detach=True)
-    assert commands(run) == ["0"]
-    assert run.wait().succeeded
+    control = bf.submit(make_job(), detach=True)
+    assert commands(control.run) == ["0"]
+    assert control.wait().succeeded
 
 
 def test_workers_with_several_children_have_not_stood_by(make_job: MakeJob) -> None:
-    run = bf.submit(make_job(resources={"cpus": 2}), options=["workers=1"])
-    assert commands(run) == ["0"]
-    assert run.wait().succeeded
+    control = bf.submit(make_job(resources={"cpus": 2}), options=["workers=1"])
+    assert commands(control.run) == ["0"]
+    assert control.wait().succeeded
     until_none_stands_by()
 
 

@@ -7,16 +7,17 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.executor import ChunkRange
 from backfleet.plan.chunks import ChunkGrid
+from backfleet.submission import ChunkRange
 from backfleet.submissions.deal import LARGE, UNEVEN, deal_chunks
 
 GRIDS = st.builds(ChunkGrid, st.integers(1, 300), st.integers(1, 40))
 
 
 def tasks_of(part: ChunkRange, grid: ChunkGrid) -> range:
-    whole = grid[part.chunk]
-    return whole if part.first is None or part.stop is None else range(part.first, part.stop)
+    assert part.first in grid[part.chunk]
+    assert part.stop - 1 in grid[part.chunk]
+    return range(part.first, part.stop)
 
 
 @given(GRIDS, st.integers(1, 60), st.data())
@@ -39,7 +40,7 @@ def test_more_shards_than_chunks_have_equal_numbers_of_tasks(grid: ChunkGrid, sh
     chunks = [(chunk, 0) for chunk in range(len(grid))]
     dealt = deal_chunks(chunks, grid, shards)
     if len(grid) >= shards:
-        assert all(part.first is None for shard in dealt for part in shard)
+        assert all(tasks_of(part, grid) == grid[part.chunk] for shard in dealt for part in shard)
         return
     sizes = [sum(len(tasks_of(part, grid)) for part in shard) for shard in dealt]
 
@@ -50,10 +51,10 @@ def test_more_shards_than_chunks_have_equal_numbers_of_tasks(grid: ChunkGrid, sh
 def test_whole_chunks_are_dealt_in_turn() -> None:
     grid = ChunkGrid(10, 2)
 
-    assert deal_chunks([(chunk, 0) for chunk in range(5)], grid, 2) == [
-        [ChunkRange(0, 0), ChunkRange(2, 0), ChunkRange(4, 0)],
-        [ChunkRange(1, 0), ChunkRange(3, 0)],
-    ]
+    assert deal_chunks([(chunk, 0) for chunk in range(5)], grid, 2) == (
+        (ChunkRange(0, 0, 0, 2), ChunkRange(2, 0, 4, 6), ChunkRange(4, 0, 8, 10)),
+        (ChunkRange(1, 0, 2, 4), ChunkRange(3, 0, 6, 8)),
+    )
 
 
 def test_forty_chunks_of_long_tasks_are_enough_work_for_four_hundred_workers() -> None:
@@ -73,4 +74,4 @@ def test_a_few_large_chunks_are_cut_where_whole_ones_would_leave_workers_idle() 
 
 
 def test_nothing_is_dealt_where_nothing_is_missing() -> None:
-    assert deal_chunks([], ChunkGrid(10, 2), 4) == []
+    assert deal_chunks([], ChunkGrid(10, 2), 4) == ()

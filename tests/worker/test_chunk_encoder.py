@@ -15,8 +15,8 @@ from backfleet.plan.plan import plan_job
 from backfleet.runs.executors import open_executor
 from backfleet.runs.run import Run
 from backfleet.store import open_store
-from backfleet.submissions.launch import check_request, request_of
-from backfleet.submissions.submission_log import SubmissionLog
+from backfleet.submissions.prepare import draft_of, prepare
+from backfleet.submissions.submission_log import SubmissionLog, read_submission
 from backfleet.worker import worker
 from backfleet.worker.messages import Encoded, Finished
 from backfleet.worker.worker import ShardWorker
@@ -33,12 +33,12 @@ def make_run(folder: Path, data: Path, detail: str) -> tuple[Run, str]:
         "results": {"store": str(folder), "detail": detail},
     }
     plan = plan_job(bf.Job(strategy="sma-crossover", **values))
-    store = open_store(str(folder)).at(plan.manifest.run)
+    store = open_store(str(folder)).at(plan.manifest.run_id)
     run = Run(store, save_manifest(store, plan.manifest))
     executor: Executor = open_executor("local", ["workers=1"])
-    request = request_of(plan, run.chunk_index.missing(), detach=False)
-    record = SubmissionLog(store).open(check_request(store, executor, request).record)
-    return run, record.url(store)
+    chunks = run.chunk_index.missing()
+    prepared = prepare(store, executor, run.manifest, draft_of(plan), chunks)
+    return run, SubmissionLog(store).append(prepared.submission).url
 
 
 @pytest.mark.parametrize("detail", ["summary", "full"])
@@ -58,7 +58,7 @@ def test_rows_and_details_are_the_same_whoever_encodes_them(
         monkeypatch.setattr(worker, "ENCODED_BY_CHILD", least)
         run, submission = make_run(tmp_path / whoever, sample_data, detail)
         taken.clear()
-        ShardWorker(submission, [0]).run()
+        ShardWorker(*read_submission(submission), [0]).run()
         assert set(taken) == ({Encoded, Finished} if whoever == "child" else {Finished})
         assert run.counts().error == 2, "the first periods are refused"
         assert list(run.logs(0)), "its traceback is kept"

@@ -10,13 +10,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backfleet.chunks.formats import CHUNK, check_stamp, stamp
 from backfleet.chunks.schemas import SCHEMAS
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store
+from backfleet.store.records import from_plain
 
 __all__ = ["Chunk", "ChunkHeader", "chunk_key", "latest_chunk", "parse_chunk_key", "read_chunk"]
 
@@ -25,14 +26,6 @@ _FIRST_LINE = 256
 
 _KEY = re.compile(r"chunks/(\d{6,})\.(\d+)")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "str": str,
-    "int": int,
-    "float": (int, float),
-    "Mapping[str, str]": dict,
-    "Mapping[str, Any]": dict,
-}
-"""Annotation of a header's field to the types that it may have in JSON."""
 
 
 @dataclass(frozen=True)
@@ -85,21 +78,16 @@ class ChunkHeader:
         try:
             data = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise CorruptObject(f"its header is no JSON: {error}") from error
-        if not isinstance(data, dict):
-            raise CorruptObject(f"its header is no JSON object: {str(data)[:80]}")
-        known = {each.name: each for each in fields(cls)}
-        for name in data:
-            if name not in known:
-                raise CorruptObject(f"its header has an unknown field {name!r}")
-        for name, spec in known.items():
-            if name in data:
-                _check_field(name, str(spec.type), data[name])
-            elif spec.default is MISSING and spec.default_factory is MISSING:
-                raise CorruptObject(f"its header lacks the field {name!r}")
-        header = cls(**data)
+            raise CorruptObject(f"its header is not JSON: {error}") from error
+        header: ChunkHeader = from_plain(cls, data)
+        numbers = (header.chunk, header.generation, header.first, header.retryable)
+        if min(*numbers, header.ok, header.suspicious, header.error) < 0:
+            raise CorruptObject("its header has negative numbers")
         if header.count != header.ok + header.suspicious + header.error:
-            raise CorruptObject("its header counts other rows than it has")
+            raise CorruptObject("the numbers of rows in its header do not add up")
+        for detail, digest in header.blobs.items():
+            if detail not in SCHEMAS or not _DIGEST.fullmatch(digest):
+                raise CorruptObject(f"its header names no blob: {detail!r:.80}: {digest!r:.80}")
         return header
 
 
@@ -170,16 +158,3 @@ def latest_chunk(store: Store, chunk: int, generation: int) -> Chunk | None:
         except CorruptObject:
             pass
         generation += 1
-
-
-def _check_field(name: str, annotation: str, value: object) -> None:
-    if not isinstance(value, _TYPES[annotation]) or isinstance(value, bool):
-        raise CorruptObject(
-            f"its header has {name} = {value!r:.80}, which is no {annotation.partition('[')[0]}"
-        )
-    if annotation == "int" and isinstance(value, int) and value < 0:
-        raise CorruptObject(f"its header has {name} = {value!r:.80}, which is negative")
-    if name == "blobs" and isinstance(value, dict):
-        for detail, digest in value.items():
-            if detail not in SCHEMAS or not _DIGEST.fullmatch(str(digest)):
-                raise CorruptObject(f"its header names no blob: {detail!r:.80}: {digest!r:.80}")

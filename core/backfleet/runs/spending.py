@@ -1,28 +1,33 @@
-"""What a run's workers have cost, from the seconds that its chunks record."""
+"""The cost of a run's workers so far, from the seconds that its chunks record."""
 
 from __future__ import annotations
 
 from backfleet.executor import Cost
 from backfleet.runs.run import Run
-from backfleet.submissions.launch import Request, workload
+from backfleet.submissions.workload import workload
 
 __all__ = ["cost_so_far"]
 
 
 def cost_so_far(run: Run) -> Cost | None:
-    """What the newest submission's committed chunks cost; None where nothing is charged.
+    """Return what the newest submission's committed chunks cost; None if nothing is charged.
 
     Raises RunNotFound (nothing was ever submitted), PluginError, ExecutorError.
     """
-    record = run.submitted().record
-    generations = record.generations
+    entry = run.latest_submission()
+    submission = entry.submission
+    expected = submission.generations
     headers = [
         header
         for header in run.chunk_index.headers()
-        if generations.get(header.chunk) == header.generation
+        if expected.get(header.chunk) == header.generation
     ]
-    chunks = [(header.chunk, header.generation) for header in headers]
-    request = Request(record, chunks, run.manifest)
+    work = workload(
+        run.store,
+        run.manifest,
+        [(header.chunk, header.generation) for header in headers],
+        cpus=submission.cpus,
+        memory=submission.memory,
+    )
     seconds = sum(header.seconds for header in headers)
-    work = workload(run.store, request)
-    return run.executor().cost(work, len(record.shards), seconds)
+    return run.workers.executor_of(entry).cost(work, len(submission.shards), seconds)

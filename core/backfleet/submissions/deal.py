@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backfleet.executor import ChunkRange
 from backfleet.plan.chunks import ChunkGrid
+from backfleet.submission import ChunkGeneration, ChunkRange
 
 __all__ = ["deal_chunks"]
 
@@ -17,43 +17,43 @@ UNEVEN = 1.1
 
 
 def deal_chunks(
-    chunks: Sequence[tuple[int, int]], grid: ChunkGrid, shards: int
-) -> list[list[ChunkRange]]:
-    """Deal out chunks, each given with the generation to write, to at most `shards` shards.
+    chunks: Sequence[ChunkGeneration], grid: ChunkGrid, shards: int
+) -> tuple[tuple[ChunkRange, ...], ...]:
+    """Deal out chunks to at most `shards` shards.
 
     Shards get whole chunks in turn, so that each has its part of slow symbols and points. If there
     are fewer chunks than shards, or large chunks that whole ones would spread unevenly, every shard
     gets an equal number of tasks instead, which may begin and end within a chunk.
     """
     if not chunks:
-        return []
+        return ()
     tasks = sum(len(grid[chunk]) for chunk, _ in chunks)
     most = -(-len(chunks) // shards)
     is_uneven = most * shards > UNEVEN * len(chunks)
     if len(chunks) < shards or (is_uneven and tasks >= LARGE * len(chunks)):
         return _cut(chunks, grid, min(shards, tasks))
-    return [
-        [ChunkRange(chunk, generation) for chunk, generation in chunks[shard::shards]]
-        for shard in range(shards)
+    whole = [
+        ChunkRange(chunk, generation, grid[chunk].start, grid[chunk].stop)
+        for chunk, generation in chunks
     ]
+    return tuple(tuple(whole[shard::shards]) for shard in range(shards))
 
 
-def _cut(chunks: Sequence[tuple[int, int]], grid: ChunkGrid, shards: int) -> list[list[ChunkRange]]:
+def _cut(
+    chunks: Sequence[ChunkGeneration], grid: ChunkGrid, shards: int
+) -> tuple[tuple[ChunkRange, ...], ...]:
     """Lay the tasks of all chunks in a line and cut it into equal pieces, one for each shard."""
     tasks = sum(len(grid[chunk]) for chunk, _ in chunks)
     borders = [tasks * shard // shards for shard in range(shards + 1)]
     dealt: list[list[ChunkRange]] = [[] for _ in range(shards)]
     shard, passed = 0, 0
     for chunk, generation in chunks:
-        whole = grid[chunk]
-        first = whole.start
-        while first < whole.stop:
-            stop = min(whole.stop, first + borders[shard + 1] - passed)
-            is_whole = stop - first == len(whole)
-            bounds = (None, None) if is_whole else (first, stop)
-            dealt[shard].append(ChunkRange(chunk, generation, *bounds))
+        first, end = grid[chunk].start, grid[chunk].stop
+        while first < end:
+            stop = min(end, first + borders[shard + 1] - passed)
+            dealt[shard].append(ChunkRange(chunk, generation, first, stop))
             passed += stop - first
             first = stop
             if passed == borders[shard + 1]:
                 shard += 1
-    return dealt
+    return tuple(map(tuple, dealt))

@@ -90,58 +90,59 @@ class ExecutorConformance:
         assert "task 1 of 600519" in list(run.logs(1))
 
     def test_the_handle_is_plain_json_and_tells_of_every_worker(self, tmp_path: Path) -> None:
-        entry = self._submitted(tmp_path, {"k": [0, 1]}).submitted()
+        entry = self._submitted(tmp_path, {"k": [0, 1]}).run.latest_submission()
         assert json.loads(json.dumps(entry.handle)) == entry.handle
         executor = open_executor(self.executor, self.options)
         self._until(lambda: all(each.state.ended for each in executor.poll(_handle(entry))))
         states = list(executor.poll(_handle(entry)))
-        assert sorted(each.shard for each in states) == list(range(len(entry.record.shards)))
+        assert sorted(each.shard for each in states) == list(range(len(entry.submission.shards)))
         assert not any(each.exit_code for each in states)
 
     def test_workers_can_be_found_without_their_handle(self, tmp_path: Path) -> None:
-        run = self._submitted(tmp_path, {"k": list(range(4)), "seconds": 1.0})
+        control = self._submitted(tmp_path, {"k": list(range(4)), "seconds": 1.0})
         executor = open_executor(self.executor, self.options)
 
         def numbers() -> list[int]:
-            return [handle["number"] for handle in executor.find(run.id)]
+            return [handle["number"] for handle in executor.find(control.run.id)]
 
         try:
             self._until(lambda: numbers() == [1])
-            (handle,) = executor.find(run.id)
+            (handle,) = executor.find(control.run.id)
             assert any(each.state.works for each in executor.poll(handle))
         finally:
-            run.cancel()
+            control.cancel()
 
     def test_a_cancelled_run_keeps_what_is_done_and_goes_on_from_there(
         self, tmp_path: Path
     ) -> None:
-        run = self._submitted(tmp_path, {"k": list(range(5)), "seconds": 0.3})
+        control = self._submitted(tmp_path, {"k": list(range(5)), "seconds": 0.3})
+        run = control.run
         self._until(lambda: run.counts().done > 0)
-        assert run.cancel() == 1
+        assert control.cancel() == 1
         # Elsewhere workers may take a while to end.
-        self._until(lambda: run.cancel() == 0)
+        self._until(lambda: control.cancel() == 0)
         done = run.counts().done
         assert 0 < done < 15
-        assert run.state() == "cancelled"
+        assert run.state() == "canceled"
         time.sleep(1.0)
         assert run.counts().done == done, "a worker went on after it was stopped"
-        again = bf.open_run(run.url)
+        again = bf.RunControl(bf.open_run(run.url))
         again.resume(self.executor, self.options)
         assert again.wait().succeeded
-        assert again.found == done
+        assert again.done_before == done
 
     def test_to_stop_workers_that_have_ended_does_nothing(self, tmp_path: Path) -> None:
-        run = self._submitted(tmp_path, {"k": 0})
-        run.wait()
+        control = self._submitted(tmp_path, {"k": 0})
+        control.wait()
         executor = open_executor(self.executor, self.options)
-        executor.cancel(_handle(run.submitted()))
-        assert run.state() == "complete"
+        executor.cancel(_handle(control.run.latest_submission()))
+        assert control.run.state() == "complete"
 
     def test_an_unknown_setting_is_refused(self) -> None:
         with pytest.raises(ExecutorError, match="no_such_setting"):
             open_executor(self.executor, ["no_such_setting=1"])
 
-    def _submitted(self, tmp_path: Path, params: Mapping[str, Any]) -> bf.Run:
+    def _submitted(self, tmp_path: Path, params: Mapping[str, Any]) -> bf.RunControl:
         return bf.submit(self.job(tmp_path, WAITS, params), self.executor, self.options)
 
     def _until(self, holds: Callable[[], bool]) -> None:

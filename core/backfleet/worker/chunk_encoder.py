@@ -48,7 +48,7 @@ class ChunkEncoder:
     def _encode(
         self, chunk: int, generation: int, rows: Rows, details: Mapping[str, pa.Table]
     ) -> EncodedChunk:
-        run_id = self._manifest.run
+        run_id = self._manifest.run_id
         return encode_chunk(ChunkContent(run_id, chunk, generation, rows, details, self._platform))
 
     def log(self, results: Sequence[TaskResult]) -> bytes:

@@ -17,6 +17,7 @@ from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
+from backfleet.strategy import load_strategy
 from backfleet.worker.seeding import Seeding, seed_generators
 from backfleet.worker.storable import describe_error, storable, storable_scalar
 from backfleet.worker.task_bars import BarsLoader, TaskBars
@@ -44,11 +45,11 @@ class TaskRunner:
         self.manifest = plan.manifest
         engine = plan.engine or self.manifest.engine
         with bytecode_disabled():
-            self.strategy = plan.strategy.load()
+            self.strategy = load_strategy(plan.strategy)
             self.engine: Engine = load_plugin("engine", engine, Engine)()
-            self._hooks = row_hooks([each["name"] for each in self.manifest.identity["plugins"]])
+            self._hooks = row_hooks([plugin.name for plugin in self.manifest.identity.plugins])
             self._bars = BarsLoader(plan, self._hooks)
-        self._seeding = Seeding(self.manifest.identity["seed"])
+        self._seeding = Seeding(self.manifest.identity.seed)
         self._summarises = not (self.manifest.keeps_detail or self._hooks)
 
     def result(self, index: int) -> TaskResult:
@@ -90,7 +91,7 @@ class TaskRunner:
         return summary._replace(custom=found)
 
     def _simulate(self, key: TaskKey, bars: TaskBars) -> RanTask:
-        seed_generators(self.manifest.identity["seed"], key)
+        seed_generators(self.manifest.identity.seed, key)
         started = time.perf_counter()
         outcome = self.engine.run(self._simulation(key, bars))
         return RanTask(key, bars, outcome, time.perf_counter() - started)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
-from backfleet.executor import Finding, Submission, Verdict
+from backfleet.executor import Finding, Verdict, trial_submission
 from backfleet_executors.docker.container import LABEL, ContainerPlan, create_container, owner
 from backfleet_executors.docker.engine import connect, engine_errors, engine_host, is_local
 from backfleet_executors.docker.image import ImageMissing, find_image
@@ -107,7 +107,7 @@ def _leftovers(client: APIClient) -> Iterator[Finding]:
 
 def _try_container(client: APIClient, settings: DockerSettings, folder: Path) -> Finding:
     (folder / "submissions").mkdir()
-    submission = Submission("doctor", 0, f"{folder}/submissions/0.json", 1, 1, 2**30)
+    submission = trial_submission(str(folder), memory=2**30)
     image = find_image(client, settings.image)
     plan = ContainerPlan(submission, settings, image, bindings(submission, settings.mounts))
     began = time.monotonic()

@@ -106,7 +106,7 @@ class DockerExecutor(Executor):
             pull_image(self._client, self.settings.image),
             bindings(submission, self.settings.mounts),
         )
-        dealt = deal_shards(submission.shards, self._workers(submission.cpus))
+        dealt = deal_shards(submission.shard_count, self._workers(submission.cpus))
         self._containers.sweep()
         started = self._start_all(plan, dealt)
         return _handle(plan, list(zip(started, dealt, strict=True)))

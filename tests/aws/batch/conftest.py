@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from backfleet.submissions.submission import deal_chunks
 
 import backfleet as bf
 from backfleet.executor import Submission
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.store import open_store
-from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.launch import request_of
 from backfleet.submissions.submission_log import SubmissionLog
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
@@ -289,7 +289,7 @@ def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., S
         params = f"period = {{ start = 5, stop = {4 + points}, step = 1 }}"
         job = job_file(params, **job_options)
         plan = plan_job(bf.Job.load(job))
-        store = open_store(plan.job.results.store).at(plan.manifest.run)
+        store = open_store(plan.job.results.store).at(plan.manifest.run_id)
         save_manifest(store, plan.manifest)
         chunks = [(chunk, 0) for chunk in range(len(plan.manifest.chunks))]
         template = request_of(plan, chunks, detach=False).template
@@ -297,7 +297,7 @@ def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., S
             template,
             executor=executor.name,
             created="2024-01-01T00:00:00+00:00",
-            shards=deal_chunks(chunks, plan.manifest.chunks, shards),
+            shards=deal_chunks(chunks, shards),
         )
         record = SubmissionLog(store).open(intent)
         return Submission(

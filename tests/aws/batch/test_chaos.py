@@ -58,7 +58,7 @@ def test_no_task_is_lost_or_counted_twice_among_kills_and_errors(
     here = Overrides(sets=["results.detail=summary", f"results.store={tmp_path}/here"])
     local = bf.run(bf.Job.load(file, here), progress=None)
 
-    assert len(run.submitted().record.shards) == shards or resumes
+    assert len(run.latest_submission().submission.shards) == shards or resumes
     assert run.id == local.id
     assert [row["task"] for row in stored_rows(run)] == list(range(run.manifest.tasks))
     assert stored_rows(run) == stored_rows(local)

@@ -120,7 +120,7 @@ def test_fault_29_ctrl_c_stops_the_jobs_and_the_run_goes_on_from_its_url_alone(
     until(lambda: run.counts().done, "a first commit")
     client.send_signal(signal.SIGINT)
     code, _, stderr = ended(client)
-    entry = run.submitted()
+    entry = run.latest_submission()
     assert entry.handle is not None
     array = aws_server.wait(entry.handle["arrays"][0]["job"])
     elsewhere = tmp_path / "elsewhere"
@@ -131,7 +131,7 @@ def test_fault_29_ctrl_c_stops_the_jobs_and_the_run_goes_on_from_its_url_alone(
     assert f"Go on with: backfleet resume {run.url}" in stderr
     assert again == 0, complaint
     assert "12 ok, 0 suspicious, 0 failed, 0 missing" in stdout
-    assert run.submitted().record.number == 2
+    assert run.latest_submission().submission.number == 2
 
 
 # -- 14, 15, 16: what Batch says against what the store holds ------------------------------------
@@ -258,7 +258,7 @@ def test_fault_23_an_image_with_another_backfleet_is_refused_before_the_submit(
 ) -> None:
     executor.recall({"settings": {}, "installed": {"backfleet": "0" * 64}})
     plan = plan_job(bf.Job.load(job_file()))
-    store = open_store(plan.job.results.store).at(plan.manifest.run)
+    store = open_store(plan.job.results.store).at(plan.manifest.run_id)
 
     with pytest.raises(PluginError, match="rebuild their image: backfleet image build"):
         check_request(store, executor, request_of(plan, [(0, 0)], detach=False))

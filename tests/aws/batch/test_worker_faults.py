@@ -75,7 +75,7 @@ def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def array_of(run: Run) -> str:
-    handle = run.submitted().handle
+    handle = run.latest_submission().handle
     assert handle is not None
     job: str = handle["arrays"][0]["job"]
     return job
@@ -216,7 +216,7 @@ def test_fault_08_a_strategy_that_comes_out_otherwise_is_told_and_the_first_is_k
 ) -> None:
     run = bf.run(bf.Job.load(odd_job("random")), "aws-batch", options, progress=None)
     before = stored_rows(run)
-    record = run.submitted().record
+    record = run.latest_submission().submission
     asked = Submission(run.id, record.number, record.url(run.store), 1, 1, record.memory)
     gate.spoil("GET ", without_chunks, times=10**9)
     code, stderr = finished(worker(asked))

@@ -38,9 +38,9 @@ def interrupted_shards(
         if earlier >= number:
             continue
         entry = submission_log.entry(earlier)
-        if entry.record.executor == name and entry.handle is not None:
+        if entry.submission.executor == name and entry.handle is not None:
             for shard in _interrupted(entry.handle, calls):
-                chunks.update(each.chunk for each in entry.record.shards[shard])
+                chunks.update(part.chunk for part in entry.submission.shards[shard])
     return [
         shard for shard, ranges in enumerate(shards) if any(part.chunk in chunks for part in ranges)
     ]
