@@ -147,7 +147,7 @@ class ChunkIndex:
             yield from readers.map(read, keys)
 
     def _chunk(self, key: tuple[int, int], *, keep: bool) -> Chunk | None:
-        """Return a chunk, without its body unless `keep`; None if it is no valid chunk of the run."""
+        """Return a chunk, or None if it is no valid one of the run; the body only with `keep`."""
         try:
             chunk = read_chunk(self._store, *key)
         except CorruptObject:
