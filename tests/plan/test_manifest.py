@@ -170,9 +170,9 @@ def test_a_truncated_manifest_is_refused(data: st.DataObject) -> None:
 
 
 def test_a_manifest_of_another_schema_says_which_backfleet_reads_it(plan: Planner) -> None:
-    content = json.loads(plan().to_bytes()) | {"schema": 99}
-    with pytest.raises(CorruptObject, match=r"schema 99.*use the version of backfleet"):
-        Manifest.from_bytes(json.dumps(content).encode(), no_blob)
+    content = json.loads(plan().to_bytes()) | {"format": "manifest/99"}
+    with pytest.raises(CorruptObject, match=r"'manifest/99', written by 'backfleet .*use the v"):
+        Manifest.from_bytes(sealed(content), no_blob)
 
 
 def test_the_name_and_the_day_are_no_part_of_the_id(plan: Planner) -> None:
