@@ -10,7 +10,7 @@ from typing import Any
 
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.chunks.detail import detail_bytes
-from backfleet.chunks.rows import Rows
+from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskStatus, is_retryable
 from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch
 from backfleet.store import Store, put_blob
@@ -25,7 +25,7 @@ class ChunkContent:
     run_id: str
     chunk: int
     generation: int
-    rows: Rows
+    rows: Rows | RowTable
     details: Mapping[str, Any]
     platform: Mapping[str, Any]
 
@@ -71,21 +71,21 @@ def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
 
 
 def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
-    columns = {column.name: column.values for column in content.rows.columns}
-    statuses = Counter(columns["status"])
+    rows = content.rows
+    statuses = Counter(rows.values("status"))
     return ChunkHeader(
         run_id=content.run_id,
         chunk=content.chunk,
         generation=content.generation,
-        first=columns["task"][0],
-        count=len(content.rows),
-        logical=content.rows.logical_hash(),
+        first=rows.values("task")[0],
+        count=len(rows),
+        logical=rows.logical_hash(),
         blobs=blobs,
         ok=statuses[TaskStatus.OK],
         suspicious=statuses[TaskStatus.SUSPICIOUS],
         error=statuses[TaskStatus.ERROR],
-        retryable=sum(map(is_retryable, filter(None, columns["error"]))),
-        seconds=sum(columns["seconds"]),
+        retryable=sum(map(is_retryable, filter(None, rows.values("error")))),
+        seconds=sum(rows.values("seconds")),
         platform=content.platform,
     )
 
