@@ -16,6 +16,7 @@ from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.job import Sweep, plan_points
 from backfleet.job.parameter import Parameter
 from backfleet.plan.manifest import Manifest, PlannedSymbol
+from backfleet.worker import chunk_writer
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.chunk_writer import PART_SECONDS, ChunkWriter, WriterSetup
 from backfleet.worker.messages import Encoded, Finished
@@ -117,6 +118,19 @@ def test_a_part_is_stored_when_unstored_work_takes_a_minute(store: MemoryStore) 
     writer.take(finished(2))
 
     assert (before, in_parts(store)) == ([], [0, 1])
+
+
+def test_a_part_is_stored_when_many_results_are_held(
+    store: MemoryStore, whole: ChunkHeader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunk_writer, "PART_TASKS", 2)
+    writer = writer_of(store)
+    for task in (0, 1, 2):
+        writer.take(finished(task, seconds=0.0))
+    assert in_parts(store) == [0, 1]
+    writer.take(finished(3, 4, 5, seconds=0.0))
+
+    check_equal(committed(store), whole)
 
 
 def test_a_chunk_that_was_stored_in_parts_is_the_chunk_that_one_go_commits(
