@@ -173,7 +173,8 @@ def test_workers_get_four_minutes_of_work_each(executor: AwsBatchExecutor, work:
     assert executor.count_shards(replace(work, cpus=4)) == 11
     assert changed(executor, shard_minutes=2).count_shards(work) == 84
     assert changed(executor, workers=1000).count_shards(work) == 1000
-    assert executor.count_shards(replace(work, chunks=10)) == 10
+    assert executor.count_shards(replace(work, chunks=10)) == 42, "they share chunks"
+    assert executor.count_shards(replace(work, chunks=10, tasks=20)) == 20
 
 
 def test_without_work_for_four_minutes_there_is_one_worker(
