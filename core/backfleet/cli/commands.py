@@ -17,7 +17,7 @@ __all__ = ["COMMANDS", "LazyGroup", "load_command"]
 COMMANDS = {
     "demo": ("backfleet.cli.demo:demo", "Run the sample job on the sample data."),
     "run": ("backfleet.cli.run:run", "Run a job."),
-    "runs": ("backfleet.cli.runs:runs", "List the runs of a store."),
+    "runs": ("backfleet.cli.run_listing:runs", "List, remove and tag the runs of a store."),
     "status": ("backfleet.cli.runs:status", "Show how a run stands."),
     "wait": ("backfleet.cli.runs:wait", "Wait until a run has ended."),
     "resume": ("backfleet.cli.runs:resume", "Compute what a run still lacks."),
