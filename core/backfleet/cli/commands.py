@@ -29,6 +29,8 @@ COMMANDS = {
     "compare": ("backfleet.cli.compare:compare", "Compare two runs side by side."),
     "verify": ("backfleet.cli.verify:verify", "Run tasks again elsewhere and compare every bit."),
     "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
+    "export": ("backfleet.cli.bundle:export", "Write a run into one file, to share it."),
+    "import": ("backfleet.cli.bundle:import_", "Add an exported run to a store."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
     "new": ("backfleet.cli.new:new", "Make a package with a strategy of your own."),
     "check": ("backfleet.cli.check:check", "Check a strategy before it is swept."),
