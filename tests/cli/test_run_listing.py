@@ -17,6 +17,7 @@ import pytest
 import backfleet as bf
 from backfleet.store import open_store
 from sample_job import job_of
+from stored_records import alter_record
 from waiting import until
 
 Ask = Callable[[str], Any]
@@ -176,11 +177,31 @@ def test_rm_is_refused_while_workers_are_active(ask: Ask, waiting: str) -> None:
     )
     refused = ask(f"runs rm {waiting} --yes")
     assert refused.code == 2
-    assert f"Cancel it first: backfleet cancel {waiting}" in refused.err
+    assert f"Cancel the run first: backfleet cancel {waiting}" in refused.err
     assert Path(waiting, "manifest.json").exists()
     assert ask(f"cancel {waiting}").code == 0
     until(lambda: ask(f"runs rm {waiting} --yes").code == 0, "the workers have stopped")
     assert not Path(waiting).exists()
+
+
+def test_rm_needs_force_if_the_executor_of_an_incomplete_run_cannot_be_asked(
+    ask: Ask, store: Path, finished: str
+) -> None:
+    alter_record(store / finished / "submissions" / "1.json", executor="elsewhere")
+    next((store / finished / "chunks").iterdir()).unlink()
+    refused = ask(f"runs rm {finished} --store {store} --yes")
+    assert refused.code == 2
+    assert "elsewhere" in refused.err
+    assert "--force" in refused.err
+    assert (store / finished / "manifest.json").exists()
+    assert ask(f"runs rm {finished} --store {store} --yes --force").code == 0
+
+
+def test_rm_of_a_complete_run_asks_no_executor_that_is_not_installed(
+    ask: Ask, store: Path, finished: str
+) -> None:
+    alter_record(store / finished / "submissions" / "1.json", executor="elsewhere")
+    assert ask(f"runs rm {finished} --store {store} --yes").code == 0
 
 
 def test_rm_works_on_s3(ask: Ask, s3_store_url: str) -> None:

@@ -170,9 +170,7 @@ def test_a_truncated_manifest_is_refused(data: st.DataObject) -> None:
 
 def test_a_manifest_of_another_schema_says_which_backfleet_reads_it(plan: Planner) -> None:
     content = json.loads(plan().to_bytes()) | {"format": "manifest/99"}
-    with pytest.raises(
-        CorruptObject, match=r"'manifest/99', written by 'backfleet .*use the v"
-    ):
+    with pytest.raises(CorruptObject, match=r"'manifest/99', written by 'backfleet .*use the v"):
         Manifest.from_bytes(sealed(content), no_blob)
 
 

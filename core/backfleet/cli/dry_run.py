@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.cli.options import echo_json
+from backfleet.executor import Remote
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
@@ -44,7 +45,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     size = facts["chunk_size"]
     grid = f"{_count(facts['symbols'], 'symbol')} x {_count(facts['points'], 'point')}"
     words = {
-        "run": facts["run_id"],
+        "run_id": facts["run_id"],
         "strategy": plan.job.strategy,
         "tasks": f"{facts['tasks']:,} = {grid}",
         "chunks": f"{facts['chunks']:,} of " + ("1 task" if size == 1 else f"up to {size:,} tasks"),
@@ -63,7 +64,8 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
 def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     executor = open_executor(wishes.executor, wishes.options)
     manifest = plan.manifest
-    store = open_store(executor.results_store(plan.job.results.store)).at(manifest.run_id)
+    location = Remote.of(executor).results_store(plan.job.results.store)
+    store = open_store(location).at(manifest.run_id)
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
     chunks, resources = chunk_index.missing(), plan.job.resources

@@ -23,7 +23,7 @@ from backfleet.results.tables import runs_table
 from backfleet.runs.labels import Labels, add_labels
 from backfleet.runs.listing import facts_of, readable_runs
 from backfleet.runs.open import open_run
-from backfleet.runs.remove import RunFolder, find_run_folder, has_workers, remove_run
+from backfleet.runs.remove import RunFolder, check_removable, find_run_folder, remove_run
 from backfleet.runs.run import Run
 
 __all__ = ["runs"]
@@ -87,7 +87,10 @@ def runs(
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
 @store_option
 @click.option("--yes", is_flag=True, help="Remove without asking.")
-def rm(names: Sequence[str], store: str, yes: bool) -> None:
+@click.option(
+    "--force", is_flag=True, help="Also remove incomplete runs whose executor cannot be asked."
+)
+def rm(names: Sequence[str], store: str, yes: bool, force: bool) -> None:
     """Remove runs from their store, with all their results. This cannot be undone.
 
     A run with active workers is not removed; cancel it first. If one RUN cannot be removed, none
@@ -95,7 +98,7 @@ def rm(names: Sequence[str], store: str, yes: bool) -> None:
     """
     folders = {folder.store.url: folder for folder in (find_run_folder(n, store) for n in names)}
     for folder in folders.values():
-        _check_inactive(folder)
+        check_removable(folder, force=force)
     for folder in folders.values():
         click.echo(_description(folder), err=True)
     if not yes:
@@ -147,15 +150,6 @@ def _selected(
 def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     names = [*SHOWN, *(name for name in LABELS if any(row[name] for row in rows))]
     print_columns(names, [[str(row[name]) or "-" for row in rows] for name in names])
-
-
-def _check_inactive(folder: RunFolder) -> None:
-    if has_workers(folder):
-        url = folder.store.url
-        raise UserError(
-            f"run {folder.run_id} in {folder.root.url} has active workers, so nothing was removed. "
-            f"Cancel it first: backfleet cancel {url}"
-        )
 
 
 def _description(folder: RunFolder) -> str:

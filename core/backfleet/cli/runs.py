@@ -109,7 +109,7 @@ def cancel(run: str, store: str) -> None:
     found = open_run(run, store)
     stopped = RunControl(found).cancel()
     counts = found.counts()
-    what = "stopped its workers" if stopped else "no workers are under way"
+    what = "stopped its workers" if stopped else "no workers were running"
     click.echo(f"run {found.id}: {what}; {counts.done:,} of {counts.tasks:,} tasks are done")
 
 

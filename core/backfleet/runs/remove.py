@@ -7,19 +7,18 @@ The trial ledger, below `trials/`, outlives its runs.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 
-from backfleet.errors import CorruptObject, ExecutorError, PluginError, RunNotFound, StoreError
+from backfleet.errors import BackfleetError, CorruptObject, RunNotFound, UserError
 from backfleet.plan.manifest_store import MANIFEST
 from backfleet.runs.naming import find_run
 from backfleet.runs.run import Run
 from backfleet.runs.workers import RunWorkers
 from backfleet.store import DEFAULT_STORE, Store, open_store, split_url
-from backfleet.submissions.recover import active_submission, has_active_workers
+from backfleet.submissions.recover import active_submission
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
-__all__ = ["RunFolder", "find_run_folder", "has_workers", "remove_run"]
+__all__ = ["RunFolder", "check_removable", "find_run_folder", "remove_run"]
 
 INDEX = "known/1/"
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
@@ -46,6 +45,10 @@ class RunFolder:
     @property
     def run_id(self) -> str:
         return self.name if self.run is None else self.run.id
+
+    @property
+    def is_complete(self) -> bool:
+        return self.run is not None and not self.run.counts().missing
 
     @property
     def store(self) -> Store:
@@ -75,11 +78,29 @@ def find_run_folder(argument: str, store: str = DEFAULT_STORE) -> RunFolder:
     return RunFolder(open_store(parent), name, run)
 
 
-def has_workers(folder: RunFolder) -> bool:
-    """Whether workers of a run are active, as far as their executors can be asked from here."""
+def check_removable(folder: RunFolder, *, force: bool = False) -> None:
+    """Raise UserError while workers of a run are active.
+
+    Unless the run is complete, also if its executor cannot be asked; `force` takes its workers for
+    ended then.
+    """
     log = SubmissionLog(folder.store)
     workers = RunWorkers(log)
-    return any(_is_active(folder.store, workers, entry) for entry in _readable_entries(log))
+    for number in log.numbers():
+        try:
+            is_active = _is_active(folder.store, workers, log.entry(number))
+        except BackfleetError as error:
+            if force or folder.is_complete:
+                continue
+            raise UserError(
+                f"{folder.store.url}: nothing was removed, because it is unknown whether workers "
+                f"are active: {error}. Pass --force if none are"
+            ) from error
+        if is_active:
+            raise UserError(
+                f"{folder.store.url}: nothing was removed, because workers are active. Cancel the "
+                f"run first: backfleet cancel {folder.store.url}"
+            )
 
 
 def remove_run(folder: RunFolder) -> None:
@@ -92,19 +113,8 @@ def remove_run(folder: RunFolder) -> None:
     folder.root.delete_folder(folder.name)
 
 
-def _readable_entries(log: SubmissionLog) -> list[LogEntry]:
-    entries = []
-    for number in log.numbers():
-        with suppress(StoreError):
-            entries.append(log.entry(number))
-    return entries
-
-
 def _is_active(store: Store, workers: RunWorkers, entry: LogEntry) -> bool:
-    # Executors that are not installed here, and damaged submissions, cannot be asked.
-    with suppress(ExecutorError, PluginError, CorruptObject):
-        executor = workers.executor_of(entry)
-        if entry.handle is not None:
-            return has_active_workers(executor, entry)
+    executor = workers.executor_of(entry)
+    if entry.handle is None:
         return not entry.canceled and active_submission(store, executor) is not None
-    return False
+    return any(status.state.is_active for status in executor.poll(entry.handle))

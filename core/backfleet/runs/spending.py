@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backfleet.executor import Cost
+from backfleet.executor import Cost, Priced
 from backfleet.runs.run import Run
 from backfleet.submissions.workload import workload
 
@@ -28,6 +28,6 @@ def cost_so_far(run: Run) -> Cost | None:
         [(header.chunk, header.generation) for header in headers],
         cpus=submission.cpus,
         memory=submission.memory,
+        seconds=sum(header.seconds for header in headers),
     )
-    seconds = sum(header.seconds for header in headers)
-    return run.workers.executor_of(entry).cost(work, len(submission.shards), seconds)
+    return Priced.of(run.workers.executor_of(entry)).cost(work, len(submission.shards))

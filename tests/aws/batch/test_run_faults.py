@@ -25,7 +25,7 @@ from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
 from backfleet.runs.open import open_run
 from backfleet.store import open_store
-from backfleet.submissions.launch import check_request, request_of
+from backfleet.submissions.prepare import draft_of, prepare
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from stored_rows import run_of, stored_rows
 from waiting import until
@@ -177,14 +177,14 @@ def test_fault_15_what_batch_calls_succeeded_and_the_store_lacks_is_submitted_ag
     )["jobDefinitions"][0]["containerProperties"]["image"]
     aws_server.register(aws_server.job_definition, image="elsewhere")
     gate.alter("DescribeJobs", succeeded)
-    run = bf.run(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"], progress=None)
-    lacking = run.summary().missing
-    states = [status.state for status in run.statuses]
+    control = bf.submit(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"])
+    lacking = control.wait().missing
+    states = [status.state for status in control.statuses]
     aws_server.register(aws_server.job_definition, image=sound)
-    run.resume()
-    run.wait()
+    control.resume()
+    summary = control.wait()
 
-    assert (states, lacking, run.summary().missing) == ([ShardState.SUCCEEDED], 3, 0)
+    assert (states, lacking, summary.missing) == ([ShardState.SUCCEEDED], 3, 0)
     assert gate.calls["SubmitJob"] == 2
 
 
@@ -256,12 +256,12 @@ def test_fault_22_data_that_changed_after_the_plan_ends_a_worker_with_65(
 def test_fault_23_an_image_with_another_backfleet_is_refused_before_the_submit(
     executor: AwsBatchExecutor, job_file: Callable[..., Path], gate: Any
 ) -> None:
-    executor.recall({"settings": {}, "installed": {"backfleet": "0" * 64}})
+    executor.adopt_settings({"settings": {}, "installed": {"backfleet": "0" * 64}})
     plan = plan_job(bf.Job.load(job_file()))
     store = open_store(plan.job.results.store).at(plan.manifest.run_id)
 
     with pytest.raises(PluginError, match="rebuild their image: backfleet image build"):
-        check_request(store, executor, request_of(plan, [(0, 0)], detach=False))
+        prepare(store, executor, plan.manifest, draft_of(plan), [(0, 0)])
     assert gate.calls["SubmitJob"] == 0
 
 
