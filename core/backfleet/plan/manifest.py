@@ -16,6 +16,7 @@ from backfleet.errors import CorruptObject
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.parameter import Parameter
 from backfleet.job.points import Points
+from backfleet.job.stored_points import points_from_json
 from backfleet.plan.chunks import ChunkGrid
 from backfleet.plan.engines import VECTOR
 
@@ -212,7 +213,7 @@ class Manifest:
                 identity=data["identity"],
                 parameters=[Parameter.from_json(each) for each in data["parameters"]],
                 symbols=[PlannedSymbol(**each) for each in data["symbols"]],
-                points=Points.from_json(data["points"], table),
+                points=points_from_json(data["points"], table),
                 distributions=[
                     PlannedDistribution(**each) for each in data.get("distributions", ())
                 ],
