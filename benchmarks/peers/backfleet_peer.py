@@ -14,11 +14,11 @@ import numpy as np
 from protocol import CASH, COMMISSION, PERIOD, PERIODS, Market, Work, serve
 
 from backfleet.bars import Bars, Prices
-from backfleet.compiled import interpret_nothing
 from backfleet.engine import BrokerSettings, Engine, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
+from backfleet.jit import interpret_nothing
 from backfleet.metrics import Calendar
 from backfleet_strategies.sma_crossover import SmaCrossover
 

@@ -97,7 +97,7 @@ outcome = Outcome(*(np.zeros(2, kind) for kind in (EQUITY, ORDER, FILL, TRADE)))
 sessions = np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")
 for _ in range(100):
     compute_metrics(outcome, 100.0, 252.0, sessions)
-print([name for name in ("numba", "backfleet.compiled") if name in sys.modules])
+print([name for name in ("numba", "backfleet.jit") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

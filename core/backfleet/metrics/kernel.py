@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
 from backfleet.engine import NOT_YET, OrderStatus, Outcome
+from backfleet.jit import compiled
 from backfleet.metrics.arrays import last_bars
 from backfleet.metrics.columns import COLUMNS, COUNTS, Metrics
 from backfleet.metrics.equity import defined, measure_account, ratio

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled, inlined
+from backfleet.jit import compiled, inlined
 
 __all__ = ["pairwise_sum"]
 

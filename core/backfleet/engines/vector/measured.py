@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
 from backfleet.engines.vector.simulate import DONE, simulate
+from backfleet.jit import compiled
 from backfleet.metrics.kernel import measure
 
 __all__ = ["simulate_and_measure"]

@@ -111,7 +111,7 @@ class PointRunner:
         strategy = self.strategy(**params)
         settings = self._settings_of(strategy, calendar.periods_per_year)
         targets = targets_of(strategy, self.bars)
-        end, orders, fills = simulate_and_measure.direct(
+        end, orders, fills = simulate_and_measure(
             self._market.time,
             self._market.prices,
             self._sessions,

@@ -11,7 +11,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled, inlined
 from backfleet.engine import OrderKind, OrderStatus
 from backfleet.engines.vector.book import withdraw, write_execution, write_order, write_trades
 from backfleet.engines.vector.broker import account_value, execute, reached, settle
@@ -26,6 +25,7 @@ from backfleet.engines.vector.state import (
     Pending,
     Standing,
 )
+from backfleet.jit import compiled, inlined
 
 __all__ = ["DONE", "WRONG_TARGETS", "settings_of", "simulate"]
 
