@@ -76,7 +76,7 @@ def vector(universe: Sequence[Bars]) -> int:
         runner = PointRunner(bars, SmaCrossover, BROKER)
         calendar = Calendar(bars.session, 252.0)
         for period in PERIODS:
-            runner.summarise({"period": period}, calendar)
+            runner.summarize({"period": period}, calendar)
             tasks += 1
     return tasks
 

@@ -121,7 +121,7 @@ REACHED = {
     ),
     "member of an enumeration": (
         "from fees.rates import Rate",
-        "int(Rate.HIGH)",
+        "(2.0 if Rate.HIGH == 2 else 3.0)",
         "from enum import IntEnum\nclass Rate(IntEnum): HIGH = 2",
         "2",
         "3",

@@ -88,8 +88,8 @@ def vector_sweep(universe: list[Bars]) -> float:
     values = []
     for bars in universe:
         for period in PERIODS:
-            task = Simulation(SmaCrossover, {"period": period}, (bars,), BROKER)
-            values.append(engine.summarise(task, calendar).metrics.final_value)
+            task = Simulation(SmaCrossover, {"period": period}, (bars,), BROKER, calendar)
+            values.append(engine.run(task).metrics.final_value)
     return float(values[0] or 0.0)
 
 

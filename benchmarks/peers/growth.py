@@ -25,7 +25,7 @@ def seconds_a_bar(bars: int) -> float:
     repetitions = max(1, 2_000_000 // bars)
     began = time.process_time()
     for _ in range(repetitions):
-        runner.summarise({"period": 15}, calendar)
+        runner.summarize({"period": 15}, calendar)
     return (time.process_time() - began) / repetitions / bars
 
 
@@ -34,7 +34,7 @@ def seconds_a_point(points: int) -> float:
     runner, calendar = _runner(POINTS_BARS)
     began = time.process_time()
     for point in range(points):
-        runner.summarise({"period": 2 + point % 200}, calendar)
+        runner.summarize({"period": 2 + point % 200}, calendar)
     return (time.process_time() - began) / points
 
 
@@ -49,5 +49,5 @@ def _runner(bars: int) -> tuple[PointRunner, Calendar]:
     bars_ = Bars("S", hours, session, prices, prices, ones, ones, ones.astype(np.bool_))
     runner, calendar = PointRunner(bars_, SmaCrossover, BROKER), Calendar(session, 252.0)
     for _ in range(3):
-        runner.summarise({"period": 15}, calendar)
+        runner.summarize({"period": 15}, calendar)
     return runner, calendar

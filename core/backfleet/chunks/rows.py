@@ -20,7 +20,7 @@ from backfleet.chunks.column_names import (
     parameter_column,
 )
 from backfleet.chunks.task_result import TaskResult, TaskStatus
-from backfleet.metrics import Metrics
+from backfleet.summary import Metrics
 
 __all__ = ["Column", "Rows"]
 

@@ -49,6 +49,12 @@ def pairwise_sum(values: Floats) -> float:
         right[level], left_sum[level] = 0, total
 
 
+@pairwise_sum.from_python
+def _sum_of_numpy(values: Floats) -> float:
+    """The same sum, which Python code has from numpy."""
+    return float(values.sum())
+
+
 @inlined
 def _block_sum(values: Floats, rows: Floats, start: int, count: int) -> float:
     """The sum of `values[start:start + count]`; `rows` are the same values, `LANES` a row."""
