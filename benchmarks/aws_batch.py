@@ -45,9 +45,9 @@ CLIENT = """
 import resource, sys
 import backfleet as bf
 
-run = bf.submit(bf.Job.load(sys.argv[1]), "aws-batch", sys.argv[2:])
+run = bf.submit(bf.Job.load(sys.argv[1]), "aws-batch", sys.argv[2:]).run
 for _ in range(100):
-    run.shards()
+    run.workers.statuses()
     run.counts()
 print(run.manifest.tasks, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -91,8 +91,9 @@ def _hour(folder: Path, data: Path, options: list[str]) -> Run:
     calls: Counter[str] = Counter()
     with _counted(calls):
         job = bf.Job.load(_job(folder, data, 100_000))
-        run = bf.submit(job, "aws-batch", [*options, f"workers={WORKERS}"])
-    handle = run.submitted().handle
+        control = bf.submit(job, "aws-batch", [*options, f"workers={WORKERS}"])
+        run = control.run
+    handle = run.latest_submission().handle
     assert handle is not None
     batch = BatchCalls(Clients(REGION))
     now = 0.0
@@ -111,7 +112,7 @@ def _hour(folder: Path, data: Path, options: list[str]) -> Run:
         while now < HOUR:
             poll.statuses()
             now += 1.0
-    run.cancel()
+    control.cancel()
     print(f"{run.manifest.tasks:,} tasks in {len(handle['arrays'])} job of {WORKERS:,} workers")
     print(f"  SubmitJob calls             {calls['SubmitJob']:>8}   limit 1")
     print(f"  control-plane calls an hour {sum(calls.values()):>8}   limit 300")

@@ -17,6 +17,7 @@ from backfleet.job import Job
 from backfleet.plan.data import planned_source, prepared_bars
 from backfleet.plan.plan import plan_job
 from backfleet.plugins import load_plugin
+from backfleet.strategy import load_strategy
 
 
 def main(job_file: str, shard: int, shards: int) -> None:
@@ -31,7 +32,7 @@ def main(job_file: str, shard: int, shards: int) -> None:
     def bars(symbol: str) -> Bars:
         return prepared.load(source, symbol)[0].window(manifest.window)
 
-    strategy = plan.strategy.load()
+    strategy = load_strategy(plan.strategy)
     engine: Engine = load_plugin("engine", manifest.engine, Engine)()
     keys = map(manifest.task, range(shard, manifest.tasks, shards))
     simulations = [

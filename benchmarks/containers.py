@@ -89,11 +89,12 @@ def measure_start(image: str, repetitions: int) -> None:
 
 
 def _first_task(executor: str, options: Sequence[str]) -> Reading:
-    run = bf.submit(_job(1, 1.5), executor, [*options, "workers=1"])
-    handle = run.submitted().handle
+    control = bf.submit(_job(1, 1.5), executor, [*options, "workers=1"])
+    run = control.run
+    handle = run.latest_submission().handle
     assert handle is not None
     started = _container_start(handle) if executor == "docker" else handle["workers"][0][1]
-    run.wait()
+    control.wait()
     line = next(line for line in run.logs() if line.startswith("began"))
     began, cpu = map(float, line.split()[1:])
     return Reading(began - started, cpu)
@@ -145,13 +146,14 @@ def _by_command(command: Sequence[str]) -> Reading:
 def measure_idle(image: str) -> None:
     """The share of two containers' time in which no task runs, from their start to their end."""
     options = [image, f"workers={CONTAINERS}", f"shards={SHARDS}"]
-    run = bf.submit(_job(TASKS, SECONDS), "docker", options)
-    handle = run.submitted().handle
+    control = bf.submit(_job(TASKS, SECONDS), "docker", options)
+    run = control.run
+    handle = run.latest_submission().handle
     assert handle is not None
     began = _container_start(handle)
-    run.wait()
+    control.wait()
     took = time.time() - began
-    shards = len(run.submitted().record.shards)
+    shards = len(run.latest_submission().submission.shards)
     busy = run.results()["seconds"].sum()
     idle = 1 - busy / (CONTAINERS * took)
     print(f"\n{shards} shards of {TASKS:,} tasks of {SECONDS} s on {CONTAINERS} containers")

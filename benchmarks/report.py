@@ -132,14 +132,16 @@ def _filled(folder: Path) -> str:
     data = write_symbols(folder / "data", SYMBOLS, BARS)
     job = write_job(folder / "job.toml", data, POINTS, store=folder / "runs")
     plan = plan_job(Job.load(str(job)))
-    store = open_store(plan.job.results.store).at(plan.manifest.run)
+    store = open_store(plan.job.results.store).at(plan.manifest.run_id)
     manifest = save_manifest(store, plan.manifest)
     draw = random.Random(0)
     for chunk in range(len(manifest.chunks)):
         results = _results(manifest.chunks[chunk], draw)
         rows = RowLayout(manifest).rows(results)
         details = detail_tables(results)
-        commit_chunk(store, encode_chunk(ChunkContent(manifest.run, chunk, 0, rows, details, {})))
+        commit_chunk(
+            store, encode_chunk(ChunkContent(manifest.run_id, chunk, 0, rows, details, {}))
+        )
     compact(store, ChunkIndex(store, manifest))
     return store.url
 

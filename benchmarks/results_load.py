@@ -100,13 +100,13 @@ def _filled(folder: Path) -> tuple[Store, Manifest]:
     data = write_symbols(folder / "data", SYMBOLS, BARS)
     job = write_job(folder / "job.toml", data, POINTS, detail="summary", store=folder / "runs")
     plan = plan_job(Job.load(str(job)))
-    store = open_store(plan.job.results.store).at(plan.manifest.run)
+    store = open_store(plan.job.results.store).at(plan.manifest.run_id)
     manifest = save_manifest(store, plan.manifest)
     draw = random.Random(0)
     for chunk in range(len(manifest.chunks)):
         results = [made_up_result(task, draw) for task in manifest.chunks[chunk]]
         rows = RowLayout(manifest).rows(results)
-        commit_chunk(store, encode_chunk(ChunkContent(manifest.run, chunk, 0, rows, {}, {})))
+        commit_chunk(store, encode_chunk(ChunkContent(manifest.run_id, chunk, 0, rows, {}, {})))
     return store, manifest
 
 

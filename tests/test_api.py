@@ -39,10 +39,10 @@ assert bf.open_run(run.id[:8], store=job.results.store).id == run.id
 
 other = job.model_copy(update={"params": {"period": [10, 20]}})
 begun = bf.submit(other, options=["workers=1"])
-url = begun.url
+url = begun.run.url
 del begun
 gc.collect()
-print(bf.open_run(url).wait().ok + 0, bf.open_run(url).summary().missing)
+print(bf.RunControl(bf.open_run(url)).wait().ok + 0, bf.open_run(url).summary().missing)
 
 done = bf.run_task(job, 0)
 print(type(done.strategy).__name__, round(done.row["final_value"], 2), done.verdict.status)
@@ -89,7 +89,7 @@ from backfleet.cli.closing import show_closing
 job = bf.Job.load({str(sample_job)!r})
 bf.submit(job).cancel()
 run = bf.run(job.model_copy(update={{"params": {{"period": 12}}}}), progress=None)
-show_closing(run, run.summary())
+show_closing(bf.RunControl(run), run.summary())
 print(sorted({{"pandas", "backtrader", "duckdb"}} & set(sys.modules)))
 """
     for _ in range(2):

@@ -23,31 +23,31 @@ def note(event, **facts):
         log.write(json.dumps([event, os.getpid(), facts]) + "\\n")
 
 @hookimpl
-def backfleet_run_planned(run, tasks):
-    note("planned", run=run, tasks=tasks)
+def backfleet_run_planned(run_id, tasks):
+    note("planned", run_id=run_id, tasks=tasks)
 
 @hookimpl
-def backfleet_run_submitted(run, submission, shards):
-    note("submitted", run=run, submission=submission, shards=shards)
+def backfleet_run_submitted(run_id, submission, shards):
+    note("submitted", run_id=run_id, submission=submission, shards=shards)
 
 @hookimpl
-def backfleet_chunk_committed(run, chunk, tasks):
-    note("committed", run=run, chunk=chunk, tasks=tasks)
+def backfleet_chunk_committed(run_id, chunk, tasks):
+    note("committed", run_id=run_id, chunk=chunk, tasks=tasks)
 
 @hookimpl
-def backfleet_run_finished(run, summary):
-    note("finished", run=run, summary=dict(summary))
+def backfleet_run_finished(run_id, summary):
+    note("finished", run_id=run_id, summary=dict(summary))
 """
 
 RAISES = """
 from backfleet import hookimpl
 
 @hookimpl
-def backfleet_run_planned(run):
+def backfleet_run_planned(run_id):
     raise RuntimeError("no planning today")
 
 @hookimpl
-def backfleet_chunk_committed(run):
+def backfleet_chunk_committed(run_id):
     raise SystemExit(3)
 """
 
@@ -63,12 +63,12 @@ WRONG_ARGUMENT = """
 from backfleet import hookimpl
 
 @hookimpl
-def backfleet_run_finished(run, colour):
+def backfleet_run_finished(run_id, colour):
     pass
 """
 
 UNMARKED = """
-def backfleet_run_finished(run):
+def backfleet_run_finished(run_id):
     pass
 """
 
@@ -136,11 +136,11 @@ def test_installed_plugins_are_told_what_happens_by_one_process(
     done = runner.run(hooks(installed, told=TOLD))
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
-    run = summary["run"]
+    run = summary["run_id"]
     told = [json.loads(line) for line in (runner.folder / "told.jsonl").read_text().splitlines()]
     assert len({process for _, process, _ in told}) == 1
     events = [(event, facts) for event, _, facts in told]
-    assert events[0] == ("planned", {"run": run, "tasks": 3})
+    assert events[0] == ("planned", {"run_id": run, "tasks": 3})
     assert events[1][0] == "submitted"
     assert events[1][1]["submission"] == 1
     assert sorted(facts["chunk"] for event, facts in events if event == "committed") == [0, 1, 2]
@@ -202,7 +202,7 @@ def test_row_hooks_run_only_where_the_job_names_their_plugin(
     env = hooks(installed, rows=ROWS)
     bare = runner.run({})
     unnamed = runner.run(env)
-    assert json.loads(unnamed.stdout)["run"] == json.loads(bare.stdout)["run"]
+    assert json.loads(unnamed.stdout)["run_id"] == json.loads(bare.stdout)["run_id"]
     assert "bars_seen" not in runner.rows(unnamed)[0]
     named = runner.run(env, "plugins=['rows']")
     assert named.returncode == 0, named.stderr
@@ -217,7 +217,7 @@ def test_the_code_of_a_named_plugin_is_part_of_the_id(runner: Runner, installed:
         arguments = [part for each in sets for part in ("--set", each)]
         env = hooks(installed, rows=text)
         done = runner.cli("run", runner.job, *arguments, "--dry-run", "--json", env=env)
-        run: str = json.loads(done.stdout)["run"]
+        run: str = json.loads(done.stdout)["run_id"]
         return run
 
     assert planned(ROWS) == planned(ROWS + "# changed\n")

@@ -239,10 +239,10 @@ def test_other_functions_and_constants_of_a_callees_file_leave_the_machine_code(
 
 
 DIGESTS = """
-from backfleet.engines.vector.measured import simulate_and_measure
+from backfleet.engines.vector.simulate import simulate
 from backfleet.indicators import bollinger, macd, sma, stddev
 from backfleet.jit_cache import digest_of
-print(*map(digest_of, (simulate_and_measure, bollinger, macd, sma, stddev)))
+print(*map(digest_of, (simulate, bollinger, macd, sma, stddev)))
 """
 
 

@@ -14,7 +14,8 @@ import pytest
 from backfleet.errors import JobError, PluginError, UnknownPlugin
 from backfleet.job import Job
 from backfleet.job.parameter import Parameter
-from backfleet.strategy import StrategyReference, locate_strategy
+from backfleet.strategy import description_of, load_strategy, locate_strategy
+from backfleet.strategy_reference import StrategyReference
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -67,7 +68,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_strategy_in_a_file_is_described_with_the_types_of_its_defaults(mine: Path) -> None:
-    found = locate_strategy(f"{mine}:Mine").describe()
+    found = description_of(load_strategy(locate_strategy(f"{mine}:Mine")))
     assert found.doc == "Does nothing."
     assert found.parameters == (
         Parameter("period", "int", 15),
@@ -81,13 +82,13 @@ def test_a_strategy_in_a_file_is_described_with_the_types_of_its_defaults(mine: 
 
 
 def test_a_class_within_a_class_is_found(mine: Path) -> None:
-    found = locate_strategy(f"{mine}:Mine.Inner").describe()
+    found = description_of(load_strategy(locate_strategy(f"{mine}:Mine.Inner")))
     assert (found.doc, found.parameters) == ("", (Parameter("depth", "int", 2),))
 
 
 def test_a_module_is_found_by_its_name(mine: Path) -> None:
     sys.path.insert(0, str(mine.parent))
-    assert locate_strategy("mine:Mine").load().__name__ == "Mine"
+    assert load_strategy(locate_strategy("mine:Mine")).__name__ == "Mine"
     assert locate_strategy("mine:Mine") == StrategyReference("mine:Mine")
 
 
@@ -107,7 +108,7 @@ def test_a_reference_can_be_located_again(mine: Path) -> None:
 def test_a_file_named_like_a_module_that_is_loaded_does_not_replace_it(tmp_path: Path) -> None:
     file = tmp_path / "json.py"
     file.write_text("import backtrader as bt\nclass Mine(bt.Strategy):\n    pass\n")
-    assert locate_strategy(f"{file}:Mine").load().__name__ == "Mine"
+    assert load_strategy(locate_strategy(f"{file}:Mine")).__name__ == "Mine"
     assert sys.modules["json"] is json
 
 
@@ -122,7 +123,7 @@ def test_a_file_named_like_a_module_that_is_loaded_does_not_replace_it(tmp_path:
 )
 def test_what_is_no_strategy_is_refused(mine: Path, name: str, message: str) -> None:
     with pytest.raises(PluginError, match=message):
-        locate_strategy(f"{mine}:{name}").load()
+        load_strategy(locate_strategy(f"{mine}:{name}"))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_a_file_that_cannot_be_imported_is_named_with_its_line(
 ) -> None:
     (tmp_path / "bad.py").write_text(text)
     with pytest.raises(PluginError, match=message):
-        locate_strategy(f"{tmp_path}/bad.py:Bad").load()
+        load_strategy(locate_strategy(f"{tmp_path}/bad.py:Bad"))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

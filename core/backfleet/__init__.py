@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from backfleet.hookspecs import hookimpl
     from backfleet.job import Job
     from backfleet.panel import Panel
+    from backfleet.report.plot import plot
+    from backfleet.runs.control import RunControl
     from backfleet.runs.open import open_run
     from backfleet.runs.query import query
     from backfleet.runs.run import Run
@@ -38,12 +40,14 @@ __all__ = [
     "Panel",
     "Prices",
     "Run",
+    "RunControl",
     "Simulation",
     "Source",
     "VectorStrategy",
     "as_backtrader",
     "hookimpl",
     "open_run",
+    "plot",
     "query",
     "run",
     "run_task",
@@ -61,12 +65,14 @@ _HOMES = {
     "Panel": "backfleet.panel",
     "Prices": "backfleet.bars",
     "Run": "backfleet.runs.run",
+    "RunControl": "backfleet.runs.control",
     "Simulation": "backfleet.engine",
     "Source": "backfleet.source",
     "VectorStrategy": "backfleet.vector_strategy",
     "as_backtrader": "backfleet.engines.vector.derived",
     "hookimpl": "backfleet.hookspecs",
     "open_run": "backfleet.runs.open",
+    "plot": "backfleet.report.plot",
     "query": "backfleet.runs.query",
     "run": "backfleet.runs.start",
     "run_task": "backfleet.runs.run_task",

@@ -22,19 +22,19 @@ class LifecycleHooks:
     """Events of a run, told to every installed plugin by the process that submits the run."""
 
     @hookspec
-    def backfleet_run_planned(self, run: str, tasks: int) -> None:
+    def backfleet_run_planned(self, run_id: str, tasks: int) -> None:
         """A run was planned; it may be complete already."""
 
     @hookspec
-    def backfleet_run_submitted(self, run: str, submission: int, shards: int) -> None:
+    def backfleet_run_submitted(self, run_id: str, submission: int, shards: int) -> None:
         """Workers were started."""
 
     @hookspec
-    def backfleet_chunk_committed(self, run: str, chunk: int, tasks: int) -> None:
+    def backfleet_chunk_committed(self, run_id: str, chunk: int, tasks: int) -> None:
         """A chunk's rows are in the store."""
 
     @hookspec
-    def backfleet_run_finished(self, run: str, summary: Mapping[str, Any]) -> None:
+    def backfleet_run_finished(self, run_id: str, summary: Mapping[str, Any]) -> None:
         """Nothing is running any more; `summary` is what `run --json` prints."""
 
 

@@ -19,13 +19,14 @@ from backfleet.errors import BackfleetError, JobError, PluginError
 from backfleet.job.parameter import Parameter
 from backfleet.no_bytecode import SourceLoader
 from backfleet.plugins import find_plugin
+from backfleet.strategy_reference import StrategyReference
 from backfleet.vector_strategy import VectorStrategy, field_defaults
 
 __all__ = [
     "StrategyDescription",
     "StrategyKind",
-    "StrategyReference",
     "description_of",
+    "load_strategy",
     "locate_strategy",
 ]
 
@@ -44,75 +45,45 @@ class StrategyDescription:
     kind: StrategyKind
 
 
-@dataclass(frozen=True)
-class StrategyReference:
-    """Where a strategy's class lies.
+def load_strategy(strategy: StrategyReference) -> type:
+    """Import the class of a strategy. Raises PluginError, also if it is no strategy."""
+    place, _, name = strategy.target.partition(":")
+    module = _import(strategy, place)
+    value: Any = module
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    if not isinstance(value, type):
+        raise PluginError(f"{_named(strategy)}: {place} has no class {name!r}{_classes(module)}")
+    if not (issubclass(value, VectorStrategy) or _is_backtraders(value)):
+        raise PluginError(
+            f"{_named(strategy)} is not a subclass of backtrader.Strategy "
+            "or of backfleet.VectorStrategy"
+        )
+    return value
 
-    Attributes
-    ----------
-    target
-        `module:Class`, or `file.py:Class` without the folder; names the class in a run's identity.
-    folder
-        The folder of a `file.py:Class` strategy; None for an importable module.
-    plugin, distribution, version
-        The name of the entry point that names the strategy, and its package; empty for others.
-    """
 
-    target: str
-    folder: str | None = None
-    plugin: str = ""
-    distribution: str = ""
-    version: str = ""
+def _import(strategy: StrategyReference, place: str) -> ModuleType:
+    try:
+        with _importing(strategy.reference):
+            if strategy.folder:
+                return _import_file(Path(strategy.folder, place))
+            return importlib.import_module(place)
+    except BackfleetError:
+        raise
+    except (Exception, SystemExit) as error:
+        more = f"; 'backfleet plugins show {strategy.plugin}' has the traceback"
+        raise PluginError(
+            f"{_named(strategy)} cannot be imported: {type(error).__name__}: {error}"
+            f"{_where(error)}{more if strategy.plugin else ''}"
+        ) from error
 
-    @property
-    def reference(self) -> str:
-        """The form that a job takes and `locate_strategy` reads."""
-        return f"{self.folder}/{self.target}" if self.folder else self.target
 
-    def load(self) -> type:
-        """Import the class. Raises PluginError, also where it is no strategy."""
-        place, _, name = self.target.partition(":")
-        module = self._import(place)
-        value: Any = module
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        if not isinstance(value, type):
-            raise PluginError(f"{self._named}: {place} has no class {name!r}{_classes(module)}")
-        if not (issubclass(value, VectorStrategy) or _is_backtraders(value)):
-            raise PluginError(
-                f"{self._named} is not a subclass of backtrader.Strategy "
-                "or of backfleet.VectorStrategy"
-            )
-        return value
-
-    def _import(self, place: str) -> ModuleType:
-        try:
-            with _importing(self.reference):
-                if self.folder:
-                    return _import_file(Path(self.folder, place))
-                return importlib.import_module(place)
-        except BackfleetError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"{self._named} cannot be imported: {type(error).__name__}: {error}"
-                f"{_where(error)}{self._more}"
-            ) from error
-
-    @property
-    def _named(self) -> str:
-        """For messages: the reference, and whose it is."""
-        if not self.plugin:
-            return f"strategy {self.reference}"
-        return f"strategy {self.plugin!r} of {self.distribution} {self.version} ({self.target})"
-
-    @property
-    def _more(self) -> str:
-        return f"; 'backfleet plugins show {self.plugin}' has the traceback" if self.plugin else ""
-
-    def describe(self) -> StrategyDescription:
-        """Import the class and read its parameters. Raises PluginError."""
-        return description_of(self.load())
+def _named(strategy: StrategyReference) -> str:
+    """Return the reference, and the package of a plugin, for messages."""
+    if not strategy.plugin:
+        return f"strategy {strategy.reference}"
+    package = f"{strategy.distribution} {strategy.version}"
+    return f"strategy {strategy.plugin!r} of {package} ({strategy.target})"
 
 
 def description_of(cls: type) -> StrategyDescription:

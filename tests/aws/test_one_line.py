@@ -140,7 +140,7 @@ def test_one_command_runs_in_containers_and_a_changed_strategy_needs_no_other_im
     docker = ("run", "job.toml", "--executor", "docker", "-o", f"image={worker_image}", "--json")
     beside = json.loads(backfleet(*docker).stdout)
     assert values(backfleet, beside) == GOLDEN
-    assert beside["run"] == first["run"]
+    assert beside["run_id"] == first["run_id"]
 
     (folder / "crossing.py").write_text(STRATEGY.replace("if not self.position:", "if False:"))
     second = run(backfleet)

@@ -22,7 +22,7 @@ from backfleet.store import Store, open_store
 
 def chunk(number: int = 3, generation: int = 0) -> Chunk:
     header = ChunkHeader(
-        run="0123456789abcdef",
+        run_id="0123456789abcdef",
         chunk=number,
         generation=generation,
         first=6,

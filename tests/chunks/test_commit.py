@@ -39,7 +39,7 @@ def content(lay_out: LayOut) -> Content:
         values: dict[str, Any] = {"generation": 0, "platform": platform} | differing
         details = detail_tables(results)
         rows = lay_out(results)
-        return encode_chunk(ChunkContent(run="r", chunk=7, rows=rows, details=details, **values))
+        return encode_chunk(ChunkContent(run_id="r", chunk=7, rows=rows, details=details, **values))
 
     return content
 

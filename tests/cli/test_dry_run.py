@@ -19,7 +19,7 @@ def test_it_tells_tasks_chunks_data_and_what_is_done(
 ) -> None:
     text = ask("run sma.toml --dry-run").out
     words = dict(line.split(None, 1) for line in text.splitlines())
-    assert words["run"] == finished
+    assert words["run_id"] == finished
     assert words["tasks"] == "3 = 3 symbols x 1 point"
     assert words["chunks"] == "3 of 1 task"
     assert words["symbols"] == "600519, 600559, 600560"
@@ -34,7 +34,7 @@ def test_it_writes_nothing_and_starts_nothing(workshop: Any, ask: Ask, finished:
     done = ask("run sma.toml -p period=5:60:5 --dry-run --json")
     facts = json.loads(done.out)
     assert (facts["tasks"], facts["points"], facts["done"]) == (36, 12, 0)
-    assert facts["run"] != finished
+    assert facts["run_id"] != finished
     assert contents(workshop.folder / "runs") == before
 
 
@@ -51,6 +51,6 @@ def test_overrides_change_the_plan(ask: Ask) -> None:
     assert facts("-p period=5,10 -p sizing=all-in,with-fee")["points"] == 4
     assert facts("--symbols '6005*'")["symbols"] == 3
     assert facts("--symbols 600519,600560")["symbols"] == 2
-    assert facts("--set broker.cash=50000")["run"] != facts("")["run"]
-    assert facts("--set name=other")["run"] == facts("")["run"]
+    assert facts("--set broker.cash=50000")["run_id"] != facts("")["run_id"]
+    assert facts("--set name=other")["run_id"] == facts("")["run_id"]
     assert facts("-o workers=2 -p period=5:60:5")["workers"] == 2

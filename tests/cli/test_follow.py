@@ -22,7 +22,7 @@ import pytest
 from waiting import until
 
 SECONDS = 60.0
-SUMMARY = ["run", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
+SUMMARY = ["run_id", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
 
 
 def workers(run: str) -> list[psutil.Process]:
@@ -82,7 +82,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     until(lambda: not workers(run), "no worker is left")
     assert f"Go on with: backfleet resume gated/{run}" in err
     facts = workshop.json("status", f"gated/{run}", "--json")
-    assert facts["state"] == "cancelled"
+    assert facts["state"] == "canceled"
     done = facts["tasks"] - facts["missing"]
     assert f"{done} of 24 tasks are done and stay" in err
     rows = workshop("results", f"gated/{run}", "--format", "csv")
@@ -119,7 +119,7 @@ def test_ctrl_c_while_waiting_for_another_leaves_the_run_alone(
         waiting.send_signal(signal.SIGINT)
         _, err = waiting.communicate(timeout=SECONDS)
     assert waiting.returncode == 1, err
-    assert f"goes on without this command: backfleet status gated/{run}" in err
+    assert f"continues in the background. Check it with: backfleet status gated/{run}" in err
     assert workers(run)
     gate.touch()
     started.communicate(timeout=SECONDS)
@@ -130,7 +130,12 @@ WAITS = """
 from backfleet.cli.follow import follow
 
 class Waits:
-    url, launched = "runs/123", False
+    url = "runs/123"
+    started_workers = False
+
+    @property
+    def run(self):
+        return self
 
     def wait(self, progress):
         exec("raise KeyboardInterrupt")
@@ -154,18 +159,18 @@ def test_a_detached_run_goes_on_and_can_be_cancelled_and_resumed(workshop: Any, 
     assert begun.returncode == 0, begun.stderr
     summary = json.loads(begun.stdout)
     assert (list(summary), summary["tasks"]) == (SUMMARY, 24)
-    run, place = summary["run"], summary["store"]
+    run, place = summary["run_id"], summary["store"]
     until(
         lambda: workshop.json("status", place, "--json")["ok"] + len(workers(run)),
         "a worker runs",
     )
-    assert "has workers under way already" in workshop(*command, "--detach").stdout
+    assert "is already running" in workshop(*command, "--detach").stdout
     assert workshop.json("status", place, "--json")["state"] == "running"
     assert "stopped its workers" in workshop("cancel", place).stdout
     assert not workers(run)
-    assert workshop.json("runs", "--store", "detached", "--json")[0]["state"] == "cancelled"
+    assert workshop.json("runs", "--store", "detached", "--json")[0]["state"] == "canceled"
     gate.touch()
-    assert "goes on in the background" in workshop("resume", place, "--detach").stdout
+    assert "continues in the background" in workshop("resume", place, "--detach").stdout
     ended = workshop("wait", place, "--json")
     assert ended.returncode == 0, ended.stderr
     assert (json.loads(ended.stdout)["missing"], ended.stderr) == (0, "")
@@ -269,16 +274,16 @@ def test_a_whole_job_with_data_and_store_on_s3(workshop: Any, s3_store_url: str)
     done = workshop("run", "sma.toml", *options, "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
-    run = summary["run"]
+    run = summary["run_id"]
     assert summary["store"] == f"{s3_store_url}/{run}"
     local = workshop.json("run", "sma.toml", "--symbols", "600519,600560", "--dry-run", "--json")
-    assert local["run"] == run
+    assert local["run_id"] == run
     for name in ([summary["store"]], [run[:7], "--store", s3_store_url]):
         rows = json.loads(workshop("results", *name, "--format", "json").stdout)
         assert [round(row["final_value"], 2) for row in rows] == [164109.44, 100000.0]
     assert f"backfleet results {summary['store']}" in workshop("wait", summary["store"]).stdout
     listed = workshop.json("runs", "--store", s3_store_url, "--json")
-    assert [(row["run"], row["state"]) for row in listed] == [(run, "complete")]
+    assert [(row["run_id"], row["state"]) for row in listed] == [(run, "complete")]
 
 
 def test_what_ran_out_of_time_can_be_tried_again(workshop: Any, gate: Path) -> None:

@@ -150,7 +150,7 @@ def test_symbols_stay_text(tmp_path: Path, workshop: Any) -> None:
     text = (workshop.folder / "sma.toml").read_text()
     job.write_text(text.replace(str(workshop.data), str(data)))
     summary = workshop.json("run", job, "--symbols", "000001", "--json")
-    run = summary["run"]
+    run = summary["run_id"]
     assert rows_of(workshop("results", run, "--json").stdout)[0]["symbol"] == "000001"
     assert "\n0,000001,15," in workshop("results", run, "--format", "csv").stdout
     assert " 000001 " in workshop("results", run).stdout.splitlines()[2]
@@ -161,8 +161,8 @@ def test_symbols_stay_text(tmp_path: Path, workshop: Any) -> None:
 def test_sql_over_a_run_and_over_the_store(ask: Ask, finished: str) -> None:
     one = ask(f"results {finished} --sql 'SELECT max(final_value) AS best FROM results' --json")
     assert [round(row["best"], 2) for row in rows_of(one.out)] == [164109.44]
-    every = ask("results --sql 'SELECT run, count(*) AS n FROM results GROUP BY run' --json")
-    assert {"run": finished, "n": 3} in rows_of(every.out)
+    every = ask("results --sql 'SELECT run_id, count(*) AS n FROM results GROUP BY run_id' --json")
+    assert {"run_id": finished, "n": 3} in rows_of(every.out)
     counted = ask(
         f"results {finished} --sql 'SELECT sum(orders_rejected) AS n FROM results' --json"
     )

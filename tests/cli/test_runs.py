@@ -12,7 +12,7 @@ import pytest
 
 Ask = Callable[[str], Any]
 
-SUMMARY = ["run", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
+SUMMARY = ["run_id", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
 
 
 def words_of(text: str) -> dict[str, str]:
@@ -34,15 +34,15 @@ def test_a_run_is_named_by_path_relative_path_id_and_beginning(
         f"{finished} --store {store}",
     ]
     for name in names:
-        assert words_of(ask(f"status {name}").out)["run"] == finished, name
+        assert words_of(ask(f"status {name}").out)["run_id"] == finished, name
 
 
 def test_a_run_is_named_by_its_folder_from_within_the_store(
     workshop: Any, ask: Ask, finished: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workshop.folder / "runs")
-    assert words_of(ask(f"status {finished}").out)["run"] == finished
-    assert words_of(ask(f"status {finished[:5]} --store .").out)["run"] == finished
+    assert words_of(ask(f"status {finished}").out)["run_id"] == finished
+    assert words_of(ask(f"status {finished[:5]} --store .").out)["run_id"] == finished
 
 
 def test_status_tells_state_and_counts(ask: Ask, finished: str) -> None:
@@ -56,15 +56,15 @@ def test_status_tells_state_and_counts(ask: Ask, finished: str) -> None:
 
 def test_runs_are_listed_newest_first(workshop: Any, ask: Ask, finished: str, failed: str) -> None:
     rows = json.loads(ask("runs --json").out)
-    assert {row["run"] for row in rows} == {finished, failed}
+    assert {row["run_id"] for row in rows} == {finished, failed}
     created = [row["created"] for row in rows]
     assert created == sorted(created, reverse=True)
-    by_run = {row["run"]: row for row in rows}
+    by_run = {row["run_id"]: row for row in rows}
     assert by_run[failed]["error"] == 2
     assert by_run[finished]["state"] == "complete"
     lines = ask("runs").out.splitlines()
     assert len(lines) == 4
-    assert lines[0].split()[:3] == ["run", "name", "strategy"]
+    assert lines[0].split()[:3] == ["run_id", "name", "strategy"]
 
 
 def test_an_empty_store_has_no_runs(ask: Ask) -> None:
@@ -78,7 +78,7 @@ def test_a_damaged_run_does_not_hide_the_others(workshop: Any, ask: Ask, finishe
     shutil.copytree(workshop.folder / "runs" / finished, store / "0000")
     (store / "0000" / "manifest.json").write_text("{}")
     done = ask("runs --store mixed --json")
-    assert [row["run"] for row in json.loads(done.out)] == [finished]
+    assert [row["run_id"] for row in json.loads(done.out)] == [finished]
     assert str(store / "0000" / "manifest.json") in done.err
     assert done.code == 0
 
@@ -94,7 +94,7 @@ def test_a_complete_run_is_not_run_again(workshop: Any, ask: Ask, finished: str)
     for line in (f"wait {finished} --json", f"resume {finished} --json", "run sma.toml --json"):
         assert list(json.loads(ask(line).out)) == SUMMARY
     assert {path.name: path.stat().st_mtime_ns for path in chunks.iterdir()} == before
-    assert "no workers are under way; 3 of 3 tasks are done" in ask(f"cancel {finished}").out
+    assert "no workers were running; 3 of 3 tasks are done" in ask(f"cancel {finished}").out
 
 
 def test_commands_exit_with_1_where_tasks_failed(ask: Ask, failed: str) -> None:
@@ -149,7 +149,7 @@ def test_a_run_without_any_row_yet_is_told_as_such(workshop: Any, ask: Ask, fini
 
 def test_runs_are_chosen_by_what_they_are(ask: Any, finished: str, failed: str) -> None:
     def chosen(where: str) -> list[str]:
-        return [row["run"] for row in json.loads(ask(f'runs --json --where "{where}"').out)]
+        return [row["run_id"] for row in json.loads(ask(f'runs --json --where "{where}"').out)]
 
     assert chosen("strategy = 'sma-crossover' and tasks > 2") == [finished]
     assert chosen("error > 0") == [failed]

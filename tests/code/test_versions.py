@@ -123,7 +123,7 @@ def test_a_run_with_other_libraries_is_another_run(
     backfleet: Cli, sample_job: Path, installed: Install
 ) -> None:
     ids = [
-        json.loads(backfleet("run", sample_job, "--dry-run", "--json", env=env).stdout)["run"]
+        json.loads(backfleet("run", sample_job, "--dry-run", "--json", env=env).stdout)["run_id"]
         for env in ({}, installed("pandas", {}, {}, version="9.9"))
     ]
     assert ids[0] != ids[1]

@@ -103,7 +103,7 @@ def test_many_shards_share_a_few_containers(yard: Yard) -> None:
         names |= {str(container.name) for container in yard.containers()}
     assert process.returncode == 0
     assert len(names) == 2
-    assert len(yard.opened().submitted().record.shards) == 12
+    assert len(yard.opened().latest_submission().submission.shards) == 12
     assert yard.opened().counts().missing == 0
 
 

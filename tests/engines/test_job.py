@@ -102,7 +102,7 @@ def rows_of(backfleet: Any, sample_job: Path) -> Callable[..., Rows]:
         sets = [part for each in (f"engine='{engine}'", *settings) for part in ("--set", each)]
         ran = backfleet("run", sample_job, *sets, "--json")
         assert ran.returncode == 0, ran.stderr
-        shown = backfleet("results", json.loads(ran.stdout)["run"], "--format", "json")
+        shown = backfleet("results", json.loads(ran.stdout)["run_id"], "--format", "json")
         rows: Rows = json.loads(shown.stdout)
         return [{k: v for k, v in row.items() if k not in VARYING} for row in rows]
 

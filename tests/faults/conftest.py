@@ -21,8 +21,8 @@ from backfleet.plan.plan import plan_job
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.store import open_store
-from backfleet.submissions.launch import request_of
-from backfleet.submissions.submission import deal_chunks
+from backfleet.submissions.deal import deal_chunks
+from backfleet.submissions.prepare import draft_of
 from backfleet.submissions.submission_log import SubmissionLog
 from stored_rows import stored_rows
 
@@ -117,12 +117,16 @@ class Fleet:
     def submit(self) -> str:
         """Log a submission of the whole job for one worker that nothing starts; its URL."""
         plan = plan_job(Job.load(self.job))
-        store = open_store(str(self.store)).at(plan.manifest.run)
+        store = open_store(str(self.store)).at(plan.manifest.run_id)
         save_manifest(store, plan.manifest)
         chunks = [(chunk, 0) for chunk in range(len(plan.manifest.chunks))]
-        template = request_of(plan, chunks, detach=False).template
-        dealt = replace(template, executor="local", created="2024-01-01T00:00:00+00:00")
-        return SubmissionLog(store).open(replace(dealt, shards=deal_chunks(chunks, 1))).url(store)
+        submission = replace(
+            draft_of(plan),
+            executor="local",
+            created="2024-01-01T00:00:00+00:00",
+            shards=deal_chunks(chunks, 1),
+        )
+        return SubmissionLog(store).append(submission).url
 
     def work(self, submission: str, **environment: str) -> subprocess.Popen[str]:
         """Begin a worker of a submission, as executors do."""

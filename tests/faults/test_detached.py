@@ -43,7 +43,7 @@ def test_cancel_stops_a_detached_run_and_resume_finishes_it(
     assert done.returncode == 0, done.stderr
     assert not fleet.workers()
     status = json.loads(fleet.call("status", run, "--json").stdout)
-    assert status["state"] == "cancelled"
+    assert status["state"] == "canceled"
     assert status["missing"] > 0
     done = fleet.resume()
 

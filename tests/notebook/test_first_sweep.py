@@ -66,7 +66,7 @@ def test_queries_give_tables(executed: Path) -> None:
     assert {"600519", "600559", "600560"} <= set(html_of(output).replace("<", ">").split(">"))
 
 
-@pytest.mark.parametrize("line", ["run.plot()", "run.plot(best)"])
+@pytest.mark.parametrize("line", ["bf.plot(run)", "bf.plot(run, best)"])
 def test_figures_are_plotly_s(executed: Path, line: str) -> None:
     outputs = outputs_of(executed, line)
     assert any("application/vnd.plotly.v1+json" in each.get("data", {}) for each in outputs)

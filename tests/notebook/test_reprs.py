@@ -81,18 +81,18 @@ def test_results_are_a_frame_that_escapes_too(evil_run: bf.Run) -> None:
 
 
 def test_figures_suit_the_run(evil_run: bf.Run) -> None:
-    assert [trace.type for trace in evil_run.plot().data] == ["heatmap"]
-    assert evil_run.plot(metric="trades").data[0].type == "heatmap"
-    (account,) = evil_run.plot(0).data
+    assert [trace.type for trace in bf.plot(evil_run).data] == ["heatmap"]
+    assert bf.plot(evil_run, metric="trades").data[0].type == "heatmap"
+    (account,) = bf.plot(evil_run, 0).data
     assert list(account.y) == evil_run.equity(0)["value"].tolist()
-    assert [trace.type for trace in evil_run.plot(x="symbol").data] == ["heatmap"]
+    assert [trace.type for trace in bf.plot(evil_run, x="symbol").data] == ["heatmap"]
 
 
 def test_figures_that_cannot_be_are_refused(evil_run: bf.Run) -> None:
     with pytest.raises(UserError, match="there is no column 'sharp'; did you mean 'sharpe'"):
-        evil_run.plot(metric="sharp")
+        bf.plot(evil_run, metric="sharp")
     with pytest.raises(IndexError, match="no task 9"):
-        evil_run.plot(9)
+        bf.plot(evil_run, 9)
 
 
 def test_details_that_are_not_there_are_said_to_be_missing(
@@ -102,6 +102,6 @@ def test_details_that_are_not_there_are_said_to_be_missing(
     copy.mkdir()
     shutil.copy(Path(evil_run.url, "manifest.json"), copy)
     with pytest.raises(RunNotFound, match="task 0 has no result yet"):
-        bf.open_run(copy).plot(0)
+        bf.plot(bf.open_run(copy), 0)
     with pytest.raises(UserError, match="no task has a sharpe yet"):
-        bf.open_run(copy).plot()
+        bf.plot(bf.open_run(copy))

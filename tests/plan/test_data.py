@@ -44,7 +44,7 @@ def plan(folder: Path) -> Planner:
 
 def test_a_further_feed_makes_another_run(plan: Planner) -> None:
     runs = [
-        plan(feeds).manifest.run
+        plan(feeds).manifest.run_id
         for feeds in (
             {},
             {"market": {"symbols": "M"}},
@@ -60,8 +60,8 @@ def test_the_content_of_a_further_feed_is_part_of_the_id(plan: Planner, folder: 
     feeds = {"market": {"symbols": "M"}}
     week, all_there_is = plan(feeds, end="2020-01-07"), plan(feeds)
     (folder / "M.csv").write_text(DAYS + "2020-01-08,2,3,1,2\n")
-    assert plan(feeds, end="2020-01-07").manifest.run == week.manifest.run
-    assert plan(feeds).manifest.run != all_there_is.manifest.run
+    assert plan(feeds, end="2020-01-07").manifest.run_id == week.manifest.run_id
+    assert plan(feeds).manifest.run_id != all_there_is.manifest.run_id
 
 
 def test_where_a_further_feed_lies_and_in_which_order_they_are_named_decides_nothing(
@@ -72,7 +72,7 @@ def test_where_a_further_feed_lies_and_in_which_order_they_are_named_decides_not
     moved = {"symbols": "M", "path": str(folder / "elsewhere")}
     one = plan({"market": {"symbols": "M"}, "b": {"symbols": "B"}})
     other = plan({"b": {"symbols": "B"}, "market": moved})
-    assert one.manifest.run == other.manifest.run
+    assert one.manifest.run_id == other.manifest.run_id
 
 
 @pytest.mark.parametrize(

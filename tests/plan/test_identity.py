@@ -76,7 +76,7 @@ print(json.dumps([run.id, rows.values.tolist()]))
     ],
 )
 def test_what_decides_no_number_does_not_change_the_id(plan: Planner, saying: str) -> None:
-    assert plan(saying).run == plan().run
+    assert plan(saying).run_id == plan().run_id
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ def test_what_decides_no_number_does_not_change_the_id(plan: Planner, saying: st
 )
 def test_what_decides_numbers_changes_the_id(plan: Planner, saying: str) -> None:
     params = ["params={}"] if saying.startswith("strategy") else []
-    assert plan(saying, *params).run != plan().run
+    assert plan(saying, *params).run_id != plan().run_id
 
 
 def test_a_parameter_from_the_command_line_makes_the_run_that_it_makes_in_the_file(
     plan: Planner,
 ) -> None:
-    assert plan("params={}", params=("period=15",)).run == plan().run
-    assert plan("params={period=99}", params=("period=15",)).run == plan().run
+    assert plan("params={}", params=("period=15",)).run_id == plan().run_id
+    assert plan("params={period=99}", params=("period=15",)).run_id == plan().run_id
 
 
 def test_a_range_and_the_list_of_its_values_are_one_sweep(plan: Planner) -> None:
@@ -120,15 +120,15 @@ def test_a_range_and_the_list_of_its_values_are_one_sweep(plan: Planner) -> None
         plan(params=("period={start=5, stop=20, step=5}",)),
         plan(params=("period={low=5, high=20, count=4}",)),
     ]
-    assert len({manifest.run for manifest in ways}) == 1
-    assert ways[0].run != plan(params=("period=5:25:5",)).run
+    assert len({manifest.run_id for manifest in ways}) == 1
+    assert ways[0].run_id != plan(params=("period=5:25:5",)).run_id
 
 
 def test_the_order_in_which_parameters_are_written_decides_nothing(plan: Planner) -> None:
     strategy = "strategy='dual-moving-average'"
     one = plan(strategy, "params={fast=[5, 6], slow=[20, 30]}")
     other = plan(strategy, "params={slow=[20, 30], fast=[5, 6]}")
-    assert one.run == other.run
+    assert one.run_id == other.run_id
     assert [one.task(i).params for i in range(4)] == [other.task(i).params for i in range(4)]
 
 
@@ -147,7 +147,7 @@ def test_an_option_of_the_source_written_out_as_its_default_changes_nothing(tmp_
     def run(**options: str) -> str:
         data = {"source": "csv", "path": str(tmp_path), "options": options}
         values: dict[str, Any] = {"strategy": "buy-and-hold", "data": data}
-        return plan_job(Job(**values)).manifest.run
+        return plan_job(Job(**values)).manifest.run_id
 
     assert run() == run(delimiter=",")
 
@@ -160,7 +160,7 @@ class CopiedData:
     plan: Planner
 
     def run(self, *sets: str) -> str:
-        return self.plan(f"data.path='{self.folder}'", *sets).run
+        return self.plan(f"data.path='{self.folder}'", *sets).run_id
 
     def edit(self, change: Callable[[str], str]) -> None:
         file = self.folder / "600519.csv"
@@ -178,7 +178,7 @@ LATER = (
 
 
 def test_a_copy_of_the_data_elsewhere_is_the_same_run(copied: CopiedData, plan: Planner) -> None:
-    assert copied.run() == plan().run
+    assert copied.run() == plan().run_id
 
 
 def test_a_row_appended_after_the_end_does_not_change_the_id(copied: CopiedData) -> None:
@@ -205,10 +205,10 @@ def test_changed_code_of_a_strategy_in_a_file_changes_the_id(tmp_path: Path, pla
     file.parent.mkdir()
     file.write_text("import backtrader as bt\n\nclass Idle(bt.Strategy):\n    pass\n")
     job = (f"strategy='{file}:Idle'", "params={}")
-    before = plan(*job).run
-    assert plan(*job).run == before
+    before = plan(*job).run_id
+    assert plan(*job).run_id == before
     file.write_text(file.read_text() + "    # changed\n")
-    assert plan(*job).run != before
+    assert plan(*job).run_id != before
 
 
 def test_the_same_file_in_another_folder_is_the_same_strategy(
@@ -219,7 +219,7 @@ def test_the_same_file_in_another_folder_is_the_same_strategy(
         (tmp_path / folder).mkdir()
         file = tmp_path / folder / "idle.py"
         file.write_text("import backtrader as bt\n\nclass Idle(bt.Strategy):\n    pass\n")
-        runs.add(plan(f"strategy='{file}:Idle'", "params={}").run)
+        runs.add(plan(f"strategy='{file}:Idle'", "params={}").run_id)
     assert len(runs) == 1
 
 
@@ -256,7 +256,7 @@ def by_command(backfleet: Cli, job: Path, *sets: str) -> tuple[str, list[list[ob
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     rows = json.loads(backfleet("results", summary["store"], "--format", "json").stdout)
-    return summary["run"], [
+    return summary["run_id"], [
         [
             row["symbol"],
             round(row["final_value"], 2),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from backfleet.errors import CorruptObject
 from backfleet.job import Sweep, plan_points
 from backfleet.job.parameter import Parameter
-from backfleet.plan.manifest import Manifest, PlannedSymbol, run_id
+from backfleet.plan.manifest import Manifest, PlannedSymbol
+from backfleet.store.records import canonical_digest
+from identities import make_identity
+from stored_records import sealed
 
 Planner = Callable[..., Manifest]
 
@@ -25,7 +28,9 @@ def no_blob(digest: str) -> bytes:
     raise AssertionError(f"blob {digest} was asked for")
 
 
-def small(symbols: int, fast: int, slow: int, universe: str = "each") -> Manifest:
+def small(
+    symbols: int, fast: int, slow: int, universe: Literal["each", "portfolio"] = "each"
+) -> Manifest:
     """A manifest of so many symbols and values of two parameters."""
     points = plan_points(
         {"fast": list(range(fast)), "slow": list(range(slow))}, [FAST, SLOW], Sweep(), 0
@@ -33,7 +38,7 @@ def small(symbols: int, fast: int, slow: int, universe: str = "each") -> Manifes
     return Manifest(
         name="small",
         created="2024-01-01T00:00:00+00:00",
-        identity={"points": points.to_json(), "data": {"universe": universe}},
+        identity=make_identity(points, universe),
         parameters=[FAST, SLOW],
         symbols=[PlannedSymbol(f"S{i}", "", 1, "", "", 252.0) for i in range(symbols)],
         points=points,
@@ -73,7 +78,7 @@ def test_a_task_that_is_not_there_is_an_index_error(index: int) -> None:
 def test_a_manifest_is_read_back_as_it_was_written(plan: Planner) -> None:
     written = plan("data.start=2019-06-03", params=("period=5:20:5",))
     read = Manifest.from_bytes(written.to_bytes(), no_blob)
-    assert read.run == written.run
+    assert read.run_id == written.run_id
     assert read.to_bytes() == written.to_bytes()
     assert (read.window, read.broker, read.engine) == (
         written.window,
@@ -84,10 +89,11 @@ def test_a_manifest_is_read_back_as_it_was_written(plan: Planner) -> None:
 
 
 @given(st.recursive(st.integers() | st.text() | st.floats(allow_nan=False), st.lists, max_leaves=5))
-def test_an_id_follows_from_the_content_and_not_from_the_order_of_keys(value: Any) -> None:
+def test_a_digest_follows_from_the_content_and_not_from_the_order_of_keys(value: Any) -> None:
     one, other = {"a": value, "b": 1}, {"b": 1, "a": value}
-    assert run_id(one) == run_id(other) == run_id(json.loads(json.dumps(one)))
-    assert run_id(one) != run_id({"a": [value], "b": 1})
+    digest = canonical_digest(one)
+    assert digest == canonical_digest(other) == canonical_digest(json.loads(json.dumps(one)))
+    assert digest != canonical_digest({"a": [value], "b": 1})
 
 
 def set_to(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -106,14 +112,14 @@ def set_to(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
         set_to("identity", "broker", "cash", value=1.0),
         set_to("symbols", 0, "name", value="600000"),
         set_to("symbols", 0, "sessions_per_year", value=1.0),
-        set_to("points", "kind", value="none"),
+        set_to("identity", "points", "kind", value="none"),
         set_to("parameters", 0, "kind", value="float"),
-        set_to("run", value="0" * 16),
+        set_to("run_id", value="0" * 16),
         set_to("tasks", value=1),
         lambda content: content["symbols"].reverse(),
         lambda content: content.pop("symbols"),
         lambda content: content.pop("checksum"),
-        lambda content: content.pop("schema"),
+        lambda content: content.pop("format"),
     ],
 )
 def test_an_altered_manifest_is_refused(
@@ -125,9 +131,32 @@ def test_an_altered_manifest_is_refused(
         Manifest.from_bytes(json.dumps(content).encode(), no_blob)
 
 
+@pytest.mark.parametrize(
+    "alter",
+    [
+        set_to("identity", "seed", value=7),
+        set_to("identity", "seed", value=True),
+        set_to("identity", "data", "warmup", value="none"),
+        set_to("identity", "points", value={}),
+        set_to("identity", value=[]),
+        set_to("run_id", value="0" * 16),
+        set_to("tasks", value=1),
+        set_to("surprise", value=1),
+        lambda content: content.pop("symbols"),
+    ],
+)
+def test_an_odd_manifest_is_refused_though_its_checksum_fits(
+    plan: Planner, alter: Callable[[dict[str, Any]], object]
+) -> None:
+    content = json.loads(plan().to_bytes())
+    alter(content)
+    with pytest.raises(CorruptObject):
+        Manifest.from_bytes(sealed(content), no_blob)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b"null", b'"text"', b"\xff\xfe"])
 def test_what_is_no_manifest_is_refused(content: bytes) -> None:
-    with pytest.raises(CorruptObject, match="cannot be read"):
+    with pytest.raises(CorruptObject, match="the record"):
         Manifest.from_bytes(content, no_blob)
 
 
@@ -140,11 +169,11 @@ def test_a_truncated_manifest_is_refused(data: st.DataObject) -> None:
 
 
 def test_a_manifest_of_another_schema_says_which_backfleet_reads_it(plan: Planner) -> None:
-    content = json.loads(plan().to_bytes()) | {"schema": 99}
-    with pytest.raises(CorruptObject, match=r"schema 99.*use the version of backfleet"):
-        Manifest.from_bytes(json.dumps(content).encode(), no_blob)
+    content = json.loads(plan().to_bytes()) | {"format": "manifest/99"}
+    with pytest.raises(CorruptObject, match=r"'manifest/99', written by 'backfleet .*use the v"):
+        Manifest.from_bytes(sealed(content), no_blob)
 
 
 def test_the_name_and_the_day_are_no_part_of_the_id(plan: Planner) -> None:
     manifest = plan()
-    assert replace(manifest, name="other", created="2000-01-01").run == manifest.run
+    assert replace(manifest, name="other", created="2000-01-01").run_id == manifest.run_id

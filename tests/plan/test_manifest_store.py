@@ -33,7 +33,7 @@ def points_file(tmp_path: Path) -> Path:
 
 def test_the_first_manifest_of_a_run_is_kept(plan: Planner, store_url: str) -> None:
     first = plan()
-    store = open_store(store_url).at(first.run)
+    store = open_store(store_url).at(first.run_id)
     assert save_manifest(store, first) is first
     assert save_manifest(store, replace(first, name="second")).name == first.name
     assert read_manifest(store).to_bytes() == first.to_bytes()
@@ -43,7 +43,7 @@ def test_explicit_points_lie_beside_the_manifest(
     plan: Planner, store_url: str, points_file: Path
 ) -> None:
     planned = plan("params={}", f"sweep.points='{points_file}'")
-    store = open_store(store_url).at(planned.run)
+    store = open_store(store_url).at(planned.run_id)
     save_manifest(store, planned)
     points_file.unlink()
     read = read_manifest(store)
@@ -55,9 +55,9 @@ def test_an_altered_table_of_points_is_refused(
     plan: Planner, tmp_path: Path, points_file: Path
 ) -> None:
     planned = plan("params={}", f"sweep.points='{points_file}'")
-    store = open_store(str(tmp_path / "runs")).at(planned.run)
+    store = open_store(str(tmp_path / "runs")).at(planned.run_id)
     save_manifest(store, planned)
-    (blob,) = (tmp_path / "runs" / planned.run / "blobs").iterdir()
+    (blob,) = (tmp_path / "runs" / planned.run_id / "blobs").iterdir()
     blob.write_bytes(blob.read_bytes()[:-9] + b"x" * 9)
     with pytest.raises(CorruptObject):
         read_manifest(store)
@@ -84,9 +84,9 @@ def test_commands_name_the_manifest_that_was_altered(
     backfleet: Cli, plan: Planner, tmp_path: Path
 ) -> None:
     planned = plan()
-    save_manifest(open_store(str(tmp_path / "runs")).at(planned.run), planned)
-    file = tmp_path / "runs" / planned.run / "manifest.json"
+    save_manifest(open_store(str(tmp_path / "runs")).at(planned.run_id), planned)
+    file = tmp_path / "runs" / planned.run_id / "manifest.json"
     file.write_text(file.read_text().replace("100000.0", "200000.0"))
-    found = backfleet("status", f"runs/{planned.run}")
+    found = backfleet("status", f"runs/{planned.run_id}")
     assert found.returncode == 1
-    assert found.stderr.startswith(f"backfleet: {file}: the manifest was altered")
+    assert found.stderr.startswith(f"backfleet: {file}: the record was altered")

@@ -22,8 +22,9 @@ from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.plan.rows import RowLayout
+from backfleet.plan.task_context import TaskContext
 from backfleet.store import open_store
-from backfleet.submissions.launch import request_of
+from backfleet.submissions.prepare import draft_of
 from backfleet.submissions.submission_log import SubmissionLog
 from backfleet.worker.task import TaskRunner
 from sample_job import job_of
@@ -72,17 +73,18 @@ def run_here(made: bf.Job, manifest: Manifest | None = None) -> bf.Run:
     """Run a job in this process, and store what its workers would; under another manifest, if one
     is given."""
     plan = plan_job(made)
-    request = request_of(plan, [], detach=False)
     shown = manifest or plan.manifest
-    store = open_store(made.results.store).at(shown.run)
+    store = open_store(made.results.store).at(shown.run_id)
     save_manifest(store, shown)
-    SubmissionLog(store).open(request.template)
-    runner = TaskRunner(request.template.task_context(plan.manifest))
+    SubmissionLog(store).append(draft_of(plan))
+    data = plan.job.data
+    context = TaskContext(plan.manifest, plan.strategy, data.path, data.auxiliary_paths)
+    runner = TaskRunner(context)
     for chunk in range(len(shown.chunks)):
         results = [runner.result(task) for task in shown.chunks[chunk]]
         details = detail_tables(results) if shown.keeps_detail else {}
         rows = RowLayout(shown).rows(results)
-        commit_chunk(store, encode_chunk(ChunkContent(shown.run, chunk, 0, rows, details, {})))
+        commit_chunk(store, encode_chunk(ChunkContent(shown.run_id, chunk, 0, rows, details, {})))
     return bf.Run(store)
 
 
@@ -131,7 +133,7 @@ def planned(make_job: Callable[..., bf.Job], tmp_path: Path) -> Callable[..., bf
 
     def plan(**settings: Any) -> bf.Run:
         made = plan_job(make_job(tmp_path / "planned", **settings))
-        store = open_store(made.job.results.store).at(made.manifest.run)
+        store = open_store(made.job.results.store).at(made.manifest.run_id)
         return bf.Run(store, save_manifest(store, made.manifest))
 
     return plan

@@ -15,7 +15,7 @@ from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.report.job_text import job_text
 from backfleet.store import open_store
-from backfleet.submissions.launch import request_of
+from backfleet.submissions.prepare import draft_of
 from backfleet.submissions.submission_log import SubmissionLog
 
 MakeJob = Callable[..., bf.Job]
@@ -24,9 +24,9 @@ MakeJob = Callable[..., bf.Job]
 def submitted(job: bf.Job) -> bf.Run:
     """A run of which all is stored but results."""
     plan = plan_job(job)
-    store = open_store(job.results.store).at(plan.manifest.run)
+    store = open_store(job.results.store).at(plan.manifest.run_id)
     save_manifest(store, plan.manifest)
-    SubmissionLog(store).open(request_of(plan, [], detach=False).template)
+    SubmissionLog(store).append(draft_of(plan))
     return bf.Run(store)
 
 
@@ -34,7 +34,7 @@ def planned_again(run: bf.Run, folder: Path) -> str:
     """The id of the run that the report's job makes."""
     file = folder / "job.toml"
     file.write_text(job_text(run))
-    return plan_job(bf.Job.load(file)).manifest.run
+    return plan_job(bf.Job.load(file)).manifest.run_id
 
 
 @pytest.mark.parametrize(

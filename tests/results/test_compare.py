@@ -92,5 +92,5 @@ def test_runs_that_cannot_be_matched_are_refused(whole: bf.Run, tmp_path: Path) 
 
 
 def whole_data(run: bf.Run) -> dict[str, Any]:
-    path = run.submitted().record.data_path
+    path = run.latest_submission().submission.data_path
     return {"source": "cn-daily", "path": path, "symbols": ["600519"], "timezone": "Asia/Shanghai"}

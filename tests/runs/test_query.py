@@ -40,7 +40,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, sample_data: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sweep(store: Path) -> bf.Run:
-    (run,) = bf.query(store, "SELECT run FROM runs WHERE tasks = 4").run
+    (run,) = bf.query(store, "SELECT run_id FROM runs WHERE tasks = 4").run_id
     return bf.open_run(run, store)
 
 
@@ -62,14 +62,14 @@ def test_details_of_all_tasks_are_those_of_each(sweep: bf.Run, name: str) -> Non
 
 
 def test_rows_of_all_runs_are_in_one_table(store: Path) -> None:
-    found = bf.query(store, "SELECT * FROM results ORDER BY run, task")
+    found = bf.query(store, "SELECT * FROM results ORDER BY run_id, task")
     assert len(found) == 5
-    assert found.columns[0] == "run"
+    assert found.columns[0] == "run_id"
     assert (
         found.period.isna().sum() == 1 + (found.threshold.notna() & found.period.isna()).sum() - 1
     )
     joined = bf.query(
-        store, "SELECT strategy, count(*) AS n FROM results JOIN runs USING (run) GROUP BY ALL"
+        store, "SELECT strategy, count(*) AS n FROM results JOIN runs USING (run_id) GROUP BY ALL"
     )
     assert dict(zip(joined.strategy, joined.n, strict=True)) == {"sma-crossover": 4, "momentum": 1}
 
@@ -83,7 +83,7 @@ def test_s3_answers_as_the_directory_does(store: Path, s3_store_url: str) -> Non
     there = open_store(s3_store_url)
     for file in filter(Path.is_file, store.rglob("*")):
         there.put_if_absent(file.relative_to(store).as_posix(), file.read_bytes())
-    sql = "SELECT run, task, final_value FROM results ORDER BY ALL"
+    sql = "SELECT run_id, task, final_value FROM results ORDER BY ALL"
     pd.testing.assert_frame_equal(bf.query(s3_store_url, sql), bf.query(store, sql))
 
 
@@ -97,5 +97,5 @@ def test_a_damaged_run_is_warned_of_and_left_out(store: Path, tmp_path: Path) ->
 
 def test_a_store_without_runs_is_said_to_have_none(tmp_path: Path) -> None:
     assert len(bf.query(tmp_path, "SELECT * FROM runs")) == 0
-    with pytest.raises(RunNotFound, match="there are no runs"):
+    with pytest.raises(RunNotFound, match="has no runs"):
         bf.query(tmp_path, "SELECT * FROM results")

@@ -27,7 +27,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from backfleet.executor import Executor, ExecutorSettings, ShardState, ShardStatus
+from backfleet.executor import Executor, ExecutorSettings, Remote, ShardState, ShardStatus
 
 
 class Elsewhere(ExecutorSettings):
@@ -37,13 +37,13 @@ class Elsewhere(ExecutorSettings):
     inventory: str
 
 
-class ElsewhereExecutor(Executor):
+class ElsewhereExecutor(Executor, Remote):
     """Runs workers in an environment of their own, one after the other."""
 
     name = "elsewhere"
     Settings = Elsewhere
 
-    def shards(self, chunks, cpus):
+    def count_shards(self, work):
         return 1
 
     def preflight(self, submission):
@@ -67,9 +67,6 @@ class ElsewhereExecutor(Executor):
 
     def logs(self, handle, shard, *, follow=False):
         return iter(handle["log"].splitlines())
-
-    def find(self, run):
-        return []
 '''
 
 INVENTORY = """
@@ -196,7 +193,7 @@ class Elsewhere:
 
     def worker(self, run: Run) -> subprocess.CompletedProcess[str]:
         """The worker of a run's newest submission once more."""
-        url = run.submitted().record.url(run.store)
+        url = run.latest_submission().submission.url(run.store)
         workers = {"PYTHONPATH": self.options["path"], "TMPDIR": self.options["scratch"]}
         return self.call("worker", url, 0, **workers)
 
@@ -231,7 +228,7 @@ def row(run: Run) -> Mapping[str, Any]:
 
 def brought(run: Run) -> list[str]:
     """Names of what a run's newest submission brought along."""
-    return [each.name for each in run.submitted().record.code or ()]
+    return [each.name for each in run.latest_submission().submission.code or ()]
 
 
 @pytest.fixture(scope="session")
@@ -277,7 +274,7 @@ def test_a_distribution_that_workers_lack_reaches_them_with_what_it_imports(
     named = {each.name: each.version for each in run.manifest.distributions}
     assert named == {"acme-alpha": "1.5", "backfleet": version("backfleet")}
     local = elsewhere.call("run", elsewhere.folder / "job.toml", "--dry-run", "--json")
-    assert json.loads(local.stdout)["run"] == run.id
+    assert json.loads(local.stdout)["run_id"] == run.id
 
 
 def test_a_file_and_plugins_of_every_other_kind_reach_them(
@@ -342,7 +339,7 @@ def test_workers_that_lack_what_their_inventory_lists_refuse(
     (folder,) = (tmp_path / "runs").iterdir()
     run = bf.open_run(str(folder))
     (failure,) = run.failures()
-    handle = run.submitted().handle
+    handle = run.latest_submission().handle
     assert handle is not None
     assert handle["code"] == 64
     assert failure.kind == "PluginError"
@@ -354,7 +351,9 @@ def test_code_in_the_store_is_verified_and_resume_goes_on_with_it(
 ) -> None:
     installed("acme-alpha", {**ALPHA, **LEVELS}, POINTS)
     run = elsewhere.completed("acme-hold")
-    code = next(each for each in run.submitted().record.code or () if each.name == "acme_levels")
+    code = next(
+        each for each in run.latest_submission().submission.code or () if each.name == "acme_levels"
+    )
     wheel = Path(run.url, code.key)
     content = wheel.read_bytes()
     wheel.write_bytes(content.replace(b"LEVEL = 3", b"LEVEL = 5"))

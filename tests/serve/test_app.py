@@ -145,12 +145,12 @@ def test_a_run_that_appears_is_listed(
     server = serve(str(tmp_path / "none-yet"))
     assert "There are no runs here yet." in server.get("/").text
     manifest = plan_job(make_job(tmp_path / "none-yet")).manifest
-    folder = tmp_path / "none-yet" / manifest.run
+    folder = tmp_path / "none-yet" / manifest.run_id
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_bytes(manifest.to_bytes())
-    assert [row["run"] for row in server.listed()] == [manifest.run]
+    assert [row["run"] for row in server.listed()] == [manifest.run_id]
     assert standings(server)[0]["state"] == "incomplete"
-    assert "4 of 4 tasks have no result yet." in server.get(f"/runs/{manifest.run}").text
+    assert "4 of 4 tasks have no result yet." in server.get(f"/runs/{manifest.run_id}").text
 
 
 def test_a_damaged_manifest_is_listed_as_such_and_spoils_no_other(
@@ -173,14 +173,14 @@ def test_names_that_look_like_html_stay_text(
 ) -> None:
     name = "</script><script>window.hacked=1</script>"
     manifest = replace(plan_job(make_job(tmp_path)).manifest, name=name)
-    folder = tmp_path / "runs" / manifest.run
+    folder = tmp_path / "runs" / manifest.run_id
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_bytes(manifest.to_bytes())
     server = serve(str(tmp_path / "runs"))
     answer = server.get("/")
     assert "<script>window" not in answer.text
     assert rows(answer.block("runs"))[0]["name"] == name
-    assert "<script>window" not in server.get(f"/runs/{manifest.run}").text
+    assert "<script>window" not in server.get(f"/runs/{manifest.run_id}").text
 
 
 def test_progress_is_told_from_the_store(serve: Serve, store_url: str, finished: Runs) -> None:

@@ -84,7 +84,7 @@ def test_a_run_under_way_is_followed_to_its_report(
     page.get_by_text("The run is under way: the page shows what is there so far.").wait_for()
     assert page.locator("[data-table=leaderboard] tbody tr").count() == 3
     gate.touch()
-    run.wait()
+    bf.RunControl(run).wait()
     page.locator(".eyebrow .state.complete").wait_for()
     tasks = page.locator("[data-table=leaderboard] tbody tr td[data-value]:first-child")
     assert tasks.count() == 6

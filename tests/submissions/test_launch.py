@@ -10,20 +10,21 @@ from typing import Any
 import pytest
 
 import backfleet as bf
-from backfleet.plan.manifest_store import save_manifest
+from backfleet.executor import Remote
 from backfleet.plan.plan import plan_job
+from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run
 from backfleet.store import open_store
-from backfleet.submissions.launch import launch, request_of
+from backfleet.submissions.prepare import draft_of
 from backfleet_executors.local import LocalExecutor
 
 
-class Bringing(LocalExecutor):
+class Bringing(LocalExecutor, Remote):
     """Workers that do not reach the data where the job has it."""
 
     place: Path
 
-    def deliver(self, path: str, symbols: Sequence[str]) -> str:
+    def stage_data(self, path: str, symbols: Sequence[str]) -> str:
         self.place.mkdir()
         for symbol in symbols:
             shutil.copy(f"{path}/{symbol}.csv", self.place)
@@ -46,12 +47,12 @@ def test_the_benchmark_is_brought_along_with_the_symbols(
         "results": {"store": str(tmp_path / "runs"), "benchmark": benchmark},
     }
     plan = plan_job(bf.Job(strategy="buy-and-hold", **values))
-    store = open_store(plan.job.results.store).at(plan.manifest.run)
-    save_manifest(store, plan.manifest)
+    store = open_store(plan.job.results.store).at(plan.manifest.run_id)
     executor = Bringing(LocalExecutor.Settings())
     executor.place = tmp_path / "there"
-    launch(store, executor, request_of(plan, [(0, 0)], detach=False))
+    run = Run(store, plan.manifest)
+    control = RunControl(run)
+    control.start(executor, draft_of(plan), lambda _: [(0, 0)])
     assert sorted(each.name for each in executor.place.iterdir()) == brought
-    run = Run(store)
-    assert run.wait().succeeded
+    assert control.wait().succeeded
     assert run.task_context().data_path == str(executor.place)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.code.stored_code import StoredCode
 from backfleet.errors import CorruptObject
 from backfleet.store import open_store
-from backfleet.strategy import StrategyReference
-from backfleet.submissions.submission import SubmissionRecord, deal_chunks, read_submission
+from backfleet.store.records import canonical_digest
+from backfleet.strategy_reference import StrategyReference
+from backfleet.submission import StoredCode, Submission
+from backfleet.submissions.deal import deal_chunks
+from backfleet.submissions.submission_log import SubmissionLog, read_submission
 
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(1, 3)), unique=True), st.integers(1, 50))
@@ -31,50 +33,85 @@ def test_every_chunk_is_dealt_to_one_shard_and_shards_differ_by_one_at_most(
 
 
 @pytest.fixture
-def record() -> SubmissionRecord:
-    return SubmissionRecord(
-        run="0123456789abcdef",
-        number=3,
+def submission() -> Submission:
+    return Submission(
+        run_id="0123456789abcdef",
+        number=0,
+        name="mine",
         executor="local",
+        engine="backtrader",
         created="2024-01-01T00:00:00+00:00",
         data_path="s3://bucket/data",
         strategy=StrategyReference("mine.py:Mine", "/folder"),
-        shards=[[(0, 1), (2, 1)], [(1, 2)]],
+        shards=(((0, 1), (2, 1)), ((1, 2),)),
         cpus=2,
         memory=2**31,
         task_timeout=1.5,
         retry=True,
-        paths=["/one", "/other"],
+        paths=("/one", "/other"),
     )
 
 
 @pytest.mark.parametrize(
-    "code", [None, [], [StoredCode("acme-alpha", "1.2", "1" * 64, "2" * 64, is_folder=True)]]
+    "code", [None, (), (StoredCode("acme-alpha", "1.2", "1" * 64, "2" * 64, is_folder=True),)]
 )
 def test_workers_read_a_submission_as_it_was_written(
-    record: SubmissionRecord, store_url: str, code: Sequence[StoredCode] | None
+    submission: Submission, store_url: str, code: tuple[StoredCode, ...] | None
 ) -> None:
-    record = replace(record, code=code)
-    store = open_store(store_url).at(record.run)
-    store.put_if_absent(record.key, record.to_bytes())
-    found, read = read_submission(record.url(store))
-    assert (found.url, read) == (store.url, record)
+    store = open_store(store_url).at(submission.run_id)
+    written = SubmissionLog(store).append(replace(submission, code=code))
+    assert written.number == 1
+    assert written.url == f"{store.url}/submissions/1.json"
+    read_store, read = read_submission(written.url)
+    assert (read_store.url, read) == (store.url, written)
 
 
-def test_a_submission_of_another_schema_is_refused(record: SubmissionRecord) -> None:
-    content = json.loads(record.to_bytes()) | {"schema": 99}
-    with pytest.raises(CorruptObject, match="another version of backfleet"):
-        SubmissionRecord.from_bytes(json.dumps(content).encode())
-
-
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b'{"schema": 1}', b"\xff"])
-def test_what_is_no_submission_is_refused(content: bytes) -> None:
-    with pytest.raises(CorruptObject, match="cannot be read"):
-        SubmissionRecord.from_bytes(content)
-
-
-def test_the_url_of_a_submission_is_a_path_in_a_directory(
-    record: SubmissionRecord, tmp_path: Path
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "submission/99"}, "has the format 'submission/99'.*use the version that wrote"),
+        ({"cpus": 3}, "does not match its checksum"),
+    ],
+)
+def test_an_altered_submission_is_rejected(
+    submission: Submission, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
-    store = open_store(str(tmp_path)).at(record.run)
-    assert record.url(store) == f"{tmp_path}/{record.run}/submissions/3.json"
+    url = SubmissionLog(open_store(str(tmp_path))).append(submission).url
+    content = json.loads(Path(url).read_text())
+    Path(url).write_text(json.dumps(content | change))
+    with pytest.raises(CorruptObject, match=message):
+        read_submission(url)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cpus": "two"}, "field cpus is 'two' and not an integer"),
+        ({"cpus": True}, "field cpus is True and not an integer"),
+        ({"shards": [[[0]]]}, r"field shards\[0\]\[0\] is \[0\] and not a list"),
+        ({"strategy": {"target": "a:A", "spirit": 1}}, "unknown field strategy.spirit; a newer"),
+        ({"surprise": 1}, "unknown field surprise; a newer backfleet"),
+        ({"paths": None}, "field paths is None and not a list"),
+    ],
+)
+def test_a_sealed_submission_with_an_odd_field_is_rejected(
+    submission: Submission, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    url = SubmissionLog(open_store(str(tmp_path))).append(submission).url
+    content = json.loads(Path(url).read_text())
+    content.pop("checksum")
+    content |= change
+    Path(url).write_text(json.dumps(content | {"checksum": canonical_digest(content)}))
+    with pytest.raises(CorruptObject, match=message):
+        read_submission(url)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[]", b"null", b'{"format": "submission/2"}', b"\xff", b"[" * 100_000]
+)
+def test_what_is_no_submission_is_rejected(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "submissions" / "1.json"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(CorruptObject, match=str(file)):
+        read_submission(str(file))

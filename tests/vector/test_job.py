@@ -28,7 +28,7 @@ def test_the_reference_job_has_its_numbers_on_every_engine(
 ) -> None:
     ran = backfleet("run", sample_job, "--set", f"engine='{engine}'", "--json")
     assert ran.returncode == 0, ran.stderr
-    shown = backfleet("results", json.loads(ran.stdout)["run"], "--format", "json")
+    shown = backfleet("results", json.loads(ran.stdout)["run_id"], "--format", "json")
     rows = [[row[name] for name in COLUMNS] for row in json.loads(shown.stdout)]
     assert [[name, round(value, 2), *counts] for name, value, *counts in rows] == GOLDEN
 
@@ -55,7 +55,7 @@ def test_wrong_targets_become_an_error_row(
     )
     sets = ("--set", "engine='vector'", "--set", "strategy='short.py:Short'", "--set", "params={}")
     ran = backfleet("run", sample_job, *sets, "--symbols", "600519", "--json")
-    shown = backfleet("results", json.loads(ran.stdout)["run"], "--format", "json")
+    shown = backfleet("results", json.loads(ran.stdout)["run_id"], "--format", "json")
     (row,) = json.loads(shown.stdout)
     assert row["status"] == "error"
     assert row["error"].startswith("ValueError: Short.targets must return one number a bar, shape")

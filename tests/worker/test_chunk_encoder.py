@@ -15,7 +15,7 @@ from backfleet.plan.plan import plan_job
 from backfleet.runs.executors import open_executor
 from backfleet.runs.run import Run
 from backfleet.store import open_store
-from backfleet.submissions.launch import check_request, request_of
+from backfleet.submissions.prepare import draft_of, prepare
 from backfleet.submissions.submission_log import SubmissionLog
 from backfleet.worker import worker
 from backfleet.worker.messages import ChunkDone, Finished
@@ -33,12 +33,12 @@ def make_run(folder: Path, data: Path, detail: str) -> tuple[Run, str]:
         "results": {"store": str(folder), "detail": detail},
     }
     plan = plan_job(bf.Job(strategy="sma-crossover", **values))
-    store = open_store(str(folder)).at(plan.manifest.run)
+    store = open_store(str(folder)).at(plan.manifest.run_id)
     run = Run(store, save_manifest(store, plan.manifest))
     executor: Executor = open_executor("local", ["workers=1"])
-    request = request_of(plan, run.chunk_index.missing(), detach=False)
-    record = SubmissionLog(store).open(check_request(store, executor, request).record)
-    return run, record.url(store)
+    chunks = run.chunk_index.missing()
+    prepared = prepare(store, executor, run.manifest, draft_of(plan), chunks)
+    return run, SubmissionLog(store).append(prepared.submission).url
 
 
 @pytest.mark.parametrize("detail", ["summary", "full"])

@@ -13,6 +13,7 @@ import pytest
 
 from backfleet.runs.run import Run
 from backfleet.worker.env_vars import INDEX_VARIABLES
+from stored_records import alter_record
 
 
 def work(submission: str, *shard: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +44,7 @@ def test_a_worker_takes_its_shard_from_an_array(submission: str, name: str) -> N
     done = work(submission, **{name: "7"})
 
     assert done.returncode == 64
-    assert done.stderr == "JobError: there is no shard 7: they go to 1\n"
+    assert done.stderr == "JobError: shard 7 does not exist: the submission has shards 0 to 1\n"
 
 
 def test_a_temporary_folder_whose_path_is_too_long_for_sockets_is_refused(
@@ -65,22 +66,25 @@ def test_an_index_that_is_no_number_is_refused(submission: str) -> None:
     assert done.stderr == "JobError: SLURM_ARRAY_TASK_ID='1,2' is no shard\n"
 
 
-def test_a_run_that_cannot_be_read_is_told_in_a_line(probed: Run, tmp_path: Path) -> None:
-    (tmp_path / "submissions").mkdir()
+def test_a_submission_that_cannot_be_read_is_reported_in_a_line(tmp_path: Path) -> None:
     submission = tmp_path / "submissions" / "1.json"
+    submission.parent.mkdir()
     missing = work(str(submission), "0")
-    manifest = tmp_path / "manifest.json"
-    found = []
-    for record, plan in (("[]", "{}"), ("{}", json.dumps(["not", "a", "manifest"]))):
-        submission.write_text(record)
-        manifest.write_text(plan)
-        found.append(work(str(submission), "0"))
+    submission.write_text("[]")
+    damaged = work(str(submission), "0")
 
     assert missing.stderr.startswith("ObjectMissing: ")
-    assert found[0].stderr.startswith(f"CorruptObject: {submission}: ")
-    assert found[1].stderr.startswith(f"CorruptObject: {manifest}: ")
-    for each in (missing, *found):
-        assert (each.returncode, each.stderr.count("\n")) == (75, 1)
+    assert damaged.stderr.startswith(f"CorruptObject: {submission}: ")
+    for done in (missing, damaged):
+        assert (done.returncode, done.stderr.count("\n")) == (75, 1)
+
+
+def test_a_manifest_that_cannot_be_read_is_reported_in_a_line(undone: Path) -> None:
+    manifest = undone / "manifest.json"
+    manifest.write_text('["not", "a", "manifest"]')
+    done = work(f"{undone}/submissions/1.json", "0")
+    assert done.stderr.startswith(f"CorruptObject: {manifest}: ")
+    assert (done.returncode, done.stderr.count("\n")) == (75, 1)
 
 
 @pytest.fixture
@@ -107,15 +111,14 @@ def test_shards_of_one_call_run_together(undone: Path, probed: Run) -> None:
 def test_a_shard_whose_input_is_corrupt_costs_the_others_nothing(
     undone: Path, probed: Run, tmp_path: Path
 ) -> None:
-    record = json.loads((undone / "submissions" / "1.json").read_text())
+    submission = undone / "submissions" / "1.json"
     data = tmp_path / "data"
-    shutil.copytree(record["data_path"], data)
+    shutil.copytree(json.loads(submission.read_text())["data_path"], data)
     spoilt = next(data.glob(f"{probed.manifest.symbols[-1].name}*"))
     spoilt.write_text(spoilt.read_text().replace(",100\n", ",101\n", 1))
     half = len(probed.manifest.chunks) // 2
     good, bad = ([[at, 0] for at in chunks] for chunks in (range(half), range(half, 2 * half)))
-    record |= {"data_path": str(data), "shards": [bad, good]}
-    (undone / "submissions" / "1.json").write_text(json.dumps(record))
+    alter_record(submission, data_path=str(data), shards=[bad, good])
 
     done = work(f"{undone}/submissions/1.json", "0", "1")
 

@@ -91,11 +91,12 @@ def answer(request: Path) -> Mapping[str, Any]:
     from backfleet.check.running import describe_error
     from backfleet.check.signals import signals_of
     from backfleet.check.subject import Subject
-    from backfleet.strategy import StrategyReference
+    from backfleet.strategy import load_strategy
+    from backfleet.strategy_reference import StrategyReference
 
     folder = surroundings.code if surroundings.folder else None
     try:
-        strategy = StrategyReference(target, folder).load()
+        strategy = load_strategy(StrategyReference(target, folder))
         subjects = [Subject(strategy, bars, params, broker) for bars, params, broker in tasks]
         return {"digests": [signals_digest(signals_of(subject)) for subject in subjects]}
     except (Exception, SystemExit) as error:

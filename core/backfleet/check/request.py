@@ -11,7 +11,7 @@ import numpy as np
 import backfleet.demo
 from backfleet.job import Data, Job, Overrides
 from backfleet.plan.data import source_of
-from backfleet.strategy import locate_strategy
+from backfleet.strategy import load_strategy, locate_strategy
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["MOST_SYMBOLS", "check_job"]
@@ -63,7 +63,7 @@ def _given(section: Any) -> Mapping[str, Any]:
 
 
 def _is_cross_sectional(strategy: str) -> bool:
-    cls = locate_strategy(strategy).load()
+    cls = load_strategy(locate_strategy(strategy))
     return issubclass(cls, VectorStrategy) and cls.is_cross_sectional()
 
 

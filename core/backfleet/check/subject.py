@@ -18,6 +18,7 @@ from backfleet.plan.manifest import TaskKey
 from backfleet.plan.plan import Plan
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
+from backfleet.strategy import load_strategy
 from backfleet.vector_strategy import VectorStrategy
 from backfleet.worker.seeding import seed_generators
 from backfleet.worker.task_bars import BarsLoader
@@ -105,7 +106,7 @@ def subjects_of(plan: Plan) -> Sequence[Subject]:
     Raises DataError where there are too few bars to tell anything.
     """
     manifest = plan.manifest
-    strategy = plan.strategy.load()
+    strategy = load_strategy(plan.strategy)
     data = plan.job.data
     work = TaskContext(manifest, plan.strategy, data.path, data.auxiliary_paths)
     loader = BarsLoader(work, row_hooks(plan.job.plugins))

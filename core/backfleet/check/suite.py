@@ -14,7 +14,7 @@ from backfleet.check.running import check_signals, describe_error
 from backfleet.check.subject import Subject
 from backfleet.check.warmup import check_warmup
 from backfleet.check.wheel import check_wheel
-from backfleet.strategy import StrategyReference
+from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["CHECKS", "check_strategy"]
 

@@ -23,7 +23,7 @@ from backfleet.code.distributions import canonical_name, find_distribution
 from backfleet.code.packages import OWN, CodePackage, strategy_packages
 from backfleet.code.unpack import read_wheel
 from backfleet.code.wheel import pack
-from backfleet.strategy import StrategyReference
+from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["check_wheel"]
 

@@ -45,7 +45,7 @@ class ChunkHeader:
         Where it was computed.
     """
 
-    run: str
+    run_id: str
     chunk: int
     generation: int
     first: int

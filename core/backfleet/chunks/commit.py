@@ -22,7 +22,7 @@ __all__ = ["ChunkContent", "EncodedChunk", "commit_chunk", "encode_chunk"]
 class ChunkContent:
     """A chunk that is computed but not committed yet; `details` are tables by name."""
 
-    run: str
+    run_id: str
     chunk: int
     generation: int
     rows: Rows
@@ -74,7 +74,7 @@ def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
     columns = {column.name: column.values for column in content.rows.columns}
     statuses = Counter(columns["status"])
     return ChunkHeader(
-        run=content.run,
+        run_id=content.run_id,
         chunk=content.chunk,
         generation=content.generation,
         first=columns["task"][0],

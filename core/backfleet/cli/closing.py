@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from backfleet.executor import ShardState
+from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run, RunSummary
 
 if TYPE_CHECKING:
@@ -23,21 +24,22 @@ BEST_BY = "total_return"
 BEST_FIRST = [(BEST_BY, "descending"), ("task", "ascending")]
 
 
-def show_closing(run: Run, summary: RunSummary) -> None:
+def show_closing(control: RunControl, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
+    run = control.run
     from backfleet.results.read import read_results
     from backfleet.results.row_problems import describe_problems
 
     if summary.missing == summary.tasks:
-        click.echo(_headline(run, summary))
+        click.echo(_headline(control, summary))
         return
     rows = read_results(run.store, run.chunk_index, _columns(run))
     _show_leaders(rows)
     lines = [
         *describe_problems(rows),
-        _headline(run, summary),
-        *_doubts(run, summary),
-        *_spending(run),
+        _headline(control, summary),
+        *_doubts(control, summary),
+        *_spending(control),
     ]
     for line in [*lines, *_next_steps(run, summary, rows)]:
         click.echo(line)
@@ -88,21 +90,21 @@ def _show_leaders(rows: pa.Table) -> None:
     click.echo()
 
 
-def _headline(run: Run, summary: RunSummary) -> str:
+def _headline(control: RunControl, summary: RunSummary) -> str:
     tasks = "1 task" if summary.tasks == 1 else f"{summary.tasks:,} tasks"
-    before = f"; {run.found:,} were done before" if run.found else ""
-    if run.found == summary.tasks and not run.launched:
+    before = f"; {control.done_before:,} were done before" if control.done_before else ""
+    if control.done_before == summary.tasks and not control.started_workers:
         before = "; all were done already"
     return (
-        f"run {summary.run}: {tasks}, {summary.ok:,} ok, "
+        f"run {summary.run_id}: {tasks}, {summary.ok:,} ok, "
         f"{summary.suspicious:,} suspicious, {summary.error:,} failed, {summary.missing:,} missing"
         f" ({summary.seconds:.1f} s{before})"
     )
 
 
-def _doubts(run: Run, summary: RunSummary) -> list[str]:
+def _doubts(control: RunControl, summary: RunSummary) -> list[str]:
     """A warning where workers are said to have failed, and yet all their work is there."""
-    failed = [status for status in run.statuses if status.state is ShardState.FAILED]
+    failed = [status for status in control.worker_statuses if status.state is ShardState.FAILED]
     if summary.missing or not failed:
         return []
     first = failed[0]
@@ -112,11 +114,11 @@ def _doubts(run: Run, summary: RunSummary) -> list[str]:
     ]
 
 
-def _spending(run: Run) -> list[str]:
+def _spending(control: RunControl) -> list[str]:
     """What this wait's workers have cost, where an executor charges."""
     from backfleet.runs.spending import cost_so_far
 
-    cost = cost_so_far(run) if run.launched else None
+    cost = cost_so_far(control.run) if control.started_workers else None
     return [f"cost:    about {cost.amount:.4f} {cost.currency} ({cost.basis})"] if cost else []
 
 
@@ -141,7 +143,7 @@ def _reasons(run: Run) -> Sequence[str]:
         words = [
             f"worker {status.shard} ended with {_code(status.exit_code)}: {_end(status.reason)}; "
             f"all it wrote: backfleet logs {short_name(run)} --worker {status.shard}"
-            for status in run.shards()
+            for status in run.workers.statuses()
             if status.reason and status.state.ended
         ]
     return list(dict.fromkeys(words))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.cli.options import echo_json
+from backfleet.executor import Remote
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
 from backfleet.store import open_store
-from backfleet.submissions.launch import request_of, workload
+from backfleet.submissions.workload import estimate, workload
 
 if TYPE_CHECKING:
     from backfleet.cli.launch import Wishes
@@ -44,7 +45,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     size = facts["chunk_size"]
     grid = f"{_count(facts['symbols'], 'symbol')} x {_count(facts['points'], 'point')}"
     words = {
-        "run": facts["run"],
+        "run_id": facts["run_id"],
         "strategy": plan.job.strategy,
         "tasks": f"{facts['tasks']:,} = {grid}",
         "chunks": f"{facts['chunks']:,} of " + ("1 task" if size == 1 else f"up to {size:,} tasks"),
@@ -63,15 +64,15 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
 def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     executor = open_executor(wishes.executor, wishes.options)
     manifest = plan.manifest
-    store = open_store(executor.results_store(plan.job.results.store)).at(manifest.run)
+    location = Remote.of(executor).results_store(plan.job.results.store)
+    store = open_store(location).at(manifest.run_id)
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
-    request = request_of(plan, chunk_index.missing(), detach=False)
-    work = workload(store, request)
-    workers = min(executor.share(work), executor.max_shards or 10**9) if work.chunks else 0
-    cost = executor.cost(work, workers) if workers else None
+    chunks, resources = chunk_index.missing(), plan.job.resources
+    work = workload(store, manifest, chunks, cpus=resources.cpus, memory=resources.memory)
+    estimated = estimate(executor, work)
     return {
-        "run": manifest.run,
+        "run_id": manifest.run_id,
         "store": store.url,
         "tasks": manifest.tasks,
         "symbols": len(manifest.symbols),
@@ -85,8 +86,8 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
         },
         "done": chunk_index.counts().done,
         "executor": wishes.executor,
-        "workers": workers,
-        "cost": asdict(cost) if cost else None,
+        "workers": estimated.shards,
+        "cost": asdict(estimated.cost) if estimated.cost else None,
     }
 
 

@@ -9,26 +9,26 @@ import click
 
 from backfleet.cli.closing import end_with, short_name, show_closing
 from backfleet.cli.options import echo_json
-from backfleet.runs.run import Run
+from backfleet.runs.control import RunControl
 
 __all__ = ["follow", "show_detached"]
 
 
-def follow(run: Run, *, as_json: bool) -> NoReturn:
+def follow(control: RunControl, *, as_json: bool) -> NoReturn:
     """Wait for a run, show how it ends, and leave with the exit code that says so."""
     try:
-        summary = run.wait(None if as_json else sys.stderr)
+        summary = control.wait(None if as_json else sys.stderr)
     except KeyboardInterrupt:
         _forget_interrupt()
-        _interrupted(run)
+        _interrupted(control)
         if as_json:
-            echo_json(run.summary().to_json())
+            echo_json(control.summary().to_json())
         sys.exit(1)
     if as_json:
         echo_json(summary.to_json())
     else:
-        show_closing(run, summary)
-    end_with(run, summary)
+        show_closing(control, summary)
+    end_with(control.run, summary)
 
 
 def _forget_interrupt() -> None:
@@ -38,15 +38,17 @@ def _forget_interrupt() -> None:
     exec("")
 
 
-def _interrupted(run: Run) -> None:
+def _interrupted(control: RunControl) -> None:
     """Stop the workers that this command has started; those of others go on."""
-    if not run.launched:
+    run = control.run
+    if not control.started_workers:
         click.echo(
-            f"\nthe run goes on without this command: backfleet status {short_name(run)}", err=True
+            f"\nthe run continues in the background. Check it with: backfleet status {short_name(run)}",
+            err=True,
         )
         return
     click.echo("\nstopping the workers ...", err=True)
-    run.cancel()
+    control.cancel()
     counts = run.counts()
     click.echo(
         f"stopped; {counts.done:,} of {counts.tasks:,} tasks are done and stay. "
@@ -55,19 +57,19 @@ def _interrupted(run: Run) -> None:
     )
 
 
-def show_detached(run: Run, *, as_json: bool) -> None:
-    """Say what goes on in the background, and how to look after it."""
-    summary = run.summary()
+def show_detached(control: RunControl, *, as_json: bool) -> None:
+    """Print that the run continues in the background, and how to look after it."""
+    run, summary = control.run, control.summary()
     if as_json:
         echo_json(summary.to_json())
         return
     name = short_name(run)
-    if not summary.missing and not run.launched:
+    if not summary.missing and not control.started_workers:
         click.echo(f"run {run.id} is complete; nothing was started\n  backfleet results {name}")
         return
-    whose = "goes on in the background" if run.launched else "has workers under way already"
+    state = "continues in the background" if control.started_workers else "is already running"
     click.echo(
-        f"run {run.id} {whose}; {summary.missing:,} of {summary.tasks:,} tasks to do\n"
+        f"run {run.id} {state}; {summary.missing:,} of {summary.tasks:,} tasks to do\n"
         f"  backfleet status {name}\n"
         f"  backfleet wait {name}"
     )

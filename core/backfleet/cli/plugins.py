@@ -123,12 +123,12 @@ def _misfit(plugin: Plugin) -> str | None:
     from backfleet.engine import Engine
     from backfleet.executor import Executor
     from backfleet.source import Source
-    from backfleet.strategy import locate_strategy
+    from backfleet.strategy import load_strategy, locate_strategy
 
     bases = {"engine": Engine, "executor": Executor, "source": Source}
     try:
         if plugin.kind == "strategy":
-            locate_strategy(plugin.name).load()
+            load_strategy(locate_strategy(plugin.name))
         elif plugin.kind == "command":
             load_command(plugin.name)
         elif plugin.kind in bases:

@@ -14,7 +14,7 @@ from backfleet.results.export import FORMATS, export_rows
 from backfleet.results.query import query_rows, select_columns
 from backfleet.results.read import read_results
 from backfleet.runs.open import open_run
-from backfleet.runs.query import query_run, query_store
+from backfleet.runs.query import query_store
 from backfleet.runs.run import Run
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def results(
     many rows are still missing is said on standard error.
 
     --sql is one SELECT over the tables results, runs, equity, orders, fills and trades; without a
-    RUN it is over all runs of the store, and every table has a column run.
+    RUN it is over all runs of the store, and every table has a column run_id.
     """
     if ascending and sort is None:
         raise click.UsageError("--ascending goes with --sort")
@@ -87,7 +87,7 @@ def _queried(run: str | None, store: str, sql: str) -> pa.Table:
     if run is None:
         return query_store(store, sql, echo_damage)
     found = open_run(run, store)
-    rows = query_run(found, sql)
+    rows = found.query_table(sql)
     _tell_missing(found.counts().missing, found)
     return rows
 

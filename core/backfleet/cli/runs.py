@@ -20,12 +20,14 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.table import print_columns
 from backfleet.executor import ShardState, ShardStatus
-from backfleet.runs.listing import run_facts, runs_table, sound_runs
+from backfleet.results.tables import runs_table
+from backfleet.runs.control import RunControl
+from backfleet.runs.listing import readable_runs
 from backfleet.runs.open import open_run
 
 __all__ = ["cancel", "logs", "resume", "runs", "status", "wait"]
 
-SHOWN = ("run", "name", "strategy", "created", "state", "tasks", "done", "error")
+SHOWN = ("run_id", "name", "strategy", "created", "state", "tasks", "done", "error")
 """What the table has of a run; JSON has more."""
 
 
@@ -42,12 +44,12 @@ def runs(store: str, where: str | None, as_json: bool) -> None:
 
     --where sees the columns of --json.
     """
-    rows = [run_facts(run) for run in sound_runs(store, echo_damage)]
+    rows = [run.facts() for run in readable_runs(store, echo_damage)]
     if where is not None:
         from backfleet.results.query import query_rows
 
-        kept = query_rows(runs_table(rows), where=where).column("run").to_pylist()
-        rows = [row for row in rows if row["run"] in kept]
+        kept = query_rows(runs_table(rows), where=where).column("run_id").to_pylist()
+        rows = [row for row in rows if row["run_id"] in kept]
     if as_json:
         echo_json([dict(row) for row in rows])
     elif not rows:
@@ -69,13 +71,13 @@ def status(run: str, store: str, as_json: bool) -> None:
         "created": found.manifest.created,
         "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in found.failures())),
     }
-    workers = found.shards() if facts["state"] == "running" else []
+    workers = found.workers.statuses() if facts["state"] == "running" else []
     facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
     facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
     if as_json:
         echo_json(facts)
         return
-    for key in ("run", "name", "state", "created", "store"):
+    for key in ("run_id", "name", "state", "created", "store"):
         click.echo(f"{key:<12}{facts[key]}")
     for key in ("tasks", "ok", "suspicious", "error", "missing"):
         click.echo(f"{key:<12}{facts[key]:,}")
@@ -94,7 +96,7 @@ def status(run: str, store: str, as_json: bool) -> None:
 @as_json
 def wait(run: str, store: str, as_json: bool) -> None:
     """Wait until a run is complete or no worker is left; exits as 'run' does."""
-    follow(open_run(run, store), as_json=as_json)
+    follow(RunControl(open_run(run, store)), as_json=as_json)
 
 
 @click.command()
@@ -121,12 +123,12 @@ def resume(
     as_json: bool,
 ) -> None:
     """Compute what a run still lacks. What is there is not done again."""
-    found = open_run(run, store)
-    found.resume(executor, options, retry_failed=retry_failed, detach=detach, accept_cost=yes)
+    control = RunControl(open_run(run, store))
+    control.resume(executor, options, retry_failed=retry_failed, detach=detach, accept_cost=yes)
     if detach:
-        show_detached(found, as_json=as_json)
+        show_detached(control, as_json=as_json)
     else:
-        follow(found, as_json=as_json)
+        follow(control, as_json=as_json)
 
 
 @click.command()
@@ -135,9 +137,9 @@ def resume(
 def cancel(run: str, store: str) -> None:
     """Stop a run's workers. What is done stays, and 'resume' goes on from there."""
     found = open_run(run, store)
-    stopped = found.cancel()
+    stopped = RunControl(found).cancel()
     counts = found.counts()
-    what = "stopped its workers" if stopped else "no workers are under way"
+    what = "stopped its workers" if stopped else "no workers were running"
     click.echo(f"run {found.id}: {what}; {counts.done:,} of {counts.tasks:,} tasks are done")
 
 
@@ -161,7 +163,7 @@ def logs(run: str, task: int | None, store: str, shard: int | None, follow: bool
         if shard is None:
             lines = found.logs(task, follow=follow)
         else:
-            lines = found.worker_log(shard, follow=follow)
+            lines = found.workers.log_lines(shard, follow=follow)
     except IndexError as error:
         raise click.UsageError(str(error)) from None
     if not _print_lines(lines):

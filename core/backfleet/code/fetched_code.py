@@ -1,55 +1,46 @@
-"""The code that came along with a submission: fetched from the store, verified, and unpacked."""
+"""The code that a submission names: fetched from the store, verified, and unpacked."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backfleet.code.stored_code import StoredCode
+from backfleet.code.stored_code import read_stored_code
 from backfleet.code.unpack import unpack
-from backfleet.errors import CorruptObject
-from backfleet.store import open_store
+from backfleet.store import Store
+from backfleet.submission import StoredCode
 
 __all__ = ["FetchedCode", "fetch_code", "search_first"]
 
 
 @dataclass(frozen=True)
 class FetchedCode:
-    """Where the code of a submission lies in this machine's scratch.
+    """Where fetched code was unpacked on this machine.
 
     Attributes
     ----------
     paths
         First on `sys.path`, so that nothing that is installed here comes before it.
     folder
-        That of a `file.py:Class` strategy, if it came along.
+        That of a `file.py:Class` strategy, if it was fetched.
     """
 
     paths: Sequence[str] = ()
     folder: str | None = None
 
 
-def fetch_code(url: str) -> FetchedCode | None:
-    """Fetch the code that the submission at `url` names; None where it runs with what is installed.
+def fetch_code(store: Store, code: Sequence[StoredCode]) -> FetchedCode:
+    """Fetch and unpack code from a run's store.
 
-    Raises PluginError where it is missing or damaged, ExecutorError, StoreError, CorruptObject.
+    Raises PluginError if it is missing or damaged, ExecutorError, StoreError.
     """
-    root, _, name = url.rpartition("/submissions/")
-    store = open_store(root)
-    content = store.read(f"submissions/{name}")
-    try:
-        named = json.loads(content).get("code")
-        code = None if named is None else [StoredCode(**each) for each in named]
-    except (ValueError, TypeError, AttributeError) as error:
-        raise CorruptObject(f"{url}: the submission cannot be read: {error}") from error
-    if code is None:
-        return None
-    folders = {each: str(unpack(each.read(store), each.sha256)) for each in code}
+    folders = {
+        package: str(unpack(read_stored_code(store, package), package.sha256)) for package in code
+    }
     return FetchedCode(
-        paths=[folder for each, folder in folders.items() if not each.is_folder],
-        folder=next((folder for each, folder in folders.items() if each.is_folder), None),
+        paths=[folder for package, folder in folders.items() if not package.is_folder],
+        folder=next((folder for package, folder in folders.items() if package.is_folder), None),
     )
 
 

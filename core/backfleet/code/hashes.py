@@ -22,7 +22,7 @@ from backfleet.code.distributions import (
 from backfleet.code.imports import CodeUnit, file_stamp, find_unit, folder_unit, reached_units
 from backfleet.errors import PluginError
 from backfleet.plugins import KINDS, find_plugin
-from backfleet.strategy import StrategyReference
+from backfleet.strategy_reference import StrategyReference
 
 __all__ = [
     "backfleet_hash",

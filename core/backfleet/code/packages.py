@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from backfleet.code.distributions import (
     EntryPoint,
@@ -17,9 +16,9 @@ from backfleet.code.distributions import (
 from backfleet.code.hashes import content_hash
 from backfleet.code.imports import CodeUnit, find_unit, folder_unit, reached_units
 from backfleet.errors import PluginError
-from backfleet.strategy import StrategyReference
+from backfleet.strategy_reference import StrategyReference
 
-__all__ = ["OWN", "CodePackage", "distribution_package", "run_packages", "strategy_packages"]
+__all__ = ["OWN", "CodePackage", "distribution_package", "strategy_packages"]
 
 OWN = "backfleet"
 COMPILED = {".so", ".pyd", ".dylib", ".dll"}
@@ -71,22 +70,14 @@ class CodePackage:
         return next(paths, None)
 
 
-def run_packages(identity: Mapping[str, Any], strategy: StrategyReference) -> list[CodePackage]:
-    """The packages behind a run's strategy, source, engine and named plugins, and those that they
-    import, sorted by name; without backfleet, and without what a run's identity pins by version.
-
-    Raises PluginError.
-    """
-    data = identity["data"]
-    sources = [each["source"] for each in (data, *data["auxiliary"].values())]
-    components = [*sources, *identity["engines"], *identity["plugins"]]
-    return strategy_packages(strategy, [component["target"] for component in components])
-
-
 def strategy_packages(
     strategy: StrategyReference, targets: Iterable[str] = ()
 ) -> list[CodePackage]:
-    """`run_packages` of a strategy alone, and of further plugins' `module:attribute`s."""
+    """Return the packages behind a strategy and other plugins, and those that they import.
+
+    Sorted by name; without backfleet, and without the libraries that an identity pins by version.
+    `targets` are the plugins' `module:attribute`s. Raises PluginError.
+    """
     units = _reached(_starts([*targets, *([] if strategy.folder else [strategy.target])]))
     if strategy.folder is None:
         return sorted(_by_owner(units.values()), key=_name)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from backfleet.code.distributions import canonical_name
 from backfleet.code.hashes import distribution_hashes
-from backfleet.code.packages import OWN, CodePackage, run_packages
+from backfleet.code.packages import OWN, CodePackage, strategy_packages
 from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
 from backfleet.errors import PluginError
-from backfleet.strategy import StrategyReference
+from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["check_backfleet_code", "packages_to_ship"]
 
@@ -18,12 +17,14 @@ IMAGE = "backfleet image build"
 
 
 def packages_to_ship(
-    identity: Mapping[str, Any], strategy: StrategyReference, installed: Mapping[str, str]
+    strategy: StrategyReference, targets: Iterable[str], installed: Mapping[str, str]
 ) -> list[CodePackage]:
     """The packages that a run needs and that its workers lack, or have otherwise.
 
     Parameters
     ----------
+    targets
+        `module:attribute` of the run's source, engines and plugins.
     installed
         Content hashes of what the workers find installed, by distribution.
 
@@ -33,7 +34,7 @@ def packages_to_ship(
         Where one cannot travel: it is in part compiled, too large, or requires what is neither
         there nor travels.
     """
-    packages = run_packages(identity, strategy)
+    packages = strategy_packages(strategy, targets)
     travelling = [each for each in packages if installed.get(each.name) != each.content]
     there = {*map(canonical_name, installed), *(each.name for each in travelling)}
     problems = [problem for each in travelling for problem in _problems(each, there)]

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import plugin_hash
 from backfleet.errors import DataError, UserError
 from backfleet.job.benchmark import BUY_AND_HOLD
+from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
@@ -62,11 +63,10 @@ def source_of(data: Data) -> Source:
     return open_source(data.source, settings)
 
 
-def planned_source(data: Mapping[str, Any], path: str) -> Source:
-    """The source of a planned run, by its identity's `data`, at `path`."""
-    columns = tuple(data["columns"])
-    settings = SourceSettings(path, data["timezone"], columns, data["options"])
-    return open_source(data["source"]["name"], settings)
+def planned_source(feed: FeedIdentity, path: str) -> Source:
+    """Return the source of a planned run, reading at `path`."""
+    settings = SourceSettings(path, feed.timezone, feed.columns, feed.options)
+    return open_source(feed.source.name, settings)
 
 
 def prepared_bars(source: str) -> PreparedBars:

@@ -13,7 +13,8 @@ from backfleet.code.hashes import backfleet_hash, strategy_hash
 from backfleet.code.versions import library_versions
 from backfleet.errors import PluginError
 from backfleet.job.parameter import Parameter
-from backfleet.strategy import StrategyDescription, StrategyReference
+from backfleet.strategy import StrategyDescription, description_of, load_strategy
+from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["describe_strategy"]
 
@@ -27,13 +28,13 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
         file = _file(strategy)
     except PluginError:
         # An import says better what is wrong than the search for its files.
-        strategy.load()
+        load_strategy(strategy)
         raise
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(file.read_text())
         parameters = tuple(Parameter.from_json(each) for each in data["parameters"])
         return StrategyDescription(parameters, data["doc"], data["kind"])
-    description = strategy.describe()
+    description = description_of(load_strategy(strategy))
     write_quietly(file, json.dumps(asdict(description)).encode())
     return description
 

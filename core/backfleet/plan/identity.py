@@ -1,83 +1,142 @@
-"""A run's identity: all that decides its numbers, and nothing else."""
+"""The identity of a run: every input that can change its results, and nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
-from backfleet.code.hashes import backfleet_hash, component_code, strategy_hash
-from backfleet.code.versions import library_versions
-from backfleet.engine import Engine
-from backfleet.job import Data, Job, Points
-from backfleet.plan.data import PlannedData, source_of
-from backfleet.plugins import HOOKS, find_plugin, load_plugin, row_hooks
-from backfleet.strategy import StrategyReference
+from backfleet.engine import BrokerSettings
+from backfleet.plugins import HOOKS
+from backfleet.store.records import canonical_digest, to_plain
 
-__all__ = ["check_plugins", "identify"]
+__all__ = [
+    "AuxiliaryIdentity",
+    "Component",
+    "DataIdentity",
+    "FeedIdentity",
+    "Identity",
+    "ResultsIdentity",
+]
 
-SCHEMA = 1
-
-
-def identify(
-    job: Job,
-    strategy: StrategyReference,
-    engines: Sequence[str],
-    points: Points,
-    data: PlannedData,
-) -> Mapping[str, Any]:
-    """The identity of a job's run, as plain JSON. Raises UnknownPlugin, PluginError."""
-    return {
-        "schema": SCHEMA,
-        "backfleet": backfleet_hash(),
-        "versions": dict(library_versions()),
-        "strategy": {"target": strategy.target, "code": strategy_hash(strategy)},
-        "plugins": [component_code(HOOKS, name) for name in job.plugins],
-        "engines": [component_code("engine", name) for name in engines],
-        "seed": job.seed,
-        "points": points.to_json(),
-        "data": _data(job.data, data),
-        "broker": {name: value + 0.0 for name, value in job.broker.model_dump().items()},
-        "results": {
-            "detail": job.results.detail,
-            "benchmark": job.results.benchmark,
-            "periods_per_year": job.results.periods_per_year,
-        },
-    }
+ID_DIGITS = 16
 
 
-def check_plugins(plugins: Sequence[str], engines: Sequence[str]) -> None:
-    """Refuse plugins that workers could not use, before any is started.
+@dataclass(frozen=True)
+class Component:
+    """A strategy or plugin.
 
-    Backfleet's own engines are spared that: to import them takes long. Raises UnknownPlugin,
-    PluginError.
+    Attributes
+    ----------
+    target
+        `module:attribute`, or `file.py:Class` without the folder.
+    code
+        Hash of its code, 64 hexadecimal digits.
+    name
+        The name of the plugin's entry point; empty for a strategy, which may be reached by several.
     """
-    row_hooks(plugins)
-    for name in engines:
-        if not find_plugin("engine", name).target.startswith("backfleet."):
-            load_plugin("engine", name, Engine)
+
+    target: str
+    code: str
+    name: str = ""
 
 
-def _data(data: Data, planned: PlannedData) -> dict[str, Any]:
-    return _origin(data) | {
-        "universe": data.universe,
-        "start": data.start.isoformat() if data.start else None,
-        "end": data.end.isoformat() if data.end else None,
-        "warmup": data.warmup,
-        "digests": {symbol.name: symbol.digest for symbol in planned.symbols},
-        "auxiliary": {
-            name: _origin(data.of_feed(name)) | {"symbol": symbol.name, "digest": symbol.digest}
-            for name, symbol in planned.auxiliary.items()
-        },
-    }
+@dataclass(frozen=True)
+class FeedIdentity:
+    """How bars were read, except for where they lie.
+
+    Attributes
+    ----------
+    options
+        The source's options with their defaults: an option that the job writes out as its default
+        makes no other run.
+    """
+
+    source: Component
+    options: Mapping[str, Any]
+    timezone: str
+    columns: tuple[str, ...]
 
 
-def _origin(data: Data) -> dict[str, Any]:
-    """What bars were read with, but for where they lie."""
-    options = source_of(data).options
-    return {
-        "source": component_code("source", data.source),
-        # An option that is written out as its default makes no other run.
-        "options": options.model_dump(mode="json"),
-        "timezone": data.timezone,
-        "columns": list(data.columns),
-    }
+@dataclass(frozen=True)
+class AuxiliaryIdentity(FeedIdentity):
+    """An auxiliary feed: the one symbol in it, and the digest of its bars."""
+
+    symbol: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class DataIdentity(FeedIdentity):
+    """The bars of a run.
+
+    Attributes
+    ----------
+    start, end
+        ISO 8601 dates; None leaves that side open.
+    digests
+        `Bars.digest()` by symbol, in the order of the tasks.
+    auxiliary
+        The auxiliary feeds by name.
+    """
+
+    universe: Literal["each", "portfolio"]
+    start: str | None
+    end: str | None
+    warmup: int
+    digests: Mapping[str, str]
+    auxiliary: Mapping[str, AuxiliaryIdentity]
+
+
+@dataclass(frozen=True)
+class ResultsIdentity:
+    """What the job says about its results, as far as it decides rows."""
+
+    detail: Literal["summary", "full"]
+    benchmark: str
+    periods_per_year: float | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Every input that can change a run's results. Its hash is the run's id.
+
+    Attributes
+    ----------
+    backfleet
+        Hash of backfleet's own code.
+    versions
+        Versions of Python (minor) and of the libraries that compute.
+    engines
+        Candidates, the one that runs the tasks first; all agree to the last bit.
+    points
+        `Points.to_json()`.
+    """
+
+    backfleet: str
+    versions: Mapping[str, str]
+    strategy: Component
+    plugins: tuple[Component, ...]
+    engines: tuple[Component, ...]
+    seed: int
+    points: Mapping[str, Any]
+    data: DataIdentity
+    broker: BrokerSettings
+    results: ResultsIdentity
+
+    @cached_property
+    def run_id(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 over its canonical JSON."""
+        return canonical_digest(to_plain(self))[:ID_DIGITS]
+
+    def components(self) -> Iterator[tuple[str, Component]]:
+        """Return the kind of plugin and the component of every source, engine and hook plugin."""
+        yield from (("source", feed.source) for feed in self.feeds)
+        yield from (("engine", engine) for engine in self.engines)
+        yield from ((HOOKS, plugin) for plugin in self.plugins)
+
+    @property
+    def feeds(self) -> tuple[FeedIdentity, ...]:
+        """The data and every auxiliary feed."""
+        return (self.data, *self.data.auxiliary.values())

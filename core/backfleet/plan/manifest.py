@@ -1,11 +1,10 @@
-"""The manifest: all that decides a run's numbers, and what a worker needs to compute them."""
+"""The manifest: the stored plan of a run, with its identity, symbols, points and parameters."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -19,11 +18,19 @@ from backfleet.job.points import Points
 from backfleet.job.stored_points import points_from_json
 from backfleet.plan.chunks import ChunkGrid
 from backfleet.plan.engines import VECTOR
+from backfleet.plan.identity import Identity
+from backfleet.store.records import decode_record, encode_record
 
-__all__ = ["PORTFOLIO", "Manifest", "PlannedDistribution", "PlannedSymbol", "TaskKey", "run_id"]
+__all__ = [
+    "PORTFOLIO",
+    "Manifest",
+    "PlannedDistribution",
+    "PlannedSymbol",
+    "StoredManifest",
+    "TaskKey",
+]
 
-SCHEMA = 1
-ID_DIGITS = 16
+FORMAT = "manifest/2"
 
 PORTFOLIO = "portfolio"
 """Stands for the symbol of a task that runs all symbols."""
@@ -88,7 +95,7 @@ class Manifest:
     created
         When it was planned, ISO 8601 in UTC.
     identity
-        What the id is a hash of.
+        Every input that can change a result; the run's id is its hash.
     parameters
         The strategy's parameters, for the types of the result columns.
     symbols
@@ -100,16 +107,15 @@ class Manifest:
 
     name: str
     created: str
-    identity: Mapping[str, Any]
+    identity: Identity
     parameters: Sequence[Parameter]
     symbols: Sequence[PlannedSymbol]
     points: Points = field(repr=False)
     distributions: Sequence[PlannedDistribution] = ()
 
-    @cached_property
-    def run(self) -> str:
-        """The run's id."""
-        return run_id(self.identity)
+    @property
+    def run_id(self) -> str:
+        return self.identity.run_id
 
     @property
     def tasks(self) -> int:
@@ -118,7 +124,7 @@ class Manifest:
     @cached_property
     def is_portfolio(self) -> bool:
         """Whether a task runs all symbols with one cash pool."""
-        return bool(self.identity["data"]["universe"] == "portfolio")
+        return self.identity.data.universe == "portfolio"
 
     @property
     def has_short_tasks(self) -> bool:
@@ -142,94 +148,93 @@ class Manifest:
 
     @cached_property
     def window(self) -> BarsWindow:
-        data = self.identity["data"]
-        start, end = (
-            date.fromisoformat(day) if day else None for day in (data["start"], data["end"])
-        )
-        return BarsWindow(start, end, data["warmup"])
+        data = self.identity.data
+        start, end = (date.fromisoformat(day) if day else None for day in (data.start, data.end))
+        return BarsWindow(start, end, data.warmup)
 
-    @cached_property
+    @property
     def broker(self) -> BrokerSettings:
-        return BrokerSettings(**self.identity["broker"])
+        return self.identity.broker
 
     @property
     def engine(self) -> str:
         """The engine's name; the first candidate where the job leaves the choice to backfleet."""
-        return str(self.identity["engines"][0]["name"])
+        return self.identity.engines[0].name
 
     @property
     def keeps_detail(self) -> bool:
-        return bool(self.identity["results"]["detail"] == "full")
+        return self.identity.results.detail == "full"
 
     @property
     def benchmark(self) -> str | None:
         """The symbol that tasks are compared with; None stands for their own."""
-        given = str(self.identity["results"]["benchmark"])
-        return None if given == BUY_AND_HOLD else given
+        benchmark = self.identity.results.benchmark
+        return None if benchmark == BUY_AND_HOLD else benchmark
 
-    @cached_property
+    @property
     def periods_per_year(self) -> float | None:
-        """What the job sets for annualising; None leaves it to the data."""
-        given = self.identity["results"]["periods_per_year"]
-        return None if given == "auto" else float(given)
+        """The job's own value for annualizing; None leaves it to the data."""
+        periods = self.identity.results.periods_per_year
+        return None if periods == "auto" else periods
 
     def to_bytes(self) -> bytes:
         table = self.points.table()
-        content = {
-            "schema": SCHEMA,
-            "run": self.run,
-            "name": self.name,
-            "created": self.created,
-            "tasks": self.tasks,
-            "identity": self.identity,
-            "parameters": [parameter.to_json() for parameter in self.parameters],
-            "symbols": [asdict(symbol) for symbol in self.symbols],
-            "distributions": [asdict(each) for each in self.distributions],
-            "points": self.points.to_json(),
-            "points_table": hashlib.sha256(table).hexdigest() if table else None,
-        }
-        return json.dumps(content | {"checksum": _digest(content)}, indent=1).encode()
+        return encode_record(
+            FORMAT,
+            StoredManifest(
+                run_id=self.run_id,
+                name=self.name,
+                created=self.created,
+                tasks=self.tasks,
+                identity=self.identity,
+                parameters=tuple(self.parameters),
+                symbols=tuple(self.symbols),
+                distributions=tuple(self.distributions),
+                points_table=hashlib.sha256(table).hexdigest() if table else None,
+            ),
+        )
 
     @classmethod
     def from_bytes(cls, content: bytes, read_blob: Callable[[str], bytes]) -> Manifest:
-        """Read a manifest; `read_blob` gives the table of explicit points by its hash.
+        """Read a manifest; `read_blob` returns the table of explicit points for its SHA-256.
 
         Raises CorruptObject.
         """
+        stored = decode_record(StoredManifest, FORMAT, content)
+        table = read_blob(stored.points_table) if stored.points_table else None
         try:
-            data = json.loads(content)
-            if data["schema"] != SCHEMA:
-                raise CorruptObject(
-                    f"the manifest has schema {data['schema']}, this backfleet reads {SCHEMA}; "
-                    "use the version of backfleet that made the run"
-                )
-            if data.pop("checksum") != _digest(data):
-                raise CorruptObject("the manifest was altered; put back what was planned")
-            digest = data["points_table"]
-            table = read_blob(digest) if digest else None
-            manifest = cls(
-                name=data["name"],
-                created=data["created"],
-                identity=data["identity"],
-                parameters=[Parameter.from_json(each) for each in data["parameters"]],
-                symbols=[PlannedSymbol(**each) for each in data["symbols"]],
-                points=points_from_json(data["points"], table),
-                distributions=[
-                    PlannedDistribution(**each) for each in data.get("distributions", ())
-                ],
-            )
-        except (ValueError, KeyError, TypeError) as error:
+            points = points_from_json(stored.identity.points, table)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise CorruptObject(
-                f"the manifest cannot be read: {type(error).__name__}: {error}"
+                f"the manifest's points cannot be read: {type(error).__name__}: {error}"
             ) from error
+        manifest = cls(
+            name=stored.name,
+            created=stored.created,
+            identity=stored.identity,
+            parameters=stored.parameters,
+            symbols=stored.symbols,
+            points=points,
+            distributions=stored.distributions,
+        )
+        if (stored.run_id, stored.tasks) != (manifest.run_id, manifest.tasks):
+            raise CorruptObject(
+                f"the manifest says run {stored.run_id} of {stored.tasks} tasks, but its identity "
+                f"is that of run {manifest.run_id} of {manifest.tasks} tasks"
+            )
         return manifest
 
 
-def run_id(identity: Mapping[str, Any]) -> str:
-    """Hash of an identity: SHA-256 over its canonical JSON, the first 16 hexadecimal digits."""
-    return _digest(identity)[:ID_DIGITS]
+@dataclass(frozen=True)
+class StoredManifest:
+    """The fields of `manifest.json`, without the table of explicit points that it may name."""
 
-
-def _digest(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    run_id: str
+    name: str
+    created: str
+    tasks: int
+    identity: Identity
+    parameters: tuple[Parameter, ...]
+    symbols: tuple[PlannedSymbol, ...]
+    distributions: tuple[PlannedDistribution, ...]
+    points_table: str | None

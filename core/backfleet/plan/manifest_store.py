@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from backfleet.errors import CorruptObject, ObjectMissing, RunNotFound
-from backfleet.plan.manifest import Manifest
+from backfleet.plan.manifest import FORMAT, Manifest, StoredManifest
 from backfleet.store import Store, put_blob, read_blob
+from backfleet.store.records import decode_record
 
 __all__ = ["MANIFEST", "read_manifest", "save_manifest"]
 
@@ -14,7 +17,7 @@ MANIFEST = "manifest.json"
 
 
 def save_manifest(store: Store, manifest: Manifest) -> Manifest:
-    """Put a manifest into its run's store, and return the one that is there."""
+    """Write a manifest into its run's store, and return the one that the store holds."""
     table = manifest.points.table()
     if table is not None:
         put_blob(store, table)
@@ -24,12 +27,31 @@ def save_manifest(store: Store, manifest: Manifest) -> Manifest:
 
 
 def read_manifest(store: Store) -> Manifest:
-    """The manifest of a run's store. Raises RunNotFound, CorruptObject, StoreError."""
+    """Return the manifest of a run's store. Raises RunNotFound, CorruptObject, StoreError."""
+    with _naming(store):
+        return Manifest.from_bytes(_read(store), partial(read_blob, store))
+
+
+def read_stored_manifest(store: Store) -> StoredManifest:
+    """Return the fields of a manifest, for listings: a table of explicit points is not read.
+
+    Raises RunNotFound, CorruptObject, StoreError.
+    """
+    with _naming(store):
+        return decode_record(StoredManifest, FORMAT, _read(store))
+
+
+def _read(store: Store) -> bytes:
     try:
-        content = store.read(MANIFEST)
+        return store.read(MANIFEST)
     except ObjectMissing as error:
         raise RunNotFound(f"there is no run at {store.url}") from error
+
+
+@contextmanager
+def _naming(store: Store) -> Iterator[None]:
+    """Name the manifest in errors about what it holds."""
     try:
-        return Manifest.from_bytes(content, partial(read_blob, store))
+        yield
     except CorruptObject as error:
         raise CorruptObject(f"{store.url}/{MANIFEST}: {error}") from error

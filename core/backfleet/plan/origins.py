@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from backfleet.code.distributions import canonical_name, find_distribution, find_owners
 from backfleet.code.hashes import distribution_hashes
 from backfleet.code.imports import find_unit
+from backfleet.plan.identity import Identity
 from backfleet.plan.manifest import PlannedDistribution
-from backfleet.plugins import HOOKS, find_plugin
-from backfleet.strategy import StrategyReference
+from backfleet.plugins import find_plugin
+from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["planned_distributions"]
 
 
 def planned_distributions(
-    identity: Mapping[str, Any], strategy: StrategyReference
+    identity: Identity, strategy: StrategyReference
 ) -> list[PlannedDistribution]:
     """Those of the strategy, the sources, the engines and the named plugins, sorted by name; code
     in a file or folder has none.
@@ -33,17 +33,9 @@ def planned_distributions(
     ]
 
 
-def _of_components(identity: Mapping[str, Any]) -> Iterator[str]:
-    data = identity["data"]
-    sources = [each["source"]["name"] for each in (data, *data["auxiliary"].values())]
-    named = {
-        "source": sources,
-        "engine": [each["name"] for each in identity["engines"]],
-        HOOKS: [each["name"] for each in identity["plugins"]],
-    }
-    for kind, names in named.items():
-        for name in names:
-            yield canonical_name(find_plugin(kind, name).distribution)
+def _of_components(identity: Identity) -> Iterator[str]:
+    for kind, component in identity.components():
+        yield canonical_name(find_plugin(kind, component.name).distribution)
 
 
 def _of_strategy(strategy: StrategyReference) -> Iterator[str]:

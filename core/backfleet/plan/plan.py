@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,12 +14,15 @@ from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.data import check_benchmark, plan_data
 from backfleet.plan.describe import describe_strategy
 from backfleet.plan.engines import engine_candidates
-from backfleet.plan.identity import check_plugins, identify
+from backfleet.plan.identify import check_plugins, identify
 from backfleet.plan.manifest import Manifest
+from backfleet.plan.manifest_store import MANIFEST, read_manifest
 from backfleet.plan.origins import planned_distributions
-from backfleet.strategy import StrategyReference, locate_strategy
+from backfleet.store import Store
+from backfleet.strategy import locate_strategy
+from backfleet.strategy_reference import StrategyReference
 
-__all__ = ["Plan", "plan_job"]
+__all__ = ["Plan", "adopt_stored_manifest", "plan_job"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,14 @@ def plan_job(job: Job) -> Plan:
     """
     with bytecode_disabled():
         return _plan(job)
+
+
+def adopt_stored_manifest(plan: Plan, store: Store) -> Plan:
+    """Return the plan with the manifest that the run's store holds, if it holds one.
+
+    Raises CorruptObject, StoreError.
+    """
+    return replace(plan, manifest=read_manifest(store)) if store.exists(MANIFEST) else plan
 
 
 def _plan(job: Job) -> Plan:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from backfleet.plan.manifest import Manifest
-from backfleet.strategy import StrategyReference
+from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["TaskContext"]
 

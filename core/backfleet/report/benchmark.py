@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from backfleet.bars import Bars, BarsWindow
@@ -101,9 +101,9 @@ def _other_symbol(run: Run, symbol: str, account: TaskAccount) -> Benchmark:
 def _bars(run: Run, symbol: str) -> Bars:
     """All bars of a symbol, adjusted, where the run's data lies."""
     # The further columns are the strategy's, and a benchmark may lack them.
-    data = {**run.manifest.identity["data"], "columns": ()}
+    data = replace(run.manifest.identity.data, columns=())
     source = planned_source(data, run.task_context().data_path)
-    with prepared_bars(data["source"]["name"]) as prepared:
+    with prepared_bars(data.source.name) as prepared:
         return prepared.load(source, symbol)[0].window(BarsWindow())
 
 

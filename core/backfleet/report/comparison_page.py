@@ -77,20 +77,20 @@ def _facts(
 def _made_of(run: Run) -> Mapping[str, str]:
     """What the details of a single run are silent about."""
     identity = run.manifest.identity
-    points = identity["points"]
+    points = identity.points
     if points["kind"] == "grid":
         swept = "; ".join(f"{name} {json.dumps(values)}" for name, values in points["axes"])
         swept += f"; where {points['where']}" if points.get("where") else ""
     else:
         swept = f"a table of {points['count']:,} points, {points['digest'][:16]}"
-    digests = json.dumps(identity["data"]["digests"])
+    digests = json.dumps(identity.data.digests)
     return {
         "Parameters": swept,
         "Symbols": ", ".join(symbol.name for symbol in run.manifest.symbols[:12])
         + (" …" if len(run.manifest.symbols) > 12 else ""),
         "Bars": f"{sum(symbol.bars for symbol in run.manifest.symbols):,}, {_short(digests)}",
-        "Plugins": ", ".join(each["name"] for each in identity["plugins"]) or "none",
-        "backfleet": identity["backfleet"][:16],
+        "Plugins": ", ".join(plugin.name for plugin in identity.plugins) or "none",
+        "backfleet": identity.backfleet[:16],
     }
 
 

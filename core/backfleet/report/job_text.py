@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 from backfleet.errors import RunNotFound
+from backfleet.plan.identity import FeedIdentity
 from backfleet.runs.run import Run
 
 __all__ = ["job_text"]
@@ -27,15 +29,15 @@ def job_text(run: Run) -> str:
 
     manifest = run.manifest
     identity = manifest.identity
-    points = identity["points"]
+    points = identity.points
     job: dict[str, Any] = {
         "name": manifest.name,
         "strategy": _strategy(run),
-        "engine": "auto" if len(identity["engines"]) > 1 else manifest.engine,
-        "seed": identity["seed"],
+        "engine": "auto" if len(identity.engines) > 1 else manifest.engine,
+        "seed": identity.seed,
     }
-    if identity["plugins"]:
-        job["plugins"] = [each["name"] for each in identity["plugins"]]
+    if identity.plugins:
+        job["plugins"] = [plugin.name for plugin in identity.plugins]
     notes = []
     if points["kind"] == "grid":
         job["params"] = {name: _axis(values) for name, values in points["axes"]}
@@ -46,7 +48,7 @@ def job_text(run: Run) -> str:
         notes.append(f"# The {points['count']:,} points came from a table (digest {digest}):\n")
         notes.append("# give it again as sweep.points.\n")
     job["data"] = _data(run)
-    job["broker"] = identity["broker"]
+    job["broker"] = asdict(identity.broker)
     job["results"] = _results(run)
     return "".join(notes) + _LIST.sub(_on_one_line, tomli_w.dumps(job))
 
@@ -59,9 +61,9 @@ def _on_one_line(found: re.Match[str]) -> str:
 
 def _strategy(run: Run) -> str:
     try:
-        return run.submitted().record.strategy.reference
+        return run.latest_submission().submission.strategy.reference
     except RunNotFound:
-        return str(run.manifest.identity["strategy"]["target"])
+        return run.manifest.identity.strategy.target
 
 
 def _axis(values: list[Any]) -> Any:
@@ -72,20 +74,20 @@ def _axis(values: list[Any]) -> Any:
 
 
 def _data(run: Run) -> dict[str, Any]:
-    data = run.manifest.identity["data"]
+    data = run.manifest.identity.data
     path, feeds = _places(run)
     made = _origin(data, path) | {
         "symbols": [symbol.name for symbol in run.manifest.symbols],
-        "universe": data["universe"],
-        "warmup": data["warmup"],
+        "universe": data.universe,
+        "warmup": data.warmup,
     }
-    for name in ("start", "end"):
-        if data[name]:
-            made[name] = date.fromisoformat(data[name])
-    if data["auxiliary"]:
+    for name, day in (("start", data.start), ("end", data.end)):
+        if day is not None:
+            made[name] = date.fromisoformat(day)
+    if data.auxiliary:
         made["auxiliary"] = {
-            name: _origin(feed, feeds.get(name, path)) | {"symbols": [feed["symbol"]]}
-            for name, feed in data["auxiliary"].items()
+            name: _origin(feed, feeds.get(name, path)) | {"symbols": [feed.symbol]}
+            for name, feed in data.auxiliary.items()
         }
     return made
 
@@ -93,25 +95,25 @@ def _data(run: Run) -> dict[str, Any]:
 def _places(run: Run) -> tuple[str, Mapping[str, str]]:
     """Where workers found the data; a run that was never submitted does not say."""
     try:
-        record = run.submitted().record
+        record = run.latest_submission().submission
     except RunNotFound:
         return "where the data lies", {}
     return record.data_path, record.auxiliary_paths
 
 
-def _origin(data: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _origin(feed: FeedIdentity, path: str) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "source": data["source"]["name"],
+        "source": feed.source.name,
         "path": path,
-        "timezone": data["timezone"],
+        "timezone": feed.timezone,
     }
-    if data["columns"]:
-        made["columns"] = data["columns"]
-    if data["options"]:
-        made["options"] = {k: v for k, v in data["options"].items() if v is not None}
+    if feed.columns:
+        made["columns"] = list(feed.columns)
+    if feed.options:
+        made["options"] = {k: v for k, v in feed.options.items() if v is not None}
     return made
 
 
 def _results(run: Run) -> dict[str, Any]:
     store = run.url.removesuffix(f"/{run.id}")
-    return {"store": store, **run.manifest.identity["results"]}
+    return {"store": store, **asdict(run.manifest.identity.results)}

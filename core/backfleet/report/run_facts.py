@@ -77,24 +77,24 @@ def _warnings(run: Run, state: str, counts: Counts) -> Sequence[str]:
 
 def _details(run: Run, counts: Counts) -> Mapping[str, str]:
     manifest, identity = run.manifest, run.manifest.identity
-    data, broker, versions = identity["data"], manifest.broker, identity["versions"]
+    data, broker, versions = identity.data, manifest.broker, identity.versions
     first = min(symbol.first for symbol in manifest.symbols)
     last = max(symbol.last for symbol in manifest.symbols)
     return {
         "Run": run.id,
         "Store": run.url,
         "Planned": manifest.created,
-        "Strategy": identity["strategy"]["target"],
-        "Code": identity["strategy"]["code"][:16],
+        "Strategy": identity.strategy.target,
+        "Code": identity.strategy.code[:16],
         "Tasks": _grid(run),
-        "Data": f"{data['source']['name']}, {first} to {last}, {data['timezone']}",
+        "Data": f"{data.source.name}, {first} to {last}, {data.timezone}",
         "Cash": f"{broker.cash:,.2f}",
         "Costs": (
             f"commission {broker.commission:.4%}, at least {broker.minimum_commission:,.2f} an "
             f"order; slippage {broker.slippage:g} a share"
         ),
-        "Engine": ", ".join(each["name"] for each in identity["engines"]),
-        "Seed": str(identity["seed"]),
+        "Engine": ", ".join(engine.name for engine in identity.engines),
+        "Seed": str(identity.seed),
         "Computed in": f"{counts.seconds:,.1f} s, summed over the tasks",
         "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }

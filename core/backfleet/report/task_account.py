@@ -89,5 +89,5 @@ def local_times(manifest: Manifest, times: pd.Series) -> pd.DatetimeIndex:
     """UTC times as the data's local ones, without a zone."""
     import pandas as pd
 
-    zone = manifest.identity["data"]["timezone"]
+    zone = manifest.identity.data.timezone
     return pd.DatetimeIndex(times.dt.tz_convert(zone).dt.tz_localize(None))

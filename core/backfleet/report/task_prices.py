@@ -40,7 +40,7 @@ class TaskPrices:
 def task_prices(run: Run, key: TaskKey) -> TaskPrices:
     """The bars of a task, where the run's data is within reach and unchanged."""
     try:
-        names = [each["name"] for each in run.manifest.identity["plugins"]]
+        names = [plugin.name for plugin in run.manifest.identity.plugins]
         bars = BarsLoader(run.task_context(), row_hooks(names)).of(key).bars
     except Exception as error:
         # A plugin that changes bars may raise anything; the rest of the report stands without it.

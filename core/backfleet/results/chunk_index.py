@@ -152,7 +152,7 @@ class ChunkIndex:
             chunk = read_chunk(self._store, *key)
         except CorruptObject:
             return None
-        if chunk.header.run != self.manifest.run:
+        if chunk.header.run_id != self.manifest.run_id:
             return None
         return chunk if keep else Chunk(chunk.header, b"")
 

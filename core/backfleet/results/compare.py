@@ -11,6 +11,7 @@ import pyarrow as pa
 from backfleet.chunks.column_names import METRICS
 from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.query import query_rows, query_tables
+from backfleet.store.records import to_plain
 
 __all__ = ["Comparison", "MetricPair", "PlanDifference", "compare_runs"]
 
@@ -90,9 +91,9 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
     matched = match_tasks(first, second)
     pairs = matched.rows
     return Comparison(
-        first=first.manifest.run,
-        second=second.manifest.run,
-        plan=list(_plan_differences(first.manifest.identity, second.manifest.identity)),
+        first=first.manifest.run_id,
+        second=second.manifest.run_id,
+        plan=list(_plan_differences(*(to_plain(run.manifest.identity) for run in (first, second)))),
         matched_by=matched.keys,
         matched=pairs.num_rows,
         only_first=first.rows.num_rows - pairs.num_rows,

@@ -80,7 +80,7 @@ def _check_unique(run: RunRows, keys: Sequence[str]) -> None:
     if count < run.rows.num_rows:
         own = [name for name in run.varying if name not in keys]
         raise UserError(
-            f"the tasks of run {run.manifest.run} cannot be matched by {', '.join(keys)}: it "
+            f"the tasks of run {run.manifest.run_id} cannot be matched by {', '.join(keys)}: it "
             f"varies {', '.join(own)}, which the other run does not have"
         )
 

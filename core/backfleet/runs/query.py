@@ -1,82 +1,59 @@
-"""SQL over a run, or over all runs of a store."""
+"""SQL over all runs of a store."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from backfleet.errors import CorruptObject, RunNotFound
-from backfleet.runs.listing import run_facts, runs_table, sound_runs, warn_of_damage
+from backfleet.results.tables import DETAIL_TABLES, Table, run_tables, runs_table
+from backfleet.runs.listing import readable_runs, warn_of_damage
 from backfleet.runs.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["query", "query_run", "query_store"]
-
-DETAILS = ("equity", "orders", "fills", "trades")
+__all__ = ["query", "query_store"]
 
 
 def query(store: str | os.PathLike[str], sql: str) -> pd.DataFrame:
-    """What an SQL query over all runs of a store comes to.
+    """Run an SQL query over all runs of a store and return its result.
 
-    The tables are `results`, a row a task, `runs`, and `equity`, `orders`, `fills` and `trades`;
-    all have a column `run`. DuckDB reads the SQL, and reaches nothing but these tables.
+    The tables are `results` (one row per task), `runs`, and `equity`, `orders`, `fills` and
+    `trades`; all have a column `run_id`. DuckDB reaches nothing but these tables.
 
-    Raises UserError for a query that DuckDB refuses, CorruptObject, StoreError.
+    Raises UserError for a query that DuckDB rejects, CorruptObject, StoreError.
     """
     frame: pd.DataFrame = query_store(os.fspath(store), sql).to_pandas()
     return frame
 
 
 def query_store(
-    store: str, sql: str, damaged: Callable[[CorruptObject], None] = warn_of_damage
+    store: str, sql: str, on_damage: Callable[[CorruptObject], None] = warn_of_damage
 ) -> pa.Table:
-    """`query`, as an Arrow table; what is wrong with runs that are left out goes to `damaged`."""
+    """`query`, as an Arrow table; errors of runs that are left out go to `on_damage`."""
     from backfleet.results.query import query_tables
 
-    runs = sound_runs(store, damaged)
-    tables: dict[str, Callable[[], pa.Table]] = {
-        name: partial(_of_all, runs, name) for name in ("results", *DETAILS)
+    runs = readable_runs(store, on_damage)
+    tables: dict[str, Table] = {
+        name: partial(_of_all, runs, name) for name in ("results", *DETAIL_TABLES)
     }
-    return query_tables(sql, tables | {"runs": partial(_facts, runs)})
-
-
-def query_run(run: Run, sql: str) -> pa.Table:
-    """What an SQL query over one run comes to; see `Run.query`."""
-    from backfleet.results.query import query_tables
-
-    return query_tables(sql, {**_tables_of(run), "runs": partial(_facts, [run])})
-
-
-def _tables_of(run: Run) -> Mapping[str, Callable[[], pa.Table]]:
-    from backfleet.results.detail import read_all_details
-    from backfleet.results.read import read_results
-
-    details = {
-        name: partial(read_all_details, run.store, run.manifest, run.chunk_index, name)
-        for name in DETAILS
-    }
-    return {"results": partial(read_results, run.store, run.chunk_index), **details}
-
-
-def _facts(runs: Sequence[Run]) -> pa.Table:
-    return runs_table([run_facts(run) for run in runs])
+    return query_tables(sql, tables | {"runs": lambda: runs_table([run.facts() for run in runs])})
 
 
 def _of_all(runs: Sequence[Run], name: str) -> pa.Table:
-    """A table of all runs, with a column `run` before the others."""
+    """Return a table of all runs, with a column `run_id` before the others."""
     from backfleet.chunks.arrow import array_of
     from backfleet.results.assemble import stack
 
     if not runs:
-        raise RunNotFound("there are no runs to query; --store names another place")
+        raise RunNotFound("the store has no runs to query; --store selects another store")
     tables = []
     for run in runs:
-        table = _tables_of(run)[name]()
+        table = run_tables(run.store, run.manifest, run.chunk_index)[name]()
         ids = array_of("str", [run.id] * table.num_rows)
-        tables.append(table.add_column(0, "run", ids))
+        tables.append(table.add_column(0, "run_id", ids))
     return stack(tables)

@@ -1,25 +1,33 @@
-"""What a run's workers have cost, from the seconds that its chunks record."""
+"""The cost of a run's workers so far, from the seconds that its chunks record."""
 
 from __future__ import annotations
 
-from backfleet.executor import Cost
+from backfleet.executor import Cost, Priced
 from backfleet.runs.run import Run
-from backfleet.submissions.launch import Request, workload
+from backfleet.submissions.workload import workload
 
 __all__ = ["cost_so_far"]
 
 
 def cost_so_far(run: Run) -> Cost | None:
-    """What the newest submission's committed chunks cost; None where nothing is charged.
+    """Return what the newest submission's committed chunks cost; None if nothing is charged.
 
     Raises RunNotFound (nothing was ever submitted), PluginError, ExecutorError.
     """
-    record = run.submitted().record
-    wanted = {chunk: generation for shard in record.shards for chunk, generation in shard}
+    entry = run.latest_submission()
+    submission = entry.submission
+    expected = {chunk: generation for shard in submission.shards for chunk, generation in shard}
     headers = [
-        each for each in run.chunk_index.headers() if wanted.get(each.chunk) == each.generation
+        header
+        for header in run.chunk_index.headers()
+        if expected.get(header.chunk) == header.generation
     ]
-    request = Request(record, [(each.chunk, each.generation) for each in headers], run.manifest)
-    seconds = sum(each.seconds for each in headers)
-    work = workload(run.store, request)
-    return run.executor().cost(work, len(record.shards), seconds)
+    work = workload(
+        run.store,
+        run.manifest,
+        [(header.chunk, header.generation) for header in headers],
+        cpus=submission.cpus,
+        memory=submission.memory,
+        seconds=sum(header.seconds for header in headers),
+    )
+    return Priced.of(run.workers.executor_of(entry)).cost(work, len(submission.shards))

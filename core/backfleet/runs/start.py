@@ -1,21 +1,20 @@
-"""Starting a job: planned, put into the store, and handed to an executor."""
+"""Starting a job: planned, prepared, stored, and handed to an executor."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import Literal, TextIO
 
-from backfleet.executor import Executor
+from backfleet.executor import Executor, Remote
 from backfleet.job import Job
-from backfleet.plan.manifest_store import MANIFEST, save_manifest
-from backfleet.plan.plan import Plan, plan_job
-from backfleet.runs.executors import standing_by
+from backfleet.plan.plan import Plan, adopt_stored_manifest, plan_job
+from backfleet.results.chunk_index import ChunkIndex
+from backfleet.runs.control import RunControl
+from backfleet.runs.executors import prewarmed_executor
 from backfleet.runs.run import Run
 from backfleet.store import open_store
-from backfleet.submissions.events import emit
-from backfleet.submissions.launch import check_request, request_of
+from backfleet.submissions.prepare import draft_of
 
 __all__ = ["run", "submit", "submit_plan"]
 
@@ -33,28 +32,28 @@ def run(
     Parameters
     ----------
     executor
-        A plugin's name.
+        Name of the executor.
     options
         Its settings, each `key=value`.
     progress
-        Where to show progress: "auto" is standard error, None shows nothing.
+        Stream to show progress on: "auto" is standard error, None shows nothing.
     accept_cost
         Spend more than the executor's limit.
 
     Raises
     ------
     UserError
-        The job or the executor cannot be used as it is; nothing was started.
+        If the job or the executor cannot be used as it is; nothing was started.
     """
-    started = submit(job, executor, options, accept_cost=accept_cost)
+    control = submit(job, executor, options, accept_cost=accept_cost)
     try:
-        started.wait(sys.stderr if progress == "auto" else progress)
+        control.wait(sys.stderr if progress == "auto" else progress)
     except KeyboardInterrupt:
-        # Workers that were under way before belong to somebody else.
-        if started.launched:
-            started.cancel()
+        # Workers that were running before belong to somebody else.
+        if control.started_workers:
+            control.cancel()
         raise
-    return started
+    return control.run
 
 
 def submit(
@@ -64,27 +63,24 @@ def submit(
     *,
     detach: bool = False,
     accept_cost: bool = False,
-) -> Run:
-    """Start a job's workers and return at once; `Run.wait` waits for them.
+) -> RunControl:
+    """Start a job's workers and return at once; `RunControl.wait` waits for them.
 
-    What the store holds of the same run already is not done again. Without `detach`, workers of
-    the local executor end with this process.
+    Tasks that already have a result are skipped. Without `detach`, workers of the local executor
+    end with this process.
     """
-    with standing_by(executor, options, detach=detach) as chosen:
+    with prewarmed_executor(executor, options, detach=detach) as chosen:
         return submit_plan(plan_job(job), chosen, detach=detach, accept_cost=accept_cost)
 
 
 def submit_plan(
     plan: Plan, executor: Executor, *, detach: bool = False, accept_cost: bool = False
-) -> Run:
+) -> RunControl:
     """`submit`, for a job that is planned already."""
-    request = partial(request_of, plan, detach=detach, accept_cost=accept_cost)
-    store = open_store(executor.results_store(plan.job.results.store)).at(plan.manifest.run)
-    if not store.exists(MANIFEST):
-        # What the executor cannot run must leave no run in the store.
-        wanted = Run(store, plan.manifest).chunk_index.missing()
-        check_request(store, executor, request(wanted))
-    started = Run(store, save_manifest(store, plan.manifest))
-    emit("run_planned", run=started.id, tasks=started.manifest.tasks)
-    started.start(executor, request(started.chunk_index.missing()))
-    return started
+    location = Remote.of(executor).results_store(plan.job.results.store)
+    store = open_store(location).at(plan.manifest.run_id)
+    plan = adopt_stored_manifest(plan, store)
+    control = RunControl(Run(store, plan.manifest))
+    draft = draft_of(plan, detach=detach)
+    control.start(executor, draft, ChunkIndex.missing, accept_cost=accept_cost)
+    return control

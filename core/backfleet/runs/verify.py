@@ -17,9 +17,9 @@ from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Outcome
 from backfleet.errors import ExecutorError
 from backfleet.plan.manifest_store import save_manifest
+from backfleet.runs.control import RunControl
 from backfleet.runs.executors import open_executor
 from backfleet.runs.run import Run
-from backfleet.submissions.launch import Request
 from backfleet.worker.task import TaskRunner
 
 __all__ = ["Difference", "other_engine", "sample_tasks", "verify_engine", "verify_executor"]
@@ -102,10 +102,11 @@ def verify_executor(
     chunks = sorted({grid.chunk_of(task) for task in tasks})
     again = _beside(run, executor)
     missing = [(chunk, 0) for chunk in chunks if again.chunk_index[chunk] is None]
-    template = replace(run.submitted().record, retry=False)
-    again.start(open_executor(executor, options), Request(template, missing, run.manifest))
+    draft = replace(run.latest_submission().submission, retry=False, detach=False)
+    control = RunControl(again)
+    control.start(open_executor(executor, options), draft, lambda _: missing)
     if missing:
-        again.wait(progress)
+        control.wait(progress)
     for chunk in chunks:
         yield from _compare_chunk(run, again, chunk)
 

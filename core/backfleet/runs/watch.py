@@ -12,7 +12,7 @@ from backfleet.results.chunk_index import ChunkIndex, Counts
 from backfleet.submissions.events import emit
 from backfleet.submissions.submission_log import LogEntry
 
-__all__ = ["Watch", "watch_run"]
+__all__ = ["WorkerWatch", "wait_for_workers"]
 
 SHORTEST, LONGEST = 0.02, 1.0
 """Seconds between two looks."""
@@ -25,17 +25,17 @@ LATE = 0.02
 
 
 @dataclass(frozen=True)
-class Watch:
+class WorkerWatch:
     """Whom to watch: a submission, through its executor, and where its chunks turn up."""
 
     chunk_index: ChunkIndex
     executor: Executor
     entry: LogEntry
-    wanted: int
+    expected_chunks: int
     """Chunks that must have come when the submission is through."""
 
 
-def watch_run(watch: Watch, show: Callable[[Counts], None]) -> Sequence[ShardStatus]:
+def wait_for_workers(watch: WorkerWatch, show: Callable[[Counts], None]) -> Sequence[ShardStatus]:
     """Return when all chunks are there or no worker is left, with the workers' last states."""
     came = 0
     started = time.monotonic()
@@ -46,9 +46,9 @@ def watch_run(watch: Watch, show: Callable[[Counts], None]) -> Sequence[ShardSta
         fresh = watch.chunk_index.refresh()
         came += len(fresh)
         for header in fresh:
-            emit("chunk_committed", run=header.run, chunk=header.chunk, tasks=header.count)
+            emit("chunk_committed", run_id=header.run_id, chunk=header.chunk, tasks=header.count)
         show(watch.chunk_index.counts())
-        if ended or (watch.chunk_index.complete and came >= watch.wanted):
+        if ended or (watch.chunk_index.complete and came >= watch.expected_chunks):
             return statuses
         # What has come must be read once, however often one looks.
         took = (time.monotonic() - began) / (1 + len(fresh))
@@ -56,7 +56,7 @@ def watch_run(watch: Watch, show: Callable[[Counts], None]) -> Sequence[ShardSta
         time.sleep(min(max(SHORTEST, took / SHARE, passed * LATE), LONGEST))
 
 
-def _poll(watch: Watch) -> Sequence[ShardStatus]:
+def _poll(watch: WorkerWatch) -> Sequence[ShardStatus]:
     if watch.entry.handle is None:
         return []
     try:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from backfleet.errors import BackfleetError, ObjectMissing
-from backfleet.plan.manifest_store import MANIFEST
+from backfleet.errors import BackfleetError, RunNotFound
+from backfleet.plan.manifest_store import read_stored_manifest
 from backfleet.results.chunk_index import Counts
 from backfleet.runs.run import Run
 from backfleet.store import Store
@@ -105,12 +104,18 @@ class Catalogue:
     def _read(self, name: str) -> Listed | None:
         """What a manifest says; None for a folder without one."""
         try:
-            content: Mapping[str, object] = json.loads(self.store.at(name).read(MANIFEST))
-            return _listed(name, content)
-        except ObjectMissing:
+            stored = read_stored_manifest(self.store.at(name))
+        except RunNotFound:
             return None
-        except (BackfleetError, ValueError, KeyError, TypeError) as error:
+        except BackfleetError as error:
             return Listed(name, problem=f"{type(error).__name__}: {error}")
+        return Listed(
+            run=name,
+            name=stored.name,
+            strategy=stored.identity.strategy.target,
+            created=stored.created,
+            tasks=stored.tasks,
+        )
 
     def _look_on(self) -> None:
         while not self._ended.wait(PAUSE):
@@ -142,15 +147,3 @@ class Catalogue:
             self._open.pop(name, None)
         else:
             self._open[name] = run
-
-
-def _listed(name: str, content: Mapping[str, object]) -> Listed:
-    identity = content["identity"]
-    assert isinstance(identity, dict)
-    return Listed(
-        run=name,
-        name=str(content["name"]),
-        strategy=str(identity["strategy"]["target"]),
-        created=str(content["created"]),
-        tasks=int(str(content["tasks"])),
-    )

@@ -1,4 +1,9 @@
-"""The log of a run's submissions: what was asked for, and how to find the workers again."""
+"""The log of a run's submissions, below `submissions/` in its store.
+
+`<n>.json` is the submission, written before any worker starts; `<n>.handle.json` says how to find
+its workers; `<n>.canceled.json` marks it as canceled; `<n>.failure.<shard>.json` is why a worker
+gave up. A submission without a handle had a client that died before the executor answered.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +11,21 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from backfleet.errors import ObjectMissing
-from backfleet.executor import Handle
-from backfleet.store import Store
-from backfleet.submissions.submission import FOLDER, SubmissionRecord
+from backfleet.errors import CorruptObject, ObjectMissing
+from backfleet.store import Store, open_store
+from backfleet.store.records import decode_record, encode_record
+from backfleet.submission import Handle, Submission
 
-__all__ = ["LogEntry", "SubmissionLog", "WorkerFailure"]
+__all__ = ["LogEntry", "SubmissionLog", "WorkerFailure", "read_submission", "write_failure"]
 
-_KEY = re.compile(rf"{FOLDER}/(\d+)\.json")
+FOLDER = "submissions"
+SUBMISSION, HANDLE, FAILURE, CANCELED = "submission/2", "handle/2", "failure/2", "canceled/2"
+
+T = TypeVar("T")
+
+_KEY = re.compile(rf"{FOLDER}/(\d{{1,9}})\.json")
 
 
 @dataclass(frozen=True)
@@ -29,11 +39,26 @@ class WorkerFailure:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """A submission: `handle` is None where its client died before the executor answered."""
+    """A submission and what became of it.
 
-    record: SubmissionRecord
+    Attributes
+    ----------
+    handle
+        None if the client died before the executor answered.
+    canceled
+        True if `cancel` stopped its workers.
+    """
+
+    submission: Submission
     handle: Handle | None
-    cancelled: bool = False
+    canceled: bool = False
+
+
+@dataclass(frozen=True)
+class _StoredHandle:
+    """The fields of `<n>.handle.json`; what is in the handle is its executor's own."""
+
+    handle: Mapping[str, Any]
 
 
 class SubmissionLog:
@@ -43,58 +68,92 @@ class SubmissionLog:
         self._store = store
 
     def numbers(self) -> list[int]:
-        """The numbers of all submissions, ascending."""
+        """Return the numbers of all submissions, ascending."""
         matches = (_KEY.fullmatch(entry.key) for entry in self._store.list(f"{FOLDER}/"))
         return sorted(int(match[1]) for match in matches if match)
 
-    def open(self, record: SubmissionRecord) -> SubmissionRecord:
-        """Write an intent under the next free number, and return it with that number."""
+    def append(self, submission: Submission) -> Submission:
+        """Write a submission under the next free number, and return it with number and URL."""
         number = max(self.numbers(), default=0) + 1
         while True:
-            numbered = replace(record, number=number)
-            if self._store.put_if_absent(numbered.key, numbered.to_bytes()):
+            key = f"{FOLDER}/{number}.json"
+            numbered = replace(submission, number=number, url=f"{self._store.url}/{key}")
+            if self._store.put_if_absent(key, encode_record(SUBMISSION, numbered)):
                 return numbered
             number += 1
 
     def keep_handle(self, number: int, handle: Handle) -> None:
-        """Keep what the executor answered, also over what another client has found meanwhile."""
-        self._store.replace(f"{FOLDER}/{number}.handle.json", _json(handle))
+        """Write the executor's handle, also over one that another client has found meanwhile."""
+        self._store.replace(_key(number, "handle"), _handle_bytes(handle))
 
     def adopt_handle(self, number: int, handle: Handle) -> None:
-        """Keep what was found of workers whose client kept no handle."""
-        self._put(f"{number}.handle", handle)
+        """Write the handle of workers whose client wrote none."""
+        self._store.put_if_absent(_key(number, "handle"), _handle_bytes(handle))
 
-    def mark_cancelled(self, number: int) -> None:
-        self._put(f"{number}.cancelled", {})
+    def mark_canceled(self, number: int) -> None:
+        self._store.put_if_absent(_key(number, "canceled"), encode_record(CANCELED, {}))
 
     def entries(self) -> list[LogEntry]:
-        """All submissions, oldest first."""
+        """Return all submissions, oldest first."""
         return [self.entry(number) for number in self.numbers()]
 
+    def newest(self) -> LogEntry | None:
+        numbers = self.numbers()
+        return self.entry(numbers[-1]) if numbers else None
+
     def entry(self, number: int) -> LogEntry:
-        content = self._store.read(f"{FOLDER}/{number}.json")
+        """Return one submission. Raises ObjectMissing, CorruptObject, StoreError."""
         return LogEntry(
-            SubmissionRecord.from_bytes(content),
-            self._get(f"{number}.handle"),
-            self._store.exists(f"{FOLDER}/{number}.cancelled.json"),
+            _read_submission(self._store, f"{FOLDER}/{number}.json"),
+            self._handle(number),
+            self._store.exists(_key(number, "canceled")),
         )
 
     def failures(self, number: int) -> Sequence[WorkerFailure]:
-        """What the workers of a submission left word of."""
-        prefix = f"{FOLDER}/{number}.failure."
-        keys = [entry.key for entry in self._store.list(prefix)]
-        return [WorkerFailure(**json.loads(self._store.read(key))) for key in keys]
+        """Return why workers of a submission gave up, as far as they could write it."""
+        entries = self._store.list(f"{FOLDER}/{number}.failure.")
+        return [_decode(self._store, entry.key, WorkerFailure, FAILURE) for entry in entries]
 
-    def _put(self, name: str, content: Mapping[str, Any]) -> None:
-        self._store.put_if_absent(f"{FOLDER}/{name}.json", _json(content))
-
-    def _get(self, name: str) -> Mapping[str, Any] | None:
+    def _handle(self, number: int) -> Handle | None:
         try:
-            content: Mapping[str, Any] = json.loads(self._store.read(f"{FOLDER}/{name}.json"))
+            return _decode(self._store, _key(number, "handle"), _StoredHandle, HANDLE).handle
         except ObjectMissing:
             return None
-        return content
 
 
-def _json(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(dict(content)).encode()
+def read_submission(url: str) -> tuple[Store, Submission]:
+    """Return the run's store and the submission that is stored at `url`.
+
+    Raises StoreError, CorruptObject.
+    """
+    root, _, name = url.rpartition(f"/{FOLDER}/")
+    store = open_store(root)
+    return store, _read_submission(store, f"{FOLDER}/{name}")
+
+
+def write_failure(url: str, failure: WorkerFailure) -> None:
+    """Write why a worker of the submission at `url` gave up. Raises StoreError."""
+    root, _, name = url.rpartition(f"/{FOLDER}/")
+    key = f"{FOLDER}/{name.removesuffix('.json')}.failure.{failure.shard}.json"
+    open_store(root).put_if_absent(key, encode_record(FAILURE, failure))
+
+
+def _key(number: int, kind: str) -> str:
+    return f"{FOLDER}/{number}.{kind}.json"
+
+
+def _handle_bytes(handle: Handle) -> bytes:
+    # Through JSON first: an executor may hand over tuples, or numbers of another library.
+    return encode_record(HANDLE, _StoredHandle(json.loads(json.dumps(dict(handle)))))
+
+
+def _read_submission(store: Store, key: str) -> Submission:
+    submission = _decode(store, key, Submission, SUBMISSION)
+    return replace(submission, url=f"{store.url}/{key}")
+
+
+def _decode(store: Store, key: str, kind: type[T], record_format: str) -> T:
+    try:
+        return decode_record(kind, record_format, store.read(key))
+    except CorruptObject as error:
+        raise CorruptObject(f"{store.url}/{key}: {error}") from error

@@ -39,7 +39,7 @@ class ChunkEncoder:
         """A chunk of these results, one a task and in their order."""
         return encode_chunk(
             ChunkContent(
-                self._manifest.run,
+                self._manifest.run_id,
                 chunk,
                 generation,
                 self._layout.rows(results),

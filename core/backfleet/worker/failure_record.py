@@ -1,22 +1,18 @@
-"""The last word of a worker that gives up, for those who watch the run."""
+"""The last record of a worker that gives up, for those who watch the run."""
 
 from __future__ import annotations
 
-import json
 import sys
 
 from backfleet.errors import BackfleetError, StoreError
-from backfleet.store import open_store
+from backfleet.submissions.submission_log import WorkerFailure, write_failure
 
 __all__ = ["write_failure_record"]
 
 
 def write_failure_record(url: str, shard: int, error: BackfleetError) -> None:
-    """Store why the worker of a shard of the submission at `url` ends, as well as can be."""
-    root, _, name = url.rpartition("/")
-    word = {"shard": shard, "kind": type(error).__name__, "message": str(error)}
-    key = f"{name.removesuffix('.json')}.failure.{shard}.json"
+    """Store why the worker of a shard of the submission at `url` ends; print it if it cannot."""
     try:
-        open_store(root).put_if_absent(key, json.dumps(word).encode())
+        write_failure(url, WorkerFailure(shard, type(error).__name__, str(error)))
     except StoreError as second:
         print(f"{type(second).__name__}: {second}", file=sys.stderr, flush=True)

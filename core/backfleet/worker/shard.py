@@ -6,7 +6,6 @@ process imports what it needs itself.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -16,13 +15,15 @@ from contextlib import contextmanager
 
 from backfleet import errors
 from backfleet.code.fetched_code import FetchedCode, fetch_code, search_first
-from backfleet.errors import BackfleetError, CorruptObject, ExecutorError, PluginError
+from backfleet.errors import BackfleetError, ExecutorError, PluginError
 from backfleet.plugins import find_plugin
-from backfleet.store import open_store
-from backfleet.worker.env_vars import CODE, INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
+from backfleet.store import Store
+from backfleet.submission import Submission
+from backfleet.submissions.submission_log import read_submission
+from backfleet.worker.env_vars import INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
 from backfleet.worker.environment import pin_environment
 from backfleet.worker.failure_record import write_failure_record
-from backfleet.worker.forkserver import start_forkserver
+from backfleet.worker.prewarmed import start_forkserver
 from backfleet.worker.ranges import parse_ranges
 
 __all__ = ["run_shards"]
@@ -57,11 +58,13 @@ def _run(url: str, given: Sequence[int]) -> int:
     with _terminable():
         try:
             shards = list(given) or [shard_of_array()]
-            code = _code(url, shards[0])
-            _start_forkserver(url)
+            store, submission = read_submission(url)
+            code = _fetch_code(store, submission, shards[0])
+            engine = find_plugin("engine", submission.engine).target.partition(":")[0]
+            start_forkserver(engine, code.paths if code is not None else ())
             from backfleet.worker.worker import ShardWorker
 
-            ShardWorker(url, shards, code).run()
+            ShardWorker(store, submission, shards, code).run()
         except BackfleetError as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             return error.worker_exit_code
@@ -95,28 +98,20 @@ def _shard_of(index: int) -> int:
         raise errors.JobError(f"{SHARDS}={ranges!r} has no worker {index}: {error}") from None
 
 
-def _code(url: str, shard: int) -> FetchedCode | None:
-    """Fetch the code that came along, for this process and for its children."""
+def _fetch_code(store: Store, submission: Submission, shard: int) -> FetchedCode | None:
+    """Fetch the code that a submission names, and have this process find it.
+
+    Returns None if the workers run with what is installed here.
+    """
+    if submission.code is None:
+        return None
     try:
-        code = fetch_code(url)
+        code = fetch_code(store, submission.code)
     except (PluginError, ExecutorError) as error:
-        write_failure_record(url, shard, error)
+        write_failure_record(submission.url, shard, error)
         raise
-    if code is not None:
-        search_first(code.paths)
-        os.environ[CODE] = os.pathsep.join(code.paths)
+    search_first(code.paths)
     return code
-
-
-def _start_forkserver(url: str) -> None:
-    """Start it with the run's engine imported."""
-    run = open_store(url.rpartition("/submissions/")[0])
-    manifest = run.read("manifest.json")
-    try:
-        engine = json.loads(manifest)["identity"]["engines"][0]["name"]
-    except (ValueError, LookupError, TypeError) as error:
-        raise CorruptObject(f"{run.url}/manifest.json: it cannot be read: {error}") from error
-    start_forkserver(find_plugin("engine", engine).target.partition(":")[0])
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
+from backfleet.strategy import load_strategy
 from backfleet.summary import Calendar, Scalar, Summary
 from backfleet.vector_strategy import VectorStrategy
 from backfleet.worker.seeding import Seeding, seed_generators
@@ -46,12 +47,12 @@ class TaskRunner:
         self.manifest = plan.manifest
         engine = plan.engine or self.manifest.engine
         with bytecode_disabled():
-            self.strategy = plan.strategy.load()
+            self.strategy = load_strategy(plan.strategy)
             self.engine: Engine = load_plugin("engine", engine, Engine)()
-            self._hooks = row_hooks([each["name"] for each in self.manifest.identity["plugins"]])
+            self._hooks = row_hooks([plugin.name for plugin in self.manifest.identity.plugins])
             self._bars = BarsLoader(plan, self._hooks)
         self._seeding = Seeding(
-            self.manifest.identity["seed"], always=not issubclass(self.strategy, VectorStrategy)
+            self.manifest.identity.seed, always=not issubclass(self.strategy, VectorStrategy)
         )
         self._summarizes = not (self.manifest.keeps_detail or self._hooks)
 
@@ -94,7 +95,7 @@ class TaskRunner:
         return summary._replace(custom=found)
 
     def _simulate(self, key: TaskKey, bars: TaskBars) -> RanTask:
-        seed_generators(self.manifest.identity["seed"], key)
+        seed_generators(self.manifest.identity.seed, key)
         started = time.perf_counter()
         outcome = self.engine.run(self._simulation(key, bars))
         if not isinstance(outcome, Outcome):

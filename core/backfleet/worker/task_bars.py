@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from backfleet.bars import Bars, BarsWindow
 from backfleet.engine import Records
 from backfleet.errors import DataChanged
 from backfleet.plan.data import naming_feed, planned_source, prepared_bars
+from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol, TaskKey
 from backfleet.plan.task_context import TaskContext
 from backfleet.sources.prepared import sessions_per_year
@@ -57,7 +58,7 @@ class BarsLoader:
     """Loads the bars of tasks, and keeps those of the last few."""
 
     def __init__(self, plan: TaskContext, hooks: Sequence[pluggy.PluginManager]) -> None:
-        data = plan.manifest.identity["data"]
+        data = plan.manifest.identity.data
         self._plan = plan
         self._manifest = plan.manifest
         self._hooks = hooks
@@ -92,19 +93,19 @@ class BarsLoader:
     def _feeds(self) -> Mapping[str, Bars]:
         """The further feeds, the same for every symbol."""
         feeds = {}
-        for name, data in self._manifest.identity["data"]["auxiliary"].items():
+        for name, data in self._manifest.identity.data.auxiliary.items():
             with naming_feed(name):
                 reader = _Reader(data, self._plan.auxiliary_paths[name], self._manifest.window)
-                feeds[name] = reader.load(data["symbol"], data["digest"])
+                feeds[name] = reader.load(data.symbol, data.digest)
         return MappingProxyType(feeds)
 
 
 class _Reader:
     """Loads bars as the run was planned with them, from what is said of their source."""
 
-    def __init__(self, data: Mapping[str, Any], path: str, window: BarsWindow) -> None:
-        self._prepared = prepared_bars(data["source"]["name"])
-        self._source = planned_source(data, path)
+    def __init__(self, feed: FeedIdentity, path: str, window: BarsWindow) -> None:
+        self._prepared = prepared_bars(feed.source.name)
+        self._source = planned_source(feed, path)
         self._window = window
 
     def load(self, symbol: str, digest: str) -> Bars:

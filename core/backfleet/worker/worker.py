@@ -21,8 +21,8 @@ from backfleet.no_bytecode import disable_bytecode
 from backfleet.plan.check_code import check_code
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
-from backfleet.store import is_sound_blob, read_blob
-from backfleet.submissions.submission import read_submission
+from backfleet.store import Store, is_sound_blob, read_blob
+from backfleet.submission import Submission
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
@@ -64,8 +64,14 @@ class ShardWorker:
     Raises JobError (no such shard), StoreError, CorruptObject.
     """
 
-    def __init__(self, url: str, shards: Sequence[int], code: FetchedCode | None = None) -> None:
-        self.store, self.submission = read_submission(url)
+    def __init__(
+        self,
+        store: Store,
+        submission: Submission,
+        shards: Sequence[int],
+        code: FetchedCode | None = None,
+    ) -> None:
+        self.store, self.submission = store, submission
         # Where the code came along, modules are not where the submitting process found them.
         self.paths = self.submission.paths if code is None else code.paths
         self.strategy = self.submission.strategy
@@ -74,7 +80,9 @@ class ShardWorker:
         count = len(self.submission.shards)
         for shard in shards:
             if not 0 <= shard < count:
-                raise errors.JobError(f"there is no shard {shard}: they go to {count - 1}")
+                raise errors.JobError(
+                    f"shard {shard} does not exist: the submission has shards 0 to {count - 1}"
+                )
         self.shards = shards
         self.generations = {
             chunk: generation
@@ -90,7 +98,7 @@ class ShardWorker:
         """Raises BackfleetError, having left word of it in the store."""
         try:
             search_first(self.paths)
-            check_versions(self.manifest.identity["versions"])
+            check_versions(self.manifest.identity.versions)
             check_code(self.manifest.identity, self.strategy)
             works = list(self._works())
             if works:
@@ -98,7 +106,7 @@ class ShardWorker:
         except BackfleetError as error:
             # Corrupt input is one shard's own, and it is still to be seen whose.
             if len(self.shards) == 1 or error.worker_exit_code != errors.BAD_INPUT:
-                write_failure_record(self.submission.url(self.store), self.shards[0], error)
+                write_failure_record(self.submission.url, self.shards[0], error)
             raise
 
     def _works(self) -> Iterator[Work]:
@@ -130,7 +138,10 @@ class ShardWorker:
         return earlier if all(is_sound_blob(self.store, digest) for digest in blobs) else None
 
     def _run(self, works: Sequence[Work]) -> None:
-        plan = replace(self.submission.task_context(self.manifest), strategy=self.strategy)
+        submission = self.submission
+        plan = TaskContext(
+            self.manifest, self.strategy, submission.data_path, submission.auxiliary_paths
+        )
         limits = Limits(
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )

@@ -73,14 +73,14 @@ class ContainerPlan:
         """What is known of the submission before it has containers."""
         return {
             "number": self.submission.number,
-            "run": self.submission.run,
+            "run": self.submission.run_id,
             "url": self.submission.url,
             "settings": self.settings.model_dump(mode="json", exclude_unset=True),
         }
 
     def labels(self, shards: Sequence[int]) -> dict[str, str]:
         facts = {
-            "run": self.submission.run,
+            "run": self.submission.run_id,
             "submission": self.submission.number,
             "shards": ",".join(map(str, shards)),
             "version": version("backfleet"),
@@ -92,7 +92,7 @@ class ContainerPlan:
         return {LABEL + name: str(fact) for name, fact in facts.items()}
 
     def name(self, shards: Sequence[int]) -> str:
-        run, number = self.submission.run, self.submission.number
+        run, number = self.submission.run_id, self.submission.number
         return f"backfleet-{run[:8]}-{number}-{shards[0]}-{os.urandom(4).hex()}"
 
 

@@ -31,7 +31,7 @@ def test_a_job_runs_on_what_deploy_has_made_and_its_results_outlive_it(
     store = aws_command("status", "--json").json["settings"]["store"]
     done = backfleet("run", sample_job, "--executor", "aws-batch", "--json")
     assert done.returncode == 0, done.stderr
-    run = json.loads(done.stdout.splitlines()[-1])["run"]
+    run = json.loads(done.stdout.splitlines()[-1])["run_id"]
     assert final_values(backfleet("results", f"{store}/{run}", "--format", "json")) == GOLDEN
     assert aws_command("destroy", "--yes").error is None
     assert final_values(backfleet("results", f"{store}/{run}", "--format", "json")) == GOLDEN

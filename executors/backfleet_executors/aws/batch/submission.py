@@ -9,8 +9,6 @@ from typing import Any
 
 from backfleet.errors import BackfleetError
 from backfleet.executor import Submission
-from backfleet.plan.manifest_store import read_manifest
-from backfleet.submissions.submission import read_submission
 from backfleet_executors.aws.batch.adopt import SHARDS_TAG
 from backfleet_executors.aws.batch.aloud import say
 from backfleet_executors.aws.batch.arrays import ShardArray, split_shards
@@ -63,26 +61,23 @@ class BatchSubmission:
                 f"{SUPERVISOR / 2**30:g} GiB for what watches over them"
             )
         quota = self.environment.quota
-        if quota is not None and quota < asked.shards * self.size.vcpus:
+        if quota is not None and quota < asked.shard_count * self.size.vcpus:
             say(
                 f"the account may run {quota:g} vCPU of {self.environment.quota_name} at once: "
-                f"{quota // self.size.vcpus:,.0f} of {asked.shards:,} workers at a time"
+                f"{quota // self.size.vcpus:,.0f} of {asked.shard_count:,} workers at a time"
             )
 
     def submit(self) -> dict[str, Any]:
         """Start the jobs, all or none, and return how to find them. Raises ExecutorError."""
-        store, record = read_submission(self.submission.url)
         interrupted: Sequence[int] = ()
-        if self.settings.uses_spot and record.number > 1:
-            interrupted = interrupted_shards(
-                store, record.number, record.executor, self.environment.calls, record.shards
-            )
-        shape = self._shape(self._tags(read_manifest(store).name))
+        if self.settings.uses_spot:
+            interrupted = interrupted_shards(self.submission, self.environment.calls)
+        shape = self._shape(self._tags())
         arrays = [*self._started(self._arrays(interrupted), shape)]
         return {
-            "run": self.submission.run,
+            "run": self.submission.run_id,
             "number": self.submission.number,
-            "shards": self.submission.shards,
+            "shards": self.submission.shard_count,
             "arrays": [array.to_json() for array in arrays],
             "submitted": self.environment.calls.now,
             "job_definition": shape.definition,
@@ -106,12 +101,12 @@ class BatchSubmission:
     def _arrays(self, on_demand: Sequence[int]) -> list[ShardArray]:
         """The jobs of the Spot queue, and of the on-demand queue those that hold these shards."""
         others = set(on_demand)
-        spot = [shard for shard in range(self.submission.shards) if shard not in others]
+        spot = [shard for shard in range(self.submission.shard_count) if shard not in others]
         queues = (
             (required(self.settings, "queue"), spot),
             (self.settings.on_demand_queue, on_demand),
         )
-        run, number = self.submission.run, self.submission.number
+        run, number = self.submission.run_id, self.submission.number
         return [
             ShardArray(run, number, part, queue)
             for queue, shards in queues
@@ -130,12 +125,12 @@ class BatchSubmission:
             tags=tags,
         )
 
-    def _tags(self, job: str) -> dict[str, str]:
+    def _tags(self) -> dict[str, str]:
         tags = {
-            "backfleet:run": self.submission.run,
+            "backfleet:run": self.submission.run_id,
             "backfleet:submission": str(self.submission.number),
-            SHARDS_TAG: str(self.submission.shards),
-            "backfleet:job": job,
+            SHARDS_TAG: str(self.submission.shard_count),
+            "backfleet:job": self.submission.name,
             "backfleet:user": self.environment.user,
         }
         return {name: tag_value(value) for name, value in tags.items()}

@@ -1,4 +1,4 @@
-"""The figure that says most about a run, or about one of its tasks."""
+"""`plot`: the main figure of a run, or of one of its tasks."""
 
 from __future__ import annotations
 

@@ -1,0 +1,91 @@
+"""Identifying a job: the identity of the run that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backfleet.code.hashes import backfleet_hash, component_code, strategy_hash
+from backfleet.code.versions import library_versions
+from backfleet.engine import BrokerSettings, Engine
+from backfleet.job import Data, Job, Points
+from backfleet.plan.data import PlannedData, source_of
+from backfleet.plan.identity import (
+    AuxiliaryIdentity,
+    Component,
+    DataIdentity,
+    FeedIdentity,
+    Identity,
+    ResultsIdentity,
+)
+from backfleet.plugins import HOOKS, find_plugin, load_plugin, row_hooks
+from backfleet.strategy_reference import StrategyReference
+
+__all__ = ["check_plugins", "component", "identify"]
+
+
+def identify(
+    job: Job,
+    strategy: StrategyReference,
+    engines: Sequence[str],
+    points: Points,
+    data: PlannedData,
+) -> Identity:
+    """Return the identity of a job's run. Raises UnknownPlugin, PluginError."""
+    periods = job.results.periods_per_year
+    return Identity(
+        backfleet=backfleet_hash(),
+        versions=dict(library_versions()),
+        strategy=Component(strategy.target, strategy_hash(strategy)),
+        plugins=tuple(component(HOOKS, name) for name in job.plugins),
+        engines=tuple(component("engine", name) for name in engines),
+        seed=job.seed,
+        points=points.to_json(),
+        data=_data(job.data, data),
+        broker=BrokerSettings(**{k: v + 0.0 for k, v in job.broker.model_dump().items()}),
+        results=ResultsIdentity(
+            detail=job.results.detail,
+            benchmark=job.results.benchmark,
+            periods_per_year=periods if periods == "auto" else float(periods),
+        ),
+    )
+
+
+def component(kind: str, name: str) -> Component:
+    """Return a plugin as an identity names it. Raises UnknownPlugin, PluginError."""
+    return Component(**component_code(kind, name))
+
+
+def check_plugins(plugins: Sequence[str], engines: Sequence[str]) -> None:
+    """Reject plugins that workers could not use, before any worker starts.
+
+    Backfleet's own engines are not checked, because importing them takes long. Raises
+    UnknownPlugin, PluginError.
+    """
+    row_hooks(plugins)
+    for name in engines:
+        if not find_plugin("engine", name).target.startswith("backfleet."):
+            load_plugin("engine", name, Engine)
+
+
+def _data(data: Data, planned: PlannedData) -> DataIdentity:
+    return DataIdentity(
+        **vars(_feed(data)),
+        universe=data.universe,
+        start=data.start.isoformat() if data.start else None,
+        end=data.end.isoformat() if data.end else None,
+        warmup=data.warmup,
+        digests={symbol.name: symbol.digest for symbol in planned.symbols},
+        auxiliary={
+            name: AuxiliaryIdentity(
+                **vars(_feed(data.of_feed(name))), symbol=symbol.name, digest=symbol.digest
+            )
+            for name, symbol in planned.auxiliary.items()
+        },
+    )
+
+
+def _feed(data: Data) -> FeedIdentity:
+    options = source_of(data).options.model_dump(mode="json")
+    return FeedIdentity(
+        component("source", data.source), options, data.timezone, tuple(data.columns)
+    )

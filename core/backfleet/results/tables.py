@@ -1,0 +1,48 @@
+"""The tables that SQL queries reach: rows, details, and one row per run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from backfleet.plan.manifest import Manifest
+from backfleet.results.chunk_index import ChunkIndex
+from backfleet.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["DETAIL_TABLES", "Table", "run_tables", "runs_table"]
+
+Table = Callable[[], "pa.Table"]
+"""Makes a table when a query names it."""
+
+DETAIL_TABLES = ("equity", "orders", "fills", "trades")
+
+TEXTS = ("run_id", "name", "strategy", "created", "state", "engine", "universe", "detail")
+FACTS = (*TEXTS[:5], "tasks", "done", "ok", "suspicious", "error", "symbols", *TEXTS[5:])
+
+
+def run_tables(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> Mapping[str, Table]:
+    """Return `results` and the detail tables of one run, with a column `task`."""
+    from backfleet.results.detail import read_all_details
+    from backfleet.results.read import read_results
+
+    details = {
+        name: partial(read_all_details, store, manifest, chunk_index, name)
+        for name in DETAIL_TABLES
+    }
+    return {"results": partial(read_results, store, chunk_index), **details}
+
+
+def runs_table(facts: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return a table with one row per run, from `Run.facts()` of each."""
+    import pyarrow as pa
+
+    from backfleet.chunks.arrow import array_of
+
+    arrays = [
+        array_of("str" if name in TEXTS else "int", [row[name] for row in facts]) for name in FACTS
+    ]
+    return pa.Table.from_arrays(arrays, names=list(FACTS))

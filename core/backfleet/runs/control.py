@@ -1,0 +1,225 @@
+"""`RunControl`: starts a run's workers, waits for them, resumes and cancels the run."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TextIO
+
+from backfleet.errors import BackfleetError
+from backfleet.executor import ChunkGeneration, Executor, Recoverable, ShardStatus, Submission
+from backfleet.plan.manifest_store import save_manifest
+from backfleet.results.chunk_index import ChunkIndex
+from backfleet.runs.executors import open_executor
+from backfleet.runs.progress import progress_on
+from backfleet.runs.run import Run, RunSummary
+from backfleet.runs.watch import WorkerWatch, wait_for_workers
+from backfleet.runs.workers import RunWorkers
+from backfleet.submissions.events import emit
+from backfleet.submissions.launch import launch
+from backfleet.submissions.prepare import PreparedSubmission, prepare
+from backfleet.submissions.recover import active_submission
+from backfleet.submissions.submission_log import LogEntry
+
+__all__ = ["RunControl"]
+
+
+class RunControl:
+    """Controls the workers of a run.
+
+    Attributes
+    ----------
+    run
+        The run, for reading.
+    done_before
+        Number of tasks that already had a result when this object last started workers.
+    started_workers
+        True if `start` launched workers, False if it attached to workers that were running.
+    worker_statuses
+        Last status that the executor reported for each shard, set when `wait` returns.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.done_before = 0
+        self.started_workers = False
+        self.worker_statuses: Sequence[ShardStatus] = ()
+        self._workers = run.workers
+        self._entry: LogEntry | None = None
+        self._started_at = time.monotonic()
+        self._seconds: float | None = None
+
+    def start(
+        self,
+        executor: Executor,
+        draft: Submission,
+        select_chunks: Callable[[ChunkIndex], Sequence[ChunkGeneration]],
+        *,
+        accept_cost: bool = False,
+    ) -> None:
+        """Start workers for chunks, unless workers of this run are active on the executor.
+
+        Parameters
+        ----------
+        draft
+            The submission without executor, shards and number.
+        select_chunks
+            Returns the chunks to compute, such as `ChunkIndex.missing`.
+
+        Raises
+        ------
+        ExecutorError, PluginError
+            If something speaks against it; nothing was written and nothing started.
+        """
+        self._started_at, self._seconds = time.monotonic(), None
+        self._workers = RunWorkers(self.run.submission_log, executor)
+        self._entry = active_submission(self.run.store, executor)
+        self.done_before = self.run.counts().done
+        chunks = select_chunks(self.run.chunk_index)
+        self.started_workers = self._entry is None and bool(chunks)
+        prepared = None
+        if self.started_workers:
+            prepared = self._prepare(executor, draft, chunks, accept_cost)
+        if not self._save_manifest() and prepared is not None:
+            # Another planner was first, and its chunks count.
+            chunks = select_chunks(self.run.chunk_index)
+            prepared = self._prepare(executor, draft, chunks, accept_cost)
+        emit("run_planned", run_id=self.run.id, tasks=self.run.manifest.tasks)
+        if prepared is not None:
+            self._entry = launch(self.run.store, executor, self.run.manifest, prepared)
+
+    def _prepare(
+        self,
+        executor: Executor,
+        draft: Submission,
+        chunks: Sequence[ChunkGeneration],
+        accept_cost: bool,
+    ) -> PreparedSubmission:
+        run = self.run
+        return prepare(run.store, executor, run.manifest, draft, chunks, accept_cost=accept_cost)
+
+    def _save_manifest(self) -> bool:
+        """Write the manifest; False if the store holds one with other chunks, which is adopted."""
+        run = self.run
+        stored = save_manifest(run.store, run.manifest)
+        if stored.chunks == run.manifest.chunks:
+            return True
+        self.run = Run(run.store, stored)
+        return False
+
+    def wait(self, progress: TextIO | None = None) -> RunSummary:
+        """Block until every task has a row or no worker is left.
+
+        Parameters
+        ----------
+        progress
+            Stream to show progress on; None shows nothing.
+        """
+        # What the end of the wait needs is imported while the workers start.
+        from backfleet.results.compact import compact  # noqa: F401
+
+        run = self.run
+        entry = self._entry or run.submission_log.newest()
+        if entry is not None and not (run.chunk_index.complete and self._entry is None):
+            executor = self._workers.executor_of(entry)
+            expected = sum(len(self._unfinished(shard)) for shard in entry.submission.shards)
+            watch = WorkerWatch(run.chunk_index, executor, entry, expected)
+            before = run.chunk_index.counts()
+            with progress_on(progress, run.id, before) as display:
+                display.show(before)
+                self.worker_statuses = wait_for_workers(watch, display.show)
+            self._clean_up(executor, entry)
+        return self.finish()
+
+    def finish(self) -> RunSummary:
+        """Compact the results of a complete run, and notify the plugins."""
+        from backfleet.results.compact import compact, is_current
+
+        run = self.run
+        if not run.counts().missing and not is_current(run.store, run.chunk_index.listing()):
+            compact(run.store, run.chunk_index)
+        self._seconds = time.monotonic() - self._started_at
+        summary = self.summary()
+        emit("run_finished", run_id=run.id, summary=summary.to_json())
+        return summary
+
+    def summary(self) -> RunSummary:
+        """Return the run's summary, with the seconds since it was started here."""
+        elapsed = time.monotonic() - self._started_at
+        seconds = elapsed if self._seconds is None else self._seconds
+        return replace(self.run.summary(), seconds=round(seconds, 3))
+
+    def resume(
+        self,
+        executor: str | None = None,
+        options: Sequence[str] = (),
+        *,
+        retry_failed: bool = False,
+        detach: bool = False,
+        accept_cost: bool = False,
+    ) -> None:
+        """Start workers for the missing tasks; `wait` then waits for them.
+
+        If nothing is missing, all details are read, and damaged ones are recomputed. Active workers
+        are adopted.
+
+        Parameters
+        ----------
+        retry_failed
+            Also retry tasks that timed out, ran out of memory or were killed.
+        accept_cost
+            Spend more than the executor's limit.
+
+        Raises
+        ------
+        RunNotFound
+            If nothing was ever submitted.
+        ExecutorError, PluginError
+        """
+        newest = self.run.latest_submission().submission
+        chosen = open_executor(executor or newest.executor, options)
+        self._adopt_settings(chosen)
+        draft = replace(newest, retry=retry_failed, detach=detach)
+        select_chunks = partial(_chunks_to_resume, retry_failed=retry_failed)
+        self.start(chosen, draft, select_chunks, accept_cost=accept_cost)
+
+    def cancel(self) -> int:
+        """Stop the workers of all submissions, and return how many submissions had any.
+
+        Committed chunks stay; `resume` computes the rest.
+        """
+        stopped = 0
+        for entry in self.run.submission_log.entries():
+            if entry.handle is not None and self._workers.are_active(entry):
+                self._workers.executor_of(entry).cancel(entry.handle)
+                self.run.submission_log.mark_canceled(entry.submission.number)
+                stopped += 1
+        return stopped
+
+    def _adopt_settings(self, executor: Executor) -> None:
+        """Give an executor the settings that it had when it last worked for this run."""
+        log = self.run.submission_log
+        for number in reversed(log.numbers()):
+            entry = log.entry(number)
+            if entry.submission.executor == executor.name and entry.handle is not None:
+                Recoverable.of(executor).adopt_settings(entry.handle)
+                return
+
+    def _clean_up(self, executor: Executor, entry: LogEntry) -> None:
+        """Remove what ended workers leave behind; the run is complete without that, too."""
+        if entry.handle is not None:
+            with contextlib.suppress(BackfleetError):
+                Recoverable.of(executor).clean_up(entry.handle)
+
+    def _unfinished(self, chunks: Sequence[ChunkGeneration]) -> list[ChunkGeneration]:
+        """Return the chunks of which the store has neither this generation nor a later one."""
+        newest = {header.chunk: header.generation for header in self.run.chunk_index.headers()}
+        return [(chunk, number) for chunk, number in chunks if newest.get(chunk, -1) < number]
+
+
+def _chunks_to_resume(index: ChunkIndex, *, retry_failed: bool) -> Sequence[ChunkGeneration]:
+    chunks = index.missing() + (index.retryable() if retry_failed else [])
+    return sorted(chunks or index.damaged())

@@ -1,0 +1,70 @@
+"""The workers of a run, as the executors of its submissions report them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from backfleet.errors import ExecutorError, PluginError, RunNotFound
+from backfleet.executor import Executor, Recoverable, ShardStatus
+from backfleet.runs.executors import open_executor
+from backfleet.submissions.submission_log import LogEntry, SubmissionLog
+
+__all__ = ["RunWorkers"]
+
+
+class RunWorkers:
+    """Asks the executors of a run's submissions.
+
+    Parameters
+    ----------
+    executor
+        One that is open already, for the submissions to it; others are opened by their names.
+    """
+
+    def __init__(self, log: SubmissionLog, executor: Executor | None = None) -> None:
+        self._log = log
+        self._executor = executor
+
+    def executor_of(self, entry: LogEntry) -> Executor:
+        """Return the executor of a submission. Raises PluginError, ExecutorError."""
+        if self._executor is None or self._executor.name != entry.submission.executor:
+            self._executor = open_executor(entry.submission.executor)
+            if entry.handle is not None:
+                Recoverable.of(self._executor).adopt_settings(entry.handle)
+        return self._executor
+
+    def are_active(self, entry: LogEntry) -> bool:
+        """Whether a submission has active workers; False if its executor cannot be asked."""
+        try:
+            return any(status.state.is_active for status in self._poll(entry))
+        except (ExecutorError, PluginError):
+            # Nothing is known of an executor that is not installed here.
+            return False
+
+    def statuses(self) -> Sequence[ShardStatus]:
+        """Return what the executor reports of each shard of the newest submission."""
+        entry = self._log.newest()
+        return [] if entry is None else self._poll(entry)
+
+    def log_lines(self, shard: int, *, follow: bool = False) -> Iterator[str]:
+        """Return the lines that a worker of the newest submission has written.
+
+        With `follow`, also the lines to come. Raises IndexError, RunNotFound (nothing was ever
+        submitted).
+        """
+        entry = self._log.newest()
+        if entry is None:
+            raise RunNotFound("the run was never submitted, so it has no workers")
+        last = len(entry.submission.shards) - 1
+        if not 0 <= shard <= last:
+            raise IndexError(
+                f"worker {shard} does not exist: the submission has workers 0 to {last}"
+            )
+        if entry.handle is None:
+            return iter(())
+        return self.executor_of(entry).logs(entry.handle, shard, follow=follow)
+
+    def _poll(self, entry: LogEntry) -> Sequence[ShardStatus]:
+        if entry.handle is None:
+            return []
+        return list(self.executor_of(entry).poll(entry.handle))

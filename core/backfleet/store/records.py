@@ -1,0 +1,188 @@
+"""Records: what the store keeps as JSON, one frozen dataclass per kind of record.
+
+A record begins with its format and number and ends with a checksum over the rest. `decode_record`
+checks all of it once, where the record is read: the checksum, the format, every field and its
+type. Code behind it works with the dataclass and never with the JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from backfleet.errors import CorruptObject
+
+__all__ = [
+    "UNSTORED",
+    "canonical_digest",
+    "decode_record",
+    "encode_record",
+    "from_plain",
+    "to_plain",
+]
+
+T = TypeVar("T")
+
+FORMAT, WRITER, CHECKSUM = "format", "written_by", "checksum"
+
+
+def encode_record(record_format: str, record: object) -> bytes:
+    """Return a record as JSON: its format, its fields, and a checksum over them.
+
+    Parameters
+    ----------
+    record_format
+        Kind and number, such as `manifest/2`.
+    """
+    from importlib.metadata import version
+
+    head = {FORMAT: record_format, WRITER: f"backfleet {version('backfleet')}"}
+    content = head | to_plain(record)
+    return json.dumps(content | {CHECKSUM: canonical_digest(content)}, indent=1).encode()
+
+
+def decode_record(kind: type[T], record_format: str, content: bytes) -> T:
+    """Return the record that `encode_record` wrote.
+
+    Raises CorruptObject if it is damaged, has another format, or a field that is missing, unknown
+    or of another type.
+    """
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise CorruptObject(f"the record is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise CorruptObject(f"the record is not a JSON object but {_shown(data)}")
+    found_format, writer = data.get(FORMAT), data.get(WRITER)
+    if found_format != record_format:
+        raise CorruptObject(
+            f"the record has the format {_shown(found_format)}, written by {_shown(writer)}. This "
+            f"backfleet reads {record_format!r}; use the version that wrote it"
+        )
+    checksum = data.pop(CHECKSUM, None)
+    if checksum != canonical_digest(data):
+        raise CorruptObject("the record was altered: it does not match its checksum")
+    fields = {name: value for name, value in data.items() if name not in (FORMAT, WRITER)}
+    record: T = from_plain(kind, fields)
+    return record
+
+
+def canonical_digest(content: Any) -> str:
+    """Return the SHA-256 over canonical JSON (sorted keys, no spaces), in hexadecimal."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def to_plain(value: Any) -> Any:
+    """Return a value as plain JSON: dataclasses become objects, tuples become lists."""
+    if dataclasses.is_dataclass(value):
+        names = (field.name for field in dataclasses.fields(value) if field.metadata != UNSTORED)
+        return {name: to_plain(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    return value
+
+
+UNSTORED: Mapping[str, bool] = {"unstored": True}
+"""Metadata of a field that is known from where the record lies, and not stored in it."""
+
+
+def from_plain(kind: Any, value: Any, path: str = "") -> Any:
+    """Return plain JSON as a value of the type `kind`; `path` names it in errors.
+
+    Raises CorruptObject if the JSON is of another type. An integer is a valid float.
+    """
+    origin, args = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _dataclass_from_plain(kind, value, path)
+    if origin in (Union, UnionType):
+        return _union_from_plain(args, value, path)
+    if origin is Literal:
+        return _checked(value in args, value, f"one of {', '.join(map(repr, args))}", path)
+    if origin is tuple and args[-1] is not Ellipsis:
+        _checked(isinstance(value, list) and len(value) == len(args), value, "a list", path)
+        pairs = zip(args, value, strict=True)
+        return tuple(from_plain(arg, item, f"{path}[{i}]") for i, (arg, item) in enumerate(pairs))
+    if origin in (tuple, list, Sequence):
+        _checked(isinstance(value, list), value, "a list", path)
+        items = (from_plain(args[0], item, f"{path}[{i}]") for i, item in enumerate(value))
+        return list(items) if origin is list else tuple(items)
+    if origin in (dict, Mapping):
+        _checked(isinstance(value, dict), value, "an object", path)
+        return {key: from_plain(args[1], item, f"{path}.{key}") for key, item in value.items()}
+    return _scalar_from_plain(kind, value, path)
+
+
+def _dataclass_from_plain(kind: Any, value: Any, path: str) -> Any:
+    _checked(isinstance(value, dict), value, "an object", path)
+    hints, required = _fields_of(kind)
+    prefix = f"{path}." if path else ""
+    for name in value:
+        if name not in hints:
+            raise CorruptObject(
+                f"the record has the unknown field {prefix}{name}; a newer backfleet may have "
+                "written it"
+            )
+    for name in required:
+        if name not in value:
+            raise CorruptObject(f"the record lacks the field {prefix}{name}")
+    return kind(**{n: from_plain(hints[n], item, f"{prefix}{n}") for n, item in value.items()})
+
+
+def _union_from_plain(kinds: Sequence[Any], value: Any, path: str) -> Any:
+    for kind in kinds:
+        try:
+            return from_plain(kind, value, path)
+        except CorruptObject:
+            # If no member of the union fits, the error of the last one names the field.
+            if kind is kinds[-1]:
+                raise
+    raise AssertionError("a union has at least one member")
+
+
+def _scalar_from_plain(kind: Any, value: Any, path: str) -> Any:
+    if kind in (None, NoneType):
+        return _checked(value is None, value, "null", path)
+    if issubclass(kind, Enum):
+        _checked(value in [member.value for member in kind], value, f"a {kind.__name__}", path)
+        return kind(value)
+    if kind is float:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return float(_checked(is_number, value, "a number", path))
+    # To Python, a bool is an int too.
+    fits = type(value) is kind
+    return _checked(fits, value, {str: "text", int: "an integer", bool: "a bool"}[kind], path)
+
+
+@cache
+def _fields_of(kind: Any) -> tuple[Mapping[str, Any], Sequence[str]]:
+    """Return the types of a dataclass's stored fields, and the names of those without default."""
+    hints = get_type_hints(kind)
+    stored = [field for field in dataclasses.fields(kind) if field.metadata != UNSTORED]
+    required = [
+        field.name
+        for field in stored
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    return {field.name: hints[field.name] for field in stored}, required
+
+
+def _checked(fits: bool, value: Any, expected: str, path: str) -> Any:
+    if not fits:
+        raise CorruptObject(f"the record's field {path} is {_shown(value)} and not {expected}")
+    return value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,133 @@
+"""`Submission` and `Handle`: what the log of submissions stores, and executors are given.
+
+They stand apart from `executor`, whose import of pydantic would delay the start of a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backfleet.store.records import UNSTORED
+from backfleet.strategy_reference import StrategyReference
+
+__all__ = ["ChunkGeneration", "Handle", "StoredCode", "Submission", "trial_submission"]
+
+Handle = Mapping[str, Any]
+"""Plain JSON: all that a new process needs to find the workers of a submission again."""
+
+ChunkGeneration = tuple[int, int]
+"""A chunk, and the generation of it to write."""
+
+
+@dataclass(frozen=True)
+class StoredCode:
+    """A package of code in the run's store, which workers fetch.
+
+    Attributes
+    ----------
+    content
+        Its content hash, as `distribution_hashes` gives it.
+    sha256
+        Of the wheel, which is `code/<sha256>.whl`.
+    is_folder
+        Whether it is the folder of the run's `file.py:Class` strategy.
+    """
+
+    name: str
+    version: str
+    content: str
+    sha256: str
+    is_folder: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"code/{self.sha256}.whl"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A numbered request to start workers for a run, as `submissions/<n>.json` stores it.
+
+    Attributes
+    ----------
+    run_id, number
+        The run's id, and which of its submissions this is, from 1.
+    name
+        The job's name, a label.
+    url
+        Location of the stored submission: the first argument of a worker.
+    executor
+        Name of the executor; with its handle, the way to find the workers again.
+    engine
+        Name of the run's engine, which a worker imports before it reads the manifest.
+    created
+        ISO 8601, in UTC.
+    data_path, auxiliary_paths
+        The data as the workers see it, and each auxiliary feed's, by its name.
+    shards
+        The chunks of each worker: one worker per element, numbered from 0.
+    cpus, memory
+        Of one worker; memory in bytes.
+    task_timeout
+        Seconds that a task may take.
+    retry
+        Take over the rows of the generation before, except the retryable errors.
+    detach
+        Workers must outlive the process that submits them.
+    paths
+        Folders that the workers add to `sys.path`, unless they run elsewhere.
+    code
+        The packages that workers fetch; None if they run with what is installed here.
+    earlier
+        The run's earlier submissions to the same executor with their handles, for `submit`.
+    """
+
+    run_id: str
+    number: int
+    name: str
+    executor: str
+    engine: str
+    created: str
+    strategy: StrategyReference
+    data_path: str
+    shards: tuple[tuple[ChunkGeneration, ...], ...]
+    cpus: int
+    memory: int
+    task_timeout: float
+    auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
+    retry: bool = False
+    detach: bool = False
+    paths: tuple[str, ...] = ()
+    code: tuple[StoredCode, ...] | None = None
+    url: str = field(default="", metadata=UNSTORED)
+    earlier: tuple[tuple[Submission, Handle], ...] = field(default=(), metadata=UNSTORED)
+
+    @property
+    def shard_count(self) -> int:
+        return len(self.shards)
+
+    @property
+    def data(self) -> Sequence[str]:
+        """The paths and URLs that workers read."""
+        return list(dict.fromkeys([self.data_path, *self.auxiliary_paths.values()]))
+
+
+def trial_submission(run_url: str, *, shards: int = 1, memory: int) -> Submission:
+    """Return a submission of one-core workers without any chunk, for `doctor --live`."""
+    return Submission(
+        run_id="doctor",
+        number=0,
+        name="doctor",
+        executor="",
+        engine="",
+        created="",
+        strategy=StrategyReference(""),
+        data_path=run_url,
+        shards=((),) * shards,
+        cpus=1,
+        memory=memory,
+        task_timeout=0.0,
+        url=f"{run_url}/submissions/0.json",
+    )

@@ -1,0 +1,138 @@
+"""Preparing a submission: every question that can refuse it is asked here, once.
+
+Nothing is written: after a refusal the store and the executor are as they were.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from backfleet.code.stored_code import is_stored
+from backfleet.errors import ExecutorError
+from backfleet.executor import ChunkGeneration, Cost, Executor, Remote, Submission
+from backfleet.plan.manifest import Manifest
+from backfleet.plan.plan import Plan
+from backfleet.store import Store
+from backfleet.submissions.deal import deal_chunks
+from backfleet.submissions.workload import estimate, workload
+
+if TYPE_CHECKING:
+    from backfleet.code.packages import CodePackage
+
+__all__ = ["PreparedSubmission", "draft_of", "prepare"]
+
+
+@dataclass(frozen=True)
+class PreparedSubmission:
+    """A submission that the executor accepts, and the packages to store before it is written.
+
+    `submission` has neither a number nor a URL yet.
+    """
+
+    submission: Submission
+    packages: Sequence[CodePackage] = ()
+
+
+def draft_of(plan: Plan, *, detach: bool = False) -> Submission:
+    """Return the submission of a freshly planned job, without executor, shards and number."""
+    resources = plan.job.resources
+    # Code that is neither installed nor in a folder is found where this process finds it.
+    is_loose = not (plan.strategy.distribution or plan.strategy.folder)
+    return Submission(
+        run_id=plan.manifest.run_id,
+        number=0,
+        name=plan.manifest.name,
+        executor="",
+        engine=plan.manifest.engine,
+        created="",
+        strategy=plan.strategy,
+        data_path=plan.job.data.path,
+        auxiliary_paths=plan.job.data.auxiliary_paths,
+        shards=(),
+        cpus=resources.cpus,
+        memory=resources.memory,
+        task_timeout=resources.task_timeout,
+        detach=detach,
+        paths=tuple(os.path.abspath(path) for path in sys.path) if is_loose else (),
+    )
+
+
+def prepare(
+    store: Store,
+    executor: Executor,
+    manifest: Manifest,
+    draft: Submission,
+    chunks: Sequence[ChunkGeneration],
+    *,
+    accept_cost: bool = False,
+) -> PreparedSubmission:
+    """Prepare to compute these chunks on an executor.
+
+    Parameters
+    ----------
+    store
+        The run's own.
+    draft
+        The submission without executor, shards and number.
+    accept_cost
+        Spend more than the executor's limit.
+
+    Raises
+    ------
+    ExecutorError
+        If the executor sees a problem, or the cost exceeds its limit.
+    PluginError
+        If code that the workers lack cannot be shipped.
+    """
+    if draft.detach and not executor.survives_exit:
+        raise ExecutorError(
+            f"executor {executor.name!r} does not support --detach: its workers stop with this "
+            "command"
+        )
+    work = workload(store, manifest, chunks, cpus=draft.cpus, memory=draft.memory)
+    estimated = estimate(executor, work)
+    submission = replace(
+        draft,
+        executor=executor.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        shards=deal_chunks(chunks, estimated.shards),
+        # The location that it will have: executors look at where the store is.
+        url=f"{store.url}/submissions/0.json",
+    )
+    problems = executor.preflight(submission)
+    if problems:
+        raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
+    _check_cost(estimated.cost, accept_cost=accept_cost)
+    return _with_code(store, executor, manifest, submission)
+
+
+def _check_cost(cost: Cost | None, *, accept_cost: bool) -> None:
+    if cost is not None and cost.exceeds_limit and not accept_cost:
+        raise ExecutorError(
+            f"estimated cost {cost.amount:.2f} {cost.currency} ({cost.basis}) exceeds the limit of "
+            f"{cost.limit:.2f} {cost.currency}. Nothing was started. Pass --yes to accept the "
+            "cost, or reduce the number of tasks"
+        )
+
+
+def _with_code(
+    store: Store, executor: Executor, manifest: Manifest, submission: Submission
+) -> PreparedSubmission:
+    """Decide which code the workers fetch."""
+    installed = Remote.of(executor).installed()
+    if installed is None:
+        return PreparedSubmission(replace(submission, code=None))
+    from backfleet.code.ship_code import check_backfleet_code, packages_to_ship
+
+    check_backfleet_code(installed)
+    if submission.code and is_stored(store, submission.code):
+        # The code of the plan, even if the code here has changed since.
+        return PreparedSubmission(submission)
+    targets = [component.target for _, component in manifest.identity.components()]
+    packages = packages_to_ship(submission.strategy, targets, installed)
+    return PreparedSubmission(replace(submission, code=()), packages)

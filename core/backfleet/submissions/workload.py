@@ -1,0 +1,54 @@
+"""The size of what a submission computes, and what its workers cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backfleet.executor import ChunkGeneration, Cost, Executor, Pace, Priced, Workload
+from backfleet.plan.manifest import Manifest
+from backfleet.store import Store
+from backfleet.submissions.pace import bars_per_task, measure_pace
+
+__all__ = ["Estimate", "estimate", "workload"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Number of shards and cost of a submission before it starts; cost is None if it is free."""
+
+    shards: int
+    cost: Cost | None
+
+
+def workload(
+    store: Store,
+    manifest: Manifest,
+    chunks: Sequence[ChunkGeneration],
+    *,
+    cpus: int,
+    memory: int,
+    seconds: float | None = None,
+) -> Workload:
+    """Return the size of these chunks, for workers of `cpus` cores and `memory` bytes.
+
+    `seconds` is the sum over their tasks if these have run. Otherwise the pace is measured from
+    earlier runs when the executor reads it.
+    """
+    tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in chunks)
+    bars = round(tasks * bars_per_task(manifest))
+
+    def measure() -> Pace:
+        if seconds is not None:
+            return Pace(seconds, is_measured=True)
+        return measure_pace(store, manifest, tasks, bars)
+
+    return Workload(len(chunks), tasks, bars, cpus, memory, measure)
+
+
+def estimate(executor: Executor, work: Workload) -> Estimate:
+    """Return how many shards an executor makes of a workload, and what they cost."""
+    if not work.chunks:
+        return Estimate(0, None)
+    shards = max(1, min(executor.count_shards(work), executor.max_shards or 10**9))
+    return Estimate(shards, Priced.of(executor).cost(work, min(shards, work.chunks)))
