@@ -12,6 +12,7 @@ from backfleet.executor import Remote
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
+from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.store import open_store
 from backfleet.submissions.workload import estimate, workload
 
@@ -27,7 +28,7 @@ NAMED = 5
 def show_plan(plan: Plan, wishes: Wishes) -> None:
     """Print tasks, chunks, the data that was found and what is done; write nothing.
 
-    Raises ExecutorError, PluginError, StoreError.
+    Raises ExecutorError, PluginError, StoreError, UndeclaredFileChanged.
     """
     facts = _facts(plan, wishes)
     if wishes.as_json:
@@ -68,6 +69,7 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     store = open_store(location).at(manifest.run_id)
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
+    check_undeclared_files(chunk_index, plan.strategy)
     chunks, resources = chunk_index.missing(), plan.job.resources
     work = workload(store, manifest, chunks, cpus=resources.cpus, memory=resources.memory)
     estimated = estimate(executor, work)

@@ -17,6 +17,7 @@ from backfleet.runs.executors import open_executor
 from backfleet.runs.progress import progress_on
 from backfleet.runs.run import Run, RunSummary
 from backfleet.runs.task_code import code_to_resume
+from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
 from backfleet.submission import StoredCode
@@ -77,13 +78,14 @@ class RunControl:
 
         Raises
         ------
-        ExecutorError, PluginError
+        ExecutorError, PluginError, UndeclaredFileChanged
             If something speaks against it; nothing was written and nothing started.
         """
         self._started_at, self._seconds = time.monotonic(), None
         self._workers = RunWorkers(self.run.submission_log, executor)
         self._entry = active_submission(self.run.store, executor)
         self.done_before = self.run.counts().done
+        check_undeclared_files(self.run.chunk_index, draft.strategy)
         chunks = select_chunks(self.run.chunk_index)
         self.started_workers = self._entry is None and bool(chunks)
         prepared = None
@@ -133,7 +135,7 @@ class RunControl:
         entry = self._entry or run.submission_log.newest()
         if entry is not None and not (run.chunk_index.complete and self._entry is None):
             executor = self._workers.executor_of(entry)
-            expected = sum(len(self._unfinished(shard)) for shard in entry.submission.shards)
+            expected = len(self._unfinished(list(entry.submission.generations.items())))
             watch = WorkerWatch(run.chunk_index, executor, entry, expected)
             before = run.chunk_index.counts()
             with progress_on(progress, run.id, before) as display:
@@ -191,7 +193,7 @@ class RunControl:
             If nothing was ever submitted.
         UntrustedCode
             If the run's code comes from somebody else and differs from the code found here.
-        ExecutorError, PluginError
+        ExecutorError, PluginError, UndeclaredFileChanged
             If something speaks against it, such as another backfleet; nothing was started.
         """
         newest = self.run.latest_submission().submission

@@ -12,14 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backfleet.chunks.chunk import read_chunk
-from backfleet.chunks.detail import detail_tables
-from backfleet.chunks.parquet import read_parquet
-from backfleet.chunks.rows import Rows
+from backfleet.chunks.detail import detail_tables, read_details
+from backfleet.chunks.rows import Rows, read_rows
 from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import ObjectMissing
 from backfleet.plan.rows import RowLayout
 from backfleet.runs.run import Run
-from backfleet.store import read_blob
 
 __all__ = ["Difference", "StoredTasks", "TaskRecord"]
 
@@ -111,15 +109,12 @@ class StoredTasks:
         store, header = self._run.store, self._run.chunk_index[chunk]
         if header is None:
             raise ObjectMissing(f"chunk {chunk} of {store.url} is missing")
-        lasting = Rows.from_arrow(
-            read_parquet(read_chunk(store, chunk, header.generation).body)
-        ).lasting()
+        body = read_chunk(store, header.chunk, header.generation).body
+        lasting = Rows.from_arrow(read_rows(body)).lasting()
         values = zip(*(column.values for column in lasting), strict=True)
         rows = [dict(zip((column.name for column in lasting), row, strict=True)) for row in values]
         details = {
-            name: read_parquet(read_blob(store, header.blobs[name]))
-            for name in TABLES
-            if name in header.blobs
+            name: read_details(store, header.blobs, name) for name in TABLES if name in header.blobs
         }
         return {row["task"]: row for row in rows}, details
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+from backfleet.code.declared_files import add_declared_files
 from backfleet.code.fetched_code import FetchedCode, fetch_code
 from backfleet.code.isolated_imports import IsolatedImports
 from backfleet.code.kept_code import KeptCode
@@ -211,7 +212,9 @@ def _hashes_here(run: Run) -> Collection[str]:
 
 def _packages_here(run: Run) -> Sequence[CodePackage]:
     targets = [component.target for _, component in run.manifest.identity.components()]
-    return strategy_packages(strategy_here(run), targets)
+    strategy = strategy_here(run)
+    packages = strategy_packages(strategy, targets)
+    return add_declared_files(packages, strategy, run.manifest.identity.files)
 
 
 def _fetched_strategy(run: Run, kept: KeptCode, fetched: FetchedCode) -> StrategyReference:

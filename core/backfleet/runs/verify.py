@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TextIO
 
 from backfleet.chunks.chunk import ChunkHeader, read_chunk
-from backfleet.chunks.parquet import read_parquet
+from backfleet.chunks.rows import read_rows
 from backfleet.chunks.task_result import TaskStatus
 from backfleet.code.fetched_code import search_first
 from backfleet.code.isolated_imports import IsolatedImports
@@ -35,8 +35,9 @@ from backfleet.store import Store, open_store
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
+from backfleet.worker.enter_strategy_folder import enter_strategy_folder
 from backfleet.worker.environment import pin_environment
-from backfleet.worker.messages import Builders, ChunkDone, Finished, Work
+from backfleet.worker.messages import Builders, Encoded, Finished, Work
 from backfleet.worker.prewarmed import start_forkserver
 from backfleet.worker.task import TaskRunner
 
@@ -58,6 +59,7 @@ class _Builders(Builders):
     def runner(self) -> TaskRunner:
         search_first(self.folders)
         disable_bytecode()
+        enter_strategy_folder(self.context, self.folders)
         return TaskRunner(self.context)
 
     def encoder(self) -> ChunkEncoder:
@@ -78,7 +80,7 @@ def _with_result(run: Run, header: ChunkHeader) -> Sequence[int]:
     if not header.error:
         return tasks
     chunk = read_chunk(run.store, header.chunk, header.generation)
-    states = read_parquet(chunk.body).column("status").to_pylist()
+    states = read_rows(chunk.body).column("status").to_pylist()
     return [task for task, state in zip(tasks, states, strict=True) if state != TaskStatus.ERROR]
 
 
@@ -102,7 +104,7 @@ def verify_engine(
     stored = StoredTasks(code.run)
     differences: list[Difference] = []
 
-    def compare(done: Finished | ChunkDone) -> None:
+    def compare(done: Finished | Encoded) -> None:
         assert isinstance(done, Finished)
         found = map(stored.compare_result, done.results)
         differences.extend(difference for difference in found if difference is not None)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from backfleet.code.declared_files import add_declared_files
 from backfleet.code.kept_code import is_kept
 from backfleet.code.packages import CodePackage, strategy_packages
 from backfleet.errors import ExecutorError
@@ -106,7 +107,7 @@ def prepare(
         draft,
         executor=executor.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        shards=deal_chunks(chunks, estimated.shards),
+        shards=deal_chunks(chunks, manifest.chunks, estimated.shards),
         # The location that it will have: executors look at where the store is.
         url=f"{store.url}/submissions/0.json",
     )
@@ -139,10 +140,12 @@ def _with_code(
     if submission.code is not None:
         return PreparedSubmission(submission)
     targets = [component.target for _, component in manifest.identity.components()]
+    files = manifest.identity.files
     code = None
     if not is_kept(store):
-        code = strategy_packages(submission.strategy, targets)
+        packages = strategy_packages(submission.strategy, targets)
+        code = add_declared_files(packages, submission.strategy, files)
     if installed is None:
         return PreparedSubmission(submission, code=code)
-    packages = packages_to_ship(submission.strategy, targets, installed)
+    packages = packages_to_ship(submission.strategy, targets, installed, files)
     return PreparedSubmission(replace(submission, code=()), packages, code)
