@@ -35,7 +35,7 @@ class CodeDifference:
 
 
 def platform_differences(identity: Identity) -> list[CodeDifference]:
-    """Return the differences of backfleet's own code and of the libraries that compute."""
+    """Return the differences of what runs any task: backfleet's own code, and the libraries."""
     pairs = [("the code of backfleet", _short(identity.backfleet), _short(backfleet_hash()))]
     here = library_versions()
     versions = identity.versions.items()
@@ -54,7 +54,7 @@ def code_differences(identity: Identity, strategy: StrategyReference) -> list[Co
             here = Component("", "missing")
         if here.target and here.target != planned.target:
             differences.append(CodeDifference(subject, planned.target, here.target, module))
-        elif here.code != planned.code and not planned.target.startswith("backfleet."):
+        elif here.code != planned.code:
             hashes = (_short(planned.code), _short(here.code))
             differences.append(CodeDifference(f"the code of {subject}", *hashes, module))
     return differences

@@ -11,20 +11,21 @@ from typing import Literal
 
 from backfleet.code.declared_files import add_declared_files
 from backfleet.code.fetched_code import FetchedCode, fetch_code
+from backfleet.code.hashes import distribution_hashes
 from backfleet.code.isolated_imports import IsolatedImports
 from backfleet.code.kept_code import KeptCode
-from backfleet.code.packages import CodePackage, strategy_packages
+from backfleet.code.packages import OWN, CodePackage, strategy_packages
 from backfleet.code.source_diff import diff_sources, kept_sources, package_sources
 from backfleet.code.trusted_code import check_trust, untrusted_code
 from backfleet.code.wheel import pack
-from backfleet.errors import PluginError, RunNotFound, UserError
-from backfleet.job.model import Resources
+from backfleet.errors import PluginError, RunNotFound
 from backfleet.plan.code_differences import (
     CodeDifference,
     code_differences,
     platform_differences,
 )
 from backfleet.plan.task_context import TaskContext
+from backfleet.runs.rerun_inputs import data_paths, default_submission, newest_submission
 from backfleet.runs.run import Run
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submission import StoredCode, Submission
@@ -78,7 +79,7 @@ class TaskCode:
 
         Raises UserError if nothing says where the data is.
         """
-        path, feeds = _data_paths(self.run, data)
+        path, feeds = data_paths(self.run, data)
         return TaskContext(self.run.manifest, self.strategy, path, feeds, engine)
 
     def draft(self, data: Sequence[str] | None = None) -> Submission:
@@ -87,8 +88,8 @@ class TaskCode:
         It has the resources of the newest submission, or the default ones. Without `data`, it does
         not say where the data is.
         """
-        newest = _newest_submission(self.run) or _default_submission(self.run)
-        path, feeds = ("", {}) if data is None else _data_paths(self.run, data)
+        newest = newest_submission(self.run) or default_submission(self.run)
+        path, feeds = ("", {}) if data is None else data_paths(self.run, data)
         return replace(
             newest,
             strategy=self.strategy,
@@ -133,7 +134,7 @@ def find_task_code(
     imports = IsolatedImports(fetched.folders)
     with imports.active():
         code = code_differences(run.manifest.identity, strategy)
-        _reject_other_code(run, fetched, code, is_same_backfleet=not differences)
+        _reject_other_code(run, fetched, code)
     return TaskCode(run, strategy, kept.packages, fetched.folders, [*differences, *code])
 
 
@@ -166,7 +167,7 @@ def code_to_resume(run: Run, trust_code: Sequence[str] = ()) -> Sequence[StoredC
 
 def strategy_here(run: Run) -> StrategyReference:
     """Return the strategy as the newest submission found it. Raises RunNotFound."""
-    submission = _newest_submission(run)
+    submission = newest_submission(run)
     if submission is not None:
         return submission.strategy
     kept = run.kept_code
@@ -227,23 +228,25 @@ def _fetched_strategy(run: Run, kept: KeptCode, fetched: FetchedCode) -> Strateg
 
 
 def _reject_other_code(
-    run: Run,
-    fetched: FetchedCode,
-    differences: Sequence[CodeDifference],
-    *,
-    is_same_backfleet: bool,
+    run: Run, fetched: FetchedCode, differences: Sequence[CodeDifference]
 ) -> None:
     """Raise PluginError if the kept code is not the code of the plan.
 
-    Another backfleet may hash code in another way, so it cannot tell.
+    The hashes also cover the modules of backfleet that the code imports, so only the same
+    backfleet can tell.
     """
     folders = [Path(folder) for folder in fetched.folders]
     kept = [d for d in differences if _comes_from(d.module, folders)]
-    if kept and is_same_backfleet:
+    if kept and _has_same_backfleet(run):
         raise PluginError(
             f"{run.url}: the kept code is not the code that the run was planned with ({kept[0]}). "
             "Do not trust this run; --code here uses the code found here"
         )
+
+
+def _has_same_backfleet(run: Run) -> bool:
+    planned = {package.name: package.content for package in run.manifest.distributions}
+    return planned.get(OWN) == distribution_hashes([OWN]).get(OWN)
 
 
 def _comes_from(module: str, folders: Sequence[Path]) -> bool:
@@ -255,52 +258,3 @@ def _comes_from(module: str, folders: Sequence[Path]) -> bool:
         return False
     places = [*(spec.submodule_search_locations or []), *([spec.origin] if spec.origin else [])]
     return any(Path(place).is_relative_to(folder) for place in places for folder in folders)
-
-
-def _newest_submission(run: Run) -> Submission | None:
-    newest = run.submission_log.newest()
-    return None if newest is None else newest.submission
-
-
-def _default_submission(run: Run) -> Submission:
-    resources = Resources()
-    return Submission(
-        run_id=run.id,
-        number=0,
-        name=run.manifest.name,
-        executor="",
-        engine=run.manifest.engine,
-        created="",
-        strategy=StrategyReference(""),
-        data_path="",
-        shards=(),
-        cpus=resources.cpus,
-        memory=resources.memory,
-        task_timeout=resources.task_timeout,
-    )
-
-
-def _data_paths(run: Run, given: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Return the path of the data, and of each auxiliary feed."""
-    submission = _newest_submission(run)
-    feeds = run.manifest.identity.data.auxiliary
-    named = dict(part.split("=", 1) for part in given if part.partition("=")[0] in feeds)
-    plain = [part for part in given if part.partition("=")[0] not in feeds]
-    if len(plain) > 1:
-        raise UserError(
-            f"--data {plain[1]}: the run has one data directory beside its auxiliary feeds "
-            f"({', '.join(feeds) or 'none'}); give another feed's as FEED=DIR"
-        )
-    if submission is None and not plain:
-        raise UserError(
-            f"{run.url} was never submitted from here, so nothing says where its data is. Pass "
-            "--data DIR; the data's digests are checked"
-        )
-    path = plain[0] if plain else submission.data_path if submission else ""
-    before = {} if submission is None else dict(submission.auxiliary_paths)
-    if plain and submission is not None:
-        # Feeds that were beside the data are expected there again.
-        before = {
-            name: path if place == submission.data_path else place for name, place in before.items()
-        }
-    return path, {name: named.get(name, before.get(name, path)) for name in feeds}
