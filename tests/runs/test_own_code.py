@@ -17,8 +17,8 @@ import pyarrow as pa
 import pytest
 
 import backfleet as bf
-from backfleet.chunks.chunk import Chunk, chunk_key, read_chunk
-from backfleet.chunks.parquet import parquet_bytes, read_parquet
+from backfleet.chunks.chunk import Chunk, read_chunk
+from backfleet.chunks.rows import RowTable, read_rows
 from backfleet.code import kept_code
 from backfleet.code.kept_code import KEPT_CODE, read_kept_code
 from backfleet.errors import PluginError, UntrustedCode
@@ -121,12 +121,12 @@ def alter_row(run: Run, column: str, value: float) -> None:
     """Give the first task another value, in a chunk that is sound."""
     header = run.chunk_index[0]
     assert header is not None
-    table = read_parquet(read_chunk(run.store, 0, header.generation).body)
+    table = read_rows(read_chunk(run.store, 0, header.generation).body)
     values = [value, *table.column(column).to_pylist()[1:]]
     at = table.column_names.index(column)
-    body = parquet_bytes(table.set_column(at, column, pa.array(values)))
-    header = replace(header, generation=header.generation + 1)
-    run.store.put_if_absent(chunk_key(0, header.generation), Chunk(header, body).to_bytes())
+    rows = RowTable(table.set_column(at, column, pa.array(values)))
+    header = replace(header, generation=header.generation + 1, logical=rows.logical_hash())
+    run.store.put_if_absent(header.key, Chunk(header, rows.to_bytes()).to_bytes())
 
 
 def test_a_task_runs_with_the_code_of_its_run(run: Run) -> None:

@@ -16,7 +16,6 @@ from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
 from backfleet.runs.progress import progress_on
 from backfleet.runs.run import Run, RunSummary
-from backfleet.runs.task_code import code_to_resume
 from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
@@ -196,6 +195,9 @@ class RunControl:
         ExecutorError, PluginError, UndeclaredFileChanged
             If something speaks against it, such as another backfleet; nothing was started.
         """
+        # A run that starts needs none of it, and its import would delay the workers.
+        from backfleet.runs.task_code import code_to_resume
+
         newest = self.run.latest_submission().submission
         chosen = open_executor(executor or newest.executor, options)
         self._adopt_settings(chosen)

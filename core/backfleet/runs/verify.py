@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TextIO
 
@@ -18,7 +17,7 @@ from backfleet.chunks.task_result import TaskStatus
 from backfleet.code.fetched_code import search_first
 from backfleet.code.isolated_imports import IsolatedImports
 from backfleet.code.stored_code import read_stored_code
-from backfleet.errors import ExecutorError
+from backfleet.errors import ExecutorError, StoreError
 from backfleet.executor import Executor, Remote
 from backfleet.no_bytecode import disable_bytecode
 from backfleet.plan.code_differences import identity_here
@@ -183,12 +182,13 @@ def _empty_store(run: Run, executor: Executor) -> Iterator[Store]:
         with tempfile.TemporaryDirectory(prefix="backfleet-verify-") as folder:
             yield open_store(folder)
         return
-    store = run.store.at(f"verify/{uuid.uuid4().hex}")
+    folder = f"verify/{uuid.uuid4().hex}"
     try:
-        yield store
+        yield run.store.at(folder)
     finally:
-        if "://" not in store.url:
-            shutil.rmtree(store.url, ignore_errors=True)
+        # An account may allow to write a store and not to delete from it.
+        with suppress(StoreError):
+            run.store.delete_folder(folder)
 
 
 def _check_all_there(again: Run, chunks: Sequence[int]) -> None:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from backfleet.code.declared_files import add_declared_files
 from backfleet.code.kept_code import is_kept
-from backfleet.code.packages import CodePackage, strategy_packages
+from backfleet.code.packages import OWN, CodePackage, strategy_packages
 from backfleet.errors import ExecutorError
 from backfleet.executor import ChunkGeneration, Cost, Executor, Remote, Submission
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.store import Store
+from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.workload import estimate, workload
 
@@ -141,11 +142,19 @@ def _with_code(
         return PreparedSubmission(submission)
     targets = [component.target for _, component in manifest.identity.components()]
     files = manifest.identity.files
-    code = None
-    if not is_kept(store):
-        packages = strategy_packages(submission.strategy, targets)
-        code = add_declared_files(packages, submission.strategy, files)
+    code = None if is_kept(store) else _code_to_keep(submission.strategy, targets, files)
     if installed is None:
         return PreparedSubmission(submission, code=code)
     packages = packages_to_ship(submission.strategy, targets, installed, files)
     return PreparedSubmission(replace(submission, code=()), packages, code)
+
+
+def _code_to_keep(
+    strategy: StrategyReference, targets: Sequence[str], files: Iterable[str]
+) -> Sequence[CodePackage]:
+    """Return the packages of a run's code."""
+    is_own = strategy.distribution == OWN and not strategy.modules
+    if is_own and all(target.startswith(f"{OWN}.") for target in targets):
+        # The search through all installed distributions would find nothing to keep.
+        return ()
+    return add_declared_files(strategy_packages(strategy, targets), strategy, files)
