@@ -115,9 +115,9 @@ def prepare_task(
     """
     if isinstance(what, Job):
         return _prepared(_job_context(what), task, IsolatedImports(()))
-    found = find_task_code(what, code, trust_code)
-    imports = IsolatedImports(found.folders)
-    return _prepared(found.context(data), task, imports, found.differences)
+    task_code = find_task_code(what, code, trust_code)
+    imports = IsolatedImports(task_code.folders)
+    return _prepared(task_code.context(data), task, imports, task_code.differences)
 
 
 def _prepared(

@@ -92,9 +92,9 @@ class StoredTasks:
         """Return the first difference of two records of a task; None if all bits are equal."""
         key = self._run.manifest.task(ours.row["task"])
         for name in TABLES if ours.details and theirs.details else ():
-            found = _differing_record(ours.details[name], theirs.details[name])
-            if found is not None:
-                return Difference(key.index, key.name, key.params, name, *found)
+            records = _differing_record(ours.details[name], theirs.details[name])
+            if records is not None:
+                return Difference(key.index, key.name, key.params, name, *records)
         names = [
             name
             for name in dict.fromkeys([*ours.row, *theirs.row])

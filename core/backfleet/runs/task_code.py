@@ -197,10 +197,10 @@ def diff_with_code_here(run: Run) -> list[str]:
     here = _packages_here(run)
     names = {package.name for package in kept.packages}
     try:
-        found = package_sources(package for package in here if package.name in names)
+        sources = package_sources(package for package in here if package.name in names)
     except OSError as error:
         raise PluginError(f"the code found here cannot be read: {error}") from error
-    return diff_sources(kept_sources(run.store, kept), found, ("run", "here"))
+    return diff_sources(kept_sources(run.store, kept), sources, ("run", "here"))
 
 
 def _hashes_here(run: Run) -> Collection[str]:

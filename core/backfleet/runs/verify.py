@@ -105,8 +105,8 @@ def verify_engine(
 
     def compare(done: Finished | Encoded) -> None:
         assert isinstance(done, Finished)
-        found = map(stored.compare_result, done.results)
-        differences.extend(difference for difference in found if difference is not None)
+        compared = map(stored.compare_result, done.results)
+        differences.extend(difference for difference in compared if difference is not None)
 
     pin_environment()
     # Another engine may come from the run's code, which only the child processes import.
