@@ -40,6 +40,16 @@ class Mine(bt.Strategy):
         if len(self) == self.p.period:
             self.buy(size=SIZE)
 """
+TUNED = """
+import json
+import backtrader as bt
+
+class Mine(bt.Strategy):
+    def next(self):
+        if len(self) == 5:
+            with open("tuned.json") as file:
+                self.buy(size=json.load(file))
+"""
 PLUGINS = (
     MINE
     + """
@@ -294,6 +304,30 @@ def test_a_terminal_is_asked(run: Run, answer: str, code: int) -> None:
     assert sha_of(run) in shown
     assert "Run it? [y/N]" in shown
     assert bool(done.stdout) == (answer == "y")
+
+
+def test_declared_files_are_those_of_the_run(tmp_path: Path, backfleet: Cli) -> None:
+    folder = tmp_path / "tuned"
+    folder.mkdir()
+    (folder / "mine.py").write_text(TUNED)
+    (folder / "tuned.json").write_text("100")
+    job = job_of(
+        tmp_path / "runs", strategy=f"{folder}/mine.py:Mine", params={}, files=["tuned.json"]
+    )
+    run = bf.run(job, progress=None)
+    before = final_values(run)
+    (folder / "tuned.json").write_text("300")
+    assert bf.run_task(run, 0).row["final_value"] == before[0]
+    with pytest.warns(CodeWarning, match=r"the file tuned\.json is .* here, .* in the plan"):
+        assert bf.run_task(run, 0, code="here").row["final_value"] != before[0]
+    same = backfleet("verify", run.url, "--executor", "local")
+    assert same.returncode == 0, same.stderr
+    other = backfleet("verify", run.url, "--executor", "local", "--code", "here")
+    assert other.returncode == 1, other.stderr
+    lose_chunks(run)
+    resumed = backfleet("resume", run.url)
+    assert resumed.returncode == 0, resumed.stderr
+    assert final_values(bf.open_run(run.url)) == before
 
 
 def test_plugins_of_every_kind_come_from_the_store(

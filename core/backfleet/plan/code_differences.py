@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from backfleet.code.declared_files import hash_declared_files
 from backfleet.code.hashes import backfleet_hash, strategy_hash
 from backfleet.code.versions import library_versions
-from backfleet.errors import PluginError
+from backfleet.errors import JobError, PluginError
 from backfleet.plan.identify import component
 from backfleet.plan.identity import Component, FeedIdentity, Identity
 from backfleet.plugins import HOOKS
+from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["CodeDifference", "code_differences", "identity_here", "platform_differences"]
@@ -44,8 +46,11 @@ def platform_differences(identity: Identity) -> list[CodeDifference]:
 
 
 def code_differences(identity: Identity, strategy: StrategyReference) -> list[CodeDifference]:
-    """Return the differences of the strategy and of the plugins; none of them is imported."""
-    differences = []
+    """Return the differences of the strategy, the plugins and the declared files.
+
+    Nothing is imported.
+    """
+    differences = list(_file_differences(identity, strategy))
     for subject, planned, kind in _components(identity):
         module = planned.target.partition(":")[0]
         try:
@@ -63,12 +68,14 @@ def code_differences(identity: Identity, strategy: StrategyReference) -> list[Co
 def identity_here(identity: Identity, strategy: StrategyReference) -> Identity:
     """Return the identity with the code and the versions that this process finds.
 
-    Workers accept it where they would reject the run's own. Raises PluginError if a component is
-    missing here.
+    Workers accept it where they would reject the run's own. Raises PluginError or JobError if a
+    component or a declared file is missing here.
     """
     data = identity.data
+    root = strategy_root(strategy)
     return replace(
         identity,
+        files=hash_declared_files({name: root / name for name in identity.files}),
         backfleet=backfleet_hash(),
         versions=dict(library_versions()),
         strategy=_strategy(strategy),
@@ -82,6 +89,16 @@ def identity_here(identity: Identity, strategy: StrategyReference) -> Identity:
             },
         ),
     )
+
+
+def _file_differences(identity: Identity, strategy: StrategyReference) -> Iterator[CodeDifference]:
+    for name, planned in identity.files.items():
+        try:
+            here = hash_declared_files({name: strategy_root(strategy) / name})[name]
+        except (JobError, PluginError):
+            here = "missing"
+        if here != planned:
+            yield CodeDifference(f"the file {name}", _short(planned), _short(here))
 
 
 def _components(identity: Identity) -> Iterator[tuple[str, Component, str | None]]:
