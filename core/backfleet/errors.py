@@ -29,6 +29,7 @@ __all__ = [
     "TaskOutOfMemory",
     "TaskTimeout",
     "UndeclaredFileChanged",
+    "UndeclaredModule",
     "UnknownPlugin",
     "UserError",
 ]
@@ -141,5 +142,11 @@ class TaskKilled(TaskError):
 
 class TaskCrashed(TaskError):
     """The task's process ended itself: a segmentation fault, `os._exit`, an abort."""
+
+    retryable = False
+
+
+class UndeclaredModule(TaskError):
+    """The task's process loaded a module that is not part of the run's code."""
 
     retryable = False

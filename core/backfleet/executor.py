@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backfleet.submission import (
     ChunkGeneration,
+    ChunkRange,
     Handle,
     StoredCode,
     Submission,
@@ -28,6 +29,7 @@ from backfleet.submission import (
 __all__ = [
     "SETTINGS_FILE",
     "ChunkGeneration",
+    "ChunkRange",
     "Cost",
     "Diagnosable",
     "Executor",

@@ -132,8 +132,9 @@ def _importing(reference: str) -> Iterator[None]:
 
 def _import_file(file: Path) -> ModuleType:
     """Import a file as a module of its stem, with its folder importable, as running it would."""
-    if str(file.parent) not in sys.path:
-        sys.path.insert(0, str(file.parent))
+    folder = str(file.parent)
+    # First even if it is on the path already: its hash covers the modules that are found so.
+    sys.path[:] = [folder, *(path for path in sys.path if path != folder)]
     name = file.stem
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == str(file):

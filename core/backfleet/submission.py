@@ -7,18 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from backfleet.store.records import UNSTORED
 from backfleet.strategy_reference import StrategyReference
 
-__all__ = ["ChunkGeneration", "Handle", "StoredCode", "Submission", "trial_submission"]
+__all__ = [
+    "ChunkGeneration",
+    "ChunkRange",
+    "Handle",
+    "StoredCode",
+    "Submission",
+    "trial_submission",
+]
 
 Handle = Mapping[str, Any]
 """Plain JSON: all that a new process needs to find the workers of a submission again."""
 
 ChunkGeneration = tuple[int, int]
 """A chunk, and the generation of it to write."""
+
+
+class ChunkRange(NamedTuple):
+    """The tasks of a chunk that one worker runs: from `first` to before `stop`.
+
+    Attributes
+    ----------
+    generation
+        The generation of the chunk that the worker writes.
+    """
+
+    chunk: int
+    generation: int
+    first: int
+    stop: int
 
 
 @dataclass(frozen=True)
@@ -67,7 +89,7 @@ class Submission:
     data_path, auxiliary_paths
         The data as the workers see it, and each auxiliary feed's, by its name.
     shards
-        The chunks of each worker: one worker per element, numbered from 0.
+        The chunks, or ranges of chunks, of each worker: one worker per element, numbered from 0.
     cpus, memory
         Of one worker; memory in bytes.
     task_timeout
@@ -92,7 +114,7 @@ class Submission:
     created: str
     strategy: StrategyReference
     data_path: str
-    shards: tuple[tuple[ChunkGeneration, ...], ...]
+    shards: tuple[tuple[ChunkRange, ...], ...]
     cpus: int
     memory: int
     task_timeout: float
@@ -107,6 +129,11 @@ class Submission:
     @property
     def shard_count(self) -> int:
         return len(self.shards)
+
+    @property
+    def generations(self) -> Mapping[int, int]:
+        """Each chunk of the submission, and the generation that its workers write."""
+        return {part.chunk: part.generation for shard in self.shards for part in shard}
 
     @property
     def data(self) -> Sequence[str]:

@@ -60,7 +60,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
         """Return the setting `workers`, or the number of workers that the cores can run."""
         assert isinstance(self.settings, LocalSettings)
         workers = self.settings.workers or max(1, len(os.sched_getaffinity(0)) // work.cpus)
-        return min(workers, work.chunks)
+        return min(workers, work.tasks)
 
     def preflight(self, submission: Submission) -> Sequence[str]:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

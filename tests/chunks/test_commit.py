@@ -10,11 +10,11 @@ import pytest
 
 from backfleet.chunks.chunk import Chunk, chunk_key, read_chunk
 from backfleet.chunks.commit import ChunkContent, EncodedChunk, commit_chunk, encode_chunk
-from backfleet.chunks.detail import detail_tables
-from backfleet.chunks.parquet import read_parquet
+from backfleet.chunks.detail import detail_tables, read_details
+from backfleet.chunks.rows import read_rows
 from backfleet.chunks.task_result import TaskResult, TaskStatus, is_retryable
 from backfleet.errors import NondeterministicResult, PlatformMismatch
-from backfleet.store import Store, open_store, read_blob
+from backfleet.store import Store, open_store
 
 if TYPE_CHECKING:
     from tests.chunks.conftest import LayOut, MakeResult
@@ -59,8 +59,8 @@ def test_a_commit_can_be_read_with_its_details(
     assert (header.first, header.count) == (0, 3)
     assert (header.ok, header.suspicious, header.error, header.retryable) == (1, 1, 1, 1)
     assert header.seconds == 0.75
-    assert read_parquet(found.body)["task"].to_pylist() == [0, 1, 2]
-    equity = read_parquet(read_blob(store, header.blobs["equity"]))
+    assert read_rows(found.body)["task"].to_pylist() == [0, 1, 2]
+    equity = read_details(store, header.blobs, "equity")
     assert equity["value"].to_pylist() == [0.0, 0.125, 0.25]
 
 

@@ -1,4 +1,4 @@
-"""Details of tasks as tables, and the merging of a retried chunk's with those before it."""
+"""Details of tasks as tables, and merging those of a chunk that is stored in parts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pyarrow.types as types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.chunks.detail import DETAILS, detail_tables, merge_details
-from backfleet.chunks.parquet import parquet_bytes, read_parquet
+from backfleet.chunks.detail import detail_bytes, detail_tables, merge_details
+from backfleet.chunks.parquet import read_parquet
+from backfleet.chunks.schemas import SCHEMAS
 from backfleet.engine import EQUITY, FILL, ORDER, TRADE
 
 if TYPE_CHECKING:
@@ -22,16 +23,8 @@ RECORDS = {"equity": EQUITY, "orders": ORDER, "fills": FILL, "trades": TRADE}
 
 def stored(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
     """The tables as they come back from the store."""
-    return {name: read_parquet(parquet_bytes(table)) for name, table in tables.items()}
-
-
-def plain(tables: dict[str, pa.Table]) -> dict[str, list[dict[str, object]]]:
-    """Tables as what can be compared: NaN, which equals nothing, as text."""
     return {
-        name: [
-            {key: "nan" if value != value else value for key, value in row.items()}
-            for row in table.to_pylist()
-        ]
+        name: read_parquet(detail_bytes(name, table), SCHEMAS[name].label)
         for name, table in tables.items()
     }
 
@@ -39,7 +32,9 @@ def plain(tables: dict[str, pa.Table]) -> dict[str, list[dict[str, object]]]:
 def test_a_table_has_a_column_for_every_field_of_its_records(result: MakeResult) -> None:
     for tables in (detail_tables([result(4, outcome=2)]), detail_tables([])):
         for name, table in tables.items():
-            assert table.column_names == ["task", *(RECORDS[name].names or ())]
+            fields = ["type" if field == "kind" else field for field in RECORDS[name].names or ()]
+            assert table.column_names == ["task", *fields]
+            assert table.schema == SCHEMAS[name].arrow
 
 
 def test_words_times_and_what_has_not_happened(result: MakeResult) -> None:
@@ -47,8 +42,8 @@ def test_words_times_and_what_has_not_happened(result: MakeResult) -> None:
     (done, open_) = orders.to_pylist()
 
     assert types.is_timestamp(orders.schema.field("closed").type)
-    assert (done["kind"], done["status"], done["reason"]) == ("market", "completed", "none")
-    assert (open_["kind"], open_["status"]) == ("stop_limit", "accepted")
+    assert (done["type"], done["status"], done["reason"]) == ("market", "completed", "none")
+    assert (open_["type"], open_["status"]) == ("stop_limit", "accepted")
     assert open_["closed"] is None
     assert np.isnan(done["limit"])
     assert open_["limit"] == 2.5
@@ -66,7 +61,8 @@ def test_a_merge_is_what_one_go_would_have_given(
     redone &= set(range(len(bars)))
     before = [each if each.task not in redone else result(each.task) for each in whole]
     again = [whole[task] for task in sorted(redone)]
-    merged = merge_details(stored(detail_tables(before)), detail_tables(again), redone)
-
-    assert plain(stored(merged)) == plain(stored(detail_tables(whole)))
-    assert list(merged) == list(DETAILS)
+    old, new = stored(detail_tables(before)), stored(detail_tables(again))
+    kept = [task for task in range(len(bars)) if task not in redone]
+    for name, table in detail_tables(whole).items():
+        merged = merge_details(name, [(old[name], kept), (new[name], sorted(redone))])
+        assert detail_bytes(name, merged) == detail_bytes(name, table)

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfleet.chunks.column_names import DIGEST, METRICS, Kind, custom_column, parameter_column
-from backfleet.chunks.parquet import parquet_bytes, read_parquet
-from backfleet.chunks.rows import Column, Rows
+from backfleet.chunks.formats import ROWS
+from backfleet.chunks.parquet import read_parquet
+from backfleet.chunks.rows import Column, Rows, RowTable, merge_rows, read_rows
 from backfleet.chunks.task_result import TaskStatus
 from backfleet.metrics import Metrics
 
@@ -81,14 +82,14 @@ def test_a_custom_column_is_text_as_soon_as_one_value_is(
     of = {column.name: column for column in lay_out(results).columns}
     numbers = {column.name: column for column in lay_out(results[:3]).columns}
 
-    assert (of["a"].kind, of["a"].values) == ("str", ["1", "2.5", "true", "x", None])
+    assert (of["a"].kind, of["a"].values) == ("str", ["1.0", "2.5", "1.0", "x", None])
     assert (numbers["a"].kind, numbers["a"].values) == ("float", [1.0, 2.5, 1.0])
 
 
 @given(columns())
 def test_rows_come_back_from_parquet_as_they_were(given_columns: list[Column]) -> None:
     rows = Rows(given_columns)
-    back = Rows.from_arrow(read_parquet(parquet_bytes(rows.to_arrow())))
+    back = Rows.from_arrow(read_parquet(rows.to_bytes(), ROWS))
 
     assert plain(back) == plain(rows)
     assert back.logical_hash() == rows.logical_hash()
@@ -140,17 +141,35 @@ def test_all_else_counts(result: MakeResult, lay_out: LayOut, differing: dict[st
     assert rows.logical_hash() != other.logical_hash()
 
 
-def test_rows_become_results_again_without_their_outcomes(
+SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.sampled_from(["", "x"])
+CUSTOM = st.dictionaries(st.sampled_from(["a", "b", "zone"]), SCALARS)
+
+
+@given(st.lists(CUSTOM, min_size=1, max_size=6), st.data())
+def test_merged_rows_are_those_that_one_go_would_have_given(
+    result: MakeResult, lay_out: LayOut, custom: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    results = [result(task, custom=scalars) for task, scalars in enumerate(custom)]
+    owners = data.draw(st.lists(st.integers(0, 2), min_size=len(results), max_size=len(results)))
+    pieces = []
+    for piece in dict.fromkeys(owners):
+        mine = [made for made, owner in zip(results, owners, strict=True) if owner == piece]
+        table = read_rows(lay_out(mine).to_bytes())
+        pieces.append((table, [made.task for made in mine]))
+    whole, table = lay_out(results), merge_rows(pieces)
+    merged = Rows.from_arrow(table)
+
+    assert plain(merged) == plain(whole)
+    assert merged.logical_hash() == whole.logical_hash()
+    assert RowTable(table).logical_hash() == whole.logical_hash()
+
+
+def test_rows_that_two_pieces_hold_are_taken_from_the_one_they_are_asked_of(
     result: MakeResult, lay_out: LayOut
 ) -> None:
-    results = [
-        result(0, custom={"hits": 3.0, "mood": "good"}),
-        result(1, status=TaskStatus.ERROR, error="TaskTimeout: late", metrics=None, digest=""),
-    ]
-    rows = lay_out(results)
-    back = rows.results(["period", "sharpe"])
+    first = lay_out([result(0), result(1, engine="first")]).to_arrow()
+    second = lay_out([result(1, engine="second"), result(2)]).to_arrow()
+    merged = merge_rows([(first, [0, 1]), (second, [2])])
 
-    assert [each.task for each in back] == [0, 1]
-    assert back[1].error == "TaskTimeout: late"
-    assert back[0].custom == {"hits": 3.0, "mood": "good"}
-    assert plain(lay_out(back)) == plain(rows)
+    assert merged["task"].to_pylist() == [0, 1, 2]
+    assert merged["engine"].to_pylist() == ["backtrader", "first", "backtrader"]

@@ -1,56 +1,115 @@
-"""The chunk grid: every task in one chunk, neither too many chunks nor too large ones."""
+"""Chunks of a run: every task in one chunk, neither too many chunks nor too large ones."""
 
 from __future__ import annotations
+
+from math import sqrt
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.plan.chunks import ChunkGrid
+from backfleet.plan.chunks import (
+    DETAIL_BYTES,
+    ENOUGH_CHUNKS,
+    MOST_CHUNKS,
+    SUM_BYTES,
+    ChunkGrid,
+    RunSize,
+    chunk_size,
+)
 
-counts = st.integers(1, 20_000) | st.integers(1, 10_000_000)
+DAILY = 2520
+"""Sessions of ten years."""
+
+sizes = st.builds(
+    RunSize,
+    symbols=st.integers(1, 40) | st.integers(1, 6_000),
+    points=st.integers(1, 40) | st.integers(1, 20_000),
+    dates=st.integers(1, 12_000),
+    has_short_tasks=st.booleans(),
+    keeps_detail=st.booleans(),
+).filter(lambda size: not (size.has_short_tasks and size.keeps_detail))
 
 
-@given(st.integers(1, 20_000))
-def test_chunks_partition_the_tasks_in_their_order(tasks: int) -> None:
-    grid = ChunkGrid(tasks)
+def grid_of(size: RunSize) -> ChunkGrid:
+    return ChunkGrid(size.tasks, chunk_size(size))
+
+
+@given(st.integers(1, 20_000), st.data())
+def test_chunks_partition_the_tasks_in_their_order(tasks: int, data: st.DataObject) -> None:
+    grid = ChunkGrid(tasks, data.draw(st.integers(1, tasks)))
     assert [task for chunk in range(len(grid)) for task in grid[chunk]] == list(range(tasks))
 
 
-@given(counts)
-def test_all_chunks_but_the_last_have_one_size(tasks: int) -> None:
-    grid = ChunkGrid(tasks)
-    assert all(len(grid[chunk]) == grid.size for chunk in {0, len(grid) // 2} - {len(grid) - 1})
-    assert 1 <= len(grid[len(grid) - 1]) <= grid.size
+@given(sizes)
+def test_there_are_at_most_four_roots_of_the_tasks_and_never_more_than_20000(size: RunSize) -> None:
+    chunks = len(grid_of(size))
+    assert 1 <= chunks <= MOST_CHUNKS
+    assert chunks <= 4 * sqrt(size.tasks)
 
 
-@given(counts)
-def test_there_are_never_more_than_4000_chunks(tasks: int) -> None:
-    assert len(ChunkGrid(tasks)) <= 4000
+@given(sizes)
+def test_sums_by_date_take_at_most_256_mb_where_chunks_hold_whole_symbols(size: RunSize) -> None:
+    grid = grid_of(size)
+    by_date = size.points * size.dates * 8
+    if size.points > 1000 or size.keeps_detail or by_date > SUM_BYTES:
+        return
+    if grid.size % size.points:
+        assert size.tasks * size.dates * 8 <= SUM_BYTES
+    else:
+        assert len(grid) * by_date <= SUM_BYTES or grid.size == size.points * size.symbols
 
 
-@given(st.integers(32, 400_000))
-def test_until_400_000_tasks_chunks_are_at_most_100_tasks_and_at_least_32(tasks: int) -> None:
-    grid = ChunkGrid(tasks)
-    assert grid.size <= 100
-    assert len(grid) >= 32
+@given(sizes)
+def test_many_symbols_of_few_points_are_never_divided(size: RunSize) -> None:
+    if size.points <= 1000 and not size.keeps_detail and size.symbols >= ENOUGH_CHUNKS:
+        size_of_chunk = chunk_size(size)
+        whole = size_of_chunk % size.points == 0
+        assert whole or size.tasks // size_of_chunk < 2 * ENOUGH_CHUNKS
 
 
-@given(st.integers(32, 4_000_000))
-def test_short_tasks_come_in_chunks_of_up_to_1000(tasks: int) -> None:
-    grid = ChunkGrid(tasks, has_short_tasks=True)
-    assert grid.size == min(tasks // 32, 1000)
-    assert len(grid) >= 32
+@given(sizes)
+def test_chunks_of_full_detail_stay_small_enough_to_read(size: RunSize) -> None:
+    equity = chunk_size(size) * size.dates * 32
+    by_count = -(-size.tasks // min(int(4 * sqrt(size.tasks)), MOST_CHUNKS))
+    if size.keeps_detail:
+        most_for_count = max(by_count, 100) + size.points
+        assert equity <= max(DETAIL_BYTES, most_for_count * size.dates * 32)
 
 
-@given(st.integers(1, 63))
-def test_a_small_run_has_a_chunk_for_each_task(tasks: int) -> None:
-    assert len(ChunkGrid(tasks)) == tasks
+@given(st.integers(1, 16))
+def test_a_tiny_run_has_a_chunk_for_each_task(tasks: int) -> None:
+    assert len(grid_of(RunSize(1, tasks, DAILY))) == tasks
+    assert len(grid_of(RunSize(tasks, 1, DAILY))) == tasks
 
 
-@given(counts, st.data())
+@pytest.mark.parametrize(
+    ("symbols", "points", "short", "detail", "expected"),
+    [
+        (3, 72, False, True, (4, 54)),
+        (1, 600, False, True, (9, 67)),
+        (100, 100, False, True, (100, 100)),
+        (20, 5_000, False, False, (100, 1_000)),
+        (40, 1_000, False, False, (4_000, 10)),
+        (500, 72, False, False, (216, 167)),
+        (500, 72, True, False, (1_008, 36)),
+        (1, 10_000, True, False, (312, 33)),
+        (100, 10_000, True, False, (1_000, 1_000)),
+        (1_000, 10_000, False, False, (791, 12_643)),
+        (5_000, 1_000, True, False, (417_000, 12)),
+        (5_000, 1_000, False, True, (1_000, 5_000)),
+    ],
+)
+def test_sizes_of_usual_runs(
+    symbols: int, points: int, short: bool, detail: bool, expected: tuple[int, int]
+) -> None:
+    grid = grid_of(RunSize(symbols, points, DAILY, short, detail))
+    assert (grid.size, len(grid)) == expected
+
+
+@given(st.integers(1, 10_000_000), st.data())
 def test_a_task_is_in_the_chunk_that_is_said_to_hold_it(tasks: int, data: st.DataObject) -> None:
-    grid = ChunkGrid(tasks)
+    grid = ChunkGrid(tasks, data.draw(st.integers(1, tasks)))
     task = data.draw(st.integers(0, tasks - 1))
     assert task in grid[grid.chunk_of(task)]
 
@@ -58,4 +117,4 @@ def test_a_task_is_in_the_chunk_that_is_said_to_hold_it(tasks: int, data: st.Dat
 @pytest.mark.parametrize("chunk", [-1, 3])
 def test_a_chunk_that_is_not_there_is_an_index_error(chunk: int) -> None:
     with pytest.raises(IndexError, match="3 chunks"):
-        ChunkGrid(3)[chunk]
+        ChunkGrid(3, 1)[chunk]

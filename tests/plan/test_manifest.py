@@ -42,6 +42,7 @@ def small(
         parameters=[FAST, SLOW],
         symbols=[PlannedSymbol(f"S{i}", "", 1, "", "", 252.0) for i in range(symbols)],
         points=points,
+        chunk_size=1,
     )
 
 
@@ -142,6 +143,9 @@ def test_an_altered_manifest_is_refused(
         set_to("run_id", value="0" * 16),
         set_to("tasks", value=1),
         set_to("surprise", value=1),
+        set_to("chunk_size", value=0),
+        set_to("chunk_size", value=10**9),
+        set_to("chunk_size", value="1"),
         lambda content: content.pop("symbols"),
     ],
 )
@@ -158,6 +162,13 @@ def test_an_odd_manifest_is_refused_though_its_checksum_fits(
 def test_what_is_no_manifest_is_refused(content: bytes) -> None:
     with pytest.raises(CorruptObject, match="the record"):
         Manifest.from_bytes(content, no_blob)
+
+
+def test_more_chunks_than_any_planner_makes_are_refused() -> None:
+    manifest = small(1, 101, 200)
+    with pytest.raises(CorruptObject, match=r"cuts 20200 tasks into chunks of 1$"):
+        Manifest.from_bytes(manifest.to_bytes(), no_blob)
+    assert len(Manifest.from_bytes(replace(manifest, chunk_size=2).to_bytes(), no_blob).chunks)
 
 
 @given(st.data())

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 import backfleet as bf
+from backfleet.chunks.schemas import SCHEMAS
 from backfleet.engine import NOT_YET, OrderKind, OrderStatus, RejectReason
 from backfleet.errors import RunNotFound
 
-WORDS = {"kind": OrderKind, "status": OrderStatus, "reason": RejectReason}
+WORDS = {"type": OrderKind, "status": OrderStatus, "reason": RejectReason}
 TIMES = {"time", "created", "closed", "opened"}
 
 
@@ -24,10 +25,11 @@ def test_what_is_kept_equals_what_the_task_gives_in_this_process(
 ) -> None:
     frame: pd.DataFrame = getattr(whole, name)(task)
     records: Any = getattr(bf.run_task(whole_job, task).outcome, name)
-    assert list(frame) == list(records.dtype.names)
+    fields = [column.field for column in SCHEMAS[name].columns]
+    assert fields == list(records.dtype.names)
     assert len(frame) == len(records) > 0
-    for column in frame:
-        compare(frame[column], records[column], str(column), ["600519", "600559"][task // 2])
+    for column, field in zip(frame, fields, strict=True):
+        compare(frame[column], records[field], str(column), ["600519", "600559"][task // 2])
 
 
 def compare(found: pd.Series[Any], records: Any, name: str, symbol: str) -> None:

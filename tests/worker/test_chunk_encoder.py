@@ -16,12 +16,12 @@ from backfleet.runs.executors import open_executor
 from backfleet.runs.run import Run
 from backfleet.store import open_store
 from backfleet.submissions.prepare import draft_of, prepare
-from backfleet.submissions.submission_log import SubmissionLog
+from backfleet.submissions.submission_log import SubmissionLog, read_submission
 from backfleet.worker import worker
-from backfleet.worker.messages import ChunkDone, Finished
+from backfleet.worker.messages import Encoded, Finished
 from backfleet.worker.worker import ShardWorker
 
-POINTS = 600
+POINTS = 1100
 HEADER = ("chunk", "generation", "first", "count", "logical", "blobs", "ok", "error", "platform")
 
 
@@ -48,7 +48,7 @@ def test_rows_and_details_are_the_same_whoever_encodes_them(
     taken: Counter[type] = Counter()
     take = ShardWorker._take
 
-    def counting(self: ShardWorker, done: Finished | ChunkDone) -> None:
+    def counting(self: ShardWorker, done: Finished | Encoded) -> None:
         taken[type(done)] += 1
         take(self, done)
 
@@ -58,8 +58,8 @@ def test_rows_and_details_are_the_same_whoever_encodes_them(
         monkeypatch.setattr(worker, "ENCODED_BY_CHILD", least)
         run, submission = make_run(tmp_path / whoever, sample_data, detail)
         taken.clear()
-        ShardWorker(submission, [0]).run()
-        assert set(taken) == ({ChunkDone, Finished} if whoever == "child" else {Finished})
+        ShardWorker(*read_submission(submission), [0]).run()
+        assert set(taken) == ({Encoded, Finished} if whoever == "child" else {Finished})
         assert run.counts().error == 2, "the first periods are refused"
         assert list(run.logs(0)), "its traceback is kept"
         headers.append(
@@ -67,4 +67,4 @@ def test_rows_and_details_are_the_same_whoever_encodes_them(
         )
 
     assert headers[0] == headers[1]
-    assert len(headers[0]) == 34
+    assert len(headers[0]) == (33 if detail == "summary" else 65)

@@ -116,8 +116,12 @@ def test_a_shard_whose_input_is_corrupt_costs_the_others_nothing(
     shutil.copytree(json.loads(submission.read_text())["data_path"], data)
     spoilt = next(data.glob(f"{probed.manifest.symbols[-1].name}*"))
     spoilt.write_text(spoilt.read_text().replace(",100\n", ",101\n", 1))
-    half = len(probed.manifest.chunks) // 2
-    good, bad = ([[at, 0] for at in chunks] for chunks in (range(half), range(half, 2 * half)))
+    grid = probed.manifest.chunks
+    half = len(grid) // 2
+    good, bad = (
+        [[chunk, 0, grid[chunk].start, grid[chunk].stop] for chunk in chunks]
+        for chunks in (range(half), range(half, 2 * half))
+    )
     alter_record(submission, data_path=str(data), shards=[bad, good])
 
     done = work(f"{undone}/submissions/1.json", "0", "1")

@@ -1,7 +1,7 @@
-"""A chunk as an object of the store: one line with its hash, one line of JSON, then Parquet.
+"""A chunk as an object of the store: a line with its format and hash, a line of JSON, then Parquet.
 
-The first line is the SHA-256 of everything after it, so that a chunk that was cut short or altered
-is known before anything in it is decoded.
+The hash is the SHA-256 of everything else, so that a chunk that was cut short or altered is known
+before anything in it is decoded. A part of a chunk has the same layout and another format.
 """
 
 from __future__ import annotations
@@ -13,33 +13,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from backfleet.chunks.formats import CHUNK, check_stamp, stamp
+from backfleet.chunks.schemas import SCHEMAS
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store
+from backfleet.store.records import from_plain
 
 __all__ = ["Chunk", "ChunkHeader", "chunk_key", "latest_chunk", "parse_chunk_key", "read_chunk"]
 
-SCHEMA = 1
-_DIGEST_LINE = 65
+_FIRST_LINE = 256
+"""Bytes in which the first line of a chunk must end."""
+
 _KEY = re.compile(r"chunks/(\d{6,})\.(\d+)")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class ChunkHeader:
-    """What is known of a chunk without decoding its rows.
+    """What readers need to know of a chunk, or a part of one, without decoding its rows.
 
     Attributes
     ----------
     generation
         Readers take the highest valid one.
     first, count
-        The tasks.
+        The first task and the number of tasks.
     logical
         `Rows.logical_hash()`.
     blobs
         Name of a detail to its blob.
     ok, suspicious, error, retryable
-        How many rows of each; retryable ones are errors too.
+        Number of rows with each status; retryable ones are errors too.
     seconds
         Sum over the tasks.
     platform
@@ -62,11 +67,32 @@ class ChunkHeader:
     seconds: float
     platform: Mapping[str, Any] = field(default_factory=dict)
     undeclared: Sequence[UndeclaredFile] = ()
-    schema: int = SCHEMA
 
     @property
     def key(self) -> str:
         return chunk_key(self.chunk, self.generation)
+
+    def to_bytes(self) -> bytes:
+        """Return the header as a line of JSON, without the end of the line."""
+        return json.dumps(asdict(self), sort_keys=True).encode()
+
+    @classmethod
+    def from_bytes(cls, line: bytes) -> ChunkHeader:
+        """Read what `to_bytes` wrote. Raises CorruptObject."""
+        try:
+            data = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise CorruptObject(f"its header is not JSON: {error}") from error
+        header: ChunkHeader = from_plain(cls, data)
+        numbers = (header.chunk, header.generation, header.first, header.retryable)
+        if min(*numbers, header.ok, header.suspicious, header.error) < 0:
+            raise CorruptObject("its header has negative numbers")
+        if header.count != header.ok + header.suspicious + header.error:
+            raise CorruptObject("the numbers of rows in its header do not add up")
+        for detail, digest in header.blobs.items():
+            if detail not in SCHEMAS or not _DIGEST.fullmatch(digest):
+                raise CorruptObject(f"its header names no blob: {detail!r:.80}: {digest!r:.80}")
+        return header
 
 
 @dataclass(frozen=True)
@@ -76,27 +102,32 @@ class Chunk:
     header: ChunkHeader
     body: bytes
 
-    def to_bytes(self) -> bytes:
-        header = json.dumps(asdict(self.header), sort_keys=True).encode()
-        rest = header + b"\n" + self.body
-        return hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
+    def to_bytes(self, label: str = CHUNK) -> bytes:
+        """Return the chunk as it is stored; `label` is the format of a chunk or of a part."""
+        mark = stamp(label).encode()
+        rest = self.header.to_bytes() + b"\n" + self.body
+        digest = hashlib.sha256(mark)
+        digest.update(rest)
+        return b"%b %b\n%b" % (mark, digest.hexdigest().encode(), rest)
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Chunk:
-        """Raises CorruptObject where a single bit differs from what was committed."""
-        digest, rest = content[:_DIGEST_LINE], memoryview(content)[_DIGEST_LINE:]
-        if hashlib.sha256(rest).hexdigest().encode() + b"\n" != digest:
+    def from_bytes(cls, content: bytes, label: str = CHUNK) -> Chunk:
+        """Read what `to_bytes` wrote. Raises CorruptObject if a single bit differs."""
+        end = content.find(b"\n", 0, _FIRST_LINE)
+        mark, _, digest = content[: max(end, 0)].rpartition(b" ")
+        actual = hashlib.sha256(mark)
+        actual.update(memoryview(content)[end + 1 :])
+        if end < 0 or actual.hexdigest().encode() != digest:
             raise CorruptObject("its content does not match its hash")
-        end = content.index(b"\n", _DIGEST_LINE)
-        header = json.loads(content[_DIGEST_LINE:end])
-        if header["schema"] != SCHEMA:
-            raise CorruptObject(f"it has schema {header['schema']}, this backfleet reads {SCHEMA}")
-        header["undeclared"] = tuple(UndeclaredFile(**file) for file in header["undeclared"])
-        return cls(ChunkHeader(**header), content[end + 1 :])
+        check_stamp(mark.decode("ascii", "replace"), label)
+        body = content.find(b"\n", end + 1)
+        if body < 0:
+            raise CorruptObject("it ends within its header")
+        return cls(ChunkHeader.from_bytes(content[end + 1 : body]), content[body + 1 :])
 
 
 def chunk_key(chunk: int, generation: int) -> str:
-    """Where a chunk lies below its run."""
+    """Return the key of a chunk below its run."""
     return f"chunks/{chunk:06}.{generation}"
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backfleet.chunks.chunk import Chunk, ChunkHeader
-from backfleet.chunks.parquet import parquet_bytes
-from backfleet.chunks.rows import Rows
+from backfleet.chunks.detail import detail_bytes
+from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskStatus, is_retryable
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch
@@ -26,7 +26,7 @@ class ChunkContent:
     run_id: str
     chunk: int
     generation: int
-    rows: Rows
+    rows: Rows | RowTable
     details: Mapping[str, Any]
     platform: Mapping[str, Any]
     undeclared: Sequence[UndeclaredFile] = ()
@@ -42,9 +42,9 @@ class EncodedChunk:
 
 def encode_chunk(content: ChunkContent) -> EncodedChunk:
     """Encode a chunk and its details."""
-    blobs = {name: parquet_bytes(table) for name, table in content.details.items()}
+    blobs = {name: detail_bytes(name, table) for name, table in content.details.items()}
     digests = {name: hashlib.sha256(blob).hexdigest() for name, blob in blobs.items()}
-    chunk = Chunk(_header(content, digests), parquet_bytes(content.rows.to_arrow()))
+    chunk = Chunk(_header(content, digests), content.rows.to_bytes())
     return EncodedChunk(chunk, list(blobs.values()))
 
 
@@ -73,21 +73,21 @@ def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
 
 
 def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
-    columns = {column.name: column.values for column in content.rows.columns}
-    statuses = Counter(columns["status"])
+    rows = content.rows
+    statuses = Counter(rows.values("status"))
     return ChunkHeader(
         run_id=content.run_id,
         chunk=content.chunk,
         generation=content.generation,
-        first=columns["task"][0],
-        count=len(content.rows),
-        logical=content.rows.logical_hash(),
+        first=rows.values("task")[0],
+        count=len(rows),
+        logical=rows.logical_hash(),
         blobs=blobs,
         ok=statuses[TaskStatus.OK],
         suspicious=statuses[TaskStatus.SUSPICIOUS],
         error=statuses[TaskStatus.ERROR],
-        retryable=sum(map(is_retryable, filter(None, columns["error"]))),
-        seconds=sum(columns["seconds"]),
+        retryable=sum(map(is_retryable, filter(None, rows.values("error")))),
+        seconds=sum(rows.values("seconds")),
         platform=content.platform,
         undeclared=content.undeclared,
     )

@@ -1,8 +1,8 @@
-"""The blobs of a chunk: equity, orders, fills and trades of its tasks, a Parquet table each."""
+"""The details of a chunk's tasks: equity, orders, fills and trades, one Parquet table each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,83 +10,103 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import code_array, float_array, time_array
+from backfleet.chunks.parquet import parquet_bytes, read_parquet
+from backfleet.chunks.schemas import SCHEMAS, TIME, StoredColumn, TableSchema
 from backfleet.chunks.task_result import TaskResult
-from backfleet.engine import (
-    EQUITY,
-    FILL,
-    NOT_YET,
-    ORDER,
-    TRADE,
-    OrderKind,
-    OrderStatus,
-    Outcome,
-    RejectReason,
-)
+from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE
+from backfleet.errors import CorruptObject
+from backfleet.store import Store, read_blob
 
-__all__ = ["DETAILS", "detail_tables", "merge_details"]
-
-DETAILS: Mapping[str, Callable[[Outcome], NDArray[np.void]]] = {
-    "equity": lambda outcome: outcome.equity,
-    "orders": lambda outcome: outcome.orders,
-    "fills": lambda outcome: outcome.fills,
-    "trades": lambda outcome: outcome.trades,
-}
-"""Name of a detail to where it lies in an outcome."""
+__all__ = ["detail_bytes", "detail_tables", "merge_details", "read_details"]
 
 _RECORDS = {"equity": EQUITY, "orders": ORDER, "fills": FILL, "trades": TRADE}
-_TIMES = {"time", "created", "closed", "opened"}
-_WORDS = {
-    "kind": [kind.name.lower() for kind in OrderKind],
-    "status": [status.name.lower() for status in OrderStatus],
-    "reason": [reason.name.lower() for reason in RejectReason],
-}
+"""Name of a detail, which is its attribute of an outcome, to the type of its records."""
 
 
 def detail_tables(results: Sequence[TaskResult]) -> dict[str, pa.Table]:
-    """Details of results that carry their outcome, by name; the column `task` tells them apart."""
+    """Return the details of results that carry their outcome, by name.
+
+    The column `task` tells the records of different tasks apart.
+    """
     kept = [(result.task, result.outcome) for result in results if result.outcome is not None]
     return {
-        name: _table(_RECORDS[name], [(task, records_of(outcome)) for task, outcome in kept])
-        for name, records_of in DETAILS.items()
+        name: _table(schema, [(task, getattr(outcome, name)) for task, outcome in kept])
+        for name, schema in SCHEMAS.items()
     }
 
 
-def merge_details(
-    old: Mapping[str, pa.Table], new: Mapping[str, pa.Table], redone: Iterable[int]
-) -> dict[str, pa.Table]:
-    """`old` without the tasks done again, and `new`, in the order of the tasks."""
-    # Only what is taken over needs it, and its import takes longer than writing a chunk.
+def detail_bytes(name: str, table: pa.Table) -> bytes:
+    """Return a table of details as it is stored."""
+    return parquet_bytes(table, SCHEMAS[name].label)
+
+
+def read_details(store: Store, blobs: Mapping[str, str], name: str) -> pa.Table:
+    """Return the table `name` of a chunk that names these blobs.
+
+    Raises CorruptObject, ObjectMissing.
+    """
+    digest, schema = blobs[name], SCHEMAS[name]
+    content = read_blob(store, digest)
+    try:
+        table = read_parquet(content, schema.label)
+        schema.check(table)
+    except CorruptObject as error:
+        raise CorruptObject(f"{store.url}/blobs/{digest}: {error}") from error
+    return table
+
+
+def merge_details(name: str, pieces: Iterable[tuple[pa.Table, Sequence[int]]]) -> pa.Table:
+    """Return one table of several: from each the records of some tasks, in the order of the tasks.
+
+    The table is stored as the same bytes as if all tasks had been encoded at once.
+    """
+    # Only a merge needs it, and its import takes longer than writing a chunk.
     import pyarrow.compute as pc
 
-    gone = pa.array(sorted(redone), pa.int64())
-    merged = {}
-    for name, table in new.items():
-        kept = old[name].filter(pc.invert(pc.is_in(old[name]["task"], value_set=gone)))
-        both = pa.concat_tables([kept, table], promote_options="permissive").unify_dictionaries()
-        # Sorting is stable: records of a task keep their order.
-        merged[name] = both.take(pc.sort_indices(both, sort_keys=[("task", "ascending")]))
-    return merged
+    schema = SCHEMAS[name]
+    tables = []
+    for table, tasks in pieces:
+        chosen = pc.is_in(table["task"], value_set=pa.array(tasks, pa.int64()))
+        tables.append(_with_plain_words(table.filter(chosen), schema))
+    both = pa.concat_tables(tables)
+    # Sorting is stable: the records of a task keep their order.
+    ordered = both.take(pc.sort_indices(both, sort_keys=[("task", "ascending")])).combine_chunks()
+    columns = [ordered["task"]]
+    for column in schema.columns:
+        values = ordered[column.name]
+        if column.words:
+            codes = pc.index_in(values, value_set=pa.array(column.words))
+            values = code_array(codes.to_numpy().astype(np.int8), column.words)
+        columns.append(values)
+    return pa.Table.from_arrays(columns, schema=schema.arrow)
 
 
-def _table(dtype: np.dtype[np.void], parts: Sequence[tuple[int, NDArray[np.void]]]) -> pa.Table:
-    records = _joined(dtype, [part for _, part in parts])
+def _with_plain_words(table: pa.Table, schema: TableSchema) -> pa.Table:
+    for column in schema.columns:
+        if column.words:
+            position = table.column_names.index(column.name)
+            text = table[column.name].cast(pa.string())
+            table = table.set_column(position, column.name, text)
+    return table
+
+
+def _table(schema: TableSchema, parts: Sequence[tuple[int, NDArray[np.void]]]) -> pa.Table:
+    records = _joined(_RECORDS[schema.name], [part for _, part in parts])
     counts = [len(part) for _, part in parts]
     tasks = np.repeat(np.array([task for task, _ in parts], dtype=np.int64), counts)
-    columns = {"task": float_array(tasks)}
-    for name in records.dtype.names or ():
-        columns[name] = _column(name, records[name])
-    return pa.Table.from_arrays(list(columns.values()), names=list(columns))
+    columns = [_column(column, records[column.field]) for column in schema.columns]
+    return pa.Table.from_arrays([float_array(tasks), *columns], schema=schema.arrow)
 
 
 def _joined(dtype: np.dtype[np.void], parts: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
-    """The parts one after the other. As np.concatenate, which copies records field by field."""
+    """Return the parts one after the other. `np.concatenate` would copy them field by field."""
     content = b"".join([np.ascontiguousarray(part, dtype).data for part in parts])
     return np.frombuffer(content, dtype)
 
 
-def _column(name: str, values: NDArray[Any]) -> pa.Array:
-    if name in _TIMES:
+def _column(column: StoredColumn, values: NDArray[Any]) -> pa.Array:
+    if column.type == TIME:
         return time_array(values, NOT_YET)
-    if name in _WORDS:
-        return code_array(values, _WORDS[name])
+    if column.words:
+        return code_array(values, column.words)
     return float_array(values)

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from backfleet.chunks.arrow import array_of, hash_column
+from backfleet.chunks.arrow import array_of, hash_column, type_of
 from backfleet.chunks.column_names import (
     DIGEST,
+    HEAD,
     METRICS,
+    STATE,
+    TAIL,
     VOLATILE,
     Kind,
-    fixed_columns,
     parameter_column,
 )
-from backfleet.chunks.task_result import TaskResult, TaskStatus
-from backfleet.metrics import Metrics
+from backfleet.chunks.formats import ROWS
+from backfleet.chunks.parquet import parquet_bytes, read_parquet
+from backfleet.chunks.task_result import TaskResult
+from backfleet.errors import CorruptObject
 
-__all__ = ["Column", "Rows"]
+__all__ = ["Column", "RowTable", "Rows", "merge_rows", "read_rows"]
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,11 @@ class Rows:
 
     def logical_hash(self) -> str:
         """SHA-256 over all that two equal results agree in."""
-        sha = hashlib.sha256(b"rows/1")
-        for column in self.lasting():
-            hash_column(sha, column.name, column.kind, column.values)
-        return sha.hexdigest()
+        return _logical_hash(self.columns)
+
+    def values(self, name: str) -> Sequence[Any]:
+        """Return the values of a column."""
+        return next(column.values for column in self.columns if column.name == name)
 
     def to_arrow(self) -> pa.Table:
         arrays = [array_of(column.kind, column.values) for column in self.columns]
@@ -96,27 +102,39 @@ class Rows:
             ]
         )
 
-    def results(self, params: Collection[str]) -> list[TaskResult]:
-        """The rows as results again, without their outcomes; `params` are the parameters' names."""
-        known = fixed_columns() | {parameter_column(name) for name in params}
-        values = {column.name: column.values for column in self.columns}
-        custom = [column.name for column in self.columns if column.name not in known]
-        return [
-            TaskResult(
-                task=task,
-                status=TaskStatus(values["status"][row]),
-                error=values["error"][row],
-                metrics=None if values["error"][row] else _metrics_of(values, row),
-                custom={name: values[name][row] for name in custom},
-                digest=values[DIGEST][row],
-                seconds=values["seconds"][row],
-                engine=values["engine"][row],
-            )
-            for row, task in enumerate(values["task"])
-        ]
+    def to_bytes(self) -> bytes:
+        """Return the rows as they are stored."""
+        return parquet_bytes(self.to_arrow(), ROWS)
 
     def __len__(self) -> int:
         return len(self.columns[0].values)
+
+
+@dataclass(frozen=True)
+class RowTable:
+    """Rows that are a table already, which may be large: few columns are Python values at once."""
+
+    table: pa.Table
+
+    def logical_hash(self) -> str:
+        """Return the hash that `Rows` of the same values have."""
+        return _logical_hash(
+            Column(field.name, _KINDS[str(field.type)], self.values(field.name))
+            for field in self.table.schema
+            if field.name not in VOLATILE
+        )
+
+    def values(self, name: str) -> Sequence[Any]:
+        """Return the values of a column."""
+        values: list[Any] = self.table[name].to_pylist()
+        return values
+
+    def to_bytes(self) -> bytes:
+        """Return the rows as they are stored."""
+        return parquet_bytes(self.table, ROWS)
+
+    def __len__(self) -> int:
+        return len(self.table)
 
 
 UNKNOWN = (None,) * len(METRICS)
@@ -125,8 +143,74 @@ UNKNOWN = (None,) * len(METRICS)
 _KINDS: Mapping[str, Kind] = {"bool": "bool", "int64": "int", "double": "float", "string": "str"}
 
 
-def _metrics_of(values: Mapping[str, Sequence[Any]], row: int) -> Metrics:
-    return Metrics._make(values[name][row] for name in METRICS)
+_FIXED: Mapping[str, Kind] = {**HEAD, **STATE, **METRICS, **TAIL}
+
+
+def read_rows(body: bytes) -> pa.Table:
+    """Return the table that `Rows.to_bytes` stored. Raises CorruptObject."""
+    table = read_parquet(body, ROWS)
+    kinds = {field.name: _KINDS.get(str(field.type)) for field in table.schema}
+    wrong = [name for name, kind in _FIXED.items() if kinds.get(name) != kind]
+    wrong += [name for name, kind in kinds.items() if kind is None]
+    if wrong or len(kinds) < table.num_columns:
+        raise CorruptObject(f"its columns are not those of {ROWS}: {', '.join(wrong)}")
+    if table["task"].null_count:
+        raise CorruptObject("it has rows without a task")
+    return table
+
+
+def _logical_hash(columns: Iterable[Column]) -> str:
+    sha = hashlib.sha256(ROWS.encode())
+    for column in columns:
+        if column.name not in VOLATILE:
+            hash_column(sha, column.name, column.kind, column.values)
+    return sha.hexdigest()
+
+
+def merge_rows(pieces: Sequence[tuple[pa.Table, Sequence[int]]]) -> pa.Table:
+    """Return one table of several: from each the rows of some tasks, in the order of the tasks.
+
+    It has the columns that it would have if all results had been laid out at once.
+    """
+    names, kinds = _merged_columns([table for table, _ in pieces])
+    merged = []
+    for table, tasks in pieces:
+        if len(tasks) < len(table):
+            table = table.filter(pa.array(np.isin(table["task"].to_numpy(), tasks)))
+        merged.append(_conform(table, names, kinds))
+    both = pa.concat_tables(merged)
+    order = np.argsort(both["task"].to_numpy(), kind="stable")
+    return both.take(pa.array(order)).combine_chunks()
+
+
+def _merged_columns(tables: Sequence[pa.Table]) -> tuple[list[str], dict[str, Kind]]:
+    """Return the columns of a merged table in their order, and the kind of each.
+
+    Columns that strategies and plugins add come after the metrics; each is text if it is text in
+    one of the tables.
+    """
+    kinds: dict[str, Kind] = {}
+    for table in tables:
+        for field in table.schema:
+            kind = _KINDS[str(field.type)]
+            kinds[field.name] = "str" if "str" in (kind, kinds.get(field.name)) else kind
+    first = tables[0].column_names
+    custom_from = first.index(list(METRICS)[-1]) + 1
+    fixed = {*first[:custom_from], *TAIL}
+    custom = sorted(name for name in kinds if name not in fixed)
+    return [*first[:custom_from], *custom, *TAIL], kinds
+
+
+def _conform(table: pa.Table, names: Sequence[str], kinds: Mapping[str, Kind]) -> pa.Table:
+    columns = []
+    for name in names:
+        if name not in table.column_names:
+            columns.append(pa.nulls(len(table), type_of(kinds[name])))
+        elif table[name].type == type_of(kinds[name]):
+            columns.append(table[name])
+        else:
+            columns.append(array_of("str", [_text(value) for value in table[name].to_pylist()]))
+    return pa.Table.from_arrays(columns, names=list(names))
 
 
 def _metrics(results: Sequence[TaskResult]) -> list[Column]:
@@ -149,5 +233,10 @@ def _custom(results: Sequence[TaskResult]) -> list[Column]:
     return columns
 
 
-def _text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+def _text(value: bool | float | str | None) -> str | None:
+    """Return the text of a value in a custom column that holds text in some rows.
+
+    A number is written as the float that it would be in a column of numbers, so that the text does
+    not depend on which rows are laid out together.
+    """
+    return value if value is None or isinstance(value, str) else json.dumps(float(value))

@@ -46,7 +46,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     size = facts["chunk_size"]
     grid = f"{_count(facts['symbols'], 'symbol')} x {_count(facts['points'], 'point')}"
     words = {
-        "run": facts["run_id"],
+        "run_id": facts["run_id"],
         "strategy": plan.job.strategy,
         "tasks": f"{facts['tasks']:,} = {grid}",
         "chunks": f"{facts['chunks']:,} of " + ("1 task" if size == 1 else f"up to {size:,} tasks"),

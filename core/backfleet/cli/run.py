@@ -14,6 +14,8 @@ from backfleet.cli.options import (
     executor_option,
     executor_options,
     job_overrides,
+    note_option,
+    tag_option,
     yes_option,
 )
 
@@ -31,6 +33,8 @@ __all__ = ["run"]
 @detach_option
 @click.option("--dry-run", is_flag=True, help="Plan, say what would be done, and start nothing.")
 @yes_option
+@tag_option
+@note_option
 @as_json
 def run(
     job_file: str,
@@ -42,6 +46,8 @@ def run(
     detach: bool,
     dry_run: bool,
     yes: bool,
+    tags: tuple[str, ...],
+    note: str | None,
     as_json: bool,
 ) -> None:
     """Run a job: JOB is a TOML file.
@@ -49,7 +55,7 @@ def run(
     What the store holds of the same run already is not done again. Exits with 0 when every task
     has a row without error, 1 when some are errors or missing, 2 for a bad request.
     """
-    wishes = Wishes(executor or "local", options, detach, as_json, yes)
+    wishes = Wishes(executor or "local", options, detach, as_json, yes, tags, note)
     load = partial(_load, job_file, params, symbols, sets)
     if dry_run:
         from backfleet.cli.dry_run import show_plan

@@ -241,6 +241,9 @@ class Job(Section):
         For `random` and numpy in every task, and for `sweep.sample`.
     plugins
         Plugins whose hooks may change rows.
+    modules
+        Modules that the strategy imports in a way that its source does not show, such as by a
+        computed name.
     files
         Files that the strategy reads, such as `["tuned.json", "weights/*.npy"]`: names and globs
         relative to the strategy's folder. Their content is part of the run's id, and they are kept
@@ -264,6 +267,7 @@ class Job(Section):
     engine: Text = "auto"
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
     plugins: Annotated[Names, AfterValidator(rules.distinct)] = ()
+    modules: Annotated[Names, AfterValidator(rules.distinct)] = ()
     files: Files = ()
     params: Annotated[dict[str, Any], BeforeValidator(rules.plain_specs)] = Field(
         default_factory=dict

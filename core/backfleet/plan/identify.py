@@ -52,6 +52,7 @@ def identify(
             benchmark=job.results.benchmark,
             periods_per_year=periods if periods == "auto" else float(periods),
         ),
+        modules=strategy.modules,
     )
 
 

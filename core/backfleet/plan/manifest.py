@@ -15,8 +15,8 @@ from backfleet.errors import CorruptObject
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.parameter import Parameter
 from backfleet.job.points import Points
-from backfleet.plan.chunks import ChunkGrid
-from backfleet.plan.engines import VECTOR
+from backfleet.job.stored_points import points_from_json
+from backfleet.plan.chunks import MOST_CHUNKS, ChunkGrid
 from backfleet.plan.identity import Identity
 from backfleet.store.records import decode_record, encode_record
 
@@ -99,6 +99,8 @@ class Manifest:
         The strategy's parameters, for the types of the result columns.
     symbols
         In the order of the tasks.
+    chunk_size
+        Number of tasks in a chunk; see `plan.chunks.chunk_size`.
     distributions
         Those that the plugins come from, where the run was planned; what of them decides numbers is
         in the identity.
@@ -110,6 +112,7 @@ class Manifest:
     parameters: Sequence[Parameter]
     symbols: Sequence[PlannedSymbol]
     points: Points = field(repr=False)
+    chunk_size: int
     distributions: Sequence[PlannedDistribution] = ()
 
     @property
@@ -125,15 +128,9 @@ class Manifest:
         """Whether a task runs all symbols with one cash pool."""
         return self.identity.data.universe == "portfolio"
 
-    @property
-    def has_short_tasks(self) -> bool:
-        """Whether a task is over in well under a millisecond, as a rule: it is compiled, one
-        symbol, and nothing but its row is kept."""
-        return self.engine == VECTOR and not self.keeps_detail and not self.is_portfolio
-
     @cached_property
     def chunks(self) -> ChunkGrid:
-        return ChunkGrid(self.tasks, self.has_short_tasks)
+        return ChunkGrid(self.tasks, self.chunk_size)
 
     def task(self, index: int) -> TaskKey:
         """Decode a task. Raises IndexError."""
@@ -185,6 +182,7 @@ class Manifest:
                 name=self.name,
                 created=self.created,
                 tasks=self.tasks,
+                chunk_size=self.chunk_size,
                 identity=self.identity,
                 parameters=tuple(self.parameters),
                 symbols=tuple(self.symbols),
@@ -202,7 +200,7 @@ class Manifest:
         stored = decode_record(StoredManifest, FORMAT, content)
         table = read_blob(stored.points_table) if stored.points_table else None
         try:
-            points = Points.from_json(stored.identity.points, table)
+            points = points_from_json(stored.identity.points, table)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise CorruptObject(
                 f"the manifest's points cannot be read: {type(error).__name__}: {error}"
@@ -214,6 +212,7 @@ class Manifest:
             parameters=stored.parameters,
             symbols=stored.symbols,
             points=points,
+            chunk_size=stored.chunk_size,
             distributions=stored.distributions,
         )
         if (stored.run_id, stored.tasks) != (manifest.run_id, manifest.tasks):
@@ -221,6 +220,9 @@ class Manifest:
                 f"the manifest says run {stored.run_id} of {stored.tasks} tasks, but its identity "
                 f"is that of run {manifest.run_id} of {manifest.tasks} tasks"
             )
+        size = manifest.chunk_size
+        if not 1 <= size <= manifest.tasks or len(manifest.chunks) > MOST_CHUNKS:
+            raise CorruptObject(f"the manifest cuts {manifest.tasks} tasks into chunks of {size}")
         return manifest
 
 
@@ -232,6 +234,7 @@ class StoredManifest:
     name: str
     created: str
     tasks: int
+    chunk_size: int
     identity: Identity
     parameters: tuple[Parameter, ...]
     symbols: tuple[PlannedSymbol, ...]

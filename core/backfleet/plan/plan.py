@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from math import ceil
 from pathlib import Path
 
 from backfleet.code.declared_files import find_declared_files, hash_declared_files
+from backfleet.code.imports import missing_modules
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
 from backfleet.no_bytecode import bytecode_disabled
-from backfleet.plan.data import check_benchmark, plan_data
+from backfleet.plan.chunks import RunSize, chunk_size
+from backfleet.plan.data import PlannedData, check_benchmark, plan_data
 from backfleet.plan.describe import describe_strategy
-from backfleet.plan.engines import engine_candidates
+from backfleet.plan.engines import VECTOR, engine_candidates
 from backfleet.plan.identify import check_plugins, identify
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST, read_manifest
@@ -25,6 +28,9 @@ from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["Plan", "adopt_stored_manifest", "plan_job"]
+
+
+DAYS_PER_YEAR = 365.25
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def adopt_stored_manifest(plan: Plan, store: Store) -> Plan:
 
 
 def _plan(job: Job) -> Plan:
-    strategy = locate_strategy(job.strategy)
+    strategy = _with_modules(locate_strategy(job.strategy), job.modules)
     description = describe_strategy(strategy)
     engines = engine_candidates(job, description.kind)
     parameters = description.parameters
@@ -63,6 +69,7 @@ def _plan(job: Job) -> Plan:
     points = _points(job, parameters)
     data = plan_data(job.data)
     check_benchmark(job.data, job.results.benchmark)
+    size = _run_size(job, engines[0], len(points), data)
     identity = identify(job, strategy, engines, points, data, files)
     manifest = Manifest(
         name=job.name or job.strategy,
@@ -71,9 +78,36 @@ def _plan(job: Job) -> Plan:
         parameters=parameters,
         symbols=data.symbols,
         points=points,
+        chunk_size=chunk_size(size),
         distributions=planned_distributions(identity, strategy),
     )
     return Plan(job, manifest, strategy)
+
+
+def _with_modules(strategy: StrategyReference, modules: Sequence[str]) -> StrategyReference:
+    folder = None if strategy.folder is None else Path(strategy.folder)
+    for module in missing_modules(modules, folder):
+        raise JobError(
+            f"modules: there is no module {module!r} here, or it is not a file; name it as the "
+            "strategy imports it"
+        )
+    return replace(strategy, modules=tuple(sorted(modules)))
+
+
+def _run_size(job: Job, engine: str, points: int, data: PlannedData) -> RunSize:
+    """Return the sizes of a job's run that decide its chunks."""
+    is_portfolio = job.data.universe == "portfolio"
+    keeps_detail = job.results.detail == "full"
+    first = min(date.fromisoformat(symbol.first) for symbol in data.symbols)
+    last = max(date.fromisoformat(symbol.last) for symbol in data.symbols)
+    per_year = max(symbol.sessions_per_year for symbol in data.symbols)
+    return RunSize(
+        symbols=1 if is_portfolio else len(data.symbols),
+        points=points,
+        dates=1 + ceil((last - first).days / DAYS_PER_YEAR * per_year),
+        has_short_tasks=engine == VECTOR and not keeps_detail and not is_portfolio,
+        keeps_detail=keeps_detail,
+    )
 
 
 def _points(job: Job, parameters: Sequence[Parameter]) -> Points:

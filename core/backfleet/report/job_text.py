@@ -39,6 +39,8 @@ def job_text(run: Run) -> str:
     }
     if identity.plugins:
         job["plugins"] = [plugin.name for plugin in identity.plugins]
+    if identity.modules:
+        job["modules"] = list(identity.modules)
     if identity.files:
         job["files"] = [glob.escape(name) for name in identity.files]
     notes = []

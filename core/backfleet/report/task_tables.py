@@ -33,7 +33,7 @@ ORDERS = (
     Heading("symbol", "Symbol"),
     Heading("created", "Made", "time", "The bar in which the strategy made it."),
     Heading("closed", "Ended", "time", "Empty while the order is alive."),
-    Heading("kind", "Kind"),
+    Heading("type", "Type"),
     Heading("size", "Size", "number", "As wanted; negative sells."),
     Heading("status", "Status"),
     Heading("reason", "Rejected"),

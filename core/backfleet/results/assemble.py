@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 
 from backfleet.chunks.column_names import DIGEST
-from backfleet.chunks.parquet import read_parquet
+from backfleet.chunks.rows import read_rows
 from backfleet.plan.rows import RowLayout
 from backfleet.results.chunk_index import ChunkIndex
 
@@ -37,7 +37,7 @@ def assemble(chunk_index: ChunkIndex) -> pa.Table:
 
 def tables_of(chunk_index: ChunkIndex) -> Iterator[pa.Table]:
     """The rows of each chunk, in the order of the tasks; few are in memory at a time."""
-    return (read_parquet(chunk.body).drop_columns([DIGEST]) for chunk in chunk_index.chunks())
+    return (read_rows(chunk.body).drop_columns([DIGEST]) for chunk in chunk_index.chunks())
 
 
 def common_columns(schemas: Iterable[pa.Schema]) -> pa.Schema:

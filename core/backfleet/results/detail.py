@@ -9,12 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backfleet.chunks.arrow import array_of
-from backfleet.chunks.detail import detail_tables
-from backfleet.chunks.parquet import read_parquet
+from backfleet.chunks.detail import detail_tables, read_details
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import ChunkIndex
-from backfleet.store import Store, read_blob
+from backfleet.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,9 +34,9 @@ def read_detail(
         raise RunNotFound(
             f"task {task} has no result yet; 'backfleet resume {store.url}' computes it"
         )
-    if not header.blobs:
+    if name not in header.blobs:
         raise _no_details(name)
-    table = read_parquet(read_blob(store, header.blobs[name]))
+    table = read_details(store, header.blobs, name)
     frame: pd.DataFrame = (
         table.filter(pc.equal(table["task"], task)).drop_columns(["task"]).to_pandas()
     )
@@ -54,9 +53,9 @@ def read_all_details(
     Raises RunNotFound where the run keeps no details, CorruptObject.
     """
     headers = chunk_index.headers()
-    if any(not header.blobs for header in headers):
+    if any(name not in header.blobs for header in headers):
         raise _no_details(name)
-    tables = [read_parquet(read_blob(store, header.blobs[name])) for header in headers]
+    tables = [read_details(store, header.blobs, name) for header in headers]
     table = pa.concat_tables([detail_tables([])[name], *tables]).unify_dictionaries()
     if "symbol" not in table.column_names:
         return table

@@ -127,7 +127,7 @@ class RunControl:
         entry = self._entry or run.submission_log.newest()
         if entry is not None and not (run.chunk_index.complete and self._entry is None):
             executor = self._workers.executor_of(entry)
-            expected = sum(len(self._unfinished(shard)) for shard in entry.submission.shards)
+            expected = len(self._unfinished(list(entry.submission.generations.items())))
             watch = WorkerWatch(run.chunk_index, executor, entry, expected)
             before = run.chunk_index.counts()
             with progress_on(progress, run.id, before) as display:

@@ -16,7 +16,7 @@ def cost_so_far(run: Run) -> Cost | None:
     """
     entry = run.latest_submission()
     submission = entry.submission
-    expected = {chunk: generation for shard in submission.shards for chunk, generation in shard}
+    expected = submission.generations
     headers = [
         header
         for header in run.chunk_index.headers()

@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from backfleet.chunks.chunk import ChunkHeader, read_chunk
 from backfleet.chunks.detail import detail_tables
-from backfleet.chunks.parquet import read_parquet
-from backfleet.chunks.rows import Rows
+from backfleet.chunks.rows import Rows, read_rows
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Outcome
 from backfleet.errors import ExecutorError
@@ -66,7 +65,7 @@ def _with_result(run: Run, header: ChunkHeader) -> Sequence[int]:
     if not header.error:
         return tasks
     chunk = read_chunk(run.store, header.chunk, header.generation)
-    states = read_parquet(chunk.body).column("status").to_pylist()
+    states = read_rows(chunk.body).column("status").to_pylist()
     return [task for task, state in zip(tasks, states, strict=True) if state != TaskStatus.ERROR]
 
 
@@ -125,7 +124,7 @@ def _compare_chunk(run: Run, again: Run, chunk: int) -> Iterator[Difference]:
     if first.logical == second.logical:
         return
     ours, theirs = (
-        _rows(read_parquet(read_chunk(each.store, chunk, header.generation).body))
+        _rows(read_rows(read_chunk(each.store, chunk, header.generation).body))
         for each, header in ((run, first), (again, second))
     )
     for left, right in zip(ours, theirs, strict=True):

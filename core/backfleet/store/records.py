@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache
-from types import NoneType, UnionType
+from types import GenericAlias, NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from backfleet.errors import CorruptObject
@@ -105,6 +105,10 @@ def from_plain(kind: Any, value: Any, path: str = "") -> Any:
         return value
     if dataclasses.is_dataclass(kind):
         return _dataclass_from_plain(kind, value, path)
+    if hasattr(kind, "_fields"):
+        # A NamedTuple is stored as a list.
+        fields = GenericAlias(tuple, tuple(get_type_hints(kind).values()))
+        return kind(*from_plain(fields, value, path))
     if origin in (Union, UnionType):
         return _union_from_plain(args, value, path)
     if origin is Literal:

@@ -100,7 +100,7 @@ def prepare(
         draft,
         executor=executor.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        shards=deal_chunks(chunks, estimated.shards),
+        shards=deal_chunks(chunks, manifest.chunks, estimated.shards),
         # The location that it will have: executors look at where the store is.
         url=f"{store.url}/submissions/0.json",
     )

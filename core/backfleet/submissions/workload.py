@@ -51,4 +51,4 @@ def estimate(executor: Executor, work: Workload) -> Estimate:
     if not work.chunks:
         return Estimate(0, None)
     shards = max(1, min(executor.count_shards(work), executor.max_shards or 10**9))
-    return Estimate(shards, Priced.of(executor).cost(work, min(shards, work.chunks)))
+    return Estimate(shards, Priced.of(executor).cost(work, min(shards, work.tasks)))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import faulthandler
-import gc
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import parent_process
@@ -21,24 +20,25 @@ from backfleet.chunks.task_result import TaskResult
 from backfleet.code.open_recorder import recorded_files
 from backfleet.errors import BackfleetError
 from backfleet.worker.environment import limit_memory
+from backfleet.worker.gc_control import collect_between_tasks, defer_collection
 from backfleet.worker.messages import (
     OUT_OF_MEMORY,
     Builders,
     ChildSetup,
-    ChunkDone,
+    Encoded,
     Fatal,
     Finished,
     InFlight,
     Ready,
+    Runner,
     Work,
 )
 from backfleet.worker.output import TaskOutput
-from backfleet.worker.task import TaskRunner
 
 if TYPE_CHECKING:
     from backfleet.worker.chunk_encoder import ChunkEncoder
 
-__all__ = ["child_main"]
+__all__ = ["TaskLoop", "child_main"]
 
 FLUSH_SECONDS = 1.0
 """Results go to the worker at least this often: what was not handed over is lost with the child."""
@@ -54,10 +54,9 @@ def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
     limit_memory(setup.memory)
     try:
         runner = setup.builders.runner()
-        # All that is imported stays: the garbage collector need not walk it for every task.
-        gc.freeze()
+        defer_collection()
         connection.send(Ready())
-        loop = _TaskLoop(runner, setup.builders, connection, in_flight, output)
+        loop = TaskLoop(runner, setup.builders, connection, in_flight, output)
         for work in _works(connection):
             loop.run(work)
     except BackfleetError as error:
@@ -98,25 +97,27 @@ def _works(connection: Connection) -> Iterator[Work]:
 
 
 @dataclass
-class _TaskLoop:
-    """What a child does with its work."""
+class TaskLoop:
+    """Runs the tasks that a child is given, and sends their results to the worker."""
 
-    runner: TaskRunner
+    runner: Runner
     builders: Builders
     connection: Connection
     in_flight: InFlight
     output: TaskOutput
+    clock: Callable[[], float] = time.monotonic
 
     def run(self, work: Work) -> None:
-        """Run tasks, and hand over their results; in one piece where that does not take long."""
+        """Run tasks and send their results, in one piece if that does not take long."""
         process = os.getpid()
         batch: list[TaskResult] = []
-        flushed = time.monotonic()
+        flushed = self.clock()
         for task in work.tasks:
-            now = time.monotonic()
+            now = self.clock()
             if now - flushed > FLUSH_SECONDS:
-                self.connection.send(Finished(work.chunk, batch, recorded_files()))
+                self.connection.send(Finished(work.chunk, batch, now - flushed, recorded_files()))
                 batch, flushed = [], now
+            collect_between_tasks()
             self.in_flight.begin(task, now)
             result = self.runner.result(task)
             if os.getpid() != process:
@@ -125,17 +126,13 @@ class _TaskLoop:
             printed = self.output.take()
             batch.append(replace(result, log=printed + result.log) if printed else result)
             self.in_flight.end()
-        self._hand_over(work, batch)
-
-    def _hand_over(self, work: Work, batch: list[TaskResult]) -> None:
         if work.generation is None or len(batch) < len(work.tasks):
-            self.connection.send(Finished(work.chunk, batch, recorded_files()))
+            seconds = self.clock() - flushed
+            self.connection.send(Finished(work.chunk, batch, seconds, recorded_files()))
             return
-        encoder = self._encoder
-        encoded = encoder.encode(
-            work.chunk, work.generation, batch, encoder.details(batch), recorded_files()
-        )
-        self.connection.send(ChunkDone(work.chunk, work.tasks, encoded, encoder.log(batch)))
+        content = self._encoder.encode(work.chunk, work.generation, batch, recorded_files())
+        log = self._encoder.log(batch)
+        self.connection.send(Encoded(work.chunk, work.tasks, content, log))
 
     @cached_property
     def _encoder(self) -> ChunkEncoder:

@@ -12,7 +12,7 @@ from backfleet import errors
 from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import BackfleetError, PluginError, TaskError, TaskTimeout
 from backfleet.worker.child_process import ChildProcess, Limits
-from backfleet.worker.messages import Builders, ChunkDone, Fatal, Finished, Ready, Work
+from backfleet.worker.messages import Builders, Encoded, Fatal, Finished, Ready, Work
 
 __all__ = ["ChildPool"]
 
@@ -23,7 +23,7 @@ AHEAD = 2
 """Pieces of work a child holds, so that it need not wait for its worker."""
 
 
-OnResults = Callable[[Finished | ChunkDone], None]
+OnResults = Callable[[Finished | Encoded], None]
 
 
 class ChildPool:
@@ -99,7 +99,7 @@ class ChildPool:
                 self._failed_starts = 0
             elif isinstance(message, Fatal):
                 raise _error(message)
-            elif isinstance(message, Finished | ChunkDone):
+            elif isinstance(message, Finished | Encoded):
                 on_results(message)
                 self._settle(child, set(message.tasks))
 
@@ -126,8 +126,9 @@ class ChildPool:
     def _lose(self, child: ChildProcess, error: TaskError, on_results: OnResults) -> None:
         """Make an error the result of the task that a child died in."""
         task, since = child.suspect()
-        lost = TaskResult.lost(task, error, time.monotonic() - since, child.printed())
-        on_results(Finished(child.works[0].chunk, [lost]))
+        seconds = time.monotonic() - since
+        lost = TaskResult.lost(task, error, seconds, child.printed())
+        on_results(Finished(child.works[0].chunk, [lost], seconds))
         self._settle(child, {task})
 
     def _failed_to_start(self, child: ChildProcess) -> None:

@@ -1,17 +1,21 @@
-"""The results of a chunk's tasks as the bytes that are to be stored of them."""
+"""Encoding the results of a chunk's tasks for the store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+
+import pyarrow as pa
 
 from backfleet.chunks.commit import ChunkContent, EncodedChunk, encode_chunk
 from backfleet.chunks.detail import detail_tables
+from backfleet.chunks.parts import Part, merge_parts
+from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskResult
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.rows import RowLayout
+from backfleet.store import Store
 from backfleet.worker.environment import platform_facts
 
 __all__ = ["ChunkEncoder"]
@@ -20,31 +24,50 @@ CHUNK_LOG_LIMIT = 1024 * 1024
 
 
 class ChunkEncoder:
-    """Lays out and encodes the chunks of one run."""
+    """Encodes the chunks of one run, and parts of them."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._layout = RowLayout(manifest)
-
-    def details(self, results: Sequence[TaskResult]) -> dict[str, Any]:
-        """The tables of what the job keeps of the tasks beside their rows."""
-        return detail_tables(results) if self._manifest.keeps_detail else {}
 
     def encode(
         self,
         chunk: int,
         generation: int,
         results: Sequence[TaskResult],
-        details: Mapping[str, Any],
         undeclared: Iterable[UndeclaredFile] = (),
     ) -> EncodedChunk:
-        """A chunk of these results, one a task and in their order."""
+        """Encode results, one for each task and in the order of the tasks.
+
+        They are all tasks of the chunk, or a part of them. `undeclared` are the files that the
+        tasks may have read.
+        """
+        rows = self._layout.rows(results)
+        details = detail_tables(results) if self._manifest.keeps_detail else {}
+        return self._encode(chunk, generation, rows, details, undeclared)
+
+    def merge(
+        self, store: Store, chunk: int, generation: int, parts: Sequence[Part]
+    ) -> EncodedChunk:
+        """Encode a chunk that is stored in parts. Raises CorruptObject, StoreError."""
+        rows, details = merge_parts(store, parts, keeps_detail=self._manifest.keeps_detail)
+        undeclared = (file for part in parts for file in part.header.undeclared)
+        return self._encode(chunk, generation, RowTable(rows), details, undeclared)
+
+    def _encode(
+        self,
+        chunk: int,
+        generation: int,
+        rows: Rows | RowTable,
+        details: Mapping[str, pa.Table],
+        undeclared: Iterable[UndeclaredFile],
+    ) -> EncodedChunk:
         return encode_chunk(
             ChunkContent(
                 self._manifest.run_id,
                 chunk,
                 generation,
-                self._layout.rows(results),
+                rows,
                 details,
                 self._platform,
                 tuple(sorted(set(undeclared))),
@@ -52,7 +75,7 @@ class ChunkEncoder:
         )
 
     def log(self, results: Sequence[TaskResult]) -> bytes:
-        """What tasks printed, cut to a limit; empty where they printed nothing."""
+        """Return the output of tasks, cut to a limit; empty if they printed nothing."""
         parts = [f"== task {r.task} ==\n{r.log.rstrip()}\n" for r in results if r.log.strip()]
         return "".join(parts)[:CHUNK_LOG_LIMIT].encode()
 

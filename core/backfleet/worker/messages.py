@@ -13,17 +13,17 @@ from backfleet.chunks.undeclared import UndeclaredFile
 if TYPE_CHECKING:
     from backfleet.chunks.commit import EncodedChunk
     from backfleet.worker.chunk_encoder import ChunkEncoder
-    from backfleet.worker.task import TaskRunner
 
 __all__ = [
     "OUT_OF_MEMORY",
     "Builders",
     "ChildSetup",
-    "ChunkDone",
+    "Encoded",
     "Fatal",
     "Finished",
     "InFlight",
     "Ready",
+    "Runner",
     "Work",
 ]
 
@@ -34,14 +34,21 @@ OUT_OF_MEMORY = 203
 trusted, nor is the task to be blamed for what tasks before it have kept."""
 
 
+class Runner(Protocol):
+    """Runs tasks in a child."""
+
+    def result(self, index: int, /) -> TaskResult:
+        """Run a task."""
+
+
 class Builders(Protocol):
     """Makes in a child what it works with; travels to it."""
 
-    def runner(self) -> TaskRunner:
+    def runner(self) -> Runner:
         """What runs the tasks."""
 
     def encoder(self) -> ChunkEncoder:
-        """What makes a chunk of their results; asked for where there is a whole one."""
+        """Return the encoder of their results; a child asks for it when it has some to encode."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,8 @@ class Work:
     Attributes
     ----------
     generation
-        Of the chunk to make of them; None where they are not all of its tasks, or too few for the
-        child to import what encoding takes.
+        The generation of the chunk, if the child shall encode the results; None if they are so few
+        that importing the encoder would take longer.
     """
 
     chunk: int
@@ -84,14 +91,20 @@ class Ready:
 
 @dataclass(frozen=True)
 class Finished:
-    """From the child: results, as they come; at least every `FLUSH_SECONDS`.
+    """From the child: results, sent at least every `FLUSH_SECONDS`.
 
-    `undeclared` are the files that the child has read since it started. A task may depend on any
-    of them, since modules keep what they have read.
+    Attributes
+    ----------
+    seconds
+        The time that the child spent on them.
+    undeclared
+        The files that the child has read since it started. A task may depend on any of them, since
+        modules keep what they have read.
     """
 
     chunk: int
     results: Sequence[TaskResult]
+    seconds: float
     undeclared: Sequence[UndeclaredFile] = ()
 
     @property
@@ -100,13 +113,22 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class ChunkDone:
-    """From the child: all of a chunk in one piece, encoded, so that a worker with many children
-    has only to store it; `log` is what its tasks printed."""
+class Encoded:
+    """From the child: the results of all tasks that it was given, encoded.
+
+    A worker with many children has only to store them.
+
+    Attributes
+    ----------
+    content
+        The chunk, or a part of it.
+    log
+        The output of the tasks.
+    """
 
     chunk: int
     tasks: Sequence[int]
-    encoded: EncodedChunk
+    content: EncodedChunk
     log: bytes
 
 

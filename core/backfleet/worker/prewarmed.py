@@ -20,6 +20,7 @@ from backfleet.errors import JobError
 from backfleet.no_bytecode import disable_bytecode
 from backfleet.worker.env_vars import PRELOAD
 from backfleet.worker.environment import pin_environment
+from backfleet.worker.import_record import record_imports
 
 __all__ = ["assignment", "prewarm", "read_assignment", "start_forkserver"]
 
@@ -88,6 +89,8 @@ def _preload(engine: str, *paths: str) -> None:
     # A module that fails here fails again, and is reported, in the child.
     with contextlib.suppress(Exception):
         import backfleet.worker.child  # noqa: F401
+    # What is imported from here on may be the run's code.
+    record_imports()
     with contextlib.suppress(Exception):
         if engine:
             importlib.import_module(engine)

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from backfleet import errors
-from backfleet.chunks.chunk import Chunk, chunk_key, latest_chunk
-from backfleet.chunks.commit import commit_chunk
-from backfleet.chunks.detail import DETAILS, merge_details
-from backfleet.chunks.parquet import read_parquet
-from backfleet.chunks.rows import Rows
-from backfleet.chunks.task_result import TaskResult, is_retryable
-from backfleet.chunks.undeclared import UndeclaredFile
+from backfleet.chunks.chunk import chunk_key, latest_chunk
+from backfleet.chunks.parts import ChunkTarget
 from backfleet.code.declared_files import check_declared_files
 from backfleet.code.fetched_code import FetchedCode, search_first
+from backfleet.code.run_code import RunCode
 from backfleet.code.versions import check_versions
-from backfleet.errors import BackfleetError
+from backfleet.errors import BackfleetError, CorruptObject, StoreError
 from backfleet.no_bytecode import disable_bytecode
 from backfleet.plan.check_code import check_code
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
-from backfleet.store import Store, is_sound_blob, read_blob
+from backfleet.store import Store
 from backfleet.strategy_folder import strategy_root
-from backfleet.submission import Submission
+from backfleet.submission import ChunkRange, Submission
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
+from backfleet.worker.chunk_writer import PART_TASKS, ChunkWriter, WriterSetup
 from backfleet.worker.enter_strategy_folder import enter_strategy_folder
 from backfleet.worker.failure_record import write_failure_record
-from backfleet.worker.messages import Builders, ChunkDone, Finished, Work
-
-if TYPE_CHECKING:
-    from backfleet.worker.task import TaskRunner
+from backfleet.worker.messages import Builders, Encoded, Finished, Runner, Work
 
 __all__ = ["ShardWorker"]
 
 ENCODED_BY_CHILD = 16
-"""Tasks of a chunk, from which on a child encodes it: before, it is done before a child has
-imported what that takes."""
+"""Tasks of a piece of work from which on a child encodes the results: fewer are done before a child
+has imported the encoder."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +44,19 @@ class _Builders(Builders):
     plan: TaskContext
     paths: Sequence[str]
     code: Sequence[str]
+    run_code: RunCode
 
-    def runner(self) -> TaskRunner:
+    def runner(self) -> Runner:
         search_first(self.paths)
         disable_bytecode()
+        from backfleet.worker.import_record import record_imports
+        from backfleet.worker.module_guard import GuardedRunner, ModuleGuard
+
         enter_strategy_folder(self.plan, self.code)
         from backfleet.worker.task import TaskRunner
 
-        return TaskRunner(self.plan)
+        guard = ModuleGuard(self.run_code, record_imports())
+        return GuardedRunner(TaskRunner(self.plan), guard)
 
     def encoder(self) -> ChunkEncoder:
         return ChunkEncoder(self.plan.manifest)
@@ -92,27 +89,22 @@ class ShardWorker:
                     f"shard {shard} does not exist: the submission has shards 0 to {count - 1}"
                 )
         self.shards = shards
-        self.generations = {
-            chunk: generation
-            for shard in shards
-            for chunk, generation in self.submission.shards[shard]
-        }
         self.manifest = read_manifest(self.store)
-        self.encoder = ChunkEncoder(self.manifest)
-        self.results: dict[int, dict[int, TaskResult]] = {}
-        self.earlier: dict[int, Chunk] = {}
-        self.undeclared: defaultdict[int, set[UndeclaredFile]] = defaultdict(set)
+        self._setup = WriterSetup(
+            self.store, ChunkEncoder(self.manifest), retry=self.submission.retry
+        )
+        self._writers: dict[int, ChunkWriter] = {}
 
     def run(self) -> None:
         """Raises BackfleetError, having left word of it in the store."""
         try:
             search_first(self.paths)
             check_versions(self.manifest.identity.versions)
-            check_code(self.manifest.identity, self.strategy)
+            run_code = check_code(self.manifest.identity, self.strategy)
             check_declared_files(self.manifest.identity.files, strategy_root(self.strategy))
             works = list(self._works())
             if works:
-                self._run(works)
+                self._run(works, run_code)
         except BackfleetError as error:
             # Corrupt input is one shard's own, and it is still to be seen whose.
             if len(self.shards) == 1 or error.worker_exit_code != errors.BAD_INPUT:
@@ -120,35 +112,57 @@ class ShardWorker:
             raise
 
     def _works(self) -> Iterator[Work]:
-        """What is left to do of the shards' chunks."""
-        # One listing: asking for each chunk in turn would take minutes on S3.
-        there = {entry.key for entry in self.store.list("chunks/")}
-        for chunk, generation in self.generations.items():
-            if chunk_key(chunk, generation) in there and latest_chunk(
+        """Open the chunks that are not committed yet, and cut their tasks into pieces of work.
+
+        The children of a worker share the pieces of a large chunk.
+        """
+        # One listing each: asking for each chunk in turn would take minutes on S3.
+        committed = {entry.key for entry in self.store.list("chunks/")}
+        begun = {entry.key.rpartition("/")[0] for entry in self.store.list("parts/")}
+        for (chunk, generation), tasks in self._shares().items():
+            if chunk_key(chunk, generation) in committed and latest_chunk(
                 self.store, chunk, generation
             ):
                 continue
-            tasks: Sequence[int] = self.manifest.chunks[chunk]
-            self.results[chunk] = {}
-            earlier = self._to_take_over(chunk) if self.submission.retry else None
-            if earlier is not None:
-                self.earlier[chunk] = earlier
-                rows = Rows.from_arrow(read_parquet(earlier.body)).results(self._params)
-                self.results[chunk] = {r.task: r for r in rows if not is_retryable(r.error)}
-                self.undeclared[chunk].update(earlier.header.undeclared)
-                tasks = [task for task in tasks if task not in self.results[chunk]]
-            is_whole = earlier is None and len(tasks) >= ENCODED_BY_CHILD
-            yield Work(chunk, tasks, generation if is_whole else None)
+            target = ChunkTarget(
+                self.manifest.run_id,
+                chunk,
+                generation,
+                self.manifest.chunks[chunk],
+                self.manifest.keeps_detail,
+            )
+            writer = ChunkWriter(self._setup, target, tasks, has_parts=target.folder in begun)
+            if not writer.todo:
+                writer.finish()
+                continue
+            self._writers[chunk] = writer
+            for at in range(0, len(writer.todo), PART_TASKS):
+                piece = writer.todo[at : at + PART_TASKS]
+                yield Work(chunk, piece, generation if len(piece) >= ENCODED_BY_CHILD else None)
 
-    def _to_take_over(self, chunk: int) -> Chunk | None:
-        """The chunk's generation before, unless what it needs is damaged."""
-        earlier = latest_chunk(self.store, chunk, 0)
-        if earlier is None:
-            return None
-        blobs = earlier.header.blobs.values()
-        return earlier if all(is_sound_blob(self.store, digest) for digest in blobs) else None
+    def _shares(self) -> dict[tuple[int, int], Sequence[int]]:
+        """Return the tasks that the shards hold of each chunk and generation. Raises CorruptObject.
 
-    def _run(self, works: Sequence[Work]) -> None:
+        Shards that run together may hold different ranges of one chunk.
+        """
+        shares: dict[tuple[int, int], Sequence[int]] = {}
+        for shard in self.shards:
+            for part in self.submission.shards[shard]:
+                place = (part.chunk, part.generation)
+                tasks = self._tasks_of(part)
+                other = shares.get(place)
+                shares[place] = tasks if other is None else sorted({*other, *tasks})
+        return shares
+
+    def _tasks_of(self, part: ChunkRange) -> range:
+        """Return the tasks of a range. Raises CorruptObject."""
+        grid = self.manifest.chunks
+        whole = grid[part.chunk] if 0 <= part.chunk < len(grid) else range(0)
+        if not whole.start <= part.first < part.stop <= whole.stop:
+            raise CorruptObject(f"the submission names {part}, which the run does not have")
+        return range(part.first, part.stop)
+
+    def _run(self, works: Sequence[Work], run_code: RunCode) -> None:
         submission = self.submission
         plan = TaskContext(
             self.manifest, self.strategy, submission.data_path, submission.auxiliary_paths
@@ -157,48 +171,22 @@ class ShardWorker:
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )
         size = min(self.submission.cpus, len(works))
-        pool = ChildPool(_Builders(plan, self.paths, self.code), size, limits)
+        pool = ChildPool(_Builders(plan, self.paths, self.code, run_code), size, limits)
         try:
-            pool.run(works, self._take)
-        finally:
-            pool.close()
+            try:
+                pool.run(works, self._take)
+            finally:
+                pool.close()
+        except BaseException:
+            self._keep_finished()
+            raise
 
-    def _take(self, done: Finished | ChunkDone) -> None:
-        """Commit a chunk, or keep results until theirs is whole."""
-        if isinstance(done, ChunkDone):
-            self._commit(done)
-            return
-        results = self.results[done.chunk]
-        results.update({result.task: result for result in done.results})
-        self.undeclared[done.chunk].update(done.undeclared)
-        tasks = self.manifest.chunks[done.chunk]
-        if len(results) == len(tasks):
-            self._commit(self._encoded(done.chunk, [results[task] for task in tasks]))
+    def _take(self, done: Finished | Encoded) -> None:
+        if self._writers[done.chunk].take(done):
+            del self._writers[done.chunk]
 
-    def _commit(self, done: ChunkDone) -> None:
-        """Store what the tasks printed, which may be there already, and then their chunk."""
-        if done.log:
-            generation = self.generations[done.chunk]
-            self.store.put_if_absent(f"logs/{done.chunk:06}.{generation}.txt", done.log)
-        commit_chunk(self.store, done.encoded)
-        del self.results[done.chunk]
-
-    def _encoded(self, chunk: int, results: Sequence[TaskResult]) -> ChunkDone:
-        details = self._details(chunk, results)
-        undeclared = self.undeclared.pop(chunk, ())
-        encoded = self.encoder.encode(chunk, self.generations[chunk], results, details, undeclared)
-        return ChunkDone(chunk, self.manifest.chunks[chunk], encoded, self.encoder.log(results))
-
-    def _details(self, chunk: int, results: Sequence[TaskResult]) -> dict[str, Any]:
-        tables = self.encoder.details(results)
-        earlier = self.earlier.pop(chunk, None)
-        if earlier is None or not tables:
-            return tables
-        blobs = earlier.header.blobs
-        old = {name: read_parquet(read_blob(self.store, blobs[name])) for name in DETAILS}
-        redone = [result.task for result in results if result.outcome is not None]
-        return merge_details(old, tables, redone)
-
-    @cached_property
-    def _params(self) -> Sequence[str]:
-        return self.manifest.points.names
+    def _keep_finished(self) -> None:
+        """Store the finished tasks of incomplete chunks, when this worker has to stop."""
+        with contextlib.suppress(StoreError):
+            for writer in self._writers.values():
+                writer.store_results()

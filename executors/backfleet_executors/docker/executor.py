@@ -89,7 +89,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
 
     def count_shards(self, work: Workload) -> int:
         """Return the setting `shards`, or one shard per container."""
-        return min(self.settings.shards or self._workers(work.cpus), work.chunks)
+        return min(self.settings.shards or self._workers(work.cpus), work.tasks)
 
     def adopt_settings(self, handle: Handle) -> None:
         given = self.settings.model_dump(exclude_unset=True)

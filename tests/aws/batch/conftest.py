@@ -296,7 +296,7 @@ def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., S
             draft_of(plan),
             executor=executor.name,
             created="2024-01-01T00:00:00+00:00",
-            shards=deal_chunks(chunks, shards),
+            shards=deal_chunks(chunks, plan.manifest.chunks, shards),
         )
         return SubmissionLog(store).append(replace(intent, cpus=1, memory=2 * 2**30))
 

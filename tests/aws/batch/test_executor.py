@@ -173,7 +173,8 @@ def test_workers_get_four_minutes_of_work_each(executor: AwsBatchExecutor, work:
     assert executor.count_shards(replace(work, cpus=4)) == 11
     assert changed(executor, shard_minutes=2).count_shards(work) == 84
     assert changed(executor, workers=1000).count_shards(work) == 1000
-    assert executor.count_shards(replace(work, chunks=10)) == 10
+    assert executor.count_shards(replace(work, chunks=10)) == 42, "they share chunks"
+    assert executor.count_shards(replace(work, chunks=10, tasks=20)) == 20
 
 
 def test_without_work_for_four_minutes_there_is_one_worker(
@@ -274,7 +275,7 @@ def test_a_run_over_the_limit_is_refused_without_yes_and_tells_its_cost_at_the_e
     agreed, stdout, _ = command(*dear, "--yes")
 
     assert (code, submitted, kept) == (2, 0, [])
-    assert "more than the limit of 0.00; nothing was started. Start it with --yes" in stderr
+    assert "exceeds the limit of 0.00 USD. Nothing was started. Pass --yes" in stderr
     assert agreed == 0
     assert "cost:    about 0.000" in stdout
 

@@ -102,7 +102,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         if workers is None:
             seconds = 60 * self._settings.shard_minutes
             workers = max(1, math.ceil(work.pace.seconds / work.cpus / seconds))
-        return min(workers, work.chunks)
+        return min(workers, work.tasks)
 
     def cost(self, work: Workload, shards: int) -> Cost | None:
         """Return the cost at stored prices, including the time in which containers start."""

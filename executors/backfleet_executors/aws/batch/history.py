@@ -21,15 +21,15 @@ def interrupted_shards(submission: Submission, calls: BatchCalls) -> list[int]:
     interrupted.
     """
     chunks = {
-        chunk
+        part.chunk
         for earlier, handle in submission.earlier
         for shard in _interrupted(handle, calls)
-        for chunk, _ in earlier.shards[shard]
+        for part in earlier.shards[shard]
     }
     return [
         shard
-        for shard, pairs in enumerate(submission.shards)
-        if any(chunk in chunks for chunk, _ in pairs)
+        for shard, parts in enumerate(submission.shards)
+        if any(part.chunk in chunks for part in parts)
     ]
 
 

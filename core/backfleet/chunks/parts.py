@@ -1,0 +1,162 @@
+"""Parts: finished tasks of a chunk, stored before the chunk is complete.
+
+Workers share no memory and no lock; the store alone decides. A worker that has finished tasks of a
+chunk, and not the whole chunk in one go, stores them as a part. After its last part it lists the
+parts of the chunk, and if they hold all tasks, it merges them and commits the chunk.
+
+- Several workers may finish a chunk together: each stores its part before it lists, so the one that
+  lists last sees all parts. If two of them see all parts, both commit equal content, and the store
+  keeps the first.
+- A worker that is killed before it stores a part loses the tasks of that part. A worker that is
+  killed later loses nothing: whoever resumes the chunk takes over the valid parts, and commits the
+  chunk without computing anything if they hold all tasks.
+- A damaged part is as good as absent. Its key is taken, so the tasks are stored again as a copy
+  under the next free key, `<first>.1`.
+- Two parts may hold the same task if two workers computed it. A merge takes it from the first.
+- Nobody reads the parts of a committed chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import pyarrow as pa
+
+from backfleet.chunks.chunk import Chunk, ChunkHeader
+from backfleet.chunks.commit import EncodedChunk
+from backfleet.chunks.detail import merge_details, read_details
+from backfleet.chunks.formats import PART
+from backfleet.chunks.rows import merge_rows, read_rows
+from backfleet.chunks.schemas import SCHEMAS
+from backfleet.chunks.task_result import is_retryable
+from backfleet.errors import CorruptObject, ObjectMissing
+from backfleet.store import Store, is_sound_blob, put_blob
+
+__all__ = ["ChunkTarget", "Part", "merge_parts", "missing_tasks", "read_parts", "store_part"]
+
+
+@dataclass(frozen=True)
+class ChunkTarget:
+    """The chunk that parts belong to: its run, its key, its tasks, and whether it has details."""
+
+    run_id: str
+    chunk: int
+    generation: int
+    tasks: range
+    keeps_detail: bool
+
+    @property
+    def folder(self) -> str:
+        """The folder of the chunk's parts."""
+        return f"parts/{self.chunk:06}.{self.generation}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of some tasks of a chunk, and the header that names the blobs of their details."""
+
+    header: ChunkHeader
+    rows: pa.Table
+
+    @property
+    def tasks(self) -> list[int]:
+        tasks: list[int] = self.rows["task"].to_pylist()
+        return tasks
+
+    @classmethod
+    def of_chunk(cls, chunk: Chunk) -> Part:
+        """Return the rows of a committed chunk that need no other try. Raises CorruptObject."""
+        rows = read_rows(chunk.body)
+        errors = rows["error"].to_pylist()
+        kept = np.array([not is_retryable(error) for error in errors], dtype=np.bool_)
+        return cls(chunk.header, rows.filter(pa.array(kept)))
+
+    def has_sound_details(self, store: Store) -> bool:
+        """Whether all blobs of the part are in the store, unaltered."""
+        return all(is_sound_blob(store, digest) for digest in self.header.blobs.values())
+
+
+def store_part(store: Store, encoded: EncodedChunk) -> None:
+    """Store finished tasks of a chunk, after the blobs of their details. Raises StoreError."""
+    for blob in encoded.blobs:
+        put_blob(store, blob)
+    header = encoded.chunk.header
+    key = f"parts/{header.chunk:06}.{header.generation}/{header.first:08}"
+    content = encoded.chunk.to_bytes(PART)
+    for copy in count():
+        free = f"{key}.{copy}" if copy else key
+        if store.put_if_absent(free, content):
+            return
+        try:
+            stored = Chunk.from_bytes(store.read(free), PART).header
+        except CorruptObject:
+            continue
+        if (stored.run_id, stored.logical) == (header.run_id, header.logical):
+            return
+
+
+def read_parts(store: Store, target: ChunkTarget) -> list[Part]:
+    """Return the valid parts of a chunk, in the order of their keys."""
+    parts = (_read_part(store, entry.key, target) for entry in store.list(f"{target.folder}/"))
+    return [part for part in parts if part is not None]
+
+
+def missing_tasks(parts: Sequence[Part], tasks: Sequence[int]) -> list[int]:
+    """Return those of the tasks that no part holds."""
+    stored = {task for part in parts for task in part.tasks}
+    return [task for task in tasks if task not in stored]
+
+
+def merge_parts(
+    store: Store, parts: Sequence[Part], *, keeps_detail: bool
+) -> tuple[pa.Table, Mapping[str, pa.Table]]:
+    """Return the rows and the details of all tasks of some parts, each task from the first part.
+
+    Raises CorruptObject, ObjectMissing.
+    """
+    chosen: list[tuple[Part, list[int]]] = []
+    seen: set[int] = set()
+    for part in parts:
+        fresh = [task for task in part.tasks if task not in seen]
+        seen.update(fresh)
+        if fresh:
+            chosen.append((part, fresh))
+    rows = merge_rows([(part.rows, tasks) for part, tasks in chosen])
+    names = SCHEMAS if keeps_detail else ()
+    details = {
+        name: merge_details(
+            name,
+            ((read_details(store, part.header.blobs, name), tasks) for part, tasks in chosen),
+        )
+        for name in names
+    }
+    return rows, details
+
+
+def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
+    """Return the part under a key; None if it is damaged, or no part of this chunk."""
+    try:
+        stored = Chunk.from_bytes(store.read(key), PART)
+        rows = read_rows(stored.body)
+    except (CorruptObject, ObjectMissing):
+        return None
+    header = stored.header
+    part = Part(header, rows)
+    place = (header.run_id, header.chunk, header.generation)
+    if place != (target.run_id, target.chunk, target.generation):
+        return None
+    if set(header.blobs) != (set(SCHEMAS) if target.keeps_detail else set()):
+        return None
+    return part if _has_tasks_of(part, target.tasks) else None
+
+
+def _has_tasks_of(part: Part, tasks: range) -> bool:
+    """Whether a part has one row for each of some tasks of the chunk, in their order."""
+    numbers = part.rows["task"].to_numpy()
+    if len(numbers) != part.header.count or not len(numbers):
+        return False
+    is_ascending = bool((np.diff(numbers) > 0).all())
+    return is_ascending and numbers[0] in tasks and numbers[-1] in tasks

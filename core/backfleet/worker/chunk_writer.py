@@ -1,0 +1,143 @@
+"""`ChunkWriter`: stores the finished tasks of one chunk, as a whole or in parts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backfleet.chunks.chunk import latest_chunk
+from backfleet.chunks.commit import EncodedChunk, commit_chunk
+from backfleet.chunks.parts import ChunkTarget, Part, missing_tasks, read_parts, store_part
+from backfleet.chunks.task_result import TaskResult
+from backfleet.chunks.undeclared import UndeclaredFile
+from backfleet.errors import CorruptObject
+from backfleet.store import Store
+from backfleet.worker.chunk_encoder import ChunkEncoder
+from backfleet.worker.messages import Encoded, Finished
+
+__all__ = ["PART_SECONDS", "PART_TASKS", "ChunkWriter", "WriterSetup"]
+
+PART_SECONDS = 60.0
+"""Finished work of a chunk that is lost with its worker: after so much work a part is stored."""
+
+PART_TASKS = 10_000
+"""Results of a chunk that are held in memory: after so many tasks a part is stored, too."""
+
+
+@dataclass(frozen=True)
+class WriterSetup:
+    """The store and the encoder of a run's chunks.
+
+    Attributes
+    ----------
+    retry
+        Take over the rows of the generation before, except the retryable errors.
+    """
+
+    store: Store
+    encoder: ChunkEncoder
+    retry: bool
+
+
+class ChunkWriter:
+    """Stores what a worker finishes of one chunk; `backfleet.chunks.parts` describes the protocol.
+
+    Attributes
+    ----------
+    todo
+        The tasks that this worker has to run.
+    """
+
+    def __init__(
+        self,
+        setup: WriterSetup,
+        target: ChunkTarget,
+        tasks: Sequence[int],
+        *,
+        has_parts: bool = False,
+    ) -> None:
+        self._setup = setup
+        self._target = target
+        self.todo = self._missing(tasks) if has_parts or setup.retry else tasks
+        self._left = len(self.todo)
+        self._is_in_parts = self._left < len(target.tasks)
+        self._results: dict[int, TaskResult] = {}
+        self._seconds = 0.0
+        self._undeclared: set[UndeclaredFile] = set()
+
+    def take(self, done: Finished | Encoded) -> bool:
+        """Store or keep finished tasks, and return whether they were the last.
+
+        Raises NondeterministicResult, StoreError.
+        """
+        self._left -= len(done.tasks)
+        if isinstance(done, Encoded):
+            self._store(done.content, done.log)
+        else:
+            self._results.update((result.task, result) for result in done.results)
+            self._seconds += done.seconds
+            self._undeclared.update(done.undeclared)
+            is_due = self._seconds >= PART_SECONDS or len(self._results) >= PART_TASKS
+            if self._left and is_due:
+                self.store_results()
+        if not self._left:
+            self.finish()
+        return not self._left
+
+    def store_results(self) -> None:
+        """Store the results that are in this process only. Raises StoreError."""
+        results = [self._results[task] for task in sorted(self._results)]
+        if not results:
+            return
+        target, encoder = self._target, self._setup.encoder
+        content = encoder.encode(target.chunk, target.generation, results, self._undeclared)
+        self._store(content, encoder.log(results))
+        self._results.clear()
+        self._seconds = 0.0
+
+    def finish(self) -> None:
+        """Store the last results, and commit the chunk if the store then holds all its tasks.
+
+        Raises NondeterministicResult, StoreError.
+        """
+        self.store_results()
+        if not self._is_in_parts:
+            return
+        parts, target = self._parts(), self._target
+        if not missing_tasks(parts, target.tasks):
+            merged = self._setup.encoder.merge(
+                self._setup.store, target.chunk, target.generation, parts
+            )
+            commit_chunk(self._setup.store, merged)
+
+    def _store(self, content: EncodedChunk, log: bytes) -> None:
+        """Store the output of tasks, and then the tasks: as the chunk if they are all of it."""
+        target, store = self._target, self._setup.store
+        header = content.chunk.header
+        is_whole = not self._is_in_parts and header.count == len(target.tasks)
+        if log:
+            part = "" if is_whole else f".{header.first:08}"
+            name = f"logs/{target.chunk:06}.{target.generation}{part}.txt"
+            store.put_if_absent(name, log)
+        if is_whole:
+            commit_chunk(store, content)
+        else:
+            self._is_in_parts = True
+            store_part(store, content)
+
+    def _missing(self, tasks: Sequence[int]) -> Sequence[int]:
+        """Return those of the tasks that the store does not hold with all their details."""
+        store = self._setup.store
+        parts = [part for part in self._parts() if part.has_sound_details(store)]
+        return missing_tasks(parts, tasks) if parts else tasks
+
+    def _parts(self) -> list[Part]:
+        """Return the tasks of the chunk that the store holds already."""
+        store, target = self._setup.store, self._target
+        parts = read_parts(store, target)
+        earlier = latest_chunk(store, target.chunk, 0) if self._setup.retry else None
+        if earlier is not None:
+            with contextlib.suppress(CorruptObject):
+                parts.append(Part.of_chunk(earlier))
+        return parts
