@@ -132,7 +132,7 @@ def _spending(control: RunControl) -> list[str]:
     """What this wait's workers have cost, where an executor charges."""
     from backfleet.runs.spending import cost_so_far
 
-    cost = cost_so_far(control.run) if control.started_workers else None
+    cost = cost_so_far(control.run, control.workers) if control.started_workers else None
     return [f"cost:    about {cost.amount:.4f} {cost.currency} ({cost.basis})"] if cost else []
 
 

@@ -40,6 +40,8 @@ class RunControl:
         Number of tasks that already had a result when this object last started workers.
     started_workers
         True if `start` launched workers, False if it attached to workers that were running.
+    workers
+        The run's workers, as the executor that was opened to start them reports them.
     worker_statuses
         Last status that the executor reported for each shard, set when `wait` returns.
     """
@@ -49,7 +51,7 @@ class RunControl:
         self.done_before = 0
         self.started_workers = False
         self.worker_statuses: Sequence[ShardStatus] = ()
-        self._workers = run.workers
+        self.workers = run.workers
         self._entry: LogEntry | None = None
         self._started_at = time.monotonic()
         self._seconds: float | None = None
@@ -81,7 +83,7 @@ class RunControl:
             If something speaks against it; nothing was written and nothing started.
         """
         self._started_at, self._seconds = time.monotonic(), None
-        self._workers = RunWorkers(self.run.submission_log, executor)
+        self.workers = RunWorkers(self.run.submission_log, executor)
         self._entry = active_submission(self.run.store, executor)
         self.done_before = self.run.counts().done
         check_undeclared_files(self.run.chunk_index, draft.strategy)
@@ -133,7 +135,7 @@ class RunControl:
         run = self.run
         entry = self._entry or run.submission_log.newest()
         if entry is not None and not (run.chunk_index.complete and self._entry is None):
-            executor = self._workers.executor_of(entry)
+            executor = self.workers.executor_of(entry)
             expected = len(self._unfinished(list(entry.submission.generations.items())))
             watch = WorkerWatch(run.chunk_index, executor, entry, expected)
             before = run.chunk_index.counts()
@@ -218,8 +220,8 @@ class RunControl:
         """
         stopped = 0
         for entry in self.run.submission_log.entries():
-            if entry.handle is not None and self._workers.are_active(entry):
-                self._workers.executor_of(entry).cancel(entry.handle)
+            if entry.handle is not None and self.workers.are_active(entry):
+                self.workers.executor_of(entry).cancel(entry.handle)
                 self.run.submission_log.mark_canceled(entry.submission.number)
                 stopped += 1
         return stopped
