@@ -19,7 +19,6 @@ from backfleet.runs.run import Run, RunSummary
 from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
-from backfleet.submission import StoredCode
 from backfleet.submissions.events import emit
 from backfleet.submissions.launch import launch
 from backfleet.submissions.prepare import PreparedSubmission, prepare
@@ -63,7 +62,7 @@ class RunControl:
         select_chunks: Callable[[ChunkIndex], Sequence[ChunkGeneration]],
         *,
         accept_cost: bool = False,
-        choose_code: Callable[[], Sequence[StoredCode]] | None = None,
+        choose_code: Callable[[Submission], Submission] | None = None,
     ) -> None:
         """Start workers for chunks, unless workers of this run are active on the executor.
 
@@ -74,8 +73,8 @@ class RunControl:
         select_chunks
             Returns the chunks to compute, such as `ChunkIndex.missing`.
         choose_code
-            Called before workers are started. Returns the packages of the run's store that they
-            run with, or none if the code found here is the run's. By default the draft says it.
+            Returns the draft with the code that its workers fetch; called only if workers are
+            started. By default the draft has it.
 
         Raises
         ------
@@ -92,7 +91,7 @@ class RunControl:
         prepared = None
         if self.started_workers:
             if choose_code is not None:
-                draft = replace(draft, code=tuple(choose_code()) or None)
+                draft = choose_code(draft)
             prepared = self._prepare(executor, draft, chunks, accept_cost)
         if not self._save_manifest() and prepared is not None:
             # Another planner was first, and its chunks count.
@@ -198,7 +197,7 @@ class RunControl:
             If something speaks against it, such as another backfleet; nothing was started.
         """
         # A run that starts needs none of it, and its import would delay the workers.
-        from backfleet.runs.task_code import code_to_resume
+        from backfleet.runs.task_code import with_code_to_resume
 
         newest = self.run.latest_submission().submission
         chosen = open_executor(executor or newest.executor, options)
@@ -210,7 +209,7 @@ class RunControl:
             draft,
             select_chunks,
             accept_cost=accept_cost,
-            choose_code=partial(code_to_resume, self.run, trust_code),
+            choose_code=partial(with_code_to_resume, self.run, trust_code),
         )
 
     def cancel(self) -> int:
