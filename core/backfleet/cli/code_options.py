@@ -20,6 +20,7 @@ __all__ = ["ask_for_trust", "code_option", "data_option", "echo_differences", "t
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_DIFF_LINES = 60
+MAX_FILES = 5
 
 code_option = click.option(
     "--code",
@@ -72,6 +73,14 @@ def echo_differences(run: Run, differences: Iterable[CodeDifference], code: str)
         click.echo("using the code found here instead of the run's own", err=True)
     for difference in differences:
         click.echo(f"note: {difference}", err=True)
+    undeclared = [file.path for file in run.chunk_index.undeclared_files()]
+    if code == "kept" and undeclared:
+        click.echo(
+            "note: tasks of the run read files that are not kept with its code, because the job "
+            f"does not declare them: {', '.join(undeclared[:MAX_FILES])}"
+            + (f" and {len(undeclared) - MAX_FILES:,} more" if undeclared[MAX_FILES:] else ""),
+            err=True,
+        )
     if code == "here":
         _echo_diff(run)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from backfleet.chunks.chunk import Chunk, ChunkHeader, parse_chunk_key, read_chunk
+from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store, is_sound_blob
@@ -95,6 +96,10 @@ class ChunkIndex:
     def headers(self) -> list[ChunkHeader]:
         """Of all chunks there are, in their order."""
         return [self._valid[chunk] for chunk in sorted(self._valid)]
+
+    def undeclared_files(self) -> list[UndeclaredFile]:
+        """Return the files that tasks have read and that the job does not declare, sorted."""
+        return sorted({file for header in self.headers() for file in header.undeclared})
 
     def counts(self) -> Counts:
         found = self._valid.values()

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from backfleet.chunks.chunk import read_chunk
 from backfleet.chunks.detail import detail_tables, read_details
 from backfleet.chunks.rows import Rows, read_rows
-from backfleet.chunks.task_result import TaskResult
+from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.errors import ObjectMissing
 from backfleet.plan.rows import RowLayout
 from backfleet.runs.run import Run
@@ -102,6 +102,9 @@ class StoredTasks:
         ]
         if not names:
             return None
+        if theirs.row["status"] == TaskStatus.ERROR:
+            # A task that fails has no numbers: that it fails, and why, is all there is to show.
+            names = [name for name in ("status", "error") if name in names]
         sides = ({name: row.get(name) for name in names} for row in (ours.row, theirs.row))
         return Difference(key.index, key.name, key.params, "columns", None, *sides)
 

@@ -24,9 +24,9 @@ def check_undeclared_files(chunk_index: ChunkIndex, strategy: StrategyReference)
     A file that cannot be looked up here is left out: one beside a strategy that is not here, or one
     that was read on another machine.
     """
-    files = {file for header in chunk_index.headers() for file in header.undeclared}
+    files = chunk_index.undeclared_files()
     root = _root_of(strategy) if files else None
-    problems = [_problem(file, root) for file in sorted(files)]
+    problems = [_problem(file, root) for file in files]
     lines = list(dict.fromkeys(problem for problem in problems if problem))
     if lines:
         more = [f"and {len(lines) - MAX_NAMED} more"] if len(lines) > MAX_NAMED else []
