@@ -45,9 +45,11 @@ class ChunkHeader:
     ok, suspicious, error, retryable
         Number of rows with each status; retryable ones are errors too.
     seconds
-        Sum over the tasks.
+        Sum over the tasks that were computed for this run.
     platform
         Where it was computed.
+    reused
+        Number of rows that were copied from earlier runs.
     """
 
     run_id: str
@@ -63,6 +65,7 @@ class ChunkHeader:
     retryable: int
     seconds: float
     platform: Mapping[str, Any] = field(default_factory=dict)
+    reused: int = 0
 
     @property
     def key(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.cli.options import echo_json
+from backfleet.plan.known_rows import KnownRows, find_known_rows
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
@@ -52,6 +53,8 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "data": f"{data['bars']:,} bars, {data['first']} to {data['last']}",
         "store": facts["store"],
         "done": f"{_count(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
+        "reuse": f"{_count(facts['tasks'] - facts['done'], 'task')}: {facts['known']:,} known from "
+        f"earlier runs, {facts['to_compute']:,} to compute",
         "workers": f"{facts['workers']:,}, on the executor {facts['executor']}",
     }
     cost = facts["cost"]
@@ -63,12 +66,19 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
 def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     executor = open_executor(wishes.executor, wishes.options)
     manifest = plan.manifest
-    store = open_store(executor.results_store(plan.job.results.store)).at(manifest.run_id)
+    root = open_store(executor.results_store(plan.job.results.store))
+    store = root.at(manifest.run_id)
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
     chunks, resources = chunk_index.missing(), plan.job.resources
-    work = workload(store, manifest, chunks, cpus=resources.cpus, memory=resources.memory)
+    known = find_known_rows(root, manifest, chunks) if wishes.reuse else KnownRows()
+    left = known.incomplete(manifest.chunks, chunks)
+    reused = sum(known.count(manifest.chunks[chunk]) for chunk, _ in left)
+    work = workload(
+        store, manifest, left, cpus=resources.cpus, memory=resources.memory, reused=reused
+    )
     estimated = estimate(executor, work)
+    done = chunk_index.counts().done
     return {
         "run_id": manifest.run_id,
         "store": store.url,
@@ -82,7 +92,9 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
             "first": min(symbol.first for symbol in manifest.symbols),
             "last": max(symbol.last for symbol in manifest.symbols),
         },
-        "done": chunk_index.counts().done,
+        "done": done,
+        "known": len(known),
+        "to_compute": manifest.tasks - done - len(known),
         "executor": wishes.executor,
         "workers": estimated.shards,
         "cost": asdict(estimated.cost) if estimated.cost else None,

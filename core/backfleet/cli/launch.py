@@ -23,6 +23,7 @@ class Wishes:
     detach: bool = False
     as_json: bool = False
     accept_cost: bool = False
+    reuse: bool = True
 
 
 def run_job(load: Callable[[], Job], wishes: Wishes) -> None:
@@ -34,7 +35,11 @@ def run_job(load: Callable[[], Job], wishes: Wishes) -> None:
         from backfleet.runs.start import submit_plan
 
         started = submit_plan(
-            plan_job(load()), executor, detach=wishes.detach, accept_cost=wishes.accept_cost
+            plan_job(load()),
+            executor,
+            detach=wishes.detach,
+            accept_cost=wishes.accept_cost,
+            reuse=wishes.reuse,
         )
     if wishes.detach:
         show_detached(started, as_json=wishes.as_json)

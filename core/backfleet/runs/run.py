@@ -38,6 +38,8 @@ class RunSummary:
         Location of the run: a path or URL that every command takes.
     missing
         Tasks without a row.
+    reused
+        Tasks whose rows were copied from earlier runs.
     seconds
         From opening or starting the run here to the end of the wait for it, or until now.
     """
@@ -49,6 +51,7 @@ class RunSummary:
     suspicious: int
     error: int
     missing: int
+    reused: int = 0
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -128,6 +131,7 @@ class Run:
             suspicious=counts.suspicious,
             error=counts.error,
             missing=counts.missing,
+            reused=counts.reused,
         )
 
     def facts(self) -> Mapping[str, Any]:

@@ -55,6 +55,8 @@ class RunWorkers:
         entry = self._log.newest()
         if entry is None:
             raise RunNotFound("the run was never submitted, so it has no workers")
+        if not entry.submission.shards:
+            raise RunNotFound("all rows of the run come from earlier runs, so it has no workers")
         last = len(entry.submission.shards) - 1
         if not 0 <= shard <= last:
             raise IndexError(

@@ -70,8 +70,9 @@ def prepare(
     chunks: Sequence[ChunkGeneration],
     *,
     accept_cost: bool = False,
+    reused: int = 0,
 ) -> PreparedSubmission:
-    """Prepare to compute these chunks on an executor.
+    """Prepare to compute these chunks on an executor; without any, it is not asked.
 
     Parameters
     ----------
@@ -81,6 +82,8 @@ def prepare(
         The submission without executor, shards and number.
     accept_cost
         Spend more than the executor's limit.
+    reused
+        Number of tasks in these chunks whose rows come from earlier runs.
 
     Raises
     ------
@@ -89,17 +92,22 @@ def prepare(
     PluginError
         If code that the workers lack cannot be shipped.
     """
+    draft = replace(
+        draft,
+        executor=executor.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    if not chunks:
+        return PreparedSubmission(replace(draft, shards=(), code=None))
     if draft.detach and not executor.survives_exit:
         raise ExecutorError(
             f"executor {executor.name!r} does not support --detach: its workers stop with this "
             "command"
         )
-    work = workload(store, manifest, chunks, cpus=draft.cpus, memory=draft.memory)
+    work = workload(store, manifest, chunks, cpus=draft.cpus, memory=draft.memory, reused=reused)
     estimated = estimate(executor, work)
     submission = replace(
         draft,
-        executor=executor.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
         shards=deal_chunks(chunks, manifest.chunks, estimated.shards),
         # The location that it will have: executors look at where the store is.
         url=f"{store.url}/submissions/0.json",

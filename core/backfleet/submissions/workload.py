@@ -21,10 +21,19 @@ class Estimate:
 
 
 def workload(
-    store: Store, manifest: Manifest, chunks: Sequence[ChunkGeneration], *, cpus: int, memory: int
+    store: Store,
+    manifest: Manifest,
+    chunks: Sequence[ChunkGeneration],
+    *,
+    cpus: int,
+    memory: int,
+    reused: int = 0,
 ) -> Workload:
-    """Return the size of these chunks, for workers of `cpus` cores and `memory` bytes."""
-    tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in chunks)
+    """Return the size of these chunks, for workers of `cpus` cores and `memory` bytes.
+
+    `reused` is the number of their tasks whose rows come from earlier runs.
+    """
+    tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in chunks) - reused
     bars = sum(symbol.bars for symbol in manifest.symbols)
     return Workload(
         url=store.url,

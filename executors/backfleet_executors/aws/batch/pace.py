@@ -77,7 +77,7 @@ def _is_alike(manifest: Mapping[str, Any], work: Workload) -> bool:
 def _seconds_per_bar(store: Store, manifest: Mapping[str, Any]) -> float | None:
     keys = [parse_chunk_key(entry.key) for entry in store.list("chunks/")]
     headers = [header for key in _spread(keys) if key and (header := _header(store, key))]
-    tasks: int = sum(header.count for header in headers)
+    tasks: int = sum(header.count - header.reused for header in headers)
     bars = _bars_per_task(manifest)
     if not tasks or not bars:
         return None
