@@ -33,7 +33,7 @@ RUN pip --python /opt/backfleet/bin/python install --quiet --no-compile --no-dep
  && find /build/installed -exec touch --no-dereference --date=2020-01-01T00:00:00Z {} + \
  && cp --archive /build/installed/. /opt/backfleet/
 # numba finds machine code again by its source's path and time, which is why they are final here.
-RUN NUMBA_CACHE_DIR=/build/installed/cache /opt/backfleet/bin/python -m backfleet_executors.images.warm \
+RUN NUMBA_CACHE_DIR=/build/installed/cache /opt/backfleet/bin/python -m backfleet.worker.warm \
  && find /build/installed/cache -exec touch --date=2020-01-01T00:00:00Z {} + \
  && chmod --recursive a+rX,go-w /build/installed
 

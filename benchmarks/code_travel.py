@@ -33,10 +33,11 @@ elsewhere = acme_alpha.elsewhere:ElsewhereExecutor
 """,
     "acme_alpha/elsewhere.py": """
 import os
-from backfleet.code.hashes import distribution_hashes
+from backfleet.executor import Remote
+from backfleet.sdk import distribution_hashes
 from backfleet_executors.local import LocalExecutor
 
-class ElsewhereExecutor(LocalExecutor):
+class ElsewhereExecutor(LocalExecutor, Remote):
     name = "elsewhere"
 
     def installed(self):

@@ -41,7 +41,7 @@ import time
 began, cpu = time.perf_counter(), time.process_time()
 import backfleet.worker.child
 from backfleet.compiled import interpret_nothing
-from backfleet_executors.images.warm import run_first_task, sample_jobs
+from backfleet.worker.warm import run_first_task, sample_jobs
 interpret_nothing()
 run_first_task(next(sample_jobs("sma-crossover")))
 print(time.perf_counter() - began, time.process_time() - cpu)

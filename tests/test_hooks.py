@@ -24,19 +24,19 @@ def note(event, **facts):
 
 @hookimpl
 def backfleet_run_planned(run_id, tasks):
-    note("planned", run=run, tasks=tasks)
+    note("planned", run_id=run_id, tasks=tasks)
 
 @hookimpl
 def backfleet_run_submitted(run_id, submission, shards):
-    note("submitted", run=run, submission=submission, shards=shards)
+    note("submitted", run_id=run_id, submission=submission, shards=shards)
 
 @hookimpl
 def backfleet_chunk_committed(run_id, chunk, tasks):
-    note("committed", run=run, chunk=chunk, tasks=tasks)
+    note("committed", run_id=run_id, chunk=chunk, tasks=tasks)
 
 @hookimpl
 def backfleet_run_finished(run_id, summary):
-    note("finished", run=run, summary=dict(summary))
+    note("finished", run_id=run_id, summary=dict(summary))
 """
 
 RAISES = """
@@ -140,7 +140,7 @@ def test_installed_plugins_are_told_what_happens_by_one_process(
     told = [json.loads(line) for line in (runner.folder / "told.jsonl").read_text().splitlines()]
     assert len({process for _, process, _ in told}) == 1
     events = [(event, facts) for event, _, facts in told]
-    assert events[0] == ("planned", {"run": run, "tasks": 3})
+    assert events[0] == ("planned", {"run_id": run, "tasks": 3})
     assert events[1][0] == "submitted"
     assert events[1][1]["submission"] == 1
     assert sorted(facts["chunk"] for event, facts in events if event == "committed") == [0, 1, 2]

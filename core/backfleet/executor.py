@@ -1,16 +1,19 @@
-"""The executor interface: an executor starts workers, and core does all the rest.
+"""The executor interface: an executor starts workers and reports their states; core does the rest.
 
-Every field here is plain data, so that an executor in another package keeps working as fields with
-defaults are added.
+An executor implements the six methods of `Executor`. It may also implement groups of optional
+methods by inheriting from `Remote`, `Priced`, `Recoverable`, `Diagnosable` or `Prewarmed`. The
+methods of these classes are the neutral behavior that core uses for all other executors.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from functools import cached_property
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,31 +27,42 @@ from backfleet.submission import (
 )
 
 __all__ = [
+    "SETTINGS_FILE",
     "ChunkGeneration",
     "ChunkRange",
     "Cost",
+    "Diagnosable",
     "Executor",
     "ExecutorSettings",
     "Finding",
+    "FindingStatus",
     "Handle",
+    "Pace",
+    "Prewarmed",
+    "Priced",
+    "Recoverable",
+    "Remote",
     "ShardState",
     "ShardStatus",
     "StoredCode",
     "Submission",
-    "Verdict",
     "Workload",
     "trial_submission",
 ]
 
+SETTINGS_FILE = "backfleet.toml"
+"""Its tables `[executors.<name>]` hold the settings of executors."""
+
 
 class ExecutorSettings(BaseModel):
-    """Base of an executor's own settings; see `backfleet.runs.executors.open_executor`."""
+    """Base class of an executor's own settings, which core reads from the settings file, the
+    environment and `-o`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ShardState(StrEnum):
-    """What an executor knows of a worker. It is a hint: the store says what is done."""
+    """State of a worker as its executor reports it. It is a hint: the store decides."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -57,8 +71,8 @@ class ShardState(StrEnum):
     UNKNOWN = "unknown"
 
     @property
-    def works(self) -> bool:
-        """Whether the worker is known to be under way."""
+    def is_active(self) -> bool:
+        """Whether the worker is known to be waiting or running."""
         return self in (ShardState.WAITING, ShardState.RUNNING)
 
     @property
@@ -68,7 +82,7 @@ class ShardState(StrEnum):
 
 @dataclass(frozen=True)
 class ShardStatus:
-    """One worker. `reason` is for the user: why it failed, why it waits."""
+    """State of one worker. `reason` tells the user why it failed or why it waits."""
 
     shard: int
     state: ShardState
@@ -77,43 +91,61 @@ class ShardStatus:
 
 
 @dataclass(frozen=True)
-class Workload:
-    """What is to be computed, for an executor that shares it out by its size or tells its price.
+class Pace:
+    """Expected duration of a workload.
 
     Attributes
     ----------
-    url
-        Where the run lies, or will lie.
-    strategy
-        The hash of the strategy's code: what has it, on the same engine, may take as long.
-    chunks, tasks, bars
-        How many in all; a bar counts for every task that sees it.
-    cpus, memory
-        Of one worker; memory in bytes.
+    seconds
+        Sum over all tasks, on one core.
+    is_measured
+        Whether tasks of the same strategy and engine were measured. Otherwise it is a guess.
     """
 
-    url: str
-    strategy: str
-    engine: str
+    seconds: float
+    is_measured: bool
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Size of the work that a submission is to distribute.
+
+    Attributes
+    ----------
+    chunks, tasks, bars
+        Totals. A bar counts once for every task that reads it.
+    cpus, memory
+        CPUs and bytes of memory of one worker.
+    measure
+        Returns the pace. Read `pace` instead, which asks at most once.
+    """
+
     chunks: int
     tasks: int
     bars: int
     cpus: int
     memory: int
+    measure: Callable[[], Pace] = field(repr=False, compare=False)
+
+    # Measuring reads earlier runs of the store, so it waits for an executor that asks.
+    @cached_property
+    def pace(self) -> Pace:
+        """Expected duration, which core measures from earlier runs of the store."""
+        return self.measure()
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What workers cost: a guess before they start, or the sum afterwards.
+    """Cost of workers: an estimate before they start, or the amount spent so far.
 
     Attributes
     ----------
     amount, currency
         Such as 0.42 and "USD".
     basis
-        What it was computed from, for the user.
+        The assumptions behind the amount, for the user.
     limit
-        More than this is not spent unasked; None for no limit.
+        Highest amount that is spent without asking; None for no limit.
     """
 
     amount: float
@@ -126,8 +158,8 @@ class Cost:
         return self.limit is not None and self.amount > self.limit
 
 
-class Verdict(StrEnum):
-    """What `backfleet doctor` says of one thing that it looked at."""
+class FindingStatus(StrEnum):
+    """Result of one check of `backfleet doctor`."""
 
     OK = "ok"
     WARNING = "warning"
@@ -136,23 +168,23 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `backfleet doctor`: what was looked at, what was found, and how to mend it."""
+    """One line of `backfleet doctor`: its subject, the result and the suggested fix."""
 
     subject: str
-    verdict: Verdict
+    status: FindingStatus
     text: str
-    mend: str = ""
+    fix: str = ""
 
 
 class Executor(ABC):
-    """Starts workers and tells how they are. It never reads or collects results.
+    """Starts workers and reports their states. It never reads or collects results.
 
     Attributes
     ----------
     survives_exit
-        Whether workers can go on after the client has ended (`--detach`).
+        Whether workers can continue after the client has ended (`--detach`).
     max_shards
-        The most shards of one submission; None for no limit.
+        Maximum number of shards in one submission; None for no limit.
     """
 
     name: ClassVar[str]
@@ -164,89 +196,122 @@ class Executor(ABC):
         self.settings = settings
 
     @abstractmethod
-    def shards(self, chunks: int, cpus: int) -> int:
-        """How many workers should share so many chunks."""
-
-    def share(self, work: Workload) -> int:
-        """`shards`, for an executor that looks at more than the number of chunks."""
-        return self.shards(work.chunks, work.cpus)
-
-    def cost(self, work: Workload, shards: int, seconds: float | None = None) -> Cost | None:
-        """What so many workers cost; None where nothing is charged.
-
-        Without `seconds` a guess. With them, which are the sum over the tasks that were computed,
-        what it came to.
-        """
-        return None
-
-    def recall(self, handle: Handle) -> None:  # noqa: B027
-        """Take the settings that are not set here from an earlier submission of the same run."""
+    def count_shards(self, work: Workload) -> int:
+        """Return the number of workers among which to distribute the work."""
 
     @abstractmethod
     def preflight(self, submission: Submission) -> Sequence[str]:
-        """Problems that would make the submission fail, each a sentence; changes nothing."""
+        """Return the problems that would make the submission fail, one sentence per problem.
 
-    def stand_by(self) -> None:  # noqa: B027
-        """Begin what takes long and is the same for every run: called before a job is planned."""
-
-    def stand_down(self) -> None:  # noqa: B027
-        """Let go of what `stand_by` has begun and `submit` has not used."""
+        It changes nothing.
+        """
 
     @abstractmethod
     def submit(self, submission: Submission) -> Handle:
-        """Start the workers, `backfleet worker <url> <shard>` each."""
+        """Start one worker per shard with the command `backfleet worker <url> <shard>`."""
 
     @abstractmethod
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
-        """The state of every worker of a submission, in one go."""
+        """Return the state of every worker of a submission."""
 
     @abstractmethod
     def cancel(self, handle: Handle) -> None:
-        """Stop the workers; does nothing where they have ended already."""
+        """Stop the workers. It does nothing if they have ended already."""
 
-    def clear_away(self, handle: Handle) -> None:  # noqa: B027
-        """Remove what the workers of a run that is through have left behind; stops none.
+    @abstractmethod
+    def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
+        """Return the lines that a worker has written and, with `follow`, those it will write."""
+
+
+class _Group:
+    """A group of optional methods that an executor implements by inheriting from the group."""
+
+    @classmethod
+    def of(cls, executor: Executor) -> Self:
+        """Return the executor if it implements the group, otherwise the neutral behavior."""
+        return executor if isinstance(executor, cls) else cls()
+
+
+class Remote(_Group):
+    """For workers that do not share the client's installation or do not reach its directories.
+
+    The neutral behavior is that of workers on this machine.
+    """
+
+    def installed(self) -> Mapping[str, str] | None:
+        """Return the content hashes of the distributions that workers have, by name.
+
+        Core ships code that differs. None means that workers run the code installed here.
+        """
+        return None
+
+    def stage_data(self, path: str, symbols: Sequence[str]) -> str:
+        """Return the location at which workers read the data of these symbols.
+
+        An executor whose workers cannot reach `path` copies the data to that location first.
+        """
+        return path
+
+    def results_store(self, store: str) -> str:
+        """Return the store to use for a job that names `store`."""
+        return store
+
+
+class Priced(_Group):
+    """For workers that cost money."""
+
+    def cost(self, work: Workload, shards: int) -> Cost | None:
+        """Return the cost of this number of workers; None if nothing is charged.
+
+        Core asks with the expected pace before a submission, and with the measured seconds of the
+        committed chunks afterwards.
+        """
+        return None
+
+
+class Recoverable(_Group):
+    """For workers that can be found again without a stored handle."""
+
+    def find_orphans(self, run_id: str) -> Iterable[Handle]:
+        """Return handles of the run's workers, including those that no submission recorded.
+
+        Each handle has the submission's `number`, and its `url` if the executor knows it: several
+        stores may hold the same run.
+        """
+        return ()
+
+    def adopt_settings(self, handle: Handle) -> None:
+        """Take the settings that are not set here from an earlier submission of the same run."""
+
+    def clean_up(self, handle: Handle) -> None:
+        """Remove what the workers of a complete run leave behind, and stop none of them.
 
         `poll` and `logs` must answer as before.
         """
 
-    @abstractmethod
-    def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
-        """The lines a worker has written, and with `follow` those still to come."""
 
-    @abstractmethod
-    def find(self, run: str) -> Iterable[Handle]:
-        """Handles of this run's workers that no submission's record may know of.
-
-        Each has the submission's `number`, and its `url` where that can be told: the same run may
-        be in several stores.
-        """
-
-    def installed(self) -> Mapping[str, str] | None:
-        """Content hashes of what workers find installed, by distribution.
-
-        None where they run with what is installed here: then no code has to travel.
-        """
-        return None
-
-    def results_store(self, store: str) -> str:
-        """The store to use where a job names `store`: workers may not reach every one."""
-        return store
-
-    def deliver(self, path: str, symbols: Sequence[str]) -> str:
-        """Where workers find the data of these symbols that lies at `path` here.
-
-        Brings it there first where they cannot reach `path`.
-        """
-        return path
+class Diagnosable(_Group):
+    """For an executor that `backfleet doctor` can check."""
 
     def diagnose(self) -> Iterable[Finding]:
-        """What `backfleet doctor` says of this executor; changes nothing."""
+        """Return the findings of `backfleet doctor`. It changes nothing."""
         return ()
 
     def diagnose_live(self) -> Iterable[Finding]:
-        """What `backfleet doctor --live` finds by trying; it may start things, and ends them."""
+        """Return the additional findings of `backfleet doctor --live`.
+
+        It may start workers or containers, and ends them.
+        """
         return ()
 
-    def close(self) -> None:  # noqa: B027
-        """Let go of connections; never stops a worker."""
+
+class Prewarmed(_Group):
+    """For an executor that can start a worker before the job is planned."""
+
+    def prewarm(self) -> AbstractContextManager[None]:
+        """Return a context within which core plans and submits a job.
+
+        Entering it starts what takes long and does not depend on the job. Leaving it discards what
+        no submission has used.
+        """
+        return nullcontext()

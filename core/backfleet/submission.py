@@ -102,6 +102,8 @@ class Submission:
         Folders that the workers add to `sys.path`, unless they run elsewhere.
     code
         The packages that workers fetch; None if they run with what is installed here.
+    earlier
+        The run's earlier submissions to the same executor with their handles, for `submit`.
     """
 
     run_id: str
@@ -122,6 +124,7 @@ class Submission:
     paths: tuple[str, ...] = ()
     code: tuple[StoredCode, ...] | None = None
     url: str = field(default="", metadata=UNSTORED)
+    earlier: tuple[tuple[Submission, Handle], ...] = field(default=(), metadata=UNSTORED)
 
     @property
     def shard_count(self) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import Field
@@ -17,11 +17,14 @@ from backfleet.executor import (
     Executor,
     ExecutorSettings,
     Handle,
+    Prewarmed,
+    Recoverable,
     ShardState,
     ShardStatus,
     Submission,
+    Workload,
 )
-from backfleet_executors.standby import Standby
+from backfleet_executors.prewarmed_worker import PrewarmedWorker
 from backfleet_executors.worker_process import let_go_of_ended, start_worker
 
 __all__ = ["LocalExecutor", "LocalSettings"]
@@ -38,7 +41,7 @@ class LocalSettings(ExecutorSettings):
     )
 
 
-class LocalExecutor(Executor):
+class LocalExecutor(Executor, Prewarmed, Recoverable):
     """Runs workers as processes of this machine.
 
     Unless they are detached, they end when the process that started them does.
@@ -51,13 +54,13 @@ class LocalExecutor(Executor):
     def __init__(self, settings: ExecutorSettings) -> None:
         super().__init__(settings)
         self._started: dict[int, subprocess.Popen[bytes]] = {}
-        self._standby: Standby | None = None
+        self._prewarmed: PrewarmedWorker | None = None
 
-    def shards(self, chunks: int, cpus: int) -> int:
-        """As many as there are cores for, or as `workers` says."""
+    def count_shards(self, work: Workload) -> int:
+        """Return the setting `workers`, or the number of workers that the cores can run."""
         assert isinstance(self.settings, LocalSettings)
-        wanted = self.settings.workers or max(1, len(os.sched_getaffinity(0)) // cpus)
-        return min(wanted, chunks)
+        workers = self.settings.workers or max(1, len(os.sched_getaffinity(0)) // work.cpus)
+        return min(workers, work.tasks)
 
     def preflight(self, submission: Submission) -> Sequence[str]:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -68,16 +71,18 @@ class LocalExecutor(Executor):
             ]
         return []
 
-    def stand_by(self) -> None:
-        if self._standby is None:
-            # A place for its log that cannot be had is reported when there is work.
-            with contextlib.suppress(OSError):
-                self._standby = Standby(_log_root())
-
-    def stand_down(self) -> None:
-        if self._standby is not None:
-            self._standby.end()
-            self._standby = None
+    @contextmanager
+    def prewarm(self) -> Iterator[None]:
+        """Start one worker, which imports what it needs while the job is planned."""
+        # `submit` reports a log folder that cannot be written to.
+        with suppress(OSError):
+            self._prewarmed = PrewarmedWorker(_log_root())
+        try:
+            yield
+        finally:
+            if self._prewarmed is not None:
+                self._prewarmed.discard()
+                self._prewarmed = None
 
     def submit(self, submission: Submission) -> Handle:
         folder = _log_folder(submission.run_id, submission.number, submission.url)
@@ -101,15 +106,15 @@ class LocalExecutor(Executor):
         }
 
     def _start(self, submission: Submission, shard: int, log: Path) -> subprocess.Popen[bytes]:
-        standby, self._standby = self._standby, None
-        if standby is not None:
+        prewarmed, self._prewarmed = self._prewarmed, None
+        if prewarmed is not None:
             if (
                 submission.cpus == 1
                 and not submission.detach
-                and standby.work(submission.url, shard, log)
+                and prewarmed.assign(submission.url, shard, log)
             ):
-                return standby.process
-            standby.end()
+                return prewarmed.process
+            prewarmed.discard()
         with log.open("wb") as output:
             return start_worker([submission.url, str(shard)], output, detach=submission.detach)
 
@@ -160,17 +165,17 @@ class LocalExecutor(Executor):
                 else:
                     time.sleep(0.2)
 
-    def find(self, run: str) -> Iterable[Handle]:
-        """Workers of this run among all processes, by their command lines."""
+    def find_orphans(self, run_id: str) -> Iterable[Handle]:
+        """Find the run's workers among all processes by their command lines."""
         from backfleet_executors.processes import find_workers
 
-        for url, workers in find_workers(run).items():
+        for url, workers in find_workers(run_id).items():
             number = int(url.rpartition("/")[2].removesuffix(".json"))
             yield {
                 "host": socket.gethostname(),
                 "number": number,
                 "url": url,
-                "logs": str(_log_folder(run, number, url)),
+                "logs": str(_log_folder(run_id, number, url)),
                 "workers": workers,
             }
 

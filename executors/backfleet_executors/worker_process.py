@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from backfleet.worker.env_vars import STOP_WITH_PARENT
+from backfleet.sdk import STOP_WITH_PARENT
 
 __all__ = ["let_go_of_ended", "start_worker"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from backfleet.chunks.chunk import (
     parse_chunk_key,
     read_chunk,
 )
+from backfleet.chunks.formats import PART
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store, open_store
 
@@ -58,6 +61,64 @@ def test_a_flipped_bit_is_found(bit: int) -> None:
 
     with pytest.raises(CorruptObject, match="does not match its hash"):
         Chunk.from_bytes(bytes(altered))
+
+
+def sealed(header: bytes, label: str = "chunk/1 backfleet-9.8") -> bytes:
+    """A chunk with this header and the hash that belongs to it."""
+    rest = header + b"\nrows"
+    digest = hashlib.sha256(label.encode() + rest).hexdigest()
+    return f"{label} {digest}\n".encode() + rest
+
+
+def changed(**fields: object) -> bytes:
+    return json.dumps(json.loads(chunk().header.to_bytes()) | fields).encode()
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (changed(mood="good"), "unknown field mood"),
+        (json.dumps({"run_id": "1"}).encode(), "lacks the field chunk"),
+        (changed(count="2"), "field count is '2' and not an integer"),
+        (changed(count=True), "field count is True and not an integer"),
+        (changed(seconds=None), "field seconds is None and not a number"),
+        (changed(blobs=[]), r"field blobs is \[\] and not an object"),
+        (changed(blobs={"equity": "../../x"}), "names no blob: 'equity': '../../x'"),
+        (changed(blobs={"mood": "a" * 64}), "names no blob: 'mood'"),
+        (changed(count=3), "do not add up"),
+        (changed(first=-6), "negative"),
+        (b"[]", "not an object"),
+        (b"7", "not an object"),
+        (b"", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+    ],
+)
+def test_a_header_that_is_sealed_and_odd_is_refused(header: bytes, message: str) -> None:
+    with pytest.raises(CorruptObject, match=message):
+        Chunk.from_bytes(sealed(header))
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("chunk/2 backfleet-9.8", r"the format chunk/2.*reads chunk/1; .*with backfleet 9\.8"),
+        ("part/1 backfleet-9.8", "the format part/1"),
+        ("chunk/1", "does not begin with its format"),
+    ],
+)
+def test_a_record_of_another_format_names_the_backfleet_that_reads_it(
+    label: str, message: str
+) -> None:
+    with pytest.raises(CorruptObject, match=message):
+        Chunk.from_bytes(sealed(changed(), label))
+
+
+def test_a_chunk_begins_with_its_format_and_is_no_part() -> None:
+    assert CONTENT.startswith(b"chunk/1 backfleet-")
+    assert Chunk.from_bytes(chunk().to_bytes(PART), PART) == chunk()
+    with pytest.raises(CorruptObject, match="the format chunk/1, and this backfleet reads part/1"):
+        Chunk.from_bytes(CONTENT, PART)
 
 
 @given(st.integers(0, len(CONTENT) - 1))

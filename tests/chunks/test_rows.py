@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backfleet.chunks.column_names import DIGEST, METRICS, Kind, custom_column, parameter_column
 from backfleet.chunks.formats import ROWS
 from backfleet.chunks.parquet import read_parquet
-from backfleet.chunks.rows import Column, Rows, merge_rows, read_rows
+from backfleet.chunks.rows import Column, Rows, RowTable, merge_rows, read_rows
 from backfleet.chunks.task_result import TaskStatus
 from backfleet.metrics import Metrics
 
@@ -153,13 +153,15 @@ def test_merged_rows_are_those_that_one_go_would_have_given(
     owners = data.draw(st.lists(st.integers(0, 2), min_size=len(results), max_size=len(results)))
     pieces = []
     for piece in dict.fromkeys(owners):
-        mine = [each for each, owner in zip(results, owners, strict=True) if owner == piece]
+        mine = [made for made, owner in zip(results, owners, strict=True) if owner == piece]
         table = read_rows(lay_out(mine).to_bytes())
-        pieces.append((table, [each.task for each in mine]))
-    whole, merged = lay_out(results), Rows.from_arrow(merge_rows(pieces))
+        pieces.append((table, [made.task for made in mine]))
+    whole, table = lay_out(results), merge_rows(pieces)
+    merged = Rows.from_arrow(table)
 
     assert plain(merged) == plain(whole)
     assert merged.logical_hash() == whole.logical_hash()
+    assert RowTable(table).logical_hash() == whole.logical_hash()
 
 
 def test_rows_that_two_pieces_hold_are_taken_from_the_one_they_are_asked_of(

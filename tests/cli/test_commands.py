@@ -94,3 +94,21 @@ def test_help_has_the_first_line_of_a_plugins_command_and_whose_it_is(
 
 def test_help_does_not_say_whose_the_commands_are_that_come_along(ask: Ask) -> None:
     assert "From backfleet" not in ask("--help").out
+
+
+def test_a_plugin_adds_a_command_to_a_group(
+    backfleet: Any, installed: Callable[..., dict[str, str]]
+) -> None:
+    code = "import click\n\n@click.command()\ndef greet():\n    click.echo('hello')\n"
+    points = {"backfleet.commands": {"data.greet": "acme.greeting:greet"}}
+    env = installed("acme-tools", {"acme/greeting.py": code}, points)
+
+    assert backfleet("data", "greet", env=env).stdout == "hello\n"
+    assert "greet" in backfleet("data", "--help", env=env).stdout
+    assert "greet" not in backfleet("--help", env=env).stdout
+    assert backfleet("data.greet", env=env).returncode == 2
+
+
+def test_data_has_the_commands_of_core_and_of_executors(ask: Ask) -> None:
+    listed = ask("data --help").out
+    assert all(f"\n  {name} " in listed for name in ("check", "import", "ls", "push"))

@@ -16,13 +16,13 @@ Install = Callable[..., dict[str, str]]
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 
 EXECUTORS = """
-from backfleet.executor import Executor, Finding, Verdict
+from backfleet.executor import Diagnosable, Executor, Finding, FindingStatus
 
 
 class Bare(Executor):
     name = "bare"
 
-    def shards(self, chunks, cpus):
+    def count_shards(self, work):
         return 1
 
     def preflight(self, submission):
@@ -40,24 +40,20 @@ class Bare(Executor):
     def logs(self, handle, shard, *, follow=False):
         return iter(())
 
-    def find(self, run):
-        return []
-
-
-class Sick(Bare):
+class Sick(Bare, Diagnosable):
     def diagnose(self):
-        yield Finding("legs", Verdict.OK, "two")
-        yield Finding("heart", Verdict.FAILURE, "it stopped", "start it")
+        yield Finding("legs", FindingStatus.OK, "two")
+        yield Finding("heart", FindingStatus.FAILURE, "it stopped", "start it")
 
 
-class Raises(Bare):
+class Raises(Bare, Diagnosable):
     def diagnose(self):
         raise ZeroDivisionError("by nought")
 
 
-class Tries(Bare):
+class Tries(Bare, Diagnosable):
     def diagnose_live(self):
-        yield Finding("tried", Verdict.OK, "it works")
+        yield Finding("tried", FindingStatus.OK, "it works")
 """
 
 
@@ -83,7 +79,7 @@ def executors(installed: Install) -> Callable[..., dict[str, str]]:
 
 
 def words_of(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
-    """Subject to verdict and text, as the lines of a terminal show them."""
+    """Subject to status and text, as the lines of a terminal show them."""
     lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
     cut = [(line[9:31].strip(), (line[:9].strip(), line[31:])) for line in lines]
     return dict(cut)
@@ -101,8 +97,8 @@ def test_a_sound_machine_passes_and_is_left_as_it_is(doctor: Call, tmp_path: Pat
 
 def test_what_is_wrong_with_an_executor_that_nobody_asked_for_is_a_warning(doctor: Call) -> None:
     done = doctor()
-    verdict, text = words_of(done)["docker: engine"]
-    assert (verdict, done.returncode) == ("warning", 0)
+    status, text = words_of(done)["docker: engine"]
+    assert (status, done.returncode) == ("warning", 0)
     assert text.startswith("no Docker engine answers at unix:///nowhere/docker.sock: start it")
 
 
@@ -126,8 +122,8 @@ def test_what_is_wrong_with_an_executor_that_is_set_up_is_a_failure(
 def test_settings_that_are_no_settings_are_a_failure(doctor: Call, tmp_path: Path) -> None:
     (tmp_path / "backfleet.toml").write_text("[executors.docker]\nworker = 2\n")
     done = doctor()
-    verdict, text = words_of(done)["docker: set-up"]
-    assert (verdict, done.returncode) == ("failure", 1)
+    status, text = words_of(done)["docker: set-up"]
+    assert (status, done.returncode) == ("failure", 1)
     assert "did you mean 'workers'?" in text
     (tmp_path / "backfleet.toml").write_text("[executors")
     assert words_of(doctor())["docker: set-up"][0] == "failure"
@@ -139,7 +135,7 @@ def test_an_unknown_executor_is_a_bad_request(doctor: Call) -> None:
     assert "docker" in done.stderr
 
 
-def test_each_failure_comes_with_its_mend(doctor: Call, executors: Any) -> None:
+def test_each_failure_comes_with_its_fix(doctor: Call, executors: Any) -> None:
     done = doctor("--executor", "sick", env=executors("Sick"))
     assert done.returncode == 1
     lines = [line.split() for line in done.stdout.splitlines()[-3:]]
@@ -166,8 +162,8 @@ def test_things_are_tried_out_only_when_asked(doctor: Call, executors: Any) -> N
 def test_json_is_a_list_of_findings(doctor: Call) -> None:
     done = doctor("--json", "--executor", "docker")
     findings = json.loads(done.stdout)
-    assert all(set(each) == {"subject", "verdict", "text", "mend"} for each in findings)
-    assert [each["verdict"] for each in findings if each["subject"] == "docker: engine"] == [
+    assert all(set(each) == {"subject", "status", "text", "fix"} for each in findings)
+    assert [each["status"] for each in findings if each["subject"] == "docker: engine"] == [
         "failure"
     ]
     assert done.returncode == 1
@@ -177,16 +173,16 @@ def test_a_store_that_cannot_be_is_a_failure(doctor: Call, tmp_path: Path) -> No
     (tmp_path / "file").touch()
     done = doctor("--store", "file", "--json")
     store = next(each for each in json.loads(done.stdout) if each["subject"] == "store")
-    assert store["verdict"] == "failure"
+    assert store["status"] == "failure"
     assert store["text"].endswith(f"{tmp_path / 'file'} is a file")
-    assert "--store" in store["mend"]
+    assert "--store" in store["fix"]
     assert done.returncode == 1
 
 
 def test_a_full_disk_is_a_failure(doctor: Call, small_disk: Path) -> None:
     done = doctor("--store", small_disk / "runs")
-    verdict, text = words_of(done)["disk"]
-    assert (verdict, done.returncode) == ("failure", 1)
+    status, text = words_of(done)["disk"]
+    assert (status, done.returncode) == ("failure", 1)
     assert text == f"0.0 GiB free for {small_disk / 'runs'}"
 
 
@@ -208,7 +204,7 @@ def test_a_store_on_s3_is_read_and_with_live_written_to(doctor: Call, s3_store_u
 def test_a_plugin_that_cannot_be_imported_is_a_warning(doctor: Call, installed: Install) -> None:
     points = {"backfleet.strategies": {"broken": "no_such_module:Strategy"}}
     done = doctor(env=installed("broken-package", {}, points))
-    verdict, text = words_of(done)["plugins"]
-    assert verdict == "warning"
+    status, text = words_of(done)["plugins"]
+    assert status == "warning"
     assert text == "strategy 'broken' of broken-package cannot be imported"
     assert "backfleet plugins show broken" in done.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,8 +14,7 @@ from backfleet.code.ship_code import check_backfleet_code, packages_to_ship
 from backfleet.errors import PluginError
 from backfleet.strategy import locate_strategy
 
-BUILTIN = {"name": "cn-daily", "target": "backfleet.sources.cn_daily:CnDailySource"}
-IDENTITY = {"data": {"source": BUILTIN, "auxiliary": {}}, "engines": [], "plugins": []}
+BUILTIN = "backfleet.sources.cn_daily:CnDailySource"
 
 Site = Callable[..., None]
 
@@ -43,8 +41,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     return lay_out
 
 
-def travelling(target: str, installed: Mapping[str, str], **identity: Any) -> list[str]:
-    packages = packages_to_ship(IDENTITY | identity, locate_strategy(target), installed)
+def shipped(target: str, installed: Mapping[str, str], *plugins: str) -> list[str]:
+    packages = packages_to_ship(locate_strategy(target), [BUILTIN, *plugins], installed)
     return [package.name for package in packages]
 
 
@@ -53,31 +51,23 @@ def test_what_workers_have_at_that_hash_stays_and_the_rest_travels(site: Site) -
     site("trav-alpha", "import trav_lib, dateutil")
     there = dict(distribution_hashes(["trav-alpha", "trav-lib", "python-dateutil", "six"]))
     assert len(there) == 4
-    assert travelling("trav_alpha:A", there) == []
-    assert travelling("trav_alpha:A", there | {"trav-lib": "0" * 64}) == ["trav-lib"]
+    assert shipped("trav_alpha:A", there) == []
+    assert shipped("trav_alpha:A", there | {"trav-lib": "0" * 64}) == ["trav-lib"]
     del there["trav-alpha"]
-    assert travelling("trav_alpha:A", there) == ["trav-alpha"]
+    assert shipped("trav_alpha:A", there) == ["trav-alpha"]
 
 
 def test_code_of_every_kind_of_plugin_travels(site: Site) -> None:
     for name in ("trav-alpha", "trav-engine", "trav-hooks", "trav-source", "trav-index"):
         site(name)
-    component = "{0}:A".format
-    identity = {
-        "data": {
-            "source": {"target": component("trav_source")},
-            "auxiliary": {"index": {"source": {"target": component("trav_index")}}},
-        },
-        "engines": [{"target": component("trav_engine")}],
-        "plugins": [{"target": component("trav_hooks")}],
-    }
+    plugins = ["trav_source:A", "trav_index:A", "trav_engine:A", "trav_hooks:A"]
     names = ["trav-alpha", "trav-engine", "trav-hooks", "trav-index", "trav-source"]
-    assert travelling("trav_alpha:A", {}, **identity) == names
+    assert shipped("trav_alpha:A", {}, *plugins) == names
 
 
 def test_backfleets_own_code_and_what_the_id_pins_do_not_travel(site: Site) -> None:
     site("trav-alpha", "import numpy, pandas, backtrader, numba, backfleet.bars")
-    assert travelling("trav_alpha:A", {}) == ["trav-alpha"]
+    assert shipped("trav_alpha:A", {}) == ["trav-alpha"]
 
 
 def test_a_module_of_no_distribution_travels_by_itself(
@@ -87,7 +77,7 @@ def test_a_module_of_no_distribution_travels_by_itself(
     (tmp_path / "trav_loose").mkdir()
     (tmp_path / "trav_loose" / "part.py").write_text("import trav_single")
     (tmp_path / "trav_single.py").write_text("")
-    assert travelling("trav_loose.part:A", {}) == ["trav_loose.part", "trav_single"]
+    assert shipped("trav_loose.part:A", {}) == ["trav_loose.part", "trav_single"]
 
 
 def test_a_folder_travels_as_a_whole_with_what_it_imports_from_elsewhere(
@@ -100,7 +90,7 @@ def test_a_folder_travels_as_a_whole_with_what_it_imports_from_elsewhere(
     for name in ("near.py", "apart.py", "notes.txt", "space/deep/part.py"):
         (folder / name).write_text("")
     reference = locate_strategy(f"{folder}/mine.py:Mine")
-    mine, lib = packages_to_ship(IDENTITY, reference, {})
+    mine, lib = packages_to_ship(reference, [], {})
     assert (mine.name, mine.folder, lib.name) == ("folder-of-mine", folder, "trav-lib")
     assert set(mine.files) == {"mine.py", "near.py", "apart.py", "space/deep/part.py"}
 
@@ -111,8 +101,7 @@ def test_a_plugin_beside_a_strategy_in_a_file_travels_as_the_distribution_that_i
     site("trav-hooks")
     (tmp_path / "site" / "mine.py").write_text("import trav_hooks")
     reference = locate_strategy(f"{tmp_path}/site/mine.py:Mine")
-    identity = IDENTITY | {"plugins": [{"target": "trav_hooks:A"}]}
-    mine, hooks = packages_to_ship(identity, reference, {})
+    mine, hooks = packages_to_ship(reference, ["trav_hooks:A"], {})
     assert (mine.name, set(mine.files)) == ("folder-of-mine", {"mine.py", "trav_hooks/__init__.py"})
     assert (hooks.name, hooks.version) == ("trav-hooks", "1.0")
 
@@ -124,14 +113,14 @@ def test_machine_code_does_not_travel(site: Site, file: str) -> None:
     site("trav-alpha", **{file: ""})
     advice = r"backfleet image build --with trav-alpha$"
     with pytest.raises(PluginError, match=rf"trav_alpha/{file} is machine code; .*{advice}"):
-        travelling("trav_alpha:A", {})
-    assert travelling("trav_alpha:A", distribution_hashes(["trav-alpha"])) == []
+        shipped("trav_alpha:A", {})
+    assert shipped("trav_alpha:A", distribution_hashes(["trav-alpha"])) == []
 
 
 def test_a_compiled_library_that_workers_lack_is_named(site: Site) -> None:
     site("trav-alpha", "import pyarrow")
     with pytest.raises(PluginError, match=r"^pyarrow \S+ cannot .* image build --with pyarrow$"):
-        travelling("trav_alpha:A", {})
+        shipped("trav_alpha:A", {})
 
 
 def test_a_requirement_that_workers_lack_is_named(site: Site) -> None:
@@ -148,7 +137,7 @@ def test_a_requirement_that_workers_lack_is_named(site: Site) -> None:
     )
     there = {"numpy": "", "trav-lib": ""}
     with pytest.raises(PluginError) as refused:
-        travelling("trav_alpha:A", there)
+        shipped("trav_alpha:A", there)
     assert str(refused.value) == (
         "trav-alpha 1.0 cannot travel to the workers: it requires other-missing, trav-missing, "
         "which they lack; build an image: "
@@ -159,13 +148,13 @@ def test_a_requirement_that_workers_lack_is_named(site: Site) -> None:
 def test_a_requirement_that_travels_too_is_met(site: Site) -> None:
     site("trav-lib")
     site("trav-alpha", "import trav_lib", requires=("trav-lib>=1",))
-    assert travelling("trav_alpha:A", {}) == ["trav-alpha", "trav-lib"]
+    assert shipped("trav_alpha:A", {}) == ["trav-alpha", "trav-lib"]
 
 
 def test_a_requirement_that_nobody_can_read_is_told(site: Site) -> None:
     site("trav-alpha", requires=("not a requirement!",))
     with pytest.raises(PluginError, match=r"trav-alpha 1.0 requires 'not a requirement!'"):
-        travelling("trav_alpha:A", {})
+        shipped("trav_alpha:A", {})
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MOST_BYTES", 10), ("MOST_FILES", 1)])
@@ -175,14 +164,14 @@ def test_what_is_too_large_does_not_travel(
     site("trav-alpha", "x = 1  # a comment", more="")
     monkeypatch.setattr(ship_code, limit, value)
     with pytest.raises(PluginError, match="2 files of 0 MiB are too large; build an image"):
-        travelling("trav_alpha:A", {})
+        shipped("trav_alpha:A", {})
 
 
 def test_all_problems_are_told_at_once(site: Site) -> None:
     site("trav-lib", **{"fast.so": ""})
     site("trav-alpha", "import trav_lib", requires=("trav-missing",))
     with pytest.raises(PluginError, match=r"(?s)trav-alpha.*trav-missing.*\n.*trav-lib.*fast\.so"):
-        travelling("trav_alpha:A", {})
+        shipped("trav_alpha:A", {})
 
 
 def test_workers_with_another_backfleet_are_refused() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backfleet.code.packages import CodePackage
-from backfleet.code.stored_code import is_stored, store_code
+from backfleet.code.stored_code import is_stored, read_stored_code, store_code
 from backfleet.code.wheel import pack
 from backfleet.errors import PluginError
 from backfleet.store import open_store
@@ -26,7 +26,7 @@ def packages(tmp_path: Path) -> list[CodePackage]:
 def test_workers_read_code_as_it_was_packed(packages: list[CodePackage], store_url: str) -> None:
     store = open_store(store_url)
     stored = store_code(store, packages)
-    assert [each.read(store) for each in stored] == list(map(pack, packages))
+    assert [read_stored_code(store, package) for package in stored] == list(map(pack, packages))
     assert [(each.name, each.content, each.is_folder) for each in stored] == [
         ("acme-alpha", packages[0].content, False),
         ("folder-of-mine", packages[1].content, True),
@@ -53,11 +53,11 @@ def test_what_is_damaged_or_missing_is_refused_and_stored_anew(
     store.replace(stored[0].key, b"damaged")
     assert not is_stored(store, stored)
     with pytest.raises(PluginError, match=rf"{stored[0].key} is damaged: .* acme-alpha 1\.2"):
-        stored[0].read(store)
+        read_stored_code(store, stored[0])
     assert store_code(store, packages) == stored
     assert is_stored(store, stored)
     with pytest.raises(PluginError, match=r"0{64}\.whl is missing: it is acme-alpha 1\.2"):
-        replace(stored[0], sha256="0" * 64).read(store)
+        read_stored_code(store, replace(stored[0], sha256="0" * 64))
 
 
 def test_code_that_cannot_be_read_is_told_before_anything_is_stored(

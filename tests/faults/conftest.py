@@ -15,6 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
+from backfleet.chunks.chunk import Chunk
+from backfleet.chunks.formats import PART
+from backfleet.chunks.rows import read_rows
 from backfleet.job import Job
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
@@ -114,23 +117,24 @@ class Fleet:
     def resume(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         return self.call("resume", self.opened().url, *arguments, **environment)
 
-    def submit(self) -> str:
-        """Log a submission of the whole job for one worker that nothing starts; its URL."""
+    def submit(self, shards: int = 1, chunk_size: int = 1) -> str:
+        """Log a submission of the whole job for workers that nothing starts; its URL."""
         plan = plan_job(Job.load(self.job))
-        store = open_store(str(self.store)).at(plan.manifest.run_id)
-        save_manifest(store, plan.manifest)
-        chunks = [(chunk, 0) for chunk in range(len(plan.manifest.chunks))]
+        manifest = replace(plan.manifest, chunk_size=chunk_size)
+        store = open_store(str(self.store)).at(manifest.run_id)
+        save_manifest(store, manifest)
+        chunks = [(chunk, 0) for chunk in range(len(manifest.chunks))]
         submission = replace(
             draft_of(plan),
             executor="local",
             created="2024-01-01T00:00:00+00:00",
-            shards=deal_chunks(chunks, plan.manifest.chunks, 1),
+            shards=deal_chunks(chunks, manifest.chunks, shards),
         )
         return SubmissionLog(store).append(submission).url
 
-    def work(self, submission: str, **environment: str) -> subprocess.Popen[str]:
+    def work(self, submission: str, shard: int = 0, **environment: str) -> subprocess.Popen[str]:
         """Begin a worker of a submission, as executors do."""
-        command = [sys.executable, "-P", "-m", "backfleet", "worker", submission, "0"]
+        command = [sys.executable, "-P", "-m", "backfleet", "worker", submission, str(shard)]
         return self._start(command, environment)
 
     def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -202,6 +206,13 @@ class Fleet:
     def tasks(self) -> set[str]:
         """Tasks that have a row, in the words of `executed`."""
         return {f"{row['symbol']} {row['mode']} {row['point']}" for row in self.rows()}
+
+    def in_parts(self) -> set[str]:
+        """Tasks that a part holds, in the words of `executed`."""
+        folder = next(self.store.iterdir())
+        parts = [Chunk.from_bytes(path.read_bytes(), PART) for path in folder.glob("parts/*/*")]
+        rows = [row for part in parts for row in read_rows(part.body).to_pylist()]
+        return {f"{row['symbol']} {row['mode']} {row['point']}" for row in rows}
 
     def blobs(self) -> list[dict[str, str]]:
         """Of each chunk, detail to the hash of its content."""

@@ -36,7 +36,7 @@ def test_a_detached_run_goes_on_and_wait_finishes_it(fleet: Fleet, undisturbed: 
 def test_cancel_stops_a_detached_run_and_resume_finishes_it(
     fleet: Fleet, undisturbed: Fleet
 ) -> None:
-    fleet.run("--detach", TRIAL_SECONDS="0.5")
+    fleet.run("--detach", TRIAL_SECONDS="3")
     until(fleet.chunks, "a chunk is committed")
     run = fleet.opened().url
     done = fleet.call("cancel", run)

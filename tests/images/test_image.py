@@ -163,7 +163,7 @@ def test_machine_code_is_found_in_its_cache_after_push_and_pull(
     import docker
 
     assert inventory_of(pushed_image) == inventory_of(worker_image, api)
-    script = "from backfleet_executors.images.warm import warm; warm()"
+    script = "from backfleet.worker.warm import warm; warm()"
     with closing(docker.DockerClient(second_engine.host)) as elsewhere:
         said = run_python(elsewhere, pushed_image, script, environment={"NUMBA_DEBUG_CACHE": "1"})
     assert "data loaded from" in said

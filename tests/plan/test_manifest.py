@@ -143,6 +143,9 @@ def test_an_altered_manifest_is_refused(
         set_to("run_id", value="0" * 16),
         set_to("tasks", value=1),
         set_to("surprise", value=1),
+        set_to("chunk_size", value=0),
+        set_to("chunk_size", value=10**9),
+        set_to("chunk_size", value="1"),
         lambda content: content.pop("symbols"),
     ],
 )
@@ -161,6 +164,13 @@ def test_what_is_no_manifest_is_refused(content: bytes) -> None:
         Manifest.from_bytes(content, no_blob)
 
 
+def test_more_chunks_than_any_planner_makes_are_refused() -> None:
+    manifest = small(1, 101, 200)
+    with pytest.raises(CorruptObject, match=r"cuts 20200 tasks into chunks of 1$"):
+        Manifest.from_bytes(manifest.to_bytes(), no_blob)
+    assert len(Manifest.from_bytes(replace(manifest, chunk_size=2).to_bytes(), no_blob).chunks)
+
+
 @given(st.data())
 def test_a_truncated_manifest_is_refused(data: st.DataObject) -> None:
     content = small(2, 2, 2).to_bytes()
@@ -170,9 +180,9 @@ def test_a_truncated_manifest_is_refused(data: st.DataObject) -> None:
 
 
 def test_a_manifest_of_another_schema_says_which_backfleet_reads_it(plan: Planner) -> None:
-    content = json.loads(plan().to_bytes()) | {"schema": 99}
-    with pytest.raises(CorruptObject, match=r"schema 99.*use the version of backfleet"):
-        Manifest.from_bytes(json.dumps(content).encode(), no_blob)
+    content = json.loads(plan().to_bytes()) | {"format": "manifest/99"}
+    with pytest.raises(CorruptObject, match=r"'manifest/99', written by 'backfleet .*use the v"):
+        Manifest.from_bytes(sealed(content), no_blob)
 
 
 def test_the_name_and_the_day_are_no_part_of_the_id(plan: Planner) -> None:

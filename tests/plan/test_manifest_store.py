@@ -89,4 +89,4 @@ def test_commands_name_the_manifest_that_was_altered(
     file.write_text(file.read_text().replace("100000.0", "200000.0"))
     found = backfleet("status", f"runs/{planned.run_id}")
     assert found.returncode == 1
-    assert found.stderr.startswith(f"backfleet: {file}: the manifest was altered")
+    assert found.stderr.startswith(f"backfleet: {file}: the record was altered")

@@ -62,14 +62,14 @@ def test_details_of_all_tasks_are_those_of_each(sweep: bf.Run, name: str) -> Non
 
 
 def test_rows_of_all_runs_are_in_one_table(store: Path) -> None:
-    found = bf.query(store, "SELECT * FROM results ORDER BY run, task")
+    found = bf.query(store, "SELECT * FROM results ORDER BY run_id, task")
     assert len(found) == 5
-    assert found.columns[0] == "run"
+    assert found.columns[0] == "run_id"
     assert (
         found.period.isna().sum() == 1 + (found.threshold.notna() & found.period.isna()).sum() - 1
     )
     joined = bf.query(
-        store, "SELECT strategy, count(*) AS n FROM results JOIN runs USING (run) GROUP BY ALL"
+        store, "SELECT strategy, count(*) AS n FROM results JOIN runs USING (run_id) GROUP BY ALL"
     )
     assert dict(zip(joined.strategy, joined.n, strict=True)) == {"sma-crossover": 4, "momentum": 1}
 
@@ -83,7 +83,7 @@ def test_s3_answers_as_the_directory_does(store: Path, s3_store_url: str) -> Non
     there = open_store(s3_store_url)
     for file in filter(Path.is_file, store.rglob("*")):
         there.put_if_absent(file.relative_to(store).as_posix(), file.read_bytes())
-    sql = "SELECT run, task, final_value FROM results ORDER BY ALL"
+    sql = "SELECT run_id, task, final_value FROM results ORDER BY ALL"
     pd.testing.assert_frame_equal(bf.query(s3_store_url, sql), bf.query(store, sql))
 
 

@@ -27,7 +27,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from backfleet.executor import Executor, ExecutorSettings, ShardState, ShardStatus
+from backfleet.executor import Executor, ExecutorSettings, Remote, ShardState, ShardStatus
 
 
 class Elsewhere(ExecutorSettings):
@@ -37,13 +37,13 @@ class Elsewhere(ExecutorSettings):
     inventory: str
 
 
-class ElsewhereExecutor(Executor):
+class ElsewhereExecutor(Executor, Remote):
     """Runs workers in an environment of their own, one after the other."""
 
     name = "elsewhere"
     Settings = Elsewhere
 
-    def shards(self, chunks, cpus):
+    def count_shards(self, work):
         return 1
 
     def preflight(self, submission):
@@ -67,9 +67,6 @@ class ElsewhereExecutor(Executor):
 
     def logs(self, handle, shard, *, follow=False):
         return iter(handle["log"].splitlines())
-
-    def find(self, run):
-        return []
 '''
 
 INVENTORY = """

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import backfleet as bf
+from backfleet.executor import Remote
 from backfleet.plan.plan import plan_job
 from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run
@@ -18,12 +19,12 @@ from backfleet.submissions.prepare import draft_of
 from backfleet_executors.local import LocalExecutor
 
 
-class Bringing(LocalExecutor):
+class Bringing(LocalExecutor, Remote):
     """Workers that do not reach the data where the job has it."""
 
     place: Path
 
-    def deliver(self, path: str, symbols: Sequence[str]) -> str:
+    def stage_data(self, path: str, symbols: Sequence[str]) -> str:
         self.place.mkdir()
         for symbol in symbols:
             shutil.copy(f"{path}/{symbol}.csv", self.place)

@@ -11,7 +11,7 @@ from typing import Any
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.chunks.column_names import ORIGIN
 from backfleet.chunks.detail import detail_bytes
-from backfleet.chunks.rows import Rows
+from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskStatus, is_retryable
 from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch
 from backfleet.store import Store, put_blob
@@ -26,7 +26,7 @@ class ChunkContent:
     run_id: str
     chunk: int
     generation: int
-    rows: Rows
+    rows: Rows | RowTable
     details: Mapping[str, Any]
     platform: Mapping[str, Any]
 
@@ -72,22 +72,22 @@ def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
 
 
 def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
-    columns = {column.name: column.values for column in content.rows.columns}
-    statuses = Counter(columns["status"])
-    origins = columns[ORIGIN]
-    times = zip(columns["seconds"], origins, strict=True)
+    rows = content.rows
+    statuses = Counter(rows.values("status"))
+    origins = rows.values(ORIGIN)
+    times = zip(rows.values("seconds"), origins, strict=True)
     return ChunkHeader(
         run_id=content.run_id,
         chunk=content.chunk,
         generation=content.generation,
-        first=columns["task"][0],
-        count=len(content.rows),
-        logical=content.rows.logical_hash(),
+        first=rows.values("task")[0],
+        count=len(rows),
+        logical=rows.logical_hash(),
         blobs=blobs,
         ok=statuses[TaskStatus.OK],
         suspicious=statuses[TaskStatus.SUSPICIOUS],
         error=statuses[TaskStatus.ERROR],
-        retryable=sum(map(is_retryable, filter(None, columns["error"]))),
+        retryable=sum(map(is_retryable, filter(None, rows.values("error")))),
         reused=len(origins) - origins.count(None),
         seconds=sum(seconds for seconds, origin in times if origin is None),
         platform=content.platform,

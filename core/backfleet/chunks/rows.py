@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from backfleet.chunks.parquet import parquet_bytes, read_parquet
 from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import CorruptObject
 
-__all__ = ["Column", "Rows", "merge_rows", "read_rows"]
+__all__ = ["Column", "RowTable", "Rows", "merge_rows", "read_rows"]
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,11 @@ class Rows:
 
     def logical_hash(self) -> str:
         """SHA-256 over all that two equal results agree in."""
-        sha = hashlib.sha256(ROWS.encode())
-        for column in self.lasting():
-            hash_column(sha, column.name, column.kind, column.values)
-        return sha.hexdigest()
+        return _logical_hash(self.columns)
+
+    def values(self, name: str) -> Sequence[Any]:
+        """Return the values of a column."""
+        return next(column.values for column in self.columns if column.name == name)
 
     def to_arrow(self) -> pa.Table:
         arrays = [array_of(column.kind, column.values) for column in self.columns]
@@ -111,6 +112,33 @@ class Rows:
         return len(self.columns[0].values)
 
 
+@dataclass(frozen=True)
+class RowTable:
+    """Rows that are a table already, which may be large: few columns are Python values at once."""
+
+    table: pa.Table
+
+    def logical_hash(self) -> str:
+        """Return the hash that `Rows` of the same values have."""
+        return _logical_hash(
+            Column(field.name, _KINDS[str(field.type)], self.values(field.name))
+            for field in self.table.schema
+            if field.name not in VOLATILE
+        )
+
+    def values(self, name: str) -> Sequence[Any]:
+        """Return the values of a column."""
+        values: list[Any] = self.table[name].to_pylist()
+        return values
+
+    def to_bytes(self) -> bytes:
+        """Return the rows as they are stored."""
+        return parquet_bytes(self.table, ROWS)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
 UNKNOWN = (None,) * len(METRICS)
 """The metrics of a row without any."""
 
@@ -131,6 +159,14 @@ def read_rows(body: bytes) -> pa.Table:
     if table["task"].null_count:
         raise CorruptObject("it has rows without a task")
     return table
+
+
+def _logical_hash(columns: Iterable[Column]) -> str:
+    sha = hashlib.sha256(ROWS.encode())
+    for column in columns:
+        if column.name not in VOLATILE:
+            hash_column(sha, column.name, column.kind, column.values)
+    return sha.hexdigest()
 
 
 def merge_rows(pieces: Sequence[tuple[pa.Table, Sequence[int]]]) -> pa.Table:

@@ -67,7 +67,7 @@ class TableSchema:
     def arrow(self) -> pa.Schema:
         """The columns with their Arrow types."""
         columns = [StoredColumn("task", INTEGER), *self.columns]
-        return pa.schema([pa.field(each.name, each.type, each.nullable) for each in columns])
+        return pa.schema([pa.field(one.name, one.type, one.nullable) for one in columns])
 
     def check(self, table: pa.Table) -> None:
         """Raise CorruptObject unless a stored table has exactly these columns."""

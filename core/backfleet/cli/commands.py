@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
-__all__ = ["COMMANDS", "LazyGroup", "load_command"]
+__all__ = ["COMMANDS", "LazyGroup", "PluginGroup", "load_command"]
 
 COMMANDS = {
     "demo": ("backfleet.cli.demo:demo", "Run the sample job on the sample data."),
@@ -33,6 +34,7 @@ COMMANDS = {
     "new": ("backfleet.cli.new:new", "Make a package with a strategy of your own."),
     "check": ("backfleet.cli.check:check", "Check a strategy before it is swept."),
     "plugins": ("backfleet.cli.plugins:plugins", "List what is installed, and what fails to load."),
+    "data": ("backfleet.cli.data:data", "Check, prepare, list and push files of bars."),
     "doctor": ("backfleet.cli.doctor:doctor", "Look at what works here, and what does not."),
     "worker": ("backfleet.cli.worker:worker", "Run a shard of a submission; executors call it."),
 }
@@ -42,18 +44,50 @@ GROUP = "backfleet.commands"
 OWN = "backfleet"
 
 
-class LazyGroup(click.Group):
-    """Imports a command when it is called; listing them imports none."""
+class PluginGroup(click.Group):
+    """A group to which plugins add commands, which are imported when they are called.
+
+    Parameters
+    ----------
+    prefix
+        Begins the names of the plugins' commands: `data.push` is `backfleet data push`.
+    """
+
+    def __init__(self, *args: Any, prefix: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._prefix = prefix
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *sorted(_commands_of_plugins())]
+        return [*super().list_commands(ctx), *sorted(self._of_plugins())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMANDS:
-            module, _, name = COMMANDS[cmd_name][0].partition(":")
-            command: click.Command = getattr(importlib.import_module(module), name)
-            return command
-        return load_command(cmd_name) if cmd_name in _commands_of_plugins() else None
+        command = super().get_command(ctx, cmd_name)
+        if command is None and cmd_name in self._of_plugins():
+            return load_command(self._prefix + cmd_name)
+        return command
+
+    def _of_plugins(self) -> dict[str, set[Origin]]:
+        """Return the origins of the plugins' commands by name, without the prefix."""
+        names = {
+            name.removeprefix(self._prefix): origins
+            for name, origins in _commands_of_plugins().items()
+            if name.startswith(self._prefix)
+        }
+        return {name: origins for name, origins in names.items() if "." not in name}
+
+
+class LazyGroup(PluginGroup):
+    """The group of all commands. It imports a command when it is called; listing imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -66,7 +100,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, line) for name, (_, line) in COMMANDS.items()]
-        for name, origins in sorted(_commands_of_plugins().items()):
+        for name, origins in sorted(self._of_plugins().items()):
             rows.append((name, _line_of(origins)))
         with formatter.section("Commands"):
             formatter.write_dl(rows)

@@ -9,13 +9,13 @@ from dataclasses import asdict
 import click
 
 from backfleet.cli.options import as_json, echo_json
-from backfleet.executor import Finding, Verdict
+from backfleet.executor import Finding, FindingStatus
 from backfleet.store import DEFAULT_STORE
 
 __all__ = ["doctor"]
 
-COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILURE: "red"}
-VERDICT_WIDTH, SUBJECT_WIDTH = 9, 22
+COLORS = {FindingStatus.OK: "green", FindingStatus.WARNING: "yellow", FindingStatus.FAILURE: "red"}
+STATUS_WIDTH, SUBJECT_WIDTH = 9, 22
 
 
 @click.command()
@@ -55,7 +55,7 @@ def doctor(store: str, executors: tuple[str, ...], live: bool, as_json: bool) ->
             _show(finding)
     if as_json:
         echo_json([asdict(finding) for finding in findings])
-    sys.exit(any(finding.verdict is Verdict.FAILURE for finding in findings))
+    sys.exit(any(finding.status is FindingStatus.FAILURE for finding in findings))
 
 
 def _findings(store: str, executors: tuple[str, ...], live: bool) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def _findings(store: str, executors: tuple[str, ...], live: bool) -> Iterator[Fi
 
 
 def _show(finding: Finding) -> None:
-    verdict = click.style(f"{finding.verdict:<{VERDICT_WIDTH}}", fg=COLOURS[finding.verdict])
-    click.echo(f"{verdict}{finding.subject:<{SUBJECT_WIDTH}}{finding.text}")
-    if finding.mend and finding.verdict is not Verdict.OK:
-        click.echo(" " * (VERDICT_WIDTH + SUBJECT_WIDTH) + f"-> {finding.mend}")
+    status = click.style(f"{finding.status:<{STATUS_WIDTH}}", fg=COLORS[finding.status])
+    click.echo(f"{status}{finding.subject:<{SUBJECT_WIDTH}}{finding.text}")
+    if finding.fix and finding.status is not FindingStatus.OK:
+        click.echo(" " * (STATUS_WIDTH + SUBJECT_WIDTH) + f"-> {finding.fix}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.cli.options import echo_json
+from backfleet.executor import Remote
 from backfleet.plan.known_rows import KnownRows, find_known_rows
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
@@ -66,7 +67,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
 def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     executor = open_executor(wishes.executor, wishes.options)
     manifest = plan.manifest
-    root = open_store(executor.results_store(plan.job.results.store))
+    root = open_store(Remote.of(executor).results_store(plan.job.results.store))
     store = root.at(manifest.run_id)
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backfleet.runs.executors import standing_by
+from backfleet.runs.executors import prewarmed_executor
 
 if TYPE_CHECKING:
     from backfleet.job import Job
@@ -28,7 +28,7 @@ class Wishes:
 
 def run_job(load: Callable[[], Job], wishes: Wishes) -> None:
     """Run a job, show how it ends, and leave with the exit code that says so."""
-    with standing_by(wishes.executor, wishes.options, detach=wishes.detach) as executor:
+    with prewarmed_executor(wishes.executor, wishes.options, detach=wishes.detach) as executor:
         # All that takes long to import, while the executor begins.
         from backfleet.cli.follow import follow, show_detached
         from backfleet.plan.plan import plan_job

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from backfleet.console import as_json, echo_json
 from backfleet.errors import CorruptObject
 from backfleet.store import DEFAULT_STORE
 
@@ -43,10 +43,6 @@ detach_option = click.option(
 
 yes_option = click.option(
     "--yes", is_flag=True, help="Start the workers even if they cost more than the limit set."
-)
-
-as_json = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON, on standard output and last."
 )
 
 
@@ -86,11 +82,3 @@ def job_overrides(command: F) -> F:
 def echo_damage(error: CorruptObject) -> None:
     """Name a run that cannot be read on standard error; the others are shown all the same."""
     click.echo(f"backfleet: {error}", err=True)
-
-
-def echo_json(value: object) -> None:
-    """Print an object on one line, a list with an element on each."""
-    if isinstance(value, list) and value:
-        click.echo("[" + ",\n ".join(map(json.dumps, value)) + "]")
-    else:
-        click.echo(json.dumps(value))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backfleet.console import GAP, column_lines, column_width, print_columns
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -28,7 +30,6 @@ SHOWN = {
 LEFT_OUT_FIRST = ("orders_completed", "trades", "final_value", "max_drawdown", "sharpe")
 """What gives way where the terminal is too narrow."""
 
-GAP = "  "
 LONGEST = 60
 """Longer texts are cut; the other formats have the whole."""
 
@@ -52,41 +53,15 @@ def print_table(rows: pa.Table, columns: Sequence[str] = ()) -> None:
 def table_lines(rows: pa.Table, columns: Sequence[str] = ()) -> Iterator[str]:
     """The lines of a table, however wide."""
     names = list(columns) or _usual(rows)
-    return _lines(names, _cells(rows, names))
-
-
-def print_columns(names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    """Print columns of text under their names, aligned; numbers to the right."""
-    click.echo("\n".join(_lines(names, cells)))
-
-
-def _lines(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
-    columns = [[name, *column] for name, column in zip(names, cells, strict=True)]
-    widths = list(map(_width, columns))
-    right = [column[0] != "symbol" and _numeric(column[1:]) for column in columns]
-    for number, row in enumerate(zip(*columns, strict=True)):
-        padded = map(_pad, row, widths, right)
-        yield GAP.join(padded).rstrip()
-        if not number:
-            yield GAP.join("-" * width for width in widths)
-
-
-def _pad(cell: str, width: int, right: bool) -> str:
-    from rich.cells import cell_len
-
-    space = " " * (width - cell_len(cell))
-    return space + cell if right else cell + space
-
-
-def _width(cells: Sequence[str]) -> int:
-    from rich.cells import cell_len
-
-    return max(map(cell_len, cells))
+    return column_lines(names, _cells(rows, names))
 
 
 def _left_out(names: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> list[str]:
     """Columns to leave out so that the others fit, as far as that goes."""
-    widths = {n: _width([n, *column]) + len(GAP) for n, column in zip(names, cells, strict=True)}
+    widths = {
+        name: column_width([name, *column]) + len(GAP)
+        for name, column in zip(names, cells, strict=True)
+    }
     needed = sum(widths.values()) - len(GAP)
     left_out = []
     for name in LEFT_OUT_FIRST:
@@ -124,7 +99,3 @@ def _one_line(text: str) -> str:
     line = text.split("\n", 1)[0]
     clean = "".join(each if each.isprintable() else "?" for each in line)
     return clean if len(clean) <= LONGEST else f"{clean[: LONGEST - 3]}..."
-
-
-def _numeric(column: Sequence[str]) -> bool:
-    return all(cell == "-" or cell.lstrip("-")[:1].isdigit() for cell in column)

@@ -17,12 +17,23 @@ def worker(submission: str, shards: tuple[int, ...]) -> None:
 
     SUBMISSION is the path or URL of the submission's record. SHARD is taken from
     AWS_BATCH_JOB_ARRAY_INDEX, JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID where it is not given.
-    With '-' as SUBMISSION the worker makes its start and waits on standard input for both.
+    With '-' as SUBMISSION the worker prepares itself and waits for both on standard input.
     """
     if submission == "-":
-        from backfleet.worker.standby import run_when_told
-
-        sys.exit(run_when_told())
+        sys.exit(_run_assignment())
     from backfleet.worker.shard import run_shards
 
     sys.exit(run_shards(submission, shards))
+
+
+def _run_assignment() -> int:
+    from backfleet.worker.prewarmed import prewarm, read_assignment
+
+    prewarm()
+    from backfleet.worker.shard import run_shards
+
+    assignment = read_assignment()
+    if assignment is None:
+        return 0
+    submission, shard = assignment
+    return run_shards(submission, [shard])

@@ -25,7 +25,7 @@ from backfleet.chunks.column_names import DIGEST, HEAD, ORIGIN, parameter_column
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.detail import merge_details, read_details
 from backfleet.chunks.parts import store_part
-from backfleet.chunks.rows import Rows, merge_rows, read_rows
+from backfleet.chunks.rows import RowTable, merge_rows, read_rows
 from backfleet.chunks.schemas import SCHEMAS
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.job.points import Indices
@@ -110,7 +110,7 @@ class _Copier:
         }
         platform = pieces[0][0].header.platform
         content = ChunkContent(
-            self._manifest.run_id, chunk, generation, Rows.from_arrow(rows), details, platform
+            self._manifest.run_id, chunk, generation, RowTable(rows), details, platform
         )
         if len(rows) == len(self._manifest.chunks[chunk]):
             commit_chunk(self._store, encode_chunk(content))

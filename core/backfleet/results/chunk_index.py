@@ -157,12 +157,15 @@ class ChunkIndex:
             yield from readers.map(read, keys)
 
     def _chunk(self, key: tuple[int, int], *, keep: bool) -> Chunk | None:
-        """None for one that is damaged or of another run; without `keep`, without its body."""
+        """Return a chunk, or None if it is no valid one of the run; the body only with `keep`."""
         try:
             chunk = read_chunk(self._store, *key)
         except CorruptObject:
             return None
-        if chunk.header.run_id != self.manifest.run_id:
+        header, grid = chunk.header, self.manifest.chunks
+        if header.run_id != self.manifest.run_id or header.chunk >= len(grid):
+            return None
+        if range(header.first, header.first + header.count) != grid[header.chunk]:
             return None
         return chunk if keep else Chunk(chunk.header, b"")
 

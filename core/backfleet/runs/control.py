@@ -10,7 +10,7 @@ from functools import partial
 from typing import TextIO
 
 from backfleet.errors import BackfleetError
-from backfleet.executor import ChunkGeneration, Executor, ShardStatus, Submission
+from backfleet.executor import ChunkGeneration, Executor, Recoverable, ShardStatus, Submission
 from backfleet.plan.known_index import add_to_index
 from backfleet.plan.known_rows import KnownRows, find_known_rows
 from backfleet.plan.manifest_store import save_manifest
@@ -274,14 +274,14 @@ class RunControl:
         for number in reversed(log.numbers()):
             entry = log.entry(number)
             if entry.submission.executor == executor.name and entry.handle is not None:
-                executor.recall(entry.handle)
+                Recoverable.of(executor).adopt_settings(entry.handle)
                 return
 
     def _clean_up(self, executor: Executor, entry: LogEntry) -> None:
         """Remove what ended workers leave behind; the run is complete without that, too."""
         if entry.handle is not None:
             with contextlib.suppress(BackfleetError):
-                executor.clear_away(entry.handle)
+                Recoverable.of(executor).clean_up(entry.handle)
 
     def _unfinished(self, chunks: Sequence[ChunkGeneration]) -> list[ChunkGeneration]:
         """Return the chunks of which the store has neither this generation nor a later one."""

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from backfleet.cache import cache_folder
 from backfleet.code.versions import DECISIVE
 from backfleet.errors import BackfleetError, ExecutorError
-from backfleet.executor import Executor, Finding, Verdict
+from backfleet.executor import Diagnosable, Finding, FindingStatus
 from backfleet.plugins import list_plugins
 from backfleet.runs.executors import is_configured, open_executor
 from backfleet.store import open_store
@@ -33,7 +33,7 @@ PROBE = "doctor.json"
 def check_machine() -> Iterator[Finding]:
     """Python, the libraries that compute, the processor, and the cache."""
     python = f"Python {platform.python_version()}, backfleet {version('backfleet')}"
-    yield Finding("python", Verdict.OK, python)
+    yield Finding("python", FindingStatus.OK, python)
     yield from _libraries()
     yield _processor()
     yield _cache()
@@ -43,19 +43,19 @@ def _libraries() -> Iterator[Finding]:
     try:
         found = ", ".join(f"{name} {version(name)}" for name in (*DECISIVE, "pyarrow"))
     except PackageNotFoundError as error:
-        yield Finding("libraries", Verdict.FAILURE, f"{error}", f"pip install {error.name}")
+        yield Finding("libraries", FindingStatus.FAILURE, f"{error}", f"pip install {error.name}")
         return
-    yield Finding("libraries", Verdict.OK, found)
+    yield Finding("libraries", FindingStatus.OK, found)
 
 
 def _processor() -> Finding:
     facts = platform_facts()
     machine = f"{facts['system']} {facts['machine']}, {os.cpu_count()} CPUs"
     if (facts["system"], facts["machine"], facts["baseline"]) == ("Linux", "x86_64", True):
-        return Finding("machine", Verdict.OK, machine)
+        return Finding("machine", FindingStatus.OK, machine)
     return Finding(
         "machine",
-        Verdict.WARNING,
+        FindingStatus.WARNING,
         f"{machine}: the last bits of results may differ from other machines'",
         "equal bits are promised on Linux x86-64 with AVX2 and FMA",
     )
@@ -65,9 +65,9 @@ def _cache() -> Finding:
     folder = cache_folder()
     problem = _cannot_write(_existing(folder))
     if problem:
-        mend = "without it every command is slower; set BACKFLEET_CACHE to another folder"
-        return Finding("cache", Verdict.WARNING, f"{folder}: {problem}", mend)
-    return Finding("cache", Verdict.OK, f"{folder} can be written to")
+        fix = "without it every command is slower; set BACKFLEET_CACHE to another folder"
+        return Finding("cache", FindingStatus.WARNING, f"{folder}: {problem}", fix)
+    return Finding("cache", FindingStatus.OK, f"{folder} can be written to")
 
 
 def check_store(place: str, *, live: bool = False) -> Iterator[Finding]:
@@ -85,26 +85,26 @@ def check_store(place: str, *, live: bool = False) -> Iterator[Finding]:
         else:
             store.exists(PROBE)
     except BackfleetError as error:
-        yield Finding("store", Verdict.FAILURE, str(error))
+        yield Finding("store", FindingStatus.FAILURE, str(error))
         return
     can = "written to" if live else "read; --live tries to write"
-    yield Finding("store", Verdict.OK, f"{store.url} can be {can}")
+    yield Finding("store", FindingStatus.OK, f"{store.url} can be {can}")
 
 
 def _directory(folder: Path) -> Iterator[Finding]:
     there = _existing(folder)
     problem = _cannot_write(there)
     if problem:
-        mend = "choose another directory: results.store in the job, or --store here"
-        yield Finding("store", Verdict.FAILURE, f"{folder}: {problem}", mend)
+        fix = "choose another directory: results.store in the job, or --store here"
+        yield Finding("store", FindingStatus.FAILURE, f"{folder}: {problem}", fix)
         return
-    yield Finding("store", Verdict.OK, f"{folder} can be written to")
+    yield Finding("store", FindingStatus.OK, f"{folder} can be written to")
     free = shutil.disk_usage(there).free
-    verdict = Verdict.OK if free >= LITTLE_DISK else Verdict.WARNING
+    status = FindingStatus.OK if free >= LITTLE_DISK else FindingStatus.WARNING
     if free < LEAST_DISK:
-        verdict = Verdict.FAILURE
-    mend = "" if verdict is Verdict.OK else f"make room where {folder} lies"
-    yield Finding("disk", verdict, f"{free / 2**30:.1f} GiB free for {folder}", mend)
+        status = FindingStatus.FAILURE
+    fix = "" if status is FindingStatus.OK else f"make room where {folder} lies"
+    yield Finding("disk", status, f"{free / 2**30:.1f} GiB free for {folder}", fix)
 
 
 def _existing(folder: Path) -> Path:
@@ -135,14 +135,16 @@ def check_plugins() -> Iterator[Finding]:
     twice = {key: names for key, names in owners.items() if len(names) > 1}
     for (kind, name), names in twice.items():
         text = f"{kind} {name!r} is claimed by {' and '.join(sorted(names))}"
-        yield Finding("plugins", Verdict.WARNING, text, "uninstall one of them")
+        yield Finding("plugins", FindingStatus.WARNING, text, "uninstall one of them")
     broken = [plugin for plugin in plugins if plugin.failure()]
     for plugin in broken:
         text = f"{plugin.kind} {plugin.name!r} of {plugin.distribution} cannot be imported"
-        mend = f"'backfleet plugins show {plugin.name}' has the traceback"
-        yield Finding("plugins", Verdict.WARNING, text, mend)
+        fix = f"'backfleet plugins show {plugin.name}' has the traceback"
+        yield Finding("plugins", FindingStatus.WARNING, text, fix)
     if not twice and not broken:
-        yield Finding("plugins", Verdict.OK, f"{len(plugins)} are installed, and can be imported")
+        yield Finding(
+            "plugins", FindingStatus.OK, f"{len(plugins)} are installed, and can be imported"
+        )
 
 
 def check_executors(names: Sequence[str] = (), *, live: bool = False) -> Iterator[Finding]:
@@ -153,10 +155,10 @@ def check_executors(names: Sequence[str] = (), *, live: bool = False) -> Iterato
     for name in names or sorted({plugin.name for plugin in list_plugins("executor")}):
         wanted = name in names or _is_set_up(name)
         for finding in _findings_of(name, live):
-            verdict = finding.verdict
-            if verdict is Verdict.FAILURE and not wanted:
-                verdict = Verdict.WARNING
-            yield replace(finding, subject=f"{name}: {finding.subject}", verdict=verdict)
+            status = finding.status
+            if status is FindingStatus.FAILURE and not wanted:
+                status = FindingStatus.WARNING
+            yield replace(finding, subject=f"{name}: {finding.subject}", status=status)
 
 
 def _is_set_up(name: str) -> bool:
@@ -169,19 +171,12 @@ def _is_set_up(name: str) -> bool:
 
 def _findings_of(name: str, live: bool) -> Iterator[Finding]:
     try:
-        executor = open_executor(name)
-        yield from _told(executor, live)
-    except BackfleetError as error:
-        yield Finding("set-up", Verdict.FAILURE, str(error))
-    except Exception as error:
-        # An executor of another package may fail in any way; the others are still looked at.
-        yield Finding("set-up", Verdict.FAILURE, f"{type(error).__name__}: {error}")
-
-
-def _told(executor: Executor, live: bool) -> Iterable[Finding]:
-    try:
+        executor = Diagnosable.of(open_executor(name))
         yield from executor.diagnose()
         if live:
             yield from executor.diagnose_live()
-    finally:
-        executor.close()
+    except BackfleetError as error:
+        yield Finding("set-up", FindingStatus.FAILURE, str(error))
+    except Exception as error:
+        # An executor of another package may fail in any way; the others are still looked at.
+        yield Finding("set-up", FindingStatus.FAILURE, f"{type(error).__name__}: {error}")

@@ -6,19 +6,17 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from backfleet.errors import ExecutorError
-from backfleet.executor import Executor, ExecutorSettings
+from backfleet.executor import SETTINGS_FILE, Executor, ExecutorSettings, Prewarmed
 from backfleet.plugins import load_plugin
 
-__all__ = ["SETTINGS_FILE", "is_configured", "open_executor", "standing_by"]
-
-SETTINGS_FILE = "backfleet.toml"
+__all__ = ["is_configured", "open_executor", "prewarmed_executor"]
 
 
 def open_executor(name: str, options: Sequence[str] = ()) -> Executor:
@@ -36,18 +34,16 @@ def open_executor(name: str, options: Sequence[str] = ()) -> Executor:
 
 
 @contextmanager
-def standing_by(
+def prewarmed_executor(
     name: str, options: Sequence[str] = (), *, detach: bool = False
 ) -> Iterator[Executor]:
-    """`open_executor`, for a job that is yet to be planned: the executor begins already, unless
-    its workers are to outlive this process."""
+    """Open an executor for a job that is not planned yet.
+
+    A prewarmed executor starts a worker meanwhile, unless its workers are to outlive this process.
+    """
     executor = open_executor(name, options)
-    try:
-        if not detach:
-            executor.stand_by()
+    with nullcontext() if detach else Prewarmed.of(executor).prewarm():
         yield executor
-    finally:
-        executor.stand_down()
 
 
 def is_configured(name: str) -> bool:

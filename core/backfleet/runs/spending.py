@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backfleet.executor import Cost
+from backfleet.executor import Cost, Priced
 from backfleet.runs.run import Run
 from backfleet.submissions.workload import workload
 
@@ -29,6 +29,6 @@ def cost_so_far(run: Run) -> Cost | None:
         cpus=submission.cpus,
         memory=submission.memory,
         reused=sum(header.reused for header in headers),
+        seconds=sum(header.seconds for header in headers),
     )
-    seconds = sum(header.seconds for header in headers)
-    return run.workers.executor_of(entry).cost(work, len(submission.shards), seconds)
+    return Priced.of(run.workers.executor_of(entry)).cost(work, len(submission.shards))

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 from typing import Literal, TextIO
 
-from backfleet.executor import Executor
+from backfleet.executor import Executor, Remote
 from backfleet.job import Job
 from backfleet.plan.plan import Plan, adopt_stored_manifest, plan_job
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.control import RunControl
-from backfleet.runs.executors import standing_by
+from backfleet.runs.executors import prewarmed_executor
 from backfleet.runs.run import Run
 from backfleet.store import open_store
 from backfleet.submissions.prepare import draft_of
@@ -74,7 +74,7 @@ def submit(
     copied from earlier runs in the store. Without `detach`, workers of the local executor
     end with this process.
     """
-    with standing_by(executor, options, detach=detach) as chosen:
+    with prewarmed_executor(executor, options, detach=detach) as chosen:
         return submit_plan(
             plan_job(job), chosen, detach=detach, accept_cost=accept_cost, reuse=reuse
         )
@@ -89,7 +89,7 @@ def submit_plan(
     reuse: bool = True,
 ) -> RunControl:
     """`submit`, for a job that is planned already."""
-    root = open_store(executor.results_store(plan.job.results.store))
+    root = open_store(Remote.of(executor).results_store(plan.job.results.store))
     store = root.at(plan.manifest.run_id)
     plan = adopt_stored_manifest(plan, store)
     control = RunControl(Run(store, plan.manifest))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from backfleet.errors import ExecutorError, PluginError, RunNotFound
-from backfleet.executor import Executor, ShardStatus
+from backfleet.executor import Executor, Recoverable, ShardStatus
 from backfleet.runs.executors import open_executor
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
@@ -30,13 +30,13 @@ class RunWorkers:
         if self._executor is None or self._executor.name != entry.submission.executor:
             self._executor = open_executor(entry.submission.executor)
             if entry.handle is not None:
-                self._executor.recall(entry.handle)
+                Recoverable.of(self._executor).adopt_settings(entry.handle)
         return self._executor
 
     def are_active(self, entry: LogEntry) -> bool:
         """Whether a submission has active workers; False if its executor cannot be asked."""
         try:
-            return any(status.state.works for status in self._poll(entry))
+            return any(status.state.is_active for status in self._poll(entry))
         except (ExecutorError, PluginError):
             # Nothing is known of an executor that is not installed here.
             return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from backfleet.code.stored_code import store_code
-from backfleet.executor import Executor, Submission
+from backfleet.executor import Executor, Handle, Remote, Submission
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store
 from backfleet.submissions.events import emit
@@ -34,7 +34,7 @@ def launch(
     if not submission.shards:
         return LogEntry(log.append(submission), None)
     submission = log.append(_with_staged_data(executor, submission, manifest))
-    handle = executor.submit(submission)
+    handle = executor.submit(replace(submission, earlier=_earlier(log, submission)))
     log.keep_handle(submission.number, handle)
     emit(
         "run_submitted",
@@ -45,6 +45,16 @@ def launch(
     return LogEntry(submission, handle)
 
 
+def _earlier(log: SubmissionLog, submission: Submission) -> tuple[tuple[Submission, Handle], ...]:
+    """Return the earlier submissions to the same executor that have a handle."""
+    entries = (log.entry(number) for number in log.numbers() if number < submission.number)
+    return tuple(
+        (entry.submission, entry.handle)
+        for entry in entries
+        if entry.submission.executor == submission.executor and entry.handle is not None
+    )
+
+
 def _with_staged_data(executor: Executor, submission: Submission, manifest: Manifest) -> Submission:
     """Return the submission with its data where the workers find it."""
     symbols = [symbol.name for symbol in manifest.symbols]
@@ -53,11 +63,12 @@ def _with_staged_data(executor: Executor, submission: Submission, manifest: Mani
         # No worker needs it; reports read where the workers do.
         symbols.append(benchmark)
     auxiliary = manifest.identity.data.auxiliary
+    remote = Remote.of(executor)
     return replace(
         submission,
-        data_path=executor.deliver(submission.data_path, symbols),
+        data_path=remote.stage_data(submission.data_path, symbols),
         auxiliary_paths={
-            feed: executor.deliver(path, [auxiliary[feed].symbol])
+            feed: remote.stage_data(path, [auxiliary[feed].symbol])
             for feed, path in submission.auxiliary_paths.items()
         },
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from backfleet.code.stored_code import is_stored
 from backfleet.errors import ExecutorError
-from backfleet.executor import ChunkGeneration, Cost, Executor, Submission
+from backfleet.executor import ChunkGeneration, Cost, Executor, Remote, Submission
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.store import Store
@@ -132,7 +132,7 @@ def _with_code(
     store: Store, executor: Executor, manifest: Manifest, submission: Submission
 ) -> PreparedSubmission:
     """Decide which code the workers fetch."""
-    installed = executor.installed()
+    installed = Remote.of(executor).installed()
     if installed is None:
         return PreparedSubmission(replace(submission, code=None))
     from backfleet.code.ship_code import check_backfleet_code, packages_to_ship

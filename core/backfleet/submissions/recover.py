@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from backfleet.errors import BackfleetError
-from backfleet.executor import Executor
+from backfleet.executor import Executor, Recoverable
 from backfleet.store import Store
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
@@ -45,7 +45,7 @@ def has_active_workers(executor: Executor, entry: LogEntry) -> bool:
     if entry.handle is None:
         return False
     try:
-        return any(status.state.works for status in executor.poll(entry.handle))
+        return any(status.state.is_active for status in executor.poll(entry.handle))
     except BackfleetError:
         return False
 
@@ -64,7 +64,7 @@ def _settled(log: SubmissionLog, number: int) -> LogEntry:
 
 def _adopt(log: SubmissionLog, executor: Executor, entry: LogEntry) -> LogEntry:
     submission = entry.submission
-    for handle in executor.find(submission.run_id):
+    for handle in Recoverable.of(executor).find_orphans(submission.run_id):
         # The same run may have workers for another store; not every executor can tell.
         is_same_store = handle.get("url", submission.url) == submission.url
         if handle.get("number") == submission.number and is_same_store:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backfleet.executor import ChunkGeneration, Cost, Executor, Workload
+from backfleet.executor import ChunkGeneration, Cost, Executor, Pace, Priced, Workload
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store
+from backfleet.submissions.pace import bars_per_task, measure_pace
 
 __all__ = ["Estimate", "estimate", "workload"]
 
@@ -28,28 +29,27 @@ def workload(
     cpus: int,
     memory: int,
     reused: int = 0,
+    seconds: float | None = None,
 ) -> Workload:
     """Return the size of these chunks, for workers of `cpus` cores and `memory` bytes.
 
-    `reused` is the number of their tasks whose rows come from earlier runs.
+    `seconds` is the sum over their tasks if these have run. Otherwise the pace is measured from
+    earlier runs when the executor reads it. `reused` is the number of tasks whose rows are copied.
     """
     tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in chunks) - reused
-    bars = sum(symbol.bars for symbol in manifest.symbols)
-    return Workload(
-        url=store.url,
-        strategy=manifest.identity.strategy.code,
-        engine=manifest.engine,
-        chunks=len(chunks),
-        tasks=tasks,
-        bars=tasks * (bars if manifest.is_portfolio else bars // len(manifest.symbols)),
-        cpus=cpus,
-        memory=memory,
-    )
+    bars = round(tasks * bars_per_task(manifest))
+
+    def measure() -> Pace:
+        if seconds is not None:
+            return Pace(seconds, is_measured=True)
+        return measure_pace(store, manifest, tasks, bars)
+
+    return Workload(len(chunks), tasks, bars, cpus, memory, measure)
 
 
 def estimate(executor: Executor, work: Workload) -> Estimate:
     """Return how many shards an executor makes of a workload, and what they cost."""
     if not work.chunks:
         return Estimate(0, None)
-    shards = max(1, min(executor.share(work), executor.max_shards or 10**9))
-    return Estimate(shards, executor.cost(work, min(shards, work.tasks)))
+    shards = max(1, min(executor.count_shards(work), executor.max_shards or 10**9))
+    return Estimate(shards, Priced.of(executor).cost(work, min(shards, work.tasks)))

@@ -1,18 +1,31 @@
-"""What every executor must pass, to be subclassed in the tests of the package that brings it."""
+"""Conformance tests of executors, to be subclassed in the tests of the package that brings one."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import psutil
 import pytest
 
 import backfleet as bf
 import backfleet.demo
 from backfleet.errors import ExecutorError
+from backfleet.executor import (
+    Diagnosable,
+    Executor,
+    Finding,
+    Pace,
+    Prewarmed,
+    Priced,
+    Recoverable,
+    Remote,
+    ShardStatus,
+    Workload,
+)
 from backfleet.runs.executors import open_executor
 from backfleet.runs.run_task import run_task
 from backfleet.submissions.submission_log import LogEntry
@@ -30,6 +43,9 @@ class ExecutorConformance:
         class TestMyExecutor(ExecutorConformance):
             executor = "my-executor"
 
+    The tests of an optional group hold for an executor outside the group if it defines none of the
+    group's methods, because core would never call them.
+
     Attributes
     ----------
     executor
@@ -45,7 +61,7 @@ class ExecutorConformance:
     patience: ClassVar[float] = 60.0
 
     def store(self, tmp_path: Path) -> str:
-        """Where the runs of a test lie; a subclass may name another place."""
+        """Return the store of a test; a subclass may return another location."""
         return str(tmp_path / "runs")
 
     def job(self, tmp_path: Path, strategy: str, params: Mapping[str, Any]) -> bf.Job:
@@ -92,25 +108,12 @@ class ExecutorConformance:
     def test_the_handle_is_plain_json_and_tells_of_every_worker(self, tmp_path: Path) -> None:
         entry = self._submitted(tmp_path, {"k": [0, 1]}).run.latest_submission()
         assert json.loads(json.dumps(entry.handle)) == entry.handle
-        executor = open_executor(self.executor, self.options)
-        self._until(lambda: all(each.state.ended for each in executor.poll(_handle(entry))))
+        executor = self._open()
+        self._until(lambda: _have_ended(executor.poll(_handle(entry))))
         states = list(executor.poll(_handle(entry)))
-        assert sorted(each.shard for each in states) == list(range(len(entry.submission.shards)))
-        assert not any(each.exit_code for each in states)
-
-    def test_workers_can_be_found_without_their_handle(self, tmp_path: Path) -> None:
-        control = self._submitted(tmp_path, {"k": list(range(4)), "seconds": 1.0})
-        executor = open_executor(self.executor, self.options)
-
-        def numbers() -> list[int]:
-            return [handle["number"] for handle in executor.find(control.run.id)]
-
-        try:
-            self._until(lambda: numbers() == [1])
-            (handle,) = executor.find(control.run.id)
-            assert any(each.state.works for each in executor.poll(handle))
-        finally:
-            control.cancel()
+        shards = sorted(status.shard for status in states)
+        assert shards == list(range(entry.submission.shard_count))
+        assert not any(status.exit_code for status in states)
 
     def test_a_cancelled_run_keeps_what_is_done_and_goes_on_from_there(
         self, tmp_path: Path
@@ -134,13 +137,103 @@ class ExecutorConformance:
     def test_to_stop_workers_that_have_ended_does_nothing(self, tmp_path: Path) -> None:
         control = self._submitted(tmp_path, {"k": 0})
         control.wait()
-        executor = open_executor(self.executor, self.options)
+        executor = self._open()
         executor.cancel(_handle(control.run.latest_submission()))
         assert control.run.state() == "complete"
 
     def test_an_unknown_setting_is_refused(self) -> None:
         with pytest.raises(ExecutorError, match="no_such_setting"):
             open_executor(self.executor, ["no_such_setting=1"])
+
+    # -- optional groups ----------------------------------------------------------------------
+
+    def test_data_and_results_stay_where_workers_reach_them(self, tmp_path: Path) -> None:
+        if self._implements(Remote):
+            remote = Remote.of(self._open())
+            store = remote.results_store(self.store(tmp_path))
+            assert remote.results_store(store) == store
+            data = remote.stage_data(str(DATA), SYMBOLS)
+            assert remote.stage_data(data, SYMBOLS) == data
+
+    def test_what_is_installed_is_known_by_content_hashes(self) -> None:
+        if self._implements(Remote):
+            installed = Remote.of(self._open()).installed()
+            assert installed is None or "backfleet" in installed
+
+    def test_more_work_never_costs_less(self) -> None:
+        if self._implements(Priced):
+            priced = Priced.of(self._open())
+            costs = [priced.cost(_workload(seconds), shards=10) for seconds in (1e3, 1e6)]
+            amounts = [cost.amount for cost in costs if cost is not None]
+            assert amounts == sorted(amounts)
+            assert all(cost.currency and cost.basis for cost in costs if cost is not None)
+
+    def test_workers_are_found_without_their_handle(self, tmp_path: Path) -> None:
+        if self._implements(Recoverable):
+            control = self._submitted(tmp_path, {"k": list(range(4)), "seconds": 1.0})
+            executor = self._open()
+
+            def numbers() -> list[int]:
+                orphans = Recoverable.of(executor).find_orphans(control.run.id)
+                return [handle["number"] for handle in orphans]
+
+            try:
+                self._until(lambda: numbers() == [1])
+                (handle,) = Recoverable.of(executor).find_orphans(control.run.id)
+                assert any(status.state.is_active for status in executor.poll(handle))
+            finally:
+                control.cancel()
+
+    def test_settings_of_an_earlier_submission_are_enough_to_reach_its_workers(
+        self, tmp_path: Path
+    ) -> None:
+        if self._implements(Recoverable):
+            handle = self._handle_of_complete_run(tmp_path)
+            executor = open_executor(self.executor)
+            Recoverable.of(executor).adopt_settings(handle)
+            self._until(lambda: _have_ended(executor.poll(handle)))
+
+    def test_a_clean_up_takes_neither_states_nor_logs(self, tmp_path: Path) -> None:
+        if self._implements(Recoverable):
+            handle, executor = self._handle_of_complete_run(tmp_path), self._open()
+            self._until(lambda: _have_ended(executor.poll(handle)))
+            before = list(executor.poll(handle)), list(executor.logs(handle, 0))
+            Recoverable.of(executor).clean_up(handle)
+            assert (list(executor.poll(handle)), list(executor.logs(handle, 0))) == before
+
+    def test_doctor_has_a_subject_and_a_text_for_every_finding(self) -> None:
+        if self._implements(Diagnosable):
+            for finding in Diagnosable.of(self._open()).diagnose():
+                assert isinstance(finding, Finding)
+                assert finding.subject
+                assert finding.text
+
+    def test_a_prewarmed_worker_that_nothing_uses_ends(self) -> None:
+        if self._implements(Prewarmed):
+            before = set(psutil.Process().children())
+            executor = Prewarmed.of(self._open())
+            for _ in range(2):
+                with executor.prewarm():
+                    pass
+            self._until(lambda: not _running(set(psutil.Process().children()) - before))
+
+    def _implements(self, group: type) -> bool:
+        """Whether the executor implements a group; otherwise it must define none of its methods."""
+        executor = self._open()
+        if isinstance(executor, group):
+            return True
+        assert [name for name in vars(group) if hasattr(executor, name) and name[0] != "_"] == []
+        return False
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    def _handle_of_complete_run(self, tmp_path: Path) -> Mapping[str, Any]:
+        control = self._submitted(tmp_path, {"k": 0})
+        control.wait()
+        return _handle(control.run.latest_submission())
+
+    def _open(self) -> Executor:
+        return open_executor(self.executor, self.options)
 
     def _submitted(self, tmp_path: Path, params: Mapping[str, Any]) -> bf.RunControl:
         return bf.submit(self.job(tmp_path, WAITS, params), self.executor, self.options)
@@ -155,3 +248,25 @@ class ExecutorConformance:
 def _handle(entry: LogEntry) -> Mapping[str, Any]:
     assert entry.handle is not None
     return entry.handle
+
+
+def _have_ended(statuses: Iterable[ShardStatus]) -> bool:
+    return all(status.state.ended for status in statuses)
+
+
+def _running(processes: Iterable[psutil.Process]) -> bool:
+    return any(
+        process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes
+    )
+
+
+def _workload(seconds: float) -> Workload:
+    """Return a workload whose tasks take this long in total."""
+    return Workload(
+        chunks=100,
+        tasks=10_000,
+        bars=7_500_000,
+        cpus=1,
+        memory=2 * 2**30,
+        measure=lambda: Pace(seconds, is_measured=True),
+    )

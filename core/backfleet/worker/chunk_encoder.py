@@ -10,7 +10,7 @@ import pyarrow as pa
 from backfleet.chunks.commit import ChunkContent, EncodedChunk, encode_chunk
 from backfleet.chunks.detail import detail_tables
 from backfleet.chunks.parts import Part, merge_parts
-from backfleet.chunks.rows import Rows
+from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskResult
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.rows import RowLayout
@@ -43,10 +43,10 @@ class ChunkEncoder:
     ) -> EncodedChunk:
         """Encode a chunk that is stored in parts. Raises CorruptObject, StoreError."""
         rows, details = merge_parts(store, parts, keeps_detail=self._manifest.keeps_detail)
-        return self._encode(chunk, generation, Rows.from_arrow(rows), details)
+        return self._encode(chunk, generation, RowTable(rows), details)
 
     def _encode(
-        self, chunk: int, generation: int, rows: Rows, details: Mapping[str, pa.Table]
+        self, chunk: int, generation: int, rows: Rows | RowTable, details: Mapping[str, pa.Table]
     ) -> EncodedChunk:
         run_id = self._manifest.run_id
         return encode_chunk(ChunkContent(run_id, chunk, generation, rows, details, self._platform))

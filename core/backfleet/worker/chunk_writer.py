@@ -15,10 +15,13 @@ from backfleet.store import Store
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.messages import Encoded, Finished
 
-__all__ = ["PART_SECONDS", "ChunkWriter", "WriterSetup"]
+__all__ = ["PART_SECONDS", "PART_TASKS", "ChunkWriter", "WriterSetup"]
 
 PART_SECONDS = 60.0
 """Finished work of a chunk that is lost with its worker: after so much work a part is stored."""
+
+PART_TASKS = 10_000
+"""Results of a chunk that are held in memory: after so many tasks a part is stored, too."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class ChunkWriter:
         else:
             self._results.update((result.task, result) for result in done.results)
             self._seconds += done.seconds
-            if self._left and self._seconds >= PART_SECONDS:
+            is_due = self._seconds >= PART_SECONDS or len(self._results) >= PART_TASKS
+            if self._left and is_due:
                 self.store_results()
         if not self._left:
             self.finish()

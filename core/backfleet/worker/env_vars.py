@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CODE", "INDEX_VARIABLES", "PRELOAD", "SHARDS", "STOP_WITH_PARENT"]
+__all__ = ["INDEX_VARIABLES", "PRELOAD", "SHARDS", "STOP_WITH_PARENT"]
 
 STOP_WITH_PARENT = "BACKFLEET_STOP_WITH_PARENT"
 """Set to 1 where the worker's standard input is a pipe: it ends when the pipe closes."""
@@ -14,9 +14,5 @@ SHARDS = "BACKFLEET_SHARDS"
 """The shards of the array that a worker belongs to, such as 0-9,12: its index counts along them.
 Unset where they are all, from 0."""
 
-CODE = "BACKFLEET_CODE"
-"""Folders of code that came along, separated as in PYTHONPATH, for the process that children are
-forked from."""
-
 PRELOAD = "BACKFLEET_PRELOAD"
-"""What the process that children are forked from imports beforehand: module names, by commas."""
+"""The engine's module and the folders of shipped code, as JSON; set for the forkserver alone."""

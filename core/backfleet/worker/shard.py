@@ -20,10 +20,10 @@ from backfleet.plugins import find_plugin
 from backfleet.store import Store
 from backfleet.submission import Submission
 from backfleet.submissions.submission_log import read_submission
-from backfleet.worker.env_vars import CODE, INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
+from backfleet.worker.env_vars import INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
 from backfleet.worker.environment import pin_environment
 from backfleet.worker.failure_record import write_failure_record
-from backfleet.worker.forkserver import start_forkserver
+from backfleet.worker.prewarmed import start_forkserver
 from backfleet.worker.ranges import parse_ranges
 
 __all__ = ["run_shards"]
@@ -60,8 +60,8 @@ def _run(url: str, given: Sequence[int]) -> int:
             shards = list(given) or [shard_of_array()]
             store, submission = read_submission(url)
             code = _fetch_code(store, submission, shards[0])
-            engine = find_plugin("engine", submission.engine)
-            start_forkserver(engine.target.partition(":")[0])
+            engine = find_plugin("engine", submission.engine).target.partition(":")[0]
+            start_forkserver(engine, code.paths if code is not None else ())
             from backfleet.worker.worker import ShardWorker
 
             ShardWorker(store, submission, shards, code).run()
@@ -99,7 +99,7 @@ def _shard_of(index: int) -> int:
 
 
 def _fetch_code(store: Store, submission: Submission, shard: int) -> FetchedCode | None:
-    """Fetch the code that a submission names, for this process and for its children.
+    """Fetch the code that a submission names, and have this process find it.
 
     Returns None if the workers run with what is installed here.
     """
@@ -111,7 +111,6 @@ def _fetch_code(store: Store, submission: Submission, shard: int) -> FetchedCode
         write_failure_record(submission.url, shard, error)
         raise
     search_first(code.paths)
-    os.environ[CODE] = os.pathsep.join(code.paths)
     return code
 
 

@@ -22,7 +22,7 @@ from backfleet.submission import ChunkRange, Submission
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
-from backfleet.worker.chunk_writer import ChunkWriter, WriterSetup
+from backfleet.worker.chunk_writer import PART_TASKS, ChunkWriter, WriterSetup
 from backfleet.worker.failure_record import write_failure_record
 from backfleet.worker.messages import Builders, Encoded, Finished, Work
 
@@ -34,9 +34,6 @@ __all__ = ["ShardWorker"]
 ENCODED_BY_CHILD = 16
 """Tasks of a piece of work from which on a child encodes the results: fewer are done before a child
 has imported the encoder."""
-
-PIECE = 10_000
-"""Tasks that a child is given at once: the children of a worker share the work of larger chunks."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,10 @@ class ShardWorker:
             raise
 
     def _works(self) -> Iterator[Work]:
-        """Open the chunks that are not committed yet, and cut their tasks into pieces of work."""
+        """Open the chunks that are not committed yet, and cut their tasks into pieces of work.
+
+        The children of a worker share the pieces of a large chunk.
+        """
         # One listing each: asking for each chunk in turn would take minutes on S3.
         committed = {entry.key for entry in self.store.list("chunks/")}
         begun = {entry.key.rpartition("/")[0] for entry in self.store.list("parts/")}
@@ -127,8 +127,8 @@ class ShardWorker:
                 writer.finish()
                 continue
             self._writers[chunk] = writer
-            for at in range(0, len(writer.todo), PIECE):
-                piece = writer.todo[at : at + PIECE]
+            for at in range(0, len(writer.todo), PART_TASKS):
+                piece = writer.todo[at : at + PART_TASKS]
                 yield Work(chunk, piece, generation if len(piece) >= ENCODED_BY_CHILD else None)
 
     def _shares(self) -> dict[tuple[int, int], Sequence[int]]:

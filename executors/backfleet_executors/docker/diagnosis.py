@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
-from backfleet.executor import Finding, Verdict, trial_submission
+from backfleet.executor import Finding, FindingStatus, trial_submission
 from backfleet_executors.docker.container import LABEL, ContainerPlan, create_container, owner
 from backfleet_executors.docker.engine import connect, engine_errors, engine_host, is_local
 from backfleet_executors.docker.image import ImageMissing, find_image
@@ -46,7 +46,7 @@ def diagnose(settings: DockerSettings) -> Iterator[Finding]:
         info = client.info()
     cpus, memory = info["NCPU"], info["MemTotal"] / 2**30
     about = f"{info['ServerVersion']} at {engine_host()}, {cpus} CPUs, {memory:.1f} GiB"
-    yield Finding("engine", Verdict.OK, about)
+    yield Finding("engine", FindingStatus.OK, about)
     yield from _limits(info)
     yield from _disk(info)
     yield from _image(client, settings)
@@ -67,8 +67,8 @@ def _limits(info: Mapping[str, Any]) -> Iterator[Finding]:
     for key, what in LIMITS.items():
         if not info.get(key):
             text = f"the engine cannot hold containers to {what}"
-            mend = "its machine's kernel lacks the cgroup controller for it"
-            yield Finding("limits", Verdict.WARNING, text, mend)
+            fix = "its machine's kernel lacks the cgroup controller for it"
+            yield Finding("limits", FindingStatus.WARNING, text, fix)
 
 
 def _disk(info: Mapping[str, Any]) -> Iterator[Finding]:
@@ -78,18 +78,18 @@ def _disk(info: Mapping[str, Any]) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     text = f"{free / 2**30:.1f} GiB free in {folder}"
     if free < LITTLE_DISK:
-        mend = "'docker system prune' removes what nothing uses"
-        yield Finding("images' disk", Verdict.WARNING, text, mend)
+        fix = "'docker system prune' removes what nothing uses"
+        yield Finding("images' disk", FindingStatus.WARNING, text, fix)
     else:
-        yield Finding("images' disk", Verdict.OK, text)
+        yield Finding("images' disk", FindingStatus.OK, text)
 
 
 def _image(client: APIClient, settings: DockerSettings) -> Iterator[Finding]:
     try:
         image = find_image(client, settings.image)
     except ImageMissing:
-        mend = "backfleet image build, or name another one in the setting image"
-        yield _failure("image", f"there is no image {settings.image}", mend)
+        fix = "backfleet image build, or name another one in the setting image"
+        yield _failure("image", f"there is no image {settings.image}", fix)
         return
     from backfleet_executors.docker.freshness import compare_code
 
@@ -102,7 +102,7 @@ def _leftovers(client: APIClient) -> Iterator[Finding]:
     running = sum(facts["State"] == "running" for facts in mine)
     if mine:
         text = f"{running} at work, {len(mine) - running} ended and not yet read"
-        yield Finding("containers", Verdict.OK, text)
+        yield Finding("containers", FindingStatus.OK, text)
 
 
 def _try_container(client: APIClient, settings: DockerSettings, folder: Path) -> Finding:
@@ -122,8 +122,10 @@ def _try_container(client: APIClient, settings: DockerSettings, folder: Path) ->
     if code:
         return _failure("container", f"it ended with exit code {code}: {said}")
     seconds = time.monotonic() - began
-    return Finding("container", Verdict.OK, f"started, said '{said}' and ended in {seconds:.1f} s")
+    return Finding(
+        "container", FindingStatus.OK, f"started, said '{said}' and ended in {seconds:.1f} s"
+    )
 
 
-def _failure(subject: str, text: str, mend: str = "") -> Finding:
-    return Finding(subject, Verdict.FAILURE, text, mend)
+def _failure(subject: str, text: str, fix: str = "") -> Finding:
+    return Finding(subject, FindingStatus.FAILURE, text, fix)

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import (
+    Diagnosable,
     Executor,
     ExecutorSettings,
     Finding,
     Handle,
+    Recoverable,
+    Remote,
     ShardState,
     ShardStatus,
     Submission,
+    Workload,
 )
 from backfleet_executors.docker.container import (
     LABEL,
@@ -47,8 +51,8 @@ AT_ONCE = 8
 PATIENCE = 10.0
 """Seconds that an engine may be silent before a run is given up: it may be restarting."""
 
-CLEARING_SECONDS = 10.0
-"""Within these, workers end whose last chunk is committed; at once, unless the machine is busy."""
+CLEAN_UP_SECONDS = 10.0
+"""Time for workers whose last chunk is committed to end. On an idle machine they end at once."""
 
 
 class EngineGone(ExecutorError):
@@ -57,7 +61,7 @@ class EngineGone(ExecutorError):
     exit_code = 1
 
 
-class DockerExecutor(Executor):
+class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
     """Runs workers in containers, as many at once as there are cores.
 
     They go on when the process that started them ends, and are found again by their labels.
@@ -83,11 +87,11 @@ class DockerExecutor(Executor):
 
     # -- starting -----------------------------------------------------------------------------
 
-    def shards(self, chunks: int, cpus: int) -> int:
-        """One a container, unless `shards` says otherwise."""
-        return min(self.settings.shards or self._workers(cpus), chunks)
+    def count_shards(self, work: Workload) -> int:
+        """Return the setting `shards`, or one shard per container."""
+        return min(self.settings.shards or self._workers(work.cpus), work.tasks)
 
-    def recall(self, handle: Handle) -> None:
+    def adopt_settings(self, handle: Handle) -> None:
         given = self.settings.model_dump(exclude_unset=True)
         self.settings = DockerSettings.model_validate({**handle["settings"], **given})
 
@@ -166,9 +170,9 @@ class DockerExecutor(Executor):
         container = next(name for name, shards in handle["containers"] if shard in shards)
         return self._containers.lines(handle, container, follow=follow)
 
-    def find(self, run: str) -> Iterable[Handle]:
+    def find_orphans(self, run_id: str) -> Iterable[Handle]:
         found: dict[str, dict[str, Any]] = {}
-        for facts in self._containers.of_run(run):
+        for facts in self._containers.of_run(run_id):
             labels = facts["Labels"]
             handle = json.loads(labels[LABEL + "handle"])
             known = found.setdefault(handle["url"], {**handle, "containers": []})
@@ -179,17 +183,13 @@ class DockerExecutor(Executor):
     # -- ending -------------------------------------------------------------------------------
 
     def cancel(self, handle: Handle) -> None:
-        for signal, seconds in (("SIGTERM", STOP_SECONDS), ("SIGKILL", CLEARING_SECONDS)):
+        for signal, seconds in (("SIGTERM", STOP_SECONDS), ("SIGKILL", CLEAN_UP_SECONDS)):
             self._containers.signal(handle, signal)
             if self._containers.await_ends(handle, seconds):
                 return
 
-    def clear_away(self, handle: Handle) -> None:
-        self._containers.await_ends(handle, CLEARING_SECONDS)
-
-    def close(self) -> None:
-        for name in ("_containers", "_client"):
-            self.__dict__.pop(name, None)
+    def clean_up(self, handle: Handle) -> None:
+        self._containers.await_ends(handle, CLEAN_UP_SECONDS)
 
     # -- doctor -------------------------------------------------------------------------------
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backfleet.code.hashes import distribution_hashes
-from backfleet.code.versions import DECISIVE
-from backfleet.executor import Finding, Verdict
+from backfleet.executor import Finding, FindingStatus
+from backfleet.sdk import DECISIVE, distribution_hashes
 from backfleet_executors.docker.image import Image
 
 __all__ = ["compare_code"]
 
-MEND = "backfleet image build"
+FIX = "backfleet image build"
 
 
 def compare_code(image: Image) -> Finding:
@@ -21,13 +20,13 @@ def compare_code(image: Image) -> Finding:
     held = label_of(image.facts)
     if held is None:
         text = f"{image.name} was not made by 'backfleet image build': what it holds is not known"
-        return Finding("image", Verdict.WARNING, text, MEND)
+        return Finding("image", FindingStatus.WARNING, text, FIX)
     stale = _differing(held)
     if stale:
         text = f"{image.name} holds another {' and another '.join(stale)} than is installed here"
-        return Finding("image", Verdict.FAILURE, text, MEND)
+        return Finding("image", FindingStatus.FAILURE, text, FIX)
     text = f"{image.name} is up to date: {len(held)} distributions, with the backfleet that is here"
-    return Finding("image", Verdict.OK, text)
+    return Finding("image", FindingStatus.OK, text)
 
 
 def _differing(held: Mapping[str, str]) -> list[str]:

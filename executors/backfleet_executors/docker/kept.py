@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from backfleet.cache import write_quietly
+from backfleet.sdk import write_quietly
 from backfleet_executors.docker.ends import End
 
 __all__ = ["Kept"]

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from backfleet.executor import ExecutorSettings
-from backfleet.job.quantities import MemorySize, parse_memory
+from backfleet.sdk import MemorySize, parse_memory
 
 __all__ = ["DockerSettings"]
 

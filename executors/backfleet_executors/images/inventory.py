@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backfleet.cache import cache_folder, write_quietly
-from backfleet.code.hashes import distribution_hash
 from backfleet.errors import ExecutorError
+from backfleet.sdk import cache_folder, distribution_hash, write_quietly
 from backfleet_executors.images.parts import wheel_distribution
 
 if TYPE_CHECKING:

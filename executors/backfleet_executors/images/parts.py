@@ -10,17 +10,19 @@ from pathlib import Path
 from zipfile import BadZipFile
 from zipfile import Path as ZipPath
 
-from backfleet.code.distributions import (
+from backfleet.errors import ExecutorError
+from backfleet.sdk import (
+    KINDS,
+    OWN,
+    CodePackage,
     InstalledDistribution,
     canonical_name,
+    distribution_package,
     find_distribution,
     list_distributions,
+    nearest,
+    pack,
 )
-from backfleet.code.packages import OWN, CodePackage, distribution_package
-from backfleet.code.wheel import pack
-from backfleet.errors import ExecutorError
-from backfleet.job.refusal import nearest
-from backfleet.plugins import KINDS
 from backfleet_executors.images.wheels import build_wheel
 
 __all__ = ["Parts", "collect_parts", "wheel_distribution"]

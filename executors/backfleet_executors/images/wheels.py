@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backfleet.cache import cache_folder
 from backfleet.errors import ExecutorError
+from backfleet.sdk import cache_folder
 
 if TYPE_CHECKING:
     from packaging.version import Version

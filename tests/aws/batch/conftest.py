@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backfleet.submissions.submission import deal_chunks
 
 import backfleet as bf
 from backfleet.executor import Submission
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.store import open_store
-from backfleet.submissions.launch import request_of
+from backfleet.submissions.deal import deal_chunks
+from backfleet.submissions.prepare import draft_of
 from backfleet.submissions.submission_log import SubmissionLog
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
@@ -285,28 +285,19 @@ def job_file(tmp_path: Path, aws_server: Any, sample_data: Path) -> JobFile:
 def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., Submission]:
     """Plan the sample job into the store, and log a submission that nothing has started."""
 
-    def submission_log(shards: int = 3, points: int = 4, **job_options: str) -> Submission:
+    def logged(shards: int = 3, points: int = 4, **job_options: str) -> Submission:
         params = f"period = {{ start = 5, stop = {4 + points}, step = 1 }}"
         job = job_file(params, **job_options)
         plan = plan_job(bf.Job.load(job))
         store = open_store(plan.job.results.store).at(plan.manifest.run_id)
         save_manifest(store, plan.manifest)
         chunks = [(chunk, 0) for chunk in range(len(plan.manifest.chunks))]
-        template = request_of(plan, chunks, detach=False).template
         intent = replace(
-            template,
+            draft_of(plan),
             executor=executor.name,
             created="2024-01-01T00:00:00+00:00",
-            shards=deal_chunks(chunks, shards),
+            shards=deal_chunks(chunks, plan.manifest.chunks, shards),
         )
-        record = SubmissionLog(store).open(intent)
-        return Submission(
-            run=record.run,
-            number=record.number,
-            url=record.url(store),
-            shards=shards,
-            cpus=1,
-            memory=2 * 2**30,
-        )
+        return SubmissionLog(store).append(replace(intent, cpus=1, memory=2 * 2**30))
 
-    return submission_log
+    return logged

@@ -46,13 +46,14 @@ def test_no_task_is_lost_or_counted_twice_among_kills_and_errors(
     gate.trouble(API_ERRORS, seed=5)
     aws_server.control("chaos", rate=KILLED, seconds=3, seed=7)
     options = [f"{key}={value}" for key, value in settings.items()]
-    run = bf.submit(job, "aws-batch", [*options, f"workers={shards}"])
-    run.wait()
+    control = bf.submit(job, "aws-batch", [*options, f"workers={shards}"])
+    control.wait()
+    run = control.run
     resumes = 0
     while run.summary().missing and resumes < MOST_RESUMES:
         resumes += 1
-        run.resume()
-        run.wait()
+        control.resume()
+        control.wait()
     aws_server.control("chaos", rate=0)
     gate.rate = 0.0
     here = Overrides(sets=["results.detail=summary", f"results.store={tmp_path}/here"])

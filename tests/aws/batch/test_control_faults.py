@@ -6,13 +6,14 @@ import os
 import random
 import stat
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backfleet.errors import ExecutorError
-from backfleet.executor import ShardState, Submission
+from backfleet.executor import ShardState, Submission, trial_submission
 from backfleet_executors.aws.batch import poll as poll_module
 from backfleet_executors.aws.batch import submit as submit_module
 from backfleet_executors.aws.batch.calls import BatchCalls
@@ -124,7 +125,7 @@ def test_fault_10_jobs_of_a_client_that_died_before_it_knew_them_are_adopted(
     executor: AwsBatchExecutor, started: Callable[..., dict[str, Any]], gate: Any
 ) -> None:
     lost = started(3)
-    (adopted,) = executor.find(lost["run"])
+    (adopted,) = executor.find_orphans(lost["run"])
 
     assert adopted["url"].endswith(f"/{lost['run']}/submissions/{lost['number']}.json")
     kept = ("run", "number", "shards", "arrays")
@@ -260,7 +261,7 @@ def test_fault_13_where_batch_has_forgotten_a_run_its_store_tells_how_it_stands(
 
     assert run.state() == "incomplete"
     assert run.summary().missing == run.manifest.tasks
-    assert all(status.state is ShardState.FAILED for status in run.shards())
+    assert all(status.state is ShardState.FAILED for status in run.workers.statuses())
 
 
 # -- 16, 17, 18, 19: what Batch says of jobs ------------------------------------------------------
@@ -527,7 +528,7 @@ def test_fault_32_a_request_over_the_limits_is_refused_before_it_is_sent(
     executor: AwsBatchExecutor, gate: Any, length: int, limits: list[str]
 ) -> None:
     url = f"s3://bucket/{'long/' * (length // 5)}run/submissions/1.json"
-    problems = executor.preflight(Submission("0" * 16, 1, url, 3, 1, 2**30))
+    problems = executor.preflight(replace(trial_submission("", shards=3, memory=2**30), url=url))
 
     assert len(problems) == len(limits)
     for problem, limit in zip(problems, limits, strict=True):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backfleet.executor import Finding, Verdict
+from backfleet.executor import Finding, FindingStatus
 from backfleet_executors.aws.batch import live
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
@@ -22,14 +22,14 @@ def test_a_sound_deployment_is_told_line_by_line(
     found = by_subject(executor.diagnose())
 
     assert list(found) == ["identity", "queues", "job definition", "store", "data", "quota"]
-    assert [found[each].verdict for each in list(found)[:-1]] == [Verdict.OK] * 5
+    assert [found[each].status for each in list(found)[:-1]] == [FindingStatus.OK] * 5
     assert found["identity"].text == "moto in us-east-1"
     assert aws_server.queue in found["queues"].text
     assert found["job definition"].text.endswith(":1 runs backfleet:test")
-    assert found["quota"].verdict is Verdict.WARNING
+    assert found["quota"].status is FindingStatus.WARNING
 
 
-def test_what_is_wrong_is_told_with_its_mend(executor: AwsBatchExecutor, aws_server: Any) -> None:
+def test_a_fault_is_reported_with_its_fix(executor: AwsBatchExecutor, aws_server: Any) -> None:
     assert isinstance(executor.settings, AwsBatchSettings)
     wrong = {
         "queue": "no-such",
@@ -39,8 +39,8 @@ def test_what_is_wrong_is_told_with_its_mend(executor: AwsBatchExecutor, aws_ser
     }
     found = by_subject(AwsBatchExecutor(executor.settings.model_copy(update=wrong)).diagnose())
 
-    assert found["queues"].verdict is Verdict.FAILURE
-    assert found["queues"].mend == "run 'backfleet aws deploy'"
+    assert found["queues"].status is FindingStatus.FAILURE
+    assert found["queues"].fix == "run 'backfleet aws deploy'"
     assert "no active job definition 'neither'" in found["job definition"].text
     assert "there is no such bucket" in found["store"].text
 
@@ -49,7 +49,7 @@ def test_credentials_that_do_not_do_are_told_once(executor: AwsBatchExecutor, ga
     gate.refuse("GetCallerIdentity", 403, "ExpiredToken", "expired")
     (finding,) = executor.diagnose()
 
-    assert finding.verdict is Verdict.FAILURE
+    assert finding.status is FindingStatus.FAILURE
     assert "the credentials have expired" in finding.text
 
 
@@ -75,8 +75,8 @@ def test_the_live_check_writes_twice_submits_an_array_and_reads_its_log(
         "logs",
     ]
     # The stand-in keeps no bucket policies.
-    assert found.pop("unconditional writes").verdict is Verdict.WARNING
-    assert {finding.verdict for finding in found.values()} == {Verdict.OK}
+    assert found.pop("unconditional writes").status is FindingStatus.WARNING
+    assert {finding.status for finding in found.values()} == {FindingStatus.OK}
     assert "backfleet" in found["logs"].text
 
 
@@ -87,5 +87,5 @@ def test_the_live_check_tells_containers_that_do_not_run(
     aws_server.register(aws_server.job_definition, image="elsewhere")
     found = by_subject(executor.diagnose_live())
 
-    assert found["exit codes"].verdict is Verdict.FAILURE
+    assert found["exit codes"].status is FindingStatus.FAILURE
     assert "the containers ended with [127, 127], not with [0, 0]" in found["exit codes"].text

@@ -15,7 +15,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.errors import ExecutorError
-from backfleet.executor import Submission, Workload
+from backfleet.executor import Pace, Submission, Workload
 from backfleet.job import Overrides
 from backfleet.runs.open import open_run
 from backfleet.runs.verify import sample_tasks
@@ -37,18 +37,22 @@ def changed(executor: AwsBatchExecutor, **settings: Any) -> AwsBatchExecutor:
 
 
 @pytest.fixture
-def work(aws_server: Any) -> Workload:
-    """100,000 tasks of a strategy that the store does not know."""
+def work() -> Workload:
+    """100,000 tasks with a guessed pace."""
     return Workload(
-        url=f"s3://{aws_server.bucket}/runs/{'0' * 16}",
-        strategy="f" * 64,
-        engine="backtrader",
         chunks=1000,
         tasks=100_000,
         bars=75_000_000,
         cpus=1,
         memory=2 * GIB,
+        measure=lambda: Pace(10_000.0, is_measured=False),
     )
+
+
+@pytest.fixture
+def measured(work: Workload) -> Workload:
+    """The same tasks with a measured pace."""
+    return replace(work, measure=lambda: Pace(360_000.0, is_measured=True))
 
 
 # -- a run ---------------------------------------------------------------------------------------
@@ -71,9 +75,9 @@ def test_the_sample_stocks_come_out_with_the_golden_numbers_from_a_folder_of_thi
 def test_data_that_was_pushed_before_is_not_pushed_again(
     executor: AwsBatchExecutor, sample_data: Path, gate: Any
 ) -> None:
-    first = executor.deliver(str(sample_data), ["600519", "600559"])
+    first = executor.stage_data(str(sample_data), ["600519", "600559"])
     puts = sum(count for call, count in gate.calls.items() if call.startswith("PUT"))
-    again = executor.deliver(str(sample_data), ["600519", "600559"])
+    again = executor.stage_data(str(sample_data), ["600519", "600559"])
 
     assert first == again
     assert puts == 2
@@ -88,11 +92,11 @@ def test_two_folders_of_one_name_lie_apart(
         (tmp_path / sample_data.name / file.name).write_bytes(file.read_bytes())
 
     places = {
-        executor.deliver(str(folder), ["600519"])
+        executor.stage_data(str(folder), ["600519"])
         for folder in (sample_data, tmp_path / sample_data.name)
     }
     assert len(places) == 2
-    assert executor.deliver("s3://elsewhere/data", ["600519"]) == "s3://elsewhere/data"
+    assert executor.stage_data("s3://elsewhere/data", ["600519"]) == "s3://elsewhere/data"
 
 
 # -- queues --------------------------------------------------------------------------------------
@@ -108,8 +112,7 @@ def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
     aws_server.wait(handle["arrays"][0]["job"])
     store = open_store(asked.url.rpartition("/submissions/")[0])
     submission_log = SubmissionLog(store)
-    submission_log.keep_handle(1, handle)
-    second = submission_log.open(submission_log.entry(1).record)
+    second = submission_log.append(asked)
 
     def interrupted(answer: Any) -> Any:
         for job in answer["jobSummaryList"]:
@@ -118,7 +121,7 @@ def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
         return answer
 
     gate.alter("ListJobs", interrupted)
-    again = executor.submit(replace(asked, number=2, url=second.url(store)))
+    again = executor.submit(replace(second, earlier=((asked, handle),)))
     executor.cancel(again)
     jobs = [aws_server.job(each["job"]) for each in again["arrays"]]
 
@@ -165,55 +168,43 @@ def test_where_one_of_two_jobs_is_refused_the_other_is_stopped(
 # -- how many, how large, how dear ---------------------------------------------------------------
 
 
-def test_workers_are_as_many_as_have_four_minutes_of_work_each(
+def test_workers_get_four_minutes_of_work_each(executor: AwsBatchExecutor, work: Workload) -> None:
+    assert executor.count_shards(work) == 42
+    assert executor.count_shards(replace(work, cpus=4)) == 11
+    assert changed(executor, shard_minutes=2).count_shards(work) == 84
+    assert changed(executor, workers=1000).count_shards(work) == 1000
+    assert executor.count_shards(replace(work, chunks=10)) == 42, "they share chunks"
+    assert executor.count_shards(replace(work, chunks=10, tasks=20)) == 20
+
+
+def test_without_work_for_four_minutes_there_is_one_worker(
     executor: AwsBatchExecutor, work: Workload
 ) -> None:
-    assert executor.share(work) == 42  # 100,000 tasks of a guessed 0.1 s
-    assert executor.share(replace(work, cpus=4)) == 11
-    assert changed(executor, shard_minutes=2).share(work) == 84
-    assert changed(executor, workers=1000).share(work) == 1000
-    assert executor.share(replace(work, tasks=10, bars=7500, chunks=10)) == 1
+    short = replace(work, measure=lambda: Pace(1.0, is_measured=True))
+    assert executor.count_shards(short) == 1
 
 
-@pytest.mark.testbed
-def test_workers_are_as_many_as_the_strategys_earlier_tasks_took_long(
-    executor: AwsBatchExecutor, job_file: JobFile, work: Workload
+def test_a_run_has_a_price_before_and_after(
+    executor: AwsBatchExecutor, work: Workload, measured: Workload
 ) -> None:
-    run = bf.run(bf.Job.load(job_file()), "local", progress=None)
-    identity = run.manifest.identity
-    bars = sum(symbol.bars for symbol in run.manifest.symbols)
-    seconds = run.counts().seconds
-    alike = replace(
-        work,
-        strategy=identity["strategy"]["code"],
-        engine=run.manifest.engine,
-        bars=10**6 * bars,
-        chunks=10**6,
-    )
-
-    assert executor.share(alike) == pytest.approx(seconds * 10**6 / 240, rel=0.01)
-    assert executor.share(replace(alike, engine="another")) == 42
-
-
-def test_a_run_has_a_price_before_and_after(executor: AwsBatchExecutor, work: Workload) -> None:
     guess = executor.cost(work, 1000)
-    sum_ = executor.cost(work, 1000, seconds=360_000.0)
+    spent = executor.cost(measured, 1000)
 
     assert guess is not None
-    assert sum_ is not None
+    assert spent is not None
     # 1,000 workers of 60 s at least; 1 vCPU and 3 GiB at 70 % off.
     assert guess.amount == pytest.approx(0.3 * 1000 * 60 / 3600 * (0.04048 + 3 * 0.004445))
-    assert sum_.amount == pytest.approx(0.3 * 1000 * 400 / 3600 * (0.04048 + 3 * 0.004445))
-    assert "1,000 x 1 vCPU and 3 GiB, 400 s each, measured; prices of us-east-1" in sum_.basis
+    assert spent.amount == pytest.approx(0.3 * 1000 * 400 / 3600 * (0.04048 + 3 * 0.004445))
+    assert "1,000 x 1 vCPU and 3 GiB, 400 s each, measured; prices of us-east-1" in spent.basis
     assert "guessed: no task of this strategy was measured yet" in guess.basis
 
 
 def test_without_a_spot_queue_the_price_is_the_on_demand_one(
-    executor: AwsBatchExecutor, work: Workload
+    executor: AwsBatchExecutor, measured: Workload
 ) -> None:
     assert isinstance(executor.settings, AwsBatchSettings)
     one_queue = changed(executor, queue=executor.settings.on_demand_queue)
-    prices = [each.cost(work, 1000, seconds=360_000.0) for each in (executor, one_queue)]
+    prices = [priced.cost(measured, 1000) for priced in (executor, one_queue)]
 
     assert prices[0] is not None
     assert prices[1] is not None
@@ -347,7 +338,7 @@ def test_a_detached_run_goes_on_and_is_waited_for_from_its_url(
     code, stdout, stderr = command("run", job_file(), "--executor", "aws-batch", "--detach")
     (name,) = open_store(f"s3://{aws_server.bucket}/runs").folders()
     run = open_run(f"s3://{aws_server.bucket}/runs/{name}")
-    run.wait()
+    bf.RunControl(run).wait()
 
     assert code == 0, stderr
     assert "goes on in the background" in stdout

@@ -25,7 +25,7 @@ from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
 from backfleet.runs.open import open_run
 from backfleet.store import open_store
-from backfleet.submissions.launch import check_request, request_of
+from backfleet.submissions.prepare import draft_of, prepare
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from stored_rows import run_of, stored_rows
 from waiting import until
@@ -177,14 +177,14 @@ def test_fault_15_what_batch_calls_succeeded_and_the_store_lacks_is_submitted_ag
     )["jobDefinitions"][0]["containerProperties"]["image"]
     aws_server.register(aws_server.job_definition, image="elsewhere")
     gate.alter("DescribeJobs", succeeded)
-    run = bf.run(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"], progress=None)
-    lacking = run.summary().missing
-    states = [status.state for status in run.statuses]
+    control = bf.submit(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"])
+    lacking = control.wait().missing
+    states = [status.state for status in control.statuses]
     aws_server.register(aws_server.job_definition, image=sound)
-    run.resume()
-    run.wait()
+    control.resume()
+    summary = control.wait()
 
-    assert (states, lacking, run.summary().missing) == ([ShardState.SUCCEEDED], 3, 0)
+    assert (states, lacking, summary.missing) == ([ShardState.SUCCEEDED], 3, 0)
     assert gate.calls["SubmitJob"] == 2
 
 
@@ -256,12 +256,12 @@ def test_fault_22_data_that_changed_after_the_plan_ends_a_worker_with_65(
 def test_fault_23_an_image_with_another_backfleet_is_refused_before_the_submit(
     executor: AwsBatchExecutor, job_file: Callable[..., Path], gate: Any
 ) -> None:
-    executor.recall({"settings": {}, "installed": {"backfleet": "0" * 64}})
+    executor.adopt_settings({"settings": {}, "installed": {"backfleet": "0" * 64}})
     plan = plan_job(bf.Job.load(job_file()))
     store = open_store(plan.job.results.store).at(plan.manifest.run_id)
 
     with pytest.raises(PluginError, match="rebuild their image: backfleet image build"):
-        check_request(store, executor, request_of(plan, [(0, 0)], detach=False))
+        prepare(store, executor, plan.manifest, draft_of(plan), [(0, 0)])
     assert gate.calls["SubmitJob"] == 0
 
 
@@ -269,7 +269,7 @@ def test_fault_23_a_commit_of_another_schema_is_not_merged(
     submission: Submit, aws_server: Any
 ) -> None:
     asked = submission(1)
-    header = {"schema": 99, "run": asked.run, "chunk": 0, "generation": 0}
+    header = {"schema": 99, "run_id": asked.run_id, "chunk": 0, "generation": 0}
     rest = json.dumps(header).encode() + b"\nPAR1"
     content = hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
     run = run_of(asked)
@@ -284,7 +284,7 @@ def test_fault_24_a_full_store_ends_a_worker_with_75_and_says_so(
     submission: Submit, worker: Worker, gate: Any
 ) -> None:
     asked = submission(6)
-    gate.refuse(f"PUT runs/{asked.run}/chunks", 507, "InsufficientStorage")
+    gate.refuse(f"PUT runs/{asked.run_id}/chunks", 507, "InsufficientStorage")
     code, stderr = worker(asked)
 
     assert code == 75
@@ -339,7 +339,7 @@ def test_fault_30_hostile_objects_are_neither_followed_nor_decoded(
     s3 = aws_server.client("s3")
     for key in ("chunks/000000.0", "chunks/../../000001.0", "chunks/000002.0/../../evil"):
         body = pickle.dumps(Unpickled(trap))
-        s3.put_object(Bucket=aws_server.bucket, Key=f"runs/{asked.run}/{key}", Body=body)
+        s3.put_object(Bucket=aws_server.bucket, Key=f"runs/{asked.run_id}/{key}", Body=body)
     run = run_of(asked)
 
     assert run.summary().missing == run.manifest.tasks

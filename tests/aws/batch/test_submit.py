@@ -25,7 +25,7 @@ def test_many_shards_are_one_array_job_with_one_call(
     (job,) = described(aws_server, handle)
 
     assert gate.calls["SubmitJob"] == 1
-    assert job["jobName"] == f"backfleet-{asked.run}-1-0-3"
+    assert job["jobName"] == f"backfleet-{asked.run_id}-1-0-3"
     assert job["arrayProperties"]["size"] == 4
     assert job["jobDefinition"].endswith(":1")
     assert job["retryStrategy"]["attempts"] == 5
@@ -50,7 +50,7 @@ def test_jobs_are_tagged_with_run_submission_job_and_user(
     requests.append(job)
 
     assert job["tags"] == {
-        "backfleet:run": asked.run,
+        "backfleet:run": asked.run_id,
         "backfleet:submission": "1",
         "backfleet:shards": "2",
         "backfleet:job": "sample",

@@ -42,10 +42,10 @@ def odd_job(job_file: Callable[..., Path]) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def start(odd_job: Callable[..., Path], options: list[str]) -> Callable[..., Run]:
+def start(odd_job: Callable[..., Path], options: list[str]) -> Callable[..., bf.RunControl]:
     """Submit a job in a mode, and return before it has ended."""
 
-    def begin(mode: str, *more: str) -> Run:
+    def begin(mode: str, *more: str) -> bf.RunControl:
         return bf.submit(bf.Job.load(odd_job(mode)), "aws-batch", [*options, "workers=2", *more])
 
     return begin
@@ -106,12 +106,13 @@ def assert_whole(run: Run, tmp_path: Path) -> None:
 
 
 def test_fault_01_a_worker_killed_in_a_task_leaves_nothing_partial_and_is_tried_again(
-    start: Callable[..., Run], aws_server: Any, tmp_path: Path
+    start: Callable[..., bf.RunControl], aws_server: Any, tmp_path: Path
 ) -> None:
-    run = start("slow")
+    control = start("slow")
+    run = control.run
     child = running_child(aws_server, run)
     aws_server.control("kill", job=child)
-    run.wait()
+    control.wait()
 
     assert_whole(run, tmp_path)
     attempts = aws_server.wait(child)["attempts"]
@@ -122,7 +123,7 @@ def test_fault_02_a_worker_killed_after_its_commit_finds_it_there(
     submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
 ) -> None:
     asked = submission(shards=6)
-    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    key = f"PUT runs/{asked.run_id}/chunks/000000.0"
     first = worker(asked)
     gate.after(key, first.kill)
     killed, _ = finished(first)
@@ -134,15 +135,16 @@ def test_fault_02_a_worker_killed_after_its_commit_finds_it_there(
 
 
 def test_fault_03_spot_stops_a_worker_in_time_and_it_is_tried_again(
-    start: Callable[..., Run], aws_server: Any, tmp_path: Path
+    start: Callable[..., bf.RunControl], aws_server: Any, tmp_path: Path
 ) -> None:
-    run = start("slow")
+    control = start("slow")
+    run = control.run
     child = running_child(aws_server, run)
     aws_server.control("interrupt", job=child)
     stopped = time.monotonic()
     until(lambda: aws_server.job(child)["attempts"], "the end of an attempt")
     took = time.monotonic() - stopped
-    run.wait()
+    control.wait()
 
     assert took < 20
     assert_whole(run, tmp_path)
@@ -152,9 +154,10 @@ def test_fault_03_spot_stops_a_worker_in_time_and_it_is_tried_again(
 
 
 def test_fault_04_a_strategy_that_ignores_to_be_stopped_is_stopped_all_the_same(
-    start: Callable[..., Run], aws_server: Any, tmp_path: Path
+    start: Callable[..., bf.RunControl], aws_server: Any, tmp_path: Path
 ) -> None:
-    run = start("stubborn", "workers=1")
+    control = start("stubborn", "workers=1")
+    run = control.run
     job = array_of(run)
     aws_server.wait(job, ["RUNNING"])
     time.sleep(2)
@@ -162,7 +165,7 @@ def test_fault_04_a_strategy_that_ignores_to_be_stopped_is_stopped_all_the_same(
     aws_server.control("interrupt", job=job)
     until(lambda: aws_server.job(job)["attempts"], "the end of an attempt")
     took = time.monotonic() - stopped
-    run.wait()
+    control.wait()
 
     assert took < 20
     assert_whole(run, tmp_path)
@@ -189,7 +192,7 @@ def test_fault_06_a_commit_whose_answer_is_lost_is_found_to_be_ones_own(
     submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
 ) -> None:
     asked = submission(shards=6)
-    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    key = f"PUT runs/{asked.run_id}/chunks/000000.0"
     gate.lose_answer(key)
 
     assert finished(worker(asked)) == (0, "")
@@ -201,7 +204,7 @@ def test_fault_07_a_conflict_of_two_writers_is_waited_out(
     submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
 ) -> None:
     asked = submission(shards=6)
-    key = f"PUT runs/{asked.run}/chunks/000000.0"
+    key = f"PUT runs/{asked.run_id}/chunks/000000.0"
     gate.refuse(key, 409, "ConditionalRequestConflict", times=2)
 
     assert finished(worker(asked)) == (0, "")
@@ -216,8 +219,7 @@ def test_fault_08_a_strategy_that_comes_out_otherwise_is_told_and_the_first_is_k
 ) -> None:
     run = bf.run(bf.Job.load(odd_job("random")), "aws-batch", options, progress=None)
     before = stored_rows(run)
-    record = run.latest_submission().submission
-    asked = Submission(run.id, record.number, record.url(run.store), 1, 1, record.memory)
+    asked = run.latest_submission().submission
     gate.spoil("GET ", without_chunks, times=10**9)
     code, stderr = finished(worker(asked))
     gate.rules.clear()

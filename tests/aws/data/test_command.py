@@ -1,4 +1,4 @@
-"""`backfleet data` as a user calls it."""
+"""`backfleet data push` and `ls` as a user calls them."""
 
 from __future__ import annotations
 
@@ -7,90 +7,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 Backfleet = Callable[..., subprocess.CompletedProcess[str]]
 CN_DAILY = ("--source", "cn-daily", "--timezone", "Asia/Shanghai")
-
-
-@pytest.fixture
-def vendor(tmp_path: Path) -> Path:
-    """Two sound files, and one with two bad rows and a gap."""
-    folder = tmp_path / "vendor"
-    folder.mkdir()
-    header = "date;open;high;low;close;volume\n"
-    for symbol in ("AAA", "BBB"):
-        rows = "".join(f"2024-01-{day:02};10;11;9;10;5\n" for day in range(1, 31))
-        (folder / f"{symbol}.csv").write_text(header + rows)
-    bad = "2024-01-01;10;11;9;0;5\n2024-01-02;10;11;9;10;5\n2024-01-02;10;11;9;10;5\n"
-    (folder / "CCC.csv").write_text(header + bad + "2024-01-30;10;11;9;10;5\n")
-    return folder
-
-
-def test_check_tells_every_fault_with_its_file_and_row(backfleet: Backfleet, vendor: Path) -> None:
-    done = backfleet("data", "check", vendor, "--option", "delimiter=;")
-    assert done.returncode == 1
-    assert done.stdout.splitlines() == [
-        f"{vendor}/CCC.csv: row 2: close is '0', not a positive number",
-        f"{vendor}/CCC.csv: row 4: date is '2024-01-02', a duplicate of row 3",
-        f"{vendor}/CCC.csv: row 5: a gap: after 2024-01-02 comes 2024-01-30, without 27 sessions "
-        "that other symbols have",
-        f"{vendor}: 3 symbols, 62 bars; 3 faults in 1 of them",
-    ]
-
-
-def test_check_of_sound_files_ends_well_and_says_so_in_json(
-    backfleet: Backfleet, sample_data: Path
-) -> None:
-    done = backfleet("data", "check", sample_data, *CN_DAILY, "--json")
-    assert (done.returncode, json.loads(done.stdout)) == (0, [])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--source", "cvs"), "no source is named 'cvs'; did you mean 'csv'?"),
-        (("--option", "delimitter=;"), "data.options.delimitter: unknown key; did you mean"),
-        (("--option", "delimiter"), "--option delimiter: must be KEY=VALUE"),
-        (("--timezone", "Mars/North"), "Mars/North"),
-        (("--symbols", "XYZ*"), "'XYZ*' matches none of the 3 symbols"),
-        (("--symbols", "AAA,,BBB"), "an empty name between its commas"),
-    ],
-)
-def test_a_bad_request_is_one_error_and_exit_code_2(
-    backfleet: Backfleet, vendor: Path, arguments: tuple[str, ...], message: str
-) -> None:
-    done = backfleet("data", "check", vendor, *arguments)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_import_leaves_out_bad_files_and_says_what_to_write_into_the_job(
-    backfleet: Backfleet, vendor: Path, tmp_path: Path
-) -> None:
-    done = backfleet("data", "import", vendor, "prepared", "--option", "delimiter=;")
-    assert done.returncode == 1
-    assert f"{vendor}/CCC.csv: row 4: date is '2024-01-02', a duplicate of row 3" in done.stderr
-    assert "2 symbols, 60 bars in prepared; 2 written; 1 left out" in done.stdout
-    assert 'options = { factor = "factor", tradable = "tradable" }' in done.stdout
-    assert sorted(path.name for path in (tmp_path / "prepared").iterdir()) == [
-        "AAA.parquet",
-        "BBB.parquet",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [("s3://bucket/prepared", "import into one and push that"), ("vendor", "name another")],
-)
-def test_import_writes_into_another_directory_only(
-    backfleet: Backfleet, vendor: Path, target: str, message: str
-) -> None:
-    done = backfleet("data", "import", vendor, target, "--option", "delimiter=;")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert message in done.stderr
-    assert sorted(path.suffix for path in vendor.iterdir()) == [".csv"] * 3
 
 
 def test_pushed_files_are_listed_and_checked_on_s3(
@@ -110,9 +28,9 @@ def test_pushed_files_are_listed_and_checked_on_s3(
     assert checked.stdout == f"{url}: 3 symbols, 1,824 bars; nothing wrong\n"
 
 
-def test_a_directory_is_listed(backfleet: Backfleet, vendor: Path) -> None:
-    done = backfleet("data", "ls", vendor)
-    assert "AAA.csv" in done.stdout
+def test_a_directory_is_listed(backfleet: Backfleet, sample_data: Path) -> None:
+    done = backfleet("data", "ls", sample_data)
+    assert "600519.csv" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("3 files, ")
 
 

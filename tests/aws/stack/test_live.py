@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from backfleet.executor import Verdict
+from backfleet.executor import FindingStatus
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.stack.live import unconditional_write
 
 
 def test_a_bucket_without_the_policy_is_warned_of(aws_server: Any) -> None:
     finding = unconditional_write(Clients(), f"s3://{aws_server.bucket}/runs")
-    assert finding.verdict is Verdict.WARNING
-    assert "backfleet aws deploy" in finding.mend
+    assert finding.status is FindingStatus.WARNING
+    assert "backfleet aws deploy" in finding.fix
 
 
 def test_a_bucket_that_refuses_is_fine(aws_server: Any) -> None:
@@ -29,7 +29,7 @@ def test_a_bucket_that_refuses_is_fine(aws_server: Any) -> None:
 
     client.meta.events.register("after-call.s3.PutObject", refuse)
     finding = unconditional_write(clients, f"s3://{aws_server.bucket}/runs")
-    assert finding.verdict is Verdict.OK
+    assert finding.status is FindingStatus.OK
 
 
 @pytest.mark.parametrize("store", ["s3://no-such-bucket-of-mine/runs"])

@@ -3,18 +3,21 @@
 Every Python process imports this file that has its folder on PYTHONPATH. It does nothing unless
 FAULT is set: `kill:<point>:<n>` kills the process where it comes to the point the n-th time, and
 `hold:<point>:<n>:<folder>` makes the file `held` in the folder there and waits for the file `go`.
-The points are `before-blob`, `before-chunk` (between blob and chunk) and `after-chunk`.
+The points are `before-` and `after-` followed by `blob`, `part` or `chunk`. A worker stores a part
+after PART_SECONDS of work, if that is set.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 LONGEST = 60.0
+KINDS = ("blobs", "parts", "chunks")
 
 
 def _install(fault: str) -> None:
@@ -34,11 +37,11 @@ def _install(fault: str) -> None:
 
     def put_if_absent(self: DirectoryStore, key: str, content: bytes) -> bool:
         kind = key.partition("/")[0]
-        if kind in ("blobs", "chunks"):
-            reach(f"before-{kind[:-1]}")
+        if kind not in KINDS:
+            return put(self, key, content)
+        reach(f"before-{kind[:-1]}")
         absent = put(self, key, content)
-        if kind == "chunks":
-            reach("after-chunk")
+        reach(f"after-{kind[:-1]}")
         return absent
 
     DirectoryStore.put_if_absent = put_if_absent  # type: ignore[method-assign]
@@ -53,3 +56,8 @@ def _hold(folder: Path) -> None:
 
 if "FAULT" in os.environ:
     _install(os.environ["FAULT"])
+
+if "PART_SECONDS" in os.environ and "worker" in sys.orig_argv:
+    from backfleet.worker import chunk_writer
+
+    chunk_writer.PART_SECONDS = float(os.environ["PART_SECONDS"])

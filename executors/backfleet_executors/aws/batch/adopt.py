@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from backfleet.worker.env_vars import SHARDS
+from backfleet.sdk import SHARDS
 from backfleet_executors.aws.batch.arrays import ShardArray, name_prefix, parse_name
 from backfleet_executors.aws.batch.calls import BatchCalls
 

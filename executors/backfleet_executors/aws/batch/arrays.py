@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from backfleet.worker.ranges import format_ranges, parse_ranges
+from backfleet.sdk import format_ranges, parse_ranges
 
 __all__ = ["ARRAY_LIMIT", "ShardArray", "name_prefix", "parse_name", "split_shards"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from backfleet.errors import BackfleetError
-from backfleet.executor import Finding, Verdict
+from backfleet.executor import Finding, FindingStatus
 from backfleet.store import open_store
 from backfleet_executors.aws.batch.environment import BatchEnvironment
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
@@ -21,7 +21,7 @@ def diagnosis(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iter
     """Looks only; where the credentials do not do, nothing else is asked."""
     identity = list(diagnosed("aws-batch: identity", lambda: _identity(environment)))
     yield from identity
-    if identity[-1].verdict is Verdict.FAILURE:
+    if identity[-1].status is FindingStatus.FAILURE:
         return
     checks: dict[str, Check] = {
         "aws-batch: queues": lambda: _queues(settings, environment),
@@ -39,53 +39,53 @@ def diagnosed(subject: str, check: Check) -> Iterator[Finding]:
     try:
         yield from check()
     except BackfleetError as error:
-        yield Finding(subject, Verdict.FAILURE, str(error))
+        yield Finding(subject, FindingStatus.FAILURE, str(error))
 
 
 def _identity(environment: BatchEnvironment) -> Iterator[Finding]:
     region = environment.calls.clients.region
     text = f"{environment.user} in {region}"
-    yield Finding("aws-batch: identity", Verdict.OK, text)
+    yield Finding("aws-batch: identity", FindingStatus.OK, text)
 
 
 def _queues(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iterator[Finding]:
     subject = "aws-batch: queues"
     faults = list(environment.queue_problems())
     for fault in faults:
-        yield Finding(subject, Verdict.FAILURE, fault, DEPLOY)
+        yield Finding(subject, FindingStatus.FAILURE, fault, DEPLOY)
     if not faults:
         names = dict.fromkeys(filter(None, [settings.queue, settings.on_demand_queue]))
-        yield Finding(subject, Verdict.OK, " and ".join(names))
+        yield Finding(subject, FindingStatus.OK, " and ".join(names))
     if not faults and settings.on_demand_queue is None:
         text = "what Spot interrupts too often has no queue to go to"
-        yield Finding(subject, Verdict.WARNING, text, "set on_demand_queue")
+        yield Finding(subject, FindingStatus.WARNING, text, "set on_demand_queue")
 
 
 def _definition(environment: BatchEnvironment) -> Iterator[Finding]:
     subject = "aws-batch: job definition"
     faults = list(environment.definition_problems())
     for fault in faults:
-        yield Finding(subject, Verdict.FAILURE, fault, DEPLOY)
+        yield Finding(subject, FindingStatus.FAILURE, fault, DEPLOY)
     if not faults:
         definition = environment.definition
         revision = f"{definition['jobDefinitionName']}:{definition['revision']}"
         image = definition.get("containerProperties", {}).get("image", "")
-        yield Finding(subject, Verdict.OK, f"{revision} runs {image}")
+        yield Finding(subject, FindingStatus.OK, f"{revision} runs {image}")
 
 
 def _place(subject: str, url: str | None) -> Iterator[Finding]:
     if url is None:
-        yield Finding(subject, Verdict.WARNING, "it is not set", DEPLOY)
+        yield Finding(subject, FindingStatus.WARNING, "it is not set", DEPLOY)
         return
     next(iter(open_store(url).list()), None)
-    yield Finding(subject, Verdict.OK, url)
+    yield Finding(subject, FindingStatus.OK, url)
 
 
 def _quota(environment: BatchEnvironment) -> Iterator[Finding]:
     subject = "aws-batch: quota"
     if environment.quota is None:
         text = "the quota of Fargate vCPU cannot be read with these credentials"
-        yield Finding(subject, Verdict.WARNING, text, "allow servicequotas:GetServiceQuota")
+        yield Finding(subject, FindingStatus.WARNING, text, "allow servicequotas:GetServiceQuota")
     else:
         text = f"{environment.quota:g} vCPU of {environment.quota_name} at once"
-        yield Finding(subject, Verdict.OK, text)
+        yield Finding(subject, FindingStatus.OK, text)

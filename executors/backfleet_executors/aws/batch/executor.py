@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -10,10 +11,14 @@ from typing import Any
 from backfleet.errors import ExecutorError
 from backfleet.executor import (
     Cost,
+    Diagnosable,
     Executor,
     ExecutorSettings,
     Finding,
     Handle,
+    Priced,
+    Recoverable,
+    Remote,
     ShardStatus,
     Submission,
     Workload,
@@ -27,7 +32,6 @@ from backfleet_executors.aws.batch.diagnosis import diagnosed, diagnosis
 from backfleet_executors.aws.batch.environment import BatchEnvironment
 from backfleet_executors.aws.batch.live import live_checks
 from backfleet_executors.aws.batch.logs import read_log
-from backfleet_executors.aws.batch.pace import expected_seconds, shard_count
 from backfleet_executors.aws.batch.poll import SubmissionPoll
 from backfleet_executors.aws.batch.settings import (
     AwsBatchSettings,
@@ -51,7 +55,7 @@ START_SECONDS = 40.0
 CANCELLED = "cancelled by 'backfleet cancel'"
 
 
-class AwsBatchExecutor(Executor):
+class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
     """Runs workers in containers of AWS Batch on Fargate, on Spot first.
 
     What is in the store decides; what AWS Batch says is a hint.
@@ -70,8 +74,8 @@ class AwsBatchExecutor(Executor):
 
     # -- before ------------------------------------------------------------------------------
 
-    def recall(self, handle: Handle) -> None:
-        """Take what is not set here from the handle, also what the image holds."""
+    def adopt_settings(self, handle: Handle) -> None:
+        """Take what is not set here from the handle, including the inventory of the image."""
         self._settings = completed(self._settings, handle.get("settings", {}))
         if self._settings.image == handle.get("settings", {}).get("image"):
             self._inventory = handle.get("installed")
@@ -92,33 +96,29 @@ class AwsBatchExecutor(Executor):
         say(f"the run is kept in {place}: workers on AWS do not see the directory {store!r}")
         return place
 
-    def shards(self, chunks: int, cpus: int) -> int:
-        """As `workers` says; else all chunks one by one, for want of what `share` knows."""
-        return min(self._settings.workers or chunks, chunks)
+    def count_shards(self, work: Workload) -> int:
+        """Return the setting `workers`, or give each worker `shard_minutes` of work."""
+        workers = self._settings.workers
+        if workers is None:
+            seconds = 60 * self._settings.shard_minutes
+            workers = max(1, math.ceil(work.pace.seconds / work.cpus / seconds))
+        return min(workers, work.tasks)
 
-    def share(self, work: Workload) -> int:
-        """As many workers as have `shard_minutes` of work each."""
-        if self._settings.workers is not None:
-            return self.shards(work.chunks, work.cpus)
-        seconds, _ = self._expected(work)
-        return shard_count(work, seconds, self._settings.shard_minutes)
-
-    def cost(self, work: Workload, shards: int, seconds: float | None = None) -> Cost | None:
-        """From stored prices; a worker's container is charged while it starts, too."""
+    def cost(self, work: Workload, shards: int) -> Cost | None:
+        """Return the cost at stored prices, including the time in which containers start."""
         size = worker_size(work.cpus, work.memory)
-        measured = True
-        if seconds is None:
-            seconds, measured = self._expected(work)
-        each = seconds / work.cpus / shards + START_SECONDS
+        seconds = work.pace.seconds / work.cpus / shards + START_SECONDS
         priced = estimate(
-            size, each, shards, spot=self._settings.uses_spot, region=self._clients.region
+            size, seconds, shards, spot=self._settings.uses_spot, region=self._clients.region
         )
-        how = "measured" if measured else "guessed: no task of this strategy was measured yet"
-        basis = f"{shards:,} x {size}, {each:,.0f} s each, {how}; {priced.basis}"
+        how = "measured"
+        if not work.pace.is_measured:
+            how = "guessed: no task of this strategy was measured yet"
+        basis = f"{shards:,} x {size}, {seconds:,.0f} s each, {how}; {priced.basis}"
         return Cost(priced.dollars, "USD", basis, self._settings.max_cost)
 
-    def deliver(self, path: str, symbols: Sequence[str]) -> str:
-        """A place on S3 as it is; a directory's files of these symbols, where they changed."""
+    def stage_data(self, path: str, symbols: Sequence[str]) -> str:
+        """Return a location on S3 as it is; push the changed files of a directory to S3."""
         if path.startswith(S3):
             return path
         from backfleet_executors.aws.data import push, push_progress
@@ -173,11 +173,11 @@ class AwsBatchExecutor(Executor):
                 calls = self._calls_of(handle)
                 yield from read_log(calls, array.child(shard), group, follow=follow)
 
-    def find(self, run: str) -> Iterable[Handle]:
+    def find_orphans(self, run_id: str) -> Iterable[Handle]:
         """Jobs of this run among those that AWS Batch still knows, by their names."""
         queues = [self._settings.queue, self._settings.on_demand_queue]
         wanted = list(dict.fromkeys(filter(None, queues)))
-        return handles_of_run(self._calls, run, wanted, inherited(self._settings))
+        return handles_of_run(self._calls, run_id, wanted, inherited(self._settings))
 
     # -- doctor ------------------------------------------------------------------------------
 
@@ -206,16 +206,6 @@ class AwsBatchExecutor(Executor):
     @cached_property
     def _environment(self) -> BatchEnvironment:
         return BatchEnvironment(self._settings, self._calls)
-
-    @cached_property
-    def _expectations(self) -> dict[Workload, tuple[float, bool]]:
-        return {}
-
-    def _expected(self, work: Workload) -> tuple[float, bool]:
-        """`expected_seconds`, looked up once: it reads from the store."""
-        if work not in self._expectations:
-            self._expectations[work] = expected_seconds(work)
-        return self._expectations[work]
 
     def _new_poll(self, handle: Mapping[str, Any]) -> SubmissionPoll:
         calls = self._calls_of(handle)

@@ -1,14 +1,12 @@
-"""What earlier submissions of a run went through on Spot."""
+"""The shards whose chunks Spot interrupted in earlier submissions of the run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from backfleet.errors import ExecutorError
-from backfleet.executor import ChunkRange
-from backfleet.store import Store
-from backfleet.submissions.submission_log import SubmissionLog
+from backfleet.executor import Submission
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.states import is_interrupted
@@ -16,33 +14,22 @@ from backfleet_executors.aws.batch.states import is_interrupted
 __all__ = ["interrupted_shards"]
 
 
-def interrupted_shards(
-    store: Store, number: int, name: str, calls: BatchCalls, shards: Sequence[Sequence[ChunkRange]]
-) -> list[int]:
-    """Which of these shards hold a chunk whose worker Spot interrupted until it gave up.
+def interrupted_shards(submission: Submission, calls: BatchCalls) -> list[int]:
+    """Return the shards with a chunk whose worker was interrupted by Spot until it gave up.
 
-    Parameters
-    ----------
-    store, number
-        The run's, and the submission that is about to start.
-    name
-        The executor's.
-    shards
-        The chunks, or ranges of chunks, of each shard.
-
-    AWS Batch keeps finished jobs for about a week; what it no longer knows was not interrupted.
+    AWS Batch keeps finished jobs for about a week. A job that it no longer knows counts as not
+    interrupted.
     """
-    submission_log = SubmissionLog(store)
-    chunks: set[int] = set()
-    for earlier in submission_log.numbers():
-        if earlier >= number:
-            continue
-        entry = submission_log.entry(earlier)
-        if entry.submission.executor == name and entry.handle is not None:
-            for shard in _interrupted(entry.handle, calls):
-                chunks.update(part.chunk for part in entry.submission.shards[shard])
+    chunks = {
+        part.chunk
+        for earlier, handle in submission.earlier
+        for shard in _interrupted(handle, calls)
+        for part in earlier.shards[shard]
+    }
     return [
-        shard for shard, ranges in enumerate(shards) if any(part.chunk in chunks for part in ranges)
+        shard
+        for shard, parts in enumerate(submission.shards)
+        if any(part.chunk in chunks for part in parts)
     ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backfleet.errors import ExecutorError
-from backfleet.executor import Finding, Verdict
+from backfleet.executor import Finding, FindingStatus
 from backfleet.store import open_store
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.environment import BatchEnvironment
@@ -75,8 +75,12 @@ def _conditional_write(url: str) -> Finding:
     first, second = (store.put_if_absent(key, json.dumps(who).encode()) for who in (1, 2))
     subject = "aws-batch: conditional writes"
     if first and not second and store.read(key) == b"1":
-        return Finding(subject, Verdict.OK, f"the second writer of {url}/{LIVE}/{key} was refused")
-    return Finding(subject, Verdict.FAILURE, "a second writer overwrote the first", "use AWS S3")
+        return Finding(
+            subject, FindingStatus.OK, f"the second writer of {url}/{LIVE}/{key} was refused"
+        )
+    return Finding(
+        subject, FindingStatus.FAILURE, "a second writer overwrote the first", "use AWS S3"
+    )
 
 
 def _start(settings: AwsBatchSettings, environment: BatchEnvironment) -> _Trial:
@@ -115,18 +119,20 @@ def _waited(trial: _Trial, subject: str, holds: Callable[[], bool]) -> Finding:
     while not holds():
         if trial.seconds() > PATIENCE:
             text = f"not within {PATIENCE:,.0f} s; the job is {trial.array.job}"
-            return Finding(subject, Verdict.FAILURE, text, "see its queue in the AWS console")
+            return Finding(subject, FindingStatus.FAILURE, text, "see its queue in the AWS console")
         time.sleep(PAUSE)
-    return Finding(subject, Verdict.OK, f"after {trial.seconds():.0f} s")
+    return Finding(subject, FindingStatus.OK, f"after {trial.seconds():.0f} s")
 
 
 def _in_time(found: Finding, trial: _Trial) -> Finding:
     """A warning where a lost job would have been looked for in vain, and submitted again."""
     looked = sum(LOOKS)
-    if found.verdict is Verdict.FAILURE or trial.seconds() <= looked:
+    if found.status is FindingStatus.FAILURE or trial.seconds() <= looked:
         return found
     text = f"{found.text}, and a lost job is looked for {looked:.0f} s: it would run twice"
-    return Finding(found.subject, Verdict.WARNING, text, "results are the same; it costs twice")
+    return Finding(
+        found.subject, FindingStatus.WARNING, text, "results are the same; it costs twice"
+    )
 
 
 def _has_ended(trial: _Trial) -> bool:
@@ -137,9 +143,9 @@ def _has_ended(trial: _Trial) -> bool:
 def _exit_codes(codes: Sequence[int | None]) -> Finding:
     subject = "aws-batch: exit codes"
     if codes == [0, 0]:
-        return Finding(subject, Verdict.OK, "both containers ended with 0")
+        return Finding(subject, FindingStatus.OK, "both containers ended with 0")
     text = f"the containers ended with {codes}, not with [0, 0]"
-    return Finding(subject, Verdict.FAILURE, text, "see 'backfleet image build'")
+    return Finding(subject, FindingStatus.FAILURE, text, "see 'backfleet image build'")
 
 
 def _log(trial: _Trial) -> Finding:
@@ -148,7 +154,7 @@ def _log(trial: _Trial) -> Finding:
         calls, group = trial.environment.calls, trial.settings.log_group
         lines = list(read_log(calls, trial.array.child(0), group, follow=False))
     except ExecutorError as error:
-        return Finding(subject, Verdict.FAILURE, str(error))
+        return Finding(subject, FindingStatus.FAILURE, str(error))
     if any("backfleet" in line for line in lines):
-        return Finding(subject, Verdict.OK, lines[-1])
-    return Finding(subject, Verdict.WARNING, "nothing was written", "correct log_group")
+        return Finding(subject, FindingStatus.OK, lines[-1])
+    return Finding(subject, FindingStatus.WARNING, "nothing was written", "correct log_group")

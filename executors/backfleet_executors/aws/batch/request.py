@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backfleet.worker.env_vars import SHARDS
+from backfleet.sdk import SHARDS
 from backfleet_executors.aws.batch.arrays import ShardArray
 
 __all__ = ["RETRY_RULES", "JobShape", "over_limits", "submit_request", "tag_value"]

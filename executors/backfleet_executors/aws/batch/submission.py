@@ -9,7 +9,6 @@ from typing import Any
 
 from backfleet.errors import BackfleetError
 from backfleet.executor import Submission
-from backfleet.submissions.submission_log import read_submission
 from backfleet_executors.aws.batch.adopt import SHARDS_TAG
 from backfleet_executors.aws.batch.aloud import say
 from backfleet_executors.aws.batch.arrays import ShardArray, split_shards
@@ -70,13 +69,10 @@ class BatchSubmission:
 
     def submit(self) -> dict[str, Any]:
         """Start the jobs, all or none, and return how to find them. Raises ExecutorError."""
-        store, record = read_submission(self.submission.url)
         interrupted: Sequence[int] = ()
-        if self.settings.uses_spot and record.number > 1:
-            interrupted = interrupted_shards(
-                store, record.number, record.executor, self.environment.calls, record.shards
-            )
-        shape = self._shape(self._tags(record.name))
+        if self.settings.uses_spot:
+            interrupted = interrupted_shards(self.submission, self.environment.calls)
+        shape = self._shape(self._tags())
         arrays = [*self._started(self._arrays(interrupted), shape)]
         return {
             "run": self.submission.run_id,
@@ -129,12 +125,12 @@ class BatchSubmission:
             tags=tags,
         )
 
-    def _tags(self, job: str) -> dict[str, str]:
+    def _tags(self) -> dict[str, str]:
         tags = {
             "backfleet:run": self.submission.run_id,
             "backfleet:submission": str(self.submission.number),
             SHARDS_TAG: str(self.submission.shard_count),
-            "backfleet:job": job,
+            "backfleet:job": self.submission.name,
             "backfleet:user": self.environment.user,
         }
         return {name: tag_value(value) for name, value in tags.items()}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from backfleet.cache import cache_folder
-from backfleet.sources.index import Index
+from backfleet.sdk import Index, cache_folder
 
 __all__ = ["KnownDigests"]
 

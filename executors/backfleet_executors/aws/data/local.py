@@ -9,8 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
-from backfleet.sources.places import Directory
+from backfleet.sdk import Directory, nearest
 from backfleet.store import is_key
 from backfleet_executors.aws.data.digests import KnownDigests
 

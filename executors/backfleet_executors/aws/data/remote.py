@@ -10,9 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from backfleet.errors import DataChanged, UserError
+from backfleet.sdk import s3_client, s3_errors
 from backfleet.store import open_store
-from backfleet.store.s3_client import s3_client
-from backfleet.store.s3_errors import s3_errors
 from backfleet_executors.aws.data.digests import KnownDigests
 
 __all__ = ["LARGEST", "RemoteFile", "RemoteFiles"]

@@ -10,9 +10,7 @@ from typing import Any
 
 import click
 
-from backfleet.cli.options import as_json, echo_json
-from backfleet.cli.table import print_columns
-from backfleet_executors.aws.data.options import split_names
+from backfleet.sdk import as_json, echo_json, print_columns, split_names
 from backfleet_executors.aws.data.progress import amount, push_progress
 from backfleet_executors.aws.data.push import Pushed, push
 from backfleet_executors.aws.data.remote import S3

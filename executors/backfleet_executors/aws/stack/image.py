@@ -24,7 +24,7 @@ TAG_LENGTH = 16
 
 def is_up_to_date(image: str) -> bool:
     """Whether an image, by digest, is known to hold backfleet as it is installed here."""
-    from backfleet.code.hashes import distribution_hashes
+    from backfleet.sdk import distribution_hashes
     from backfleet_executors.images.inventory import inventory_of
 
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from backfleet.executor import Finding, Verdict
+from backfleet.executor import Finding, FindingStatus
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors, code_of
 
@@ -35,7 +35,7 @@ def unconditional_write(clients: Clients, store: str) -> Finding:
             clients.s3.put_object(Bucket=bucket, Key=key, Body=b"")
         except ClientError as error:
             if code_of(error) == "AccessDenied":
-                return Finding(SUBJECT, Verdict.OK, f"s3://{bucket} refuses them")
+                return Finding(SUBJECT, FindingStatus.OK, f"s3://{bucket} refuses them")
             raise
     text = f"s3://{bucket} took one: a stored chunk could be written over by mistake"
-    return Finding(SUBJECT, Verdict.WARNING, text, "use the bucket of 'backfleet aws deploy'")
+    return Finding(SUBJECT, FindingStatus.WARNING, text, "use the bucket of 'backfleet aws deploy'")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from backfleet.errors import ExecutorError, UserError
-from backfleet.runs.executors import SETTINGS_FILE
+from backfleet.executor import SETTINGS_FILE
 
 if TYPE_CHECKING:
     from backfleet_executors.aws.clients import Clients

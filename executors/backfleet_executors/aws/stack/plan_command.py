@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backfleet.cli.options import as_json, echo_json
+from backfleet.sdk import as_json, echo_json
 from backfleet_executors.aws.stack.options import (
     choice_options,
     choices_of,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from backfleet.cli.table import print_columns
+from backfleet.sdk import print_columns
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.stack.deploy import Preparation
 from backfleet_executors.aws.stack.watch import StackEvent

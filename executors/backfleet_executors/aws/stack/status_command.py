@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from backfleet.cli.options import as_json, echo_json
+from backfleet.sdk import as_json, echo_json
 from backfleet_executors.aws.stack.options import clients_for, existing_stack, stack_options
 
 __all__ = ["status_command"]

@@ -21,7 +21,7 @@ RESULTS_BUCKET = if_("OwnResultsBucket", ref("ResultsBucket"), ref("ResultsBucke
 RUNS = "runs"
 """The prefix that the store of runs has in the results bucket."""
 
-WRITTEN_ONCE = ("manifest.json", "chunks/*", "blobs/*", "code/*")
+WRITTEN_ONCE = ("manifest.json", "chunks/*", "parts/*", "blobs/*", "code/*")
 """What the store of a run writes only where there is nothing yet."""
 
 

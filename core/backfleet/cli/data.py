@@ -1,4 +1,7 @@
-"""`backfleet data check` and `data import`: files read by a source."""
+"""`backfleet data`: check and import files that a source reads.
+
+Plugins add the commands that bring files elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +15,52 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from backfleet.cli.options import as_json, echo_json
+from backfleet.cli.commands import PluginGroup
+from backfleet.console import as_json, echo_json, split_names
 from backfleet.errors import DataError
-from backfleet_executors.aws.data.options import source_options, split_names
 
 if TYPE_CHECKING:
     from backfleet.source import Source
     from backfleet.sources.faults import Checked, Fault
 
-__all__ = ["check_command", "import_command"]
+__all__ = ["data"]
 
 THREADS = 8
 SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
-"""Which source a directory is read with unless one is named."""
+"""The source that reads a directory unless one is named."""
 
+F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+
+
+@click.group(cls=PluginGroup, prefix="data.")
+def data() -> None:
+    """Check, prepare, list and push files of bars."""
+
+
+def _source_options(command: F) -> F:
+    """Add the options that say how to read the files, as in the job's `[data]`."""
+    options = [
+        click.option("--source", metavar="NAME", help="As data.source; default: by the suffix."),
+        click.option("--symbols", metavar="NAMES", help="Only these: names or globs."),
+        click.option("--timezone", default="UTC", show_default=True, help="As data.timezone."),
+        click.option("--columns", metavar="NAMES", help="As data.columns, with commas between."),
+        click.option(
+            "--option",
+            "options",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="As in data.options; may be given several times.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @dataclass(frozen=True)
 class Selection:
-    """A source, and the symbols wanted of it."""
+    """A source and the selected symbols."""
 
     source: Source
     symbols: Sequence[str]
@@ -42,63 +71,64 @@ class Selection:
         from backfleet.job import Data
         from backfleet.plan.data import choose_symbols, source_of
 
-        wanted = split_names(reading["symbols"]) or ("*",)
-        given = Data(
+        names = split_names(reading["symbols"]) or ("*",)
+        section = Data(
             source=reading["source"] or _source_for(place),
             path=place,
-            symbols=tuple(wanted),
+            symbols=tuple(names),
             timezone=reading["timezone"],
             columns=tuple(split_names(reading["columns"]) or ()),
             options=dict(map(_key_and_value, reading["options"])),
         )
-        source = source_of(given)
-        return cls(source, sorted(choose_symbols(source, given.symbols)))
+        source = source_of(section)
+        return cls(source, sorted(choose_symbols(source, section.symbols)))
 
-    def each(self, call: Callable[[str], T]) -> Iterator[T]:
-        """The call's result for each symbol, in order."""
+    def for_symbols(self, call: Callable[[str], T]) -> Iterator[T]:
+        """Yield the call's result for every symbol, in order."""
         with ThreadPoolExecutor(THREADS) as pool:
             yield from pool.map(call, self.symbols)
 
 
-@click.command("check")
+@data.command("check")
 @click.argument("place", metavar="DIR|S3-URL")
-@source_options
+@_source_options
 @as_json
 def check_command(place: str, as_json: bool, **reading: Any) -> None:
-    """Look through all files: bad rows, duplicate and unsorted times, bad prices, gaps.
+    """Check all files: bad rows, duplicate and unsorted times, bad prices, gaps.
 
-    Exits with 0 where nothing is wrong and 1 where something is; each fault is told with its file
-    and row.
+    Prints every fault with its file and row. Exits with 0 if there is none, otherwise with 1.
     """
     from backfleet.sources.faults import check_symbol, find_gaps
 
     chosen = Selection.of(place, reading)
-    checked = list(chosen.each(lambda symbol: check_symbol(chosen.source, symbol)))
-    faults = [fault for each in checked for fault in each.faults]
+    checked = list(chosen.for_symbols(lambda symbol: check_symbol(chosen.source, symbol)))
+    faults = [fault for symbol in checked for fault in symbol.faults]
     faults += find_gaps(checked)
     faults.sort(key=lambda fault: (fault.file, fault.row or 0))
     if as_json:
         echo_json([asdict(fault) for fault in faults])
     else:
-        _tell_faults(place, checked, faults)
+        _show_faults(place, checked, faults)
     sys.exit(1 if faults else 0)
 
 
-@click.command("import")
+@data.command("import")
 @click.argument("place", metavar="DIR|S3-URL")
 @click.argument("directory", metavar="TO")
-@source_options
+@_source_options
 @as_json
 def import_command(place: str, directory: str, as_json: bool, **reading: Any) -> None:
     """Write a vendor's bars to the directory TO as Parquet, which is read fastest.
 
-    A file with a bad row is left out, told, and the exit code is 1.
+    A file with a bad row is left out and reported. The exit code is then 1.
     """
     from backfleet.sources.prepare import OPTIONS
 
     _check_target(place, directory)
     chosen = Selection.of(place, reading)
-    rows = list(chosen.each(lambda symbol: _prepared(chosen.source, symbol, Path(directory))))
+    rows = list(
+        chosen.for_symbols(lambda symbol: _prepared(chosen.source, symbol, Path(directory)))
+    )
     refused = [row["error"] for row in rows if row["error"]]
     if as_json:
         echo_json(rows)
@@ -138,14 +168,14 @@ def _imported(rows: Sequence[dict[str, Any]], directory: str) -> str:
     return f"{len(sound):,} symbols, {bars:,} bars in {directory}; {written:,} written{left_out}"
 
 
-def _tell_faults(place: str, checked: Sequence[Checked], faults: Sequence[Fault]) -> None:
+def _show_faults(place: str, checked: Sequence[Checked], faults: Sequence[Fault]) -> None:
     for fault in faults:
         row = f"row {fault.row}: " if fault.row else ""
         click.echo(f"{fault.file}: {row}{fault.problem}")
-    bars = sum(each.bars for each in checked)
+    bars = sum(symbol.bars for symbol in checked)
     wrong = len({fault.symbol for fault in faults})
-    verdict = f"{len(faults):,} faults in {wrong:,} of them" if faults else "nothing wrong"
-    click.echo(f"{place}: {len(checked):,} symbols, {bars:,} bars; {verdict}")
+    summary = f"{len(faults):,} faults in {wrong:,} of them" if faults else "nothing wrong"
+    click.echo(f"{place}: {len(checked):,} symbols, {bars:,} bars; {summary}")
 
 
 def _source_for(place: str) -> str:
@@ -154,8 +184,8 @@ def _source_for(place: str) -> str:
     suffixes = {Path(name).suffix for name in place_at(place).names()}
     fitting = [source for suffix, source in SUFFIXES.items() if suffix in suffixes]
     if len(fitting) != 1:
-        found = "both CSV and Parquet files" if fitting else "neither CSV nor Parquet files"
-        raise DataError(f"{place}: there are {found} in it; name a --source")
+        files = "both CSV and Parquet files" if fitting else "neither CSV nor Parquet files"
+        raise DataError(f"{place}: there are {files} in it; name a --source")
     return fitting[0]
 
 

@@ -1,4 +1,4 @@
-"""A worker starts while its job is planned, and is gone where there is nothing for it to do."""
+"""A worker starts while its job is planned, and ends if there is nothing for it to do."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def commands(run: Run) -> list[str]:
     return [psutil.Process(pid).cmdline()[-1] for pid, _ in entry.handle["workers"]]
 
 
-def standing_by() -> list[psutil.Process]:
+def prewarmed() -> list[psutil.Process]:
     """Workers of this process that have no submission yet, or had none when they started."""
     children = psutil.Process(os.getpid()).children()
     running = [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
     return [each for each in running if each.cmdline()[-2:] == ["worker", "-"]]
 
 
-def until_none_stands_by() -> None:
+def until_none_is_prewarmed() -> None:
     deadline = time.monotonic() + SECONDS
-    while standing_by():
+    while prewarmed():
         assert time.monotonic() < deadline, "a worker without work has not ended"
         time.sleep(0.05)
 
 
-def test_the_first_worker_is_one_that_stood_by(make_job: MakeJob, tmp_path: Path) -> None:
+def test_the_first_worker_was_prewarmed(make_job: MakeJob, tmp_path: Path) -> None:
     control = bf.submit(make_job(), options=["workers=1"])
     assert commands(control.run) == ["-"]
 
@@ -69,7 +69,7 @@ def test_a_job_that_cannot_be_planned_leaves_nothing_behind(
     with pytest.raises(DataError, match="666666"):
         bf.submit(make_job("666666"))
 
-    until_none_stands_by()
+    until_none_is_prewarmed()
     assert not list((tmp_path / "state").rglob("*.log"))
 
 
@@ -78,20 +78,20 @@ def test_where_all_is_done_nothing_stays(make_job: MakeJob) -> None:
     again = bf.submit(make_job())
 
     assert not again.started_workers
-    until_none_stands_by()
+    until_none_is_prewarmed()
 
 
-def test_workers_that_outlive_this_process_have_not_stood_by(make_job: MakeJob) -> None:
+def test_workers_that_outlive_this_process_were_not_prewarmed(make_job: MakeJob) -> None:
     control = bf.submit(make_job(), detach=True)
     assert commands(control.run) == ["0"]
     assert control.wait().succeeded
 
 
-def test_workers_with_several_children_have_not_stood_by(make_job: MakeJob) -> None:
+def test_workers_with_several_children_were_not_prewarmed(make_job: MakeJob) -> None:
     control = bf.submit(make_job(resources={"cpus": 2}), options=["workers=1"])
     assert commands(control.run) == ["0"]
     assert control.wait().succeeded
-    until_none_stands_by()
+    until_none_is_prewarmed()
 
 
 def test_without_a_place_for_its_log_the_run_says_so(

@@ -1,0 +1,75 @@
+"""Options and output that commands share, those of plugins included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+import click
+
+__all__ = [
+    "GAP",
+    "as_json",
+    "column_lines",
+    "column_width",
+    "echo_json",
+    "print_columns",
+    "split_names",
+]
+
+GAP = "  "
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, on standard output and last."
+)
+
+
+def echo_json(value: object) -> None:
+    """Print an object on one line, a list with an element on each."""
+    if isinstance(value, list) and value:
+        click.echo("[" + ",\n ".join(map(json.dumps, value)) + "]")
+    else:
+        click.echo(json.dumps(value))
+
+
+def split_names(text: str | None) -> Sequence[str] | None:
+    """Return the names between the commas of `--symbols`. Raises UsageError for an empty name."""
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    if "" in names:
+        raise click.UsageError("--symbols has an empty name between its commas")
+    return names
+
+
+def print_columns(names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Print columns of text under their names, aligned; numbers to the right."""
+    click.echo("\n".join(column_lines(names, cells)))
+
+
+def column_lines(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
+    columns = [[name, *column] for name, column in zip(names, cells, strict=True)]
+    widths = list(map(column_width, columns))
+    right = [column[0] != "symbol" and _numeric(column[1:]) for column in columns]
+    for number, row in enumerate(zip(*columns, strict=True)):
+        padded = map(_pad, row, widths, right)
+        yield GAP.join(padded).rstrip()
+        if not number:
+            yield GAP.join("-" * width for width in widths)
+
+
+def column_width(cells: Sequence[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, cells))
+
+
+def _pad(cell: str, width: int, right: bool) -> str:
+    from rich.cells import cell_len
+
+    space = " " * (width - cell_len(cell))
+    return space + cell if right else cell + space
+
+
+def _numeric(column: Sequence[str]) -> bool:
+    return all(cell == "-" or cell.lstrip("-")[:1].isdigit() for cell in column)

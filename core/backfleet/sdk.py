@@ -1,0 +1,101 @@
+"""The parts of backfleet that executors may use beside `executor`, `errors` and `store`.
+
+Executors of other packages may rely on these names; docs/executor-plugin.md lists them. A name is
+imported when it is first used, so that importing this module stays cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backfleet.cache import cache_folder, write_quietly
+    from backfleet.code.distributions import (
+        InstalledDistribution,
+        canonical_name,
+        find_distribution,
+        list_distributions,
+    )
+    from backfleet.code.hashes import distribution_hash, distribution_hashes
+    from backfleet.code.packages import OWN, CodePackage, distribution_package
+    from backfleet.code.versions import DECISIVE
+    from backfleet.code.wheel import pack
+    from backfleet.console import as_json, echo_json, print_columns, split_names
+    from backfleet.job.quantities import MemorySize, parse_memory
+    from backfleet.job.refusal import nearest
+    from backfleet.plugins import KINDS
+    from backfleet.sources.index import Index
+    from backfleet.sources.places import Directory
+    from backfleet.store.s3_client import s3_client
+    from backfleet.store.s3_errors import s3_errors
+    from backfleet.worker.env_vars import SHARDS, STOP_WITH_PARENT
+    from backfleet.worker.prewarmed import assignment
+    from backfleet.worker.ranges import format_ranges, parse_ranges
+
+_HOMES = {
+    "backfleet.cache": ("cache_folder", "write_quietly"),
+    "backfleet.code.distributions": (
+        "InstalledDistribution",
+        "canonical_name",
+        "find_distribution",
+        "list_distributions",
+    ),
+    "backfleet.code.hashes": ("distribution_hash", "distribution_hashes"),
+    "backfleet.code.packages": ("OWN", "CodePackage", "distribution_package"),
+    "backfleet.code.versions": ("DECISIVE",),
+    "backfleet.code.wheel": ("pack",),
+    "backfleet.console": ("as_json", "echo_json", "print_columns", "split_names"),
+    "backfleet.job.quantities": ("MemorySize", "parse_memory"),
+    "backfleet.job.refusal": ("nearest",),
+    "backfleet.plugins": ("KINDS",),
+    "backfleet.sources.index": ("Index",),
+    "backfleet.sources.places": ("Directory",),
+    "backfleet.store.s3_client": ("s3_client",),
+    "backfleet.store.s3_errors": ("s3_errors",),
+    "backfleet.worker.env_vars": ("SHARDS", "STOP_WITH_PARENT"),
+    "backfleet.worker.prewarmed": ("assignment",),
+    "backfleet.worker.ranges": ("format_ranges", "parse_ranges"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "DECISIVE",
+    "KINDS",
+    "OWN",
+    "SHARDS",
+    "STOP_WITH_PARENT",
+    "CodePackage",
+    "Directory",
+    "Index",
+    "InstalledDistribution",
+    "MemorySize",
+    "as_json",
+    "assignment",
+    "cache_folder",
+    "canonical_name",
+    "distribution_hash",
+    "distribution_hashes",
+    "distribution_package",
+    "echo_json",
+    "find_distribution",
+    "format_ranges",
+    "list_distributions",
+    "nearest",
+    "pack",
+    "parse_memory",
+    "parse_ranges",
+    "print_columns",
+    "s3_client",
+    "s3_errors",
+    "split_names",
+    "write_quietly",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value

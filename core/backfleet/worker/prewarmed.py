@@ -1,0 +1,93 @@
+"""Processes that import what they need before their work is known.
+
+A prewarmed worker starts while its job is planned, and reads its shard from standard input. The
+forkserver is the process that children are forked from. It takes longest to start, so every worker
+starts it first; it imports this module, which then imports what children need.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from multiprocessing import forkserver
+
+from backfleet.errors import JobError
+from backfleet.no_bytecode import disable_bytecode
+from backfleet.worker.env_vars import PRELOAD
+from backfleet.worker.environment import pin_environment
+
+__all__ = ["assignment", "prewarm", "read_assignment", "start_forkserver"]
+
+MAX_SOCKET_FOLDER_BYTES = 70
+"""A socket's path may have 107 bytes, and the names within the folder need the rest."""
+
+
+def assignment(url: str, shard: int) -> bytes:
+    """Return the line that tells a prewarmed worker which shard to run."""
+    return json.dumps([url, shard]).encode() + b"\n"
+
+
+def read_assignment() -> tuple[str, int] | None:
+    """Wait for the line on standard input; None if it closes first."""
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return None
+    url, shard = json.loads(line)
+    return url, shard
+
+
+def prewarm() -> None:
+    """Import what a worker of any run needs, and start its forkserver.
+
+    Children import the run's engine themselves, because it is not known yet.
+    """
+    pin_environment()
+    # The worker reports a fault of this machine when it has a shard.
+    with contextlib.suppress(JobError):
+        start_forkserver()
+    import backfleet.worker.worker  # noqa: F401
+
+
+def start_forkserver(engine: str = "", paths: Sequence[str] = ()) -> None:
+    """Start the forkserver unless it is running.
+
+    It imports what all tasks need and the module of the engine, which it also finds in `paths`.
+    Raises JobError if the path of the temporary folder is too long for sockets.
+    """
+    _check_sockets()
+    forkserver.set_forkserver_preload([__name__])
+    # The variable is set for the forkserver alone: in it, importing this module preloads.
+    os.environ[PRELOAD] = json.dumps([engine, *paths])
+    try:
+        forkserver.ensure_running()
+    finally:
+        del os.environ[PRELOAD]
+
+
+def _check_sockets() -> None:
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) > MAX_SOCKET_FOLDER_BYTES:
+        raise JobError(
+            f"the folder for temporary files, {folder}, has too long a path for sockets, "
+            f"more than {MAX_SOCKET_FOLDER_BYTES} bytes; set TMPDIR to a shorter one"
+        )
+
+
+def _preload(engine: str, *paths: str) -> None:
+    sys.path[:0] = paths
+    disable_bytecode()
+    # A module that fails here fails again, and is reported, in the child.
+    with contextlib.suppress(Exception):
+        import backfleet.worker.child  # noqa: F401
+    with contextlib.suppress(Exception):
+        if engine:
+            importlib.import_module(engine)
+
+
+if PRELOAD in os.environ:
+    _preload(*json.loads(os.environ.pop(PRELOAD)))
