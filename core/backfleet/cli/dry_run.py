@@ -54,10 +54,13 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "data": f"{data['bars']:,} bars, {data['first']} to {data['last']}",
         "store": facts["store"],
         "done": f"{_count(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
-        "reuse": f"{_count(facts['tasks'] - facts['done'], 'task')}: {facts['known']:,} known from "
-        f"earlier runs, {facts['to_compute']:,} to compute",
         "workers": f"{facts['workers']:,}, on the executor {facts['executor']}",
     }
+    if facts["known"]:
+        left = _count(facts["known"] + facts["to_compute"], "task")
+        words["reuse"] = (
+            f"{left}: {facts['known']:,} known from earlier runs, {facts['to_compute']:,} to compute"
+        )
     cost = facts["cost"]
     if cost is not None:
         words["cost"] = f"about {cost['amount']:.4f} {cost['currency']} ({cost['basis']})"
