@@ -22,6 +22,7 @@ def make_identity(points: Points, universe: Literal["each", "portfolio"] = "each
         plugins=(),
         engines=(Component("backfleet.engines.backtrader:BacktraderEngine", CODE, "backtrader"),),
         seed=0,
+        files={},
         points=points.to_json(),
         data=DataIdentity(
             source=Component("backfleet.sources.csv:CsvSource", CODE, "csv"),

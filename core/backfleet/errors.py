@@ -28,6 +28,8 @@ __all__ = [
     "TaskKilled",
     "TaskOutOfMemory",
     "TaskTimeout",
+    "UndeclaredFileChanged",
+    "UndeclaredModule",
     "UnknownPlugin",
     "UserError",
 ]
@@ -78,6 +80,10 @@ class DataError(UserError):
 
 class DataChanged(DataError):
     """Input that is no longer what the run was planned with."""
+
+
+class UndeclaredFileChanged(UserError):
+    """A file that stored rows depend on has changed, and the job does not declare it."""
 
 
 class StoreError(BackfleetError):
@@ -136,5 +142,11 @@ class TaskKilled(TaskError):
 
 class TaskCrashed(TaskError):
     """The task's process ended itself: a segmentation fault, `os._exit`, an abort."""
+
+    retryable = False
+
+
+class UndeclaredModule(TaskError):
+    """The task's process loaded a module that is not part of the run's code."""
 
     retryable = False

@@ -19,6 +19,7 @@ from backfleet.errors import BackfleetError, JobError, PluginError
 from backfleet.job.parameter import Parameter
 from backfleet.no_bytecode import SourceLoader
 from backfleet.plugins import find_plugin
+from backfleet.strategy_folder import in_strategy_folder
 from backfleet.strategy_reference import StrategyReference
 from backfleet.vector_strategy import VectorStrategy, field_defaults
 
@@ -64,7 +65,7 @@ def load_strategy(strategy: StrategyReference) -> type:
 
 def _import(strategy: StrategyReference, place: str) -> ModuleType:
     try:
-        with _importing(strategy.reference):
+        with _importing(strategy.reference), in_strategy_folder(strategy):
             if strategy.folder:
                 return _import_file(Path(strategy.folder, place))
             return importlib.import_module(place)
@@ -131,8 +132,9 @@ def _importing(reference: str) -> Iterator[None]:
 
 def _import_file(file: Path) -> ModuleType:
     """Import a file as a module of its stem, with its folder importable, as running it would."""
-    if str(file.parent) not in sys.path:
-        sys.path.insert(0, str(file.parent))
+    folder = str(file.parent)
+    # First even if it is on the path already: its hash covers the modules that are found so.
+    sys.path[:] = [folder, *(path for path in sys.path if path != folder)]
     name = file.stem
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == str(file):

@@ -23,6 +23,9 @@ class StrategyReference:
         The folder of a `file.py:Class` strategy; None for an importable module.
     plugin, distribution, version
         The name of the entry point that names the strategy, and its package; empty for others.
+    modules
+        Modules that the job declares, because the strategy imports them in a way that its source
+        does not show.
     """
 
     target: str
@@ -30,6 +33,7 @@ class StrategyReference:
     plugin: str = ""
     distribution: str = ""
     version: str = ""
+    modules: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:

@@ -81,7 +81,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ("results twins/", 2, ("is a store", "append the id")),
     ("status aaaa --store twins", 2, ("'aaaa'", "2 runs", "aaaa0, aaaa1")),
     ("status s3://absent/r", 2, ("no such bucket",)),
-    ("status damaged/run", 1, ("damaged/run/manifest.json", "cannot be read")),
+    ("status damaged/run", 1, ("damaged/run/manifest.json", "the record is not JSON")),
     # results
     ("results {run} --sort shrp", 2, ("--sort", "'shrp'", "did you mean 'sharpe'")),
     ("results {run} --sort zzz", 2, ("--sort", "there are task, symbol, period")),
@@ -102,7 +102,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     # tasks and workers
     ("logs {run} 99", 2, ("tasks 0 to 2, no task 99",)),
     ("logs {run} first", 2, ("'first' is not a valid integer",)),
-    ("logs {run} --worker 99", 2, ("no worker 99",)),
+    ("logs {run} --worker 99", 2, ("worker 99 does not exist",)),
     ("logs {run} 99 --follow", 2, ("tasks 0 to 2, no task 99",)),
     ("logs {run} 0 --worker 0", 2, ("not both",)),
     ("debug sma.toml 99", 2, ("tasks 0 to 2, no task 99",)),

@@ -22,7 +22,7 @@ import pytest
 from waiting import until
 
 SECONDS = 60.0
-SUMMARY = ["run", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
+SUMMARY = ["run_id", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
 
 
 def workers(run: str) -> list[psutil.Process]:
@@ -119,7 +119,7 @@ def test_ctrl_c_while_waiting_for_another_leaves_the_run_alone(
         waiting.send_signal(signal.SIGINT)
         _, err = waiting.communicate(timeout=SECONDS)
     assert waiting.returncode == 1, err
-    assert f"goes on without this command: backfleet status gated/{run}" in err
+    assert f"continues in the background. Check it with: backfleet status gated/{run}" in err
     assert workers(run)
     gate.touch()
     started.communicate(timeout=SECONDS)
@@ -130,7 +130,12 @@ WAITS = """
 from backfleet.cli.follow import follow
 
 class Waits:
-    url, launched = "runs/123", False
+    url = "runs/123"
+    started_workers = False
+
+    @property
+    def run(self):
+        return self
 
     def wait(self, progress):
         exec("raise KeyboardInterrupt")
@@ -159,13 +164,13 @@ def test_a_detached_run_goes_on_and_can_be_cancelled_and_resumed(workshop: Any, 
         lambda: workshop.json("status", place, "--json")["ok"] + len(workers(run)),
         "a worker runs",
     )
-    assert "has workers under way already" in workshop(*command, "--detach").stdout
+    assert "is already running" in workshop(*command, "--detach").stdout
     assert workshop.json("status", place, "--json")["state"] == "running"
     assert "stopped its workers" in workshop("cancel", place).stdout
     assert not workers(run)
     assert workshop.json("runs", "--store", "detached", "--json")[0]["state"] == "canceled"
     gate.touch()
-    assert "goes on in the background" in workshop("resume", place, "--detach").stdout
+    assert "continues in the background" in workshop("resume", place, "--detach").stdout
     ended = workshop("wait", place, "--json")
     assert ended.returncode == 0, ended.stderr
     assert (json.loads(ended.stdout)["missing"], ended.stderr) == (0, "")

@@ -162,7 +162,7 @@ def test_sql_over_a_run_and_over_the_store(ask: Ask, finished: str) -> None:
     one = ask(f"results {finished} --sql 'SELECT max(final_value) AS best FROM results' --json")
     assert [round(row["best"], 2) for row in rows_of(one.out)] == [164109.44]
     every = ask("results --sql 'SELECT run_id, count(*) AS n FROM results GROUP BY run_id' --json")
-    assert {"run": finished, "n": 3} in rows_of(every.out)
+    assert {"run_id": finished, "n": 3} in rows_of(every.out)
     counted = ask(
         f"results {finished} --sql 'SELECT sum(orders_rejected) AS n FROM results' --json"
     )

@@ -12,7 +12,7 @@ import pytest
 
 Ask = Callable[[str], Any]
 
-SUMMARY = ["run", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
+SUMMARY = ["run_id", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
 
 
 def words_of(text: str) -> dict[str, str]:
@@ -64,7 +64,7 @@ def test_runs_are_listed_newest_first(workshop: Any, ask: Ask, finished: str, fa
     assert by_run[finished]["state"] == "complete"
     lines = ask("runs").out.splitlines()
     assert len(lines) == 4
-    assert lines[0].split()[:3] == ["run", "name", "strategy"]
+    assert lines[0].split()[:3] == ["run_id", "name", "strategy"]
 
 
 def test_an_empty_store_has_no_runs(ask: Ask) -> None:
@@ -94,7 +94,7 @@ def test_a_complete_run_is_not_run_again(workshop: Any, ask: Ask, finished: str)
     for line in (f"wait {finished} --json", f"resume {finished} --json", "run sma.toml --json"):
         assert list(json.loads(ask(line).out)) == SUMMARY
     assert {path.name: path.stat().st_mtime_ns for path in chunks.iterdir()} == before
-    assert "no workers are under way; 3 of 3 tasks are done" in ask(f"cancel {finished}").out
+    assert "no workers were running; 3 of 3 tasks are done" in ask(f"cancel {finished}").out
 
 
 def test_commands_exit_with_1_where_tasks_failed(ask: Ask, failed: str) -> None:

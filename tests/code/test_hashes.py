@@ -7,20 +7,20 @@ import hashlib
 import itertools
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from backfleet.code.distributions import find_distribution
 from backfleet.code.hashes import (
-    backfleet_hash,
     content_hash,
     distribution_hashes,
     plugin_hash,
     strategy_hash,
 )
-from backfleet.code.imports import find_unit
 from backfleet.code.packages import CodePackage
+from backfleet.code.units import find_unit
 from backfleet.code.wheel import pack
 from backfleet.errors import PluginError
 from backfleet.strategy import locate_strategy
@@ -144,20 +144,24 @@ def change(name: str, text: str) -> Callable[[Path], object]:
     "edit",
     [
         change("acme_alpha/levels.py", "LEVELS = 4\n"),
-        change("acme_alpha/levels.json", "[1, 3]\n"),
-        change("acme_alpha/unused.py", ""),
-        change("acme_alpha/data/more.csv", "1"),
-        lambda folder: (folder / "acme_alpha/levels.json").unlink(),
-        lambda folder: (folder / "acme_alpha/levels.json").rename(folder / "acme_alpha/l.json"),
+        change("acme_alpha/__init__.py", "x = 1\n"),
+        lambda folder: (folder / "acme_alpha/levels.py").unlink(),
     ],
-    ids=["module", "data file", "new module", "new data", "gone", "renamed"],
+    ids=["module", "package", "gone"],
 )
-def test_a_change_anywhere_in_the_package_changes_the_hash(
+def test_a_change_of_what_the_strategy_imports_changes_the_hash(
     plain: Path, edit: Callable[[Path], object]
 ) -> None:
     before = hold()
     edit(plain)
     assert hold() != before
+
+
+@pytest.mark.parametrize("name", ["unused.py", "levels.json", "data/more.csv", "deep/__init__.py"])
+def test_what_else_lies_in_the_package_does_not_count(plain: Path, name: str) -> None:
+    before = hold()
+    lay_out(plain / "acme_alpha", {name: "1"})
+    assert hold() == before
 
 
 def test_an_edit_that_keeps_size_and_name_is_seen_by_the_same_process(plain: Path) -> None:
@@ -172,17 +176,23 @@ def test_an_edit_that_keeps_size_and_name_is_seen_by_the_same_process(plain: Pat
 
 
 def test_what_other_distributions_bring_counts_where_the_strategy_imports_it(plain: Path) -> None:
-    lay_out(plain, {"near_lib/__init__.py": "import far_lib", "far_lib.py": "", "no_lib.py": ""})
-    alone = hold()
-    lay_out(plain, {"acme_alpha/levels.py": "import near_lib\nLEVELS = 3\n"})
-    using = hold()
-    lay_out(plain, {"far_lib.py": "x = 1\n"})
-    changed = hold()
-    lay_out(plain, {"near_lib/table.json": "1"})
-    assert len({alone, using, changed, hold()}) == 4
-    before = hold()
-    lay_out(plain, {"no_lib.py": "x = 1\n"})
-    assert hold() == before
+    lay_out(plain, {"near_lib/__init__.py": "from near_lib.deep.low import *"})
+    lay_out(plain, {"near_lib/deep/__init__.py": "", "near_lib/deep/low.py": "import far_lib"})
+    lay_out(plain, {"far_lib.py": "", "no_lib.py": "", "near_lib/unused.py": ""})
+    hashes = [hold()]
+    edits = {
+        "acme_alpha/levels.py": "import near_lib\nLEVELS = 3\n",
+        "far_lib.py": "x = 1\n",
+        "near_lib/deep/low.py": "import far_lib\nx = 1\n",
+        "near_lib/deep/__init__.py": "x = 1\n",
+        "near_lib/__init__.py": "from near_lib.deep.low import x",
+    }
+    for name, text in edits.items():
+        lay_out(plain, {name: text})
+        hashes.append(hold())
+    assert len(set(hashes)) == len(edits) + 1
+    lay_out(plain, {"no_lib.py": "x = 1\n", "near_lib/unused.py": "", "near_lib/table.json": "1"})
+    assert hold() == hashes[-1]
 
 
 @pytest.fixture
@@ -196,18 +206,31 @@ def mine(folder: Path) -> str:
     return strategy_hash(locate_strategy(f"{folder}/mine.py:Mine"))
 
 
-def test_a_strategy_in_a_file_covers_the_python_files_beside_it(folder: Path) -> None:
+def test_a_strategy_in_a_file_covers_the_modules_that_it_imports(folder: Path) -> None:
     hashes = [mine(folder)]
-    for name, text in {"near.py": "x = 1\n", "new.py": "", "inside/__init__.py": ""}.items():
-        lay_out(folder, {name: text})
+    text = "import backtrader as bt, near, inside\n\nclass Mine(bt.Strategy):\n    pass\n"
+    edits = {"mine.py": text, "near.py": "x = 1\n", "inside/__init__.py": ""}
+    for name, content in edits.items():
+        lay_out(folder, {name: content})
         hashes.append(mine(folder))
     assert len(set(hashes)) == 4
-    lay_out(folder, {"notes.txt": "changed", "runs/row.json": "", ".venv/lib.py": ""})
+    beside = {"scratch.py": "", "notes.txt": "changed", "runs/row.json": "", "inside/data.csv": ""}
+    for name, content in beside.items():
+        lay_out(folder, {name: content})
     assert mine(folder) == hashes[-1]
 
 
-def test_a_syntax_error_in_a_file_beside_it_is_only_bytes(folder: Path) -> None:
-    lay_out(folder, {"near.py": "def broken(:\n"})
+def test_declared_modules_count_with_what_they_import(folder: Path) -> None:
+    lay_out(folder, {"late.py": "import near"})
+    strategy = replace(locate_strategy(f"{folder}/mine.py:Mine"), modules=("late",))
+    hashes = {mine(folder), strategy_hash(strategy)}
+    lay_out(folder, {"near.py": "x = 1"})
+    hashes.add(strategy_hash(strategy))
+    assert len(hashes) == 3
+
+
+def test_a_syntax_error_in_an_imported_file_is_only_bytes(folder: Path) -> None:
+    lay_out(folder, {"mine.py": "import near", "near.py": "def broken(:\n"})
     before = mine(folder)
     lay_out(folder, {"near.py": "def broken(::\n"})
     assert mine(folder) != before
@@ -216,11 +239,6 @@ def test_a_syntax_error_in_a_file_beside_it_is_only_bytes(folder: Path) -> None:
 def test_a_module_that_is_not_there_is_named() -> None:
     with pytest.raises(PluginError, match=r"there is no module 'nothing_here\.deep' here"):
         plugin_hash("nothing_here.deep:Class")
-
-
-def test_what_is_part_of_backfleet_has_the_hash_of_all_of_it() -> None:
-    assert plugin_hash("backfleet.sources.csv:CsvSource") == backfleet_hash()
-    assert plugin_hash("backfleet_strategies.buy_and_hold:BuyAndHold") != backfleet_hash()
 
 
 @pytest.mark.parametrize("name", ["numpy", "pandas", "backtrader", "python-dateutil", "click"])

@@ -19,6 +19,8 @@ strategy = "sma-crossover"
 engine = "backtrader"
 seed = 7
 plugins = ["extra-metrics"]
+modules = ["late_import"]
+files = ["tuned.json", "weights/*.npy"]
 
 [params]
 period = { start = 5, stop = 60, step = 5 }
@@ -89,6 +91,8 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
         "engine": "backtrader",
         "seed": 7,
         "plugins": ("extra-metrics",),
+        "modules": ("late_import",),
+        "files": ("tuned.json", "weights/*.npy"),
         "params": {"period": {"start": 5, "stop": 60, "step": 5}},
         "sweep": {
             "where": "period > 5",

@@ -97,5 +97,5 @@ def test_a_damaged_run_is_warned_of_and_left_out(store: Path, tmp_path: Path) ->
 
 def test_a_store_without_runs_is_said_to_have_none(tmp_path: Path) -> None:
     assert len(bf.query(tmp_path, "SELECT * FROM runs")) == 0
-    with pytest.raises(RunNotFound, match="there are no runs"):
+    with pytest.raises(RunNotFound, match="has no runs"):
         bf.query(tmp_path, "SELECT * FROM results")

@@ -237,7 +237,7 @@ def test_names_and_other_files_do_not_matter(tmp_path: Path) -> None:
     file.write_text(FALLIBLE)
     base = {"strategy": f"{file}:Fallible", "params": {"k": [2, 4], "mark": "text"}}
     run(job(tmp_path / "runs", **base))
-    (tmp_path / "notes.txt").write_text("unrelated")
+    (tmp_path / "scratch.py").write_text("unrelated = 1\n")
     wider = job(
         tmp_path / "runs", **base | {"name": "other", "params": {"k": [2, 4, 6], "mark": "text"}}
     )
@@ -255,6 +255,16 @@ def test_failed_rows_are_computed(tmp_path: Path) -> None:
     control = run(job(tmp_path / "runs", **changes))
     assert control.reused == 2
     assert_equal_runs(control.run, run(job(tmp_path / "other", **changes)).run)
+
+
+def test_rows_that_depend_on_an_undeclared_file_are_computed(tmp_path: Path) -> None:
+    file, tuned = tmp_path / "mine.py", tmp_path / "tuned.txt"
+    reads = FALLIBLE.replace("        marks =", "        open('tuned.txt').close()\n        marks =")
+    file.write_text(reads)
+    tuned.write_text("1")
+    base = {"strategy": f"{file}:Fallible"}
+    run(job(tmp_path / "runs", **base, params={"k": [2, 4], "mark": "text"}))
+    assert len(known(job(tmp_path / "runs", **base, params={"k": 2, "mark": "text"}))) == 0
 
 
 def test_a_row_with_an_ambiguous_metric_is_computed(tmp_path: Path) -> None:

@@ -294,6 +294,74 @@ def test_a_file_and_plugins_of_every_other_kind_reach_them(
         assert found[name].startswith(elsewhere.options["scratch"])
 
 
+READER = """
+import os
+from pathlib import Path
+import backtrader as bt
+
+class Reader(bt.Strategy):
+    def __init__(self):
+        beside = Path(__file__).with_name("tuned.txt").read_text()
+        with open("tuned.txt") as tuned, open("weights/a.txt") as weights:
+            read = [beside, tuned.read(), weights.read()]
+        self.metrics = {
+            "read": " ".join(read), "folder": os.getcwd(), "others": " ".join(os.listdir()),
+        }
+"""
+INPUTS = {"tuned.txt": "1", "weights/a.txt": "2", "undeclared.txt": "3"}
+DECLARED = 'files = ["tuned.txt", "weights/*.txt"]'
+
+
+def test_declared_files_of_a_folder_reach_workers_at_the_same_place(elsewhere: Elsewhere) -> None:
+    folder = elsewhere.write({"reader.py": READER, **INPUTS}, "folder")
+    run = elsewhere.completed(f"{folder}/reader.py:Reader", DECLARED)
+    assert row(run)["read"] == "1 1 2"
+    assert row(run)["folder"].startswith(elsewhere.options["scratch"])
+    assert "undeclared.txt" not in row(run)["others"].split()
+    assert [header.undeclared for header in run.chunk_index.headers()] == [()]
+    local = elsewhere.call("run", elsewhere.folder / "job.toml", "--dry-run", "--json")
+    assert json.loads(local.stdout)["run_id"] == run.id
+
+    (folder / "tuned.txt").write_text("4")
+    other = elsewhere.completed(f"{folder}/reader.py:Reader", DECLARED)
+    assert row(other)["read"] == "4 4 2"
+    assert other.id != run.id
+
+
+@pytest.mark.parametrize("package", ["acme_reader", "space/acme_reader"])
+def test_declared_files_of_a_package_reach_workers_in_the_package(
+    elsewhere: Elsewhere, installed: Install, package: str
+) -> None:
+    files = {"__init__.py": "", "reader.py": READER, **INPUTS}
+    module = package.replace("/", ".")
+    points = {"backfleet.strategies": {"acme-reader": f"{module}.reader:Reader"}}
+    installed("acme-reader", {f"{package}/{name}": text for name, text in files.items()}, points)
+    run = elsewhere.completed("acme-reader", DECLARED)
+    assert row(run)["read"] == "1 1 2"
+    assert row(run)["folder"].startswith(elsewhere.options["scratch"])
+    assert row(run)["folder"].endswith(f"/{package}")
+
+    local = elsewhere.call("run", elsewhere.folder / "job.toml", "--json", "--set", "seed=1")
+    assert local.returncode == 0, local.stderr
+    here = row(bf.open_run(json.loads(local.stdout)["store"]))
+    assert here["folder"] == str(elsewhere.folder / "site" / package)
+
+
+def test_undeclared_files_of_shipped_code_are_recorded_relative_to_its_folder(
+    elsewhere: Elsewhere, installed: Install
+) -> None:
+    points = {"backfleet.strategies": {"acme-reader": "acme_reader.reader:Reader"}}
+    files = {"__init__.py": "", "reader.py": READER, **INPUTS}
+    installed("acme-reader", {f"acme_reader/{name}": text for name, text in files.items()}, points)
+    run = elsewhere.completed("acme-reader", 'files = ["tuned.txt", "weights/a.txt"]')
+    (header,) = run.chunk_index.headers()
+    assert header.undeclared == ()
+    elsewhere.write({"acme_reader/weights/a.txt": "5"}, "site")
+    other = elsewhere.completed("acme-reader", 'files = ["tuned.txt"]')
+    (header,) = other.chunk_index.headers()
+    assert [(file.path, file.host) for file in header.undeclared] == [("weights/a.txt", "")]
+
+
 def test_an_editable_install_travels_as_it_stands(
     elsewhere: Elsewhere, fresh_python: Path, pip_install: Callable[..., None]
 ) -> None:

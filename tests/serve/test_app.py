@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import backfleet as bf
+from backfleet.bundles import export_bundle, import_bundle
 from backfleet.plan.plan import plan_job
 from backfleet.store import open_store
 from waiting import until
@@ -137,6 +138,15 @@ def test_a_store_on_s3_is_served_alike(
     report = server.get(f"/runs/{finished[0].id}")
     shown = [row["final_value"] for row in rows(report.block("leaderboard"))]
     assert shown == finished[0].results()["final_value"].tolist()
+
+
+def test_an_imported_run_is_served_alike(serve: Serve, finished: Runs, tmp_path: Path) -> None:
+    export_bundle(finished[0], tmp_path / "run.zip")
+    run = import_bundle(tmp_path / "run.zip", str(tmp_path / "theirs")).run
+    server = serve(str(tmp_path / "theirs"))
+    assert {row["run"] for row in standings(server)} == {run.id}
+    for path in (f"/runs/{run.id}", f"/runs/{run.id}/tasks/0"):
+        assert server.get(path).status == 200
 
 
 def test_a_run_that_appears_is_listed(

@@ -87,6 +87,26 @@ def test_replace_writes_over_and_makes_anew(store: Store) -> None:
     assert [entry.key for entry in store.list()] == ["results.parquet"]
 
 
+def test_a_deleted_object_is_gone_and_deleting_it_again_changes_nothing(store: Store) -> None:
+    for key in ("a/b", "a/c"):
+        store.put_if_absent(key, b"1")
+
+    for _ in range(2):
+        store.delete("a/b")
+        assert [entry.key for entry in store.list()] == ["a/c"]
+    store.delete("a/c/d")
+    assert store.put_if_absent("a/b", b"2")
+
+
+def test_a_deleted_folder_is_gone_with_all_below_it_and_no_other(store: Store) -> None:
+    for key in ("run/a", "run/b/c", "run-2/a", "runs", "other/run/a"):
+        store.put_if_absent(key, b"1")
+
+    for _ in range(2):
+        store.delete_folder("run")
+        assert [entry.key for entry in store.list()] == ["other/run/a", "run-2/a", "runs"]
+
+
 def test_a_missing_object_is_named(store: Store) -> None:
     store.put_if_absent("a/b", b"")
 
@@ -109,6 +129,8 @@ def test_a_bad_key_is_refused_before_anything_is_touched(store: Store, key: str)
         lambda: store.put_if_absent(key, b""),
         lambda: store.replace(key, b""),
         lambda: store.exists(key),
+        lambda: store.delete(key),
+        lambda: store.delete_folder(key),
         lambda: store.at(key),
     ):
         with pytest.raises(StoreError, match="is no key of a store"):

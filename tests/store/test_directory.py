@@ -51,6 +51,21 @@ def test_no_temporary_file_stays(tmp_path: Path) -> None:
     assert files_below(tmp_path) == ["a"]
 
 
+def test_a_deleted_folder_takes_what_is_never_listed_and_follows_no_link(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    store.put_if_absent("run/a", b"1")
+    (tmp_path / "store/run/.left.tmp").write_bytes(b"")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_bytes(b"")
+    (tmp_path / "store/run/link").symlink_to(tmp_path / "mine")
+    (tmp_path / "store/linked").symlink_to(tmp_path / "mine")
+
+    store.delete_folder("run")
+    store.delete_folder("linked")
+    assert files_below(tmp_path) == ["file"]
+    assert list((tmp_path / "store").iterdir()) == []
+
+
 def test_files_of_other_names_are_not_listed(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path)
     store.put_if_absent("a/b", b"")

@@ -62,6 +62,42 @@ def test_a_listing_goes_on_over_pages(s3_store: Store, monkeypatch: pytest.Monke
         s3_client().meta.events.unregister(event, unique_id="small-pages")
 
 
+def test_a_folder_of_several_pages_is_deleted(s3_store: Store) -> None:
+    from backfleet.store.s3_client import s3_client
+
+    def small_pages(params: dict[str, object], **_: object) -> None:
+        params["MaxKeys"] = 2
+
+    for number in range(5):
+        s3_store.put_if_absent(f"run/chunks/{number}", b"")
+    s3_store.put_if_absent("run-2/chunks/0", b"")
+    event = "before-parameter-build.s3.ListObjectsV2"
+    s3_client().meta.events.register(event, small_pages, unique_id="small-pages")
+    try:
+        s3_store.delete_folder("run")
+    finally:
+        s3_client().meta.events.unregister(event, unique_id="small-pages")
+    assert [entry.key for entry in s3_store.list()] == ["run-2/chunks/0"]
+
+
+def test_an_object_that_s3_does_not_delete_is_an_error_though_it_answers_200(
+    s3_store: Store,
+) -> None:
+    from backfleet.store.s3_client import s3_client
+
+    def deny(parsed: dict[str, object], **_: object) -> None:
+        parsed["Errors"] = [{"Key": "runs/run/a", "Code": "AccessDenied", "Message": "no"}]
+
+    s3_store.put_if_absent("run/a", b"")
+    event = "after-call.s3.DeleteObjects"
+    s3_client().meta.events.register(event, deny, unique_id="deny")
+    try:
+        with pytest.raises(StoreError, match=r"runs/run/a cannot be deleted.*s3:DeleteObject"):
+            s3_store.delete_folder("run")
+    finally:
+        s3_client().meta.events.unregister(event, unique_id="deny")
+
+
 def test_a_put_whose_answer_is_lost_is_stored_once_and_reads_back(
     s3_store: Store, endpoint: FaultyEndpoint
 ) -> None:

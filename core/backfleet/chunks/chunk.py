@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backfleet.chunks.formats import CHUNK, check_stamp, stamp
 from backfleet.chunks.schemas import SCHEMAS
+from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store
 from backfleet.store.records import from_plain
@@ -48,6 +49,8 @@ class ChunkHeader:
         Sum over the tasks that were computed for this run.
     platform
         Where it was computed.
+    undeclared
+        Files that its tasks may have read and that the job does not declare.
     reused
         Number of rows that were copied from earlier runs.
     """
@@ -65,6 +68,7 @@ class ChunkHeader:
     retryable: int
     seconds: float
     platform: Mapping[str, Any] = field(default_factory=dict)
+    undeclared: Sequence[UndeclaredFile] = ()
     reused: int = 0
 
     @property

@@ -13,6 +13,7 @@ from backfleet.chunks.column_names import ORIGIN
 from backfleet.chunks.detail import detail_bytes
 from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskStatus, is_retryable
+from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch
 from backfleet.store import Store, put_blob
 
@@ -29,6 +30,7 @@ class ChunkContent:
     rows: Rows | RowTable
     details: Mapping[str, Any]
     platform: Mapping[str, Any]
+    undeclared: Sequence[UndeclaredFile] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
         reused=len(origins) - origins.count(None),
         seconds=sum(seconds for seconds, origin in times if origin is None),
         platform=content.platform,
+        undeclared=content.undeclared,
     )
 
 

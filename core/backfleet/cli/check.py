@@ -15,6 +15,7 @@ from backfleet.check.suite import check_strategy
 from backfleet.cli.options import as_json, echo_json, job_overrides
 from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
+from backfleet.strategy_folder import in_strategy_folder
 
 __all__ = ["check"]
 
@@ -59,7 +60,7 @@ def check(
     if not as_json:
         click.echo(f"{strategy} on {_bars(subjects)}\n")
     results = []
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), in_strategy_folder(plan.strategy):
         for result in check_strategy(subjects, plan.strategy):
             results.append(result)
             if not as_json:

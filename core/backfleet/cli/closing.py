@@ -17,7 +17,7 @@ from backfleet.runs.run import Run, RunSummary
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["end_with", "short_name", "show_closing"]
+__all__ = ["end_with", "run_argument", "short_name", "show_closing"]
 
 LEADERS = 10
 BEST_BY = "total_return"
@@ -61,11 +61,16 @@ def end_with(run: Run, summary: RunSummary) -> NoReturn:
 
 
 def short_name(run: Run) -> str:
-    """How to name the run from here, in a shell."""
+    """Return the run argument to show in suggested commands, quoted for the shell."""
+    return shlex.quote(run_argument(run))
+
+
+def run_argument(run: Run) -> str:
+    """Return the run's path relative to the current directory if it is below it, else its URL."""
     try:
-        return shlex.quote(str(Path(run.url).relative_to(Path.cwd())))
+        return str(Path(run.url).relative_to(Path.cwd()))
     except ValueError:
-        return shlex.quote(run.url)
+        return run.url
 
 
 def _columns(run: Run) -> list[str]:

@@ -18,7 +18,7 @@ __all__ = ["COMMANDS", "LazyGroup", "PluginGroup", "load_command"]
 COMMANDS = {
     "demo": ("backfleet.cli.demo:demo", "Run the sample job on the sample data."),
     "run": ("backfleet.cli.run:run", "Run a job."),
-    "runs": ("backfleet.cli.runs:runs", "List the runs of a store."),
+    "runs": ("backfleet.cli.run_listing:runs", "List, remove and tag the runs of a store."),
     "status": ("backfleet.cli.runs:status", "Show how a run stands."),
     "wait": ("backfleet.cli.runs:wait", "Wait until a run has ended."),
     "resume": ("backfleet.cli.runs:resume", "Compute what a run still lacks."),
@@ -30,6 +30,8 @@ COMMANDS = {
     "compare": ("backfleet.cli.compare:compare", "Compare two runs side by side."),
     "verify": ("backfleet.cli.verify:verify", "Run tasks again elsewhere and compare every bit."),
     "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
+    "export": ("backfleet.cli.bundle:export", "Write a run into one file, to share it."),
+    "import": ("backfleet.cli.bundle:import_", "Add an exported run to a store."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
     "new": ("backfleet.cli.new:new", "Make a package with a strategy of your own."),
     "check": ("backfleet.cli.check:check", "Check a strategy before it is swept."),

@@ -13,6 +13,7 @@ from backfleet.plan.known_rows import KnownRows, find_known_rows
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
+from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.store import open_store
 from backfleet.submissions.workload import estimate, workload
 
@@ -28,7 +29,7 @@ NAMED = 5
 def show_plan(plan: Plan, wishes: Wishes) -> None:
     """Print tasks, chunks, the data that was found and what is done; write nothing.
 
-    Raises ExecutorError, PluginError, StoreError.
+    Raises ExecutorError, PluginError, StoreError, UndeclaredFileChanged.
     """
     facts = _facts(plan, wishes)
     if wishes.as_json:
@@ -46,7 +47,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     size = facts["chunk_size"]
     grid = f"{_count(facts['symbols'], 'symbol')} x {_count(facts['points'], 'point')}"
     words = {
-        "run": facts["run_id"],
+        "run_id": facts["run_id"],
         "strategy": plan.job.strategy,
         "tasks": f"{facts['tasks']:,} = {grid}",
         "chunks": f"{facts['chunks']:,} of " + ("1 task" if size == 1 else f"up to {size:,} tasks"),
@@ -57,10 +58,9 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "workers": f"{facts['workers']:,}, on the executor {facts['executor']}",
     }
     if facts["known"]:
-        left = _count(facts["known"] + facts["to_compute"], "task")
-        words["reuse"] = (
-            f"{left}: {facts['known']:,} known from earlier runs, {facts['to_compute']:,} to compute"
-        )
+        known, left = facts["known"], facts["to_compute"]
+        tasks = _count(known + left, "task")
+        words["reuse"] = f"{tasks}: {known:,} known from earlier runs, {left:,} to compute"
     cost = facts["cost"]
     if cost is not None:
         words["cost"] = f"about {cost['amount']:.4f} {cost['currency']} ({cost['basis']})"
@@ -74,6 +74,7 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     store = root.at(manifest.run_id)
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
+    check_undeclared_files(chunk_index, plan.strategy)
     chunks, resources = chunk_index.missing(), plan.job.resources
     known = find_known_rows(root, manifest, chunks) if wishes.reuse else KnownRows()
     left = known.incomplete(manifest.chunks, chunks)

@@ -43,7 +43,9 @@ def _interrupted(control: RunControl) -> None:
     run = control.run
     if not control.started_workers:
         click.echo(
-            f"\nthe run goes on without this command: backfleet status {short_name(run)}", err=True
+            "\nthe run continues in the background. "
+            f"Check it with: backfleet status {short_name(run)}",
+            err=True,
         )
         return
     click.echo("\nstopping the workers ...", err=True)
@@ -66,11 +68,9 @@ def show_detached(control: RunControl, *, as_json: bool) -> None:
     if not summary.missing and not control.started_workers:
         click.echo(f"run {run.id} is complete; nothing was started\n  backfleet results {name}")
         return
-    whose = (
-        "goes on in the background" if control.started_workers else "has workers under way already"
-    )
+    state = "continues in the background" if control.started_workers else "is already running"
     click.echo(
-        f"run {run.id} {whose}; {summary.missing:,} of {summary.tasks:,} tasks to do\n"
+        f"run {run.id} {state}; {summary.missing:,} of {summary.tasks:,} tasks to do\n"
         f"  backfleet status {name}\n"
         f"  backfleet wait {name}"
     )

@@ -23,6 +23,8 @@ class Wishes:
     detach: bool = False
     as_json: bool = False
     accept_cost: bool = False
+    tags: tuple[str, ...] = ()
+    note: str | None = None
     reuse: bool = True
 
 
@@ -32,6 +34,7 @@ def run_job(load: Callable[[], Job], wishes: Wishes) -> None:
         # All that takes long to import, while the executor begins.
         from backfleet.cli.follow import follow, show_detached
         from backfleet.plan.plan import plan_job
+        from backfleet.runs.labels import Labels, add_labels
         from backfleet.runs.start import submit_plan
 
         started = submit_plan(
@@ -41,6 +44,8 @@ def run_job(load: Callable[[], Job], wishes: Wishes) -> None:
             accept_cost=wishes.accept_cost,
             reuse=wishes.reuse,
         )
+    notes = () if wishes.note is None else (wishes.note,)
+    add_labels(started.run.store, Labels(wishes.tags, notes))
     if wishes.detach:
         show_detached(started, as_json=wishes.as_json)
     else:

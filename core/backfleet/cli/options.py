@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
 from backfleet.console import as_json, echo_json
-from backfleet.errors import CorruptObject
+from backfleet.errors import CorruptObject, UserError
 from backfleet.store import DEFAULT_STORE
 
 __all__ = [
     "as_json",
+    "check_labels",
     "detach_option",
     "echo_damage",
     "echo_json",
     "executor_option",
     "executor_options",
     "job_overrides",
+    "note_option",
     "store_option",
+    "tag_option",
     "yes_option",
 ]
 
@@ -43,6 +46,40 @@ detach_option = click.option(
 
 yes_option = click.option(
     "--yes", is_flag=True, help="Start the workers even if they cost more than the limit set."
+)
+
+
+def check_labels(kind: Literal["tag", "note"]) -> Callable[..., Any]:
+    """Return a callback that reports texts that cannot be a tag or a note as usage errors."""
+
+    def check(_: click.Context, __: click.Parameter, value: Any) -> Any:
+        # The room of runs is not imported for `--help`.
+        from backfleet.runs.labels import check_label
+
+        try:
+            for text in [value] if isinstance(value, str) else value or ():
+                check_label(kind, text)
+        except UserError as error:
+            raise click.BadParameter(str(error)) from None
+        return value
+
+    return check
+
+
+tag_option = click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="TAG",
+    callback=check_labels("tag"),
+    help="Add a tag to the run; can be repeated. It is not part of the run's id.",
+)
+
+note_option = click.option(
+    "--note",
+    metavar="TEXT",
+    callback=check_labels("note"),
+    help="Add a note to the run. It is not part of the run's id.",
 )
 
 

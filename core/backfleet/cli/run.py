@@ -14,6 +14,8 @@ from backfleet.cli.options import (
     executor_option,
     executor_options,
     job_overrides,
+    note_option,
+    tag_option,
     yes_option,
 )
 
@@ -36,6 +38,8 @@ __all__ = ["run"]
     help="Compute every task, even if an earlier run in the store has its row.",
 )
 @yes_option
+@tag_option
+@note_option
 @as_json
 def run(
     job_file: str,
@@ -48,6 +52,8 @@ def run(
     dry_run: bool,
     no_reuse: bool,
     yes: bool,
+    tags: tuple[str, ...],
+    note: str | None,
     as_json: bool,
 ) -> None:
     """Run a job: JOB is a TOML file.
@@ -56,7 +62,9 @@ def run(
     the store. Exits with 0 when every task has a row without error, 1 when some are errors or
     missing, 2 for a bad request.
     """
-    wishes = Wishes(executor or "local", options, detach, as_json, yes, reuse=not no_reuse)
+    wishes = Wishes(
+        executor or "local", options, detach, as_json, yes, tags, note, reuse=not no_reuse
+    )
     load = partial(_load, job_file, params, symbols, sets)
     if dry_run:
         from backfleet.cli.dry_run import show_plan

@@ -1,4 +1,4 @@
-"""Commands on runs: list, status, wait, resume, cancel, logs."""
+"""Commands on one run: status, wait, resume, cancel, logs."""
 
 from __future__ import annotations
 
@@ -11,51 +11,17 @@ from backfleet.cli.follow import follow, show_detached
 from backfleet.cli.options import (
     as_json,
     detach_option,
-    echo_damage,
     echo_json,
     executor_option,
     executor_options,
     store_option,
     yes_option,
 )
-from backfleet.cli.table import print_columns
 from backfleet.executor import ShardState, ShardStatus
-from backfleet.results.tables import runs_table
 from backfleet.runs.control import RunControl
-from backfleet.runs.listing import readable_runs
 from backfleet.runs.open import open_run
 
-__all__ = ["cancel", "logs", "resume", "runs", "status", "wait"]
-
-SHOWN = ("run_id", "name", "strategy", "created", "state", "tasks", "done", "error")
-"""What the table has of a run; JSON has more."""
-
-
-@click.command()
-@store_option
-@click.option(
-    "--where",
-    metavar="SQL",
-    help="Keep runs for which this holds: \"tasks > 100 and strategy = 'sma-crossover'\".",
-)
-@as_json
-def runs(store: str, where: str | None, as_json: bool) -> None:
-    """List the runs of a store, the newest first. Damaged ones are named on standard error.
-
-    --where sees the columns of --json.
-    """
-    rows = [run.facts() for run in readable_runs(store, echo_damage)]
-    if where is not None:
-        from backfleet.results.query import query_rows
-
-        kept = query_rows(runs_table(rows), where=where).column("run_id").to_pylist()
-        rows = [row for row in rows if row["run_id"] in kept]
-    if as_json:
-        echo_json([dict(row) for row in rows])
-    elif not rows:
-        click.echo(f"no {'such runs' if where else 'runs'} in {store}")
-    else:
-        print_columns(SHOWN, [[str(row[name]) for row in rows] for name in SHOWN])
+__all__ = ["cancel", "logs", "resume", "status", "wait"]
 
 
 @click.command()
@@ -71,6 +37,8 @@ def status(run: str, store: str, as_json: bool) -> None:
         "created": found.manifest.created,
         "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in found.failures())),
     }
+    labels = found.labels()
+    facts |= {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
     workers = found.workers.statuses() if facts["state"] == "running" else []
     facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
     facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
@@ -81,6 +49,8 @@ def status(run: str, store: str, as_json: bool) -> None:
         click.echo(f"{key:<12}{facts[key]}")
     for key in ("tasks", "ok", "suspicious", "error", "missing"):
         click.echo(f"{key:<12}{facts[key]:,}")
+    for key in filter(facts.get, ("tags", "note")):
+        click.echo(f"{key:<12}{facts[key]}")
     if workers:
         counts = ", ".join(f"{number:,} {state}" for state, number in facts["workers"].items())
         click.echo(f"{'workers':<12}{counts}")
@@ -139,7 +109,7 @@ def cancel(run: str, store: str) -> None:
     found = open_run(run, store)
     stopped = RunControl(found).cancel()
     counts = found.counts()
-    what = "stopped its workers" if stopped else "no workers are under way"
+    what = "stopped its workers" if stopped else "no workers were running"
     click.echo(f"run {found.id}: {what}; {counts.done:,} of {counts.tasks:,} tasks are done")
 
 

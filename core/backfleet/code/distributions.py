@@ -16,7 +16,8 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from backfleet.code.imports import CodeUnit, find_unit, is_code
+from backfleet.code.search import prefixes
+from backfleet.code.units import CodeUnit, find_unit, is_code
 from backfleet.plugins import KINDS
 
 __all__ = [
@@ -100,9 +101,9 @@ class InstalledDistribution:
         if recorded:
             return _found(recorded)
         guessed = _found(self._guessed_units())
-        return {name: unit for name, unit in guessed.items() if self._owns(unit)} | _found(
-            _module_of(target) for group, _, target in self.entry_points if group in PLUGIN_GROUPS
-        )
+        units = {name: unit for name, unit in guessed.items() if self._owns(unit)}
+        plugins = {_module_of(point[2]) for point in self.entry_points if point[0] in PLUGIN_GROUPS}
+        return units | _found(name for name in plugins if not units.keys() & set(prefixes(name)))
 
     def brings(self, unit: CodeUnit) -> bool:
         """Whether a unit that was found here comes from this distribution."""

@@ -1,8 +1,9 @@
-"""Content hashes of code: what a strategy or plugin is, whichever way it was installed.
+"""Hashes of code: what a strategy or plugin is, whichever way it was installed.
 
-A hash is over the sorted (relative path, SHA-256) of the files of a package or folder and of all
-that it imports, without bytecode and without what an installer adds, so that a wheel,
-site-packages and an editable checkout agree. `imports` says how far that reaches.
+The hash of a strategy or plugin is over the sorted (relative path, SHA-256) of the modules that it
+reaches, backfleet's among them, so that a wheel, site-packages and an editable checkout agree;
+`imports` and `own_code` say how far that goes. The content hash of a distribution is over all its
+files, without bytecode and without what an installer adds.
 """
 
 from __future__ import annotations
@@ -19,41 +20,51 @@ from backfleet.code.distributions import (
     find_distribution,
     list_distributions,
 )
-from backfleet.code.imports import CodeUnit, file_stamp, find_unit, folder_unit, reached_units
+from backfleet.code.import_cache import file_stamp
+from backfleet.code.imports import ImportClosure, import_closure
+from backfleet.code.listings import keep_listing
+from backfleet.code.own_code import TASK_MODULES, own_files
 from backfleet.errors import PluginError
 from backfleet.plugins import KINDS, find_plugin
 from backfleet.strategy_reference import StrategyReference
 
 __all__ = [
     "backfleet_hash",
+    "closure_hash",
     "component_code",
     "content_hash",
     "distribution_hash",
     "distribution_hashes",
+    "listed_files",
+    "own_hash",
+    "plugin_closure",
     "plugin_hash",
+    "strategy_closure",
     "strategy_hash",
 ]
 
-OWN = "backfleet"
+
+def strategy_closure(strategy: StrategyReference) -> ImportClosure:
+    """The code behind a strategy and the modules that its job declares. Raises PluginError."""
+    place = strategy.target.partition(":")[0]
+    if strategy.folder is None:
+        return _closure(strategy.reference, [place, *strategy.modules])
+    return _closure(strategy.reference, strategy.modules, Path(strategy.folder), place)
+
+
+def plugin_closure(target: str) -> ImportClosure:
+    """The code behind a `module:attribute`. Raises PluginError."""
+    return _closure(target, [target.partition(":")[0]])
 
 
 def strategy_hash(strategy: StrategyReference) -> str:
     """Hash of all the code behind a strategy, as 64 hexadecimal digits. Raises PluginError."""
-    if strategy.folder is None:
-        return plugin_hash(strategy.target)
-    file = strategy.target.partition(":")[0]
-    return _hash(folder_unit(Path(strategy.folder)), file.removesuffix(".py"), strategy.reference)
+    return closure_hash(strategy_closure(strategy))
 
 
 def plugin_hash(target: str) -> str:
     """Hash of all the code behind a `module:attribute`. Raises PluginError."""
-    module = target.partition(":")[0]
-    if module.partition(".")[0] == OWN:
-        return backfleet_hash()
-    unit = find_unit(module)
-    if unit is None:
-        raise PluginError(f"{target}: there is no module {module!r} here, or it is not a file")
-    return _hash(unit, module, target)
+    return closure_hash(plugin_closure(target))
 
 
 def component_code(kind: str, name: str) -> dict[str, str]:
@@ -67,10 +78,30 @@ def component_code(kind: str, name: str) -> dict[str, str]:
 
 @cache
 def backfleet_hash() -> str:
-    """Hash of the package `backfleet` itself."""
-    unit = find_unit(OWN)
-    assert unit is not None
-    return _digest([unit])
+    """Hash of the modules of backfleet that run any task and encode its row."""
+    return own_hash(TASK_MODULES)
+
+
+def own_hash(modules: Iterable[str]) -> str:
+    """Hash of these modules of backfleet and of those that they import and that can change a
+    number."""
+    return closure_hash(ImportClosure({}, frozenset(), frozenset(modules)))
+
+
+def closure_hash(closure: ImportClosure) -> str:
+    """Hash of all modules of a closure. Raises PluginError."""
+    try:
+        digests = listed_files(closure)
+    except OSError as error:
+        raise PluginError(f"{error.filename} cannot be read: {error.strerror}") from error
+    digest = hashlib.sha256(json.dumps(sorted(digests.items())).encode()).hexdigest()
+    keep_listing(digest, digests)
+    return digest
+
+
+def listed_files(closure: ImportClosure) -> dict[str, str]:
+    """SHA-256 of each file of a closure, by its path. Raises OSError."""
+    return dict(_digests({**closure.files, **own_files(closure.own)}))
 
 
 def distribution_hashes(names: Iterable[str] | None = None) -> Mapping[str, str]:
@@ -131,16 +162,15 @@ def _digest_of(file: Path) -> str:
     return _sha256(file, file_stamp(file))
 
 
-def _hash(start: CodeUnit, module: str, what: str) -> str:
+def _closure(
+    what: str, modules: Iterable[str], folder: Path | None = None, file: str = ""
+) -> ImportClosure:
     try:
-        return _digest(reached_units(start, module))
+        return import_closure(list(modules), folder, file)
+    except PluginError as error:
+        raise PluginError(f"{what}: {error}") from error
     except OSError as error:
         raise PluginError(f"the code of {what} cannot be read: {error}") from error
-
-
-def _digest(units: Iterable[CodeUnit]) -> str:
-    digests = [pair for unit in units for pair in _digests(unit.files)]
-    return hashlib.sha256(json.dumps(sorted(digests)).encode()).hexdigest()
 
 
 @cache

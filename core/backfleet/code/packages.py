@@ -13,14 +13,16 @@ from backfleet.code.distributions import (
     find_distribution,
     find_owners,
 )
-from backfleet.code.hashes import content_hash
-from backfleet.code.imports import CodeUnit, find_unit, folder_unit, reached_units
+from backfleet.code.hashes import content_hash, plugin_closure, strategy_closure
+from backfleet.code.imports import ImportClosure
+from backfleet.code.own_code import OWN
+from backfleet.code.search import ModuleSearch
+from backfleet.code.units import CodeUnit, find_unit
 from backfleet.errors import PluginError
 from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["OWN", "CodePackage", "distribution_package", "strategy_packages"]
 
-OWN = "backfleet"
 COMPILED = {".so", ".pyd", ".dylib", ".dll"}
 
 NO_VERSION = "0"
@@ -78,15 +80,17 @@ def strategy_packages(
     Sorted by name; without backfleet, and without the libraries that an identity pins by version.
     `targets` are the plugins' `module:attribute`s. Raises PluginError.
     """
-    units = _reached(_starts([*targets, *([] if strategy.folder else [strategy.target])]))
+    closure = strategy_closure(strategy)
+    units = {unit.name: unit for each in map(plugin_closure, targets) for unit in _units(each)}
     if strategy.folder is None:
+        units |= {unit.name: unit for unit in _units(closure)}
         return sorted(_by_owner(units.values()), key=_name)
-    folder, module = Path(strategy.folder), _module(strategy.target)
-    near = _reached([(folder_unit(folder), module)])
-    beside = {name: unit for name, unit in near.items() if _is_in(unit, folder)}
-    units |= {name: unit for name, unit in near.items() if name not in beside}
-    files = {path: file for unit in beside.values() for path, file in unit.files.items()}
+    folder, module = Path(strategy.folder), strategy.target.partition(":")[0].removesuffix(".py")
+    # A folder may hold anything: only the modules that the strategy reaches travel.
+    files = {path: file for path, file in closure.files.items() if file == folder / path}
     own = CodePackage(f"folder-of-{module}", NO_VERSION, files, folder=folder)
+    apart = (unit for unit in _units(closure, folder) if not _is_in(unit, folder))
+    units |= {unit.name: unit for unit in apart}
     return sorted([own, *_by_owner(units.values())], key=_name)
 
 
@@ -96,23 +100,10 @@ def distribution_package(name: str) -> CodePackage | None:
     return None if found is None else _package(found, {})
 
 
-def _starts(targets: Iterable[str]) -> Iterator[tuple[CodeUnit, str]]:
-    """Where code begins: a unit, and the module of it that is imported."""
-    for module in sorted({_module(target) for target in targets}):
-        if module.partition(".")[0] == OWN:
-            continue
-        unit = find_unit(module)
-        if unit is None:
-            raise PluginError(f"there is no module {module!r} here, or it is not a file")
-        yield unit, module
-
-
-def _reached(starts: Iterable[tuple[CodeUnit, str]]) -> dict[str, CodeUnit]:
-    return {unit.name: unit for start in starts for unit in reached_units(*start)}
-
-
-def _module(target: str) -> str:
-    return target.partition(":")[0].removesuffix(".py")
+def _units(closure: ImportClosure, folder: Path | None = None) -> list[CodeUnit]:
+    search = ModuleSearch(folder)
+    found = (find_unit(name, search) for name in sorted(closure.units))
+    return [unit for unit in found if unit is not None]
 
 
 def _name(package: CodePackage) -> str:

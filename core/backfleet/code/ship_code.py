@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from backfleet.code.declared_files import add_declared_files
 from backfleet.code.distributions import canonical_name
 from backfleet.code.hashes import distribution_hashes
 from backfleet.code.packages import OWN, CodePackage, strategy_packages
@@ -17,7 +18,10 @@ IMAGE = "backfleet image build"
 
 
 def packages_to_ship(
-    strategy: StrategyReference, targets: Iterable[str], installed: Mapping[str, str]
+    strategy: StrategyReference,
+    targets: Iterable[str],
+    installed: Mapping[str, str],
+    files: Iterable[str] = (),
 ) -> list[CodePackage]:
     """The packages that a run needs and that its workers lack, or have otherwise.
 
@@ -27,6 +31,8 @@ def packages_to_ship(
         `module:attribute` of the run's source, engines and plugins.
     installed
         Content hashes of what the workers find installed, by distribution.
+    files
+        Names of the declared files.
 
     Raises
     ------
@@ -34,7 +40,7 @@ def packages_to_ship(
         Where one cannot travel: it is in part compiled, too large, or requires what is neither
         there nor travels.
     """
-    packages = strategy_packages(strategy, targets)
+    packages = add_declared_files(strategy_packages(strategy, targets), strategy, files)
     travelling = [each for each in packages if installed.get(each.name) != each.content]
     there = {*map(canonical_name, installed), *(each.name for each in travelling)}
     problems = [problem for each in travelling for problem in _problems(each, there)]

@@ -52,6 +52,9 @@ Symbols = Annotated[
 ]
 Columns = Annotated[Names, AfterValidator(rules.distinct)]
 Zone = Annotated[Text, AfterValidator(rules.timezone)]
+Files = Annotated[
+    tuple[Annotated[Text, AfterValidator(rules.file_pattern)], ...], AfterValidator(rules.distinct)
+]
 FeedName = Annotated[Text, AfterValidator(rules.feed_name)]
 
 
@@ -238,6 +241,13 @@ class Job(Section):
         For `random` and numpy in every task, and for `sweep.sample`.
     plugins
         Plugins whose hooks may change rows.
+    modules
+        Modules that the strategy imports in a way that its source does not show, such as by a
+        computed name.
+    files
+        Files that the strategy reads, such as `["tuned.json", "weights/*.npy"]`: names and globs
+        relative to the strategy's folder. Their content is part of the run's id, and they are kept
+        and shipped with the code.
     params
         A spec for each parameter that is set; see `backfleet.job.axis_values`.
 
@@ -257,6 +267,8 @@ class Job(Section):
     engine: Text = "auto"
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
     plugins: Annotated[Names, AfterValidator(rules.distinct)] = ()
+    modules: Annotated[Names, AfterValidator(rules.distinct)] = ()
+    files: Files = ()
     params: Annotated[dict[str, Any], BeforeValidator(rules.plain_specs)] = Field(
         default_factory=dict
     )

@@ -19,6 +19,7 @@ __all__ = [
     "distinct",
     "enough_memory",
     "feed_name",
+    "file_pattern",
     "job_name",
     "name_of_strategy",
     "one_or_more",
@@ -141,6 +142,17 @@ def feed_name(name: str) -> str:
             "letter or digit"
         )
     return name
+
+
+def file_pattern(pattern: str) -> str:
+    """A name or glob of files below the strategy's folder."""
+    if pattern.startswith(("/", "~")) or "\\" in pattern or "\0" in pattern:
+        raise ValueError("must be relative to the strategy's folder, with '/' between folders")
+    if {"", ".", ".."} & set(pattern.split("/")):
+        raise ValueError(
+            "must not hold '.', '..' or an empty name: it names files below the strategy's folder"
+        )
+    return pattern
 
 
 def distinct(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from backfleet.bars import BarsWindow
-from backfleet.code.hashes import plugin_hash
+from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, UserError
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.plan.identity import FeedIdentity
@@ -70,8 +70,9 @@ def planned_source(feed: FeedIdentity, path: str) -> Source:
 
 
 def prepared_bars(source: str) -> PreparedBars:
-    """The cache of a source's bars, under the hash of its code."""
-    return PreparedBars(plugin_hash(find_plugin("source", source).target))
+    """The cache of a source's bars, under the hash of its code and of what prepares them."""
+    code = plugin_hash(find_plugin("source", source).target)
+    return PreparedBars(code + own_hash(["backfleet.sources.prepared"]))
 
 
 def plan_data(data: Data) -> PlannedData:

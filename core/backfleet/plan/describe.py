@@ -9,14 +9,20 @@ from dataclasses import asdict
 from pathlib import Path
 
 from backfleet.cache import cache_folder, write_quietly
-from backfleet.code.hashes import backfleet_hash, strategy_hash
+from backfleet.code.hashes import own_hash, strategy_hash
+from backfleet.code.open_recorder import recording
+from backfleet.code.opened_files import OpenedFiles
 from backfleet.code.versions import library_versions
 from backfleet.errors import PluginError
 from backfleet.job.parameter import Parameter
 from backfleet.strategy import StrategyDescription, description_of, load_strategy
+from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["describe_strategy"]
+
+SCHEMA = 1
+"""Of what is read of a strategy's class, and how; `backfleet.strategy` is in no hash."""
 
 
 def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
@@ -34,12 +40,17 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
         data = json.loads(file.read_text())
         parameters = tuple(Parameter.from_json(each) for each in data["parameters"])
         return StrategyDescription(parameters, data["doc"], data["kind"])
-    description = description_of(load_strategy(strategy))
-    write_quietly(file, json.dumps(asdict(description)).encode())
+    opened = OpenedFiles(strategy_root(strategy))
+    with recording(opened):
+        description = description_of(load_strategy(strategy))
+    # The description may depend on what the import has read.
+    if not opened.files():
+        write_quietly(file, json.dumps(asdict(description)).encode())
     return description
 
 
 def _file(strategy: StrategyReference) -> Path:
-    facts = [strategy.target, strategy_hash(strategy), backfleet_hash(), dict(library_versions())]
+    code = [strategy_hash(strategy), own_hash(["backfleet.job.parameter"])]
+    facts = [SCHEMA, strategy.target, code, dict(library_versions())]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return cache_folder() / "strategies" / f"{digest[:32]}.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from backfleet.code.hashes import backfleet_hash, component_code, strategy_hash
 from backfleet.code.versions import library_versions
@@ -29,8 +29,12 @@ def identify(
     engines: Sequence[str],
     points: Points,
     data: PlannedData,
+    files: Mapping[str, str],
 ) -> Identity:
-    """Return the identity of a job's run. Raises UnknownPlugin, PluginError."""
+    """Return the identity of a job's run; `files` are the hashes of the declared files.
+
+    Raises UnknownPlugin, PluginError.
+    """
     periods = job.results.periods_per_year
     return Identity(
         backfleet=backfleet_hash(),
@@ -39,6 +43,7 @@ def identify(
         plugins=tuple(component(HOOKS, name) for name in job.plugins),
         engines=tuple(component("engine", name) for name in engines),
         seed=job.seed,
+        files=files,
         points=points.to_json(),
         data=_data(job.data, data),
         broker=BrokerSettings(**{k: v + 0.0 for k, v in job.broker.model_dump().items()}),
@@ -47,6 +52,7 @@ def identify(
             benchmark=job.results.benchmark,
             periods_per_year=periods if periods == "auto" else float(periods),
         ),
+        modules=strategy.modules,
     )
 
 

@@ -105,13 +105,18 @@ class Identity:
     Attributes
     ----------
     backfleet
-        Hash of backfleet's own code.
+        Hash of the modules of backfleet that run every task and encode its row; the code of a
+        component includes those that only it reaches.
     versions
         Versions of Python (minor) and of the libraries that compute.
     engines
         Candidates, the one that runs the tasks first; all agree to the last bit.
+    files
+        SHA-256 of the declared files, by their names below the strategy's folder.
     points
         `Points.to_json()`.
+    modules
+        Names of the modules that the job declares, sorted; their code is part of the strategy's.
     """
 
     backfleet: str
@@ -120,10 +125,12 @@ class Identity:
     plugins: tuple[Component, ...]
     engines: tuple[Component, ...]
     seed: int
+    files: Mapping[str, str]
     points: Mapping[str, Any]
     data: DataIdentity
     broker: BrokerSettings
     results: ResultsIdentity
+    modules: tuple[str, ...] = ()
 
     @cached_property
     def run_id(self) -> str:

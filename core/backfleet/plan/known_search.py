@@ -157,6 +157,9 @@ class _RunReader:
             raise CorruptObject("the chunk has other tasks than its run says")
         if self.manifest.keeps_detail and set(header.blobs) != set(SCHEMAS):
             return _NOTHING
+        if header.undeclared:
+            # Files that are no part of the identity may have changed the rows.
+            return _NOTHING
         digest = hashlib.sha256(content).hexdigest()
         origin = OriginChunk(header.run_id, chunk, generation, tasks.start, digest)
         return origin, _usable_rows(rows, self.manifest.points.names)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from backfleet.code.distributions import canonical_name, find_distribution, find_owners
 from backfleet.code.hashes import distribution_hashes
-from backfleet.code.imports import find_unit
+from backfleet.code.units import find_unit
 from backfleet.plan.identity import Identity
 from backfleet.plan.manifest import PlannedDistribution
 from backfleet.plugins import find_plugin

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from math import ceil
 from pathlib import Path
 
+from backfleet.code.declared_files import find_declared_files, hash_declared_files
+from backfleet.code.imports import missing_modules
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
@@ -22,6 +24,7 @@ from backfleet.plan.manifest_store import MANIFEST, read_manifest
 from backfleet.plan.origins import planned_distributions
 from backfleet.store import Store
 from backfleet.strategy import locate_strategy
+from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["Plan", "adopt_stored_manifest", "plan_job"]
@@ -57,16 +60,17 @@ def adopt_stored_manifest(plan: Plan, store: Store) -> Plan:
 
 
 def _plan(job: Job) -> Plan:
-    strategy = locate_strategy(job.strategy)
+    strategy = _with_modules(locate_strategy(job.strategy), job.modules)
     description = describe_strategy(strategy)
     engines = engine_candidates(job, description.kind)
     parameters = description.parameters
     check_plugins(job.plugins, engines)
+    files = hash_declared_files(find_declared_files(strategy_root(strategy), job.files))
     points = _points(job, parameters)
     data = plan_data(job.data)
     check_benchmark(job.data, job.results.benchmark)
     size = _run_size(job, engines[0], len(points), data)
-    identity = identify(job, strategy, engines, points, data)
+    identity = identify(job, strategy, engines, points, data, files)
     manifest = Manifest(
         name=job.name or job.strategy,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -78,6 +82,16 @@ def _plan(job: Job) -> Plan:
         distributions=planned_distributions(identity, strategy),
     )
     return Plan(job, manifest, strategy)
+
+
+def _with_modules(strategy: StrategyReference, modules: Sequence[str]) -> StrategyReference:
+    folder = None if strategy.folder is None else Path(strategy.folder)
+    for module in missing_modules(modules, folder):
+        raise JobError(
+            f"modules: there is no module {module!r} here, or it is not a file; name it as the "
+            "strategy imports it"
+        )
+    return replace(strategy, modules=tuple(sorted(modules)))
 
 
 def _run_size(job: Job, engine: str, points: int, data: PlannedData) -> RunSize:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -38,6 +39,10 @@ def job_text(run: Run) -> str:
     }
     if identity.plugins:
         job["plugins"] = [plugin.name for plugin in identity.plugins]
+    if identity.modules:
+        job["modules"] = list(identity.modules)
+    if identity.files:
+        job["files"] = [glob.escape(name) for name in identity.files]
     notes = []
     if points["kind"] == "grid":
         job["params"] = {name: _axis(values) for name, values in points["axes"]}

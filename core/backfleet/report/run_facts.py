@@ -86,6 +86,7 @@ def _details(run: Run, counts: Counts) -> Mapping[str, str]:
         "Planned": manifest.created,
         "Strategy": identity.strategy.target,
         "Code": identity.strategy.code[:16],
+        **({"Files": ", ".join(identity.files)} if identity.files else {}),
         "Tasks": _grid(run),
         "Data": f"{data.source.name}, {first} to {last}, {data.timezone}",
         "Cash": f"{broker.cash:,.2f}",

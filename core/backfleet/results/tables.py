@@ -20,7 +20,10 @@ Table = Callable[[], "pa.Table"]
 
 DETAIL_TABLES = ("equity", "orders", "fills", "trades")
 
-TEXTS = ("run_id", "name", "strategy", "created", "state", "engine", "universe", "detail")
+TEXTS = (
+    *("run_id", "name", "strategy", "created", "state"),
+    *("engine", "universe", "detail", "tags", "note"),
+)
 FACTS = (*TEXTS[:5], "tasks", "done", "ok", "suspicious", "error", "symbols", *TEXTS[5:])
 
 

@@ -18,6 +18,7 @@ from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
 from backfleet.runs.progress import progress_on
 from backfleet.runs.run import Run, RunSummary
+from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
 from backfleet.store import Store
@@ -106,13 +107,14 @@ class RunControl:
 
         Raises
         ------
-        ExecutorError, PluginError
+        ExecutorError, PluginError, UndeclaredFileChanged
             If something speaks against it; nothing was written and nothing started.
         """
         self._started_at, self._seconds = time.monotonic(), None
         self._workers = RunWorkers(self.run.submission_log, executor)
         self._entry = active_submission(self.run.store, executor)
         self.done_before = self.run.counts().done
+        check_undeclared_files(self.run.chunk_index, draft.strategy)
         self.reused, self.started_workers = 0, False
         lender = root if reuse else None
         request = _Request(executor, draft, select_chunks, accept_cost, lender)
@@ -246,7 +248,7 @@ class RunControl:
         ------
         RunNotFound
             If nothing was ever submitted.
-        ExecutorError, PluginError
+        ExecutorError, PluginError, UndeclaredFileChanged
         """
         newest = self.run.latest_submission().submission
         chosen = open_executor(executor or newest.executor, options)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from backfleet.errors import CorruptObject
 from backfleet.runs.open import list_runs
 from backfleet.runs.run import Run
 
-__all__ = ["DamagedRun", "readable_runs", "warn_of_damage"]
+__all__ = ["DamagedRun", "facts_of", "readable_runs", "warn_of_damage"]
 
 
 class DamagedRun(UserWarning):
@@ -31,3 +32,16 @@ def readable_runs(
         else:
             runs.append(run)
     return sorted(runs, key=lambda run: run.manifest.created, reverse=True)
+
+
+def facts_of(
+    runs: Iterable[Run], on_damage: Callable[[CorruptObject], None] = warn_of_damage
+) -> list[Mapping[str, Any]]:
+    """Return `Run.facts()` of each run; a run with a damaged record is left out."""
+    rows = []
+    for run in runs:
+        try:
+            rows.append(run.facts())
+        except CorruptObject as error:
+            on_damage(error)
+    return rows

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from backfleet.errors import CorruptObject, RunNotFound
 from backfleet.results.tables import DETAIL_TABLES, Table, run_tables, runs_table
-from backfleet.runs.listing import readable_runs, warn_of_damage
+from backfleet.runs.listing import facts_of, readable_runs, warn_of_damage
 from backfleet.runs.run import Run
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def query_store(
     tables: dict[str, Table] = {
         name: partial(_of_all, runs, name) for name in ("results", *DETAIL_TABLES)
     }
-    return query_tables(sql, tables | {"runs": lambda: runs_table([run.facts() for run in runs])})
+    return query_tables(sql, tables | {"runs": lambda: runs_table(facts_of(runs, on_damage))})
 
 
 def _of_all(runs: Sequence[Run], name: str) -> pa.Table:

@@ -17,6 +17,7 @@ from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import list_plugins
 from backfleet.results.chunk_index import ChunkIndex, Counts
+from backfleet.runs.labels import Labels, read_labels
 from backfleet.runs.workers import RunWorkers
 from backfleet.store import Store
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog, WorkerFailure
@@ -138,6 +139,7 @@ class Run:
         """Return the run's row in listings: texts and numbers by column."""
         counts = self.counts()
         identity = self.manifest.identity
+        labels = self.labels()
         return {
             "run_id": self.id,
             "name": self.manifest.name,
@@ -153,7 +155,13 @@ class Run:
             "engine": self.manifest.engine,
             "universe": identity.data.universe,
             "detail": identity.results.detail,
+            "tags": ", ".join(labels.tags),
+            "note": "; ".join(labels.notes),
         }
+
+    def labels(self) -> Labels:
+        """Return the run's tags and notes, read from the store now."""
+        return read_labels(self.store)
 
     def state(self) -> str:
         """Return `complete`, `running`, `canceled`, `failed` (workers said why) or `incomplete`."""
@@ -177,7 +185,10 @@ class Run:
         """Return the newest submission. Raises RunNotFound if there is none."""
         newest = self.submission_log.newest()
         if newest is None:
-            raise RunNotFound(f"{self.url} was planned but never submitted; run its job again")
+            raise RunNotFound(
+                f"{self.url} has no submission, so its data and its strategy are not known here: "
+                "the run was imported, or planned and never submitted. Run its job with this store"
+            )
         return newest
 
     def task_context(self) -> TaskContext:

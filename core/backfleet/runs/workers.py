@@ -54,7 +54,10 @@ class RunWorkers:
         """
         entry = self._log.newest()
         if entry is None:
-            raise RunNotFound("the run was never submitted, so it has no workers")
+            raise RunNotFound(
+                "the run has no submission, so it has no workers: it was imported, or planned and "
+                "never submitted"
+            )
         if not entry.submission.shards:
             raise RunNotFound("all rows of the run come from earlier runs, so it has no workers")
         last = len(entry.submission.shards) - 1

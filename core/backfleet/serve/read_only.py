@@ -37,6 +37,12 @@ class ReadOnlyStore(Store):
     def exists(self, key: str) -> bool:
         return self._store.exists(key)
 
+    def delete(self, key: str) -> None:
+        raise self._refusal(key)
+
+    def delete_folder(self, folder: str) -> None:
+        raise self._refusal(folder)
+
     def at(self, folder: str) -> ReadOnlyStore:
         return ReadOnlyStore(self._store.at(folder))
 

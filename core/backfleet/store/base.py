@@ -71,5 +71,16 @@ class Store(ABC):
         """Whether there is such an object."""
 
     @abstractmethod
+    def delete(self, key: str) -> None:
+        """Delete the object; does nothing if there is none. Raises StoreError."""
+
+    @abstractmethod
+    def delete_folder(self, folder: str) -> None:
+        """Delete everything below a folder, also what is never listed; links are not followed.
+
+        Raises StoreError; what was deleted until then stays deleted.
+        """
+
+    @abstractmethod
     def at(self, folder: str) -> Store:
         """The store whose root is a folder of this one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,6 +81,25 @@ class DirectoryStore(Store):
         if not found:
             self._refuse_file_as_root()
         return found
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with os_errors(path):
+            try:
+                path.unlink(missing_ok=True)
+            except NotADirectoryError:
+                return
+            if path.parent.is_dir():
+                _sync_folder(path.parent)
+
+    def delete_folder(self, folder: str) -> None:
+        path = self._path(folder)
+        with os_errors(path):
+            # A link in a stranger's store may lead to files that are not the store's.
+            if path.is_symlink():
+                path.unlink()
+            elif path.is_dir():
+                shutil.rmtree(path)
 
     def at(self, folder: str) -> DirectoryStore:
         return DirectoryStore(self._path(folder))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from backfleet.errors import StoreError
 from backfleet.store.backoff import retry
 from backfleet.store.base import Entry, Store
 from backfleet.store.keys import check_key, check_prefix, is_key
@@ -71,6 +72,18 @@ class S3Store(Store):
             )
         return any(found["Key"] == self._prefix + key for found in page.get("Contents", ()))
 
+    def delete(self, key: str) -> None:
+        check_key(key)
+        with s3_errors(f"{self.url}/{key}"):
+            s3_client().delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
+    def delete_folder(self, folder: str) -> None:
+        check_key(folder)
+        # A page of a listing is as long as one request may delete.
+        for page in self._pages(f"{folder}/"):
+            if keys := [entry["Key"] for entry in page.get("Contents", ())]:
+                self._delete_all(keys)
+
     def at(self, folder: str) -> S3Store:
         check_key(folder)
         return S3Store(self._bucket, self._prefix + folder)
@@ -107,6 +120,19 @@ class S3Store(Store):
                 return False
             raise
         return True
+
+    def _delete_all(self, keys: Sequence[str]) -> None:
+        with s3_errors(f"s3://{self._bucket}/{keys[0]}"):
+            answer = s3_client().delete_objects(
+                Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in keys]}
+            )
+        # S3 answers 200 also if it deleted none of them.
+        for error in answer.get("Errors", ()):
+            reason = f"{error.get('Code')}: {error.get('Message')}"
+            raise StoreError(
+                f"s3://{self._bucket}/{error.get('Key')} cannot be deleted ({reason}). Deleting "
+                "needs s3:DeleteObject on the prefix"
+            )
 
     def _entries(self, prefix: str) -> Iterator[Entry]:
         for page in self._pages(prefix):

@@ -33,7 +33,7 @@ _ADVICE = {
     "InvalidBucketName": "this is no name of a bucket; correct the URL",
     "AccessDenied": "these credentials may not do this; a store needs s3:GetObject and "
     "s3:PutObject on the prefix and s3:ListBucket on the bucket (without the last a missing object "
-    "is denied too)",
+    "is denied too), and s3:DeleteObject to remove runs",
     "InvalidAccessKeyId": f"the access key is unknown; {_CREDENTIALS}",
     "SignatureDoesNotMatch": f"the secret key does not fit the access key; {_CREDENTIALS}",
     "ExpiredToken": _EXPIRED,

@@ -142,5 +142,5 @@ def _with_code(
         # The code of the plan, even if the code here has changed since.
         return PreparedSubmission(submission)
     targets = [component.target for _, component in manifest.identity.components()]
-    packages = packages_to_ship(submission.strategy, targets, installed)
+    packages = packages_to_ship(submission.strategy, targets, installed, manifest.identity.files)
     return PreparedSubmission(replace(submission, code=()), packages)

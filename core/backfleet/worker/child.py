@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NoReturn
 
 from backfleet.chunks.task_result import TaskResult
+from backfleet.code.open_recorder import recorded_files
 from backfleet.errors import BackfleetError
 from backfleet.worker.environment import limit_memory
 from backfleet.worker.messages import (
@@ -29,10 +30,10 @@ from backfleet.worker.messages import (
     Finished,
     InFlight,
     Ready,
+    Runner,
     Work,
 )
 from backfleet.worker.output import TaskOutput
-from backfleet.worker.task import TaskRunner
 
 if TYPE_CHECKING:
     from backfleet.worker.chunk_encoder import ChunkEncoder
@@ -100,7 +101,7 @@ def _works(connection: Connection) -> Iterator[Work]:
 class TaskLoop:
     """Runs the tasks that a child is given, and sends their results to the worker."""
 
-    runner: TaskRunner
+    runner: Runner
     builders: Builders
     connection: Connection
     in_flight: InFlight
@@ -115,7 +116,7 @@ class TaskLoop:
         for task in work.tasks:
             now = self.clock()
             if now - flushed > FLUSH_SECONDS:
-                self.connection.send(Finished(work.chunk, batch, now - flushed))
+                self.connection.send(Finished(work.chunk, batch, now - flushed, recorded_files()))
                 batch, flushed = [], now
             self.in_flight.begin(task, now)
             result = self.runner.result(task)
@@ -126,9 +127,10 @@ class TaskLoop:
             batch.append(replace(result, log=printed + result.log) if printed else result)
             self.in_flight.end()
         if work.generation is None or len(batch) < len(work.tasks):
-            self.connection.send(Finished(work.chunk, batch, self.clock() - flushed))
+            seconds = self.clock() - flushed
+            self.connection.send(Finished(work.chunk, batch, seconds, recorded_files()))
             return
-        content = self._encoder.encode(work.chunk, work.generation, batch)
+        content = self._encoder.encode(work.chunk, work.generation, batch, recorded_files())
         log = self._encoder.log(batch)
         self.connection.send(Encoded(work.chunk, work.tasks, content, log))
 

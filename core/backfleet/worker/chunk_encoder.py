@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from backfleet.chunks.detail import detail_tables
 from backfleet.chunks.parts import Part, merge_parts
 from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskResult
+from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.rows import RowLayout
 from backfleet.store import Store
@@ -29,27 +30,49 @@ class ChunkEncoder:
         self._manifest = manifest
         self._layout = RowLayout(manifest)
 
-    def encode(self, chunk: int, generation: int, results: Sequence[TaskResult]) -> EncodedChunk:
+    def encode(
+        self,
+        chunk: int,
+        generation: int,
+        results: Sequence[TaskResult],
+        undeclared: Iterable[UndeclaredFile] = (),
+    ) -> EncodedChunk:
         """Encode results, one for each task and in the order of the tasks.
 
-        They are all tasks of the chunk, or a part of them.
+        They are all tasks of the chunk, or a part of them. `undeclared` are the files that the
+        tasks may have read.
         """
         rows = self._layout.rows(results)
         details = detail_tables(results) if self._manifest.keeps_detail else {}
-        return self._encode(chunk, generation, rows, details)
+        return self._encode(chunk, generation, rows, details, undeclared)
 
     def merge(
         self, store: Store, chunk: int, generation: int, parts: Sequence[Part]
     ) -> EncodedChunk:
         """Encode a chunk that is stored in parts. Raises CorruptObject, StoreError."""
         rows, details = merge_parts(store, parts, keeps_detail=self._manifest.keeps_detail)
-        return self._encode(chunk, generation, RowTable(rows), details)
+        undeclared = (file for part in parts for file in part.header.undeclared)
+        return self._encode(chunk, generation, RowTable(rows), details, undeclared)
 
     def _encode(
-        self, chunk: int, generation: int, rows: Rows | RowTable, details: Mapping[str, pa.Table]
+        self,
+        chunk: int,
+        generation: int,
+        rows: Rows | RowTable,
+        details: Mapping[str, pa.Table],
+        undeclared: Iterable[UndeclaredFile],
     ) -> EncodedChunk:
-        run_id = self._manifest.run_id
-        return encode_chunk(ChunkContent(run_id, chunk, generation, rows, details, self._platform))
+        return encode_chunk(
+            ChunkContent(
+                self._manifest.run_id,
+                chunk,
+                generation,
+                rows,
+                details,
+                self._platform,
+                tuple(sorted(set(undeclared))),
+            )
+        )
 
     def log(self, results: Sequence[TaskResult]) -> bytes:
         """Return the output of tasks, cut to a limit; empty if they printed nothing."""

@@ -10,6 +10,7 @@ from backfleet.chunks.chunk import latest_chunk
 from backfleet.chunks.commit import EncodedChunk, commit_chunk
 from backfleet.chunks.parts import ChunkTarget, Part, missing_tasks, read_parts, store_part
 from backfleet.chunks.task_result import TaskResult
+from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject
 from backfleet.store import Store
 from backfleet.worker.chunk_encoder import ChunkEncoder
@@ -63,6 +64,7 @@ class ChunkWriter:
         self._is_in_parts = self._left < len(target.tasks)
         self._results: dict[int, TaskResult] = {}
         self._seconds = 0.0
+        self._undeclared: set[UndeclaredFile] = set()
 
     def take(self, done: Finished | Encoded) -> bool:
         """Store or keep finished tasks, and return whether they were the last.
@@ -75,6 +77,7 @@ class ChunkWriter:
         else:
             self._results.update((result.task, result) for result in done.results)
             self._seconds += done.seconds
+            self._undeclared.update(done.undeclared)
             is_due = self._seconds >= PART_SECONDS or len(self._results) >= PART_TASKS
             if self._left and is_due:
                 self.store_results()
@@ -88,7 +91,7 @@ class ChunkWriter:
         if not results:
             return
         target, encoder = self._target, self._setup.encoder
-        content = encoder.encode(target.chunk, target.generation, results)
+        content = encoder.encode(target.chunk, target.generation, results, self._undeclared)
         self._store(content, encoder.log(results))
         self._results.clear()
         self._seconds = 0.0

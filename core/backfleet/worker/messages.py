@@ -8,11 +8,11 @@ from multiprocessing.context import ForkServerContext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backfleet.chunks.task_result import TaskResult
+from backfleet.chunks.undeclared import UndeclaredFile
 
 if TYPE_CHECKING:
     from backfleet.chunks.commit import EncodedChunk
     from backfleet.worker.chunk_encoder import ChunkEncoder
-    from backfleet.worker.task import TaskRunner
 
 __all__ = [
     "OUT_OF_MEMORY",
@@ -23,6 +23,7 @@ __all__ = [
     "Finished",
     "InFlight",
     "Ready",
+    "Runner",
     "Work",
 ]
 
@@ -33,10 +34,17 @@ OUT_OF_MEMORY = 203
 trusted, nor is the task to be blamed for what tasks before it have kept."""
 
 
+class Runner(Protocol):
+    """Runs tasks in a child."""
+
+    def result(self, index: int, /) -> TaskResult:
+        """Run a task."""
+
+
 class Builders(Protocol):
     """Makes in a child what it works with; travels to it."""
 
-    def runner(self) -> TaskRunner:
+    def runner(self) -> Runner:
         """What runs the tasks."""
 
     def encoder(self) -> ChunkEncoder:
@@ -89,11 +97,15 @@ class Finished:
     ----------
     seconds
         The time that the child spent on them.
+    undeclared
+        The files that the child has read since it started. A task may depend on any of them, since
+        modules keep what they have read.
     """
 
     chunk: int
     results: Sequence[TaskResult]
     seconds: float
+    undeclared: Sequence[UndeclaredFile] = ()
 
     @property
     def tasks(self) -> Sequence[int]:

@@ -20,6 +20,7 @@ from backfleet.errors import JobError
 from backfleet.no_bytecode import disable_bytecode
 from backfleet.worker.env_vars import PRELOAD
 from backfleet.worker.environment import pin_environment
+from backfleet.worker.import_record import record_imports
 
 __all__ = ["assignment", "prewarm", "read_assignment", "start_forkserver"]
 
@@ -81,9 +82,15 @@ def _check_sockets() -> None:
 def _preload(engine: str, *paths: str) -> None:
     sys.path[:0] = paths
     disable_bytecode()
+    from backfleet.code.open_recorder import wrap_open
+
+    # Before libraries are imported, which may keep `open` under names of their own.
+    wrap_open()
     # A module that fails here fails again, and is reported, in the child.
     with contextlib.suppress(Exception):
         import backfleet.worker.child  # noqa: F401
+    # What is imported from here on may be the run's code.
+    record_imports()
     with contextlib.suppress(Exception):
         if engine:
             importlib.import_module(engine)

@@ -11,13 +11,14 @@ from functools import partial
 from backfleet.chunks.column_names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Engine, Outcome, Scalar, Simulation
-from backfleet.errors import BackfleetError
+from backfleet.errors import BackfleetError, DataChanged
 from backfleet.metrics import Calendar, SummarisingEngine, Summary, summary_of
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.strategy import load_strategy
+from backfleet.strategy_folder import in_strategy_folder
 from backfleet.worker.seeding import Seeding, seed_generators
 from backfleet.worker.storable import describe_error, storable, storable_scalar
 from backfleet.worker.task_bars import BarsLoader, TaskBars
@@ -43,6 +44,7 @@ class TaskRunner:
 
     def __init__(self, plan: TaskContext) -> None:
         self.manifest = plan.manifest
+        self._reference = plan.strategy
         engine = plan.engine or self.manifest.engine
         with bytecode_disabled():
             self.strategy = load_strategy(plan.strategy)
@@ -55,7 +57,8 @@ class TaskRunner:
     def result(self, index: int) -> TaskResult:
         """Run a task. What the strategy or a plugin raises becomes the result.
 
-        Raises DataError and StoreError where the bars cannot be had, and MemoryError.
+        Raises DataError and StoreError where the bars cannot be had, DataChanged also for a
+        declared file, and MemoryError.
         """
         key = self.manifest.task(index)
         started = time.perf_counter()
@@ -69,7 +72,7 @@ class TaskRunner:
             if self._summarises:
                 return self._summarised(key, bars)
             return self._finished(self._simulate(key, bars))
-        except MemoryError:
+        except (MemoryError, DataChanged):
             raise
         except BaseException as error:
             return self._failed(index, error, time.perf_counter() - started)
@@ -77,7 +80,8 @@ class TaskRunner:
     def simulate(self, index: int) -> RanTask:
         """Run a task for a debugger: what the strategy raises passes through."""
         key = self.manifest.task(index)
-        return self._simulate(key, self._bars.of(key))
+        with in_strategy_folder(self._reference):
+            return self._simulate(key, self._bars.of(key))
 
     def summary(self, ran: RanTask) -> Summary:
         """The summary of a task that ran, with what the job's plugins add to its row."""

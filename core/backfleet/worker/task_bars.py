@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars, BarsWindow
+from backfleet.code.open_recorder import recording_paused
 from backfleet.engine import Records
 from backfleet.errors import DataChanged
 from backfleet.plan.data import naming_feed, planned_source, prepared_bars
@@ -110,6 +111,11 @@ class _Reader:
 
     def load(self, symbol: str, digest: str) -> Bars:
         """The bars of the window that have this digest. Raises DataError and DataChanged."""
+        # What a source reads is covered by the digest.
+        with recording_paused():
+            return self._load(symbol, digest)
+
+    def _load(self, symbol: str, digest: str) -> Bars:
         bars = self._prepared.load(self._source, symbol)[0].window(self._window)
         if bars.digest() != digest:
             bars = self._prepared.reload(self._source, symbol)[0].window(self._window)

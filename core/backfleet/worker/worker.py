@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from backfleet import errors
 from backfleet.chunks.chunk import chunk_key, latest_chunk
 from backfleet.chunks.parts import ChunkTarget
+from backfleet.code.declared_files import check_declared_files
 from backfleet.code.fetched_code import FetchedCode, search_first
+from backfleet.code.run_code import RunCode
 from backfleet.code.versions import check_versions
 from backfleet.errors import BackfleetError, CorruptObject, StoreError
 from backfleet.no_bytecode import disable_bytecode
@@ -18,16 +19,15 @@ from backfleet.plan.check_code import check_code
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
 from backfleet.store import Store
+from backfleet.strategy_folder import strategy_root
 from backfleet.submission import ChunkRange, Submission
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.chunk_writer import PART_TASKS, ChunkWriter, WriterSetup
+from backfleet.worker.enter_strategy_folder import enter_strategy_folder
 from backfleet.worker.failure_record import write_failure_record
-from backfleet.worker.messages import Builders, Encoded, Finished, Work
-
-if TYPE_CHECKING:
-    from backfleet.worker.task import TaskRunner
+from backfleet.worker.messages import Builders, Encoded, Finished, Runner, Work
 
 __all__ = ["ShardWorker"]
 
@@ -43,13 +43,20 @@ class _Builders(Builders):
 
     plan: TaskContext
     paths: Sequence[str]
+    code: Sequence[str]
+    run_code: RunCode
 
-    def runner(self) -> TaskRunner:
+    def runner(self) -> Runner:
         search_first(self.paths)
         disable_bytecode()
+        from backfleet.worker.import_record import record_imports
+        from backfleet.worker.module_guard import GuardedRunner, ModuleGuard
+
+        enter_strategy_folder(self.plan, self.code)
         from backfleet.worker.task import TaskRunner
 
-        return TaskRunner(self.plan)
+        guard = ModuleGuard(self.run_code, record_imports())
+        return GuardedRunner(TaskRunner(self.plan), guard)
 
     def encoder(self) -> ChunkEncoder:
         return ChunkEncoder(self.plan.manifest)
@@ -71,6 +78,7 @@ class ShardWorker:
         self.store, self.submission = store, submission
         # Where the code came along, modules are not where the submitting process found them.
         self.paths = self.submission.paths if code is None else code.paths
+        self.code: Sequence[str] = () if code is None else code.paths
         self.strategy = self.submission.strategy
         if code is not None and code.folder is not None:
             self.strategy = replace(self.strategy, folder=code.folder)
@@ -92,10 +100,11 @@ class ShardWorker:
         try:
             search_first(self.paths)
             check_versions(self.manifest.identity.versions)
-            check_code(self.manifest.identity, self.strategy)
+            run_code = check_code(self.manifest.identity, self.strategy)
+            check_declared_files(self.manifest.identity.files, strategy_root(self.strategy))
             works = list(self._works())
             if works:
-                self._run(works)
+                self._run(works, run_code)
         except BackfleetError as error:
             # Corrupt input is one shard's own, and it is still to be seen whose.
             if len(self.shards) == 1 or error.worker_exit_code != errors.BAD_INPUT:
@@ -153,7 +162,7 @@ class ShardWorker:
             raise CorruptObject(f"the submission names {part}, which the run does not have")
         return range(part.first, part.stop)
 
-    def _run(self, works: Sequence[Work]) -> None:
+    def _run(self, works: Sequence[Work], run_code: RunCode) -> None:
         submission = self.submission
         plan = TaskContext(
             self.manifest, self.strategy, submission.data_path, submission.auxiliary_paths
@@ -162,7 +171,7 @@ class ShardWorker:
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )
         size = min(self.submission.cpus, len(works))
-        pool = ChildPool(_Builders(plan, self.paths), size, limits)
+        pool = ChildPool(_Builders(plan, self.paths, self.code, run_code), size, limits)
         try:
             try:
                 pool.run(works, self._take)

@@ -275,7 +275,7 @@ def test_a_run_over_the_limit_is_refused_without_yes_and_tells_its_cost_at_the_e
     agreed, stdout, _ = command(*dear, "--yes")
 
     assert (code, submitted, kept) == (2, 0, [])
-    assert "more than the limit of 0.00; nothing was started. Start it with --yes" in stderr
+    assert "exceeds the limit of 0.00 USD. Nothing was started. Pass --yes" in stderr
     assert agreed == 0
     assert "cost:    about 0.000" in stdout
 

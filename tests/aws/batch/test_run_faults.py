@@ -179,7 +179,7 @@ def test_fault_15_what_batch_calls_succeeded_and_the_store_lacks_is_submitted_ag
     gate.alter("DescribeJobs", succeeded)
     control = bf.submit(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"])
     lacking = control.wait().missing
-    states = [status.state for status in control.statuses]
+    states = [status.state for status in control.worker_statuses]
     aws_server.register(aws_server.job_definition, image=sound)
     control.resume()
     summary = control.wait()

@@ -1,0 +1,121 @@
+"""Exporting a run: its objects, from the store into one zip file that is the same every time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from backfleet.bundles.contents import CODE, RECORD, Bundle, BundledFile, encode_bundle, is_bundled
+from backfleet.chunks.chunk import Chunk, ChunkHeader
+from backfleet.errors import CorruptObject, UserError
+from backfleet.plan.manifest_store import MANIFEST, read_stored_manifest
+from backfleet.runs.run import Run
+from backfleet.store.records import to_plain
+
+__all__ = ["export_bundle"]
+
+_MODE = 0o100644 << 16
+_OLDEST = (1980, 1, 1, 0, 0, 0)
+"""The first moment that a zip file can name: when a run was exported is not part of a bundle."""
+
+_ABSOLUTE = re.compile(r"/|\\|[A-Za-z]:[/\\]|[a-z0-9]+://")
+
+
+def export_bundle(run: Run, file: Path, *, overwrite: bool = False) -> Bundle:
+    """Write a run into a zip file; of an incomplete run, the rows that there are.
+
+    The file appears when it is complete. The same run gives the same bytes.
+
+    Raises
+    ------
+    UserError
+        If the file exists or cannot be written, or a record of the run names a path of this
+        machine; nothing was written.
+    CorruptObject, ObjectMissing
+        If an object of the run is damaged or missing.
+    """
+    if file.exists() and not overwrite:
+        raise UserError(f"{file} exists and was not changed. Name another file, or pass --force")
+    temporary = file.parent / f".{file.name}.{os.getpid()}.tmp"
+    try:
+        with ZipFile(temporary, "x") as archive:
+            bundle = _write(run, archive)
+        _sync(temporary)
+        temporary.replace(file)
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror or error}. Name another file") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    return bundle
+
+
+def _write(run: Run, archive: ZipFile) -> Bundle:
+    files = []
+    for key in sorted(_keys(run)):
+        content = run.store.read(key)
+        digest = hashlib.sha256(content).hexdigest()
+        if key.startswith(("blobs/", "code/")) and digest != re.split("[/.]", key)[1]:
+            raise CorruptObject(
+                f"{run.url}/{key} is damaged. 'backfleet resume {run.url}' restores it; then "
+                "export the run again"
+            )
+        if key.startswith("chunks/"):
+            _check_no_path(run, Chunk.from_bytes(content).header)
+        archive.writestr(_entry(key), content)
+        files.append(BundledFile(key, len(content), digest))
+    bundle = Bundle(run.id, tuple(files))
+    archive.writestr(_entry(RECORD), encode_bundle(bundle))
+    return bundle
+
+
+def _keys(run: Run) -> Iterator[str]:
+    """Return the keys of the manifest, of code and labels, and of the valid rows and details."""
+    yield MANIFEST
+    points_table = read_stored_manifest(run.store).points_table
+    blobs = set() if points_table is None else {points_table}
+    run.chunk_index.refresh()
+    for header in run.chunk_index.headers():
+        yield header.key
+        blobs.update(header.blobs.values())
+    yield from (f"blobs/{digest}" for digest in blobs)
+    if run.store.exists(CODE):
+        yield CODE
+    for folder in ("code/", "labels/"):
+        yield from (entry.key for entry in run.store.list(folder) if is_bundled(entry.key))
+
+
+def _check_no_path(run: Run, header: ChunkHeader) -> None:
+    """Raise UserError if the header of a chunk names a path of this machine."""
+    for text in _texts(to_plain(header)):
+        if _ABSOLUTE.match(text):
+            raise UserError(
+                f"run {run.id} cannot be exported: its strategy has read {text!r}, which nobody "
+                "else has. Declare the file with the key 'files' of the job, or give it as data, "
+                "and run the job again"
+            )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+
+
+def _entry(key: str) -> ZipInfo:
+    entry = ZipInfo(key, _OLDEST)
+    entry.compress_type, entry.create_system, entry.external_attr = ZIP_STORED, 3, _MODE
+    return entry
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as stream:
+        os.fsync(stream.fileno())

@@ -1,0 +1,144 @@
+"""Importing a bundle: everything is checked, then written, the manifest last.
+
+Until the manifest is there, no command sees the run; an import that was killed is repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from backfleet.bundles.archive import Archive, open_archive
+from backfleet.chunks.chunk import Chunk
+from backfleet.errors import CorruptObject, ObjectMissing, UserError
+from backfleet.plan.manifest import Manifest
+from backfleet.plan.manifest_store import MANIFEST
+from backfleet.runs.labels import decode_label
+from backfleet.runs.run import Run
+from backfleet.store import Store, open_store
+
+__all__ = ["ImportedRun", "import_bundle"]
+
+WORKERS = 8
+LABELS = "labels/"
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedRun:
+    """A run that was imported; `was_stored` if the store held it before, with equal content."""
+
+    run: Run
+    was_stored: bool
+
+
+def import_bundle(file: Path, store: str) -> ImportedRun:
+    """Add the run of a bundle to a store, whole or not at all. Runs no code.
+
+    Raises
+    ------
+    UserError
+        If the bundle is damaged, or the store holds the run with other content.
+    StoreError
+        If the store cannot be written; importing again completes the run.
+    """
+    root = open_store(store)
+    with open_archive(file) as archive:
+        with archive.naming_faults():
+            manifest = _checked_manifest(archive)
+        target = root.at(manifest.run_id)
+        was_stored = target.exists(MANIFEST)
+        if was_stored:
+            _check_equal(archive, target)
+        else:
+            _check_free(archive, target)
+            _write(archive, target, [key for key in archive.keys if not _is_last(key)])
+        # A run that was there may lack labels, which are no part of it.
+        _write(archive, target, [key for key in archive.keys if key.startswith(LABELS)])
+        _write(archive, target, [MANIFEST])
+    return ImportedRun(Run(target), was_stored)
+
+
+def _is_last(key: str) -> bool:
+    return key == MANIFEST or key.startswith(LABELS)
+
+
+def _checked_manifest(archive: Archive) -> Manifest:
+    """Check every object of a bundle, and return the manifest. Raises CorruptObject, UserError."""
+    content = archive.read(MANIFEST)
+    manifest = Manifest.from_bytes(content, lambda digest: archive.read(f"blobs/{digest}"))
+    if manifest.run_id != archive.bundle.run_id:
+        raise CorruptObject(
+            f"its manifest is that of run {manifest.run_id}, not of {archive.bundle.run_id}"
+        )
+    keys = set(archive.keys)
+    for key in archive.keys:
+        content = archive.read(key)
+        if key.startswith("chunks/"):
+            _check_chunk(key, content, manifest, keys)
+        elif key.startswith(LABELS):
+            decode_label(key, content)
+    return manifest
+
+
+def _check_chunk(key: str, content: bytes, manifest: Manifest, keys: Container[str]) -> None:
+    """Raise CorruptObject unless a chunk is one of this run, with its details in the bundle."""
+    header = Chunk.from_bytes(content).header
+    tasks = manifest.chunks[header.chunk]
+    if (header.run_id, header.key) != (manifest.run_id, key):
+        raise CorruptObject(f"{key} is {header.key} of run {header.run_id}")
+    if range(header.first, header.first + header.count) != tasks:
+        raise CorruptObject(f"{key} holds other tasks than {tasks[0]} to {tasks[-1]}")
+    for digest in header.blobs.values():
+        if f"blobs/{digest}" not in keys:
+            raise CorruptObject(f"it lacks blobs/{digest}, which {key} names")
+
+
+def _check_equal(archive: Archive, target: Store) -> None:
+    """Raise UserError unless a run that is in the store already has the content of the bundle."""
+    keys = [key for key in archive.keys if not key.startswith(LABELS)]
+    with ThreadPoolExecutor(WORKERS) as workers:
+        are_equal = list(workers.map(lambda key: _is_stored(archive, target, key), keys))
+    different = [key for key, is_equal in zip(keys, are_equal, strict=True) if not is_equal]
+    if different:
+        raise UserError(
+            f"{target.url} is the same run with other content, in {len(different):,} of "
+            f"{len(keys):,} objects, such as {different[0]}. Nothing was imported. Import it into "
+            "another store with --store"
+        )
+
+
+def _check_free(archive: Archive, target: Store) -> None:
+    """Raise UserError if the run's folder holds anything but the beginning of this import."""
+    keys = set(archive.keys)
+    for entry in target.list():
+        if entry.key not in keys or not _is_stored(archive, target, entry.key):
+            raise UserError(
+                f"{target.url} holds {entry.key} and no manifest. Nothing was imported. Remove it "
+                f"with 'backfleet runs rm {target.url}', or import into another store with --store"
+            )
+
+
+def _is_stored(archive: Archive, target: Store, key: str) -> bool:
+    try:
+        return target.read(key) == archive.read(key)
+    except ObjectMissing:
+        return False
+
+
+def _write(archive: Archive, target: Store, keys: Sequence[str]) -> None:
+    with ThreadPoolExecutor(WORKERS) as workers:
+        for _ in workers.map(lambda key: _write_one(archive, target, key), keys):
+            pass
+
+
+def _write_one(archive: Archive, target: Store, key: str) -> None:
+    content = archive.read(key)
+    if target.put_if_absent(key, content) or key.startswith(LABELS):
+        return
+    if target.read(key) != content:
+        raise UserError(
+            f"{target.url}/{key} was written by somebody else during the import, with other "
+            "content. Import again, or into another store with --store"
+        )

@@ -1,0 +1,167 @@
+"""`backfleet runs`: lists the runs of a store, removes and labels them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from backfleet.cli.closing import run_argument
+from backfleet.cli.options import (
+    as_json,
+    check_labels,
+    echo_damage,
+    echo_json,
+    note_option,
+    store_option,
+)
+from backfleet.cli.table import print_columns
+from backfleet.errors import UserError
+from backfleet.results.tables import runs_table
+from backfleet.runs.labels import Labels, add_labels
+from backfleet.runs.listing import facts_of, readable_runs
+from backfleet.runs.open import open_run
+from backfleet.runs.remove import RunFolder, check_removable, find_run_folder, remove_run
+from backfleet.runs.run import Run
+
+__all__ = ["runs"]
+
+SHOWN = ("run_id", "name", "strategy", "created", "state", "tasks", "done", "error")
+LABELS = ("tags", "note")
+"""Columns of the table, and those that it has if a run has a label; JSON has more."""
+
+
+@click.group(invoke_without_command=True)
+@store_option
+@click.option(
+    "--where",
+    metavar="SQL",
+    help="Keep runs for which this holds: \"tasks > 100 and strategy = 'sma-crossover'\".",
+)
+@click.option("--tag", metavar="TAG", help="Keep runs that have this tag.")
+@click.option(
+    "--latest", metavar="NAME", help="Print the path of the newest run with this job name only."
+)
+@as_json
+@click.pass_context
+def runs(
+    context: click.Context,
+    store: str,
+    where: str | None,
+    tag: str | None,
+    latest: str | None,
+    as_json: bool,
+) -> None:
+    """List the runs of a store, newest first. Damaged runs are named on standard error.
+
+    --where sees the columns of --json. --latest prints what other commands take as RUN, as in
+    `backfleet results $(backfleet runs --latest sma)`.
+    """
+    if context.invoked_subcommand is not None:
+        if where is not None or tag is not None or latest is not None or as_json:
+            raise click.UsageError(
+                f"--where, --tag, --latest and --json do not go with {context.invoked_subcommand!r}"
+            )
+        context.default_map = {name: {"store": store} for name in ("rm", "tag")}
+        return
+    selected = _selected(store, where, tag, latest)
+    if latest is not None and not selected:
+        raise UserError(
+            f"no such run with the job name {latest!r} in {store}. "
+            f"'backfleet runs --store {store}' lists those there are"
+        )
+    if as_json:
+        echo_json([dict(row) for _, row in selected])
+    elif latest is not None:
+        click.echo(run_argument(selected[0][0]))
+    elif not selected:
+        is_filtered = where is not None or tag is not None
+        click.echo(f"no {'such runs' if is_filtered else 'runs'} in {store}")
+    else:
+        _print_table([row for _, row in selected])
+
+
+@runs.command()
+@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@store_option
+@click.option("--yes", is_flag=True, help="Remove without asking.")
+@click.option(
+    "--force", is_flag=True, help="Also remove incomplete runs whose executor cannot be asked."
+)
+def rm(names: Sequence[str], store: str, yes: bool, force: bool) -> None:
+    """Remove runs from their store, with all their results. This cannot be undone.
+
+    A run with active workers is not removed; cancel it first. If one RUN cannot be removed, none
+    is. The trial ledger keeps its entries.
+    """
+    folders = {folder.store.url: folder for folder in (find_run_folder(n, store) for n in names)}
+    for folder in folders.values():
+        check_removable(folder, force=force)
+    for folder in folders.values():
+        click.echo(_description(folder), err=True)
+    if not yes:
+        _confirm(len(folders))
+    for folder in folders.values():
+        remove_run(folder)
+        click.echo(f"removed {folder.store.url}")
+
+
+@runs.command()
+@click.argument("name", metavar="RUN")
+@click.argument("tags", metavar="TAG...", nargs=-1, callback=check_labels("tag"))
+@store_option
+@note_option
+def tag(name: str, tags: tuple[str, ...], store: str, note: str | None) -> None:
+    """Add tags, or with --note a note, to a run. They are not part of its id."""
+    if not tags and note is None:
+        raise click.UsageError("give a TAG or --note")
+    run = open_run(name, store)
+    add_labels(run.store, Labels(tags, () if note is None else (note,)))
+    labels = run.labels()
+    click.echo(f"run {run.id}: {', '.join([*labels.tags, *labels.notes])}")
+
+
+def _selected(
+    store: str, where: str | None, tag: str | None, latest: str | None
+) -> list[tuple[Run, Mapping[str, Any]]]:
+    """Return the runs that are listed, newest first, each with its row."""
+    kept = readable_runs(store, echo_damage)
+    if latest is not None:
+        kept = [run for run in kept if run.manifest.name == latest]
+    if tag is not None:
+        kept = [run for run in kept if tag in run.labels().tags]
+    if latest is not None and where is None:
+        # The state of the others need not be read.
+        kept = kept[:1]
+    by_url = {run.url: run for run in kept}
+    rows = {url: row for url, run in by_url.items() for row in facts_of([run], echo_damage)}
+    if where is not None:
+        from backfleet.results.query import query_rows
+
+        table = query_rows(runs_table(list(rows.values())), where=where)
+        ids = set(table.column("run_id").to_pylist())
+        rows = {url: row for url, row in rows.items() if row["run_id"] in ids}
+    selected = [(by_url[url], row) for url, row in rows.items()]
+    return selected if latest is None else selected[:1]
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    names = [*SHOWN, *(name for name in LABELS if any(row[name] for row in rows))]
+    print_columns(names, [[str(row[name]) or "-" for row in rows] for name in names])
+
+
+def _description(folder: RunFolder) -> str:
+    if folder.run is None:
+        return f"{folder.store.url}: no readable manifest; damaged, or removed in part"
+    counts = folder.run.counts()
+    name = folder.run.manifest.name
+    return f"{folder.store.url}: {name}, {counts.done:,} of {counts.tasks:,} tasks done"
+
+
+def _confirm(count: int) -> None:
+    """Ask whether to remove the runs; without a terminal, raise UsageError."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("nothing was removed: there is no terminal to ask on. Pass --yes")
+    click.confirm(f"Remove {'this run' if count == 1 else f'these {count} runs'}?", abort=True)

@@ -1,0 +1,120 @@
+"""Removing a run from its store: its index entries, its manifest, its folder, in this order.
+
+A removal that is killed leaves no run that is listed but half there, and a second one finishes it.
+The trial ledger, below `trials/`, outlives its runs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from backfleet.errors import BackfleetError, CorruptObject, RunNotFound, UserError
+from backfleet.plan.manifest_store import MANIFEST
+from backfleet.runs.naming import find_run
+from backfleet.runs.run import Run
+from backfleet.runs.workers import RunWorkers
+from backfleet.store import DEFAULT_STORE, Store, open_store, split_url
+from backfleet.submissions.recover import active_submission
+from backfleet.submissions.submission_log import LogEntry, SubmissionLog
+
+__all__ = ["RunFolder", "check_removable", "find_run_folder", "remove_run"]
+
+INDEX = "known/1/"
+_RUN_ID = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run in its store.
+
+    Attributes
+    ----------
+    root
+        The store that holds the run.
+    name
+        The folder in it; as a rule, the run's id.
+    run
+        None if its manifest is missing or damaged.
+    """
+
+    root: Store
+    name: str
+    run: Run | None
+
+    @property
+    def run_id(self) -> str:
+        return self.name if self.run is None else self.run.id
+
+    @property
+    def is_complete(self) -> bool:
+        return self.run is not None and not self.run.counts().missing
+
+    @property
+    def store(self) -> Store:
+        """The run's own store."""
+        return self.root.at(self.name)
+
+
+def find_run_folder(argument: str, store: str = DEFAULT_STORE) -> RunFolder:
+    """Return the folder of a run, also of a damaged one and of one that is removed in part.
+
+    Raises RunNotFound, StoreError.
+    """
+    try:
+        location = find_run(argument, store)
+    except RunNotFound:
+        if "/" not in argument or not any(open_store(argument).list()):
+            raise
+        location = open_store(argument)
+    parent, name = split_url(location.url)
+    try:
+        run = Run(location)
+    except (CorruptObject, RunNotFound) as error:
+        # Only the name shows that this folder is a run's and not somebody's project.
+        if not _RUN_ID.fullmatch(name):
+            raise RunNotFound(f"{location.url} is no run, so it stays: {error}") from error
+        run = None
+    return RunFolder(open_store(parent), name, run)
+
+
+def check_removable(folder: RunFolder, *, force: bool = False) -> None:
+    """Raise UserError while workers of a run are active.
+
+    Unless the run is complete, also if its executor cannot be asked; `force` takes its workers for
+    ended then.
+    """
+    log = SubmissionLog(folder.store)
+    workers = RunWorkers(log)
+    for number in log.numbers():
+        try:
+            is_active = _is_active(folder.store, workers, log.entry(number))
+        except BackfleetError as error:
+            if force or folder.is_complete:
+                continue
+            raise UserError(
+                f"{folder.store.url}: nothing was removed, because it is unknown whether workers "
+                f"are active: {error}. Pass --force if none are"
+            ) from error
+        if is_active:
+            raise UserError(
+                f"{folder.store.url}: nothing was removed, because workers are active. Cancel the "
+                f"run first: backfleet cancel {folder.store.url}"
+            )
+
+
+def remove_run(folder: RunFolder) -> None:
+    """Remove a run from its store, or what is left of it. Raises StoreError."""
+    suffix = f"/{folder.run_id}.json"
+    for entry in list(folder.root.list(INDEX)):
+        if entry.key.endswith(suffix):
+            folder.root.delete(entry.key)
+    folder.root.delete(f"{folder.name}/{MANIFEST}")
+    folder.root.delete_folder(folder.name)
+
+
+def _is_active(store: Store, workers: RunWorkers, entry: LogEntry) -> bool:
+    executor = workers.executor_of(entry)
+    if entry.handle is None:
+        return not entry.canceled and active_submission(store, executor) is not None
+    return any(status.state.is_active for status in executor.poll(entry.handle))

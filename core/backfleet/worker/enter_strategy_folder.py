@@ -1,0 +1,28 @@
+"""What a child does before it imports the strategy: it enters its folder and records files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from backfleet.cache import cache_folder
+from backfleet.code.open_recorder import start_recording
+from backfleet.code.opened_files import OpenedFiles
+from backfleet.plan.task_context import TaskContext
+from backfleet.strategy_folder import strategy_root
+
+__all__ = ["enter_strategy_folder"]
+
+
+def enter_strategy_folder(plan: TaskContext, code: Iterable[str]) -> None:
+    """Make the strategy's folder the current one, and record from now on what the process reads.
+
+    `code` are the folders into which shipped code was unpacked. Raises PluginError.
+    """
+    root = strategy_root(plan.strategy)
+    # A relative setting would lead elsewhere from the new folder.
+    os.environ["BACKFLEET_CACHE"] = os.path.abspath(cache_folder())
+    files = plan.manifest.identity.files
+    data = [plan.data_path, *plan.auxiliary_paths.values()]
+    start_recording(OpenedFiles(root, code, data, files))
+    os.chdir(root)

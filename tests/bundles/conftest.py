@@ -1,0 +1,27 @@
+"""A finished run, and its bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import backfleet as bf
+from backfleet.bundles import export_bundle
+from backfleet.runs.labels import Labels, add_labels
+from sample_job import job_of
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
+    """A complete run with details, submissions and labels."""
+    run = bf.run(job_of(tmp_path_factory.mktemp("sender") / "runs"), progress=None)
+    add_labels(run.store, Labels(("paper",), ("the one in print",)))
+    return run
+
+
+@pytest.fixture(scope="session")
+def bundle(finished_run: bf.Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("bundle") / "run.zip"
+    export_bundle(finished_run, file)
+    return file
