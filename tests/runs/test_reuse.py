@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from backfleet.plan.plan import plan_job
 from backfleet.runs.control import RunControl
 from backfleet.runs.open import list_runs
 from backfleet.runs.start import submit_plan
-from backfleet.store import Store, open_store
+from backfleet.store import open_store
+from backfleet.store.s3_client import s3_client
 from backfleet_executors.local import LocalExecutor
 from sample_job import job_of
 
@@ -259,7 +261,8 @@ def test_failed_rows_are_computed(tmp_path: Path) -> None:
 
 def test_rows_that_depend_on_an_undeclared_file_are_computed(tmp_path: Path) -> None:
     file, tuned = tmp_path / "mine.py", tmp_path / "tuned.txt"
-    reads = FALLIBLE.replace("        marks =", "        open('tuned.txt').close()\n        marks =")
+    opens = "open('tuned.txt').close()"
+    reads = FALLIBLE.replace("        marks =", f"        {opens}\n        marks =")
     file.write_text(reads)
     tuned.write_text("1")
     base = {"strategy": f"{file}:Fallible"}
@@ -453,39 +456,16 @@ def test_finding_takes_few_requests_on_s3(s3_store_url: str) -> None:
     for number in range(300):
         root.put_if_absent(f"known/1/{number:064}/{number:016}.json", b"{}")
     manifest = plan_job(job(s3_store_url, params={"period": [15, 10, 20]})).manifest
-    requests = Requests(root)
-    found = find_known_rows(requests, manifest, every_chunk(manifest))
+    requests: Counter[str] = Counter()
+
+    def count(model: Any, **_: Any) -> None:
+        requests[model.name] += 1
+
+    s3_client().meta.events.register("before-call.s3", count)
+    try:
+        found = find_known_rows(root, manifest, every_chunk(manifest))
+    finally:
+        s3_client().meta.events.unregister("before-call.s3", count)
     assert len(found) == 4
     # The index; of the one candidate its manifest, its chunks, and the four with known rows.
-    assert (requests.lists, requests.reads) == (2, 1 + 4)
-
-
-class Requests(Store):
-    """A store that counts what is asked of it."""
-
-    def __init__(self, store: Store, counter: Requests | None = None) -> None:
-        self.url, self._store, self._counter = store.url, store, counter or self
-        self.lists = self.reads = 0
-
-    def read(self, key: str) -> bytes:
-        self._counter.reads += 1
-        return self._store.read(key)
-
-    def list(self, prefix: str = "") -> Any:
-        self._counter.lists += 1
-        return self._store.list(prefix)
-
-    def at(self, folder: str) -> Store:
-        return Requests(self._store.at(folder), self._counter)
-
-    def put_if_absent(self, key: str, content: bytes) -> bool:
-        raise NotImplementedError
-
-    def replace(self, key: str, content: bytes) -> None:
-        raise NotImplementedError
-
-    def folders(self, prefix: str = "") -> Any:
-        raise NotImplementedError
-
-    def exists(self, key: str) -> bool:
-        return self._store.exists(key)
+    assert requests == {"ListObjectsV2": 2, "GetObject": 1 + 4}

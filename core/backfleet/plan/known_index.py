@@ -13,9 +13,10 @@ from backfleet.plan.task_keys import base_key
 from backfleet.store import Store
 from backfleet.store.records import encode_record
 
-__all__ = ["MAX_CANDIDATES", "RESERVED", "add_to_index", "find_candidates", "run_folders"]
+__all__ = ["KNOWN", "MAX_CANDIDATES", "RESERVED", "add_to_index", "find_candidates", "run_folders"]
 
-FORMAT = "known/1"
+KNOWN = "known/1"
+"""Format of the records, and the folder that they are in."""
 
 RESERVED = frozenset({"known", "trials"})
 """Folders of a store that are no runs."""
@@ -35,7 +36,7 @@ class KnownRun:
 def add_to_index(root: Store, manifest: Manifest) -> None:
     """Let later runs of the store `root` find this run's rows. Raises StoreError."""
     key = f"{_folder(manifest)}{manifest.run_id}.json"
-    root.put_if_absent(key, encode_record(FORMAT, KnownRun(manifest.run_id, manifest.created)))
+    root.put_if_absent(key, encode_record(KNOWN, KnownRun(manifest.run_id, manifest.created)))
 
 
 def find_candidates(root: Store, manifest: Manifest) -> list[str]:
@@ -51,4 +52,4 @@ def run_folders(root: Store) -> Iterator[str]:
 
 
 def _folder(manifest: Manifest) -> str:
-    return f"{FORMAT}/{base_key(manifest.identity)}/"
+    return f"{KNOWN}/{base_key(manifest.identity)}/"
