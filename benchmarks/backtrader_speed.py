@@ -28,6 +28,7 @@ from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine, pandas_feed
 from backfleet.engines.bt import bt
 from backfleet.engines.feed import columns_of
+from backfleet.worker.gc_control import collect_between_tasks, defer_collection
 
 ANALYZERS = ("TradeAnalyzer", "DrawDown", "SharpeRatio", "TimeReturn")
 DAY_NS = 86_400_000_000_000
@@ -127,7 +128,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=7)
     arguments = parser.parse_args()
     print(f"{'case':16}{'stock, ms':>12}{'fast, ms':>12}{'ratio':>8}{'asked':>8}")
-    gc.freeze()  # as a worker does with what it has imported
+    defer_collection()
     for name in arguments.cases:
         _report(name, CASES[name], arguments.repetitions)
 
@@ -150,6 +151,7 @@ def _taking(call: Callable[[], object]) -> Callable[[], Reading]:
 
     def tasks() -> None:
         for _ in range(IN_A_ROW):
+            collect_between_tasks()
             call()
 
     def take() -> Reading:

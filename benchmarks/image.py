@@ -40,7 +40,7 @@ START = """
 import time
 began, cpu = time.perf_counter(), time.process_time()
 import backfleet.worker.child
-from backfleet.compiled import interpret_nothing
+from backfleet.jit import interpret_nothing
 from backfleet.worker.warm import run_first_task, sample_jobs
 interpret_nothing()
 run_first_task(next(sample_jobs("sma-crossover")))

@@ -18,9 +18,9 @@ import backfleet as bf
 from backfleet.chunks.task_result import outcome_digest
 
 if sys.argv[2] == "compiled":
-    from backfleet import compiled
+    from backfleet.jit import interpret_nothing
 
-    compiled._Patience.spent = math.inf
+    interpret_nothing()
 
 job = bf.Job.load(sys.argv[1])
 digests = {

@@ -14,11 +14,11 @@ import numpy as np
 from protocol import CASH, COMMISSION, PERIOD, PERIODS, Market, Work, serve
 
 from backfleet.bars import Bars, Prices
-from backfleet.compiled import interpret_nothing
 from backfleet.engine import BrokerSettings, Engine, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
+from backfleet.jit import interpret_nothing
 from backfleet.metrics import Calendar
 from backfleet_strategies.sma_crossover import SmaCrossover
 
@@ -88,8 +88,8 @@ def vector_sweep(universe: list[Bars]) -> float:
     values = []
     for bars in universe:
         for period in PERIODS:
-            task = Simulation(SmaCrossover, {"period": period}, (bars,), BROKER)
-            values.append(engine.summarise(task, calendar).metrics.final_value)
+            task = Simulation(SmaCrossover, {"period": period}, (bars,), BROKER, calendar)
+            values.append(engine.run(task).metrics.final_value)
     return float(values[0] or 0.0)
 
 

@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 
-from backfleet import compiled
 from backfleet.bars import Bars, Prices
 from backfleet.engine import BrokerSettings
 from backfleet.engines.vector.points import PointRunner
+from backfleet.jit import interpret_nothing
 from backfleet.metrics import Calendar
 from backfleet_strategies.sma_crossover import SmaCrossover
 
@@ -25,7 +25,7 @@ def seconds_a_bar(bars: int) -> float:
     repetitions = max(1, 2_000_000 // bars)
     began = time.process_time()
     for _ in range(repetitions):
-        runner.summarise({"period": 15}, calendar)
+        runner.summarize({"period": 15}, calendar)
     return (time.process_time() - began) / repetitions / bars
 
 
@@ -34,12 +34,12 @@ def seconds_a_point(points: int) -> float:
     runner, calendar = _runner(POINTS_BARS)
     began = time.process_time()
     for point in range(points):
-        runner.summarise({"period": 2 + point % 200}, calendar)
+        runner.summarize({"period": 2 + point % 200}, calendar)
     return (time.process_time() - began) / points
 
 
 def _runner(bars: int) -> tuple[PointRunner, Calendar]:
-    compiled._Patience.spent = float("inf")
+    interpret_nothing()
     draw = np.random.default_rng(bars)
     close = np.round(50.0 * np.exp(np.cumsum(draw.normal(0.0, 0.002, bars))), 2) + 1.0
     prices = Prices(close, close, close, close)
@@ -49,5 +49,5 @@ def _runner(bars: int) -> tuple[PointRunner, Calendar]:
     bars_ = Bars("S", hours, session, prices, prices, ones, ones, ones.astype(np.bool_))
     runner, calendar = PointRunner(bars_, SmaCrossover, BROKER), Calendar(session, 252.0)
     for _ in range(3):
-        runner.summarise({"period": 15}, calendar)
+        runner.summarize({"period": 15}, calendar)
     return runner, calendar

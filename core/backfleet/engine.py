@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
+from backfleet.summary import Calendar, Scalar, Summary
 
 __all__ = [
     "EQUITY",
@@ -27,7 +28,6 @@ __all__ = [
     "Simulation",
 ]
 
-Scalar = bool | int | float | str | None
 Records = NDArray[np.void]
 
 NOT_YET = np.iinfo(np.int64).min
@@ -155,12 +155,16 @@ class Simulation(NamedTuple):
         A value for each parameter that the job sets; the others keep their defaults.
     bars
         One element a symbol. Bars that are not tradable are still in it.
+    calendar
+        If set, a `Summary` along this calendar is enough; an engine may return it sooner than all
+        orders and the equity curve. None asks for the outcome.
     """
 
     strategy: type
     params: Mapping[str, Any]
     bars: tuple[Bars, ...]
     broker: BrokerSettings
+    calendar: Calendar | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,5 +201,11 @@ class Engine(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def run(self, simulation: Simulation) -> Outcome:
-        """Run one task in this process. What the strategy raises passes through unchanged."""
+    def run(self, simulation: Simulation) -> Outcome | Summary:
+        """Run one task in this process. What the strategy raises passes through unchanged.
+
+        Returns
+        -------
+        The outcome. If `simulation.calendar` is set, an engine may return a `Summary` instead,
+        equal to that of the outcome.
+        """

@@ -9,7 +9,8 @@ from typing import Any
 import pluggy
 
 from backfleet.bars import Bars
-from backfleet.engine import Outcome, Scalar
+from backfleet.engine import Outcome
+from backfleet.summary import Scalar
 
 __all__ = ["LifecycleHooks", "RowHooks", "hookimpl", "hookspec"]
 

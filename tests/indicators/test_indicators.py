@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import backfleet.indicators as ind
-from backfleet.compiled import Compiled
+from backfleet.jit import Compiled
 
 Floats = NDArray[np.float64]
 Prices = dict[str, Floats]

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import backfleet.indicators as ind
-from backfleet.compiled import compiled
+from backfleet.jit import compiled
 
 Floats = NDArray[np.float64]
 

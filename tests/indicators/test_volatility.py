@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import backfleet.indicators as ind
-from backfleet.compiled import c_pow, compiled
+from backfleet.jit import c_pow, compiled
 
 COUNT = 20_000
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 from typing import Any
@@ -13,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, OrderStatus, Outcome
-from backfleet.metrics import compute, compute_metrics, kernel
-from backfleet.metrics.arrays import measure_with_numpy
+from backfleet.jit import Compiled, interpret_nothing
+from backfleet.metrics import Metrics, compute_metrics
 from backfleet.metrics.growth import annual_growth
-from backfleet.metrics.kernel import measure_compiled
 from backfleet.metrics.pairwise import pairwise_sum
+from numpy_metrics import measure_with_numpy
 
 CASH = 1_000.0
 COUNTS = st.sampled_from([0, 1, 2, 3, 7, 8, 9, 100, 129, 700])
@@ -47,6 +46,18 @@ def random_sessions(seed: int, bars: int) -> Any:
     return np.datetime64("2015-01-01", "D") + np.cumsum(steps)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compile_everything() -> None:
+    interpret_nothing()
+
+
+def interpreted(outcome: Outcome, periods: float, sessions: Any) -> Metrics:
+    """The metrics as a process interprets them for its first tasks."""
+    with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
+        patch.setattr(Compiled, "run", lambda function, *args: function.function(*args))
+        return compute_metrics(outcome, CASH, periods, sessions)
+
+
 @settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -55,14 +66,17 @@ def random_sessions(seed: int, bars: int) -> Any:
     spoilt=st.sampled_from([None, None, 0.0, -5.0, 1e-9, 1e12, np.nan, np.inf, -np.inf]),
     periods=st.sampled_from([252.0, 365.25, 52.0]),
 )
-def test_compiled_metrics_are_those_of_numpy_bit_for_bit(
+def test_metrics_are_those_of_numpy_bit_for_bit_compiled_and_interpreted(
     seed: int, bars: int, others: int, spoilt: float | None, periods: float
 ) -> None:
     outcome, sessions = random_outcome(seed, bars, others, spoilt), random_sessions(seed, bars)
-    ours = measure_compiled(outcome, CASH, periods, sessions)
     theirs = measure_with_numpy(outcome, CASH, periods, sessions)
-    assert ours == theirs
-    assert list(map(type, ours)) == list(map(type, theirs))
+    for ours in (
+        compute_metrics(outcome, CASH, periods, sessions),
+        interpreted(outcome, periods, sessions),
+    ):
+        assert ours == theirs
+        assert list(map(type, ours)) == list(map(type, theirs))
 
 
 @settings(max_examples=300)
@@ -84,11 +98,10 @@ def test_annual_growth_is_the_nearest_float(growth: float, days: int) -> None:
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 2_000))
 def test_a_pairwise_sum_is_that_of_numpy(seed: int, count: int) -> None:
     values = np.random.default_rng(seed).normal(0.0, 1.0, count)
-    assert pairwise_sum(values) == values.sum()
+    assert pairwise_sum.run(values) == values.sum()
 
 
-def test_a_processes_first_tasks_import_no_numba() -> None:
-    code = """
+FIRST_TASKS = """
 import sys
 import numpy as np
 from backfleet.engine import EQUITY, FILL, ORDER, TRADE, Outcome
@@ -97,24 +110,12 @@ outcome = Outcome(*(np.zeros(2, kind) for kind in (EQUITY, ORDER, FILL, TRADE)))
 sessions = np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")
 for _ in range(100):
     compute_metrics(outcome, 100.0, 252.0, sessions)
-print([name for name in ("numba", "backfleet.compiled") if name in sys.modules])
+print("numba" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
-def test_where_many_tasks_follow_they_are_measured_in_compiled_code(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    outcome, sessions = random_outcome(1, 9, 9, None), random_sessions(1, 9)
-    first = compute_metrics(outcome, CASH, 252.0, sessions)
-    calls = []
-
-    def measure(*arguments: Any) -> Any:
-        calls.append(arguments)
-        return measure_compiled(*arguments)
-
-    monkeypatch.setattr(kernel, "measure_compiled", measure)
-    monkeypatch.setattr(compute, "_calls", itertools.count(compute.FIRST_TASKS))
-    assert compute_metrics(outcome, CASH, 252.0, sessions) == first
-    assert len(calls) == 1
+def test_a_processes_first_tasks_import_no_numba() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_TASKS], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -158,7 +158,7 @@ def compare_summary(task: Simulation, outcome: Outcome) -> None:
     (bars,), broker = task.bars, task.broker
     session = bars.session[bars.tradable][len(bars.session[bars.tradable]) - len(outcome.equity) :]
     calendar = Calendar(session, 252.0)
-    ours = PointRunner(bars, task.strategy, broker).summarise(task.params, calendar)
+    ours = PointRunner(bars, task.strategy, broker).summarize(task.params, calendar)
     theirs = summary_of(outcome, broker.cash, calendar)
     assert repr(ours) == repr(theirs)
 

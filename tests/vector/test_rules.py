@@ -46,4 +46,4 @@ def test_a_rule_without_a_hash_is_refused_in_a_sweep_too(make_bars: Any, broker:
     bars = make_bars([10.0] * 3)
     runner = PointRunner(bars, Listed, broker())
     with pytest.raises(ValueError, match=r"target must be one of .*, not \['value'\]"):
-        runner.summarise({}, Calendar(bars.session, 252.0))
+        runner.summarize({}, Calendar(bars.session, 252.0))

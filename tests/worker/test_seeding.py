@@ -36,7 +36,7 @@ def seeded(index: int, draw: Draw) -> float:
 @pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize("every", [1, 7, 20])
 def test_a_task_draws_what_it_would_draw_if_every_task_were_seeded(draw: Draw, every: int) -> None:
-    seeding = Seeding(3)
+    seeding = Seeding(3, always=False)
     drawing = [index for index in range(41) if index % every == every - 1]
     found = {
         index: seeding.run(key(index), draw if index in drawing else lambda: 0.0)
@@ -53,7 +53,7 @@ def test_a_task_that_raises_for_what_it_drew_raises_what_it_would_if_seeded() ->
     def task() -> float:
         raise ValueError(str(random.random()))
 
-    seeding = Seeding(3)
+    seeding = Seeding(3, always=False)
     for index in range(3):
         seeding.run(key(index), lambda: 0.0)
 
@@ -68,7 +68,7 @@ def test_a_task_that_does_not_draw_runs_once_even_where_it_raises() -> None:
         ran.append(index)
         raise ValueError(index)
 
-    seeding = Seeding(3)
+    seeding = Seeding(3, always=False)
     for index in range(4):
         with pytest.raises(ValueError, match=str(index)):
             seeding.run(key(index), partial(task, index))

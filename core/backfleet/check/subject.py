@@ -74,7 +74,9 @@ class Subject:
         """Run it as a worker would. What the strategy raises passes through."""
         self.seed()
         chosen: Engine = load_plugin("engine", engine or self.engine, Engine)()
-        return chosen.run(Simulation(self.strategy, self.params, self.bars, self.broker))
+        outcome = chosen.run(Simulation(self.strategy, self.params, self.bars, self.broker))
+        assert isinstance(outcome, Outcome)  # Only a simulation with a calendar may be summarized.
+        return outcome
 
     def seed(self) -> None:
         """Seed `random` and numpy's global generator, alike for all runs of this subject."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from backfleet.metrics import COLUMNS, COUNTS
+from backfleet.summary import COLUMNS, COUNTS
 
 __all__ = [
     "DIGEST",

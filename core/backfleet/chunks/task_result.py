@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from backfleet import errors
-from backfleet.engine import Outcome, Scalar
+from backfleet.engine import Outcome
 from backfleet.errors import TaskError
-from backfleet.metrics import Metrics
+from backfleet.summary import Metrics, Scalar
 
 __all__ = ["TaskResult", "TaskStatus", "is_retryable", "outcome_digest"]
 

@@ -175,5 +175,5 @@ def _closure(
 
 @cache
 def _sha256(file: Path, stamp: tuple[int, ...]) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    with open(file, "rb") as stream:
+        return hashlib.sha256(stream.read()).hexdigest()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import sys
 import time
 from dataclasses import asdict
@@ -64,7 +65,7 @@ class ImportCache:
 def file_stamp(file: Path) -> Stamp:
     """Changes when the file does: times of change, also the one that no tool can set back; size,
     inode."""
-    stat = file.stat()
+    stat = os.stat(file)
     return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
 
 

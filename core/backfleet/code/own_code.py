@@ -101,13 +101,24 @@ def _path(file: Path) -> str:
     return str(file)[len(str(ROOT)) + 1 :].replace(os.sep, "/")
 
 
-@cache
 def _file(module: str) -> Path | None:
-    path = ROOT.joinpath(*module.split("."))
-    for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
-        if file.is_file():
-            return file
-    return None
+    return _files().get(module)
+
+
+@cache
+def _files() -> Mapping[str, Path]:
+    """The file of every module of backfleet."""
+    # To ask for each imported name whether there is such a file would take longer.
+    files = {}
+    for folder, folders, names in os.walk(ROOT / OWN):
+        folders[:] = [name for name in folders if name.isidentifier()]
+        around = folder[len(str(ROOT)) + 1 :].replace(os.sep, ".")
+        for name in names:
+            stem, _, suffix = name.partition(".")
+            if suffix == "py":
+                module = around if stem == "__init__" else f"{around}.{stem}"
+                files[module] = Path(folder, name)
+    return files
 
 
 @cache

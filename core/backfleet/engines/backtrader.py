@@ -7,7 +7,6 @@ import weakref
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.engines.cerebro import simulate
 from backfleet.engines.fast.cerebro import Cerebro
-from backfleet.engines.fast.collector import collecting_less
 from backfleet.engines.fast.remains import Remains
 from backfleet.engines.feed import bulk_feed
 
@@ -27,7 +26,6 @@ class BacktraderEngine(Engine):
 
     def run(self, simulation: Simulation) -> Outcome:
         self._remains = [each for each in self._remains if not each.taken_apart()][-MOST_HELD:]
-        with collecting_less():
-            outcome = simulate(simulation, bulk_feed, Cerebro)
+        outcome = simulate(simulation, bulk_feed, Cerebro)
         self._remains.append(Remains(weakref.ref(outcome.strategy)))
         return outcome

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, Outcome, Records, Scalar
+from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, Outcome, Records
 from backfleet.engines.feed import FeedColumns
 from backfleet.engines.recorder import ACCOUNT, FILLS, ORDERS, Recorder
+from backfleet.summary import Scalar
 
 __all__ = ["record"]
 

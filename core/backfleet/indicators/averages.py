@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
 from backfleet.indicators.exact_sums import (
     exact_sum,
     rising_sums,
@@ -15,6 +14,7 @@ from backfleet.indicators.exact_sums import (
 )
 from backfleet.indicators.shared import shared
 from backfleet.indicators.warmup import empty_line, first_value
+from backfleet.jit import compiled
 
 __all__ = ["dema", "ema", "ema_from", "sma", "smma", "smma_from", "wma"]
 
@@ -49,13 +49,14 @@ def sma(values: Floats, period: int) -> Floats:
     return averages
 
 
-@sma.shortcut
-def _sma_of_shared_sums(values: Floats, period: int) -> Floats | None:
-    """The points of a sweep share the sums from the first bar on, of which each takes windows."""
-    running = shared(running_sums, values)
+@sma.from_python
+def _sma_of_shared_sums(values: Floats, period: int) -> Floats:
+    """The points of a sweep share the sums from the first bar on; each point takes windows."""
+    # Interpreted, the sums take longer than the windows of a few points.
+    running = shared(running_sums, values) if sma.is_compiled else None
     if running is None or not running.size or type(period) is not int:
-        return None
-    return _means.direct(running, len(values), period)
+        return sma.run(values, period)
+    return _means(running, len(values), period)
 
 
 @compiled

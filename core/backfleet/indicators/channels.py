@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
 from backfleet.indicators.averages import sma
 from backfleet.indicators.volatility import stddev
 from backfleet.indicators.warmup import empty_line
+from backfleet.jit import compiled
 
 __all__ = ["Bollinger", "bollinger", "highest", "lowest"]
 

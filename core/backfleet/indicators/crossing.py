@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
 from backfleet.indicators.warmup import empty_line, first_value
+from backfleet.jit import compiled
 
 __all__ = ["above", "crossover"]
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
 from backfleet.indicators.averages import smma_from
 from backfleet.indicators.volatility import atr
 from backfleet.indicators.warmup import empty_line, first_bar
+from backfleet.jit import compiled
 
 __all__ = ["DirectionalIndicators", "adx", "directional_indicators"]
 

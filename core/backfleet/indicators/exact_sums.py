@@ -13,8 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled, inlined
 from backfleet.indicators.warmup import empty_line, first_value
+from backfleet.jit import compiled, inlined
 
 __all__ = ["exact_sum", "rising_sums", "rolling_sums", "running_sums", "window_sum"]
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
 from backfleet.indicators.averages import ema, ema_from, sma, smma_from
 from backfleet.indicators.channels import highest, lowest
 from backfleet.indicators.warmup import empty_line, first_value
+from backfleet.jit import compiled
 
 __all__ = [
     "Macd",

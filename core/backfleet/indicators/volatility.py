@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import c_pow, compiled
 from backfleet.indicators.averages import sma, smma_from
 from backfleet.indicators.warmup import first_bar
+from backfleet.jit import c_pow, compiled
 
 __all__ = ["atr", "stddev", "true_range"]
 

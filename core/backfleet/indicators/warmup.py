@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
+from backfleet.jit import compiled
 
 __all__ = ["empty_line", "first_bar", "first_value"]
 

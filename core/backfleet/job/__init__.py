@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from backfleet.job.parameter import Parameter, Value
     from backfleet.job.planning import plan_points
     from backfleet.job.points import Points
+    from backfleet.job.stored_points import points_from_json
 
 __all__ = [
     "BUY_AND_HOLD",
@@ -32,6 +33,7 @@ __all__ = [
     "Value",
     "axis_values",
     "plan_points",
+    "points_from_json",
 ]
 
 _HOMES = {
@@ -48,6 +50,7 @@ _HOMES = {
     "Value": "parameter",
     "axis_values": "axis",
     "plan_points": "planning",
+    "points_from_json": "stored_points",
 }
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.errors import CorruptObject
 from backfleet.job.parameter import Value
 
 __all__ = ["Column", "Indices", "Points", "column_of"]
@@ -61,7 +60,7 @@ class Points(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON that `from_json` reads; equal for equal points, however they were written."""
+        """Plain JSON for `points_from_json`; equal for equal points, however they were written."""
 
     @abstractmethod
     def table(self) -> bytes | None:
@@ -74,26 +73,6 @@ class Points(ABC):
 
     def __iter__(self) -> Iterator[dict[str, Value]]:
         return (self[index] for index in range(len(self)))
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any], table: bytes | None = None) -> Points:
-        """The points that `to_json` and `table` wrote.
-
-        Raises CorruptObject where they are not what they were when they were planned.
-        """
-        # Both kinds derive from this class.
-        from backfleet.job.grid import GridPoints
-        from backfleet.job.point_table import TablePoints
-
-        match data["kind"]:
-            case "grid":
-                return GridPoints.read(data)
-            case "table" if table is not None:
-                return TablePoints.read(data, table)
-            case "table":
-                raise CorruptObject("the table of explicit points is missing")
-            case kind:
-                raise CorruptObject(f"points of the unknown kind {kind!r}")
 
 
 def column_of(values: Sequence[Value]) -> Column:

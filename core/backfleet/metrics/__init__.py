@@ -1,16 +1,14 @@
-"""What a task is judged by: its metrics, and whether they are to be trusted."""
+"""A task's metrics, and whether they are to be trusted."""
 
-from backfleet.metrics.columns import COLUMNS, COUNTS, Metrics
-from backfleet.metrics.compute import compute_metrics
-from backfleet.metrics.summary import Calendar, SummarisingEngine, Summary, summary_of
+from backfleet.metrics.summary import compute_metrics, summary_of
 from backfleet.metrics.trust import Verdict, verdict
+from backfleet.summary import COLUMNS, COUNTS, Calendar, Metrics, Summary
 
 __all__ = [
     "COLUMNS",
     "COUNTS",
     "Calendar",
     "Metrics",
-    "SummarisingEngine",
     "Summary",
     "Verdict",
     "compute_metrics",

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
+from backfleet.jit import compiled
 from backfleet.metrics.growth import annual_growth
 from backfleet.metrics.pairwise import pairwise_sum
 
@@ -88,13 +88,7 @@ def _measure_bars(value: Floats, gross: Floats, traded: float, per_year: float) 
 @compiled
 def _closes(value: Floats, last_bars: Ints) -> Floats:
     """The value after each session."""
-    count = len(last_bars)
-    if count == len(value):
-        return value
-    closes = np.empty(count)
-    for index in range(count):
-        closes[index] = value[last_bars[index]]
-    return closes
+    return value if len(last_bars) == len(value) else value[last_bars]
 
 
 @compiled
@@ -107,9 +101,28 @@ def _state(value: Floats) -> tuple[bool, bool]:
     return poor == 0, wild == 0
 
 
+@_state.from_python
+def _state_of_array(value: Floats) -> tuple[bool, bool]:
+    return bool((value > 0.0).all()), bool(np.isfinite(value).all())
+
+
 @compiled
 def _risk(value: Floats, periods: float) -> Three:
     """Volatility, Sharpe and Sortino of two values or more, all above 0."""
+    mean, downside, variance = _moments(value)
+    deviation = math.sqrt(variance)
+    annual = math.sqrt(periods)
+    return (
+        defined(deviation * annual),
+        ratio(mean * annual, deviation),
+        ratio(mean * annual, math.sqrt(downside)),
+    )
+
+
+@compiled
+def _moments(value: Floats) -> Three:
+    """The mean of the returns, the mean square of the losses, and the variance of the returns,
+    which is NaN for a single one."""
     count = len(value) - 1
     after = value[1:]
     returns, squares = np.empty(count), np.empty(count)
@@ -119,19 +132,24 @@ def _risk(value: Floats, periods: float) -> Three:
         returns[index] = change
         squares[index] = loss * loss
     mean = pairwise_sum(returns) / count
-    downside = math.sqrt(pairwise_sum(squares) / count)
+    downside = pairwise_sum(squares) / count
     for index in range(count):
         off = returns[index] - mean
         squares[index] = off * off
-    deviation = math.nan
+    variance = math.nan
     if count > 1:
-        deviation = math.sqrt(pairwise_sum(squares) / (count - 1))
-    annual = math.sqrt(periods)
-    return (
-        defined(deviation * annual),
-        ratio(mean * annual, deviation),
-        ratio(mean * annual, downside),
-    )
+        variance = pairwise_sum(squares) / (count - 1)
+    return mean, downside, variance
+
+
+@_moments.from_python
+def _moments_of_array(value: Floats) -> Three:
+    returns = value[1:] / value[:-1] - 1.0
+    count = len(returns)
+    mean = pairwise_sum(returns) / count
+    losses, off = np.minimum(returns, 0.0), returns - mean
+    variance = pairwise_sum(off * off) / (count - 1) if count > 1 else math.nan
+    return mean, pairwise_sum(losses * losses) / count, variance
 
 
 @compiled
@@ -168,6 +186,12 @@ def _exposure(value: Floats, gross: Floats) -> tuple[float, float]:
         share[index] = gross[index] / value[index]
         held += gross[index] != 0.0
     return defined(pairwise_sum(share) / bars), held / bars
+
+
+@_exposure.from_python
+def _exposure_of_array(value: Floats, gross: Floats) -> tuple[float, float]:
+    bars = len(value)
+    return defined(pairwise_sum(gross / value) / bars), np.count_nonzero(gross) / bars
 
 
 @compiled

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from backfleet.compiled import compiled
+from backfleet.jit import compiled
 
 __all__ = ["annual_growth"]
 

@@ -1,6 +1,8 @@
-"""The metrics in compiled code: to the last bit those of `arrays`, in a fraction of the time.
+"""The metrics of a task, compiled.
 
-Compiled functions return columns in the order of `Metrics`, NaN where `Metrics` has None.
+Only sums, the four operations and square roots are used, which have the same bits on every
+processor. Compiled functions return columns in the order of `Metrics`, and NaN where `Metrics` has
+None. A process interprets them for its first tasks, with whole arrays instead of the longest loops.
 """
 
 from __future__ import annotations
@@ -11,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
-from backfleet.engine import NOT_YET, OrderStatus, Outcome
-from backfleet.metrics.arrays import last_bars
-from backfleet.metrics.columns import COLUMNS, COUNTS, Metrics
+from backfleet.engine import NOT_YET, OrderStatus
+from backfleet.jit import compiled
 from backfleet.metrics.equity import defined, measure_account, ratio
 from backfleet.metrics.pairwise import pairwise_sum
+from backfleet.summary import COLUMNS, COUNTS, Metrics
 
-__all__ = ["measure", "measure_compiled", "metrics_of", "sessions_of"]
+__all__ = ["measure", "metrics_of", "sessions_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,26 +41,6 @@ MARGIN = int(OrderStatus.MARGIN)
 REJECTED = int(OrderStatus.REJECTED)
 
 
-def measure_compiled(
-    outcome: Outcome, cash: float, periods_per_year: float, sessions: Days
-) -> Metrics:
-    """As `compute_metrics`, always in compiled code."""
-    equity = outcome.equity
-    row = np.empty(len(COLUMNS))
-    measure(
-        np.ascontiguousarray(equity["value"]),
-        np.ascontiguousarray(equity["exposure"]),
-        sessions_of(sessions),
-        cash,
-        periods_per_year,
-        outcome.orders,
-        outcome.fills,
-        outcome.trades,
-        row,
-    )
-    return metrics_of(row)
-
-
 def sessions_of(days: Days) -> Ints:
     """The sessions of some bars.
 
@@ -72,7 +53,9 @@ def sessions_of(days: Days) -> Ints:
     -------
     int64 of shape (2, sessions): the last bar of each, and its day since the epoch.
     """
-    last = np.flatnonzero(last_bars(days))
+    is_last = np.ones(len(days), np.bool_)
+    np.not_equal(days[1:], days[:-1], out=is_last[:-1])
+    last = np.flatnonzero(is_last)
     return np.array((last, days[last].astype("datetime64[D]").view(np.int64)))
 
 

@@ -1,56 +1,61 @@
-"""What the results say of a task, and engines that can tell it without what it is made from."""
+"""The summary of an outcome: its metrics and whether they can be trusted."""
 
 from __future__ import annotations
-
-from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.engine import Engine, Outcome, Scalar, Simulation
-from backfleet.metrics.columns import Metrics
-from backfleet.metrics.compute import compute_metrics
-from backfleet.metrics.trust import Status, verdict
+from backfleet.engine import Outcome
+from backfleet.metrics.kernel import measure, metrics_of, sessions_of
+from backfleet.metrics.trust import verdict
+from backfleet.summary import COLUMNS, Calendar, Metrics, Summary
 
-__all__ = ["Calendar", "SummarisingEngine", "Summary", "summary_of"]
+__all__ = ["compute_metrics", "summary_of"]
 
-
-@dataclass(frozen=True, eq=False)
-class Calendar:
-    """What metrics are measured along.
-
-    Attributes
-    ----------
-    sessions
-        datetime64[D] of shape (bars,), ascending: the session of each record of the equity curve.
-    periods_per_year
-        Sessions a year, for annualising.
-    """
-
-    sessions: NDArray[np.datetime64]
-    periods_per_year: float
-
-
-class Summary(NamedTuple):
-    """A task's metrics, its verdict, and the scalars that its strategy left."""
-
-    metrics: Metrics
-    status: Status
-    custom: Mapping[str, Scalar]
-
-
-class SummarisingEngine(Engine):
-    """An engine that tells a task's summary sooner than all its orders and its equity curve."""
-
-    @abstractmethod
-    def summarise(self, simulation: Simulation, calendar: Calendar) -> Summary:
-        """Equal to `summary_of` what `run` returns. What the strategy raises passes through."""
+Days = NDArray[np.datetime64]
 
 
 def summary_of(outcome: Outcome, cash: float, calendar: Calendar) -> Summary:
-    """The summary of an outcome; `cash` is what the account began with."""
+    """Return the summary of an outcome; `cash` is the initial cash."""
     metrics = compute_metrics(outcome, cash, calendar.periods_per_year, calendar.sessions)
     return Summary(metrics, verdict(outcome).status, outcome.metrics)
+
+
+def compute_metrics(
+    outcome: Outcome, cash: float, periods_per_year: float, sessions: Days
+) -> Metrics:
+    """Return the metrics of an outcome; see `Metrics` for the formulas.
+
+    Parameters
+    ----------
+    outcome
+        Its equity must have one record per bar.
+    cash
+        Initial cash.
+    periods_per_year
+        Sessions a year, for annualizing.
+    sessions
+        datetime64[D] of shape (bars,), ascending: the session of each record of `outcome.equity`.
+
+    Raises
+    ------
+    ValueError
+        If `sessions` and `outcome.equity` differ in length.
+    """
+    equity = outcome.equity
+    if len(sessions) != len(equity):
+        raise ValueError(f"{len(sessions)} sessions for {len(equity)} bars of equity")
+    row = np.empty(len(COLUMNS))
+    measure(
+        np.ascontiguousarray(equity["value"]),
+        np.ascontiguousarray(equity["exposure"]),
+        sessions_of(sessions),
+        cash,
+        periods_per_year,
+        outcome.orders,
+        outcome.fills,
+        outcome.trades,
+        row,
+    )
+    metrics: Metrics = metrics_of(row)
+    return metrics

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from backfleet.engine import Outcome, RejectReason
+from backfleet.summary import Status
 
-__all__ = ["Status", "Verdict", "status_of", "verdict"]
-
-Status = Literal["ok", "suspicious"]
+__all__ = ["Verdict", "status_of", "verdict"]
 
 REJECTIONS = {
     RejectReason.CASH_AT_SUBMISSION: "for lack of cash when they were made",

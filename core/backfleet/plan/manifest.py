@@ -15,6 +15,7 @@ from backfleet.errors import CorruptObject
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.parameter import Parameter
 from backfleet.job.points import Points
+from backfleet.job.stored_points import points_from_json
 from backfleet.plan.chunks import MOST_CHUNKS, ChunkGrid
 from backfleet.plan.identity import Identity
 from backfleet.store.records import decode_record, encode_record
@@ -199,7 +200,7 @@ class Manifest:
         stored = decode_record(StoredManifest, FORMAT, content)
         table = read_blob(stored.points_table) if stored.points_table else None
         try:
-            points = Points.from_json(stored.identity.points, table)
+            points = points_from_json(stored.identity.points, table)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise CorruptObject(
                 f"the manifest's points cannot be read: {type(error).__name__}: {error}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from backfleet.metrics import Metrics
+from backfleet.summary import Metrics
 
 __all__ = ["MetricWords", "format_value", "metric_words", "notation"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import gc
 import os
 import signal
 import sys
@@ -21,6 +20,7 @@ from backfleet.chunks.task_result import TaskResult
 from backfleet.code.open_recorder import recorded_files
 from backfleet.errors import BackfleetError
 from backfleet.worker.environment import limit_memory
+from backfleet.worker.gc_control import collect_between_tasks, defer_collection
 from backfleet.worker.messages import (
     OUT_OF_MEMORY,
     Builders,
@@ -54,8 +54,7 @@ def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
     limit_memory(setup.memory)
     try:
         runner = setup.builders.runner()
-        # All that is imported stays: the garbage collector need not walk it for every task.
-        gc.freeze()
+        defer_collection()
         connection.send(Ready())
         loop = TaskLoop(runner, setup.builders, connection, in_flight, output)
         for work in _works(connection):
@@ -118,6 +117,7 @@ class TaskLoop:
             if now - flushed > FLUSH_SECONDS:
                 self.connection.send(Finished(work.chunk, batch, now - flushed, recorded_files()))
                 batch, flushed = [], now
+            collect_between_tasks()
             self.in_flight.begin(task, now)
             result = self.runner.result(task)
             if os.getpid() != process:

@@ -30,14 +30,15 @@ def seed_generators(seed: int, key: TaskKey) -> None:
 class Seeding:
     """Runs tasks so that each draws the numbers it would draw after `seed_generators`.
 
-    To seed takes a third of the time of a short compiled task, and few strategies draw. So tasks
-    run without, until one turns out to have drawn: it runs once more, seeded, and so do all that
-    follow. The first task of a process is seeded in any case.
+    Seeding takes a third of the time of a short vector task, and few strategies draw. So vector
+    tasks run without it until one turns out to have drawn: it runs once more, seeded, and so do
+    all that follow. The first task of a process is always seeded, and so are all tasks of other
+    strategies: `always`.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, always: bool) -> None:
         self._seed = seed
-        self._draws: bool | None = None
+        self._draws = True if always else None
         self._python = random.Random()
         self._numpy = np.random.RandomState()
 

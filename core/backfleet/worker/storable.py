@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-from backfleet.engine import Scalar
+from backfleet.summary import Scalar
 
 __all__ = ["describe_error", "storable", "storable_scalar"]
 

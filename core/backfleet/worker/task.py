@@ -10,15 +10,17 @@ from functools import partial
 
 from backfleet.chunks.column_names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
-from backfleet.engine import Engine, Outcome, Scalar, Simulation
+from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.errors import BackfleetError, DataChanged
-from backfleet.metrics import Calendar, SummarisingEngine, Summary, summary_of
+from backfleet.metrics import summary_of
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.strategy import load_strategy
 from backfleet.strategy_folder import in_strategy_folder
+from backfleet.summary import Calendar, Scalar, Summary
+from backfleet.vector_strategy import VectorStrategy
 from backfleet.worker.seeding import Seeding, seed_generators
 from backfleet.worker.storable import describe_error, storable, storable_scalar
 from backfleet.worker.task_bars import BarsLoader, TaskBars
@@ -51,8 +53,10 @@ class TaskRunner:
             self.engine: Engine = load_plugin("engine", engine, Engine)()
             self._hooks = row_hooks([plugin.name for plugin in self.manifest.identity.plugins])
             self._bars = BarsLoader(plan, self._hooks)
-        self._seeding = Seeding(self.manifest.identity.seed)
-        self._summarises = not (self.manifest.keeps_detail or self._hooks)
+        self._seeding = Seeding(
+            self.manifest.identity.seed, always=not issubclass(self.strategy, VectorStrategy)
+        )
+        self._summarizes = not (self.manifest.keeps_detail or self._hooks)
 
     def result(self, index: int) -> TaskResult:
         """Run a task. What the strategy or a plugin raises becomes the result.
@@ -69,8 +73,8 @@ class TaskRunner:
         except Exception as error:
             return self._failed(index, error, time.perf_counter() - started)
         try:
-            if self._summarises:
-                return self._summarised(key, bars)
+            if self._summarizes:
+                return self._summarized(key, bars)
             return self._finished(self._simulate(key, bars))
         except (MemoryError, DataChanged):
             raise
@@ -98,21 +102,29 @@ class TaskRunner:
         seed_generators(self.manifest.identity.seed, key)
         started = time.perf_counter()
         outcome = self.engine.run(self._simulation(key, bars))
+        if not isinstance(outcome, Outcome):
+            raise TypeError(f"engine {self.engine.name!r} returned no outcome, but {outcome!r}")
         return RanTask(key, bars, outcome, time.perf_counter() - started)
 
-    def _simulation(self, key: TaskKey, bars: TaskBars) -> Simulation:
-        return Simulation(self.strategy, key.params, bars.bars, self.manifest.broker)
+    def _simulation(
+        self, key: TaskKey, bars: TaskBars, calendar: Calendar | None = None
+    ) -> Simulation:
+        return Simulation(self.strategy, key.params, bars.bars, self.manifest.broker, calendar)
 
-    def _summarised(self, key: TaskKey, bars: TaskBars) -> TaskResult:
-        """The result of a task whose details nobody wants."""
-        if not isinstance(self.engine, SummarisingEngine) or len(bars.bars) > 1:
+    def _summarized(self, key: TaskKey, bars: TaskBars) -> TaskResult:
+        """The result of a task whose details are not stored."""
+        # The sessions of a portfolio follow from its equity curve.
+        if len(bars.bars) > 1:
             ran = self._simulate(key, bars)
             return self._result(key, self.summary(ran), ran.seconds)
-        simulation = self._simulation(key, bars)
         calendar = Calendar(bars.session, bars.periods_per_year)
+        simulation = self._simulation(key, bars, calendar)
         started = time.perf_counter()
-        summary = self._seeding.run(key, partial(self.engine.summarise, simulation, calendar))
-        return self._result(key, summary, time.perf_counter() - started)
+        result = self._seeding.run(key, partial(self.engine.run, simulation))
+        seconds = time.perf_counter() - started
+        if isinstance(result, Outcome):
+            result = self.summary(RanTask(key, bars, result, seconds))
+        return self._result(key, result, seconds)
 
     def _finished(self, ran: RanTask) -> TaskResult:
         result = self._result(ran.key, self.summary(ran), ran.seconds)

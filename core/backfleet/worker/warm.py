@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import backfleet.demo
-from backfleet.compiled import interpret_nothing
+from backfleet.jit import interpret_nothing
 from backfleet.job import Job, Results
 from backfleet.plan.plan import plan_job
 from backfleet.plan.task_context import TaskContext

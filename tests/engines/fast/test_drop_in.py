@@ -8,7 +8,6 @@ import gc
 import pickle
 import subprocess
 import sys
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -216,19 +215,40 @@ def test_a_cerebro_can_be_pickled_as_backtraders_can(frame: pd.DataFrame) -> Non
     assert again.broker.getvalue() == cerebro.broker.getvalue()
 
 
-def test_the_collector_is_as_it_was_after_its_first_collection(frame: pd.DataFrame) -> None:
-    gc.collect()
-    before = gc.get_threshold(), list(gc.callbacks)
-    script(backfleet.Cerebro, frame)
-    assert gc.get_threshold()[0] > before[0][0]
-    gc.collect()
-    assert (gc.get_threshold(), gc.callbacks) == before
+def collector_settings() -> tuple[object, ...]:
+    return gc.get_threshold(), gc.isenabled(), gc.get_freeze_count(), list(gc.callbacks)
 
 
-def test_a_run_begins_without_the_garbage_of_the_last_one(make_frame: Any) -> None:
-    gc.collect()
-    frame = make_frame(2000)
-    last = weakref.ref(script(backfleet.Cerebro, frame)[1])
-    assert last() is not None
-    script(backfleet.Cerebro, frame)
-    assert last() is None
+@pytest.mark.parametrize("thresholds", [gc.get_threshold(), (50, 3, 7), (0, 0, 0)])
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_run_leaves_the_settings_of_the_garbage_collector_alone(
+    frame: pd.DataFrame, thresholds: tuple[int, int, int], enabled: bool, fast: bool
+) -> None:
+    observed = []
+
+    class Observes(Crossing):
+        def next(self) -> None:
+            super().next()
+            observed.append(collector_settings())
+
+        def stop(self) -> None:
+            observed.append(collector_settings())
+
+    class Chosen(backfleet.Cerebro):
+        pass
+
+    Chosen.fast = fast
+    usual = gc.get_threshold()
+    gc.set_threshold(*thresholds)
+    if not enabled:
+        gc.disable()
+    try:
+        before = collector_settings()
+        script(Chosen, frame, Observes)
+        observed.append(collector_settings())
+    finally:
+        gc.enable()
+        gc.set_threshold(*usual)
+    assert len(observed) > 100
+    assert all(settings == before for settings in observed)

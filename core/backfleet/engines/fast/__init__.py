@@ -4,6 +4,6 @@
 with `lines` on shared clocks, `strategy` for what one strategy does on a bar, `listeners` and
 `observers` for who watches it. `broker` is the account, on top of `valuing` and `groups`; `placing`
 makes its `orders`. `pandas_feed` fills feeds by the column, and `indicators` and `rolling_sums`
-compute them so. `collector` and `remains` get rid of a run when it is over. Nothing of backtrader's
-own is changed: there are subclasses, and replacements on single objects that last as long as a run.
+compute them so. `remains` gets rid of a run when it is over. Nothing of backtrader's own is
+changed: there are subclasses, and replacements on single objects that last as long as a run.
 """

@@ -17,7 +17,6 @@ from backtrader.strategy import Strategy
 
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.broker import FastBroker
-from backfleet.engines.fast.collector import collecting_less
 from backfleet.engines.fast.indicators import by_the_column
 from backfleet.engines.fast.lines import Clocking
 from backfleet.engines.fast.loop import run_lean
@@ -62,7 +61,7 @@ class Cerebro(bt.Cerebro):
         if not self.fast:
             self.fallback = "switched off"
             return super().run(**kwargs)
-        with collecting_less(), read_by_the_column(self.datas):
+        with read_by_the_column(self.datas):
             return super().run(**kwargs)
 
     def _runnext(self, runstrats: list[Any]) -> None:

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import inlined
 from backfleet.engine import NOT_YET, OrderStatus, RejectReason
 from backfleet.engines.vector.broker import commission, legs
 from backfleet.engines.vector.state import Costs, Execution, Guards
+from backfleet.jit import inlined
 
 __all__ = ["withdraw", "write_execution", "write_order", "write_trades"]
 

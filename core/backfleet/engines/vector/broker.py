@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 
-from backfleet.compiled import inlined
 from backfleet.engine import RejectReason
 from backfleet.engines.vector.state import Account, Costs, Execution, Guards, Pending
+from backfleet.jit import inlined
 
 __all__ = [
     "account_value",

@@ -5,35 +5,28 @@ from __future__ import annotations
 from functools import lru_cache
 
 from backfleet.bars import Bars
-from backfleet.engine import BrokerSettings, Outcome, Simulation
+from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
 from backfleet.engines.vector.panels import is_portfolio
 from backfleet.engines.vector.points import PointRunner
 from backfleet.engines.vector.portfolio import PortfolioRunner
-from backfleet.engines.vector.simulate import simulate
-from backfleet.metrics import Calendar, SummarisingEngine, Summary, summary_of
+from backfleet.summary import Summary
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["VectorEngine"]
 
 
-class VectorEngine(SummarisingEngine):
+class VectorEngine(Engine):
     """Gives what `backtrader-stock` gives for a `VectorStrategy`, bit for bit."""
 
     name = "vector"
 
-    def run(self, simulation: Simulation) -> Outcome:
+    def run(self, simulation: Simulation) -> Outcome | Summary:
         runner = _runner(simulation.bars, simulation.strategy, simulation.broker)
         if isinstance(runner, PortfolioRunner):
             return runner.run(simulation.params)
+        if simulation.calendar is not None:
+            return runner.summarize(simulation.params, simulation.calendar)
         return runner.run(simulation.params).outcome()
-
-    def summarise(self, simulation: Simulation, calendar: Calendar) -> Summary:
-        # A few tasks are over before metrics are compiled, too.
-        if simulate.is_compiled:
-            runner = _runner(simulation.bars, simulation.strategy, simulation.broker)
-            if isinstance(runner, PointRunner):
-                return runner.summarise(simulation.params, calendar)
-        return summary_of(self.run(simulation), simulation.broker.cash, calendar)
 
 
 @lru_cache(maxsize=2)

@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import EQUITY, BrokerSettings, Outcome
-from backfleet.engines.vector.measured import simulate_and_measure
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.signals import check_targets, no_size, targets_of, tradable_bars
 from backfleet.engines.vector.simulate import DONE, settings_of, simulate
 from backfleet.engines.vector.state import Buffers, Costs, Market
-from backfleet.metrics import COLUMNS, Calendar, Summary
 from backfleet.metrics.kernel import metrics_of, sessions_of
 from backfleet.metrics.trust import status_of
+from backfleet.summary import COLUMNS, Calendar, Summary
 from backfleet.vector_strategy import VectorStrategy
 
-MOST_SETTINGS = 1_000
-"""More would be of a sweep over what they are made from."""
+MAX_SETTINGS = 1_000
+"""Cache size. Only a sweep over the sizing or exit rules has more settings, and reuses none."""
+
+NO_METRICS = np.empty(0)
 
 __all__ = ["PointOutcome", "PointRunner", "run_points"]
 
@@ -91,12 +92,7 @@ class PointRunner:
         Raises TypeError and ValueError where its parameters, targets or order sizes are impossible;
         what the strategy raises passes through. The next point can be run all the same.
         """
-        strategy = self.strategy(**params)
-        rules = Rules.of(strategy)
-        targets = targets_of(strategy, self.bars)
-        end, orders, fills, trades = self._simulate(rules, targets)
-        if end != DONE:
-            raise self._error(end, strategy, targets)
+        strategy, orders, fills, trades = self._simulate(params, 0.0, NO_METRICS)
         return PointOutcome(
             strategy,
             self.bars,
@@ -106,28 +102,37 @@ class PointRunner:
             self._buffers.trades[:trades],
         )
 
-    def summarise(self, params: Mapping[str, Any], calendar: Calendar) -> Summary:
-        """What `summary_of` the outcome of `run` would be, without making one. Raises as `run`."""
+    def summarize(self, params: Mapping[str, Any], calendar: Calendar) -> Summary:
+        """Return the summary of a point without copying its records. Raises as `run` does."""
+        strategy, orders, fills, _ = self._simulate(params, calendar.periods_per_year, self._row)
+        metrics = metrics_of(self._row)
+        status = status_of(orders, metrics.orders_rejected, fills)
+        return Summary(metrics, status, strategy.metrics)
+
+    def _simulate(
+        self, params: Mapping[str, Any], periods_per_year: float, row: NDArray[np.float64]
+    ) -> tuple[VectorStrategy, int, int, int]:
+        """Write the records of a point into the buffers, and its metrics into `row`. Returns the
+        strategy and the numbers of orders, fills and trades."""
         strategy = self.strategy(**params)
-        settings = self._settings_of(strategy, calendar.periods_per_year)
+        settings = self._settings_of(strategy, periods_per_year)
         targets = targets_of(strategy, self.bars)
-        end, orders, fills = simulate_and_measure.direct(
+        buffers = self._buffers
+        end, orders, fills, trades = simulate(
             self._market.time,
             self._market.prices,
             self._sessions,
             targets,
             settings,
-            self._buffers.account,
-            self._buffers.orders,
-            self._buffers.fills,
-            self._buffers.trades,
-            self._row,
+            buffers.account,
+            buffers.orders,
+            buffers.fills,
+            buffers.trades,
+            row,
         )
         if end != DONE:
             raise self._error(end, strategy, targets)
-        metrics = metrics_of(self._row)
-        status = status_of(orders, metrics.orders_rejected, fills)
-        return Summary(metrics, status, strategy.metrics)
+        return strategy, orders, fills, trades
 
     def _settings_of(
         self, strategy: VectorStrategy, periods_per_year: float
@@ -148,7 +153,7 @@ class PointRunner:
             found = None
         if found is None:
             found = settings_of(Rules.of(strategy), self._costs, self.bars.warmup, periods_per_year)
-            if len(self._settings) < MOST_SETTINGS:
+            if len(self._settings) < MAX_SETTINGS:
                 self._settings[attributes] = found
         return found
 
@@ -158,20 +163,6 @@ class PointRunner:
         """Why a run has not come to its end."""
         check_targets(strategy, self.bars, targets, Rules.of(strategy).target)
         return no_size(self.bars, end)
-
-    def _simulate(self, rules: Rules, targets: NDArray[np.float64]) -> tuple[int, int, int, int]:
-        market, buffers = self._market, self._buffers
-        settings = settings_of(rules, self._costs, self.bars.warmup)
-        return simulate(
-            market.time,
-            market.prices,
-            targets,
-            settings,
-            buffers.account,
-            buffers.orders,
-            buffers.fills,
-            buffers.trades,
-        )
 
 
 def run_points(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled
 from backfleet.engines.vector.book import extend_trade, open_trade, reduce_trade
 from backfleet.engines.vector.broker import commission, legs
 from backfleet.engines.vector.state import Costs
+from backfleet.jit import compiled
 
 __all__ = ["write_portfolio_trades"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import inlined
 from backfleet.engine import OrderStatus, RejectReason
 from backfleet.engines.vector.book import write_execution
 from backfleet.engines.vector.broker import cash_after, execute, open_fill, with_position
 from backfleet.engines.vector.portfolio_guards import guard_reached, withdraw_guards
 from backfleet.engines.vector.portfolio_state import PanelMarket, Symbols, account_of
 from backfleet.engines.vector.state import Costs
+from backfleet.jit import inlined
 
 __all__ = ["check", "fill", "value_at"]
 

@@ -13,13 +13,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import inlined
 from backfleet.engine import OrderKind, OrderStatus
 from backfleet.engines.vector.book import withdraw, write_order
 from backfleet.engines.vector.broker import reached
 from backfleet.engines.vector.portfolio_state import PanelMarket, Protection, Symbols
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.state import Costs, Guards
+from backfleet.jit import inlined
 
 __all__ = ["guard_positions", "guard_reached", "withdraw_guards"]
 

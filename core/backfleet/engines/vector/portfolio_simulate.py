@@ -13,7 +13,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled, inlined
 from backfleet.engine import OrderKind, OrderStatus
 from backfleet.engines.vector.book import write_order
 from backfleet.engines.vector.portfolio_book import write_portfolio_trades
@@ -29,6 +28,7 @@ from backfleet.engines.vector.rules import Rules, TargetRule
 from backfleet.engines.vector.simulate import DONE
 from backfleet.engines.vector.sizing import order_size
 from backfleet.engines.vector.state import Costs
+from backfleet.jit import compiled, inlined
 
 __all__ = ["portfolio_settings", "simulate_portfolio"]
 
@@ -107,10 +107,6 @@ def simulate_portfolio(
             )
     traded = write_portfolio_trades(fills, filled, fill_bars, symbols.bars, costs, trades)
     return DONE, 0, made, filled, traded
-
-
-# A bar of a symbol has four prices, and takes some 20 µs.
-simulate_portfolio.weight = 0.125
 
 
 @inlined

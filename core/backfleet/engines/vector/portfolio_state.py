@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled, inlined
 from backfleet.engines.vector.state import Account
+from backfleet.jit import compiled, inlined
 
 __all__ = ["PanelMarket", "Protection", "Symbols", "account_of", "new_symbols"]
 

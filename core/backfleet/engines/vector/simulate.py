@@ -11,7 +11,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.compiled import compiled, inlined
 from backfleet.engine import OrderKind, OrderStatus
 from backfleet.engines.vector.book import withdraw, write_execution, write_order, write_trades
 from backfleet.engines.vector.broker import account_value, execute, reached, settle
@@ -26,6 +25,8 @@ from backfleet.engines.vector.state import (
     Pending,
     Standing,
 )
+from backfleet.jit import compiled, inlined
+from backfleet.metrics.kernel import measure
 
 __all__ = ["DONE", "WRONG_TARGETS", "settings_of", "simulate"]
 
@@ -33,35 +34,45 @@ DONE, WRONG_TARGETS = -1, -2
 """What `simulate` returns in place of the bar at which an order could not be sized."""
 
 
-def settings_of(rules: Rules, costs: Costs, first: int, *more: float) -> NDArray[np.float64]:
+def settings_of(
+    rules: Rules, costs: Costs, first: int, periods_per_year: float
+) -> NDArray[np.float64]:
     """All numbers that `simulate` needs, in one array: numba looks at every argument of a call, and
     for a tuple of this size that takes as long as hundreds of bars."""
-    return np.array((*rules, *costs, first, *more))
+    return np.array((*rules, *costs, first, periods_per_year))
 
 
 @compiled
 def simulate(
     time: NDArray[np.int64],
     prices: NDArray[np.float64],
+    sessions: NDArray[np.int64],
     targets: NDArray[np.float64],
     settings: NDArray[np.float64],
     account: NDArray[np.float64],
     orders: NDArray[np.void],
     fills: NDArray[np.void],
     trades: NDArray[np.void],
+    row: NDArray[np.float64],
 ) -> tuple[int, int, int, int]:
-    """Follow a strategy's targets and write down what comes of them.
+    """Follow a strategy's targets, and write its records and its metrics.
 
     Parameters
     ----------
     time, prices
         A `Market`.
+    sessions
+        `sessions_of` the bars from the first one on after which orders are made.
     targets
         float64 of shape (bars,); NaN leaves alone what is held.
     settings
-        `settings_of` the rules, the costs, and the first bar after which orders are made.
+        `settings_of` the rules, the costs, the first bar after which orders are made, and the
+        sessions a year.
     account, orders, fills, trades
         `Buffers` with room for as many bars as the market has.
+    row
+        float64 of shape (len(COLUMNS),); of shape (0,) if no metrics are needed. Metrics are
+        computed here because nothing needs to be copied, and one call costs less than two.
 
     Returns
     -------
@@ -87,6 +98,18 @@ def simulate(
     if stopped != DONE:
         return stopped, 0, 0, 0
     closed = write_trades(fills, filled, books.fill_bars, len(time), costs, trades)
+    if len(row):
+        measure(
+            account[0, first:],
+            account[2, first:],
+            sessions,
+            costs.cash,
+            settings[10],
+            orders[:made],
+            fills[:filled],
+            trades[:closed],
+            row,
+        )
     return DONE, made, filled, closed
 
 

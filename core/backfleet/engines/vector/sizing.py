@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from backfleet.compiled import inlined
 from backfleet.engines.vector.broker import commission
 from backfleet.engines.vector.rules import Rules, SizingRule, TargetRule
 from backfleet.engines.vector.state import Account, Costs
+from backfleet.jit import inlined
 
 __all__ = ["EXACT", "order_size"]
 

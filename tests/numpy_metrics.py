@@ -1,4 +1,4 @@
-"""The metrics with numpy, for processes that run too few tasks to compile anything.
+"""The metrics with numpy: the oracle of the compiled ones.
 
 Only sums, the four operations and square roots are used, which come out alike on every processor;
 powers and logarithms do not. The one power, in the compound annual growth rate, is computed in
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import NOT_YET, OrderStatus, Outcome, Records
-from backfleet.metrics.columns import Metrics
+from backfleet.summary import Metrics
 
 __all__ = ["last_bars", "measure_with_numpy"]
 

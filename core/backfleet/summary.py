@@ -1,10 +1,34 @@
-"""A task's metrics: their names, their order, their formulas."""
+"""A task's summary: its metrics with their formulas, its status, and its own scalars."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, get_args, get_type_hints
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args, get_type_hints
 
-__all__ = ["COLUMNS", "COUNTS", "Metrics"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["COLUMNS", "COUNTS", "Calendar", "Metrics", "Scalar", "Status", "Summary"]
+
+Scalar = bool | int | float | str | None
+Status = Literal["ok", "suspicious"]
+
+
+@dataclass(frozen=True, eq=False)
+class Calendar:
+    """The sessions along which metrics are computed.
+
+    Attributes
+    ----------
+    sessions
+        datetime64[D] of shape (bars,), ascending: the session of each record of the equity curve.
+    periods_per_year
+        Sessions a year, for annualizing.
+    """
+
+    sessions: NDArray[np.datetime64]
+    periods_per_year: float
 
 
 class Metrics(NamedTuple):
@@ -85,3 +109,11 @@ COUNTS = frozenset(
     name for name, kind in get_type_hints(Metrics).items() if int in (kind, *get_args(kind))
 )
 """The columns of whole numbers."""
+
+
+class Summary(NamedTuple):
+    """A task's metrics, its status, and the scalars that its strategy left."""
+
+    metrics: Metrics
+    status: Status
+    custom: Mapping[str, Scalar]

@@ -1,0 +1,243 @@
+"""Compiled functions: the only place that imports numba, and only when there is enough to compute.
+
+A process that runs one small task interprets them instead, and has finished before numba would be
+imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+import numpy as np
+
+from backfleet.jit_cache import digest_of, machine_code_folder
+
+__all__ = ["Compiled", "c_pow", "compiled", "inlined", "interpret_nothing"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+BASELINE = {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}
+"""One processor for all, so that the cache serves other machines too; workers set the same."""
+
+OPTIONS = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
+"""No fastmath: the order of evaluation is part of the results. Division by 0 is as in numpy."""
+
+LOAD_SECONDS = 0.3
+"""Time to import numba and to load machine code from the cache."""
+COMPILE_SECONDS = 3.0
+"""Less than the engine takes to compile, since other processes may be compiling it too."""
+SECONDS_PER_ELEMENT = 40e-6
+"""Time to interpret an engine's loop, per element of its largest array."""
+
+
+class _InterpretBudget:
+    """Seconds that this process has spent on interpreting.
+
+    A function is interpreted until that has cost as much as its machine code would. So a small
+    task finishes before numba is imported, and a large one waits at most twice as long as it must.
+    The numbers are the same: compiled code keeps Python's order of evaluation.
+    """
+
+    def __init__(self) -> None:
+        self.spent = 0.0
+        self.is_interpreting = False
+
+    def allows(self, args: Iterable[object], price: float) -> bool:
+        """Return whether interpreting a call costs less than `price` seconds, all calls so far
+        included."""
+        sizes = [arg.size for arg in args if isinstance(arg, np.ndarray)]
+        return self.spent + SECONDS_PER_ELEMENT * max(sizes, default=0) < price
+
+    @contextmanager
+    def interpreting(self) -> Iterator[None]:
+        """Count the time of a call that other compiled functions do not make."""
+        self.is_interpreting = True
+        began = time.perf_counter()
+        try:
+            with np.errstate(all="ignore"):
+                yield
+        finally:
+            self.spent += time.perf_counter() - began
+            self.is_interpreting = False
+
+
+_BUDGET = _InterpretBudget()
+
+
+class Compiled(Generic[P, R]):
+    """A function that numba compiles when that is worth it; see `compiled`.
+
+    Attributes
+    ----------
+    function
+        The Python function. Compiled code calls its machine code.
+    is_compiled
+        Whether calls run machine code.
+    """
+
+    def __init__(self, function: Callable[P, R], inlined: bool = False) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        # Reference counting takes longer than the rest of a small function.
+        self.options = OPTIONS | ({"forceinline": True, "_nrt": False} if inlined else {})
+        self.signature = inspect.signature(function)
+        self.arity = len(self.signature.parameters)
+        self.is_compiled = False
+        self._python: Callable[P, R] | None = None
+
+    def from_python(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorate the function that Python code calls instead. It returns the same bits, and may
+        call `run`."""
+        self._python = function
+        return function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._python is not None:
+            return self._python(*args, **kwargs)
+        if self.is_compiled and len(args) == self.arity:
+            # Only tasks of some microseconds notice that this saves a call.
+            return self.dispatcher(*args, **kwargs)
+        return self.run(*args, **kwargs)
+
+    def run(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself, interpreted or compiled."""
+        if not self.is_compiled:
+            if _BUDGET.is_interpreting:
+                return self.function(*args, **kwargs)
+            if _BUDGET.allows(args, self._price()):
+                with _BUDGET.interpreting():
+                    return self.function(*args, **kwargs)
+        if kwargs or len(args) != self.arity:
+            # numba takes 20 µs for an argument that is left out, and compiles once more for it.
+            bound = self.signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            return self.dispatcher(*bound.args, **bound.kwargs)
+        return self.dispatcher(*args, **kwargs)
+
+    def _price(self) -> float:
+        """Return the seconds that machine code takes to come by."""
+        folder = self._folder
+        is_cached = folder is not None and any(folder.glob("*/*.nbi"))
+        return LOAD_SECONDS if is_cached else COMPILE_SECONDS
+
+    @functools.cached_property
+    def _folder(self) -> Path | None:
+        """Folder of the machine code; None for code in no file, which numba cannot cache."""
+        code: Any = getattr(self.function, "__code__", None)
+        if code is None or not Path(code.co_filename).is_file():
+            return None
+        return machine_code_folder(digest_of(self))
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.function.__module__}.{self.function.__qualname__}>"
+
+    @functools.cached_property
+    def dispatcher(self) -> Callable[P, R]:
+        """numba's own object; with `NUMBA_DISABLE_JIT=1` the plain function."""
+        self.is_compiled = True
+        numba = _numba()
+        if self._folder is None:
+            return cast(Callable[P, R], numba.njit(self.function, **self.options))
+        before = numba.config.CACHE_DIR
+        # numba reads this when it decorates; functions of others keep the cache that they chose.
+        numba.config.CACHE_DIR = str(self._folder)
+        try:
+            return cast(Callable[P, R], numba.njit(self.function, cache=True, **self.options))
+        finally:
+            numba.config.CACHE_DIR = before
+
+
+def compiled(function: Callable[P, R]) -> Compiled[P, R]:
+    """Compile a function with numba, once this process has interpreted such functions for a while.
+
+    Compiled functions can call each other, from any package, but not themselves: numba loads such
+    code from its cache in a form that crashes. The machine code is cached in `$NUMBA_CACHE_DIR`,
+    by default in backfleet's cache folder, under a hash of the functions and constants that the
+    function reaches, whatever file or package they are in. Other code can change without effect.
+    If the folder cannot be written to, a folder for temporary files is used instead, which starts
+    as its copy.
+
+    The options are those that give the same bits everywhere: no fastmath, division by zero as in
+    numpy, and, unless the environment says otherwise, code for x86-64-v3 whatever the processor.
+    """
+    return Compiled(function)
+
+
+def inlined(function: Callable[P, R]) -> Compiled[P, R]:
+    """`compiled`, and inlined into every function that calls it: for small functions in hot loops,
+    where a call with a dozen numbers costs more than its result. It must not create arrays."""
+    return Compiled(function, inlined=True)
+
+
+def interpret_nothing() -> None:
+    """Compile all that this process calls from now on, however small: to fill a cache."""
+    _BUDGET.spent = math.inf
+
+
+def c_pow(base: float, exponent: float) -> float:
+    """`base ** exponent` by the C library, which Python calls for it, also in compiled code.
+
+    Its last bit is not always that of the nearest float: 1 of 1,000 squares differs from the
+    product.
+    """
+    return math.pow(base, exponent)
+
+
+@functools.cache
+def _numba() -> Any:
+    """numba, with the environment it reads at its import, and taught to call `Compiled`."""
+    if "numba" not in sys.modules:
+        for name, value in BASELINE.items():
+            os.environ.setdefault(name, value)
+    import numba
+    from numba.core import types
+    from numba.extending import typeof_impl
+
+    def type_of(value: Compiled[Any, Any], context: object) -> Any:
+        return types.Dispatcher(value.dispatcher)
+
+    typeof_impl.register(Compiled)(type_of)
+    _teach_pow()
+    return numba
+
+
+def _teach_pow() -> None:
+    """Have compiled code call the C library for `c_pow`."""
+    from llvmlite import ir
+    from numba.core import types
+    from numba.extending import intrinsic, overload
+
+    @intrinsic
+    def call_pow(_typing: object, _base: object, _exponent: object) -> Any:
+        def generate(_context: object, builder: Any, _signature: object, args: Any) -> Any:
+            kind = ir.FunctionType(ir.DoubleType(), [ir.DoubleType(), ir.DoubleType()])
+            known = builder.module.globals
+            function = known.get("pow") or ir.Function(builder.module, kind, "pow")
+            # LLVM would turn pow(x, 2) into a multiplication.
+            function.attributes.add("nobuiltin")
+            return builder.call(function, args)
+
+        return types.float64(types.float64, types.float64), generate
+
+    call: Any = call_pow
+
+    def by_the_c_library(base: float, exponent: float) -> Any:
+        return call(base, exponent)
+
+    @overload(c_pow)
+    def choose(base: float, exponent: float) -> Any:
+        return by_the_c_library
+
+
+# Machine code that calls c_pow depends on how it is compiled.
+c_pow.compiled_by = _teach_pow  # type: ignore[attr-defined]

@@ -1,0 +1,321 @@
+"""Compiled functions, each in a process of its own, as numba reads its settings once."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+OUTER = """
+from pricing.inner import scale
+from backfleet.jit import compiled
+
+@compiled
+def total(values):
+    result = 0.0
+    for index in range(len(values)):
+        result += scale(values[index])
+    return result
+"""
+INNER = """
+from backfleet.jit import compiled
+
+@compiled
+def scale(value):
+    return value * {factor}
+"""
+CALL = """
+import numpy as np
+from pricing.outer import total
+print(total.dispatcher(np.arange(4.0)))
+"""
+COUNT_HITS = "print(sum(total.dispatcher.stats.cache_hits.values()))"
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+
+
+def _heed_permissions() -> None:
+    """Let a process of root's heed file permissions like anybody's."""
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+
+
+@pytest.fixture
+def pricing(tmp_path: Path) -> Path:
+    """A package in which a compiled function calls one in another file."""
+    folder = tmp_path / "pricing"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "outer.py").write_text(OUTER)
+    (folder / "inner.py").write_text(INNER.format(factor=2))
+    return folder
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Callable[..., list[str]]:
+    """Run code in a fresh process; the words that it prints."""
+
+    def run(code: str, **environment: str) -> list[str]:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+        env |= {"BACKFLEET_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=env | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=_heed_permissions,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+    return run
+
+
+def change(file: Path, old: str, new: str) -> None:
+    """Edit a file; Python tells it from its bytecode by its size and the second of its change."""
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    later = time.time() + 2
+    os.utime(file, (later, later))
+
+
+def test_a_callee_changed_in_another_file_gives_new_numbers(
+    pricing: Path, python: Callable[..., list[str]]
+) -> None:
+    assert python(CALL) == ["12.0"]
+    change(pricing / "inner.py", "* 2", "* 3")
+    assert python(CALL) == ["18.0"]
+
+
+REACHED = {
+    "constant": ("from fees.rates import RATE", "RATE", "RATE = 2.0", "2.0", "3.0"),
+    "constant of a module": ("from fees import rates", "rates.RATE", "RATE = 2.0", "2.0", "3.0"),
+    "constant of a package": ("import fees.rates", "fees.rates.RATE", "RATE = 2.0", "2.0", "3.0"),
+    "module and function of one name": (
+        "from fees import rates",
+        "rates.rates(1.0)",
+        "from backfleet.jit import compiled\n@compiled\ndef rates(x): return x * 2.0",
+        "2.0",
+        "3.0",
+    ),
+    "tuple": ("from fees.rates import RATES", "RATES[1]", "RATES = (1.0, 2.0)", "2.0", "3.0"),
+    "named tuple": (
+        "from fees.rates import RATES",
+        "RATES.high",
+        "from collections import namedtuple\nRATES = namedtuple('R', 'low high')(1.0, 2.0)",
+        "2.0",
+        "3.0",
+    ),
+    "array": (
+        "from fees.rates import RATES",
+        "RATES[1]",
+        "import numpy as np\nRATES = np.array([1.0, 2.0])",
+        "2.0",
+        "3.0",
+    ),
+    "member of an enumeration": (
+        "from fees.rates import Rate",
+        "(2.0 if Rate.HIGH == 2 else 3.0)",
+        "from enum import IntEnum\nclass Rate(IntEnum): HIGH = 2",
+        "2",
+        "3",
+    ),
+    "field order of a named tuple": (
+        "from fees.rates import Rates",
+        "Rates(2.0, 3.0).high",
+        "from typing import NamedTuple\nclass Rates(NamedTuple):\n    high: float\n    low: float",
+        "high: float\n    low: float",
+        "low: float\n    high: float",
+    ),
+    "function of numba's own": (
+        "from fees.rates import rate",
+        "rate(1.0)",
+        "import numba\n@numba.njit\ndef rate(x): return x * 2.0",
+        "2.0",
+        "3.0",
+    ),
+    "inlined function": (
+        "from fees.rates import rate",
+        "rate(1.0)",
+        "from backfleet.jit import inlined\n@inlined\ndef rate(x): return x * 2.0",
+        "2.0",
+        "3.0",
+    ),
+    "default value": (
+        "from fees.rates import rate",
+        "rate()",
+        "from backfleet.jit import compiled\n@compiled\ndef rate(x=2.0): return x * 1.0",
+        "2.0",
+        "3.0",
+    ),
+    "variable of an enclosing function": (
+        "from fees.rates import rate",
+        "rate(1.0)",
+        "from backfleet.jit import compiled\n"
+        "def make(factor):\n"
+        "    def rate(x): return x * factor\n"
+        "    return compiled(rate)\n"
+        "rate = make(2.0)",
+        "2.0",
+        "3.0",
+    ),
+    "constant of a callee's callee": (
+        "from fees.rates import rate",
+        "rate(1.0)",
+        "from backfleet.jit import compiled\n"
+        "RATE = 2.0\n"
+        "@compiled\n"
+        "def inner(x): return x * RATE\n"
+        "@compiled\n"
+        "def rate(x): return inner(x)",
+        "2.0",
+        "3.0",
+    ),
+}
+USER = """
+from backfleet.jit import compiled
+{line}
+
+@compiled
+def total(values):
+    result = 0.0
+    for index in range(len(values)):
+        result += values[index] * {expression}
+    return result
+"""
+
+
+@pytest.mark.parametrize("kind", REACHED)
+def test_what_a_function_reaches_in_another_package_gives_new_machine_code_when_it_changes(
+    pricing: Path, python: Callable[..., list[str]], tmp_path: Path, kind: str
+) -> None:
+    line, expression, rates, old, new = REACHED[kind]
+    (tmp_path / "fees").mkdir()
+    (tmp_path / "fees" / "__init__.py").touch()
+    (tmp_path / "fees" / "rates.py").write_text(rates)
+    (pricing / "outer.py").write_text(USER.format(line=line, expression=expression))
+    assert python(CALL + COUNT_HITS) == ["12.0", "0"]
+    assert python(CALL + COUNT_HITS) == ["12.0", "1"]
+    change(tmp_path / "fees" / "rates.py", old, new)
+    assert python(CALL + COUNT_HITS) == ["18.0", "0"]
+
+
+UNRELATED = {
+    "another module of the package": "other.py",
+    "a subpackage": "report/page.py",
+    "a style sheet": "report/page.css",
+    "a file beside the package": "../scratch.py",
+    "the package itself": "__init__.py",
+}
+
+
+@pytest.mark.parametrize("kind", UNRELATED)
+def test_code_that_a_function_does_not_reach_leaves_its_machine_code(
+    pricing: Path, python: Callable[..., list[str]], kind: str
+) -> None:
+    file = pricing / UNRELATED[kind]
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("FIRST = 1")
+    assert python(CALL + COUNT_HITS) == ["12.0", "0"]
+    change(file, "FIRST = 1", "SECOND = 2")
+    assert python(CALL + COUNT_HITS) == ["12.0", "1"]
+
+
+def test_other_functions_and_constants_of_a_callees_file_leave_the_machine_code(
+    pricing: Path, python: Callable[..., list[str]]
+) -> None:
+    with (pricing / "inner.py").open("a") as file:
+        file.write("\nUNUSED = 1\ndef unused(): return 1\n")
+    assert python(CALL + COUNT_HITS) == ["12.0", "0"]
+    change(pricing / "inner.py", "= 1", "= 2")
+    change(pricing / "inner.py", "return 1", "return 2")
+    assert python(CALL + COUNT_HITS) == ["12.0", "1"]
+
+
+DIGESTS = """
+from backfleet.engines.vector.simulate import simulate
+from backfleet.indicators import bollinger, macd, sma, stddev
+from backfleet.jit_cache import digest_of
+print(*map(digest_of, (simulate, bollinger, macd, sma, stddev)))
+"""
+
+
+def test_digests_are_the_same_in_every_process(python: Callable[..., list[str]]) -> None:
+    first = python(DIGESTS, PYTHONHASHSEED="1")
+    assert first == python(DIGESTS, PYTHONHASHSEED="2")
+    assert len(set(first)) == 5
+
+
+def test_a_second_process_takes_the_machine_code_from_the_cache(
+    pricing: Path, python: Callable[..., list[str]]
+) -> None:
+    assert python(CALL + COUNT_HITS) == ["12.0", "0"]
+    assert python(CALL + COUNT_HITS) == ["12.0", "1"]
+
+
+def test_a_cache_that_cannot_be_written_to_serves_what_it_holds(
+    pricing: Path, python: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    python(CALL)
+    for path in (tmp_path / "cache").rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    assert python(CALL + COUNT_HITS, TMPDIR=str(scratch)) == ["12.0", "1"]
+    assert list(scratch.rglob("*.nbi"))
+
+
+def test_without_a_place_for_a_cache_functions_are_compiled_all_the_same(
+    pricing: Path, python: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    nowhere = {"BACKFLEET_CACHE": os.devnull, "TMPDIR": str(scratch)}
+    assert python(CALL + COUNT_HITS, **nowhere) == ["12.0", "0"]
+    assert python(CALL + COUNT_HITS, **nowhere) == ["12.0", "1"]
+
+
+def test_functions_run_uncompiled_where_numba_is_told_so(
+    pricing: Path, python: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    assert python(CALL, NUMBA_DISABLE_JIT="1") == ["12.0"]
+    assert not list((tmp_path / "cache").rglob("*.nbi"))
+
+
+def test_code_is_for_one_processor_unless_the_environment_names_another(
+    pricing: Path, python: Callable[..., list[str]]
+) -> None:
+    named = CALL + "import numba\nprint(numba.config.CPU_NAME)"
+    assert python(named) == ["12.0", "x86-64-v3"]
+    assert python(named, NUMBA_CPU_NAME="x86-64") == ["12.0", "x86-64"]
+
+
+def test_the_caches_of_other_numba_functions_stay_where_they_were(
+    pricing: Path, python: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    code = f"import numba\n{CALL}\nprint(numba.config.CACHE_DIR)"
+    assert python(code, NUMBA_CACHE_DIR=str(tmp_path / "own")) == ["12.0", str(tmp_path / "own")]
+
+
+def test_numba_is_imported_by_the_first_call_only(
+    pricing: Path, python: Callable[..., list[str]]
+) -> None:
+    code = "import sys, backfleet, backfleet.cli, backfleet.indicators, pricing.outer\n"
+    assert python(code + "print('numba' in sys.modules)") == ["False"]
+
+
+def test_code_that_lies_in_no_file_is_compiled_without_a_cache(
+    python: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    code = (
+        "from backfleet.jit import compiled\n"
+        "half = compiled(lambda value: value / 2)\nprint(half(3))"
+    )
+    assert python(code) == ["1.5"]
+    assert not list((tmp_path / "cache").rglob("*.nbi"))
