@@ -22,7 +22,9 @@ import pytest
 from waiting import until
 
 SECONDS = 60.0
-SUMMARY = ["run_id", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
+SUMMARY = [
+    "run_id", "store", "tasks", "ok", "suspicious", "error", "missing", "reused", "seconds",
+]  # fmt: skip
 
 
 def workers(run: str) -> list[psutil.Process]:

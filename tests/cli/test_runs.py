@@ -12,7 +12,9 @@ import pytest
 
 Ask = Callable[[str], Any]
 
-SUMMARY = ["run_id", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
+SUMMARY = [
+    "run_id", "store", "tasks", "ok", "suspicious", "error", "missing", "reused", "seconds",
+]  # fmt: skip
 
 
 def words_of(text: str) -> dict[str, str]:
