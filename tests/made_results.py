@@ -75,5 +75,12 @@ class MemoryStore(Store):
     def exists(self, key: str) -> bool:
         return key in self.objects
 
+    def delete(self, key: str) -> None:
+        self.objects.pop(key, None)
+
+    def delete_folder(self, folder: str) -> None:
+        for key in [key for key in self.objects if key.startswith(f"{folder}/")]:
+            del self.objects[key]
+
     def at(self, folder: str) -> Store:
         raise NotImplementedError

@@ -247,3 +247,9 @@ def test_a_strategy_by_module_is_found_in_the_current_folder(
     done = backfleet("run", sample_job, "--set", "strategy='mine:Mine'", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["suspicious"] == 3
+
+
+def test_a_class_of_a_notebook_cell_is_rejected() -> None:
+    """Its source is in no file that could be hashed and kept."""
+    with pytest.raises(JobError, match=r"Put the class into a file and name it as file\.py:Mine"):
+        locate_strategy("__main__:Mine")

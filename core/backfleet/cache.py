@@ -8,7 +8,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-__all__ = ["cache_folder", "scratch_folder", "write_quietly"]
+__all__ = ["cache_folder", "scratch_folder", "state_folder", "write_quietly"]
 
 
 def cache_folder() -> Path:
@@ -18,6 +18,12 @@ def cache_folder() -> Path:
         return Path(given)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "backfleet"
+
+
+def state_folder() -> Path:
+    """Return `$XDG_STATE_HOME/backfleet`, or `~/.local/state/backfleet`."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "backfleet"
 
 
 def scratch_folder() -> Path:

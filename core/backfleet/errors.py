@@ -31,6 +31,7 @@ __all__ = [
     "UndeclaredFileChanged",
     "UndeclaredModule",
     "UnknownPlugin",
+    "UntrustedCode",
     "UserError",
 ]
 
@@ -58,6 +59,10 @@ class JobError(UserError):
 
 class PluginError(UserError):
     """A plugin that two distributions claim, that fails to import, or that is of another kind."""
+
+
+class UntrustedCode(PluginError):
+    """Code from a store that this user has neither submitted nor accepted."""
 
 
 class UnknownPlugin(PluginError):

@@ -24,6 +24,7 @@ __all__ = [
     "KINDS",
     "Plugin",
     "find_plugin",
+    "forget_plugins",
     "hook_manager",
     "list_plugins",
     "load_plugin",
@@ -96,6 +97,11 @@ def _entry_points(group: str) -> tuple[Plugin, ...]:
     kind = next(kind for kind, each in KINDS.items() if each == group)
     found = {_plugin(kind, point) for point in entry_points(group=group)}
     return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.distribution)))
+
+
+def forget_plugins() -> None:
+    """Look for plugins again the next time: `sys.path` has changed."""
+    _entry_points.cache_clear()
 
 
 def _plugin(kind: str, point: EntryPoint) -> Plugin:

@@ -109,6 +109,11 @@ def locate_strategy(reference: str) -> StrategyReference:
         return StrategyReference(
             plugin.target, None, plugin.name, plugin.distribution, plugin.version
         )
+    if place == "__main__":
+        raise JobError(
+            f"strategy: {reference} is in a notebook or in the script that runs, which workers "
+            f"cannot import. Put the class into a file and name it as file.py:{name}"
+        )
     if not place.endswith(".py"):
         return StrategyReference(reference)
     file = Path(place).expanduser().resolve()

@@ -55,6 +55,8 @@ class StoredCode:
         Of the wheel, which is `code/<sha256>.whl`.
     is_folder
         Whether it is the folder of the run's `file.py:Class` strategy.
+    platform
+        The wheel tag of a package with machine code; empty if it runs on every platform.
     """
 
     name: str
@@ -62,6 +64,7 @@ class StoredCode:
     content: str
     sha256: str
     is_folder: bool = False
+    platform: str = ""
 
     @property
     def key(self) -> str:

@@ -7,14 +7,16 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
 import backfleet as bf
-from backfleet.bundles import export_bundle
+from backfleet.bundles import export_bundle, import_bundle
 from backfleet.chunks.chunk import Chunk
+from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing, UserError
 from bundle_files import unzipped
 from sample_job import SAMPLE_DATA, job_of
@@ -129,13 +131,31 @@ def test_a_folder_that_does_not_exist_is_named(copy: bf.Run, tmp_path: Path) -> 
         export_bundle(copy, tmp_path / "missing" / "run.zip")
 
 
-def test_a_chunk_that_names_a_path_of_this_machine_is_not_exported(
+def with_undeclared_file(run: bf.Run, path: str, host: str) -> bf.Run:
+    """Return a run of which a chunk says that its strategy has read a file."""
+    file = next(Path(run.url, "chunks").iterdir())
+    chunk = Chunk.from_bytes(file.read_bytes())
+    header = replace(chunk.header, undeclared=(UndeclaredFile(path, "0" * 64, host),))
+    file.write_bytes(replace(chunk, header=header).to_bytes())
+    return bf.open_run(run.url)
+
+
+def test_a_run_that_has_read_a_file_of_this_machine_is_not_exported(
     copy: bf.Run, tmp_path: Path
 ) -> None:
-    path = next(Path(copy.url, "chunks").iterdir())
-    chunk = Chunk.from_bytes(path.read_bytes())
-    chunk.header.platform["read"] = ["/home/ann/tuned.json"]  # type: ignore[index]
-    path.write_bytes(chunk.to_bytes())
+    run = with_undeclared_file(copy, "/home/ann/tuned.json", "anns-laptop")
     with pytest.raises(UserError, match=r"has read '/home/ann/tuned\.json'"):
-        export_bundle(bf.open_run(copy.url), tmp_path / "run.zip")
+        export_bundle(run, tmp_path / "run.zip")
     assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_run_that_has_read_a_file_beside_its_strategy_is_exported(
+    copy: bf.Run, tmp_path: Path
+) -> None:
+    run = with_undeclared_file(copy, "tuned.json", "")
+    export_bundle(run, tmp_path / "run.zip")
+    imported = import_bundle(tmp_path / "run.zip", str(tmp_path / "theirs")).run
+    imported.counts()
+    assert [
+        file.path for header in imported.chunk_index.headers() for file in header.undeclared
+    ] == ["tuned.json"]

@@ -9,7 +9,7 @@ from typing import Any
 def test_a_run_and_itself_are_alike(ask: Any, finished: str) -> None:
     answer = ask(f"compare {finished} {finished}")
     assert answer.code == 0
-    assert answer.out.startswith("planned alike\n")
+    assert answer.out.startswith("the setup is the same\n")
     assert "3 tasks matched by symbol; 0 only in the first" in answer.out
     assert "all metrics are the same to the last bit" in answer.out
 

@@ -105,6 +105,8 @@ def test_a_folder_that_others_can_write_to_is_not_used(wheel: bytes, scratch: Pa
         "acme//x.py",
         "acme\\..\\x.py",
         "C:\\x.py",
+        "C:x.py",
+        "x.py:hidden",
         "acme/",
         "x\n.py",
         "",
@@ -135,6 +137,14 @@ def test_a_file_that_comes_twice_is_refused() -> None:
         archive.writestr("x.py", b"2")
     with pytest.raises(PluginError, match=r"'x\.py', which no package may"):
         read_wheel(buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    "names", [("acme/x.py", "acme/X.py"), ("acme/x.py", "Acme/y.py"), ("Straße.py", "STRASSE.py")]
+)
+def test_names_that_only_differ_in_case_are_rejected(names: tuple[str, str]) -> None:
+    with pytest.raises(PluginError, match="only differ in case"):
+        read_wheel(zipped(dict.fromkeys(names, b"")))
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused() -> None:

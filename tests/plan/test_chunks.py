@@ -86,8 +86,8 @@ def test_a_tiny_run_has_a_chunk_for_each_task(tasks: int) -> None:
 @pytest.mark.parametrize(
     ("symbols", "points", "short", "detail", "expected"),
     [
-        (3, 72, False, True, (4, 54)),
-        (1, 600, False, True, (9, 67)),
+        (3, 72, False, True, (6, 36)),
+        (1, 600, False, True, (18, 34)),
         (100, 100, False, True, (100, 100)),
         (20, 5_000, False, False, (100, 1_000)),
         (40, 1_000, False, False, (4_000, 10)),

@@ -46,8 +46,8 @@ def canonical(point: Any) -> str:
 @given(sweeps(), sweeps())
 def test_points_match_if_their_canonical_json_is_equal(points: Points, earlier: Points) -> None:
     matches = match_points(points, earlier)
-    found = [None if at < 0 else canonical(earlier[at]) for at in matches.tolist()]
-    assert found == matched_by_hand(points, earlier)
+    matched = [None if at < 0 else canonical(earlier[at]) for at in matches.tolist()]
+    assert matched == matched_by_hand(points, earlier)
 
 
 @given(sweeps(), sweeps())
@@ -55,8 +55,8 @@ def test_many_large_axes_do_not_overflow(points: Points, earlier: Points) -> Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(point_match, "MAX_RADIX", 3)
         matches = match_points(points, earlier)
-    found = [None if at < 0 else canonical(earlier[at]) for at in matches.tolist()]
-    assert found == matched_by_hand(points, earlier)
+    matched = [None if at < 0 else canonical(earlier[at]) for at in matches.tolist()]
+    assert matched == matched_by_hand(points, earlier)
 
 
 def test_points_with_other_parameters_do_not_match() -> None:

@@ -18,7 +18,7 @@ from backfleet.results.read import read_results
 
 
 def rows_of(run: bf.Run) -> RunRows:
-    return RunRows(run.manifest, read_results(run.store, run.chunk_index))
+    return RunRows(run.store, run.manifest, read_results(run.store, run.chunk_index))
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import backfleet as bf
+from backfleet.code.kept_code import is_kept
 from backfleet.executor import Submission
 from backfleet.plan.known_copy import copy_known_rows
 from backfleet.plan.known_rows import KnownRows, find_known_rows
@@ -166,6 +167,7 @@ def test_a_known_job_starts_no_worker(full_store: Path) -> None:
     assert control.run.state() == "complete"
     entry = control.run.latest_submission()
     assert (entry.submission.shards, entry.handle) == ((), None)
+    assert is_kept(control.run.store)
     lender = bf.open_run(only_run_but(full_store, control.run.id))
     rows = control.run.results().set_index("period")
     originals = lender.results().query("symbol == '600519'").set_index("period")
@@ -409,12 +411,12 @@ def test_a_chunk_that_changed_since_it_was_found_is_not_copied(store: Path) -> N
     manifest = plan_job(job(store, params={"period": [15]})).manifest
     root = open_store(str(store))
     places = every_chunk(manifest)
-    found = find_known_rows(root, manifest, places)
+    rows = find_known_rows(root, manifest, places)
     for chunk in only_run(store).glob("chunks/*"):
         damage(chunk)
     save_manifest(root.at(manifest.run_id), manifest)
-    assert len(found) == 2
-    assert copy_known_rows(root, manifest, found, places) == 0
+    assert len(rows) == 2
+    assert copy_known_rows(root, manifest, rows, places) == 0
 
 
 def test_a_run_whose_client_died_while_it_copied_is_completed(store: Path, fresh: Fresh) -> None:
@@ -463,9 +465,9 @@ def test_finding_takes_few_requests_on_s3(s3_store_url: str) -> None:
 
     s3_client().meta.events.register("before-call.s3", count)
     try:
-        found = find_known_rows(root, manifest, every_chunk(manifest))
+        rows = find_known_rows(root, manifest, every_chunk(manifest))
     finally:
         s3_client().meta.events.unregister("before-call.s3", count)
-    assert len(found) == 4
+    assert len(rows) == 4
     # The index; of the one candidate its manifest, its chunks, and the four with known rows.
     assert requests == {"ListObjectsV2": 2, "GetObject": 1 + 4}

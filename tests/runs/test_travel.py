@@ -193,7 +193,7 @@ class Elsewhere:
 
     def worker(self, run: Run) -> subprocess.CompletedProcess[str]:
         """The worker of a run's newest submission once more."""
-        url = run.latest_submission().submission.url(run.store)
+        url = run.latest_submission().submission.url
         workers = {"PYTHONPATH": self.options["path"], "TMPDIR": self.options["scratch"]}
         return self.call("worker", url, 0, **workers)
 

@@ -47,7 +47,7 @@ SYMBOLS = ("AAA", "BBB")
 
 @pytest.fixture(scope="session")
 def probe_job(tmp_path_factory: pytest.TempPathFactory) -> bf.Job:
-    """128 tasks in 64 chunks of two."""
+    """128 tasks in 32 chunks of four."""
     folder = tmp_path_factory.mktemp("probe")
     (folder / "probe.py").write_text(STRATEGY)
     for symbol in SYMBOLS:

@@ -67,4 +67,4 @@ def test_rows_and_details_are_the_same_whoever_encodes_them(
         )
 
     assert headers[0] == headers[1]
-    assert len(headers[0]) == (33 if detail == "summary" else 65)
+    assert len(headers[0]) == 33

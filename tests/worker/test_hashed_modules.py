@@ -40,7 +40,7 @@ manifest = plan.manifest
 runner = TaskRunner(TaskContext(manifest, plan.strategy, plan.job.data.path))
 results = [runner.result(task) for task in range(manifest.tasks)]
 encoder = ChunkEncoder(manifest)
-encoder.encode(0, 0, results, encoder.details(results))
+encoder.encode(0, 0, results)
 sys.setprofile(None)
 
 assert all(result.error is None for result in results), results

@@ -7,6 +7,7 @@ the same bytes with every zlib, and a small file cannot grow into a large one.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backfleet.errors import CorruptObject
@@ -19,6 +20,7 @@ __all__ = [
     "RECORD",
     "Bundle",
     "BundledFile",
+    "check_files",
     "decode_bundle",
     "encode_bundle",
     "is_bundled",
@@ -35,7 +37,7 @@ MAX_RECORD_BYTES = 2**26
 # Submissions, handles, logs and parts belong to the machines that computed the run, and results
 # are derived from the chunks.
 _BUNDLED = re.compile(
-    r"manifest\.json|code\.json|chunks/[0-9]{6,9}\.[0-9]{1,9}|blobs/[0-9a-f]{64}(\.[0-9]{1,9})?"
+    r"manifest\.json|code\.json|chunks/[0-9]{6,9}\.[0-9]{1,9}|blobs/[0-9a-f]{64}"
     r"|code/[0-9a-f]{64}\.whl|labels/[0-9a-f]{64}\.json"
 )
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
@@ -73,12 +75,19 @@ def decode_bundle(content: bytes) -> Bundle:
     bundle = decode_record(Bundle, FORMAT, content)
     if not _RUN_ID.fullmatch(bundle.run_id):
         raise CorruptObject(f"{bundle.run_id[:60]!r} is no id of a run")
-    keys = [file.key for file in bundle.files]
-    if len(keys) > MAX_FILES or keys != sorted(set(keys)):
-        raise CorruptObject(f"its {len(keys):,} files are too many, not sorted, or listed twice")
-    for file in bundle.files:
-        _check_file(file)
+    check_files(bundle.files)
     return bundle
+
+
+def check_files(files: Sequence[BundledFile]) -> None:
+    """Raise CorruptObject unless a bundle can hold these files, sorted by their keys."""
+    keys = [file.key for file in files]
+    if len(keys) > MAX_FILES:
+        raise CorruptObject(f"it lists {len(keys):,} files; {MAX_FILES:,} are possible")
+    if keys != sorted(set(keys)):
+        raise CorruptObject("its files are not sorted, or listed twice")
+    for file in files:
+        _check_file(file)
 
 
 def _check_file(file: BundledFile) -> None:

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from backfleet.bundles.contents import CODE, RECORD, Bundle, BundledFile, encode_bundle, is_bundled
+from backfleet.bundles.contents import (
+    CODE,
+    RECORD,
+    Bundle,
+    BundledFile,
+    check_files,
+    encode_bundle,
+    is_bundled,
+)
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.errors import CorruptObject, UserError
 from backfleet.plan.manifest_store import MANIFEST, read_stored_manifest
@@ -70,6 +78,10 @@ def _write(run: Run, archive: ZipFile) -> Bundle:
             _check_no_path(run, Chunk.from_bytes(content).header)
         archive.writestr(_entry(key), content)
         files.append(BundledFile(key, len(content), digest))
+    try:
+        check_files(files)
+    except CorruptObject as error:
+        raise UserError(f"run {run.id} is too large for a bundle: {error}") from error
     bundle = Bundle(run.id, tuple(files))
     archive.writestr(_entry(RECORD), encode_bundle(bundle))
     return bundle

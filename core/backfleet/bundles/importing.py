@@ -66,8 +66,9 @@ def _is_last(key: str) -> bool:
 
 def _checked_manifest(archive: Archive) -> Manifest:
     """Check every object of a bundle, and return the manifest. Raises CorruptObject, UserError."""
-    content = archive.read(MANIFEST)
-    manifest = Manifest.from_bytes(content, lambda digest: archive.read(f"blobs/{digest}"))
+    manifest = Manifest.from_bytes(
+        archive.read(MANIFEST), lambda digest: archive.read(f"blobs/{digest}")
+    )
     if manifest.run_id != archive.bundle.run_id:
         raise CorruptObject(
             f"its manifest is that of run {manifest.run_id}, not of {archive.bundle.run_id}"
@@ -75,10 +76,13 @@ def _checked_manifest(archive: Archive) -> Manifest:
     keys = set(archive.keys)
     for key in archive.keys:
         content = archive.read(key)
-        if key.startswith("chunks/"):
-            _check_chunk(key, content, manifest, keys)
-        elif key.startswith(LABELS):
-            decode_label(key, content)
+        try:
+            if key.startswith("chunks/"):
+                _check_chunk(key, content, manifest, keys)
+            elif key.startswith(LABELS):
+                decode_label(key, content)
+        except CorruptObject as error:
+            raise CorruptObject(f"{key}: {error}") from error
     return manifest
 
 
@@ -87,12 +91,12 @@ def _check_chunk(key: str, content: bytes, manifest: Manifest, keys: Container[s
     header = Chunk.from_bytes(content).header
     tasks = manifest.chunks[header.chunk]
     if (header.run_id, header.key) != (manifest.run_id, key):
-        raise CorruptObject(f"{key} is {header.key} of run {header.run_id}")
+        raise CorruptObject(f"it is {header.key} of run {header.run_id}")
     if range(header.first, header.first + header.count) != tasks:
-        raise CorruptObject(f"{key} holds other tasks than {tasks[0]} to {tasks[-1]}")
+        raise CorruptObject(f"it holds other tasks than {tasks[0]} to {tasks[-1]}")
     for digest in header.blobs.values():
         if f"blobs/{digest}" not in keys:
-            raise CorruptObject(f"it lacks blobs/{digest}, which {key} names")
+            raise CorruptObject(f"it names blobs/{digest}, which the bundle lacks")
 
 
 def _check_equal(archive: Archive, target: Store) -> None:

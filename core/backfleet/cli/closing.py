@@ -38,6 +38,7 @@ def show_closing(control: RunControl, summary: RunSummary) -> None:
     lines = [
         *describe_problems(rows),
         _headline(control, summary),
+        *_code_not_kept(summary),
         *_doubts(control, summary),
         *_spending(control),
     ]
@@ -110,6 +111,14 @@ def _headline(control: RunControl, summary: RunSummary) -> str:
     )
 
 
+def _code_not_kept(summary: RunSummary) -> list[str]:
+    """Name the packages that are too large for the store."""
+    if not summary.code_not_kept:
+        return []
+    names = ", ".join(summary.code_not_kept)
+    return [f"code:    {names}: not kept, only the hash; 'verify' and 'resume' need it here"]
+
+
 def _doubts(control: RunControl, summary: RunSummary) -> list[str]:
     """A warning where workers are said to have failed, and yet all their work is there."""
     failed = [status for status in control.worker_statuses if status.state is ShardState.FAILED]
@@ -126,7 +135,7 @@ def _spending(control: RunControl) -> list[str]:
     """What this wait's workers have cost, where an executor charges."""
     from backfleet.runs.spending import cost_so_far
 
-    cost = cost_so_far(control.run) if control.started_workers else None
+    cost = cost_so_far(control.run, control.workers) if control.started_workers else None
     return [f"cost:    about {cost.amount:.4f} {cost.currency} ({cost.basis})"] if cost else []
 
 

@@ -28,7 +28,10 @@ COMMANDS = {
     "report": ("backfleet.cli.report:report", "Write a page of HTML with a run's results."),
     "serve": ("backfleet.cli.serve:serve", "Serve a local page over the runs of a store."),
     "compare": ("backfleet.cli.compare:compare", "Compare two runs side by side."),
-    "verify": ("backfleet.cli.verify:verify", "Run tasks again elsewhere and compare every bit."),
+    "verify": (
+        "backfleet.cli.verify:verify",
+        "Run tasks again and compare them with the stored ones.",
+    ),
     "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
     "export": ("backfleet.cli.bundle:export", "Write a run into one file, to share it."),
     "import": ("backfleet.cli.bundle:import_", "Add an exported run to a store."),

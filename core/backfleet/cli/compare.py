@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +10,9 @@ import click
 
 from backfleet.cli.options import as_json, echo_json, store_option
 from backfleet.cli.table import print_columns
-from backfleet.results.compare import Comparison, PlanDifference, compare_runs
+from backfleet.code.source_diff import printable_lines
+from backfleet.results.compare import Comparison, compare_runs
+from backfleet.results.compare_code import SourceComparison
 from backfleet.results.match import RunRows
 from backfleet.results.read import read_results
 from backfleet.runs.open import open_run
@@ -19,8 +20,9 @@ from backfleet.runs.run import Run
 
 __all__ = ["compare"]
 
-LONGEST = 40
-MOST_PLAN_LINES = 20
+MAX_LINE_CHARS = 160
+MAX_SETUP_LINES = 60
+MAX_SOURCE_LINES = 200
 SHORT_HASH = 12
 _HASH = re.compile("[0-9a-f]{64}")
 
@@ -31,17 +33,19 @@ _HASH = re.compile("[0-9a-f]{64}")
 @store_option
 @as_json
 def compare(first: str, second: str, store: str, as_json: bool) -> None:
-    """Compare two runs: what was planned otherwise, the metrics of the tasks of both, and the best
-    rows of each.
+    """Compare two runs: their setup, the source of their strategies, the metrics of the tasks of
+    both, and the best rows of each.
 
-    Tasks are matched by symbol and by the parameters that both runs have and that vary in one.
+    The source comes from the code in the runs' stores; it is not run. Tasks are matched by symbol
+    and by the parameters that both runs have and that vary in one.
     """
     runs = [open_run(name, store) for name in (first, second)]
     found = compare_runs(*map(_rows, runs))
     if as_json:
         echo_json(found.to_json())
         return
-    _show_plan(found)
+    _show_setup(found)
+    _show_source(found.source)
     _show_metrics(found)
     for run, rows in zip((found.first, found.second), found.best, strict=True):
         click.echo(f"\nbest of {run}")
@@ -49,24 +53,34 @@ def compare(first: str, second: str, store: str, as_json: bool) -> None:
 
 
 def _rows(run: Run) -> RunRows:
-    return RunRows(run.manifest, read_results(run.store, run.chunk_index))
+    return RunRows(run.store, run.manifest, read_results(run.store, run.chunk_index))
 
 
-def _show_plan(found: Comparison) -> None:
-    if not found.plan:
-        click.echo("planned alike")
+def _show_setup(comparison: Comparison) -> None:
+    if not comparison.plan:
+        click.echo("the setup is the same")
         return
-    click.echo("planned otherwise")
-    shown = found.plan[:MOST_PLAN_LINES]
-    keys = [each.key for each in shown]
-    sides = [[_short(value) for value in side] for side in _sides(shown)]
-    print_columns(["key", found.first, found.second], [keys, *sides])
-    if len(found.plan) > len(shown):
-        click.echo(f"... {len(shown)} of {len(found.plan):,}; --json has all")
+    click.echo("setup")
+    _show_diff([_HASH.sub(_shortened, line) for line in comparison.setup], MAX_SETUP_LINES)
 
 
-def _sides(plan: Sequence[PlanDifference]) -> tuple[list[Any], list[Any]]:
-    return [each.first for each in plan], [each.second for each in plan]
+def _show_source(source: SourceComparison) -> None:
+    if source.diff:
+        click.echo("\nsource")
+        _show_diff(source.diff, MAX_SOURCE_LINES)
+    for line in printable_lines(source.not_kept):
+        click.echo(line)
+
+
+def _show_diff(lines: Sequence[str], most: int) -> None:
+    for line in printable_lines(lines[:most]):
+        click.echo(line if len(line) <= MAX_LINE_CHARS else f"{line[: MAX_LINE_CHARS - 3]}...")
+    if len(lines) > most:
+        click.echo(f"... {len(lines) - most:,} more lines; --json has all")
+
+
+def _shortened(digest: re.Match[str]) -> str:
+    return digest[0][:SHORT_HASH]
 
 
 def _show_metrics(found: Comparison) -> None:
@@ -109,11 +123,3 @@ def _cell(value: Any) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
-
-
-def _short(value: Any) -> str:
-    """A value of a plan; of a hash enough to tell it by."""
-    text = "-" if value is None else value if isinstance(value, str) else json.dumps(value)
-    if _HASH.fullmatch(text):
-        return text[:SHORT_HASH]
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

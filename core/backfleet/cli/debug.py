@@ -13,6 +13,13 @@ from typing import Any
 
 import click
 
+from backfleet.cli.code_options import (
+    ask_for_trust,
+    code_option,
+    data_option,
+    echo_differences,
+    trust_option,
+)
 from backfleet.cli.options import job_overrides, store_option
 from backfleet.engine import Outcome
 from backfleet.errors import BackfleetError
@@ -20,6 +27,7 @@ from backfleet.job import Job, Overrides
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.runs.run_task import TaskRun, prepare_task
+from backfleet.runs.task_code import CodeChoice
 
 __all__ = ["debug"]
 
@@ -31,6 +39,9 @@ __all__ = ["debug"]
 @click.option(
     "--pdb", is_flag=True, help="Open the debugger where the strategy raises, or at the end."
 )
+@code_option
+@trust_option
+@data_option
 @store_option
 def debug(
     job_or_run: str,
@@ -39,18 +50,26 @@ def debug(
     symbols: str | None,
     sets: tuple[str, ...],
     pdb: bool,
+    code: CodeChoice,
+    trusted: tuple[str, ...],
+    data: tuple[str, ...],
     store: str,
 ) -> None:
     """Run one task in this process, with what it prints on the terminal.
 
-    TASK is its number in the results, 0 where none is given. An exception of the strategy comes
-    with its whole traceback, and exit code 1. Nothing is stored.
+    TASK is its number in the results, by default 0. A RUN's task runs with the code in the run's
+    store. An exception of the strategy comes with its whole traceback, and exit code 1. Nothing is
+    stored.
     """
     what = _job_or_run(job_or_run, store, Overrides(params, symbols, sets))
+    if isinstance(what, Run) and code == "kept":
+        ask_for_trust(what, trusted)
     try:
-        start = prepare_task(what, task)
+        start = prepare_task(what, task, code=code, trust_code=trusted, data=data)
     except IndexError as error:
         raise click.UsageError(str(error)) from None
+    if isinstance(what, Run):
+        echo_differences(what, start.differences, code)
     try:
         done = start()
     except BackfleetError:

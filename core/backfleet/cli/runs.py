@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import click
 
+from backfleet.cli.code_options import ask_for_trust, trust_option
 from backfleet.cli.follow import follow, show_detached
 from backfleet.cli.options import (
     as_json,
@@ -17,6 +19,7 @@ from backfleet.cli.options import (
     store_option,
     yes_option,
 )
+from backfleet.errors import UntrustedCode
 from backfleet.executor import ShardState, ShardStatus
 from backfleet.runs.control import RunControl
 from backfleet.runs.open import open_run
@@ -79,6 +82,7 @@ def wait(run: str, store: str, as_json: bool) -> None:
     is_flag=True,
     help="Also run again what failed by time-out, for lack of memory, or was killed.",
 )
+@trust_option
 @detach_option
 @yes_option
 @as_json
@@ -88,13 +92,31 @@ def resume(
     executor: str | None,
     options: tuple[str, ...],
     retry_failed: bool,
+    trusted: tuple[str, ...],
     detach: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Compute what a run still lacks. What is there is not done again."""
+    """Compute the missing tasks of a run, with the run's own code.
+
+    If the code found here has changed since, workers run with the code in the run's store.
+    """
     control = RunControl(open_run(run, store))
-    control.resume(executor, options, retry_failed=retry_failed, detach=detach, accept_cost=yes)
+    resume = partial(
+        control.resume,
+        executor,
+        options,
+        retry_failed=retry_failed,
+        detach=detach,
+        accept_cost=yes,
+    )
+    try:
+        resume(trust_code=trusted)
+    except UntrustedCode:
+        # Only now it is known that the code in the store is needed.
+        if not ask_for_trust(control.run, trusted):
+            raise
+        resume(trust_code=trusted)
     if detach:
         show_detached(control, as_json=as_json)
     else:

@@ -1,4 +1,4 @@
-"""`backfleet verify`: a run's tasks again, elsewhere, compared to the last bit."""
+"""`backfleet verify`: a run's stored tasks against the same tasks run again."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any
 
 import click
 
+from backfleet.cli.code_options import (
+    ask_for_trust,
+    code_option,
+    data_option,
+    echo_differences,
+    trust_option,
+)
 from backfleet.cli.options import as_json, echo_json, executor_options, store_option
 from backfleet.cli.table import print_columns
 from backfleet.errors import UserError
 from backfleet.runs.open import open_run
-from backfleet.runs.verify import (
-    Difference,
-    other_engine,
-    sample_tasks,
-    verify_engine,
-    verify_executor,
-)
+from backfleet.runs.stored_tasks import Difference
+from backfleet.runs.task_code import CodeChoice, TaskCode, find_task_code
+from backfleet.runs.verify import other_engine, sample_tasks, verify_engine, verify_executor
 
 __all__ = ["verify"]
 
@@ -30,9 +33,12 @@ SHOWN = 5
 @click.argument("run")
 @store_option
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Only N tasks, at random.")
-@click.option("--engine", metavar="NAME", help="The engine to compare with; plain backtrader else.")
-@click.option("--executor", metavar="NAME", help="Compare with this executor instead of an engine.")
+@click.option("--engine", metavar="NAME", help="The engine to use; by default plain backtrader.")
+@click.option("--executor", metavar="NAME", help="Use the run's engine on this executor instead.")
 @executor_options
+@code_option
+@trust_option
+@data_option
 @as_json
 def verify(
     run: str,
@@ -41,37 +47,57 @@ def verify(
     engine: str | None,
     executor: str | None,
     options: tuple[str, ...],
+    code: CodeChoice,
+    trusted: tuple[str, ...],
+    data: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Run a run's tasks again and compare every bit.
+    """Run a run's tasks again, with its own code, and compare them with the stored results.
 
-    On another engine, in this process: orders, fills, trades and equity. With --executor, on that
-    executor: the rows. Exits with 0 where all agree and 1 where one differs.
+    Every bit of the rows is compared, and of orders, fills, trades and equity if the run keeps
+    them. Tasks run on another engine on this machine, or with --executor on that executor in an
+    empty store. Exits with 0 if all agree and 1 if one differs.
     """
     if engine and executor:
         raise click.UsageError("--engine and --executor exclude each other")
-    found = open_run(run, store)
-    tasks = sample_tasks(found, sample)
+    opened = open_run(run, store)
+    tasks = sample_tasks(opened, sample)
     if not tasks:
         raise UserError(
-            f"run {found.id} has no task that ended without error, so there is nothing to verify; "
+            f"run {opened.id} has no task that ended without error, so there is nothing to verify; "
             f"see `backfleet status {run}`"
         )
-    other = executor or engine or other_engine(found)
+    if code == "kept":
+        ask_for_trust(opened, trusted)
+    task_code = find_task_code(opened, code, trusted)
+    echo_differences(opened, task_code.differences, code)
+    other = executor or engine or other_engine(opened)
     if executor:
         progress = None if as_json else sys.stderr
-        differences = list(verify_executor(found, tasks, executor, options, progress))
+        differences = verify_executor(task_code, tasks, executor, options, progress, data)
     else:
-        differences = list(verify_engine(found, tasks, other))
+        differences = verify_engine(task_code, tasks, other, data)
     if as_json:
-        rows = [_plain(asdict(each)) for each in differences]
-        echo_json({"run": found.id, "with": other, "tasks": len(tasks), "differences": rows})
+        echo_json(_json(task_code, other, tasks, differences))
     else:
         _show(tasks, other, differences)
-        errors = sum(header.error for header in found.chunk_index.headers())
+        errors = sum(header.error for header in opened.chunk_index.headers())
         if errors:
             click.echo(f"{errors} {'task' if errors == 1 else 'tasks'} with errors were left out")
     sys.exit(1 if differences else 0)
+
+
+def _json(
+    code: TaskCode, other: str, tasks: Sequence[int], differences: Sequence[Difference]
+) -> dict[str, Any]:
+    return {
+        "run_id": code.run.id,
+        "with": other,
+        "code": [package.sha256 for package in code.packages],
+        "plan_differences": [str(difference) for difference in code.differences],
+        "tasks": len(tasks),
+        "differences": [_plain(asdict(difference)) for difference in differences],
+    }
 
 
 def _show(tasks: Sequence[int], other: str, differences: Sequence[Difference]) -> None:
@@ -81,7 +107,7 @@ def _show(tasks: Sequence[int], other: str, differences: Sequence[Difference]) -
         click.echo(f"task {each.task}: {', '.join([each.symbol, *params])}: {where}")
         names = list(dict.fromkeys([*each.ours, *each.theirs]))
         sides = [[_cell(side, name) for name in names] for side in (each.ours, each.theirs)]
-        print_columns(["", "this run", other], [names, *sides])
+        print_columns(["", "stored", other], [names, *sides])
     differing = len({each.task for each in differences})
     click.echo(
         f"{len(tasks) - differing} of {len(tasks)} tasks are equal to {other} to the last bit"

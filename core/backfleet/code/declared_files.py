@@ -11,12 +11,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from backfleet.code.packages import CodePackage
 from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
 from backfleet.errors import JobError, PluginError
 from backfleet.strategy_folder import strategy_import_path, strategy_root
 from backfleet.strategy_reference import StrategyReference
+
+if TYPE_CHECKING:
+    from backfleet.code.packages import CodePackage
 
 __all__ = [
     "add_declared_files",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from backfleet.code.stored_code import read_stored_code
 from backfleet.code.unpack import unpack
+from backfleet.code.versions import platform_tag
+from backfleet.errors import PluginError
 from backfleet.store import Store
 from backfleet.submission import StoredCode
 
@@ -29,12 +31,24 @@ class FetchedCode:
     paths: Sequence[str] = ()
     folder: str | None = None
 
+    @property
+    def folders(self) -> Sequence[str]:
+        """All folders, with that of the strategy first."""
+        return [*([self.folder] if self.folder else []), *self.paths]
+
 
 def fetch_code(store: Store, code: Sequence[StoredCode]) -> FetchedCode:
     """Fetch and unpack code from a run's store.
 
-    Raises PluginError if it is missing or damaged, ExecutorError, StoreError.
+    Raises PluginError if it is missing, damaged, or compiled for another platform, ExecutorError,
+    StoreError.
     """
+    for package in code:
+        if package.platform not in ("", platform_tag()):
+            raise PluginError(
+                f"{package.name} {package.version} holds machine code for {package.platform}; it "
+                f"cannot run here, on {platform_tag()}"
+            )
     folders = {
         package: str(unpack(read_stored_code(store, package), package.sha256)) for package in code
     }

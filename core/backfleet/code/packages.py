@@ -18,6 +18,7 @@ from backfleet.code.imports import ImportClosure
 from backfleet.code.own_code import OWN
 from backfleet.code.search import ModuleSearch
 from backfleet.code.units import CodeUnit, find_unit
+from backfleet.code.versions import platform_tag
 from backfleet.errors import PluginError
 from backfleet.strategy_reference import StrategyReference
 
@@ -65,6 +66,11 @@ class CodePackage:
     def size(self) -> int:
         """Of all files, in bytes."""
         return sum(file.stat().st_size for file in self.files.values())
+
+    @cached_property
+    def platform(self) -> str:
+        """The platform tag of a package with machine code; empty if it runs on every platform."""
+        return platform_tag() if self.compiled() else ""
 
     def compiled(self) -> str | None:
         """The first file that is machine code; None where there is none."""

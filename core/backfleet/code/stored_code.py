@@ -68,6 +68,7 @@ def _store(store: Store, package: CodePackage) -> StoredCode:
         package.content,
         hashlib.sha256(wheel).hexdigest(),
         package.folder is not None,
+        package.platform,
     )
     if not store.put_if_absent(stored.key, wheel) and not is_stored(store, [stored]):
         store.replace(stored.key, wheel)

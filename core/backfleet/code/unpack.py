@@ -6,7 +6,7 @@ import io
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
@@ -14,7 +14,7 @@ from backfleet.cache import scratch_folder
 from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
 from backfleet.errors import ExecutorError, PluginError
 
-__all__ = ["read_wheel", "unpack"]
+__all__ = ["check_case", "read_wheel", "unpack"]
 
 MOST_METADATA_BYTES = 2**20
 
@@ -61,6 +61,7 @@ def _read(archive: ZipFile) -> Mapping[str, bytes]:
     entries = archive.infolist()
     if len(entries) > MOST_FILES + 10:
         raise PluginError(f"code that came along has {len(entries):,} files; {MOST_FILES:,} may")
+    check_case(entry.filename for entry in entries)
     files: dict[str, bytes] = {}
     left = MOST_BYTES + MOST_METADATA_BYTES
     for entry in entries:
@@ -77,9 +78,27 @@ def _read(archive: ZipFile) -> Mapping[str, bytes]:
 def _check_entry(entry: ZipInfo, files: Mapping[str, bytes]) -> None:
     """Refuse whatever is not one more file inside the folder. Raises PluginError."""
     name, kind = entry.orig_filename, stat.S_IFMT(entry.external_attr >> 16)
-    odd = name != entry.filename or "\\" in name or name in files or not name.isprintable()
+    # A colon is a drive, or a stream of another file, on Windows.
+    odd = name != entry.filename or name in files or not name.isprintable() or {*name} & {*"\\:"}
     if odd or kind not in (0, stat.S_IFREG) or {"", ".", ".."} & set(name.split("/")):
         raise PluginError(f"code that came along holds {name!r}, which no package may")
+
+
+def check_case(names: Iterable[str]) -> None:
+    """Reject names of files or folders that only differ in case. Raises PluginError.
+
+    On some file systems they are one file, so the code would depend on where it is unpacked.
+    """
+    spellings: dict[str, str] = {}
+    for name in names:
+        parts = name.split("/")
+        for count in range(1, len(parts) + 1):
+            path = "/".join(parts[:count])
+            spelling = spellings.setdefault(path.casefold(), path)
+            if spelling != path:
+                raise PluginError(
+                    f"the code holds {spelling!r} and {path!r}, which only differ in case"
+                )
 
 
 def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:

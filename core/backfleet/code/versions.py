@@ -8,7 +8,7 @@ from functools import cache
 
 from backfleet.errors import PlatformMismatch
 
-__all__ = ["check_versions", "library_versions"]
+__all__ = ["check_versions", "library_versions", "platform_tag"]
 
 DECISIVE = ("numpy", "pandas", "backtrader", "numba")
 
@@ -20,6 +20,15 @@ def library_versions() -> Mapping[str, str]:
 
     here = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
     return here | {name: version(name) for name in DECISIVE}
+
+
+def platform_tag() -> str:
+    """Return the wheel tag of machine code for this interpreter and this machine."""
+    import sysconfig
+
+    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    machine = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    return f"{python}-{python}-{machine}"
 
 
 def check_versions(planned: Mapping[str, str]) -> None:

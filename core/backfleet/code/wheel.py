@@ -23,11 +23,13 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 UNIX = 3
 MODE = stat.S_IFREG | 0o644
 
+PURE = "py3-none-any"
+
 WHEEL = """\
 Wheel-Version: 1.0
 Generator: backfleet
-Root-Is-Purelib: true
-Tag: py3-none-any
+Root-Is-Purelib: {is_pure}
+Tag: {tag}
 """
 
 
@@ -55,7 +57,9 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
 def _metadata(package: CodePackage) -> dict[str, str]:
     lines = ["Metadata-Version: 2.1", f"Name: {package.name}", f"Version: {package.version}"]
     lines += (f"Requires-Dist: {each}" for each in package.requires)
-    texts = {"METADATA": "\n".join([*lines, ""]), "WHEEL": WHEEL}
+    tag = package.platform or PURE
+    wheel = WHEEL.format(is_pure=str(not package.platform).lower(), tag=tag)
+    texts = {"METADATA": "\n".join([*lines, ""]), "WHEEL": wheel}
     if package.entry_points:
         texts["entry_points.txt"] = _entry_points(package.entry_points)
     return texts

@@ -14,13 +14,13 @@ CHUNKS_PER_ROOT = 4
 """Most chunks of a run with n tasks, in multiples of the square root of n. Chunks then grow with
 the run, and a run of up to 16 tasks has a chunk for each task."""
 
-ENOUGH_CHUNKS = 64
-"""With so many chunks, 16 cores finish at about the same time; smaller chunks only cost commits."""
+ENOUGH_CHUNKS = 32
+"""With so many chunks, the cores of one machine have work; smaller chunks would only cost commits,
+which take a few milliseconds each where details are kept."""
 
 USUAL_SIZE = 100
 """Tasks of a chunk that make its commit cheap: it takes about as long as one task on backtrader."""
 
-ENOUGH_SHORT_CHUNKS = 32
 SHORT_SIZE = 1000
 """The same where tasks are compiled: a commit takes as long as dozens of them."""
 
@@ -94,10 +94,8 @@ def chunk_size(run: RunSize) -> int:
 def _size_for_count(run: RunSize) -> int:
     """Return the size that follows from the number of tasks and how long they take."""
     most_chunks = min(isqrt(CHUNKS_PER_ROOT**2 * run.tasks), MOST_CHUNKS)
-    enough, usual = (
-        (ENOUGH_SHORT_CHUNKS, SHORT_SIZE) if run.has_short_tasks else (ENOUGH_CHUNKS, USUAL_SIZE)
-    )
-    return max(-(-run.tasks // most_chunks), min(run.tasks // enough, usual))
+    usual = SHORT_SIZE if run.has_short_tasks else USUAL_SIZE
+    return max(-(-run.tasks // most_chunks), min(run.tasks // ENOUGH_CHUNKS, usual))
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,9 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
     """
     runs = (first, second)
     facts = [read_facts(run) for run in runs]
-    sides = [RunRows(run.manifest, read_results(run.store, run.chunk_index)) for run in runs]
+    sides = [
+        RunRows(run.store, run.manifest, read_results(run.store, run.chunk_index)) for run in runs
+    ]
     rows: pd.DataFrame = sides[0].rows.to_pandas()
     chosen = ranked_by(rows, metric)
     pairs = pair_tasks(*sides)

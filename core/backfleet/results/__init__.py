@@ -1,1 +1,9 @@
-"""Results: the rows of a run as one table, and the details of a task."""
+"""Results: the rows and details of a run, read from its chunks.
+
+`chunk_index.py` lists the valid chunks of a run and knows what is missing, retryable or damaged.
+`read.py` returns all rows as one table: from the compacted file (`compact.py`) if it is current,
+otherwise assembled from the chunks (`assemble.py`). `detail.py` returns equity, orders, fills and
+trades, `logs.py` what tasks printed. `query.py` runs SQL over the tables of `tables.py`, and
+`export.py` writes rows in other formats. `match.py` and `compare.py` put two runs side by side, and
+`row_problems.py` describes failed and suspicious rows in words.
+"""

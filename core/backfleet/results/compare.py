@@ -1,14 +1,17 @@
-"""Two runs beside each other: what was planned otherwise, and what came out otherwise."""
+"""Two runs beside each other: the differences of their setup, code and results."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import unified_diff
 from typing import Any
 
 import pyarrow as pa
 
 from backfleet.chunks.column_names import METRICS
+from backfleet.results.compare_code import SourceComparison, compare_sources
 from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.query import query_rows, query_tables
 from backfleet.store.records import to_plain
@@ -60,7 +63,11 @@ class Comparison:
     Attributes
     ----------
     plan
-        What was planned otherwise; empty for a run and itself.
+        The differences of the setup; empty for a run and itself.
+    setup
+        The same as the lines of a unified diff of the two identities.
+    source
+        The difference of the code.
     matched, only_first, only_second
         Tasks with a row in both runs, and in one of them.
     metrics
@@ -72,6 +79,8 @@ class Comparison:
     first: str
     second: str
     plan: Sequence[PlanDifference]
+    setup: Sequence[str]
+    source: SourceComparison
     matched_by: Sequence[str]
     matched: int
     only_first: int
@@ -90,10 +99,14 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
     """
     matched = match_tasks(first, second)
     pairs = matched.rows
+    left, right = (dict(_flat(to_plain(run.manifest.identity))) for run in (first, second))
+    ids = (first.manifest.run_id, second.manifest.run_id)
     return Comparison(
-        first=first.manifest.run_id,
-        second=second.manifest.run_id,
-        plan=list(_plan_differences(*(to_plain(run.manifest.identity) for run in (first, second)))),
+        first=ids[0],
+        second=ids[1],
+        plan=list(_plan_differences(left, right)),
+        setup=list(unified_diff(_lines(left), _lines(right), *ids, n=1, lineterm="")),
+        source=compare_sources(first, second),
         matched_by=matched.keys,
         matched=pairs.num_rows,
         only_first=first.rows.num_rows - pairs.num_rows,
@@ -130,12 +143,15 @@ def _best(run: RunRows) -> Sequence[Mapping[str, Any]]:
 
 
 def _plan_differences(
-    first: Mapping[str, Any], second: Mapping[str, Any]
+    left: Mapping[str, Any], right: Mapping[str, Any]
 ) -> Iterator[PlanDifference]:
-    left, right = dict(_flat(first)), dict(_flat(second))
     for key in dict.fromkeys([*left, *right]):
         if left.get(key) != right.get(key):
             yield PlanDifference(key, left.get(key), right.get(key))
+
+
+def _lines(setup: Mapping[str, Any]) -> list[str]:
+    return [f"{key} = {json.dumps(value)}" for key, value in setup.items()]
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -14,14 +14,16 @@ from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.errors import UserError
 from backfleet.plan.manifest import Manifest
 from backfleet.results.query import query_tables
+from backfleet.store import Store
 
 __all__ = ["MatchedTasks", "RunRows", "match_tasks"]
 
 
 @dataclass(frozen=True)
 class RunRows:
-    """A run's manifest and all its rows."""
+    """A run's own store, its manifest and all its rows."""
 
+    store: Store
     manifest: Manifest
     rows: pa.Table
 

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import TextIO
 
 from backfleet.errors import BackfleetError
@@ -22,6 +22,7 @@ from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
 from backfleet.store import Store
+from backfleet.submission import StoredCode
 from backfleet.submissions.events import emit
 from backfleet.submissions.launch import launch
 from backfleet.submissions.prepare import PreparedSubmission, prepare
@@ -31,6 +32,7 @@ from backfleet.submissions.submission_log import LogEntry
 __all__ = ["RunControl"]
 
 SelectChunks = Callable[[ChunkIndex], Sequence[ChunkGeneration]]
+ChooseCode = Callable[[], Sequence[StoredCode]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class _Request:
     select_chunks: SelectChunks
     accept_cost: bool
     lender: Store | None
+    choose_code: ChooseCode | None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class RunControl:
         workers.
     started_workers
         True if `start` launched workers, False if it attached to workers that were running.
+    workers
+        The run's workers, as the executor that was opened to start them reports them.
     worker_statuses
         Last status that the executor reported for each shard, set when `wait` returns.
     """
@@ -77,7 +82,7 @@ class RunControl:
         self.reused = 0
         self.started_workers = False
         self.worker_statuses: Sequence[ShardStatus] = ()
-        self._workers = run.workers
+        self.workers = run.workers
         self._entry: LogEntry | None = None
         self._started_at = time.monotonic()
         self._seconds: float | None = None
@@ -89,6 +94,7 @@ class RunControl:
         select_chunks: SelectChunks,
         *,
         accept_cost: bool = False,
+        choose_code: ChooseCode | None = None,
         root: Store | None = None,
         reuse: bool = True,
     ) -> None:
@@ -100,6 +106,9 @@ class RunControl:
             The submission without executor, shards and number.
         select_chunks
             Returns the chunks to compute, such as `ChunkIndex.missing`.
+        choose_code
+            Called before workers are started. Returns the packages of the run's store that they
+            run with, or none if the code found here is the run's. By default the draft says it.
         root
             The store of all runs, in which later runs find this one; None hides it from them.
         reuse
@@ -111,13 +120,20 @@ class RunControl:
             If something speaks against it; nothing was written and nothing started.
         """
         self._started_at, self._seconds = time.monotonic(), None
-        self._workers = RunWorkers(self.run.submission_log, executor)
+        self.workers = RunWorkers(self.run.submission_log, executor)
         self._entry = active_submission(self.run.store, executor)
         self.done_before = self.run.counts().done
         check_undeclared_files(self.run.chunk_index, draft.strategy)
         self.reused, self.started_workers = 0, False
         lender = root if reuse else None
-        request = _Request(executor, draft, select_chunks, accept_cost, lender)
+        request = _Request(
+            executor,
+            draft,
+            select_chunks,
+            accept_cost,
+            lender,
+            cache(choose_code) if choose_code else None,
+        )
         work = self._plan_work(request) if self._entry is None else None
         if not self._save_manifest() and work is not None:
             # Another planner was first, and its chunks count.
@@ -162,11 +178,14 @@ class RunControl:
     def _prepare(
         self, request: _Request, chunks: Sequence[ChunkGeneration], reused: int
     ) -> PreparedSubmission:
+        draft = request.draft
+        if chunks and request.choose_code is not None:
+            draft = replace(draft, code=tuple(request.choose_code()) or None)
         return prepare(
             self.run.store,
             request.executor,
             self.run.manifest,
-            request.draft,
+            draft,
             chunks,
             accept_cost=request.accept_cost,
             reused=reused,
@@ -195,7 +214,7 @@ class RunControl:
         run = self.run
         entry = self._entry or run.submission_log.newest()
         if entry is not None and not (run.chunk_index.complete and self._entry is None):
-            executor = self._workers.executor_of(entry)
+            executor = self.workers.executor_of(entry)
             expected = len(self._unfinished(list(entry.submission.generations.items())))
             watch = WorkerWatch(run.chunk_index, executor, entry, expected)
             before = run.chunk_index.counts()
@@ -231,11 +250,13 @@ class RunControl:
         retry_failed: bool = False,
         detach: bool = False,
         accept_cost: bool = False,
+        trust_code: Sequence[str] = (),
     ) -> None:
         """Start workers for the missing tasks; `wait` then waits for them.
 
         If nothing is missing, all details are read, and damaged ones are recomputed. Active workers
-        are adopted.
+        are adopted. If the code found here is no longer the run's, workers run with the code in the
+        run's store.
 
         Parameters
         ----------
@@ -243,19 +264,33 @@ class RunControl:
             Also retry tasks that timed out, ran out of memory or were killed.
         accept_cost
             Spend more than the executor's limit.
+        trust_code
+            SHA-256 of packages in the run's store that you have not submitted and that may run.
 
         Raises
         ------
         RunNotFound
             If nothing was ever submitted.
+        UntrustedCode
+            If the run's code comes from somebody else and differs from the code found here.
         ExecutorError, PluginError, UndeclaredFileChanged
+            If something speaks against it, such as another backfleet; nothing was started.
         """
+        # A run that starts needs none of it, and its import would delay the workers.
+        from backfleet.runs.task_code import code_to_resume
+
         newest = self.run.latest_submission().submission
         chosen = open_executor(executor or newest.executor, options)
         self._adopt_settings(chosen)
         draft = replace(newest, retry=retry_failed, detach=detach)
         select_chunks = partial(_chunks_to_resume, retry_failed=retry_failed)
-        self.start(chosen, draft, select_chunks, accept_cost=accept_cost)
+        self.start(
+            chosen,
+            draft,
+            select_chunks,
+            accept_cost=accept_cost,
+            choose_code=partial(code_to_resume, self.run, trust_code),
+        )
 
     def cancel(self) -> int:
         """Stop the workers of all submissions, and return how many submissions had any.
@@ -264,8 +299,8 @@ class RunControl:
         """
         stopped = 0
         for entry in self.run.submission_log.entries():
-            if entry.handle is not None and self._workers.are_active(entry):
-                self._workers.executor_of(entry).cancel(entry.handle)
+            if entry.handle is not None and self.workers.are_active(entry):
+                self.workers.executor_of(entry).cancel(entry.handle)
                 self.run.submission_log.mark_canceled(entry.submission.number)
                 stopped += 1
         return stopped

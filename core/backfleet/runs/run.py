@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from backfleet.code.kept_code import KeptCode, read_kept_code
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import read_manifest
@@ -43,6 +44,8 @@ class RunSummary:
         Tasks whose rows were copied from earlier runs.
     seconds
         From opening or starting the run here to the end of the wait for it, or until now.
+    code_not_kept
+        Packages of the run's code of which the store keeps only the hash.
     """
 
     run_id: str
@@ -54,6 +57,7 @@ class RunSummary:
     missing: int
     reused: int = 0
     seconds: float = 0.0
+    code_not_kept: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -106,6 +110,14 @@ class Run:
     def chunk_index(self) -> ChunkIndex:
         return ChunkIndex(self.store, self.manifest)
 
+    @property
+    def kept_code(self) -> KeptCode | None:
+        """The record of the code that the store keeps of this run; None if there is none.
+
+        Raises CorruptObject.
+        """
+        return read_kept_code(self.store)
+
     @cached_property
     def submission_log(self) -> SubmissionLog:
         return SubmissionLog(self.store)
@@ -124,6 +136,7 @@ class Run:
 
     def summary(self) -> RunSummary:
         counts = self.counts()
+        code = self.kept_code
         return RunSummary(
             run_id=self.id,
             store=self.url,
@@ -133,6 +146,7 @@ class Run:
             error=counts.error,
             missing=counts.missing,
             reused=counts.reused,
+            code_not_kept=tuple(package.name for package in code.not_kept) if code else (),
         )
 
     def facts(self) -> Mapping[str, Any]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
+from backfleet.code.isolated_imports import IsolatedImports
 from backfleet.engine import Outcome
 from backfleet.job import Job
 from backfleet.metrics import Verdict, verdict
+from backfleet.plan.code_differences import CodeDifference
 from backfleet.plan.plan import plan_job
 from backfleet.plan.task_context import TaskContext
 from backfleet.runs.run import Run
+from backfleet.runs.task_code import CodeChoice, find_task_code
 from backfleet.worker.task import TaskRunner, custom_columns
 
-__all__ = ["TaskRun", "prepare_task", "run_task"]
+__all__ = ["CodeWarning", "PreparedTask", "TaskRun", "prepare_task", "run_task"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,20 +47,88 @@ class TaskRun:
         return self.outcome.strategy
 
 
-def run_task(what: Job | Run, task: int) -> TaskRun:
+@dataclass(frozen=True, eq=False)
+class PreparedTask:
+    """A task whose strategy is imported; calling it runs the task.
+
+    Attributes
+    ----------
+    differences
+        What differs from the plan of a stored run.
+    """
+
+    runner: TaskRunner
+    task: int
+    imports: IsolatedImports
+    differences: Sequence[CodeDifference] = ()
+
+    def __call__(self) -> TaskRun:
+        with self.imports.active():
+            return _run(self.runner, self.task)
+
+
+class CodeWarning(UserWarning):
+    """Code or libraries differ from those that a run was planned with."""
+
+
+def run_task(
+    what: Job | Run, task: int, *, code: CodeChoice = "kept", trust_code: Sequence[str] = ()
+) -> TaskRun:
     """Run one task of a job or of a stored run in this process; nothing is stored.
 
-    What the strategy raises passes through, for a debugger. Raises IndexError where there is no
-    such task, and what planning raises.
+    What the strategy raises passes through, for a debugger. If something differs from the run's
+    plan, a `CodeWarning` names it.
+
+    Parameters
+    ----------
+    code
+        For a stored run: "kept" uses the code in the run's store, "here" the code found here.
+    trust_code
+        SHA-256 of packages in the run's store that you have not submitted and that may run.
+
+    Raises
+    ------
+    IndexError
+        If there is no such task.
+    UntrustedCode
+        If the run's code comes from somebody else.
+    UserError
+        What planning raises.
     """
-    return prepare_task(what, task)()
+    prepared = prepare_task(what, task, code=code, trust_code=trust_code)
+    for difference in prepared.differences:
+        warnings.warn(str(difference), CodeWarning, stacklevel=2)
+    return prepared()
 
 
-def prepare_task(what: Job | Run, task: int) -> Callable[[], TaskRun]:
-    """`run_task` in two steps: this one plans, and what it returns runs the strategy."""
-    runner = TaskRunner(_task_context(what))
-    runner.manifest.task(task)
-    return partial(_run, runner, task)
+def prepare_task(
+    what: Job | Run,
+    task: int,
+    *,
+    code: CodeChoice = "kept",
+    trust_code: Sequence[str] = (),
+    data: Sequence[str] = (),
+) -> PreparedTask:
+    """`run_task` in two steps: this one plans and imports, and its result runs the strategy.
+
+    `data` is where a stored run's data is now, as `TaskCode.context` takes it.
+    """
+    if isinstance(what, Job):
+        return _prepared(_job_context(what), task, IsolatedImports(()))
+    task_code = find_task_code(what, code, trust_code)
+    imports = IsolatedImports(task_code.folders)
+    return _prepared(task_code.context(data), task, imports, task_code.differences)
+
+
+def _prepared(
+    context: TaskContext,
+    task: int,
+    imports: IsolatedImports,
+    differences: Sequence[CodeDifference] = (),
+) -> PreparedTask:
+    context.manifest.task(task)
+    with imports.active():
+        return PreparedTask(TaskRunner(context), task, imports, differences)
 
 
 def _run(runner: TaskRunner, task: int) -> TaskRun:
@@ -73,9 +144,6 @@ def _run(runner: TaskRunner, task: int) -> TaskRun:
     )
 
 
-def _task_context(what: Job | Run) -> TaskContext:
-    if isinstance(what, Job):
-        plan = plan_job(what)
-        data = what.data
-        return TaskContext(plan.manifest, plan.strategy, data.path, data.auxiliary_paths)
-    return what.task_context()
+def _job_context(job: Job) -> TaskContext:
+    plan = plan_job(job)
+    return TaskContext(plan.manifest, plan.strategy, job.data.path, job.data.auxiliary_paths)

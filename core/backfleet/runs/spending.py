@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from backfleet.executor import Cost, Priced
 from backfleet.runs.run import Run
+from backfleet.runs.workers import RunWorkers
 from backfleet.submissions.workload import workload
 
 __all__ = ["cost_so_far"]
 
 
-def cost_so_far(run: Run) -> Cost | None:
+def cost_so_far(run: Run, workers: RunWorkers) -> Cost | None:
     """Return what the newest submission's committed chunks cost; None if nothing is charged.
 
     Raises RunNotFound (nothing was ever submitted), PluginError, ExecutorError.
@@ -31,4 +32,4 @@ def cost_so_far(run: Run) -> Cost | None:
         reused=sum(header.reused for header in headers),
         seconds=sum(header.seconds for header in headers),
     )
-    return Priced.of(run.workers.executor_of(entry)).cost(work, len(submission.shards))
+    return Priced.of(workers.executor_of(entry)).cost(work, len(submission.shards))

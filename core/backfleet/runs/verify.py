@@ -1,58 +1,72 @@
-"""Verifying a run: its tasks once more, on another engine or executor, compared bit by bit."""
+"""Verifying a run: its stored tasks against the same tasks run again, compared bit by bit."""
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, TextIO
-
-import pyarrow as pa
+from typing import TextIO
 
 from backfleet.chunks.chunk import ChunkHeader, read_chunk
-from backfleet.chunks.detail import detail_tables
-from backfleet.chunks.rows import Rows, read_rows
-from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
-from backfleet.engine import Outcome
-from backfleet.errors import ExecutorError
+from backfleet.chunks.rows import read_rows
+from backfleet.chunks.task_result import TaskStatus
+from backfleet.code.fetched_code import search_first
+from backfleet.code.isolated_imports import IsolatedImports
+from backfleet.code.stored_code import read_stored_code
+from backfleet.errors import ExecutorError, StoreError
+from backfleet.executor import Executor, Remote
+from backfleet.no_bytecode import disable_bytecode
+from backfleet.plan.code_differences import identity_here
+from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import save_manifest
+from backfleet.plan.task_context import TaskContext
+from backfleet.plugins import find_plugin
 from backfleet.runs.control import RunControl
 from backfleet.runs.executors import open_executor
 from backfleet.runs.run import Run
+from backfleet.runs.stored_tasks import Difference, StoredTasks
+from backfleet.runs.task_code import TaskCode
+from backfleet.store import Store, open_store
+from backfleet.worker.child_process import Limits
+from backfleet.worker.children import ChildPool
+from backfleet.worker.chunk_encoder import ChunkEncoder
+from backfleet.worker.enter_strategy_folder import enter_strategy_folder
+from backfleet.worker.environment import pin_environment
+from backfleet.worker.messages import Builders, Encoded, Finished, Work
+from backfleet.worker.prewarmed import start_forkserver
 from backfleet.worker.task import TaskRunner
 
-__all__ = ["Difference", "other_engine", "sample_tasks", "verify_engine", "verify_executor"]
+__all__ = ["other_engine", "sample_tasks", "verify_engine", "verify_executor"]
 
 STOCK = "backtrader-stock"
-TABLES = ("orders", "fills", "trades", "equity")
-"""In the order in which a difference shows first."""
+
+SLOWNESS = 20
+"""Plain backtrader takes up to this many times as long as the engine of the run."""
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Where a task came out differently.
+class _Builders(Builders):
+    """For child processes that run tasks again and hand over their results one by one."""
 
-    Attributes
-    ----------
-    table
-        What differs: orders, fills, trades or equity, or the rows' columns.
-    record
-        The first record of that table that differs; None for columns.
-    ours, theirs
-        The two records, as far as they differ; empty where a side has no such record.
-    """
+    context: TaskContext
+    folders: Sequence[str]
 
-    task: int
-    symbol: str
-    params: Mapping[str, Any]
-    table: str
-    record: int | None
-    ours: Mapping[str, Any]
-    theirs: Mapping[str, Any]
+    def runner(self) -> TaskRunner:
+        search_first(self.folders)
+        disable_bytecode()
+        enter_strategy_folder(self.context, self.folders)
+        return TaskRunner(self.context)
+
+    def encoder(self) -> ChunkEncoder:
+        return ChunkEncoder(self.context.manifest)
 
 
 def sample_tasks(run: Run, count: int | None) -> Sequence[int]:
-    """Tasks to verify: all that have a result without error, or so many of them at random."""
+    """Return the tasks to verify: all with a result without error, or `count` of them at random."""
     done = [task for header in run.chunk_index.headers() for task in _with_result(run, header)]
     if count is None or count >= len(done):
         return done
@@ -60,7 +74,7 @@ def sample_tasks(run: Run, count: int | None) -> Sequence[int]:
 
 
 def _with_result(run: Run, header: ChunkHeader) -> Sequence[int]:
-    """The tasks of a chunk that ended without error."""
+    """Return the tasks of a chunk that ended without error."""
     tasks = range(header.first, header.first + header.count)
     if not header.error:
         return tasks
@@ -70,109 +84,123 @@ def _with_result(run: Run, header: ChunkHeader) -> Sequence[int]:
 
 
 def other_engine(run: Run) -> str:
-    """The engine to verify on where none is named: plain backtrader, or for it the fast one."""
+    """Return the default engine to verify on: plain backtrader, or for it the fast one."""
     return STOCK if run.manifest.engine != STOCK else "backtrader"
 
 
-def verify_engine(run: Run, tasks: Sequence[int], engine: str) -> Iterator[Difference]:
-    """Run tasks again, on the run's engine and on another, both in this process.
+def verify_engine(
+    code: TaskCode, tasks: Sequence[int], engine: str, data: Sequence[str] = ()
+) -> list[Difference]:
+    """Run tasks of a run on an engine, in child processes, and compare them with the stored ones.
 
-    Raises what the strategy raises, PluginError, DataError.
+    Child processes have the environment that a worker's have. Nothing is stored.
+
+    Raises PluginError, DataError, StoreError.
     """
-    plan = run.task_context()
-    ours, theirs = TaskRunner(plan), TaskRunner(replace(plan, engine=engine))
+    context = code.context(data, engine)
+    with IsolatedImports(code.folders).active():
+        plugin = find_plugin("engine", engine)
+    stored = StoredTasks(code.run)
+    differences: list[Difference] = []
+
+    def compare(done: Finished | Encoded) -> None:
+        assert isinstance(done, Finished)
+        compared = map(stored.compare_result, done.results)
+        differences.extend(difference for difference in compared if difference is not None)
+
+    pin_environment()
+    # Another engine may come from the run's code, which only the child processes import.
+    is_own = plugin.target.startswith("backfleet.")
+    start_forkserver(plugin.target.partition(":")[0] if is_own else "")
+    works = list(_works(code.run.manifest, tasks))
+    size = min(len(works), len(os.sched_getaffinity(0)))
+    pool = ChildPool(_Builders(context, code.folders), size, _limits(code, size))
+    try:
+        pool.run(works, compare)
+    finally:
+        pool.close()
+    return sorted(differences, key=lambda difference: difference.task)
+
+
+def _works(manifest: Manifest, tasks: Sequence[int]) -> Iterator[Work]:
+    """Return the tasks by chunks, so that what is stored of each chunk is read once."""
+    chunks: dict[int, list[int]] = {}
     for task in tasks:
-        ran = ours.simulate(task)
-        difference = _first_difference(task, ran.outcome, theirs.simulate(task).outcome)
-        if difference is not None:
-            table, record, left, right = difference
-            key = ran.key
-            yield Difference(task, key.name, key.params, table, record, left, right)
+        chunks.setdefault(manifest.chunks.chunk_of(task), []).append(task)
+    return (Work(chunk, chunk_tasks) for chunk, chunk_tasks in chunks.items())
+
+
+def _limits(code: TaskCode, processes: int) -> Limits:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Limits(code.draft().task_timeout * SLOWNESS, memory // processes)
 
 
 def verify_executor(
-    run: Run, tasks: Sequence[int], executor: str, options: Sequence[str], progress: TextIO | None
-) -> Iterator[Difference]:
-    """Run the chunks of these tasks again on an executor, beside the run, and compare the rows.
+    code: TaskCode,
+    tasks: Sequence[int],
+    executor: str,
+    options: Sequence[str] = (),
+    progress: TextIO | None = None,
+    data: Sequence[str] = (),
+) -> list[Difference]:
+    """Run the chunks of tasks on an executor, in an empty store, and compare the stored results.
 
-    Raises ExecutorError where chunks are missing afterwards.
+    Raises ExecutorError if chunks are missing afterwards, and what starting a run raises.
     """
-    grid = run.manifest.chunks
-    chunks = sorted({grid.chunk_of(task) for task in tasks})
-    again = _beside(run, executor)
-    missing = [(chunk, 0) for chunk in chunks if again.chunk_index[chunk] is None]
-    draft = replace(run.latest_submission().submission, retry=False, detach=False)
-    control = RunControl(again)
-    control.start(open_executor(executor, options), draft, lambda _: missing)
-    if missing:
+    chosen = open_executor(executor, options)
+    with _empty_store(code.run, chosen) as store:
+        again = _copy_of_plan(code, store)
+        chunks = sorted({again.manifest.chunks.chunk_of(task) for task in tasks})
+        control = RunControl(again)
+        draft = replace(code.draft(data), run_id=again.id)
+        control.start(chosen, draft, lambda _: [(chunk, 0) for chunk in chunks])
         control.wait(progress)
-    for chunk in chunks:
-        yield from _compare_chunk(run, again, chunk)
+        again.counts()
+        _check_all_there(again, chunks)
+        return list(_compare_runs(code.run, again, tasks))
 
 
-def _beside(run: Run, executor: str) -> Run:
-    store = run.store.at(f"verify/{executor}")
-    return Run(store, save_manifest(store, run.manifest))
+def _copy_of_plan(code: TaskCode, store: Store) -> Run:
+    """Write the run's plan into an empty store, as workers with this code accept it."""
+    manifest = code.run.manifest
+    if code.differences:
+        with IsolatedImports(code.folders).active():
+            identity = identity_here(manifest.identity, code.strategy)
+        manifest = replace(manifest, identity=identity)
+    for package in code.packages:
+        store.put_if_absent(package.key, read_stored_code(code.run.store, package))
+    return Run(store, save_manifest(store, manifest))
 
 
-def _compare_chunk(run: Run, again: Run, chunk: int) -> Iterator[Difference]:
-    again.counts()
-    first, second = run.chunk_index[chunk], again.chunk_index[chunk]
-    if first is None or second is None:
-        reasons = "; ".join(failure.message for failure in again.failures())
-        raise ExecutorError(f"chunk {chunk} did not come back from the executor: {reasons}")
-    if first.logical == second.logical:
+@contextmanager
+def _empty_store(run: Run, executor: Executor) -> Iterator[Store]:
+    """A store for one verification, which ends with it.
+
+    Workers elsewhere may reach no other store than the run's own: theirs is a folder in it.
+    """
+    if Remote.of(executor).installed() is None:
+        with tempfile.TemporaryDirectory(prefix="backfleet-verify-") as folder:
+            yield open_store(folder)
         return
-    ours, theirs = (
-        _rows(read_rows(read_chunk(each.store, chunk, header.generation).body))
-        for each, header in ((run, first), (again, second))
-    )
-    for left, right in zip(ours, theirs, strict=True):
-        names = [name for name in left if left[name] != right.get(name)]
-        if names:
-            key = run.manifest.task(left["task"])
-            sides = ({name: side.get(name) for name in names} for side in (left, right))
-            yield Difference(key.index, key.name, key.params, "columns", None, *sides)
+    folder = f"verify/{uuid.uuid4().hex}"
+    try:
+        yield run.store.at(folder)
+    finally:
+        # An account may allow to write a store and not to delete from it.
+        with suppress(StoreError):
+            run.store.delete_folder(folder)
 
 
-def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    """The rows without what may differ between two equal ones."""
-    lasting = Rows.from_arrow(table).lasting()
-    return [
-        {column.name: column.values[row] for column in lasting} for row in range(table.num_rows)
-    ]
+def _check_all_there(again: Run, chunks: Sequence[int]) -> None:
+    for chunk in chunks:
+        if again.chunk_index[chunk] is None:
+            reasons = "; ".join(dict.fromkeys(failure.message for failure in again.failures()))
+            raise ExecutorError(f"chunk {chunk} did not come back from the executor: {reasons}")
 
 
-def _first_difference(
-    task: int, ours: Outcome, theirs: Outcome
-) -> tuple[str, int, Mapping[str, Any], Mapping[str, Any]] | None:
-    if outcome_digest(ours) == outcome_digest(theirs):
-        return None
-    left, right = (_tables(task, outcome) for outcome in (ours, theirs))
-    for name in TABLES:
-        found = _differing_record(left[name], right[name])
-        if found is not None:
-            return name, *found
-    return None
-
-
-def _tables(task: int, outcome: Outcome) -> dict[str, pa.Table]:
-    return detail_tables([TaskResult(task, TaskStatus.OK, outcome=outcome)])
-
-
-def _differing_record(
-    left: pa.Table, right: pa.Table
-) -> tuple[int, Mapping[str, Any], Mapping[str, Any]] | None:
-    ours, theirs = left.to_pylist(), right.to_pylist()
-    for record in range(max(len(ours), len(theirs))):
-        one = ours[record] if record < len(ours) else {}
-        other = theirs[record] if record < len(theirs) else {}
-        names = [name for name in one or other if repr(one.get(name)) != repr(other.get(name))]
-        if names:
-            shown = ["created", "time", "opened", *names]
-            return (
-                record,
-                {name: one[name] for name in shown if name in one},
-                {name: other[name] for name in shown if name in other},
-            )
-    return None
+def _compare_runs(run: Run, again: Run, tasks: Sequence[int]) -> Iterator[Difference]:
+    first, second = StoredTasks(run), StoredTasks(again)
+    for task in tasks:
+        difference = first.compare(first.record(task), second.record(task))
+        if difference is not None:
+            yield difference

@@ -1,4 +1,4 @@
-"""Launching a prepared submission: code, data, submission, workers, handle, in this order.
+"""Launching a prepared submission: its code, data, submission, workers, handle, in this order.
 
 Each step leaves the store valid, so a client may die between any two: without a handle, the next
 client asks the executor for the workers (`recover`).
@@ -6,12 +6,18 @@ client asks the executor for the workers (`recover`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from backfleet.code.kept_code import store_packages
+from backfleet.code.packages import CodePackage
 from backfleet.code.stored_code import store_code
+from backfleet.code.trusted_code import trust_code
 from backfleet.executor import Executor, Handle, Remote, Submission
+from backfleet.plan.check_code import check_code
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store
+from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.events import emit
 from backfleet.submissions.prepare import PreparedSubmission
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
@@ -27,6 +33,8 @@ def launch(
     Raises ExecutorError, PluginError, StoreError.
     """
     submission = prepared.submission
+    if prepared.code is not None:
+        _keep_code(store, manifest, submission.strategy, prepared.code)
     if prepared.packages:
         code = tuple(store_code(store, prepared.packages))
         submission = replace(submission, code=code)
@@ -43,6 +51,21 @@ def launch(
         shards=len(submission.shards),
     )
     return LogEntry(submission, handle)
+
+
+def _keep_code(
+    store: Store,
+    manifest: Manifest,
+    strategy: StrategyReference,
+    packages: Sequence[CodePackage],
+) -> None:
+    """Write the run's code into its store, and note that this user has submitted it."""
+    kept = store_packages(store, strategy, packages)
+    if kept.packages:
+        # An edit since the run was planned would be kept under the name of what was planned.
+        check_code(manifest.identity, strategy)
+    kept.write(store)
+    trust_code(kept.packages)
 
 
 def _earlier(log: SubmissionLog, submission: Submission) -> tuple[tuple[Submission, Handle], ...]:

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from backfleet.code.stored_code import is_stored
+from backfleet.code.declared_files import add_declared_files
+from backfleet.code.kept_code import is_kept
+from backfleet.code.packages import OWN, CodePackage, strategy_packages
 from backfleet.errors import ExecutorError
 from backfleet.executor import ChunkGeneration, Cost, Executor, Remote, Submission
 from backfleet.plan.manifest import Manifest
@@ -20,9 +21,6 @@ from backfleet.plan.plan import Plan
 from backfleet.store import Store
 from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.workload import estimate, workload
-
-if TYPE_CHECKING:
-    from backfleet.code.packages import CodePackage
 
 __all__ = ["PreparedSubmission", "draft_of", "prepare"]
 
@@ -32,10 +30,18 @@ class PreparedSubmission:
     """A submission that the executor accepts, and the packages to store before it is written.
 
     `submission` has neither a number nor a URL yet.
+
+    Attributes
+    ----------
+    packages
+        The packages that the workers lack.
+    code
+        All packages of the run's code; None if the store keeps them already.
     """
 
     submission: Submission
     packages: Sequence[CodePackage] = ()
+    code: Sequence[CodePackage] | None = None
 
 
 def draft_of(plan: Plan, *, detach: bool = False) -> Submission:
@@ -79,7 +85,8 @@ def prepare(
     store
         The run's own.
     draft
-        The submission without executor, shards and number.
+        The submission without executor, shards and number. If it names code, its workers run with
+        that; otherwise the code found here must be the run's.
     accept_cost
         Spend more than the executor's limit.
     reused
@@ -98,7 +105,8 @@ def prepare(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     if not chunks:
-        return PreparedSubmission(replace(draft, shards=(), code=None))
+        submission = replace(draft, shards=(), code=None)
+        return PreparedSubmission(submission, code=_code_to_keep(store, manifest, submission))
     if draft.detach and not executor.survives_exit:
         raise ExecutorError(
             f"executor {executor.name!r} does not support --detach: its workers stop with this "
@@ -131,16 +139,36 @@ def _check_cost(cost: Cost | None, *, accept_cost: bool) -> None:
 def _with_code(
     store: Store, executor: Executor, manifest: Manifest, submission: Submission
 ) -> PreparedSubmission:
-    """Decide which code the workers fetch."""
+    """Decide which code the workers fetch, and which code the store is to keep."""
+    # Workers without an inventory run with what is installed here.
     installed = Remote.of(executor).installed()
-    if installed is None:
-        return PreparedSubmission(replace(submission, code=None))
-    from backfleet.code.ship_code import check_backfleet_code, packages_to_ship
+    if installed is not None:
+        from backfleet.code.ship_code import check_backfleet_code, packages_to_ship
 
-    check_backfleet_code(installed)
-    if submission.code and is_stored(store, submission.code):
-        # The code of the plan, even if the code here has changed since.
+        check_backfleet_code(installed)
+    if submission.code is not None:
         return PreparedSubmission(submission)
+    code = _code_to_keep(store, manifest, submission)
+    if installed is None:
+        return PreparedSubmission(submission, code=code)
     targets = [component.target for _, component in manifest.identity.components()]
-    packages = packages_to_ship(submission.strategy, targets, installed, manifest.identity.files)
-    return PreparedSubmission(replace(submission, code=()), packages)
+    files = manifest.identity.files
+    packages = packages_to_ship(submission.strategy, targets, installed, files)
+    return PreparedSubmission(replace(submission, code=()), packages, code)
+
+
+def _code_to_keep(
+    store: Store, manifest: Manifest, submission: Submission
+) -> Sequence[CodePackage] | None:
+    """Return the packages of a run's code; None if the store keeps the code already."""
+    if is_kept(store):
+        return None
+    strategy = submission.strategy
+    targets = [component.target for _, component in manifest.identity.components()]
+    is_own = strategy.distribution == OWN and not strategy.modules
+    if is_own and all(target.startswith(f"{OWN}.") for target in targets):
+        # The search through all installed distributions would find nothing to keep.
+        return ()
+    return add_declared_files(
+        strategy_packages(strategy, targets), strategy, manifest.identity.files
+    )

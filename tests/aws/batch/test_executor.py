@@ -284,12 +284,14 @@ def test_a_run_over_the_limit_is_refused_without_yes_and_tells_its_cost_at_the_e
 def test_verify_compares_a_run_of_this_machine_with_aws_batch(
     job_file: JobFile, options: list[str]
 ) -> None:
+    from backfleet.runs.task_code import find_task_code
     from backfleet.runs.verify import verify_executor
 
     run = bf.run(bf.Job.load(job_file()), "local", progress=None)
     tasks = sample_tasks(run, None)
 
-    assert list(verify_executor(run, tasks, "aws-batch", options, None)) == []
+    assert verify_executor(find_task_code(run), tasks, "aws-batch", options) == []
+    assert not list(run.store.list("verify/"))
 
 
 # -- logs ----------------------------------------------------------------------------------------

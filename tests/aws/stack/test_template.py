@@ -124,6 +124,7 @@ def test_what_a_store_writes_once_is_never_written_over(resources: Mapping[str, 
     assert paths == [
         "/runs/*/manifest.json",
         "/runs/*/chunks/*",
+        "/runs/*/parts/*",
         "/runs/*/blobs/*",
         "/runs/*/code/*",
     ]

@@ -1,0 +1,120 @@
+"""The differences between what a run was planned with and what this process finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from backfleet.code.declared_files import hash_declared_files
+from backfleet.code.hashes import backfleet_hash, strategy_hash
+from backfleet.code.versions import library_versions
+from backfleet.errors import JobError, PluginError
+from backfleet.plan.identify import component
+from backfleet.plan.identity import Component, FeedIdentity, Identity
+from backfleet.plugins import HOOKS
+from backfleet.strategy_folder import strategy_root
+from backfleet.strategy_reference import StrategyReference
+
+__all__ = ["CodeDifference", "code_differences", "identity_here", "platform_differences"]
+
+SHOWN_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class CodeDifference:
+    """One difference; `planned` and `here` are versions, hashes or targets, "missing" for none.
+
+    `module` is the module that the component begins with; empty for a library.
+    """
+
+    subject: str
+    planned: str
+    here: str
+    module: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.subject} is {self.here} here, {self.planned} in the plan"
+
+
+def platform_differences(identity: Identity) -> list[CodeDifference]:
+    """Return the differences of what runs any task: backfleet's own code, and the libraries."""
+    pairs = [("the code of backfleet", _short(identity.backfleet), _short(backfleet_hash()))]
+    here = library_versions()
+    versions = identity.versions.items()
+    pairs += [(name, version, here.get(name, "missing")) for name, version in versions]
+    return [CodeDifference(*pair) for pair in pairs if pair[1] != pair[2]]
+
+
+def code_differences(identity: Identity, strategy: StrategyReference) -> list[CodeDifference]:
+    """Return the differences of the strategy, the plugins and the declared files.
+
+    Nothing is imported.
+    """
+    differences = list(_file_differences(identity, strategy))
+    for subject, planned, kind in _components(identity):
+        module = planned.target.partition(":")[0]
+        try:
+            here = _strategy(strategy) if kind is None else component(kind, planned.name)
+        except PluginError:
+            here = Component("", "missing")
+        if here.target and here.target != planned.target:
+            differences.append(CodeDifference(subject, planned.target, here.target, module))
+        elif here.code != planned.code:
+            hashes = (_short(planned.code), _short(here.code))
+            differences.append(CodeDifference(f"the code of {subject}", *hashes, module))
+    return differences
+
+
+def identity_here(identity: Identity, strategy: StrategyReference) -> Identity:
+    """Return the identity with the code and the versions that this process finds.
+
+    Workers accept it where they would reject the run's own. Raises PluginError or JobError if a
+    component or a declared file is missing here.
+    """
+    data = identity.data
+    root = strategy_root(strategy)
+    return replace(
+        identity,
+        files=hash_declared_files({name: root / name for name in identity.files}),
+        backfleet=backfleet_hash(),
+        versions=dict(library_versions()),
+        strategy=_strategy(strategy),
+        plugins=tuple(component(HOOKS, plugin.name) for plugin in identity.plugins),
+        engines=tuple(component("engine", engine.name) for engine in identity.engines),
+        data=replace(
+            data,
+            source=_source(data),
+            auxiliary={
+                name: replace(feed, source=_source(feed)) for name, feed in data.auxiliary.items()
+            },
+        ),
+    )
+
+
+def _file_differences(identity: Identity, strategy: StrategyReference) -> Iterator[CodeDifference]:
+    for name, planned in identity.files.items():
+        try:
+            here = hash_declared_files({name: strategy_root(strategy) / name})[name]
+        except (JobError, PluginError):
+            here = "missing"
+        if here != planned:
+            yield CodeDifference(f"the file {name}", _short(planned), _short(here))
+
+
+def _components(identity: Identity) -> Iterator[tuple[str, Component, str | None]]:
+    """Return the name for messages, the component and its kind; a strategy has none."""
+    yield f"strategy {identity.strategy.target}", identity.strategy, None
+    for kind, planned in identity.components():
+        yield f"{kind} {planned.name}", planned, kind
+
+
+def _strategy(strategy: StrategyReference) -> Component:
+    return Component(strategy.target, strategy_hash(strategy))
+
+
+def _source(feed: FeedIdentity) -> Component:
+    return component("source", feed.source.name)
+
+
+def _short(digest: str) -> str:
+    return digest[:SHOWN_DIGITS]

@@ -1,0 +1,156 @@
+"""Stored tasks of a run, compared bit by bit with the same tasks run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from backfleet.chunks.chunk import read_chunk
+from backfleet.chunks.detail import detail_tables, read_details
+from backfleet.chunks.rows import Rows, read_rows
+from backfleet.chunks.task_result import TaskResult
+from backfleet.errors import ObjectMissing
+from backfleet.plan.rows import RowLayout
+from backfleet.runs.run import Run
+
+__all__ = ["Difference", "StoredTasks", "TaskRecord"]
+
+CHUNKS_HELD = 8
+
+TABLES = ("orders", "fills", "trades", "equity")
+"""In the order in which a difference shows first."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where a task came out differently.
+
+    Attributes
+    ----------
+    table
+        The table that differs: orders, fills, trades or equity, or "columns" for the row.
+    record
+        The first record of that table that differs; None for columns.
+    ours, theirs
+        The stored record and the other one, as far as they differ; empty where a side has no such
+        record.
+    """
+
+    task: int
+    symbol: str
+    params: Mapping[str, Any]
+    table: str
+    record: int | None
+    ours: Row
+    theirs: Row
+
+
+@dataclass(frozen=True, eq=False)
+class TaskRecord:
+    """A task's row, and its details by name; without details if none are kept."""
+
+    row: Row
+    details: Mapping[str, pa.Table]
+
+
+class StoredTasks:
+    """The rows and details of a run, read from its store."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._layout = RowLayout(run.manifest)
+        self._chunk = lru_cache(CHUNKS_HELD)(self._read_chunk)
+
+    def record(self, task: int) -> TaskRecord:
+        """Return what the store holds of a task. Raises ObjectMissing, CorruptObject."""
+        rows, details = self._chunk(self._run.manifest.chunks.chunk_of(task))
+        tables = {
+            name: table.filter(pc.equal(table["task"], task)) for name, table in details.items()
+        }
+        return TaskRecord(rows[task], tables)
+
+    def compare_result(self, result: TaskResult) -> Difference | None:
+        """Compare a task that ran again with what is stored of it."""
+        stored = self.record(result.task)
+        row = _first_row(self._layout.rows([result]))
+        for name, value in result.custom.items():
+            # In a column with texts, the store writes numbers as JSON.
+            if isinstance(stored.row.get(name), str) and not isinstance(value, str):
+                row[name] = json.dumps(value)
+        details = {} if result.outcome is None else detail_tables([result])
+        return self.compare(stored, TaskRecord(row, details))
+
+    def compare(self, ours: TaskRecord, theirs: TaskRecord) -> Difference | None:
+        """Return the first difference of two records of a task; None if all bits are equal."""
+        key = self._run.manifest.task(ours.row["task"])
+        for name in TABLES if ours.details and theirs.details else ():
+            records = _differing_record(ours.details[name], theirs.details[name])
+            if records is not None:
+                return Difference(key.index, key.name, key.params, name, *records)
+        names = [
+            name
+            for name in dict.fromkeys([*ours.row, *theirs.row])
+            if repr(ours.row.get(name)) != repr(theirs.row.get(name))
+        ]
+        if not names:
+            return None
+        sides = ({name: row.get(name) for name in names} for row in (ours.row, theirs.row))
+        return Difference(key.index, key.name, key.params, "columns", None, *sides)
+
+    def _read_chunk(self, chunk: int) -> tuple[Mapping[int, Row], Mapping[str, pa.Table]]:
+        store, header = self._run.store, self._run.chunk_index[chunk]
+        if header is None:
+            raise ObjectMissing(f"chunk {chunk} of {store.url} is missing")
+        body = read_chunk(store, header.chunk, header.generation).body
+        lasting = Rows.from_arrow(read_rows(body)).lasting()
+        values = zip(*(column.values for column in lasting), strict=True)
+        rows = [dict(zip((column.name for column in lasting), row, strict=True)) for row in values]
+        details = {
+            name: read_details(store, header.blobs, name) for name in TABLES if name in header.blobs
+        }
+        return {row["task"]: row for row in rows}, details
+
+
+def _first_row(rows: Rows) -> dict[str, Any]:
+    return {column.name: column.values[0] for column in rows.lasting()}
+
+
+def _differing_record(left: pa.Table, right: pa.Table) -> tuple[int, Row, Row] | None:
+    if left.num_rows == right.num_rows and _are_equal(left, right):
+        return None
+    ours, theirs = left.to_pylist(), right.to_pylist()
+    for record in range(max(len(ours), len(theirs))):
+        one = ours[record] if record < len(ours) else {}
+        other = theirs[record] if record < len(theirs) else {}
+        names = [name for name in one or other if repr(one.get(name)) != repr(other.get(name))]
+        if names:
+            shown = ["created", "time", "opened", *names]
+            return (
+                record,
+                {name: one[name] for name in shown if name in one},
+                {name: other[name] for name in shown if name in other},
+            )
+    return None
+
+
+def _are_equal(left: pa.Table, right: pa.Table) -> bool:
+    """Whether two tables are equal for sure; a NaN, or a zero, makes it uncertain."""
+    return all(
+        not _has_zero(left[name]) and left[name].equals(right[name].cast(left[name].type))
+        for name in left.column_names
+    )
+
+
+def _has_zero(column: pa.ChunkedArray) -> bool:
+    """Whether a column has a zero, whose sign Arrow does not compare."""
+    if not pa.types.is_floating(column.type):
+        return False
+    return bool(pc.any(pc.equal(column, 0.0)).as_py())

@@ -1,0 +1,260 @@
+"""The code, data and limits with which tasks of a stored run run again."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from backfleet.code.declared_files import add_declared_files
+from backfleet.code.fetched_code import FetchedCode, fetch_code
+from backfleet.code.hashes import distribution_hashes
+from backfleet.code.isolated_imports import IsolatedImports
+from backfleet.code.kept_code import KeptCode
+from backfleet.code.packages import OWN, CodePackage, strategy_packages
+from backfleet.code.source_diff import diff_sources, kept_sources, package_sources
+from backfleet.code.trusted_code import check_trust, untrusted_code
+from backfleet.code.wheel import pack
+from backfleet.errors import PluginError, RunNotFound
+from backfleet.plan.code_differences import (
+    CodeDifference,
+    code_differences,
+    platform_differences,
+)
+from backfleet.plan.task_context import TaskContext
+from backfleet.runs.rerun_inputs import data_paths, default_submission, newest_submission
+from backfleet.runs.run import Run
+from backfleet.strategy_reference import StrategyReference
+from backfleet.submission import StoredCode, Submission
+
+__all__ = [
+    "CodeChoice",
+    "TaskCode",
+    "code_to_accept",
+    "code_to_resume",
+    "diff_with_code_here",
+    "find_task_code",
+]
+
+CodeChoice = Literal["kept", "here"]
+
+
+@dataclass(frozen=True)
+class TaskCode:
+    """The code with which tasks of a stored run run again.
+
+    Attributes
+    ----------
+    run
+        The run.
+    strategy
+        The strategy, where this machine has it.
+    packages
+        The packages of the run's store that are used; empty if all code is found here.
+    folders
+        Where the code is, if it is not installed: first on `sys.path`.
+    differences
+        What differs from the plan: libraries, backfleet itself, code that is found here.
+    """
+
+    run: Run
+    strategy: StrategyReference
+    packages: tuple[StoredCode, ...] = ()
+    folders: Sequence[str] = ()
+    differences: Sequence[CodeDifference] = ()
+
+    def context(self, data: Sequence[str] = (), engine: str | None = None) -> TaskContext:
+        """Return the context to run tasks with this code.
+
+        Parameters
+        ----------
+        data
+            Where the data is instead of where the run's workers found it: `PATH`, and `FEED=PATH`
+            for an auxiliary feed that is elsewhere.
+        engine
+            Another engine than the run's.
+
+        Raises UserError if nothing says where the data is.
+        """
+        path, feeds = data_paths(self.run, data)
+        return TaskContext(self.run.manifest, self.strategy, path, feeds, engine)
+
+    def draft(self, data: Sequence[str] | None = None) -> Submission:
+        """Return a submission of the run with this code, without executor, shards and number.
+
+        It has the resources of the newest submission, or the default ones. Without `data`, it does
+        not say where the data is.
+        """
+        newest = newest_submission(self.run) or default_submission(self.run)
+        path, feeds = ("", {}) if data is None else data_paths(self.run, data)
+        return replace(
+            newest,
+            strategy=self.strategy,
+            data_path=path,
+            auxiliary_paths=feeds,
+            retry=False,
+            detach=False,
+            code=self.packages or None,
+        )
+
+
+def find_task_code(
+    run: Run, choice: CodeChoice = "kept", trust_code: Sequence[str] = ()
+) -> TaskCode:
+    """Return the code with which tasks of a run run again: the run's own, or the code found here.
+
+    Nothing is imported. Code that is not kept is always found here.
+
+    Parameters
+    ----------
+    trust_code
+        SHA-256 of packages in the run's store that may run.
+
+    Raises
+    ------
+    UntrustedCode
+        If the run's code comes from somebody else.
+    PluginError
+        If it is missing, damaged, or not the code that the run was planned with.
+    """
+    differences = platform_differences(run.manifest.identity)
+    kept = run.kept_code if choice == "kept" else None
+    if kept is None or not kept.packages:
+        strategy = strategy_here(run)
+        differences += code_differences(run.manifest.identity, strategy)
+        # A module that was imported before an edit is no longer the code found here.
+        folders = [strategy.folder] if strategy.folder else []
+        return TaskCode(run, strategy, folders=folders, differences=differences)
+    check_trust(run.url, code_to_accept(run, kept), trust_code)
+    fetched = fetch_code(run.store, kept.packages)
+    strategy = _fetched_strategy(run, kept, fetched)
+    imports = IsolatedImports(fetched.folders)
+    with imports.active():
+        code = code_differences(run.manifest.identity, strategy)
+        _reject_other_code(run, fetched, code)
+    return TaskCode(run, strategy, kept.packages, fetched.folders, [*differences, *code])
+
+
+def code_to_resume(run: Run, trust_code: Sequence[str] = ()) -> Sequence[StoredCode]:
+    """Return the packages of the run's store that missing tasks must run with.
+
+    Returns none if the code found here is the run's.
+
+    Raises
+    ------
+    UntrustedCode
+        If the run's code comes from somebody else.
+    PluginError
+        If backfleet, a library or code that is not kept differs from the plan: the rows of a run
+        come from the same code.
+    """
+    here = find_task_code(run, "here").differences
+    if not here:
+        return ()
+    if not platform_differences(run.manifest.identity):
+        kept = find_task_code(run, "kept", trust_code)
+        if not kept.differences:
+            return kept.packages
+        here = kept.differences
+    raise PluginError(
+        f"{run.url} cannot be resumed here: {'; '.join(map(str, here))}. Install what the run was "
+        "planned with, or run the job again to plan a new run"
+    )
+
+
+def strategy_here(run: Run) -> StrategyReference:
+    """Return the strategy as the newest submission found it. Raises RunNotFound."""
+    submission = newest_submission(run)
+    if submission is not None:
+        return submission.strategy
+    kept = run.kept_code
+    if kept is None or kept.is_folder:
+        raise RunNotFound(
+            f"{run.url} was never submitted from here, so the file of its strategy is unknown"
+        )
+    return kept.strategy
+
+
+def code_to_accept(run: Run, kept: KeptCode, accepted: Sequence[str] = ()) -> list[StoredCode]:
+    """Return the kept packages that this user has not submitted or accepted, and that are not the
+    code found here."""
+    unknown = untrusted_code(kept.packages, accepted)
+    here = _hashes_here(run) if unknown else ()
+    return [package for package in unknown if package.sha256 not in here]
+
+
+def diff_with_code_here(run: Run) -> list[str]:
+    """Return a unified diff from the run's kept code to the code found here.
+
+    Raises PluginError if one of them cannot be read.
+    """
+    kept = run.kept_code
+    if kept is None or not kept.packages:
+        return []
+    here = _packages_here(run)
+    names = {package.name for package in kept.packages}
+    try:
+        sources = package_sources(package for package in here if package.name in names)
+    except OSError as error:
+        raise PluginError(f"the code found here cannot be read: {error}") from error
+    return diff_sources(kept_sources(run.store, kept), sources, ("run", "here"))
+
+
+def _hashes_here(run: Run) -> Collection[str]:
+    """Return the SHA-256 of the wheels that a submit from here would keep."""
+    try:
+        return {sha256(pack(package)).hexdigest() for package in _packages_here(run)}
+    except (PluginError, RunNotFound, OSError):
+        return ()
+
+
+def _packages_here(run: Run) -> Sequence[CodePackage]:
+    targets = [component.target for _, component in run.manifest.identity.components()]
+    strategy = strategy_here(run)
+    packages = strategy_packages(strategy, targets)
+    return add_declared_files(packages, strategy, run.manifest.identity.files)
+
+
+def _fetched_strategy(run: Run, kept: KeptCode, fetched: FetchedCode) -> StrategyReference:
+    if not kept.is_folder:
+        return kept.strategy
+    if fetched.folder is None:
+        # The folder is too large to be kept.
+        return strategy_here(run)
+    return replace(kept.strategy, folder=fetched.folder)
+
+
+def _reject_other_code(
+    run: Run, fetched: FetchedCode, differences: Sequence[CodeDifference]
+) -> None:
+    """Raise PluginError if the kept code is not the code of the plan.
+
+    The hashes also cover the modules of backfleet that the code imports, so only the same
+    backfleet can tell.
+    """
+    folders = [Path(folder) for folder in fetched.folders]
+    kept = [d for d in differences if _comes_from(d.module, folders)]
+    if kept and _has_same_backfleet(run):
+        raise PluginError(
+            f"{run.url}: the kept code is not the code that the run was planned with ({kept[0]}). "
+            "Do not trust this run; --code here uses the code found here"
+        )
+
+
+def _has_same_backfleet(run: Run) -> bool:
+    planned = {package.name: package.content for package in run.manifest.distributions}
+    return planned.get(OWN) == distribution_hashes([OWN]).get(OWN)
+
+
+def _comes_from(module: str, folders: Sequence[Path]) -> bool:
+    if module.endswith(".py"):
+        return any((folder / module).is_file() for folder in folders)
+    # Only the top: for a module in a package, its packages would be imported.
+    spec = importlib.util.find_spec(module.partition(".")[0]) if module else None
+    if spec is None:
+        return False
+    places = [*(spec.submodule_search_locations or []), *([spec.origin] if spec.origin else [])]
+    return any(Path(place).is_relative_to(folder) for place in places for folder in folders)
