@@ -181,7 +181,7 @@ class Fleet:
 
     def opened(self) -> Run:
         """The one run of the store."""
-        (found,) = self.store.iterdir()
+        (found,) = self.store.glob("[0-9a-f]*")
         return open_run(str(found))
 
     def chunks(self) -> list[Path]:
