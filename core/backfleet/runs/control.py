@@ -22,7 +22,6 @@ from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
 from backfleet.store import Store
-from backfleet.submission import StoredCode
 from backfleet.submissions.events import emit
 from backfleet.submissions.launch import launch
 from backfleet.submissions.prepare import PreparedSubmission, prepare
@@ -32,19 +31,26 @@ from backfleet.submissions.submission_log import LogEntry
 __all__ = ["RunControl"]
 
 SelectChunks = Callable[[ChunkIndex], Sequence[ChunkGeneration]]
-ChooseCode = Callable[[], Sequence[StoredCode]]
 
 
 @dataclass(frozen=True)
 class _Request:
-    """The arguments of `RunControl.start`; `lender` is the store whose rows are reused."""
+    """The arguments of `RunControl.start`.
+
+    Attributes
+    ----------
+    with_code
+        Returns the draft with the code that its workers fetch, and asks for it once.
+    lender
+        The store whose rows are reused; None reuses none.
+    """
 
     executor: Executor
     draft: Submission
+    with_code: Callable[[], Submission]
     select_chunks: SelectChunks
     accept_cost: bool
     lender: Store | None
-    choose_code: ChooseCode | None
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class RunControl:
         select_chunks: SelectChunks,
         *,
         accept_cost: bool = False,
-        choose_code: ChooseCode | None = None,
+        choose_code: Callable[[Submission], Submission] | None = None,
         root: Store | None = None,
         reuse: bool = True,
     ) -> None:
@@ -107,8 +113,8 @@ class RunControl:
         select_chunks
             Returns the chunks to compute, such as `ChunkIndex.missing`.
         choose_code
-            Called before workers are started. Returns the packages of the run's store that they
-            run with, or none if the code found here is the run's. By default the draft says it.
+            Returns the draft with the code that its workers fetch; called only if workers are
+            started. By default the draft has it.
         root
             The store of all runs, in which later runs find this one; None hides it from them.
         reuse
@@ -126,14 +132,8 @@ class RunControl:
         check_undeclared_files(self.run.chunk_index, draft.strategy)
         self.reused, self.started_workers = 0, False
         lender = root if reuse else None
-        request = _Request(
-            executor,
-            draft,
-            select_chunks,
-            accept_cost,
-            lender,
-            cache(choose_code) if choose_code else None,
-        )
+        with_code = cache(partial(choose_code, draft) if choose_code else lambda: draft)
+        request = _Request(executor, draft, with_code, select_chunks, accept_cost, lender)
         work = self._plan_work(request) if self._entry is None else None
         if not self._save_manifest() and work is not None:
             # Another planner was first, and its chunks count.
@@ -178,14 +178,11 @@ class RunControl:
     def _prepare(
         self, request: _Request, chunks: Sequence[ChunkGeneration], reused: int
     ) -> PreparedSubmission:
-        draft = request.draft
-        if chunks and request.choose_code is not None:
-            draft = replace(draft, code=tuple(request.choose_code()) or None)
         return prepare(
             self.run.store,
             request.executor,
             self.run.manifest,
-            draft,
+            request.with_code() if chunks else request.draft,
             chunks,
             accept_cost=request.accept_cost,
             reused=reused,
@@ -277,7 +274,7 @@ class RunControl:
             If something speaks against it, such as another backfleet; nothing was started.
         """
         # A run that starts needs none of it, and its import would delay the workers.
-        from backfleet.runs.task_code import code_to_resume
+        from backfleet.runs.task_code import with_code_to_resume
 
         newest = self.run.latest_submission().submission
         chosen = open_executor(executor or newest.executor, options)
@@ -289,7 +286,7 @@ class RunControl:
             draft,
             select_chunks,
             accept_cost=accept_cost,
-            choose_code=partial(code_to_resume, self.run, trust_code),
+            choose_code=partial(with_code_to_resume, self.run, trust_code),
         )
 
     def cancel(self) -> int:

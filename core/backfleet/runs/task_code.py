@@ -34,9 +34,9 @@ __all__ = [
     "CodeChoice",
     "TaskCode",
     "code_to_accept",
-    "code_to_resume",
     "diff_with_code_here",
     "find_task_code",
+    "with_code_to_resume",
 ]
 
 CodeChoice = Literal["kept", "here"]
@@ -138,10 +138,10 @@ def find_task_code(
     return TaskCode(run, strategy, kept.packages, fetched.folders, [*differences, *code])
 
 
-def code_to_resume(run: Run, trust_code: Sequence[str] = ()) -> Sequence[StoredCode]:
-    """Return the packages of the run's store that missing tasks must run with.
+def with_code_to_resume(run: Run, trust_code: Sequence[str], draft: Submission) -> Submission:
+    """Return the draft of a submission with the code that the missing tasks of a run need.
 
-    Returns none if the code found here is the run's.
+    Its workers run with the code found here if it is the run's, otherwise with the run's own.
 
     Raises
     ------
@@ -151,18 +151,18 @@ def code_to_resume(run: Run, trust_code: Sequence[str] = ()) -> Sequence[StoredC
         If backfleet, a library or code that is not kept differs from the plan: the rows of a run
         come from the same code.
     """
-    here = find_task_code(run, "here").differences
-    if not here:
-        return ()
-    if not platform_differences(run.manifest.identity):
+    differences = find_task_code(run, "here").differences
+    if differences and not platform_differences(run.manifest.identity):
         kept = find_task_code(run, "kept", trust_code)
         if not kept.differences:
-            return kept.packages
-        here = kept.differences
-    raise PluginError(
-        f"{run.url} cannot be resumed here: {'; '.join(map(str, here))}. Install what the run was "
-        "planned with, or run the job again to plan a new run"
-    )
+            return replace(draft, code=kept.packages)
+        differences = kept.differences
+    if differences:
+        raise PluginError(
+            f"{run.url} cannot be resumed here: {'; '.join(map(str, differences))}. Install what "
+            "the run was planned with, or run the job again to plan a new run"
+        )
+    return replace(draft, code=None)
 
 
 def strategy_here(run: Run) -> StrategyReference:
