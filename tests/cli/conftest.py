@@ -31,7 +31,7 @@ import backtrader as bt
 class Waits(bt.Strategy):
     """Takes its time, and goes on for good once a file says so."""
 
-    params = (("k", 1), ("gate", ""))
+    params = (("gate", ""), ("k", 1))
 
     def next(self):
         pass

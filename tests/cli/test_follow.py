@@ -63,11 +63,13 @@ def started(workshop: Any, gate: Path) -> Iterator[subprocess.Popen[str]]:
     with workshop.start(
         "run", "gated.toml", "--set", "results.store=gated", "-o", "workers=2", "--json"
     ) as process:
-        until(lambda: chunks_of(workshop), "a first commit")
-        yield process
-        gate.touch()
-        if process.poll() is None:
-            process.kill()
+        try:
+            until(lambda: chunks_of(workshop), "a first commit")
+            yield process
+        finally:
+            gate.touch()
+            if process.poll() is None:
+                process.kill()
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
