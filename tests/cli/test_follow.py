@@ -22,7 +22,8 @@ import pytest
 from waiting import until
 
 SECONDS = 60.0
-SUMMARY = ["run_id", "store", "tasks", "ok", "suspicious", "error", "missing", "seconds"]
+COUNTS = ["tasks", "ok", "suspicious", "error", "missing", "reused"]
+SUMMARY = ["run_id", "store", *COUNTS, "seconds", "code_not_kept"]
 
 
 def workers(run: str) -> list[psutil.Process]:

@@ -12,7 +12,7 @@ import pytest
 
 Ask = Callable[[str], Any]
 
-COUNTS = ["tasks", "ok", "suspicious", "error", "missing"]
+COUNTS = ["tasks", "ok", "suspicious", "error", "missing", "reused"]
 SUMMARY = ["run_id", "store", *COUNTS, "seconds", "code_not_kept"]
 
 

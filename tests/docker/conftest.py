@@ -82,7 +82,7 @@ class Yard:
 
     def opened(self) -> bf.Run:
         """The one run of the store."""
-        (found,) = self.store.iterdir()
+        (found,) = self.store.glob("[0-9a-f]*")
         return bf.open_run(found)
 
     def done(self) -> int:

@@ -73,7 +73,7 @@ def test_the_command_line_is_killed_and_resume_adopts_its_containers(yard: Yard)
 
 def test_the_command_line_is_killed_before_it_could_keep_the_handle(yard: Yard) -> None:
     begin(yard, "--detach").wait()
-    (run,) = yard.store.iterdir()
+    (run,) = yard.store.glob("[0-9a-f]*")
     (run / "submissions" / "1.handle.json").unlink()
     resumed = yard.call("resume", yard.opened().url)
     assert resumed.returncode == 0, resumed.stderr

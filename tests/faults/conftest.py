@@ -181,7 +181,7 @@ class Fleet:
 
     def opened(self) -> Run:
         """The one run of the store."""
-        (found,) = self.store.iterdir()
+        (found,) = self.store.glob("[0-9a-f]*")
         return open_run(str(found))
 
     def chunks(self) -> list[Path]:
@@ -209,7 +209,7 @@ class Fleet:
 
     def in_parts(self) -> set[str]:
         """Tasks that a part holds, in the words of `executed`."""
-        folder = next(self.store.iterdir())
+        folder = next(self.store.glob("[0-9a-f]*"))
         parts = [Chunk.from_bytes(path.read_bytes(), PART) for path in folder.glob("parts/*/*")]
         rows = [row for part in parts for row in read_rows(part.body).to_pylist()]
         return {f"{row['symbol']} {row['mode']} {row['point']}" for row in rows}

@@ -68,7 +68,7 @@ def test_the_symbol_is_held_and_named_in_the_legend_and_the_key_figures(
 
 def test_buy_and_hold_can_be_asked_for(beside: Beside, tmp_path: Path) -> None:
     beside(DAYS)
-    (run,) = (tmp_path / "runs").iterdir()
+    (run,) = (tmp_path / "runs").glob("[0-9a-f]*")
     page = task_page(bf.open_run(str(run)), 0, "buy-and-hold")
     assert page.figures["account"].data[1].name == "buy and hold"
 
@@ -104,7 +104,7 @@ def test_without_bars_in_the_period_it_is_left_out_with_the_reason(
     reason = "SPY has no bars from 2020-01-01 to 2020-01-07; its bars go from 2019-01-03 to 2019-01"
     text = parsed(render_file(page)).text
     assert f"The benchmark, SPY, is left out, since it cannot be read here: {reason}" in text
-    (run,) = (tmp_path / "runs").iterdir()
+    (run,) = (tmp_path / "runs").glob("[0-9a-f]*")
     with pytest.raises(DataError, match="SPY has no bars from 2020-01-01"):
         task_page(bf.open_run(str(run)), 0, "SPY")
 
@@ -114,7 +114,7 @@ def test_a_benchmark_that_is_gone_leaves_the_rest_of_the_page(
 ) -> None:
     beside(DAYS)
     (tmp_path / "SPY.csv").unlink()
-    (run,) = (tmp_path / "runs").iterdir()
+    (run,) = (tmp_path / "runs").glob("[0-9a-f]*")
     page = task_page(bf.open_run(str(run)), 0)
     assert {"account", "price-0"} <= set(page.figures)
     assert "is left out, since it cannot be read here: symbol 'SPY': there is no" in (

@@ -404,7 +404,7 @@ def test_workers_that_lack_what_their_inventory_lists_refuse(
     elsewhere.claim("acme-alpha")
     done = elsewhere.run("acme-hold")
     assert done.returncode == 1
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = (tmp_path / "runs").glob("[0-9a-f]*")
     run = bf.open_run(str(folder))
     (failure,) = run.failures()
     handle = run.latest_submission().handle

@@ -46,11 +46,13 @@ class ChunkHeader:
     ok, suspicious, error, retryable
         Number of rows with each status; retryable ones are errors too.
     seconds
-        Sum over the tasks.
+        Sum over the tasks that were computed for this run.
     platform
         Where it was computed.
     undeclared
         Files that its tasks may have read and that the job does not declare.
+    reused
+        Number of rows that were copied from earlier runs.
     """
 
     run_id: str
@@ -67,6 +69,7 @@ class ChunkHeader:
     seconds: float
     platform: Mapping[str, Any] = field(default_factory=dict)
     undeclared: Sequence[UndeclaredFile] = ()
+    reused: int = 0
 
     @property
     def key(self) -> str:

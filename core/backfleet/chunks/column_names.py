@@ -11,6 +11,7 @@ __all__ = [
     "DIGEST",
     "HEAD",
     "METRICS",
+    "ORIGIN",
     "STATE",
     "TAIL",
     "VOLATILE",
@@ -26,7 +27,10 @@ Kind = Literal["bool", "int", "float", "str"]
 DIGEST = "outcome_digest"
 """A column of the chunk, not of the results: it makes equal outcomes comparable without them."""
 
-VOLATILE = ("seconds", "engine")
+ORIGIN = "origin"
+"""The run that computed a row, if it was copied from an earlier run; null otherwise."""
+
+VOLATILE = ("seconds", "engine", ORIGIN)
 """Columns that may differ between two equal results."""
 
 METRICS: Mapping[str, Kind] = {name: "int" if name in COUNTS else "float" for name in COLUMNS}
@@ -34,7 +38,12 @@ METRICS: Mapping[str, Kind] = {name: "int" if name in COUNTS else "float" for na
 
 HEAD: Mapping[str, Kind] = {"task": "int", "symbol": "str"}
 STATE: Mapping[str, Kind] = {"status": "str", "error": "str"}
-TAIL: Mapping[str, Kind] = {"seconds": "float", "engine": "str", DIGEST: "str"}
+TAIL: Mapping[str, Kind] = {
+    "seconds": "float",
+    "engine": "str",
+    ORIGIN: "str",
+    DIGEST: "str",
+}
 
 
 def fixed_columns() -> frozenset[str]:

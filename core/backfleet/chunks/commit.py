@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backfleet.chunks.chunk import Chunk, ChunkHeader
+from backfleet.chunks.column_names import ORIGIN
 from backfleet.chunks.detail import detail_bytes
 from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskStatus, is_retryable
@@ -75,6 +76,8 @@ def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
 def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
     rows = content.rows
     statuses = Counter(rows.values("status"))
+    origins = rows.values(ORIGIN)
+    times = zip(rows.values("seconds"), origins, strict=True)
     return ChunkHeader(
         run_id=content.run_id,
         chunk=content.chunk,
@@ -87,7 +90,8 @@ def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
         suspicious=statuses[TaskStatus.SUSPICIOUS],
         error=statuses[TaskStatus.ERROR],
         retryable=sum(map(is_retryable, filter(None, rows.values("error")))),
-        seconds=sum(rows.values("seconds")),
+        reused=len(origins) - origins.count(None),
+        seconds=sum(seconds for seconds, origin in times if origin is None),
         platform=content.platform,
         undeclared=content.undeclared,
     )

@@ -16,6 +16,7 @@ from backfleet.chunks.column_names import (
     DIGEST,
     HEAD,
     METRICS,
+    ORIGIN,
     STATE,
     TAIL,
     VOLATILE,
@@ -73,6 +74,7 @@ class Rows:
         tail = [
             Column("seconds", "float", [result.seconds for result in results]),
             Column("engine", "str", [result.engine for result in results]),
+            Column(ORIGIN, "str", [None] * len(results)),
             Column(DIGEST, "str", [result.digest for result in results]),
         ]
         return cls([*head, *points, *state, *_metrics(results), *_custom(results), *tail])

@@ -99,6 +99,9 @@ def _show_leaders(rows: pa.Table) -> None:
 def _headline(control: RunControl, summary: RunSummary) -> str:
     tasks = "1 task" if summary.tasks == 1 else f"{summary.tasks:,} tasks"
     before = f"; {control.done_before:,} were done before" if control.done_before else ""
+    if control.reused:
+        computed = summary.tasks - summary.missing - control.done_before - control.reused
+        before += f"; {control.reused:,} known from earlier runs, {computed:,} computed"
     if control.done_before == summary.tasks and not control.started_workers:
         before = "; all were done already"
     return (

@@ -9,6 +9,7 @@ import click
 
 from backfleet.cli.options import echo_json
 from backfleet.executor import Remote
+from backfleet.plan.known_rows import KnownRows, find_known_rows
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
@@ -56,6 +57,10 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "done": f"{_count(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
         "workers": f"{facts['workers']:,}, on the executor {facts['executor']}",
     }
+    if facts["known"]:
+        known, left = facts["known"], facts["to_compute"]
+        tasks = _count(known + left, "task")
+        words["reuse"] = f"{tasks}: {known:,} known from earlier runs, {left:,} to compute"
     cost = facts["cost"]
     if cost is not None:
         words["cost"] = f"about {cost['amount']:.4f} {cost['currency']} ({cost['basis']})"
@@ -65,14 +70,20 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
 def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     executor = open_executor(wishes.executor, wishes.options)
     manifest = plan.manifest
-    location = Remote.of(executor).results_store(plan.job.results.store)
-    store = open_store(location).at(manifest.run_id)
+    root = open_store(Remote.of(executor).results_store(plan.job.results.store))
+    store = root.at(manifest.run_id)
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
     check_undeclared_files(chunk_index, plan.strategy)
     chunks, resources = chunk_index.missing(), plan.job.resources
-    work = workload(store, manifest, chunks, cpus=resources.cpus, memory=resources.memory)
+    known = find_known_rows(root, manifest, chunks) if wishes.reuse else KnownRows()
+    left = known.incomplete(manifest.chunks, chunks)
+    reused = sum(known.count(manifest.chunks[chunk]) for chunk, _ in left)
+    work = workload(
+        store, manifest, left, cpus=resources.cpus, memory=resources.memory, reused=reused
+    )
     estimated = estimate(executor, work)
+    done = chunk_index.counts().done
     return {
         "run_id": manifest.run_id,
         "store": store.url,
@@ -86,7 +97,9 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
             "first": min(symbol.first for symbol in manifest.symbols),
             "last": max(symbol.last for symbol in manifest.symbols),
         },
-        "done": chunk_index.counts().done,
+        "done": done,
+        "known": len(known),
+        "to_compute": manifest.tasks - done - len(known),
         "executor": wishes.executor,
         "workers": estimated.shards,
         "cost": asdict(estimated.cost) if estimated.cost else None,

@@ -25,6 +25,7 @@ class Wishes:
     accept_cost: bool = False
     tags: tuple[str, ...] = ()
     note: str | None = None
+    reuse: bool = True
 
 
 def run_job(load: Callable[[], Job], wishes: Wishes) -> None:
@@ -37,7 +38,11 @@ def run_job(load: Callable[[], Job], wishes: Wishes) -> None:
         from backfleet.runs.start import submit_plan
 
         started = submit_plan(
-            plan_job(load()), executor, detach=wishes.detach, accept_cost=wishes.accept_cost
+            plan_job(load()),
+            executor,
+            detach=wishes.detach,
+            accept_cost=wishes.accept_cost,
+            reuse=wishes.reuse,
         )
     notes = () if wishes.note is None else (wishes.note,)
     add_labels(started.run.store, Labels(wishes.tags, notes))

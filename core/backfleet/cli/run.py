@@ -32,6 +32,11 @@ __all__ = ["run"]
 @executor_options
 @detach_option
 @click.option("--dry-run", is_flag=True, help="Plan, say what would be done, and start nothing.")
+@click.option(
+    "--no-reuse",
+    is_flag=True,
+    help="Compute every task, even if an earlier run in the store has its row.",
+)
 @yes_option
 @tag_option
 @note_option
@@ -45,6 +50,7 @@ def run(
     options: tuple[str, ...],
     detach: bool,
     dry_run: bool,
+    no_reuse: bool,
     yes: bool,
     tags: tuple[str, ...],
     note: str | None,
@@ -52,10 +58,13 @@ def run(
 ) -> None:
     """Run a job: JOB is a TOML file.
 
-    What the store holds of the same run already is not done again. Exits with 0 when every task
-    has a row without error, 1 when some are errors or missing, 2 for a bad request.
+    Tasks that have a row are skipped, and rows of the same tasks are copied from earlier runs in
+    the store. Exits with 0 when every task has a row without error, 1 when some are errors or
+    missing, 2 for a bad request.
     """
-    wishes = Wishes(executor or "local", options, detach, as_json, yes, tags, note)
+    wishes = Wishes(
+        executor or "local", options, detach, as_json, yes, tags, note, reuse=not no_reuse
+    )
     load = partial(_load, job_file, params, symbols, sets)
     if dry_run:
         from backfleet.cli.dry_run import show_plan

@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from backfleet.errors import CorruptObject, JobError
 from backfleet.job.parameter import Value
 from backfleet.job.points import Column, Indices, Points, column_of
@@ -66,6 +68,11 @@ class GridPoints(Points):
         positions = indices if self._kept is None else self._kept[indices]
         taken: Column = values[positions // self._strides[name] % len(values)]
         return taken
+
+    def coded(self, name: str) -> tuple[Indices, Sequence[Value]]:
+        points = np.arange(self._size, dtype=np.int64) if self._kept is None else self._kept
+        values = self._values[name]
+        return points // self._strides[name] % len(values), values
 
     def to_json(self) -> dict[str, Any]:
         axes = [[name, list(values)] for name, values in self._values.items()]

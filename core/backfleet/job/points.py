@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -41,6 +42,21 @@ class Points(ABC):
 
         Lists in it are shared: do not change them.
         """
+
+    def coded(self, name: str) -> tuple[Indices, Sequence[Value]]:
+        """Return the value of parameter `name` at every point, as a position in a list of values.
+
+        The positions have shape (len(self),). A value may be in the list more than once.
+        """
+        column = self.column(name, np.arange(len(self), dtype=np.int64))
+        if column.dtype != object:
+            values, positions = np.unique(column, return_inverse=True)
+            return positions.reshape(-1), values.tolist()
+        # numpy cannot compare lists, nor text with None.
+        texts = [json.dumps(value, sort_keys=True) for value in column.tolist()]
+        place: dict[str, int] = {}
+        codes = np.array([place.setdefault(text, len(place)) for text in texts], dtype=np.int64)
+        return codes, [json.loads(text) for text in place]
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:

@@ -27,12 +27,15 @@ class RowLayout:
     def rows(self, results: Sequence[TaskResult]) -> Rows:
         """The rows of these results, with their symbols and parameters."""
         tasks = np.array([result.task for result in results], dtype=np.int64)
+        return Rows.of(results, self.symbols(tasks), self.params(tasks))
+
+    def params(self, tasks: NDArray[np.int64]) -> dict[str, tuple[Kind, Sequence[Any]]]:
+        """Return the kind of each parameter's column, and its values for these tasks."""
         points = self._manifest.points
-        params = {
+        return {
             name: (kind, _values(kind, points.column(name, tasks % len(points)).tolist()))
             for name, kind in self.parameter_kinds.items()
         }
-        return Rows.of(results, self._symbols(tasks), params)
 
     @cached_property
     def parameter_kinds(self) -> dict[str, Kind]:
@@ -40,7 +43,8 @@ class RowLayout:
         declared = {each.name: each.kind for each in self._manifest.parameters}
         return {name: self._kind(declared[name], name) for name in self._manifest.points.names}
 
-    def _symbols(self, tasks: NDArray[np.int64]) -> list[str]:
+    def symbols(self, tasks: NDArray[np.int64]) -> list[str]:
+        """Return the name in the column `symbol` for each of these tasks."""
         per_symbol = len(self._manifest.points)
         positions = (tasks // per_symbol).tolist()
         names = {at: self._manifest.task(at * per_symbol).name for at in set(positions)}

@@ -155,7 +155,7 @@ def _metrics(task: Task) -> Sequence[tuple[MetricWords, str, Any]]:
 def _custom(task: Task) -> Sequence[tuple[str, str]]:
     """What the strategy and plugins left of themselves."""
     names = {parameter_column(name) for name in task.key.params}
-    fixed = {"task", "symbol", "status", "error", "seconds", "engine", *METRICS, *names}
+    fixed = {"task", "symbol", "status", "error", "seconds", "engine", "origin", *METRICS, *names}
     return [
         (name, f"{value:,.6g}" if isinstance(value, float) else str(value))
         for name, value in task.values.items()

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
-from backfleet.chunks.column_names import DIGEST
+from backfleet.chunks.column_names import DIGEST, ORIGIN
 from backfleet.chunks.rows import read_rows
 from backfleet.plan.rows import RowLayout
 from backfleet.results.chunk_index import ChunkIndex
 
 __all__ = ["OtherColumns", "assemble", "common_columns", "row_groups", "stack", "tables_of"]
 
-LAST = ("seconds", "engine")
+LAST = ("seconds", "engine", ORIGIN)
 """Columns that stand after those that strategies and plugins add."""
 
 ROWS_A_GROUP = 100_000

@@ -25,13 +25,22 @@ READ_AHEAD = 16
 
 @dataclass(frozen=True)
 class Counts:
-    """Tasks of a run by what became of them; `seconds` is the sum over the tasks."""
+    """Tasks of a run by what became of them.
+
+    Attributes
+    ----------
+    reused
+        Number of rows that were copied from earlier runs.
+    seconds
+        Sum over the tasks that were computed for this run.
+    """
 
     tasks: int
     ok: int = 0
     suspicious: int = 0
     error: int = 0
     retryable: int = 0
+    reused: int = 0
     seconds: float = 0.0
 
     @property
@@ -109,6 +118,7 @@ class ChunkIndex:
             suspicious=sum(header.suspicious for header in found),
             error=sum(header.error for header in found),
             retryable=sum(header.retryable for header in found),
+            reused=sum(header.reused for header in found),
             seconds=sum(header.seconds for header in found),
         )
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from backfleet.errors import RunNotFound
+from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest_store import MANIFEST
 from backfleet.store import DEFAULT_STORE, Store, open_store
 
@@ -50,7 +51,7 @@ def _at(place: str) -> Store:
 
 
 def _what_is_there(place: Store) -> str:
-    runs = [folder for folder in place.folders() if place.at(folder).exists(MANIFEST)]
+    runs = [folder for folder in run_folders(place) if place.at(folder).exists(MANIFEST)]
     if runs:
         return f"it is a store with runs in it; append the id of one, such as /{runs[0]}"
     return f"it holds no {MANIFEST}; {_NAMED}"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from backfleet.errors import CorruptObject
+from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest_store import MANIFEST
 from backfleet.runs.naming import find_run
 from backfleet.runs.run import Run
@@ -25,7 +26,7 @@ def open_run(name: str | os.PathLike[str], store: str | os.PathLike[str] = DEFAU
 def list_runs(store: str | os.PathLike[str] = DEFAULT_STORE) -> Iterator[Run | CorruptObject]:
     """All runs of a store, in the order of their ids; for a damaged one, what is wrong with it."""
     root = open_store(os.fspath(store))
-    for folder in root.folders():
+    for folder in run_folders(root):
         found = root.at(folder)
         if not found.exists(MANIFEST):
             continue

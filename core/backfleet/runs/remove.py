@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from backfleet.errors import BackfleetError, CorruptObject, RunNotFound, UserError
+from backfleet.plan.known_index import KNOWN
 from backfleet.plan.manifest_store import MANIFEST
 from backfleet.runs.naming import find_run
 from backfleet.runs.run import Run
@@ -20,7 +21,6 @@ from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
 __all__ = ["RunFolder", "check_removable", "find_run_folder", "remove_run"]
 
-INDEX = "known/1/"
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -106,7 +106,7 @@ def check_removable(folder: RunFolder, *, force: bool = False) -> None:
 def remove_run(folder: RunFolder) -> None:
     """Remove a run from its store, or what is left of it. Raises StoreError."""
     suffix = f"/{folder.run_id}.json"
-    for entry in list(folder.root.list(INDEX)):
+    for entry in list(folder.root.list(f"{KNOWN}/")):
         if entry.key.endswith(suffix):
             folder.root.delete(entry.key)
     folder.root.delete(f"{folder.name}/{MANIFEST}")

@@ -40,6 +40,8 @@ class RunSummary:
         Location of the run: a path or URL that every command takes.
     missing
         Tasks without a row.
+    reused
+        Tasks whose rows were copied from earlier runs.
     seconds
         From opening or starting the run here to the end of the wait for it, or until now.
     code_not_kept
@@ -53,6 +55,7 @@ class RunSummary:
     suspicious: int
     error: int
     missing: int
+    reused: int = 0
     seconds: float = 0.0
     code_not_kept: tuple[str, ...] = ()
 
@@ -142,6 +145,7 @@ class Run:
             suspicious=counts.suspicious,
             error=counts.error,
             missing=counts.missing,
+            reused=counts.reused,
             code_not_kept=tuple(package.name for package in code.not_kept) if code else (),
         )
 

@@ -29,6 +29,7 @@ def cost_so_far(run: Run, workers: RunWorkers) -> Cost | None:
         [(header.chunk, header.generation) for header in headers],
         cpus=submission.cpus,
         memory=submission.memory,
+        reused=sum(header.reused for header in headers),
         seconds=sum(header.seconds for header in headers),
     )
     return Priced.of(workers.executor_of(entry)).cost(work, len(submission.shards))

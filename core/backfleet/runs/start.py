@@ -26,6 +26,7 @@ def run(
     *,
     progress: TextIO | Literal["auto"] | None = "auto",
     accept_cost: bool = False,
+    reuse: bool = True,
 ) -> Run:
     """Run a job and block until every task has a row or no worker is left.
 
@@ -39,13 +40,15 @@ def run(
         Stream to show progress on: "auto" is standard error, None shows nothing.
     accept_cost
         Spend more than the executor's limit.
+    reuse
+        Copy rows that earlier runs in the store have computed for the same tasks.
 
     Raises
     ------
     UserError
         If the job or the executor cannot be used as it is; nothing was started.
     """
-    control = submit(job, executor, options, accept_cost=accept_cost)
+    control = submit(job, executor, options, accept_cost=accept_cost, reuse=reuse)
     try:
         control.wait(sys.stderr if progress == "auto" else progress)
     except KeyboardInterrupt:
@@ -63,24 +66,35 @@ def submit(
     *,
     detach: bool = False,
     accept_cost: bool = False,
+    reuse: bool = True,
 ) -> RunControl:
     """Start a job's workers and return at once; `RunControl.wait` waits for them.
 
-    Tasks that already have a result are skipped. Without `detach`, workers of the local executor
+    Tasks that already have a result are skipped, and with `reuse`, rows of the same tasks are
+    copied from earlier runs in the store. Without `detach`, workers of the local executor
     end with this process.
     """
     with prewarmed_executor(executor, options, detach=detach) as chosen:
-        return submit_plan(plan_job(job), chosen, detach=detach, accept_cost=accept_cost)
+        return submit_plan(
+            plan_job(job), chosen, detach=detach, accept_cost=accept_cost, reuse=reuse
+        )
 
 
 def submit_plan(
-    plan: Plan, executor: Executor, *, detach: bool = False, accept_cost: bool = False
+    plan: Plan,
+    executor: Executor,
+    *,
+    detach: bool = False,
+    accept_cost: bool = False,
+    reuse: bool = True,
 ) -> RunControl:
     """`submit`, for a job that is planned already."""
-    location = Remote.of(executor).results_store(plan.job.results.store)
-    store = open_store(location).at(plan.manifest.run_id)
+    root = open_store(Remote.of(executor).results_store(plan.job.results.store))
+    store = root.at(plan.manifest.run_id)
     plan = adopt_stored_manifest(plan, store)
     control = RunControl(Run(store, plan.manifest))
     draft = draft_of(plan, detach=detach)
-    control.start(executor, draft, ChunkIndex.missing, accept_cost=accept_cost)
+    control.start(
+        executor, draft, ChunkIndex.missing, accept_cost=accept_cost, root=root, reuse=reuse
+    )
     return control

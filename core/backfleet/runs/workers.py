@@ -58,6 +58,8 @@ class RunWorkers:
                 "the run has no submission, so it has no workers: it was imported, or planned and "
                 "never submitted"
             )
+        if not entry.submission.shards:
+            raise RunNotFound("all rows of the run come from earlier runs, so it has no workers")
         last = len(entry.submission.shards) - 1
         if not 0 <= shard <= last:
             raise IndexError(

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from backfleet.errors import BackfleetError, RunNotFound
+from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest_store import read_stored_manifest
 from backfleet.results.chunk_index import Counts
 from backfleet.runs.run import Run
@@ -89,7 +90,7 @@ class Catalogue:
     def runs(self) -> Sequence[Listed]:
         """All runs, the newest first. Raises StoreError."""
         self._asked = time.monotonic()
-        names = list(self.store.folders())
+        names = list(run_folders(self.store))
         fresh = [name for name in names if name not in self._facts]
         found = dict(zip(fresh, self._readers.map(self._read, fresh), strict=True))
         # What cannot be read may be put right: it is not remembered.

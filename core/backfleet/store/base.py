@@ -21,11 +21,14 @@ class Entry:
         In bytes.
     version
         A cheap text that changes whenever the object may have changed.
+    modified
+        When it was last written, in seconds since the epoch.
     """
 
     key: str
     size: int
     version: str
+    modified: float
 
 
 class Store(ABC):

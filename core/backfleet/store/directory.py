@@ -153,7 +153,7 @@ def _entry(key: str, child: os.DirEntry[str]) -> Entry | None:
         except FileNotFoundError:
             return None
     version = f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
-    return Entry(key, status.st_size, version)
+    return Entry(key, status.st_size, version, status.st_mtime)
 
 
 @contextmanager

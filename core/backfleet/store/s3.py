@@ -139,7 +139,8 @@ class S3Store(Store):
             for found in page.get("Contents", ()):
                 key = found["Key"].removeprefix(self._prefix)
                 if is_key(key):
-                    yield Entry(key, found["Size"], found["ETag"].strip('"'))
+                    version, modified = found["ETag"].strip('"'), found["LastModified"].timestamp()
+                    yield Entry(key, found["Size"], version, modified)
 
     def _folder_names(self, folder: str) -> Iterator[str]:
         for page in self._pages(folder, delimiter="/"):

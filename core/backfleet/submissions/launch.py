@@ -28,7 +28,10 @@ __all__ = ["launch"]
 def launch(
     store: Store, executor: Executor, manifest: Manifest, prepared: PreparedSubmission
 ) -> LogEntry:
-    """Start the workers of a prepared submission. Raises ExecutorError, PluginError, StoreError."""
+    """Start the workers of a prepared submission, if it needs any.
+
+    Raises ExecutorError, PluginError, StoreError.
+    """
     submission = prepared.submission
     if prepared.code is not None:
         _keep_code(store, manifest, submission.strategy, prepared.code)
@@ -36,6 +39,8 @@ def launch(
         code = tuple(store_code(store, prepared.packages))
         submission = replace(submission, code=code)
     log = SubmissionLog(store)
+    if not submission.shards:
+        return LogEntry(log.append(submission), None)
     submission = log.append(_with_staged_data(executor, submission, manifest))
     handle = executor.submit(replace(submission, earlier=_earlier(log, submission)))
     log.keep_handle(submission.number, handle)

@@ -10,6 +10,7 @@ from backfleet.chunks.chunk import parse_chunk_key, read_chunk
 from backfleet.errors import CorruptObject, RunNotFound
 from backfleet.executor import Pace
 from backfleet.plan.identity import Component
+from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.store import Store, open_store, split_url
@@ -47,7 +48,7 @@ def _similar_runs(store: Store, manifest: Manifest) -> Iterator[tuple[Store, Man
     """Yield this run if the store has it, then other runs of its strategy on its engine."""
     root_url, name = split_url(store.url)
     root = open_store(root_url)
-    others = (folder for folder in root.folders() if folder != name)
+    others = (folder for folder in run_folders(root) if folder != name)
     stores = [root.at(folder) for folder in [name, *islice(others, MAX_RUNS_READ)]]
     with ThreadPoolExecutor(READER_THREADS) as readers:
         for run_store, other in zip(stores, readers.map(_manifest, stores), strict=True):
@@ -75,7 +76,7 @@ def _seconds_per_bar(store: Store, manifest: Manifest) -> float | None:
             header = read_chunk(store, chunk, generation).header
         except CorruptObject:
             continue
-        tasks += header.count
+        tasks += header.count - header.reused
         seconds += header.seconds
     bars = tasks * bars_per_task(manifest)
     return seconds / bars if bars else None

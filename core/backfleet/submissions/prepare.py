@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -19,7 +19,6 @@ from backfleet.executor import ChunkGeneration, Cost, Executor, Remote, Submissi
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.store import Store
-from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.workload import estimate, workload
 
@@ -77,8 +76,9 @@ def prepare(
     chunks: Sequence[ChunkGeneration],
     *,
     accept_cost: bool = False,
+    reused: int = 0,
 ) -> PreparedSubmission:
-    """Prepare to compute these chunks on an executor.
+    """Prepare to compute these chunks on an executor; without any, it is not asked.
 
     Parameters
     ----------
@@ -89,6 +89,8 @@ def prepare(
         that; otherwise the code found here must be the run's.
     accept_cost
         Spend more than the executor's limit.
+    reused
+        Number of tasks in these chunks whose rows come from earlier runs.
 
     Raises
     ------
@@ -97,17 +99,23 @@ def prepare(
     PluginError
         If code that the workers lack cannot be shipped.
     """
+    draft = replace(
+        draft,
+        executor=executor.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    if not chunks:
+        submission = replace(draft, shards=(), code=None)
+        return PreparedSubmission(submission, code=_code_to_keep(store, manifest, submission))
     if draft.detach and not executor.survives_exit:
         raise ExecutorError(
             f"executor {executor.name!r} does not support --detach: its workers stop with this "
             "command"
         )
-    work = workload(store, manifest, chunks, cpus=draft.cpus, memory=draft.memory)
+    work = workload(store, manifest, chunks, cpus=draft.cpus, memory=draft.memory, reused=reused)
     estimated = estimate(executor, work)
     submission = replace(
         draft,
-        executor=executor.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
         shards=deal_chunks(chunks, manifest.chunks, estimated.shards),
         # The location that it will have: executors look at where the store is.
         url=f"{store.url}/submissions/0.json",
@@ -140,21 +148,27 @@ def _with_code(
         check_backfleet_code(installed)
     if submission.code is not None:
         return PreparedSubmission(submission)
-    targets = [component.target for _, component in manifest.identity.components()]
-    files = manifest.identity.files
-    code = None if is_kept(store) else _code_to_keep(submission.strategy, targets, files)
+    code = _code_to_keep(store, manifest, submission)
     if installed is None:
         return PreparedSubmission(submission, code=code)
+    targets = [component.target for _, component in manifest.identity.components()]
+    files = manifest.identity.files
     packages = packages_to_ship(submission.strategy, targets, installed, files)
     return PreparedSubmission(replace(submission, code=()), packages, code)
 
 
 def _code_to_keep(
-    strategy: StrategyReference, targets: Sequence[str], files: Iterable[str]
-) -> Sequence[CodePackage]:
-    """Return the packages of a run's code."""
+    store: Store, manifest: Manifest, submission: Submission
+) -> Sequence[CodePackage] | None:
+    """Return the packages of a run's code; None if the store keeps the code already."""
+    if is_kept(store):
+        return None
+    strategy = submission.strategy
+    targets = [component.target for _, component in manifest.identity.components()]
     is_own = strategy.distribution == OWN and not strategy.modules
     if is_own and all(target.startswith(f"{OWN}.") for target in targets):
         # The search through all installed distributions would find nothing to keep.
         return ()
-    return add_declared_files(strategy_packages(strategy, targets), strategy, files)
+    return add_declared_files(
+        strategy_packages(strategy, targets), strategy, manifest.identity.files
+    )

@@ -29,6 +29,8 @@ def active_submission(store: Store, executor: Executor) -> LogEntry | None:
     log = SubmissionLog(store)
     for number in reversed(log.numbers()):
         entry = _settled(log, number)
+        if not entry.submission.shards:
+            continue
         if entry.submission.executor != executor.name or entry.canceled:
             continue
         if entry.handle is None:
@@ -52,6 +54,8 @@ def _settled(log: SubmissionLog, number: int) -> LogEntry:
     """Return an entry that has its handle, or whose client has had the time to write one."""
     while True:
         entry = log.entry(number)
+        if not entry.submission.shards:
+            return entry
         age = datetime.now(UTC) - datetime.fromisoformat(entry.submission.created)
         if entry.handle is not None or not timedelta(0) <= age < STARTING:
             return entry

@@ -28,14 +28,15 @@ def workload(
     *,
     cpus: int,
     memory: int,
+    reused: int = 0,
     seconds: float | None = None,
 ) -> Workload:
     """Return the size of these chunks, for workers of `cpus` cores and `memory` bytes.
 
     `seconds` is the sum over their tasks if these have run. Otherwise the pace is measured from
-    earlier runs when the executor reads it.
+    earlier runs when the executor reads it. `reused` is the number of tasks whose rows are copied.
     """
-    tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in chunks)
+    tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in chunks) - reused
     bars = round(tasks * bars_per_task(manifest))
 
     def measure() -> Pace:

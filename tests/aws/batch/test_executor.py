@@ -17,6 +17,7 @@ import backfleet as bf
 from backfleet.errors import ExecutorError
 from backfleet.executor import Pace, Submission, Workload
 from backfleet.job import Overrides
+from backfleet.plan.known_index import run_folders
 from backfleet.runs.open import open_run
 from backfleet.runs.verify import sample_tasks
 from backfleet.store import open_store
@@ -338,7 +339,7 @@ def test_a_detached_run_goes_on_and_is_waited_for_from_its_url(
     job_file: JobFile, command: Callable[..., tuple[int, str, str]], aws_server: Any
 ) -> None:
     code, stdout, stderr = command("run", job_file(), "--executor", "aws-batch", "--detach")
-    (name,) = open_store(f"s3://{aws_server.bucket}/runs").folders()
+    (name,) = run_folders(open_store(f"s3://{aws_server.bucket}/runs"))
     run = open_run(f"s3://{aws_server.bucket}/runs/{name}")
     bf.RunControl(run).wait()
 

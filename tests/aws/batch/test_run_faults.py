@@ -22,6 +22,7 @@ import backfleet as bf
 from backfleet.errors import PluginError, StoreError
 from backfleet.executor import ShardState, Submission
 from backfleet.job import Overrides
+from backfleet.plan.known_index import run_folders
 from backfleet.plan.plan import plan_job
 from backfleet.runs.open import open_run
 from backfleet.store import open_store
@@ -94,7 +95,7 @@ def test_fault_10_resume_goes_on_with_the_jobs_of_a_client_killed_in_its_submiss
     gate.after("SubmitJob", client.kill)
     killed, _, _ = ended(client)
     store = open_store(f"s3://{aws_server.bucket}/runs")
-    (name,) = store.folders()
+    (name,) = run_folders(store)
     run = open_run(f"{store.url}/{name}")
     before = run.submission_log.entries()
     code, stdout, stderr = ended(command("resume", run.url))

@@ -1,0 +1,95 @@
+"""Rows that earlier runs of a store have computed for the tasks of a new run.
+
+`find_known_rows` only reads. `copy_known_rows` (in `known_copy`) writes them into the new run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from backfleet.chunks.chunk import chunk_key
+from backfleet.job.points import Indices
+from backfleet.plan.chunks import ChunkGrid
+from backfleet.plan.known_index import find_candidates
+from backfleet.plan.manifest import Manifest
+from backfleet.store import Store
+from backfleet.submission import ChunkGeneration
+
+__all__ = ["KnownRows", "OriginChunk", "find_known_rows"]
+
+
+@dataclass(frozen=True)
+class OriginChunk:
+    """A chunk of an earlier run, exactly as it was when its rows were found."""
+
+    run_id: str
+    chunk: int
+    generation: int
+    first: int
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        """The key of the chunk below its run."""
+        return chunk_key(self.chunk, self.generation)
+
+
+@dataclass(frozen=True, eq=False)
+class KnownRows:
+    """Tasks of a run whose rows are in earlier runs.
+
+    Attributes
+    ----------
+    tasks
+        Their numbers, ascending.
+    origin, earlier
+        For each of them, which of `origins` holds its row, and its number in that run.
+    """
+
+    tasks: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    origin: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    earlier: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    origins: Sequence[OriginChunk] = ()
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def within(self, tasks: range) -> slice:
+        """Return the places of the tasks of a range, such as a chunk."""
+        first, stop = np.searchsorted(self.tasks, [tasks.start, tasks.stop])
+        return slice(int(first), int(stop))
+
+    def count(self, tasks: range) -> int:
+        """Return how many tasks of a range are known."""
+        return len(self.tasks[self.within(tasks)])
+
+    def incomplete(
+        self, grid: ChunkGrid, chunks: Sequence[ChunkGeneration]
+    ) -> list[ChunkGeneration]:
+        """Return those of the chunks that have a task to compute."""
+        return [place for place in chunks if self.count(grid[place[0]]) < len(grid[place[0]])]
+
+
+def find_known_rows(
+    root: Store, manifest: Manifest, chunks: Sequence[ChunkGeneration]
+) -> KnownRows:
+    """Find rows for the tasks of these chunks in the newest runs that may have some.
+
+    A run that cannot be read is passed over. Rows with errors are not reused, nor are rows without
+    details for a run that keeps details.
+
+    Parameters
+    ----------
+    root
+        The store of all runs.
+    """
+    candidates = find_candidates(root, manifest) if chunks else []
+    if not candidates:
+        return KnownRows()
+    # Reading rows takes an import of Parquet, which most runs do not need this early.
+    from backfleet.plan.known_search import search_rows
+
+    return search_rows(root, manifest, chunks, candidates)
