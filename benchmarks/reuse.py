@@ -20,8 +20,9 @@ from synthetic import write_job, write_symbols
 import backfleet as bf
 from backfleet.job import Job
 from backfleet.job.grid import GridPoints
+from backfleet.plan.find_known_rows import find_known_rows
 from backfleet.plan.known_index import add_to_index
-from backfleet.plan.known_rows import KnownRows, find_known_rows
+from backfleet.plan.known_rows import KnownRows
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.point_match import match_points

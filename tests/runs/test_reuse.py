@@ -16,8 +16,9 @@ import pytest
 import backfleet as bf
 from backfleet.code.kept_code import is_kept
 from backfleet.executor import Submission
+from backfleet.plan.find_known_rows import find_known_rows
 from backfleet.plan.known_copy import copy_known_rows
-from backfleet.plan.known_rows import KnownRows, find_known_rows
+from backfleet.plan.known_rows import KnownRows
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job

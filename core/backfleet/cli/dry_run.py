@@ -9,7 +9,8 @@ import click
 
 from backfleet.cli.options import echo_json
 from backfleet.executor import Remote
-from backfleet.plan.known_rows import KnownRows, find_known_rows
+from backfleet.plan.find_known_rows import find_known_rows
+from backfleet.plan.known_rows import KnownRows
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor

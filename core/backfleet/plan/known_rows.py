@@ -1,6 +1,6 @@
-"""Rows that earlier runs of a store have computed for the tasks of a new run.
+"""`KnownRows`: rows that earlier runs of a store have computed for the tasks of a new run.
 
-`find_known_rows` only reads. `copy_known_rows` (in `known_copy`) writes them into the new run.
+`find_known_rows` finds them, and `copy_known_rows` (in `known_copy`) writes them into the new run.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ import numpy as np
 from backfleet.chunks.chunk import chunk_key
 from backfleet.job.points import Indices
 from backfleet.plan.chunks import ChunkGrid
-from backfleet.plan.known_index import find_candidates
-from backfleet.plan.manifest import Manifest
-from backfleet.store import Store
 from backfleet.submission import ChunkGeneration
 
-__all__ = ["KnownRows", "OriginChunk", "find_known_rows"]
+__all__ = ["KnownRows", "OriginChunk"]
 
 
 @dataclass(frozen=True)
@@ -71,25 +68,3 @@ class KnownRows:
     ) -> list[ChunkGeneration]:
         """Return those of the chunks that have a task to compute."""
         return [place for place in chunks if self.count(grid[place[0]]) < len(grid[place[0]])]
-
-
-def find_known_rows(
-    root: Store, manifest: Manifest, chunks: Sequence[ChunkGeneration]
-) -> KnownRows:
-    """Find rows for the tasks of these chunks in the newest runs that may have some.
-
-    A run that cannot be read is passed over. Rows with errors are not reused, nor are rows without
-    details for a run that keeps details.
-
-    Parameters
-    ----------
-    root
-        The store of all runs.
-    """
-    candidates = find_candidates(root, manifest) if chunks else []
-    if not candidates:
-        return KnownRows()
-    # Reading rows takes an import of Parquet, which most runs do not need this early.
-    from backfleet.plan.known_search import search_rows
-
-    return search_rows(root, manifest, chunks, candidates)

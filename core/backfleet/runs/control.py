@@ -4,62 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TextIO
 
 from backfleet.errors import BackfleetError
 from backfleet.executor import ChunkGeneration, Executor, Recoverable, ShardStatus, Submission
-from backfleet.plan.known_index import add_to_index
-from backfleet.plan.known_rows import KnownRows, find_known_rows
-from backfleet.plan.manifest_store import save_manifest
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
 from backfleet.runs.progress import progress_on
 from backfleet.runs.run import Run, RunSummary
+from backfleet.runs.submit import ChooseCode, SelectChunks, Submit
 from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
 from backfleet.store import Store
 from backfleet.submissions.events import emit
-from backfleet.submissions.launch import launch
-from backfleet.submissions.prepare import PreparedSubmission, prepare
 from backfleet.submissions.recover import active_submission
 from backfleet.submissions.submission_log import LogEntry
 
 __all__ = ["RunControl"]
-
-SelectChunks = Callable[[ChunkIndex], Sequence[ChunkGeneration]]
-
-
-@dataclass(frozen=True)
-class _Request:
-    """The arguments of `RunControl.start`.
-
-    Attributes
-    ----------
-    with_code
-        Returns the draft with the code that its workers fetch, and asks for it once.
-    lender
-        The store whose rows are reused; None reuses none.
-    """
-
-    executor: Executor
-    draft: Submission
-    with_code: Callable[[], Submission]
-    select_chunks: SelectChunks
-    accept_cost: bool
-    lender: Store | None
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Chunks to complete: the rows that are known, and the submission that computes the rest."""
-
-    chunks: Sequence[ChunkGeneration]
-    known: KnownRows
-    prepared: PreparedSubmission
 
 
 class RunControl:
@@ -100,7 +65,7 @@ class RunControl:
         select_chunks: SelectChunks,
         *,
         accept_cost: bool = False,
-        choose_code: Callable[[Submission], Submission] | None = None,
+        choose_code: ChooseCode | None = None,
         root: Store | None = None,
         reuse: bool = True,
     ) -> None:
@@ -130,72 +95,26 @@ class RunControl:
         self._entry = active_submission(self.run.store, executor)
         self.done_before = self.run.counts().done
         check_undeclared_files(self.run.chunk_index, draft.strategy)
-        self.reused, self.started_workers = 0, False
-        lender = root if reuse else None
-        with_code = cache(partial(choose_code, draft) if choose_code else lambda: draft)
-        request = _Request(executor, draft, with_code, select_chunks, accept_cost, lender)
-        work = self._plan_work(request) if self._entry is None else None
-        if not self._save_manifest() and work is not None:
-            # Another planner was first, and its chunks count.
-            work = self._plan_work(request)
-        emit("run_planned", run_id=self.run.id, tasks=self.run.manifest.tasks)
-        if work is None:
-            return
-        prepared = self._with_known_rows(request, work)
-        if root is not None:
-            add_to_index(root, self.run.manifest)
-        self._entry = launch(self.run.store, executor, self.run.manifest, prepared)
-        self.started_workers = bool(prepared.submission.shards)
-
-    def _plan_work(self, request: _Request) -> _Work | None:
-        """Look for known rows and prepare the rest; None if there is nothing to do."""
-        chunks, manifest = request.select_chunks(self.run.chunk_index), self.run.manifest
-        if not chunks:
-            return None
-        known = KnownRows()
-        if request.lender is not None:
-            known = find_known_rows(request.lender, manifest, chunks)
-        left = known.incomplete(manifest.chunks, chunks)
-        reused = sum(known.count(manifest.chunks[chunk]) for chunk, _ in left)
-        return _Work(chunks, known, self._prepare(request, left, reused))
-
-    def _with_known_rows(self, request: _Request, work: _Work) -> PreparedSubmission:
-        """Copy the known rows, and return the submission that computes the rest."""
-        if request.lender is None or not len(work.known):
-            return work.prepared
-        # Most runs copy nothing, and need not wait for what reads and writes rows to be imported.
-        from backfleet.plan.known_copy import copy_known_rows
-
-        run = self.run
-        self.reused = copy_known_rows(request.lender, run.manifest, work.known, work.chunks)
-        for header in run.chunk_index.refresh():
-            emit("chunk_committed", run_id=run.id, chunk=header.chunk, tasks=header.count)
-        if self.reused == len(work.known):
-            return work.prepared
-        # Rows have vanished since they were found, so their chunks have to be computed, too.
-        return self._prepare(request, request.select_chunks(run.chunk_index), 0)
-
-    def _prepare(
-        self, request: _Request, chunks: Sequence[ChunkGeneration], reused: int
-    ) -> PreparedSubmission:
-        return prepare(
-            self.run.store,
-            request.executor,
-            self.run.manifest,
-            request.with_code() if chunks else request.draft,
-            chunks,
-            accept_cost=request.accept_cost,
-            reused=reused,
+        submit = Submit(
+            self.run,
+            executor,
+            draft,
+            select_chunks,
+            accept_cost=accept_cost,
+            choose_code=choose_code,
+            root=root,
+            reuse=reuse,
         )
-
-    def _save_manifest(self) -> bool:
-        """Write the manifest; False if the store holds one with other chunks, which is adopted."""
-        run = self.run
-        stored = save_manifest(run.store, run.manifest)
-        if stored.chunks == run.manifest.chunks:
-            return True
-        self.run = Run(run.store, stored)
-        return False
+        is_active = self._entry is not None
+        if not is_active:
+            submit.prepare()
+        submit.save_manifest()
+        self.run = submit.run
+        emit("run_planned", run_id=self.run.id, tasks=self.run.manifest.tasks)
+        self._entry = self._entry or submit.launch()
+        self.reused = submit.reused
+        has_shards = self._entry is not None and bool(self._entry.submission.shards)
+        self.started_workers = has_shards and not is_active
 
     def wait(self, progress: TextIO | None = None) -> RunSummary:
         """Block until every task has a row or no worker is left.
