@@ -13,6 +13,7 @@ import itertools
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from measure import Comparison, Reading, alternate, compare, workspace
 
 import backfleet as bf
-from backfleet.executor import Executor, Handle, Submission
+from backfleet.executor import Executor, Handle, Submission, trial_submission
 from backfleet.runs.executors import open_executor
 
 DATA = Path(__file__).parent.parent / "examples" / "data" / "cn-daily"
@@ -113,7 +114,8 @@ def measure_executor(option: str, image: str, repetitions: int) -> None:
     run = bf.run(_job(1, 0.0), "docker", [option, "workers=1"], progress=None)
     url = f"{run.url}/submissions/1.json"
     executor = open_executor("docker", [option, "workers=1"])
-    submission = Submission(run.id, 1, url, 1, 1, 2**31, data=(str(DATA),))
+    trial = trial_submission(run.url, memory=2**31)
+    submission = replace(trial, run_id=run.id, number=1, url=url, data_path=str(DATA))
     command = ["docker", "run", "--rm", "--init", "--network=none", "--read-only"]
     command += ["--tmpfs=/tmp", "--user=0:0", f"--volume={run.url}:{run.url}"]
     command += ["--cpus=1", f"--volume={DATA}:{DATA}:ro", image, "worker", url, "0"]

@@ -47,7 +47,7 @@ NOT_NOUNS = {"Job", "Points", "StrategyReference", "PlannedData", "ShardStatus"}
 
 MAX_NOUNS = 8
 
-RECORD_NAMES = {"identity", "manifest"}
+RECORD_NAMES = {"identity", "manifest", "points", "submission"}
 
 
 def main() -> int:

@@ -105,14 +105,20 @@ def test_an_imported_run_is_read_like_any_other(
 
 
 @pytest.mark.parametrize(
-    "line", ["resume {run}", "logs {run} --worker 0", "debug {run} 0", "verify {run}"]
+    ("line", "reason"),
+    [
+        ("resume {run}", "was imported"),
+        ("logs {run} --worker 0", "was imported"),
+        ("debug {run} 0", "nothing says where its data is. Pass --data DIR"),
+        ("verify {run}", "nothing says where its data is. Pass --data DIR"),
+    ],
 )
 def test_what_needs_the_senders_machine_is_refused_with_the_reason(
-    ask: Ask, imported: str, line: str
+    ask: Ask, imported: str, line: str, reason: str
 ) -> None:
     refused = ask(line.format(run=imported))
     assert refused.code == 2
-    assert "was imported" in refused.err
+    assert reason in refused.err
 
 
 def test_an_imported_run_is_removed_like_any_other(ask: Ask, imported: str) -> None:

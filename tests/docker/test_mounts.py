@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backfleet.executor import Submission
+from backfleet.executor import Submission, trial_submission
 from backfleet_executors.docker.mounts import Binding, bindings, mount_problems
 
 IMAGE = {
@@ -16,7 +17,11 @@ IMAGE = {
 
 
 def submission(url: str, *data: str) -> Submission:
-    return Submission("run", 1, url, 1, 1, 2**30, data=data)
+    run = url.rpartition("/submissions/")[0]
+    path, *feeds = data or (run,)
+    auxiliary = {str(number): feed for number, feed in enumerate(feeds)}
+    trial = trial_submission(run, memory=2**30)
+    return replace(trial, url=url, data_path=path, auxiliary_paths=auxiliary)
 
 
 def test_the_run_is_writable_and_the_data_are_not() -> None:

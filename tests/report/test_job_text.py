@@ -78,7 +78,7 @@ def test_a_table_of_points_is_named_and_not_written_out(make_job: MakeJob, tmp_p
     run = submitted(make_job(tmp_path / "runs", params={}, sweep=sweep))
     text = job_text(run)
     assert "# The 3 points came from a table" in text
-    assert run.manifest.identity["points"]["digest"] in text
+    assert run.manifest.identity.points["digest"] in text
 
 
 def test_short_lists_take_one_line(make_job: MakeJob, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_damaged_manifest_is_listed_as_such_and_spoils_no_other(
     assert found[sound]["state"] == "complete"
     answer = server.get(f"/runs/{broken}")
     assert answer.status == 503
-    assert "the manifest cannot be read" in answer.text
+    assert "the record is not JSON" in answer.text
 
 
 def test_names_that_look_like_html_stay_text(

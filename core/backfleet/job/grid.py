@@ -12,7 +12,7 @@ import numpy as np
 
 from backfleet.errors import CorruptObject, JobError
 from backfleet.job.parameter import Value
-from backfleet.job.points import Column, Indices, Points, column_of
+from backfleet.job.points import Column, Indices, Points, PointsDescription, column_of
 from backfleet.job.selection import EVERYTHING, Selection
 
 __all__ = ["MAX_POINTS", "GridPoints"]
@@ -82,6 +82,10 @@ class GridPoints(Points):
             data |= {"where": chosen.where, "sample": chosen.sample, "seed": chosen.seed}
             data |= {"count": len(self._kept), "kept": _digest(self._kept)}
         return data
+
+    def describe(self) -> PointsDescription:
+        chosen = self._selection
+        return PointsDescription(len(self), self._values, chosen.where, chosen.sample)
 
     def table(self) -> None:
         return None

@@ -14,7 +14,7 @@ import numpy as np
 
 from backfleet.errors import CorruptObject, JobError
 from backfleet.job.parameter import Parameter
-from backfleet.job.points import Column, Indices, Points, column_of
+from backfleet.job.points import Column, Indices, Points, PointsDescription, column_of
 from backfleet.job.refusal import nearest
 from backfleet.job.selection import EVERYTHING, Selection
 
@@ -61,6 +61,9 @@ class TablePoints(Points):
             "count": len(self),
             "digest": self._digest(),
         }
+
+    def describe(self) -> PointsDescription:
+        return PointsDescription(len(self), digest=self._digest())
 
     def table(self) -> bytes:
         import pyarrow as pa

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,33 @@ from numpy.typing import NDArray
 
 from backfleet.job.parameter import Value
 
-__all__ = ["Column", "Indices", "Points", "column_of"]
+__all__ = ["Column", "Indices", "Points", "PointsDescription", "column_of"]
 
 Column = NDArray[Any]
 """Values of one parameter: int64, float64, bool, or object for text, lists and missing ones."""
 
 Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PointsDescription:
+    """What a job says about its points.
+
+    Attributes
+    ----------
+    axes
+        The values of each parameter of a grid; None for a table of explicit points.
+    where, sample
+        The condition and the number of points that narrow a grid; None if nothing does.
+    digest
+        SHA-256 of a table; empty for a grid.
+    """
+
+    count: int
+    axes: Mapping[str, Sequence[Value]] | None = None
+    where: str | None = None
+    sample: int | None = None
+    digest: str = ""
 
 
 class Points(ABC):
@@ -61,6 +83,10 @@ class Points(ABC):
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Plain JSON for `points_from_json`; equal for equal points, however they were written."""
+
+    @abstractmethod
+    def describe(self) -> PointsDescription:
+        """Return what a job says about these points."""
 
     @abstractmethod
     def table(self) -> bytes | None:

@@ -79,12 +79,12 @@ def _facts(
 def _made_of(run: Run) -> Mapping[str, str]:
     """What the details of a single run are silent about."""
     identity = run.manifest.identity
-    points = identity.points
-    if points["kind"] == "grid":
-        swept = "; ".join(f"{name} {json.dumps(values)}" for name, values in points["axes"])
-        swept += f"; where {points['where']}" if points.get("where") else ""
+    points = run.manifest.points.describe()
+    if points.axes is not None:
+        swept = "; ".join(f"{name} {json.dumps(values)}" for name, values in points.axes.items())
+        swept += f"; where {points.where}" if points.where else ""
     else:
-        swept = f"a table of {points['count']:,} points, {points['digest'][:16]}"
+        swept = f"a table of {points.count:,} points, {points.digest[:16]}"
     digests = json.dumps(identity.data.digests)
     return {
         "Parameters": swept,

@@ -30,7 +30,7 @@ def job_text(run: Run) -> str:
 
     manifest = run.manifest
     identity = manifest.identity
-    points = identity.points
+    points = manifest.points.describe()
     job: dict[str, Any] = {
         "name": manifest.name,
         "strategy": _strategy(run),
@@ -44,13 +44,13 @@ def job_text(run: Run) -> str:
     if identity.files:
         job["files"] = [glob.escape(name) for name in identity.files]
     notes = []
-    if points["kind"] == "grid":
-        job["params"] = {name: _axis(values) for name, values in points["axes"]}
-        sweep = {name: points[name] for name in ("where", "sample") if points.get(name)}
+    if points.axes is not None:
+        job["params"] = {name: _axis(list(values)) for name, values in points.axes.items()}
+        sweep = {"where": points.where, "sample": points.sample}
+        sweep = {name: value for name, value in sweep.items() if value}
         job |= {"sweep": sweep} if sweep else {}
     else:
-        digest = points["digest"]
-        notes.append(f"# The {points['count']:,} points came from a table (digest {digest}):\n")
+        notes.append(f"# The {points.count:,} points came from a table (digest {points.digest}):\n")
         notes.append("# give it again as sweep.points.\n")
     job["data"] = _data(run)
     job["broker"] = asdict(identity.broker)
