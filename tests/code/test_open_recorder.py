@@ -95,7 +95,7 @@ READERS: dict[str, tuple[bytes, Callable[[str], Any]]] = {
     "bz2": (bz2.compress(b"1"), partial(_read, bz2)),
     "lzma": (lzma.compress(b"1"), partial(_read, lzma)),
     "runpy": (b"X = 1", lambda path: runpy.run_path(path)),
-    "shutil.copy": (b"1", lambda path: shutil.copy(path, "/dev/null")),
+    "shutil.copyfile": (b"1", lambda path: shutil.copyfile(path, os.devnull)),
 }
 
 
