@@ -27,6 +27,12 @@ OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""
 
 STORE = results_arn(f"/{RUNS}/*")
+WRITTEN_BY_WORKERS = [
+    results_arn(f"/{RUNS}/*/{path}")
+    for path in ("chunks/*", "parts/*", "blobs/*", "logs/*", "submissions/*.failure.*")
+]
+"""What workers write. Manifests, code, submissions, handles, the index of known rows and the trial
+ledger come from clients alone."""
 IN_STORE = {"StringLike": {"s3:prefix": [f"{RUNS}/*", RUNS]}}
 
 
@@ -53,7 +59,8 @@ EXECUTION = (
 STORAGE_OF_JOBS = (
     allow("ReadData", "s3:GetObject", data_arn("/*")),
     allow("ListData", "s3:ListBucket", data_arn()),
-    allow("UseStore", ["s3:GetObject", "s3:PutObject"], STORE),
+    allow("ReadStore", "s3:GetObject", STORE),
+    allow("WriteResults", "s3:PutObject", WRITTEN_BY_WORKERS),
     # Without it a missing object would be told as a denied one.
     allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
 )
