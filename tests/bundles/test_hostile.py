@@ -33,7 +33,7 @@ def files(bundle: Path) -> Files:
 
 
 @pytest.fixture
-def refuse(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
+def check_refused(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
     """Import a bundle that must be refused, and return why."""
     store = tmp_path / "runs"
 
@@ -84,51 +84,53 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_no_bundle_has_is_refused(
-    refuse: Any, files: Files, tmp_path: Path, name: str
+    check_refused: Any, files: Files, tmp_path: Path, name: str
 ) -> None:
     hostile = listed({**files, name: b"x"})
-    assert repr(name)[1:-1].replace("\\\\", "\\") in refuse(
+    assert repr(name)[1:-1].replace("\\\\", "\\") in check_refused(
         zipped(tmp_path / "x.zip", hostile)
     ).replace("\\\\", "\\")
     assert not (tmp_path / "outside").exists()
 
 
 def test_a_file_that_the_record_does_not_list_is_refused(
-    refuse: Any, files: Files, tmp_path: Path
+    check_refused: Any, files: Files, tmp_path: Path
 ) -> None:
     hostile = zipped(tmp_path / "x.zip", {**files, "extra.txt": b""})
-    assert "it holds 'extra.txt'" in refuse(hostile)
+    assert "it holds 'extra.txt'" in check_refused(hostile)
 
 
 @pytest.mark.parametrize("folder", ["chunks", "blobs", "labels", "manifest.json"])
 def test_a_file_that_is_missing_is_named(
-    refuse: Any, files: Files, tmp_path: Path, folder: str
+    check_refused: Any, files: Files, tmp_path: Path, folder: str
 ) -> None:
     name = folder if folder in files else first(files, folder)
     del files[name]
-    assert f"lacks '{name}'" in refuse(zipped(tmp_path / "x.zip", files))
+    assert f"lacks '{name}'" in check_refused(zipped(tmp_path / "x.zip", files))
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "blobs"])
 def test_a_bundle_whose_record_fits_but_that_lacks_an_object_is_refused(
-    refuse: Any, files: Files, tmp_path: Path, name: str
+    check_refused: Any, files: Files, tmp_path: Path, name: str
 ) -> None:
     del files[name if name in files else first(files, name)]
-    assert "lacks" in refuse(zipped(tmp_path / "x.zip", listed(files)))
+    assert "lacks" in check_refused(zipped(tmp_path / "x.zip", listed(files)))
 
 
-def test_a_bundle_without_record_is_refused(refuse: Any, files: Files, tmp_path: Path) -> None:
+def test_a_bundle_without_record_is_refused(
+    check_refused: Any, files: Files, tmp_path: Path
+) -> None:
     del files[RECORD]
-    assert "it holds no bundle.json" in refuse(zipped(tmp_path / "x.zip", files))
+    assert "it holds no bundle.json" in check_refused(zipped(tmp_path / "x.zip", files))
 
 
 @pytest.mark.parametrize("folder", ["chunks", "blobs", "labels", "manifest.json"])
 def test_content_that_does_not_match_its_hash_is_refused(
-    refuse: Any, files: Files, tmp_path: Path, folder: str
+    check_refused: Any, files: Files, tmp_path: Path, folder: str
 ) -> None:
     name = folder if folder in files else first(files, folder)
     files[name] = files[name][:-1] + bytes([files[name][-1] ^ 1])
-    reason = refuse(zipped(tmp_path / "x.zip", files))
+    reason = check_refused(zipped(tmp_path / "x.zip", files))
     assert f"{name} does not match its SHA-256" in reason
 
 
@@ -142,62 +144,66 @@ def test_content_that_does_not_match_its_hash_is_refused(
     ],
 )
 def test_an_object_that_contradicts_itself_is_refused_even_if_the_record_fits(
-    refuse: Any, files: Files, tmp_path: Path, folder: str, reason: str
+    check_refused: Any, files: Files, tmp_path: Path, folder: str, reason: str
 ) -> None:
     name = folder if folder in files else first(files, folder)
     files[name] = files[name][:-1] + b"?"
-    assert re.search(reason, refuse(zipped(tmp_path / "x.zip", listed(files))))
+    assert re.search(reason, check_refused(zipped(tmp_path / "x.zip", listed(files))))
 
 
-def test_a_chunk_of_another_run_is_refused(refuse: Any, files: Files, tmp_path: Path) -> None:
+def test_a_chunk_of_another_run_is_refused(
+    check_refused: Any, files: Files, tmp_path: Path
+) -> None:
     name = first(files, "chunks")
     chunk = Chunk.from_bytes(files[name])
     object.__setattr__(chunk.header, "run_id", "0" * 16)
     files[name] = chunk.to_bytes()
-    assert "of run 0000000000000000" in refuse(zipped(tmp_path / "x.zip", listed(files)))
+    assert "of run 0000000000000000" in check_refused(zipped(tmp_path / "x.zip", listed(files)))
 
 
 def test_a_chunk_in_the_place_of_another_is_refused(
-    refuse: Any, files: Files, tmp_path: Path
+    check_refused: Any, files: Files, tmp_path: Path
 ) -> None:
     names = [name for name in files if name.startswith("chunks/")]
     files[names[0]] = files[names[1]]
-    assert names[1] in refuse(zipped(tmp_path / "x.zip", listed(files)))
+    assert names[1] in check_refused(zipped(tmp_path / "x.zip", listed(files)))
 
 
 @pytest.mark.parametrize("change", [{"count": 2}, {"first": 1}])
 def test_a_chunk_with_other_tasks_is_refused(
-    refuse: Any, files: Files, tmp_path: Path, change: dict[str, int]
+    check_refused: Any, files: Files, tmp_path: Path, change: dict[str, int]
 ) -> None:
     name = first(files, "chunks")
     chunk = Chunk.from_bytes(files[name])
     for field, value in change.items():
         object.__setattr__(chunk.header, field, value)
     files[name] = chunk.to_bytes()
-    assert name in refuse(zipped(tmp_path / "x.zip", listed(files)))
+    assert name in check_refused(zipped(tmp_path / "x.zip", listed(files)))
 
 
 @pytest.mark.parametrize("key", ["chunks/999999.0", "chunks/000000.1"])
 def test_a_chunk_that_the_run_does_not_have_is_refused(
-    refuse: Any, files: Files, tmp_path: Path, key: str
+    check_refused: Any, files: Files, tmp_path: Path, key: str
 ) -> None:
     files[key] = files[first(files, "chunks")]
-    refuse(zipped(tmp_path / "x.zip", listed(files)))
+    check_refused(zipped(tmp_path / "x.zip", listed(files)))
 
 
-def test_a_manifest_of_another_run_is_refused(refuse: Any, files: Files, tmp_path: Path) -> None:
+def test_a_manifest_of_another_run_is_refused(
+    check_refused: Any, files: Files, tmp_path: Path
+) -> None:
     files = listed(files)
     files[RECORD] = sealed(json.loads(files[RECORD]) | {"run_id": "0" * 16})
-    assert "not of 0000000000000000" in refuse(zipped(tmp_path / "x.zip", files))
+    assert "not of 0000000000000000" in check_refused(zipped(tmp_path / "x.zip", files))
 
 
 @pytest.mark.parametrize("text", ["", "x" * (MAX_CHARS["tag"] + 1), "\x1b[2J", "a\nb"])
 def test_a_label_that_cannot_be_one_is_refused(
-    refuse: Any, files: Files, tmp_path: Path, text: str
+    check_refused: Any, files: Files, tmp_path: Path, text: str
 ) -> None:
     name = first(files, "labels")
     files[name] = sealed(json.loads(files[name]) | {"kind": "tag", "text": text})
-    refuse(zipped(tmp_path / "x.zip", listed(files)))
+    check_refused(zipped(tmp_path / "x.zip", listed(files)))
 
 
 FIELDS: list[dict[str, Any]] = [
@@ -226,48 +232,50 @@ FIELDS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", FIELDS, ids=str)
 def test_a_record_with_odd_values_is_refused(
-    refuse: Any, files: Files, tmp_path: Path, change: dict[str, Any]
+    check_refused: Any, files: Files, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     files[RECORD] = sealed(json.loads(files[RECORD]) | change)
-    refuse(zipped(tmp_path / "x.zip", files))
+    check_refused(zipped(tmp_path / "x.zip", files))
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"null", b"[]", b"{" * 99_999, b'{"a": 1', b"\xff", b"9" * 9999]
 )
 def test_a_record_that_is_no_record_is_refused(
-    refuse: Any, files: Files, tmp_path: Path, content: bytes
+    check_refused: Any, files: Files, tmp_path: Path, content: bytes
 ) -> None:
-    refuse(zipped(tmp_path / "x.zip", {**files, RECORD: content}))
+    check_refused(zipped(tmp_path / "x.zip", {**files, RECORD: content}))
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO, stat.S_IFCHR])
 def test_an_entry_that_is_no_plain_file_is_refused(
-    refuse: Any, files: Files, tmp_path: Path, kind: int
+    check_refused: Any, files: Files, tmp_path: Path, kind: int
 ) -> None:
     hostile = zipped(tmp_path / "x.zip", files, mode=kind | 0o777)
-    assert "no plain file" in refuse(hostile)
+    assert "no plain file" in check_refused(hostile)
 
 
-def test_a_file_that_comes_twice_is_refused(refuse: Any, bundle: Path, tmp_path: Path) -> None:
+def test_a_file_that_comes_twice_is_refused(
+    check_refused: Any, bundle: Path, tmp_path: Path
+) -> None:
     file = tmp_path / "x.zip"
     file.write_bytes(bundle.read_bytes())
     with pytest.warns(UserWarning, match="Duplicate name"), ZipFile(file, "a") as archive:
         archive.writestr("manifest.json", b"{}")
-    assert "'manifest.json' twice" in refuse(file)
+    assert "'manifest.json' twice" in check_refused(file)
 
 
 def test_compressed_entries_are_refused_so_that_nothing_can_grow(
-    refuse: Any, files: Files, tmp_path: Path
+    check_refused: Any, files: Files, tmp_path: Path
 ) -> None:
     name = "blobs/" + "0" * 64
     bomb = zipped(tmp_path / "x.zip", {**files, name: bytes(2**27)}, compression=ZIP_DEFLATED)
     assert bomb.stat().st_size < 2**20
-    assert f"'{name}' compressed" in refuse(bomb)
+    assert f"'{name}' compressed" in check_refused(bomb)
 
 
 def test_an_entry_that_lies_about_its_size_is_refused(
-    refuse: Any, files: Files, bundle: Path, tmp_path: Path
+    check_refused: Any, files: Files, bundle: Path, tmp_path: Path
 ) -> None:
     size = struct.pack("<II", *[len(files["manifest.json"])] * 2)
     content = bundle.read_bytes()
@@ -275,10 +283,12 @@ def test_an_entry_that_lies_about_its_size_is_refused(
     for wrong in (0, len(files["manifest.json"]) - 1, 2**31, 2**32 - 2):
         file = tmp_path / f"{wrong}.zip"
         file.write_bytes(content.replace(size, struct.pack("<II", wrong, wrong)))
-        refuse(file)
+        check_refused(file)
 
 
-def test_entries_that_share_bytes_are_refused(refuse: Any, files: Files, tmp_path: Path) -> None:
+def test_entries_that_share_bytes_are_refused(
+    check_refused: Any, files: Files, tmp_path: Path
+) -> None:
     content = bytes(2**16)
     contents = {f"chunks/{number:06}.0": content for number in range(50)}
     file = zipped(tmp_path / "x.zip", listed({**files, **contents}))
@@ -294,10 +304,10 @@ def test_entries_that_share_bytes_are_refused(refuse: Any, files: Files, tmp_pat
             assert directory[at : at + 4] == struct.pack("<I", offset)
             directory = directory[:at] + struct.pack("<I", first_offset) + directory[at + 4 :]
     file.write_bytes(data[:start] + directory)
-    refuse(file)
+    check_refused(file)
 
 
-def test_very_many_entries_are_refused(refuse: Any, tmp_path: Path) -> None:
+def test_very_many_entries_are_refused(check_refused: Any, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as archive:
         archive.writestr("a", b"")
@@ -309,42 +319,44 @@ def test_very_many_entries_are_refused(refuse: Any, tmp_path: Path) -> None:
         end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), start, 0)
         file = tmp_path / f"{count}.zip"
         file.write_bytes(content[:start] + directory + end)
-        refuse(file)
+        check_refused(file)
 
 
 def test_a_directory_that_announces_more_than_there_is_is_refused(
-    refuse: Any, bundle: Path, tmp_path: Path
+    check_refused: Any, bundle: Path, tmp_path: Path
 ) -> None:
     content = bundle.read_bytes()
     at = content.rindex(b"PK\x05\x06") + 12
     for size in (2**32 - 2, 2**31, 0):
         file = tmp_path / f"{size}.zip"
         file.write_bytes(content[:at] + struct.pack("<I", size) + content[at + 4 :])
-        refuse(file)
+        check_refused(file)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"#!/bin/sh\n", b"PK\x05\x06" + bytes(18)])
-def test_a_file_that_is_no_bundle_is_refused(refuse: Any, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_bundle_is_refused(
+    check_refused: Any, tmp_path: Path, content: bytes
+) -> None:
     file = tmp_path / "x.zip"
     file.write_bytes(content)
-    refuse(file)
+    check_refused(file)
 
 
-def test_a_file_that_is_missing_or_a_folder_is_named(refuse: Any, tmp_path: Path) -> None:
-    assert "No such file" in refuse(tmp_path / "missing.zip")
-    assert "Is a directory" in refuse(tmp_path)
+def test_a_file_that_is_missing_or_a_folder_is_named(check_refused: Any, tmp_path: Path) -> None:
+    assert "No such file" in check_refused(tmp_path / "missing.zip")
+    assert "Is a directory" in check_refused(tmp_path)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1, exclude_max=True))
 @example(share=0.999)
 def test_a_truncated_bundle_is_refused(
-    refuse: Any, bundle: Path, tmp_path: Path, share: float
+    check_refused: Any, bundle: Path, tmp_path: Path, share: float
 ) -> None:
     content = bundle.read_bytes()
     file = tmp_path / "x.zip"
     file.write_bytes(content[: int(len(content) * share)])
-    refuse(file)
+    check_refused(file)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -246,7 +246,7 @@ def _plan_with(run: Run, **changes: Any) -> None:
 
 
 def test_missing_tasks_are_computed_with_the_code_of_the_run(run: Run, backfleet: Cli) -> None:
-    """It once refused: "run the job again to plan it anew"."""
+    """It once refused and asked to run the job again."""
     before = final_values(run)
     lose_chunks(run)
     done = backfleet("resume", run.url)

@@ -15,8 +15,8 @@ CHUNKS_PER_ROOT = 4
 the run, and a run of up to 16 tasks has a chunk for each task."""
 
 ENOUGH_CHUNKS = 32
-"""With so many chunks, the cores of one machine have work; smaller chunks would only cost commits,
-which take a few milliseconds each where details are kept."""
+"""With this number of chunks, the cores of one machine have work; smaller chunks would only cost
+commits, which take a few milliseconds each where details are kept."""
 
 USUAL_SIZE = 100
 """Tasks of a chunk that make its commit cheap: it takes about as long as one task on backtrader."""
@@ -25,7 +25,7 @@ SHORT_SIZE = 1000
 """The same where tasks are compiled: a commit takes as long as dozens of them."""
 
 SUMMED_POINTS = 1000
-"""Up to so many points, a chunk holds whole symbols, so that it can hold sums over its symbols."""
+"""Number of points up to which a chunk holds whole symbols, so that it can hold sums over them."""
 
 SUM_BYTES = 256 * 10**6
 """Bound of the sums per point and date of all chunks of a run."""
@@ -72,7 +72,7 @@ def chunk_size(run: RunSize) -> int:
     """Return the number of tasks in a chunk, the same for every planner of a run.
 
     A run has at most 4 √tasks chunks, and at most 20,000. Where a symbol has at most 1,000 points,
-    a chunk holds whole symbols, and so many of them that the sums per point and date over its
+    a chunk holds whole symbols, as many as are needed so that the sums per point and date over its
     symbols take at most 256 MB in all chunks together. Small runs are the exception: if whole
     symbols would leave few chunks, and the sums are small either way, chunks hold less.
     """

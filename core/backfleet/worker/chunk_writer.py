@@ -22,7 +22,7 @@ PART_SECONDS = 60.0
 """Finished work of a chunk that is lost with its worker: after so much work a part is stored."""
 
 PART_TASKS = 10_000
-"""Results of a chunk that are held in memory: after so many tasks a part is stored, too."""
+"""Results of a chunk that are held in memory: after this number of tasks a part is stored, too."""
 
 
 @dataclass(frozen=True)
