@@ -32,18 +32,24 @@ def processes_of(fleet: Fleet) -> list[psutil.Process]:
 
 
 def kill_some(client: psutil.Process, victim: str, chance: random.Random) -> None:
-    """Kill all processes of a run, or one of a kind."""
-    workers = client.children()
-    children = [child for worker in workers for child in worker.children(recursive=True)]
+    """Kill all processes of a run, or one of a kind; those that have ended meanwhile are none."""
+    workers = _children(client)
+    children = [child for worker in workers for child in _children(worker, recursive=True)]
     kinds = {"client": [client], "worker": workers, "child": children}
     if victim == "all":
         victims = [client, *workers, *children]
     else:
         victims = [chance.choice(kinds[victim])] if kinds[victim] else []
     for process in victims:
-        # It may have ended by itself in the meantime.
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def _children(process: psutil.Process, *, recursive: bool = False) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=recursive)
+    except psutil.NoSuchProcess:
+        return []
 
 
 @pytest.mark.exhaustive
