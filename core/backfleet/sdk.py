@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from backfleet.sources.places import Directory
     from backfleet.store.s3_client import s3_client
     from backfleet.store.s3_errors import s3_errors
+    from backfleet.worker.assignment import assignment
     from backfleet.worker.env_vars import SHARDS, STOP_WITH_PARENT
-    from backfleet.worker.prewarmed import assignment
     from backfleet.worker.ranges import format_ranges, parse_ranges
 
 _HOMES = {
@@ -54,7 +54,7 @@ _HOMES = {
     "backfleet.store.s3_client": ("s3_client",),
     "backfleet.store.s3_errors": ("s3_errors",),
     "backfleet.worker.env_vars": ("SHARDS", "STOP_WITH_PARENT"),
-    "backfleet.worker.prewarmed": ("assignment",),
+    "backfleet.worker.assignment": ("assignment",),
     "backfleet.worker.ranges": ("format_ranges", "parse_ranges"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -27,7 +27,8 @@ def worker(submission: str, shards: tuple[int, ...]) -> None:
 
 
 def _run_assignment() -> int:
-    from backfleet.worker.prewarmed import prewarm, read_assignment
+    from backfleet.worker.assignment import read_assignment
+    from backfleet.worker.prewarmed import prewarm
 
     prewarm()
     from backfleet.worker.shard import run_shards

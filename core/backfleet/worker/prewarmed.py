@@ -22,24 +22,10 @@ from backfleet.worker.env_vars import PRELOAD
 from backfleet.worker.environment import pin_environment
 from backfleet.worker.import_record import record_imports
 
-__all__ = ["assignment", "prewarm", "read_assignment", "start_forkserver"]
+__all__ = ["prewarm", "start_forkserver"]
 
 MAX_SOCKET_FOLDER_BYTES = 70
 """A socket's path may have 107 bytes, and the names within the folder need the rest."""
-
-
-def assignment(url: str, shard: int) -> bytes:
-    """Return the line that tells a prewarmed worker which shard to run."""
-    return json.dumps([url, shard]).encode() + b"\n"
-
-
-def read_assignment() -> tuple[str, int] | None:
-    """Wait for the line on standard input; None if it closes first."""
-    line = sys.stdin.buffer.readline()
-    if not line:
-        return None
-    url, shard = json.loads(line)
-    return url, shard
 
 
 def prewarm() -> None:
