@@ -67,7 +67,7 @@ class MemoryStore(Store):
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         keys = sorted(key for key in self.objects if key.startswith(prefix))
-        return iter([Entry(key, len(self.objects[key]), "") for key in keys])
+        return iter([Entry(key, len(self.objects[key]), "", 0.0) for key in keys])
 
     def folders(self, prefix: str = "") -> Iterator[str]:
         raise NotImplementedError

@@ -267,9 +267,10 @@ def test_a_damaged_label_costs_one_line(
         assert ask(f"runs --store {store} tag {finished} {tag}").code == 0
     folder = store / finished / "labels"
     bad, big = (
-        next(f for f in folder.iterdir() if name in f.read_text()) for name in ("bad", "big")
+        next(file for file in folder.iterdir() if json.loads(file.read_text())["text"] == name)
+        for name in ("bad", "big")
     )
-    bad.write_text(bad.read_text().replace("bad", "sad"))
+    bad.write_text(bad.read_text().replace('"bad"', '"sad"'))
     big.write_bytes(b" " * 2**20)
     shown = workshop("runs", "--store", store, "--json")
     row = next(row for row in json.loads(shown.stdout) if row["run_id"] == finished)

@@ -99,7 +99,7 @@ def folder(finished: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(folder: Path) -> Run:
-    (path,) = (folder / "full").iterdir()
+    (path,) = (folder / "full").glob("[0-9a-f]*")
     return bf.open_run(path)
 
 
@@ -177,7 +177,7 @@ def test_verify_compares_what_is_stored_with_the_code_of_the_run(
     folder: Path, detail: str, backfleet: Cli
 ) -> None:
     """It once compared two fresh simulations of the edited code, and called the run verified."""
-    (path,) = (folder / detail).iterdir()
+    (path,) = (folder / detail).glob("[0-9a-f]*")
     same = backfleet("verify", path)
     assert (same.returncode, same.stderr) == (0, "")
     assert "4 of 4 tasks are equal to backtrader-stock to the last bit" in same.stdout
