@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_a_cancelled_run_stops_its_containers_and_goes_on_from_there(yard: Yard)
     assert "stopped its workers" in cancelled.stdout
     assert yard.containers() == []
     assert 0 < yard.done() < 30
-    assert yard.opened().state() == "cancelled"
+    assert yard.opened().state() == "canceled"
     resumed = yard.call("resume", url)
     assert resumed.returncode == 0, resumed.stderr
     assert yard.done() == 30
@@ -176,7 +177,7 @@ def test_a_store_on_s3_is_reached_over_the_network_that_is_named(
     names = "AWS_ENDPOINT_URL,AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_DEFAULT_REGION"
     begun = yard.run("-o", "network=host", "-o", f"environment={names}", "--json")
     assert begun.returncode == 0, begun.stderr
-    url = f"{s3_store_url}/{begun.stdout.partition(chr(34) + 'run' + chr(34) + ': ')[2][1:17]}"
+    url = f"{s3_store_url}/{json.loads(begun.stdout)['run_id']}"
     rows = bf.open_run(url).results()
     assert dict(zip(rows["symbol"], rows["final_value"].round(2), strict=True)) == GOLDEN
 

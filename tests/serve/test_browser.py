@@ -58,7 +58,7 @@ def under_way(make_job: Callable[..., bf.Job], tmp_path: Path, gate: Path) -> Ca
         strategy = f"{tmp_path}/waits.py:Waits"
         params = {"k": [1, 2, 3, 4, 5, 6], "gate": str(gate)}
         changes = {"strategy": strategy, "params": params, "data": data}
-        return bf.submit(job.model_copy(update=changes))
+        return bf.submit(job.model_copy(update=changes)).run
 
     return start
 

@@ -137,7 +137,8 @@ class RunControl:
             with progress_on(progress, run.id, before) as display:
                 display.show(before)
                 self.worker_statuses = wait_for_workers(watch, display.show)
-            self._clean_up(executor, entry)
+        if entry is not None:
+            self._clean_up(entry)
         return self.finish()
 
     def finish(self) -> RunSummary:
@@ -230,11 +231,11 @@ class RunControl:
                 Recoverable.of(executor).adopt_settings(entry.handle)
                 return
 
-    def _clean_up(self, executor: Executor, entry: LogEntry) -> None:
+    def _clean_up(self, entry: LogEntry) -> None:
         """Remove what ended workers leave behind; the run is complete without that, too."""
         if entry.handle is not None:
             with contextlib.suppress(BackfleetError):
-                Recoverable.of(executor).clean_up(entry.handle)
+                Recoverable.of(self.workers.executor_of(entry)).clean_up(entry.handle)
 
     def _unfinished(self, chunks: Sequence[ChunkGeneration]) -> list[ChunkGeneration]:
         """Return the chunks of which the store has neither this generation nor a later one."""

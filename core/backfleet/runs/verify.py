@@ -176,19 +176,21 @@ def _copy_of_plan(code: TaskCode, store: Store) -> Run:
 def _empty_store(run: Run, executor: Executor) -> Iterator[Store]:
     """A store for one verification, which ends with it.
 
-    Workers elsewhere may reach no other store than the run's own: theirs is a folder in it.
+    Remote workers may not reach a temporary folder here: theirs is a folder in the run's own store,
+    or in the store of the executor's settings.
     """
-    if Remote.of(executor).installed() is None:
+    if not isinstance(executor, Remote):
         with tempfile.TemporaryDirectory(prefix="backfleet-verify-") as folder:
             yield open_store(folder)
         return
+    root = open_store(executor.results_store(run.store.url))
     folder = f"verify/{uuid.uuid4().hex}"
     try:
-        yield run.store.at(folder)
+        yield root.at(folder)
     finally:
         # An account may allow to write a store and not to delete from it.
         with suppress(StoreError):
-            run.store.delete_folder(folder)
+            root.delete_folder(folder)
 
 
 def _check_all_there(again: Run, chunks: Sequence[int]) -> None:

@@ -344,5 +344,5 @@ def test_a_detached_run_goes_on_and_is_waited_for_from_its_url(
     bf.RunControl(run).wait()
 
     assert code == 0, stderr
-    assert "goes on in the background" in stdout
+    assert "continues in the background" in stdout
     assert run.state() == "complete"

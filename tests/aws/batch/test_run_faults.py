@@ -128,7 +128,7 @@ def test_fault_29_ctrl_c_stops_the_jobs_and_the_run_goes_on_from_its_url_alone(
     elsewhere.mkdir()
     again, stdout, complaint = ended(command("resume", run.url, folder=elsewhere))
 
-    assert (code, entry.cancelled, array["status"]) == (1, True, "FAILED")
+    assert (code, entry.canceled, array["status"]) == (1, True, "FAILED")
     assert f"Go on with: backfleet resume {run.url}" in stderr
     assert again == 0, complaint
     assert "12 ok, 0 suspicious, 0 failed, 0 missing" in stdout
@@ -229,8 +229,9 @@ def test_fault_21_a_damaged_commit_is_set_aside_and_computed_again(
     s3.put_object(Bucket=aws_server.bucket, Key=key, Body=whole[:-7])
     again = open_run(run.url)
     lacking = again.summary().missing
-    again.resume()
-    again.wait()
+    control = bf.RunControl(again)
+    control.resume()
+    control.wait()
 
     assert (lacking, again.summary().missing) == (1, 0)
     assert again.store.exists("chunks/000001.1")
