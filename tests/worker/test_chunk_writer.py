@@ -276,6 +276,23 @@ def test_a_damaged_part_is_computed_and_stored_again(
     check_equal(committed(store), whole)
 
 
+@pytest.mark.parametrize("again", [(0, 1, 4, 5), (0, 1, 4), (0,)])
+def test_a_part_with_a_damaged_detail_is_not_merged_whatever_pieces_its_tasks_come_in_again(
+    store: MemoryStore, whole: ChunkHeader, again: tuple[int, ...]
+) -> None:
+    writer = writer_of(store)
+    writer.take(finished(0, 1))
+    writer.take(finished(2, 3))
+    part = Chunk.from_bytes(store.objects["parts/000000.0/00000000"], PART)
+    store.objects[f"blobs/{part.header.blobs['equity']}"] = b"?"
+
+    fresh = writer_of(store)
+    rest = tuple(task for task in fresh.todo if task not in again)
+    for tasks in filter(None, (again, rest)):
+        fresh.take(finished(*tasks))
+    check_equal(committed(store), whole)
+
+
 @pytest.mark.parametrize(
     "foreign", [{"run_id": "0" * 16}, {"chunk": 1}, {"generation": 1}, {"blobs": {}}]
 )

@@ -128,16 +128,15 @@ class ChunkWriter:
 
     def _missing(self, tasks: Sequence[int]) -> Sequence[int]:
         """Return those of the tasks that the store does not hold with all their details."""
-        store = self._setup.store
-        parts = [part for part in self._parts() if part.has_sound_details(store)]
+        parts = self._parts()
         return missing_tasks(parts, tasks) if parts else tasks
 
     def _parts(self) -> list[Part]:
-        """Return the tasks of the chunk that the store holds already."""
+        """Return the tasks of the chunk that the store holds already, with all their details."""
         store, target = self._setup.store, self._target
         parts = read_parts(store, target)
         earlier = latest_chunk(store, target.chunk, 0) if self._setup.retry else None
         if earlier is not None:
             with contextlib.suppress(CorruptObject):
                 parts.append(Part.of_chunk(earlier))
-        return parts
+        return [part for part in parts if part.has_sound_details(store)]
