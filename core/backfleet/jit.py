@@ -34,7 +34,7 @@ OPTIONS = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundschec
 
 LOAD_SECONDS = 0.3
 """Time to import numba and to load machine code from the cache."""
-COMPILE_SECONDS = 2.0
+COMPILE_SECONDS = 3.0
 """Less than the engine takes to compile, since other processes may be compiling it too."""
 SECONDS_PER_ELEMENT = 40e-6
 """Time to interpret an engine's loop, per element of its largest array."""
