@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 from backfleet.chunks.task_result import TaskResult
 from backfleet.code.open_recorder import recorded_files
 from backfleet.errors import BackfleetError
-from backfleet.worker.environment import limit_memory
+from backfleet.worker.environment import limit_memory, offer_to_out_of_memory
 from backfleet.worker.gc_control import collect_between_tasks, defer_collection
 from backfleet.worker.messages import (
     OUT_OF_MEMORY,
@@ -52,6 +52,7 @@ def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
     output = TaskOutput(setup.output)
     faulthandler.enable(file=1)
     limit_memory(setup.memory)
+    offer_to_out_of_memory()
     try:
         runner = setup.builders.runner()
         defer_collection()

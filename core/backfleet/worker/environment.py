@@ -10,9 +10,10 @@ import os
 import platform
 import resource
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["PINNED", "limit_memory", "pin_environment", "platform_facts"]
+__all__ = ["PINNED", "limit_memory", "offer_to_out_of_memory", "pin_environment", "platform_facts"]
 
 PINNED: Mapping[str, str] = {
     "PYTHONHASHSEED": "0",
@@ -33,6 +34,10 @@ PINNED: Mapping[str, str] = {
 """The baseline is x86-64-v3: AVX2 and FMA."""
 
 
+OUT_OF_MEMORY_SCORE = 300
+"""Counts like three tenths of the memory of the machine, or of the container."""
+
+
 def pin_environment() -> None:
     """Pin this process's environment, for the children it will start."""
     os.environ.update(PINNED)
@@ -43,6 +48,16 @@ def limit_memory(limit: int) -> None:
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     bound = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
+
+
+def offer_to_out_of_memory() -> None:
+    """Have the kernel end this process, and all that it forks, before the worker that watches it.
+
+    When memory is short, the kernel ends the largest process. Without this, a strategy that forks
+    without end would cost the worker, and with it the results of all tasks in its container.
+    """
+    with suppress(OSError):  # Only Linux has the file.
+        Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE))
 
 
 def platform_facts() -> Mapping[str, str | bool]:

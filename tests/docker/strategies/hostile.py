@@ -70,8 +70,7 @@ def hoard_memory(aim: str) -> None:
 def sacrifice_supervisor(aim: str) -> None:
     """Have the kernel end every other process of the container first, for lack of memory."""
     for path in Path("/proc").glob("[0-9]*/oom_score_adj"):
-        if path.parent.name != str(os.getpid()):
-            path.write_text("1000")
+        path.write_text("0" if path.parent.name == str(os.getpid()) else "1000")
     hoard_memory(aim)
 
 
