@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,7 +34,8 @@ NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASC
 INFINITE = re.compile(r"[+-]?(inf|infinity)", re.IGNORECASE)
 MOMENT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-    r"([ T]([0-9]{2})(:?([0-9]{2})(:?([0-9]{2})(\.([0-9]{1,9}))?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?",
+    r"([ T]([0-9]{2})(:?([0-9]{2})(:?([0-9]{2})(\.([0-9]{1,9}))?)?)?"
+    r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?",
     re.ASCII,
 )
 NAMES = ("open", "high", "low", "close", "volume", "factor", "tradable")
@@ -72,10 +74,9 @@ def slow_bars(source: str, content: bytes, options: Mapping[str, str], zone: str
     moments = [_moment(stamp, options.get("date_format")) for stamp in stamps]
     times = _times(moments, zone)
     bars = [
-        _bar(row, columns, time, session)
-        for row, (time, session) in zip(rows, times, strict=True)
+        _bar(row, columns, time, session) for row, (time, session) in zip(rows, times, strict=True)
     ]
-    if any(after.time <= before.time for before, after in zip(bars, bars[1:], strict=False)):
+    if any(after.time <= before.time for before, after in pairwise(bars)):
         raise ValueError("times do not ascend")
     return _filled(bars)
 

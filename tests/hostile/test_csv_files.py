@@ -21,17 +21,22 @@ NUMBERS = (
     "inf", "-inf", "Infinity", "nan", "NaN", "NA", "N/A", "null", "None", "none", "#N/A", "NULL",
     "1_000", "1,000", "1 000", "1'000", "0x1p3", "0x10", "1d5", "1f", "1.2.3", "--1", "1-", "$5",
     "5%", "5 USD", "1e", "e5", "１２", "٣", "½", "∞", "1\u00a0", "\u20281", "\ufeff1", "true",
-    "9007199254740993", "179769313486231570814527423731704356798070", "4.9e-324", "2.2250738585072011e-308",
+    "9007199254740993", "179769313486231570814527423731704356798070", "4.9e-324",
+    "2.2250738585072011e-308",
     "0." + "0" * 330 + "1", "1" * 400, "9" * 100_000, "1" + "0" * 308, "abc", '"', '""', "'1'",
 )  # fmt: skip
 DATES = (
     "", "0", "2024", "2024-1-2", "2024-01-2", "20240102", "2024-02-30", "2023-02-29", "2024-13-01",
-    "2024-00-01", "0000-01-01", "0001-01-01", "1677-01-01", "1678-01-01", "2261-12-31", "2262-04-11",
-    "2262-04-12", "9999-12-31", "10000-01-01", "-2024-01-01", "01/02/2024", "2024/01/02", "1704153600",
+    "2024-00-01", "0000-01-01", "0001-01-01", "1677-01-01", "1678-01-01", "2261-12-31",
+    "2262-04-11",
+    "2262-04-12", "9999-12-31", "10000-01-01", "-2024-01-01", "01/02/2024", "2024/01/02",
+    "1704153600",
     "2024-01-02T00:00:00Z", "2024-01-02 24:00", "2024-01-02 23:59:60", "2024-01-02 09:30",
-    "2024-01-02 09", "2024-01-02T0930", "2024-01-02 09:30:00.123456789", "2024-01-02 09:30:00.1234567891",
+    "2024-01-02 09", "2024-01-02T0930", "2024-01-02 09:30:00.123456789",
+    "2024-01-02 09:30:00.1234567891",
     "2024-01-02 09:30:00+08:00", "2024-01-02 09:30:00+0800", "2024-01-02 09:30:00 +08:00",
-    "2024-01-02T09:30:00+08", "2024-01-02 09:30:00+25:00", "2024-01-02 09:30 PM", "2024-03-31 02:30",
+    "2024-01-02T09:30:00+08", "2024-01-02 09:30:00+25:00", "2024-01-02 09:30 PM",
+    "2024-03-31 02:30",
     "2024-10-27 02:30", "2024-W01-2", "2024-002", "02 Jan 2024", "yesterday", "NaT", "nan", "inf",
     "２０２４-01-02", "2024-01-02\u00a0", "2024‐01‐02", "2024-01-02x", "x2024-01-02", "2024-01-02 ",
 )  # fmt: skip
@@ -81,7 +86,9 @@ def with_offsets() -> Table:
 def formatted() -> Table:
     rows = [f"0{day}.01.2024;1;3;0.5;2;7;{day}.5;yes".split(";") for day in range(2, 8)]
     names = ["t", "o", "h", "l", "c", "v", "f", "on"]
-    options = dict(zip(("date", "open", "high", "low", "close", "volume", "factor"), names, strict=False))
+    options = dict(
+        zip(("date", "open", "high", "low", "close", "volume", "factor"), names, strict=False)
+    )
     options |= {"tradable": "on", "date_format": "%d.%m.%Y", "delimiter": ";"}
     return Table("csv", [names, *rows], options, delimiter=";", zone="America/Sao_Paulo")
 
@@ -135,7 +142,9 @@ def change_rows(table: Table, chance: random.Random) -> None:
     elif choice == 1:
         table.rows.insert(row, list(table.rows[other]))
     elif choice == 2:
-        table.rows.insert(row, chance.choice(([""], [" "], ["\t"], ["# comment"], ["", ""], ['""'])))
+        table.rows.insert(
+            row, chance.choice(([""], [" "], ["\t"], ["# comment"], ["", ""], ['""']))
+        )
     elif choice == 3:
         table.rows[row].append(chance.choice(("", "1", " ")))
     elif choice == 4:
@@ -151,7 +160,9 @@ def widen(table: Table, chance: random.Random) -> None:
 
 
 def change_ends(table: Table, chance: random.Random) -> None:
-    table.line_end = chance.choice(("\r\n", "\r", "\n\n", "\n\r", "\r\r\n", "\u2028", "\x0b", "\x85"))
+    table.line_end = chance.choice(
+        ("\r\n", "\r", "\n\n", "\n\r", "\r\r\n", "\u2028", "\x0b", "\x85")
+    )
 
 
 def change_delimiter(table: Table, chance: random.Random) -> None:
@@ -186,7 +197,8 @@ def change_quotes(table: Table, chance: random.Random) -> None:
 
 
 CHANGES = (
-    change_number, change_number, change_number, change_date, change_date, change_all_dates, suspend,
+    change_number, change_number, change_number, change_date, change_date, change_all_dates,
+    suspend,
     change_names, change_rows, change_rows, widen, change_ends, change_delimiter, change_encoding,
     change_quotes, change_quotes,
 )  # fmt: skip
@@ -195,8 +207,8 @@ CHANGES = (
 def damage(content: bytes, chance: random.Random) -> bytes:
     """Change some bytes of the file as it was written."""
     at = chance.randrange(len(content))
-    odd = (b"\0", b"\xff", b"\xef\xbb\xbf", b'"', b"\n", b"\r", b",", b"\x1a", b"\xc3", b"\xed\xa0\x80",
-           b"\\", b" ", bytes([chance.randrange(256)]))  # fmt: skip
+    odd = (b"\0", b"\xff", b"\xef\xbb\xbf", b'"', b"\n", b"\r", b",", b"\x1a", b"\xc3",
+           b"\xed\xa0\x80", b"\\", b" ", bytes([chance.randrange(256)]))  # fmt: skip
     choice = chance.randrange(4)
     if choice == 0:
         return content[:at]
