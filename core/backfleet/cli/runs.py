@@ -16,12 +16,15 @@ from backfleet.cli.options import (
     echo_json,
     executor_option,
     executor_options,
+    note_option,
     store_option,
+    tag_option,
     yes_option,
 )
 from backfleet.errors import UntrustedCode
 from backfleet.executor import ShardState, ShardStatus
 from backfleet.runs.control import RunControl
+from backfleet.runs.labels import add_labels
 from backfleet.runs.open import open_run
 
 __all__ = ["cancel", "logs", "resume", "status", "wait"]
@@ -85,6 +88,8 @@ def wait(run: str, store: str, as_json: bool) -> None:
 @trust_option
 @detach_option
 @yes_option
+@tag_option
+@note_option
 @as_json
 def resume(
     run: str,
@@ -95,6 +100,8 @@ def resume(
     trusted: tuple[str, ...],
     detach: bool,
     yes: bool,
+    tags: tuple[str, ...],
+    note: str | None,
     as_json: bool,
 ) -> None:
     """Compute the missing tasks of a run, with the run's own code.
@@ -117,6 +124,7 @@ def resume(
         if not ask_for_trust(control.run, trusted):
             raise
         resume(trust_code=trusted)
+    add_labels(control.run.store, tags, note)
     if detach:
         show_detached(control, as_json=as_json)
     else:
