@@ -23,6 +23,7 @@ from backfleet.cli.options import (
 )
 from backfleet.errors import UntrustedCode
 from backfleet.executor import ShardState, ShardStatus
+from backfleet.results.part_index import PartIndex
 from backfleet.runs.control import RunControl
 from backfleet.runs.labels import add_labels
 from backfleet.runs.open import open_run
@@ -43,6 +44,7 @@ def status(run: str, store: str, as_json: bool) -> None:
         "created": found.manifest.created,
         "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in found.failures())),
     }
+    facts["in_parts"] = PartIndex(found.store, found.chunk_index).counts().in_parts
     labels = found.labels()
     facts |= {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
     workers = found.workers.statuses() if facts["state"] == "running" else []
@@ -55,6 +57,8 @@ def status(run: str, store: str, as_json: bool) -> None:
         click.echo(f"{key:<12}{facts[key]}")
     for key in ("tasks", "ok", "suspicious", "error", "missing"):
         click.echo(f"{key:<12}{facts[key]:,}")
+    if facts["in_parts"]:
+        click.echo(f"{'in parts':<12}{facts['in_parts']:,} of the missing tasks are finished")
     for key in filter(facts.get, ("tags", "note")):
         click.echo(f"{key:<12}{facts[key]}")
     if workers:

@@ -12,6 +12,7 @@ from typing import TextIO
 from backfleet.errors import BackfleetError
 from backfleet.executor import ChunkGeneration, Executor, Recoverable, ShardStatus
 from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.part_index import PartIndex
 from backfleet.runs.executors import open_executor
 from backfleet.runs.progress import progress_on
 from backfleet.runs.run import Run, RunSummary
@@ -97,8 +98,9 @@ class RunControl:
         if entry is not None and not (run.chunk_index.complete and self._entry is None):
             executor = self.workers.executor_of(entry)
             expected = len(self._unfinished(list(entry.submission.generations.items())))
-            watch = WorkerWatch(run.chunk_index, executor, entry, expected)
-            before = run.chunk_index.counts()
+            parts = PartIndex(run.store, run.chunk_index)
+            watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected)
+            before = parts.counts()
             with progress_on(progress, run.id, before) as display:
                 display.show(before)
                 self.worker_statuses = wait_for_workers(watch, display.show)

@@ -50,7 +50,7 @@ class Listed:
         Why its manifest cannot be read; empty for a sound one.
     """
 
-    run: str
+    run_id: str
     name: str = ""
     strategy: str = ""
     created: str = ""
@@ -97,10 +97,10 @@ class Catalogue:
         self._facts.update({name: it for name, it in found.items() if it and not it.problem})
         known = [self._facts.get(name) or found.get(name) for name in names]
         there = [self._with_standing(each) for each in known if each is not None]
-        return sorted(there, key=lambda each: (each.created, each.run), reverse=True)
+        return sorted(there, key=lambda each: (each.created, each.run_id), reverse=True)
 
     def _with_standing(self, listed: Listed) -> Listed:
-        return Listed(**{**vars(listed), "standing": self._standings.get(listed.run)})
+        return Listed(**{**vars(listed), "standing": self._standings.get(listed.run_id)})
 
     def _read(self, name: str) -> Listed | None:
         """What a manifest says; None for a folder without one."""
@@ -111,7 +111,7 @@ class Catalogue:
         except BackfleetError as error:
             return Listed(name, problem=f"{type(error).__name__}: {error}")
         return Listed(
-            run=name,
+            run_id=name,
             name=stored.name,
             strategy=stored.identity.strategy.target,
             created=stored.created,

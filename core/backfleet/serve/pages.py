@@ -20,7 +20,7 @@ PACKAGE = "backfleet.serve"
 UNFINISHED = ("", "running")
 
 HEADINGS = (
-    Heading("run", "Run"),
+    Heading("run_id", "Run"),
     Heading("name", "Name"),
     Heading("strategy", "Strategy"),
     Heading("created", "Planned", "time", "In UTC."),
@@ -60,7 +60,7 @@ def runs_table(runs: Sequence[Listed]) -> Mapping[str, Any]:
 
 def _row(listed: Listed) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "run": listed.run,
+        "run_id": listed.run_id,
         "name": listed.name or listed.problem,
         "strategy": listed.strategy,
         "created": listed.created.removesuffix("+00:00").replace("T", " "),
