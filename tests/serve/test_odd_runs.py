@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -13,8 +12,8 @@ import pytest
 
 import backfleet as bf
 from backfleet.store import open_store
-from backfleet.store.records import CHECKSUM, canonical_digest
 from http_server import Served
+from stored_records import alter_record
 from waiting import until
 from watched_store import WatchedStore
 
@@ -28,14 +27,6 @@ MARKUP = "</script><script>window.hacked=1</script>\"'><img src=x onerror=alert(
 def copied(store_url: str, tmp_path: Path) -> Path:
     """A copy of the store of the two finished runs."""
     return Path(shutil.copytree(store_url, tmp_path / "runs"))
-
-
-def forge(run: Path, **fields: Any) -> None:
-    """Change fields of a manifest, with a checksum that fits."""
-    file = run / "manifest.json"
-    content = json.loads(file.read_text()) | fields
-    content.pop(CHECKSUM)
-    file.write_text(json.dumps(content | {CHECKSUM: canonical_digest(content)}))
 
 
 def states(server: Served) -> dict[str, str]:
@@ -66,7 +57,7 @@ def test_a_forged_manifest_spoils_no_other_run(
     serve: Serve, copied: Path, finished: Runs, fields: dict[str, Any]
 ) -> None:
     forged, sound = (run.id for run in finished)
-    forge(copied / forged, **fields)
+    alter_record(copied / forged / "manifest.json", **fields)
     server = serve(str(copied))
     assert server.get("/").status == 200
     assert states(server)[sound] == "complete"
