@@ -186,14 +186,14 @@ def _bar(row: Sequence[str], columns: Mapping[str, Any], time: int, session: dat
         return default if at is None else _number(row[at], may_miss=may_miss, finite=tradable)
 
     names = ("open", "high", "low", "close")
-    prices = [number(name, 0, may_miss=not tradable) for name in names]
+    opened, high, low, close = (number(name, 0, may_miss=not tradable) for name in names)
     factor = number("factor", 1.0, may_miss=not tradable)
-    if tradable and not all(value > 0 for value in (*prices, factor)):
+    if tradable and not all(value > 0 for value in (opened, high, low, close, factor)):
         raise ValueError("not positive")
-    if tradable and prices[1] < prices[2]:
+    if tradable and high < low:
         raise ValueError("high is below low")
     volume = number("volume", 0.0, may_miss=True)
-    return SlowBar(time, session, *prices, volume, factor, tradable)
+    return SlowBar(time, session, opened, high, low, close, volume, factor, tradable)
 
 
 def _filled(bars: list[SlowBar]) -> list[SlowBar]:

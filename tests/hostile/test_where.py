@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,42 +86,33 @@ SQL = (
 )  # fmt: skip
 
 
-def expression(chance: random.Random, depth: int = 0) -> str:
-    """Return an expression of the grammar, or one that is near to it."""
-    if depth > 4 or chance.random() < 0.25:
-        return chance.choice(
-            (
-                chance.choice(NAMES[:6]),
-                chance.choice(NAMES),
-                chance.choice(NUMBERS),
-                chance.choice(STRINGS),
-            )
-        )
-    inner: Callable[[], str] = lambda: expression(chance, depth + 1)  # noqa: E731
-    operator = chance.choice(OPERATORS[:25] if chance.random() < 0.9 else OPERATORS)
-    forms = (
-        lambda: f"{inner()} {operator} {inner()}",
-        lambda: f"({inner()}) {operator} ({inner()})",
-        lambda: f"{inner()} {chance.choice(OPERATORS[13:19])} {inner()}",
-        lambda: f"{inner()} {chance.choice(('and', 'or'))} {inner()}",
-        lambda: f"not {inner()}",
-        lambda: f"{chance.choice('-+~')}{inner()}",
-        lambda: f"{inner()} in ({inner()}, {inner()})",
-        lambda: f"{inner()} < {inner()} < {inner()}",
-        lambda: chance.choice(BOMBS),
-        lambda: f"{inner()}({inner()})",
-        lambda: f"{inner()}[{inner()}]",
-        lambda: f"{inner()}.{chance.choice(NAMES)}",
-    )  # fmt: skip
-    weights = (8, 4, 12, 8, 4, 3, 4, 3, 2, 1, 1, 1)
-    (form,) = chance.choices(forms, weights)
-    return form()
+VALUES = ("a", "b", "c", "d", "1", "2", "0.5", "0", "'x'", "true", "9223372036854775807", "1e308")
+FORMS = {
+    "(§) OP (§)": 8, "§ < §": 6, "§ == §": 6, "§ and §": 6, "§ or §": 6, "not §": 4, "-§": 2,
+    "§ in (§, §)": 4, "§ < § <= §": 3, "§ + §": 3, "§ * §": 3,
+}  # fmt: skip
+ODD_FORMS = ("§ OP §", "(§) OP (§)", "BOMB", "BOMB", "§(§)", "§[§]", "§.§", "~§", "§ OP")
+"""Forms of expressions, where a section sign is an expression, with how common each is."""
+
+
+def expression(chance: random.Random, odd: float, depth: int = 0) -> str:
+    """Return an expression of the grammar; `odd` is the share of parts that are outside of it."""
+    is_odd = chance.random() < odd
+    if depth > 4 or chance.random() < 0.3:
+        return chance.choice(NAMES + NUMBERS + STRINGS if is_odd else VALUES)
+    (form,) = chance.choices(list(FORMS), list(FORMS.values()))
+    if is_odd:
+        form = chance.choice(ODD_FORMS)
+    operator = chance.choice(OPERATORS if is_odd else "+-*/%<>")
+    filled = form.replace("OP", operator).replace("BOMB", chance.choice(BOMBS))
+    first, *rest = filled.split("§")
+    return first + "".join(expression(chance, odd, depth + 1) + part for part in rest)
 
 
 def condition(number: int, chance: random.Random) -> str:
     if number < len(BOMBS):
         return BOMBS[number]
-    text = expression(chance)
+    text = expression(chance, chance.choice((0, 0, 0.05, 0.3)))
     if chance.random() < 0.2:
         at = chance.randrange(len(text) + 1)
         odd = chance.choice((chr(chance.randrange(0xD800)), chance.choice(TEXTS)[:400], ""))
@@ -132,7 +122,7 @@ def condition(number: int, chance: random.Random) -> str:
 
 def case_of_points(number: int, template: Path) -> Case:
     text = condition(number, random.Random(f"{SEED} {number}"))
-    job = JOB + json.dumps(text)
+    job = JOB + json.dumps(text, ensure_ascii=False)
     return Case(
         f"condition {number}",
         ("run", "job.toml", "--dry-run"),
