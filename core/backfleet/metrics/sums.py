@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from backfleet.jit import compiled
 from backfleet.metrics.pairwise import pairwise_sum
 
-__all__ = ["ReturnSums", "SegmentSums", "stack_sums", "sum_returns"]
+__all__ = ["ReturnSums", "SegmentSums", "measure_sums", "stack_sums", "sum_returns"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -97,8 +97,7 @@ def sum_returns(returns: Floats, borders: Ints) -> ReturnSums:
         of returns. A segment can be empty.
     """
     segments, powers = np.empty((2, len(borders) - 1)), np.empty(3)
-    _sum_segments(returns, borders, segments)
-    _sum_powers(returns, powers)
+    measure_sums(returns, borders, segments, powers)
     cubes, fourths, lagged = powers
     return ReturnSums(SegmentSums(np.diff(borders), *segments), cubes, fourths, lagged)
 
@@ -126,6 +125,23 @@ def _joined(sums: Any, groups: Sequence[Sequence[int]]) -> Any:
         for row in rows:
             joined[group] += sums[row]
     return joined
+
+
+@compiled
+def measure_sums(returns: Floats, borders: Ints, segments: Floats, powers: Floats) -> None:
+    """Write the sums of `sum_returns`.
+
+    Parameters
+    ----------
+    returns, borders
+        As for `sum_returns`.
+    segments
+        float64 of shape (2, segments): Σr and Σr² by segment.
+    powers
+        float64 of shape (3,): Σr³, Σr⁴ and Σ r(t) · r(t-1).
+    """
+    _sum_segments(returns, borders, segments)
+    _sum_powers(returns, powers)
 
 
 @compiled
