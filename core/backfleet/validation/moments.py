@@ -75,8 +75,8 @@ def moments_of(sums: ReturnSums) -> Moments | Missing:
         mean=mean,
         deviation=deviation,
         sharpe=mean / deviation,
-        skew=m3 / m2**1.5,
-        kurtosis=m4 / m2**2,
+        skew=m3 / m2 / math.sqrt(m2),
+        kurtosis=m4 / m2 / m2,
         autocorrelation=(float(sums.lagged) - (n - 1) * mean * mean) / (n * m2),
     )
 

@@ -121,7 +121,9 @@ def minimum_sessions(
         return NO_ERROR
     if sharpe <= benchmark:
         return math.inf
-    return 1 + scale * (NormalDist().inv_cdf(alpha) / (sharpe - benchmark)) ** 2
+    z = NormalDist().inv_cdf(alpha) / (sharpe - benchmark)
+    # Not z**2, which raises OverflowError where the product is infinite.
+    return 1 + scale * z * z
 
 
 def minimum_backtest_years(trials: float, annual_sharpe: float) -> float:
