@@ -72,8 +72,8 @@ def test_verdict_of_a_sweep_that_luck_explains() -> None:
         "Sharpe ratio 0.42; 0.95 is the usual bar).",
         "By resampling blocks of sessions, the 95% interval of the Sharpe ratio per year is 0.40 "
         "to 2.20.",
-        "Choosing by one half of the sessions put the winner in the lower half of the points in "
-        "the other half in 46% of 12,870 splits; on noise that is 29% to 72% in 9 of 10 sweeps. "
+        "Choosing by one half of the sessions put the winner at or below the middle in the other "
+        "half in 46% of 12,870 splits; on noise that is 29% to 72% in 9 of 10 sweeps. "
         "Which point you take hardly matters, or nothing is there.",
         "Had it been the only one, 1.6 of these 5.0 years would tell 1.30 from 0 (95%). To tell it "
         "from luck's 1.10 takes 67.9 years.",
@@ -116,7 +116,19 @@ def test_largest_number_of_trials_decides() -> None:
     assert "In this store" not in " ".join(describe_verdict(smaller))
 
 
-def test_single_point_is_told_from_0() -> None:
+def test_error_of_autocorrelated_returns_is_the_larger_one_and_the_words_say_so() -> None:
+    plain = evidence(2.0, 6.0)
+    assert isinstance(plain.moments, Moments)
+    correlated = replace(plain, moments=replace(plain.moments, autocorrelation=0.2))
+    verdicts = [reach_verdict(plain), reach_verdict(correlated)]
+    probabilities = [verdict.deflated.probability for verdict in verdicts]
+    assert probabilities[1] < probabilities[0]
+    texts = [" ".join(describe_verdict(verdict)) for verdict in verdicts]
+    assert "Consecutive returns correlate (0.20)" in texts[1]
+    assert "Consecutive" not in texts[0]
+
+
+def test_single_point_is_compared_with_0() -> None:
     single = evidence(1.3, trials=1)
     verdict = reach_verdict(single)
     assert isinstance(verdict.deflated, Deflated)

@@ -92,7 +92,9 @@ def probabilistic_sharpe(
     return normal_cdf((moments.sharpe - benchmark) / error)
 
 
-def deflated_sharpe(moments: Moments, spread: float, trials: float) -> Deflated | Missing:
+def deflated_sharpe(
+    moments: Moments, spread: float, trials: float, *, autocorrelated: bool = False
+) -> Deflated | Missing:
     """Return DSR, PSR against the best that luck gives in as many trials.
 
     Parameters
@@ -103,9 +105,11 @@ def deflated_sharpe(moments: Moments, spread: float, trials: float) -> Deflated 
         Standard deviation (n - 1) of the Sharpe ratios across the trials that traded.
     trials
         Number of all trials, those that failed included; 1 gives PSR against 0.
+    autocorrelated
+        As for `probabilistic_sharpe`.
     """
     luck = luck_of(trials, spread)
-    probability = probabilistic_sharpe(moments, luck.mean)
+    probability = probabilistic_sharpe(moments, luck.mean, autocorrelated=autocorrelated)
     return Deflated(probability, luck) if isinstance(probability, float) else probability
 
 

@@ -175,8 +175,10 @@ def reach_verdict(evidence: Evidence) -> Verdict:
         return Verdict(Level.TOO_LITTLE_DATA, moments, evidence, moments, moments, moments, moments)
     # Without a spread across trials, that of one trial's estimate; luck is overstated then.
     spread = 1 / math.sqrt(moments.n) if evidence.spread is None else evidence.spread
-    deflated = deflated_sharpe(moments, spread, evidence.trials)
-    counted = deflated_sharpe(moments, spread, counted_trials(evidence))
+    deflated, counted = (
+        deflated_sharpe(moments, spread, trials, autocorrelated=moments.is_autocorrelated)
+        for trials in (evidence.trials, counted_trials(evidence))
+    )
     record = track_record(moments, evidence.dates)
     luck_record = (
         track_record(moments, evidence.dates, deflated.luck.mean)

@@ -71,6 +71,11 @@ def _luck(verdict: Verdict) -> Iterator[str]:
                 f"{_annual(verdict, deflated.luck.mark)} in 19 of 20 sweeps like this."
             )
     yield from _ledger(verdict)
+    if isinstance(moments, Moments) and moments.is_autocorrelated:
+        yield (
+            f"Consecutive returns correlate ({moments.autocorrelation:.2f}), which the error of "
+            "the ratio takes into account."
+        )
     yield level_sentence(verdict)
 
 
@@ -109,8 +114,8 @@ def _choice(verdict: Verdict) -> Iterator[str]:
         return
     band = noise_band(overfitting.points)
     yield (
-        "Choosing by one half of the sessions put the winner in the lower half of the points in "
-        f"the other half in {overfitting.pbo:.0%} of {overfitting.splits:,} splits; on noise that "
+        "Choosing by one half of the sessions put the winner at or below the middle in the other "
+        f"half in {overfitting.pbo:.0%} of {overfitting.splits:,} splits; on noise that "
         f"is {band.low:.0%} to {band.high:.0%} in 9 of 10 sweeps."
     )
     if overfitting.pbo < band.low:
