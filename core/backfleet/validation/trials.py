@@ -21,7 +21,8 @@ def mean_correlation(returns: Floats) -> float:
     Parameters
     ----------
     returns
-        float64 of shape (sessions, trials), trials that vary; or their sums by segment, which give
+        float64 of shape (sessions, trials): two trials or more, all of which vary. Their sums by
+        segment instead of returns give
         an approximation.
     """
     sessions, trials = returns.shape

@@ -32,10 +32,12 @@ class Fold:
 
     @property
     def train_sessions(self) -> list[int]:
+        """The training sessions in order."""
         return [session for part in self.train for session in part]
 
     @property
     def test_sessions(self) -> list[int]:
+        """The test sessions in order."""
         return [session for part in self.test for session in part]
 
 
