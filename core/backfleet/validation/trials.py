@@ -22,8 +22,7 @@ def mean_correlation(returns: Floats) -> float:
     ----------
     returns
         float64 of shape (sessions, trials): two trials or more, all of which vary. Their sums by
-        segment instead of returns give
-        an approximation.
+        segment give an approximation.
     """
     sessions, trials = returns.shape
     across = _standardized(returns).sum(axis=1)
