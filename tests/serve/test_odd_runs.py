@@ -33,7 +33,7 @@ def states(server: Served) -> dict[str, str]:
     """The state of every run, once all are known."""
 
     def known() -> dict[str, str] | None:
-        rows = {row["run"]: row["state"] for row in server.listed()}
+        rows = {row["run_id"]: row["state"] for row in server.listed()}
         return rows if all(rows.values()) else None
 
     return until(known, "the state of every run is known")
@@ -91,7 +91,7 @@ def test_an_unforeseen_exception_costs_one_line_and_one_line_of_the_log(
     server = serve(WatchedStore(open_store(store_url), fail))
     for _ in range(3):
         assert server.get("/").status == 200
-    rows = {row["run"]: row for row in server.listed()}
+    rows = {row["run_id"]: row for row in server.listed()}
     assert rows[odd]["state"] == "damaged"
     assert rows[odd]["name"].startswith("ZeroDivisionError: \\x1b[2J </script>")
     assert states(server)[sound] == "complete"

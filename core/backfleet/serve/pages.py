@@ -70,7 +70,7 @@ def _checked_row(listed: Listed) -> dict[str, Any]:
         "".join(str(value) for value in row.values()).encode()
         return row
     except (OverflowError, UnicodeEncodeError) as error:
-        return _row(Listed(listed.run, problem=one_line(error)))
+        return _row(Listed(listed.run_id, problem=one_line(error)))
 
 
 def _row(listed: Listed) -> dict[str, Any]:
