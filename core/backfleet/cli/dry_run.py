@@ -84,7 +84,7 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
     work = workload(
         store, manifest, left, cpus=resources.cpus, memory=resources.memory, reused=reused
     )
-    estimated = estimate(executor, work)
+    shards, cost = estimate(executor, work)
     done = chunk_index.counts().done
     return {
         "run_id": manifest.run_id,
@@ -103,6 +103,6 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
         "known": len(known),
         "to_compute": manifest.tasks - done - len(known),
         "executor": launch.executor,
-        "workers": estimated.shards,
-        "cost": asdict(estimated.cost) if estimated.cost else None,
+        "workers": shards,
+        "cost": asdict(cost) if cost else None,
     }
