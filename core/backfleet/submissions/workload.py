@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from backfleet.executor import ChunkGeneration, Cost, Executor, Pace, Priced, Workload
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store
-from backfleet.submissions.pace import bars_per_task, measure_pace
+from backfleet.submissions.pace import measure_pace
 
 __all__ = ["estimate", "workload"]
 
@@ -28,7 +28,7 @@ def workload(
     earlier runs when the executor reads it. `reused` is the number of tasks whose rows are copied.
     """
     tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in chunks) - reused
-    bars = round(tasks * bars_per_task(manifest))
+    bars = round(tasks * manifest.bars_per_task)
 
     def measure() -> Pace:
         if seconds is not None:
