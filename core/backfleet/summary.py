@@ -9,7 +9,17 @@ from typing import Literal, NamedTuple, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "COUNTS", "Calendar", "Metrics", "Scalar", "Status", "Summary"]
+__all__ = [
+    "COLUMNS",
+    "COUNTS",
+    "Calendar",
+    "Metrics",
+    "Scalar",
+    "Segments",
+    "Status",
+    "Summary",
+    "TaskSums",
+]
 
 Scalar = bool | int | float | str | None
 Status = Literal["ok", "suspicious"]
@@ -111,9 +121,49 @@ COUNTS = frozenset(
 """The columns of whole numbers."""
 
 
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Contiguous segments of equal length in months, into which the returns of a task are cut.
+
+    Attributes
+    ----------
+    start
+        datetime64[D]: the first day of the first segment.
+    months
+        Length of a segment.
+    borders
+        int64 of shape (segments + 1,): the first return of each segment, and the number of returns.
+    """
+
+    start: np.datetime64
+    months: int
+    borders: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.borders) - 1
+
+
+class TaskSums(NamedTuple):
+    """The additive sums of a task's returns.
+
+    Attributes
+    ----------
+    segments
+        Equal for all points of a symbol.
+    values
+        float64 of shape (2 * segments + 3,): Σr by segment, Σr² by segment, and over all returns
+        Σr³, Σr⁴ and Σ r(t) · r(t-1). NaN if the metrics have no returns, because the account was
+        at 0 or below.
+    """
+
+    segments: Segments
+    values: NDArray[np.float64]
+
+
 class Summary(NamedTuple):
-    """A task's metrics, its status, and the scalars that its strategy left."""
+    """A task's metrics, its status, the scalars that its strategy left, and its sums."""
 
     metrics: Metrics
     status: Status
     custom: Mapping[str, Scalar]
+    sums: TaskSums

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backfleet.jit import compiled
 from backfleet.metrics.growth import annual_growth
 from backfleet.metrics.pairwise import pairwise_sum
+from backfleet.metrics.sums import measure_sums
 
 __all__ = ["defined", "measure_account", "ratio"]
 
@@ -26,9 +27,16 @@ ROUNDING = 1e-15
 
 @compiled
 def measure_account(
-    value: Floats, gross: Floats, sessions: Ints, cash: float, periods: float, traded: float
+    value: Floats,
+    gross: Floats,
+    sessions: Ints,
+    cash: float,
+    periods: float,
+    traded: float,
+    borders: Ints,
+    sums: Floats,
 ) -> Twelve:
-    """The columns from final_value to turnover.
+    """Return the columns from final_value to turnover, and write the sums of the returns.
 
     Parameters
     ----------
@@ -42,16 +50,20 @@ def measure_account(
         Sessions a year.
     traded
         Sum of |size * price| of all fills.
+    borders, sums
+        `Segments.borders` and `TaskSums.values`, which is written.
     """
     closes = _closes(value, sessions[0])
     per_year = periods / len(closes) if len(closes) else math.nan
-    columns = _measure_closes(closes, sessions[1], cash, periods)
+    columns = _measure_closes(closes, sessions[1], cash, periods, borders, sums)
     return columns + _measure_bars(value, gross, traded, per_year)
 
 
 @compiled
-def _measure_closes(closes: Floats, days: Ints, cash: float, periods: float) -> Nine:
-    """The columns from final_value to calmar, from the value after each session."""
+def _measure_closes(
+    closes: Floats, days: Ints, cash: float, periods: float, borders: Ints, sums: Floats
+) -> Nine:
+    """Return the columns from final_value to calmar, from the value after each session."""
     count = len(closes)
     final = closes[count - 1] if count else cash
     span = days[count - 1] - days[0] if count else 0
@@ -60,7 +72,11 @@ def _measure_closes(closes: Floats, days: Ints, cash: float, periods: float) -> 
     are_positive, are_finite = _state(closes)
     volatility, sharpe, sortino = math.nan, math.nan, math.nan
     if count > 1 and are_positive:
-        volatility, sharpe, sortino = _risk(closes, periods)
+        returns = np.empty(count - 1)
+        volatility, sharpe, sortino = _risk(closes, periods, returns)
+        _write_sums(returns, borders, sums)
+    else:
+        sums[:] = math.nan
     depth, length = math.nan, math.nan
     if count and are_finite:
         depth, length = _drawdown(closes, cash, days)
@@ -107,9 +123,21 @@ def _state_of_array(value: Floats) -> tuple[bool, bool]:
 
 
 @compiled
-def _risk(value: Floats, periods: float) -> Three:
-    """Volatility, Sharpe and Sortino of two values or more, all above 0."""
-    mean, downside, variance = _moments(value)
+def _write_sums(returns: Floats, borders: Ints, sums: Floats) -> None:
+    """Write the sums of one return or more into `TaskSums.values`."""
+    segments = len(borders) - 1
+    measure_sums(returns, borders, sums[: 2 * segments].reshape((2, segments)), sums[-3:])
+    for index in range(len(sums)):
+        # Processors differ in the sign of the NaN that infinite returns give.
+        if sums[index] != sums[index]:
+            sums[index] = math.nan
+
+
+@compiled
+def _risk(value: Floats, periods: float, returns: Floats) -> Three:
+    """Volatility, Sharpe and Sortino of two values or more, all above 0, whose returns are written
+    into `returns`."""
+    mean, downside, variance = _moments(value, returns)
     deviation = math.sqrt(variance)
     annual = math.sqrt(periods)
     return (
@@ -120,12 +148,12 @@ def _risk(value: Floats, periods: float) -> Three:
 
 
 @compiled
-def _moments(value: Floats) -> Three:
-    """The mean of the returns, the mean square of the losses, and the variance of the returns,
-    which is NaN for a single one."""
-    count = len(value) - 1
+def _moments(value: Floats, returns: Floats) -> Three:
+    """Write the returns, and return their mean, the mean square of the losses, and the variance of
+    the returns, which is NaN for a single one."""
+    count = len(returns)
     after = value[1:]
-    returns, squares = np.empty(count), np.empty(count)
+    squares = np.empty(count)
     for index in range(count):
         change = after[index] / value[index] - 1.0
         loss = change if change < 0.0 else 0.0
@@ -143,8 +171,8 @@ def _moments(value: Floats) -> Three:
 
 
 @_moments.from_python
-def _moments_of_array(value: Floats) -> Three:
-    returns = value[1:] / value[:-1] - 1.0
+def _moments_of_array(value: Floats, returns: Floats) -> Three:
+    returns[:] = value[1:] / value[:-1] - 1.0
     count = len(returns)
     mean = pairwise_sum(returns) / count
     losses, off = np.minimum(returns, 0.0), returns - mean

@@ -17,9 +17,9 @@ from backfleet.engine import NOT_YET, OrderStatus
 from backfleet.jit import compiled
 from backfleet.metrics.equity import defined, measure_account, ratio
 from backfleet.metrics.pairwise import pairwise_sum
-from backfleet.summary import COLUMNS, COUNTS, Metrics
+from backfleet.summary import COLUMNS, COUNTS, Metrics, Segments, TaskSums
 
-__all__ = ["measure", "metrics_of", "sessions_of"]
+__all__ = ["measure", "metrics_of", "new_row", "sessions_of", "sums_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,6 +28,7 @@ Days = NDArray[np.datetime64]
 Four = tuple[float, float, float, float]
 Six = tuple[float, float, float, float, float, float]
 
+WIDTH = len(COLUMNS)
 ARE_COUNTS = tuple(name in COUNTS for name in COLUMNS)
 AT_COUNTS = tuple(column for column, is_count in enumerate(ARE_COUNTS) if is_count)
 
@@ -59,9 +60,19 @@ def sessions_of(days: Days) -> Ints:
     return np.array((last, days[last].astype("datetime64[D]").view(np.int64)))
 
 
+def new_row(segments: Segments) -> Floats:
+    """Return a row that `measure` can write: a task's metrics, and the sums of its returns."""
+    return np.empty(WIDTH + 2 * len(segments) + 3)
+
+
+def sums_of(row: Floats, segments: Segments) -> TaskSums:
+    """Return a copy of the sums in a row that `measure` wrote."""
+    return TaskSums(segments, row[WIDTH:].copy())
+
+
 def metrics_of(row: Floats) -> Metrics:
-    """A row that `measure` wrote."""
-    numbers: list[Any] = row.tolist()
+    """Return the metrics in a row that `measure` wrote."""
+    numbers: list[Any] = row[:WIDTH].tolist()
     total = sum(numbers)
     if total != total:
         return Metrics._make(map(_number, numbers, ARE_COUNTS))
@@ -81,6 +92,7 @@ def measure(
     value: Floats,
     gross: Floats,
     sessions: Ints,
+    borders: Ints,
     cash: float,
     periods: float,
     orders: NDArray[np.void],
@@ -88,19 +100,19 @@ def measure(
     trades: NDArray[np.void],
     row: Floats,
 ) -> None:
-    """Write all columns into `row`.
+    """Write all columns and sums into `row`.
 
     Parameters
     ----------
-    value, gross, sessions, cash, periods
+    value, gross, sessions, borders, cash, periods
         As for `measure_account`.
     orders, fills, trades
         `ORDER`, `FILL` and `TRADE` records.
     row
-        float64 of shape (len(COLUMNS),).
+        `new_row` of the segments.
     """
     traded, fees = measure_fills(fills["size"], fills["price"], fills["commission"])
-    account = measure_account(value, gross, sessions, cash, periods, traded)
+    account = measure_account(value, gross, sessions, cash, periods, traded, borders, row[WIDTH:])
     for column in range(len(account)):
         row[column] = account[column]
     ended = measure_trades(trades["pnl_net"], trades["closed"])

@@ -6,19 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import Outcome
-from backfleet.metrics.kernel import measure, metrics_of, sessions_of
+from backfleet.metrics.kernel import measure, metrics_of, new_row, sessions_of, sums_of
+from backfleet.metrics.segments import segments_of
 from backfleet.metrics.trust import verdict
-from backfleet.summary import COLUMNS, Calendar, Metrics, Summary
+from backfleet.summary import Calendar, Metrics, Segments, Summary
 
 __all__ = ["compute_metrics", "summary_of"]
 
 Days = NDArray[np.datetime64]
+Floats = NDArray[np.float64]
 
 
 def summary_of(outcome: Outcome, cash: float, calendar: Calendar) -> Summary:
     """Return the summary of an outcome; `cash` is the initial cash."""
-    metrics = compute_metrics(outcome, cash, calendar.periods_per_year, calendar.sessions)
-    return Summary(metrics, verdict(outcome).status, outcome.metrics)
+    row, segments = _measured(outcome, cash, calendar)
+    sums = sums_of(row, segments)
+    return Summary(metrics_of(row), verdict(outcome).status, outcome.metrics, sums)
 
 
 def compute_metrics(
@@ -42,20 +45,28 @@ def compute_metrics(
     ValueError
         If `sessions` and `outcome.equity` differ in length.
     """
-    equity = outcome.equity
-    if len(sessions) != len(equity):
-        raise ValueError(f"{len(sessions)} sessions for {len(equity)} bars of equity")
-    row = np.empty(len(COLUMNS))
+    row, _ = _measured(outcome, cash, Calendar(sessions, periods_per_year))
+    return metrics_of(row)
+
+
+def _measured(outcome: Outcome, cash: float, calendar: Calendar) -> tuple[Floats, Segments]:
+    """Return the row that `measure` writes, and the segments of its sums."""
+    equity, days = outcome.equity, calendar.sessions
+    if len(days) != len(equity):
+        raise ValueError(f"{len(days)} sessions for {len(equity)} bars of equity")
+    sessions = sessions_of(days)
+    segments = segments_of(sessions)
+    row = new_row(segments)
     measure(
         np.ascontiguousarray(equity["value"]),
         np.ascontiguousarray(equity["exposure"]),
-        sessions_of(sessions),
+        sessions,
+        segments.borders,
         cash,
-        periods_per_year,
+        calendar.periods_per_year,
         outcome.orders,
         outcome.fills,
         outcome.trades,
         row,
     )
-    metrics: Metrics = metrics_of(row)
-    return metrics
+    return row, segments

@@ -16,9 +16,10 @@ from backfleet.engines.vector.settings import pack_settings
 from backfleet.engines.vector.simulate import DONE, simulate
 from backfleet.engines.vector.state import BarArrays, BrokerParams, Buffers
 from backfleet.engines.vector.targets import check_targets, no_size, targets_of, tradable_bars
-from backfleet.metrics.kernel import metrics_of, sessions_of
+from backfleet.metrics.kernel import metrics_of, new_row, sessions_of, sums_of
+from backfleet.metrics.segments import segments_of
 from backfleet.metrics.trust import status_of
-from backfleet.summary import COLUMNS, Calendar, Summary
+from backfleet.summary import Calendar, Summary
 from backfleet.vector_strategy import VectorStrategy
 
 MAX_SETTINGS = 1_000
@@ -96,7 +97,8 @@ class PointRunner:
         self._broker = BrokerParams.of(broker)
         self._buffers = Buffers.of(len(self.bars), len(self.bars))
         self._sessions = sessions_of(self.bars.session[self.bars.warmup :])
-        self._row = np.empty(len(COLUMNS))
+        self._segments = segments_of(self._sessions)
+        self._row = new_row(self._segments)
         self._settings: dict[tuple[object, ...], NDArray[np.float64]] = {}
 
     def run(self, params: Mapping[str, Any]) -> PointOutcome:
@@ -120,7 +122,8 @@ class PointRunner:
         strategy, orders, fills, _ = self._simulate(params, calendar.periods_per_year, self._row)
         metrics = metrics_of(self._row)
         status = status_of(orders, metrics.orders_rejected, fills)
-        return Summary(metrics, status, strategy.metrics)
+        sums = sums_of(self._row, self._segments)
+        return Summary(metrics, status, strategy.metrics, sums)
 
     def _simulate(
         self, params: Mapping[str, Any], periods_per_year: float, row: NDArray[np.float64]
@@ -135,6 +138,7 @@ class PointRunner:
             self._arrays.time,
             self._arrays.prices,
             self._sessions,
+            self._segments.borders,
             targets,
             settings,
             buffers.account,

@@ -54,6 +54,7 @@ def simulate(
     time: NDArray[np.int64],
     prices: NDArray[np.float64],
     sessions: NDArray[np.int64],
+    borders: NDArray[np.int64],
     targets: NDArray[np.float64],
     settings: NDArray[np.float64],
     account: NDArray[np.float64],
@@ -70,6 +71,8 @@ def simulate(
         The fields of `BarArrays`.
     sessions
         `sessions_of` the bars from the first one on after which orders are placed.
+    borders
+        `Segments.borders` of these sessions.
     targets
         float64 of shape (bars,); NaN keeps the position as it is.
     settings
@@ -78,7 +81,7 @@ def simulate(
     account, orders, fills, trades
         `Buffers` with room for the given number of bars.
     row
-        float64 of shape (len(COLUMNS),); of shape (0,) if no metrics are needed. Metrics are
+        `new_row` of the segments; of shape (0,) if no metrics are needed. Metrics are
         computed here because nothing needs to be copied, and one call costs less than two.
 
     Returns
@@ -110,6 +113,7 @@ def simulate(
             account[0, first:],
             account[2, first:],
             sessions,
+            borders,
             broker.cash,
             settings[FIRST_OWN + 1],
             orders[:order_count],
