@@ -27,6 +27,7 @@ from synthetic import write_job, write_symbols
 
 import backfleet as bf
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
+from backfleet.chunks.detail import stored_tables
 from backfleet.plan.rows import RowLayout
 from backfleet.runs.run import Run
 from backfleet.store.s3_client import s3_client
@@ -139,8 +140,9 @@ def _collected(run: Run) -> None:
     layout = RowLayout(run.manifest)
     draw = random.Random(0)
     for chunk in range(len(run.manifest.chunks)):
-        rows = layout.rows([made_up_result(task, draw) for task in run.manifest.chunks[chunk]])
-        commit_chunk(run.store, encode_chunk(ChunkContent(run.id, chunk, 0, rows, {}, {})))
+        results = [made_up_result(task, draw) for task in run.manifest.chunks[chunk]]
+        rows, tables = layout.rows(results), stored_tables(results, keeps_detail=False)
+        commit_chunk(run.store, encode_chunk(ChunkContent(run.id, chunk, 0, rows, tables, {})))
     command = [sys.executable, "-c", COLLECT, run.url]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     count, *times = done.stdout.split()

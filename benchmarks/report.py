@@ -29,7 +29,7 @@ from measure import (
 from synthetic import write_job, write_symbols
 
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
-from backfleet.chunks.detail import detail_tables
+from backfleet.chunks.detail import stored_tables
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.engine import EQUITY, FILL, ORDER, TRADE, Outcome
 from backfleet.job import Job
@@ -138,10 +138,8 @@ def _filled(folder: Path) -> str:
     for chunk in range(len(manifest.chunks)):
         results = _results(manifest.chunks[chunk], draw)
         rows = RowLayout(manifest).rows(results)
-        details = detail_tables(results)
-        commit_chunk(
-            store, encode_chunk(ChunkContent(manifest.run_id, chunk, 0, rows, details, {}))
-        )
+        tables = stored_tables(results, keeps_detail=True)
+        commit_chunk(store, encode_chunk(ChunkContent(manifest.run_id, chunk, 0, rows, tables, {})))
     compact(store, ChunkIndex(store, manifest))
     return store.url
 

@@ -14,6 +14,7 @@ from measure import Comparison, alternate, compare, measured, run_process, works
 from synthetic import write_job, write_symbols
 
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
+from backfleet.chunks.detail import stored_tables
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.job import Job
 from backfleet.metrics import COLUMNS, COUNTS, Metrics
@@ -106,7 +107,8 @@ def _filled(folder: Path) -> tuple[Store, Manifest]:
     for chunk in range(len(manifest.chunks)):
         results = [made_up_result(task, draw) for task in manifest.chunks[chunk]]
         rows = RowLayout(manifest).rows(results)
-        commit_chunk(store, encode_chunk(ChunkContent(manifest.run_id, chunk, 0, rows, {}, {})))
+        tables = stored_tables(results, keeps_detail=False)
+        commit_chunk(store, encode_chunk(ChunkContent(manifest.run_id, chunk, 0, rows, tables, {})))
     return store, manifest
 
 

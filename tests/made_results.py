@@ -12,8 +12,9 @@ from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, Outcome
 from backfleet.errors import ObjectMissing
 from backfleet.metrics import Metrics
 from backfleet.store import Entry, Store
+from backfleet.summary import Segments, TaskSums
 
-__all__ = ["MemoryStore", "made_result", "outcome_of"]
+__all__ = ["MemoryStore", "made_result", "outcome_of", "sums_of"]
 
 UNDEFINED = Metrics(*[None] * len(Metrics._fields))  # type: ignore[arg-type]  # counts too
 
@@ -31,11 +32,18 @@ def outcome_of(task: int, bars: int) -> Outcome:
     return Outcome(equity, orders, fills, np.zeros(0, TRADE))
 
 
+def sums_of(task: int) -> TaskSums:
+    """Return sums of two segments that tell which task they belong to."""
+    segments = Segments(np.datetime64("2020-01-01"), 1, np.array([0, 20, 41]))
+    return TaskSums(segments, task + np.arange(7) / 8)
+
+
 def made_result(task: int, *, outcome: int | None = None, **differing: Any) -> TaskResult:
     """The result of a task; `outcome` is how many bars its outcome has, if it has one."""
     values: dict[str, Any] = {
         "status": TaskStatus.OK,
         "metrics": UNDEFINED._replace(final_value=1000.5 + task, trades=task),
+        "sums": None if "error" in differing else sums_of(task),
         "custom": {},
         "digest": f"{task:032}",
         "outcome": None if outcome is None else outcome_of(task, outcome),

@@ -10,7 +10,7 @@ import pytest
 
 from backfleet.chunks.chunk import Chunk, chunk_key, read_chunk
 from backfleet.chunks.commit import ChunkContent, EncodedChunk, commit_chunk, encode_chunk
-from backfleet.chunks.detail import detail_tables, read_details
+from backfleet.chunks.detail import read_details, stored_tables
 from backfleet.chunks.rows import read_rows
 from backfleet.chunks.task_result import TaskResult, TaskStatus, is_retryable
 from backfleet.errors import NondeterministicResult, PlatformMismatch
@@ -37,9 +37,9 @@ def content(lay_out: LayOut) -> Content:
     def content(results: list[TaskResult], **differing: Any) -> EncodedChunk:
         platform = {"machine": "x86_64"}
         values: dict[str, Any] = {"generation": 0, "platform": platform} | differing
-        details = detail_tables(results)
+        tables = stored_tables(results, keeps_detail=True)
         rows = lay_out(results)
-        return encode_chunk(ChunkContent(run_id="r", chunk=7, rows=rows, details=details, **values))
+        return encode_chunk(ChunkContent(run_id="r", chunk=7, rows=rows, tables=tables, **values))
 
     return content
 

@@ -17,7 +17,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
-from backfleet.chunks.detail import detail_tables
+from backfleet.chunks.detail import stored_tables
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
@@ -82,9 +82,9 @@ def run_here(made: bf.Job, manifest: Manifest | None = None) -> bf.Run:
     runner = TaskRunner(context)
     for chunk in range(len(shown.chunks)):
         results = [runner.result(task) for task in shown.chunks[chunk]]
-        details = detail_tables(results) if shown.keeps_detail else {}
+        tables = stored_tables(results, keeps_detail=shown.keeps_detail)
         rows = RowLayout(shown).rows(results)
-        commit_chunk(store, encode_chunk(ChunkContent(shown.run_id, chunk, 0, rows, details, {})))
+        commit_chunk(store, encode_chunk(ChunkContent(shown.run_id, chunk, 0, rows, tables, {})))
     return bf.Run(store)
 
 

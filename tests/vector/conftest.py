@@ -160,7 +160,9 @@ def compare_summary(task: Simulation, outcome: Outcome) -> None:
     calendar = Calendar(session, 252.0)
     ours = PointRunner(bars, task.strategy, broker).summarize(task.params, calendar)
     theirs = summary_of(outcome, broker.cash, calendar)
-    assert repr(ours) == repr(theirs)
+    assert repr(ours[:-1]) == repr(theirs[:-1])
+    assert repr(ours.sums.segments) == repr(theirs.sums.segments)
+    assert ours.sums.values.tobytes() == theirs.sums.values.tobytes()
 
 
 def compare(vector: Outcome, other: Outcome, name: str) -> None:

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from backfleet.chunks.column_names import Kind
 
-__all__ = ["array_of", "code_array", "float_array", "hash_column", "time_array", "type_of"]
+__all__ = [
+    "array_of",
+    "bytes_array",
+    "code_array",
+    "float_array",
+    "hash_column",
+    "time_array",
+    "type_of",
+]
 
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "str": pa.string()}
 
@@ -58,6 +66,11 @@ def code_array(codes: NDArray[np.int8], words: Sequence[str]) -> pa.Array:
     )
 
 
+def bytes_array(values: Sequence[bytes]) -> pa.Array:
+    """A column of bytes."""
+    return pa.Array.from_buffers(pa.binary(), len(values), [None, *_joined(values)])
+
+
 def hash_column(sha: hashlib._Hash, name: str, kind: Kind, values: Sequence[Any]) -> None:
     """Add a column to a hash, by value: floats by their bits, with one NaN and nulls apart."""
     sha.update(f"\n{name} {kind} {len(values)}\n".encode())
@@ -89,7 +102,11 @@ def _bits(flags: NDArray[np.bool_]) -> pa.Buffer:
 
 def _strings(values: Sequence[str | None], mask: pa.Buffer | None) -> pa.Array:
     encoded = [(value or "").encode() for value in values]
-    offsets = np.zeros(len(encoded) + 1, dtype=np.int32)
-    np.cumsum([len(each) for each in encoded], out=offsets[1:])
-    buffers = [mask, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string(), len(values), buffers)
+    return pa.Array.from_buffers(pa.string(), len(values), [mask, *_joined(encoded)])
+
+
+def _joined(values: Sequence[bytes]) -> list[pa.Buffer]:
+    """Return where each value ends, and all values one after the other."""
+    offsets = np.zeros(len(values) + 1, dtype=np.int32)
+    np.cumsum([len(value) for value in values], out=offsets[1:])
+    return [pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]

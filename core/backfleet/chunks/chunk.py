@@ -40,9 +40,9 @@ class ChunkHeader:
     first, count
         The first task and the number of tasks.
     logical
-        `Rows.logical_hash()`.
+        Hash of the rows and the sums, without what may differ between two equal results.
     blobs
-        Name of a detail to its blob.
+        Name of a table, `sums` or a detail, to its blob.
     ok, suspicious, error, retryable
         Number of rows with each status; retryable ones are errors too.
     seconds

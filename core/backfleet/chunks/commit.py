@@ -12,6 +12,8 @@ from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.chunks.column_names import ORIGIN
 from backfleet.chunks.detail import detail_bytes
 from backfleet.chunks.rows import Rows, RowTable
+from backfleet.chunks.schemas import SUMS
+from backfleet.chunks.sums import sums_hash
 from backfleet.chunks.task_result import TaskStatus, is_retryable
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch
@@ -22,13 +24,19 @@ __all__ = ["ChunkContent", "EncodedChunk", "commit_chunk", "encode_chunk"]
 
 @dataclass(frozen=True)
 class ChunkContent:
-    """A chunk that is computed but not committed yet; `details` are tables by name."""
+    """A chunk that is computed but not committed yet.
+
+    Attributes
+    ----------
+    tables
+        The sums, and the details if the run keeps them, by name; see `stored_tables`.
+    """
 
     run_id: str
     chunk: int
     generation: int
     rows: Rows | RowTable
-    details: Mapping[str, Any]
+    tables: Mapping[str, Any]
     platform: Mapping[str, Any]
     undeclared: Sequence[UndeclaredFile] = ()
 
@@ -42,8 +50,8 @@ class EncodedChunk:
 
 
 def encode_chunk(content: ChunkContent) -> EncodedChunk:
-    """Encode a chunk and its details."""
-    blobs = {name: detail_bytes(name, table) for name, table in content.details.items()}
+    """Encode a chunk and its tables."""
+    blobs = {name: detail_bytes(name, table) for name, table in content.tables.items()}
     digests = {name: hashlib.sha256(blob).hexdigest() for name, blob in blobs.items()}
     chunk = Chunk(_header(content, digests), content.rows.to_bytes())
     return EncodedChunk(chunk, list(blobs.values()))
@@ -84,7 +92,7 @@ def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
         generation=content.generation,
         first=rows.values("task")[0],
         count=len(rows),
-        logical=rows.logical_hash(),
+        logical=_logical_hash(content),
         blobs=blobs,
         ok=statuses[TaskStatus.OK],
         suspicious=statuses[TaskStatus.SUSPICIOUS],
@@ -95,6 +103,13 @@ def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
         platform=content.platform,
         undeclared=content.undeclared,
     )
+
+
+def _logical_hash(content: ChunkContent) -> str:
+    """Return the SHA-256 over all rows and sums that two equal chunks agree in."""
+    rows = content.rows.logical_hash()
+    sums = sums_hash(content.tables[SUMS])
+    return hashlib.sha256(f"{rows} {sums}".encode()).hexdigest()
 
 
 def _read_or_none(store: Store, key: str) -> Chunk | None:

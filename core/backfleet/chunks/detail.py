@@ -1,4 +1,4 @@
-"""The details of a chunk's tasks: equity, orders, fills and trades, one Parquet table each."""
+"""The tables of a chunk's tasks: sums, equity, orders, fills and trades, as Parquet."""
 
 from __future__ import annotations
 
@@ -11,16 +11,23 @@ from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import code_array, float_array, time_array
 from backfleet.chunks.parquet import parquet_bytes, read_parquet
-from backfleet.chunks.schemas import SCHEMAS, TIME, StoredColumn, TableSchema
+from backfleet.chunks.schemas import DETAILS, SCHEMAS, SUMS, TIME, StoredColumn, TableSchema
+from backfleet.chunks.sums import check_sums, sums_table
 from backfleet.chunks.task_result import TaskResult
 from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE
 from backfleet.errors import CorruptObject
 from backfleet.store import Store, read_blob
 
-__all__ = ["detail_bytes", "detail_tables", "merge_details", "read_details"]
+__all__ = ["detail_bytes", "detail_tables", "merge_details", "read_details", "stored_tables"]
 
 _RECORDS = {"equity": EQUITY, "orders": ORDER, "fills": FILL, "trades": TRADE}
 """Name of a detail, which is its attribute of an outcome, to the type of its records."""
+
+
+def stored_tables(results: Sequence[TaskResult], *, keeps_detail: bool) -> dict[str, pa.Table]:
+    """Return the tables that a chunk stores of results, by name: the sums, and maybe details."""
+    tables = detail_tables(results) if keeps_detail else {}
+    return tables | {SUMS: sums_table(results)}
 
 
 def detail_tables(results: Sequence[TaskResult]) -> dict[str, pa.Table]:
@@ -30,13 +37,13 @@ def detail_tables(results: Sequence[TaskResult]) -> dict[str, pa.Table]:
     """
     kept = [(result.task, result.outcome) for result in results if result.outcome is not None]
     return {
-        name: _table(schema, [(task, getattr(outcome, name)) for task, outcome in kept])
-        for name, schema in SCHEMAS.items()
+        name: _table(SCHEMAS[name], [(task, getattr(outcome, name)) for task, outcome in kept])
+        for name in DETAILS
     }
 
 
 def detail_bytes(name: str, table: pa.Table) -> bytes:
-    """Return a table of details as it is stored."""
+    """Return a table of details, or of sums, as it is stored."""
     return parquet_bytes(table, SCHEMAS[name].label)
 
 
@@ -45,11 +52,15 @@ def read_details(store: Store, blobs: Mapping[str, str], name: str) -> pa.Table:
 
     Raises CorruptObject, ObjectMissing.
     """
+    if name not in blobs:
+        raise CorruptObject(f"a chunk in {store.url} has no {name}")
     digest, schema = blobs[name], SCHEMAS[name]
     content = read_blob(store, digest)
     try:
         table = read_parquet(content, schema.label)
         schema.check(table)
+        if name == SUMS:
+            check_sums(table)
     except CorruptObject as error:
         raise CorruptObject(f"{store.url}/blobs/{digest}: {error}") from error
     return table

@@ -30,7 +30,7 @@ from backfleet.chunks.commit import EncodedChunk
 from backfleet.chunks.detail import merge_details, read_details
 from backfleet.chunks.formats import PART
 from backfleet.chunks.rows import merge_rows, read_rows
-from backfleet.chunks.schemas import SCHEMAS
+from backfleet.chunks.schemas import table_names
 from backfleet.chunks.task_result import is_retryable
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store, is_sound_blob, put_blob
@@ -113,7 +113,9 @@ def missing_tasks(parts: Sequence[Part], tasks: Sequence[int]) -> list[int]:
 def merge_parts(
     store: Store, parts: Sequence[Part], *, keeps_detail: bool
 ) -> tuple[pa.Table, Mapping[str, pa.Table]]:
-    """Return the rows and the details of all tasks of some parts, each task from the first part.
+    """Return the rows, and the sums and details, of all tasks of some parts.
+
+    Each task is taken from the first part that has it.
 
     Raises CorruptObject, ObjectMissing.
     """
@@ -125,15 +127,14 @@ def merge_parts(
         if fresh:
             chosen.append((part, fresh))
     rows = merge_rows([(part.rows, tasks) for part, tasks in chosen])
-    names = SCHEMAS if keeps_detail else ()
-    details = {
+    tables = {
         name: merge_details(
             name,
             ((read_details(store, part.header.blobs, name), tasks) for part, tasks in chosen),
         )
-        for name in names
+        for name in table_names(keeps_detail=keeps_detail)
     }
-    return rows, details
+    return rows, tables
 
 
 def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
@@ -148,7 +149,7 @@ def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
     place = (header.run_id, header.chunk, header.generation)
     if place != (target.run_id, target.chunk, target.generation):
         return None
-    if set(header.blobs) != (set(SCHEMAS) if target.keeps_detail else set()):
+    if set(header.blobs) != set(table_names(keeps_detail=target.keeps_detail)):
         return None
     return part if _has_tasks_of(part, target.tasks) else None
 

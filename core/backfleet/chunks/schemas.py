@@ -1,4 +1,4 @@
-"""The schemas of the stored tables: equity, orders, fills and trades.
+"""The schemas of the stored tables: the sums of every run, and the details of some.
 
 To store a further field of an engine's records, add one line here and raise the schema's number.
 """
@@ -14,10 +14,18 @@ import pyarrow as pa
 from backfleet.engine import OrderKind, OrderStatus, RejectReason
 from backfleet.errors import CorruptObject
 
-__all__ = ["SCHEMAS", "StoredColumn", "TableSchema"]
+__all__ = ["DETAILS", "SCHEMAS", "SUMS", "StoredColumn", "TableSchema", "table_names"]
+
+SUMS = "sums"
+"""The name of the table that every run has."""
+
+DETAILS = ("equity", "orders", "fills", "trades")
+"""The names of the tables of runs that keep details."""
 
 INTEGER = pa.int64()
 NUMBER = pa.float64()
+DAY = pa.date32()
+NUMBERS = pa.binary()
 TIME = pa.timestamp("ns", tz="UTC")
 WORD = pa.dictionary(pa.int8(), pa.string())
 
@@ -140,7 +148,22 @@ _TABLES = (
             StoredColumn("bars", INTEGER),
         ),
     ),
+    TableSchema(
+        SUMS,
+        1,
+        (
+            StoredColumn("start", DAY),
+            StoredColumn("months", INTEGER),
+            StoredColumn("counts", NUMBERS),
+            StoredColumn("values", NUMBERS),
+        ),
+    ),
 )
 
 SCHEMAS: Mapping[str, TableSchema] = {table.name: table for table in _TABLES}
-"""Name of a detail to its schema."""
+"""Name of a table to its schema."""
+
+
+def table_names(*, keeps_detail: bool) -> Sequence[str]:
+    """Return the names of the tables that each chunk of a run has."""
+    return (*DETAILS, SUMS) if keeps_detail else (SUMS,)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from backfleet import errors
 from backfleet.engine import Outcome
 from backfleet.errors import TaskError
-from backfleet.summary import Metrics, Scalar
+from backfleet.summary import Metrics, Scalar, TaskSums
 
 __all__ = ["TaskResult", "TaskStatus", "is_retryable", "outcome_digest"]
 
@@ -33,6 +33,8 @@ class TaskResult:
         `Type: message` of what went wrong; None unless `status` is "error".
     metrics
         None for an error.
+    sums
+        The sums of the returns; None for an error.
     custom
         Scalars that the strategy and the job's plugins add, by the names of their columns.
     digest
@@ -49,6 +51,7 @@ class TaskResult:
     status: TaskStatus
     error: str | None = None
     metrics: Metrics | None = None
+    sums: TaskSums | None = None
     custom: Mapping[str, Scalar] = field(default_factory=dict)
     digest: str = ""
     outcome: Outcome | None = None

@@ -1,4 +1,4 @@
-"""Copying known rows, with their details, from earlier runs into a new run.
+"""Copying known rows, with their sums and details, from earlier runs into a new run.
 
 A chunk of the new run whose tasks are all known is committed. Of any other chunk, the known tasks
 become a part of it, as if a worker had finished them: workers compute the rest and merge them.
@@ -26,7 +26,7 @@ from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.detail import merge_details, read_details
 from backfleet.chunks.parts import store_part
 from backfleet.chunks.rows import RowTable, merge_rows, read_rows
-from backfleet.chunks.schemas import SCHEMAS
+from backfleet.chunks.schemas import table_names
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.job.points import Indices
 from backfleet.plan.known_rows import KnownRows, OriginChunk
@@ -106,7 +106,7 @@ class _Copier:
             name: merge_details(
                 name, [(piece.details[name], piece.tasks.tolist()) for _, piece in pieces]
             )
-            for name in self._details
+            for name in self._tables
         }
         platform = pieces[0][0].header.platform
         content = ChunkContent(
@@ -119,8 +119,8 @@ class _Copier:
         return len(rows)
 
     @property
-    def _details(self) -> Sequence[str]:
-        return list(SCHEMAS) if self._manifest.keeps_detail else []
+    def _tables(self) -> Sequence[str]:
+        return table_names(keeps_detail=self._manifest.keeps_detail)
 
     def _pieces(self, tasks: range) -> Iterator[tuple[_Source, _Piece]]:
         """Return what the earlier runs still hold of a chunk of the new run."""
@@ -153,7 +153,7 @@ class _Copier:
         """Renumber rows and details. Raises CorruptObject, ObjectMissing."""
         details = {
             name: _renumbered(read_details(source.store, source.header.blobs, name), tasks, earlier)
-            for name in self._details
+            for name in self._tables
         }
         taken = source.rows.take(pa.array(earlier - source.origin.first))
         return _Piece(tasks, self._rows(source.origin, tasks, taken), details)

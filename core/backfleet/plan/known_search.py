@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from backfleet.chunks.chunk import Chunk, chunk_key, parse_chunk_key
 from backfleet.chunks.column_names import HEAD, METRICS, STATE, TAIL, parameter_column
 from backfleet.chunks.rows import read_rows
-from backfleet.chunks.schemas import SCHEMAS
+from backfleet.chunks.schemas import table_names
 from backfleet.errors import BackfleetError, CorruptObject, ObjectMissing
 from backfleet.job.points import Indices
 from backfleet.plan.known_rows import KnownRows, OriginChunk
@@ -155,7 +155,7 @@ class _RunReader:
             raise CorruptObject("the chunk belongs to another place")
         if not np.array_equal(rows["task"].to_numpy(), np.arange(tasks.start, tasks.stop)):
             raise CorruptObject("the chunk has other tasks than its run says")
-        if self.manifest.keeps_detail and set(header.blobs) != set(SCHEMAS):
+        if set(header.blobs) != set(table_names(keeps_detail=self.manifest.keeps_detail)):
             return _NOTHING
         if header.undeclared:
             # Files that are no part of the identity may have changed the rows.

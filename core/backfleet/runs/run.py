@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from backfleet.results.sums import SymbolSums
+
 __all__ = ["Run", "RunSummary"]
 
 
@@ -241,6 +243,18 @@ class Run:
 
         tables = run_tables(self.store, self.manifest, self.chunk_index)
         return query_tables(sql, {**tables, "runs": lambda: runs_table([self.facts()])})
+
+    def sums(self) -> Iterator[SymbolSums]:
+        """Return the sums of the tasks' returns over segments of months, as arrays.
+
+        Each object holds consecutive tasks of one symbol: as many as a chunk, so that memory stays
+        bounded. Tasks that failed or have no result yet are left out. Raises CorruptObject,
+        ObjectMissing.
+        """
+        from backfleet.results.sums import read_sums
+
+        self.counts()
+        return read_sums(self.store, self.manifest, self.chunk_index)
 
     def equity(self, task: int) -> pd.DataFrame:
         """Return account value, cash and exposure after each bar.

@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backfleet.chunks.chunk import read_chunk
-from backfleet.chunks.detail import detail_tables, read_details
+from backfleet.chunks.detail import read_details, stored_tables
 from backfleet.chunks.rows import Rows, read_rows
+from backfleet.chunks.schemas import SUMS
+from backfleet.chunks.sums import segment_table
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.errors import ObjectMissing
 from backfleet.plan.rows import RowLayout
@@ -36,9 +38,9 @@ class Difference:
     Attributes
     ----------
     table
-        The table that differs: orders, fills, trades or equity, or "columns" for the row.
+        The table that differs: orders, fills, trades, equity or sums, or "columns" for the row.
     record
-        The first record of that table that differs; None for columns.
+        The first record of that table that differs, for sums the segment; None for columns.
     ours, theirs
         The stored record and the other one, as far as they differ; empty where a side has no such
         record.
@@ -55,7 +57,7 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class TaskRecord:
-    """A task's row, and its details by name; without details if none are kept."""
+    """A task's row, and its sums and details by name; without details if none are kept."""
 
     row: Row
     details: Mapping[str, pa.Table]
@@ -85,23 +87,27 @@ class StoredTasks:
             # In a column with texts, the store writes numbers as JSON.
             if isinstance(stored.row.get(name), str) and not isinstance(value, str):
                 row[name] = json.dumps(value)
-        details = {} if result.outcome is None else detail_tables([result])
+        details = stored_tables([result], keeps_detail=result.outcome is not None)
         return self.compare(stored, TaskRecord(row, details))
 
     def compare(self, ours: TaskRecord, theirs: TaskRecord) -> Difference | None:
         """Return the first difference of two records of a task; None if all bits are equal."""
         key = self._run.manifest.task(ours.row["task"])
-        for name in TABLES if ours.details and theirs.details else ():
-            records = _differing_record(ours.details[name], theirs.details[name])
-            if records is not None:
-                return Difference(key.index, key.name, key.params, name, *records)
+        for name in TABLES:
+            if name in ours.details and name in theirs.details:
+                records = _differing_record(ours.details[name], theirs.details[name])
+                if records is not None:
+                    return Difference(key.index, key.name, key.params, name, *records)
         names = [
             name
             for name in dict.fromkeys([*ours.row, *theirs.row])
             if repr(ours.row.get(name)) != repr(theirs.row.get(name))
         ]
         if not names:
-            return None
+            records = _differing_record(
+                segment_table(ours.details[SUMS]), segment_table(theirs.details[SUMS])
+            )
+            return records and Difference(key.index, key.name, key.params, SUMS, *records)
         if theirs.row["status"] == TaskStatus.ERROR:
             # A task that fails has no numbers: that it fails, and why, is all there is to show.
             names = [name for name in ("status", "error") if name in names]
@@ -117,7 +123,9 @@ class StoredTasks:
         values = zip(*(column.values for column in lasting), strict=True)
         rows = [dict(zip((column.name for column in lasting), row, strict=True)) for row in values]
         details = {
-            name: read_details(store, header.blobs, name) for name in TABLES if name in header.blobs
+            name: read_details(store, header.blobs, name)
+            for name in (*TABLES, SUMS)
+            if name in header.blobs or name == SUMS
         }
         return {row["task"]: row for row in rows}, details
 
@@ -135,7 +143,7 @@ def _differing_record(left: pa.Table, right: pa.Table) -> tuple[int, Row, Row] |
         other = theirs[record] if record < len(theirs) else {}
         names = [name for name in one or other if repr(one.get(name)) != repr(other.get(name))]
         if names:
-            shown = ["created", "time", "opened", *names]
+            shown = ["created", "time", "opened", "start", *names]
             return (
                 record,
                 {name: one[name] for name in shown if name in one},

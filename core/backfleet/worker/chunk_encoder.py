@@ -8,7 +8,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from backfleet.chunks.commit import ChunkContent, EncodedChunk, encode_chunk
-from backfleet.chunks.detail import detail_tables
+from backfleet.chunks.detail import stored_tables
 from backfleet.chunks.parts import Part, merge_parts
 from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskResult
@@ -43,23 +43,23 @@ class ChunkEncoder:
         tasks may have read.
         """
         rows = self._layout.rows(results)
-        details = detail_tables(results) if self._manifest.keeps_detail else {}
-        return self._encode(chunk, generation, rows, details, undeclared)
+        tables = stored_tables(results, keeps_detail=self._manifest.keeps_detail)
+        return self._encode(chunk, generation, rows, tables, undeclared)
 
     def merge(
         self, store: Store, chunk: int, generation: int, parts: Sequence[Part]
     ) -> EncodedChunk:
         """Encode a chunk that is stored in parts. Raises CorruptObject, StoreError."""
-        rows, details = merge_parts(store, parts, keeps_detail=self._manifest.keeps_detail)
+        rows, tables = merge_parts(store, parts, keeps_detail=self._manifest.keeps_detail)
         undeclared = (file for part in parts for file in part.header.undeclared)
-        return self._encode(chunk, generation, RowTable(rows), details, undeclared)
+        return self._encode(chunk, generation, RowTable(rows), tables, undeclared)
 
     def _encode(
         self,
         chunk: int,
         generation: int,
         rows: Rows | RowTable,
-        details: Mapping[str, pa.Table],
+        tables: Mapping[str, pa.Table],
         undeclared: Iterable[UndeclaredFile],
     ) -> EncodedChunk:
         return encode_chunk(
@@ -68,7 +68,7 @@ class ChunkEncoder:
                 chunk,
                 generation,
                 rows,
-                details,
+                tables,
                 self._platform,
                 tuple(sorted(set(undeclared))),
             )

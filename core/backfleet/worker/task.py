@@ -141,6 +141,7 @@ class TaskRunner:
             task=key.index,
             status=TaskStatus(summary.status),
             metrics=summary.metrics,
+            sums=summary.sums,
             custom=custom_columns(key, summary),
             seconds=seconds,
             engine=self.engine.name,
