@@ -14,6 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 import backfleet as bf
+from backfleet.bundles.exporting import export_bundle
+from backfleet.bundles.importing import import_bundle
 from backfleet.chunks.chunk import Chunk, read_chunk
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.detail import read_details
@@ -166,6 +168,13 @@ def test_reused_rows_bring_their_sums(detail: str, tmp_path: Path, finished: Fin
             (one.logical, one.blobs) for one in others
         ]
     assert bits(run) == bits(alone)
+
+
+def test_a_bundle_carries_the_sums(tmp_path: Path, finished: Finished) -> None:
+    run = finished(engine="vector")
+    export_bundle(run, tmp_path / "run.zip")
+    imported = import_bundle(tmp_path / "run.zip", str(tmp_path / "other")).run
+    assert bits(imported) == bits(run)
 
 
 def altered_chunk(run: bf.Run) -> tuple[Chunk, ChunkContent]:

@@ -57,10 +57,19 @@ def sums_hash(table: pa.Table) -> str:
         values = table[name].cast(pa.int32() if name == "start" else pa.int64())
         sha.update(values.to_numpy().tobytes())
     for name in ("counts", "values"):
-        content = table[name].to_pylist()
-        sha.update(np.array([len(part) for part in content], dtype=np.int64).tobytes())
-        sha.update(b"".join(content))
+        lengths, content = _buffers(table[name].combine_chunks())
+        sha.update(lengths)
+        sha.update(content)
     return sha.hexdigest()
+
+
+def _buffers(column: pa.BinaryArray) -> tuple[bytes, memoryview]:
+    """Return the lengths of all values, and all values one after the other."""
+    if not len(column):
+        return b"", memoryview(b"")
+    _, ends, content = column.buffers()
+    offsets = np.frombuffer(ends, np.int32)[column.offset : column.offset + len(column) + 1]
+    return np.diff(offsets).tobytes(), memoryview(content)[offsets[0] : offsets[-1]]
 
 
 def check_sums(table: pa.Table) -> None:

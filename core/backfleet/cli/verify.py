@@ -55,9 +55,9 @@ def verify(
 ) -> None:
     """Run a run's tasks again, with its own code, and compare them with the stored results.
 
-    Every bit of the rows is compared, and of orders, fills, trades and equity if the run keeps
-    them. Tasks run on another engine on this machine, or with --executor on that executor in an
-    empty store. Exits with 0 if all agree and 1 if one differs.
+    Every bit of the rows and sums is compared, and of orders, fills, trades and equity if the run
+    keeps them. Tasks run on another engine on this machine, or with --executor on that executor in
+    an empty store. Exits with 0 if all agree and 1 if one differs.
     """
     if engine and executor:
         raise click.UsageError("--engine and --executor exclude each other")
