@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -117,7 +118,7 @@ def locate_strategy(reference: str) -> StrategyReference:
         )
     if not place.endswith(".py"):
         return StrategyReference(reference)
-    file = Path(expand_home(place)).resolve()
+    file = Path(os.path.realpath(expand_home(place)))
     if not file.is_file():
         raise JobError(f"strategy: there is no file {file}")
     return StrategyReference(f"{file.name}:{name}", str(file.parent))

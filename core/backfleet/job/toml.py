@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import Any
 
@@ -9,6 +10,10 @@ __all__ = ["parse_toml"]
 
 MAX_DEPTH = 50
 MAX_INTEGER_BITS = 1_024
+# Parts of more than 100 characters are not looked for: a file has too few of them to matter.
+_PART = r"""(?:[\w-]{1,100}+|"(?:[^"\\\n]|\\.){0,100}+"|'[^'\n]{0,100}+')"""
+# Possessive, so that a search takes a time that is linear in the length of the text.
+LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}[ \t]*+\.[ \t]*+){{{MAX_DEPTH}}}")
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -16,6 +21,9 @@ def parse_toml(text: str) -> dict[str, Any]:
 
     Raises ValueError if it is not TOML, is nested too deeply, or has too large an integer.
     """
+    # tomllib takes a time and a memory that are quadratic in the parts of a dotted key.
+    if LONG_KEY.search(text):
+        raise ValueError(f"it has a key of more than {MAX_DEPTH} parts")
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError:

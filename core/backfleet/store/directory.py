@@ -30,7 +30,8 @@ class DirectoryStore(Store):
     """
 
     def __init__(self, root: str | Path) -> None:
-        self._root = Path(expand_home(str(root))).resolve()
+        # Path.resolve raises a RuntimeError for a link that leads to itself.
+        self._root = Path(os.path.realpath(expand_home(str(root))))
         self.url = str(self._root)
 
     def read(self, key: str) -> bytes:
