@@ -158,9 +158,9 @@ def test_warnings_that_are_errors_elsewhere_are_none_here(place: Place, line: st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a = " + "[" * 5_000 + "]" * 5_000, "nested"),
-        ("a = " + "{a=" * 3_000 + "1" + "}" * 3_000, "nested"),
-        ("[" + ".".join("a" * 5_000) + "]", "nested"),
+        ("a = " + "[" * 5_000 + "]" * 5_000, "more than 50"),
+        ("a = " + "{a=" * 3_000 + "1" + "}" * 3_000, "more than 50"),
+        ("[" + ".".join("a" * 5_000) + "]", "more than 50"),
         ("a = " + "9" * 5_000, "digits"),
         ("a = 0x" + "f" * 5_000, "digits"),
         ("a = 0000-01-01", "line 1"),
