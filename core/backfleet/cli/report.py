@@ -98,6 +98,10 @@ def _write(path: Path, page: str) -> None:
     """Write the file whole: a report that was there before stays until then."""
     made = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
+        if path.exists() and not path.is_file():
+            # A device or a pipe, such as /dev/stdout, must not become a file.
+            path.write_text(page, encoding="utf-8")
+            return
         made.write_text(page, encoding="utf-8")
         made.replace(path)
     except OSError as error:
