@@ -75,6 +75,8 @@ class Auditor:
             self._touched("read", arguments[1])
         elif event in STARTS:
             self._note(f"start {arguments[0]}")
+        elif event in ("socket.connect", "socket.bind") and isinstance(arguments[1], str):
+            self._touched("write", arguments[1])
         elif event in ("socket.connect", "socket.bind"):
             self._note(f"{event.removeprefix('socket.')} {arguments[1]}")
         elif event == "socket.getaddrinfo":
