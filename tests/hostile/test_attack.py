@@ -42,6 +42,7 @@ def test_each_kind_of_fault_is_seen(ground: Ground, tmp_path: Path) -> None:
         case("reads", outside): f"read {outside}",
         case("writes", outside): f"write {outside}",
         case("removes", outside): f"write {outside}",
+        case("renames", outside): f"write {outside}",
         case("starts"): "start ",
         case("signals", os.getpid()): f"signal {os.getpid()}",
         case("reveals"): "printed the secret 'hidden'",
@@ -57,6 +58,14 @@ def test_each_kind_of_fault_is_seen(ground: Ground, tmp_path: Path) -> None:
         if not any(problem in text for text in texts[attacked.name])
     }
     assert not unseen
+    # The harness saw the changes, and prevented them.
+    assert outside.read_text() == "outside"
+
+
+def test_a_device_can_be_written_to(ground: Ground) -> None:
+    (outcome,) = attack([case("writes", "/dev/null")], ground)
+
+    assert (outcome.code, outcome.effects) == (0, ())
 
 
 def test_a_case_without_fault_is_withstood(ground: Ground) -> None:
