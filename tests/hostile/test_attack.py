@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ def ground(tmp_path: Path) -> Ground:
         preload=["hostile.faults"],
         secrets=["hidden"],
         cpu_seconds=0.5,
-        wait_seconds=2.0,
     )
 
 
@@ -34,7 +34,6 @@ def test_each_kind_of_fault_is_seen(ground: Ground, tmp_path: Path) -> None:
         case("raises"): "shows a traceback",
         case("spins"): "took more than 0.5 s of CPU time",
         case("computes"): "took more than 0.5 s of CPU time",
-        case("waits"): "is blocked",
         case("allocates"): "shows a traceback",
         case("says_nothing"): "says nothing",
         case("says_much"): "prints 100 lines",
@@ -60,6 +59,13 @@ def test_each_kind_of_fault_is_seen(ground: Ground, tmp_path: Path) -> None:
     assert not unseen
     # The harness saw the changes, and prevented them.
     assert outside.read_text() == "outside"
+
+
+def test_a_case_that_waits_without_end_is_seen(ground: Ground) -> None:
+    attacked, briefly = case("waits"), replace(ground, wait_seconds=2.0)
+    (outcome,) = attack([attacked], briefly)
+
+    assert problems(attacked, outcome, briefly) == ["is blocked"]
 
 
 def test_a_device_can_be_written_to(ground: Ground) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -22,6 +20,7 @@ from backfleet.bundles.contents import (
 )
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.errors import CorruptObject, UserError
+from backfleet.output_file import is_stream, open_output
 from backfleet.plan.manifest_store import MANIFEST, read_stored_manifest
 from backfleet.runs.run import Run
 from backfleet.store.records import to_plain
@@ -48,20 +47,13 @@ def export_bundle(run: Run, file: Path, *, overwrite: bool = False) -> Bundle:
     CorruptObject, ObjectMissing
         If an object of the run is damaged or missing.
     """
-    if file.exists() and not overwrite:
+    if file.exists() and not overwrite and not is_stream(file):
         raise UserError(f"{file} exists and was not changed. Name another file, or pass --force")
-    temporary = file.parent / f".{file.name}.{os.getpid()}.tmp"
     try:
-        with ZipFile(temporary, "x") as archive:
-            bundle = _write(run, archive)
-        _sync(temporary)
-        temporary.replace(file)
+        with open_output(file) as stream, ZipFile(stream, "w") as archive:
+            return _write(run, archive)
     except OSError as error:
         raise UserError(f"{file}: {error.strerror or error}. Name another file") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-    return bundle
 
 
 def _write(run: Run, archive: ZipFile) -> Bundle:
@@ -126,8 +118,3 @@ def _entry(key: str) -> ZipInfo:
     entry = ZipInfo(key, _OLDEST)
     entry.compress_type, entry.create_system, entry.external_attr = ZIP_STORED, 3, _MODE
     return entry
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb") as stream:
-        os.fsync(stream.fileno())
