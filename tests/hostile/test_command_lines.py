@@ -62,6 +62,9 @@ STARTS = ("start", "signal", "write /dev/shm/pym-")
 WORKER_CODES = frozenset({64, 65, 75, 2, 0})
 """Exit codes of a worker tell its executor whether trying again can help."""
 
+WRITING = ("export", "report", "results")
+"""Commands that write to a file: to a FIFO they wait for a reader, as every program does."""
+
 BLOCKING = ("serve",)
 """Commands that answer until they are ended, unless an option is wrong."""
 
@@ -142,6 +145,8 @@ def case(number: int, template: Path) -> Case:
     texts = [*path, *arguments(path, run_of(template), chance)]
     if chance.random() < 0.05:
         chance.shuffle(texts)
+    if path[:1] and path[0] in WRITING:
+        texts = [text.replace("fifo", "data") for text in texts]
     # An operating system passes no NUL, and no surrogate but those that stand for bytes.
     texts = [text.replace("\0", "") for text in texts]
     sample = (template / "data" / "AAA.csv").read_bytes()
