@@ -123,17 +123,17 @@ def prepare(
             "command"
         )
     work = workload(store, manifest, chunks, cpus=draft.cpus, memory=draft.memory, reused=reused)
-    estimated = estimate(executor, work)
+    shards, cost = estimate(executor, work)
     submission = replace(
         draft,
-        shards=deal_chunks(chunks, manifest.chunks, estimated.shards),
+        shards=deal_chunks(chunks, manifest.chunks, shards),
         # The location that it will have: executors look at where the store is.
         url=f"{store.url}/submissions/0.json",
     )
     problems = executor.preflight(submission)
     if problems:
         raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
-    _check_cost(estimated.cost, accept_cost=accept_cost)
+    _check_cost(cost, accept_cost=accept_cost)
     return _with_code(store, executor, manifest, submission)
 
 
