@@ -84,11 +84,11 @@ def check_removable(folder: RunFolder, *, force: bool = False) -> None:
     Unless the run is complete, also if its executor cannot be asked; `force` takes its workers for
     ended then.
     """
-    log = SubmissionLog(folder.store)
+    log = SubmissionLog(folder.store, folder.run_id)
     workers = RunWorkers(log)
     for number in log.numbers():
         try:
-            is_active = _is_active(folder.store, workers, log.entry(number))
+            is_active = _is_active(log, workers, log.entry(number))
         except BackfleetError as error:
             if force or folder.is_complete:
                 continue
@@ -113,8 +113,8 @@ def remove_run(folder: RunFolder) -> None:
     folder.root.delete_folder(folder.name)
 
 
-def _is_active(store: Store, workers: RunWorkers, entry: LogEntry) -> bool:
-    executor = workers.executor_of(entry)
+def _is_active(log: SubmissionLog, workers: RunWorkers, entry: LogEntry) -> bool:
     if entry.handle is None:
-        return not entry.canceled and active_submission(store, executor) is not None
-    return any(status.state.is_active for status in executor.poll(entry.handle))
+        executor = workers.executor_of(entry)
+        return not entry.canceled and active_submission(log, executor) is not None
+    return any(status.state.is_active for status in workers.poll(entry))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from backfleet.errors import ExecutorError, PluginError, RunNotFound
-from backfleet.executor import Executor, Recoverable, ShardStatus
+from backfleet.executor import Executor, Recoverable, ShardStatus, executor_errors
 from backfleet.runs.executors import open_executor
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
@@ -30,13 +30,14 @@ class RunWorkers:
         if self._executor is None or self._executor.name != entry.submission.executor:
             self._executor = open_executor(entry.submission.executor)
             if entry.handle is not None:
-                Recoverable.of(self._executor).adopt_settings(entry.handle)
+                with executor_errors(self._executor):
+                    Recoverable.of(self._executor).adopt_settings(entry.handle)
         return self._executor
 
     def are_active(self, entry: LogEntry) -> bool:
         """Whether a submission has active workers; False if its executor cannot be asked."""
         try:
-            return any(status.state.is_active for status in self._poll(entry))
+            return any(status.state.is_active for status in self.poll(entry))
         except (ExecutorError, PluginError):
             # Nothing is known of an executor that is not installed here.
             return False
@@ -44,7 +45,7 @@ class RunWorkers:
     def statuses(self) -> Sequence[ShardStatus]:
         """Return what the executor reports of each shard of the newest submission."""
         entry = self._log.newest()
-        return [] if entry is None else self._poll(entry)
+        return [] if entry is None else self.poll(entry)
 
     def log_lines(self, shard: int, *, follow: bool = False) -> Iterator[str]:
         """Return the lines that a worker of the newest submission has written.
@@ -67,9 +68,28 @@ class RunWorkers:
             )
         if entry.handle is None:
             return iter(())
-        return self.executor_of(entry).logs(entry.handle, shard, follow=follow)
+        return self._log_lines(entry, shard, follow=follow)
 
-    def _poll(self, entry: LogEntry) -> Sequence[ShardStatus]:
+    def poll(self, entry: LogEntry) -> Sequence[ShardStatus]:
+        """Return the state of every worker of a submission; nothing without a handle.
+
+        Raises PluginError, ExecutorError.
+        """
         if entry.handle is None:
             return []
-        return list(self.executor_of(entry).poll(entry.handle))
+        executor = self.executor_of(entry)
+        with executor_errors(executor):
+            return list(executor.poll(entry.handle))
+
+    def cancel(self, entry: LogEntry) -> None:
+        """Stop the workers of a submission. Raises PluginError, ExecutorError."""
+        if entry.handle is not None:
+            executor = self.executor_of(entry)
+            with executor_errors(executor):
+                executor.cancel(entry.handle)
+
+    def _log_lines(self, entry: LogEntry, shard: int, *, follow: bool) -> Iterator[str]:
+        assert entry.handle is not None
+        executor = self.executor_of(entry)
+        with executor_errors(executor):
+            yield from executor.logs(entry.handle, shard, follow=follow)

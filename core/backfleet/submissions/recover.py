@@ -7,11 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from backfleet.errors import BackfleetError
-from backfleet.executor import Executor, Recoverable
-from backfleet.store import Store
+from backfleet.executor import Executor, Recoverable, executor_errors
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
-__all__ = ["active_submission", "has_active_workers"]
+__all__ = ["active_submission", "adopt_workers", "has_active_workers"]
 
 STARTING = timedelta(seconds=5)
 """Time that a living client takes at most from writing a submission to writing its handle."""
@@ -19,22 +18,21 @@ STARTING = timedelta(seconds=5)
 STARTING_PAUSE = 0.05
 
 
-def active_submission(store: Store, executor: Executor) -> LogEntry | None:
+def active_submission(log: SubmissionLog, executor: Executor) -> LogEntry | None:
     """Return the newest submission to this executor that has active workers; None without one.
 
     If the client of a submission died before it could write the handle, its workers are looked
     for and adopted. A client that has just written its submission gets a moment to write the
     handle.
     """
-    log = SubmissionLog(store)
     for number in reversed(log.numbers()):
         entry = _settled(log, number)
-        if not entry.submission.shards:
+        if entry is None or not entry.submission.shards:
             continue
         if entry.submission.executor != executor.name or entry.canceled:
             continue
         if entry.handle is None:
-            entry = _adopt(log, executor, entry)
+            entry = adopt_workers(log, executor, entry)
         if has_active_workers(executor, entry):
             return entry
     return None
@@ -45,16 +43,20 @@ def has_active_workers(executor: Executor, entry: LogEntry) -> bool:
     if entry.handle is None:
         return False
     try:
-        return any(status.state.is_active for status in executor.poll(entry.handle))
+        with executor_errors(executor):
+            return any(status.state.is_active for status in executor.poll(entry.handle))
     except BackfleetError:
         return False
 
 
-def _settled(log: SubmissionLog, number: int) -> LogEntry:
-    """Return an entry that has its handle, or whose client has had the time to write one."""
+def _settled(log: SubmissionLog, number: int) -> LogEntry | None:
+    """Return an entry that has its handle, or whose client has had the time to write one.
+
+    None if the submission cannot be read.
+    """
     while True:
-        entry = log.entry(number)
-        if not entry.submission.shards:
+        entry = log.readable_entry(number)
+        if entry is None or not entry.submission.shards:
             return entry
         age = datetime.now(UTC) - datetime.fromisoformat(entry.submission.created)
         if entry.handle is not None or not timedelta(0) <= age < STARTING:
@@ -62,7 +64,8 @@ def _settled(log: SubmissionLog, number: int) -> LogEntry:
         time.sleep(STARTING_PAUSE)
 
 
-def _adopt(log: SubmissionLog, executor: Executor, entry: LogEntry) -> LogEntry:
+def adopt_workers(log: SubmissionLog, executor: Executor, entry: LogEntry) -> LogEntry:
+    """Return an entry without handle with that of its workers, if the executor finds any."""
     submission = entry.submission
     for handle in Recoverable.of(executor).find_orphans(submission.run_id):
         # The same run may have workers for another store; not every executor can tell.
