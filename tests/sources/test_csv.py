@@ -191,6 +191,14 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         HEADER + GOOD + "2019-01-03,1,3,0.5,2,many\n",
         r"row 3: volume is 'many', not a number",
     ),
+    "infinite volume": (
+        HEADER + GOOD + "2019-01-03,1,3,0.5,2,inf\n",
+        r"row 3: volume is 'inf', not a finite number",
+    ),
+    "volume beyond a float": (
+        HEADER + GOOD + "2019-01-03,1,3,0.5,2,1e400\n",
+        r"row 3: volume is '1e400', not a finite number",
+    ),
     "not a date": (
         HEADER + GOOD + "2019-13-03,1,3,0.5,2,1\n",
         r"row 3: date is '2019-13-03', not an ISO",
