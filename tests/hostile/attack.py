@@ -45,7 +45,7 @@ WAIT_SECONDS = 120.0
 MAX_LINES = 20
 """Lines of a message on standard error."""
 
-MAX_SHOWN = 8
+MAX_SHOWN = 40
 """Failed cases in the message of `assert_withstood`."""
 
 TESTS = Path(__file__).parent.parent

@@ -70,7 +70,7 @@ class Auditor:
             self._opened(*arguments)
         elif event in CHANGES:
             for path in arguments[: CHANGES[event]]:
-                self._touched("write", path)
+                self._touched("write", path, follow=False)
         elif event == "import" and arguments[1]:
             self._touched("read", arguments[1])
         elif event in STARTS:
@@ -86,11 +86,15 @@ class Auditor:
         writes = isinstance(flags, int) and bool(flags & WRITE_FLAGS)
         self._touched("write" if writes else "read", path)
 
-    def _touched(self, verb: str, path: Any) -> None:
+    def _touched(self, verb: str, path: Any, *, follow: bool = True) -> None:
         if not isinstance(path, (str, bytes, os.PathLike)):
             return
         try:
-            real = os.path.realpath(os.fsdecode(path))
+            name = os.fsdecode(path)
+            real = os.path.realpath(name)
+            if not follow:
+                # Removing or renaming a link leaves what it leads to alone.
+                real = os.path.join(os.path.realpath(os.path.dirname(name)), os.path.basename(name))
         except (OSError, ValueError):
             return
         allowed = self._writable if verb == "write" else self._readable

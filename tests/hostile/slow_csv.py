@@ -72,8 +72,7 @@ def slow_bars(source: str, content: bytes, options: Mapping[str, str], zone: str
     moments = [_moment(stamp, options.get("date_format")) for stamp in stamps]
     times = _times(moments, zone)
     bars = [
-        _bar(row, columns, time, session)
-        for row, (time, session) in zip(rows, times, strict=True)
+        _bar(row, columns, time, session) for row, (time, session) in zip(rows, times, strict=True)
     ]
     if any(after.time <= before.time for before, after in zip(bars, bars[1:], strict=False)):
         raise ValueError("times do not ascend")

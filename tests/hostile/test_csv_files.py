@@ -81,7 +81,9 @@ def with_offsets() -> Table:
 def formatted() -> Table:
     rows = [f"0{day}.01.2024;1;3;0.5;2;7;{day}.5;yes".split(";") for day in range(2, 8)]
     names = ["t", "o", "h", "l", "c", "v", "f", "on"]
-    options = dict(zip(("date", "open", "high", "low", "close", "volume", "factor"), names, strict=False))
+    options = dict(
+        zip(("date", "open", "high", "low", "close", "volume", "factor"), names, strict=False)
+    )
     options |= {"tradable": "on", "date_format": "%d.%m.%Y", "delimiter": ";"}
     return Table("csv", [names, *rows], options, delimiter=";", zone="America/Sao_Paulo")
 
@@ -135,7 +137,9 @@ def change_rows(table: Table, chance: random.Random) -> None:
     elif choice == 1:
         table.rows.insert(row, list(table.rows[other]))
     elif choice == 2:
-        table.rows.insert(row, chance.choice(([""], [" "], ["\t"], ["# comment"], ["", ""], ['""'])))
+        table.rows.insert(
+            row, chance.choice(([""], [" "], ["\t"], ["# comment"], ["", ""], ['""']))
+        )
     elif choice == 3:
         table.rows[row].append(chance.choice(("", "1", " ")))
     elif choice == 4:
@@ -151,7 +155,9 @@ def widen(table: Table, chance: random.Random) -> None:
 
 
 def change_ends(table: Table, chance: random.Random) -> None:
-    table.line_end = chance.choice(("\r\n", "\r", "\n\n", "\n\r", "\r\r\n", "\u2028", "\x0b", "\x85"))
+    table.line_end = chance.choice(
+        ("\r\n", "\r", "\n\n", "\n\r", "\r\r\n", "\u2028", "\x0b", "\x85")
+    )
 
 
 def change_delimiter(table: Table, chance: random.Random) -> None:

@@ -111,7 +111,8 @@ class DirectoryStore(Store):
         with os_errors(path):
             try:
                 path.unlink(missing_ok=True)
-            except NotADirectoryError:
+            except (NotADirectoryError, IsADirectoryError):
+                # A folder is no object.
                 return
             if path.parent.is_dir():
                 _sync_folder(path.parent)
