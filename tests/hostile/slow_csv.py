@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,7 +34,8 @@ NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASC
 INFINITE = re.compile(r"[+-]?(inf|infinity)", re.IGNORECASE)
 MOMENT = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-    r"([ T]([0-9]{2})(:?([0-9]{2})(:?([0-9]{2})(\.([0-9]{1,9}))?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?",
+    r"([ T]([0-9]{2})(:?([0-9]{2})(:?([0-9]{2})(\.([0-9]{1,9}))?)?)?"
+    r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?",
     re.ASCII,
 )
 NAMES = ("open", "high", "low", "close", "volume", "factor", "tradable")
@@ -74,7 +76,7 @@ def slow_bars(source: str, content: bytes, options: Mapping[str, str], zone: str
     bars = [
         _bar(row, columns, time, session) for row, (time, session) in zip(rows, times, strict=True)
     ]
-    if any(after.time <= before.time for before, after in zip(bars, bars[1:], strict=False)):
+    if any(after.time <= before.time for before, after in pairwise(bars)):
         raise ValueError("times do not ascend")
     return _filled(bars)
 
@@ -184,14 +186,14 @@ def _bar(row: Sequence[str], columns: Mapping[str, Any], time: int, session: dat
         return default if at is None else _number(row[at], may_miss=may_miss, finite=tradable)
 
     names = ("open", "high", "low", "close")
-    prices = [number(name, 0, may_miss=not tradable) for name in names]
+    opened, high, low, close = (number(name, 0, may_miss=not tradable) for name in names)
     factor = number("factor", 1.0, may_miss=not tradable)
-    if tradable and not all(value > 0 for value in (*prices, factor)):
+    if tradable and not all(value > 0 for value in (opened, high, low, close, factor)):
         raise ValueError("not positive")
-    if tradable and prices[1] < prices[2]:
+    if tradable and high < low:
         raise ValueError("high is below low")
     volume = number("volume", 0.0, may_miss=True)
-    return SlowBar(time, session, *prices, volume, factor, tradable)
+    return SlowBar(time, session, opened, high, low, close, volume, factor, tradable)
 
 
 def _filled(bars: list[SlowBar]) -> list[SlowBar]:

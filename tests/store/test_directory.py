@@ -215,6 +215,7 @@ def test_no_link_to_a_folder_is_followed(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path / "store")
     store.put_if_absent("run/a", b"1")
     (tmp_path / "store/run/linked").symlink_to(tmp_path / "outside")
+    (tmp_path / "store/run/loop").symlink_to("loop")
 
     for use in (
         lambda: store.read("run/linked/file"),

@@ -93,7 +93,7 @@ class DirectoryStore(Store):
             child.name
             for child in children
             # A link to a folder is listed, so that whoever opens it learns why it cannot be read.
-            if (child.is_symlink() and child.is_dir())
+            if _is_link_to_folder(child)
             or (_is_folder(child) and self._holds_object(parent / child.name))
         )
 
@@ -191,6 +191,14 @@ class DirectoryStore(Store):
 
 def _is_folder(child: os.DirEntry[str]) -> bool:
     return child.is_dir(follow_symlinks=False)
+
+
+def _is_link_to_folder(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_symlink() and child.is_dir()
+    except OSError:
+        # A link that leads to itself leads to no folder.
+        return False
 
 
 def _entry(key: str, child: os.DirEntry[str]) -> Entry | None:
