@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from backfleet.executor import (
     Workload,
     read_handle,
 )
+from backfleet.sdk import writable_state_folder
 from backfleet_executors.prewarmed_worker import PrewarmedWorker
 from backfleet_executors.worker_process import let_go_of_ended, start_worker
 
@@ -112,7 +114,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
         """Start one worker, which imports what it needs while the job is planned."""
         # `submit` reports a log folder that cannot be written to.
         with suppress(OSError):
-            self._prewarmed = PrewarmedWorker(_log_root())
+            self._prewarmed = PrewarmedWorker(writable_state_folder())
         try:
             yield
         finally:
@@ -224,10 +226,10 @@ def _log_folder(run: str, number: int, url: str) -> Path:
     return _log_root() / run / f"{number}-{store}"
 
 
+# Each poll asks for it, and finding out whether a folder is writable creates a file.
+@cache
 def _log_root() -> Path:
-    base = os.environ.get("XDG_STATE_HOME")
-    root = Path(base) if base else Path.home() / ".local" / "state"
-    return root / "backfleet"
+    return writable_state_folder()
 
 
 def _last_words(path: Path) -> str:

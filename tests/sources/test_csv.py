@@ -270,6 +270,22 @@ def test_times_must_fit_their_format() -> None:
         parse(day_rows("20190102", "2019-01-03"), date_format="%Y%m%d")
 
 
+@pytest.mark.parametrize(
+    ("date_format", "reason"),
+    [
+        ("%Y-%Y", "names a part of the date twice"),
+        ("%Q", "is no format of datetime.strptime: 'Q' is a bad directive"),
+        ("%Y%", "is no format of datetime.strptime: stray %"),
+        ("x" * 101, "is longer than 100 characters"),
+    ],
+)
+def test_a_format_of_dates_that_python_does_not_know_is_reported(
+    date_format: str, reason: str
+) -> None:
+    with pytest.raises(JobError, match=rf"data\.options\.date_format = .*{reason}"):
+        parse(day_rows("20190102"), date_format=date_format)
+
+
 def test_unknown_options_are_refused_with_the_nearest() -> None:
     with pytest.raises(
         JobError, match=r"data\.options\.delimeter: unknown key; did you mean 'delim"

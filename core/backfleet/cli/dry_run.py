@@ -13,13 +13,14 @@ from backfleet.plan.find_known_rows import find_known_rows
 from backfleet.plan.known_rows import KnownRows
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.row_problems import count_of
 from backfleet.runs.executors import open_executor
 from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.store import open_store
 from backfleet.submissions.workload import estimate, workload
 
 if TYPE_CHECKING:
-    from backfleet.cli.launch import Wishes
+    from backfleet.cli.run_job import LaunchOptions
 
 __all__ = ["show_plan"]
 
@@ -27,13 +28,13 @@ NAMED = 5
 """More symbols than these are counted."""
 
 
-def show_plan(plan: Plan, wishes: Wishes) -> None:
+def show_plan(plan: Plan, launch: LaunchOptions) -> None:
     """Print tasks, chunks, the data that was found and what is done; write nothing.
 
     Raises ExecutorError, PluginError, StoreError, UndeclaredFileChanged.
     """
-    facts = _facts(plan, wishes)
-    if wishes.as_json:
+    facts = _facts(plan, launch)
+    if launch.as_json:
         echo_json(facts)
         return
     for name, text in _words(plan, facts).items():
@@ -46,7 +47,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     listed = ", ".join(names[:NAMED])
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     size = facts["chunk_size"]
-    grid = f"{_count(facts['symbols'], 'symbol')} x {_count(facts['points'], 'point')}"
+    grid = f"{count_of(facts['symbols'], 'symbol')} x {count_of(facts['points'], 'point')}"
     words = {
         "run_id": facts["run_id"],
         "strategy": plan.job.strategy,
@@ -55,12 +56,12 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "symbols": listed + more,
         "data": f"{data['bars']:,} bars, {data['first']} to {data['last']}",
         "store": facts["store"],
-        "done": f"{_count(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
+        "done": f"{count_of(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
         "workers": f"{facts['workers']:,}, on the executor {facts['executor']}",
     }
     if facts["known"]:
         known, left = facts["known"], facts["to_compute"]
-        tasks = _count(known + left, "task")
+        tasks = count_of(known + left, "task")
         words["reuse"] = f"{tasks}: {known:,} known from earlier runs, {left:,} to compute"
     cost = facts["cost"]
     if cost is not None:
@@ -68,8 +69,8 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     return words
 
 
-def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
-    executor = open_executor(wishes.executor, wishes.options)
+def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
+    executor = open_executor(launch.executor, launch.options)
     manifest = plan.manifest
     root = open_store(Remote.of(executor).results_store(plan.job.results.store))
     store = root.at(manifest.run_id)
@@ -77,13 +78,13 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     chunk_index.refresh()
     check_undeclared_files(chunk_index, plan.strategy)
     chunks, resources = chunk_index.missing(), plan.job.resources
-    known = find_known_rows(root, manifest, chunks) if wishes.reuse else KnownRows()
+    known = find_known_rows(root, manifest, chunks) if launch.reuse else KnownRows()
     left = known.incomplete(manifest.chunks, chunks)
     reused = sum(known.count(manifest.chunks[chunk]) for chunk, _ in left)
     work = workload(
         store, manifest, left, cpus=resources.cpus, memory=resources.memory, reused=reused
     )
-    estimated = estimate(executor, work)
+    shards, cost = estimate(executor, work)
     done = chunk_index.counts().done
     return {
         "run_id": manifest.run_id,
@@ -101,11 +102,7 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
         "done": done,
         "known": len(known),
         "to_compute": manifest.tasks - done - len(known),
-        "executor": wishes.executor,
-        "workers": estimated.shards,
-        "cost": asdict(estimated.cost) if estimated.cost else None,
+        "executor": launch.executor,
+        "workers": shards,
+        "cost": asdict(cost) if cost else None,
     }
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

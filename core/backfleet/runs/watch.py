@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backfleet.executor import Executor, ShardStatus, executor_errors
-from backfleet.results.chunk_index import ChunkIndex, Counts
+from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.part_index import PartIndex
+from backfleet.runs.progress import Show
 from backfleet.submissions.events import emit
 from backfleet.submissions.submission_log import LogEntry
 
@@ -28,13 +30,14 @@ class WorkerWatch:
     """Whom to watch: a submission, through its executor, and where its chunks turn up."""
 
     chunk_index: ChunkIndex
+    part_index: PartIndex
     executor: Executor
     entry: LogEntry
     expected_chunks: int
     """Chunks that must have come when the submission is through."""
 
 
-def wait_for_workers(watch: WorkerWatch, show: Callable[[Counts], None]) -> Sequence[ShardStatus]:
+def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
     """Return when all chunks are there or no worker is left, with the workers' last states."""
     came = 0
     started = time.monotonic()
@@ -46,7 +49,7 @@ def wait_for_workers(watch: WorkerWatch, show: Callable[[Counts], None]) -> Sequ
         came += len(fresh)
         for header in fresh:
             emit("chunk_committed", run_id=header.run_id, chunk=header.chunk, tasks=header.count)
-        show(watch.chunk_index.counts())
+        show(watch.part_index.counts())
         if ended or (watch.chunk_index.complete and came >= watch.expected_chunks):
             return statuses
         # What has come must be read once, however often one looks.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
-from backfleet.errors import ExecutorError, PluginError, RunNotFound
+from backfleet.errors import BackfleetError, RunNotFound
 from backfleet.executor import Executor, Recoverable, ShardStatus, executor_errors
 from backfleet.runs.executors import open_executor
+from backfleet.submissions.recover import has_active_workers
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
 __all__ = ["RunWorkers"]
@@ -36,16 +38,19 @@ class RunWorkers:
 
     def are_active(self, entry: LogEntry) -> bool:
         """Whether a submission has active workers; False if its executor cannot be asked."""
-        try:
-            return any(status.state.is_active for status in self.poll(entry))
-        except (ExecutorError, PluginError):
-            # Nothing is known of an executor that is not installed here.
-            return False
+        # Nothing is known of an executor that is not installed here.
+        with suppress(BackfleetError):
+            return has_active_workers(self.executor_of(entry), entry)
+        return False
 
     def statuses(self) -> Sequence[ShardStatus]:
         """Return what the executor reports of each shard of the newest submission."""
         entry = self._log.newest()
-        return [] if entry is None else self.poll(entry)
+        if entry is None or entry.handle is None:
+            return []
+        executor = self.executor_of(entry)
+        with executor_errors(executor):
+            return list(executor.poll(entry.handle))
 
     def log_lines(self, shard: int, *, follow: bool = False) -> Iterator[str]:
         """Return the lines that a worker of the newest submission has written.
@@ -69,17 +74,6 @@ class RunWorkers:
         if entry.handle is None:
             return iter(())
         return self._log_lines(entry, shard, follow=follow)
-
-    def poll(self, entry: LogEntry) -> Sequence[ShardStatus]:
-        """Return the state of every worker of a submission; nothing without a handle.
-
-        Raises PluginError, ExecutorError.
-        """
-        if entry.handle is None:
-            return []
-        executor = self.executor_of(entry)
-        with executor_errors(executor):
-            return list(executor.poll(entry.handle))
 
     def cancel(self, entry: LogEntry) -> None:
         """Stop the workers of a submission. Raises PluginError, ExecutorError."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backfleet.errors import CorruptObject, NoSuchStore, ObjectMissing, StoreError
+from backfleet.home import expand_home
 from backfleet.store.base import (
     MAX_OBJECT_BYTES,
     Entry,
@@ -43,7 +44,8 @@ class DirectoryStore(Store):
     """
 
     def __init__(self, root: str | Path) -> None:
-        self._top = Path(root).expanduser().resolve()
+        # Path.resolve raises a RuntimeError for a link that leads to itself.
+        self._top = Path(os.path.realpath(expand_home(str(root))))
         self._root = self._top
         self.url = str(self._root)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import asdict
 from pathlib import Path
 
 from backfleet.errors import ExecutorError
-from backfleet.sdk import write_quietly
+from backfleet.sdk import state_folder, write_quietly
 from backfleet_executors.docker.ends import End
 
 __all__ = ["Kept"]
@@ -23,11 +22,9 @@ class Kept:
     """A folder of this user's, for the containers of a submission. Raises ExecutorError."""
 
     def __init__(self, run: str, number: int) -> None:
-        base = os.environ.get("XDG_STATE_HOME")
-        root = Path(base) if base else Path.home() / ".local" / "state"
         if not _RUN.fullmatch(run):
             raise ExecutorError(f"{run[:80]!r} is no id of a run, so nothing is kept of it")
-        self._folder = root / "backfleet" / run / str(number)
+        self._folder = state_folder() / run / str(number)
 
     def keep(self, container: str, end: End, log: bytes) -> None:
         """Keep the log first: an end that is kept says that all is."""
