@@ -162,7 +162,19 @@ def test_an_innocent_process_is_never_signaled(local: Executor) -> None:
             process.kill()
 
 
-@pytest.mark.parametrize("pid", [0, 1, -1, os.getpid(), -os.getpid(), os.getppid(), 2**31, 2**63])
+NUMBERS = {
+    "none": 0,
+    "init": 1,
+    "all processes": -1,
+    "this process": os.getpid(),
+    "the group of this process": -os.getpid(),
+    "its parent": os.getppid(),
+    "too large": 2**31,
+    "far too large": 2**63,
+}
+
+
+@pytest.mark.parametrize("pid", NUMBERS.values(), ids=NUMBERS)
 def test_no_number_of_a_process_signals_anything_else(local: Executor, pid: int) -> None:
     try:
         started = psutil.Process(pid).create_time()

@@ -69,7 +69,9 @@ class Auditor:
         if event == "open":
             self._opened(*arguments)
         elif event in CHANGES:
-            for path in arguments[: CHANGES[event]]:
+            # Making a link does nothing to what it leads to.
+            first = 1 if event == "os.symlink" else 0
+            for path in arguments[first : CHANGES[event]]:
                 self._touched("write", path, follow=False)
         elif event == "import" and arguments[1]:
             self._touched("read", arguments[1])
