@@ -128,7 +128,7 @@ def _unseen(sound: Sequence[str]) -> list[str]:
     try:
         while time.monotonic() < until:
             listed = catalogue.runs()
-            states = {it.run: it.standing.state for it in listed if it.standing is not None}
+            states = {it.run_id: it.standing.state for it in listed if it.standing is not None}
             if all(states.get(run) == "complete" for run in sound):
                 json.dumps([vars(it) | {"standing": None} for it in listed])
                 return []
