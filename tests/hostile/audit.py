@@ -80,8 +80,10 @@ class Auditor:
         if event == "open":
             self._opened(*arguments)
         elif event in CHANGES:
-            for path in arguments[: CHANGES[event]]:
-                self._touched("write", path)
+            # Making a link does nothing to what it leads to.
+            first = 1 if event == "os.symlink" else 0
+            for path in arguments[first : CHANGES[event]]:
+                self._touched("write", path, follow=False)
         elif event == "import" and arguments[1]:
             self._touched("read", arguments[1])
         elif event in STARTS:
@@ -100,11 +102,15 @@ class Auditor:
         if not writes or path not in DEVICES:
             self._touched("write" if writes else "read", path)
 
-    def _touched(self, verb: str, path: Any) -> None:
+    def _touched(self, verb: str, path: Any, *, follow: bool = True) -> None:
         if not isinstance(path, (str, bytes, os.PathLike)):
             return
         try:
-            real = os.path.realpath(os.fsdecode(path))
+            name = os.fsdecode(path)
+            real = os.path.realpath(name)
+            if not follow:
+                # Removing or renaming a link leaves what it leads to alone.
+                real = os.path.join(os.path.realpath(os.path.dirname(name)), os.path.basename(name))
         except (OSError, ValueError):
             return
         allowed = self._writable if verb == "write" else self._readable

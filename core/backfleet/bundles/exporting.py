@@ -20,7 +20,7 @@ from backfleet.bundles.contents import (
 )
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.code.wheel import zip_entry
-from backfleet.errors import CorruptObject, UserError
+from backfleet.errors import CorruptObject, ObjectMissing, UserError
 from backfleet.output_file import is_stream, open_output
 from backfleet.plan.manifest_store import MANIFEST, read_stored_manifest
 from backfleet.runs.run import Run
@@ -41,7 +41,7 @@ def export_bundle(run: Run, file: Path, *, overwrite: bool = False) -> Bundle:
     UserError
         If the file exists or cannot be written, or a record of the run names a path of this
         machine; nothing was written.
-    CorruptObject, ObjectMissing
+    CorruptObject
         If an object of the run is damaged or missing.
     """
     if file.exists() and not overwrite and not is_stream(file):
@@ -56,7 +56,12 @@ def export_bundle(run: Run, file: Path, *, overwrite: bool = False) -> Bundle:
 def _write(run: Run, archive: ZipFile) -> Bundle:
     files = []
     for key in sorted(_keys(run)):
-        content = run.store.read(key)
+        try:
+            content = run.store.read(key)
+        except ObjectMissing as error:
+            raise CorruptObject(
+                f"{error}. 'backfleet resume {run.url}' restores it; then export the run again"
+            ) from error
         digest = hashlib.sha256(content).hexdigest()
         if key.startswith(("blobs/", "code/")) and digest != re.split("[/.]", key)[1]:
             raise CorruptObject(

@@ -120,7 +120,7 @@ class Run:
 
     @cached_property
     def submission_log(self) -> SubmissionLog:
-        return SubmissionLog(self.store)
+        return SubmissionLog(self.store, self.id)
 
     @cached_property
     def workers(self) -> RunWorkers:
