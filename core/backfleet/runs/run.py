@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from backfleet.code.kept_code import KeptCode, read_kept_code
 from backfleet.errors import RunNotFound
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Run", "RunSummary"]
+__all__ = ["Run", "RunState", "RunSummary"]
+
+RunState = Literal["complete", "running", "canceled", "failed", "incomplete"]
 
 
 @dataclass(frozen=True)
@@ -177,8 +179,8 @@ class Run:
         """Return the run's tags and notes, read from the store now."""
         return read_labels(self.store)
 
-    def state(self) -> str:
-        """Return `complete`, `running`, `canceled`, `failed` (workers said why) or `incomplete`."""
+    def state(self) -> RunState:
+        """Return what the run has come to; it has failed if its workers have said why."""
         if not self.counts().missing:
             return "complete"
         entries = self.submission_log.entries()
