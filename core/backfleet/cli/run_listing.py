@@ -15,10 +15,12 @@ from backfleet.cli.options import (
     echo_damage,
     echo_json,
     note_option,
+    sql_limits,
     store_option,
 )
 from backfleet.cli.table import print_columns
 from backfleet.errors import UserError
+from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import runs_table
 from backfleet.runs.labels import Labels, add_labels
 from backfleet.runs.listing import facts_of, readable_runs
@@ -40,6 +42,7 @@ LABELS = ("tags", "note")
     metavar="SQL",
     help="Keep runs for which this holds: \"tasks > 100 and strategy = 'sma-crossover'\".",
 )
+@sql_limits
 @click.option("--tag", metavar="TAG", help="Keep runs that have this tag.")
 @click.option(
     "--latest", metavar="NAME", help="Print the path of the newest run with this job name only."
@@ -50,6 +53,8 @@ def runs(
     context: click.Context,
     store: str,
     where: str | None,
+    timeout: float | None,
+    memory: str | None,
     tag: str | None,
     latest: str | None,
     as_json: bool,
@@ -66,7 +71,7 @@ def runs(
             )
         context.default_map = {name: {"store": store} for name in ("rm", "tag")}
         return
-    selected = _selected(store, where, tag, latest)
+    selected = _selected(store, where, tag, latest, SqlLimits.of(memory, timeout))
     if latest is not None and not selected:
         raise UserError(
             f"no such run with the job name {latest!r} in {store}. "
@@ -124,7 +129,7 @@ def tag(name: str, tags: tuple[str, ...], store: str, note: str | None) -> None:
 
 
 def _selected(
-    store: str, where: str | None, tag: str | None, latest: str | None
+    store: str, where: str | None, tag: str | None, latest: str | None, limits: SqlLimits
 ) -> list[tuple[Run, Mapping[str, Any]]]:
     """Return the runs that are listed, newest first, each with its row."""
     kept = readable_runs(store, echo_damage)
@@ -140,7 +145,7 @@ def _selected(
     if where is not None:
         from backfleet.results.query import query_rows
 
-        table = query_rows(runs_table(list(rows.values())), where=where)
+        table = query_rows(runs_table(list(rows.values())), where=where, limits=limits)
         ids = set(table.column("run_id").to_pylist())
         rows = {url: row for url, row in rows.items() if row["run_id"] in ids}
     selected = [(by_url[url], row) for url, row in rows.items()]

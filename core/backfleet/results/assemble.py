@@ -37,7 +37,10 @@ def assemble(chunk_index: ChunkIndex) -> pa.Table:
 
 def tables_of(chunk_index: ChunkIndex) -> Iterator[pa.Table]:
     """The rows of each chunk, in the order of the tasks; few are in memory at a time."""
-    return (read_rows(chunk.body).drop_columns([DIGEST]) for chunk in chunk_index.chunks())
+    return (
+        read_rows(chunk.body, chunk.header.count).drop_columns([DIGEST])
+        for chunk in chunk_index.chunks()
+    )
 
 
 def common_columns(schemas: Iterable[pa.Schema]) -> pa.Schema:

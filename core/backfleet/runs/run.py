@@ -18,6 +18,7 @@ from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import list_plugins
 from backfleet.results.chunk_index import ChunkIndex, Counts
+from backfleet.results.sql_limits import SqlLimits
 from backfleet.runs.labels import Labels, read_labels
 from backfleet.runs.workers import RunWorkers
 from backfleet.store import Store
@@ -224,23 +225,27 @@ class Run:
         frame: pd.DataFrame = read_results(self.store, self.chunk_index).to_pandas()
         return frame
 
-    def query(self, sql: str) -> pd.DataFrame:
+    def query(
+        self, sql: str, *, memory: int | str | None = None, timeout: float | None = None
+    ) -> pd.DataFrame:
         """Run an SQL query over the run and return its result.
 
         The tables are `results`, `equity`, `orders`, `fills` and `trades`, with a column `task`,
-        and `runs`, of one row; DuckDB reaches nothing else. Raises UserError for a query that
-        DuckDB rejects, RunNotFound for details that the run does not keep, CorruptObject.
+        and `runs`, of one row; DuckDB reaches nothing else. `memory` and `timeout` are those of
+        `backfleet.query`. Raises UserError for a query that DuckDB rejects or that exceeds a limit,
+        RunNotFound for details that the run does not keep, CorruptObject.
         """
-        frame: pd.DataFrame = self.query_table(sql).to_pandas()
+        frame: pd.DataFrame = self.query_table(sql, SqlLimits.of(memory, timeout)).to_pandas()
         return frame
 
-    def query_table(self, sql: str) -> pa.Table:
+    def query_table(self, sql: str, limits: SqlLimits | None = None) -> pa.Table:
         """`query`, as an Arrow table."""
         from backfleet.results.query import query_tables
         from backfleet.results.tables import run_tables, runs_table
 
         tables = run_tables(self.store, self.manifest, self.chunk_index)
-        return query_tables(sql, {**tables, "runs": lambda: runs_table([self.facts()])})
+        tables = {**tables, "runs": lambda: runs_table([self.facts()])}
+        return query_tables(sql, tables, limits)
 
     def equity(self, task: int) -> pd.DataFrame:
         """Return account value, cash and exposure after each bar.
