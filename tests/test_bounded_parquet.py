@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from backfleet.bounded_parquet import BoundedParquet, TooLarge
+from backfleet.bounded_parquet import BoundedParquet, OddColumn, TooLarge
 
 MANY = 2**20
 
@@ -103,11 +103,21 @@ def test_tables_of_all_types_come_back_as_they_were() -> None:
         assert BoundedParquet(encoded(table, **options)).read().equals(table)
 
 
-def test_nested_columns_are_refused_unless_others_are_read() -> None:
-    content = encoded(pa.table({"lists": [[1, 2], [3]], "plain": [1, 2]}))
-    with pytest.raises(ValueError, match="nested columns"):
+def test_lists_count_all_their_values() -> None:
+    table = pa.table({"lists": [[1, 2], None, []], "plain": [1, 2, 3]})
+    assert BoundedParquet(encoded(table)).read().equals(table)
+    offsets = pa.array([0, 20 * MANY], pa.int32())
+    bomb = pa.table({"lists": pa.ListArray.from_arrays(offsets, pa.array(np.zeros(20 * MANY)))})
+    with pytest.raises(TooLarge):
+        BoundedParquet(encoded(bomb)).read()
+
+
+def test_texts_whose_size_has_no_bound_are_refused() -> None:
+    table = pa.table({"text": ["a" * 100 + str(n) for n in range(100)], "plain": range(100)})
+    content = encoded(table, use_dictionary=False, column_encoding={"text": "DELTA_BYTE_ARRAY"})
+    with pytest.raises(OddColumn, match="column text has texts in an encoding of unknown size"):
         BoundedParquet(content).read()
-    assert BoundedParquet(content).read(["plain"]).to_pydict() == {"plain": [1, 2]}
+    assert BoundedParquet(content).read(["plain"]).equals(table.select(["plain"]))
 
 
 def test_more_rows_than_are_possible_are_refused() -> None:

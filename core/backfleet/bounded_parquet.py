@@ -17,7 +17,7 @@ from backfleet.parquet_pages import PageHeader, read_pages
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["BoundedParquet", "TooLarge"]
+__all__ = ["BoundedParquet", "OddColumn", "TooLarge"]
 
 MIN_BOUND_BYTES = 256 * 2**20
 MAX_RATIO = 64
@@ -32,6 +32,10 @@ _DICTIONARY = frozenset({2, 8})
 
 class TooLarge(ValueError):
     """A file that would take more memory than its size justifies."""
+
+
+class OddColumn(ValueError):
+    """A column whose size in memory has no bound that is known before it is read."""
 
 
 @dataclass
@@ -55,14 +59,13 @@ class BoundedParquet:
 
     def check(self, columns: Sequence[str] | None = None, *, max_rows: int | None = None) -> None:
         """Raise ValueError, such as TooLarge, unless the columns can be read in bounded memory."""
-        self._check(self._fields(columns), max_rows)
+        self._check(columns, max_rows)
 
     def read(
         self, columns: Sequence[str] | None = None, *, max_rows: int | None = None
     ) -> pa.Table:
         """Return all columns, or some, after `check`."""
-        fields = self._fields(columns)
-        encoded = self._check(fields, max_rows)
+        encoded = self._check(columns, max_rows)
         file = self._open(encoded) if encoded else self.file
         # A thread that still holds the bytes while the interpreter ends would abort the process.
         table = file.read(columns=None if columns is None else list(columns), use_threads=False)
@@ -84,41 +87,29 @@ class BoundedParquet:
     def _max_bytes(self) -> int:
         return max(MIN_BOUND_BYTES, MAX_RATIO * len(self.content))
 
-    def _fields(self, columns: Sequence[str] | None) -> list[tuple[int, Any]]:
-        """Return position and type of the columns; each is one column of the file."""
-        schema, stored = self.file.schema_arrow, self.file.schema
-        chosen = [
-            (number, one)
-            for number, one in enumerate(schema)
-            if columns is None or one.name in columns
-        ]
-        if len(stored) == len(schema):
-            return [(number, one.type) for number, one in chosen]
-        positions = {stored.column(number).path: number for number in range(len(stored))}
-        if not all(one.name in positions for _, one in chosen):
-            raise ValueError("it has nested columns")
-        return [(positions[one.name], one.type) for _, one in chosen]
-
-    def _check(self, fields: Sequence[tuple[int, Any]], max_rows: int | None) -> list[str]:
+    def _check(self, columns: Sequence[str] | None, max_rows: int | None) -> list[str]:
         """Check the sizes, and return the text columns that are stored with a dictionary."""
-        metadata = self.file.metadata
+        metadata, schema = self.file.metadata, self.file.schema
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
         rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
         if max_rows is not None and rows > max_rows:
             raise TooLarge(f"it has {rows:,} rows, and at most {max_rows:,} are possible")
+        groups = [group for group in groups if group.num_rows]
         unpacked, encoded = 0, []
-        for position, kind in fields:
-            columns = [group.column(position) for group in groups]
-            width = _width(kind)
-            pages = [page for column in columns for page in self._pages(column)]
-            unpacked += sum(page.size for page in pages)
-            if width is None:
-                if any(page.encoding in _DICTIONARY for page in pages):
-                    encoded.append(self.file.schema.column(position).path)
-                elif not {page.encoding for page in pages} <= _STORED_TEXT:
-                    raise ValueError("it has texts in an encoding of unknown size")
-            # 8 bytes for the offset of a text, and 1 for whether there is a value.
-            unpacked += rows * (9 if width is None else width + 1)
+        for position in range(len(schema)):
+            leaf = schema.column(position)
+            # A column of lists has the path "name.list.element".
+            if columns is not None and not any(
+                f"{leaf.path}.".startswith(f"{c}.") for c in columns
+            ):
+                continue
+            pages = [page for group in groups for page in self._pages(group.column(position))]
+            values = max(rows, sum(page.values for page in pages))
+            width = _width(leaf)
+            if width is None and _has_dictionary(leaf.path, pages):
+                encoded.append(leaf.path)
+            # 8 bytes for the offset of a text or a list, and 1 for whether there is a value.
+            unpacked += sum(page.size for page in pages) + values * (9 + (width or 0))
             self._check_size(unpacked)
         return encoded
 
@@ -153,18 +144,19 @@ class BoundedParquet:
         return table.set_column(position, name, column.cast(kind))
 
 
-def _width(kind: Any) -> int | None:
-    """Return the bytes of a value in memory, or None for texts. Raises ValueError for others."""
-    import pyarrow as pa
+def _has_dictionary(path: str, pages: Sequence[PageHeader]) -> bool:
+    """Whether texts are stored with a dictionary. Raises OddColumn if their size has no bound."""
+    encodings = {page.encoding for page in pages}
+    if encodings <= _STORED_TEXT:
+        return False
+    if "." in path or not encodings <= _STORED_TEXT | _DICTIONARY:
+        raise OddColumn(f"column {path} has texts in an encoding of unknown size")
+    return True
 
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if pa.types.is_null(kind):
-        return 0
-    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
-    if any(is_text(kind) for is_text in (*texts, pa.types.is_large_binary)):
+
+def _width(leaf: Any) -> int | None:
+    """Return the bytes of a value in memory, or None for texts."""
+    kind = leaf.physical_type
+    if kind == "BYTE_ARRAY":
         return None
-    try:
-        return (int(kind.bit_width) + 7) // 8
-    except ValueError:
-        raise ValueError(f"it has a column of the type {str(kind)[:60]}") from None
+    return int(leaf.length) if kind == "FIXED_LEN_BYTE_ARRAY" else 8

@@ -17,7 +17,7 @@ _DICTIONARY_PAGE = 7
 
 _VARINT = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 _USUAL_HEADER = re.compile(
-    rb"\x15\x00\x15(%b)\x15(%b)\x2c\x15%b\x15([\x00-\x7f])\x15[\x00-\x7f]\x15[\x00-\x7f](?:\x1c\x00)?\x00\x00"
+    rb"\x15\x00\x15(%b)\x15(%b)\x2c\x15(%b)\x15([\x00-\x7f])\x15[\x00-\x7f]\x15[\x00-\x7f](?:\x1c\x00)?\x00\x00"
     % ((_VARINT,) * 3),
     re.DOTALL,
 )
@@ -27,9 +27,10 @@ reading the fields one by one."""
 
 @dataclass(frozen=True)
 class PageHeader:
-    """A page: its size in bytes when it is unpacked, and the encoding of its values."""
+    """A page: its size in bytes when it is unpacked, its number of values, and their encoding."""
 
     size: int
+    values: int
     encoding: int
 
 
@@ -41,9 +42,9 @@ def read_pages(content: bytes, start: int, end: int) -> Iterator[PageHeader]:
         while start < end:
             usual = _USUAL_HEADER.match(content, start)
             if usual:
-                size, packed = (_integer(number, 0)[0] for number in usual.group(1, 2))
+                size, packed, values = (_integer(it, 0)[0] for it in usual.group(1, 2, 3))
                 start = usual.end() + packed
-                yield PageHeader(_natural(size, packed), usual[3][0] >> 1)
+                yield PageHeader(*_natural(size, packed, values), usual[4][0] >> 1)
                 continue
             fields, body = _read_struct(content, start, 0)
             start = body + fields[3]
@@ -54,16 +55,18 @@ def read_pages(content: bytes, start: int, end: int) -> Iterator[PageHeader]:
 
 def _header(fields: dict[int, Any]) -> PageHeader:
     kind = next(kind for kind in (*_ENCODING_IN, 0) if not kind or kind in fields)
-    size = _natural(fields[2], fields[3])
-    # The texts in a dictionary are stored in full.
-    encoding = 0 if kind in (0, _DICTIONARY_PAGE) else fields[kind][_ENCODING_IN[kind]]
-    return PageHeader(size, encoding)
+    if kind in (0, _DICTIONARY_PAGE):
+        # The texts in a dictionary are stored in full.
+        return PageHeader(*_natural(fields[2], fields[3], 0), 0)
+    page = fields[kind]
+    return PageHeader(*_natural(fields[2], fields[3], page[1]), page[_ENCODING_IN[kind]])
 
 
-def _natural(size: int, packed: int) -> int:
-    if size < 0 or packed < 0:
-        raise ValueError("a page has a negative size")
-    return size
+def _natural(size: int, packed: int, values: int) -> tuple[int, int]:
+    """Return the first and the last number. Raises ValueError if one is negative."""
+    if min(size, packed, values) < 0:
+        raise ValueError("the header of a page has a negative number")
+    return size, values
 
 
 def _read_struct(content: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from backfleet.bounded_parquet import BoundedParquet
+from backfleet.bounded_parquet import BoundedParquet, OddColumn, TooLarge
 from backfleet.errors import DataError
 from backfleet.sources.checks import kind_of
 from backfleet.sources.table import Table, whole
@@ -31,9 +31,9 @@ def read_table(origin: str, file: BoundedParquet, columns: Sequence[str]) -> Tab
     """Some of the columns. Raises DataError where they cannot be read."""
     try:
         read = file.read(columns)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{origin}: this Parquet file is damaged: {error}") from None
-    except ValueError as error:
+    except (TooLarge, OddColumn) as error:
         raise DataError(f"{origin}: this Parquet file is not read: {error}") from None
+    except (ValueError, OSError, pa.ArrowException) as error:
+        raise DataError(f"{origin}: this Parquet file is damaged: {error}") from None
     arrays = {name: whole(read.column(name)) for name in columns}
     return Table(origin, arrays, lambda row: row + 1)
