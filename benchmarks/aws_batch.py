@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from aws_stand_in import aws_stand_in
 from measure import workspace
@@ -142,9 +143,11 @@ def _collected(run: Run) -> None:
         commit_chunk(run.store, encode_chunk(ChunkContent(run.id, chunk, 0, rows, {}, {})))
     command = [sys.executable, "-c", COLLECT, run.url]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    rows, *times = done.stdout.split()
+    count, *times = done.stdout.split()
     seconds, cpu, bare = map(float, times)
-    print(f"{int(rows):,} rows of {len(run.manifest.chunks):,} chunks collected from S3 and sorted")
+    print(
+        f"{int(count):,} rows of {len(run.manifest.chunks):,} chunks collected from S3 and sorted"
+    )
     print(f"  seconds                     {seconds:>8.1f}   limit 10")
     print(f"  of them this process's CPU  {cpu:>8.1f}")
     print(f"  reading the chunks alone    {bare:>8.1f}   which is the stand-in's time")
@@ -163,11 +166,8 @@ def _counted(calls: Counter[str]) -> Iterator[None]:
             calls[{"submitjob": "SubmitJob"}.get(path, path)] += 1
         return send(session, request)
 
-    URLLib3Session.send = counting
-    try:
+    with mock.patch.object(URLLib3Session, "send", counting):
         yield
-    finally:
-        URLLib3Session.send = send
 
 
 def _deployed() -> list[str]:

@@ -25,7 +25,7 @@ def main(job_file: str, shard: int, shards: int) -> None:
     job = Job.load(job_file)
     plan = plan_job(job)
     manifest = plan.manifest
-    source = planned_source(manifest.identity["data"], job.data.path)
+    source = planned_source(manifest.identity.data, job.data.path)
     prepared = prepared_bars(job.data.source)
 
     @cache

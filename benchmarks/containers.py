@@ -22,6 +22,7 @@ from measure import Comparison, Reading, alternate, compare, workspace
 
 import backfleet as bf
 from backfleet.executor import Executor, Handle, Submission, trial_submission
+from backfleet.job.model import Data, Results
 from backfleet.runs.executors import open_executor
 
 DATA = Path(__file__).parent.parent / "examples" / "data" / "cn-daily"
@@ -167,13 +168,8 @@ def _job(points: int, seconds: float) -> bf.Job:
     return bf.Job(
         strategy="tells.py:Tells",
         params={"k": {"start": 0, "stop": points - 1, "step": 1}, "seconds": seconds},
-        data={
-            "source": "cn-daily",
-            "path": str(DATA),
-            "symbols": ["600519"],
-            "timezone": "Asia/Shanghai",
-        },
-        results={"store": f"runs-{next(_stores)}", "detail": "summary"},
+        data=Data(source="cn-daily", path=str(DATA), symbols=("600519",), timezone="Asia/Shanghai"),
+        results=Results(store=f"runs-{next(_stores)}", detail="summary"),
     )
 
 

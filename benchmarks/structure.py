@@ -3,7 +3,7 @@
 Prints one line per number and its limit, and exits with 1 if a limit is exceeded.
 
 - modules of core that the executor on the documentation page and each bundled executor import
-- nouns on the submit path: dataclasses that carry a submit
+- nouns on the submit path: dataclasses that the rooms of a submit hand each other
 - import cycles between modules of core, imports inside functions and under TYPE_CHECKING included
 - string subscripts of an identity or manifest outside the parser of records
 - lines of core without blank lines and comments
@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from submit_path import submit_nouns
+
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "core" / "backfleet"
 EXECUTORS = ROOT / "executors" / "backfleet_executors"
@@ -28,22 +30,15 @@ EXECUTOR_MODULES = {
 }
 MAX_EXECUTOR_IMPORTS = 4
 
-SUBMIT_PATH = {
-    "runs/start.py": {"submit_plan"},
-    "runs/control.py": {"start", "_prepare"},
-    "plan/plan.py": {"plan_job", "adopt_stored_manifest"},
-    "plan/identify.py": {"identify"},
-    "plan/manifest_store.py": {"save_manifest", "read_manifest"},
-    "submissions/prepare.py": {"draft_of", "prepare"},
-    "submissions/workload.py": {"workload"},
-    "submissions/launch.py": {"launch"},
-    "submissions/recover.py": {"active_submission"},
-    "executor.py": {"preflight", "submit", "poll", "cancel", "count_shards"},
+NOT_NOUNS = {
+    "StrategyReference": "the strategy, as the job names it",
+    "ChunkGrid": "the tasks of each chunk",
+    "KnownRows": "rows of earlier runs",
+    "RunCode": "code that is compared with the identity",
+    "Cost": "an answer of an executor",
+    "ShardStatus": "an answer of an executor",
 }
-"""The functions that a submit goes through."""
-
-NOT_NOUNS = {"Job", "Points", "StrategyReference", "PlannedData", "ShardStatus"}
-"""Dataclasses in their signatures that describe the job, the strategy, the data or an answer."""
+"""Dataclasses on the submit path that do not stand for the run or its submission, and why."""
 
 MAX_NOUNS = 8
 
@@ -65,7 +60,7 @@ def _numbers() -> Iterator[tuple[str, int, int | None]]:
     for name, path in EXECUTOR_MODULES.items():
         modules = {m for m in _imports(EXECUTORS / path) if m.partition(".")[0] == "backfleet"}
         yield f"modules of core that executor {name} imports", len(modules), MAX_EXECUTOR_IMPORTS
-    nouns = sorted(_nouns())
+    nouns = sorted(submit_nouns() - NOT_NOUNS.keys())
     yield f"nouns on the submit path ({', '.join(nouns)})", len(nouns), MAX_NOUNS
     cycles = _cycles()
     yield f"import cycles in core{_shown(cycles)}", len(cycles), 0
@@ -76,33 +71,6 @@ def _numbers() -> Iterator[tuple[str, int, int | None]]:
 
 def _shown(items: list[str]) -> str:
     return "".join(f"\n       {item}" for item in items)
-
-
-def _nouns() -> set[str]:
-    """Return the dataclasses and records in the signatures of the functions of a submit."""
-    nouns: set[str] = set()
-    for path, functions in SUBMIT_PATH.items():
-        for node in ast.walk(ast.parse((CORE / path).read_text())):
-            if isinstance(node, ast.FunctionDef) and node.name in functions:
-                arguments = [*node.args.args, *node.args.kwonlyargs]
-                annotations = [argument.annotation for argument in arguments] + [node.returns]
-                for annotation in filter(None, annotations):
-                    nouns |= {n.id for n in ast.walk(annotation) if isinstance(n, ast.Name)}
-    return (nouns & _records()) - NOT_NOUNS
-
-
-def _records() -> set[str]:
-    """Return the names of all dataclasses of core, and of the handle, which is plain JSON."""
-    names = {"Handle"}
-    for file in CORE.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ClassDef) and any(map(_is_dataclass, node.decorator_list)):
-                names.add(node.name)
-    return names
-
-
-def _is_dataclass(decorator: ast.expr) -> bool:
-    return ast.unparse(decorator).startswith(("dataclass", "dataclasses.dataclass"))
 
 
 def _imports(file: Path) -> set[str]:

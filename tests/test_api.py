@@ -85,11 +85,11 @@ def test_the_supervising_process_needs_neither_pandas_nor_backtrader(sample_job:
     code = f"""
 import sys
 import backfleet as bf
-from backfleet.cli.closing import show_closing
+from backfleet.cli.run_summary import print_summary
 job = bf.Job.load({str(sample_job)!r})
 bf.submit(job).cancel()
 run = bf.run(job.model_copy(update={{"params": {{"period": 12}}}}), progress=None)
-show_closing(bf.RunControl(run), run.summary())
+print_summary(bf.RunControl(run), run.summary())
 print(sorted({{"pandas", "backtrader", "duckdb"}} & set(sys.modules)))
 """
     for _ in range(2):

@@ -247,6 +247,46 @@ def test_an_engine_a_source_and_an_executor_of_another_distribution_run_a_job(
     assert round(rows[0]["final_value"], 2) == 164109.44
 
 
+GIVING_UP = """
+import subprocess
+import sys
+from pydantic import Field
+from backfleet.executor import ExecutorSettings, ShardState, ShardStatus
+from backfleet_executors.local import LocalExecutor, LocalSettings
+
+class Settings(LocalSettings):
+    place: str = Field(description="has no default")
+
+class GivingUp(LocalExecutor):
+    name = "giving-up"
+    Settings = Settings
+
+    def submit(self, submission):
+        return {"number": submission.number}
+
+    def poll(self, handle):
+        return [ShardStatus(0, ShardState.FAILED, 3, f"no room in {self.settings.place}")]
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "resume"])
+def test_the_reason_of_failed_workers_comes_from_the_executor_with_the_options_of_the_command(
+    command: str, backfleet: Cli, installed: Install, sample_job: Path
+) -> None:
+    env = installed(
+        "acme",
+        {"acme_executor.py": GIVING_UP},
+        {"backfleet.executors": {"giving-up": "acme_executor:GivingUp"}},
+    )
+    how = ("--executor", "giving-up", "-o", "place=attic")
+    done = backfleet("run", sample_job, *how, env=env)
+    if command == "resume":
+        store = done.stderr.rpartition("backfleet resume ")[2].strip()
+        done = backfleet("resume", store, *how, env=env)
+    assert done.returncode == 1, done.stderr
+    assert "worker 0 ended with exit code 3: no room in attic" in done.stderr
+
+
 COMMAND = """
 import click
 

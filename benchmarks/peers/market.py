@@ -37,4 +37,6 @@ def _times(bars: int) -> NDArray[np.datetime64]:
         return np.busday_offset(FIRST_DAY, np.arange(bars), roll="forward").astype("datetime64[h]")
     at = np.arange(bars)
     days = np.busday_offset(FIRST_DAY, at // HOURS_A_DAY, roll="forward")
-    return days.astype("datetime64[h]") + 10 + at % HOURS_A_DAY
+    hours = (10 + at % HOURS_A_DAY).astype("timedelta64[h]")
+    times: NDArray[np.datetime64] = days.astype("datetime64[h]") + hours
+    return times

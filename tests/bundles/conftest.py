@@ -8,7 +8,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.bundles import export_bundle
-from backfleet.runs.labels import Labels, add_labels
+from backfleet.runs.labels import add_labels
 from sample_job import job_of
 
 
@@ -16,7 +16,7 @@ from sample_job import job_of
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
     """A complete run with details, submissions and labels."""
     run = bf.run(job_of(tmp_path_factory.mktemp("sender") / "runs"), progress=None)
-    add_labels(run.store, Labels(("paper",), ("the one in print",)))
+    add_labels(run.store, ["paper"], "the one in print")
     return run
 
 

@@ -59,7 +59,7 @@ def test_labels_are_added_to_a_run_that_is_there(
     finished_run: bf.Run, bundle: Path, tmp_path: Path
 ) -> None:
     run = import_bundle(bundle, str(tmp_path / "a")).run
-    add_labels(run.store, Labels(("reviewed",)))
+    add_labels(run.store, ["reviewed"])
     export_bundle(run, tmp_path / "reviewed.zip")
     store = str(tmp_path / "b")
     import_bundle(bundle, store)

@@ -250,6 +250,15 @@ def test_tags_can_be_added_later_and_choose_runs(
     assert [row["run_id"] for row in json.loads(where.out)] == [failed]
 
 
+def test_a_resumed_run_gets_the_tags_and_the_note_of_the_command(
+    ask: Ask, store: Path, finished: str
+) -> None:
+    done = ask(f"resume {finished} --store {store} --tag late --note 'after the outage'")
+    assert done.code == 0, done.err
+    facts = json.loads(ask(f"status {finished} --store {store} --json").out)
+    assert (facts["tags"], facts["note"]) == ("late", "after the outage")
+
+
 @pytest.mark.parametrize("tag", ["", " ", "a,b", " a", "a\nb", "\x1b[31m", "x" * 51])
 def test_a_text_that_cannot_be_a_tag_is_refused_before_anything_starts(
     workshop: Any, tmp_path: Path, tag: str

@@ -33,6 +33,18 @@ def test_plain_lines_come_at_the_start_now_and_then_and_at_the_end(clock: list[f
     ]
 
 
+def test_tasks_in_parts_of_chunks_count_as_progress(clock: list[float]) -> None:
+    stream = io.StringIO()
+    with progress_on(stream, "abc", Counts(1000)) as display:
+        display.show(Counts(1000, ok=100, in_parts=50))
+        clock[0] += 10
+        display.show(Counts(1000, ok=200, in_parts=150))
+    assert stream.getvalue().splitlines() == [
+        "run abc: 150 of 1,000 tasks",
+        "run abc: 350 of 1,000 tasks, 20.0/s, about 32 s left",
+    ]
+
+
 @pytest.mark.parametrize(
     ("rate", "words"),
     [(1000, "about 1 s left"), (1, "about 15 min left"), (0.1, "about 2.5 h left")],

@@ -54,6 +54,49 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address(serve: Serve, store_u
     assert server.get("/", {"Cookie": f"backfleet-{server.port}=wrong"}).status == 401
 
 
+def test_the_token_leaves_the_address_also_of_a_browser_that_has_the_cookie(
+    serve: Serve, store_url: str
+) -> None:
+    server = serve(store_url, ELSEWHERE, TOKEN)
+    cookie = f"backfleet-{server.port}={TOKEN}"
+    answer = server.get(f"/?metric=sharpe&token={TOKEN}", {"Cookie": cookie})
+    assert (answer.status, answer.headers["location"]) == (303, "/?metric=sharpe")
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    ["a/b=1", "{json}=1", 'x="', "x=\xe9", ";;=;", "backfleet-PORT=foreign", "x=" + "y" * 100_000],
+    ids=["slash", "braces", "quote", "not ASCII", "empty", "same name", "long"],
+)
+def test_a_foreign_cookie_does_not_lock_the_holder_of_the_token_out(
+    serve: Serve, store_url: str, foreign: str
+) -> None:
+    server = serve(store_url, ELSEWHERE, TOKEN)
+    foreign = foreign.replace("PORT", str(server.port))
+    own = f"backfleet-{server.port}={TOKEN}"
+    for cookies in (f"{foreign}; {own}", f"{own}; {foreign}"):
+        assert server.get("/", {"Cookie": cookies}).status == 200
+    assert server.get("/", {"Cookie": foreign}).status == 401
+    assert server.log == []
+
+
+def test_the_token_is_not_in_what_a_log_would_show_of_the_access() -> None:
+    assert TOKEN not in repr(Access("0.0.0.0", 8750, TOKEN))
+
+
+def test_an_address_that_is_too_long_is_refused(serve: Serve, store_url: str) -> None:
+    assert serve(store_url).get("/?" + "x" * 100_000).status == 414
+
+
+def test_an_upgrade_to_a_websocket_gets_the_page_and_the_same_checks(
+    serve: Serve, store_url: str
+) -> None:
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    server = serve(store_url, ELSEWHERE, TOKEN)
+    assert server.get("/", upgrade).status == 401
+    assert server.get("/", upgrade | {"Host": "evil.example"}).status == 421
+
+
 def test_the_address_is_never_sent_to_another_site(serve: Serve, store_url: str) -> None:
     answer = serve(store_url, ELSEWHERE, TOKEN).get(f"//evil.example/?token={TOKEN}")
     assert answer.headers["location"] == "/evil.example/"

@@ -37,8 +37,8 @@ def test_runs_are_listed_with_what_their_manifests_say(
 ) -> None:
     server = serve(store_url)
     listed = rows(server.get("/").block("runs"))
-    assert {row["run"] for row in listed} == {run.id for run in finished}
-    found = {row["run"]: row for row in listed}[finished[0].id]
+    assert {row["run_id"] for row in listed} == {run.id for run in finished}
+    found = {row["run_id"]: row for row in listed}[finished[0].id]
     assert found["name"] == "sma"
     assert found["strategy"] == "backfleet_strategies.sma_crossover:SmaCrossover"
     assert found["tasks"] == 4
@@ -48,7 +48,7 @@ def test_runs_are_listed_with_what_their_manifests_say(
 def test_how_runs_stand_becomes_known(serve: Serve, store_url: str, finished: Runs) -> None:
     for row in standings(serve(store_url)):
         assert (row["state"], row["part"], row["error"]) == ("complete", 1.0, 0.0)
-        counts = {run.id: run.counts() for run in finished}[row["run"]]
+        counts = {run.id: run.counts() for run in finished}[row["run_id"]]
         assert row["suspicious"] == counts.suspicious
 
 
@@ -134,7 +134,7 @@ def test_a_store_on_s3_is_served_alike(
     for entry in here.list():
         there.put_if_absent(entry.key, here.read(entry.key))
     server = serve(s3_store_url)
-    assert {row["run"] for row in standings(server)} == {run.id for run in finished}
+    assert {row["run_id"] for row in standings(server)} == {run.id for run in finished}
     report = server.get(f"/runs/{finished[0].id}")
     shown = [row["final_value"] for row in rows(report.block("leaderboard"))]
     assert shown == finished[0].results()["final_value"].tolist()
@@ -144,7 +144,7 @@ def test_an_imported_run_is_served_alike(serve: Serve, finished: Runs, tmp_path:
     export_bundle(finished[0], tmp_path / "run.zip")
     run = import_bundle(tmp_path / "run.zip", str(tmp_path / "theirs")).run
     server = serve(str(tmp_path / "theirs"))
-    assert {row["run"] for row in standings(server)} == {run.id}
+    assert {row["run_id"] for row in standings(server)} == {run.id}
     for path in (f"/runs/{run.id}", f"/runs/{run.id}/tasks/0"):
         assert server.get(path).status == 200
 
@@ -158,7 +158,7 @@ def test_a_run_that_appears_is_listed(
     folder = tmp_path / "none-yet" / manifest.run_id
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_bytes(manifest.to_bytes())
-    assert [row["run"] for row in server.listed()] == [manifest.run_id]
+    assert [row["run_id"] for row in server.listed()] == [manifest.run_id]
     assert standings(server)[0]["state"] == "incomplete"
     assert "4 of 4 tasks have no result yet." in server.get(f"/runs/{manifest.run_id}").text
 
@@ -170,7 +170,7 @@ def test_a_damaged_manifest_is_listed_as_such_and_spoils_no_other(
     broken, sound = (run.id for run in finished)
     (store / broken / "manifest.json").write_text("{")
     server = serve(str(store))
-    found = {row["run"]: row for row in standings(server)}
+    found = {row["run_id"]: row for row in standings(server)}
     assert found[broken]["state"] == "damaged"
     assert found[sound]["state"] == "complete"
     answer = server.get(f"/runs/{broken}")

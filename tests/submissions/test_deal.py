@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.plan.chunks import ChunkGrid
+from backfleet.plan.chunk_grid import ChunkGrid
 from backfleet.submission import ChunkRange
 from backfleet.submissions.deal import LARGE, UNEVEN, deal_chunks
 

@@ -14,6 +14,7 @@ from backfleet.executor import Remote
 from backfleet.plan.plan import plan_job
 from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run
+from backfleet.runs.submit import Submit
 from backfleet.store import open_store
 from backfleet.submissions.prepare import draft_of
 from backfleet_executors.local import LocalExecutor
@@ -52,7 +53,7 @@ def test_the_benchmark_is_brought_along_with_the_symbols(
     executor.place = tmp_path / "there"
     run = Run(store, plan.manifest)
     control = RunControl(run)
-    control.start(executor, draft_of(plan), lambda _: [(0, 0)])
+    control.start(Submit(run, executor, draft_of(plan), lambda _: [(0, 0)]))
     assert sorted(each.name for each in executor.place.iterdir()) == brought
     assert control.wait().succeeded
     assert run.task_context().data_path == str(executor.place)

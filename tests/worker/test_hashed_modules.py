@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backfleet.code.own_code import LAZY_PACKAGES, NO_NUMBERS
+from backfleet.code.own_code import LAZY_PACKAGES, NO_NUMBERS, TASK_MODULES, own_files
 
 TRACE = """
 import json, os, sys
@@ -87,6 +87,10 @@ def test_what_runs_during_a_task_is_hashed_or_cannot_change_a_number(
     own = {name for name in ran if name.partition(".")[0].startswith("backfleet")}
     assert {"backfleet.bars", "backfleet.worker.task", "backfleet.sources.cn_daily"} <= own
     assert {name for name in own - hashed if not is_exception(name)} == set()
+
+
+def test_what_decides_the_size_of_chunks_is_not_hashed() -> None:
+    assert "backfleet/plan/chunk_size.py" not in own_files(TASK_MODULES)
 
 
 def name_of(file: str) -> str:

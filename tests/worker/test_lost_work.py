@@ -12,7 +12,7 @@ from backfleet.chunks.chunk import Chunk
 from backfleet.chunks.formats import PART
 from backfleet.chunks.parts import ChunkTarget
 from backfleet.chunks.task_result import TaskResult
-from backfleet.plan.chunks import RunSize, chunk_size
+from backfleet.plan.chunk_size import RunSize, chunk_size
 from backfleet.worker.child import TaskLoop
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.chunk_writer import ChunkWriter, WriterSetup

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from backfleet.bundles import export_bundle, import_bundle
-from backfleet.cli.closing import short_name
 from backfleet.cli.options import as_json, echo_json, store_option
+from backfleet.cli.run_summary import short_name
 from backfleet.output_file import is_stream
 from backfleet.runs.open import open_run
 from backfleet.store import DEFAULT_STORE

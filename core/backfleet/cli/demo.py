@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 import backfleet.demo
-from backfleet.cli.launch import Wishes, run_job
 from backfleet.cli.options import as_json, executor_option, executor_options
+from backfleet.cli.run_job import LaunchOptions, run_job
 
 if TYPE_CHECKING:
     from backfleet.job import Job
@@ -28,7 +28,7 @@ def demo(executor: str | None, options: tuple[str, ...], as_json: bool) -> None:
     """
     if not as_json:
         click.echo("sma-crossover, period 15, on three Shanghai stocks, 2019-01-02 to 2021-07-05\n")
-    run_job(_load, Wishes(executor or "local", options, as_json=as_json))
+    run_job(_load, LaunchOptions(executor or "local", options, as_json=as_json))
 
 
 def _load() -> Job:

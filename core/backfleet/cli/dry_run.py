@@ -19,7 +19,7 @@ from backfleet.store import open_store
 from backfleet.submissions.workload import estimate, workload
 
 if TYPE_CHECKING:
-    from backfleet.cli.launch import Wishes
+    from backfleet.cli.run_job import LaunchOptions
 
 __all__ = ["show_plan"]
 
@@ -27,13 +27,13 @@ NAMED = 5
 """More symbols than these are counted."""
 
 
-def show_plan(plan: Plan, wishes: Wishes) -> None:
+def show_plan(plan: Plan, launch: LaunchOptions) -> None:
     """Print tasks, chunks, the data that was found and what is done; write nothing.
 
     Raises ExecutorError, PluginError, StoreError, UndeclaredFileChanged.
     """
-    facts = _facts(plan, wishes)
-    if wishes.as_json:
+    facts = _facts(plan, launch)
+    if launch.as_json:
         echo_json(facts)
         return
     for name, text in _words(plan, facts).items():
@@ -68,8 +68,8 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     return words
 
 
-def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
-    executor = open_executor(wishes.executor, wishes.options)
+def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
+    executor = open_executor(launch.executor, launch.options)
     manifest = plan.manifest
     root = open_store(Remote.of(executor).results_store(plan.job.results.store))
     store = root.at(manifest.run_id)
@@ -77,7 +77,7 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
     chunk_index.refresh()
     check_undeclared_files(chunk_index, plan.strategy)
     chunks, resources = chunk_index.missing(), plan.job.resources
-    known = find_known_rows(root, manifest, chunks) if wishes.reuse else KnownRows()
+    known = find_known_rows(root, manifest, chunks) if launch.reuse else KnownRows()
     left = known.incomplete(manifest.chunks, chunks)
     reused = sum(known.count(manifest.chunks[chunk]) for chunk, _ in left)
     work = workload(
@@ -101,7 +101,7 @@ def _facts(plan: Plan, wishes: Wishes) -> dict[str, Any]:
         "done": done,
         "known": len(known),
         "to_compute": manifest.tasks - done - len(known),
-        "executor": wishes.executor,
+        "executor": launch.executor,
         "workers": estimated.shards,
         "cost": asdict(estimated.cost) if estimated.cost else None,
     }

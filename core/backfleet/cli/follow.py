@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import click
 
-from backfleet.cli.closing import end_with, short_name, show_closing
 from backfleet.cli.options import echo_json
+from backfleet.cli.run_summary import exit_with_status, print_summary, short_name
 from backfleet.runs.control import RunControl
 
 __all__ = ["follow", "show_detached"]
@@ -27,8 +27,8 @@ def follow(control: RunControl, *, as_json: bool) -> NoReturn:
     if as_json:
         echo_json(summary.to_json())
     else:
-        show_closing(control, summary)
-    end_with(control.run, summary)
+        print_summary(control, summary)
+    exit_with_status(control, summary)
 
 
 def _forget_interrupt() -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from backfleet.cli.launch import Wishes, run_job
 from backfleet.cli.options import (
     as_json,
     detach_option,
@@ -18,6 +17,7 @@ from backfleet.cli.options import (
     tag_option,
     yes_option,
 )
+from backfleet.cli.run_job import LaunchOptions, run_job
 
 if TYPE_CHECKING:
     from backfleet.job import Job
@@ -62,7 +62,7 @@ def run(
     the store. Exits with 0 when every task has a row without error, 1 when some are errors or
     missing, 2 for a bad request.
     """
-    wishes = Wishes(
+    launch = LaunchOptions(
         executor or "local", options, detach, as_json, yes, tags, note, reuse=not no_reuse
     )
     load = partial(_load, job_file, params, symbols, sets)
@@ -70,9 +70,9 @@ def run(
         from backfleet.cli.dry_run import show_plan
         from backfleet.plan.plan import plan_job
 
-        show_plan(plan_job(load()), wishes)
+        show_plan(plan_job(load()), launch)
     else:
-        run_job(load, wishes)
+        run_job(load, launch)
 
 
 def _load(

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from backfleet.cli.closing import run_argument
 from backfleet.cli.options import (
     as_json,
     check_labels,
@@ -18,11 +17,12 @@ from backfleet.cli.options import (
     sql_limits,
     store_option,
 )
+from backfleet.cli.run_summary import run_argument
 from backfleet.cli.table import print_columns
 from backfleet.errors import UserError
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import runs_table
-from backfleet.runs.labels import Labels, add_labels
+from backfleet.runs.labels import add_labels
 from backfleet.runs.listing import facts_of, readable_runs
 from backfleet.runs.open import open_run
 from backfleet.runs.remove import RunFolder, check_removable, find_run_folder, remove_run
@@ -123,7 +123,7 @@ def tag(name: str, tags: tuple[str, ...], store: str, note: str | None) -> None:
     if not tags and note is None:
         raise click.UsageError("give a TAG or --note")
     run = open_run(name, store)
-    add_labels(run.store, Labels(tags, () if note is None else (note,)))
+    add_labels(run.store, tags, note)
     labels = run.labels()
     click.echo(f"run {run.id}: {', '.join([*labels.tags, *labels.notes])}")
 

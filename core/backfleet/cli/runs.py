@@ -16,12 +16,16 @@ from backfleet.cli.options import (
     echo_json,
     executor_option,
     executor_options,
+    note_option,
     store_option,
+    tag_option,
     yes_option,
 )
 from backfleet.errors import UntrustedCode
 from backfleet.executor import ShardState, ShardStatus
+from backfleet.results.part_index import PartIndex
 from backfleet.runs.control import RunControl
+from backfleet.runs.labels import add_labels
 from backfleet.runs.open import open_run
 
 __all__ = ["cancel", "logs", "resume", "status", "wait"]
@@ -40,6 +44,7 @@ def status(run: str, store: str, as_json: bool) -> None:
         "created": found.manifest.created,
         "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in found.failures())),
     }
+    facts["in_parts"] = PartIndex(found.store, found.chunk_index).counts().in_parts
     labels = found.labels()
     facts |= {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
     workers = found.workers.statuses() if facts["state"] == "running" else []
@@ -52,6 +57,8 @@ def status(run: str, store: str, as_json: bool) -> None:
         click.echo(f"{key:<12}{facts[key]}")
     for key in ("tasks", "ok", "suspicious", "error", "missing"):
         click.echo(f"{key:<12}{facts[key]:,}")
+    if facts["in_parts"]:
+        click.echo(f"{'in parts':<12}{facts['in_parts']:,} of the missing tasks are finished")
     for key in filter(facts.get, ("tags", "note")):
         click.echo(f"{key:<12}{facts[key]}")
     if workers:
@@ -85,6 +92,8 @@ def wait(run: str, store: str, as_json: bool) -> None:
 @trust_option
 @detach_option
 @yes_option
+@tag_option
+@note_option
 @as_json
 def resume(
     run: str,
@@ -95,6 +104,8 @@ def resume(
     trusted: tuple[str, ...],
     detach: bool,
     yes: bool,
+    tags: tuple[str, ...],
+    note: str | None,
     as_json: bool,
 ) -> None:
     """Compute the missing tasks of a run, with the run's own code.
@@ -117,6 +128,7 @@ def resume(
         if not ask_for_trust(control.run, trusted):
             raise
         resume(trust_code=trusted)
+    add_labels(control.run.store, tags, note)
     if detach:
         show_detached(control, as_json=as_json)
     else:

@@ -21,10 +21,10 @@ __all__ = ["serve"]
     help="0 takes a free one.",
 )
 def serve(store: str, host: str, port: int) -> None:
-    """Serve a page over the runs of STORE, a directory or S3 URL, until Ctrl-C.
+    """Serve a page over the runs of STORE, a directory or S3 URL, until Ctrl-C or SIGTERM.
 
-    It only reads. Where other machines can reach it, it asks for a token, which is part of the
-    address that is printed.
+    It only reads. If other machines can reach it, it asks for a token, which is part of the address
+    that it prints. Ctrl-C and SIGTERM end it within 2 seconds, with exit code 0.
     """
     require_extra("serve", SERVE)
     from backfleet.serve.server import serve_store

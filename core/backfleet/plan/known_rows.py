@@ -12,7 +12,7 @@ import numpy as np
 
 from backfleet.chunks.chunk import chunk_key
 from backfleet.job.points import Indices
-from backfleet.plan.chunks import ChunkGrid
+from backfleet.plan.chunk_grid import ChunkGrid
 from backfleet.submission import ChunkGeneration
 
 __all__ = ["KnownRows", "OriginChunk"]

@@ -16,7 +16,7 @@ from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.parameter import Parameter
 from backfleet.job.points import Points
 from backfleet.job.stored_points import points_from_json
-from backfleet.plan.chunks import MOST_CHUNKS, ChunkGrid
+from backfleet.plan.chunk_grid import MAX_CHUNKS, ChunkGrid
 from backfleet.plan.identity import Identity
 from backfleet.store.records import decode_record, encode_record
 
@@ -100,7 +100,7 @@ class Manifest:
     symbols
         In the order of the tasks.
     chunk_size
-        Number of tasks in a chunk; see `plan.chunks.chunk_size`.
+        Number of tasks in a chunk; see `plan.chunk_size`.
     distributions
         Those that the plugins come from, where the run was planned; what of them decides numbers is
         in the identity.
@@ -221,7 +221,7 @@ class Manifest:
                 f"is that of run {manifest.run_id} of {manifest.tasks} tasks"
             )
         size = manifest.chunk_size
-        if not 1 <= size <= manifest.tasks or len(manifest.chunks) > MOST_CHUNKS:
+        if not 1 <= size <= manifest.tasks or len(manifest.chunks) > MAX_CHUNKS:
             raise CorruptObject(f"the manifest cuts {manifest.tasks} tasks into chunks of {size}")
         return manifest
 

@@ -14,7 +14,7 @@ from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
 from backfleet.no_bytecode import bytecode_disabled
-from backfleet.plan.chunks import RunSize, chunk_size
+from backfleet.plan.chunk_size import RunSize, chunk_size
 from backfleet.plan.data import PlannedData, check_benchmark, plan_data
 from backfleet.plan.describe import describe_strategy
 from backfleet.plan.engines import VECTOR, engine_candidates

@@ -1,6 +1,7 @@
 """Results: the rows and details of a run, read from its chunks.
 
-`chunk_index.py` lists the valid chunks of a run and knows what is missing, retryable or damaged.
+`chunk_index.py` lists the valid chunks of a run and knows what is missing, retryable or damaged;
+`part_index.py` counts finished tasks of missing chunks.
 `read.py` returns all rows as one table: from the compacted file (`compact.py`) if it is current,
 otherwise assembled from the chunks (`assemble.py`). `detail.py` returns equity, orders, fills and
 trades, `logs.py` what tasks printed. `query.py` runs SQL over the tables of `tables.py`, and

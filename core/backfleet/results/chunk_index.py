@@ -33,6 +33,8 @@ class Counts:
         Number of rows that were copied from earlier runs.
     seconds
         Sum over the tasks that were computed for this run.
+    in_parts
+        Number of tasks that are finished while their chunk is missing; see `PartIndex`.
     """
 
     tasks: int
@@ -42,6 +44,11 @@ class Counts:
     retryable: int = 0
     reused: int = 0
     seconds: float = 0.0
+    in_parts: int = 0
+
+    @property
+    def finished(self) -> int:
+        return self.done + self.in_parts
 
     @property
     def done(self) -> int:

@@ -10,16 +10,16 @@ from functools import partial
 from typing import TextIO
 
 from backfleet.errors import BackfleetError
-from backfleet.executor import ChunkGeneration, Executor, Recoverable, ShardStatus, Submission
+from backfleet.executor import ChunkGeneration, Executor, Recoverable, ShardStatus
 from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.part_index import PartIndex
 from backfleet.runs.executors import open_executor
 from backfleet.runs.progress import progress_on
 from backfleet.runs.run import Run, RunSummary
-from backfleet.runs.submit import ChooseCode, SelectChunks, Submit
+from backfleet.runs.submit import Submit
 from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
-from backfleet.store import Store
 from backfleet.submissions.events import emit
 from backfleet.submissions.recover import active_submission
 from backfleet.submissions.submission_log import LogEntry
@@ -58,32 +58,8 @@ class RunControl:
         self._started_at = time.monotonic()
         self._seconds: float | None = None
 
-    def start(
-        self,
-        executor: Executor,
-        draft: Submission,
-        select_chunks: SelectChunks,
-        *,
-        accept_cost: bool = False,
-        choose_code: ChooseCode | None = None,
-        root: Store | None = None,
-        reuse: bool = True,
-    ) -> None:
-        """Start workers for chunks, unless workers of this run are active on the executor.
-
-        Parameters
-        ----------
-        draft
-            The submission without executor, shards and number.
-        select_chunks
-            Returns the chunks to compute, such as `ChunkIndex.missing`.
-        choose_code
-            Returns the draft with the code that its workers fetch; called only if workers are
-            started. By default the draft has it.
-        root
-            The store of all runs, in which later runs find this one; None hides it from them.
-        reuse
-            Copy rows that earlier runs in `root` have computed.
+    def start(self, submit: Submit) -> None:
+        """Start workers for the run, unless workers of it are active on the submit's executor.
 
         Raises
         ------
@@ -91,20 +67,10 @@ class RunControl:
             If something speaks against it; nothing was written and nothing started.
         """
         self._started_at, self._seconds = time.monotonic(), None
-        self.workers = RunWorkers(self.run.submission_log, executor)
-        self._entry = active_submission(self.run.store, executor)
+        self.workers = RunWorkers(self.run.submission_log, submit.executor)
+        self._entry = active_submission(self.run.store, submit.executor)
         self.done_before = self.run.counts().done
-        check_undeclared_files(self.run.chunk_index, draft.strategy)
-        submit = Submit(
-            self.run,
-            executor,
-            draft,
-            select_chunks,
-            accept_cost=accept_cost,
-            choose_code=choose_code,
-            root=root,
-            reuse=reuse,
-        )
+        check_undeclared_files(self.run.chunk_index, submit.draft.strategy)
         is_active = self._entry is not None
         if not is_active:
             submit.prepare()
@@ -132,8 +98,9 @@ class RunControl:
         if entry is not None and not (run.chunk_index.complete and self._entry is None):
             executor = self.workers.executor_of(entry)
             expected = len(self._unfinished(list(entry.submission.generations.items())))
-            watch = WorkerWatch(run.chunk_index, executor, entry, expected)
-            before = run.chunk_index.counts()
+            parts = PartIndex(run.store, run.chunk_index)
+            watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected)
+            before = parts.counts()
             with progress_on(progress, run.id, before) as display:
                 display.show(before)
                 self.worker_statuses = wait_for_workers(watch, display.show)
@@ -200,14 +167,15 @@ class RunControl:
         chosen = open_executor(executor or newest.executor, options)
         self._adopt_settings(chosen)
         draft = replace(newest, retry=retry_failed, detach=detach)
-        select_chunks = partial(_chunks_to_resume, retry_failed=retry_failed)
-        self.start(
+        submit = Submit(
+            self.run,
             chosen,
             draft,
-            select_chunks,
+            partial(_chunks_to_resume, retry_failed=retry_failed),
             accept_cost=accept_cost,
             choose_code=partial(with_code_to_resume, self.run, trust_code),
         )
+        self.start(submit)
 
     def cancel(self) -> int:
         """Stop the workers of all submissions, and return how many submissions had any.

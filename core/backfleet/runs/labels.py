@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -73,14 +73,15 @@ def check_label(kind: LabelKind, text: str) -> str:
     raise UserError(f"{kind} {shown!r}: {problem}. Choose another text")
 
 
-def add_labels(store: Store, labels: Labels) -> None:
-    """Add labels to those of a run; labels that it has already stay as they are.
+def add_labels(store: Store, tags: Sequence[str] = (), note: str | None = None) -> None:
+    """Add tags and a note to those of a run; labels that it has already stay as they are.
 
     Raises UserError if a text cannot be a label; nothing was stored. Raises StoreError.
     """
     created = datetime.now(UTC).isoformat(timespec="microseconds")
-    stored = [StoredLabel("tag", check_label("tag", tag), created) for tag in labels.tags]
-    stored += [StoredLabel("note", check_label("note", note), created) for note in labels.notes]
+    stored = [StoredLabel("tag", check_label("tag", tag), created) for tag in tags]
+    if note is not None:
+        stored.append(StoredLabel("note", check_label("note", note), created))
     for label in stored:
         store.put_if_absent(label.key, encode_record(FORMAT, label))
 

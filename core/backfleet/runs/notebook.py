@@ -26,8 +26,10 @@ class NotebookBar:
 
     def show(self, counts: Counts, words: str) -> None:
         ipython: Any = import_module("IPython.display")
-        text = f"{counts.done:,} of {counts.tasks:,} tasks {words}".rstrip()
-        html = ipython.HTML(heading("", f"run {self._run}") + bar(counts.done, counts.tasks, text))
+        text = f"{counts.finished:,} of {counts.tasks:,} tasks {words}".rstrip()
+        html = ipython.HTML(
+            heading("", f"run {self._run}") + bar(counts.finished, counts.tasks, text)
+        )
         if self._handle is None:
             self._handle = ipython.display(html, display_id=True)
         else:

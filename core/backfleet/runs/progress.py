@@ -41,9 +41,9 @@ class Pace:
     def look(self, counts: Counts) -> tuple[float, float | None]:
         """Tasks a second, and seconds left; None while that cannot be told."""
         if self._first is None:
-            self._first = counts.done
-        rate = (counts.done - self._first) / max(time.monotonic() - self._since, 1e-9)
-        return rate, counts.missing / rate if rate else None
+            self._first = counts.finished
+        rate = (counts.finished - self._first) / max(time.monotonic() - self._since, 1e-9)
+        return rate, (counts.tasks - counts.finished) / rate if rate else None
 
 
 class PlainLines(Progress):
@@ -64,7 +64,7 @@ class PlainLines(Progress):
         speed = f", {rate:.1f}/s" if rate else ""
         eta = f", about {_duration(left)} left" if left else ""
         print(
-            f"run {self._run}: {counts.done:,} of {counts.tasks:,} tasks{speed}{eta}"
+            f"run {self._run}: {counts.finished:,} of {counts.tasks:,} tasks{speed}{eta}"
             f"{_failures(counts)}",
             file=self._stream,
             flush=True,
@@ -81,7 +81,7 @@ class LiveBar(Progress):
 
     def show(self, counts: Counts) -> None:
         words = _words(counts, self._pace)
-        self._bar.update(self._task, completed=counts.done, words=words)
+        self._bar.update(self._task, completed=counts.finished, words=words)
 
 
 class LiveCell(Progress):
@@ -106,7 +106,7 @@ def progress_on(stream: TextIO | None, run: str, counts: Counts) -> Iterator[Pro
         yield PlainLines(stream, run)
     else:
         with _bar(stream) as bar:
-            task = bar.add_task(run, total=counts.tasks, completed=counts.done, words="")
+            task = bar.add_task(run, total=counts.tasks, completed=counts.finished, words="")
             yield LiveBar(bar, task)
 
 

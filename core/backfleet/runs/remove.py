@@ -16,8 +16,8 @@ from backfleet.runs.naming import find_run
 from backfleet.runs.run import Run
 from backfleet.runs.workers import RunWorkers
 from backfleet.store import DEFAULT_STORE, Store, open_store, split_url
-from backfleet.submissions.recover import active_submission
-from backfleet.submissions.submission_log import LogEntry, SubmissionLog
+from backfleet.submissions.recover import has_active_workers, with_handle
+from backfleet.submissions.submission_log import SubmissionLog
 
 __all__ = ["RunFolder", "check_removable", "find_run_folder", "remove_run"]
 
@@ -88,7 +88,9 @@ def check_removable(folder: RunFolder, *, force: bool = False) -> None:
     workers = RunWorkers(log)
     for number in log.numbers():
         try:
-            is_active = _is_active(folder.store, workers, log.entry(number))
+            entry = log.entry(number)
+            executor = workers.executor_of(entry)
+            is_active = has_active_workers(executor, with_handle(log, executor, entry))
         except BackfleetError as error:
             if force or folder.is_complete:
                 continue
@@ -111,10 +113,3 @@ def remove_run(folder: RunFolder) -> None:
             folder.root.delete(entry.key)
     folder.root.delete(f"{folder.name}/{MANIFEST}")
     folder.root.delete_folder(folder.name)
-
-
-def _is_active(store: Store, workers: RunWorkers, entry: LogEntry) -> bool:
-    executor = workers.executor_of(entry)
-    if entry.handle is None:
-        return not entry.canceled and active_submission(store, executor) is not None
-    return any(status.state.is_active for status in executor.poll(entry.handle))

@@ -13,6 +13,7 @@ from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.control import RunControl
 from backfleet.runs.executors import prewarmed_executor
 from backfleet.runs.run import Run
+from backfleet.runs.submit import Submit
 from backfleet.store import open_store
 from backfleet.submissions.prepare import draft_of
 
@@ -93,8 +94,15 @@ def submit_plan(
     store = root.at(plan.manifest.run_id)
     plan = adopt_stored_manifest(plan, store)
     control = RunControl(Run(store, plan.manifest))
-    draft = draft_of(plan, detach=detach)
     control.start(
-        executor, draft, ChunkIndex.missing, accept_cost=accept_cost, root=root, reuse=reuse
+        Submit(
+            control.run,
+            executor,
+            draft_of(plan, detach=detach),
+            ChunkIndex.missing,
+            accept_cost=accept_cost,
+            root=root,
+            reuse=reuse,
+        )
     )
     return control

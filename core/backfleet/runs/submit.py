@@ -23,7 +23,7 @@ from backfleet.submissions.launch import launch
 from backfleet.submissions.prepare import PreparedSubmission, prepare
 from backfleet.submissions.submission_log import LogEntry
 
-__all__ = ["ChooseCode", "SelectChunks", "Submit"]
+__all__ = ["Submit"]
 
 SelectChunks = Callable[[ChunkIndex], Sequence[ChunkGeneration]]
 """Returns the chunks to complete, such as `ChunkIndex.missing`."""
@@ -39,6 +39,10 @@ class Submit:
     ----------
     draft
         The submission without executor, shards and number.
+    select_chunks
+        Returns the chunks to compute, such as `ChunkIndex.missing`.
+    accept_cost
+        Spend more than the executor's limit.
     choose_code
         Called once, and only if workers are started; None leaves the draft's code.
     root
@@ -67,9 +71,9 @@ class Submit:
         reuse: bool = True,
     ) -> None:
         self.run = run
+        self.executor = executor
+        self.draft = draft
         self.reused = 0
-        self._executor = executor
-        self._draft = draft
         self._select_chunks = select_chunks
         self._accept_cost = accept_cost
         self._choose_code = choose_code
@@ -111,7 +115,7 @@ class Submit:
         prepared = self._with_known_rows(self._prepared)
         if self._root is not None:
             add_to_index(self._root, self.run.manifest)
-        return launch(self.run.store, self._executor, self.run.manifest, prepared)
+        return launch(self.run.store, self.executor, self.run.manifest, prepared)
 
     def _with_known_rows(self, prepared: PreparedSubmission) -> PreparedSubmission:
         """Copy the known rows, and return the submission that computes the rest."""
@@ -132,9 +136,9 @@ class Submit:
     def _prepare(self, chunks: Sequence[ChunkGeneration], reused: int) -> PreparedSubmission:
         return prepare(
             self.run.store,
-            self._executor,
+            self.executor,
             self.run.manifest,
-            self._draft_with_code if chunks else self._draft,
+            self._draft_with_code if chunks else self.draft,
             chunks,
             accept_cost=self._accept_cost,
             reused=reused,
@@ -142,4 +146,4 @@ class Submit:
 
     @cached_property
     def _draft_with_code(self) -> Submission:
-        return self._draft if self._choose_code is None else self._choose_code(self._draft)
+        return self.draft if self._choose_code is None else self._choose_code(self.draft)

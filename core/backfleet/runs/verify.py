@@ -29,6 +29,7 @@ from backfleet.runs.control import RunControl
 from backfleet.runs.executors import open_executor
 from backfleet.runs.run import Run
 from backfleet.runs.stored_tasks import Difference, StoredTasks
+from backfleet.runs.submit import Submit
 from backfleet.runs.task_code import TaskCode
 from backfleet.store import Store, open_store
 from backfleet.worker.child_process import Limits
@@ -153,7 +154,7 @@ def verify_executor(
         chunks = sorted({again.manifest.chunks.chunk_of(task) for task in tasks})
         control = RunControl(again)
         draft = replace(code.draft(data), run_id=again.id)
-        control.start(chosen, draft, lambda _: [(chunk, 0) for chunk in chunks])
+        control.start(Submit(again, chosen, draft, lambda _: [(chunk, 0) for chunk in chunks]))
         control.wait(progress)
         again.counts()
         _check_all_there(again, chunks)

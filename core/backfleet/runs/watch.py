@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Executor, ShardStatus
 from backfleet.results.chunk_index import ChunkIndex, Counts
+from backfleet.results.part_index import PartIndex
 from backfleet.submissions.events import emit
 from backfleet.submissions.submission_log import LogEntry
 
@@ -29,6 +30,7 @@ class WorkerWatch:
     """Whom to watch: a submission, through its executor, and where its chunks turn up."""
 
     chunk_index: ChunkIndex
+    part_index: PartIndex
     executor: Executor
     entry: LogEntry
     expected_chunks: int
@@ -47,7 +49,7 @@ def wait_for_workers(watch: WorkerWatch, show: Callable[[Counts], None]) -> Sequ
         came += len(fresh)
         for header in fresh:
             emit("chunk_committed", run_id=header.run_id, chunk=header.chunk, tasks=header.count)
-        show(watch.chunk_index.counts())
+        show(watch.part_index.counts())
         if ended or (watch.chunk_index.complete and came >= watch.expected_chunks):
             return statuses
         # What has come must be read once, however often one looks.

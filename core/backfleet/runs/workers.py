@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
-from backfleet.errors import ExecutorError, PluginError, RunNotFound
+from backfleet.errors import BackfleetError, RunNotFound
 from backfleet.executor import Executor, Recoverable, ShardStatus
 from backfleet.runs.executors import open_executor
+from backfleet.submissions.recover import has_active_workers
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
 __all__ = ["RunWorkers"]
@@ -35,16 +37,17 @@ class RunWorkers:
 
     def are_active(self, entry: LogEntry) -> bool:
         """Whether a submission has active workers; False if its executor cannot be asked."""
-        try:
-            return any(status.state.is_active for status in self._poll(entry))
-        except (ExecutorError, PluginError):
-            # Nothing is known of an executor that is not installed here.
-            return False
+        # Nothing is known of an executor that is not installed here.
+        with suppress(BackfleetError):
+            return has_active_workers(self.executor_of(entry), entry)
+        return False
 
     def statuses(self) -> Sequence[ShardStatus]:
         """Return what the executor reports of each shard of the newest submission."""
         entry = self._log.newest()
-        return [] if entry is None else self._poll(entry)
+        if entry is None or entry.handle is None:
+            return []
+        return list(self.executor_of(entry).poll(entry.handle))
 
     def log_lines(self, shard: int, *, follow: bool = False) -> Iterator[str]:
         """Return the lines that a worker of the newest submission has written.
@@ -68,8 +71,3 @@ class RunWorkers:
         if entry.handle is None:
             return iter(())
         return self.executor_of(entry).logs(entry.handle, shard, follow=follow)
-
-    def _poll(self, entry: LogEntry) -> Sequence[ShardStatus]:
-        if entry.handle is None:
-            return []
-        return list(self.executor_of(entry).poll(entry.handle))

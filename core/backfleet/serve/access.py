@@ -5,11 +5,14 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import socket
-from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass
-from http.cookies import SimpleCookie
+from collections.abc import Iterator, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Access", "AccessCheck", "is_loopback"]
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+
+MAX_TARGET_BYTES = 8192
+"""Longest path and query."""
 
 HEADERS = {
     "content-security-policy": (
@@ -45,26 +51,39 @@ class Access:
 
     host: str
     port: int
-    token: str = ""
+    token: str = field(default="", repr=False)
 
     @property
     def cookie(self) -> str:
         """Cookies do not tell ports apart, so the name does."""
         return f"backfleet-{self.port}"
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Host names of this server. The lookup can block, so it must not happen per request."""
+        names = {*LOCAL_NAMES, self.host.lower()}
+        if _is_wildcard(self.host):
+            names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
+        return frozenset(names)
+
     def knows(self, header: str) -> bool:
         """Whether a Host header names this server: another name that leads here belongs to a page
         that wants to read along (DNS rebinding)."""
         name = _host_name(header)
-        if name in (*LOCAL_NAMES, self.host.lower()):
-            return True
-        if not _is_wildcard(self.host):
-            return False
-        return _is_address(name) or name in (socket.gethostname().lower(), socket.getfqdn().lower())
+        return name in self.names or (_is_wildcard(self.host) and _is_address(name))
 
     def accepts(self, token: str) -> bool:
         """Compared in constant time."""
         return hmac.compare_digest(token.encode(), self.token.encode())
+
+    def accepts_cookie(self, headers: Headers) -> bool:
+        """Whether any cookie of the server's name holds the token.
+
+        Other servers on the host can set cookies too: of any syntax, and of this name for another
+        path or domain, which the browser sends along. `http.cookies` gives up at a name that it
+        does not allow, and keeps only the last value of a name.
+        """
+        return any(map(self.accepts, _cookies(headers, self.cookie)))
 
 
 class AccessCheck:
@@ -76,11 +95,10 @@ class AccessCheck:
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-        answer = self._refusal(scope, headers)
+        answer = self._refusal(scope, Headers(scope=scope))
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -89,18 +107,22 @@ class AccessCheck:
 
         await (answer or self._app)(scope, receive, send_guarded)
 
-    def _refusal(self, scope: Scope, headers: MutableMapping[str, str]) -> ASGIApp | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """The answer to whoever may not ask; None for whoever may."""
-        from starlette.responses import PlainTextResponse, RedirectResponse
-
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            # Before all other answers, which would keep the connection open for the body.
+            close = {"connection": "close"}
+            return PlainTextResponse("Requests cannot have a body.\n", 413, close)
         if not self._access.knows(headers.get("host", "")):
             return PlainTextResponse("This server does not go by that name.\n", 421)
-        if not self._access.token:
-            return None
-        if self._access.accepts(_cookie(headers.get("cookie", ""), self._access.cookie)):
-            return None
+        if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
+            return PlainTextResponse("The address is too long.\n", 414)
+        return self._token_refusal(scope, headers) if self._access.token else None
+
+    def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
         query = parse_qsl(scope["query_string"].decode("latin-1"))
         if any(name == "token" and self._access.accepts(value) for name, value in query):
+            # Also for a browser that has the cookie: the token must not stay in its address bar.
             rest = urlencode([(name, value) for name, value in query if name != "token"])
             target = scope["path"].replace("\\", "/")
             answer = RedirectResponse("/" + target.lstrip("/") + (f"?{rest}" if rest else ""), 303)
@@ -108,6 +130,8 @@ class AccessCheck:
                 self._access.cookie, self._access.token, httponly=True, samesite="lax"
             )
             return answer
+        if self._access.accepts_cookie(headers):
+            return None
         return PlainTextResponse(
             "A token is needed: open the address that 'backfleet serve' printed.\n", 401
         )
@@ -133,9 +157,13 @@ def _host_name(header: str) -> str:
     return header.partition(":")[0].lower()
 
 
-def _cookie(header: str, name: str) -> str:
-    found = SimpleCookie(header).get(name)
-    return found.value if found else ""
+def _cookies(headers: Headers, name: str) -> Iterator[str]:
+    """Yield all values of a cookie. Other cookies are skipped, whatever they hold."""
+    for header in headers.getlist("cookie"):
+        for pair in header.split(";"):
+            key, _, value = pair.partition("=")
+            if key.strip() == name:
+                yield value.strip().strip('"')
 
 
 def _is_address(name: str) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -12,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from backfleet.errors import BackfleetError, RunNotFound, UserError
@@ -21,6 +24,7 @@ from backfleet.runs.run import Run
 from backfleet.serve import pages
 from backfleet.serve.access import Access, AccessCheck
 from backfleet.serve.catalogue import Catalogue
+from backfleet.serve.problems import log_problem, one_line
 from backfleet.serve.read_only import ReadOnlyStore
 from backfleet.store import Store
 
@@ -30,24 +34,34 @@ if TYPE_CHECKING:
 __all__ = ["make_app"]
 
 _ID = re.compile(r"[0-9a-f]{16}")
+_TASK = re.compile(r"[0-9]{1,9}")
 _FILE = re.compile(r"[a-z.]+\.(js|css)")
 DAY = "max-age=86400"
 GZIP_LEVEL = 3
+
+REPORT_THREADS = 4
+"""Reports computed at once. Each may need much memory, so others wait."""
+
+LIST_THREADS = 8
+"""For the list, which must not wait for reports."""
 
 
 def make_app(store: Store, access: Access) -> Starlette:
     """The application over a store, for whom `access` lets in."""
     catalogue = Catalogue(ReadOnlyStore(store))
-    site = Site(catalogue)
+    lists = ThreadPoolExecutor(LIST_THREADS, thread_name_prefix="lists")
+    reports = ThreadPoolExecutor(REPORT_THREADS, thread_name_prefix="reports")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         catalogue.start()
         yield
         catalogue.stop()
+        for pool in (lists, reports):
+            pool.shutdown(cancel_futures=True)
 
     return Starlette(
-        routes=site.routes(),
+        routes=Site(catalogue).routes(lists, reports),
         lifespan=lifespan,
         middleware=[
             Middleware(AccessCheck, access=access),
@@ -57,43 +71,45 @@ def make_app(store: Store, access: Access) -> Starlette:
 
 
 class Site:
-    """The endpoints. Each is run in a thread, since reading a store blocks."""
+    """The endpoints. They are run in threads, since reading a store blocks."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self, lists: Executor, reports: Executor) -> Sequence[Route]:
         return [
-            Route("/", _describe_problems(self.runs)),
-            Route("/api/runs", _describe_problems(self.runs_json)),
-            Route("/api/runs/{run}", _describe_problems(self.standing_json)),
-            Route("/runs/{run}", _describe_problems(self.run)),
-            Route("/runs/{run}/tasks/{task:int}", _describe_problems(self.task)),
-            Route("/compare", _describe_problems(self.compare)),
-            Route("/static/{name}", _describe_problems(self.static)),
-            Route("/{path:path}", _describe_problems(self.nothing)),
+            Route("/", _in_thread(self.runs, lists)),
+            Route("/api/runs", _in_thread(self.runs_json, lists)),
+            Route("/api/runs/{run}", _in_thread(self.standing_json, lists)),
+            Route("/runs/{run}", _in_thread(self.run, reports)),
+            Route("/runs/{run}/tasks/{task}", _in_thread(self.task, reports)),
+            Route("/compare", _in_thread(self.compare, reports)),
+            Route("/static/{name}", _in_thread(self.static, lists)),
+            Route("/{path:path}", _in_thread(self.nothing, lists)),
         ]
 
     def runs(self, request: Request) -> Response:
-        return HTMLResponse(pages.runs_html(self._catalogue.runs(), self._catalogue.store.url))
+        return _html(pages.runs_html(self._catalogue.runs(), self._catalogue.store.url))
 
     def runs_json(self, request: Request) -> Response:
-        return JSONResponse(pages.runs_table(self._catalogue.runs()))
+        return _json(pages.runs_table(self._catalogue.runs()))
 
     def standing_json(self, request: Request) -> Response:
         run = self._open(request.path_params["run"])
         counts = run.counts()
         facts = {name: getattr(counts, name) for name in ("tasks", "done", "suspicious", "error")}
-        return JSONResponse({"state": run.state(), **facts})
+        return _json({"state": run.state(), **facts})
 
     def run(self, request: Request) -> Response:
         run = self._open(request.path_params["run"])
-        return HTMLResponse(pages.run_html(run, request.query_params.get("metric")))
+        return _html(pages.run_html(run, request.query_params.get("metric")))
 
     def task(self, request: Request) -> Response:
+        if not _TASK.fullmatch(request.path_params["task"]):
+            return self.nothing(request)
         run = self._open(request.path_params["run"])
         try:
-            return HTMLResponse(pages.task_html(run, request.path_params["task"]))
+            return _html(pages.task_html(run, int(request.path_params["task"])))
         except IndexError as error:
             raise RunNotFound(str(error)) from error
 
@@ -103,7 +119,7 @@ class Site:
             raise UserError(f"two runs are compared, not {len(names)}; tick two in the list")
         first, second = map(self._open, names)
         metric = request.query_params.get("metric")
-        return HTMLResponse(pages.comparison_html(first, second, metric))
+        return _html(pages.comparison_html(first, second, metric))
 
     def static(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -114,7 +130,7 @@ class Site:
         return Response(content, media_type=kind, headers={"cache-control": DAY})
 
     def nothing(self, request: Request) -> Response:
-        return HTMLResponse(pages.problem_html("Nothing here", "There is no such page."), 404)
+        return _problem("Nothing here", "There is no such page.", 404)
 
     def _open(self, name: str) -> Run:
         """A run of the store. Raises RunNotFound, CorruptObject, StoreError."""
@@ -134,17 +150,51 @@ def _static(name: str) -> str | None:
         return None
 
 
-def _describe_problems(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, whose errors become a page that says what is wrong."""
+def _in_thread(endpoint: Endpoint, pool: Executor) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint in a thread of a pool, for as long as its client waits."""
 
-    def answer(request: Request) -> Response:
-        try:
-            return endpoint(request)
-        except RunNotFound as error:
-            return HTMLResponse(pages.problem_html("Not found", str(error)), 404)
-        except UserError as error:
-            return HTMLResponse(pages.problem_html("That cannot be shown", str(error)), 400)
-        except BackfleetError as error:
-            return HTMLResponse(pages.problem_html("The store cannot be read", str(error)), 503)
+    async def answer(request: Request) -> Response:
+        page = asyncio.get_running_loop().run_in_executor(pool, _answer, endpoint, request)
+        left = asyncio.ensure_future(_until_client_left(request))
+        await asyncio.wait((page, left), return_when=asyncio.FIRST_COMPLETED)
+        if not left.cancel():
+            # A page that no thread has begun is not computed.
+            page.cancel()
+            return Response(status_code=408)
+        return page.result()
 
     return answer
+
+
+async def _until_client_left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _answer(endpoint: Endpoint, request: Request) -> Response:
+    """The endpoint's answer, whose errors become a page that says what is wrong."""
+    try:
+        return endpoint(request)
+    except RunNotFound as error:
+        return _problem("Not found", str(error), 404)
+    except UserError as error:
+        return _problem("That cannot be shown", str(error), 400)
+    except BackfleetError as error:
+        return _problem("The store cannot be read", str(error), 503)
+    except Exception as error:
+        # An odd run, or a fault of backfleet: it costs this page only.
+        log_problem(request.scope["path"], error)
+        return _problem("This page cannot be shown", one_line(error), 500)
+
+
+def _problem(title: str, text: str, status: int) -> Response:
+    return _html(pages.problem_html(title, text), status)
+
+
+def _html(text: str, status: int = 200) -> Response:
+    # Names of a store may hold lone surrogates, which UTF-8 cannot encode.
+    return Response(text.encode("utf-8", "backslashreplace"), status, media_type="text/html")
+
+
+def _json(content: object) -> Response:
+    return Response(json.dumps(content), media_type="application/json")

@@ -13,6 +13,7 @@ from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest_store import read_stored_manifest
 from backfleet.results.chunk_index import Counts
 from backfleet.runs.run import Run
+from backfleet.serve.problems import log_problem, one_line
 from backfleet.store import Store
 
 __all__ = ["Catalogue", "Listed", "Standing"]
@@ -50,7 +51,7 @@ class Listed:
         Why its manifest cannot be read; empty for a sound one.
     """
 
-    run: str
+    run_id: str
     name: str = ""
     strategy: str = ""
     created: str = ""
@@ -71,6 +72,7 @@ class Catalogue:
         self._facts: dict[str, Listed] = {}
         self._standings: dict[str, Standing] = {}
         self._open: dict[str, Run] = {}
+        self._logged: set[str] = set()
         self._asked = 0.0
         self._ended = threading.Event()
         self._looker = threading.Thread(target=self._look_on, name="catalogue", daemon=True)
@@ -97,10 +99,10 @@ class Catalogue:
         self._facts.update({name: it for name, it in found.items() if it and not it.problem})
         known = [self._facts.get(name) or found.get(name) for name in names]
         there = [self._with_standing(each) for each in known if each is not None]
-        return sorted(there, key=lambda each: (each.created, each.run), reverse=True)
+        return sorted(there, key=lambda each: (each.created, each.run_id), reverse=True)
 
     def _with_standing(self, listed: Listed) -> Listed:
-        return Listed(**{**vars(listed), "standing": self._standings.get(listed.run)})
+        return Listed(**{**vars(listed), "standing": self._standings.get(listed.run_id)})
 
     def _read(self, name: str) -> Listed | None:
         """What a manifest says; None for a folder without one."""
@@ -109,9 +111,12 @@ class Catalogue:
         except RunNotFound:
             return None
         except BackfleetError as error:
-            return Listed(name, problem=f"{type(error).__name__}: {error}")
+            return Listed(name, problem=one_line(error))
+        except Exception as error:
+            self._log_once(name, error)
+            return Listed(name, problem=one_line(error))
         return Listed(
-            run=name,
+            run_id=name,
             name=stored.name,
             strategy=stored.identity.strategy.target,
             created=stored.created,
@@ -136,6 +141,10 @@ class Catalogue:
             state, counts = run.state(), run.chunk_index.counts()
         except BackfleetError:
             state, counts = "unreadable", Counts(0)
+        except Exception as error:
+            # It must not end the thread, which would hide the state of all other runs.
+            self._log_once(name, error)
+            state, counts = "unreadable", Counts(0)
         else:
             self._keep_open(name, run, finished=state == "complete")
         took = time.monotonic() - began
@@ -148,3 +157,9 @@ class Catalogue:
             self._open.pop(name, None)
         else:
             self._open[name] = run
+
+    def _log_once(self, name: str, error: Exception) -> None:
+        """Log an exception of a run, but not each time that the list is asked for."""
+        if name not in self._logged:
+            self._logged.add(name)
+            log_problem(f"run {name}", error)

@@ -13,14 +13,18 @@ from backfleet.report.sweep_page import sweep_page
 from backfleet.report.task_page import task_page
 from backfleet.runs.run import Run
 from backfleet.serve.catalogue import Listed
+from backfleet.serve.problems import one_line
 
 __all__ = ["comparison_html", "problem_html", "run_html", "runs_html", "runs_table", "task_html"]
 
 PACKAGE = "backfleet.serve"
 UNFINISHED = ("", "running")
 
+MAX_PROBLEM_CHARS = 2000
+"""A message may quote a long text of the store or of the request."""
+
 HEADINGS = (
-    Heading("run", "Run"),
+    Heading("run_id", "Run"),
     Heading("name", "Name"),
     Heading("strategy", "Strategy"),
     Heading("created", "Planned", "time", "In UTC."),
@@ -49,7 +53,7 @@ def runs_table(runs: Sequence[Listed]) -> Mapping[str, Any]:
     """The list as plain JSON, and whether it is worth asking again soon."""
     import pandas as pd
 
-    rows = [_row(each) for each in runs]
+    rows = [_checked_row(listed) for listed in runs]
     frame = pd.DataFrame(rows, columns=[heading.name for heading in HEADINGS])
     for heading in HEADINGS:
         if heading.form in ("count", "percent"):
@@ -58,15 +62,26 @@ def runs_table(runs: Sequence[Listed]) -> Mapping[str, Any]:
     return {"table": data_table(frame, HEADINGS), "soon": soon}
 
 
+def _checked_row(listed: Listed) -> dict[str, Any]:
+    """The row of a run, also if its numbers or texts cannot be shown."""
+    try:
+        row = _row(listed)
+        # pandas would refuse the whole table for one lone surrogate.
+        "".join(str(value) for value in row.values()).encode()
+        return row
+    except (OverflowError, UnicodeEncodeError) as error:
+        return _row(Listed(listed.run_id, problem=one_line(error)))
+
+
 def _row(listed: Listed) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "run": listed.run,
+        "run_id": listed.run_id,
         "name": listed.name or listed.problem,
         "strategy": listed.strategy,
         "created": listed.created.removesuffix("+00:00").replace("T", " "),
         "state": "damaged" if listed.problem else "",
         "part": None,
-        "tasks": listed.tasks,
+        "tasks": float(listed.tasks),
         "suspicious": None,
         "error": None,
     }
@@ -101,6 +116,8 @@ def comparison_html(first: Run, second: Run, metric: str | None) -> str:
 
 def problem_html(title: str, text: str) -> str:
     """What went wrong, in words."""
+    if len(text) > MAX_PROBLEM_CHARS:
+        text = f"{text[: MAX_PROBLEM_CHARS - 3]}..."
     page = Page("problem.html", f"{title} · backfleet", {"heading": title, "text": text})
     return render_linked(replace(page, package=PACKAGE))
 

@@ -1,28 +1,45 @@
-"""Serving a store until somebody ends it."""
+"""Serving a store until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
 
 from backfleet.errors import UserError
 from backfleet.serve.access import Access, is_loopback
+from backfleet.serve.app import make_app
+from backfleet.serve.connection import ClientConnection, ConnectionLimits
 from backfleet.store import Store
 
-__all__ = ["serve_store"]
+__all__ = ["listen", "make_server", "serve_store"]
 
-GRACE_SECONDS = 2
+GRACE_SECONDS = 1.0
+"""Time that requests have to end after Ctrl-C or SIGTERM."""
+
+MAX_HEADER_BYTES = 1024 * 1024
+"""Other servers on the host may set cookies, which browsers send here as well. Chromium keeps 180
+cookies of 4 KiB per host."""
 
 
 def serve_store(store: Store, host: str, port: int, say: Callable[[str], None]) -> None:
-    """Serve the runs of a store; returns when the process is told to end.
+    """Serve the runs of a store until Ctrl-C or SIGTERM.
+
+    Returns when all requests have ended. If some take longer than `GRACE_SECONDS`, the process ends
+    with exit code 0 at once. Call it in the main thread.
 
     Parameters
     ----------
     host
-        A name or address of this machine. What others can reach asks for a token, which is part of
-        the address that is said.
+        A name or address of this machine. If others can reach it, the server asks for a token,
+        which is part of the address that is said.
     port
         0 takes one that is free.
     say
@@ -31,49 +48,96 @@ def serve_store(store: Store, host: str, port: int, say: Callable[[str], None]) 
     Raises
     ------
     UserError
-        Where host and port cannot be had.
+        If host and port cannot be had.
     """
-    import uvicorn
+    limits = ConnectionLimits()
+    with listen(host, port, limits) as listener:
+        token = "" if is_loopback(host) else secrets.token_urlsafe(32)
+        access = Access(host, listener.getsockname()[1], token)
+        server = make_server(store, access, limits)
+        ended = _ends()
+        # A daemon thread: a page that is being computed must not delay the end.
+        thread = threading.Thread(target=_run, args=(server, listener), daemon=True)
+        say(_address(access))
+        thread.start()
+        ended.recv(1)
+        server.should_exit = True
+        thread.join(GRACE_SECONDS)
+    if thread.is_alive():
+        # Python would wait for the threads that compute pages. They only read.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
-    from backfleet.serve.app import make_app
 
-    bound = _bind(host, port)
-    token = "" if is_loopback(host) else secrets.token_urlsafe(32)
-    access = Access(host, bound.getsockname()[1], token)
+def _ends() -> socket.socket:
+    """Return a socket that receives a byte at Ctrl-C and SIGTERM."""
+    # Neither an exception, which a second signal could raise at any later line, nor an event, whose
+    # lock the handler could find taken by the very thread that it interrupts.
+    ended, end = socket.socketpair()
+    end.setblocking(False)
+    signal.set_wakeup_fd(end.detach())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _do_nothing)
+    return ended
+
+
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    """Handler that replaces the default action; the wakeup socket reports the signal."""
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    try:
+        server.run(sockets=[listener])
+    finally:
+        # Wakes the main thread if the server has failed.
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def make_server(store: Store, access: Access, limits: ConnectionLimits) -> uvicorn.Server:
+    """Return a server of the runs of a store, to run on a socket of `listen`."""
     config = uvicorn.Config(
         make_app(store, access),
-        log_level="warning",
+        # Everything is named: uvicorn's defaults import uvloop and others if they can be found, and
+        # read environment variables.
+        loop="asyncio",
+        http=ClientConnection,
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        workers=1,
+        proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        # The address of a request may hold the token.
+        access_log=False,
+        log_level="error",
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=limits.request_seconds,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )
-    say(_address(access))
-    try:
-        uvicorn.Server(config).run(sockets=[bound])
-    except KeyboardInterrupt:
-        # Ctrl-C is how a server is ended.
-        pass
-    finally:
-        bound.close()
+    return uvicorn.Server(config)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, limits: ConnectionLimits) -> socket.socket:
+    """Return a listening socket. Raises UserError if host and port cannot be had."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        made = socket.socket(family, kind, protocol)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = addresses[0]
+        listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise UserError(f"--host {host}: {error.strerror}") from error
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        limits.bound(listener)
+        listener.bind(address)
         # From here on browsers wait for an answer, rather than be turned away.
-        made.listen()
+        listener.listen()
     except OSError as error:
-        made.close()
+        listener.close()
         raise UserError(
             f"--host {host} --port {port}: {error.strerror}; --port 0 takes a free one"
         ) from error
-    return made
+    return listener
 
 
 def _address(access: Access) -> str:

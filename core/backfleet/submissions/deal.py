@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backfleet.plan.chunks import ChunkGrid
+from backfleet.plan.chunk_grid import ChunkGrid
 from backfleet.submission import ChunkGeneration, ChunkRange
 
 __all__ = ["deal_chunks"]

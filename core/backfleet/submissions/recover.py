@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,7 @@ from backfleet.executor import Executor, Recoverable
 from backfleet.store import Store
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
-__all__ = ["active_submission", "has_active_workers"]
+__all__ = ["active_submission", "has_active_workers", "with_handle"]
 
 STARTING = timedelta(seconds=5)
 """Time that a living client takes at most from writing a submission to writing its handle."""
@@ -22,9 +23,8 @@ STARTING_PAUSE = 0.05
 def active_submission(store: Store, executor: Executor) -> LogEntry | None:
     """Return the newest submission to this executor that has active workers; None without one.
 
-    If the client of a submission died before it could write the handle, its workers are looked
-    for and adopted. A client that has just written its submission gets a moment to write the
-    handle.
+    A submission about which the executor cannot be asked has none: what starts workers next asks
+    the executor again, and reports why it does not answer.
     """
     log = SubmissionLog(store)
     for number in reversed(log.numbers()):
@@ -33,21 +33,36 @@ def active_submission(store: Store, executor: Executor) -> LogEntry | None:
             continue
         if entry.submission.executor != executor.name or entry.canceled:
             continue
-        if entry.handle is None:
-            entry = _adopt(log, executor, entry)
-        if has_active_workers(executor, entry):
-            return entry
+        entry = with_handle(log, executor, entry)
+        with suppress(BackfleetError):
+            if has_active_workers(executor, entry):
+                return entry
     return None
 
 
 def has_active_workers(executor: Executor, entry: LogEntry) -> bool:
-    """Whether the executor knows of an active worker; False if it cannot be asked."""
+    """Whether a submission has active workers. Raises what `poll` raises if that is unknown."""
     if entry.handle is None:
         return False
-    try:
-        return any(status.state.is_active for status in executor.poll(entry.handle))
-    except BackfleetError:
-        return False
+    return any(status.state.is_active for status in executor.poll(entry.handle))
+
+
+def with_handle(log: SubmissionLog, executor: Executor, entry: LogEntry) -> LogEntry:
+    """Return an entry with its handle.
+
+    If the client of the submission died before it could write the handle, its workers are looked
+    for and adopted.
+    """
+    if entry.handle is not None:
+        return entry
+    submission = entry.submission
+    for handle in Recoverable.of(executor).find_orphans(submission.run_id):
+        # The same run may have workers for another store; not every executor can tell.
+        is_same_store = handle.get("url", submission.url) == submission.url
+        if handle.get("number") == submission.number and is_same_store:
+            log.adopt_handle(submission.number, handle)
+            return replace(entry, handle=handle)
+    return entry
 
 
 def _settled(log: SubmissionLog, number: int) -> LogEntry:
@@ -60,14 +75,3 @@ def _settled(log: SubmissionLog, number: int) -> LogEntry:
         if entry.handle is not None or not timedelta(0) <= age < STARTING:
             return entry
         time.sleep(STARTING_PAUSE)
-
-
-def _adopt(log: SubmissionLog, executor: Executor, entry: LogEntry) -> LogEntry:
-    submission = entry.submission
-    for handle in Recoverable.of(executor).find_orphans(submission.run_id):
-        # The same run may have workers for another store; not every executor can tell.
-        is_same_store = handle.get("url", submission.url) == submission.url
-        if handle.get("number") == submission.number and is_same_store:
-            log.adopt_handle(submission.number, handle)
-            return replace(entry, handle=handle)
-    return entry

@@ -18,7 +18,7 @@
     words.textContent = ticked.size === 2 ? "" : `Tick two runs to compare them: ${ticked.size} of 2.`;
   };
 
-  table.render.run = (run, row) => {
+  table.render.run_id = (run, row) => {
     const box = element("input", { type: "checkbox", checked: ticked.has(run) });
     box.setAttribute("aria-label", `Compare ${table.column("name").at(row)}, run ${run}`);
     box.addEventListener("change", () => tick(run, box));
@@ -32,7 +32,7 @@
   table.render.part = (part, row) => {
     if (part === null) return "–";
     const bar = element("progress", { max: 1, value: part });
-    bar.setAttribute("aria-label", `Tasks done of run ${table.column("run").at(row)}`);
+    bar.setAttribute("aria-label", `Tasks done of run ${table.column("run_id").at(row)}`);
     return element("span", { className: "share" }, bar, page.format("percent", part));
   };
   table.draw();

@@ -1,14 +1,13 @@
-"""Chunks of a run: their size follows from the number of tasks and from what is stored of them."""
+"""Size of a run's chunks: it follows from the number of tasks and from what is stored of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt
 
-__all__ = ["MOST_CHUNKS", "ChunkGrid", "RunSize", "chunk_size"]
+from backfleet.plan.chunk_grid import MAX_CHUNKS
 
-MOST_CHUNKS = 20_000
-"""Most chunks of a run, so that listing them takes few requests."""
+__all__ = ["RunSize", "chunk_size"]
 
 CHUNKS_PER_ROOT = 4
 """Most chunks of a run with n tasks, in multiples of the square root of n. Chunks then grow with
@@ -93,28 +92,6 @@ def chunk_size(run: RunSize) -> int:
 
 def _size_for_count(run: RunSize) -> int:
     """Return the size that follows from the number of tasks and how long they take."""
-    most_chunks = min(isqrt(CHUNKS_PER_ROOT**2 * run.tasks), MOST_CHUNKS)
+    most_chunks = min(isqrt(CHUNKS_PER_ROOT**2 * run.tasks), MAX_CHUNKS)
     usual = SHORT_SIZE if run.has_short_tasks else USUAL_SIZE
     return max(-(-run.tasks // most_chunks), min(run.tasks // ENOUGH_CHUNKS, usual))
-
-
-@dataclass(frozen=True)
-class ChunkGrid:
-    """The chunks of a run of `tasks` tasks, `size` in each; the last one may hold fewer."""
-
-    tasks: int
-    size: int
-
-    def __len__(self) -> int:
-        return -(-self.tasks // self.size)
-
-    def __getitem__(self, chunk: int) -> range:
-        """Return the tasks of a chunk. Raises IndexError."""
-        if not 0 <= chunk < len(self):
-            raise IndexError(f"there are {len(self)} chunks, no number {chunk}")
-        first = chunk * self.size
-        return range(first, min(first + self.size, self.tasks))
-
-    def chunk_of(self, task: int) -> int:
-        """Return the number of the chunk that holds a task."""
-        return task // self.size

@@ -11,12 +11,12 @@ from backfleet.runs.executors import prewarmed_executor
 if TYPE_CHECKING:
     from backfleet.job import Job
 
-__all__ = ["Wishes", "run_job"]
+__all__ = ["LaunchOptions", "run_job"]
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """How a job is to be run."""
+class LaunchOptions:
+    """How a job is run: where, on which conditions, and what is printed."""
 
     executor: str
     options: tuple[str, ...]
@@ -28,25 +28,24 @@ class Wishes:
     reuse: bool = True
 
 
-def run_job(load: Callable[[], Job], wishes: Wishes) -> None:
+def run_job(load: Callable[[], Job], launch: LaunchOptions) -> None:
     """Run a job, show how it ends, and leave with the exit code that says so."""
-    with prewarmed_executor(wishes.executor, wishes.options, detach=wishes.detach) as executor:
+    with prewarmed_executor(launch.executor, launch.options, detach=launch.detach) as executor:
         # All that takes long to import, while the executor begins.
         from backfleet.cli.follow import follow, show_detached
         from backfleet.plan.plan import plan_job
-        from backfleet.runs.labels import Labels, add_labels
+        from backfleet.runs.labels import add_labels
         from backfleet.runs.start import submit_plan
 
         started = submit_plan(
             plan_job(load()),
             executor,
-            detach=wishes.detach,
-            accept_cost=wishes.accept_cost,
-            reuse=wishes.reuse,
+            detach=launch.detach,
+            accept_cost=launch.accept_cost,
+            reuse=launch.reuse,
         )
-    notes = () if wishes.note is None else (wishes.note,)
-    add_labels(started.run.store, Labels(wishes.tags, notes))
-    if wishes.detach:
-        show_detached(started, as_json=wishes.as_json)
+    add_labels(started.run.store, launch.tags, launch.note)
+    if launch.detach:
+        show_detached(started, as_json=launch.as_json)
     else:
-        follow(started, as_json=wishes.as_json)
+        follow(started, as_json=launch.as_json)

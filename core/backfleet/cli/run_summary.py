@@ -17,14 +17,14 @@ from backfleet.runs.run import Run, RunSummary
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["end_with", "run_argument", "short_name", "show_closing"]
+__all__ = ["exit_with_status", "print_summary", "run_argument", "short_name"]
 
 LEADERS = 10
 BEST_BY = "total_return"
 BEST_FIRST = [(BEST_BY, "descending"), ("task", "ascending")]
 
 
-def show_closing(control: RunControl, summary: RunSummary) -> None:
+def print_summary(control: RunControl, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
     run = control.run
     from backfleet.results.read import read_results
@@ -39,23 +39,23 @@ def show_closing(control: RunControl, summary: RunSummary) -> None:
         *describe_problems(rows),
         _headline(control, summary),
         *_code_not_kept(summary),
-        *_doubts(control, summary),
+        *_worker_failure_warning(control, summary),
         *_spending(control),
     ]
     for line in [*lines, *_next_steps(run, summary, rows)]:
         click.echo(line)
 
 
-def end_with(run: Run, summary: RunSummary) -> NoReturn:
+def exit_with_status(control: RunControl, summary: RunSummary) -> NoReturn:
     """Exit as the run ended; for a run with missing tasks, say why on standard error."""
     if summary.missing:
-        reasons = _reasons(run)
+        reasons = _reasons(control)
         for line in reasons:
             click.echo(line, err=True)
         advice = "When that is put right" if reasons else "Go on with"
         click.echo(
             f"{summary.missing:,} of {summary.tasks:,} tasks have no result. "
-            f"{advice}: backfleet resume {short_name(run)}",
+            f"{advice}: backfleet resume {short_name(control.run)}",
             err=True,
         )
     sys.exit(0 if summary.succeeded else 1)
@@ -119,7 +119,7 @@ def _code_not_kept(summary: RunSummary) -> list[str]:
     return [f"code:    {names}: not kept, only the hash; 'verify' and 'resume' need it here"]
 
 
-def _doubts(control: RunControl, summary: RunSummary) -> list[str]:
+def _worker_failure_warning(control: RunControl, summary: RunSummary) -> list[str]:
     """A warning where workers are said to have failed, and yet all their work is there."""
     failed = [status for status in control.worker_statuses if status.state is ShardState.FAILED]
     if summary.missing or not failed:
@@ -153,14 +153,15 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
     return lines
 
 
-def _reasons(run: Run) -> Sequence[str]:
-    """Why workers gave up: their own word where they could leave it, else the executor's."""
-    words = [f"{failure.kind}: {failure.message}" for failure in run.failures()]
+def _reasons(control: RunControl) -> Sequence[str]:
+    """Return why workers gave up: their own records if there are any, else the executor's word."""
+    words = [f"{failure.kind}: {failure.message}" for failure in control.run.failures()]
     if not words:
+        name = short_name(control.run)
         words = [
             f"worker {status.shard} ended with {_code(status.exit_code)}: {_end(status.reason)}; "
-            f"all it wrote: backfleet logs {short_name(run)} --worker {status.shard}"
-            for status in run.workers.statuses()
+            f"all it wrote: backfleet logs {name} --worker {status.shard}"
+            for status in control.worker_statuses
             if status.reason and status.state.ended
         ]
     return list(dict.fromkeys(words))

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.plan.chunks import (
+from backfleet.plan.chunk_grid import MAX_CHUNKS, ChunkGrid
+from backfleet.plan.chunk_size import (
     DETAIL_BYTES,
     ENOUGH_CHUNKS,
-    MOST_CHUNKS,
     SUM_BYTES,
-    ChunkGrid,
     RunSize,
     chunk_size,
 )
@@ -44,7 +43,7 @@ def test_chunks_partition_the_tasks_in_their_order(tasks: int, data: st.DataObje
 @given(sizes)
 def test_there_are_at_most_four_roots_of_the_tasks_and_never_more_than_20000(size: RunSize) -> None:
     chunks = len(grid_of(size))
-    assert 1 <= chunks <= MOST_CHUNKS
+    assert 1 <= chunks <= MAX_CHUNKS
     assert chunks <= 4 * sqrt(size.tasks)
 
 
@@ -71,7 +70,7 @@ def test_many_symbols_of_few_points_are_never_divided(size: RunSize) -> None:
 @given(sizes)
 def test_chunks_of_full_detail_stay_small_enough_to_read(size: RunSize) -> None:
     equity = chunk_size(size) * size.dates * 32
-    by_count = -(-size.tasks // min(int(4 * sqrt(size.tasks)), MOST_CHUNKS))
+    by_count = -(-size.tasks // min(int(4 * sqrt(size.tasks)), MAX_CHUNKS))
     if size.keeps_detail:
         most_for_count = max(by_count, 100) + size.points
         assert equity <= max(DETAIL_BYTES, most_for_count * size.dates * 32)

@@ -1,0 +1,70 @@
+"""Counting the finished tasks of chunks that are not committed yet."""
+
+from __future__ import annotations
+
+import pytest
+from tests.worker.test_chunk_writer import manifest_of
+
+from backfleet.chunks.commit import commit_chunk
+from backfleet.chunks.parts import store_part
+from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.part_index import PartIndex
+from backfleet.worker.chunk_encoder import ChunkEncoder
+from made_results import MemoryStore, made_result
+
+TASKS = 6
+MANIFEST = manifest_of(TASKS)
+ENCODER = ChunkEncoder(MANIFEST)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def index(store: MemoryStore) -> ChunkIndex:
+    return ChunkIndex(store, MANIFEST)
+
+
+def store_tasks(store: MemoryStore, *tasks: int, generation: int = 0) -> None:
+    results = [made_result(task, outcome=1) for task in tasks]
+    store_part(store, ENCODER.encode(0, generation, results))
+
+
+def test_tasks_in_parts_are_finished_but_not_done(store: MemoryStore, index: ChunkIndex) -> None:
+    parts = PartIndex(store, index)
+    assert parts.counts().finished == 0
+    store_tasks(store, 0, 1)
+    store_tasks(store, 4)
+    counts = parts.counts()
+    assert (counts.in_parts, counts.finished, counts.done, counts.missing) == (3, 3, 0, TASKS)
+
+
+def test_parts_of_a_committed_chunk_and_of_another_generation_do_not_count(
+    store: MemoryStore, index: ChunkIndex
+) -> None:
+    store_tasks(store, 0, 1, generation=1)
+    assert PartIndex(store, index).counts().in_parts == 0
+    store_tasks(store, 0, 1)
+    commit_chunk(store, ENCODER.encode(0, 0, [made_result(i, outcome=1) for i in range(TASKS)]))
+    index.refresh()
+    counts = PartIndex(store, index).counts()
+    assert (counts.in_parts, counts.finished) == (0, TASKS)
+
+
+def test_damaged_and_foreign_parts_do_not_count(store: MemoryStore, index: ChunkIndex) -> None:
+    store_tasks(store, 0, 1)
+    (key,) = (key for key in store.objects if key.startswith("parts/"))
+    store.objects["parts/000000.0/00000002"] = store.objects[key][:-1]
+    other = ChunkEncoder(manifest_of(20)).encode(0, 0, [made_result(3, outcome=1)]).chunk
+    store.objects["parts/000000.0/00000003"] = other.to_bytes("part/1")
+    assert PartIndex(store, index).counts().in_parts == 2
+
+
+def test_a_chunk_counts_for_no_more_tasks_than_it_holds(
+    store: MemoryStore, index: ChunkIndex
+) -> None:
+    store_tasks(store, 0, 1, 2, 3)
+    store_tasks(store, 1, 2, 3, 4, 5)
+    assert PartIndex(store, index).counts().in_parts == TASKS
