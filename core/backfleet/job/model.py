@@ -28,6 +28,7 @@ from backfleet.job.paths import absolute_path, absolute_strategy, anchor
 from backfleet.job.quantities import Duration, MemorySize
 from backfleet.job.section import Section
 from backfleet.job.selection import MAX_SAMPLE
+from backfleet.job.text_file import read_text_file
 
 __all__ = [
     "Auxiliary",
@@ -310,7 +311,7 @@ def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text_file(file))
     except FileNotFoundError:
         raise JobError(f"there is no job file {file}") from None
     except OSError as error:

@@ -113,8 +113,12 @@ def _run_size(job: Job, engine: str, points: int, data: PlannedData) -> RunSize:
 def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
     table = None
     if job.sweep.points is not None:
+        file = Path(job.sweep.points)
         try:
-            table = Path(job.sweep.points).read_bytes()
+            # Reading a device or a FIFO may never end.
+            if file.exists() and not file.is_file():
+                raise JobError(f"sweep.points: {file}: this is not a regular file")
+            table = file.read_bytes()
         except OSError as error:
             raise JobError(f"sweep.points: {job.sweep.points}: {error.strerror}") from error
     return plan_points(job.params, parameters, job.sweep, job.seed, table)
