@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from types import GenericAlias, NoneType, UnionType
@@ -28,6 +28,11 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_Path = Union[str, "tuple[_Path, str | int]"]
+"""Where a value lies in a record: it becomes a text only in an error."""
+
+_Converter = Callable[[Any, Any], Any]
 
 FORMAT, WRITER, CHECKSUM = "format", "written_by", "checksum"
 
@@ -100,72 +105,123 @@ def from_plain(kind: Any, value: Any, path: str = "") -> Any:
 
     Raises CorruptObject if the JSON is of another type. An integer is a valid float.
     """
+    return _converter(kind)(value, path)
+
+
+@cache
+def _converter(kind: Any) -> _Converter:
+    """Return the function that converts JSON to a type: a listing reads thousands of records, and
+    looking at the type for each value would take most of the time."""
     origin, args = get_origin(kind), get_args(kind)
     if kind is Any:
-        return value
+        return lambda value, path: value
     if dataclasses.is_dataclass(kind):
-        return _dataclass_from_plain(kind, value, path)
+        return _dataclass_converter(kind)
     if hasattr(kind, "_fields"):
         # A NamedTuple is stored as a list.
-        fields = GenericAlias(tuple, tuple(get_type_hints(kind).values()))
-        return kind(*from_plain(fields, value, path))
+        fields = _converter(GenericAlias(tuple, tuple(get_type_hints(kind).values())))
+        return lambda value, path: kind(*fields(value, path))
     if origin in (Union, UnionType):
-        return _union_from_plain(args, value, path)
+        return _union_converter(args)
     if origin is Literal:
-        return _checked(value in args, value, f"one of {', '.join(map(repr, args))}", path)
+        choices = f"one of {', '.join(map(repr, args))}"
+        return lambda value, path: _checked(value in args, value, choices, path)
     if origin is tuple and args[-1] is not Ellipsis:
-        _checked(isinstance(value, list) and len(value) == len(args), value, "a list", path)
-        pairs = zip(args, value, strict=True)
-        return tuple(from_plain(arg, item, f"{path}[{i}]") for i, (arg, item) in enumerate(pairs))
+        return _tuple_converter([_converter(arg) for arg in args])
     if origin in (tuple, list, Sequence):
-        _checked(isinstance(value, list), value, "a list", path)
-        items = (from_plain(args[0], item, f"{path}[{i}]") for i, item in enumerate(value))
-        return list(items) if origin is list else tuple(items)
+        return _list_converter(list if origin is list else tuple, _converter(args[0]))
     if origin in (dict, Mapping):
+        return _dict_converter(_converter(args[1]))
+    return _scalar_converter(kind)
+
+
+def _tuple_converter(items: Sequence[_Converter]) -> _Converter:
+    def convert(value: Any, path: _Path) -> Any:
+        _checked(isinstance(value, list) and len(value) == len(items), value, "a list", path)
+        pairs = zip(items, value, strict=True)
+        return tuple([item(part, (path, i)) for i, (item, part) in enumerate(pairs)])
+
+    return convert
+
+
+def _list_converter(kind: Callable[[Any], Any], item: _Converter) -> _Converter:
+    def convert(value: Any, path: _Path) -> Any:
+        _checked(isinstance(value, list), value, "a list", path)
+        return kind([item(part, (path, i)) for i, part in enumerate(value)])
+
+    return convert
+
+
+def _dict_converter(item: _Converter) -> _Converter:
+    def convert(value: Any, path: _Path) -> Any:
         _checked(isinstance(value, dict), value, "an object", path)
-        return {key: from_plain(args[1], item, f"{path}.{key}") for key, item in value.items()}
-    return _scalar_from_plain(kind, value, path)
+        return {key: item(part, (path, key)) for key, part in value.items()}
+
+    return convert
 
 
-def _dataclass_from_plain(kind: Any, value: Any, path: str) -> Any:
-    _checked(isinstance(value, dict), value, "an object", path)
+def _dataclass_converter(kind: Any) -> _Converter:
     hints, required = _fields_of(kind)
-    prefix = f"{path}." if path else ""
-    for name in value:
-        if name not in hints:
-            raise CorruptObject(
-                f"the record has the unknown field {prefix}{name}; a newer backfleet may have "
-                "written it"
-            )
-    for name in required:
-        if name not in value:
-            raise CorruptObject(f"the record lacks the field {prefix}{name}")
-    return kind(**{n: from_plain(hints[n], item, f"{prefix}{n}") for n, item in value.items()})
+    fields = {name: _converter(hint) for name, hint in hints.items()}
+
+    def convert(value: Any, path: _Path) -> Any:
+        _checked(isinstance(value, dict), value, "an object", path)
+        for name in value:
+            if name not in fields:
+                raise CorruptObject(
+                    f"the record has the unknown field {_name((path, name))}; a newer backfleet "
+                    "may have written it"
+                )
+        for name in required:
+            if name not in value:
+                raise CorruptObject(f"the record lacks the field {_name((path, name))}")
+        return kind(**{name: fields[name](part, (path, name)) for name, part in value.items()})
+
+    return convert
 
 
-def _union_from_plain(kinds: Sequence[Any], value: Any, path: str) -> Any:
-    for kind in kinds:
-        try:
-            return from_plain(kind, value, path)
-        except CorruptObject:
-            # If no member of the union fits, the error of the last one names the field.
-            if kind is kinds[-1]:
-                raise
-    raise AssertionError("a union has at least one member")
+def _union_converter(kinds: Sequence[Any]) -> _Converter:
+    *others, last = map(_converter, kinds)
+
+    def convert(value: Any, path: _Path) -> Any:
+        for member in others:
+            try:
+                return member(value, path)
+            except CorruptObject:
+                continue
+        # If no member of the union fits, the error of the last one names the field.
+        return last(value, path)
+
+    return convert
 
 
-def _scalar_from_plain(kind: Any, value: Any, path: str) -> Any:
+def _scalar_converter(kind: Any) -> _Converter:
     if kind in (None, NoneType):
-        return _checked(value is None, value, "null", path)
+        return lambda value, path: _checked(value is None, value, "null", path)
     if issubclass(kind, Enum):
-        _checked(value in [member.value for member in kind], value, f"a {kind.__name__}", path)
-        return kind(value)
+        values = [member.value for member in kind]
+        expected = f"a {kind.__name__}"
+        return lambda value, path: kind(_checked(value in values, value, expected, path))
     if kind is float:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return float(_checked(is_number, value, "a number", path))
+        return _float
+    expected = {str: "text", int: "an integer", bool: "a bool"}[kind]
     # To Python, a bool is an int too.
-    fits = type(value) is kind
-    return _checked(fits, value, {str: "text", int: "an integer", bool: "a bool"}[kind], path)
+    return lambda value, path: _checked(type(value) is kind, value, expected, path)
+
+
+def _float(value: Any, path: _Path) -> float:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(_checked(is_number, value, "a number", path))
+
+
+def _name(path: _Path) -> str:
+    """Return a path as text, such as `data.symbols[3].name`."""
+    if isinstance(path, str):
+        return path
+    parent, part = _name(path[0]), path[1]
+    if isinstance(part, int):
+        return f"{parent}[{part}]"
+    return f"{parent}.{part}" if parent else str(part)
 
 
 @cache
@@ -181,9 +237,11 @@ def _fields_of(kind: Any) -> tuple[Mapping[str, Any], Sequence[str]]:
     return {field.name: hints[field.name] for field in stored}, required
 
 
-def _checked(fits: bool, value: Any, expected: str, path: str) -> Any:
+def _checked(fits: bool, value: Any, expected: str, path: _Path) -> Any:
     if not fits:
-        raise CorruptObject(f"the record's field {path} is {_shown(value)} and not {expected}")
+        raise CorruptObject(
+            f"the record's field {_name(path)} is {_shown(value)} and not {expected}"
+        )
     return value
 
 
