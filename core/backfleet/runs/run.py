@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Run", "RunSummary"]
+__all__ = ["Run", "RunSummary", "installed_strategies"]
 
 
 @dataclass(frozen=True)
@@ -288,9 +288,10 @@ class Run:
 
 def _strategy_name(target: str) -> str:
     """Return the name by which a job calls a strategy that is installed here, else its class."""
-    return _installed_strategies().get(target, target)
+    return installed_strategies().get(target, target)
 
 
 @cache
-def _installed_strategies() -> Mapping[str, str]:
+def installed_strategies() -> Mapping[str, str]:
+    """Return the names of the installed strategies by their targets."""
     return {plugin.target: plugin.name for plugin in list_plugins("strategy")}
