@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -18,6 +19,8 @@ from backfleet.results.sql_child import FAILED, ROWS, SqlFailure, SqlRequest
 from backfleet.results.sql_limits import SqlLimits
 
 __all__ = ["SqlError", "filter_in_process", "select_in_process"]
+
+_NO_MEMORY = re.compile(r"^OutOfMemoryException|^MemoryError|failed to allocate|bad_alloc")
 
 COMMAND = (sys.executable, "-P", "-c", "from backfleet.results.sql_child import main; main()")
 
@@ -124,7 +127,7 @@ class _Query:
         if code == 0:
             return
         failure = SqlFailure(**json.loads(message)) if code == FAILED else SqlFailure("", "")
-        if code != FAILED or failure.kind in ("OutOfMemoryException", "MemoryError"):
+        if code != FAILED or _NO_MEMORY.search(f"{failure.kind}: {failure.message}"):
             raise SqlError(
                 f"the query needs more than {self.limits.memory / 2**20:,.0f} MiB of memory; ask "
                 "for less, or raise the memory limit"
