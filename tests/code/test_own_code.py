@@ -21,7 +21,7 @@ from backfleet.code.own_code import (
 from backfleet.plugins import list_plugins
 
 OUTSIDE = ("check", "cli", "code", "plugins", "report", "results", "runs", "scaffold", "serve")
-OUTSIDE += ("store", "submissions", "testing")
+OUTSIDE += ("store", "submissions", "testing", "validation")
 
 PLAN = """
 import sys

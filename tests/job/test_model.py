@@ -414,6 +414,13 @@ def test_a_file_without_end_or_of_great_size_is_not_read(file: str, tmp_path: Pa
         Job.load(tmp_path / file)
 
 
+@pytest.mark.parametrize("part", ["a", '"a b"', "'.'", r'"\".\""', "a "])
+def test_a_key_of_very_many_parts_is_reported_at_once(part: str, tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text(".".join([part] * 80_000) + " = 1\n")
+    with pytest.raises(JobError, match="is not TOML: it has a key of more than 50 parts"):
+        Job.load(tmp_path / "job.toml")
+
+
 def test_a_file_with_wrong_values_is_refused_by_path(tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"data\.path = 5: must be text"):
         load(tmp_path, 'strategy = "x"\ndata = { source = "csv", path = 5 }\nsweep = {}')

@@ -22,6 +22,7 @@ from backfleet.plan.identify import check_plugins, identify
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST, read_manifest
 from backfleet.plan.origins import planned_distributions
+from backfleet.plan.task_context import TaskContext
 from backfleet.store import Store
 from backfleet.strategy import locate_strategy
 from backfleet.strategy_folder import strategy_root
@@ -40,6 +41,11 @@ class Plan:
     job: Job
     manifest: Manifest
     strategy: StrategyReference
+
+    def task_context(self) -> TaskContext:
+        """Return the context to run the job's tasks in this process."""
+        data = self.job.data
+        return TaskContext(self.manifest, self.strategy, data.path, data.auxiliary_paths)
 
 
 def plan_job(job: Job) -> Plan:

@@ -1,0 +1,97 @@
+"""Statistics of a sweep on one core: `python benchmarks/validation.py [--points N ...] [--band]`.
+
+Prints the time of PBO with 16 blocks beside its limit, the time of a task's sums, and with
+`--symbols` the verdict's PBO over many symbols. `--band` recomputes the table of
+`validation/noise_band.py` (minutes).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import resource
+from collections.abc import Sequence
+
+import numpy as np
+from measure import measured
+
+from backfleet.jit import plan_work
+from backfleet.metrics.sums import SegmentSums, measure_sums
+from backfleet.validation.cscv import cscv
+
+SESSIONS = 2_520
+BLOCKS = 16
+LIMITS = {1_000: 1.0, 10_000: 8.0, 100_000: 90.0}
+"""CPU seconds by number of points."""
+
+SEGMENTS = 64
+SUMS_MICROSECONDS = 3.0
+SERIES = 2_000
+
+BAND_DRAWS = {10: 1_000, 20: 1_000, 50: 600, 100: 400, 250: 200, 500: 120, 1_000: 80}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--points", type=int, nargs="+", default=list(LIMITS))
+    parser.add_argument("--symbols", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--band", action="store_true")
+    options = parser.parse_args(arguments)
+    plan_work(math.inf)
+    cscv(noise_sums(2, 1, 0))
+    if options.band:
+        show_band()
+        return
+    show_sums()
+    for points in options.points:
+        show_pbo(points, options.symbols, options.threads)
+
+
+def noise_sums(points: int, symbols: int, seed: int) -> SegmentSums:
+    """Return block sums of normal returns."""
+    draw = np.random.default_rng(seed)
+    length = SESSIONS // BLOCKS
+    shape = (BLOCKS, points) if symbols == 1 else (BLOCKS, symbols, points)
+    totals = draw.normal(0.0, length**0.5, shape)
+    # The squares around the mean are independent of it.
+    squares = draw.chisquare(length - 1, shape) + totals * totals / length
+    return SegmentSums(np.full(shape[:-1], length), totals, squares)
+
+
+def show_pbo(points: int, symbols: int, threads: int) -> None:
+    sums = noise_sums(points, symbols, 1)
+    reading = measured(lambda: cscv(sums, threads))
+    limit = LIMITS.get(points) if symbols == 1 else None
+    bound = f" (at most {limit:.0f} s)" if limit else ""
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    label = f"PBO of {points:,} points" + (f" and {symbols:,} symbols" if symbols > 1 else "")
+    print(f"{label}: {reading.cpu:.2f} s CPU{bound}, {reading.wall:.2f} s, peak {memory:,} MiB")
+
+
+def show_sums() -> None:
+    series = np.random.default_rng(0).normal(0.0, 0.01, (SERIES, SESSIONS))
+    borders = np.linspace(0, SESSIONS, SEGMENTS + 1).astype(np.int64)
+    segments, powers = np.empty((2, SEGMENTS)), np.empty(3)
+    measure_sums(series[0], borders, segments, powers)
+
+    def sum_all() -> None:
+        for returns in series:
+            measure_sums(returns, borders, segments, powers)
+
+    microseconds = min(measured(sum_all).cpu for _ in range(5)) / SERIES * 1e6
+    print(
+        f"sums of {SESSIONS:,} sessions in {SEGMENTS} segments: {microseconds:.2f} µs, a call "
+        f"from Python included (at most {SUMS_MICROSECONDS:.0f} µs)"
+    )
+
+
+def show_band() -> None:
+    for points, draws in BAND_DRAWS.items():
+        values = [cscv(noise_sums(points, 1, seed)).pbo for seed in range(draws)]
+        low, mean, high = np.quantile(values, 0.05), np.mean(values), np.quantile(values, 0.95)
+        print(f"{points:>6,} points: {low:.2f} … {high:.2f}, mean {mean:.2f}, {draws:,} draws")
+
+
+if __name__ == "__main__":
+    main()

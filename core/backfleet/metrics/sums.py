@@ -1,0 +1,245 @@
+"""Additive sums of returns: the statistics of any union of segments follow from them.
+
+A segment is a contiguous range of sessions. Sums of segments add up, so folds, blocks and windows
+are scored without a stored return. Compiled and interpreted code give the same bits: both add in
+lanes that are joined at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.jit import compiled
+from backfleet.metrics.pairwise import pairwise_sum
+
+__all__ = ["ReturnSums", "SegmentSums", "measure_sums", "stack_sums", "sum_returns"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LANES = 8
+"""Named sums that stay in registers, for segments of some sessions."""
+WIDTH = 64
+"""Sums in an array, so that the loop over a row of them runs in vector registers."""
+
+I1, I2, I3, I4, I5, I6, I7, I8 = map(np.uintp, range(1, LANES + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentSums:
+    """Sums of returns by segment, of one series or of several with the same sessions.
+
+    Attributes
+    ----------
+    counts
+        int64 of shape (segments,): number of returns. Sums over several symbols have the shape
+        (segments, symbols).
+    totals, squares
+        float64 of shape (segments, ...): Σr and Σr². The last axis holds the points, if there are
+        several.
+    """
+
+    counts: Ints
+    totals: Floats
+    squares: Floats
+
+    def grouped(self, borders: Sequence[int]) -> SegmentSums:
+        """Join the segments between each two consecutive borders into one."""
+        ranges = [range(*pair) for pair in pairwise(borders)]
+        return SegmentSums(*(_joined(sums, ranges) for sums in self._arrays()))
+
+    def union(self, segments: Iterable[int]) -> SegmentSums:
+        """Join any segments into one, such as all training segments of a fold."""
+        chosen = [sorted(segments)]
+        return SegmentSums(*(_joined(sums, chosen) for sums in self._arrays()))
+
+    def _arrays(self) -> tuple[Any, Any, Any]:
+        return self.counts, self.totals, self.squares
+
+
+@dataclass(frozen=True, eq=False)
+class ReturnSums:
+    """All sums of one series of returns, or of several with the same sessions.
+
+    Attributes
+    ----------
+    segments
+        Sums by segment.
+    cubes, fourths, lagged
+        float64, one per series: Σr³, Σr⁴ and Σ r(t) · r(t-1) over all sessions.
+    """
+
+    segments: SegmentSums
+    cubes: Floats | np.float64
+    fourths: Floats | np.float64
+    lagged: Floats | np.float64
+
+    def grouped(self, borders: Sequence[int]) -> ReturnSums:
+        """Join the segments between each two consecutive borders into one."""
+        return replace(self, segments=self.segments.grouped(borders))
+
+
+def sum_returns(returns: Floats, borders: Ints) -> ReturnSums:
+    """Return the sums of one series.
+
+    Parameters
+    ----------
+    returns
+        float64 of shape (returns,), contiguous.
+    borders
+        int64 of shape (segments + 1,), ascending: the first return of each segment, and the number
+        of returns. A segment can be empty.
+    """
+    segments, powers = np.empty((2, len(borders) - 1)), np.empty(3)
+    measure_sums(returns, borders, segments, powers)
+    cubes, fourths, lagged = powers
+    return ReturnSums(SegmentSums(np.diff(borders), *segments), cubes, fourths, lagged)
+
+
+def stack_sums(series: Sequence[ReturnSums]) -> ReturnSums:
+    """Put the sums of several series with the same sessions side by side, on the last axis."""
+    segments = [sums.segments for sums in series]
+    return ReturnSums(
+        SegmentSums(
+            segments[0].counts,
+            np.stack([sums.totals for sums in segments], axis=-1),
+            np.stack([sums.squares for sums in segments], axis=-1),
+        ),
+        np.array([sums.cubes for sums in series]),
+        np.array([sums.fourths for sums in series]),
+        np.array([sums.lagged for sums in series]),
+    )
+
+
+def _joined(sums: Any, groups: Sequence[Sequence[int]]) -> Any:
+    """Return the sums of each group of rows."""
+    joined = np.zeros((len(groups), *sums.shape[1:]), sums.dtype)
+    for group, rows in enumerate(groups):
+        # One row after the other: numpy's order of summation depends on the number of axes.
+        for row in rows:
+            joined[group] += sums[row]
+    return joined
+
+
+@compiled
+def measure_sums(returns: Floats, borders: Ints, segments: Floats, powers: Floats) -> None:
+    """Write the sums of `sum_returns`.
+
+    Parameters
+    ----------
+    returns, borders
+        As for `sum_returns`.
+    segments
+        float64 of shape (2, segments): Σr and Σr² by segment.
+    powers
+        float64 of shape (3,): Σr³, Σr⁴ and Σ r(t) · r(t-1).
+    """
+    _sum_segments(returns, borders, segments)
+    _sum_powers(returns, powers)
+
+
+@compiled
+def _sum_segments(returns: Floats, borders: Ints, sums: Floats) -> None:
+    """Write Σr and Σr² of every segment into `sums`, of shape (2, segments)."""
+    for segment in range(len(borders) - 1):
+        # Unsigned, so that numba does not test every index for being negative: half the time.
+        at, end = np.uintp(borders[segment]), np.uintp(borders[segment + 1])
+        a = b = c = d = e = f = g = h = 0.0
+        aa = bb = cc = dd = ee = ff = gg = hh = 0.0
+        while at + I8 <= end:
+            r = returns[at]
+            a, aa = a + r, aa + r * r
+            r = returns[at + I1]
+            b, bb = b + r, bb + r * r
+            r = returns[at + I2]
+            c, cc = c + r, cc + r * r
+            r = returns[at + I3]
+            d, dd = d + r, dd + r * r
+            r = returns[at + I4]
+            e, ee = e + r, ee + r * r
+            r = returns[at + I5]
+            f, ff = f + r, ff + r * r
+            r = returns[at + I6]
+            g, gg = g + r, gg + r * r
+            r = returns[at + I7]
+            h, hh = h + r, hh + r * r
+            at += I8
+        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+        square = ((aa + bb) + (cc + dd)) + ((ee + ff) + (gg + hh))
+        while at < end:
+            r = returns[at]
+            total, square = total + r, square + r * r
+            at += I1
+        sums[0, segment], sums[1, segment] = total, square
+
+
+@_sum_segments.from_python
+def _sum_segments_of_arrays(returns: Floats, borders: Ints, sums: Floats) -> None:
+    squares = returns * returns
+    for segment, (first, end) in enumerate(pairwise(borders.tolist())):
+        sums[0, segment] = _sum_in_lanes(returns[first:end])
+        sums[1, segment] = _sum_in_lanes(squares[first:end])
+
+
+@compiled
+def _sum_powers(returns: Floats, sums: Floats) -> None:
+    """Write Σr³, Σr⁴ and Σ r(t) · r(t-1) into `sums`."""
+    lanes = np.zeros((3, WIDTH))
+    cubes, fourths, lagged = lanes[0], lanes[1], lanes[2]
+    first, end = 1, len(returns)
+    while first + WIDTH <= end:
+        now, before = returns[first : first + WIDTH], returns[first - 1 : first - 1 + WIDTH]
+        for lane in range(WIDTH):
+            square = now[lane] * now[lane]
+            cubes[lane] += square * now[lane]
+            fourths[lane] += square * square
+            lagged[lane] += now[lane] * before[lane]
+        first += WIDTH
+    sums[0], sums[1], sums[2] = pairwise_sum(cubes), pairwise_sum(fourths), pairwise_sum(lagged)
+    for index in range(first, end):
+        square = returns[index] * returns[index]
+        sums[0] += square * returns[index]
+        sums[1] += square * square
+        sums[2] += returns[index] * returns[index - 1]
+    if end:
+        # The first return has none before it.
+        square = returns[0] * returns[0]
+        sums[0] += square * returns[0]
+        sums[1] += square * square
+
+
+@_sum_powers.from_python
+def _sum_powers_of_arrays(returns: Floats, sums: Floats) -> None:
+    squares = returns * returns
+    cubes, fourths = squares * returns, squares * squares
+    lagged = returns[1:] * returns[:-1]
+    for power, values in enumerate((cubes[1:], fourths[1:], lagged)):
+        sums[power] = _add_in_turn(pairwise_sum(_lanes(values, WIDTH)), values, WIDTH)
+    sums[:2] += cubes[:1].sum(), fourths[:1].sum()
+
+
+def _sum_in_lanes(values: Floats) -> float:
+    """Return the sum in eight lanes, as compiled code has it."""
+    a, b, c, d, e, f, g, h = _lanes(values, LANES).tolist()
+    return _add_in_turn(((a + b) + (c + d)) + ((e + f) + (g + h)), values, LANES)
+
+
+def _lanes(values: Floats, width: int) -> Floats:
+    """Return the sums of every `width`th value of the full rows."""
+    rows = values[: len(values) - len(values) % width].reshape((-1, width))
+    # Compiled lanes begin with 0, and so are 0 where all values are zeros below zero.
+    lanes: Floats = rows.sum(axis=0) + 0.0
+    return lanes
+
+
+def _add_in_turn(total: float, values: Floats, width: int) -> float:
+    """Add the values that are left over behind the full rows."""
+    for value in values[len(values) - len(values) % width :].tolist():
+        total += value
+    return total

@@ -1,0 +1,38 @@
+"""Series joined from several: a point over its symbols, and an account over test windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["equal_weight", "stitch"]
+
+Floats = NDArray[np.float64]
+
+
+def equal_weight(totals: Floats, counts: NDArray[np.int64]) -> Floats:
+    """Return the mean return of the symbols that have one on the date.
+
+    Weights are reset daily. A symbol that is not listed is absent; one without a position counts as
+    0. Dates without any symbol are left out.
+
+    Parameters
+    ----------
+    totals
+        float64 of shape (dates, ...): sum of the symbols' returns on each date.
+    counts
+        int64 of shape (dates,): number of symbols that have a return.
+    """
+    has_any = counts > 0
+    divisors = counts[has_any].reshape(-1, *[1] * (totals.ndim - 1))
+    return totals[has_any] / divisors
+
+
+def stitch(windows: Sequence[Floats], start: float = 1.0) -> Floats:
+    """Return the value after each session of an account that earns the returns of consecutive
+    windows."""
+    if not windows:
+        return np.empty(0)
+    return start * np.multiply.accumulate(1.0 + np.concatenate(windows))

@@ -1,0 +1,224 @@
+"""The verdict on a sweep: one of three levels, from the statistics. `wording.py` says it in words.
+
+There is no score. The level follows from DSR at the largest number of trials and, with folds, from
+the stitched test result.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.validation.bootstrap import Interval
+from backfleet.validation.missing import Missing, TooLittle
+from backfleet.validation.moments import Moments
+from backfleet.validation.sharpe import Deflated, deflated_sharpe
+from backfleet.validation.track_record import TrackRecord, track_record
+
+__all__ = [
+    "Evidence",
+    "FoldEvidence",
+    "Ledger",
+    "Level",
+    "Overfitting",
+    "Verdict",
+    "counted_trials",
+    "reach_verdict",
+]
+
+BAR = 0.95
+MIN_TRADES = 30
+
+
+class Level(StrEnum):
+    """What a verdict says about a sweep."""
+
+    STANDS_OUT = "stands out from luck"
+    NOT_DISTINGUISHABLE = "not distinguishable from luck"
+    TOO_LITTLE_DATA = "too little data"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Trials of the strategy's family beyond this run.
+
+    Attributes
+    ----------
+    points, runs
+        Distinct points that were ever run in the store, those of this run included, and their runs.
+    declared
+        Earlier trials elsewhere that the job declares.
+    """
+
+    points: int
+    runs: int
+    declared: int = 0
+
+
+@dataclass(frozen=True)
+class FoldEvidence:
+    """Result of walk-forward, with annual Sharpe ratios.
+
+    Attributes
+    ----------
+    folds
+        Number of folds.
+    train_sharpe, test_sharpe
+        Mean of the chosen points in training, and the ratio of the stitched test windows.
+    test_interval
+        Interval of `test_sharpe`, per year.
+    changes
+        How often the chosen point differs from that of the fold before.
+    """
+
+    folds: int
+    train_sharpe: float
+    test_sharpe: float
+    test_interval: Interval | Missing
+    changes: int
+
+
+@dataclass(frozen=True)
+class Overfitting:
+    """Figures of a `Cscv` that the verdict names.
+
+    Attributes
+    ----------
+    pbo
+        Share of splits whose winner is not above the middle outside.
+    splits, points
+        Number of splits, and of points among which each chooses.
+    """
+
+    pbo: float
+    splits: int
+    points: int
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Statistics of the best trial of a sweep.
+
+    Attributes
+    ----------
+    trials
+        Number of trials in this run, those that failed included.
+    noun
+        Singular of what was tried: `point`, or `task` for the best of all symbols and points.
+    spread
+        Standard deviation of the Sharpe ratios per session across the trials that traded; None if
+        there are fewer than two.
+    moments
+        Moments of the best trial's returns.
+    dates
+        datetime64[D]: the session of each return.
+    periods
+        Sessions per year.
+    trades
+        Closed trades of the best trial.
+    overfitting, interval, folds, ledger
+        Further statistics; None if they were not asked for. The interval is per year.
+    failed, missing
+        Tasks that failed, and tasks without a row yet.
+    """
+
+    trials: int
+    noun: str
+    spread: float | None
+    moments: Moments | Missing
+    dates: NDArray[np.datetime64]
+    periods: float
+    trades: int
+    overfitting: Overfitting | Missing | None = None
+    interval: Interval | Missing | None = None
+    folds: FoldEvidence | None = None
+    ledger: Ledger | None = None
+    failed: int = 0
+    missing: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """A level, with the statistics that it follows from.
+
+    Attributes
+    ----------
+    level
+        What the evidence says.
+    reason
+        The lack of data, for `Level.TOO_LITTLE_DATA`.
+    deflated
+        DSR with the trials of this run; with one trial it is PSR against 0.
+    counted
+        DSR with the largest number of trials, from the ledger or declared. It decides.
+    record, luck_record
+        Length that tells the best trial from 0, and from this run's luck.
+    """
+
+    level: Level
+    reason: Missing | None
+    evidence: Evidence
+    deflated: Deflated | Missing
+    counted: Deflated | Missing
+    record: TrackRecord | Missing
+    luck_record: TrackRecord | Missing
+
+
+def reach_verdict(evidence: Evidence) -> Verdict:
+    """Return the verdict that follows from the evidence."""
+    moments = evidence.moments
+    if not isinstance(moments, Moments):
+        return Verdict(Level.TOO_LITTLE_DATA, moments, evidence, moments, moments, moments, moments)
+    # Without a spread across trials, that of one trial's estimate; luck is overstated then.
+    spread = 1 / math.sqrt(moments.n) if evidence.spread is None else evidence.spread
+    deflated, counted = (
+        deflated_sharpe(moments, spread, trials, autocorrelated=moments.is_autocorrelated)
+        for trials in (evidence.trials, counted_trials(evidence))
+    )
+    record = track_record(moments, evidence.dates)
+    luck_record = (
+        track_record(moments, evidence.dates, deflated.luck.mean)
+        if isinstance(deflated, Deflated)
+        else deflated
+    )
+    reason = _too_little(evidence, moments, counted, record)
+    level = Level.TOO_LITTLE_DATA if reason else _level(evidence, counted)
+    return Verdict(level, reason, evidence, deflated, counted, record, luck_record)
+
+
+def counted_trials(evidence: Evidence) -> int:
+    """Return the largest number of trials that is known: nothing lowers it."""
+    ledger = evidence.ledger
+    known = ledger.points + ledger.declared if ledger else 0
+    return max(evidence.trials, known)
+
+
+def _too_little(
+    evidence: Evidence,
+    moments: Moments,
+    counted: Deflated | Missing,
+    record: TrackRecord | Missing,
+) -> Missing | None:
+    """Return what is lacking for a verdict."""
+    if not isinstance(counted, Deflated):
+        return counted
+    if not isinstance(record, TrackRecord):
+        return record
+    if evidence.trades < MIN_TRADES:
+        return TooLittle("trades", evidence.trades, MIN_TRADES)
+    # No length of data, or none of this era, tells a ratio of about 0 from 0.
+    if record.end is not None and record.sessions > moments.n:
+        return TooLittle("sessions", moments.n, math.ceil(record.sessions))
+    return None
+
+
+def _level(evidence: Evidence, counted: Deflated | Missing) -> Level:
+    beats_luck = isinstance(counted, Deflated) and counted.probability >= BAR
+    if evidence.folds is not None:
+        interval = evidence.folds.test_interval
+        beats_luck = beats_luck and isinstance(interval, Interval) and interval.low > 0
+    return Level.STANDS_OUT if beats_luck else Level.NOT_DISTINGUISHABLE

@@ -1,0 +1,207 @@
+"""A verdict in sentences, each number with its reference.
+
+Sharpe ratios are annual, and years of data stand beside them. None of them says that a strategy is
+safe, validated or robust, and no p-value or probability is shown as 0 or 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from backfleet.validation.bootstrap import Interval
+from backfleet.validation.missing import TooLittle, Undefined
+from backfleet.validation.moments import Moments
+from backfleet.validation.noise_band import noise_band
+from backfleet.validation.sharpe import Deflated, annualize
+from backfleet.validation.track_record import TrackRecord
+from backfleet.validation.verdict import BAR, Level, Overfitting, Verdict, counted_trials
+
+__all__ = ["describe_verdict", "level_sentence"]
+
+
+def describe_verdict(verdict: Verdict) -> list[str]:
+    """Return the paragraphs of a verdict, the conclusion of each at its end."""
+    parts = (
+        _luck(verdict),
+        _interval(verdict),
+        _choice(verdict),
+        _length(verdict),
+        _folds(verdict),
+        _tasks(verdict),
+    )
+    return [" ".join(sentences) for sentences in map(list, parts) if sentences]
+
+
+def level_sentence(verdict: Verdict) -> str:
+    """Return the level and the statistic that decides it."""
+    deflated, reason = verdict.counted, verdict.reason
+    if isinstance(reason, TooLittle):
+        return (
+            f"Too little data: {_count(reason.available, reason.quantity)}, "
+            f"{reason.needed:,} are needed."
+        )
+    if isinstance(reason, Undefined) or not isinstance(deflated, Deflated):
+        return f"Too little data: the Sharpe ratio is {reason}."
+    name = "deflated" if deflated.luck.trials > 1 else "probabilistic"
+    text = (
+        f"{verdict.level.capitalize()} ({name} Sharpe ratio {_probability(deflated.probability)}; "
+        f"{BAR} is the usual bar"
+    )
+    folds = verdict.evidence.folds
+    if verdict.level is Level.NOT_DISTINGUISHABLE and folds and deflated.probability >= BAR:
+        return f"{text}, but the test windows do not show it)."
+    return f"{text})."
+
+
+def _luck(verdict: Verdict) -> Iterator[str]:
+    evidence, moments, deflated = verdict.evidence, verdict.evidence.moments, verdict.deflated
+    if isinstance(moments, Moments):
+        sharpe = _annual(verdict, moments.sharpe)
+        years = _years(moments.n / evidence.periods)
+        if evidence.trials > 1:
+            best = f"The best of {_count(evidence.trials, evidence.noun + 's')}"
+        else:
+            best = f"The only {evidence.noun}"
+        yield f"{best} has a Sharpe ratio of {sharpe} per year over {years}."
+        if evidence.trials > 1 and isinstance(deflated, Deflated):
+            yield (
+                f"Luck alone, with no skill in any {evidence.noun}, would give "
+                f"{_annual(verdict, deflated.luck.mean)} on average, and less than "
+                f"{_annual(verdict, deflated.luck.mark)} in 19 of 20 sweeps like this."
+            )
+    yield from _ledger(verdict)
+    if isinstance(moments, Moments) and moments.is_autocorrelated:
+        yield (
+            f"Consecutive returns correlate ({moments.autocorrelation:.2f}), which the error of "
+            "the ratio takes into account."
+        )
+    yield level_sentence(verdict)
+
+
+def _ledger(verdict: Verdict) -> Iterator[str]:
+    ledger, counted = verdict.evidence.ledger, verdict.counted
+    if ledger is None or counted_trials(verdict.evidence) == verdict.evidence.trials:
+        return
+    if ledger.runs:
+        yield (
+            f"In this store {_count(ledger.points, 'points')} of this strategy have been tried in "
+            f"{_count(ledger.runs, 'runs')}."
+        )
+    if ledger.declared:
+        yield f"The job declares {ledger.declared:,} earlier trials."
+    if isinstance(counted, Deflated):
+        yield f"Counted with these, luck's average is {_annual(verdict, counted.luck.mean)}."
+
+
+def _interval(verdict: Verdict) -> Iterator[str]:
+    interval = verdict.evidence.interval
+    if isinstance(interval, Interval):
+        yield (
+            f"By resampling blocks of sessions, the {interval.level:.0%} interval of the Sharpe "
+            f"ratio per year is {interval.low:.2f} to {interval.high:.2f}."
+        )
+
+
+def _choice(verdict: Verdict) -> Iterator[str]:
+    overfitting = verdict.evidence.overfitting
+    if isinstance(overfitting, TooLittle):
+        yield (
+            f"PBO is not given: {_count(overfitting.available, overfitting.quantity)}, "
+            f"{overfitting.needed:,} are needed."
+        )
+    if not isinstance(overfitting, Overfitting):
+        return
+    band = noise_band(overfitting.points)
+    yield (
+        "Choosing by one half of the sessions put the winner at or below the middle in the other "
+        f"half in {overfitting.pbo:.0%} of {overfitting.splits:,} splits; on noise that "
+        f"is {band.low:.0%} to {band.high:.0%} in 9 of 10 sweeps."
+    )
+    if overfitting.pbo < band.low:
+        yield "The choice among the points carries over more often than on noise."
+    elif verdict.level is Level.STANDS_OUT:
+        yield "The strategy may be good, but the choice among its points is arbitrary."
+    else:
+        yield "Which point you take hardly matters, or nothing is there."
+
+
+def _length(verdict: Verdict) -> Iterator[str]:
+    record, moments = verdict.record, verdict.evidence.moments
+    if not isinstance(record, TrackRecord) or not isinstance(moments, Moments):
+        return
+    sharpe = _annual(verdict, moments.sharpe)
+    condition = "Had it been the only one, " if verdict.evidence.trials > 1 else ""
+    if math.isinf(record.sessions):
+        return
+    if record.is_enough:
+        text = (
+            f"{record.years:.1f} of these {_years(record.available_years)} would tell {sharpe} "
+            f"from 0 ({BAR:.0%})."
+        )
+    else:
+        until = f", until {record.end:%Y-%m-%d}" if record.end else ""
+        text = (
+            f"telling {sharpe} from 0 ({BAR:.0%}) would take {_years(record.years)}{until}; "
+            f"the data have {record.available_years:.1f}."
+        )
+    sentence = condition + text
+    yield sentence[0].upper() + sentence[1:]
+    yield from _length_against_luck(verdict)
+
+
+def _length_against_luck(verdict: Verdict) -> Iterator[str]:
+    record, deflated = verdict.luck_record, verdict.deflated
+    if verdict.evidence.trials < 2 or not isinstance(deflated, Deflated):
+        return
+    luck = _annual(verdict, deflated.luck.mean)
+    if isinstance(record, TrackRecord) and math.isfinite(record.years):
+        yield f"To tell it from luck's {luck} takes {_years(record.years)}."
+    elif isinstance(record, TrackRecord):
+        yield f"No length of data would tell it from luck's {luck}."
+
+
+def _folds(verdict: Verdict) -> Iterator[str]:
+    folds = verdict.evidence.folds
+    if folds is None:
+        return
+    yield (
+        f"Walk-forward, {_count(folds.folds, 'folds')}: the chosen points have a Sharpe ratio of "
+        f"{folds.train_sharpe:.2f} per year in training and {folds.test_sharpe:.2f} in the test "
+        "windows that follow."
+    )
+    if isinstance(folds.test_interval, Interval):
+        interval = folds.test_interval
+        yield (
+            f"The {interval.level:.0%} interval of the latter is {interval.low:.2f} to "
+            f"{interval.high:.2f}."
+        )
+    if folds.folds > 1:
+        yield f"The chosen point changed in {folds.changes:,} of {folds.folds - 1:,} steps."
+
+
+def _tasks(verdict: Verdict) -> Iterator[str]:
+    evidence = verdict.evidence
+    if evidence.failed:
+        yield f"The number of trials includes {_count(evidence.failed, 'failed tasks')}."
+    if evidence.missing:
+        yield f"This is not final: {_count(evidence.missing, 'tasks')} still to run."
+
+
+def _annual(verdict: Verdict, sharpe: float) -> str:
+    return f"{annualize(sharpe, verdict.evidence.periods):.2f}"
+
+
+def _years(years: float) -> str:
+    return f"{years:,.1f} years" if years < 1_000 else "more than 1,000 years"
+
+
+def _probability(probability: float) -> str:
+    if probability >= 0.995:
+        return "above 0.99"
+    # Rounded down, so that a value below the bar never reads as the bar.
+    return "below 0.01" if probability < 0.01 else f"{math.floor(probability * 100) / 100:.2f}"
+
+
+def _count(number: int, plural: str) -> str:
+    return f"{number:,} {plural if number != 1 else plural.removesuffix('s')}"
