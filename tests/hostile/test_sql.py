@@ -14,6 +14,7 @@ SEED = 13
 FEW, MANY = 10, 420
 SECRET = "the-content-of-a-file-outside"
 TIMEOUT = "2"
+FORMS = ("table", "csv", "json", "parquet")
 CHARS = (*"'\"\\;$?@%`{}[]()", "--", "/*", "*/", "\0", "\u202e", "\ud800", "\U0001f600", "é", "\n")
 
 FILES = (
@@ -173,7 +174,8 @@ def attack_number(number: int, folder: Path) -> tuple[str, ...]:
     text = text.replace("$SECRET", f"{folder}/secret.csv").replace("$FOLDER", str(folder))
     limits = ("--timeout", TIMEOUT)
     if not is_condition:
-        return (*chance.choice((("results", "RUN"), ("results",))), "--sql", text, *limits)
+        form = ("--format", chance.choice(FORMS))
+        return (*chance.choice((("results", "RUN"), ("results",))), "--sql", text, *form, *limits)
     return (*chance.choice((("results", "RUN"), ("runs",))), "--where", text, *limits)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pyarrow as pa
 
 from backfleet.errors import UserError
+from backfleet.results.python_values import with_unique_names
 from backfleet.results.sql_limits import SqlLimits
 
 __all__ = ["join_tables", "query_rows", "query_tables", "select_columns"]
@@ -65,7 +66,7 @@ def query_tables(
     from backfleet.results.sql_process import SqlError, select_in_process
 
     try:
-        return select_in_process(sql, tables, limits or SqlLimits())
+        return with_unique_names(select_in_process(sql, tables, limits or SqlLimits()))
     except SqlError as error:
         raise UserError(f"--sql: {_why(str(error), list(tables))}") from error
 

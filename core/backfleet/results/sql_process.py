@@ -106,7 +106,7 @@ class _Query:
                 self._hand_over(line.decode().strip())
                 _send(process.stdin, "")
             return _read(process.stdout, max_bytes)
-        except (BrokenPipeError, pa.ArrowInvalid):
+        except BrokenPipeError:
             # The end of the process says why.
             return None
 
@@ -151,7 +151,15 @@ def _send(stream: IO[bytes], line: str) -> None:
     stream.flush()
 
 
-def _read(stream: IO[bytes], max_bytes: int) -> pa.Table:
+def _read(stream: IO[bytes], max_bytes: int) -> pa.Table | None:
+    """Return the result, or None if the process ended while it wrote it. Raises SqlError."""
+    try:
+        return _read_batches(stream, max_bytes)
+    except (OSError, pa.ArrowInvalid):
+        return None
+
+
+def _read_batches(stream: IO[bytes], max_bytes: int) -> pa.Table:
     batches, size = [], 0
     with pa.ipc.open_stream(stream) as reader:
         for batch in reader:
