@@ -10,6 +10,7 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,7 @@ def main() -> None:
         fill(store, bf.run(job, progress=None), given.runs)
         command = [BACKFLEET, "runs", "--store", str(store)]
         first = [run_process(command)]
-        sides = {
+        sides: Mapping[str, Callable[[], Reading]] = {
             "walk": lambda: measured(partial(walk, store)),
             "runs": partial(run_process, command),
             "serve": partial(listed, store, given.runs),
