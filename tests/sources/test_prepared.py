@@ -234,9 +234,9 @@ def test_a_cache_that_cannot_be_written_changes_nothing(
 ) -> None:
     (tmp_path / "taken").write_text("a file where the cache should be")
     stocks = source(CsvSource, file.parent)
-    with PreparedBars("code", tmp_path / "taken") as prepared:
-        with pytest.warns(FolderWarning, match="taken"):
-            digest = prepared.digest(stocks, "AAPL", ALL)
+    prepared = PreparedBars("code", tmp_path / "taken")
+    with pytest.warns(FolderWarning, match="taken"), prepared:
+        digest = prepared.digest(stocks, "AAPL", ALL)
     with PreparedBars("code", tmp_path / "taken") as prepared:
         assert prepared.digest(stocks, "AAPL", ALL) == digest
     assert digest.bars == 200
