@@ -187,7 +187,7 @@ def altered_chunk(run: bf.Run) -> tuple[Chunk, ChunkContent]:
     changed = bytes([values[0] ^ 1]) + values[1:]
     column = sums.schema.get_field_index("values")
     tables[SUMS] = sums.set_column(column, sums.schema.field(column), [[changed, *others]])
-    rows = RowTable(read_rows(chunk.body))
+    rows = RowTable(read_rows(chunk.body, header.count))
     return chunk, ChunkContent(
         run.id, header.chunk, header.generation, rows, tables, header.platform
     )
