@@ -29,7 +29,7 @@ __all__ = [
     "TaskKey",
 ]
 
-FORMAT = "manifest/2"
+FORMAT = "manifest/3"
 
 PORTFOLIO = "portfolio"
 """Stands for the symbol of a task that runs all symbols."""
@@ -104,6 +104,9 @@ class Manifest:
     distributions
         Those that the plugins come from, where the run was planned; what of them decides numbers is
         in the identity.
+    family, logic
+        For the trial ledger, not part of the id: the family of the strategy, and the hash of the
+        logic of its code.
     """
 
     name: str
@@ -114,6 +117,8 @@ class Manifest:
     points: Points = field(repr=False)
     chunk_size: int
     distributions: Sequence[PlannedDistribution] = ()
+    family: str = ""
+    logic: str = ""
 
     @property
     def run_id(self) -> str:
@@ -188,6 +193,8 @@ class Manifest:
                 symbols=tuple(self.symbols),
                 distributions=tuple(self.distributions),
                 points_table=hashlib.sha256(table).hexdigest() if table else None,
+                family=self.family,
+                logic=self.logic,
             ),
         )
 
@@ -214,6 +221,8 @@ class Manifest:
             points=points,
             chunk_size=stored.chunk_size,
             distributions=stored.distributions,
+            family=stored.family,
+            logic=stored.logic,
         )
         if (stored.run_id, stored.tasks) != (manifest.run_id, manifest.tasks):
             raise CorruptObject(
@@ -240,3 +249,5 @@ class StoredManifest:
     symbols: tuple[PlannedSymbol, ...]
     distributions: tuple[PlannedDistribution, ...]
     points_table: str | None
+    family: str
+    logic: str
