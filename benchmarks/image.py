@@ -37,12 +37,13 @@ Facts = Mapping[str, Any]
 LIMIT_MB = 300
 LIMIT_START = 1.5
 START = """
+import math
 import time
 began, cpu = time.perf_counter(), time.process_time()
 import backfleet.worker.child
-from backfleet.jit import interpret_nothing
+from backfleet.jit import plan_work
 from backfleet.worker.warm import run_first_task, sample_jobs
-interpret_nothing()
+plan_work(math.inf)
 run_first_task(next(sample_jobs("sma-crossover")))
 print(time.perf_counter() - began, time.process_time() - cpu)
 """

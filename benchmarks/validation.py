@@ -8,13 +8,14 @@ Prints the time of PBO with 16 blocks beside its limit, the time of a task's sum
 from __future__ import annotations
 
 import argparse
+import math
 import resource
 from collections.abc import Sequence
 
 import numpy as np
 from measure import measured
 
-from backfleet.jit import interpret_nothing
+from backfleet.jit import plan_work
 from backfleet.metrics.sums import SegmentSums, measure_sums
 from backfleet.validation.cscv import cscv
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--band", action="store_true")
     options = parser.parse_args(arguments)
-    interpret_nothing()
+    plan_work(math.inf)
     cscv(noise_sums(2, 1, 0))
     if options.band:
         show_band()

@@ -7,6 +7,7 @@ bar and peak memory, beside plain backtrader on a few of the same tasks, in this
 from __future__ import annotations
 
 import argparse
+import math
 import resource
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from backfleet.bars import Bars, Prices
 from backfleet.engine import BrokerSettings, Outcome, Simulation
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.points import PointRunner
-from backfleet.jit import interpret_nothing
+from backfleet.jit import plan_work
 from backfleet.metrics import Calendar
 from backfleet_strategies.sma_crossover import SmaCrossover
 
@@ -102,7 +103,7 @@ def main() -> None:
     options = parser.parse_args()
     universe = [random_bars(symbol) for symbol in range(options.symbols)]
     # A sweep is compiled; so that it is from the first task on here:
-    interpret_nothing()
+    plan_work(math.inf)
     for _ in range(30):
         vector(universe[:1])
     ours = timed("vector", lambda: vector(universe))

@@ -18,9 +18,9 @@ import backfleet as bf
 from backfleet.chunks.task_result import outcome_digest
 
 if sys.argv[2] == "compiled":
-    from backfleet.jit import interpret_nothing
+    from backfleet.jit import plan_work
 
-    interpret_nothing()
+    plan_work(math.inf)
 
 job = bf.Job.load(sys.argv[1])
 digests = {
@@ -39,7 +39,7 @@ from backfleet.indicators import sma
 
 sma(np.arange(10.0), 3)
 assert "numba" not in sys.modules
-sma(np.arange(100_000.0), 3)
+sma(np.arange(1_000_000.0), 3)
 assert "numba" in sys.modules
 """
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -319,3 +320,49 @@ def test_code_that_lies_in_no_file_is_compiled_without_a_cache(
     )
     assert python(code) == ["1.5"]
     assert not list((tmp_path / "cache").rglob("*.nbi"))
+
+
+PLANNED = """
+import sys
+import numpy as np
+from backfleet.jit import plan_work
+from pricing.outer import total
+
+plan_work({seconds})
+print(total(np.arange(4.0)), "numba" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("seconds", "is_compiled"), [("0.2", "False"), ("2.0", "True")])
+def test_planned_work_decides_at_the_first_call_whether_a_function_is_compiled(
+    pricing: Path, python: Callable[..., list[str]], seconds: str, is_compiled: str
+) -> None:
+    assert python(PLANNED.format(seconds=seconds)) == ["12.0", is_compiled]
+
+
+def test_machine_code_in_the_cache_is_worth_less_work(
+    pricing: Path, python: Callable[..., list[str]]
+) -> None:
+    code = PLANNED.format(seconds=0.6)
+    assert python(code) == ["12.0", "False"]
+    python(CALL)
+    assert python(code) == ["12.0", "True"]
+
+
+TOGETHER = """
+import numpy as np
+from backfleet.jit import plan_work
+from pricing.outer import total
+
+plan_work(np.inf)
+total(np.arange(4.0))
+print(sum(total.dispatcher.stats.cache_misses.values()))
+"""
+
+
+def test_processes_that_need_the_same_machine_code_compile_it_once(
+    pricing: Path, python: Callable[..., list[str]]
+) -> None:
+    with ThreadPoolExecutor() as threads:
+        misses = threads.map(python, [TOGETHER] * 3)
+        assert sorted(misses) == [["0"], ["0"], ["1"]]

@@ -148,6 +148,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         locate_strategy(f"{tmp_path}/nothing.py:Mine")
 
 
+def test_a_file_that_is_a_link_to_itself_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    with pytest.raises(JobError, match=r"there is no file /.*/loop\.py"):
+        locate_strategy(f"{tmp_path}/loop.py:Mine")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from backfleet.engine import BrokerSettings, Engine, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
-from backfleet.jit import interpret_nothing
+from backfleet.jit import plan_work
 from backfleet.metrics import Calendar
 from backfleet_strategies.sma_crossover import SmaCrossover
 
@@ -95,7 +96,7 @@ def vector_sweep(universe: list[Bars]) -> float:
 
 def prepare(case: str, market: Market) -> Work:
     # Like a sweep that has gone on for a while, and like a worker that has imported all.
-    interpret_nothing()
+    plan_work(math.inf)
     gc.freeze()
     universe = bars_of(market)
     if ENGINE == "backtrader":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from backfleet.bars import Bars, Prices
 from backfleet.engine import BrokerSettings
 from backfleet.engines.vector.points import PointRunner
-from backfleet.jit import interpret_nothing
+from backfleet.jit import plan_work
 from backfleet.metrics import Calendar
 from backfleet_strategies.sma_crossover import SmaCrossover
 
@@ -39,7 +40,7 @@ def seconds_a_point(points: int) -> float:
 
 
 def _runner(bars: int) -> tuple[PointRunner, Calendar]:
-    interpret_nothing()
+    plan_work(math.inf)
     draw = np.random.default_rng(bars)
     close = np.round(50.0 * np.exp(np.cumsum(draw.normal(0.0, 0.002, bars))), 2) + 1.0
     prices = Prices(close, close, close, close)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backfleet.bars import Bars, Prices
     from backfleet.engine import Engine, Outcome, Simulation
     from backfleet.engines.fast.cerebro import Cerebro
-    from backfleet.engines.vector.derived import as_backtrader
+    from backfleet.engines.vector.backtrader_adapter import as_backtrader
     from backfleet.errors import BackfleetError
     from backfleet.executor import Executor
     from backfleet.hookspecs import hookimpl
@@ -69,7 +69,7 @@ _HOMES = {
     "Simulation": "backfleet.engine",
     "Source": "backfleet.source",
     "VectorStrategy": "backfleet.vector_strategy",
-    "as_backtrader": "backfleet.engines.vector.derived",
+    "as_backtrader": "backfleet.engines.vector.backtrader_adapter",
     "hookimpl": "backfleet.hookspecs",
     "open_run": "backfleet.runs.open",
     "plot": "backfleet.report.plot",

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import tempfile
+import warnings
 from pathlib import Path
 
-__all__ = ["cache_folder", "scratch_folder", "state_folder", "write_quietly"]
+from backfleet.errors import FolderWarning
+from backfleet.home import home_folder
+
+__all__ = [
+    "cache_folder",
+    "scratch_folder",
+    "state_folder",
+    "writable_state_folder",
+    "write_quietly",
+]
 
 
 def cache_folder() -> Path:
@@ -16,14 +25,32 @@ def cache_folder() -> Path:
     given = os.environ.get("BACKFLEET_CACHE")
     if given:
         return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "backfleet"
+    return _user_folder("XDG_CACHE_HOME", ".cache")
 
 
 def state_folder() -> Path:
     """Return `$XDG_STATE_HOME/backfleet`, or `~/.local/state/backfleet`."""
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "backfleet"
+    return _user_folder("XDG_STATE_HOME", ".local/state")
+
+
+def writable_state_folder() -> Path:
+    """Return the state folder, or one for temporary files if it cannot be written to.
+
+    Raises OSError if neither can.
+    """
+    folder = state_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        temporary = scratch_folder()
+        _warn(
+            "state",
+            f"the folder {folder} cannot be written to ({error.strerror}), so the logs of workers "
+            f"are in {temporary}. Set XDG_STATE_HOME to another folder",
+        )
+        return temporary
+    return folder
 
 
 def scratch_folder() -> Path:
@@ -38,8 +65,8 @@ def scratch_folder() -> Path:
 
 
 def write_quietly(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; where it cannot be, the next process works again."""
-    with contextlib.suppress(OSError):
+    """Write a file whole or not at all; if that fails, the next process computes it again."""
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
         try:
@@ -49,3 +76,29 @@ def write_quietly(path: Path, content: bytes) -> None:
         except OSError:
             os.unlink(temporary)
             raise
+    except OSError as error:
+        folder = cache_folder()
+        reason = error.strerror
+        _warn(
+            "cache",
+            f"the cache {folder} cannot be written to ({reason}), so commands are slower. Set "
+            "BACKFLEET_CACHE to another folder",
+        )
+
+
+def _user_folder(variable: str, below_home: str) -> Path:
+    base = os.environ.get(variable)
+    if base:
+        return Path(base, "backfleet")
+    home = home_folder()
+    return scratch_folder() if home is None else home / below_home / "backfleet"
+
+
+def _warn(kind: str, text: str) -> None:
+    """Warn of a kind of folder, once in a process."""
+    if kind not in _WARNED:
+        _WARNED.add(kind)
+        warnings.warn(text, FolderWarning, stacklevel=3)
+
+
+_WARNED: set[str] = set()

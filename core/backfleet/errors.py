@@ -14,6 +14,7 @@ __all__ = [
     "DataChanged",
     "DataError",
     "ExecutorError",
+    "FolderWarning",
     "JobError",
     "NoSuchStore",
     "NondeterministicResult",
@@ -155,3 +156,7 @@ class UndeclaredModule(TaskError):
     """The task's process loaded a module that is not part of the run's code."""
 
     retryable = False
+
+
+class FolderWarning(UserWarning):
+    """A folder for caches or logs cannot be written to, and backfleet goes on without it."""

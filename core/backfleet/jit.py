@@ -19,9 +19,9 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-from backfleet.jit_cache import digest_of, machine_code_folder
+from backfleet.jit_cache import digest_of, machine_code_folder, sole_compiler
 
-__all__ = ["Compiled", "c_pow", "compiled", "inlined", "interpret_nothing"]
+__all__ = ["Compiled", "c_pow", "compiled", "inlined", "plan_work"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,42 +32,50 @@ BASELINE = {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}
 OPTIONS = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
 """No fastmath: the order of evaluation is part of the results. Division by 0 is as in numpy."""
 
-LOAD_SECONDS = 0.3
-"""Time to import numba and to load machine code from the cache."""
-COMPILE_SECONDS = 3.0
-"""Less than the engine takes to compile, since other processes may be compiling it too."""
-SECONDS_PER_ELEMENT = 40e-6
-"""Time to interpret an engine's loop, per element of its largest array."""
+LOAD_SECONDS = 0.4
+"""CPU time to import numba and to load machine code from the cache."""
+COMPILE_SECONDS = 1.0
+"""Much less than compiling an engine takes (14 s), because later processes load the machine code
+from the cache. A demo, a single task or a small portfolio stays far below it."""
+SECONDS_PER_ELEMENT = 5e-6
+"""CPU time to interpret a loop over an array, per element."""
 
 
 class _InterpretBudget:
-    """Seconds that this process has spent on interpreting.
+    """CPU seconds that this process spends on interpreting, those that are planned included.
 
-    A function is interpreted until that has cost as much as its machine code would. So a small
-    task finishes before numba is imported, and a large one waits at most twice as long as it must.
-    The numbers are the same: compiled code keeps Python's order of evaluation.
+    A function is interpreted unless that costs as much as its machine code is worth. So a small
+    task finishes before numba is imported, and a sweep is compiled from its first task on. The
+    numbers are the same: compiled code keeps Python's order of evaluation.
+
+    Attributes
+    ----------
+    planned
+        Time that interpreting all work of this process would take, as far as it is known.
+    spent
+        Time spent until now. It is CPU time, which does not depend on the load of the machine.
     """
 
     def __init__(self) -> None:
-        self.spent = 0.0
+        self.planned = self.spent = 0.0
         self.is_interpreting = False
 
     def allows(self, args: Iterable[object], price: float) -> bool:
-        """Return whether interpreting a call costs less than `price` seconds, all calls so far
-        included."""
+        """Return whether interpreting costs less than `price` seconds, with this call."""
         sizes = [arg.size for arg in args if isinstance(arg, np.ndarray)]
-        return self.spent + SECONDS_PER_ELEMENT * max(sizes, default=0) < price
+        with_call = self.spent + SECONDS_PER_ELEMENT * max(sizes, default=0)
+        return max(self.planned, with_call) < price
 
     @contextmanager
     def interpreting(self) -> Iterator[None]:
         """Count the time of a call that other compiled functions do not make."""
         self.is_interpreting = True
-        began = time.perf_counter()
+        began = time.thread_time()
         try:
             with np.errstate(all="ignore"):
                 yield
         finally:
-            self.spent += time.perf_counter() - began
+            self.spent += time.thread_time() - began
             self.is_interpreting = False
 
 
@@ -111,12 +119,23 @@ class Compiled(Generic[P, R]):
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, interpreted or compiled."""
-        if not self.is_compiled:
-            if _BUDGET.is_interpreting:
+        if self.is_compiled:
+            return self._run_compiled(*args, **kwargs)
+        if _BUDGET.is_interpreting:
+            return self.function(*args, **kwargs)
+        # Naming the cache takes milliseconds, which a small task does not need to spend.
+        if _BUDGET.allows(args, LOAD_SECONDS) or (
+            not self._is_cached and _BUDGET.allows(args, COMPILE_SECONDS)
+        ):
+            with _BUDGET.interpreting():
                 return self.function(*args, **kwargs)
-            if _BUDGET.allows(args, self._price()):
-                with _BUDGET.interpreting():
-                    return self.function(*args, **kwargs)
+        if self._folder is None or self._is_cached:
+            return self._run_compiled(*args, **kwargs)
+        _numba()
+        with sole_compiler(self._folder):
+            return self._run_compiled(*args, **kwargs)
+
+    def _run_compiled(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if kwargs or len(args) != self.arity:
             # numba takes 20 µs for an argument that is left out, and compiles once more for it.
             bound = self.signature.bind(*args, **kwargs)
@@ -124,11 +143,10 @@ class Compiled(Generic[P, R]):
             return self.dispatcher(*bound.args, **bound.kwargs)
         return self.dispatcher(*args, **kwargs)
 
-    def _price(self) -> float:
-        """Return the seconds that machine code takes to come by."""
-        folder = self._folder
-        is_cached = folder is not None and any(folder.glob("*/*.nbi"))
-        return LOAD_SECONDS if is_cached else COMPILE_SECONDS
+    @property
+    def _is_cached(self) -> bool:
+        # numba writes the machine code after the index that names it.
+        return self._folder is not None and any(self._folder.glob("*/*.nbc"))
 
     @functools.cached_property
     def _folder(self) -> Path | None:
@@ -158,7 +176,7 @@ class Compiled(Generic[P, R]):
 
 
 def compiled(function: Callable[P, R]) -> Compiled[P, R]:
-    """Compile a function with numba, once this process has interpreted such functions for a while.
+    """Compile a function with numba if this process has enough work for it; see `plan_work`.
 
     Compiled functions can call each other, from any package, but not themselves: numba loads such
     code from its cache in a form that crashes. The machine code is cached in `$NUMBA_CACHE_DIR`,
@@ -179,9 +197,14 @@ def inlined(function: Callable[P, R]) -> Compiled[P, R]:
     return Compiled(function, inlined=True)
 
 
-def interpret_nothing() -> None:
-    """Compile all that this process calls from now on, however small: to fill a cache."""
-    _BUDGET.spent = math.inf
+def plan_work(seconds: float) -> None:
+    """Tell how much CPU time the work of this process would take if all of it was interpreted.
+
+    Functions are compiled at their first call if that is worth it for so much work. `math.inf`
+    compiles every function, to fill a cache. Without a plan, a process compiles when it has spent
+    enough time on interpreting.
+    """
+    _BUDGET.planned = seconds
 
 
 def c_pow(base: float, exponent: float) -> float:

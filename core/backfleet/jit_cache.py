@@ -7,7 +7,9 @@ and no more, so that an unrelated edit leaves the cache valid.
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import fcntl
 import functools
 import hashlib
 import os
@@ -22,7 +24,7 @@ import numpy as np
 
 from backfleet.cache import cache_folder, scratch_folder
 
-__all__ = ["digest_of", "machine_code_folder"]
+__all__ = ["digest_of", "machine_code_folder", "sole_compiler"]
 
 LIBRARIES = frozenset({"builtins", "llvmlite", "math", "numba", "numpy", "operator"})
 """numba implements their functions itself, and its cache knows its own version."""
@@ -56,6 +58,20 @@ def machine_code_folder(digest: str) -> Path:
     base = os.environ.get("NUMBA_CACHE_DIR")
     cache = Path(base) if base else cache_folder() / "numba"
     return cache / digest if _is_writable(cache) else _temporary(cache / digest)
+
+
+@contextlib.contextmanager
+def sole_compiler(folder: Path) -> Iterator[None]:
+    """Wait until no other process compiles for the cache of this folder.
+
+    The processes of a sweep need the same machine code. One of them compiles it, and the others
+    load it. The lock ends with its process.
+    """
+    with (folder.parent / "compiling").open("ab") as lock:
+        # Some network file systems have no locks.
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _unwrap(function: Any) -> tuple[FunctionType, object]:

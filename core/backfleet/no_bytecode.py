@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-__all__ = ["SourceLoader", "bytecode_disabled", "disable_bytecode"]
+__all__ = ["INSTALLED", "SourceLoader", "bytecode_disabled", "disable_bytecode"]
 
 INSTALLED = {"site-packages", "dist-packages"}
 """Installers write bytecode anew with the source, and nobody edits what lies here."""

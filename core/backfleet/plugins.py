@@ -6,12 +6,14 @@ use: `backfleet plugins` shows its traceback.
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from backfleet.current_directory import installed_path
 from backfleet.errors import PluginError, UnknownPlugin
 
 if TYPE_CHECKING:
@@ -95,7 +97,14 @@ def _entry_points(group: str) -> tuple[Plugin, ...]:
     from importlib.metadata import entry_points
 
     kind = next(kind for kind, each in KINDS.items() if each == group)
-    found = {_plugin(kind, point) for point in entry_points(group=group)}
+    # The search has no argument for a path that keeps its rule for equal names.
+    before = list(sys.path)
+    sys.path[:] = installed_path()
+    try:
+        points = entry_points(group=group)
+    finally:
+        sys.path[:] = before
+    found = {_plugin(kind, point) for point in points}
     return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.distribution)))
 
 

@@ -10,7 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from backfleet.cache import cache_folder, write_quietly
+    from backfleet.cache import (
+        cache_folder,
+        state_folder,
+        writable_state_folder,
+        write_quietly,
+    )
     from backfleet.code.distributions import (
         InstalledDistribution,
         canonical_name,
@@ -34,7 +39,12 @@ if TYPE_CHECKING:
     from backfleet.worker.ranges import format_ranges, parse_ranges
 
 _HOMES = {
-    "backfleet.cache": ("cache_folder", "write_quietly"),
+    "backfleet.cache": (
+        "cache_folder",
+        "state_folder",
+        "writable_state_folder",
+        "write_quietly",
+    ),
     "backfleet.code.distributions": (
         "InstalledDistribution",
         "canonical_name",
@@ -89,6 +99,8 @@ __all__ = [
     "s3_client",
     "s3_errors",
     "split_names",
+    "state_folder",
+    "writable_state_folder",
     "write_quietly",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from backfleet.errors import BackfleetError, JobError, PluginError
+from backfleet.home import expand_home
 from backfleet.job.parameter import Parameter
 from backfleet.no_bytecode import SourceLoader
 from backfleet.plugins import find_plugin
@@ -116,7 +118,7 @@ def locate_strategy(reference: str) -> StrategyReference:
         )
     if not place.endswith(".py"):
         return StrategyReference(reference)
-    file = Path(place).expanduser().resolve()
+    file = Path(os.path.realpath(expand_home(place)))
     if not file.is_file():
         raise JobError(f"strategy: there is no file {file}")
     return StrategyReference(f"{file.name}:{name}", str(file.parent))
@@ -136,10 +138,7 @@ def _importing(reference: str) -> Iterator[None]:
 
 
 def _import_file(file: Path) -> ModuleType:
-    """Import a file as a module of its stem, with its folder importable, as running it would."""
-    folder = str(file.parent)
-    # First even if it is on the path already: its hash covers the modules that are found so.
-    sys.path[:] = [folder, *(path for path in sys.path if path != folder)]
+    """Import a file as a module of its stem."""
     name = file.stem
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == str(file):

@@ -36,7 +36,8 @@ def strategy_import_path(strategy: StrategyReference) -> str:
 def in_strategy_folder(strategy: StrategyReference) -> Iterator[None]:
     """Make the strategy's folder the current one for a while, as workers do for tasks.
 
-    Without an effect if the strategy is not here, which its import reports better.
+    The folder of a `file.py:Class` strategy also comes first on `sys.path`, as if the file were
+    run. Without an effect if the strategy is not here, which its import reports better.
     """
     try:
         root = strategy_root(strategy)
@@ -48,10 +49,14 @@ def in_strategy_folder(strategy: StrategyReference) -> Iterator[None]:
     absolute = {entry: os.path.abspath(entry) for entry in sys.path}
     sys.path[:] = [absolute[entry] for entry in sys.path]
     os.chdir(root)
+    if strategy.folder is not None:
+        sys.path.insert(0, str(root))
     try:
         yield
     finally:
         os.chdir(before)
+        if strategy.folder is not None and str(root) in sys.path:
+            sys.path.remove(str(root))
         given = {path: entry for entry, path in absolute.items()}
         sys.path[:] = [given.get(path, path) for path in sys.path]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["StrategyReference"]
+__all__ = ["StrategyReference", "is_module_reference"]
 
 
 @dataclass(frozen=True)
@@ -39,3 +39,9 @@ class StrategyReference:
     def reference(self) -> str:
         """The form that a job takes and `locate_strategy` reads."""
         return f"{self.folder}/{self.target}" if self.folder else self.target
+
+
+def is_module_reference(reference: str) -> bool:
+    """Whether a job names its strategy by module: `pkg.module:Class`."""
+    place, colon, _ = reference.rpartition(":")
+    return bool(colon) and not place.endswith(".py")

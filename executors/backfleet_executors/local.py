@@ -24,6 +24,7 @@ from backfleet.executor import (
     Submission,
     Workload,
 )
+from backfleet.sdk import writable_state_folder
 from backfleet_executors.prewarmed_worker import PrewarmedWorker
 from backfleet_executors.worker_process import let_go_of_ended, start_worker
 
@@ -76,7 +77,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
         """Start one worker, which imports what it needs while the job is planned."""
         # `submit` reports a log folder that cannot be written to.
         with suppress(OSError):
-            self._prewarmed = PrewarmedWorker(_log_root())
+            self._prewarmed = PrewarmedWorker(writable_state_folder())
         try:
             yield
         finally:
@@ -183,13 +184,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
 def _log_folder(run: str, number: int, url: str) -> Path:
     """The same run may be in several stores."""
     store = hashlib.sha256(url.encode()).hexdigest()[:8]
-    return _log_root() / run / f"{number}-{store}"
-
-
-def _log_root() -> Path:
-    base = os.environ.get("XDG_STATE_HOME")
-    root = Path(base) if base else Path.home() / ".local" / "state"
-    return root / "backfleet"
+    return writable_state_folder() / run / f"{number}-{store}"
 
 
 def _last_words(handle: Handle, shard: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import date, datetime
 from pathlib import Path
@@ -344,6 +345,17 @@ def test_every_problem_has_a_line_of_its_own() -> None:
     ]
 
 
+def test_of_very_many_problems_the_first_are_listed() -> None:
+    with pytest.raises(JobError) as error:
+        Job(**{f"key{number}": 1 for number in range(1_000)} | {"x" * 10_000: 1})
+    lines = str(error.value).splitlines()
+    assert len(lines) == 16
+    assert lines[-1] == "... and 988 more problems"
+    with pytest.raises(JobError) as error:
+        Job(**{"x" * 10_000: 1})
+    assert max(map(len, str(error.value).splitlines())) == 1_000
+
+
 def test_a_job_without_a_strategy_is_told_only_that() -> None:
     values: dict[str, Any] = {"data": DATA}
     with pytest.raises(JobError, match=r"\Astrategy: is required\Z"):
@@ -377,6 +389,36 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe4"')
     with pytest.raises(JobError, match="not UTF-8: byte 8"):
         Job.load(tmp_path / "latin.toml")
+
+
+def test_a_job_may_come_through_a_pipe(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"strategy = 'demo'\ndata = { source = 'csv', path = 'd' }\n")
+    os.close(writing)
+    try:
+        assert Job.load(f"/dev/fd/{reading}").strategy == "demo"
+    finally:
+        os.close(reading)
+
+
+def test_a_pipe_without_a_writer_is_an_empty_job(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(JobError, match="strategy: is required"):
+        Job.load(tmp_path / "fifo")
+
+
+@pytest.mark.parametrize("file", ["/dev/zero", "large.toml"])
+def test_a_file_without_end_or_of_great_size_is_not_read(file: str, tmp_path: Path) -> None:
+    (tmp_path / "large.toml").write_text("#" * 2**21)
+    with pytest.raises(JobError, match=r"cannot be read: it has more than 1,048,576 bytes"):
+        Job.load(tmp_path / file)
+
+
+@pytest.mark.parametrize("part", ["a", '"a b"', "'.'", r'"\".\""', "a "])
+def test_a_key_of_very_many_parts_is_reported_at_once(part: str, tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text(".".join([part] * 80_000) + " = 1\n")
+    with pytest.raises(JobError, match="is not TOML: it has a key of more than 50 parts"):
+        Job.load(tmp_path / "job.toml")
 
 
 def test_a_file_with_wrong_values_is_refused_by_path(tmp_path: Path) -> None:

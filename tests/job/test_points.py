@@ -230,6 +230,16 @@ def test_a_grid_beyond_the_cap_is_refused_with_its_factors() -> None:
         plan({"fast": spec, "slow": spec})
 
 
+def test_a_condition_that_selects_too_many_points_is_reported() -> None:
+    axis = {"start": 1, "stop": 5_000, "step": 1}
+    parameters = [Parameter.of(name, 1) for name in ("fast", "slow")]
+    params = {"fast": axis, "slow": axis}
+    everything = plan_points(params, parameters, Sweep(where="fast > 0"), 0)
+    assert len(everything) == 25_000_000
+    with pytest.raises(JobError, match=r"selects 24,995,000 of 25,000,000 points; at most 20,0"):
+        plan_points(params, parameters, Sweep(where="fast != 7"), 0)
+
+
 def test_every_wrong_parameter_is_reported_in_a_line() -> None:
     with pytest.raises(JobError) as caught:
         plan(

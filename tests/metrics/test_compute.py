@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, OrderStatus, Outcome
-from backfleet.jit import Compiled, interpret_nothing
+from backfleet.jit import Compiled, plan_work
 from backfleet.metrics import Metrics, compute_metrics
 from backfleet.metrics.growth import annual_growth
 from backfleet.metrics.pairwise import pairwise_sum
@@ -48,7 +49,7 @@ def random_sessions(seed: int, bars: int) -> Any:
 
 @pytest.fixture(autouse=True, scope="module")
 def compile_everything() -> None:
-    interpret_nothing()
+    plan_work(math.inf)
 
 
 def interpreted(outcome: Outcome, periods: float, sessions: Any) -> Metrics:

@@ -31,7 +31,7 @@ def test_code_that_did_not_change_is_returned(plan: Plan, tmp_path: Path) -> Non
 
 def test_the_file_that_differs_is_named(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "near.py").write_text("x = 1")
-    with pytest.raises(PluginError, match=r"strategy mine\.py:Mine .*files differ: near\.py\)"):
+    with pytest.raises(PluginError, match=r"strategy mine\.py:Mine .*files differ: near\.py;"):
         check_code(plan.manifest.identity, plan.strategy)
 
 
@@ -40,5 +40,7 @@ def test_a_difference_from_a_plan_that_was_made_elsewhere_is_told_by_its_hashes(
 ) -> None:
     (tmp_path / "near.py").write_text("x = 1")
     monkeypatch.setenv("BACKFLEET_CACHE", str(tmp_path / "another"))
-    with pytest.raises(PluginError, match=r"\([0-9a-f]{12} here, [0-9a-f]{12} planned\); run the"):
+    with pytest.raises(
+        PluginError, match=r"is [0-9a-f]{12} here, [0-9a-f]{12} in the plan; run the"
+    ):
         check_code(plan.manifest.identity, plan.strategy)

@@ -21,10 +21,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_plain_lines_come_at_the_start_now_and_then_and_at_the_end(clock: list[float]) -> None:
     stream = io.StringIO()
-    with progress_on(stream, "abc", Counts(1000)) as display:
+    with progress_on(stream, "abc", Counts(1000)) as show:
         for second, done in [(0, 100), (1, 110), (6, 160), (7, 170), (30, 400), (1000, 1000)]:
             clock[0] = 1000.0 + second
-            display.show(Counts(1000, ok=done - 10, suspicious=8, error=2))
+            show(Counts(1000, ok=done - 10, suspicious=8, error=2))
     assert stream.getvalue().splitlines() == [
         "run abc: 100 of 1,000 tasks; 2 failed, 8 suspicious",
         "run abc: 160 of 1,000 tasks, 10.0/s, about 84 s left; 2 failed, 8 suspicious",
@@ -35,10 +35,10 @@ def test_plain_lines_come_at_the_start_now_and_then_and_at_the_end(clock: list[f
 
 def test_tasks_in_parts_of_chunks_count_as_progress(clock: list[float]) -> None:
     stream = io.StringIO()
-    with progress_on(stream, "abc", Counts(1000)) as display:
-        display.show(Counts(1000, ok=100, in_parts=50))
+    with progress_on(stream, "abc", Counts(1000)) as show:
+        show(Counts(1000, ok=100, in_parts=50))
         clock[0] += 10
-        display.show(Counts(1000, ok=200, in_parts=150))
+        show(Counts(1000, ok=200, in_parts=150))
     assert stream.getvalue().splitlines() == [
         "run abc: 150 of 1,000 tasks",
         "run abc: 350 of 1,000 tasks, 20.0/s, about 32 s left",
@@ -53,15 +53,15 @@ def test_the_time_left_is_said_in_a_fitting_unit(
     clock: list[float], rate: float, words: str
 ) -> None:
     stream = io.StringIO()
-    with progress_on(stream, "abc", Counts(1000)) as display:
-        display.show(Counts(1000))
+    with progress_on(stream, "abc", Counts(1000)) as show:
+        show(Counts(1000))
         clock[0] += 100 / rate + 0.001 * (rate == 1000)
         clock[0] += progress.LINE_SECONDS if rate == 1000 else 0
-        display.show(Counts(1000, ok=100 if rate < 1000 else 990))
+        show(Counts(1000, ok=100 if rate < 1000 else 990))
     assert words in stream.getvalue()
 
 
 def test_without_a_stream_nothing_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
-    with progress_on(None, "abc", Counts(10)) as display:
-        display.show(Counts(10, ok=10))
+    with progress_on(None, "abc", Counts(10)) as show:
+        show(Counts(10, ok=10))
     assert capfd.readouterr() == ("", "")

@@ -191,6 +191,14 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
         HEADER + GOOD + "2019-01-03,1,3,0.5,2,many\n",
         r"row 3: volume is 'many', not a number",
     ),
+    "infinite volume": (
+        HEADER + GOOD + "2019-01-03,1,3,0.5,2,inf\n",
+        r"row 3: volume is 'inf', not a finite number",
+    ),
+    "volume beyond a float": (
+        HEADER + GOOD + "2019-01-03,1,3,0.5,2,1e400\n",
+        r"row 3: volume is '1e400', not a finite number",
+    ),
     "not a date": (
         HEADER + GOOD + "2019-13-03,1,3,0.5,2,1\n",
         r"row 3: date is '2019-13-03', not an ISO",
@@ -260,6 +268,22 @@ def test_suspended_throughout_is_refused() -> None:
 def test_times_must_fit_their_format() -> None:
     with pytest.raises(DataError, match="row 3: date is '2019-01-03', not of the form '%Y%m%d'"):
         parse(day_rows("20190102", "2019-01-03"), date_format="%Y%m%d")
+
+
+@pytest.mark.parametrize(
+    ("date_format", "reason"),
+    [
+        ("%Y-%Y", "names a part of the date twice"),
+        ("%Q", "is no format of datetime.strptime: 'Q' is a bad directive"),
+        ("%Y%", "is no format of datetime.strptime: stray %"),
+        ("x" * 101, "is longer than 100 characters"),
+    ],
+)
+def test_a_format_of_dates_that_python_does_not_know_is_reported(
+    date_format: str, reason: str
+) -> None:
+    with pytest.raises(JobError, match=rf"data\.options\.date_format = .*{reason}"):
+        parse(day_rows("20190102"), date_format=date_format)
 
 
 def test_unknown_options_are_refused_with_the_nearest() -> None:

@@ -151,6 +151,20 @@ def test_a_folder_where_a_file_should_be_is_told(tmp_path: Path) -> None:
         store.replace("chunks", b"")
 
 
+def test_a_link_that_leads_to_itself_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    store = DirectoryStore(tmp_path / "loop")
+
+    for use in (
+        lambda: list(store.list()),
+        lambda: store.read("a"),
+        lambda: store.put_if_absent("a", b""),
+    ):
+        problem = "Too many levels of symbolic links|a file lies where"
+        with pytest.raises(StoreError, match=rf"loop.*: ({problem})"):
+            use()
+
+
 def test_a_file_is_no_store(tmp_path: Path) -> None:
     file = tmp_path / "job.toml"
     file.write_text("")

@@ -20,7 +20,7 @@ from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
-from backfleet.engines.vector.signals import tradable_bars
+from backfleet.engines.vector.targets import tradable_bars
 from backfleet.indicators import sma
 
 TABLES = ("equity", "orders", "fills", "trades")

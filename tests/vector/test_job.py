@@ -14,6 +14,22 @@ GOLDEN = [
     ["600560", 100000.0, 0, 302],
 ]
 COLUMNS = ("symbol", "final_value", "orders_completed", "orders_rejected")
+WATCHING = """
+import sys
+
+import numpy as np
+
+import backfleet as bf
+
+
+class Watching(bf.VectorStrategy):
+    number: int = 0
+    target = "size"
+
+    def targets(self, bars):
+        self.metrics["compiled"] = "numba" in sys.modules
+        return np.ones(len(bars))
+"""
 PLAIN = """
 import backtrader as bt
 
@@ -59,3 +75,17 @@ def test_wrong_targets_become_an_error_row(
     (row,) = json.loads(shown.stdout)
     assert row["status"] == "error"
     assert row["error"].startswith("ValueError: Short.targets must return one number a bar, shape")
+
+
+@pytest.mark.parametrize(("tasks", "compiled_tasks"), [(20, 0), (300, 299)])
+def test_a_sweep_is_compiled_from_its_first_task_on_or_not_at_all(
+    backfleet: Any, sample_job: Path, tmp_path: Path, tasks: int, compiled_tasks: int
+) -> None:
+    (tmp_path / "watching.py").write_text(WATCHING)
+    points = f"params={{number={{start=1, stop={tasks}, step=1}}}}"
+    sets = ("--set", "strategy='watching.py:Watching'", "--set", points, "--symbols", "600519")
+    ran = backfleet("run", sample_job, *sets, "-o", "workers=1", "--json")
+    shown = backfleet("results", json.loads(ran.stdout)["run_id"], "--format", "json")
+    rows = json.loads(shown.stdout)
+    # A strategy gives its targets before the engine's first call.
+    assert (len(rows), sum(row["compiled"] for row in rows)) == (tasks, compiled_tasks)

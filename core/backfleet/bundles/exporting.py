@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZipFile
 
 from backfleet.bundles.contents import (
     CODE,
@@ -21,16 +21,13 @@ from backfleet.bundles.contents import (
     is_bundled,
 )
 from backfleet.chunks.chunk import Chunk, ChunkHeader
+from backfleet.code.wheel import zip_entry
 from backfleet.errors import CorruptObject, UserError
 from backfleet.plan.manifest_store import MANIFEST, read_stored_manifest
 from backfleet.runs.run import Run
 from backfleet.store.records import to_plain
 
 __all__ = ["export_bundle"]
-
-_MODE = 0o100644 << 16
-_OLDEST = (1980, 1, 1, 0, 0, 0)
-"""The first moment that a zip file can name: when a run was exported is not part of a bundle."""
 
 _ABSOLUTE = re.compile(r"/|\\|[A-Za-z]:[/\\]|[a-z0-9]+://")
 
@@ -76,14 +73,14 @@ def _write(run: Run, archive: ZipFile) -> Bundle:
             )
         if key.startswith("chunks/"):
             _check_no_path(run, Chunk.from_bytes(content).header)
-        archive.writestr(_entry(key), content)
+        archive.writestr(zip_entry(key), content)
         files.append(BundledFile(key, len(content), digest))
     try:
         check_files(files)
     except CorruptObject as error:
         raise UserError(f"run {run.id} is too large for a bundle: {error}") from error
     bundle = Bundle(run.id, tuple(files))
-    archive.writestr(_entry(RECORD), encode_bundle(bundle))
+    archive.writestr(zip_entry(RECORD), encode_bundle(bundle))
     return bundle
 
 
@@ -120,12 +117,6 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, dict)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item)
-
-
-def _entry(key: str) -> ZipInfo:
-    entry = ZipInfo(key, _OLDEST)
-    entry.compress_type, entry.create_system, entry.external_attr = ZIP_STORED, 3, _MODE
-    return entry
 
 
 def _sync(file: Path) -> None:

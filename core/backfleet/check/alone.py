@@ -15,12 +15,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from backfleet.no_bytecode import INSTALLED
+
 if TYPE_CHECKING:
     from backfleet.check.signals import Signals
 
 __all__ = ["Surroundings", "answer", "read_only", "signals_digest"]
-
-INSTALLED_FOLDERS = {"site-packages", "dist-packages"}
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _is_installation(entry: str) -> bool:
     """Whether a folder holds the standard library, or what pip has installed."""
     library = Path(os.__file__).parent
     path = Path(entry)
-    if INSTALLED_FOLDERS & set(path.parts):
+    if INSTALLED & set(path.parts):
         return True
     return path.is_relative_to(library) or (path.parent == library.parent and path.suffix == ".zip")
 

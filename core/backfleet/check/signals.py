@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from backfleet.check.subject import Subject
 from backfleet.engine import OrderKind, Records
 from backfleet.engines.vector.panels import is_portfolio, panel_of, panel_targets
-from backfleet.engines.vector.signals import targets_of, tradable_bars
+from backfleet.engines.vector.targets import targets_of, tradable_bars
 
 __all__ = ["Difference", "Signals", "first_difference", "signals_of"]
 

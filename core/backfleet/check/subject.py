@@ -16,7 +16,6 @@ from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
 from backfleet.errors import DataError
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.plan import Plan
-from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.strategy import load_strategy
 from backfleet.vector_strategy import VectorStrategy
@@ -107,9 +106,7 @@ def subjects_of(plan: Plan) -> Sequence[Subject]:
     """
     manifest = plan.manifest
     strategy = load_strategy(plan.strategy)
-    data = plan.job.data
-    work = TaskContext(manifest, plan.strategy, data.path, data.auxiliary_paths)
-    loader = BarsLoader(work, row_hooks(plan.job.plugins))
+    loader = BarsLoader(plan.task_context(), row_hooks(plan.job.plugins))
     tasks = [manifest.task(index) for index in range(0, manifest.tasks, len(manifest.points))]
     subjects = [
         Subject(strategy, loader.of(key).bars, key.params, manifest.broker) for key in tasks

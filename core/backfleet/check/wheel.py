@@ -21,6 +21,7 @@ from backfleet.check.signals import signals_of
 from backfleet.check.subject import Subject
 from backfleet.code.distributions import canonical_name, find_distribution
 from backfleet.code.packages import OWN, CodePackage, strategy_packages
+from backfleet.code.ship_code import required_names
 from backfleet.code.unpack import read_wheel
 from backfleet.code.wheel import pack
 from backfleet.strategy_reference import StrategyReference
@@ -90,8 +91,6 @@ def _surroundings(package: CodePackage, code: Path) -> Surroundings:
 
 def _required(names: Sequence[str]) -> Iterator[str]:
     """Distributions and all that they require, as installed here."""
-    from packaging.requirements import Requirement
-
     waiting, seen = [*names], set()
     while waiting:
         name = canonical_name(waiting.pop())
@@ -100,9 +99,7 @@ def _required(names: Sequence[str]) -> Iterator[str]:
             continue
         seen.add(name)
         yield name
-        for each in map(Requirement, found.requires):
-            if each.marker is None or each.marker.evaluate({"extra": ""}):
-                waiting.append(each.name)
+        waiting += required_names(found)
 
 
 def _alone(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from typing import Any, TextIO
@@ -10,7 +9,14 @@ from typing import Any, TextIO
 import click
 
 from backfleet.cli.commands import LazyGroup
-from backfleet.errors import BackfleetError
+from backfleet.cli.surroundings import (
+    check_surroundings,
+    explained,
+    flushed_output,
+    prepare_streams,
+    soften_warnings,
+)
+from backfleet.errors import BackfleetError, UserError
 
 __all__ = ["cli", "main"]
 
@@ -41,14 +47,19 @@ def cli() -> None:
 
 def main() -> Any:
     """Run the command line. Errors of the user's get one message and exit code 2."""
-    # "pkg.module:Class" may lie in the folder one works in; what is installed comes first.
-    sys.path.append(os.getcwd())
+    prepare_streams()
+    soften_warnings()
     warnings.showwarning = _show_warning
     try:
-        return cli.main(prog_name="backfleet")
+        with flushed_output():
+            check_surroundings(sys.argv[1:])
+            return cli.main(prog_name="backfleet")
     except BackfleetError as error:
         click.echo(f"backfleet: {error}", err=True)
         sys.exit(error.exit_code)
+    except (OSError, RecursionError, UnicodeError) as error:
+        click.echo(f"backfleet: {explained(error)}", err=True)
+        sys.exit(UserError.exit_code)
 
 
 def _show_warning(

@@ -13,9 +13,11 @@ from backfleet.check.result import CheckResult, Status
 from backfleet.check.subject import Subject, subjects_of
 from backfleet.check.suite import check_strategy
 from backfleet.cli.options import as_json, echo_json, job_overrides
+from backfleet.current_directory import search_current_directory
 from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
 from backfleet.strategy_folder import in_strategy_folder
+from backfleet.strategy_reference import is_module_reference
 
 __all__ = ["check"]
 
@@ -52,6 +54,8 @@ def check(
 
     Exits with 0 where all checks pass and 1 where one fails.
     """
+    if is_module_reference(strategy):
+        search_current_directory()
     job = check_job(strategy, data, source, Overrides(params, symbols, sets))
     plan = plan_job(job)
     # What a strategy prints must not mix with the answer.

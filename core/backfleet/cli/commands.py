@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+
+from backfleet.current_directory import installed_path
 
 __all__ = ["COMMANDS", "LazyGroup", "PluginGroup", "load_command"]
 
@@ -140,7 +141,7 @@ def _commands_of_plugins() -> dict[str, set[Origin]]:
     importlib.metadata would make `--help` take several times as long, so the files are read here.
     """
     found: dict[str, set[Origin]] = {}
-    for folder in map(Path, sys.path):
+    for folder in map(Path, installed_path()):
         for file in folder.glob("*.dist-info/entry_points.txt"):
             for name, origin in _commands_in(file):
                 found.setdefault(name, set()).add(origin)
@@ -176,7 +177,7 @@ def _first_line(target: str) -> str:
     """The first line of a command's docstring, read without importing its module."""
     module, _, name = target.partition(":")
     path = module.replace(".", "/") + ".py"
-    file = next(filter(Path.is_file, (Path(folder, path) for folder in sys.path)), None)
+    file = next(filter(Path.is_file, (Path(folder, path) for folder in installed_path())), None)
     if file is None:
         return ""
     try:

@@ -21,6 +21,7 @@ from backfleet.cli.code_options import (
     trust_option,
 )
 from backfleet.cli.options import job_overrides, store_option
+from backfleet.current_directory import search_current_directory
 from backfleet.engine import Outcome
 from backfleet.errors import BackfleetError
 from backfleet.job import Job, Overrides
@@ -28,6 +29,7 @@ from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.runs.run_task import TaskRun, prepare_task
 from backfleet.runs.task_code import CodeChoice
+from backfleet.strategy_reference import is_module_reference
 
 __all__ = ["debug"]
 
@@ -64,6 +66,8 @@ def debug(
     what = _job_or_run(job_or_run, store, Overrides(params, symbols, sets))
     if isinstance(what, Run) and code == "kept":
         ask_for_trust(what, trusted)
+    elif isinstance(what, Run) or is_module_reference(what.strategy):
+        search_current_directory()
     try:
         start = prepare_task(what, task, code=code, trust_code=trusted, data=data)
     except IndexError as error:

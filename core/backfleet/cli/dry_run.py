@@ -13,6 +13,7 @@ from backfleet.plan.find_known_rows import find_known_rows
 from backfleet.plan.known_rows import KnownRows
 from backfleet.plan.plan import Plan
 from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.row_problems import count_of
 from backfleet.runs.executors import open_executor
 from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.store import open_store
@@ -46,7 +47,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     listed = ", ".join(names[:NAMED])
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     size = facts["chunk_size"]
-    grid = f"{_count(facts['symbols'], 'symbol')} x {_count(facts['points'], 'point')}"
+    grid = f"{count_of(facts['symbols'], 'symbol')} x {count_of(facts['points'], 'point')}"
     words = {
         "run_id": facts["run_id"],
         "strategy": plan.job.strategy,
@@ -55,12 +56,12 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "symbols": listed + more,
         "data": f"{data['bars']:,} bars, {data['first']} to {data['last']}",
         "store": facts["store"],
-        "done": f"{_count(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
+        "done": f"{count_of(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
         "workers": f"{facts['workers']:,}, on the executor {facts['executor']}",
     }
     if facts["known"]:
         known, left = facts["known"], facts["to_compute"]
-        tasks = _count(known + left, "task")
+        tasks = count_of(known + left, "task")
         words["reuse"] = f"{tasks}: {known:,} known from earlier runs, {left:,} to compute"
     cost = facts["cost"]
     if cost is not None:
@@ -83,7 +84,7 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
     work = workload(
         store, manifest, left, cpus=resources.cpus, memory=resources.memory, reused=reused
     )
-    estimated = estimate(executor, work)
+    shards, cost = estimate(executor, work)
     done = chunk_index.counts().done
     return {
         "run_id": manifest.run_id,
@@ -102,10 +103,6 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
         "known": len(known),
         "to_compute": manifest.tasks - done - len(known),
         "executor": launch.executor,
-        "workers": estimated.shards,
-        "cost": asdict(estimated.cost) if estimated.cost else None,
+        "workers": shards,
+        "cost": asdict(cost) if cost else None,
     }
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -18,6 +18,8 @@ from backfleet.cli.options import (
     yes_option,
 )
 from backfleet.cli.run_job import LaunchOptions, run_job
+from backfleet.current_directory import search_current_directory
+from backfleet.strategy_reference import is_module_reference
 
 if TYPE_CHECKING:
     from backfleet.job import Job
@@ -80,4 +82,7 @@ def _load(
 ) -> Job:
     from backfleet.job import Job, Overrides
 
-    return Job.load(job_file, Overrides(params, symbols, sets))
+    job = Job.load(job_file, Overrides(params, symbols, sets))
+    if is_module_reference(job.strategy):
+        search_current_directory()
+    return job

@@ -18,6 +18,7 @@ from backfleet.cli.code_options import (
 )
 from backfleet.cli.options import as_json, echo_json, executor_options, store_option
 from backfleet.cli.table import print_columns
+from backfleet.current_directory import search_current_directory
 from backfleet.errors import UserError
 from backfleet.runs.open import open_run
 from backfleet.runs.stored_tasks import Difference
@@ -69,6 +70,8 @@ def verify(
         )
     if code == "kept":
         ask_for_trust(opened, trusted)
+    else:
+        search_current_directory()
     task_code = find_task_code(opened, code, trusted)
     echo_differences(opened, task_code.differences, code)
     other = executor or engine or other_engine(opened)

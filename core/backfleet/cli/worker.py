@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import click
+
+from backfleet.errors import FolderWarning
 
 __all__ = ["worker"]
 
@@ -19,6 +22,8 @@ def worker(submission: str, shards: tuple[int, ...]) -> None:
     AWS_BATCH_JOB_ARRAY_INDEX, JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID where it is not given.
     With '-' as SUBMISSION the worker prepares itself and waits for both on standard input.
     """
+    # What a worker prints is taken for the reason of its failure.
+    warnings.simplefilter("ignore", FolderWarning)
     if submission == "-":
         sys.exit(_run_assignment())
     from backfleet.worker.shard import run_shards

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from backfleet.code.search import prefixes
 from backfleet.code.units import CodeUnit, find_unit, is_code
+from backfleet.no_bytecode import INSTALLED
 from backfleet.plugins import KINDS
 
 __all__ = [
@@ -36,9 +37,6 @@ PLUGIN_GROUPS = frozenset(KINDS.values())
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 """Beside these lie tests and tools too, not only what a wheel would hold."""
-
-INSTALLED_FOLDERS = {"site-packages", "dist-packages"}
-"""What lies in these is no part of a project, though a project's folder may hold them."""
 
 MODULE_SUFFIXES = (".py", ".so", ".pyd")
 
@@ -109,7 +107,8 @@ class InstalledDistribution:
         """Whether a unit that was found here comes from this distribution."""
         path, file = unit.first
         if self.project is not None:
-            near = self._owns(unit) and not INSTALLED_FOLDERS & set(file.parts)
+            # A project's folder may hold those of an environment.
+            near = self._owns(unit) and not INSTALLED & set(file.parts)
             return near or unit.name in self.units
         if self.locate(path) != file:
             return False

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from backfleet.code.packages import CodePackage
@@ -129,12 +129,8 @@ def _reason_against(package: CodePackage) -> str | None:
     """Return why a package cannot be kept; None if it can."""
     if len(package.files) > MOST_FILES or package.size > MOST_BYTES:
         return f"{package.size / 2**20:,.0f} MiB in {len(package.files):,} files"
-    return _case_problem(package.files)
-
-
-def _case_problem(names: Collection[str]) -> str | None:
     try:
-        check_case(names)
+        check_case(package.files)
     except PluginError as error:
         return str(error)
     return None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from backfleet.code.declared_files import add_declared_files
-from backfleet.code.distributions import canonical_name
+from backfleet.code.distributions import InstalledDistribution, canonical_name
 from backfleet.code.hashes import distribution_hashes
 from backfleet.code.packages import OWN, CodePackage, strategy_packages
 from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
 from backfleet.errors import PluginError
 from backfleet.strategy_reference import StrategyReference
 
-__all__ = ["check_backfleet_code", "packages_to_ship"]
+__all__ = ["check_backfleet_code", "packages_to_ship", "required_names"]
 
 IMAGE = "backfleet image build"
 
@@ -69,7 +69,7 @@ def _problems(package: CodePackage, there: Collection[str]) -> Iterator[str]:
             f"{package.size / 2**20:.0f} MiB are too large; {advice}"
         )
     else:
-        lacking = sorted(set(_requirements(package)) - set(there))
+        lacking = sorted(set(required_names(package)) - set(there))
         if lacking:
             yield (
                 f"{named} cannot travel to the workers: it requires {', '.join(lacking)}, which "
@@ -77,8 +77,11 @@ def _problems(package: CodePackage, there: Collection[str]) -> Iterator[str]:
             )
 
 
-def _requirements(package: CodePackage) -> Iterator[str]:
-    """Canonical names of the distributions that a package requires here, without its extras."""
+def required_names(package: CodePackage | InstalledDistribution) -> Iterator[str]:
+    """Return canonical names of the distributions that a package requires here, without its extras.
+
+    Raises PluginError.
+    """
     from packaging.requirements import InvalidRequirement, Requirement
 
     for text in package.requires:

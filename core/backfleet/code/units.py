@@ -13,13 +13,12 @@ from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from pathlib import Path
 
 from backfleet.code.search import ModuleSearch, prefixes
+from backfleet.no_bytecode import INSTALLED
 
 __all__ = ["CodeUnit", "find_unit", "is_code", "is_large"]
 
 BYTECODE = (".pyc", ".pyo")
 MODULES = (".py", *EXTENSION_SUFFIXES)
-
-INSTALLED = {"site-packages", "dist-packages"}
 
 LARGEST_FOLLOWED = 300
 """The imports of an installed package of more modules than this are not followed: they reach

@@ -15,7 +15,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from backfleet.code.distributions import EntryPoint
 from backfleet.code.packages import CodePackage
 
-__all__ = ["pack"]
+__all__ = ["pack", "zip_entry"]
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can hold."""
@@ -47,11 +47,16 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
     # Not compressed: what zlib makes of the same bytes differs between its versions.
     with ZipFile(buffer, "w", ZIP_STORED) as archive:
         for name, content in sorted(files.items()):
-            entry = ZipInfo(name, EPOCH)
-            entry.create_system = UNIX
-            entry.external_attr = MODE << 16
-            archive.writestr(entry, content)
+            archive.writestr(zip_entry(name), content)
     return buffer.getvalue()
+
+
+def zip_entry(name: str) -> ZipInfo:
+    """Return an entry that says nothing of when and on which machine it was written."""
+    entry = ZipInfo(name, EPOCH)
+    entry.create_system = UNIX
+    entry.external_attr = MODE << 16
+    return entry
 
 
 def _metadata(package: CodePackage) -> dict[str, str]:

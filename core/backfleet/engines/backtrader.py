@@ -7,13 +7,13 @@ import weakref
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.engines.cerebro import simulate
 from backfleet.engines.fast.cerebro import Cerebro
-from backfleet.engines.fast.remains import Remains
+from backfleet.engines.fast.release import FinishedRun
 from backfleet.engines.feed import bulk_feed
 
 __all__ = ["BacktraderEngine"]
 
-MOST_HELD = 4
-"""Runs whose outcomes may still be there; older ones are left to Python's collector."""
+MAX_HELD = 4
+"""Runs whose outcomes may still exist; older ones are left to Python's collector."""
 
 
 class BacktraderEngine(Engine):
@@ -22,10 +22,10 @@ class BacktraderEngine(Engine):
     name = "backtrader"
 
     def __init__(self) -> None:
-        self._remains: list[Remains] = []
+        self._finished: list[FinishedRun] = []
 
     def run(self, simulation: Simulation) -> Outcome:
-        self._remains = [each for each in self._remains if not each.taken_apart()][-MOST_HELD:]
+        self._finished = [run for run in self._finished if not run.try_release()][-MAX_HELD:]
         outcome = simulate(simulation, bulk_feed, Cerebro)
-        self._remains.append(Remains(weakref.ref(outcome.strategy)))
+        self._finished.append(FinishedRun(weakref.ref(outcome.strategy)))
         return outcome

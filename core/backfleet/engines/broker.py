@@ -1,4 +1,4 @@
-"""How `BrokerSettings` are applied to a broker of backtrader."""
+"""Apply `BrokerSettings` to a broker of backtrader."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from backfleet.bars import Bars
 from backfleet.engine import Outcome, Simulation
 from backfleet.engines.broker import apply_settings
 from backfleet.engines.bt import bt
+from backfleet.engines.build_outcome import build_outcome
 from backfleet.engines.feed import FeedColumns, columns_of
-from backfleet.engines.record import record
 from backfleet.engines.recorder import Recorder
-from backfleet.engines.vector.derived import backtrader_strategy
+from backfleet.engines.vector.backtrader_adapter import backtrader_strategy
 from backfleet.engines.warmup import Warmup, after_warmup
 from backfleet.vector_strategy import VectorStrategy
 
@@ -50,7 +50,7 @@ def simulate(
     strategies = cerebro.run()
     if not strategies:
         raise bt.errors.StrategySkipError(f"{simulation.strategy.__name__} asked to be skipped")
-    outcome = record(strategies[0], columns, len(traded))
+    outcome = build_outcome(strategies[0], columns, len(traded))
     return replace(outcome, fallback=getattr(cerebro, "fallback", None))
 
 

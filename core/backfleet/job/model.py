@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -28,6 +27,8 @@ from backfleet.job.paths import absolute_path, absolute_strategy, anchor
 from backfleet.job.quantities import Duration, MemorySize
 from backfleet.job.section import Section
 from backfleet.job.selection import MAX_SAMPLE
+from backfleet.job.text_file import read_text_file
+from backfleet.job.toml import parse_toml
 
 __all__ = [
     "Auxiliary",
@@ -339,12 +340,12 @@ def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return parse_toml(read_text_file(file))
     except FileNotFoundError:
         raise JobError(f"there is no job file {file}") from None
     except OSError as error:
         raise JobError(f"job file {file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise JobError(f"job file {file} is not UTF-8: byte {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise JobError(f"job file {file} is not TOML: {error}") from None

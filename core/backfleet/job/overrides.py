@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
@@ -11,6 +10,7 @@ from typing import Any
 
 from backfleet.errors import JobError
 from backfleet.job.refusal import show
+from backfleet.job.toml import parse_toml
 
 __all__ = ["Overrides"]
 
@@ -102,8 +102,8 @@ def _items(text: str, option: str) -> list[str]:
 def _toml_or_text(text: str) -> Any:
     """What `text` is as a TOML value, or else itself."""
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        parsed = parse_toml(f"value = {text}")
+    except ValueError:
         return text
     # A text of several lines could hold further keys.
     return parsed["value"] if len(parsed) == 1 else text

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from backfleet.home import expand_home
+
 __all__ = ["absolute_path", "absolute_strategy", "anchor"]
 
 
@@ -14,10 +16,11 @@ def absolute_path(path: str, folder: Path | None = None) -> str:
     """`path` made absolute from `folder` or else the current directory; `~` is the home directory.
 
     A URL is left alone, also one of a kind that nothing can open: whoever opens it refuses it.
+    Raises UserError for the home directory of a user who does not exist.
     """
     if "://" in path:
         return path
-    return os.path.abspath(os.path.join(folder or "", os.path.expanduser(path)))
+    return os.path.abspath(os.path.join(folder or "", expand_home(path)))
 
 
 def absolute_strategy(reference: str, folder: Path | None = None) -> str:

@@ -11,6 +11,10 @@ from backfleet.errors import JobError
 __all__ = ["all_refusals", "nearest", "refusal", "show"]
 
 LONGEST_VALUE = 60
+MAX_PROBLEMS = 15
+"""Problems of one job that are listed."""
+
+MAX_LINE_CHARS = 1_000
 
 
 def refusal(key: str, value: object, reason: str) -> JobError:
@@ -19,14 +23,18 @@ def refusal(key: str, value: object, reason: str) -> JobError:
 
 
 def all_refusals(errors: Iterable[Exception]) -> JobError:
-    """One error with a line for each problem."""
-    return JobError("\n".join(str(error) for error in errors))
+    """Return one error with a line for each problem, or for the first of very many."""
+    lines = [_cut(str(error), MAX_LINE_CHARS) for error in errors]
+    if len(lines) > MAX_PROBLEMS:
+        rest = len(lines) - MAX_PROBLEMS
+        lines = [*lines[:MAX_PROBLEMS], f"... and {rest:,} more problems"]
+    return JobError("\n".join(lines))
 
 
 def show(value: object) -> str:
     """A value as JSON, close to how the job file writes it, and cut where it is long."""
     text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
+    return _cut(text, LONGEST_VALUE)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -39,3 +47,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     if known and len(known) <= 12:
         return f"; there are {', '.join(known)}"
     return ""
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."

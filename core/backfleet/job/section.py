@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backfleet.errors import JobError
-from backfleet.job.refusal import nearest, refusal
+from backfleet.job.refusal import all_refusals, nearest, refusal
 
 __all__ = ["Section"]
 
@@ -38,23 +38,23 @@ class Section(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            problems = [_explain(type(self), each) for each in error.errors(include_url=False)]
-            raise JobError("\n".join(problems)) from None
+            problems = error.errors(include_url=False)
+            raise all_refusals(_explain(type(self), problem) for problem in problems) from None
 
     # Without this mark, pydantic validates a nested section by calling its __init__, and the
     # problems found there would lose the first part of their path.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 
-def _explain(section: type[Section], problem: Any) -> str:
+def _explain(section: type[Section], problem: Any) -> JobError:
     key, kind = _dotted(problem["loc"]), problem["type"]
     if kind == "extra_forbidden":
         known = _section_at(section, problem["loc"][:-1]).model_fields
-        return f"{key}: unknown key{nearest(str(problem['loc'][-1]), known)}"
+        return JobError(f"{key}: unknown key{nearest(str(problem['loc'][-1]), known)}")
     if kind == "missing":
-        return f"{key}: is required"
+        return JobError(f"{key}: is required")
     reason = PLAIN_WORDS.get(kind) or _reason(problem)
-    return str(refusal(key, problem["input"], reason))
+    return refusal(key, problem["input"], reason)
 
 
 def _reason(problem: Any) -> str:

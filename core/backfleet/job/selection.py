@@ -14,6 +14,9 @@ from backfleet.job.where import KEY, Where
 __all__ = ["EVERYTHING", "MAX_SAMPLE", "Selection"]
 
 BLOCK = 1 << 18
+MAX_SELECTED = 20_000_000
+"""The most points that `where` selects if it does not select all: each takes 8 bytes."""
+
 MAX_SAMPLE = 1_000_000
 """The most points that `sample` draws: they are drawn as Python objects."""
 
@@ -55,13 +58,26 @@ class Selection:
         if self.where is None:
             return None, None
         where = Where.parse(self.where, points.names)
-        kept = []
+        # One bit per point until it is known how many there are.
+        masks = []
         for first in range(0, len(points), BLOCK):
             block = np.arange(first, min(first + BLOCK, len(points)), dtype=np.int64)
             columns = {name: points.column(name, block) for name in where.names}
-            kept.append(block[where.mask(columns, len(block))])
-        indices = np.concatenate(kept)
-        return (None, None) if len(indices) == len(points) else (indices, where.text)
+            masks.append(np.packbits(where.mask(columns, len(block))))
+        bits = np.concatenate(masks)
+        count = int(np.bitwise_count(bits).sum())
+        if count == len(points):
+            return None, None
+        if count > MAX_SELECTED:
+            reason = (
+                f"selects {count:,} of {len(points):,} points; at most {MAX_SELECTED:,} are taken"
+            )
+            raise refusal(KEY, self.where, reason)
+        indices = [
+            np.flatnonzero(np.unpackbits(mask)) + number * BLOCK
+            for number, mask in enumerate(masks)
+        ]
+        return np.concatenate(indices), where.text
 
 
 EVERYTHING = Selection()

@@ -54,8 +54,9 @@ class Where:
     def parse(cls, text: str, names: Iterable[str]) -> Where:
         """Read a condition over the parameters `names`. Raises JobError."""
         _refuse_length(text)
-        tree = _Literals().visit(_parse(text))
-        _refuse_depth(tree, text)
+        parsed = _parse(text)
+        _refuse_depth(parsed, text)
+        tree = _Literals().visit(parsed)
         used = tuple(sorted({name.id for name in _check(tree, text)}))
         known = list(names)
         for name in used:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from backfleet.code.declared_files import hash_declared_files
-from backfleet.code.hashes import backfleet_hash, strategy_hash
+from backfleet.code.hashes import backfleet_hash, component_code, strategy_hash
 from backfleet.code.versions import library_versions
 from backfleet.errors import JobError, PluginError
-from backfleet.plan.identify import component
 from backfleet.plan.identity import Component, FeedIdentity, Identity
 from backfleet.plugins import HOOKS
 from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
 
-__all__ = ["CodeDifference", "code_differences", "identity_here", "platform_differences"]
+__all__ = [
+    "CodeDifference",
+    "code_differences",
+    "component",
+    "component_differences",
+    "identity_here",
+    "platform_differences",
+]
 
 SHOWN_DIGITS = 12
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,18 @@ class CodeDifference:
     module: str = ""
 
     def __str__(self) -> str:
-        return f"{self.subject} is {self.here} here, {self.planned} in the plan"
+        here, planned = (_HASH.sub(_shortened, side) for side in (self.here, self.planned))
+        return f"{self.subject} is {here} here, {planned} in the plan"
+
+
+def component(kind: str, name: str) -> Component:
+    """Return a plugin as an identity names it. Raises UnknownPlugin, PluginError."""
+    return Component(**component_code(kind, name))
 
 
 def platform_differences(identity: Identity) -> list[CodeDifference]:
     """Return the differences of what runs any task: backfleet's own code, and the libraries."""
-    pairs = [("the code of backfleet", _short(identity.backfleet), _short(backfleet_hash()))]
+    pairs = [("the code of backfleet", identity.backfleet, backfleet_hash())]
     here = library_versions()
     versions = identity.versions.items()
     pairs += [(name, version, here.get(name, "missing")) for name, version in versions]
@@ -50,7 +64,14 @@ def code_differences(identity: Identity, strategy: StrategyReference) -> list[Co
 
     Nothing is imported.
     """
-    differences = list(_file_differences(identity, strategy))
+    files = _file_differences(identity, strategy)
+    return [*files, *component_differences(identity, strategy)]
+
+
+def component_differences(
+    identity: Identity, strategy: StrategyReference
+) -> Iterator[CodeDifference]:
+    """Yield the differences of the strategy and the plugins; nothing is imported."""
     for subject, planned, kind in _components(identity):
         module = planned.target.partition(":")[0]
         try:
@@ -58,11 +79,9 @@ def code_differences(identity: Identity, strategy: StrategyReference) -> list[Co
         except PluginError:
             here = Component("", "missing")
         if here.target and here.target != planned.target:
-            differences.append(CodeDifference(subject, planned.target, here.target, module))
+            yield CodeDifference(subject, planned.target, here.target, module)
         elif here.code != planned.code:
-            hashes = (_short(planned.code), _short(here.code))
-            differences.append(CodeDifference(f"the code of {subject}", *hashes, module))
-    return differences
+            yield CodeDifference(f"the code of {subject}", planned.code, here.code, module)
 
 
 def identity_here(identity: Identity, strategy: StrategyReference) -> Identity:
@@ -98,7 +117,7 @@ def _file_differences(identity: Identity, strategy: StrategyReference) -> Iterat
         except (JobError, PluginError):
             here = "missing"
         if here != planned:
-            yield CodeDifference(f"the file {name}", _short(planned), _short(here))
+            yield CodeDifference(f"the file {name}", planned, here)
 
 
 def _components(identity: Identity) -> Iterator[tuple[str, Component, str | None]]:
@@ -116,5 +135,5 @@ def _source(feed: FeedIdentity) -> Component:
     return component("source", feed.source.name)
 
 
-def _short(digest: str) -> str:
-    return digest[:SHOWN_DIGITS]
+def _shortened(digest: re.Match[str]) -> str:
+    return digest[0][:SHOWN_DIGITS]

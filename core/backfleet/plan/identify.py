@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from backfleet.code.hashes import backfleet_hash, component_code, strategy_hash
+from backfleet.code.hashes import backfleet_hash, strategy_hash
 from backfleet.code.versions import library_versions
 from backfleet.engine import BrokerSettings, Engine
 from backfleet.job import Data, Job, Points
+from backfleet.plan.code_differences import component
 from backfleet.plan.data import PlannedData, source_of
 from backfleet.plan.identity import (
     AuxiliaryIdentity,
@@ -20,7 +21,7 @@ from backfleet.plan.identity import (
 from backfleet.plugins import HOOKS, find_plugin, load_plugin, row_hooks
 from backfleet.strategy_reference import StrategyReference
 
-__all__ = ["check_plugins", "component", "identify"]
+__all__ = ["check_plugins", "identify"]
 
 
 def identify(
@@ -54,11 +55,6 @@ def identify(
         ),
         modules=strategy.modules,
     )
-
-
-def component(kind: str, name: str) -> Component:
-    """Return a plugin as an identity names it. Raises UnknownPlugin, PluginError."""
-    return Component(**component_code(kind, name))
 
 
 def check_plugins(plugins: Sequence[str], engines: Sequence[str]) -> None:

@@ -133,6 +133,12 @@ class Manifest:
         """Whether a task runs all symbols with one cash pool."""
         return self.identity.data.universe == "portfolio"
 
+    @property
+    def bars_per_task(self) -> float:
+        """Mean number of bars that a task reads."""
+        bars = sum(symbol.bars for symbol in self.symbols)
+        return bars if self.is_portfolio else bars / len(self.symbols)
+
     @cached_property
     def chunks(self) -> ChunkGrid:
         return ChunkGrid(self.tasks, self.chunk_size)

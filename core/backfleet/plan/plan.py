@@ -23,6 +23,7 @@ from backfleet.plan.identify import check_plugins, identify
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST, read_manifest
 from backfleet.plan.origins import planned_distributions
+from backfleet.plan.task_context import TaskContext
 from backfleet.store import Store
 from backfleet.strategy import locate_strategy
 from backfleet.strategy_folder import strategy_root
@@ -41,6 +42,11 @@ class Plan:
     job: Job
     manifest: Manifest
     strategy: StrategyReference
+
+    def task_context(self) -> TaskContext:
+        """Return the context to run the job's tasks in this process."""
+        data = self.job.data
+        return TaskContext(self.manifest, self.strategy, data.path, data.auxiliary_paths)
 
 
 def plan_job(job: Job) -> Plan:
@@ -116,8 +122,12 @@ def _run_size(job: Job, engine: str, points: int, data: PlannedData) -> RunSize:
 def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
     table = None
     if job.sweep.points is not None:
+        file = Path(job.sweep.points)
         try:
-            table = Path(job.sweep.points).read_bytes()
+            # Reading a device or a FIFO may never end.
+            if file.exists() and not file.is_file():
+                raise JobError(f"sweep.points: {file}: this is not a regular file")
+            table = file.read_bytes()
         except OSError as error:
             raise JobError(f"sweep.points: {job.sweep.points}: {error.strerror}") from error
     return plan_points(job.params, parameters, job.sweep, job.seed, table)

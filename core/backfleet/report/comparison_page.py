@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from backfleet.chunks.column_names import METRICS
 from backfleet.report.data_table import Heading, data_table
 from backfleet.report.equity_fan import equity_fan
+from backfleet.report.metric_difference import metric_difference
 from backfleet.report.metric_words import metric_words, notation
 from backfleet.report.page import Page
-from backfleet.report.pairs import Pairs, pair_tasks
 from backfleet.report.ranking import ranked_by
 from backfleet.report.run_facts import RunFacts, read_facts
-from backfleet.results.match import RunRows
+from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.read import read_results
 from backfleet.runs.run import Run
 
@@ -43,22 +43,25 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
     ]
     rows: pd.DataFrame = sides[0].rows.to_pandas()
     chosen = ranked_by(rows, metric)
-    pairs = pair_tasks(*sides)
+    matched = match_tasks(*sides)
+    pairs: pd.DataFrame = matched.rows.to_pandas()
     shown = chosen if chosen in METRICS else ranked_by(rows, None)
     return Page(
         template="comparison.html",
         title=f"{first.manifest.name} and {second.manifest.name} · backfleet",
         context={
             "runs": list(zip(LETTERS, facts, strict=True)),
-            "pairs": len(pairs.frame),
-            "keys": pairs.keys,
+            "pairs": len(pairs),
+            "keys": matched.keys,
             "facts": _facts(runs, facts),
             "metric": metric_words(shown),
-            "differences": [(metric_words(name), pairs.difference(name)) for name in METRICS],
+            "differences": [
+                (metric_words(name), metric_difference(pairs, name)) for name in METRICS
+            ],
             "notation": notation(),
         },
-        data={"pairs": _table(pairs, shown)} if len(pairs.frame) else {},
-        figures=_figures(runs, pairs, shown),
+        data={"pairs": _table(pairs, matched.keys, shown)} if len(pairs) else {},
+        figures=_figures(runs, pairs, matched.keys, shown),
         scripts=("filter.js", "table.js"),
     )
 
@@ -102,13 +105,12 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _table(pairs: Pairs, metric: str) -> Mapping[str, Any]:
+def _table(frame: pd.DataFrame, keys: Sequence[str], metric: str) -> Mapping[str, Any]:
     """A row a pair: the metric of both and the difference, then those of `SHOWN`."""
-    frame = pairs.frame
     headings = [
         *(
             Heading(key, key.capitalize() if key == "symbol" else key, _form(frame, key))
-            for key in pairs.keys
+            for key in keys
         ),
         *(Heading(f"{side.lower()}_task", f"Task {side}", "count") for side in LETTERS),
     ]
@@ -126,14 +128,16 @@ def _form(frame: pd.DataFrame, key: str) -> str:
     return "number" if frame[key].dtype.kind in "iuf" else "text"
 
 
-def _figures(runs: tuple[Run, Run], pairs: Pairs, metric: str) -> Mapping[str, go.Figure]:
+def _figures(
+    runs: tuple[Run, Run], pairs: pd.DataFrame, keys: Sequence[str], metric: str
+) -> Mapping[str, go.Figure]:
     from backfleet.report.figures.comparison import curves_figure, scatter_figure
 
     figures: dict[str, go.Figure] = {}
-    frame = pairs.frame.rename(columns={f"a_{metric}": "a", f"b_{metric}": "b"})
-    frame = frame[[*pairs.keys, "a", "b"]].dropna(subset=["a", "b"])
+    frame = pairs.rename(columns={f"a_{metric}": "a", f"b_{metric}": "b"})
+    frame = frame[[*keys, "a", "b"]].dropna(subset=["a", "b"])
     if len(frame) > 1:
-        labels = [", ".join(map(str, values)) for values in frame[list(pairs.keys)].to_numpy()]
+        labels = [", ".join(map(str, values)) for values in frame[list(keys)].to_numpy()]
         figures["pairs"] = scatter_figure(frame.assign(label=labels), metric, LETTERS)
     fans = [equity_fan(run) for run in runs]
     curves = [

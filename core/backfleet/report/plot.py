@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-QUANTILES = {"least": 0.0, "low": 0.25, "middle": 0.5, "high": 0.75, "most": 1.0}
-
 
 def plot(
     run: Run,
@@ -76,23 +74,21 @@ def _axes(
 
 
 def _figure(rows: pd.DataFrame, metric: str, across: str | None, up: str | None) -> go.Figure:
-    from backfleet.report.figures.sweep import parameter_map, sensitivity_figure, spread_figure
+    from backfleet.report.figures.sweep import (
+        parameter_map,
+        sensitivity_figure,
+        spread_figure,
+        symbol_spread,
+    )
     from backfleet.report.sensitivity import sensitivity
 
     if across is None:
-        return spread_figure(_spread(rows, metric), metric)
+        return spread_figure(symbol_spread(rows, metric), metric)
     if up is not None:
         return parameter_map(rows, across, up, metric)
     found = sensitivity(rows, [across], metric)
     assert found is not None
     return sensitivity_figure(found.marginals[across], across, metric)
-
-
-def _spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    import pandas as pd
-
-    values = rows.groupby("symbol")[metric]
-    return pd.DataFrame({name: values.quantile(at) for name, at in QUANTILES.items()})
 
 
 def _check_columns(rows: pd.DataFrame, names: Sequence[str]) -> None:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.equity_fan import EquityFan, equity_fan
@@ -226,10 +224,10 @@ def _parallel_metrics(rows: pd.DataFrame, metric: str) -> Sequence[str]:
 
 def _spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Quartiles and extremes by symbol, the best median at the top; of many symbols both ends."""
-    grouped = rows.groupby("symbol", observed=True)[metric]
-    frame = grouped.quantile(np.linspace(0.0, 1.0, 5)).unstack()
-    frame.columns = ["least", "low", "middle", "high", "most"]
-    frame = frame.sort_values("middle", ascending=metric_words(metric).direction > 0)
+    from backfleet.report.figures.sweep import symbol_spread
+
+    is_ascending = metric_words(metric).direction > 0
+    frame = symbol_spread(rows, metric).sort_values("middle", ascending=is_ascending)
     if len(frame) > MOST_SYMBOLS:
         half = MOST_SYMBOLS // 2
         frame = frame.iloc[[*range(half), *range(len(frame) - half, len(frame))]]

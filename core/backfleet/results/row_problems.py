@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["COLUMNS", "describe_problems"]
+__all__ = ["COLUMNS", "count_of", "describe_problems"]
 
 MOST_KINDS = 3
 ROWS_AT_A_TIME = 10_000
@@ -40,8 +40,8 @@ class _Tally:
     def rejections(self) -> str:
         """How many of the orders were rejected, and why."""
         if not self.rejected:
-            return f"none of {_count(self.orders, 'order')}"
-        return f"{self.rejected:,} of {_count(self.orders, 'order')}, {self._why}"
+            return f"none of {count_of(self.orders, 'order')}"
+        return f"{self.rejected:,} of {count_of(self.orders, 'order')}, {self._why}"
 
     @property
     def _why(self) -> str:
@@ -56,22 +56,22 @@ def describe_problems(rows: pa.Table) -> list[str]:
     lines = []
     if idle.tasks:
         lines.append(
-            f"suspicious: {_count(idle.tasks, 'task')} made no order: "
+            f"suspicious: {count_of(idle.tasks, 'task')} made no order: "
             "the numbers are those of idle cash."
         )
     if unfilled.tasks:
         lines.append(
-            f"suspicious: {_count(unfilled.tasks, 'task')} had no order filled "
+            f"suspicious: {count_of(unfilled.tasks, 'task')} had no order filled "
             f"(rejected: {unfilled.rejections}): the numbers are those of idle cash."
         )
     if refused.tasks:
         lines.append(
-            f"suspicious: {_count(refused.tasks, 'task')} had more than half of the orders "
+            f"suspicious: {count_of(refused.tasks, 'task')} had more than half of the orders "
             f"rejected: {refused.rejections}."
         )
     if fine.rejected:
         lines.append(
-            f"note: {_count(fine.tasks, 'ok task')} had orders rejected too: {fine.rejections}."
+            f"note: {count_of(fine.tasks, 'ok task')} had orders rejected too: {fine.rejections}."
         )
     if unfilled.margin or refused.margin:
         lines.append(
@@ -116,7 +116,7 @@ def _failures(rows: pa.Table) -> list[str]:
     lines = [_failure(kind, found[kind]) for kind in kinds[:MOST_KINDS]]
     if len(kinds) > MOST_KINDS:
         rest = sum(len(found[kind]) for kind in kinds[MOST_KINDS:])
-        lines.append(f"failed: {_count(rest, 'task')} with other errors.")
+        lines.append(f"failed: {count_of(rest, 'task')} with other errors.")
     return lines
 
 
@@ -125,7 +125,7 @@ def _failure(kind: str, cases: Sequence[tuple[int, str]]) -> str:
     task, message = cases[0]
     if len(cases) == 1:
         return f"failed: task {task} with {kind}: {_line(message)}".rstrip(": ")
-    more = "" if len(messages) == 1 else f", and {_count(len(messages) - 1, 'other message')}"
+    more = "" if len(messages) == 1 else f", and {count_of(len(messages) - 1, 'other message')}"
     return f"failed: {len(cases):,} tasks with {kind}, first task {task}: {_line(message)}{more}"
 
 
@@ -135,5 +135,6 @@ def _line(message: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
-def _count(number: int, what: str) -> str:
+def count_of(number: int, what: str) -> str:
+    """Return a number with its noun, such as "2 tasks"."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

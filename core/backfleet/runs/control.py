@@ -102,9 +102,9 @@ class RunControl:
             parts = PartIndex(run.store, run.chunk_index)
             watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected)
             before = parts.counts()
-            with progress_on(progress, run.id, before) as display:
-                display.show(before)
-                self.worker_statuses = wait_for_workers(watch, display.show)
+            with progress_on(progress, run.id, before) as show:
+                show(before)
+                self.worker_statuses = wait_for_workers(watch, show)
         if entry is not None:
             self._clean_up(entry)
         return self.finish()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import SETTINGS_FILE, Executor, ExecutorSettings, Prewarmed
+from backfleet.job.toml import parse_toml
 from backfleet.plugins import load_plugin
 
 __all__ = ["is_configured", "open_executor", "prewarmed_executor"]
@@ -80,8 +80,8 @@ def _from_file(name: str) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        content = tomllib.loads(file.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = parse_toml(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ExecutorError(f"{file.resolve()}: {error}") from error
     table = content.get("executors", {})
     found = table.get(name, {}) if isinstance(table, dict) else None

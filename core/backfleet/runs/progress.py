@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from backfleet.results.chunk_index import Counts
 from backfleet.runs.notebook import NotebookBar, is_notebook
 
-__all__ = ["Progress", "progress_on"]
+__all__ = ["Show", "progress_on"]
 
 LINE_SECONDS = 5.0
 """Plain lines come no more often than this."""
 
 
-class Progress(ABC):
-    """Is told the counts of a run as it goes."""
-
-    @abstractmethod
-    def show(self, counts: Counts) -> None: ...
-
-
-class Silent(Progress):
-    """Shows nothing."""
-
-    def show(self, counts: Counts) -> None:
-        pass
+Show = Callable[[Counts], None]
+"""Shows the counts of a run as it goes."""
 
 
 class Pace:
@@ -46,13 +35,13 @@ class Pace:
         return rate, (counts.tasks - counts.finished) / rate if rate else None
 
 
-class PlainLines(Progress):
+class PlainLines:
     """A line at the start, one now and then, and one at the end."""
 
-    def __init__(self, stream: TextIO, run: str) -> None:
+    def __init__(self, stream: TextIO, run: str, pace: Pace) -> None:
         self._stream = stream
         self._run = run
-        self._pace = Pace()
+        self._pace = pace
         self._said: float | None = None
 
     def show(self, counts: Counts) -> None:
@@ -71,43 +60,23 @@ class PlainLines(Progress):
         )
 
 
-class LiveBar(Progress):
-    """A bar of rich: tasks done, rate, time left, failures."""
-
-    def __init__(self, bar: Any, task: Any) -> None:
-        self._bar = bar
-        self._task = task
-        self._pace = Pace()
-
-    def show(self, counts: Counts) -> None:
-        words = _words(counts, self._pace)
-        self._bar.update(self._task, completed=counts.finished, words=words)
-
-
-class LiveCell(Progress):
-    """A bar in the output of a notebook's cell, which stays."""
-
-    def __init__(self, run: str) -> None:
-        self._bar = NotebookBar(run)
-        self._pace = Pace()
-
-    def show(self, counts: Counts) -> None:
-        self._bar.show(counts, _words(counts, self._pace))
-
-
 @contextmanager
-def progress_on(stream: TextIO | None, run: str, counts: Counts) -> Iterator[Progress]:
-    """The progress display that suits a stream; silent without one. A bar is wiped at the end."""
+def progress_on(stream: TextIO | None, run: str, counts: Counts) -> Iterator[Show]:
+    """Show progress as it suits a stream, and nothing without one. A bar is wiped at the end."""
+    pace = Pace()
     if stream is None:
-        yield Silent()
+        yield lambda _: None
     elif is_notebook(stream):
-        yield LiveCell(run)
+        cell = NotebookBar(run)
+        yield lambda counts: cell.show(counts, _words(counts, pace))
     elif not stream.isatty():
-        yield PlainLines(stream, run)
+        yield PlainLines(stream, run, pace).show
     else:
         with _bar(stream) as bar:
             task = bar.add_task(run, total=counts.tasks, completed=counts.finished, words="")
-            yield LiveBar(bar, task)
+            yield lambda counts: bar.update(
+                task, completed=counts.finished, words=_words(counts, pace)
+            )
 
 
 def _bar(stream: TextIO) -> Any:

@@ -13,7 +13,6 @@ from backfleet.job import Job
 from backfleet.metrics import Verdict, verdict
 from backfleet.plan.code_differences import CodeDifference
 from backfleet.plan.plan import plan_job
-from backfleet.plan.task_context import TaskContext
 from backfleet.runs.run import Run
 from backfleet.runs.task_code import CodeChoice, find_task_code
 from backfleet.worker.task import TaskRunner, custom_columns
@@ -64,7 +63,16 @@ class PreparedTask:
 
     def __call__(self) -> TaskRun:
         with self.imports.active():
-            return _run(self.runner, self.task)
+            ran = self.runner.simulate(self.task)
+            summary = self.runner.summary(ran)
+            return TaskRun(
+                task=self.task,
+                symbol=ran.key.name,
+                params=ran.key.params,
+                outcome=ran.outcome,
+                row=summary.metrics._asdict() | dict(custom_columns(ran.key, summary)),
+                verdict=verdict(ran.outcome),
+            )
 
 
 class CodeWarning(UserWarning):
@@ -114,36 +122,12 @@ def prepare_task(
     `data` is where a stored run's data is now, as `TaskCode.context` takes it.
     """
     if isinstance(what, Job):
-        return _prepared(_job_context(what), task, IsolatedImports(()))
-    task_code = find_task_code(what, code, trust_code)
-    imports = IsolatedImports(task_code.folders)
-    return _prepared(task_code.context(data), task, imports, task_code.differences)
-
-
-def _prepared(
-    context: TaskContext,
-    task: int,
-    imports: IsolatedImports,
-    differences: Sequence[CodeDifference] = (),
-) -> PreparedTask:
+        context, imports = plan_job(what).task_context(), IsolatedImports(())
+        differences: Sequence[CodeDifference] = ()
+    else:
+        task_code = find_task_code(what, code, trust_code)
+        context, imports = task_code.context(data), IsolatedImports(task_code.folders)
+        differences = task_code.differences
     context.manifest.task(task)
     with imports.active():
         return PreparedTask(TaskRunner(context), task, imports, differences)
-
-
-def _run(runner: TaskRunner, task: int) -> TaskRun:
-    ran = runner.simulate(task)
-    summary = runner.summary(ran)
-    return TaskRun(
-        task=task,
-        symbol=ran.key.name,
-        params=ran.key.params,
-        outcome=ran.outcome,
-        row=summary.metrics._asdict() | dict(custom_columns(ran.key, summary)),
-        verdict=verdict(ran.outcome),
-    )
-
-
-def _job_context(job: Job) -> TaskContext:
-    plan = plan_job(job)
-    return TaskContext(plan.manifest, plan.strategy, job.data.path, job.data.auxiliary_paths)

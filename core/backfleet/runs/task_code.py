@@ -29,6 +29,7 @@ from backfleet.runs.rerun_inputs import data_paths, default_submission, newest_s
 from backfleet.runs.run import Run
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submission import StoredCode, Submission
+from backfleet.submissions.prepare import import_paths
 
 __all__ = [
     "CodeChoice",
@@ -98,6 +99,7 @@ class TaskCode:
             retry=False,
             detach=False,
             code=self.packages or None,
+            paths=import_paths(self.strategy),
         )
 
 
@@ -162,7 +164,8 @@ def with_code_to_resume(run: Run, trust_code: Sequence[str], draft: Submission) 
             f"{run.url} cannot be resumed here: {'; '.join(map(str, differences))}. Install what "
             "the run was planned with, or run the job again to plan a new run"
         )
-    return replace(draft, code=None)
+    # Not the stored paths: who wrote the store would choose what the workers import.
+    return replace(draft, code=None, paths=import_paths(draft.strategy))
 
 
 def strategy_here(run: Run) -> StrategyReference:

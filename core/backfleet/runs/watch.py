@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Executor, ShardStatus
-from backfleet.results.chunk_index import ChunkIndex, Counts
+from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
+from backfleet.runs.progress import Show
 from backfleet.submissions.events import emit
 from backfleet.submissions.submission_log import LogEntry
 
@@ -37,7 +38,7 @@ class WorkerWatch:
     """Chunks that must have come when the submission is through."""
 
 
-def wait_for_workers(watch: WorkerWatch, show: Callable[[Counts], None]) -> Sequence[ShardStatus]:
+def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
     """Return when all chunks are there or no worker is left, with the workers' last states."""
     came = 0
     started = time.monotonic()

@@ -12,7 +12,15 @@ from backfleet.errors import DataError
 from backfleet.sources.layout import Layout
 from backfleet.sources.table import Table
 
-__all__ = ["check_factor", "check_order", "check_prices", "check_text", "is_positive", "kind_of"]
+__all__ = [
+    "check_factor",
+    "check_order",
+    "check_prices",
+    "check_text",
+    "check_volume",
+    "is_positive",
+    "kind_of",
+]
 
 KINDS = (
     (rb"\x1f\x8b", "a gzip archive"),
@@ -99,6 +107,15 @@ def check_factor(
     row = _first(tradable & ~is_positive(factor))
     if row is not None:
         raise table.bad_value(name, row, "not a positive number")
+
+
+def check_volume(
+    table: Table, name: str, volume: NDArray[np.float64], tradable: NDArray[np.bool_]
+) -> None:
+    """Raise DataError for the first tradable row with an infinite volume; it may be missing."""
+    row = _first(tradable & np.isinf(volume))
+    if row is not None:
+        raise table.bad_value(name, row, "not a finite number")
 
 
 def is_positive(values: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars, Prices
 from backfleet.errors import DataError
-from backfleet.sources.checks import check_factor, check_order, check_prices, is_positive
+from backfleet.sources.checks import (
+    check_factor,
+    check_order,
+    check_prices,
+    check_volume,
+    is_positive,
+)
 from backfleet.sources.layout import Layout
 from backfleet.sources.table import Table, booleans, floats
 from backfleet.sources.times import read_times
@@ -67,13 +73,17 @@ def bars_of(table: Table, reading: Reading) -> Bars:
     if layout.factor:
         factor = floats(table, layout.factor)
         check_factor(table, layout.factor, factor, tradable)
+    volume = np.zeros(len(table))
+    if layout.volume:
+        volume = floats(table, layout.volume)
+        check_volume(table, layout.volume, volume, tradable)
     bars = Bars(
         symbol=reading.symbol,
         time=times.utc,
         session=times.session,
         prices=prices,
         raw=prices,
-        volume=floats(table, layout.volume) if layout.volume else np.zeros(len(table)),
+        volume=volume,
         factor=factor,
         tradable=tradable,
         timezone=reading.timezone,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from backfleet.errors import DataError
 from backfleet.job.refusal import nearest
@@ -13,7 +16,23 @@ from backfleet.source import SourceOptions
 
 __all__ = ["ColumnOptions", "Layout", "find_layout"]
 
+MAX_FORMAT_CHARS = 100
 DATE_NAMES = ("date", "datetime", "time", "timestamp")
+
+
+def _date_format(text: str) -> str:
+    """A format that `datetime.strptime` understands."""
+    if len(text) > MAX_FORMAT_CHARS:
+        raise ValueError(f"is longer than {MAX_FORMAT_CHARS} characters")
+    try:
+        datetime.strptime("", text)
+    except re.error:
+        raise ValueError("names a part of the date twice") from None
+    except ValueError as error:
+        # An empty text fits no format. Python reports a bad format with other words.
+        if "does not match format" not in str(error):
+            raise ValueError(f"is no format of datetime.strptime: {error}") from None
+    return text
 
 
 class ColumnOptions(SourceOptions):
@@ -47,7 +66,9 @@ class ColumnOptions(SourceOptions):
     volume: str | None = Field(default=None, min_length=1)
     factor: str | None = Field(default=None, min_length=1)
     tradable: str | None = Field(default=None, min_length=1)
-    date_format: str | None = Field(default=None, min_length=1)
+    date_format: Annotated[str, AfterValidator(_date_format)] | None = Field(
+        default=None, min_length=1
+    )
 
 
 @dataclass(frozen=True)

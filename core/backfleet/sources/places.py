@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from backfleet.errors import DataError, ObjectMissing
+from backfleet.home import expand_home
 from backfleet.store import Entry, open_store
 
 __all__ = ["Directory", "Place", "Prefix", "place_at"]
@@ -43,7 +44,7 @@ class Directory(Place):
     """A directory of this machine."""
 
     def __init__(self, path: str) -> None:
-        self._path = Path(path).expanduser()
+        self._path = Path(expand_home(path))
 
     def names(self) -> Sequence[str]:
         try:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backfleet.errors import NoSuchStore, ObjectMissing, StoreError
+from backfleet.home import expand_home
 from backfleet.store.base import Entry, Store
 from backfleet.store.keys import check_key, check_prefix, is_key
 from backfleet.store.os_errors import os_errors
@@ -29,7 +30,8 @@ class DirectoryStore(Store):
     """
 
     def __init__(self, root: str | Path) -> None:
-        self._root = Path(root).expanduser().resolve()
+        # Path.resolve raises a RuntimeError for a link that leads to itself.
+        self._root = Path(os.path.realpath(expand_home(str(root))))
         self.url = str(self._root)
 
     def read(self, key: str) -> bytes:

@@ -15,7 +15,7 @@ from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.store import Store, open_store, split_url
 
-__all__ = ["bars_per_task", "measure_pace"]
+__all__ = ["measure_pace"]
 
 SECONDS_PER_TASK = 0.1
 """Guess for a strategy without measured tasks: a small backtest and its overhead."""
@@ -36,12 +36,6 @@ def measure_pace(store: Store, manifest: Manifest, tasks: int, bars: int) -> Pac
         if seconds is not None:
             return Pace(seconds * bars, is_measured=True)
     return Pace(SECONDS_PER_TASK * tasks, is_measured=False)
-
-
-def bars_per_task(manifest: Manifest) -> float:
-    """Return the mean number of bars that a task of the run reads."""
-    bars = sum(symbol.bars for symbol in manifest.symbols)
-    return bars if manifest.is_portfolio else bars / len(manifest.symbols)
 
 
 def _similar_runs(store: Store, manifest: Manifest) -> Iterator[tuple[Store, Manifest]]:
@@ -78,7 +72,7 @@ def _seconds_per_bar(store: Store, manifest: Manifest) -> float | None:
             continue
         tasks += header.count - header.reused
         seconds += header.seconds
-    bars = tasks * bars_per_task(manifest)
+    bars = tasks * manifest.bars_per_task
     return seconds / bars if bars else None
 
 

@@ -19,10 +19,11 @@ from backfleet.executor import ChunkGeneration, Cost, Executor, Remote, Submissi
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.store import Store
+from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.workload import estimate, workload
 
-__all__ = ["PreparedSubmission", "draft_of", "prepare"]
+__all__ = ["PreparedSubmission", "draft_of", "import_paths", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,6 @@ class PreparedSubmission:
 def draft_of(plan: Plan, *, detach: bool = False) -> Submission:
     """Return the submission of a freshly planned job, without executor, shards and number."""
     resources = plan.job.resources
-    # Code that is neither installed nor in a folder is found where this process finds it.
-    is_loose = not (plan.strategy.distribution or plan.strategy.folder)
     return Submission(
         run_id=plan.manifest.run_id,
         number=0,
@@ -64,8 +63,19 @@ def draft_of(plan: Plan, *, detach: bool = False) -> Submission:
         memory=resources.memory,
         task_timeout=resources.task_timeout,
         detach=detach,
-        paths=tuple(os.path.abspath(path) for path in sys.path) if is_loose else (),
+        paths=import_paths(plan.strategy),
     )
+
+
+def import_paths(strategy: StrategyReference) -> tuple[str, ...]:
+    """Return the folders in which workers on this machine look for a strategy's module.
+
+    They are empty for a strategy that is installed or in a folder. Code that is neither is found
+    where this process finds it.
+    """
+    if strategy.distribution or strategy.folder:
+        return ()
+    return tuple(os.path.abspath(path) for path in sys.path)
 
 
 def prepare(
@@ -113,17 +123,17 @@ def prepare(
             "command"
         )
     work = workload(store, manifest, chunks, cpus=draft.cpus, memory=draft.memory, reused=reused)
-    estimated = estimate(executor, work)
+    shards, cost = estimate(executor, work)
     submission = replace(
         draft,
-        shards=deal_chunks(chunks, manifest.chunks, estimated.shards),
+        shards=deal_chunks(chunks, manifest.chunks, shards),
         # The location that it will have: executors look at where the store is.
         url=f"{store.url}/submissions/0.json",
     )
     problems = executor.preflight(submission)
     if problems:
         raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
-    _check_cost(estimated.cost, accept_cost=accept_cost)
+    _check_cost(cost, accept_cost=accept_cost)
     return _with_code(store, executor, manifest, submission)
 
 

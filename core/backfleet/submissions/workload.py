@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from backfleet.executor import ChunkGeneration, Cost, Executor, Pace, Priced, Workload
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store
-from backfleet.submissions.pace import bars_per_task, measure_pace
+from backfleet.submissions.pace import measure_pace
 
-__all__ = ["Estimate", "estimate", "workload"]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Number of shards and cost of a submission before it starts; cost is None if it is free."""
-
-    shards: int
-    cost: Cost | None
+__all__ = ["estimate", "workload"]
 
 
 def workload(
@@ -37,7 +28,7 @@ def workload(
     earlier runs when the executor reads it. `reused` is the number of tasks whose rows are copied.
     """
     tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in chunks) - reused
-    bars = round(tasks * bars_per_task(manifest))
+    bars = round(tasks * manifest.bars_per_task)
 
     def measure() -> Pace:
         if seconds is not None:
@@ -47,9 +38,9 @@ def workload(
     return Workload(len(chunks), tasks, bars, cpus, memory, measure)
 
 
-def estimate(executor: Executor, work: Workload) -> Estimate:
-    """Return how many shards an executor makes of a workload, and what they cost."""
+def estimate(executor: Executor, work: Workload) -> tuple[int, Cost | None]:
+    """Return the number of shards that an executor makes of a workload, and their cost, if any."""
     if not work.chunks:
-        return Estimate(0, None)
+        return 0, None
     shards = max(1, min(executor.count_shards(work), executor.max_shards or 10**9))
-    return Estimate(shards, Priced.of(executor).cost(work, min(shards, work.tasks)))
+    return shards, Priced.of(executor).cost(work, min(shards, work.tasks))

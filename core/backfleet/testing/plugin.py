@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,49 +32,21 @@ def synthetic_bars() -> Callable[..., Bars]:
     return synthetic_bars
 
 
-@pytest.fixture(scope="session")
-def rising_bars(synthetic_bars: Callable[..., Bars]) -> Bars:
-    """A market that rises, with noise."""
-    return synthetic_bars("rising")
+def _market(name: str, description: str) -> Any:
+    """Return a fixture with the bars of a market; pytest calls it as the variable is called."""
+
+    def bars(synthetic_bars: Callable[..., Bars]) -> Bars:
+        return synthetic_bars(name)
+
+    bars.__doc__ = description
+    return pytest.fixture(scope="session")(bars)
 
 
-@pytest.fixture(scope="session")
-def falling_bars(synthetic_bars: Callable[..., Bars]) -> Bars:
-    """A market that falls, with noise."""
-    return synthetic_bars("falling")
-
-
-@pytest.fixture(scope="session")
-def sideways_bars(synthetic_bars: Callable[..., Bars]) -> Bars:
-    """A market that swings about one price."""
-    return synthetic_bars("sideways")
-
-
-@pytest.fixture(scope="session")
-def choppy_bars(synthetic_bars: Callable[..., Bars]) -> Bars:
-    """A random walk."""
-    return synthetic_bars("choppy")
-
-
-@pytest.fixture(scope="session")
-def gapped_bars(synthetic_bars: Callable[..., Bars]) -> Bars:
-    """Some opens lie 8 % off the close before."""
-    return synthetic_bars("gaps")
-
-
-@pytest.fixture(scope="session")
-def halted_bars(synthetic_bars: Callable[..., Bars]) -> Bars:
-    """Some bars, also several in a row, are not tradable."""
-    return synthetic_bars("halts")
-
-
-@pytest.fixture(scope="session")
-def limit_bars(synthetic_bars: Callable[..., Bars]) -> Bars:
-    """On some days all trades are at the price limit."""
-    return synthetic_bars("limits")
-
-
-@pytest.fixture(scope="session")
-def split_bars(synthetic_bars: Callable[..., Bars]) -> Bars:
-    """Traded prices fall to a half and to a tenth; adjusted ones go on."""
-    return synthetic_bars("splits")
+rising_bars = _market("rising", "A market that rises, with noise.")
+falling_bars = _market("falling", "A market that falls, with noise.")
+sideways_bars = _market("sideways", "A market that swings about one price.")
+choppy_bars = _market("choppy", "A random walk.")
+gapped_bars = _market("gaps", "Some opens lie 8 % off the close before.")
+halted_bars = _market("halts", "Some bars, also several in a row, are not tradable.")
+limit_bars = _market("limits", "On some days all trades are at the price limit.")
+split_bars = _market("splits", "Traded prices fall to a half and to a tenth; adjusted ones go on.")

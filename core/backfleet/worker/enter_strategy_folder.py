@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 
 from backfleet.cache import cache_folder
+from backfleet.code.fetched_code import search_first
 from backfleet.code.open_recorder import start_recording
 from backfleet.code.opened_files import OpenedFiles
 from backfleet.plan.task_context import TaskContext
@@ -26,3 +27,6 @@ def enter_strategy_folder(plan: TaskContext, code: Iterable[str]) -> None:
     data = [plan.data_path, *plan.auxiliary_paths.values()]
     start_recording(OpenedFiles(root, code, data, files))
     os.chdir(root)
+    if plan.strategy.folder is not None:
+        # As if the file were run: the hash of the code covers the modules that are found so.
+        search_first([str(root)])

@@ -12,12 +12,12 @@ from backfleet.code.imports import LIBRARIES
 from backfleet.code.own_code import OWN
 from backfleet.code.run_code import RunCode
 from backfleet.errors import UndeclaredModule
+from backfleet.no_bytecode import INSTALLED
 from backfleet.worker.import_record import ImportRecord
 from backfleet.worker.messages import Runner
 
 __all__ = ["GuardedRunner", "ModuleGuard"]
 
-INSTALLED = {"site-packages", "dist-packages"}
 STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 MOST_NAMED = 10
 

@@ -13,10 +13,11 @@ import json
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from multiprocessing import forkserver
 
-from backfleet.errors import JobError
+from backfleet.errors import FolderWarning, JobError
 from backfleet.no_bytecode import disable_bytecode
 from backfleet.worker.env_vars import PRELOAD
 from backfleet.worker.environment import pin_environment
@@ -67,6 +68,8 @@ def _check_sockets() -> None:
 
 def _preload(engine: str, *paths: str) -> None:
     sys.path[:0] = paths
+    # It would be in the log of a task.
+    warnings.simplefilter("ignore", FolderWarning)
     disable_bytecode()
     from backfleet.code.open_recorder import wrap_open
 

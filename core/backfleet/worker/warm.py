@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import backfleet.demo
-from backfleet.jit import interpret_nothing
+from backfleet.jit import plan_work
 from backfleet.job import Job, Results
 from backfleet.plan.plan import plan_job
 from backfleet.plan.task_context import TaskContext
@@ -22,7 +23,7 @@ DEMO = Path(backfleet.demo.__file__).parent / "demo.toml"
 
 def warm() -> None:
     """Run each installed vector strategy on the sample data, as a worker would."""
-    interpret_nothing()
+    plan_work(math.inf)
     for strategy in _vector_strategies():
         for job in sample_jobs(strategy):
             run_first_task(job)

@@ -16,6 +16,7 @@ from backfleet.code.versions import check_versions
 from backfleet.errors import BackfleetError, CorruptObject, StoreError
 from backfleet.no_bytecode import disable_bytecode
 from backfleet.plan.check_code import check_code
+from backfleet.plan.engines import VECTOR
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
 from backfleet.store import Store
@@ -35,13 +36,23 @@ ENCODED_BY_CHILD = 16
 """Tasks of a piece of work from which on a child encodes the results: fewer are done before a child
 has imported the encoder."""
 
+INTERPRETED_SECONDS_PER_BAR = 10e-6
+"""CPU time that the vector engine takes for a bar if nothing is compiled, indicators included."""
+
 
 @dataclass(frozen=True)
 class _Builders(Builders):
     """For the children of a shard's worker, which itself runs no task: it is up sooner without what
-    they need."""
+    they need.
+
+    Attributes
+    ----------
+    tasks
+        Number of tasks that a child is expected to run.
+    """
 
     plan: TaskContext
+    tasks: float
     paths: Sequence[str]
     code: Sequence[str]
     run_code: RunCode
@@ -49,12 +60,16 @@ class _Builders(Builders):
     def runner(self) -> Runner:
         search_first(self.paths)
         disable_bytecode()
+        from backfleet.jit import plan_work
         from backfleet.worker.import_record import record_imports
         from backfleet.worker.module_guard import GuardedRunner, ModuleGuard
 
         enter_strategy_folder(self.plan, self.code)
         from backfleet.worker.task import TaskRunner
 
+        if self.plan.manifest.engine == VECTOR:
+            bars = self.tasks * self.plan.manifest.bars_per_task
+            plan_work(bars * INTERPRETED_SECONDS_PER_BAR)
         guard = ModuleGuard(self.run_code, record_imports())
         return GuardedRunner(TaskRunner(self.plan), guard)
 
@@ -171,7 +186,8 @@ class ShardWorker:
             self.submission.task_timeout, self.submission.memory // self.submission.cpus
         )
         size = min(self.submission.cpus, len(works))
-        pool = ChildPool(_Builders(plan, self.paths, self.code, run_code), size, limits)
+        tasks = sum(len(work.tasks) for work in works) / size
+        pool = ChildPool(_Builders(plan, tasks, self.paths, self.code, run_code), size, limits)
         try:
             try:
                 pool.run(works, self._take)

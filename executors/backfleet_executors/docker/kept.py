@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
-from backfleet.sdk import write_quietly
+from backfleet.sdk import state_folder, write_quietly
 from backfleet_executors.docker.ends import End
 
 __all__ = ["Kept"]
@@ -17,9 +16,7 @@ class Kept:
     """A folder of this user's, for the containers of a submission."""
 
     def __init__(self, run: str, number: int) -> None:
-        base = os.environ.get("XDG_STATE_HOME")
-        root = Path(base) if base else Path.home() / ".local" / "state"
-        self._folder = root / "backfleet" / run / str(number)
+        self._folder = state_folder() / run / str(number)
 
     def keep(self, container: str, end: End, log: bytes) -> None:
         """Keep the log first: an end that is kept says that all is."""

@@ -66,7 +66,7 @@ def _wheels_in(folder: Path) -> Iterator[tuple[tuple[str, Version], Path]]:
 
 
 def _pip_wheel(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", *arguments]
+    command = [sys.executable, "-P", "-m", "pip", "wheel", "--quiet", "--no-deps", *arguments]
     environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode == 0:

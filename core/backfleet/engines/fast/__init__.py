@@ -1,9 +1,9 @@
 """backtrader made fast: the same results, bit for bit, in a fraction of the time.
 
-`cerebro` decides which way a run takes and records why; `loop` is the lean way through the bars,
-with `lines` on shared clocks, `strategy` for what one strategy does on a bar, `listeners` and
-`observers` for who watches it. `broker` is the account, on top of `valuing` and `groups`; `placing`
-makes its `orders`. `pandas_feed` fills feeds by the column, and `indicators` and `rolling_sums`
-compute them so. `remains` gets rid of a run when it is over. Nothing of backtrader's own is
+`cerebro` decides which way a run takes and records why. `loop` is the fast loop over the bars, with
+`lines` on shared cursors; `strategy` handles one strategy on a bar, and `listeners` and `observers`
+those that watch it. `broker` is the account, on top of `mark_to_market` and `groups`; `order_entry`
+creates its `orders`. `pandas_feed` fills feeds by the column, and `indicators` and `rolling_sums`
+compute by the column. `release` frees a run's memory when it is over. backtrader itself is not
 changed: there are subclasses, and replacements on single objects that last as long as a run.
 """

@@ -20,6 +20,8 @@ from backtrader import order as stock
 from backtrader.order import Order, OrderExecutionBit
 
 from backfleet.engines.fast.groups import ALIVE
+from backfleet.engines.fast.mark_to_market import ValuingBroker
+from backfleet.engines.fast.order_entry import placing
 from backfleet.engines.fast.orders import (
     BuyOrder,
     PlainOrder,
@@ -28,9 +30,7 @@ from backfleet.engines.fast.orders import (
     fill,
     first_copy_of,
 )
-from backfleet.engines.fast.placing import placing
 from backfleet.engines.fast.stocks import changed, is_plain
-from backfleet.engines.fast.valuing import ValuingBroker
 
 __all__ = ["FastBroker"]
 

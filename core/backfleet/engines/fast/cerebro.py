@@ -18,7 +18,7 @@ from backtrader.strategy import Strategy
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.broker import FastBroker
 from backfleet.engines.fast.indicators import by_the_column
-from backfleet.engines.fast.lines import Clocking
+from backfleet.engines.fast.lines import CursorBindings
 from backfleet.engines.fast.loop import run_lean
 from backfleet.engines.fast.pandas_feed import read_by_the_column
 
@@ -108,7 +108,7 @@ def _reason_against_feed(feed: Any) -> str | None:
     lines = feed.lines.lines
     if any(line.extension for line in lines):
         return "feeds with room to look ahead"
-    if not Clocking().can_clock_series(feed) or not hasattr(feed.lines, "close"):
+    if not CursorBindings().can_bind_series(feed) or not hasattr(feed.lines, "close"):
         return f"the feed {type(feed).__name__} has unusual lines"
     return None
 

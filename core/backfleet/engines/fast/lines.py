@@ -1,9 +1,9 @@
-"""Lines that stand where a shared clock says, instead of counting for themselves.
+"""Lines that stand where a shared cursor says, instead of counting for themselves.
 
 backtrader moves every line of every feed and indicator forward by one on each bar. Here all lines
-that move together read one `Clock`, so that a bar costs one assignment. While a run lasts, lines,
-feeds and indicators change to subclasses of their own classes, made here; afterwards they are as
-backtrader would have left them.
+that move together read one `BarCursor`, so that a bar costs one assignment. While a run lasts,
+lines, feeds and indicators change to subclasses of their own classes, made here; afterwards they
+are as backtrader would have left them.
 
 Must equal: each value read or written, `len()`, and every operator, at every bar.
 """
@@ -19,7 +19,7 @@ from backtrader.linebuffer import LineBuffer
 from backtrader.lineroot import LineRoot
 from backtrader.lineseries import LineSeries
 
-__all__ = ["Clock", "Clocking", "LineMovedError"]
+__all__ = ["BarCursor", "CursorBindings", "LineMovedError"]
 
 LINE_METHODS = (
     "__getitem__",
@@ -38,7 +38,7 @@ LINE_METHODS = (
     "home",
     "reset",
 )
-"""A line whose class has these from `LineBuffer` can be put on a clock."""
+"""A line whose class has these from `LineBuffer` can be put on a cursor."""
 
 
 class LineMovedError(RuntimeError):
@@ -51,7 +51,7 @@ class LineMovedError(RuntimeError):
         )
 
 
-class Clock:
+class BarCursor:
     """The bar at which lines stand, counted from 0; -1 before the first."""
 
     __slots__ = ("bar",)
@@ -64,18 +64,18 @@ def _refuse(*_: object, **__: object) -> None:
     raise LineMovedError
 
 
-class ClockedLine:
-    """A line's methods while it is on a clock."""
+class CursorLine:
+    """A line's methods while it is on a cursor."""
 
-    _fast_clock: Clock
+    _fast_cursor: BarCursor
     array: Any
     bindings: Any
 
     def __getitem__(self, ago: int) -> Any:
-        return self.array[self._fast_clock.bar + ago]
+        return self.array[self._fast_cursor.bar + ago]
 
     def __setitem__(self, ago: int, value: Any) -> None:
-        self.array[self._fast_clock.bar + ago] = value
+        self.array[self._fast_cursor.bar + ago] = value
         for binding in self.bindings:
             binding[ago] = value
 
@@ -83,29 +83,29 @@ class ClockedLine:
         self[ago] = value
 
     def __len__(self) -> int:
-        return self._fast_clock.bar + 1
+        return self._fast_cursor.bar + 1
 
     def get(self, ago: int = 0, size: int = 1) -> Any:
-        end = self._fast_clock.bar + ago + 1
+        end = self._fast_cursor.bar + ago + 1
         return self.array[end - size : end]
 
-    _idx = property(lambda self: self._fast_clock.bar, _refuse)
-    idx = property(lambda self: self._fast_clock.bar, _refuse)
-    lencount = property(lambda self: self._fast_clock.bar + 1, _refuse)
+    _idx = property(lambda self: self._fast_cursor.bar, _refuse)
+    idx = property(lambda self: self._fast_cursor.bar, _refuse)
+    lencount = property(lambda self: self._fast_cursor.bar + 1, _refuse)
     forward = backwards = rewind = advance = extend = home = reset = _refuse
 
 
-class ClockedSeries:
-    """The short way to the first line of a feed or an indicator on a clock."""
+class CursorSeries:
+    """The short way to the first line of a feed or an indicator on a cursor."""
 
-    _fast_clock: Clock
+    _fast_cursor: BarCursor
     _fast_array: Any
 
     def __getitem__(self, ago: int) -> Any:
-        return self._fast_array[self._fast_clock.bar + ago]
+        return self._fast_array[self._fast_cursor.bar + ago]
 
     def __len__(self) -> int:
-        return self._fast_clock.bar + 1
+        return self._fast_cursor.bar + 1
 
 
 def _binary(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -135,7 +135,7 @@ CLASS_FIELDS = frozenset(vars(type("Empty", (), {"__annotations__": {}})))
 
 
 @lru_cache(maxsize=256)
-def _clocked(cls: Any, mixin: Any) -> Any:
+def _cursor_class(cls: Any, mixin: Any) -> Any:
     """`cls` with the methods of `mixin` and the operators that `cls` has not made its own.
 
     Made by `type` itself: backtrader's metaclasses would register it as one of a user's classes.
@@ -153,87 +153,87 @@ def _clocked(cls: Any, mixin: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _clocked_feed(cls: Any) -> Any:
-    """A feed's class on a clock; its ticks are the bar's values, and None on the last bar."""
+def _cursor_feed(cls: Any) -> Any:
+    """A feed's class on a cursor; its ticks are the bar's values, and None on the last bar."""
     aliases = [alias for alias in cls.lines._getlines() if alias != "datetime"]
     ticks = {f"tick_{alias}": _tick(alias) for alias in aliases}
     ticks["tick_last"] = _tick(cls.lines._getlines()[0])
-    base = _clocked(cls, ClockedSeries)
+    base = _cursor_class(cls, CursorSeries)
     return type.__new__(type(base), cls.__name__, (base,), {**ticks, "__module__": cls.__module__})
 
 
 def _tick(alias: str) -> property:
     def value(self: Any) -> Any:
         values = getattr(self.lines, alias).array
-        bar = self._fast_clock.bar
+        bar = self._fast_cursor.bar
         return values[bar] if bar + 1 < len(values) else None
 
     return property(value)
 
 
-class Clocking:
-    """Puts lines and series on clocks, remembers it, and takes them off again."""
+class CursorBindings:
+    """Puts lines and series on cursors, remembers it, and takes them off again."""
 
     def __init__(self) -> None:
         self._lines: list[tuple[Any, type]] = []
         self._series: list[tuple[Any, type]] = []
         self._aliases: list[tuple[Any, str]] = []
         self._feeds: list[Any] = []
-        self._clock_of: dict[int, Clock] = {}
+        self._cursor_of: dict[int, BarCursor] = {}
 
-    def clock_of(self, owner: Any) -> Clock | None:
-        """The clock of a line, or of a series' first line; None if it is on none."""
+    def cursor_of(self, owner: Any) -> BarCursor | None:
+        """The cursor of a line, or of a series' first line; None if it is on none."""
         lines = [owner] if isinstance(owner, LineBuffer) else owner.lines.lines
-        return self._clock_of.get(id(lines[0])) if lines else None
+        return self._cursor_of.get(id(lines[0])) if lines else None
 
-    def can_clock(self, line: Any) -> bool:
-        """Whether the line moves the way that all lines do, and is on no clock yet."""
+    def can_bind(self, line: Any) -> bool:
+        """Whether the line moves the way that all lines do, and is on no cursor yet."""
         cls = type(line)
         return (
             isinstance(line, LineBuffer)
             and line.mode == LineBuffer.UnBounded
-            and id(line) not in self._clock_of
+            and id(line) not in self._cursor_of
             and all(getattr(cls, name) is getattr(LineBuffer, name) for name in LINE_METHODS)
         )
 
-    def can_clock_series(self, series: Any) -> bool:
-        """Whether all lines of a series can be put on a clock, and none is on one already."""
+    def can_bind_series(self, series: Any) -> bool:
+        """Whether all lines of a series can be put on a cursor, and none is on one already."""
         lines = series.lines.lines
-        return bool(lines) and all(self.can_clock(line) for line in lines)
+        return bool(lines) and all(self.can_bind(line) for line in lines)
 
-    def line(self, line: Any, clock: Clock) -> None:
-        """Put a line on a clock."""
-        self._clock_of[id(line)] = clock
+    def line(self, line: Any, cursor: BarCursor) -> None:
+        """Put a line on a cursor."""
+        self._cursor_of[id(line)] = cursor
         self._lines.append((line, type(line)))
         state = line.__dict__
-        state["_fast_clock"] = clock
+        state["_fast_cursor"] = cursor
         del state["_idx"], state["lencount"]
-        line.__class__ = _clocked(_class_of(line), ClockedLine)
+        line.__class__ = _cursor_class(_class_of(line), CursorLine)
 
-    def lines_of(self, series: Any, clock: Clock) -> None:
-        """Put all lines of a series on a clock and name them in the series itself."""
+    def lines_of(self, series: Any, cursor: BarCursor) -> None:
+        """Put all lines of a series on a cursor and name them in the series itself."""
         for line in series.lines.lines:
-            self.line(line, clock)
+            self.line(line, cursor)
         for alias, line in zip(series.lines.getlinealiases(), series.lines.lines, strict=False):
             if not hasattr(type(series), alias) and alias not in series.__dict__:
                 series.__dict__[alias] = line
                 self._aliases.append((series, alias))
 
-    def series(self, series: Any, clock: Clock) -> None:
-        """Put an indicator on a clock, with all its lines."""
-        self.lines_of(series, clock)
+    def series(self, series: Any, cursor: BarCursor) -> None:
+        """Put an indicator on a cursor, with all its lines."""
+        self.lines_of(series, cursor)
         if self._first_line_is_it(type(series)):
-            self._change(series, clock, _clocked(_class_of(series), ClockedSeries))
+            self._change(series, cursor, _cursor_class(_class_of(series), CursorSeries))
 
-    def feed(self, feed: Any, clock: Clock) -> None:
-        """Put a feed on a clock, with all its lines."""
-        self.lines_of(feed, clock)
+    def feed(self, feed: Any, cursor: BarCursor) -> None:
+        """Put a feed on a cursor, with all its lines."""
+        self.lines_of(feed, cursor)
         self._feeds.append(feed)
-        self._change(feed, clock, _clocked_feed(_class_of(feed)))
+        self._change(feed, cursor, _cursor_feed(_class_of(feed)))
 
-    def _change(self, series: Any, clock: Clock, cls: type) -> None:
+    def _change(self, series: Any, cursor: BarCursor, cls: type) -> None:
         self._series.append((series, type(series)))
-        series.__dict__["_fast_clock"] = clock
+        series.__dict__["_fast_cursor"] = cursor
         series.__dict__["_fast_array"] = series.lines.lines[0].array
         series.__class__ = cls
 
@@ -242,16 +242,16 @@ class Clocking:
         return bool(cls.__getitem__ is LineSeries.__getitem__ and cls.__len__ is LineSeries.__len__)
 
     def restore(self) -> None:
-        """Leave every line where its clock stood, as backtrader would have."""
+        """Leave every line where its cursor stood, as backtrader would have."""
         for line, line_class in reversed(self._lines):
-            bar = line._fast_clock.bar
+            bar = line._fast_cursor.bar
             line.__class__ = line_class
             state = line.__dict__
-            del state["_fast_clock"]
+            del state["_fast_cursor"]
             state["_idx"], state["lencount"] = bar, bar + 1
         for series, series_class in reversed(self._series):
             series.__class__ = series_class
-            del series.__dict__["_fast_clock"], series.__dict__["_fast_array"]
+            del series.__dict__["_fast_cursor"], series.__dict__["_fast_array"]
         for series, alias in self._aliases:
             series.__dict__.pop(alias, None)
         for feed in self._feeds:

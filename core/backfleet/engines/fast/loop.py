@@ -1,8 +1,8 @@
 """The lean way through the bars.
 
 `Cerebro._runonce` asks every feed for its next time on every bar, checks timers that are not there,
-and advances every line. Here the feeds' clocks are set, one for all feeds whose times are the same,
-and then the broker and the strategies have their turn.
+and advances every line. Here the loop sets the feeds' cursors, one for all feeds whose times are
+the same, and then calls the broker and the strategies.
 
 Must equal: the order in which feeds, broker, notifications, strategies and writers come.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from backfleet.engines.fast.broker import FastBroker
-from backfleet.engines.fast.lines import Clock, Clocking
+from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.notifications import deliver
 from backfleet.engines.fast.strategy import StrategyRun
 
@@ -26,18 +26,18 @@ __all__ = ["run_lean"]
 
 def run_lean(cerebro: Any, strategies: list[Any]) -> None:
     """Take the strategies through all bars of the cerebro's preloaded feeds."""
-    clocking = Clocking()
+    bindings = CursorBindings()
     broker = cerebro._broker
     feeds = sorted(cerebro.datas, key=lambda feed: (feed._timeframe, feed._compression))
     try:
-        clocks = _put_on_clocks(feeds, clocking)
-        runs = [StrategyRun(each, clocking) for each in strategies]
+        cursors = _bind_feeds(feeds, bindings)
+        runs = [StrategyRun(each, bindings) for each in strategies]
         if isinstance(broker, FastBroker):
             broker.finite = all(_is_finite(feed.close.array) for feed in feeds)
             broker.by_the_bar = True
         own = isinstance(broker, FastBroker)
         advance = runs[0].step if len(runs) == 1 and not cerebro.runwriters else _all(cerebro, runs)
-        for moment in _moments(feeds, clocks):
+        for moment in _moments(feeds, cursors):
             broker.next()
             notifications = broker.notifs if own else _notifications(broker)
             if notifications:
@@ -48,47 +48,47 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
             if cerebro._event_stop:
                 break
     finally:
-        clocking.restore()
+        bindings.restore()
         if isinstance(broker, FastBroker):
             broker.finite = broker.by_the_bar = False
     for run in runs:
         run.finish()
 
 
-def _put_on_clocks(feeds: Sequence[Any], clocking: Clocking) -> list[Clock]:
-    """Put every feed on a clock, all of them on one where their times are the same."""
+def _bind_feeds(feeds: Sequence[Any], bindings: CursorBindings) -> list[BarCursor]:
+    """Put every feed on a cursor, all of them on one where their times are the same."""
     times = [np.array(feed.lines.datetime.array) for feed in feeds]
     same = all(np.array_equal(times[0], each) for each in times[1:])
-    shared = Clock()
-    clocks = [shared if same else Clock() for _ in feeds]
-    for feed, clock in zip(feeds, clocks, strict=True):
-        clocking.feed(feed, clock)
-    return clocks[:1] if same else clocks
+    shared = BarCursor()
+    cursors = [shared if same else BarCursor() for _ in feeds]
+    for feed, cursor in zip(feeds, cursors, strict=True):
+        bindings.feed(feed, cursor)
+    return cursors[:1] if same else cursors
 
 
 def _is_finite(values: Any) -> bool:
     return bool(len(values)) and bool(np.isfinite(np.array(values)).all())
 
 
-def _moments(feeds: Sequence[Any], clocks: Sequence[Clock]) -> Iterator[float]:
-    """Set the clocks bar by bar and give each bar's time."""
-    times = [feed.lines.datetime.array.tolist() for feed, _ in zip(feeds, clocks, strict=False)]
-    if len(clocks) == 1:
-        clock = clocks[0]
-        for clock.bar, moment in enumerate(times[0]):
+def _moments(feeds: Sequence[Any], cursors: Sequence[BarCursor]) -> Iterator[float]:
+    """Set the cursors bar by bar and give each bar's time."""
+    times = [feed.lines.datetime.array.tolist() for feed, _ in zip(feeds, cursors, strict=False)]
+    if len(cursors) == 1:
+        cursor = cursors[0]
+        for cursor.bar, moment in enumerate(times[0]):
             yield moment
     else:
-        yield from _merged(times, clocks)
+        yield from _merged(times, cursors)
 
 
-def _merged(times: Sequence[list[float]], clocks: Sequence[Clock]) -> Iterator[float]:
+def _merged(times: Sequence[list[float]], cursors: Sequence[BarCursor]) -> Iterator[float]:
     """The earliest next time of all feeds, again and again; every feed that has it moves on."""
     upcoming = [each[0] if each else math.inf for each in times]
     while (moment := min(upcoming)) < math.inf:
-        for feed, clock in enumerate(clocks):
+        for feed, cursor in enumerate(cursors):
             if upcoming[feed] <= moment:
-                clock.bar += 1
-                following = clock.bar + 1
+                cursor.bar += 1
+                following = cursor.bar + 1
                 of_feed = times[feed]
                 upcoming[feed] = of_feed[following] if following < len(of_feed) else math.inf
         yield moment

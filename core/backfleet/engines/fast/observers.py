@@ -1,7 +1,8 @@
 """The standard observers, moved when there is something to see.
 
-`Broker`, `BuySell`, `Trades` and `DataTrades` stand on one clock. The first gets two numbers a bar;
-the others are only called on bars with orders or trades, since on all others they write nothing.
+`Broker`, `BuySell`, `Trades` and `DataTrades` share one cursor. The first gets two numbers per
+bar; the others are only called on bars with orders or trades, since on all others they write
+nothing.
 Other observers are stepped as backtrader does.
 
 Must equal: every line of every observer, and its length, whenever a strategy can look.
@@ -17,7 +18,7 @@ from backtrader.brokers.bbroker import BackBroker
 from backtrader.lineiterator import LineIterator
 from backtrader.observers import Broker, BuySell, DataTrades, Trades
 
-from backfleet.engines.fast.lines import Clock, Clocking
+from backfleet.engines.fast.lines import BarCursor, CursorBindings
 
 __all__ = ["Observers"]
 
@@ -31,51 +32,51 @@ class Observers:
         Whether there is one at all.
     """
 
-    def __init__(self, strategy: Any, clocking: Clocking) -> None:
+    def __init__(self, strategy: Any, bindings: CursorBindings) -> None:
         self._strategy = strategy
-        self._clock = Clock()
+        self._cursor = BarCursor()
         self._account: list[tuple[Any, Any]] = []
         self._of_orders: list[Any] = []
         self._of_trades: list[Any] = []
         self._others: list[Any] = []
-        self._clocked: list[Any] = []
+        self._bound: list[Any] = []
         observers = strategy._lineiterators[LineIterator.ObsType]
         for observer in observers:
-            self._sort(observer, clocking)
+            self._sort(observer, bindings)
         self._room = strategy.data.buflen()
         self._added = 0
         self.any = bool(observers)
 
-    def _sort(self, observer: Any, clocking: Clocking) -> None:
+    def _sort(self, observer: Any, bindings: CursorBindings) -> None:
         kind = type(observer)
         simple = not observer._analyzers and not {"next", "prenext"} & set(observer.__dict__)
-        if not simple or not clocking.can_clock_series(observer):
+        if not simple or not bindings.can_bind_series(observer):
             self._others.append(observer)
         elif kind is Broker and not observer._fundmode and self._has_known_broker():
             self._account.append((observer.lines.value, observer.lines.cash))
-            self._put_on_clock(observer, clocking)
+            self._bind(observer, bindings)
         elif kind is BuySell:
             self._of_orders.append(observer)
-            self._put_on_clock(observer, clocking)
+            self._bind(observer, bindings)
         elif kind in (Trades, DataTrades):
             self._of_trades.append(observer)
-            self._put_on_clock(observer, clocking)
+            self._bind(observer, bindings)
         else:
             self._others.append(observer)
 
     def _has_known_broker(self) -> bool:
         return isinstance(self._strategy.broker, BackBroker)
 
-    def _put_on_clock(self, observer: Any, clocking: Clocking) -> None:
-        clocking.lines_of(observer, self._clock)
-        self._clocked.append(observer)
+    def _bind(self, observer: Any, bindings: CursorBindings) -> None:
+        bindings.lines_of(observer, self._cursor)
+        self._bound.append(observer)
 
     def step(self, status: int) -> None:
         """`Strategy._next_observers`; `status` is below, at or above 0 after, at or before the
         minimum period."""
         strategy = self._strategy
-        self._clock.bar += 1
-        if self._clock.bar == self._room:
+        self._cursor.bar += 1
+        if self._cursor.bar == self._room:
             self._lengthen(1)
         if self._account:
             broker = strategy.broker
@@ -102,14 +103,14 @@ class Observers:
             getattr(observer, phase)()
 
     def _lengthen(self, count: int) -> None:
-        """Add so many values to the lines on the clock."""
+        """Add so many values to the lines on the cursor."""
         self._room += count
         self._added += count
-        for observer in self._clocked:
+        for observer in self._bound:
             for line in observer.lines.lines:
                 line.array.extend(array("d", [math.nan]) * count)
 
     def finish(self) -> None:
-        """Lengthen the lines on the clock as backtrader does: it appends a value on every bar,
+        """Lengthen the lines on the cursor as backtrader does: it appends a value on every bar,
         though the buffers begin with the length of the first feed."""
-        self._lengthen(self._clock.bar + 1 - self._added)
+        self._lengthen(self._cursor.bar + 1 - self._added)

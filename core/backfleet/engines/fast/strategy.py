@@ -15,7 +15,7 @@ from backtrader.lineiterator import LineIterator
 from backtrader.order import Order
 from backtrader.strategy import Strategy
 
-from backfleet.engines.fast.lines import Clock, Clocking
+from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.listeners import (
     PHASES,
     Listener,
@@ -38,15 +38,15 @@ class StrategyRun:
     ----------
     strategy
         The strategy, reset.
-    clocking
-        Has the clocks of its feeds, and takes its lines and indicators off theirs after the run.
+    bindings
+        Has the cursors of its feeds, and takes its lines and indicators off theirs after the run.
     """
 
-    def __init__(self, strategy: Any, clocking: Clocking) -> None:
+    def __init__(self, strategy: Any, bindings: CursorBindings) -> None:
         self.strategy = strategy
-        self._clock = Clock()
-        self._lagging = _put_indicators_on_clocks(strategy, clocking)
-        clocking.lines_of(strategy, self._clock)
+        self._cursor = BarCursor()
+        self._lagging = _bind_indicators(strategy, bindings)
+        bindings.lines_of(strategy, self._cursor)
         times = strategy.lines.datetime
         self._add_time = times.array.append
         self._add_gap = [line.array.append for line in strategy.lines.lines if line is not times]
@@ -60,7 +60,7 @@ class StrategyRun:
         self._listens = self._has_own_notify or bool(self._of_account)
         self._analyzers = {phase: bar_listeners(strategy.analyzers, phase) for phase in PHASES}
         self._after_next = self._analyzers["next"]
-        self._observers = Observers(strategy, clocking)
+        self._observers = Observers(strategy, bindings)
         self._observed = self._observers.any
 
     def step(self, moment: float) -> None:
@@ -68,7 +68,7 @@ class StrategyRun:
         strategy = self.strategy
         if self._lagging:
             self._advance_lagging()
-        self._clock.bar += 1
+        self._cursor.bar += 1
         self._add_time(moment)
         for append in self._add_gap:
             append(math.nan)
@@ -132,18 +132,18 @@ class StrategyRun:
         self._observers.finish()
 
 
-def _put_indicators_on_clocks(strategy: Any, clocking: Clocking) -> list[Any]:
-    """Put the strategy's indicators on the clocks of their feeds; those that cannot be are
+def _bind_indicators(strategy: Any, bindings: CursorBindings) -> list[Any]:
+    """Put the strategy's indicators on the cursors of their feeds; those that cannot be are
     returned, to be advanced one by one."""
     lagging = []
     for indicator in strategy._lineiterators[LineIterator.IndType]:
-        clock = None if indicator._clock is None else clocking.clock_of(indicator._clock)
-        if clock is None:
+        cursor = None if indicator._clock is None else bindings.cursor_of(indicator._clock)
+        if cursor is None:
             lagging.append(indicator)
-        elif clocking.can_clock(indicator):
-            clocking.line(indicator, clock)
-        elif hasattr(indicator.lines, "lines") and clocking.can_clock_series(indicator):
-            clocking.series(indicator, clock)
+        elif bindings.can_bind(indicator):
+            bindings.line(indicator, cursor)
+        elif hasattr(indicator.lines, "lines") and bindings.can_bind_series(indicator):
+            bindings.series(indicator, cursor)
         else:
             lagging.append(indicator)
     return lagging

@@ -9,7 +9,13 @@ from __future__ import annotations
 import math
 
 from backfleet.engine import RejectReason
-from backfleet.engines.vector.state import Account, Costs, Execution, Guards, Pending
+from backfleet.engines.vector.state import (
+    Account,
+    BrokerParams,
+    Execution,
+    Pending,
+    ProtectiveOrders,
+)
 from backfleet.jit import inlined
 
 __all__ = [
@@ -17,26 +23,26 @@ __all__ = [
     "cash_after",
     "commission",
     "execute",
+    "fill_or_reject",
     "legs",
     "open_fill",
-    "reached",
-    "settle",
+    "triggered_order",
     "with_position",
 ]
 
 
 # numba tells members of an enumeration from whole numbers, and these are mixed below.
-NOT_REFUSED = int(RejectReason.NONE)
-REFUSED_AT_SUBMISSION = int(RejectReason.CASH_AT_SUBMISSION)
-REFUSED_AT_FILL = int(RejectReason.CASH_AT_FILL)
+NOT_REJECTED = int(RejectReason.NONE)
+REJECTED_AT_SUBMISSION = int(RejectReason.CASH_AT_SUBMISSION)
+REJECTED_AT_FILL = int(RejectReason.CASH_AT_FILL)
 
 
 @inlined
-def commission(size: float, price: float, costs: Costs) -> float:
+def commission(size: float, price: float, broker: BrokerParams) -> float:
     """`CommInfoBase.getcommission`, and `MinimumCommission` of `engines.broker`."""
-    fee = abs(size) * costs.commission * price
-    if costs.minimum_commission > 0.0 and fee < costs.minimum_commission:
-        return costs.minimum_commission
+    fee = abs(size) * broker.commission * price
+    if broker.minimum_commission > 0.0 and fee < broker.minimum_commission:
+        return broker.minimum_commission
     return fee
 
 
@@ -54,38 +60,40 @@ def legs(held: float, size: float) -> tuple[float, float]:
 
 
 @inlined
-def cash_after(account: Account, size: float, price: float, costs: Costs) -> float:
-    """The cash if an order filled at the close it was made at, below 0 where it does not suffice
-    (`BackBroker.check_submitted`, `_execute` without a date)."""
+def cash_after(account: Account, size: float, price: float, broker: BrokerParams) -> float:
+    """Return the cash after an order fills at the close at which it was placed; below 0 if it does
+    not suffice (`BackBroker.check_submitted`, `_execute` without a date)."""
     closed, opened = legs(account.size, size)
     cash = account.cash
     if closed != 0.0:
         cash += -closed * price
-        cash -= commission(closed, price, costs)
+        cash -= commission(closed, price, broker)
     if opened != 0.0:
         cash -= opened * price
-        cash -= commission(opened, price, costs)
+        cash -= commission(opened, price, broker)
     return cash
 
 
 @inlined
-def execute(account: Account, size: float, price: float, costs: Costs) -> tuple[Account, Execution]:
+def execute(
+    account: Account, size: float, price: float, broker: BrokerParams
+) -> tuple[Account, Execution]:
     """Fill an order; the part that opens a position only if cash suffices (`_execute`)."""
     closed, opened = legs(account.size, size)
     cash = account.cash
     # backtrader's whole 0 has no sign, while -0.0 would turn that of the product.
     pnl = (-closed if closed != 0.0 else 0.0) * (price - account.price)
     closed_fee = opened_fee = 0.0
-    reason = NOT_REFUSED
+    reason = NOT_REJECTED
     if closed != 0.0:
         cash += -closed * account.price + pnl
-        closed_fee = commission(closed, price, costs)
+        closed_fee = commission(closed, price, broker)
         cash -= closed_fee
     if opened != 0.0:
-        opened_fee = commission(opened, price, costs)
+        opened_fee = commission(opened, price, broker)
         rest = cash - opened * price - opened_fee
         if rest < 0.0:
-            reason = REFUSED_AT_FILL
+            reason = REJECTED_AT_FILL
             opened = opened_fee = 0.0
         else:
             cash = rest
@@ -126,73 +134,76 @@ def with_position(total: float, size: float, price: float, close: float) -> floa
 
 
 @inlined
-def slipped_up(highest: float, price: float, costs: Costs) -> float:
+def slipped_up(highest: float, price: float, broker: BrokerParams) -> float:
     """`BackBroker._slip_up` with a fixed slippage."""
-    if costs.slippage == 0.0:
+    if broker.slippage == 0.0:
         return price
-    slipped = price + costs.slippage
+    slipped = price + broker.slippage
     return slipped if slipped <= highest else highest
 
 
 @inlined
-def slipped_down(lowest: float, price: float, costs: Costs) -> float:
+def slipped_down(lowest: float, price: float, broker: BrokerParams) -> float:
     """`BackBroker._slip_down` with a fixed slippage."""
-    if costs.slippage == 0.0:
+    if broker.slippage == 0.0:
         return price
-    slipped = price - costs.slippage
+    slipped = price - broker.slippage
     return slipped if slipped >= lowest else lowest
 
 
 @inlined
-def settle(
-    order: Pending, account: Account, open: float, high: float, low: float, costs: Costs
+def fill_or_reject(
+    order: Pending, account: Account, open: float, high: float, low: float, broker: BrokerParams
 ) -> tuple[Account, Execution]:
-    """Refuse a market order or fill it at the open (`_try_exec_market`)."""
-    if not cash_after(account, order.size, order.price, costs) >= 0.0:
-        return account, Execution(0.0, 0.0, 0.0, 0.0, REFUSED_AT_SUBMISSION)
-    return execute(account, order.size, open_fill(order.size, open, high, low, costs), costs)
+    """Reject a market order or fill it at the open (`_try_exec_market`)."""
+    if not cash_after(account, order.size, order.price, broker) >= 0.0:
+        return account, Execution(0.0, 0.0, 0.0, 0.0, REJECTED_AT_SUBMISSION)
+    return execute(account, order.size, open_fill(order.size, open, high, low, broker), broker)
 
 
 @inlined
-def open_fill(size: float, open: float, high: float, low: float, costs: Costs) -> float:
+def open_fill(size: float, open: float, high: float, low: float, broker: BrokerParams) -> float:
     """The price of a market order."""
-    return slipped_up(high, open, costs) if size > 0.0 else slipped_down(low, open, costs)
+    return slipped_up(high, open, broker) if size > 0.0 else slipped_down(low, open, broker)
 
 
 @inlined
-def reached(
-    guards: Guards, open: float, high: float, low: float, costs: Costs
+def triggered_order(
+    protective: ProtectiveOrders, open: float, high: float, low: float, broker: BrokerParams
 ) -> tuple[int, float]:
-    """The order that a bar's prices fill, the stop before the limit, and its price; NaN if none."""
-    price = stop_fill(guards.size, guards.stop, open, high, low, costs)
+    """Return the order that a bar's prices fill, the stop before the limit, and its price; NaN if
+    none."""
+    price = stop_fill(protective.size, protective.stop, open, high, low, broker)
     if price == price:
-        return guards.stop_order, price
-    return guards.limit_order, limit_fill(guards.size, guards.limit, open, high, low, costs)
+        return protective.stop_order, price
+    return protective.limit_order, limit_fill(
+        protective.size, protective.limit, open, high, low, broker
+    )
 
 
 @inlined
 def stop_fill(
-    size: float, stop: float, open: float, high: float, low: float, costs: Costs
+    size: float, stop: float, open: float, high: float, low: float, broker: BrokerParams
 ) -> float:
     """The price of a stop order, NaN where the bar does not reach it (`_try_exec_stop`)."""
     if size > 0.0:
         if open >= stop:
-            return slipped_up(high, open, costs)
-        return slipped_up(high, stop, costs) if high >= stop else math.nan
+            return slipped_up(high, open, broker)
+        return slipped_up(high, stop, broker) if high >= stop else math.nan
     if open <= stop:
-        return slipped_down(low, open, costs)
-    return slipped_down(low, stop, costs) if low <= stop else math.nan
+        return slipped_down(low, open, broker)
+    return slipped_down(low, stop, broker) if low <= stop else math.nan
 
 
 @inlined
 def limit_fill(
-    size: float, limit: float, open: float, high: float, low: float, costs: Costs
+    size: float, limit: float, open: float, high: float, low: float, broker: BrokerParams
 ) -> float:
     """The price of a limit order, NaN where the bar does not reach it (`_try_exec_limit`)."""
     if size > 0.0:
         if limit >= open:
-            return slipped_up(limit if limit < high else high, open, costs)
+            return slipped_up(limit if limit < high else high, open, broker)
         return limit if limit >= low else math.nan
     if limit <= open:
-        return slipped_down(limit, open, costs)
+        return slipped_down(limit, open, broker)
     return limit if limit <= high else math.nan

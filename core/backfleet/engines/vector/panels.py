@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engines.feed_times import feed_times
-from backfleet.engines.vector.signals import (
+from backfleet.engines.vector.targets import (
     check_targets,
     frozen_answer,
     impossible,

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars
 from backfleet.engine import EQUITY, BrokerSettings, Outcome
 from backfleet.engines.vector.rules import Rules
-from backfleet.engines.vector.signals import check_targets, no_size, targets_of, tradable_bars
-from backfleet.engines.vector.simulate import DONE, settings_of, simulate
-from backfleet.engines.vector.state import Buffers, Costs, Market
+from backfleet.engines.vector.settings import pack_settings
+from backfleet.engines.vector.simulate import DONE, simulate
+from backfleet.engines.vector.state import BarArrays, BrokerParams, Buffers
+from backfleet.engines.vector.targets import check_targets, no_size, targets_of, tradable_bars
 from backfleet.metrics.kernel import metrics_of, sessions_of
 from backfleet.metrics.trust import status_of
 from backfleet.summary import COLUMNS, Calendar, Summary
@@ -25,13 +26,14 @@ MAX_SETTINGS = 1_000
 
 NO_METRICS = np.empty(0)
 
-__all__ = ["PointOutcome", "PointRunner", "run_points"]
+__all__ = ["PointOutcome", "PointRunner", "copy_outcome", "run_points"]
 
 
 @dataclass(frozen=True, eq=False)
 class PointOutcome:
-    """What a parameter point came to. The arrays are views of buffers that the next point writes
-    over: what is to last must be copied, as `outcome` does.
+    """Result of a parameter point.
+
+    The arrays are views of buffers that the next point overwrites. `outcome` copies them.
 
     Attributes
     ----------
@@ -54,34 +56,45 @@ class PointOutcome:
     trades: NDArray[np.void]
 
     def outcome(self) -> Outcome:
-        """A copy, as an engine returns it."""
+        """Return a copy, as an engine returns it."""
         time = self.bars.time[self.bars.warmup :]
-        equity = np.empty(len(time), EQUITY)
-        equity["time"] = time
-        equity["value"], equity["cash"], equity["exposure"] = self.account
-        return Outcome(
-            equity=equity,
-            orders=self.orders.copy(),
-            fills=self.fills.copy(),
-            trades=self.trades.copy(),
-            metrics=self.strategy.metrics,
-            strategy=self.strategy,
-        )
+        return copy_outcome(self.strategy, time, self.account, self.orders, self.fills, self.trades)
+
+
+def copy_outcome(
+    strategy: VectorStrategy,
+    time: NDArray[np.int64],
+    account: NDArray[np.float64],
+    orders: NDArray[np.void],
+    fills: NDArray[np.void],
+    trades: NDArray[np.void],
+) -> Outcome:
+    """Return the outcome of a simulation, with copies of the records in its buffers."""
+    equity = np.empty(len(time), EQUITY)
+    equity["time"] = time
+    equity["value"], equity["cash"], equity["exposure"] = account
+    return Outcome(
+        equity=equity,
+        orders=orders.copy(),
+        fills=fills.copy(),
+        trades=trades.copy(),
+        metrics=strategy.metrics,
+        strategy=strategy,
+    )
 
 
 class PointRunner:
     """Runs a strategy over one symbol at one parameter point after the other.
 
-    What all points share, and the buffers, are made once: memory is bounded by the bars, whatever
-    the number of points.
+    All points share the buffers. So memory depends on the number of bars, not on that of points.
     """
 
     def __init__(self, bars: Bars, strategy: type[VectorStrategy], broker: BrokerSettings) -> None:
         self.bars = tradable_bars(bars)
         self.strategy = strategy
-        self._market = Market.of(self.bars)
-        self._costs = Costs.of(broker)
-        self._buffers = Buffers.of(len(self.bars))
+        self._arrays = BarArrays.of(self.bars)
+        self._broker = BrokerParams.of(broker)
+        self._buffers = Buffers.of(len(self.bars), len(self.bars))
         self._sessions = sessions_of(self.bars.session[self.bars.warmup :])
         self._row = np.empty(len(COLUMNS))
         self._settings: dict[tuple[object, ...], NDArray[np.float64]] = {}
@@ -119,8 +132,8 @@ class PointRunner:
         targets = targets_of(strategy, self.bars)
         buffers = self._buffers
         end, orders, fills, trades = simulate(
-            self._market.time,
-            self._market.prices,
+            self._arrays.time,
+            self._arrays.prices,
             self._sessions,
             targets,
             settings,
@@ -137,7 +150,7 @@ class PointRunner:
     def _settings_of(
         self, strategy: VectorStrategy, periods_per_year: float
     ) -> NDArray[np.float64]:
-        """`settings_of` a point, most of which have the same."""
+        """Return the settings of a point. Most points have the same."""
         attributes = (
             strategy.target,
             strategy.sizing,
@@ -147,20 +160,22 @@ class PointRunner:
             periods_per_year,
         )
         try:
-            found = self._settings.get(attributes)
+            settings = self._settings.get(attributes)
         except TypeError:
-            # What has no hash is none of the choices, which is told next.
-            found = None
-        if found is None:
-            found = settings_of(Rules.of(strategy), self._costs, self.bars.warmup, periods_per_year)
+            # A value without a hash is none of the choices, which `Rules.of` reports next.
+            settings = None
+        if settings is None:
+            settings = pack_settings(
+                Rules.of(strategy), self._broker, self.bars.warmup, periods_per_year
+            )
             if len(self._settings) < MAX_SETTINGS:
-                self._settings[attributes] = found
-        return found
+                self._settings[attributes] = settings
+        return settings
 
     def _error(
         self, end: int, strategy: VectorStrategy, targets: NDArray[np.float64]
     ) -> ValueError:
-        """Why a run has not come to its end."""
+        """Return the error that ended a simulation."""
         check_targets(strategy, self.bars, targets, Rules.of(strategy).target)
         return no_size(self.bars, end)
 

@@ -9,18 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
-from backfleet.engine import EQUITY, FILL, ORDER, TRADE, BrokerSettings, Outcome
+from backfleet.engine import BrokerSettings, Outcome
 from backfleet.engines.vector.panels import (
     check_panel_targets,
     panel_of,
     panel_targets,
 )
-from backfleet.engines.vector.portfolio_simulate import portfolio_settings, simulate_portfolio
+from backfleet.engines.vector.points import copy_outcome
+from backfleet.engines.vector.portfolio_simulate import simulate_portfolio
 from backfleet.engines.vector.portfolio_state import PanelMarket
 from backfleet.engines.vector.rules import Rules
-from backfleet.engines.vector.signals import no_size
+from backfleet.engines.vector.settings import pack_settings
 from backfleet.engines.vector.simulate import DONE
-from backfleet.engines.vector.state import Costs
+from backfleet.engines.vector.state import BrokerParams, Buffers
+from backfleet.engines.vector.targets import no_size
 from backfleet.panel import Panel
 from backfleet.vector_strategy import VectorStrategy
 
@@ -30,7 +32,7 @@ __all__ = ["PortfolioRunner"]
 class PortfolioRunner:
     """Runs a strategy over the bars of several symbols with one cash pool.
 
-    What all points share, and the buffers, are made once.
+    All points share the arrays of the market and the buffers.
     """
 
     def __init__(
@@ -43,15 +45,10 @@ class PortfolioRunner:
             np.array([panel.stacked(column) for column in _columns(panel)]),
             panel.has_bar.copy(),
         )
-        self._final_close = np.array([each.close[-1] if len(each) else 0.0 for each in panel.bars])
-        self._first = np.array([each.warmup for each in panel.bars], np.int64)
-        self._costs = Costs.of(broker)
-        self._curve = np.empty((3, len(panel)))
-        # A bar makes one market order or two that guard the position, and has one fill, which opens
-        # one trade at most.
-        room = sum(map(len, panel.bars))
-        self._orders = np.empty(2 * room, ORDER)
-        self._fills, self._trades = np.empty(room, FILL), np.empty(room, TRADE)
+        self._final_close = np.array([bars.close[-1] if len(bars) else 0.0 for bars in panel.bars])
+        self._first = np.array([bars.warmup for bars in panel.bars], np.int64)
+        self._broker = BrokerParams.of(broker)
+        self._buffers = Buffers.of(len(panel), sum(map(len, panel.bars)))
 
     def run(self, params: Mapping[str, Any]) -> Outcome:
         """Run one point.
@@ -63,35 +60,29 @@ class PortfolioRunner:
         rules = Rules.of(strategy)
         targets = panel_targets(strategy, self.panel)
         check_panel_targets(strategy, self.panel, targets, rules.target)
-        stopped, symbol, made, filled, traded = simulate_portfolio(
+        account, orders, fills, trades = self._buffers
+        stopped, symbol, order_count, fill_count, trade_count = simulate_portfolio(
             *self._market,
             self._final_close,
             self._first,
             targets,
-            portfolio_settings(rules, self._costs, strategy.sells_first),
-            self._curve,
-            self._orders,
-            self._fills,
-            self._trades,
+            pack_settings(rules, self._broker, strategy.sells_first),
+            account,
+            orders,
+            fills,
+            trades,
         )
         if stopped != DONE:
             steps = self.panel.steps[symbol]
             raise no_size(self.panel.bars[symbol], int(np.searchsorted(steps, stopped)))
-        return Outcome(
-            equity=self._equity(),
-            orders=self._orders[:made].copy(),
-            fills=self._fills[:filled].copy(),
-            trades=self._trades[:traded].copy(),
-            metrics=strategy.metrics,
-            strategy=strategy,
+        return copy_outcome(
+            strategy,
+            self.panel.time[self.panel.warmup :],
+            account[:, self.panel.warmup :],
+            orders[:order_count],
+            fills[:fill_count],
+            trades[:trade_count],
         )
-
-    def _equity(self) -> np.ndarray[Any, Any]:
-        first = self.panel.warmup
-        equity = np.empty(len(self.panel) - first, EQUITY)
-        equity["time"] = self.panel.time[first:]
-        equity["value"], equity["cash"], equity["exposure"] = self._curve[:, first:]
-        return equity
 
 
 def _columns(panel: Panel) -> Iterator[list[NDArray[np.float64]]]:

@@ -1,9 +1,9 @@
-"""One run over the bars of a portfolio, compiled: `simulate` for several symbols and one cash.
+"""One simulation over the bars of a portfolio, compiled: `simulate` for several symbols, one cash.
 
-A step has backtrader's order too: the orders made at the last step are checked against the cash,
-one after the other; those that passed, and those that guard positions, are filled where their
-symbol has a bar; the account is valued at the last closes; and the strategy makes orders for the
-symbols that have a bar.
+A step has backtrader's order too. The broker checks the orders of the last step against the cash,
+one after the other. It fills the accepted orders and the protective orders of symbols that have a
+bar. The account is valued at the last closes, and the strategy places orders for the symbols that
+have a bar.
 """
 
 from __future__ import annotations
@@ -14,30 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import OrderKind, OrderStatus
-from backfleet.engines.vector.book import write_order
-from backfleet.engines.vector.portfolio_book import write_portfolio_trades
-from backfleet.engines.vector.portfolio_broker import check, fill, value_at
-from backfleet.engines.vector.portfolio_guards import guard_positions
+from backfleet.engines.vector.portfolio_broker import check_cash, fill, value_at
+from backfleet.engines.vector.portfolio_protective_orders import update_protective_orders
 from backfleet.engines.vector.portfolio_state import (
     PanelMarket,
-    Symbols,
+    PortfolioState,
     account_of,
-    new_symbols,
+    new_portfolio_state,
 )
-from backfleet.engines.vector.rules import Rules, TargetRule
+from backfleet.engines.vector.protective_orders import has_protective_orders
+from backfleet.engines.vector.rules import Rules
+from backfleet.engines.vector.settings import FIRST_OWN, broker_of, rules_of
 from backfleet.engines.vector.simulate import DONE
-from backfleet.engines.vector.sizing import order_size
-from backfleet.engines.vector.state import Costs
+from backfleet.engines.vector.sizing import order_size, reversal_after
+from backfleet.engines.vector.state import BrokerParams
+from backfleet.engines.vector.write_records import write_order, write_trades
 from backfleet.jit import compiled, inlined
 
-__all__ = ["portfolio_settings", "simulate_portfolio"]
+__all__ = ["simulate_portfolio"]
 
 Table = NDArray[np.void]
-
-
-def portfolio_settings(rules: Rules, costs: Costs, sells_first: bool) -> NDArray[np.float64]:
-    """All numbers that `simulate_portfolio` needs, in one array; see `settings_of`."""
-    return np.array((*rules, *costs, sells_first))
 
 
 @compiled
@@ -54,7 +50,7 @@ def simulate_portfolio(
     fills: Table,
     trades: Table,
 ) -> tuple[int, int, int, int, int]:
-    """Follow a strategy's targets and write down what comes of them.
+    """Follow a strategy's targets, and write its records.
 
     Parameters
     ----------
@@ -63,123 +59,123 @@ def simulate_portfolio(
     final_close
         float64 of shape (symbols,): the close of each symbol's very last bar.
     first
-        int64 of shape (symbols,): the first of a symbol's own bars after which orders are made.
+        int64 of shape (symbols,): the first of a symbol's own bars after which orders are
+        placed.
     targets
-        float64 of shape (steps, symbols); NaN leaves alone what is held. Checked already.
+        float64 of shape (steps, symbols); NaN keeps the position as it is. They are
+        checked already.
     settings
-        `portfolio_settings`.
+        The rules, the broker, and whether sales are ordered first, as `pack_settings` returns them.
     curve
         float64 of shape (3, steps): value, cash and exposure.
     orders, fills, trades
-        Room for as many records as the symbols have bars, of orders for twice as many.
+        `Buffers` with room for the bars of all symbols together.
 
     Returns
     -------
-    `DONE` and 0, or the step after which, and the symbol for which, no number of shares could be
-    worked out; and how many orders, fills and trades were written.
+    `DONE` and 0, or the step and the symbol whose order could not be sized; and the numbers of
+    orders, fills and trades.
     """
-    rules = Rules(int(settings[0]), int(settings[1]), settings[2], settings[3], settings[4])
-    costs = Costs(settings[5], settings[6], settings[7], settings[8])
-    sells_first = settings[9] != 0.0
+    rules, broker = rules_of(settings), broker_of(settings)
+    sells_first = settings[FIRST_OWN] != 0.0
     market = PanelMarket(time, prices, has_bar)
-    guarded = rules.stop_loss == rules.stop_loss or rules.take_profit == rules.take_profit
-    symbols = new_symbols(final_close)
+    is_protected = has_protective_orders(rules)
+    state = new_portfolio_state(final_close)
     sizes = np.zeros(len(final_close))
     fill_bars = np.zeros(len(fills), np.int64)
-    cash = costs.cash
-    # A plain 0 is a type of its own to numba.
-    made = filled = waiting = submitted = len(time[:0])
+    cash = broker.cash
+    # len(time[:0]) is an int64 zero. numba would type a literal 0 as a separate type.
+    order_count = fill_count = waiting = submitted = len(time[:0])
     for step in range(len(time)):
-        deliver(market, step, symbols, first)
-        waiting = check(symbols, submitted, waiting, cash, costs, orders, time)
-        waiting, filled, cash = fill(
-            market, step, symbols, waiting, cash, costs, orders, fills, filled, fill_bars
+        receive_bars(market, step, state, first)
+        waiting = check_cash(state, submitted, waiting, cash, broker, orders, time)
+        waiting, fill_count, cash = fill(
+            market, step, state, waiting, cash, broker, orders, fills, fill_count, fill_bars
         )
-        value = value_at(symbols, cash, curve, step)
-        wrong = decide(step, symbols, targets, cash, value, rules, costs, sizes)
+        value = value_at(state, cash, curve, step)
+        wrong = size_orders(step, state, targets, cash, value, rules, broker, sizes)
         if wrong >= 0:
-            return step, wrong, made, filled, 0
-        submitted = submit(symbols, sizes, sells_first, time[step], orders, made)
-        made += submitted
-        if guarded:
-            made, waiting = guard_positions(
-                symbols, sizes, rules, orders, made, waiting, time[step]
+            return step, wrong, order_count, fill_count, 0
+        submitted = submit(state, sizes, sells_first, time[step], orders, order_count)
+        order_count += submitted
+        if is_protected:
+            order_count, waiting = update_protective_orders(
+                state, sizes, rules, orders, order_count, waiting, time[step]
             )
-    traded = write_portfolio_trades(fills, filled, fill_bars, symbols.bars, costs, trades)
-    return DONE, 0, made, filled, traded
+    trade_count = write_trades(fills, fill_count, fill_bars, state.bars, broker, trades)
+    return DONE, 0, order_count, fill_count, trade_count
 
 
 @inlined
-def deliver(market: PanelMarket, step: int, symbols: Symbols, first: NDArray[np.int64]) -> None:
+def receive_bars(
+    market: PanelMarket, step: int, state: PortfolioState, first: NDArray[np.int64]
+) -> None:
     """Take the bars of a step."""
-    for symbol in range(len(symbols.size)):
-        symbols.acts[symbol] = (
-            market.has_bar[step, symbol] and symbols.bars[symbol] >= first[symbol]
+    for symbol in range(len(state.size)):
+        state.can_trade[symbol] = (
+            market.has_bar[step, symbol] and state.bars[symbol] >= first[symbol]
         )
         if market.has_bar[step, symbol]:
-            symbols.close[symbol] = market.prices[3, step, symbol]
-            symbols.bars[symbol] += 1
-            symbols.last[symbol] = step
+            state.close[symbol] = market.prices[3, step, symbol]
+            state.bars[symbol] += 1
+            state.last[symbol] = step
 
 
 @inlined
-def decide(
+def size_orders(
     step: int,
-    symbols: Symbols,
+    state: PortfolioState,
     targets: NDArray[np.float64],
     cash: float,
     value: float,
     rules: Rules,
-    costs: Costs,
+    broker: BrokerParams,
     sizes: NDArray[np.float64],
 ) -> int:
-    """Work out the signed size of each symbol's order, 0 for none.
+    """Write the signed size of each symbol's order, 0 for none.
 
     Returns
     -------
-    -1, or the symbol for which none can be worked out.
+    -1, or the symbol whose order cannot be sized.
     """
     for symbol in range(len(sizes)):
         sizes[symbol] = 0.0
-        if not symbols.acts[symbol]:
+        if not state.can_trade[symbol]:
             continue
-        wanted = targets[step, symbol]
-        if wanted != wanted:
-            wanted = symbols.owed[symbol]
-        account = account_of(symbols, symbol, cash)
-        size = order_size(wanted, account, value, symbols.close[symbol], rules, costs)
+        target = targets[step, symbol]
+        if target != target:
+            target = state.pending_reversal[symbol]
+        account = account_of(state, symbol, cash)
+        size = order_size(target, account, value, state.close[symbol], rules, broker)
         if not abs(size) < math.inf:
             return symbol
         sizes[symbol] = size
-        reverses = size != 0.0 and wanted * account.size < 0.0
-        symbols.owed[symbol] = math.nan
-        if reverses and rules.target == TargetRule.POSITION:
-            symbols.owed[symbol] = wanted
+        state.pending_reversal[symbol] = reversal_after(size, target, account.size, rules)
     return -1
 
 
 @inlined
 def submit(
-    symbols: Symbols,
+    state: PortfolioState,
     sizes: NDArray[np.float64],
     sells_first: bool,
     time: int,
     orders: Table,
-    made: int,
+    order_count: int,
 ) -> int:
-    """Make the orders, numbered from `made` on. Returns how many."""
+    """Place the orders, numbered from `order_count` on. Returns their number."""
     count = len(sizes[:0])
     for turn in range(2 if sells_first else 1):
         for symbol in range(len(sizes)):
-            size, close = sizes[symbol], symbols.close[symbol]
+            size, close = sizes[symbol], state.close[symbol]
             if size == 0.0 or (sells_first and (size < 0.0) != (turn == 0)):
                 continue
-            number = made + count
-            write_order(orders, number, OrderKind.MARKET, OrderStatus.SUBMITTED, time, size, close)
-            orders[number]["symbol"] = symbol
-            symbols.order_size[symbol] = size
-            symbols.order_price[symbol] = close
-            symbols.order[symbol] = number
-            symbols.submitted[count] = symbol
+            number = order_count + count
+            kind, status = OrderKind.MARKET, OrderStatus.SUBMITTED
+            write_order(orders, number, symbol, kind, status, time, size, close)
+            state.order_size[symbol] = size
+            state.order_price[symbol] = close
+            state.order[symbol] = number
+            state.submitted[count] = symbol
             count += 1
     return count

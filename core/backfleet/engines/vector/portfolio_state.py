@@ -1,4 +1,4 @@
-"""What the compiled broker keeps of each symbol of a portfolio."""
+"""State of the compiled broker for each symbol of a portfolio."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from backfleet.engines.vector.state import Account
 from backfleet.jit import compiled, inlined
 
-__all__ = ["PanelMarket", "Protection", "Symbols", "account_of", "new_symbols"]
+__all__ = [
+    "PanelMarket",
+    "PortfolioProtectiveOrders",
+    "PortfolioState",
+    "account_of",
+    "new_portfolio_state",
+]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -34,8 +40,8 @@ class PanelMarket(NamedTuple):
     has_bar: NDArray[np.bool_]
 
 
-class Protection(NamedTuple):
-    """The `Guards` of all symbols, each array of shape (symbols,)."""
+class PortfolioProtectiveOrders(NamedTuple):
+    """The `ProtectiveOrders` of all symbols, each array of shape (symbols,)."""
 
     size: Floats
     stop: Floats
@@ -44,7 +50,7 @@ class Protection(NamedTuple):
     limit_order: Integers
 
 
-class Symbols(NamedTuple):
+class PortfolioState(NamedTuple):
     """State of the symbols, each array of shape (symbols,) unless it says otherwise.
 
     Attributes
@@ -55,21 +61,22 @@ class Symbols(NamedTuple):
         Of the last bar; before the first bar that of the very last, as backtrader has it. Nothing
         is held then, so it counts for nothing.
     order_size, order_price, order
-        The order on its way: signed size, the close it was made at, its number.
-    owed
+        The pending order: signed size, the close at which it was placed, its number.
+    pending_reversal
         The position that a reversal still has to enter; NaN is none.
     bars, last
-        How many bars there were, and the step of the last one.
-    acts
-        bool: whether there is one now, after the warm-up: only then are orders made.
+        The number of bars until now, and the step of the last one.
+    can_trade
+        bool: whether the symbol has a bar at this step, after the warm-up. Only then does the
+        strategy place orders.
     queue
         int64 of shape (2 * symbols,): the orders that wait for a bar, first come, first served. A
-        symbol stands for its market order, and ~symbol, which is below 0, for the two that guard
-        its position: these are made together, and so stay together.
+        symbol stands for its market order, and ~symbol, which is below 0, for its two protective
+        orders, which are placed together and stay together.
     submitted
         Symbols whose orders wait for the check of the cash.
-    guards
-        The orders that guard their positions.
+    protective
+        The protective orders of the positions.
     """
 
     size: Floats
@@ -78,19 +85,19 @@ class Symbols(NamedTuple):
     order_size: Floats
     order_price: Floats
     order: Integers
-    owed: Floats
+    pending_reversal: Floats
     bars: Integers
     last: Integers
-    acts: NDArray[np.bool_]
+    can_trade: NDArray[np.bool_]
     queue: Integers
     submitted: Integers
-    guards: Protection
+    protective: PortfolioProtectiveOrders
 
 
 @compiled
-def new_protection(count: int) -> Protection:
-    """Nothing guarded."""
-    return Protection(
+def no_protective_orders(count: int) -> PortfolioProtectiveOrders:
+    """Return the state without protective orders."""
+    return PortfolioProtectiveOrders(
         np.zeros(count),
         np.full(count, np.nan),
         np.full(count, np.nan),
@@ -100,10 +107,10 @@ def new_protection(count: int) -> Protection:
 
 
 @compiled
-def new_symbols(final_close: Floats) -> Symbols:
-    """Nothing held, nothing ordered."""
+def new_portfolio_state(final_close: Floats) -> PortfolioState:
+    """Return the state without positions and orders."""
     count = len(final_close)
-    return Symbols(
+    return PortfolioState(
         np.zeros(count),
         np.zeros(count),
         final_close.copy(),
@@ -116,11 +123,11 @@ def new_symbols(final_close: Floats) -> Symbols:
         np.zeros(count, np.bool_),
         np.zeros(2 * count, np.int64),
         np.zeros(count, np.int64),
-        new_protection(count),
+        no_protective_orders(count),
     )
 
 
 @inlined
-def account_of(symbols: Symbols, symbol: int, cash: float) -> Account:
-    """The account as an order of the symbol finds it."""
-    return Account(cash, symbols.size[symbol], symbols.price[symbol])
+def account_of(state: PortfolioState, symbol: int, cash: float) -> Account:
+    """Return the account with the position of one symbol."""
+    return Account(cash, state.size[symbol], state.price[symbol])

@@ -62,8 +62,8 @@ class Rules(NamedTuple):
         )
 
     @property
-    def guarded(self) -> bool:
-        """Whether positions get a stop-loss or a take-profit."""
+    def is_protected(self) -> bool:
+        """Return whether positions get a stop-loss or a take-profit."""
         return not (math.isnan(self.stop_loss) and math.isnan(self.take_profit))
 
 

@@ -1,4 +1,6 @@
-"""Which order a target makes, compiled. `derived` says the same with backtrader's own methods."""
+"""The order that a target places, compiled. `backtrader_adapter` computes the same with
+backtrader's own methods.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,10 @@ import numpy as np
 
 from backfleet.engines.vector.broker import commission
 from backfleet.engines.vector.rules import Rules, SizingRule, TargetRule
-from backfleet.engines.vector.state import Account, Costs
+from backfleet.engines.vector.state import Account, BrokerParams
 from backfleet.jit import inlined
 
-__all__ = ["EXACT", "order_size"]
+__all__ = ["EXACT", "order_size", "reversal_after"]
 
 EXACT = 2.0**52
 """Whole numbers below it, and the sum of any two, are exact: more shares are never ordered."""
@@ -19,41 +21,51 @@ EXACT = 2.0**52
 
 @inlined
 def order_size(
-    wanted: float, account: Account, value: float, close: float, rules: Rules, costs: Costs
+    target: float, account: Account, value: float, close: float, rules: Rules, broker: BrokerParams
 ) -> float:
-    """The signed size of the order that a target makes at a close.
+    """Return the signed size of the order that a target places at a close.
 
     Returns
     -------
     0 for no order; NaN where the number of shares cannot be worked out.
     """
-    if wanted != wanted:
+    if target != target:
         return 0.0
     if rules.target == TargetRule.POSITION:
-        return position_change(wanted, account, value, close, rules, costs)
+        return position_change(target, account, value, close, rules, broker)
     if rules.target == TargetRule.SIZE:
-        return size_change(wanted, account.size)
+        return size_change(target, account.size)
     if rules.target == TargetRule.PERCENT:
-        return value_change(wanted * value, account.size, close)
-    return value_change(wanted, account.size, close)
+        return value_change(target * value, account.size, close)
+    return value_change(target, account.size, close)
+
+
+@inlined
+def reversal_after(size: float, target: float, held: float, rules: Rules) -> float:
+    """Return the position that a reversal enters after an order of `size` has left the one held;
+    NaN if the order reverses nothing."""
+    reverses = size != 0.0 and target * held < 0.0
+    return target if reverses and rules.target == TargetRule.POSITION else math.nan
 
 
 @inlined
 def position_change(
-    wanted: float, account: Account, value: float, close: float, rules: Rules, costs: Costs
+    target: float, account: Account, value: float, close: float, rules: Rules, broker: BrokerParams
 ) -> float:
-    """Enter when flat; leave when the wanted side is another than that held."""
+    """Return the order that enters when flat, and leaves when the target is another side."""
     held = account.size
     if held != 0.0:
-        return -held if wanted == 0.0 or (wanted > 0.0) != (held > 0.0) else 0.0
-    if wanted == 0.0:
+        return -held if target == 0.0 or (target > 0.0) != (held > 0.0) else 0.0
+    if target == 0.0:
         return 0.0
-    shares = abs(entry_size(account.cash, value, close, rules, costs))
-    return shares if wanted > 0.0 else -shares
+    shares = abs(entry_size(account.cash, value, close, rules, broker))
+    return shares if target > 0.0 else -shares
 
 
 @inlined
-def entry_size(cash: float, value: float, close: float, rules: Rules, costs: Costs) -> float:
+def entry_size(
+    cash: float, value: float, close: float, rules: Rules, broker: BrokerParams
+) -> float:
     """Shares by the sizing rule, before their sign is dropped."""
     if rules.sizing == SizingRule.FIXED:
         return rules.amount
@@ -62,24 +74,24 @@ def entry_size(cash: float, value: float, close: float, rules: Rules, costs: Cos
     if rules.sizing == SizingRule.PERCENT_OF_VALUE:
         return floor_shares(value * rules.amount, close)
     most = whole(cash / close)
-    return most if rules.sizing == SizingRule.ALL_IN else payable(cash, close, most, costs)
+    return most if rules.sizing == SizingRule.ALL_IN else max_affordable(cash, close, most, broker)
 
 
 @inlined
-def payable(cash: float, close: float, most: float, costs: Costs) -> float:
+def max_affordable(cash: float, close: float, most: float, broker: BrokerParams) -> float:
     """The largest whole number up to `most` whose cost with commission fits the cash."""
     if most != most:
         return most
     few, many = 0.0, max(most, 0.0)
     # Where the minimum commission does not count, this is it, or a share beside it.
-    likely = float(np.floor(cash / (close * (1.0 + costs.commission))))
-    if few <= likely < many and fits(likely, cash, close, costs):
-        if not fits(likely + 1.0, cash, close, costs):
+    likely = float(np.floor(cash / (close * (1.0 + broker.commission))))
+    if few <= likely < many and fits(likely, cash, close, broker):
+        if not fits(likely + 1.0, cash, close, broker):
             return likely
         few = likely
     while few < many:
         middle = np.ceil((few + many) / 2.0)
-        if fits(middle, cash, close, costs):
+        if fits(middle, cash, close, broker):
             few = middle
         else:
             many = middle - 1.0
@@ -87,34 +99,34 @@ def payable(cash: float, close: float, most: float, costs: Costs) -> float:
 
 
 @inlined
-def fits(shares: float, cash: float, close: float, costs: Costs) -> bool:
-    """Whether cash suffices for so many shares, in the broker's order of evaluation."""
-    return not commission(shares, close, costs) - (cash - shares * close) > 0.0
+def fits(shares: float, cash: float, close: float, broker: BrokerParams) -> bool:
+    """Whether cash suffices for a number of shares, in the broker's order of evaluation."""
+    return not commission(shares, close, broker) - (cash - shares * close) > 0.0
 
 
 @inlined
-def size_change(wanted: float, held: float) -> float:
+def size_change(target: float, held: float) -> float:
     """`Strategy.order_target_size`.
 
     A reversal is ordered with the size that its two legs sum up to in floats, since backtrader
     would take the rounding error of any other for an order that is not filled yet.
     """
-    change = wanted - held
-    if wanted * held < 0.0:
+    change = target - held
+    if target * held < 0.0:
         change = -held + (held + change)
     return change
 
 
 @inlined
-def value_change(wanted: float, held: float, close: float) -> float:
+def value_change(target: float, held: float, close: float) -> float:
     """`Strategy.order_target_value`: shares for the difference in money, rounded towards 0."""
-    if wanted == 0.0 and held != 0.0:
+    if target == 0.0 and held != 0.0:
         return -held
     worth = held * close
-    if wanted > worth:
-        return floor_shares(wanted - worth, close)
-    if wanted < worth:
-        return -floor_shares(worth - wanted, close)
+    if target > worth:
+        return floor_shares(target - worth, close)
+    if target < worth:
+        return -floor_shares(worth - target, close)
     return 0.0
 
 

@@ -1,4 +1,4 @@
-"""What the compiled broker works on: plain tuples of numbers, and the arrays that it fills."""
+"""State of the compiled broker: plain tuples of numbers, and the arrays that it fills."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from backfleet.engine import FILL, ORDER, TRADE, BrokerSettings
 
 __all__ = [
     "Account",
-    "Books",
+    "BarArrays",
+    "BrokerParams",
     "Buffers",
-    "Costs",
     "Execution",
-    "Guards",
-    "Market",
+    "LoopState",
+    "OutputArrays",
     "Pending",
-    "Standing",
+    "ProtectiveOrders",
 ]
 
 
-class Market(NamedTuple):
+class BarArrays(NamedTuple):
     """The tradable bars of a symbol.
 
     Attributes
@@ -38,12 +38,12 @@ class Market(NamedTuple):
     prices: NDArray[np.float64]
 
     @classmethod
-    def of(cls, bars: Bars) -> Market:
+    def of(cls, bars: Bars) -> BarArrays:
         """`bars` must be tradable throughout. Copied, so that numba meets one kind of array."""
         return cls(bars.time.copy(), np.array((bars.open, bars.high, bars.low, bars.close)))
 
 
-class Costs(NamedTuple):
+class BrokerParams(NamedTuple):
     """`BrokerSettings`, for compiled code."""
 
     cash: float
@@ -52,7 +52,7 @@ class Costs(NamedTuple):
     slippage: float
 
     @classmethod
-    def of(cls, broker: BrokerSettings) -> Costs:
+    def of(cls, broker: BrokerSettings) -> BrokerParams:
         return cls(
             float(broker.cash),
             float(broker.commission),
@@ -70,9 +70,9 @@ class Account(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A market order that waits for the next open; a size of 0 is none.
+    """A market order that waits for the next open; none if its size is 0.
 
-    `price` is the close that it was made at, `order` its number.
+    `price` is the close at which it was placed, `order` its number.
     """
 
     size: float
@@ -80,10 +80,11 @@ class Pending(NamedTuple):
     order: int
 
 
-class Guards(NamedTuple):
-    """The Stop and Limit orders of a position; both share its signed size, and 0 is none.
+class ProtectiveOrders(NamedTuple):
+    """The stop-loss and the take-profit of a position; none if their size is 0.
 
-    A price is NaN where there is no such order; `stop_order` and `limit_order` are their numbers.
+    Both have the same signed size. A price is NaN if there is no such order;
+    `stop_order` and `limit_order` are their numbers.
     """
 
     size: float
@@ -93,22 +94,23 @@ class Guards(NamedTuple):
     limit_order: int
 
 
-class Standing(NamedTuple):
-    """Where a run stands.
+class LoopState(NamedTuple):
+    """State of a simulation between two bars.
 
-    `owed` is the position that a reversal still has to enter; NaN is none.
+    `pending_reversal` is the position that a reversal still has to enter; NaN if none. A reversal
+    closes a position with one order and opens the opposite one with the next.
     """
 
     account: Account
     pending: Pending
-    guards: Guards
-    owed: float
+    protective: ProtectiveOrders
+    pending_reversal: float
 
 
 class Execution(NamedTuple):
-    """What an order did: the signed shares it filled, at which price, fee and profit.
+    """Execution of an order: the signed shares it filled, its price, commission and profit.
 
-    `reason` is the `RejectReason` of what it did not fill.
+    `reason` is the `RejectReason` of the part that was not filled.
     """
 
     size: float
@@ -118,9 +120,9 @@ class Execution(NamedTuple):
     reason: int
 
 
-class Books(NamedTuple):
-    """What a run writes down: `Buffers` without trades, and int64 of shape (fills,), the bar of
-    each fill."""
+class OutputArrays(NamedTuple):
+    """Arrays that a simulation writes: `Buffers` without trades, and the bar of each fill, int64 of
+    shape (fills,)."""
 
     curve: NDArray[np.float64]
     orders: NDArray[np.void]
@@ -129,7 +131,7 @@ class Books(NamedTuple):
 
 
 class Buffers(NamedTuple):
-    """Where simulations are written to, one after the other.
+    """Arrays for the records of simulations, one after the other.
 
     Attributes
     ----------
@@ -145,11 +147,15 @@ class Buffers(NamedTuple):
     trades: NDArray[np.void]
 
     @classmethod
-    def of(cls, bars: int) -> Buffers:
-        """Room for all that can happen in so many bars: a bar makes one market order or two that
-        guard the position, and has one fill. What is never written to takes no memory."""
+    def of(cls, steps: int, bars: int) -> Buffers:
+        """Return room for everything that can happen.
+
+        `steps` counts the values of the account, `bars` those of all symbols together. At a bar, a
+        strategy places one market order or two protective orders, and one order is filled. Memory
+        that is never written to costs nothing.
+        """
         return cls(
-            np.empty((3, bars)),
+            np.empty((3, steps)),
             np.empty(2 * bars, ORDER),
             np.empty(bars, FILL),
             np.empty(bars, TRADE),

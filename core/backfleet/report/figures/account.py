@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backfleet.report.figures.theme import BENCHMARK, LOSS, SERIES, band, blank, money_axis, plain
+from backfleet.report.figures.theme import (
+    BENCHMARK,
+    LOSS,
+    SERIES,
+    add_line,
+    band,
+    blank,
+    money_axis,
+    plain,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,21 +37,9 @@ def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.F
         That of the benchmark, starting with the same cash; the legend shows the series' name.
     """
     figure = blank(yaxis=money_axis("value (currency of the prices)"))
-    figure.add_scatter(
-        x=value.index,
-        y=value.to_numpy(),
-        name="strategy",
-        line={"color": SERIES, "width": 1.8},
-        hovertemplate="%{y:,.2f}",
-    )
+    add_line(figure, value, "strategy", SERIES, 1.8, ",.2f")
     if benchmark is not None:
-        figure.add_scatter(
-            x=benchmark.index,
-            y=benchmark.to_numpy(),
-            name=plain(benchmark.name),
-            line={"color": BENCHMARK, "width": 1.3},
-            hovertemplate="%{y:,.2f}",
-        )
+        add_line(figure, benchmark, plain(benchmark.name), BENCHMARK, 1.3, ",.2f")
     return figure
 
 
@@ -53,15 +50,8 @@ def drawdown_figure(drawdown: pd.Series) -> go.Figure:
         yaxis={"title": {"text": "drawdown (%)"}, "tickformat": PERCENT, "zeroline": False},
         showlegend=False,
     )
-    figure.add_scatter(
-        x=drawdown.index,
-        y=drawdown.to_numpy(),
-        name="drawdown",
-        fill="tozeroy",
-        fillcolor=band(LOSS, 0.18),
-        line={"color": LOSS, "width": 1.2},
-        hovertemplate="%{y:.2%}",
-    )
+    area = {"fill": "tozeroy", "fillcolor": band(LOSS, 0.18)}
+    add_line(figure, drawdown, "drawdown", LOSS, 1.2, ".2%", **area)
     return figure
 
 
@@ -80,11 +70,5 @@ def rolling_sharpe_figure(sharpe: pd.Series, window: int) -> go.Figure:
         yaxis={"title": {"text": f"Sharpe, {window} sessions"}, "tickformat": ".2~f"},
         showlegend=False,
     )
-    figure.add_scatter(
-        x=sharpe.index,
-        y=sharpe.to_numpy(),
-        name="rolling Sharpe",
-        line={"color": SERIES, "width": 1.5},
-        hovertemplate="%{y:.2f}",
-    )
+    add_line(figure, sharpe, "rolling Sharpe", SERIES, 1.5, ".2f")
     return figure

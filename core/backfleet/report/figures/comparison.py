@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from backfleet.report.figures.theme import BENCHMARK, SECOND, SERIES, band, blank, plain
+from backfleet.report.figures.theme import BENCHMARK, SECOND, SERIES, add_line, band, blank, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,11 +53,5 @@ def curves_figure(curves: Sequence[tuple[str, pd.Series]]) -> go.Figure:
     """Curves of account value over cash, each with its name."""
     figure = blank(yaxis={"title": {"text": "account value / cash"}, "tickformat": ".2~f"})
     for (name, curve), color in zip(curves, (SERIES, SECOND), strict=False):
-        figure.add_scatter(
-            x=curve.index,
-            y=curve.to_numpy(),
-            name=plain(name),
-            line={"color": color, "width": 1.7},
-            hovertemplate="%{y:.3f}",
-        )
+        add_line(figure, curve, plain(name), color, 1.7, ".3f")
     return figure

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backfleet.report.figures.theme import BENCHMARK, SCALE, SECOND, SERIES, band, blank, plain
+from backfleet.report.figures.theme import (
+    BENCHMARK,
+    SCALE,
+    SECOND,
+    SERIES,
+    add_band,
+    add_line,
+    band,
+    blank,
+    plain,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +29,7 @@ __all__ = [
     "parameter_map",
     "sensitivity_figure",
     "spread_figure",
+    "symbol_spread",
 ]
 
 FAN = ((0.05, 0.95, 0.12), (0.25, 0.75, 0.25))
@@ -97,17 +108,7 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
         yaxis={"title": {"text": plain(metric)}, "tickformat": ".3~g"},
     )
     values = _axis_values(marginal.index)
-    edge = {"color": band(SERIES, 0.0), "width": 0}
-    figure.add_scatter(x=values, y=marginal["low"], line=edge, hoverinfo="skip", showlegend=False)
-    figure.add_scatter(
-        x=values,
-        y=marginal["high"],
-        line=edge,
-        fill="tonexty",
-        fillcolor=band(SERIES, 0.18),
-        name="half of the points",
-        hoverinfo="skip",
-    )
+    add_band(figure, values, marginal["low"], marginal["high"], "half of the points", 0.18)
     figure.add_scatter(
         x=values,
         y=marginal["middle"],
@@ -130,6 +131,13 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
 
 def _axis_values(index: pd.Index) -> Sequence[Any]:
     return list(index) if index.dtype.kind in "iuf" else [plain(value) for value in index]
+
+
+def symbol_spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the quartiles and extremes of a metric by symbol, as `spread_figure` takes them."""
+    quartiles = rows.groupby("symbol", observed=True)[metric].quantile(np.linspace(0.0, 1.0, 5))
+    frame: pd.DataFrame = quartiles.unstack()
+    return frame.set_axis(["least", "low", "middle", "high", "most"], axis="columns")
 
 
 def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
@@ -181,28 +189,13 @@ def equity_fan_figure(fan: pd.DataFrame) -> go.Figure:
     """
     figure = blank(360, yaxis={"title": {"text": "account value / cash"}, "tickformat": ".2~f"})
     for low, high, opacity in FAN:
-        edge = {"color": band(SERIES, 0.0), "width": 0}
-        figure.add_scatter(x=fan.index, y=fan[low], line=edge, hoverinfo="skip", showlegend=False)
-        figure.add_scatter(
-            x=fan.index,
-            y=fan[high],
-            line=edge,
-            fill="tonexty",
-            fillcolor=band(SERIES, opacity),
-            name=f"{high - low:.0%} of the tasks",
-            hoverinfo="skip",
-        )
+        name = f"{high - low:.0%} of the tasks"
+        add_band(figure, fan.index, fan[low], fan[high], name, opacity)
     for name, column, color, width in (
         ("median", 0.5, SERIES, 1.8),
         ("best task", "best", SECOND, 1.4),
     ):
         if column in fan:
-            figure.add_scatter(
-                x=fan.index,
-                y=fan[column],
-                name=name,
-                line={"color": color, "width": width},
-                hovertemplate="%{y:.3f}",
-            )
+            add_line(figure, fan[column], name, color, width, ".3f")
     figure.add_hline(y=1.0, line={"color": BENCHMARK, "width": 1, "dash": "dot"})
     return figure

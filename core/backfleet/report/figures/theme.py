@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "SCALE",
     "SECOND",
     "SERIES",
+    "add_band",
+    "add_line",
     "band",
     "blank",
     "money_axis",
@@ -68,6 +71,37 @@ def band(color: str, opacity: float) -> str:
     """A colour of the palette, seen through."""
     red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
+
+
+def add_line(
+    figure: go.Figure,
+    series: pd.Series,
+    name: str,
+    color: str,
+    width: float,
+    form: str,
+    **more: Any,
+) -> None:
+    """Draw a series over its index; `form` is the format of its values."""
+    figure.add_scatter(
+        x=series.index,
+        y=series.to_numpy(),
+        name=name,
+        line={"color": color, "width": width},
+        hovertemplate=f"%{{y:{form}}}",
+        **more,
+    )
+
+
+def add_band(
+    figure: go.Figure, x: object, low: pd.Series, high: pd.Series, name: str, opacity: float
+) -> None:
+    """Fill what is between two series."""
+    style: dict[str, Any] = {"line": {"color": band(SERIES, 0.0), "width": 0}, "hoverinfo": "skip"}
+    figure.add_scatter(x=x, y=low, showlegend=False, **style)
+    figure.add_scatter(
+        x=x, y=high, fill="tonexty", fillcolor=band(SERIES, opacity), name=name, **style
+    )
 
 
 def money_axis(title: str) -> Mapping[str, Any]:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backfleet.report.figures.theme import GAIN, LOSS, SECOND, SERIES, band, blank, plain
+from backfleet.report.figures.theme import (
+    GAIN,
+    LOSS,
+    SECOND,
+    SERIES,
+    add_band,
+    add_line,
+    blank,
+    plain,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,26 +37,8 @@ def price_figure(bars: pd.DataFrame, fills: pd.DataFrame, symbol: str) -> go.Fig
     figure = blank(
         380, yaxis={"title": {"text": f"{plain(symbol)}, adjusted price"}, "tickformat": ",.4~g"}
     )
-    edge = {"color": band(SERIES, 0.0), "width": 0}
-    figure.add_scatter(
-        x=bars.index, y=bars["high"], line=edge, showlegend=False, hoverinfo="skip", name="high"
-    )
-    figure.add_scatter(
-        x=bars.index,
-        y=bars["low"],
-        line=edge,
-        fill="tonexty",
-        fillcolor=band(SERIES, 0.15),
-        name="low to high",
-        hoverinfo="skip",
-    )
-    figure.add_scatter(
-        x=bars.index,
-        y=bars["close"],
-        name="close",
-        line={"color": SERIES, "width": 1.2},
-        hovertemplate="%{y:,.4~g}",
-    )
+    add_band(figure, bars.index, bars["low"], bars["high"], "low to high", 0.15)
+    add_line(figure, bars["close"], "close", SERIES, 1.2, ",.4~g")
     _add_fills(figure, fills[fills["size"] > 0], "bought", "triangle-up", GAIN)
     _add_fills(figure, fills[fills["size"] < 0], "sold", "triangle-down", SECOND)
     return figure

@@ -1,4 +1,4 @@
-"""The books, compiled: how orders, fills and trades are written down, as `engines.record` does."""
+"""Records of orders, fills and trades, compiled: they equal those of `engines.build_outcome`."""
 
 from __future__ import annotations
 
@@ -9,22 +9,30 @@ from numpy.typing import NDArray
 
 from backfleet.engine import NOT_YET, OrderStatus, RejectReason
 from backfleet.engines.vector.broker import commission, legs
-from backfleet.engines.vector.state import Costs, Execution, Guards
-from backfleet.jit import inlined
+from backfleet.engines.vector.state import BrokerParams, Execution
+from backfleet.jit import compiled, inlined
 
-__all__ = ["withdraw", "write_execution", "write_order", "write_trades"]
+__all__ = ["write_execution", "write_order", "write_trades"]
 
 Table = NDArray[np.void]
+Integers = NDArray[np.int64]
 
 
 @inlined
 def write_order(
-    orders: Table, number: int, kind: int, status: int, time: int, size: float, price: float
+    orders: Table,
+    number: int,
+    symbol: int,
+    kind: int,
+    status: int,
+    time: int,
+    size: float,
+    price: float,
 ) -> None:
-    """A new order."""
+    """Write a new order."""
     order = orders[number]
     order["number"] = number
-    order["symbol"] = 0
+    order["symbol"] = symbol
     order["kind"] = kind
     order["status"] = status
     order["reason"] = RejectReason.NONE
@@ -39,22 +47,10 @@ def write_order(
 
 
 @inlined
-def withdraw(orders: Table, guards: Guards, time: int) -> Guards:
-    """Take back the orders that guard a position. Returns none."""
-    if guards.stop == guards.stop:
-        orders[guards.stop_order]["status"] = OrderStatus.CANCELED
-        orders[guards.stop_order]["closed"] = time
-    if guards.limit == guards.limit:
-        orders[guards.limit_order]["status"] = OrderStatus.CANCELED
-        orders[guards.limit_order]["closed"] = time
-    return Guards(0.0, math.nan, math.nan, 0, 0)
-
-
-@inlined
 def write_execution(
-    orders: Table, number: int, fills: Table, filled: int, done: Execution, time: int
+    orders: Table, number: int, fills: Table, fill_count: int, done: Execution, time: int
 ) -> int:
-    """What became of an order; fills are numbered from `filled` on. Returns the next number."""
+    """Write the execution of an order. Returns the number of fills with it."""
     order = orders[number]
     order["closed"] = time
     order["status"] = OrderStatus.COMPLETED
@@ -62,12 +58,12 @@ def write_execution(
         order["status"] = OrderStatus.MARGIN
         order["reason"] = done.reason
     if done.size == 0.0:
-        return filled
+        return fill_count
     order["filled"] = done.size
     # The mean over all fills, which rounds even where there is one (`OrderData.addbit`).
     order["fill_price"] = (0.0 + done.size * done.price) / done.size
     order["commission"] = done.commission
-    fill = fills[filled]
+    fill = fills[fill_count]
     fill["order"] = number
     fill["symbol"] = order["symbol"]
     fill["time"] = time
@@ -75,61 +71,66 @@ def write_execution(
     fill["price"] = done.price
     fill["commission"] = done.commission
     fill["pnl"] = done.pnl
-    return filled + 1
+    return fill_count + 1
 
 
-@inlined
+@compiled
 def write_trades(
     fills: Table,
-    filled: int,
-    fill_bars: NDArray[np.int64],
-    bars: int,
-    costs: Costs,
+    fill_count: int,
+    fill_bars: Integers,
+    last_bars: Integers,
+    broker: BrokerParams,
     trades: Table,
 ) -> int:
-    """The trades that the first `filled` fills amount to (`Strategy._addnotification`).
+    """Write the trades that the first fills amount to (`Strategy._addnotification`).
 
     Parameters
     ----------
     fill_bars
-        int64 of shape (fills,): the bar of each fill.
-    bars
-        How many there are.
+        int64 of shape (fills,): the bar of each fill, counted per symbol.
+    last_bars
+        int64 of shape (symbols,): the last bar of each symbol, counted in the same way.
 
     Returns
     -------
-    Their number.
+    The number of trades.
     """
-    count = 0
-    held = 0.0
-    opened_at = 0
-    for number in range(filled):
+    # len(fills[:0]) is an int64 zero. numba would type a literal 0 as a type of its own.
+    count = len(fills[:0])
+    held = np.zeros(len(last_bars))
+    current = np.zeros(len(last_bars), np.int64)
+    opened_at = np.zeros(len(last_bars), np.int64)
+    for number in range(fill_count):
         fill = fills[number]
-        closed, opened = legs(held, fill["size"])
+        symbol, price = fill["symbol"], fill["price"]
+        closed, opened = legs(held[symbol], fill["size"])
         if closed != 0.0:
-            held += closed
-            fee = commission(closed, fill["price"], costs)
-            reduce_trade(trades[count - 1], closed, fill["price"], fee)
-            if held == 0.0:
-                trades[count - 1]["closed"] = fill["time"]
-                trades[count - 1]["bars"] = fill_bars[number] - opened_at
+            trade = trades[current[symbol]]
+            held[symbol] += closed
+            reduce_trade(trade, closed, price, commission(closed, price, broker))
+            if held[symbol] == 0.0:
+                trade["closed"] = fill["time"]
+                trade["bars"] = fill_bars[number] - opened_at[symbol]
         if opened != 0.0:
-            if held == 0.0:
-                open_trade(trades[count], fill["time"])
-                opened_at = fill_bars[number]
+            if held[symbol] == 0.0:
+                open_trade(trades[count], symbol, fill["time"])
+                current[symbol] = count
+                opened_at[symbol] = fill_bars[number]
                 count += 1
-            fee = commission(opened, fill["price"], costs)
-            extend_trade(trades[count - 1], held, opened, fill["price"], fee)
-            held += opened
-    if held != 0.0:
-        trades[count - 1]["bars"] = bars - 1 - opened_at
+            trade = trades[current[symbol]]
+            extend_trade(trade, held[symbol], opened, price, commission(opened, price, broker))
+            held[symbol] += opened
+    for symbol in range(len(last_bars)):
+        if held[symbol] != 0.0:
+            trades[current[symbol]]["bars"] = last_bars[symbol] - opened_at[symbol]
     return count
 
 
 @inlined
-def open_trade(trade: np.void, time: int) -> None:
-    """A new trade, still without shares."""
-    trade["symbol"] = 0
+def open_trade(trade: np.void, symbol: int, time: int) -> None:
+    """Write a new trade that has no shares yet."""
+    trade["symbol"] = symbol
     trade["opened"] = time
     trade["closed"] = NOT_YET
     trade["size"] = 0.0

@@ -23,7 +23,7 @@ from backfleet.engines.vector.panels import (
     panel_targets,
 )
 from backfleet.engines.vector.rules import Rules, SizingRule, TargetRule
-from backfleet.engines.vector.signals import check_targets, no_size, targets_of, tradable_bars
+from backfleet.engines.vector.targets import check_targets, no_size, targets_of, tradable_bars
 from backfleet.vector_strategy import VectorStrategy, field_defaults
 
 __all__ = ["as_backtrader", "backtrader_strategy"]
@@ -33,7 +33,7 @@ DAY_MS = 86_400_000
 """backtrader's numbers of times are exact to about 10 µs."""
 
 
-class DerivedStrategy(bt.Strategy):
+class BacktraderAdapter(bt.Strategy):
     """Base of what `as_backtrader` makes; `source` is the vector strategy's class.
 
     Parameters
@@ -50,8 +50,8 @@ class DerivedStrategy(bt.Strategy):
         self.rules = Rules.of(self.vector)
         self.metrics = self.vector.metrics
         self._bars = _bars
-        self._guards: list[list[Any]] = [[] for _ in self.datas]
-        self._owed = [math.nan] * len(self.datas)
+        self._protective: list[list[Any]] = [[] for _ in self.datas]
+        self._pending_reversal = [math.nan] * len(self.datas)
         self._seen = [0] * len(self.datas)
 
     def start(self) -> None:
@@ -75,10 +75,10 @@ class DerivedStrategy(bt.Strategy):
     def next(self) -> None:
         wanted = {feed: self._wanted(feed) for feed in self._fresh()}
         ordered = {feed for feed in self._sorted(wanted) if self._order(feed, wanted[feed])}
-        if self.rules.guarded:
+        if self.rules.is_protected:
             for feed in wanted:
                 if feed not in ordered and not self._alive(feed):
-                    self._guard(feed)
+                    self._protect(feed)
             if len(self.datas) > 1:
                 self._hold_back()
 
@@ -98,10 +98,10 @@ class DerivedStrategy(bt.Strategy):
         return fresh
 
     def _wanted(self, feed: int) -> float:
-        """The target of a feed's bar, or else what a reversal still has to enter."""
+        """Return the target of a feed's bar, or the position that a reversal still has to enter."""
         wanted: float = self.wanted[feed][len(self.datas[feed]) - 1]
-        owed, self._owed[feed] = self._owed[feed], math.nan
-        return owed if math.isnan(wanted) else wanted
+        reversal, self._pending_reversal[feed] = self._pending_reversal[feed], math.nan
+        return reversal if math.isnan(wanted) else wanted
 
     def _sorted(self, wanted: Mapping[int, float]) -> Sequence[int]:
         """The order in which the feeds' orders are made."""
@@ -123,14 +123,15 @@ class DerivedStrategy(bt.Strategy):
         return (money if self.rules.target == TargetRule.PERCENT else wanted) < worth
 
     def _order(self, feed: int, wanted: float) -> bool:
-        """Make the order that a target asks for, if any, in place of what guards the position."""
+        """Place the order of a target, if it needs one, and cancel the protective orders. Returns
+        whether it does."""
         if math.isnan(wanted) or not self._follow(feed, wanted):
             return False
-        for guard in self._alive(feed):
-            self.cancel(guard)
+        for order in self._alive(feed):
+            self.cancel(order)
         held = self.getposition(self.datas[feed]).size
         if self.rules.target == TargetRule.POSITION and wanted * held < 0:
-            self._owed[feed] = wanted
+            self._pending_reversal[feed] = wanted
         return True
 
     def _follow(self, feed: int, wanted: float) -> Any:
@@ -178,7 +179,7 @@ class DerivedStrategy(bt.Strategy):
         most = int(self._exact(feed, cash))
         if self.rules.sizing == SizingRule.ALL_IN:
             return most
-        return payable(most, cash, close, scheme.getcommission)
+        return max_affordable(most, cash, close, scheme.getcommission)
 
     def _exact(self, feed: int, money: float) -> float:
         """Shares for the money. Raises ValueError where their whole number is not exact."""
@@ -188,8 +189,8 @@ class DerivedStrategy(bt.Strategy):
             raise no_size(self.bars[feed], len(self.datas[feed]) - 1)
         return shares
 
-    def _guard(self, feed: int) -> None:
-        """Make the orders that close a position, if there is one, at a loss or a profit."""
+    def _protect(self, feed: int) -> None:
+        """Place the orders that close a position, if there is one, at a loss or a profit."""
         data, rules = self.datas[feed], self.rules
         position = self.getposition(data)
         if not position.size:
@@ -203,29 +204,31 @@ class DerivedStrategy(bt.Strategy):
         if stop > 0:
             order = close(data, price=stop, exectype=bt.Order.Stop, **options)
             options["oco"] = order
-            self._guards[feed].append(order)
+            self._protective[feed].append(order)
         if limit > 0:
-            self._guards[feed].append(close(data, price=limit, exectype=bt.Order.Limit, **options))
+            self._protective[feed].append(
+                close(data, price=limit, exectype=bt.Order.Limit, **options)
+            )
 
     def _alive(self, feed: int) -> list[Any]:
-        """The orders that guard a feed's position."""
-        self._guards[feed] = [order for order in self._guards[feed] if order.alive()]
-        return self._guards[feed]
+        """Return the open protective orders of a feed's position."""
+        self._protective[feed] = [order for order in self._protective[feed] if order.alive()]
+        return self._protective[feed]
 
     def _hold_back(self) -> None:
-        """Have guards wait while their feed has no bar.
+        """Make protective orders wait while their feed has no bar.
 
-        backtrader would try them on the feed's last bar again, even on the one they were made on.
-        Inactive orders keep their place in its queue; no method makes an order inactive.
+        backtrader would try them on the feed's last bar again, even on the one on which they were
+        placed. Inactive orders keep their place in its queue; no method makes an order inactive.
         """
         coming = [data.advance_peek() for data in self.datas]
         moment = min(coming)
-        for feed, guards in enumerate(self._guards):
-            for order in guards:
+        for feed, orders in enumerate(self._protective):
+            for order in orders:
                 order._active = coming[feed] == moment
 
 
-def payable(
+def max_affordable(
     most: int, cash: float, close: float, commission: Callable[[float, float], float]
 ) -> int:
     """The largest whole number of shares up to `most` whose cost with commission fits the cash."""
@@ -244,10 +247,10 @@ def as_backtrader(strategy: type[VectorStrategy]) -> Any:
     With several feeds it trades them as a portfolio, like the engine `vector`. It needs preloaded
     feeds, as `Cerebro` has by default.
     """
-    make: Any = type(DerivedStrategy)
+    make: Any = type(BacktraderAdapter)
     return make(
         strategy.__name__,
-        (DerivedStrategy,),
+        (BacktraderAdapter,),
         {
             "params": tuple(field_defaults(strategy).items()),
             "source": strategy,

@@ -1,4 +1,4 @@
-"""How a run of backtrader becomes an `Outcome`."""
+"""Build an `Outcome` from a finished run of backtrader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backfleet.engines.feed import FeedColumns
 from backfleet.engines.recorder import ACCOUNT, FILLS, ORDERS, Recorder
 from backfleet.summary import Scalar
 
-__all__ = ["record"]
+__all__ = ["build_outcome"]
 
 Columns = Mapping[str, NDArray[np.float64]]
 
@@ -24,16 +24,16 @@ TIMES = ("time", "created", "closed", "opened")
 
 
 @dataclass(frozen=True, eq=False)
-class Clock:
-    """Turns backtrader's times back into `Bars.time`: `numbers` ascend, `time` belongs to them."""
+class BarTimes:
+    """Conversion of backtrader's times to `Bars.time`: `numbers` ascend, `time` belongs to them."""
 
     numbers: NDArray[np.float64]
     time: NDArray[np.int64]
 
     @classmethod
-    def of(cls, columns: Sequence[FeedColumns]) -> Clock:
-        numbers = np.concatenate([each.numbers for each in columns])
-        time = np.concatenate([each.time for each in columns])
+    def of(cls, columns: Sequence[FeedColumns]) -> BarTimes:
+        numbers = np.concatenate([feed.numbers for feed in columns])
+        time = np.concatenate([feed.time for feed in columns])
         if len(columns) == 1:
             return cls(numbers, time)
         unique, first = np.unique(numbers, return_index=True)
@@ -41,14 +41,14 @@ class Clock:
 
     def times(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
         """int64 nanoseconds; NaN is NOT_YET."""
-        found = np.full(len(numbers), NOT_YET, np.int64)
+        times = np.full(len(numbers), NOT_YET, np.int64)
         known = ~np.isnan(numbers)
-        found[known] = self.time[np.searchsorted(self.numbers, numbers[known])]
-        return found
+        times[known] = self.time[np.searchsorted(self.numbers, numbers[known])]
+        return times
 
 
-def record(strategy: Any, columns: Sequence[FeedColumns], traded: int) -> Outcome:
-    """All that a strategy's run left behind.
+def build_outcome(strategy: Any, columns: Sequence[FeedColumns], traded: int) -> Outcome:
+    """Return the outcome of a strategy's run.
 
     Parameters
     ----------
@@ -68,14 +68,16 @@ def record(strategy: Any, columns: Sequence[FeedColumns], traded: int) -> Outcom
     """
     recorder = strategy.analyzers.getbyname(Recorder.NAME)
     recorder.catch_up()
-    clock = Clock.of(columns)
+    bar_times = BarTimes.of(columns)
     orders, fills = _orders(recorder), _columns(FILLS, recorder.fills)
     _check_traded(orders["symbol"], strategy.datas[traded:], traded)
     return Outcome(
-        equity=_equity(strategy, recorder.account, clock, columns[:traded]),
-        orders=_records(ORDER, {**orders, "number": np.arange(len(orders["ref"]))}, clock),
-        fills=_records(FILL, {**fills, "order": orders["ref"].searchsorted(fills["ref"])}, clock),
-        trades=_records(TRADE, _trades(recorder), clock),
+        equity=_equity(strategy, recorder.account, bar_times, columns[:traded]),
+        orders=_records(ORDER, {**orders, "number": np.arange(len(orders["ref"]))}, bar_times),
+        fills=_records(
+            FILL, {**fills, "order": orders["ref"].searchsorted(fills["ref"])}, bar_times
+        ),
+        trades=_records(TRADE, _trades(recorder), bar_times),
         metrics=_scalars(getattr(strategy, "metrics", None)),
         strategy=strategy,
     )
@@ -86,13 +88,15 @@ def _columns(names: tuple[str, ...], rows: array[float]) -> Columns:
     return dict(zip(names, table.T, strict=True))
 
 
-def _records(dtype: np.dtype[Any], columns: Mapping[str, NDArray[Any]], clock: Clock) -> Records:
+def _records(
+    dtype: np.dtype[Any], columns: Mapping[str, NDArray[Any]], bar_times: BarTimes
+) -> Records:
     """Columns as records, the times in them as nanoseconds."""
     names = dtype.names or ()
     records = np.empty(len(columns[names[-1]]), dtype)
     for name in names:
         values = columns[name]
-        records[name] = clock.times(values) if name in TIMES else values
+        records[name] = bar_times.times(values) if name in TIMES else values
     return records
 
 
@@ -124,11 +128,11 @@ def _check_traded(symbols: NDArray[np.float64], others: Sequence[Any], traded: i
 
 
 def _equity(
-    strategy: Any, account: array[float], clock: Clock, traded: Sequence[FeedColumns]
+    strategy: Any, account: array[float], bar_times: BarTimes, traded: Sequence[FeedColumns]
 ) -> Records:
     columns = _columns(ACCOUNT, account)
     moments = np.array(strategy.lines.datetime.array[: len(columns["value"])])
-    equity = _records(EQUITY, {**columns, "time": moments}, clock)
+    equity = _records(EQUITY, {**columns, "time": moments}, bar_times)
     counts = equity["time"] >= min(each.start for each in traded)
     if len(traded) < len(strategy.datas):
         counts &= np.isin(equity["time"], np.concatenate([each.time for each in traded]))

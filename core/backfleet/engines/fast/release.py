@@ -1,11 +1,11 @@
-"""What a run leaves behind, taken apart as soon as nobody holds it.
+"""Release of a finished run's memory, as soon as nothing else refers to the run.
 
 Orders, their copies, the broker and the strategy hang together in cycles. Left alone, that is
 garbage which only Python's collector can find, and it goes through all of it several times. With
 their lists of orders emptied, nearly all of it is free at once, in a tenth of the time.
 
-Nobody but the run itself holds a strategy if there are fewer references to it than there were while
-its outcome was there.
+Only the run itself refers to a strategy if there are fewer references to it than there were while
+its outcome existed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import sys
 import weakref
 from typing import Any
 
-__all__ = ["Remains"]
+__all__ = ["FinishedRun"]
 
 
-class Remains:
-    """The strategy of a run, to be taken apart when its outcome is gone.
+class FinishedRun:
+    """A finished run, whose memory is released when its outcome is gone.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ class Remains:
         self._strategy = strategy
         self._with_outcome = self._references()
 
-    def taken_apart(self) -> bool:
-        """Take the run apart if nobody holds it; whether it is gone."""
+    def try_release(self) -> bool:
+        """Release the run if nothing else refers to it. Returns whether it is gone."""
         of_strategy, *of_parts = self._references()
         with_outcome, *usual = self._with_outcome
         strategy = self._strategy()

@@ -1,4 +1,4 @@
-"""What an account is worth: positions valued as stocks are, without asking for what is zero.
+"""Mark to market: the value of the account, with positions valued as stocks.
 
 `BackBroker._get_value` asks the commission scheme of every position that there ever was, on every
 bar. Here the open positions are noted after each fill, and a bar multiplies and adds.
@@ -14,16 +14,16 @@ from collections import defaultdict
 from typing import Any
 
 from backfleet.engines.fast.groups import GroupingBroker
-from backfleet.engines.fast.lines import Clock
+from backfleet.engines.fast.lines import BarCursor
 from backfleet.engines.fast.positions import HeldPosition
 from backfleet.engines.fast.stocks import StockTerms
 
 __all__ = ["ValuingBroker"]
 
 Holding = tuple[HeldPosition, Any, Any, Any]
-"""A position, the parameters of its commission scheme, closes, and the clock that points at one."""
+"""A position, the parameters of its commission scheme, closes, and their cursor."""
 
-NOW = Clock()
+NOW = BarCursor()
 NOW.bar = 0
 
 
@@ -35,7 +35,7 @@ class ValuingBroker(GroupingBroker):
     finite
         Whether every close of every feed is finite; then flat positions add nothing to the value.
     by_the_bar
-        Whether the feeds are on clocks, and their ticks are their bars. The lean loop, which knows
+        Whether the feeds are on cursors, and their ticks are their bars. The lean loop, which knows
         the feeds, sets these two.
     exposure
         The gross value of all positions on the last bar; None where `BackBroker` valued them.
@@ -83,7 +83,7 @@ class ValuingBroker(GroupingBroker):
 
     def _holdings(self) -> list[Holding]:
         """What valuing needs of each position, in the order of `positions`."""
-        found: list[Holding] = []
+        holdings: list[Holding] = []
         for data, position in self.positions.items():
             if not position.size and self.finite:
                 continue
@@ -91,20 +91,20 @@ class ValuingBroker(GroupingBroker):
             params, closes = terms.params, data.close
             if self.by_the_bar:
                 position.moments = data.datetime
-                found.append((position, params, closes.array, closes._fast_clock))
+                holdings.append((position, params, closes.array, closes._fast_cursor))
             else:
                 if position.size:
                     position.day, position.zone = data.datetime[0], data.datetime._tz
-                found.append((position, params, (closes[0],), NOW))
-        return found
+                holdings.append((position, params, (closes[0],), NOW))
+        return holdings
 
     def _revalue(self, holdings: list[Holding]) -> None:
         """`BackBroker._get_value`, and what `next` notes in open positions."""
         cash = self.cash
         self._flat_with = None if holdings else cash
         market = unlevered = unrealized = exposure = 0.0
-        for position, terms, closes, clock in holdings:
-            size, price = position.size, closes[clock.bar]
+        for position, terms, closes, cursor in holdings:
+            size, price = position.size, closes[cursor.bar]
             value = size * price
             gain = size * (price - position.price) * terms.mult
             market += value

@@ -1,6 +1,6 @@
-"""How a broker takes orders: the plain ones in the short way, all others in backtrader's.
+"""Order entry of the broker: plain orders take a short way, all others that of backtrader.
 
-Must equal: the orders that `BackBroker.buy` and `sell` make, and what they do with them.
+Must equal: the orders that `BackBroker.buy` and `sell` create, and their effects.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a strategy is shown, and the check of what it answers."""
+"""The bars that a vector strategy reads, and the check of the targets that it returns."""
 
 from __future__ import annotations
 

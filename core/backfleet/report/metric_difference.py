@@ -1,0 +1,56 @@
+"""How a metric differs over the tasks that two runs have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backfleet.report.metric_words import metric_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MetricDifference", "metric_difference"]
+
+
+@dataclass(frozen=True)
+class MetricDifference:
+    """A metric of the paired tasks.
+
+    Attributes
+    ----------
+    first, second
+        The medians of the two runs.
+    median
+        Of second - first, over the pairs in which both have a value.
+    improved
+        Pairs in which the second is better; `pairs` have a value on both sides.
+    """
+
+    name: str
+    first: float | None
+    second: float | None
+    median: float | None
+    improved: int
+    pairs: int
+
+
+def metric_difference(pairs: pd.DataFrame, metric: str) -> MetricDifference:
+    """Return how two runs differ in a metric, from the rows of `MatchedTasks`."""
+    columns = pairs[[f"a_{metric}", f"b_{metric}"]].astype(float)
+    columns.columns = ["first", "second"]
+    both = columns.dropna()
+    steps = both["second"] - both["first"]
+    return MetricDifference(
+        name=metric,
+        first=_median(columns["first"]),
+        second=_median(columns["second"]),
+        median=_median(steps),
+        improved=int((steps * metric_words(metric).better > 0).sum()),
+        pairs=len(both),
+    )
+
+
+def _median(values: pd.Series) -> float | None:
+    found = float(values.median())
+    return None if found != found else found
