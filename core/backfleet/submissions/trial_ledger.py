@@ -82,7 +82,7 @@ class TrialEntry:
 
     @property
     def key(self) -> str:
-        return f"{family_folder(self.family)}/{self.run_id}.json"
+        return _key(self.family, self.run_id)
 
     def point_hashes(self) -> Hashes | None:
         """Return the hashes of the points; None if there are too many. Raises CorruptObject."""
@@ -158,9 +158,10 @@ def add_to_ledger(root: Store, manifest: Manifest, family: str = "") -> None:
 
     Raises StoreError.
     """
-    entry = entry_of(manifest, family)
-    if not root.exists(entry.key):
-        root.put_if_absent(entry.key, encode_record(TRIALS, entry))
+    key = _key(family or manifest.family, manifest.run_id)
+    # Hashing the points of a large table again, only to find the entry there, takes seconds.
+    if not root.exists(key):
+        root.put_if_absent(key, encode_record(TRIALS, entry_of(manifest, family)))
 
 
 def declare_trials(root: Store, name: str, trials: int, note: str) -> None:
@@ -196,6 +197,10 @@ def decode_declaration(key: str, content: bytes) -> DeclaredTrials:
     except ValueError as error:
         raise CorruptObject(str(error)) from error
     return declared
+
+
+def _key(family: str, run_id: str) -> str:
+    return f"{family_folder(family)}/{run_id}.json"
 
 
 def _check_declaration(declared: DeclaredTrials) -> None:
