@@ -255,6 +255,30 @@ def test_a_damaged_entry_costs_one_line_and_nothing_else(
     assert "\n" not in str(line)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-20],
+        lambda content: content.replace(b"500", b"5"),
+        lambda content: encode_record(
+            "declared-trials/1",
+            {"family": FAMILY, "trials": 9, "note": "", "created": "2024-01-01"},
+        ),
+    ],
+)
+def test_a_damaged_declaration_costs_one_line_and_nothing_else(
+    store: Store, damage: Callable[[bytes], bytes]
+) -> None:
+    declare_trials(store, FAMILY, 500, "a notebook")
+    declare_trials(store, FAMILY, 40, "another")
+    (key,) = (d.key for d in read_family(store, FAMILY).declarations if d.trials == 500)
+    store.replace(key, damage(store.read(key)))
+    lines: list[CorruptObject] = []
+    assert read_family(store, FAMILY, lines.append).declared == 40
+    (line,) = lines
+    assert key in str(line)
+
+
 def test_objects_of_other_names_are_not_the_ledgers(store: Store) -> None:
     assert count(store, manifest_of()) == 6
     content = store.read(entry_of(manifest_of()).key)
@@ -330,9 +354,9 @@ def test_runs_are_counted_when_they_are_submitted_and_after_they_are_gone(tmp_pa
     run(folder)
     assert {entry.key: entry.version for entry in root.list("trials/")} == before
     second = run(folder, params={"period": [15, 20]}, broker={"cash": 5000.0})
-    assert count_trials_of_run(root, second.manifest).total == 3
+    assert second.trials().total == 3
     shutil.rmtree(folder / first.id)
-    assert count_trials_of_run(root, second.manifest).total == 3
+    assert second.trials().total == 3
 
 
 def test_the_job_names_the_family_and_declares_trials_outside_the_runs_id(tmp_path: Path) -> None:
@@ -345,5 +369,5 @@ def test_the_job_names_the_family_and_declares_trials_outside_the_runs_id(tmp_pa
     root = open_store(str(tmp_path / "runs"))
     family = read_family(root, "averages")
     assert [(d.trials, d.note) for d in family.declarations] == [(500, "a notebook")]
-    trials = count_trials_of_run(root, named.manifest)
+    trials = named.trials()
     assert (trials.family, trials.counted, trials.declared) == ("averages", 2, 500)

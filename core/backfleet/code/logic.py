@@ -46,10 +46,13 @@ def _own_modules(strategy: StrategyReference) -> Iterator[tuple[str, Path]]:
     if strategy.folder is not None:
         folder = Path(strategy.folder)
         for path, file in closure.files.items():
-            if file.is_relative_to(folder):
+            # Not merely below the folder: an environment with other packages may lie there.
+            if file == folder / path:
                 yield ("" if path == module else path), file
         return
-    unit = next(unit for unit in closure.units if f"{module}.".startswith(f"{unit}."))
+    # A namespace package is no unit, and backfleet itself is none.
+    around = (unit for unit in closure.units if f"{module}.".startswith(f"{unit}."))
+    unit = next(around, module)
     own = f"{module.replace('.', '/')}.py"
     root = unit.replace(".", "/")
     for path, file in closure.files.items():

@@ -38,7 +38,10 @@ __all__ = [
 ]
 
 TRIALS = "trials/1"
-"""Format of the records, and the folder that they are in."""
+"""Format of the entries, and the folder of the ledger."""
+
+DECLARED = "declared-trials/1"
+"""Format of declarations."""
 
 MAX_HASHED_POINTS = 10_000_000
 """Runs of more points are counted as they are, without comparing their points with others."""
@@ -176,7 +179,7 @@ def declare_trials(root: Store, name: str, trials: int, note: str) -> None:
         _check_declaration(declared)
     except ValueError as error:
         raise UserError(f"trials of {name!r}: {error}") from None
-    root.put_if_absent(declared.key, encode_record(TRIALS, declared))
+    root.put_if_absent(declared.key, encode_record(DECLARED, declared))
 
 
 def decode_entry(key: str, content: bytes) -> TrialEntry:
@@ -190,7 +193,7 @@ def decode_entry(key: str, content: bytes) -> TrialEntry:
 
 def decode_declaration(key: str, content: bytes) -> DeclaredTrials:
     """Return the declaration that is stored under a key. Raises CorruptObject."""
-    declared = decode_record(DeclaredTrials, TRIALS, content)
+    declared = decode_record(DeclaredTrials, DECLARED, content)
     _check_stored(key, declared)
     try:
         _check_declaration(declared)
