@@ -82,6 +82,12 @@ def test_text_that_is_no_docstring_counts(tmp_path: Path) -> None:
     assert first != logic_of(tmp_path / "a", returns.format("two"))
 
 
+def test_two_classes_of_a_file_differ(tmp_path: Path) -> None:
+    logic_of(tmp_path, f"{SOURCE}\n\nclass Other(Mine):\n    pass\n")
+    first, second = (locate_strategy(f"{tmp_path}/mine.py:{name}") for name in ("Mine", "Other"))
+    assert logic_hash(first) != logic_hash(second)
+
+
 def test_the_modules_beside_a_file_belong_to_it_and_its_name_and_folder_do_not(
     tmp_path: Path,
 ) -> None:

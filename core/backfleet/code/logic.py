@@ -36,7 +36,9 @@ def logic_hash(strategy: StrategyReference) -> str:
         modules = sorted((name, _file_hash(file)) for name, file in _own_modules(strategy))
     except OSError as error:
         raise PluginError(f"{error.filename} cannot be read: {error.strerror}") from error
-    return hashlib.sha256(json.dumps(modules).encode()).hexdigest()
+    # Two classes of one file are two ideas, even if the job puts them into one family.
+    name = strategy.target.partition(":")[2]
+    return hashlib.sha256(json.dumps([name, modules]).encode()).hexdigest()
 
 
 def _own_modules(strategy: StrategyReference) -> Iterator[tuple[str, Path]]:
