@@ -12,6 +12,7 @@ from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, Outcome
 from backfleet.errors import ObjectMissing
 from backfleet.metrics import Metrics
 from backfleet.store import Entry, Store
+from backfleet.store.base import MAX_OBJECT_BYTES
 
 __all__ = ["MemoryStore", "made_result", "outcome_of"]
 
@@ -52,7 +53,7 @@ class MemoryStore(Store):
         self.url = "/memory"
         self.objects: dict[str, bytes] = {}
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
         if key not in self.objects:
             raise ObjectMissing(f"there is no {key}")
         return self.objects[key]

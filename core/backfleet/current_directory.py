@@ -38,7 +38,9 @@ def leave_current_directory() -> None:
     global _is_named
     if not sys.flags.safe_path and sys.path[:1] in ([""], [_START]):
         del sys.path[0]
-    entries = os.environ.get(PYTHONPATH, "").split(os.pathsep)
+    # Python passes over the variable if it is empty as a whole.
+    value = os.environ.get(PYTHONPATH)
+    entries = value.split(os.pathsep) if value else []
     kept = [entry for entry in entries if os.path.isabs(entry) or not _is_start(entry)]
     if len(kept) < len(entries):
         os.environ[PYTHONPATH] = os.pathsep.join(kept)
@@ -47,7 +49,7 @@ def leave_current_directory() -> None:
         # `site` has made the entries absolute, and has passed over the same folder elsewhere.
         if not sys.flags.ignore_environment and _START in sys.path:
             sys.path.remove(_START)
-            if _START in kept or _is_installed(_START):
+            if _START in map(os.path.normpath, kept) or _is_installed(_START):
                 sys.path.append(_START)
     sys.path[:] = [entry for entry in sys.path if entry]
     _is_named = _START in sys.path

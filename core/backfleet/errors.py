@@ -114,7 +114,9 @@ class StoreFull(StoreError):
 
 
 class CorruptObject(StoreError):
-    """An object that is truncated or altered."""
+    """An object that is truncated, altered, or no object at all."""
+
+    exit_code = 2
 
 
 class NondeterministicResult(BackfleetError):

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from backfleet.errors import BackfleetError, CorruptObject, ExecutorError
+from backfleet.store.records import from_plain
 from backfleet.submission import (
     ChunkGeneration,
     ChunkRange,
@@ -47,8 +49,12 @@ __all__ = [
     "StoredCode",
     "Submission",
     "Workload",
+    "executor_errors",
+    "read_handle",
     "trial_submission",
 ]
+
+T = TypeVar("T")
 
 SETTINGS_FILE = "backfleet.toml"
 """Its tables `[executors.<name>]` hold the settings of executors."""
@@ -156,6 +162,39 @@ class Cost:
     @property
     def exceeds_limit(self) -> bool:
         return self.limit is not None and self.amount > self.limit
+
+
+def read_handle(kind: type[T], handle: Handle) -> T:
+    """Return a handle as a dataclass, after checking each field and its type.
+
+    A stored handle may be damaged or come from a stranger. What it says of its submission (`run`,
+    `number` and `url`, if it has them) is true; all else needs a check before it is used. Raises
+    ExecutorError.
+    """
+    try:
+        handle_fields: T = from_plain(kind, handle)
+    except CorruptObject as error:
+        raise ExecutorError(
+            f"the handle of submission {handle.get('number')} cannot be used: {error}"
+        ) from error
+    return handle_fields
+
+
+@contextmanager
+def executor_errors(executor: Executor) -> Iterator[None]:
+    """Turn whatever an executor raises over a stored handle into an ExecutorError.
+
+    The handle may come from a stranger, and the executor from any package.
+    """
+    try:
+        yield
+    except BackfleetError:
+        raise
+    except Exception as error:
+        raise ExecutorError(
+            f"executor {executor.name!r} cannot be asked about its workers: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 class FindingStatus(StrEnum):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from backfleet.console import as_json, echo_json, print_columns, split_names
     from backfleet.job.quantities import MemorySize, parse_memory
     from backfleet.job.refusal import nearest
+    from backfleet.output_file import open_output
     from backfleet.plugins import KINDS
     from backfleet.sources.index import Index
     from backfleet.sources.places import Directory
@@ -58,6 +59,7 @@ _HOMES = {
     "backfleet.console": ("as_json", "echo_json", "print_columns", "split_names"),
     "backfleet.job.quantities": ("MemorySize", "parse_memory"),
     "backfleet.job.refusal": ("nearest",),
+    "backfleet.output_file": ("open_output",),
     "backfleet.plugins": ("KINDS",),
     "backfleet.sources.index": ("Index",),
     "backfleet.sources.places": ("Directory",),
@@ -92,6 +94,7 @@ __all__ = [
     "format_ranges",
     "list_distributions",
     "nearest",
+    "open_output",
     "pack",
     "parse_memory",
     "parse_ranges",

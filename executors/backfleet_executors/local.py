@@ -9,7 +9,10 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -23,10 +26,14 @@ from backfleet.executor import (
     ShardStatus,
     Submission,
     Workload,
+    read_handle,
 )
 from backfleet.sdk import writable_state_folder
 from backfleet_executors.prewarmed_worker import PrewarmedWorker
 from backfleet_executors.worker_process import let_go_of_ended, start_worker
+
+if TYPE_CHECKING:
+    from backfleet_executors.processes import WorkerProcess
 
 __all__ = ["LocalExecutor", "LocalSettings"]
 
@@ -40,6 +47,36 @@ class LocalSettings(ExecutorSettings):
     workers: int | None = Field(
         default=None, ge=1, description="worker processes; cores / cpus if unset"
     )
+
+
+@dataclass(frozen=True)
+class LocalHandle:
+    """The handle of a submission.
+
+    Attributes
+    ----------
+    workers
+        The process number and the start of each shard's worker.
+    client
+        The same of the process with which they end; None if they are detached.
+    """
+
+    host: str
+    run: str
+    number: int
+    url: str
+    workers: tuple[tuple[int, float], ...]
+    client: tuple[int, float] | None = None
+
+    def log(self, shard: int) -> Path:
+        """Return the file that a worker writes to. No path is taken from a handle."""
+        return _log_folder(self.run, self.number, self.url) / f"{shard}.log"
+
+    def process(self, shard: int) -> WorkerProcess:
+        """Return the process that runs a shard, which is still to be recognized."""
+        from backfleet_executors.processes import WorkerProcess
+
+        return WorkerProcess(*self.workers[shard], self.url, shard, self.log(shard))
 
 
 class LocalExecutor(Executor, Prewarmed, Recoverable):
@@ -99,9 +136,9 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
         client = os.getpid()
         return {
             "host": socket.gethostname(),
+            "run": submission.run_id,
             "number": submission.number,
             "url": submission.url,
-            "logs": str(folder),
             "workers": [[process.pid, start_time(process.pid)] for process in processes],
             "client": None if submission.detach else [client, start_time(client)],
         }
@@ -121,39 +158,41 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
         let_go_of_ended()
-        return [self._status(handle, shard) for shard in range(len(handle["workers"]))]
+        stored = read_handle(LocalHandle, handle)
+        return [self._status(stored, shard) for shard in range(len(stored.workers))]
 
-    def _status(self, handle: Handle, shard: int) -> ShardStatus:
-        pid, created = handle["workers"][shard]
-        mine = self._started.get(pid)
+    def _status(self, handle: LocalHandle, shard: int) -> ShardStatus:
+        mine = self._started.get(handle.workers[shard][0])
         if mine is not None:
             code = mine.poll()
             if code is None:
                 return ShardStatus(shard, ShardState.RUNNING)
             state = ShardState.FAILED if code else ShardState.SUCCEEDED
-            return ShardStatus(shard, state, code, _last_words(handle, shard) if code else "")
-        if handle["host"] != socket.gethostname():
-            return ShardStatus(shard, ShardState.UNKNOWN, reason=f"it runs on {handle['host']}")
+            return ShardStatus(shard, state, code, _last_words(handle.log(shard)) if code else "")
+        if handle.host != socket.gethostname():
+            return ShardStatus(shard, ShardState.UNKNOWN, reason=f"it runs on {handle.host}")
         from backfleet_executors.processes import is_running
 
-        client = handle.get("client")
-        if is_running(pid, created):
-            if client is None or is_running(*client):
+        if handle.process(shard).find() is not None:
+            if handle.client is None or is_running(*handle.client):
                 return ShardStatus(shard, ShardState.RUNNING)
             gone = "the process that started it has gone, and so it ends"
             return ShardStatus(shard, ShardState.FAILED, None, gone)
-        words = _last_words(handle, shard)
+        words = _last_words(handle.log(shard))
         return ShardStatus(shard, ShardState.FAILED if words else ShardState.SUCCEEDED, None, words)
 
     def cancel(self, handle: Handle) -> None:
-        if handle["host"] != socket.gethostname():
+        stored = read_handle(LocalHandle, handle)
+        if stored.host != socket.gethostname():
             return
         from backfleet_executors.processes import stop_processes
 
-        stop_processes(handle["workers"], GRACE_SECONDS)
+        processes = [stored.process(shard) for shard in range(len(stored.workers))]
+        stop_processes(processes, GRACE_SECONDS)
 
     def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
-        path = Path(handle["logs"], f"{shard}.log")
+        stored = read_handle(LocalHandle, handle)
+        path = stored.log(shard)
         if not path.is_file():
             return
         with path.open(encoding="utf-8", errors="replace") as stream:
@@ -161,7 +200,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
                 line = stream.readline()
                 if line:
                     yield line.rstrip("\n")
-                elif not follow or self._status(handle, shard).state.ended:
+                elif not follow or self._status(stored, shard).state.ended:
                     return
                 else:
                     time.sleep(0.2)
@@ -174,9 +213,9 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
             number = int(url.rpartition("/")[2].removesuffix(".json"))
             yield {
                 "host": socket.gethostname(),
+                "run": run_id,
                 "number": number,
                 "url": url,
-                "logs": str(_log_folder(run_id, number, url)),
                 "workers": workers,
             }
 
@@ -184,12 +223,17 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
 def _log_folder(run: str, number: int, url: str) -> Path:
     """The same run may be in several stores."""
     store = hashlib.sha256(url.encode()).hexdigest()[:8]
-    return writable_state_folder() / run / f"{number}-{store}"
+    return _log_root() / run / f"{number}-{store}"
 
 
-def _last_words(handle: Handle, shard: int) -> str:
-    """The end of what a worker wrote; a worker that succeeds writes nothing."""
-    path = Path(handle["logs"], f"{shard}.log")
+# Each poll asks for it, and finding out whether a folder is writable creates a file.
+@cache
+def _log_root() -> Path:
+    return writable_state_folder()
+
+
+def _last_words(path: Path) -> str:
+    """Return the end of what a worker wrote; a worker that succeeds writes nothing."""
     try:
         with path.open("rb") as stream:
             stream.seek(0, os.SEEK_END)

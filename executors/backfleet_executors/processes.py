@@ -1,20 +1,73 @@
-"""Worker processes on this machine: a process is known by its number and its start time, so that
-another one that was given the same number later is not mistaken for it."""
+"""Worker processes on this machine.
+
+A stored handle names workers by process number and start time. Whoever wrote it may have named any
+process, so a process is a worker only if its command line, or its log, says so too. No other
+process is ever signaled.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
-__all__ = ["find_workers", "is_running", "start_time", "stop_processes"]
-
-Worker = Sequence[float]
-"""A process's number and its start time."""
+__all__ = ["WorkerProcess", "find_workers", "is_running", "start_time", "stop_processes"]
 
 SAME_START = 2.0
 """Two readings of a process's start may differ by less than this, in seconds."""
+
+MAX_PID = 2**31
+
+NO_PROCESS = [0, 0.0]
+"""The number and the start of no process."""
+
+_COMMAND = ("backfleet", "worker")
+_SHARD = re.compile(r"[0-9]{1,5}")
+_URL = re.compile(r".+/([0-9a-f]{16})/submissions/[0-9]{1,9}\.json", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class WorkerProcess:
+    """A process that is said to run a shard.
+
+    Attributes
+    ----------
+    url, shard
+        The arguments that its command line must have.
+    log
+        Its standard output, if it is a prewarmed worker, which learns its shard after its start.
+    """
+
+    pid: int
+    started: float
+    url: str
+    shard: int
+    log: Path
+
+    def find(self) -> psutil.Process | None:
+        """Return the process if it still runs and is the worker of this shard."""
+        if not 0 < self.pid < MAX_PID:
+            return None
+        try:
+            process = psutil.Process(self.pid)
+            is_same = abs(process.create_time() - self.started) <= SAME_START
+            return process if is_same and self._is_worker(process) else None
+        except psutil.Error:
+            return None
+
+    def _is_worker(self, process: psutil.Process) -> bool:
+        command = process.cmdline()
+        if command[-4:] == [*_COMMAND, self.url, str(self.shard)]:
+            return True
+        # The command line of a prewarmed worker names no shard.
+        return command[-3:] == [*_COMMAND, "-"] and any(
+            file.fd == 1 and file.path == str(self.log.resolve()) for file in process.open_files()
+        )
 
 
 def start_time(pid: int) -> float:
@@ -26,13 +79,20 @@ def start_time(pid: int) -> float:
 
 
 def is_running(pid: int, started: float) -> bool:
-    """Whether the process that started then still runs."""
-    return _process(pid, started) is not None
+    """Whether the process that started then still runs, whatever it is."""
+    if not 0 < pid < MAX_PID:
+        return False
+    try:
+        process = psutil.Process(pid)
+        is_same = abs(process.create_time() - started) <= SAME_START
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
-def stop_processes(workers: Sequence[Worker], grace: float) -> None:
-    """Ask processes to end, and end those that have not after `grace` seconds."""
-    found = [_process(int(pid), started) for pid, started in workers]
+def stop_processes(workers: Sequence[WorkerProcess], grace: float) -> None:
+    """Ask workers to end, and end those that have not after `grace` seconds."""
+    found = [worker.find() for worker in workers]
     processes = [process for process in found if process is not None]
     for process in processes:
         _signal(process, signal.SIGTERM)
@@ -42,24 +102,29 @@ def stop_processes(workers: Sequence[Worker], grace: float) -> None:
 
 
 def find_workers(run: str) -> dict[str, list[list[float]]]:
-    """Workers of a run among all processes, by their command lines: submission to its workers."""
+    """Return the workers of a run among this user's processes, by the URL of their submission.
+
+    The position of a worker is its shard; `NO_PROCESS` stands for one that has ended.
+    """
     found: dict[str, dict[int, list[float]]] = {}
-    for process in psutil.process_iter(["pid", "cmdline", "create_time"]):
-        command = process.info["cmdline"] or []
-        if len(command) >= 2 and f"/{run}/submissions/" in command[-2]:
+    for url, shard, worker in _commands():
+        match = _URL.fullmatch(url)
+        if match and match[1] == run:
+            found.setdefault(url, {})[shard] = worker
+    return {
+        url: [workers.get(shard, NO_PROCESS) for shard in range(max(workers) + 1)]
+        for url, workers in found.items()
+    }
+
+
+def _commands() -> Iterator[tuple[str, int, list[float]]]:
+    """Yield the URL and the shard of every worker of this user, and its number and start."""
+    for process in psutil.process_iter(["pid", "cmdline", "create_time", "uids"]):
+        command, uids = process.info["cmdline"] or [], process.info["uids"]
+        is_own = uids is not None and uids.real == os.getuid()
+        if is_own and tuple(command[-4:-2]) == _COMMAND and _SHARD.fullmatch(command[-1]):
             worker = [process.info["pid"], process.info["create_time"]]
-            found.setdefault(command[-2], {})[int(command[-1])] = worker
-    return {url: [workers[shard] for shard in sorted(workers)] for url, workers in found.items()}
-
-
-def _process(pid: int, started: float) -> psutil.Process | None:
-    try:
-        process = psutil.Process(pid)
-        if abs(process.create_time() - started) > SAME_START:
-            return None
-        return None if process.status() == psutil.STATUS_ZOMBIE else process
-    except psutil.Error:
-        return None
+            yield command[-2], int(command[-1]), worker
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

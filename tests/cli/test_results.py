@@ -196,3 +196,27 @@ def test_a_query_over_a_run_that_lacks_rows_says_so(ask: Ask, workshop: Any, fin
     assert beside.code == 0
     assert "0 tasks matched by symbol; 3 only in the first" in beside.out
     assert beside.out.rstrip().endswith("no rows")
+
+
+def test_an_existing_file_survives_a_full_disk_and_a_query_that_fails(
+    ask: Ask, finished: str, small_disk: Path
+) -> None:
+    file = small_disk / "rows.csv"
+    file.write_text("precious")
+    (small_disk / "filler").write_bytes(b"x" * 252 * 1024)
+    full = ask(f"results {finished} -o {file}")
+    assert full.code == 2
+    assert f"--output {file}: No space left on device; name another file" in full.err
+    # DuckDB notices only while it computes the rows that the text is no number.
+    assert ask(f"results {finished} -o {file} --where 'symbol::int > 1'").code == 2
+    assert file.read_text() == "precious"
+    assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "rows.csv"]
+
+
+def test_a_dash_and_standard_output_by_name_are_standard_output(
+    workshop: Any, ask: Ask, finished: str
+) -> None:
+    expected = ask(f"results {finished} --format csv").out
+    assert ask(f"results {finished} --format csv -o -").out == expected
+    assert ask(f"results {finished} --format csv -o /dev/stdout").out == expected
+    assert not (workshop.folder / "-").exists()

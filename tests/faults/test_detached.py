@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
+from backfleet.errors import ExecutorError
 from backfleet.executor import Executor, Handle, ShardState
 from backfleet.runs.executors import open_executor
 from waiting import until
@@ -65,21 +66,27 @@ def test_workers_of_the_same_run_in_another_store_are_not_adopted(
 
 
 @pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has nothing to do with backfleet."""
-    with subprocess.Popen(["sleep", "600"]) as process:
-        yield process
-        process.kill()
-
-
-@pytest.fixture
 def local() -> Executor:
     return open_executor("local")
 
 
+URL = "/somewhere/runs/0123456789abcdef/submissions/1.json"
+
+
+@pytest.fixture
+def worker() -> Iterator[subprocess.Popen[bytes]]:
+    """A process with the command line of a worker."""
+    sleep = "import time; time.sleep(600)"
+    with subprocess.Popen(
+        [sys.executable, "-c", sleep, "backfleet", "worker", URL, "0"]
+    ) as process:
+        yield process
+        process.kill()
+
+
 def handle_of(process: subprocess.Popen[bytes], **differing: Any) -> Handle:
     started = psutil.Process(process.pid).create_time()
-    handle = {"host": os.uname().nodename, "number": 1, "logs": "", "client": None}
+    handle = {"host": os.uname().nodename, "run": "0123456789abcdef", "number": 1, "url": URL}
     return handle | {"workers": [[process.pid, started]]} | differing
 
 
@@ -89,35 +96,117 @@ def state(local: Executor, handle: Handle) -> ShardState:
 
 
 def test_another_process_with_the_number_of_a_worker_is_left_alone(
-    local: Executor, sleeper: subprocess.Popen[bytes]
+    local: Executor, worker: subprocess.Popen[bytes]
 ) -> None:
-    (worker,) = handle_of(sleeper)["workers"]
-    reused = handle_of(sleeper, workers=[[worker[0], worker[1] - 100]])
+    ((pid, started),) = handle_of(worker)["workers"]
+    reused = handle_of(worker, workers=[[pid, started - 100]])
 
-    assert state(local, handle_of(sleeper)) == ShardState.RUNNING
+    assert state(local, handle_of(worker)) == ShardState.RUNNING
     assert state(local, reused).ended
     local.cancel(reused)
-    time.sleep(0.1)
-    assert sleeper.poll() is None
-    local.cancel(handle_of(sleeper))
-    sleeper.wait(10)
+    assert worker.poll() is None
+    local.cancel(handle_of(worker))
+    worker.wait(10)
 
 
 def test_a_worker_whose_client_has_gone_is_taken_for_ended(
-    local: Executor, sleeper: subprocess.Popen[bytes]
+    local: Executor, worker: subprocess.Popen[bytes]
 ) -> None:
     me = psutil.Process().create_time()
 
-    assert state(local, handle_of(sleeper, client=[os.getpid(), me])) == ShardState.RUNNING
-    assert state(local, handle_of(sleeper, client=[os.getpid(), me - 100])).ended
+    assert state(local, handle_of(worker, client=[os.getpid(), me])) == ShardState.RUNNING
+    assert state(local, handle_of(worker, client=[os.getpid(), me - 100])).ended
 
 
 def test_workers_of_another_machine_are_unknown(
-    local: Executor, sleeper: subprocess.Popen[bytes]
+    local: Executor, worker: subprocess.Popen[bytes]
 ) -> None:
-    elsewhere = handle_of(sleeper, host="elsewhere")
+    elsewhere = handle_of(worker, host="elsewhere")
 
     assert state(local, elsewhere) == ShardState.UNKNOWN
     local.cancel(elsewhere)
-    time.sleep(0.1)
-    assert sleeper.poll() is None
+    assert worker.poll() is None
+
+
+OTHERS = {
+    "another run": (URL.replace("0123456789abcdef", "fedcba9876543210"), "0"),
+    "another store": (URL.replace("somewhere", "elsewhere"), "0"),
+    "another submission": (URL.replace("1.json", "2.json"), "0"),
+    "another shard": (URL, "1"),
+    "a worker that waits for its shard": ("-",),
+}
+
+
+@pytest.mark.parametrize("arguments", OTHERS.values(), ids=OTHERS)
+def test_a_worker_of_somebody_else_is_never_signaled(
+    local: Executor, arguments: tuple[str, ...]
+) -> None:
+    sleep = "import time; time.sleep(600)"
+    command = [sys.executable, "-c", sleep, "backfleet", "worker", *arguments]
+    with subprocess.Popen(command) as process:
+        try:
+            assert state(local, handle_of(process)).ended
+            local.cancel(handle_of(process))
+            assert process.poll() is None
+        finally:
+            process.kill()
+
+
+def test_an_innocent_process_is_never_signaled(local: Executor) -> None:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        try:
+            assert state(local, handle_of(process)).ended
+            local.cancel(handle_of(process))
+            assert process.poll() is None
+        finally:
+            process.kill()
+
+
+NUMBERS = {
+    "none": 0,
+    "init": 1,
+    "all processes": -1,
+    "this process": os.getpid(),
+    "the group of this process": -os.getpid(),
+    "its parent": os.getppid(),
+    "too large": 2**31,
+    "far too large": 2**63,
+}
+
+
+@pytest.mark.parametrize("pid", NUMBERS.values(), ids=NUMBERS)
+def test_no_number_of_a_process_signals_anything_else(local: Executor, pid: int) -> None:
+    try:
+        started = psutil.Process(pid).create_time()
+    except (psutil.Error, ValueError):
+        started = 0.0
+    handle = {"host": os.uname().nodename, "run": "0123456789abcdef", "number": 1, "url": URL}
+    handle |= {"workers": [[pid, started]]}
+
+    # This process, its parent and its group are still there afterwards.
+    assert state(local, handle).ended
+    local.cancel(handle)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"workers": None},
+        {"workers": {}},
+        {"workers": [[1]]},
+        {"workers": [["1", 0.0]]},
+        {"workers": [[1.0, 0.0]]},
+        {"workers": [[True, 0.0]]},
+        {"client": [1]},
+        {"host": None},
+        {"logs": "/etc"},
+    ],
+    ids=str,
+)
+def test_an_odd_handle_is_rejected(
+    local: Executor, worker: subprocess.Popen[bytes], change: dict[str, Any]
+) -> None:
+    odd = handle_of(worker, **change)
+    for ask in (local.poll, local.cancel, lambda handle: list(local.logs(handle, 0))):
+        with pytest.raises(ExecutorError, match="handle of submission 1 cannot be used"):
+            ask(odd)

@@ -102,7 +102,7 @@ class Outcome:
         The signal's name. SIGPROF stands for too much CPU time, SIGALRM for a blocked case.
     effects
         What the case did outside the folders that its ground allows, a line each: "read PATH",
-        "write PATH", "connect ADDRESS", "start PROGRAM", "signal PID".
+        "write PATH", "connect ADDRESS", "start PROGRAM", "signal PID". All but reads are denied.
     peak
         Bytes of memory in use at the peak.
     seconds
@@ -184,11 +184,7 @@ def problems(case: Case, outcome: Outcome, ground: Ground) -> list[str]:
         texts += _message_problems(outcome.err, case.max_lines)
     if outcome.peak > ground.max_memory:
         texts.append(f"had {outcome.peak / 2**20:.0f} MiB of memory in use")
-    texts += [
-        f"touched what it must not: {effect}"
-        for effect in outcome.effects
-        if not effect.startswith(case.effects)
-    ]
+    texts += [f"touched what it must not: {effect}" for effect in outcome.effects]
     texts += [
         f"printed the secret {text!r}"
         for text in ground.secrets

@@ -58,6 +58,10 @@ def removes() -> None:
     Path(sys.argv[1]).unlink()
 
 
+def renames() -> None:
+    Path("given.txt").replace(sys.argv[1])
+
+
 def starts() -> None:
     subprocess.run(["true"], check=True)
 

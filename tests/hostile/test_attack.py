@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ def ground(tmp_path: Path) -> Ground:
         preload=["hostile.faults"],
         secrets=["hidden"],
         cpu_seconds=0.5,
-        wait_seconds=2.0,
     )
 
 
@@ -34,7 +34,6 @@ def test_each_kind_of_fault_is_seen(ground: Ground, tmp_path: Path) -> None:
         case("raises"): "shows a traceback",
         case("spins"): "took more than 0.5 s of CPU time",
         case("computes"): "took more than 0.5 s of CPU time",
-        case("waits"): "is blocked",
         case("allocates"): "shows a traceback",
         case("says_nothing"): "says nothing",
         case("says_much"): "prints 100 lines",
@@ -42,6 +41,7 @@ def test_each_kind_of_fault_is_seen(ground: Ground, tmp_path: Path) -> None:
         case("reads", outside): f"read {outside}",
         case("writes", outside): f"write {outside}",
         case("removes", outside): f"write {outside}",
+        case("renames", outside): f"write {outside}",
         case("starts"): "start ",
         case("signals", os.getpid()): f"signal {os.getpid()}",
         case("reveals"): "printed the secret 'hidden'",
@@ -57,6 +57,21 @@ def test_each_kind_of_fault_is_seen(ground: Ground, tmp_path: Path) -> None:
         if not any(problem in text for text in texts[attacked.name])
     }
     assert not unseen
+    # The harness saw the changes, and prevented them.
+    assert outside.read_text() == "outside"
+
+
+def test_a_case_that_waits_without_end_is_seen(ground: Ground) -> None:
+    attacked, briefly = case("waits"), replace(ground, wait_seconds=2.0)
+    (outcome,) = attack([attacked], briefly)
+
+    assert problems(attacked, outcome, briefly) == ["is blocked"]
+
+
+def test_a_device_can_be_written_to(ground: Ground) -> None:
+    (outcome,) = attack([case("writes", "/dev/null")], ground)
+
+    assert (outcome.code, outcome.effects) == (0, ())
 
 
 def test_a_case_without_fault_is_withstood(ground: Ground) -> None:

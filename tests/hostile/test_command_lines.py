@@ -56,11 +56,14 @@ FILES = (
     "runs",
     "dangling",
 )
-STARTS = ("start", "signal")
+STARTS = ("start", "signal", "write /dev/shm/pym-")
 """What commands do that have workers, or ask programs such as git and docker."""
 
 WORKER_CODES = frozenset({64, 65, 75, 2, 0})
 """Exit codes of a worker tell its executor whether trying again can help."""
+
+WRITING = ("export", "report", "results")
+"""Commands that write to a file: to a FIFO they wait for a reader, as every program does."""
 
 BLOCKING = ("serve",)
 """Commands that answer until they are ended, unless an option is wrong."""
@@ -100,13 +103,15 @@ def command_at(path: tuple[str, ...]) -> click.Command:
 def value(parameter: click.Parameter, run: str, chance: random.Random) -> str:
     """Return a value for a parameter, which is sensible at times."""
     kind = chance.random()
-    if kind < 0.35 and isinstance(parameter, click.Argument) and "run" in (parameter.name or ""):
+    if kind < 0.75 and isinstance(parameter, click.Argument) and "run" in (parameter.name or ""):
         return chance.choice(
-            (run, run[:4], f"runs/{run}", f"{run}/0", "latest", run.upper(), f"{run}/../{run}")
+            (run, run, run[:4], f"runs/{run}", f"{run}/0", run.upper(), "job.toml")
         )
-    if kind < 0.35:
+    if kind < 0.75 and parameter.name in ("task", "tasks"):
+        return chance.choice(("0", "1", "11"))
+    if kind < 0.45:
         return chance.choice(SENSIBLE)
-    if isinstance(parameter.type, (click.types.IntParamType, click.types.IntRange)) or kind < 0.45:
+    if isinstance(parameter.type, (click.types.IntParamType, click.types.IntRange)) or kind < 0.5:
         return chance.choice(NUMBERS)
     return chance.choice((chance.choice(TEXTS), chance.choice(PATHS), chance.choice(FILES)))
 
@@ -119,7 +124,7 @@ def arguments(path: tuple[str, ...], run: str, chance: random.Random) -> list[st
         if isinstance(parameter, click.Argument):
             if chance.random() < 0.95:
                 texts.append(value(parameter, run, chance))
-        elif isinstance(parameter, click.Option) and chance.random() < 0.25:
+        elif isinstance(parameter, click.Option) and chance.random() < 0.15:
             for _ in range(chance.choice((1, 1, 1, 2))):
                 texts.append(chance.choice(names))
                 if not parameter.is_flag and chance.random() < 0.97:
@@ -140,6 +145,8 @@ def case(number: int, template: Path) -> Case:
     texts = [*path, *arguments(path, run_of(template), chance)]
     if chance.random() < 0.05:
         chance.shuffle(texts)
+    if path[:1] and path[0] in WRITING:
+        texts = [text.replace("fifo", "data") for text in texts]
     # An operating system passes no NUL, and no surrogate but those that stand for bytes.
     texts = [text.replace("\0", "") for text in texts]
     sample = (template / "data" / "AAA.csv").read_bytes()

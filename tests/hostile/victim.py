@@ -103,7 +103,7 @@ def _become_victim(
         _limit(ground)
         module, _, name = case.call.partition(":")
         function = getattr(importlib.import_module(module), name)
-        sys.addaudithook(Auditor(ground, files[2].fileno()))
+        sys.addaudithook(Auditor(ground, case.effects, files[2].fileno()))
         code = _call(function, ["backfleet", *case.arguments])
     except BaseException:
         traceback.print_exc()

@@ -40,7 +40,9 @@ def small(
         created="2024-01-01T00:00:00+00:00",
         identity=make_identity(points, universe),
         parameters=[FAST, SLOW],
-        symbols=[PlannedSymbol(f"S{i}", "", 1, "", "", 252.0) for i in range(symbols)],
+        symbols=[
+            PlannedSymbol(f"S{i}", "", 1, "2024-01-02", "2024-01-02", 252.0) for i in range(symbols)
+        ],
         points=points,
         chunk_size=1,
     )

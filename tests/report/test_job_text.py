@@ -56,6 +56,30 @@ def test_the_jobs_text_makes_the_same_run(
     assert planned_again(run, tmp_path) == run.id
 
 
+OPTIONAL = """
+import backtrader as bt
+
+
+class Optional(bt.Strategy):
+    params = (("limit", None), ("k", 1))
+"""
+
+
+def test_a_parameter_that_is_none_by_default_is_left_out(make_job: MakeJob, tmp_path: Path) -> None:
+    (tmp_path / "optional.py").write_text(OPTIONAL)
+    strategy = f"{tmp_path}/optional.py:Optional"
+    run = submitted(make_job(tmp_path / "runs", strategy=strategy, params={"k": [1, 2]}))
+    assert "limit" not in job_text(run)
+    assert planned_again(run, tmp_path) == run.id
+
+
+def test_values_that_toml_cannot_write_are_named(make_job: MakeJob, tmp_path: Path) -> None:
+    (tmp_path / "optional.py").write_text(OPTIONAL)
+    strategy = f"{tmp_path}/optional.py:Optional"
+    run = submitted(make_job(tmp_path / "runs", strategy=strategy, params={"limit": [None, 2]}))
+    assert "# params.limit has None among its values: TOML cannot write it" in job_text(run)
+
+
 def test_windows_feeds_and_portfolios_are_in_it(make_job: MakeJob, tmp_path: Path) -> None:
     job = make_job(tmp_path / "runs", params={"period": 15})
     data = job.data.model_dump(mode="python", exclude_none=True) | {

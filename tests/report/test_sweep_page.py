@@ -159,3 +159,16 @@ def test_what_looks_like_html_stays_text(hostile: bf.Run, parsed: Parse) -> None
     assert page.column("leaderboard", "symbol") == ["<script>window.hacked=1<!--"] * 6
     assert page.column("leaderboard", "error")[2].startswith("ValueError: </script><script>")
     assert "<script>window.hacked=1<!--" in page.text
+
+
+def test_a_canceled_run_says_so_and_how_to_go_on(
+    sweep: bf.Run, tmp_path: Path, parsed: Parse
+) -> None:
+    folder = Path(shutil.copytree(sweep.url, tmp_path / sweep.id))
+    (folder / "results.parquet").unlink()
+    sorted((folder / "chunks").iterdir())[0].unlink()
+    run = bf.open_run(folder)
+    run.submission_log.mark_canceled(run.submission_log.numbers()[-1])
+    page = parsed(render_file(sweep_page(run)))
+    assert "The run was canceled" in page.text
+    assert "backfleet resume" in page.text

@@ -81,7 +81,7 @@ def test_a_run_under_way_is_followed_to_its_report(
     )
     row.get_by_role("link", name=run.id).click()
     page.get_by_text("3 of 6 tasks are done.").wait_for()
-    page.get_by_text("The run is under way: the page shows what is there so far.").wait_for()
+    page.get_by_text("The run is in progress: the page shows the results so far.").wait_for()
     assert page.locator("[data-table=leaderboard] tbody tr").count() == 3
     gate.touch()
     bf.RunControl(run).wait()

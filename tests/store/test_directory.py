@@ -8,11 +8,12 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from backfleet.errors import StoreError, StoreFull
+from backfleet.errors import CorruptObject, StoreError, StoreFull
 from backfleet.store import open_store
 from backfleet.store.directory import DirectoryStore
 
@@ -191,3 +192,79 @@ def test_an_object_that_vanishes_while_it_is_listed_is_left_out(tmp_path: Path) 
     assert next(listing).key == "a"
     (tmp_path / "b").unlink()
     assert [entry.key for entry in listing] == ["c"]
+
+
+ODD_FILES = {
+    "a link to a file": lambda path, outside: path.symlink_to(outside / "file"),
+    "a link to itself": lambda path, outside: path.symlink_to(path),
+    "a link to nothing": lambda path, outside: path.symlink_to("nowhere"),
+    "a link to a device": lambda path, outside: path.symlink_to("/dev/zero"),
+    "a pipe": lambda path, outside: os.mkfifo(path),
+}
+
+
+@pytest.mark.parametrize("make", ODD_FILES.values(), ids=ODD_FILES)
+def test_what_is_no_regular_file_is_never_opened(
+    tmp_path: Path, make: Callable[[Path, Path], None]
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_bytes(b"secret")
+    store = DirectoryStore(tmp_path / "store")
+    store.put_if_absent("run/a", b"1")
+    make(tmp_path / "store/run/odd", tmp_path / "outside")
+
+    with pytest.raises(CorruptObject, match=r"odd is a (link|pipe); a store holds regular files"):
+        store.read("run/odd")
+    assert store.exists("run/odd")
+    assert not store.put_if_absent("run/odd", b"2")
+    assert [entry.key for entry in store.list()] == ["run/a", "run/odd"]
+    store.replace("run/odd", b"3")
+    assert store.read("run/odd") == b"3"
+    assert (tmp_path / "outside" / "file").read_bytes() == b"secret"
+
+
+def test_no_link_to_a_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_bytes(b"secret")
+    store = DirectoryStore(tmp_path / "store")
+    store.put_if_absent("run/a", b"1")
+    (tmp_path / "store/run/linked").symlink_to(tmp_path / "outside")
+    (tmp_path / "store/run/loop").symlink_to("loop")
+
+    for use in (
+        lambda: store.read("run/linked/file"),
+        lambda: store.put_if_absent("run/linked/new", b""),
+        lambda: store.replace("run/linked/file", b""),
+        lambda: store.delete("run/linked/file"),
+        lambda: store.exists("run/linked/file"),
+        lambda: list(store.list("run/linked/")),
+        lambda: list(store.folders("run/linked")),
+        lambda: store.at("run").at("linked").read("file"),
+    ):
+        with pytest.raises(CorruptObject, match="linked is a link, and backfleet follows no links"):
+            use()
+    assert [path.name for path in (tmp_path / "outside").iterdir()] == ["file"]
+    assert (tmp_path / "outside" / "file").read_bytes() == b"secret"
+    assert list(store.folders("run")) == ["linked"]
+
+
+def test_a_store_may_itself_be_reached_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    store = DirectoryStore(tmp_path / "link")
+    store.put_if_absent("run/a", b"1")
+
+    assert store.at("run").read("a") == b"1"
+
+
+def test_an_object_larger_than_its_reader_accepts_is_not_read(tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path)
+    (tmp_path / "sparse").touch()
+    os.truncate(tmp_path / "sparse", 10**12)
+
+    with pytest.raises(CorruptObject, match="sparse has 1,000,000,000,000 bytes; at most 536,"):
+        store.read("sparse")
+    store.put_if_absent("small", b"12")
+    assert store.read("small", 2) == b"12"
+    with pytest.raises(CorruptObject, match="small has 2 bytes; at most 1 are valid"):
+        store.read("small", 1)

@@ -75,8 +75,8 @@ def test_an_altered_submission_is_rejected(
         ({"cpus": True}, "field cpus is True and not an integer"),
         ({"shards": [[[0]]]}, r"field shards\[0\]\[0\] is \[0\] and not a list"),
         ({"shards": [[[0, 1, "2", 3]]]}, r"shards\[0\]\[0\]\[2\] is '2' and not an integer"),
-        ({"strategy": {"target": "a:A", "spirit": 1}}, "unknown field strategy.spirit; a newer"),
-        ({"surprise": 1}, "unknown field surprise; a newer backfleet"),
+        ({"strategy": {"target": "a:A", "spirit": 1}}, "newer backfleet.* field .strategy.spirit"),
+        ({"surprise": 1}, "newer backfleet.* field .surprise"),
         ({"paths": None}, "field paths is None and not a list"),
     ],
 )

@@ -36,6 +36,7 @@ from backfleet.validation.trial_counts import (
 )
 from identities import make_identity
 from sample_job import job_of
+from stored_records import sealed
 
 FAMILY = "mine.py:Mine"
 SYMBOLS = ("A", "B")
@@ -208,10 +209,7 @@ def test_families_whose_names_look_alike_stay_apart(store: Store) -> None:
 
 def altered(**changes: Any) -> Callable[[bytes], bytes]:
     """A change of fields with a checksum that fits, as whoever writes to the store can make it."""
-    return lambda content: encode_record(
-        TRIALS,
-        {k: v for k, v in json.loads(content).items() if k not in ("format", "checksum")} | changes,
-    )
+    return lambda content: sealed(json.loads(content) | changes)
 
 
 @pytest.mark.parametrize(
@@ -230,14 +228,14 @@ def altered(**changes: Any) -> Callable[[bytes], bytes]:
         altered(family="two\nlines"),
         altered(run_id="../../up"),
         altered(created="yesterday"),
-        altered(grid=None),
-        altered(grid=None, hashes="no base64"),
-        altered(grid=None, hashes="AAAA"),
-        altered(grid={"kind": "grid", "axes": 5}),
-        altered(grid={"kind": "grid", "axes": [["k", [1]]]}),
-        altered(grid={"kind": "table"}),
-        altered(grid={}),
-        altered(grid={"kind": "grid", "axes": [["k", [1] * 9000], ["m", [1] * 90000]]}),
+        altered(points=None),
+        altered(hashes="no base64"),
+        altered(hashes="AAAA"),
+        altered(points={"kind": "grid", "axes": 5}),
+        altered(points={"kind": "grid", "axes": [["k", [1]]]}),
+        altered(points={}),
+        altered(points={"kind": "other"}),
+        altered(points={"kind": "grid", "axes": [["k", [1] * 9000], ["m", [1] * 90000]]}),
     ],
 )
 def test_a_damaged_entry_costs_one_line_and_nothing_else(
@@ -327,6 +325,15 @@ def test_grids_that_are_too_large_to_compare_count_in_full(
     small = GridPoints({"fast": [1], "slow": [10]})
     manifests = [manifest_of(grid) for grid in (GRID, wider, small)]
     assert count(store, *manifests, manifest_of(seed=1), manifest_of(table_of(GRID))) == 6 * 3 + 1
+
+
+def test_tables_that_are_too_large_to_store_count_in_full(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_ledger, "MAX_LISTED_POINTS", 2)
+    tables = [TablePoints({"k": column_of(values)}) for values in ([1, 2, 3], [2, 3, 4], [3])]
+    again = manifest_of(tables[0], seed=1)
+    assert count(store, *map(manifest_of, tables), again) == 3 + 3 + 1
 
 
 def test_many_runs_are_united(store: Store) -> None:

@@ -72,7 +72,7 @@ def encode_bundle(bundle: Bundle) -> bytes:
 
 def decode_bundle(content: bytes) -> Bundle:
     """Return the record of a bundle. Raises CorruptObject if anything in it cannot be."""
-    bundle = decode_record(Bundle, FORMAT, content)
+    bundle = decode_record(Bundle, FORMAT, content, MAX_RECORD_BYTES)
     if not _RUN_ID.fullmatch(bundle.run_id):
         raise CorruptObject(f"{bundle.run_id[:60]!r} is no id of a run")
     check_files(bundle.files)

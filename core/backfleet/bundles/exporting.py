@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -22,7 +20,8 @@ from backfleet.bundles.contents import (
 )
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.code.wheel import zip_entry
-from backfleet.errors import CorruptObject, UserError
+from backfleet.errors import CorruptObject, ObjectMissing, UserError
+from backfleet.output_file import is_stream, open_output
 from backfleet.plan.manifest_store import MANIFEST, read_stored_manifest
 from backfleet.runs.run import Run
 from backfleet.store.records import to_plain
@@ -42,29 +41,27 @@ def export_bundle(run: Run, file: Path, *, overwrite: bool = False) -> Bundle:
     UserError
         If the file exists or cannot be written, or a record of the run names a path of this
         machine; nothing was written.
-    CorruptObject, ObjectMissing
+    CorruptObject
         If an object of the run is damaged or missing.
     """
-    if file.exists() and not overwrite:
+    if file.exists() and not overwrite and not is_stream(file):
         raise UserError(f"{file} exists and was not changed. Name another file, or pass --force")
-    temporary = file.parent / f".{file.name}.{os.getpid()}.tmp"
     try:
-        with ZipFile(temporary, "x") as archive:
-            bundle = _write(run, archive)
-        _sync(temporary)
-        temporary.replace(file)
+        with open_output(file) as stream, ZipFile(stream, "w") as archive:
+            return _write(run, archive)
     except OSError as error:
         raise UserError(f"{file}: {error.strerror or error}. Name another file") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-    return bundle
 
 
 def _write(run: Run, archive: ZipFile) -> Bundle:
     files = []
     for key in sorted(_keys(run)):
-        content = run.store.read(key)
+        try:
+            content = run.store.read(key)
+        except ObjectMissing as error:
+            raise CorruptObject(
+                f"{error}. 'backfleet resume {run.url}' restores it; then export the run again"
+            ) from error
         digest = hashlib.sha256(content).hexdigest()
         if key.startswith(("blobs/", "code/")) and digest != re.split("[/.]", key)[1]:
             raise CorruptObject(
@@ -117,8 +114,3 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, dict)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _texts(item)
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb") as stream:
-        os.fsync(stream.fileno())

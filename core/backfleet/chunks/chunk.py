@@ -18,7 +18,7 @@ from backfleet.chunks.schemas import SCHEMAS
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store
-from backfleet.store.records import from_plain
+from backfleet.store.records import from_plain, parse_json
 
 __all__ = ["Chunk", "ChunkHeader", "chunk_key", "latest_chunk", "parse_chunk_key", "read_chunk"]
 
@@ -83,12 +83,13 @@ class ChunkHeader:
     def from_bytes(cls, line: bytes) -> ChunkHeader:
         """Read what `to_bytes` wrote. Raises CorruptObject."""
         try:
-            data = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise CorruptObject(f"its header is not JSON: {error}") from error
+            data = parse_json(line)
+        except ValueError as error:
+            raise CorruptObject(f"its header is not JSON that can be read: {error}") from error
         header: ChunkHeader = from_plain(cls, data)
         numbers = (header.chunk, header.generation, header.first, header.retryable)
-        if min(*numbers, header.ok, header.suspicious, header.error) < 0:
+        counts = (header.ok, header.suspicious, header.error, header.reused, header.seconds)
+        if min(*numbers, *counts) < 0:
             raise CorruptObject("its header has negative numbers")
         if header.count != header.ok + header.suspicious + header.error:
             raise CorruptObject("the numbers of rows in its header do not add up")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -55,11 +56,16 @@ def main() -> Any:
             check_surroundings(sys.argv[1:])
             return cli.main(prog_name="backfleet")
     except BackfleetError as error:
-        click.echo(f"backfleet: {error}", err=True)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except (OSError, RecursionError, UnicodeError) as error:
-        click.echo(f"backfleet: {explained(error)}", err=True)
-        sys.exit(UserError.exit_code)
+        _end(explained(error), UserError.exit_code)
+
+
+def _end(message: str, exit_code: int) -> NoReturn:
+    # There is nowhere to say that standard error cannot be written to.
+    with suppress(OSError):
+        click.echo(f"backfleet: {message}", err=True)
+    sys.exit(exit_code)
 
 
 def _show_warning(

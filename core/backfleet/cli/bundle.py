@@ -9,6 +9,7 @@ import click
 from backfleet.bundles import export_bundle, import_bundle
 from backfleet.cli.options import as_json, echo_json, store_option
 from backfleet.cli.run_summary import short_name
+from backfleet.output_file import is_stream
 from backfleet.runs.open import open_run
 from backfleet.store import DEFAULT_STORE
 
@@ -38,9 +39,9 @@ def export(run: str, file: Path, store: str, force: bool) -> None:
             "the others",
             err=True,
         )
-    click.echo(
-        f"{file}: run {opened.id}, {len(bundle.files):,} files, {file.stat().st_size:,} bytes"
-    )
+    size = "" if is_stream(file) else f", {file.stat().st_size:,} bytes"
+    # The bundle itself may go to standard output.
+    click.echo(f"{file}: run {opened.id}, {len(bundle.files):,} files{size}", err=is_stream(file))
 
 
 @click.command("import")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import click
 
 from backfleet.console import as_json, echo_json
 from backfleet.errors import CorruptObject, UserError
+from backfleet.output_file import open_output
 from backfleet.store import DEFAULT_STORE
 
 __all__ = [
@@ -21,6 +25,7 @@ __all__ = [
     "executor_options",
     "job_overrides",
     "note_option",
+    "open_output_option",
     "store_option",
     "tag_option",
     "yes_option",
@@ -119,3 +124,24 @@ def job_overrides(command: F) -> F:
 def echo_damage(error: CorruptObject) -> None:
     """Name a run that cannot be read on standard error; the others are shown all the same."""
     click.echo(f"backfleet: {error}", err=True)
+
+
+@contextmanager
+def open_output_option(output: str) -> Iterator[BinaryIO]:
+    """Open the file of `--output`, which appears whole, or standard output for `-`.
+
+    Raises UserError if it cannot be written.
+    """
+    try:
+        if output == "-":
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
+        with open_output(Path(output)) as file:
+            yield file
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(
+            f"--output {output}: {error.strerror or error}; name another file"
+        ) from error

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
-from pathlib import Path
-
 import click
 
-from backfleet.cli.options import store_option
-from backfleet.errors import UserError
+from backfleet.cli.options import open_output_option, store_option
 from backfleet.job.rules import symbol_name
 from backfleet.report.extras import REPORT, require_extra
 from backfleet.runs.open import open_run
@@ -42,7 +37,7 @@ def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str
     "--output",
     type=click.Path(),
     metavar="FILE",
-    help="A file to write to; by default named after the run, here.",
+    help="A file to write to, or '-'; by default named after the run, here.",
 )
 def report(
     run: str,
@@ -69,9 +64,11 @@ def report(
     else:
         page = _task_report(found, task, benchmark)
     name = found.id if task is None else f"{found.id}-{task}"
-    path = Path(output or f"{name}.html")
-    _write(path, page)
-    click.echo(path)
+    path = output or f"{name}.html"
+    with open_output_option(path) as file:
+        file.write(page.encode())
+    # With '-', standard output is the page and nothing else.
+    click.echo(path, err=path == "-")
 
 
 def _task_report(run: Run, task: int, benchmark: str | None) -> str:
@@ -92,15 +89,3 @@ def _run_report(run: Run, other: Run | None, metric: str | None) -> str:
     if other is not None:
         return render_file(comparison_page(run, other, metric))
     return render_file(sweep_page(run, metric))
-
-
-def _write(path: Path, page: str) -> None:
-    """Write the file whole: a report that was there before stays until then."""
-    made = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    try:
-        made.write_text(page, encoding="utf-8")
-        made.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            made.unlink()
-        raise UserError(f"--output {path}: {error.strerror}; name another file") from error

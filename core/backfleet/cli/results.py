@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from backfleet.cli.options import echo_damage, store_option
-from backfleet.errors import UserError
+from backfleet.cli.options import echo_damage, open_output_option, store_option
 from backfleet.results.export import FORMATS, export_rows
 from backfleet.results.query import query_rows, select_columns
 from backfleet.results.read import read_results
@@ -41,7 +40,9 @@ TABLE = "table"
     help="By default what the ending of --output says, else a table.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("-o", "--output", type=click.Path(), metavar="FILE", help="A file to write to.")
+@click.option(
+    "-o", "--output", type=click.Path(), metavar="FILE", help="A file to write to, or '-'."
+)
 def results(
     run: str | None,
     store: str,
@@ -113,11 +114,8 @@ def _form_of(output: str | None) -> str:
 
 def _write(rows: pa.Table, names: list[str], form: str, output: str | None) -> None:
     if output is not None:
-        try:
-            with Path(output).open("wb") as file:
-                _export(rows, names, form, file)
-        except OSError as error:
-            raise UserError(f"--output {output}: {error.strerror}; name another file") from error
+        with open_output_option(output) as file:
+            _export(rows, names, form, file)
     elif form == TABLE:
         _print(rows, names)
     elif form == "parquet" and sys.stdout.isatty():

@@ -69,7 +69,8 @@ def check_surroundings(arguments: Sequence[str]) -> None:
             argument.encode()
         except UnicodeEncodeError:
             raise UserError(
-                f"{argument!a}: the argument is not UTF-8. Rename the file or folder that it names"
+                f"{argument!a}: the argument is not text in {sys.getfilesystemencoding()}. Rename "
+                "the file or folder that it names, or set PYTHONUTF8=1"
             ) from None
 
 
@@ -80,7 +81,9 @@ def flushed_output() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout.flush()
+            # A writer that fails at a closed pipe has closed the stream.
+            if not sys.stdout.closed:
+                sys.stdout.flush()
     except OSError:
         # Python would try to write the rest at its end, and complain once more.
         null = os.open(os.devnull, os.O_WRONLY)
@@ -93,8 +96,9 @@ def explained(error: OSError | RecursionError | UnicodeError) -> str:
     """Return the message for an error of the system that no command has explained better."""
     if isinstance(error, OSError):
         names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
-        place = " and ".join(names) or "the system"
-        return f"{place}: {error.strerror or error}. Change that, or choose another place"
+        if not names:
+            return f"reading or writing failed ({error.strerror or error}). Check the output's file"
+        return f"{' and '.join(names)}: {error.strerror}. Choose another path"
     if isinstance(error, RecursionError):
         return "the input is nested too deeply. Simplify it"
     return f"a text cannot be read or written ({error}). Rename what is not UTF-8"

@@ -13,7 +13,7 @@ from backfleet.code.stored_code import MOST_BYTES, MOST_FILES, is_stored, store_
 from backfleet.code.unpack import check_case
 from backfleet.errors import CorruptObject, ObjectMissing, PluginError
 from backfleet.store import Store
-from backfleet.store.records import decode_record, encode_record
+from backfleet.store.records import encode_record, read_record
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submission import StoredCode
 
@@ -79,11 +79,9 @@ def read_kept_code(store: Store) -> KeptCode | None:
     Raises CorruptObject, StoreError.
     """
     try:
-        return decode_record(KeptCode, FORMAT, store.read(KEPT_CODE))
+        return read_record(store, KEPT_CODE, KeptCode, FORMAT)
     except ObjectMissing:
         return None
-    except CorruptObject as error:
-        raise CorruptObject(f"{store.url}/{KEPT_CODE}: {error}") from error
 
 
 def is_kept(store: Store) -> bool:

@@ -94,6 +94,9 @@ class GridPoints(Points):
     def read(cls, data: Mapping[str, Any]) -> GridPoints:
         """The grid that `to_json` wrote, narrowed again. Raises CorruptObject."""
         selection = Selection(data.get("where"), data.get("sample"), data.get("seed", 0))
+        for name, values in data["axes"]:
+            if not isinstance(name, str) or not _is_plain(values):
+                raise CorruptObject(f"the planned sweep has an axis that is none: {name!r:.60}")
         try:
             points = cls(dict(data["axes"]), selection)
         except JobError as error:
@@ -102,6 +105,13 @@ class GridPoints(Points):
         if found != data.get("kept"):
             raise CorruptObject("the sweep keeps other points than those that were planned")
         return points
+
+
+def _is_plain(value: object) -> bool:
+    """Whether JSON is a value of a parameter: no object, and a list of such values."""
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return not isinstance(value, dict)
 
 
 def _own(value: Value) -> Value:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from backfleet.bars import BarsWindow
 from backfleet.engine import BrokerSettings
@@ -30,6 +32,8 @@ __all__ = [
 ]
 
 FORMAT = "manifest/3"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 PORTFOLIO = "portfolio"
 """Stands for the symbol of a task that runs all symbols."""
@@ -206,25 +210,24 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, content: bytes, read_blob: Callable[[str], bytes]) -> Manifest:
-        """Read a manifest; `read_blob` returns the table of explicit points for its SHA-256.
+        """Return the manifest that `to_bytes` wrote. Raises CorruptObject, ObjectMissing."""
+        return cls.from_stored(decode_record(StoredManifest, FORMAT, content), read_blob)
 
-        Raises CorruptObject.
+    @classmethod
+    def from_stored(cls, stored: StoredManifest, read_blob: Callable[[str], bytes]) -> Manifest:
+        """Return the manifest of a record, once everything in it is checked.
+
+        `read_blob` returns the table of explicit points for its SHA-256. Raises CorruptObject,
+        ObjectMissing.
         """
-        stored = decode_record(StoredManifest, FORMAT, content)
-        table = read_blob(stored.points_table) if stored.points_table else None
-        try:
-            points = points_from_json(stored.identity.points, table)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CorruptObject(
-                f"the manifest's points cannot be read: {type(error).__name__}: {error}"
-            ) from error
+        _check_values(stored)
         manifest = cls(
             name=stored.name,
             created=stored.created,
             identity=stored.identity,
             parameters=stored.parameters,
             symbols=stored.symbols,
-            points=points,
+            points=_read_points(stored, read_blob),
             chunk_size=stored.chunk_size,
             distributions=stored.distributions,
             family=stored.family,
@@ -257,3 +260,49 @@ class StoredManifest:
     points_table: str | None
     family: str
     logic: str
+
+
+def _read_points(stored: StoredManifest, read_blob: Callable[[str], bytes]) -> Points:
+    """Raises CorruptObject, ObjectMissing."""
+    name = stored.points_table
+    if name is not None and not _SHA256.fullmatch(name):
+        raise CorruptObject(f"the manifest names no table of points: {name[:80]!r}")
+    table = None if name is None else read_blob(name)
+    try:
+        points = points_from_json(stored.identity.points, table)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise CorruptObject(
+            f"the manifest's points cannot be read: {type(error).__name__}: {error}"
+        ) from error
+    unknown = set(points.names) - {parameter.name for parameter in stored.parameters}
+    if unknown:
+        raise CorruptObject(f"the manifest's points have unknown parameters: {sorted(unknown)}")
+    return points
+
+
+def _check_values(stored: StoredManifest) -> None:
+    """Raise CorruptObject for values that have the right type and that no plan has."""
+    identity, data = stored.identity, stored.identity.data
+    days = [day for day in (data.start, data.end) if day is not None]
+    days += [day for symbol in stored.symbols for day in (symbol.first, symbol.last)]
+    try:
+        datetime.fromisoformat(stored.created)
+        for day in days:
+            date.fromisoformat(day)
+        for feed in identity.feeds:
+            ZoneInfo(feed.timezone)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise CorruptObject(f"the manifest has an impossible date or time zone: {error}") from error
+    periods = identity.results.periods_per_year
+    numbers = [symbol.sessions_per_year for symbol in stored.symbols]
+    numbers += [] if periods == "auto" else [periods]
+    is_possible = (
+        bool(identity.engines)
+        and bool(stored.symbols)
+        and data.warmup >= 0
+        and all(number > 0 for number in numbers)
+    )
+    if not is_possible:
+        raise CorruptObject(
+            "the manifest has no engine, no symbol, a negative warm-up, or a year without sessions"
+        )

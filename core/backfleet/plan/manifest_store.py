@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 from backfleet.errors import CorruptObject, ObjectMissing, RunNotFound
 from backfleet.plan.manifest import FORMAT, Manifest, StoredManifest
 from backfleet.store import Store, put_blob, read_blob
-from backfleet.store.records import decode_record
+from backfleet.store.records import read_record
 
 __all__ = ["MANIFEST", "read_manifest", "save_manifest"]
 
@@ -28,8 +26,11 @@ def save_manifest(store: Store, manifest: Manifest) -> Manifest:
 
 def read_manifest(store: Store) -> Manifest:
     """Return the manifest of a run's store. Raises RunNotFound, CorruptObject, StoreError."""
-    with _naming(store):
-        return Manifest.from_bytes(_read(store), partial(read_blob, store))
+    stored = read_stored_manifest(store)
+    try:
+        return Manifest.from_stored(stored, partial(read_blob, store))
+    except (CorruptObject, ObjectMissing) as error:
+        raise CorruptObject(f"{store.url}/{MANIFEST}: {error}") from error
 
 
 def read_stored_manifest(store: Store) -> StoredManifest:
@@ -37,21 +38,7 @@ def read_stored_manifest(store: Store) -> StoredManifest:
 
     Raises RunNotFound, CorruptObject, StoreError.
     """
-    with _naming(store):
-        return decode_record(StoredManifest, FORMAT, _read(store))
-
-
-def _read(store: Store) -> bytes:
     try:
-        return store.read(MANIFEST)
+        return read_record(store, MANIFEST, StoredManifest, FORMAT)
     except ObjectMissing as error:
         raise RunNotFound(f"there is no run at {store.url}") from error
-
-
-@contextmanager
-def _naming(store: Store) -> Iterator[None]:
-    """Name the manifest in errors about what it holds."""
-    try:
-        yield
-    except CorruptObject as error:
-        raise CorruptObject(f"{store.url}/{MANIFEST}: {error}") from error

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from backfleet.chunks.chunk import ChunkHeader
+from backfleet.chunks.detail import read_details
 from backfleet.runs.run import Run
-from backfleet.store import read_blob
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,8 +96,7 @@ def _moments(run: Run) -> Ints:
 
 def _curves(run: Run, headers: Sequence[ChunkHeader]) -> Iterator[tuple[int, Ints, Floats]]:
     for header in headers:
-        content = pa.BufferReader(read_blob(run.store, header.blobs["equity"]))
-        table = pq.ParquetFile(content).read(columns=["task", "time", "value"], use_threads=False)
+        table = read_details(run.store, header.blobs, "equity")
         task = table["task"].to_numpy()
         time = table["time"].cast(pa.int64()).to_numpy()
         value = table["value"].to_numpy()

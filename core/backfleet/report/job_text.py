@@ -16,6 +16,7 @@ from backfleet.runs.run import Run
 __all__ = ["job_text"]
 
 LONGEST = 88
+_NO_NONE = "TOML cannot write it, so set it from Python."
 _LIST = re.compile(r"\[\n((?:    (?!\[$).+,\n)+)\]", re.MULTILINE)
 """A list of plain values as tomli_w writes it, one a line."""
 
@@ -43,9 +44,17 @@ def job_text(run: Run) -> str:
         job["modules"] = list(identity.modules)
     if identity.files:
         job["files"] = [glob.escape(name) for name in identity.files]
-    notes = []
+    notes: list[str] = []
     if points.axes is not None:
-        job["params"] = {name: _axis(list(values)) for name, values in points.axes.items()}
+        # A parameter can only be None if that is its default, and TOML has no word for it.
+        axes = {name: list(values) for name, values in points.axes.items()}
+        given = {name: values for name, values in axes.items() if values != [None]}
+        unwritable = [name for name, values in given.items() if None in values]
+        notes += [f"# params.{name} has None among its values: {_NO_NONE}\n" for name in unwritable]
+        job["params"] = {
+            name: _axis([value for value in values if value is not None])
+            for name, values in given.items()
+        }
         sweep = {"where": points.where, "sample": points.sample}
         sweep = {name: value for name, value in sweep.items() if value}
         job |= {"sweep": sweep} if sweep else {}

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from backfleet.report.job_text import job_text
 from backfleet.results.chunk_index import Counts
-from backfleet.runs.run import Run
+from backfleet.runs.run import Run, RunState
 
 __all__ = ["RunFacts", "read_facts"]
 
-STATES = {
-    "running": "The run is under way: the page shows what is there so far.",
-    "cancelled": "The run was cancelled: the page shows what was done before.",
+STATES: Mapping[RunState, str] = {
+    "running": "The run is in progress: the page shows the results so far.",
+    "canceled": "The run was canceled: the page shows the results up to then.",
     "failed": "The run's workers gave up before all tasks had a result.",
-    "incomplete": "The run is incomplete, and no worker is known to be under way.",
+    "incomplete": "The run is incomplete, and no active worker is known.",
 }
-ANOTHER_TRY = ("cancelled", "failed", "incomplete")
+RESUMABLE: Sequence[RunState] = ("canceled", "failed", "incomplete")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RunFacts:
 
     id: str
     name: str
-    state: str
+    state: RunState
     counts: Counts
     warnings: Sequence[str]
     details: Mapping[str, str]
@@ -63,13 +63,13 @@ def read_facts(run: Run) -> RunFacts:
     )
 
 
-def _warnings(run: Run, state: str, counts: Counts) -> Sequence[str]:
+def _warnings(run: Run, state: RunState, counts: Counts) -> Sequence[str]:
     lines = [STATES[state]] if state in STATES else []
     if counts.missing:
         lines.append(f"{counts.missing:,} of {counts.tasks:,} tasks have no result yet.")
     if counts.done and counts.error == counts.done:
         lines.append("Every task that ran failed: there are no numbers to show.")
-    if state in ANOTHER_TRY:
+    if state in RESUMABLE:
         reasons = dict.fromkeys(f"{each.kind}: {each.message}" for each in run.failures())
         lines.extend(reasons)
     return lines
@@ -109,10 +109,10 @@ def _grid(run: Run) -> str:
     return f"{run.manifest.tasks:,}: {symbols:,} symbol{'s' * (symbols != 1)} × {counted}"
 
 
-def _commands(run: Run, state: str, counts: Counts) -> Mapping[str, str]:
+def _commands(run: Run, state: RunState, counts: Counts) -> Mapping[str, str]:
     name = shlex.quote(run.url)
     commands = {"Run it again": "backfleet run job.toml"}
-    if state in ANOTHER_TRY:
+    if state in RESUMABLE:
         commands["Go on with it"] = f"backfleet resume {name}"
     elif counts.retryable:
         commands["Try failed tasks again"] = f"backfleet resume {name} --retry-failed"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 
+from backfleet.chunks.chunk import Chunk
 from backfleet.chunks.column_names import DIGEST, ORIGIN
 from backfleet.chunks.rows import read_rows
+from backfleet.errors import CorruptObject
 from backfleet.plan.rows import RowLayout
 from backfleet.results.chunk_index import ChunkIndex
 
@@ -37,7 +40,24 @@ def assemble(chunk_index: ChunkIndex) -> pa.Table:
 
 def tables_of(chunk_index: ChunkIndex) -> Iterator[pa.Table]:
     """The rows of each chunk, in the order of the tasks; few are in memory at a time."""
-    return (read_rows(chunk.body).drop_columns([DIGEST]) for chunk in chunk_index.chunks())
+    run_id = chunk_index.manifest.run_id
+    return (_rows_of(chunk, run_id).drop_columns([DIGEST]) for chunk in chunk_index.chunks())
+
+
+def _rows_of(chunk: Chunk, run_id: str) -> pa.Table:
+    """Return the rows of a chunk. Raises CorruptObject, also if they are those of other tasks."""
+    header = chunk.header
+    try:
+        rows = read_rows(chunk.body)
+        expected = np.arange(header.first, header.first + header.count)
+        if not np.array_equal(rows["task"].to_numpy(), expected):
+            raise CorruptObject("its rows are those of other tasks")
+    except CorruptObject as error:
+        raise CorruptObject(
+            f"{header.key} of run {run_id}: {error}. Remove the object and resume the run to "
+            "compute it again"
+        ) from error
+    return rows
 
 
 def common_columns(schemas: Iterable[pa.Schema]) -> pa.Schema:

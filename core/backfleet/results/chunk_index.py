@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from backfleet.chunks.chunk import Chunk, ChunkHeader, parse_chunk_key, read_chunk
 from backfleet.chunks.undeclared import UndeclaredFile
-from backfleet.errors import CorruptObject
+from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store, is_sound_blob
+from backfleet.store.records import warn_of_damage
 
 __all__ = ["ChunkIndex", "Counts"]
 
@@ -86,18 +87,29 @@ class ChunkIndex:
         keys = [parse_chunk_key(entry.key) for entry in self._store.list(FOLDER)]
         fresh = [key for key in keys if key is not None and key not in self._seen]
         came = []
+        damage: dict[int, CorruptObject] = {}
         self._is_read = True
         for key, chunk in zip(fresh, self._read(fresh, keep), strict=True):
-            header = self._seen[key] = chunk.header if chunk else None
-            if header is None:
+            if isinstance(chunk, CorruptObject):
+                self._seen[key] = None
+                damage[key[0]] = chunk
                 continue
-            if keep and chunk is not None:
+            header = self._seen[key] = chunk.header
+            if keep:
                 self._kept[key] = chunk
             known = self._found.get(header.chunk)
             if known is None or known.generation < header.generation:
                 self._found[header.chunk] = header
                 came.append(header)
+        self._warn([damage[chunk] for chunk in sorted(damage) if chunk not in self._found])
         return came
+
+    def _warn(self, damage: Sequence[CorruptObject]) -> None:
+        """Name the first of the damaged chunks that no later generation replaces."""
+        if damage:
+            more = f" {len(damage) - 1:,} more chunks are damaged." if len(damage) > 1 else ""
+            consequence = f"Its tasks count as missing; 'backfleet resume {self._store.url}'"
+            warn_of_damage(damage[0], f"{consequence} computes them.{more}")
 
     @property
     def _valid(self) -> Mapping[int, ChunkHeader]:
@@ -160,7 +172,7 @@ class ChunkIndex:
             newest[chunk] = max(generation, newest.get(chunk, -1))
         return [(chunk, newest.get(chunk, -1) + 1) for chunk in chunks]
 
-    def _read(self, keys: list[tuple[int, int]], keep: bool) -> Iterator[Chunk | None]:
+    def _read(self, keys: list[tuple[int, int]], keep: bool) -> Iterator[Chunk | CorruptObject]:
         read = partial(self._chunk, keep=keep)
         if len(keys) < READERS:
             yield from map(read, keys)
@@ -168,17 +180,22 @@ class ChunkIndex:
         with ThreadPoolExecutor(READERS) as readers:
             yield from readers.map(read, keys)
 
-    def _chunk(self, key: tuple[int, int], *, keep: bool) -> Chunk | None:
-        """Return a chunk, or None if it is no valid one of the run; the body only with `keep`."""
+    def _chunk(self, key: tuple[int, int], *, keep: bool) -> Chunk | CorruptObject:
+        """Return a chunk, the body only with `keep`, or why it is no valid one of the run."""
         try:
             chunk = read_chunk(self._store, *key)
-        except CorruptObject:
-            return None
+        except CorruptObject as error:
+            return error
+        except ObjectMissing as error:
+            return CorruptObject(str(error))
         header, grid = chunk.header, self.manifest.chunks
-        if header.run_id != self.manifest.run_id or header.chunk >= len(grid):
-            return None
-        if range(header.first, header.first + header.count) != grid[header.chunk]:
-            return None
+        is_of_run = header.run_id == self.manifest.run_id and header.chunk < len(grid)
+        if (
+            not is_of_run
+            or header.first != grid[header.chunk].start
+            or (header.count != len(grid[header.chunk]))
+        ):
+            return CorruptObject(f"{self._store.url}/{header.key} is no chunk of this run")
         return chunk if keep else Chunk(chunk.header, b"")
 
     def chunks(self) -> Iterator[Chunk]:

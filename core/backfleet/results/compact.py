@@ -10,7 +10,7 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backfleet.errors import ObjectMissing
+from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.results.assemble import OtherColumns, common_columns, row_groups, tables_of
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.store import Store
@@ -76,7 +76,7 @@ def read_compacted(
         return None
 
 
-_UNREADABLE = (ObjectMissing, OSError, ValueError, pa.ArrowException)
+_UNREADABLE = (ObjectMissing, CorruptObject, OSError, ValueError, pa.ArrowException)
 
 
 def _opened(store: Store, listing: str) -> pq.ParquetFile | None:

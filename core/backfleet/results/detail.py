@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import array_of
 from backfleet.chunks.detail import detail_tables, read_details
-from backfleet.errors import RunNotFound
+from backfleet.errors import CorruptObject, RunNotFound
 from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.store import Store
@@ -41,6 +42,7 @@ def read_detail(
         table.filter(pc.equal(table["task"], task)).drop_columns(["task"]).to_pandas()
     )
     if "symbol" in frame:
+        _check_positions(frame["symbol"].to_numpy(), len(symbols))
         frame["symbol"] = [symbols[position] for position in frame["symbol"]]
     return frame.reset_index(drop=True)
 
@@ -62,8 +64,14 @@ def read_all_details(
     names = np.array([symbol.name for symbol in manifest.symbols], dtype=object)
     positions = table.column("symbol" if manifest.is_portfolio else "task").to_numpy()
     at = positions if manifest.is_portfolio else positions // len(manifest.points)
+    _check_positions(at, len(names))
     symbols = array_of("str", names[at].tolist())
     return table.set_column(table.column_names.index("symbol"), "symbol", symbols)
+
+
+def _check_positions(positions: NDArray[np.int64], count: int) -> None:
+    if len(positions) and not 0 <= positions.min() <= positions.max() < count:
+        raise CorruptObject("the details name a symbol that the run does not have")
 
 
 def _no_details(name: str) -> RunNotFound:

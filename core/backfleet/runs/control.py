@@ -10,7 +10,7 @@ from functools import partial
 from typing import TextIO
 
 from backfleet.errors import BackfleetError
-from backfleet.executor import ChunkGeneration, Executor, Recoverable, ShardStatus
+from backfleet.executor import ChunkGeneration, Executor, Recoverable, ShardStatus, executor_errors
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.executors import open_executor
@@ -21,7 +21,7 @@ from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
 from backfleet.submissions.events import emit
-from backfleet.submissions.recover import active_submission
+from backfleet.submissions.recover import active_submission, with_handle
 from backfleet.submissions.submission_log import LogEntry
 
 __all__ = ["RunControl"]
@@ -68,7 +68,7 @@ class RunControl:
         """
         self._started_at, self._seconds = time.monotonic(), None
         self.workers = RunWorkers(self.run.submission_log, submit.executor)
-        self._entry = active_submission(self.run.store, submit.executor)
+        self._entry = active_submission(self.run.submission_log, submit.executor)
         self.done_before = self.run.counts().done
         check_undeclared_files(self.run.chunk_index, submit.draft.strategy)
         is_active = self._entry is not None
@@ -184,27 +184,37 @@ class RunControl:
         Committed chunks stay; `resume` computes the rest.
         """
         stopped = 0
-        for entry in self.run.submission_log.entries():
-            if entry.handle is not None and self.workers.are_active(entry):
-                self.workers.executor_of(entry).cancel(entry.handle)
+        for entry in map(self._with_handle, self.run.submission_log.entries()):
+            if self.workers.are_active(entry):
+                self.workers.cancel(entry)
                 self.run.submission_log.mark_canceled(entry.submission.number)
                 stopped += 1
         return stopped
 
     def _adopt_settings(self, executor: Executor) -> None:
         """Give an executor the settings that it had when it last worked for this run."""
-        log = self.run.submission_log
-        for number in reversed(log.numbers()):
-            entry = log.entry(number)
+        for entry in reversed(self.run.submission_log.entries()):
             if entry.submission.executor == executor.name and entry.handle is not None:
-                Recoverable.of(executor).adopt_settings(entry.handle)
+                with executor_errors(executor):
+                    Recoverable.of(executor).adopt_settings(entry.handle)
                 return
+
+    def _with_handle(self, entry: LogEntry) -> LogEntry:
+        """Return the entry with a handle, also if its client died or its handle is damaged."""
+        if entry.handle is not None or entry.canceled or not entry.submission.shards:
+            return entry
+        with contextlib.suppress(BackfleetError):
+            executor = self.workers.executor_of(entry)
+            return with_handle(self.run.submission_log, executor, entry)
+        return entry
 
     def _clean_up(self, entry: LogEntry) -> None:
         """Remove what ended workers leave behind; the run is complete without that, too."""
         if entry.handle is not None:
             with contextlib.suppress(BackfleetError):
-                Recoverable.of(self.workers.executor_of(entry)).clean_up(entry.handle)
+                executor = self.workers.executor_of(entry)
+                with executor_errors(executor):
+                    Recoverable.of(executor).clean_up(entry.handle)
 
     def _unfinished(self, chunks: Sequence[ChunkGeneration]) -> list[ChunkGeneration]:
         """Return the chunks of which the store has neither this generation nor a later one."""

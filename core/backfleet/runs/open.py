@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from backfleet.errors import CorruptObject
+from backfleet.errors import CorruptObject, RunNotFound
 from backfleet.plan.known_index import run_folders
-from backfleet.plan.manifest_store import MANIFEST
 from backfleet.runs.naming import find_run
 from backfleet.runs.run import Run
 from backfleet.store import DEFAULT_STORE, open_store
@@ -27,10 +26,9 @@ def list_runs(store: str | os.PathLike[str] = DEFAULT_STORE) -> Iterator[Run | C
     """All runs of a store, in the order of their ids; for a damaged one, what is wrong with it."""
     root = open_store(os.fspath(store))
     for folder in run_folders(root):
-        found = root.at(folder)
-        if not found.exists(MANIFEST):
-            continue
         try:
-            yield Run(found)
+            yield Run(root.at(folder))
+        except RunNotFound:
+            continue
         except CorruptObject as error:
             yield error

@@ -39,21 +39,27 @@ def query_store(
 
     runs = readable_runs(store, on_damage)
     tables: dict[str, Table] = {
-        name: partial(_of_all, runs, name) for name in ("results", *DETAIL_TABLES)
+        name: partial(_of_all, runs, name, on_damage) for name in ("results", *DETAIL_TABLES)
     }
     return query_tables(sql, tables | {"runs": lambda: runs_table(facts_of(runs, on_damage))})
 
 
-def _of_all(runs: Sequence[Run], name: str) -> pa.Table:
-    """Return a table of all runs, with a column `run_id` before the others."""
+def _of_all(runs: Sequence[Run], name: str, on_damage: Callable[[CorruptObject], None]) -> pa.Table:
+    """Return a table of all readable runs, with a column `run_id` before the others."""
     from backfleet.chunks.arrow import array_of
     from backfleet.results.assemble import stack
 
+    tables = []
     if not runs:
         raise RunNotFound("the store has no runs to query; --store selects another store")
-    tables = []
     for run in runs:
-        table = run_tables(run.store, run.manifest, run.chunk_index)[name]()
+        try:
+            table = run_tables(run.store, run.manifest, run.chunk_index)[name]()
+        except CorruptObject as error:
+            on_damage(error)
+            continue
         ids = array_of("str", [run.id] * table.num_rows)
         tables.append(table.add_column(0, "run_id", ids))
+    if not tables:
+        raise CorruptObject("none of the runs of the store can be read")
     return stack(tables)

@@ -84,7 +84,7 @@ def check_removable(folder: RunFolder, *, force: bool = False) -> None:
     Unless the run is complete, also if its executor cannot be asked; `force` takes its workers for
     ended then.
     """
-    log = SubmissionLog(folder.store)
+    log = SubmissionLog(folder.store, folder.run_id)
     workers = RunWorkers(log)
     for number in log.numbers():
         try:

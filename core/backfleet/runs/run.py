@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from backfleet.code.kept_code import KeptCode, read_kept_code
 from backfleet.errors import RunNotFound
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from backfleet.validation.trial_counts import RunTrials
 
-__all__ = ["Run", "RunSummary"]
+__all__ = ["Run", "RunState", "RunSummary"]
+
+RunState = Literal["complete", "running", "canceled", "failed", "incomplete"]
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Run:
 
     @cached_property
     def submission_log(self) -> SubmissionLog:
-        return SubmissionLog(self.store)
+        return SubmissionLog(self.store, self.id)
 
     @cached_property
     def workers(self) -> RunWorkers:
@@ -185,8 +187,8 @@ class Run:
 
         return count_trials_of_run(open_store(split_url(self.url)[0]), self.manifest)
 
-    def state(self) -> str:
-        """Return `complete`, `running`, `canceled`, `failed` (workers said why) or `incomplete`."""
+    def state(self) -> RunState:
+        """Return what the run has come to; it has failed if its workers have said why."""
         if not self.counts().missing:
             return "complete"
         entries = self.submission_log.entries()

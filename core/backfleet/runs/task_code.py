@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -169,9 +170,15 @@ def with_code_to_resume(run: Run, trust_code: Sequence[str], draft: Submission) 
 
 
 def strategy_here(run: Run) -> StrategyReference:
-    """Return the strategy as the newest submission found it. Raises RunNotFound."""
+    """Return the strategy as the newest submission found it. Raises RunNotFound, PluginError."""
     submission = newest_submission(run)
     if submission is not None:
+        folder = submission.strategy.folder
+        if folder is not None and not os.path.isabs(folder):
+            # It would lead into whatever directory this process is in, such as the store's.
+            raise PluginError(
+                f"{run.url}: the newest submission names a relative folder: {folder!r}"
+            )
         return submission.strategy
     kept = run.kept_code
     if kept is None or kept.is_folder:

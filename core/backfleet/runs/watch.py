@@ -6,8 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backfleet.errors import BackfleetError, ExecutorError
-from backfleet.executor import Executor, ShardStatus
+from backfleet.executor import Executor, ShardStatus, executor_errors
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.progress import Show
@@ -62,9 +61,5 @@ def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
 def _poll(watch: WorkerWatch) -> Sequence[ShardStatus]:
     if watch.entry.handle is None:
         return []
-    try:
+    with executor_errors(watch.executor):
         return list(watch.executor.poll(watch.entry.handle))
-    except BackfleetError:
-        raise
-    except Exception as error:
-        raise ExecutorError(f"executor {watch.executor.name!r} cannot be asked: {error}") from error

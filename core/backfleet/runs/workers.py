@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from backfleet.errors import BackfleetError, RunNotFound
-from backfleet.executor import Executor, Recoverable, ShardStatus
+from backfleet.executor import Executor, Recoverable, ShardStatus, executor_errors
 from backfleet.runs.executors import open_executor
 from backfleet.submissions.recover import has_active_workers
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
@@ -32,7 +32,8 @@ class RunWorkers:
         if self._executor is None or self._executor.name != entry.submission.executor:
             self._executor = open_executor(entry.submission.executor)
             if entry.handle is not None:
-                Recoverable.of(self._executor).adopt_settings(entry.handle)
+                with executor_errors(self._executor):
+                    Recoverable.of(self._executor).adopt_settings(entry.handle)
         return self._executor
 
     def are_active(self, entry: LogEntry) -> bool:
@@ -47,7 +48,9 @@ class RunWorkers:
         entry = self._log.newest()
         if entry is None or entry.handle is None:
             return []
-        return list(self.executor_of(entry).poll(entry.handle))
+        executor = self.executor_of(entry)
+        with executor_errors(executor):
+            return list(executor.poll(entry.handle))
 
     def log_lines(self, shard: int, *, follow: bool = False) -> Iterator[str]:
         """Return the lines that a worker of the newest submission has written.
@@ -70,4 +73,17 @@ class RunWorkers:
             )
         if entry.handle is None:
             return iter(())
-        return self.executor_of(entry).logs(entry.handle, shard, follow=follow)
+        return self._log_lines(entry, shard, follow=follow)
+
+    def cancel(self, entry: LogEntry) -> None:
+        """Stop the workers of a submission. Raises PluginError, ExecutorError."""
+        if entry.handle is not None:
+            executor = self.executor_of(entry)
+            with executor_errors(executor):
+                executor.cancel(entry.handle)
+
+    def _log_lines(self, entry: LogEntry, shard: int, *, follow: bool) -> Iterator[str]:
+        assert entry.handle is not None
+        executor = self.executor_of(entry)
+        with executor_errors(executor):
+            yield from executor.logs(entry.handle, shard, follow=follow)

@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 from backfleet.errors import BackfleetError, RunNotFound
 from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest_store import read_stored_manifest
 from backfleet.results.chunk_index import Counts
-from backfleet.runs.run import Run
+from backfleet.runs.run import Run, RunState
 from backfleet.serve.problems import log_problem, one_line
 from backfleet.store import Store
 
@@ -136,6 +137,7 @@ class Catalogue:
 
     def _look(self, name: str) -> None:
         began = time.monotonic()
+        state: RunState | Literal["unreadable"]
         try:
             run = self._open.get(name) or Run(self.store.at(name))
             state, counts = run.state(), run.chunk_index.counts()

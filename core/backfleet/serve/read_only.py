@@ -7,6 +7,7 @@ from typing import final
 
 from backfleet.errors import StoreError
 from backfleet.store import Entry, Store
+from backfleet.store.base import MAX_OBJECT_BYTES
 
 __all__ = ["ReadOnlyStore"]
 
@@ -19,8 +20,8 @@ class ReadOnlyStore(Store):
         self._store = store
         self.url = store.url
 
-    def read(self, key: str) -> bytes:
-        return self._store.read(key)
+    def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
+        return self._store.read(key, max_bytes)
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
         raise self._refusal(key)

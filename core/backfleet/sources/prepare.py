@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.errors import DataError
+from backfleet.output_file import open_output
 from backfleet.source import Source
 
 __all__ = ["OPTIONS", "Prepared", "prepare_symbol"]
@@ -60,7 +59,9 @@ def prepare_symbol(source: Source, symbol: str, folder: Path) -> Prepared:
     try:
         if path.is_file() and path.read_bytes() == content:
             return Prepared(path, len(bars), written=False)
-        _write(path, content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open_output(path) as file:
+            file.write(content)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror}") from None
     return Prepared(path, len(bars), written=True)
@@ -109,16 +110,3 @@ def _times(bars: Bars) -> dict[str, Any]:
 def _array(kind: Any, values: NDArray[Any], length: int | None = None) -> Any:
     buffer = pa.py_buffer(np.ascontiguousarray(values))
     return pa.Array.from_buffers(kind, len(values) if length is None else length, [None, buffer])
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            os.fchmod(file.fileno(), 0o644)
-        os.replace(temporary, path)
-    except OSError:
-        os.unlink(temporary)
-        raise

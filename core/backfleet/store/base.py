@@ -6,7 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Entry", "Store"]
+from backfleet.errors import CorruptObject, StoreError
+
+__all__ = ["MAX_OBJECT_BYTES", "Entry", "Store", "check_readable_size", "check_writable_size"]
+
+MAX_OBJECT_BYTES = 512 * 2**20
+"""Size limit of an object: a store may come from a stranger, and an object is read as a whole."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,19 @@ class Store(ABC):
 
     Keys are relative: parts of at most 255 characters of `[A-Za-z0-9._-]`, none with a leading dot,
     separated by `/`. Any other key is a StoreError before anything is touched, and a file of such a
-    name is never listed. What cannot be read or written is a StoreError that says what to do.
+    name is never listed. What cannot be read or written is a StoreError that says what to do. Links
+    are never followed, and only regular files are opened.
     """
 
     url: str
     """The root as an absolute path or an `s3://` URL, without a slash at the end."""
 
     @abstractmethod
-    def read(self, key: str) -> bytes:
-        """The object. Raises ObjectMissing."""
+    def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
+        """Return the object.
+
+        Raises ObjectMissing, CorruptObject if it is larger than `max_bytes` or no regular file.
+        """
 
     @abstractmethod
     def put_if_absent(self, key: str, content: bytes) -> bool:
@@ -84,3 +93,21 @@ class Store(ABC):
     @abstractmethod
     def at(self, folder: str) -> Store:
         """The store whose root is a folder of this one."""
+
+
+def check_readable_size(name: str, size: int, max_bytes: int) -> None:
+    """Raise CorruptObject if an object is larger than its reader accepts."""
+    if size > max_bytes:
+        raise CorruptObject(
+            f"{name} has {size:,} bytes; at most {max_bytes:,} are valid. Remove it or restore it"
+        )
+
+
+def check_writable_size(name: str, content: bytes) -> None:
+    """Raise StoreError for an object that no reader would accept."""
+    if len(content) > MAX_OBJECT_BYTES:
+        raise StoreError(
+            f"{name}: the object has {len(content):,} bytes; a store holds at most "
+            f"{MAX_OBJECT_BYTES:,} per object. Use fewer bars per task, or results.detail = "
+            "'summary'"
+        )

@@ -5,18 +5,32 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from backfleet.errors import NoSuchStore, ObjectMissing, StoreError
+from backfleet.errors import CorruptObject, NoSuchStore, ObjectMissing, StoreError
 from backfleet.home import expand_home
-from backfleet.store.base import Entry, Store
+from backfleet.store.base import (
+    MAX_OBJECT_BYTES,
+    Entry,
+    Store,
+    check_readable_size,
+    check_writable_size,
+)
 from backfleet.store.keys import check_key, check_prefix, is_key
 from backfleet.store.os_errors import os_errors
 
 __all__ = ["DirectoryStore"]
 
+_KINDS = {
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 _CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
@@ -31,23 +45,25 @@ class DirectoryStore(Store):
 
     def __init__(self, root: str | Path) -> None:
         # Path.resolve raises a RuntimeError for a link that leads to itself.
-        self._root = Path(os.path.realpath(expand_home(str(root))))
+        self._top = Path(os.path.realpath(expand_home(str(root))))
+        self._root = self._top
         self.url = str(self._root)
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
         path = self._path(key)
         with os_errors(path):
             try:
-                return path.read_bytes()
+                return _read_file(path, max_bytes)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 self._refuse_file_as_root()
                 raise ObjectMissing(f"{path}: there is no such object") from error
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
         path = self._path(key)
+        check_writable_size(str(path), content)
         with os_errors(path):
             _make_folder(path.parent)
-            absent = not path.exists()
+            absent = not os.path.lexists(path)
             if absent:
                 with _temporary(path.parent, content) as made:
                     absent = _link(made, path)
@@ -59,6 +75,7 @@ class DirectoryStore(Store):
 
     def replace(self, key: str, content: bytes) -> None:
         path = self._path(key)
+        check_writable_size(str(path), content)
         with os_errors(path):
             _make_folder(path.parent)
             with _temporary(path.parent, content) as made:
@@ -72,24 +89,32 @@ class DirectoryStore(Store):
 
     def folders(self, prefix: str = "") -> Iterator[str]:
         check_prefix(prefix)
-        parent = self._root / prefix
-        names = (child.name for child in self._children(parent) if child.is_dir())
-        return (name for name in sorted(names) if self._holds_object(parent / name))
+        parent = self._folder(prefix)
+        children = sorted(self._children(parent), key=lambda child: child.name)
+        return (
+            child.name
+            for child in children
+            # A link to a folder is listed, so that whoever opens it learns why it cannot be read.
+            if _is_link_to_folder(child)
+            or (_is_folder(child) and self._holds_object(parent / child.name))
+        )
 
     def exists(self, key: str) -> bool:
         path = self._path(key)
         with os_errors(path):
-            found = path.is_file()
-        if not found:
+            # A link or a pipe takes the place of an object: reading it says what it is.
+            exists = os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode)
+        if not exists:
             self._refuse_file_as_root()
-        return found
+        return exists
 
     def delete(self, key: str) -> None:
         path = self._path(key)
         with os_errors(path):
             try:
                 path.unlink(missing_ok=True)
-            except NotADirectoryError:
+            except (NotADirectoryError, IsADirectoryError):
+                # A folder is no object.
                 return
             if path.parent.is_dir():
                 _sync_folder(path.parent)
@@ -104,22 +129,40 @@ class DirectoryStore(Store):
                 shutil.rmtree(path)
 
     def at(self, folder: str) -> DirectoryStore:
-        return DirectoryStore(self._path(folder))
+        check_key(folder)
+        store = DirectoryStore(self._top)
+        store._root = self._root / folder
+        store.url = str(store._root)
+        return store
 
     def _path(self, key: str) -> Path:
+        """Return the path of a key. Raises CorruptObject if a folder on the way is a link."""
         check_key(key)
-        return self._root / key
+        folder, _, name = key.rpartition("/")
+        return self._folder(folder) / name
+
+    def _folder(self, folder: str) -> Path:
+        """Return the path of a folder. Raises CorruptObject if it is a link, or below one."""
+        path = self._root / folder
+        step = self._top
+        for part in path.relative_to(step).parts:
+            step /= part
+            with os_errors(step):
+                is_link = step.is_symlink()
+            if is_link:
+                raise CorruptObject(
+                    f"{step} is a link, and backfleet follows no links in a store. Replace it by "
+                    "what it leads to"
+                )
+        return path
 
     def _walk(self, folder: str, beginning: str = "") -> Iterator[Entry]:
-        children = [
-            child
-            for child in self._children(self._root / folder)
-            if child.name.startswith(beginning)
-        ]
+        path = self._folder(folder)
+        children = [child for child in self._children(path) if child.name.startswith(beginning)]
         # With its slash a folder's name sorts as the keys below it do: "a-b" < "a/b" < "a0".
-        for child in sorted(children, key=lambda it: it.name + "/" * it.is_dir()):
+        for child in sorted(children, key=lambda it: it.name + "/" * _is_folder(it)):
             key = f"{folder}/{child.name}" if folder else child.name
-            if child.is_dir():
+            if _is_folder(child):
                 yield from self._walk(key)
             elif entry := _entry(key, child):
                 yield entry
@@ -127,8 +170,8 @@ class DirectoryStore(Store):
     def _holds_object(self, folder: Path) -> bool:
         """False for a folder whose only writer was killed: on S3 it would not be there either."""
         children = self._children(folder)
-        return any(child.is_file() for child in children) or any(
-            self._holds_object(folder / child.name) for child in children if child.is_dir()
+        return any(not _is_folder(child) for child in children) or any(
+            self._holds_object(folder / child.name) for child in children if _is_folder(child)
         )
 
     def _children(self, folder: Path) -> Sequence[os.DirEntry[str]]:
@@ -148,14 +191,48 @@ class DirectoryStore(Store):
             )
 
 
+def _is_folder(child: os.DirEntry[str]) -> bool:
+    return child.is_dir(follow_symlinks=False)
+
+
+def _is_link_to_folder(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_symlink() and child.is_dir()
+    except OSError:
+        # A link that leads to itself leads to no folder.
+        return False
+
+
 def _entry(key: str, child: os.DirEntry[str]) -> Entry | None:
     with os_errors(Path(child.path)):
         try:
-            status = child.stat()
+            status = child.stat(follow_symlinks=False)
         except FileNotFoundError:
             return None
     version = f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
     return Entry(key, status.st_size, version, status.st_mtime)
+
+
+def _read_file(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a regular file. Raises OSError, CorruptObject."""
+    # Opening a pipe would wait for a writer, and opening a device may do something.
+    mode = os.lstat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise CorruptObject(
+            f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'no regular file')}; a store holds regular "
+            "files only. Replace it by the file itself"
+        )
+    # What lies there may have been exchanged since.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise CorruptObject(f"{path} is no regular file")
+        check_readable_size(str(path), status.st_size, max_bytes)
+        # One byte more shows the end of the file to Python without another call.
+        return file.read(status.st_size + 1)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Records: what the store keeps as JSON, one frozen dataclass per kind of record.
 
-A record begins with its format and number and ends with a checksum over the rest. `decode_record`
-checks all of it once, where the record is read: the checksum, the format, every field and its
-type. Code behind it works with the dataclass and never with the JSON.
+A record begins with its format and number and ends with a checksum over the rest. `read_record`
+checks all of it once, where the record is read: its size and depth, the checksum, the format, every
+field and its type. Code behind it works with the dataclass and never with the JSON.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache
@@ -17,19 +20,45 @@ from types import GenericAlias, NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from backfleet.errors import CorruptObject
+from backfleet.store.base import Store
 
 __all__ = [
+    "MAX_RECORD_BYTES",
     "UNSTORED",
+    "DamagedRecord",
     "canonical_digest",
     "decode_record",
     "encode_record",
     "from_plain",
+    "parse_json",
+    "read_record",
     "to_plain",
+    "warn_of_damage",
 ]
 
 T = TypeVar("T")
 
 FORMAT, WRITER, CHECKSUM = "format", "written_by", "checksum"
+
+MAX_RECORD_BYTES = 16 * 2**20
+"""Size limit of a record. The manifest of 40,000 symbols has half of it."""
+
+MAX_DEPTH = 64
+"""Maximum nesting of lists and objects in a record, whose own fields need less than ten levels."""
+
+MAX_VALUES_PER_MIB = 65_536
+"""Maximum number of values per MiB of the limit: `[[],[],...` takes 20 times its size in memory."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class DamagedRecord(UserWarning):
+    """A record in a store that cannot be read. The rest of the run is shown without it."""
+
+
+def warn_of_damage(error: CorruptObject, consequence: str) -> None:
+    """Warn that a record is damaged, in one line, and say what is done without it."""
+    warnings.warn(f"{error}. {consequence}", DamagedRecord, stacklevel=3)
 
 
 def encode_record(record_format: str, record: object) -> bytes:
@@ -47,22 +76,36 @@ def encode_record(record_format: str, record: object) -> bytes:
     return json.dumps(content | {CHECKSUM: canonical_digest(content)}, indent=1).encode()
 
 
-def decode_record(kind: type[T], record_format: str, content: bytes) -> T:
-    """Return the record that `encode_record` wrote.
+def read_record(store: Store, key: str, kind: type[T], record_format: str) -> T:
+    """Return the record that is stored under a key.
 
-    Raises CorruptObject if it is damaged, has another format, or a field that is missing, unknown
-    or of another type.
+    Raises ObjectMissing, CorruptObject, which names the object.
     """
     try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise CorruptObject(f"the record is not JSON: {error}") from error
+        return decode_record(kind, record_format, store.read(key, MAX_RECORD_BYTES))
+    except CorruptObject as error:
+        url = f"{store.url}/{key}"
+        raise CorruptObject(str(error) if url in str(error) else f"{url}: {error}") from error
+
+
+def decode_record(
+    kind: type[T], record_format: str, content: bytes, max_bytes: int = MAX_RECORD_BYTES
+) -> T:
+    """Return the record that `encode_record` wrote.
+
+    Raises CorruptObject if it is damaged, too large, has another format, or a field that is
+    missing, unknown or of another type.
+    """
+    try:
+        data = parse_json(content, max_bytes)
+    except ValueError as error:
+        raise CorruptObject(f"the record is not JSON that can be read: {error}") from error
     if not isinstance(data, dict):
         raise CorruptObject(f"the record is not a JSON object but {_shown(data)}")
-    found_format, writer = data.get(FORMAT), data.get(WRITER)
-    if found_format != record_format:
+    actual_format, writer = data.get(FORMAT), data.get(WRITER)
+    if actual_format != record_format:
         raise CorruptObject(
-            f"the record has the format {_shown(found_format)}, written by {_shown(writer)}. This "
+            f"the record has the format {_shown(actual_format)}, written by {_shown(writer)}. This "
             f"backfleet reads {record_format!r}; use the version that wrote it"
         )
     checksum = data.pop(CHECKSUM, None)
@@ -71,6 +114,75 @@ def decode_record(kind: type[T], record_format: str, content: bytes) -> T:
     fields = {name: value for name, value in data.items() if name not in (FORMAT, WRITER)}
     record: T = from_plain(kind, fields)
     return record
+
+
+def parse_json(content: bytes, max_bytes: int = MAX_RECORD_BYTES) -> Any:
+    """Return the JSON that a stranger may have written, as plain Python.
+
+    Raises ValueError for JSON that is too large or too deep, that names a key twice or holds a
+    number that is not finite or does not fit into 64 bits, or text that is not valid Unicode.
+    """
+    if len(content) > max_bytes:
+        raise ValueError(f"it has {len(content):,} bytes; at most {max_bytes:,} are valid")
+    count = content.count(b",") + content.count(b"[") + content.count(b"{")
+    max_values = max_bytes * MAX_VALUES_PER_MIB // 2**20
+    if count > max_values:
+        raise ValueError(f"it has about {count:,} values; at most {max_values:,} are valid")
+    text = content.decode()
+    try:
+        data = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_reject_constant,
+            parse_int=_integer,
+            parse_float=_fraction,
+        )
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    _check_depth(data)
+    if _SURROGATE.search(text):
+        # Raises UnicodeEncodeError for half a character, which nobody could print.
+        json.dumps(data, ensure_ascii=False).encode()
+    return data
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        raise ValueError("an object has two fields of the same name")
+    return data
+
+
+def _reject_constant(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _integer(text: str) -> int:
+    # Checked first, because converting thousands of digits takes long.
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
+        raise ValueError(f"the number {_shown(text)} does not fit into 64 bits")
+    return int(text)
+
+
+def _fraction(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {_shown(text)} is too large")
+    return number
+
+
+def _check_depth(data: Any) -> None:
+    level = [data] if isinstance(data, (dict, list)) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for value in level
+            for item in (value.values() if isinstance(value, dict) else value)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return
+    raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
 
 
 def canonical_digest(content: Any) -> str:
@@ -97,6 +209,8 @@ UNSTORED: Mapping[str, bool] = {"unstored": True}
 
 def from_plain(kind: Any, value: Any, path: str = "") -> Any:
     """Return plain JSON as a value of the type `kind`; `path` names it in errors.
+
+    The JSON must come from `parse_json`, which bounds it.
 
     Raises CorruptObject if the JSON is of another type. An integer is a valid float.
     """
@@ -134,8 +248,8 @@ def _dataclass_from_plain(kind: Any, value: Any, path: str) -> Any:
     for name in value:
         if name not in hints:
             raise CorruptObject(
-                f"the record has the unknown field {prefix}{name}; a newer backfleet may have "
-                "written it"
+                f"the record was written by a newer backfleet: this one does not know the field "
+                f"{_shown(prefix + name)}. Upgrade backfleet to read it"
             )
     for name in required:
         if name not in value:

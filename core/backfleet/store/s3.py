@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from backfleet.errors import StoreError
 from backfleet.store.backoff import retry
-from backfleet.store.base import Entry, Store
+from backfleet.store.base import (
+    MAX_OBJECT_BYTES,
+    Entry,
+    Store,
+    check_readable_size,
+    check_writable_size,
+)
 from backfleet.store.keys import check_key, check_prefix, is_key
 from backfleet.store.s3_client import s3_client
 from backfleet.store.s3_errors import broke_off, is_conflict, is_taken, s3_errors
@@ -35,10 +41,10 @@ class S3Store(Store):
         self._prefix = f"{prefix}/" if prefix else ""
         self.url = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
         check_key(key)
         with s3_errors(f"{self.url}/{key}"):
-            return retry(lambda: self._get(key), broke_off)
+            return retry(lambda: self._get(key, max_bytes), broke_off)
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
         """As the interface says; where an answer was lost, also False for one's own object.
@@ -46,11 +52,13 @@ class S3Store(Store):
         boto3 sends the write again and finds the key taken: compare what is stored.
         """
         check_key(key)
+        check_writable_size(f"{self.url}/{key}", content)
         with s3_errors(f"{self.url}/{key}"):
             return retry(lambda: self._put_if_absent(key, content), is_conflict)
 
     def replace(self, key: str, content: bytes) -> None:
         check_key(key)
+        check_writable_size(f"{self.url}/{key}", content)
         with s3_errors(f"{self.url}/{key}"):
             retry(lambda: self._put(key, content), is_conflict)
 
@@ -88,12 +96,13 @@ class S3Store(Store):
         check_key(folder)
         return S3Store(self._bucket, self._prefix + folder)
 
-    def _get(self, key: str) -> bytes:
+    def _get(self, key: str, max_bytes: int) -> bytes:
         answer = s3_client().get_object(
             Bucket=self._bucket, Key=self._prefix + key, ChecksumMode="ENABLED"
         )
         # Entering the body itself would give the raw stream, which checks nothing.
         with closing(answer["Body"]) as body:
+            check_readable_size(f"{self.url}/{key}", answer["ContentLength"], max_bytes)
             return body.read()
 
     def _put(self, key: str, content: bytes) -> None:

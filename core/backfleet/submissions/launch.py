@@ -38,7 +38,7 @@ def launch(
     if prepared.packages:
         code = tuple(store_code(store, prepared.packages))
         submission = replace(submission, code=code)
-    log = SubmissionLog(store)
+    log = SubmissionLog(store, manifest.run_id)
     if not submission.shards:
         return LogEntry(log.append(submission), None)
     submission = log.append(_with_staged_data(executor, submission, manifest))
@@ -70,11 +70,12 @@ def _keep_code(
 
 def _earlier(log: SubmissionLog, submission: Submission) -> tuple[tuple[Submission, Handle], ...]:
     """Return the earlier submissions to the same executor that have a handle."""
-    entries = (log.entry(number) for number in log.numbers() if number < submission.number)
     return tuple(
         (entry.submission, entry.handle)
-        for entry in entries
-        if entry.submission.executor == submission.executor and entry.handle is not None
+        for entry in log.entries()
+        if entry.submission.number < submission.number
+        and entry.submission.executor == submission.executor
+        and entry.handle is not None
     )
 
 

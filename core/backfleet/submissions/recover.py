@@ -8,8 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from backfleet.errors import BackfleetError
-from backfleet.executor import Executor, Recoverable
-from backfleet.store import Store
+from backfleet.executor import Executor, Recoverable, executor_errors
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
 __all__ = ["active_submission", "has_active_workers", "with_handle"]
@@ -20,16 +19,15 @@ STARTING = timedelta(seconds=5)
 STARTING_PAUSE = 0.05
 
 
-def active_submission(store: Store, executor: Executor) -> LogEntry | None:
+def active_submission(log: SubmissionLog, executor: Executor) -> LogEntry | None:
     """Return the newest submission to this executor that has active workers; None without one.
 
     A submission about which the executor cannot be asked has none: what starts workers next asks
     the executor again, and reports why it does not answer.
     """
-    log = SubmissionLog(store)
     for number in reversed(log.numbers()):
         entry = _settled(log, number)
-        if not entry.submission.shards:
+        if entry is None or not entry.submission.shards:
             continue
         if entry.submission.executor != executor.name or entry.canceled:
             continue
@@ -44,7 +42,8 @@ def has_active_workers(executor: Executor, entry: LogEntry) -> bool:
     """Whether a submission has active workers. Raises what `poll` raises if that is unknown."""
     if entry.handle is None:
         return False
-    return any(status.state.is_active for status in executor.poll(entry.handle))
+    with executor_errors(executor):
+        return any(status.state.is_active for status in executor.poll(entry.handle))
 
 
 def with_handle(log: SubmissionLog, executor: Executor, entry: LogEntry) -> LogEntry:
@@ -53,10 +52,12 @@ def with_handle(log: SubmissionLog, executor: Executor, entry: LogEntry) -> LogE
     If the client of the submission died before it could write the handle, its workers are looked
     for and adopted.
     """
-    if entry.handle is not None:
+    if entry.handle is not None or not entry.submission.shards:
         return entry
     submission = entry.submission
-    for handle in Recoverable.of(executor).find_orphans(submission.run_id):
+    with executor_errors(executor):
+        orphans = list(Recoverable.of(executor).find_orphans(submission.run_id))
+    for handle in orphans:
         # The same run may have workers for another store; not every executor can tell.
         is_same_store = handle.get("url", submission.url) == submission.url
         if handle.get("number") == submission.number and is_same_store:
@@ -65,11 +66,14 @@ def with_handle(log: SubmissionLog, executor: Executor, entry: LogEntry) -> LogE
     return entry
 
 
-def _settled(log: SubmissionLog, number: int) -> LogEntry:
-    """Return an entry that has its handle, or whose client has had the time to write one."""
+def _settled(log: SubmissionLog, number: int) -> LogEntry | None:
+    """Return an entry that has its handle, or whose client has had the time to write one.
+
+    None if the submission cannot be read.
+    """
     while True:
-        entry = log.entry(number)
-        if not entry.submission.shards:
+        entry = log.readable_entry(number)
+        if entry is None or not entry.submission.shards:
             return entry
         age = datetime.now(UTC) - datetime.fromisoformat(entry.submission.created)
         if entry.handle is not None or not timedelta(0) <= age < STARTING:

@@ -2,7 +2,8 @@
 
 `<n>.json` is the submission, written before any worker starts; `<n>.handle.json` says how to find
 its workers; `<n>.canceled.json` marks it as canceled; `<n>.failure.<shard>.json` is why a worker
-gave up. A submission without a handle had a client that died before the executor answered.
+gave up. A submission without a handle had a client that died before the executor answered. A record
+that cannot be read costs a warning; the others are read all the same.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store, open_store
-from backfleet.store.records import decode_record, encode_record
+from backfleet.store.records import encode_record, read_record, warn_of_damage
 from backfleet.submission import Handle, Submission
 
 __all__ = ["LogEntry", "SubmissionLog", "WorkerFailure", "read_submission", "write_failure"]
@@ -23,9 +25,7 @@ __all__ = ["LogEntry", "SubmissionLog", "WorkerFailure", "read_submission", "wri
 FOLDER = "submissions"
 SUBMISSION, HANDLE, FAILURE, CANCELED = "submission/2", "handle/2", "failure/2", "canceled/2"
 
-T = TypeVar("T")
-
-_KEY = re.compile(rf"{FOLDER}/(\d{{1,9}})\.json")
+_KEY = re.compile(rf"{FOLDER}/(0|[1-9]\d{{0,8}})\.json")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ class LogEntry:
     Attributes
     ----------
     handle
-        None if the client died before the executor answered.
+        None if the client died before the executor answered, or if the record is damaged. What it
+        says of its submission is replaced by the truth, so that it cannot name another one's
+        workers.
     canceled
         True if `cancel` stopped its workers.
     """
@@ -62,10 +64,17 @@ class _StoredHandle:
 
 
 class SubmissionLog:
-    """Reads and writes below `submissions/` of a run's store."""
+    """Reads and writes below `submissions/` of a run's store.
 
-    def __init__(self, store: Store) -> None:
+    Parameters
+    ----------
+    run_id
+        The run that the submissions must belong to; None accepts those of any run.
+    """
+
+    def __init__(self, store: Store, run_id: str | None = None) -> None:
         self._store = store
+        self._run_id = run_id
 
     def numbers(self) -> list[int]:
         """Return the numbers of all submissions, ascending."""
@@ -87,37 +96,70 @@ class SubmissionLog:
         self._store.replace(_key(number, "handle"), _handle_bytes(handle))
 
     def adopt_handle(self, number: int, handle: Handle) -> None:
-        """Write the handle of workers whose client wrote none."""
-        self._store.put_if_absent(_key(number, "handle"), _handle_bytes(handle))
+        """Write the handle of workers whose client wrote none, or of which it is damaged."""
+        key, content = _key(number, "handle"), _handle_bytes(handle)
+        if not self._store.put_if_absent(key, content) and self._stored_handle(number) is None:
+            self._store.replace(key, content)
 
     def mark_canceled(self, number: int) -> None:
         self._store.put_if_absent(_key(number, "canceled"), encode_record(CANCELED, {}))
 
     def entries(self) -> list[LogEntry]:
-        """Return all submissions, oldest first."""
-        return [self.entry(number) for number in self.numbers()]
+        """Return all submissions that can be read, oldest first, with a warning for any other."""
+        entries = map(self.readable_entry, self.numbers())
+        return [entry for entry in entries if entry is not None]
 
     def newest(self) -> LogEntry | None:
+        """Return the newest submission that can be read; None if there is no submission.
+
+        Raises CorruptObject if none of them can be read.
+        """
         numbers = self.numbers()
-        return self.entry(numbers[-1]) if numbers else None
+        for number in reversed(numbers[1:]):
+            if (entry := self.readable_entry(number)) is not None:
+                return entry
+        return self.entry(numbers[0]) if numbers else None
+
+    def readable_entry(self, number: int) -> LogEntry | None:
+        """Return one submission; None, with a warning, if it cannot be read."""
+        try:
+            return self.entry(number)
+        except ObjectMissing:
+            return None
+        except CorruptObject as error:
+            warn_of_damage(error, "The run is shown without this submission")
+            return None
 
     def entry(self, number: int) -> LogEntry:
         """Return one submission. Raises ObjectMissing, CorruptObject, StoreError."""
+        submission = _read_submission(self._store, f"{FOLDER}/{number}.json", self._run_id)
+        handle = self._stored_handle(number)
         return LogEntry(
-            _read_submission(self._store, f"{FOLDER}/{number}.json"),
-            self._handle(number),
+            submission,
+            None if handle is None else _bound(handle, submission),
             self._store.exists(_key(number, "canceled")),
         )
 
     def failures(self, number: int) -> Sequence[WorkerFailure]:
         """Return why workers of a submission gave up, as far as they could write it."""
         entries = self._store.list(f"{FOLDER}/{number}.failure.")
-        return [_decode(self._store, entry.key, WorkerFailure, FAILURE) for entry in entries]
+        failures = (self._failure(entry.key) for entry in entries)
+        return [failure for failure in failures if failure is not None]
 
-    def _handle(self, number: int) -> Handle | None:
+    def _failure(self, key: str) -> WorkerFailure | None:
         try:
-            return _decode(self._store, _key(number, "handle"), _StoredHandle, HANDLE).handle
+            return read_record(self._store, key, WorkerFailure, FAILURE)
+        except CorruptObject as error:
+            warn_of_damage(error, "The worker's message is not shown")
+            return None
+
+    def _stored_handle(self, number: int) -> Handle | None:
+        try:
+            return read_record(self._store, _key(number, "handle"), _StoredHandle, HANDLE).handle
         except ObjectMissing:
+            return None
+        except CorruptObject as error:
+            warn_of_damage(error, "The workers of this submission are looked for without it")
             return None
 
 
@@ -147,13 +189,36 @@ def _handle_bytes(handle: Handle) -> bytes:
     return encode_record(HANDLE, _StoredHandle(json.loads(json.dumps(dict(handle)))))
 
 
-def _read_submission(store: Store, key: str) -> Submission:
-    submission = _decode(store, key, Submission, SUBMISSION)
-    return replace(submission, url=f"{store.url}/{key}")
+def _read_submission(store: Store, key: str, run_id: str | None = None) -> Submission:
+    """Raises ObjectMissing, CorruptObject."""
+    submission = read_record(store, key, Submission, SUBMISSION)
+    url = f"{store.url}/{key}"
+    if (problem := _problem(submission, key, run_id)) is not None:
+        raise CorruptObject(f"{url}: {problem}")
+    return replace(submission, url=url)
 
 
-def _decode(store: Store, key: str, kind: type[T], record_format: str) -> T:
+def _problem(submission: Submission, key: str, run_id: str | None) -> str | None:
+    """Describe a value that has the right type and that no submission has; None without one."""
+    if key != f"{FOLDER}/{submission.number}.json":
+        return f"it is the submission {submission.number}"
+    if run_id is not None and submission.run_id != run_id:
+        return f"it is a submission of the run {submission.run_id[:60]!r}"
+    parts = [part for shard in submission.shards for part in shard]
+    if any(min(part) < 0 or part.first >= part.stop for part in parts):
+        return "it names tasks that no run has"
     try:
-        return decode_record(kind, record_format, store.read(key))
-    except CorruptObject as error:
-        raise CorruptObject(f"{store.url}/{key}: {error}") from error
+        is_dated = not parts or datetime.fromisoformat(submission.created).tzinfo is not None
+    except ValueError:
+        is_dated = False
+    return None if is_dated else f"it was not created at {submission.created[:60]!r}"
+
+
+def _bound(handle: Handle, submission: Submission) -> Handle:
+    """Return a handle that names its own submission, whatever the stored one names."""
+    truth = {
+        "run": submission.run_id,
+        "number": submission.number,
+        "url": submission.url,
+    }
+    return {**handle, **{name: truth[name] for name in truth if name in handle}}

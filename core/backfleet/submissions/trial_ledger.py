@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from backfleet.job import points_from_json, rules
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.point_hashes import Hashes, hash_points
 from backfleet.store import Store
-from backfleet.store.records import canonical_digest, decode_record, encode_record
+from backfleet.store.records import canonical_digest, encode_record, read_record
 
 __all__ = [
     "MAX_HASHED_POINTS",
@@ -31,10 +31,10 @@ __all__ = [
     "TrialEntry",
     "add_to_ledger",
     "declare_trials",
-    "decode_declaration",
-    "decode_entry",
     "entry_of",
     "family_folder",
+    "read_declaration",
+    "read_entry",
 ]
 
 TRIALS = "trials/1"
@@ -45,6 +45,9 @@ DECLARED = "declared-trials/1"
 
 MAX_HASHED_POINTS = 10_000_000
 """Runs of more points are counted as they are, without comparing their points with others."""
+
+MAX_LISTED_POINTS = 1_000_000
+"""The same for a table of points, whose hashes are stored: a record has at most 16 MiB."""
 
 _SLUG_CHARS = 60
 
@@ -66,9 +69,9 @@ class TrialEntry:
     created
         When the run was planned, ISO 8601 in UTC.
     count
-        Number of points.
-    grid
-        `Points.to_json()` of a grid; None for a table of points.
+        Number of points; of a table whose hashes are stored, of the distinct ones.
+    points
+        `Points.to_json()`.
     hashes
         Hashes of the points of a table, base64; None for a grid and for a table that is too large.
     """
@@ -80,7 +83,7 @@ class TrialEntry:
     symbols: int
     created: str
     count: int
-    grid: Mapping[str, Any] | None
+    points: Mapping[str, Any]
     hashes: str | None
 
     @property
@@ -92,13 +95,15 @@ class TrialEntry:
         if self.count > MAX_HASHED_POINTS:
             return None
         try:
-            if self.grid is not None:
-                points = points_from_json(self.grid)
+            if self.hashes is None:
+                if self.points["kind"] == "table":
+                    return None
+                points = points_from_json(self.points)
                 self._check_count(len(points))
                 return hash_points(points)
-            content = base64.b64decode(self.hashes or "", validate=True)
+            content = base64.b64decode(self.hashes, validate=True)
             hashes = np.unique(np.frombuffer(content, dtype="<u8").astype(np.uint64))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise CorruptObject(f"its points cannot be read: {error}") from error
         self._check_count(len(hashes))
         return hashes
@@ -123,6 +128,9 @@ class DeclaredTrials:
         return f"{family_folder(self.family)}/declared/{digest}.json"
 
 
+R = TypeVar("R", TrialEntry, DeclaredTrials)
+
+
 def family_folder(family: str) -> str:
     """Return the folder of a family: a readable beginning, and a hash that tells all apart."""
     slug = re.sub(r"[^A-Za-z0-9]+", "-", family)[:_SLUG_CHARS].strip("-")
@@ -135,10 +143,9 @@ def entry_of(manifest: Manifest, family: str = "") -> TrialEntry:
     """Return the entry of a run, by default in the family that its manifest names."""
     identity, points = manifest.identity, manifest.points
     names = sorted(symbol.name for symbol in manifest.symbols)
-    described = points.describe()
-    is_grid = described.axes is not None
+    is_table = points.describe().axes is None
     count, hashes = len(points), None
-    if not is_grid and count <= MAX_HASHED_POINTS:
+    if is_table and count <= MAX_LISTED_POINTS:
         distinct = hash_points(points)
         count, hashes = len(distinct), base64.b64encode(distinct.astype("<u8").tobytes()).decode()
     files = dict(identity.files)
@@ -151,7 +158,7 @@ def entry_of(manifest: Manifest, family: str = "") -> TrialEntry:
         symbols=len(names),
         created=manifest.created,
         count=count,
-        grid=points.to_json() if is_grid else None,
+        points=identity.points,
         hashes=hashes,
     )
 
@@ -182,24 +189,24 @@ def declare_trials(root: Store, name: str, trials: int, note: str) -> None:
     root.put_if_absent(declared.key, encode_record(DECLARED, declared))
 
 
-def decode_entry(key: str, content: bytes) -> TrialEntry:
-    """Return the entry that is stored under a key. Raises CorruptObject."""
-    entry = decode_record(TrialEntry, TRIALS, content)
-    _check_stored(key, entry)
-    if entry.count < 1 or entry.symbols < 1 or (entry.grid is not None and entry.hashes):
-        raise CorruptObject(f"it says {entry.count} points of {entry.symbols} symbols")
-    return entry
+def read_entry(root: Store, key: str) -> TrialEntry:
+    """Return the entry that is stored under a key. Raises CorruptObject, StoreError."""
+    entry = read_record(root, key, TrialEntry, TRIALS)
+    if entry.count < 1 or entry.symbols < 1:
+        raise CorruptObject(
+            f"{root.url}/{key}: it names {entry.count} points of {entry.symbols} symbols"
+        )
+    return _checked(root, key, entry)
 
 
-def decode_declaration(key: str, content: bytes) -> DeclaredTrials:
-    """Return the declaration that is stored under a key. Raises CorruptObject."""
-    declared = decode_record(DeclaredTrials, DECLARED, content)
-    _check_stored(key, declared)
+def read_declaration(root: Store, key: str) -> DeclaredTrials:
+    """Return the declaration that is stored under a key. Raises CorruptObject, StoreError."""
+    declared = read_record(root, key, DeclaredTrials, DECLARED)
     try:
         _check_declaration(declared)
     except ValueError as error:
-        raise CorruptObject(str(error)) from error
-    return declared
+        raise CorruptObject(f"{root.url}/{key}: {error}") from error
+    return _checked(root, key, declared)
 
 
 def _key(family: str, run_id: str) -> str:
@@ -214,11 +221,13 @@ def _check_declaration(declared: DeclaredTrials) -> None:
         raise ValueError(f"{declared.trials:,} is not between 1 and {rules.MAX_PRIOR_TRIALS:,}")
 
 
-def _check_stored(key: str, record: TrialEntry | DeclaredTrials) -> None:
+def _checked(root: Store, key: str, record: R) -> R:
+    """Raise CorruptObject unless a record can belong to its key."""
     try:
         rules.family(record.family)
         datetime.fromisoformat(record.created)
     except ValueError as error:
-        raise CorruptObject(str(error)) from error
+        raise CorruptObject(f"{root.url}/{key}: {error}") from error
     if record.key != key:
-        raise CorruptObject(f"it belongs to {record.key}")
+        raise CorruptObject(f"{root.url}/{key}: it belongs to {record.key}")
+    return record

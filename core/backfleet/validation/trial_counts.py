@@ -8,27 +8,26 @@ failed or was removed.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from backfleet.errors import CorruptObject
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.point_hashes import Hashes, unite_hashes
-from backfleet.store import Entry, Store
-from backfleet.store.records import canonical_digest
+from backfleet.store import Store
+from backfleet.store.records import canonical_digest, warn_of_damage
 from backfleet.submissions.trial_ledger import (
     TRIALS,
     DeclaredTrials,
     TrialEntry,
-    decode_declaration,
-    decode_entry,
     entry_of,
     family_folder,
+    read_declaration,
+    read_entry,
 )
 
 __all__ = [
-    "DamagedTrials",
     "Family",
     "RunTrials",
     "count_points",
@@ -37,20 +36,12 @@ __all__ = [
     "read_family",
 ]
 
-MAX_ENTRY_BYTES = 2**28
-
 _ENTRY = re.compile(rf"{TRIALS}/[A-Za-z0-9-]+/[0-9a-f]{{16}}\.json")
 _DECLARED = re.compile(rf"{TRIALS}/[A-Za-z0-9-]+/declared/[0-9a-f]{{64}}\.json")
 
 OnDamage = Callable[[CorruptObject], None]
 
-
-class DamagedTrials(UserWarning):
-    """An object of the trial ledger that cannot be read; its trials are not counted."""
-
-
-def warn_of_damage(error: CorruptObject) -> None:
-    warnings.warn(str(error), DamagedTrials, stacklevel=3)
+_warn = partial(warn_of_damage, consequence="Its trials are not counted")
 
 
 @dataclass(frozen=True)
@@ -113,9 +104,7 @@ class RunTrials:
         return self.counted + self.declared
 
 
-def count_trials_of_run(
-    root: Store, manifest: Manifest, on_damage: OnDamage = warn_of_damage
-) -> RunTrials:
+def count_trials_of_run(root: Store, manifest: Manifest, on_damage: OnDamage = _warn) -> RunTrials:
     """Return how many trials stand behind a run of the store `root`.
 
     The run counts also if the ledger lacks it, as in a folder that was copied. Raises StoreError.
@@ -142,7 +131,7 @@ def count_trials_of_run(
     return max(behind, key=lambda trials: (trials.total, trials.family))
 
 
-def read_families(root: Store, on_damage: OnDamage = warn_of_damage) -> list[Family]:
+def read_families(root: Store, on_damage: OnDamage = _warn) -> list[Family]:
     """Return the families of a store, sorted by name; damaged objects go to `on_damage`.
 
     Raises StoreError.
@@ -150,20 +139,20 @@ def read_families(root: Store, on_damage: OnDamage = warn_of_damage) -> list[Fam
     return sorted(_read(root, TRIALS, on_damage), key=lambda family: family.name)
 
 
-def read_family(root: Store, name: str, on_damage: OnDamage = warn_of_damage) -> Family:
+def read_family(root: Store, name: str, on_damage: OnDamage = _warn) -> Family:
     """Return one family of a store; it may have no records. Raises StoreError."""
     families = list(_read(root, family_folder(name), on_damage))
     return families[0] if families else Family(name)
 
 
-def count_points(entries: Iterable[TrialEntry], on_damage: OnDamage = warn_of_damage) -> int:
+def count_points(entries: Iterable[TrialEntry], on_damage: OnDamage = _warn) -> int:
     """Return the number of distinct (logic, universe, point).
 
     Points of runs that are too large to compare count in full, as long as the runs' sweeps differ.
     """
     groups: dict[tuple[str, str], dict[str, TrialEntry]] = {}
     for entry in entries:
-        sweep = canonical_digest([entry.count, entry.grid, entry.hashes])
+        sweep = canonical_digest([entry.count, entry.points, entry.hashes])
         groups.setdefault((entry.logic, entry.universe), {})[sweep] = entry
     return sum(_count_group(list(group.values()), on_damage) for group in groups.values())
 
@@ -177,7 +166,7 @@ def _count_group(entries: Sequence[TrialEntry], on_damage: OnDamage) -> int:
             try:
                 hashes = entry.point_hashes()
             except CorruptObject as error:
-                on_damage(CorruptObject(f"{entry.key} is left out: {error}"))
+                on_damage(CorruptObject(f"{entry.key}: {error}"))
                 continue
             if hashes is None:
                 uncompared += entry.count
@@ -195,13 +184,13 @@ def _read(root: Store, folder: str, on_damage: OnDamage) -> list[Family]:
         try:
             # Objects of other names are not the ledger's, whoever wrote them.
             if _ENTRY.fullmatch(listed.key):
-                entry = decode_entry(listed.key, _content(root, listed))
+                entry = read_entry(root, listed.key)
                 entries.setdefault(entry.family, []).append(entry)
             elif _DECLARED.fullmatch(listed.key):
-                declared = decode_declaration(listed.key, _content(root, listed))
+                declared = read_declaration(root, listed.key)
                 declarations.setdefault(declared.family, []).append(declared)
         except CorruptObject as error:
-            on_damage(CorruptObject(f"{root.url}/{listed.key} is left out: {error}"))
+            on_damage(error)
     return [
         Family(
             name,
@@ -210,9 +199,3 @@ def _read(root: Store, folder: str, on_damage: OnDamage) -> list[Family]:
         )
         for name in {**entries, **declarations}
     ]
-
-
-def _content(root: Store, listed: Entry) -> bytes:
-    if listed.size > MAX_ENTRY_BYTES:
-        raise CorruptObject(f"it has {listed.size:,} bytes, at most {MAX_ENTRY_BYTES:,} are valid")
-    return root.read(listed.key)

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
-from backfleet.executor import Handle, ShardState
+from backfleet.executor import ShardState
 from backfleet_executors.docker.container import LABEL, owner
 from backfleet_executors.docker.ends import End, read_end
 from backfleet_executors.docker.engine import engine_errors
+from backfleet_executors.docker.handle import DockerHandle
 from backfleet_executors.docker.kept import Kept
 
 if TYPE_CHECKING:
@@ -45,15 +46,15 @@ class Containers:
     def of_run(self, run: str) -> list[Facts]:
         return self._listed(f"run={run}")
 
-    def states(self, handle: Handle) -> dict[str, ShardState | End]:
+    def states(self, handle: DockerHandle) -> dict[str, ShardState | End]:
         """How each container of a submission is; those that have ended are read and removed."""
-        listed = {facts["Id"]: facts for facts in self._listed(f"url={handle['url']}")}
+        listed = self._of_submission(handle)
         return {
-            container: self._state(handle, container, listed.get(container))
-            for container, _ in handle["containers"]
+            container: self._state(_kept(handle), container, listed.get(container))
+            for container, _ in handle.containers
         }
 
-    def await_ends(self, handle: Handle, seconds: float) -> bool:
+    def await_ends(self, handle: DockerHandle, seconds: float) -> bool:
         """Whether all containers of a submission have ended within so many seconds."""
         until = time.monotonic() + seconds
         while True:
@@ -63,7 +64,7 @@ class Containers:
                 return False
             time.sleep(PAUSE)
 
-    def signal(self, handle: Handle, name: str) -> None:
+    def signal(self, handle: DockerHandle, name: str) -> None:
         """Send a signal to the workers of a submission that still run."""
         for container, state in self.states(handle).items():
             if not isinstance(state, End):
@@ -71,10 +72,14 @@ class Containers:
                 with contextlib.suppress(ExecutorError), engine_errors("stop a container"):
                     self._client.kill(container, name)
 
-    def lines(self, handle: Handle, container: str, *, follow: bool) -> Iterator[str]:
+    def lines(self, handle: DockerHandle, container: str, *, follow: bool) -> Iterator[str]:
         """What a container's worker has written, and with `follow` what it will."""
         from docker.errors import NotFound
 
+        if container not in self._of_submission(handle):
+            # It is gone, or it is somebody else's, whose log is not ours to read.
+            yield from _kept(handle).log(container).splitlines()
+            return
         with engine_errors("read a container's log"):
             try:
                 stream = self._client.logs(container, stream=True, follow=follow)
@@ -91,11 +96,20 @@ class Containers:
     def sweep(self) -> None:
         """Read and remove this user's containers that ended long ago."""
         for facts in self._listed(f"owner={owner()}", status="exited"):
-            handle = _handle_of(facts)
+            kept = _kept_by_labels(facts)
             with contextlib.suppress(ExecutorError), engine_errors("look at a container"):
                 found = self._client.inspect_container(facts["Id"])
                 if _age(found["State"]["FinishedAt"]) > FORGOTTEN:
-                    self._read(handle, facts["Id"])
+                    self._read(kept, facts["Id"])
+
+    def _of_submission(self, handle: DockerHandle) -> dict[str, Facts]:
+        """Return the containers whose labels name this very submission, by their ids."""
+        labels = {"run": handle.run, "submission": str(handle.number), "url": handle.url}
+        return {
+            facts["Id"]: facts
+            for facts in self._listed(f"url={handle.url}")
+            if all(facts["Labels"].get(LABEL + name) == labels[name] for name in labels)
+        }
 
     def _listed(self, label: str, **filters: str) -> list[Facts]:
         with engine_errors("list containers"):
@@ -104,13 +118,13 @@ class Containers:
             )
         return found
 
-    def _state(self, handle: Handle, container: str, facts: Facts | None) -> ShardState | End:
+    def _state(self, kept: Kept, container: str, facts: Facts | None) -> ShardState | End:
         if container in self._ends:
             return self._ends[container]
         if facts is None:
-            return _kept(handle).end(container) or GONE
+            return kept.end(container) or GONE
         if facts["State"] in ENDED:
-            return self._read(handle, container)
+            return self._read(kept, container)
         if facts["State"] != "created":
             return ShardState.RUNNING
         if datetime.now(UTC).timestamp() - facts["Created"] < NEVER_STARTED.total_seconds():
@@ -118,11 +132,10 @@ class Containers:
         self.remove(container)
         return LOST
 
-    def _read(self, handle: Handle, container: str) -> End:
+    def _read(self, kept: Kept, container: str) -> End:
         """Keep what is to be known of a container that has ended, and remove it."""
         from docker.errors import NotFound
 
-        kept = _kept(handle)
         with engine_errors("read how a container ended"):
             try:
                 facts = self._client.inspect_container(container)
@@ -137,13 +150,13 @@ class Containers:
         return end
 
 
-def _kept(handle: Handle) -> Kept:
-    return Kept(handle["run"], handle["number"])
+def _kept(handle: DockerHandle) -> Kept:
+    return Kept(handle.run, handle.number)
 
 
-def _handle_of(facts: Facts) -> Handle:
+def _kept_by_labels(facts: Facts) -> Kept:
     labels = facts["Labels"]
-    return {"run": labels[LABEL + "run"], "number": int(labels[LABEL + "submission"])}
+    return Kept(labels[LABEL + "run"], int(labels[LABEL + "submission"]))
 
 
 def _age(time_stamp: str) -> timedelta:

@@ -35,6 +35,7 @@ from backfleet_executors.docker.containers import Containers
 from backfleet_executors.docker.diagnosis import diagnose, diagnose_live
 from backfleet_executors.docker.ends import End
 from backfleet_executors.docker.engine import EngineSilent, connect, engine_errors
+from backfleet_executors.docker.handle import DockerHandle
 from backfleet_executors.docker.image import pull_image
 from backfleet_executors.docker.mounts import bindings
 from backfleet_executors.docker.preflight import problems_of
@@ -93,7 +94,9 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
 
     def adopt_settings(self, handle: Handle) -> None:
         given = self.settings.model_dump(exclude_unset=True)
-        self.settings = DockerSettings.model_validate({**handle["settings"], **given})
+        self.settings = DockerSettings.model_validate(
+            {**DockerHandle.read(handle).settings, **given}
+        )
 
     def installed(self) -> Mapping[str, str] | None:
         from backfleet_executors.images.inventory import inventory_of
@@ -141,34 +144,37 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
         """Also removes the containers that have ended; what they wrote is kept on this machine."""
+        stored = DockerHandle.read(handle)
         try:
-            states = self._containers.states(handle)
+            states = self._containers.states(stored)
         except EngineSilent as error:
-            return self._while_silent(handle, error)
+            return self._while_silent(stored, error)
         self._answered = time.monotonic()
         return [
             _status(shard, states[container])
-            for container, shards in handle["containers"]
+            for container, shards in stored.containers
             for shard in shards
         ]
 
-    def _while_silent(self, handle: Handle, error: EngineSilent) -> Iterable[ShardStatus]:
+    def _while_silent(self, handle: DockerHandle, error: EngineSilent) -> Iterable[ShardStatus]:
         """Nothing is known of the workers; for a while, that may be a restart of the engine."""
         if self._answered is None:
             raise error
         if time.monotonic() - self._answered > PATIENCE:
-            run = handle["url"].rpartition("/submissions/")[0]
+            run = handle.url.rpartition("/submissions/")[0]
             raise EngineGone(
                 f"the Docker engine went away during the run: {error}; "
                 f"then go on with: backfleet resume {run}"
             ) from error
-        shards = [shard for _, shards in handle["containers"] for shard in shards]
+        shards = [shard for _, shards in handle.containers for shard in shards]
         return [ShardStatus(shard, ShardState.UNKNOWN, reason=str(error)) for shard in shards]
 
     def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
         """Of the container that runs the shard, and maybe others too."""
-        container = next(name for name, shards in handle["containers"] if shard in shards)
-        return self._containers.lines(handle, container, follow=follow)
+        stored = DockerHandle.read(handle)
+        containers = [name for name, shards in stored.containers if shard in shards]
+        for container in containers[:1]:
+            yield from self._containers.lines(stored, container, follow=follow)
 
     def find_orphans(self, run_id: str) -> Iterable[Handle]:
         found: dict[str, dict[str, Any]] = {}
@@ -183,13 +189,14 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
     # -- ending -------------------------------------------------------------------------------
 
     def cancel(self, handle: Handle) -> None:
+        stored = DockerHandle.read(handle)
         for signal, seconds in (("SIGTERM", STOP_SECONDS), ("SIGKILL", CLEAN_UP_SECONDS)):
-            self._containers.signal(handle, signal)
-            if self._containers.await_ends(handle, seconds):
+            self._containers.signal(stored, signal)
+            if self._containers.await_ends(stored, seconds):
                 return
 
     def clean_up(self, handle: Handle) -> None:
-        self._containers.await_ends(handle, CLEAN_UP_SECONDS)
+        self._containers.await_ends(DockerHandle.read(handle), CLEAN_UP_SECONDS)
 
     # -- doctor -------------------------------------------------------------------------------
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
+from backfleet.errors import ExecutorError
 from backfleet.sdk import state_folder, write_quietly
 from backfleet_executors.docker.ends import End
 
 __all__ = ["Kept"]
 
 
+# A label may say anything, and the run becomes the name of a folder.
+_RUN = re.compile("[A-Za-z0-9_-]{1,64}")
+
+
 class Kept:
-    """A folder of this user's, for the containers of a submission."""
+    """A folder of this user's, for the containers of a submission. Raises ExecutorError."""
 
     def __init__(self, run: str, number: int) -> None:
+        if not _RUN.fullmatch(run):
+            raise ExecutorError(f"{run[:80]!r} is no id of a run, so nothing is kept of it")
         self._folder = state_folder() / run / str(number)
 
     def keep(self, container: str, end: End, log: bytes) -> None:

@@ -28,6 +28,8 @@ from backfleet_executors.aws.batch.settings import AwsBatchSettings
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
 GIB = 2**30
+RUN = "0" * 16
+URL = f"s3://bucket/runs/{RUN}/submissions/1.json"
 JobFile = Callable[..., Path]
 Submit = Callable[..., Submission]
 
@@ -35,6 +37,19 @@ Submit = Callable[..., Submission]
 def changed(executor: AwsBatchExecutor, **settings: Any) -> AwsBatchExecutor:
     assert isinstance(executor.settings, AwsBatchSettings)
     return AwsBatchExecutor(executor.settings.model_copy(update=settings))
+
+
+def handle_of(job: str, shards: str, aws_server: Any) -> Mapping[str, Any]:
+    return {
+        "run": RUN,
+        "number": 1,
+        "url": URL,
+        "shards": 2,
+        "arrays": [{"job": job, "name": "", "shards": shards, "queue": aws_server.queue}],
+        "submitted": 0.0,
+        "limits": {},
+        "settings": {"region": aws_server.region},
+    }
 
 
 @pytest.fixture
@@ -303,14 +318,14 @@ def test_the_log_of_a_worker_is_followed_while_it_runs_attempt_by_attempt(
 ) -> None:
     attempt = "$AWS_BATCH_JOB_ATTEMPT"
     script = f"echo attempt {attempt}; sleep 1; echo on; test {attempt} = 2"
-    job = submitted(script, arrayProperties={"size": 2}, retryStrategy={"attempts": 2})
-    handle: Mapping[str, Any] = {
-        "run": "0" * 16,
-        "number": 1,
-        "shards": 2,
-        "arrays": [{"job": job, "shards": "4-5", "queue": aws_server.queue}],
-        "settings": {"region": aws_server.region},
-    }
+    job = submitted(
+        script,
+        jobName=f"backfleet-{RUN}-1-4-5",
+        containerOverrides={"command": ["sh", "-c", script, URL]},
+        arrayProperties={"size": 2},
+        retryStrategy={"attempts": 2},
+    )
+    handle = handle_of(job, "4-5", aws_server)
 
     lines = list(executor.logs(handle, 5, follow=True))
     assert lines == ["attempt 1", "on", "attempt 2", "on"]
@@ -319,16 +334,66 @@ def test_the_log_of_a_worker_is_followed_while_it_runs_attempt_by_attempt(
 def test_a_log_that_batch_has_forgotten_names_its_group(
     executor: AwsBatchExecutor, aws_server: Any
 ) -> None:
-    handle: Mapping[str, Any] = {
-        "run": "0" * 16,
-        "number": 1,
-        "shards": 1,
-        "arrays": [{"job": "gone", "shards": "0", "queue": aws_server.queue}],
-        "settings": {"region": aws_server.region},
-    }
+    handle = handle_of("gone", "0", aws_server)
 
     with pytest.raises(ExecutorError, match=f"CloudWatch group {aws_server.log_group}"):
         list(executor.logs(handle, 0))
+
+
+# -- handles that name what is not theirs --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("somebody-elses", URL),
+        ("backfleet-0123456789abcdef-1-0-0", URL),
+        (f"backfleet-{RUN}-2-0-0", URL),
+        (f"backfleet-{RUN}-1-0-0", URL.replace("runs", "other")),
+    ],
+    ids=["other job", "other run", "other submission", "other store"],
+)
+def test_a_job_of_somebody_else_is_neither_stopped_nor_read(
+    executor: AwsBatchExecutor,
+    submitted: Callable[..., str],
+    aws_server: Any,
+    name: str,
+    url: str,
+) -> None:
+    script = "sleep 2; echo secret"
+    job = submitted(script, jobName=name, containerOverrides={"command": ["sh", "-c", script, url]})
+    handle = handle_of(job, "0", aws_server)
+
+    executor.cancel(handle)
+    with pytest.raises(ExecutorError, match="is none of this run"):
+        list(executor.logs(handle, 0))
+    assert aws_server.wait(job)["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"arrays": []},
+        {"arrays": [{"job": 1, "name": "", "shards": "0", "queue": ""}]},
+        {"arrays": [{"job": "", "name": "", "shards": "0-99999999999999999999", "queue": ""}]},
+        {"arrays": [{"job": "", "name": "", "shards": "x", "queue": ""}]},
+        {"shards": 10**12},
+        {"settings": {"max_cost": 1.0}},
+        {"limits": []},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_an_odd_handle_is_rejected(
+    executor: AwsBatchExecutor, aws_server: Any, change: dict[str, Any]
+) -> None:
+    handle = {**handle_of("gone", "0", aws_server), **change}
+    for ask in (executor.poll, executor.cancel, executor.adopt_settings):
+        if change == {"arrays": []}:
+            ask(handle)
+        else:
+            with pytest.raises(ExecutorError, match="handle of submission 1"):
+                ask(handle)
 
 
 # -- detached ------------------------------------------------------------------------------------

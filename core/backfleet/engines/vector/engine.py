@@ -22,18 +22,16 @@ class VectorEngine(Engine):
 
     def run(self, simulation: Simulation) -> Outcome | Summary:
         runner = _runner(simulation.bars, simulation.strategy, simulation.broker)
-        if isinstance(runner, PortfolioRunner):
-            return runner.run(simulation.params)
-        if simulation.calendar is not None:
+        if simulation.calendar is not None and isinstance(runner, PointRunner):
             return runner.summarize(simulation.params, simulation.calendar)
-        return runner.run(simulation.params).outcome()
+        return runner.run(simulation.params)
 
 
 @lru_cache(maxsize=2)
 def _runner(
     bars: tuple[Bars, ...], strategy: type, broker: BrokerSettings
 ) -> PointRunner | PortfolioRunner:
-    """Tasks come symbol by symbol: the points of one share what is made from its bars."""
+    """Return the runner of a task. Tasks come symbol by symbol, and the points of one share it."""
     if not issubclass(strategy, VectorStrategy):
         raise TypeError(
             f"engine 'vector' runs a backfleet.VectorStrategy, which {strategy.__name__} is not"

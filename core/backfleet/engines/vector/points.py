@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,39 +25,7 @@ MAX_SETTINGS = 1_000
 
 NO_METRICS = np.empty(0)
 
-__all__ = ["PointOutcome", "PointRunner", "copy_outcome", "run_points"]
-
-
-@dataclass(frozen=True, eq=False)
-class PointOutcome:
-    """Result of a parameter point.
-
-    The arrays are views of buffers that the next point overwrites. `outcome` copies them.
-
-    Attributes
-    ----------
-    strategy
-        The strategy at this point.
-    bars
-        The tradable bars, with the warm-up.
-    account
-        float64 of shape (3, bars from the job's start on): value, cash and exposure, the columns of
-        `EQUITY` beside its time.
-    orders, fills, trades
-        `ORDER`, `FILL` and `TRADE` records.
-    """
-
-    strategy: VectorStrategy
-    bars: Bars
-    account: NDArray[np.float64]
-    orders: NDArray[np.void]
-    fills: NDArray[np.void]
-    trades: NDArray[np.void]
-
-    def outcome(self) -> Outcome:
-        """Return a copy, as an engine returns it."""
-        time = self.bars.time[self.bars.warmup :]
-        return copy_outcome(self.strategy, time, self.account, self.orders, self.fills, self.trades)
+__all__ = ["PointRunner", "copy_outcome"]
 
 
 def copy_outcome(
@@ -99,20 +66,21 @@ class PointRunner:
         self._row = np.empty(len(COLUMNS))
         self._settings: dict[tuple[object, ...], NDArray[np.float64]] = {}
 
-    def run(self, params: Mapping[str, Any]) -> PointOutcome:
-        """Run one point.
+    def run(self, params: Mapping[str, Any]) -> Outcome:
+        """Run one point. The outcome holds copies of the records in the buffers.
 
         Raises TypeError and ValueError where its parameters, targets or order sizes are impossible;
         what the strategy raises passes through. The next point can be run all the same.
         """
-        strategy, orders, fills, trades = self._simulate(params, 0.0, NO_METRICS)
-        return PointOutcome(
+        strategy, order_count, fill_count, trade_count = self._simulate(params, 0.0, NO_METRICS)
+        account, orders, fills, trades = self._buffers
+        return copy_outcome(
             strategy,
-            self.bars,
-            self._buffers.account[:, self.bars.warmup :],
-            self._buffers.orders[:orders],
-            self._buffers.fills[:fills],
-            self._buffers.trades[:trades],
+            self.bars.time[self.bars.warmup :],
+            account[:, self.bars.warmup :],
+            orders[:order_count],
+            fills[:fill_count],
+            trades[:trade_count],
         )
 
     def summarize(self, params: Mapping[str, Any], calendar: Calendar) -> Summary:
@@ -178,13 +146,3 @@ class PointRunner:
         """Return the error that ended a simulation."""
         check_targets(strategy, self.bars, targets, Rules.of(strategy).target)
         return no_size(self.bars, end)
-
-
-def run_points(
-    bars: Bars,
-    strategy: type[VectorStrategy],
-    points: Iterable[Mapping[str, Any]],
-    broker: BrokerSettings,
-) -> Iterator[PointOutcome]:
-    """Run a strategy over one symbol at each point; see `PointRunner`, also for the errors."""
-    return map(PointRunner(bars, strategy, broker).run, points)

@@ -30,6 +30,7 @@ from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.delivery import delivery_url
 from backfleet_executors.aws.batch.diagnosis import diagnosed, diagnosis
 from backfleet_executors.aws.batch.environment import BatchEnvironment
+from backfleet_executors.aws.batch.handle import BatchHandle, is_job_of
 from backfleet_executors.aws.batch.live import live_checks
 from backfleet_executors.aws.batch.logs import read_log
 from backfleet_executors.aws.batch.poll import SubmissionPoll
@@ -76,9 +77,10 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
 
     def adopt_settings(self, handle: Handle) -> None:
         """Take what is not set here from the handle, including the inventory of the image."""
-        self._settings = completed(self._settings, handle.get("settings", {}))
-        if self._settings.image == handle.get("settings", {}).get("image"):
-            self._inventory = handle.get("installed")
+        stored = BatchHandle.read(handle)
+        self._settings = completed(self._settings, stored.settings)
+        if self._settings.image == stored.settings.get("image"):
+            self._inventory = stored.installed
 
     def installed(self) -> Mapping[str, str] | None:
         """What the image holds; without the setting `image` nobody says, and no code travels."""
@@ -150,7 +152,8 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
         """Workers of an array are told apart when they fail or when all have ended."""
-        key = (handle["run"], handle["number"])
+        stored = BatchHandle.read(handle)
+        key = (stored.run, stored.number)
         if key not in self._polls:
             self._polls[key] = self._new_poll(handle)
         try:
@@ -161,16 +164,26 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             ) from error
 
     def cancel(self, handle: Handle) -> None:
-        calls = self._calls_of(handle)
-        for array in ShardArray.of_handle(handle):
-            calls.terminate(array.job, CANCELLED)
+        stored, calls = BatchHandle.read(handle), self._calls_of(handle)
+        arrays = stored.shard_arrays()
+        jobs = calls.describe([array.job for array in arrays])
+        for array in arrays:
+            job = jobs.get(array.job)
+            # For a while AWS Batch does not know a job that was just submitted; it can stop it.
+            if job is None or is_job_of(job, array, stored.url):
+                calls.terminate(array.job, CANCELLED)
 
     def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
         """From CloudWatch, attempt by attempt."""
-        for array in ShardArray.of_handle(handle):
+        stored, calls = BatchHandle.read(handle), self._calls_of(handle)
+        for array in stored.shard_arrays():
             if shard in array.indices:
-                group = handle["settings"].get("log_group") or self._settings.log_group
-                calls = self._calls_of(handle)
+                job = calls.describe([array.job]).get(array.job)
+                if job is not None and not is_job_of(job, array, stored.url):
+                    raise ExecutorError(
+                        f"the job {array.job} is none of this run, so its log is not shown"
+                    )
+                group = stored.settings.get("log_group") or self._settings.log_group
                 yield from read_log(calls, array.child(shard), group, follow=follow)
 
     def find_orphans(self, run_id: str) -> Iterable[Handle]:

@@ -77,6 +77,7 @@ class BatchSubmission:
         return {
             "run": self.submission.run_id,
             "number": self.submission.number,
+            "url": self.submission.url,
             "shards": self.submission.shard_count,
             "arrays": [array.to_json() for array in arrays],
             "submitted": self.environment.calls.now,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
+from backfleet.sdk import open_output
 from backfleet_executors.aws.stack.stacks import Stack
 from backfleet_executors.aws.stack.storage import RUNS
 
@@ -103,10 +103,8 @@ def _table(document: TOMLDocument) -> Any:
 
 
 def _write(file: Path, document: TOMLDocument) -> None:
-    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        beside.write_text(document.as_string(), encoding="utf-8")
-        beside.replace(file)
+        with open_output(file) as stream:
+            stream.write(document.as_string().encode())
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise ExecutorError(f"{file.resolve()} cannot be written: {error.strerror}") from error

@@ -1,0 +1,76 @@
+"""The handle of a submission to the executor `aws-batch`, checked before anything in it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from backfleet.errors import ExecutorError
+from backfleet.executor import Handle, read_handle
+from backfleet.sdk import parse_ranges
+from backfleet_executors.aws.batch.arrays import ARRAY_LIMIT, ShardArray
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobDetailTypeDef
+
+__all__ = ["BatchHandle", "is_job_of"]
+
+MAX_SHARDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """The fields of an array in a handle."""
+
+    job: str
+    name: str
+    shards: str
+    queue: str
+
+
+@dataclass(frozen=True)
+class BatchHandle:
+    """The handle of a submission; `url` is the location of the submission's record."""
+
+    run: str
+    number: int
+    url: str
+    shards: int
+    arrays: tuple[StoredArray, ...]
+    submitted: float
+    limits: Mapping[str, float]
+    settings: Mapping[str, str | None] = field(default_factory=dict)
+    installed: Mapping[str, str] | None = None
+    job_definition: str | None = None
+
+    @classmethod
+    def read(cls, handle: Handle) -> BatchHandle:
+        """Return a stored handle. Raises ExecutorError if it is none of this executor."""
+        checked = read_handle(cls, handle)
+        try:
+            sizes = [sum(map(len, parse_ranges(array.shards))) for array in checked.arrays]
+        except (ValueError, OverflowError):
+            sizes = [0]
+        fits = all(0 < size <= ARRAY_LIMIT for size in sizes) and sum(sizes) <= MAX_SHARDS
+        if not fits or not 0 <= checked.shards <= MAX_SHARDS:
+            raise ExecutorError(
+                f"the handle of submission {checked.number} names shards that no job runs"
+            )
+        return checked
+
+    def shard_arrays(self) -> list[ShardArray]:
+        """Return the arrays. Their names follow from the submission, whatever the handle says."""
+        return [
+            ShardArray(self.run, self.number, array.shards, array.queue, array.job)
+            for array in self.arrays
+        ]
+
+
+def is_job_of(job: JobDetailTypeDef, array: ShardArray, url: str) -> bool:
+    """Whether a job is the one of an array, by its name and by the submission that it was given.
+
+    The ids in a handle may be those of anybody's jobs.
+    """
+    command = job.get("container", {}).get("command", [])
+    return job["jobName"] == array.name and url in command

@@ -1,0 +1,65 @@
+"""A stored handle that names what belongs to somebody else: nothing of it is signaled or read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import backfleet as bf
+from sample_job import job_of
+from stored_records import sealed
+
+
+@pytest.fixture
+def unfinished(tmp_path: Path) -> Path:
+    """The folder of a run that lacks a chunk, so that its workers are asked for."""
+    run = bf.run(job_of(tmp_path / "runs"), options=["workers=1"], progress=None)
+    folder = Path(run.url)
+    next((folder / "chunks").iterdir()).unlink()
+    (folder / "results.parquet").unlink()
+    return folder
+
+
+@pytest.fixture
+def innocent() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process
+        process.kill()
+
+
+def rewrite_handle(folder: Path, **changes: Any) -> None:
+    file = folder / "submissions" / "1.handle.json"
+    record = json.loads(file.read_bytes())
+    file.write_bytes(sealed(record | {"handle": record["handle"] | changes}))
+
+
+def test_no_command_signals_a_process_that_a_handle_names(
+    unfinished: Path, innocent: subprocess.Popen[bytes]
+) -> None:
+    started = psutil.Process(innocent.pid).create_time()
+    worker = [innocent.pid, started]
+    rewrite_handle(unfinished, workers=[worker], client=[os.getpid(), 0.0])
+    control = bf.RunControl(bf.open_run(unfinished))
+
+    assert control.cancel() == 0
+    assert control.wait().missing > 0
+    assert control.run.state() == "incomplete"
+    control.resume("local", ["workers=1"])
+    assert control.wait().missing == 0
+    assert innocent.poll() is None
+
+
+def test_no_path_of_a_handle_is_opened(unfinished: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "0.log").write_text("nobody may print this")
+    for path in (str(secret), "../../../secret"):
+        rewrite_handle(unfinished, run=path, url=f"{path}/x", number=7)
+        assert list(bf.open_run(unfinished).workers.log_lines(0)) == []
