@@ -96,7 +96,7 @@ class TrialEntry:
             return None
         try:
             if self.hashes is None:
-                if self.points["kind"] == "table":
+                if self.points.get("kind") == "table":
                     return None
                 points = points_from_json(self.points)
                 self._check_count(len(points))
