@@ -1,12 +1,11 @@
-"""A report of 10,000 tasks: made, weighed, and opened in Chromium; and a list of 1,000 runs.
+"""A report of 10,000 tasks: made, weighed, and opened in Chromium.
 
-Limits: made in under 5 s, under 12 MB, interactive in under 2 s; the runs listed in under 1 s.
+Limits: made in under 5 s, under 12 MB, interactive in under 2 s.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import shutil
 import sys
@@ -19,10 +18,8 @@ import numpy as np
 from measure import (
     BACKFLEET,
     Comparison,
-    Reading,
     alternate,
     compare,
-    measured,
     run_process,
     workspace,
 )
@@ -39,11 +36,9 @@ from backfleet.plan.plan import plan_job
 from backfleet.plan.rows import RowLayout
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.compact import compact
-from backfleet.serve.catalogue import Catalogue
 from backfleet.store import open_store
 
 SYMBOLS, POINTS, BARS = 100, 100, 608
-RUNS = 1_000
 DAY = 86_400_000_000_000
 FIRST = int(np.datetime64("2010-01-04", "ns").astype(np.int64))
 
@@ -84,7 +79,6 @@ def main() -> None:
         if given.keep:
             shutil.copy(page, given.keep)
         _open(page, given.repetitions)
-        _list(folder, url, given.repetitions)
 
 
 def _open(page: Path, repetitions: int) -> None:
@@ -105,26 +99,6 @@ def _open(page: Path, repetitions: int) -> None:
         "opened and sorted in Chromium, less an empty page", "ms", 1e3, 2000.0, "clock"
     )
     compare(what, [report - nothing for report, nothing in pairs])
-
-
-def _list(folder: Path, url: str, repetitions: int) -> None:
-    manifest = json.loads((Path(url) / "manifest.json").read_bytes())
-    for number in range(RUNS):
-        run = folder / "many" / f"{number:016x}"
-        run.mkdir(parents=True)
-        (run / "manifest.json").write_text(json.dumps(manifest))
-    readings = [_listed(str(folder / "many")) for _ in range(repetitions)]
-    compare(Comparison(f"{RUNS:,} runs listed", "ms", 1e3, 1000.0, "clock"), readings)
-
-
-def _listed(store: str) -> Reading:
-    catalogue = Catalogue(open_store(store))
-    found: list[object] = []
-    reading = measured(lambda: found.extend(catalogue.runs()))
-    catalogue.stop()
-    if len(found) != RUNS:
-        sys.exit(f"{len(found)} runs were listed")
-    return reading
 
 
 def _filled(folder: Path) -> str:

@@ -44,8 +44,8 @@ def writable_state_folder() -> Path:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         temporary = scratch_folder()
-        _warn(
-            "state",
+        _warn_once(
+            folder,
             f"the folder {folder} cannot be written to ({error.strerror}), so the logs of workers "
             f"are in {temporary}. Set XDG_STATE_HOME to another folder",
         )
@@ -77,10 +77,10 @@ def write_quietly(path: Path, content: bytes) -> None:
             os.unlink(temporary)
             raise
     except OSError as error:
-        folder = cache_folder()
+        folder = cache_folder() if path.is_relative_to(cache_folder()) else path.parent
         reason = error.strerror
-        _warn(
-            "cache",
+        _warn_once(
+            folder,
             f"the cache {folder} cannot be written to ({reason}), so commands are slower. Set "
             "BACKFLEET_CACHE to another folder",
         )
@@ -94,11 +94,11 @@ def _user_folder(variable: str, below_home: str) -> Path:
     return scratch_folder() if home is None else home / below_home / "backfleet"
 
 
-def _warn(kind: str, text: str) -> None:
-    """Warn of a kind of folder, once in a process."""
-    if kind not in _WARNED:
-        _WARNED.add(kind)
+def _warn_once(folder: Path, text: str) -> None:
+    """Warn of a folder, once in a process."""
+    if folder not in _WARNED:
+        _WARNED.add(folder)
         warnings.warn(text, FolderWarning, stacklevel=3)
 
 
-_WARNED: set[str] = set()
+_WARNED: set[Path] = set()

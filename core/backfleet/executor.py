@@ -18,7 +18,7 @@ from typing import ClassVar, Self, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from backfleet.errors import BackfleetError, CorruptObject, ExecutorError
-from backfleet.store.records import from_plain
+from backfleet.store.plain_json import from_plain
 from backfleet.submission import (
     ChunkGeneration,
     ChunkRange,

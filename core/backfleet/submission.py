@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from backfleet.store.records import UNSTORED
+from backfleet.store.plain_json import UNSTORED
 from backfleet.strategy_reference import StrategyReference
 
 __all__ = [

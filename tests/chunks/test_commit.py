@@ -59,7 +59,7 @@ def test_a_commit_can_be_read_with_its_details(
     assert (header.first, header.count) == (0, 3)
     assert (header.ok, header.suspicious, header.error, header.retryable) == (1, 1, 1, 1)
     assert header.seconds == 0.75
-    assert read_rows(found.body)["task"].to_pylist() == [0, 1, 2]
+    assert read_rows(found.body, found.header.count)["task"].to_pylist() == [0, 1, 2]
     equity = read_details(store, header.blobs, "equity")
     assert equity["value"].to_pylist() == [0.0, 0.125, 0.25]
 

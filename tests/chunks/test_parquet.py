@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from backfleet.chunks import parquet
 from backfleet.chunks.formats import ROWS, stamp
 from backfleet.chunks.parquet import FORMAT, parquet_bytes, read_parquet
 from backfleet.errors import CorruptObject
@@ -20,17 +20,26 @@ def test_a_table_comes_back_as_it_was() -> None:
     assert read_parquet(parquet_bytes(table, ROWS), ROWS).equals(table)
 
 
-def test_a_file_that_would_unpack_to_more_than_any_chunk_holds_is_not_decoded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(parquet, "MOST_BYTES", 2**20)
+def test_a_small_file_of_many_equal_rows_is_not_decoded() -> None:
+    """2.6 MB that take 4.8 GB, or kilobytes of it."""
     sink = io.BytesIO()
-    zeros = pa.table({"zeros": [0.0] * 2**18}).replace_schema_metadata({FORMAT: stamp(ROWS)})
-    pq.write_table(zeros, sink, use_dictionary=False)
+    zeros = pa.table({"zeros": pa.array(np.zeros(2**16))})
+    marked = zeros.replace_schema_metadata({FORMAT: stamp(ROWS)})
+    with pq.ParquetWriter(sink, marked.schema, compression="zstd") as writer:
+        for _ in range(600):
+            writer.write_table(marked)
 
-    assert len(sink.getvalue()) < 2**18
-    with pytest.raises(CorruptObject, match=r"it would unpack to 0\.0 GiB"):
+    assert len(sink.getvalue()) < 2**20
+    with pytest.raises(CorruptObject, match=r"would take .* MiB of memory, and at most 256 MiB"):
         read_parquet(sink.getvalue(), ROWS)
+
+
+def test_a_body_with_other_rows_than_its_header_says_is_not_decoded() -> None:
+    body = parquet_bytes(pa.table({"task": [1, 2]}), ROWS)
+
+    assert read_parquet(body, ROWS, 2).num_rows == 2
+    with pytest.raises(CorruptObject, match="it has 2 rows, and its header says 3"):
+        read_parquet(body, ROWS, 3)
 
 
 def test_what_is_no_parquet_file_is_corrupt() -> None:

@@ -154,7 +154,7 @@ def test_merged_rows_are_those_that_one_go_would_have_given(
     pieces = []
     for piece in dict.fromkeys(owners):
         mine = [made for made, owner in zip(results, owners, strict=True) if owner == piece]
-        table = read_rows(lay_out(mine).to_bytes())
+        table = read_rows(lay_out(mine).to_bytes(), len(mine))
         pieces.append((table, [made.task for made in mine]))
     whole, table = lay_out(results), merge_rows(pieces)
     merged = Rows.from_arrow(table)

@@ -81,7 +81,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ("results twins/", 2, ("is a store", "append the id")),
     ("status aaaa --store twins", 2, ("'aaaa'", "2 runs", "aaaa0, aaaa1")),
     ("status s3://absent/r", 2, ("no such bucket",)),
-    ("status damaged/run", 1, ("damaged/run/manifest.json", "the record is not JSON")),
+    ("status damaged/run", 2, ("damaged/run/manifest.json", "the record is not JSON")),
     # results
     ("results {run} --sort shrp", 2, ("--sort", "'shrp'", "did you mean 'sharpe'")),
     ("results {run} --sort zzz", 2, ("--sort", "there are task, symbol, period")),

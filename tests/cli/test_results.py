@@ -220,3 +220,30 @@ def test_a_dash_and_standard_output_by_name_are_standard_output(
     assert ask(f"results {finished} --format csv -o -").out == expected
     assert ask(f"results {finished} --format csv -o /dev/stdout").out == expected
     assert not (workshop.folder / "-").exists()
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+@pytest.mark.parametrize(
+    ("select", "shown"),
+    [
+        ("1 AS a, 2 AS a", "a_1"),
+        ("DATE '290000-12-31' AS day", "out of range"),
+        ("'text' AS sharpe, 1.5 AS trades", "text"),
+        ("[DATE '290000-12-31'] AS days", "?"),
+    ],
+)
+def test_odd_results_of_a_query_are_shown(
+    ask: Ask, finished: str, form: str, select: str, shown: str
+) -> None:
+    answer = ask(f'results {finished} --format {form} --sql "SELECT {select}"')
+    assert answer.code == 0, answer.err
+    assert shown in answer.out
+
+
+def test_values_that_parquet_cannot_hold_are_refused(
+    workshop: Any, ask: Ask, finished: str
+) -> None:
+    answer = ask(f'results {finished} -o odd.parquet --sql "SELECT INTERVAL 1 YEAR"')
+    assert answer.code == 2
+    assert "cannot be written as Parquet" in answer.err
+    assert not (workshop.folder / "odd.parquet").exists()

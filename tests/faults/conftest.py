@@ -211,7 +211,9 @@ class Fleet:
         """Tasks that a part holds, in the words of `executed`."""
         folder = next(self.store.glob("[0-9a-f]*"))
         parts = [Chunk.from_bytes(path.read_bytes(), PART) for path in folder.glob("parts/*/*")]
-        rows = [row for part in parts for row in read_rows(part.body).to_pylist()]
+        rows = [
+            row for part in parts for row in read_rows(part.body, part.header.count).to_pylist()
+        ]
         return {f"{row['symbol']} {row['mode']} {row['point']}" for row in rows}
 
     def blobs(self) -> list[dict[str, str]]:

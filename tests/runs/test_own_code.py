@@ -131,7 +131,7 @@ def alter_row(run: Run, column: str, value: float) -> None:
     """Give the first task another value, in a chunk that is sound."""
     header = run.chunk_index[0]
     assert header is not None
-    table = read_rows(read_chunk(run.store, 0, header.generation).body)
+    table = read_rows(read_chunk(run.store, 0, header.generation).body, header.count)
     values = [value, *table.column(column).to_pylist()[1:]]
     at = table.column_names.index(column)
     rows = RowTable(table.set_column(at, column, pa.array(values)))

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import backfleet as bf
-from backfleet.errors import DataError
+from backfleet.errors import DataError, FolderWarning
 from backfleet.runs.run import Run
 
 MakeJob = Callable[..., bf.Job]
@@ -94,10 +94,12 @@ def test_workers_with_several_children_were_not_prewarmed(make_job: MakeJob) -> 
     until_none_is_prewarmed()
 
 
-def test_without_a_place_for_its_log_the_run_says_so(
+def test_without_a_place_for_its_log_the_run_says_so_and_keeps_it_for_a_while(
     make_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    with pytest.raises(OSError, match="file"):
-        bf.submit(make_job())
+    with pytest.warns(FolderWarning, match="file"):
+        control = bf.submit(make_job())
+    control.wait()
+    assert control.run.state() == "complete"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from backfleet.bars import Bars, BarsWindow
-from backfleet.errors import DataError
+from backfleet.errors import DataError, FolderWarning
 from backfleet.source import Source
 from backfleet.sources.csv import CsvSource
 from backfleet.sources.prepared import PreparedBars, SymbolData
@@ -234,9 +234,12 @@ def test_a_cache_that_cannot_be_written_changes_nothing(
 ) -> None:
     (tmp_path / "taken").write_text("a file where the cache should be")
     stocks = source(CsvSource, file.parent)
-    for _ in range(2):
-        with PreparedBars("code", tmp_path / "taken") as prepared:
-            assert prepared.digest(stocks, "AAPL", ALL).bars == 200
+    prepared = PreparedBars("code", tmp_path / "taken")
+    with pytest.warns(FolderWarning, match="taken"), prepared:
+        digest = prepared.digest(stocks, "AAPL", ALL)
+    with PreparedBars("code", tmp_path / "taken") as prepared:
+        assert prepared.digest(stocks, "AAPL", ALL) == digest
+    assert digest.bars == 200
     assert counted.parses == 2
 
 

@@ -24,7 +24,7 @@ from backfleet.errors import CorruptObject, ObjectMissing, UserError
 from backfleet.output_file import is_stream, open_output
 from backfleet.plan.manifest_store import MANIFEST, read_stored_manifest
 from backfleet.runs.run import Run
-from backfleet.store.records import to_plain
+from backfleet.store.plain_json import to_plain
 
 __all__ = ["export_bundle"]
 

@@ -18,7 +18,8 @@ from backfleet.chunks.schemas import SCHEMAS
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store
-from backfleet.store.records import from_plain, parse_json
+from backfleet.store.plain_json import from_plain
+from backfleet.store.records import parse_json
 
 __all__ = ["Chunk", "ChunkHeader", "chunk_key", "latest_chunk", "parse_chunk_key", "read_chunk"]
 

@@ -7,13 +7,11 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from backfleet.bounded_parquet import BoundedParquet
 from backfleet.chunks.formats import check_stamp, stamp
 from backfleet.errors import CorruptObject
 
 __all__ = ["parquet_bytes", "read_parquet"]
-
-MOST_BYTES = 4 * 2**30
-"""Largest table in memory: a file of a few kilobytes can claim more than a machine has."""
 
 FORMAT = b"backfleet.format"
 """Key of the format in the file's metadata."""
@@ -38,28 +36,20 @@ def parquet_bytes(table: pa.Table, label: str) -> bytes:
     return sink.getvalue()
 
 
-def read_parquet(content: bytes, label: str) -> pa.Table:
+def read_parquet(content: bytes, label: str, rows: int | None = None) -> pa.Table:
     """Return the table of a Parquet file of the format `label`.
 
-    Raises CorruptObject for any other content, and for a file that would unpack to more than any
-    chunk holds.
+    Raises CorruptObject for any other content, for a file that would take more memory than its size
+    justifies, and for one with other than `rows` rows if that number is known.
     """
     try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        mark = (file.metadata.metadata or {}).get(FORMAT, b"")
+        parquet = BoundedParquet(content)
+        mark = (parquet.file.metadata.metadata or {}).get(FORMAT, b"")
         check_stamp(mark.decode("ascii", "replace"), label)
-        unpacked = _unpacked_size(file.metadata)
-        if unpacked > MOST_BYTES:
+        if rows is not None and parquet.file.metadata.num_rows != rows:
             raise CorruptObject(
-                f"it would unpack to {unpacked / 2**30:.1f} GiB, no chunk has more than "
-                f"{MOST_BYTES / 2**30:g}"
+                f"it has {parquet.file.metadata.num_rows:,} rows, and its header says {rows:,}"
             )
-        # Handing a chunk's small columns to threads takes longer than decoding them.
-        return file.read(use_threads=False).replace_schema_metadata(None)
-    except (pa.ArrowException, OSError) as error:
+        return parquet.read(max_rows=rows).replace_schema_metadata(None)
+    except (ValueError, OSError, pa.ArrowException) as error:
         raise CorruptObject(f"it is no Parquet file that can be read: {error}") from error
-
-
-def _unpacked_size(metadata: pq.FileMetaData) -> int:
-    groups = range(metadata.num_row_groups)
-    return sum(int(metadata.row_group(group).total_byte_size) for group in groups)

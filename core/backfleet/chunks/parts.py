@@ -69,7 +69,7 @@ class Part:
     @classmethod
     def of_chunk(cls, chunk: Chunk) -> Part:
         """Return the rows of a committed chunk that need no other try. Raises CorruptObject."""
-        rows = read_rows(chunk.body)
+        rows = read_rows(chunk.body, chunk.header.count)
         errors = rows["error"].to_pylist()
         kept = np.array([not is_retryable(error) for error in errors], dtype=np.bool_)
         return cls(chunk.header, rows.filter(pa.array(kept)))
@@ -140,7 +140,7 @@ def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
     """Return the part under a key; None if it is damaged, or no part of this chunk."""
     try:
         stored = Chunk.from_bytes(store.read(key), PART)
-        rows = read_rows(stored.body)
+        rows = read_rows(stored.body, stored.header.count)
     except (CorruptObject, ObjectMissing):
         return None
     header = stored.header

@@ -148,9 +148,9 @@ _KINDS: Mapping[str, Kind] = {"bool": "bool", "int64": "int", "double": "float",
 _FIXED: Mapping[str, Kind] = {**HEAD, **STATE, **METRICS, **TAIL}
 
 
-def read_rows(body: bytes) -> pa.Table:
-    """Return the table that `Rows.to_bytes` stored. Raises CorruptObject."""
-    table = read_parquet(body, ROWS)
+def read_rows(body: bytes, count: int) -> pa.Table:
+    """Return the table that `Rows.to_bytes` stored for `count` rows. Raises CorruptObject."""
+    table = read_parquet(body, ROWS, count)
     kinds = {field.name: _KINDS.get(str(field.type)) for field in table.schema}
     wrong = [name for name, kind in _FIXED.items() if kinds.get(name) != kind]
     wrong += [name for name, kind in kinds.items() if kind is None]

@@ -26,6 +26,7 @@ __all__ = [
     "job_overrides",
     "note_option",
     "open_output_option",
+    "sql_limits",
     "store_option",
     "tag_option",
     "yes_option",
@@ -97,6 +98,22 @@ def executor_options(command: F) -> F:
         metavar="KEY=VALUE",
         help="A setting of the executor, such as workers=2; may be given several times.",
     )(command)
+
+
+def sql_limits(command: F) -> F:
+    """`--timeout` and `--memory`, the limits of an SQL query; see `SqlLimits.of`."""
+    timeout = click.option(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="Stop SQL that runs longer. Default: Ctrl-C stops it.",
+    )
+    memory = click.option(
+        "--memory",
+        metavar="SIZE",
+        help="Memory limit of SQL, and of its result. Default: 512 MiB.",
+    )
+    return timeout(memory(command))
 
 
 def job_overrides(command: F) -> F:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from backfleet.cli.options import echo_damage, open_output_option, store_option
+from backfleet.cli.options import echo_damage, open_output_option, sql_limits, store_option
 from backfleet.results.export import FORMATS, export_rows
 from backfleet.results.query import query_rows, select_columns
 from backfleet.results.read import read_results
+from backfleet.results.sql_limits import SqlLimits
 from backfleet.runs.open import open_run
 from backfleet.runs.query import query_store
 from backfleet.runs.run import Run
@@ -32,6 +33,7 @@ TABLE = "table"
 @click.option("--ascending", is_flag=True, help="With --sort: the smallest first.")
 @click.option("--where", metavar="SQL", help="Keep rows for which this holds: 'period > 10'.")
 @click.option("--columns", metavar="NAMES", help="Only these columns, separated by commas.")
+@sql_limits
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="No more rows than this.")
 @click.option(
     "--format",
@@ -51,6 +53,8 @@ def results(
     ascending: bool,
     where: str | None,
     columns: str | None,
+    timeout: float | None,
+    memory: str | None,
     limit: int | None,
     form: str | None,
     as_json: bool,
@@ -66,11 +70,12 @@ def results(
     """
     if ascending and sort is None:
         raise click.UsageError("--ascending goes with --sort")
+    limits = SqlLimits.of(memory, timeout)
     form = form or ("json" if as_json else _form_of(output))
     if sql is not None:
         if sort or where or columns:
             raise click.UsageError("--sql says all; leave --sort, --where and --columns out")
-        rows = _queried(run, store, sql)
+        rows = _queried(run, store, sql, limits)
         _write_some(rows, rows.column_names, limit, form, output)
         return
     if run is None:
@@ -78,17 +83,17 @@ def results(
     found = open_run(run, store)
     rows = read_results(found.store, found.chunk_index)
     _tell_missing(found.manifest.tasks - rows.num_rows, found)
-    rows = query_rows(rows, where=where, sort=sort, ascending=ascending)
+    rows = query_rows(rows, where=where, sort=sort, ascending=ascending, limits=limits)
     names = [name.strip() for name in columns.split(",")] if columns else []
     _write_some(select_columns(rows, names) if names else rows, names, limit, form, output)
 
 
-def _queried(run: str | None, store: str, sql: str) -> pa.Table:
+def _queried(run: str | None, store: str, sql: str, limits: SqlLimits) -> pa.Table:
     """What a query over one run, or over all of a store, comes to."""
     if run is None:
-        return query_store(store, sql, echo_damage)
+        return query_store(store, sql, limits, echo_damage)
     found = open_run(run, store)
-    rows = found.query_table(sql)
+    rows = found.query_table(sql, limits)
     _tell_missing(found.counts().missing, found)
     return rows
 

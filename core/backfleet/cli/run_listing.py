@@ -14,17 +14,18 @@ from backfleet.cli.options import (
     echo_damage,
     echo_json,
     note_option,
+    sql_limits,
     store_option,
 )
 from backfleet.cli.run_summary import run_argument
 from backfleet.cli.table import print_columns
 from backfleet.errors import UserError
+from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import runs_table
 from backfleet.runs.labels import add_labels
-from backfleet.runs.listing import facts_of, readable_runs
+from backfleet.runs.listing import facts_of, list_rows, readable_runs
 from backfleet.runs.open import open_run
 from backfleet.runs.remove import RunFolder, check_removable, find_run_folder, remove_run
-from backfleet.runs.run import Run
 
 __all__ = ["runs"]
 
@@ -40,6 +41,7 @@ LABELS = ("tags", "note")
     metavar="SQL",
     help="Keep runs for which this holds: \"tasks > 100 and strategy = 'sma-crossover'\".",
 )
+@sql_limits
 @click.option("--tag", metavar="TAG", help="Keep runs that have this tag.")
 @click.option(
     "--latest", metavar="NAME", help="Print the path of the newest run with this job name only."
@@ -50,6 +52,8 @@ def runs(
     context: click.Context,
     store: str,
     where: str | None,
+    timeout: float | None,
+    memory: str | None,
     tag: str | None,
     latest: str | None,
     as_json: bool,
@@ -66,21 +70,21 @@ def runs(
             )
         context.default_map = {name: {"store": store} for name in ("rm", "tag")}
         return
-    selected = _selected(store, where, tag, latest)
+    selected = _selected(store, where, tag, latest, SqlLimits.of(memory, timeout))
     if latest is not None and not selected:
         raise UserError(
             f"no such run with the job name {latest!r} in {store}. "
             f"'backfleet runs --store {store}' lists those there are"
         )
     if as_json:
-        echo_json([dict(row) for _, row in selected])
+        echo_json([dict(row) for row in selected.values()])
     elif latest is not None:
-        click.echo(run_argument(selected[0][0]))
+        click.echo(run_argument(open_run(next(iter(selected)))))
     elif not selected:
         is_filtered = where is not None or tag is not None
         click.echo(f"no {'such runs' if is_filtered else 'runs'} in {store}")
     else:
-        _print_table([row for _, row in selected])
+        _print_table(list(selected.values()))
 
 
 @runs.command()
@@ -124,27 +128,27 @@ def tag(name: str, tags: tuple[str, ...], store: str, note: str | None) -> None:
 
 
 def _selected(
-    store: str, where: str | None, tag: str | None, latest: str | None
-) -> list[tuple[Run, Mapping[str, Any]]]:
-    """Return the runs that are listed, newest first, each with its row."""
-    kept = readable_runs(store, echo_damage)
-    if latest is not None:
-        kept = [run for run in kept if run.manifest.name == latest]
-    if tag is not None:
-        kept = [run for run in kept if tag in run.labels().tags]
+    store: str, where: str | None, tag: str | None, latest: str | None, limits: SqlLimits
+) -> dict[str, Mapping[str, Any]]:
+    """Return the rows of the runs that are listed by their URLs, newest first."""
     if latest is not None and where is None:
-        # The state of the others need not be read.
-        kept = kept[:1]
-    by_url = {run.url: run for run in kept}
-    rows = {url: row for url, run in by_url.items() for row in facts_of([run], echo_damage)}
+        # The state of the other runs need not be read.
+        runs = (run for run in readable_runs(store, echo_damage) if run.manifest.name == latest)
+        kept = next((run for run in runs if tag is None or tag in run.labels().tags), None)
+        rows = facts_of([kept] if kept else [], echo_damage)
+        return {kept.url: rows[0]} if kept and rows else {}
+    listed = list_rows(store, echo_damage)
+    if latest is not None:
+        listed = {url: row for url, row in listed.items() if row["name"] == latest}
+    if tag is not None:
+        listed = {url: row for url, row in listed.items() if tag in row["tags"].split(", ")}
     if where is not None:
         from backfleet.results.query import query_rows
 
-        table = query_rows(runs_table(list(rows.values())), where=where)
+        table = query_rows(runs_table(list(listed.values())), where=where, limits=limits)
         ids = set(table.column("run_id").to_pylist())
-        rows = {url: row for url, row in rows.items() if row["run_id"] in ids}
-    selected = [(by_url[url], row) for url, row in rows.items()]
-    return selected if latest is None else selected[:1]
+        listed = {url: row for url, row in listed.items() if row["run_id"] in ids}
+    return listed if latest is None else dict(list(listed.items())[:1])
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:

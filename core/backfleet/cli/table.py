@@ -81,17 +81,21 @@ def _usual(rows: pa.Table) -> list[str]:
 
 
 def _cells(rows: pa.Table, names: Sequence[str]) -> list[list[str]]:
-    return [[_cell(name, value) for value in rows.column(name).to_pylist()] for name in names]
+    from backfleet.results.python_values import python_values
+
+    return [[_cell(name, value) for value in python_values(rows.column(name))] for name in names]
 
 
 def _cell(name: str, value: Any) -> str:
     if value is None:
         return "-"
-    if name in SHOWN:
-        return format(value, SHOWN[name])
+    form = SHOWN.get(name)
+    # A query can give a metric's name to anything.
+    if form and isinstance(value, int if form == "d" else (int, float)):
+        return format(value, form)
     if isinstance(value, float):
         return f"{value:.6g}"
-    return _one_line(value) if isinstance(value, str) else str(value)
+    return _one_line(str(value))
 
 
 def _one_line(text: str) -> str:

@@ -124,10 +124,11 @@ def read_columns(table: bytes, parameters: Sequence[Parameter]) -> dict[str, Col
 
 def _parquet(table: bytes) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from backfleet.bounded_parquet import BoundedParquet
 
     try:
-        return pq.ParquetFile(pa.BufferReader(table)).read(use_threads=False)
+        return BoundedParquet(table).read()
     except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error).split("\n", 1)[0]) from None
 

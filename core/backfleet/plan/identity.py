@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from backfleet.engine import BrokerSettings
 from backfleet.plugins import HOOKS
-from backfleet.store.records import canonical_digest, to_plain
+from backfleet.store.plain_json import to_plain
+from backfleet.store.records import canonical_digest
 
 __all__ = [
     "AuxiliaryIdentity",

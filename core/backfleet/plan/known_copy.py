@@ -147,7 +147,7 @@ class _Copier:
         if hashlib.sha256(content).hexdigest() != origin.sha256:
             raise CorruptObject(f"{store.url}/{origin.key}: the chunk has changed")
         stored = Chunk.from_bytes(content)
-        return _Source(store, origin, stored.header, read_rows(stored.body))
+        return _Source(store, origin, stored.header, read_rows(stored.body, stored.header.count))
 
     def _piece(self, source: _Source, tasks: Indices, earlier: Indices) -> _Piece:
         """Renumber rows and details. Raises CorruptObject, ObjectMissing."""

@@ -149,7 +149,7 @@ class _RunReader:
         content = self._store.read(chunk_key(chunk, generation))
         stored = Chunk.from_bytes(content)
         header, tasks = stored.header, self.manifest.chunks[chunk]
-        rows = read_rows(stored.body)
+        rows = read_rows(stored.body, stored.header.count)
         place = (header.run_id, header.chunk, header.generation)
         if place != (self.manifest.run_id, chunk, generation):
             raise CorruptObject("the chunk belongs to another place")

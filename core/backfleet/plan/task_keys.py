@@ -27,7 +27,8 @@ from backfleet.job.points import Indices
 from backfleet.plan.identity import Identity
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.point_match import match_points
-from backfleet.store.records import canonical_digest, to_plain
+from backfleet.store.plain_json import to_plain
+from backfleet.store.records import canonical_digest
 
 __all__ = ["MAX_POINTS", "TaskMatch", "base_key"]
 

@@ -48,7 +48,7 @@ def _rows_of(chunk: Chunk, run_id: str) -> pa.Table:
     """Return the rows of a chunk. Raises CorruptObject, also if they are those of other tasks."""
     header = chunk.header
     try:
-        rows = read_rows(chunk.body)
+        rows = read_rows(chunk.body, header.count)
         expected = np.arange(header.first, header.first + header.count)
         if not np.array_equal(rows["task"].to_numpy(), expected):
             raise CorruptObject("its rows are those of other tasks")

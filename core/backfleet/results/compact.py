@@ -10,6 +10,7 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from backfleet.bounded_parquet import BoundedParquet
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.results.assemble import OtherColumns, common_columns, row_groups, tables_of
 from backfleet.results.chunk_index import ChunkIndex
@@ -53,8 +54,9 @@ def is_current(store: Store, listing: str) -> bool:
         file = _opened(store, listing)
         if file is None:
             return False
-        for group in range(file.num_row_groups):
-            file.read_row_group(group, use_threads=False)
+        file.check()
+        for group in range(file.file.num_row_groups):
+            file.file.read_row_group(group, use_threads=False)
     except _UNREADABLE:
         return False
     return True
@@ -70,8 +72,7 @@ def read_compacted(
         if file is None:
             return None
         names = None if columns is None else list(columns)
-        # A thread that still holds the bytes while the interpreter ends would abort the process.
-        return file.read(names, use_threads=False).replace_schema_metadata(None)
+        return file.read(names).replace_schema_metadata(None)
     except _UNREADABLE:
         return None
 
@@ -79,11 +80,10 @@ def read_compacted(
 _UNREADABLE = (ObjectMissing, CorruptObject, OSError, ValueError, pa.ArrowException)
 
 
-def _opened(store: Store, listing: str) -> pq.ParquetFile | None:
+def _opened(store: Store, listing: str) -> BoundedParquet | None:
     """The file; None where it was made from other chunks. Raises one of `_UNREADABLE`."""
-    content = pa.BufferReader(store.read(RESULTS))
-    file = pq.ParquetFile(content, page_checksum_verification=True)
-    schema = file.schema_arrow
+    file = BoundedParquet(store.read(RESULTS), verify_pages=True)
+    schema = file.file.schema_arrow
     mark = (schema.metadata or {}).get(_MADE_FROM)
     return file if mark == _mark(listing, schema) else None
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 from backfleet.chunks.column_names import METRICS
 from backfleet.results.compare_code import SourceComparison, compare_sources
 from backfleet.results.match import RunRows, match_tasks
-from backfleet.results.query import query_rows, query_tables
-from backfleet.store.records import to_plain
+from backfleet.results.query import join_tables, query_rows
+from backfleet.store.plain_json import to_plain
 
 __all__ = ["Comparison", "MetricPair", "PlanDifference", "compare_runs"]
 
@@ -118,14 +118,14 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
 
 def _pair(pairs: pa.Table, metric: str) -> MetricPair:
     a, b = f'"a_{metric}"', f'"b_{metric}"'
-    found = query_tables(
+    found = join_tables(
         f"""SELECT avg({a}) FILTER ({b} IS NOT NULL) AS first,
                    avg({b}) FILTER ({a} IS NOT NULL) AS second,
                    count(*) FILTER ({a} IS DISTINCT FROM {b}) AS differing,
                    arg_max({b} - {a}, abs({b} - {a})) FILTER ({a} <> {b}) AS largest,
                    arg_max(a_task, abs({b} - {a})) FILTER ({a} <> {b}) AS task
             FROM pairs""",
-        {"pairs": lambda: pairs},
+        {"pairs": pairs},
     )
     return MetricPair(metric, **found.to_pylist()[0])
 

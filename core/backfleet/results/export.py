@@ -13,6 +13,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from backfleet.errors import UserError
+from backfleet.results.python_values import python_values
+
 __all__ = ["FORMATS", "export_rows"]
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -29,7 +32,7 @@ def _csv(rows: pa.Table, stream: BinaryIO) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows.column_names)
     for batch in rows.to_batches():
-        columns = [column.to_pylist() for column in batch.columns]
+        columns = [python_values(column) for column in batch.columns]
         writer.writerows([_csv_cell(value) for value in row] for row in zip(*columns, strict=True))
     text.detach()
 
@@ -43,8 +46,8 @@ def _csv_cell(value: Any) -> Any:
 def _json(rows: pa.Table, stream: BinaryIO) -> None:
     """A list of objects."""
     objects = [
-        json.dumps({name: _finite(value) for name, value in row.items()}, default=_plain)
-        for row in rows.to_pylist()
+        json.dumps(dict(zip(rows.column_names, map(_finite, row), strict=True)), default=_plain)
+        for row in zip(*map(python_values, rows.columns), strict=True)
     ]
     stream.write(b"[" + ",\n ".join(objects).encode() + b"]\n")
 
@@ -62,7 +65,11 @@ def _plain(value: Any) -> Any:
 
 
 def _parquet(rows: pa.Table, stream: BinaryIO) -> None:
-    pq.write_table(rows, stream, compression="zstd")
+    try:
+        pq.write_table(rows, stream, compression="zstd")
+    except pa.ArrowException as error:
+        reason = str(error).split("\n", 1)[0]
+        raise UserError(f"the rows cannot be written as Parquet: {reason}. Cast them") from error
 
 
 FORMATS: Mapping[str, Callable[[pa.Table, BinaryIO], None]] = {

@@ -13,7 +13,7 @@ import pyarrow as pa
 from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.errors import UserError
 from backfleet.plan.manifest import Manifest
-from backfleet.results.query import query_tables
+from backfleet.results.query import join_tables
 from backfleet.store import Store
 
 __all__ = ["MatchedTasks", "RunRows", "match_tasks"]
@@ -69,16 +69,16 @@ def match_tasks(first: RunRows, second: RunRows) -> MatchedTasks:
     for name in ("task", *METRICS):
         columns += [f"{side}.{_quoted(name)} AS {_quoted(f'{side}_{name}')}" for side in "ab"]
     same = " AND ".join(f"a.{_quoted(key)} IS NOT DISTINCT FROM b.{_quoted(key)}" for key in keys)
-    rows = query_tables(
+    rows = join_tables(
         f"SELECT {', '.join(columns)} FROM a JOIN b ON {same} ORDER BY a.task",
-        {"a": lambda: first.rows, "b": lambda: second.rows},
+        {"a": first.rows, "b": second.rows},
     )
     return MatchedTasks(keys, rows)
 
 
 def _check_unique(run: RunRows, keys: Sequence[str]) -> None:
     names = ", ".join(map(_quoted, keys))
-    count = query_tables(f"SELECT DISTINCT {names} FROM a", {"a": lambda: run.rows}).num_rows
+    count = join_tables(f"SELECT DISTINCT {names} FROM a", {"a": run.rows}).num_rows
     if count < run.rows.num_rows:
         own = [name for name in run.varying if name not in keys]
         raise UserError(

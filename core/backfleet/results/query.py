@@ -1,64 +1,83 @@
-"""Sorting, filtering and querying rows with DuckDB, which reads the SQL and executes no Python."""
+"""Sorting, filtering and querying rows with DuckDB.
+
+SQL of a user runs in a process of its own (`sql_process.py`), with limits; SQL that backfleet
+itself has written runs in this one (`join_tables`, and sorting).
+"""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import pyarrow as pa
 
 from backfleet.errors import UserError
+from backfleet.results.python_values import with_unique_names
+from backfleet.results.sql_limits import SqlLimits
 
-__all__ = ["query_rows", "query_tables", "select_columns"]
+__all__ = ["join_tables", "query_rows", "query_tables", "select_columns"]
 
 _UNKNOWN = re.compile(r'Referenced column "(.+?)" not found')
 _UNKNOWN_TABLE = re.compile(r"Table with name (.+?) does not exist")
 _NEAR = re.compile(r'Candidate bindings: "(.+?)"')
 _CLASS = re.compile(r"^[A-Z][A-Za-z ]* Error: ")
 _FORM = "write an SQL condition over the columns, such as 'period > 10 and sharpe >= 0.5'"
+_LIMIT = re.compile(r"the (query|result) .*the (timeout|memory limit)")
 
 
 def query_rows(
-    table: pa.Table, *, where: str | None = None, sort: str | None = None, ascending: bool = False
+    table: pa.Table,
+    *,
+    where: str | None = None,
+    sort: str | None = None,
+    ascending: bool = False,
+    limits: SqlLimits | None = None,
 ) -> pa.Table:
     """The rows for which the SQL expression `where` holds, ordered by the column `sort`.
 
     Rows without a value come last. Raises UserError for an expression that DuckDB refuses, that
-    wants anything but these rows, and for an unknown column.
+    wants anything but these rows or exceeds the limits, and for an unknown column.
     """
     if sort is not None and sort not in table.column_names:
         raise UserError(f"--sort: {_unknown(sort, table.column_names)}")
-    if where is None and sort is None:
-        return table
-    return _select(table, where, sort, "ASC" if ascending else "DESC")
+    order = None if sort is None else _order(sort, ascending)
+    if where is not None:
+        return _filter(table, where, order, limits or SqlLimits())
+    return table if order is None else _sort(table, order)
 
 
-def query_tables(sql: str, tables: Mapping[str, Callable[[], pa.Table]]) -> pa.Table:
-    """What one SELECT statement comes to.
+def query_tables(
+    sql: str, tables: Mapping[str, Callable[[], pa.Table]], limits: SqlLimits | None = None
+) -> pa.Table:
+    """Return the result of one SELECT statement of a user.
 
     Parameters
     ----------
     tables
-        Name to what makes the table; only those that the statement names are made.
+        Name to a function that makes the table; only those that the statement names are made.
 
     Raises
     ------
     UserError
-        Where DuckDB refuses the statement, or it wants anything but these tables.
+        If DuckDB rejects the statement, or it wants anything but these tables, or exceeds the
+        limits.
     """
-    import duckdb
+    from backfleet.results.sql_process import SqlError, select_in_process
 
-    connection = _locked_connection()
     try:
-        _check_statement(connection.extract_statements(sql))
-        waiting = dict(tables)
-        while (name := _missing_table(connection, sql)) in waiting:
-            connection.register(name, waiting.pop(name)())
-        return connection.sql(sql).to_arrow_table()
-    except (duckdb.Error, RuntimeError) as error:
+        return with_unique_names(select_in_process(sql, tables, limits or SqlLimits()))
+    except SqlError as error:
         raise UserError(f"--sql: {_why(str(error), list(tables))}") from error
+
+
+def join_tables(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+    """Return the result of a SELECT that backfleet itself has written."""
+    from backfleet.results.duckdb_session import open_session, select
+
+    connection = open_session()
+    try:
+        return select(connection, sql, tables, tables.__getitem__).to_arrow_table()
     finally:
         connection.close()
 
@@ -71,56 +90,28 @@ def select_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
     return table.select(list(names))
 
 
-def _select(table: pa.Table, where: str | None, sort: str | None, order: str) -> pa.Table:
-    import duckdb
+def _filter(table: pa.Table, where: str, order: str | None, limits: SqlLimits) -> pa.Table:
+    from backfleet.results.sql_process import SqlError, filter_in_process
 
-    connection = _locked_connection()
     try:
-        relation = connection.from_arrow(table)
-        if where is not None:
-            relation = relation.filter(where)
-        if sort is not None:
-            quoted = sort.replace('"', '""')
-            relation = relation.order(f'"{quoted}" {order} NULLS LAST, task')
-        return relation.to_arrow_table()
-    except (duckdb.Error, RuntimeError) as error:
+        return filter_in_process(table, where, order, limits)
+    except SqlError as error:
         raise UserError(f"--where {where!r}: {_reason(str(error), table.column_names)}") from error
+
+
+def _sort(table: pa.Table, order: str) -> pa.Table:
+    from backfleet.results.duckdb_session import filter_and_sort, open_session
+
+    connection = open_session()
+    try:
+        return filter_and_sort(connection, table, None, order).to_arrow_table()
     finally:
         connection.close()
 
 
-def _locked_connection() -> Any:
-    """A database in memory of which SQL reaches no file, no network and no Python variable."""
-    import duckdb
-
-    return duckdb.connect(
-        config={
-            "enable_external_access": "false",
-            "python_enable_replacements": "false",
-            "lock_configuration": "true",
-        }
-    )
-
-
-def _missing_table(connection: Any, sql: str) -> str | None:
-    """The first table that a statement names and that is not there; None where all are."""
-    import duckdb
-
-    try:
-        connection.sql(sql)
-    except duckdb.CatalogException as error:
-        found = _UNKNOWN_TABLE.search(str(error))
-        return found[1].lower() if found else None
-    return None
-
-
-def _check_statement(statements: Sequence[Any]) -> None:
-    import duckdb
-
-    kinds = [statement.type for statement in statements]
-    if kinds != [duckdb.StatementType.SELECT]:
-        what = f"{len(kinds)} statements" if len(kinds) != 1 else f"a statement of {kinds[0].name}"
-        raise UserError(f"--sql: it must be one SELECT; this is {what}")
+def _order(column: str, ascending: bool) -> str:
+    quoted = column.replace('"', '""')
+    return f'"{quoted}" {"ASC" if ascending else "DESC"} NULLS LAST, task'
 
 
 def _why(message: str, tables: Sequence[str]) -> str:
@@ -136,6 +127,8 @@ def _reason(message: str, columns: Sequence[str]) -> str:
     unknown = _UNKNOWN.search(message)
     if unknown:
         return _unknown(unknown[1], columns)
+    if _LIMIT.match(message):
+        return message
     return f"{_CLASS.sub('', message.split(chr(10), 1)[0])}; {_FORM}"
 
 

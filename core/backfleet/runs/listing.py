@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from backfleet.errors import CorruptObject
+from backfleet.plan.known_index import run_folders
+from backfleet.plan.manifest_store import MANIFEST
+from backfleet.runs.listing_cache import ListingCache, run_version
 from backfleet.runs.open import list_runs
-from backfleet.runs.run import Run
+from backfleet.runs.run import Run, installed_strategies
+from backfleet.store import Store, open_store
 
-__all__ = ["DamagedRun", "facts_of", "readable_runs", "warn_of_damage"]
+__all__ = ["DamagedRun", "facts_of", "list_rows", "readable_runs", "warn_of_damage"]
+
+READERS = 16
 
 
 class DamagedRun(UserWarning):
@@ -45,3 +52,55 @@ def facts_of(
         except CorruptObject as error:
             on_damage(error)
     return rows
+
+
+def list_rows(
+    store: str, on_damage: Callable[[CorruptObject], None] = warn_of_damage
+) -> dict[str, Mapping[str, Any]]:
+    """Return `Run.facts()` of each run of a store by the run's URL, newest first.
+
+    Complete runs are read once: later listings only compare what the store lists of them.
+    """
+    root = open_store(store)
+    cache = ListingCache(root, installed_strategies())
+
+    def read(folder: str) -> tuple[str, Mapping[str, Any] | CorruptObject | None]:
+        run_store = root.at(folder)
+        return run_store.url, _row(run_store, folder, cache)
+
+    rows: dict[str, Mapping[str, Any]] = {}
+    for url, row in _map(root, read):
+        if isinstance(row, CorruptObject):
+            on_damage(row)
+        elif row is not None:
+            rows[url] = row
+    cache.save()
+    return dict(sorted(rows.items(), key=lambda item: str(item[1]["created"]), reverse=True))
+
+
+def _row(
+    store: Store, folder: str, cache: ListingCache
+) -> Mapping[str, Any] | CorruptObject | None:
+    """Return a row, the error of a damaged run, or None for a folder that is no run."""
+    version = run_version(store)
+    known = cache.get(folder, version)
+    if known is not None:
+        return known
+    if not store.exists(MANIFEST):
+        return None
+    try:
+        row = Run(store).facts()
+    except CorruptObject as error:
+        return error
+    if row["state"] == "complete":
+        cache.put(folder, version, row)
+    return row
+
+
+def _map(root: Store, read: Callable[[str], Any]) -> Iterator[Any]:
+    if "://" not in root.url:
+        # Local files are read faster than threads take turns.
+        yield from map(read, run_folders(root))
+        return
+    with ThreadPoolExecutor(READERS) as readers:
+        yield from readers.map(read, run_folders(root))

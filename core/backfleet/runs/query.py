@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from backfleet.errors import CorruptObject, RunNotFound
+from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import DETAIL_TABLES, Table, run_tables, runs_table
 from backfleet.runs.listing import facts_of, readable_runs, warn_of_damage
 from backfleet.runs.run import Run
@@ -19,20 +20,34 @@ if TYPE_CHECKING:
 __all__ = ["query", "query_store"]
 
 
-def query(store: str | os.PathLike[str], sql: str) -> pd.DataFrame:
+def query(
+    store: str | os.PathLike[str],
+    sql: str,
+    *,
+    memory: int | str | None = None,
+    timeout: float | None = None,
+) -> pd.DataFrame:
     """Run an SQL query over all runs of a store and return its result.
 
     The tables are `results` (one row per task), `runs`, and `equity`, `orders`, `fills` and
     `trades`; all have a column `run_id`. DuckDB reaches nothing but these tables.
 
-    Raises UserError for a query that DuckDB rejects, CorruptObject, StoreError.
+    A query may use 512 MiB, and so may its result; `memory`, such as "2 GiB", sets another limit.
+    `timeout` stops it after that number of seconds; without one, Ctrl-C does.
+
+    Raises UserError for a query that DuckDB rejects or that exceeds a limit, CorruptObject,
+    StoreError.
     """
-    frame: pd.DataFrame = query_store(os.fspath(store), sql).to_pandas()
+    limits = SqlLimits.of(memory, timeout)
+    frame: pd.DataFrame = query_store(os.fspath(store), sql, limits).to_pandas()
     return frame
 
 
 def query_store(
-    store: str, sql: str, on_damage: Callable[[CorruptObject], None] = warn_of_damage
+    store: str,
+    sql: str,
+    limits: SqlLimits | None = None,
+    on_damage: Callable[[CorruptObject], None] = warn_of_damage,
 ) -> pa.Table:
     """`query`, as an Arrow table; errors of runs that are left out go to `on_damage`."""
     from backfleet.results.query import query_tables
@@ -41,7 +56,8 @@ def query_store(
     tables: dict[str, Table] = {
         name: partial(_of_all, runs, name, on_damage) for name in ("results", *DETAIL_TABLES)
     }
-    return query_tables(sql, tables | {"runs": lambda: runs_table(facts_of(runs, on_damage))})
+    tables["runs"] = lambda: runs_table(facts_of(runs, on_damage))
+    return query_tables(sql, tables, limits)
 
 
 def _of_all(runs: Sequence[Run], name: str, on_damage: Callable[[CorruptObject], None]) -> pa.Table:

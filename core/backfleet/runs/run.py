@@ -18,6 +18,7 @@ from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import list_plugins
 from backfleet.results.chunk_index import ChunkIndex, Counts
+from backfleet.results.sql_limits import SqlLimits
 from backfleet.runs.labels import Labels, read_labels
 from backfleet.runs.workers import RunWorkers
 from backfleet.store import Store, open_store, split_url
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from backfleet.validation.trial_counts import RunTrials
 
-__all__ = ["Run", "RunState", "RunSummary"]
+__all__ = ["Run", "RunState", "RunSummary", "installed_strategies"]
 
 RunState = Literal["complete", "running", "canceled", "failed", "incomplete"]
 
@@ -234,23 +235,27 @@ class Run:
         frame: pd.DataFrame = read_results(self.store, self.chunk_index).to_pandas()
         return frame
 
-    def query(self, sql: str) -> pd.DataFrame:
+    def query(
+        self, sql: str, *, memory: int | str | None = None, timeout: float | None = None
+    ) -> pd.DataFrame:
         """Run an SQL query over the run and return its result.
 
         The tables are `results`, `equity`, `orders`, `fills` and `trades`, with a column `task`,
-        and `runs`, of one row; DuckDB reaches nothing else. Raises UserError for a query that
-        DuckDB rejects, RunNotFound for details that the run does not keep, CorruptObject.
+        and `runs`, of one row; DuckDB reaches nothing else. `memory` and `timeout` are those of
+        `backfleet.query`. Raises UserError for a query that DuckDB rejects or that exceeds a limit,
+        RunNotFound for details that the run does not keep, CorruptObject.
         """
-        frame: pd.DataFrame = self.query_table(sql).to_pandas()
+        frame: pd.DataFrame = self.query_table(sql, SqlLimits.of(memory, timeout)).to_pandas()
         return frame
 
-    def query_table(self, sql: str) -> pa.Table:
+    def query_table(self, sql: str, limits: SqlLimits | None = None) -> pa.Table:
         """`query`, as an Arrow table."""
         from backfleet.results.query import query_tables
         from backfleet.results.tables import run_tables, runs_table
 
         tables = run_tables(self.store, self.manifest, self.chunk_index)
-        return query_tables(sql, {**tables, "runs": lambda: runs_table([self.facts()])})
+        tables = {**tables, "runs": lambda: runs_table([self.facts()])}
+        return query_tables(sql, tables, limits)
 
     def equity(self, task: int) -> pd.DataFrame:
         """Return account value, cash and exposure after each bar.
@@ -293,9 +298,10 @@ class Run:
 
 def _strategy_name(target: str) -> str:
     """Return the name by which a job calls a strategy that is installed here, else its class."""
-    return _installed_strategies().get(target, target)
+    return installed_strategies().get(target, target)
 
 
 @cache
-def _installed_strategies() -> Mapping[str, str]:
+def installed_strategies() -> Mapping[str, str]:
+    """Return the names of the installed strategies by their targets."""
     return {plugin.target: plugin.name for plugin in list_plugins("strategy")}

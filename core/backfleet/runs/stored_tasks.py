@@ -112,8 +112,8 @@ class StoredTasks:
         store, header = self._run.store, self._run.chunk_index[chunk]
         if header is None:
             raise ObjectMissing(f"chunk {chunk} of {store.url} is missing")
-        body = read_chunk(store, header.chunk, header.generation).body
-        lasting = Rows.from_arrow(read_rows(body)).lasting()
+        stored = read_chunk(store, header.chunk, header.generation)
+        lasting = Rows.from_arrow(read_rows(stored.body, stored.header.count)).lasting()
         values = zip(*(column.values for column in lasting), strict=True)
         rows = [dict(zip((column.name for column in lasting), row, strict=True)) for row in values]
         details = {

@@ -80,7 +80,7 @@ def _with_result(run: Run, header: ChunkHeader) -> Sequence[int]:
     if not header.error:
         return tasks
     chunk = read_chunk(run.store, header.chunk, header.generation)
-    states = read_rows(chunk.body).column("status").to_pylist()
+    states = read_rows(chunk.body, chunk.header.count).column("status").to_pylist()
     return [task for task, state in zip(tasks, states, strict=True) if state != TaskStatus.ERROR]
 
 

@@ -164,7 +164,7 @@ def _lines(source: Source, content: bytes) -> Sequence[int] | None:
     from backfleet.sources.parquet_file import MAGIC, open_parquet
 
     if content.startswith(MAGIC):
-        return range(1, open_parquet("", content).metadata.num_rows + 1)
+        return range(1, open_parquet("", content).file.metadata.num_rows + 1)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -27,7 +27,9 @@ class ParquetSource(FileSource):
         assert isinstance(self.options, ColumnOptions)
         origin = self.describe(symbol)
         file = open_parquet(origin, content)
-        layout = find_layout(origin, file.schema_arrow.names, self.options, self.settings.columns)
+        layout = find_layout(
+            origin, file.file.schema_arrow.names, self.options, self.settings.columns
+        )
         table = read_table(origin, file, layout.columns)
         reading = Reading(symbol, layout, self.options.date_format, self.settings.timezone)
         return bars_of(table, reading)

@@ -7,32 +7,26 @@ field and its type. Code behind it works with the dataclass and never with the J
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
 import re
 import warnings
-from collections.abc import Mapping, Sequence
-from enum import Enum
-from functools import cache
-from types import GenericAlias, NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from backfleet.errors import CorruptObject
 from backfleet.store.base import Store
+from backfleet.store.plain_json import from_plain, shown, to_plain
 
 __all__ = [
     "MAX_RECORD_BYTES",
-    "UNSTORED",
     "DamagedRecord",
     "canonical_digest",
     "decode_record",
     "encode_record",
-    "from_plain",
     "parse_json",
     "read_record",
-    "to_plain",
     "warn_of_damage",
 ]
 
@@ -101,11 +95,11 @@ def decode_record(
     except ValueError as error:
         raise CorruptObject(f"the record is not JSON that can be read: {error}") from error
     if not isinstance(data, dict):
-        raise CorruptObject(f"the record is not a JSON object but {_shown(data)}")
+        raise CorruptObject(f"the record is not a JSON object but {shown(data)}")
     actual_format, writer = data.get(FORMAT), data.get(WRITER)
     if actual_format != record_format:
         raise CorruptObject(
-            f"the record has the format {_shown(actual_format)}, written by {_shown(writer)}. This "
+            f"the record has the format {shown(actual_format)}, written by {shown(writer)}. This "
             f"backfleet reads {record_format!r}; use the version that wrote it"
         )
     checksum = data.pop(CHECKSUM, None)
@@ -160,14 +154,14 @@ def _reject_constant(text: str) -> Any:
 def _integer(text: str) -> int:
     # Checked first, because converting thousands of digits takes long.
     if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
-        raise ValueError(f"the number {_shown(text)} does not fit into 64 bits")
+        raise ValueError(f"the number {shown(text)} does not fit into 64 bits")
     return int(text)
 
 
 def _fraction(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"the number {_shown(text)} is too large")
+        raise ValueError(f"the number {shown(text)} is too large")
     return number
 
 
@@ -189,118 +183,3 @@ def canonical_digest(content: Any) -> str:
     """Return the SHA-256 over canonical JSON (sorted keys, no spaces), in hexadecimal."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def to_plain(value: Any) -> Any:
-    """Return a value as plain JSON: dataclasses become objects, tuples become lists."""
-    if dataclasses.is_dataclass(value):
-        names = (field.name for field in dataclasses.fields(value) if field.metadata != UNSTORED)
-        return {name: to_plain(getattr(value, name)) for name in names}
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
-    return value
-
-
-UNSTORED: Mapping[str, bool] = {"unstored": True}
-"""Metadata of a field that is known from where the record lies, and not stored in it."""
-
-
-def from_plain(kind: Any, value: Any, path: str = "") -> Any:
-    """Return plain JSON as a value of the type `kind`; `path` names it in errors.
-
-    The JSON must come from `parse_json`, which bounds it.
-
-    Raises CorruptObject if the JSON is of another type. An integer is a valid float.
-    """
-    origin, args = get_origin(kind), get_args(kind)
-    if kind is Any:
-        return value
-    if dataclasses.is_dataclass(kind):
-        return _dataclass_from_plain(kind, value, path)
-    if hasattr(kind, "_fields"):
-        # A NamedTuple is stored as a list.
-        fields = GenericAlias(tuple, tuple(get_type_hints(kind).values()))
-        return kind(*from_plain(fields, value, path))
-    if origin in (Union, UnionType):
-        return _union_from_plain(args, value, path)
-    if origin is Literal:
-        return _checked(value in args, value, f"one of {', '.join(map(repr, args))}", path)
-    if origin is tuple and args[-1] is not Ellipsis:
-        _checked(isinstance(value, list) and len(value) == len(args), value, "a list", path)
-        pairs = zip(args, value, strict=True)
-        return tuple(from_plain(arg, item, f"{path}[{i}]") for i, (arg, item) in enumerate(pairs))
-    if origin in (tuple, list, Sequence):
-        _checked(isinstance(value, list), value, "a list", path)
-        items = (from_plain(args[0], item, f"{path}[{i}]") for i, item in enumerate(value))
-        return list(items) if origin is list else tuple(items)
-    if origin in (dict, Mapping):
-        _checked(isinstance(value, dict), value, "an object", path)
-        return {key: from_plain(args[1], item, f"{path}.{key}") for key, item in value.items()}
-    return _scalar_from_plain(kind, value, path)
-
-
-def _dataclass_from_plain(kind: Any, value: Any, path: str) -> Any:
-    _checked(isinstance(value, dict), value, "an object", path)
-    hints, required = _fields_of(kind)
-    prefix = f"{path}." if path else ""
-    for name in value:
-        if name not in hints:
-            raise CorruptObject(
-                f"the record was written by a newer backfleet: this one does not know the field "
-                f"{_shown(prefix + name)}. Upgrade backfleet to read it"
-            )
-    for name in required:
-        if name not in value:
-            raise CorruptObject(f"the record lacks the field {prefix}{name}")
-    return kind(**{n: from_plain(hints[n], item, f"{prefix}{n}") for n, item in value.items()})
-
-
-def _union_from_plain(kinds: Sequence[Any], value: Any, path: str) -> Any:
-    for kind in kinds:
-        try:
-            return from_plain(kind, value, path)
-        except CorruptObject:
-            # If no member of the union fits, the error of the last one names the field.
-            if kind is kinds[-1]:
-                raise
-    raise AssertionError("a union has at least one member")
-
-
-def _scalar_from_plain(kind: Any, value: Any, path: str) -> Any:
-    if kind in (None, NoneType):
-        return _checked(value is None, value, "null", path)
-    if issubclass(kind, Enum):
-        _checked(value in [member.value for member in kind], value, f"a {kind.__name__}", path)
-        return kind(value)
-    if kind is float:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return float(_checked(is_number, value, "a number", path))
-    # To Python, a bool is an int too.
-    fits = type(value) is kind
-    return _checked(fits, value, {str: "text", int: "an integer", bool: "a bool"}[kind], path)
-
-
-@cache
-def _fields_of(kind: Any) -> tuple[Mapping[str, Any], Sequence[str]]:
-    """Return the types of a dataclass's stored fields, and the names of those without default."""
-    hints = get_type_hints(kind)
-    stored = [field for field in dataclasses.fields(kind) if field.metadata != UNSTORED]
-    required = [
-        field.name
-        for field in stored
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    ]
-    return {field.name: hints[field.name] for field in stored}, required
-
-
-def _checked(fits: bool, value: Any, expected: str, path: str) -> Any:
-    if not fits:
-        raise CorruptObject(f"the record's field {path} is {_shown(value)} and not {expected}")
-    return value
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

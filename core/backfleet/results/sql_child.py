@@ -1,0 +1,136 @@
+"""The process in which SQL of a user runs: bounded memory, no files, and it can be killed.
+
+DuckDB's own limits do not suffice. A scalar function such as `repeat` allocates beyond
+`memory_limit` and cannot be interrupted, so the kernel bounds the memory of a whole process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from backfleet.results.duckdb_session import filter_and_sort, open_session, select
+
+__all__ = ["FAILED", "ROWS", "SqlFailure", "SqlRequest", "main"]
+
+FAILED = 3
+"""Exit code if standard error holds an `SqlFailure`."""
+
+ROWS = "rows"
+"""Name of the table that a condition is about."""
+
+BATCH_ROWS = 16_384
+MAX_MESSAGE_CHARS = 10_000
+ACCOUNTED = 0.75
+"""Share of the memory that DuckDB knows of. It reports running out of it; the rest is for what it
+allocates without accounting."""
+
+
+@dataclass(frozen=True)
+class SqlRequest:
+    """A query.
+
+    Attributes
+    ----------
+    sql
+        One SELECT, or a condition over the table `ROWS` if `is_condition`.
+    tables
+        Name of a table to the file descriptor through which it comes when it is asked for.
+    """
+
+    sql: str
+    is_condition: bool
+    order: str | None
+    memory: int
+    tables: dict[str, int]
+
+
+@dataclass(frozen=True)
+class SqlFailure:
+    """A query that failed: the class of the error, and its message."""
+
+    kind: str
+    message: str
+
+
+def main() -> None:
+    """Read a request, and write the names of the tables it needs and its result as Arrow IPC."""
+    # Ctrl-C reaches all processes of the terminal; the parent ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    request = SqlRequest(**json.loads(sys.stdin.buffer.readline()))
+    try:
+        _limit(request.memory)
+        with open(os.dup(1), "wb") as answer:
+            # DuckDB shows its progress on standard output, which must not end up in the answer.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            _answer(request, answer)
+    except Exception as error:  # DuckDB raises errors of many kinds; the parent names each.
+        failure = SqlFailure(type(error).__name__, str(error)[:MAX_MESSAGE_CHARS])
+        _exit(json.dumps(asdict(failure)).encode(), FAILED)
+    _exit(b"", 0)
+
+
+def _answer(request: SqlRequest, answer: IO[bytes]) -> None:
+    def load(name: str) -> pa.Table:
+        """Ask the parent for a table, and map it into memory."""
+        _send(answer, name)
+        sys.stdin.buffer.readline()
+        return pa.ipc.open_file(pa.memory_map(f"/proc/self/fd/{request.tables[name]}")).read_all()
+
+    connection = open_session(int(request.memory * ACCOUNTED))
+    if request.is_condition:
+        relation = filter_and_sort(connection, load(ROWS), request.sql, request.order)
+    else:
+        relation = select(connection, request.sql, request.tables, load)
+    reader = relation.to_arrow_reader(BATCH_ROWS)
+    _send(answer, "")
+    with pa.ipc.new_stream(answer, reader.schema) as stream:
+        for batch in reader:
+            stream.write_batch(batch)
+    answer.flush()
+
+
+def _send(answer: IO[bytes], line: str) -> None:
+    answer.write(f"{line}\n".encode())
+    answer.flush()
+
+
+def _limit(memory: int) -> None:
+    """Bound the private memory that this process may add, and forbid it to write files."""
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    _lower(resource.RLIMIT_DATA, pages * resource.getpagesize() + memory)
+    _lower(resource.RLIMIT_FSIZE, 0)
+    _lower(resource.RLIMIT_CORE, 0)
+
+
+def _lower(kind: int, limit: int) -> None:
+    soft, hard = resource.getrlimit(kind)
+    known = [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
+    bound = min(limit, *known) if known else limit
+    resource.setrlimit(kind, (bound, bound))
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has died: nobody else would stop an endless query."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _exit(message: bytes, code: int) -> Any:
+    sys.stderr.buffer.write(message)
+    sys.stderr.buffer.flush()
+    # Threads of DuckDB may still run, so the interpreter must not wait for them.
+    os._exit(code)

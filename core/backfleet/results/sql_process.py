@@ -1,0 +1,173 @@
+"""Running SQL of a user in a process of its own, from the side of the caller."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any
+
+import pyarrow as pa
+
+from backfleet.results.sql_child import FAILED, ROWS, SqlFailure, SqlRequest
+from backfleet.results.sql_limits import SqlLimits
+
+__all__ = ["SqlError", "filter_in_process", "select_in_process"]
+
+_NO_MEMORY = re.compile(r"^OutOfMemoryException|^MemoryError|failed to allocate|bad_alloc")
+
+COMMAND = (sys.executable, "-P", "-c", "from backfleet.results.sql_child import main; main()")
+
+
+class SqlError(Exception):
+    """A query that failed, with the message of DuckDB or the limit that it exceeded."""
+
+
+def select_in_process(
+    sql: str, tables: Mapping[str, Callable[[], pa.Table]], limits: SqlLimits
+) -> pa.Table:
+    """Return the result of one SELECT. Raises SqlError, and errors of making the tables."""
+    with _files(tables) as files:
+        request = SqlRequest(sql, False, None, limits.memory, files)
+        return _Query(request, tables, limits).run(limits.memory)
+
+
+def filter_in_process(rows: pa.Table, where: str, order: str | None, limits: SqlLimits) -> pa.Table:
+    """Return the rows for which a condition holds, in an order. Raises SqlError."""
+    tables = {ROWS: lambda: rows}
+    with _files(tables) as files:
+        request = SqlRequest(where, True, order, limits.memory, files)
+        # The result is no larger than the rows, which are in memory already.
+        return _Query(request, tables, limits).run(max(limits.memory, 2 * rows.nbytes))
+
+
+@dataclass
+class _Query:
+    """A query that is running."""
+
+    request: SqlRequest
+    tables: Mapping[str, Callable[[], pa.Table]]
+    limits: SqlLimits
+    is_late: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, max_bytes: int) -> pa.Table:
+        with subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=tuple(self.request.tables.values()),
+        ) as process:
+            try:
+                with self._stopped_in_time(process):
+                    table = self._result(process, max_bytes)
+                    assert process.stderr is not None
+                    message = process.stderr.read()
+                    process.wait()
+            finally:
+                process.kill()
+        self._check_end(process.returncode, message)
+        if table is None:
+            raise SqlError("DuckDB ended without a result")
+        return table
+
+    @contextmanager
+    def _stopped_in_time(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        if self.limits.timeout is None:
+            yield
+            return
+
+        def stop() -> None:
+            self.is_late.set()
+            process.kill()
+
+        timer = threading.Timer(self.limits.timeout, stop)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _result(self, process: subprocess.Popen[bytes], max_bytes: int) -> pa.Table | None:
+        """Hand over tables, then read the result; None if the process ended before."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            _send(process.stdin, json.dumps(asdict(self.request)))
+            while (line := process.stdout.readline()) != b"\n":
+                if not line:
+                    return None
+                self._hand_over(line.decode().strip())
+                _send(process.stdin, "")
+            return _read(process.stdout, max_bytes)
+        except BrokenPipeError:
+            # The end of the process says why.
+            return None
+
+    def _hand_over(self, name: str) -> None:
+        table = self.tables[name]()
+        with (
+            open(self.request.tables[name], "wb", closefd=False) as file,
+            pa.ipc.new_file(file, table.schema) as writer,
+        ):
+            writer.write_table(table)
+
+    def _check_end(self, code: int, message: bytes) -> None:
+        if self.is_late.is_set():
+            raise SqlError(
+                f"the query was stopped after {self.limits.timeout:g} s; ask for less, or raise "
+                "the timeout"
+            )
+        if code == 0:
+            return
+        failure = SqlFailure(**json.loads(message)) if code == FAILED else SqlFailure("", "")
+        if code != FAILED or _NO_MEMORY.search(f"{failure.kind}: {failure.message}"):
+            raise SqlError(
+                f"the query needs more than {self.limits.memory / 2**20:,.0f} MiB of memory; ask "
+                "for less, or raise the memory limit"
+            )
+        raise SqlError(failure.message)
+
+
+@contextmanager
+def _files(tables: Mapping[str, Any]) -> Iterator[dict[str, int]]:
+    """Files in memory, one per table; a table is written to its file when the query needs it."""
+    files = {name: os.memfd_create(f"backfleet-{name}") for name in tables}
+    try:
+        yield files
+    finally:
+        for file in files.values():
+            os.close(file)
+
+
+def _send(stream: IO[bytes], line: str) -> None:
+    stream.write(f"{line}\n".encode())
+    stream.flush()
+
+
+def _read(stream: IO[bytes], max_bytes: int) -> pa.Table | None:
+    """Return the result, or None if the process ended while it wrote it. Raises SqlError."""
+    try:
+        return _read_batches(stream, max_bytes)
+    except (OSError, pa.ArrowInvalid):
+        return None
+
+
+def _read_batches(stream: IO[bytes], max_bytes: int) -> pa.Table:
+    batches, size = [], 0
+    with pa.ipc.open_stream(stream) as reader:
+        for batch in reader:
+            size += batch.nbytes
+            if size > max_bytes:
+                raise SqlError(
+                    f"the result has more than {max_bytes / 2**20:,.0f} MiB; ask for fewer rows "
+                    "or columns, or raise the memory limit"
+                )
+            batches.append(batch)
+        return pa.Table.from_batches(batches, reader.schema)

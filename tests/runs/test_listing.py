@@ -1,0 +1,82 @@
+"""The listing of a store: complete runs are read once, and a run that has changed is read again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import backfleet as bf
+from backfleet.errors import CorruptObject
+from backfleet.runs.labels import add_labels
+from backfleet.runs.listing import list_rows
+from backfleet.store import open_store
+from sample_job import job_of
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
+    results = {"store": str(tmp_path_factory.mktemp("listed")), "detail": "summary"}
+    return bf.run(job_of("", symbols=["600519"], results=results), progress=None)
+
+
+@pytest.fixture
+def run(finished: bf.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the only run of a store that nobody has listed yet."""
+    monkeypatch.setenv("BACKFLEET_CACHE", str(tmp_path / "cache"))
+    return Path(shutil.copytree(finished.url, tmp_path / "runs" / finished.id))
+
+
+def rows_of(run: Path, damage: list[CorruptObject] | None = None) -> list[dict[str, Any]]:
+    errors = [] if damage is None else damage
+    return [dict(row) for row in list_rows(str(run.parent), errors.append).values()]
+
+
+def test_rows_are_the_facts_of_the_runs(run: Path) -> None:
+    expected = [dict(bf.open_run(run).facts())]
+    assert rows_of(run) == expected
+    assert rows_of(run) == expected
+
+
+def test_a_complete_run_is_read_once(run: Path) -> None:
+    listed = rows_of(run)
+    manifest = run / "manifest.json"
+    before = manifest.stat()
+    with manifest.open("r+b") as file:
+        file.write(b"?")
+    os.utime(manifest, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert rows_of(run) == listed, "nothing of it was read"
+
+
+def test_a_run_that_has_changed_is_read_again(run: Path) -> None:
+    (before,) = rows_of(run)
+    add_labels(open_store(str(run)), ("seen",))
+    (after,) = rows_of(run)
+    assert after == before | {"tags": "seen"}
+    next((run / "chunks").iterdir()).unlink()
+    (incomplete,) = rows_of(run)
+    assert incomplete["done"] < before["done"]
+    (run / "manifest.json").write_bytes(b"{")
+    damage: list[CorruptObject] = []
+    assert rows_of(run, damage) == []
+    assert len(damage) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
+def test_a_damaged_cache_is_an_empty_one(run: Path, tmp_path: Path, content: bytes) -> None:
+    expected = rows_of(run)
+    (cache,) = (tmp_path / "cache" / "listings").iterdir()
+    cache.write_bytes(content)
+    assert rows_of(run) == expected
+
+
+def test_the_rows_of_a_store_on_s3_are_those_of_the_directory(run: Path, s3_store_url: str) -> None:
+    store = open_store(s3_store_url)
+    for path in run.rglob("*"):
+        if path.is_file():
+            store.put_if_absent(str(path.relative_to(run.parent)), path.read_bytes())
+    for _ in range(2):
+        assert [dict(row) for row in list_rows(s3_store_url).values()] == rows_of(run)
