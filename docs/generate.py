@@ -26,6 +26,7 @@ SECTIONS: dict[str, type[Section]] = {
     "data.auxiliary.NAME": model.Auxiliary,
     "broker": model.Broker,
     "results": model.Results,
+    "validation": model.Validation,
     "resources": model.Resources,
 }
 ENTRY = re.compile(r"^(\w[\w, ]*)\n((?:    .*\n?)+)", re.M)

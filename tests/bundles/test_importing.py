@@ -18,6 +18,7 @@ from backfleet.errors import UserError
 from backfleet.runs.labels import Labels, add_labels
 from backfleet.runs.open import list_runs
 from backfleet.store import open_store
+from backfleet.validation.trial_counts import read_families
 from stored_rows import stored_rows
 
 
@@ -53,6 +54,16 @@ def test_importing_twice_is_success_and_changes_nothing(bundle: Path, store_url:
 
 def test_a_run_is_imported_into_the_store_it_came_from(finished_run: bf.Run, bundle: Path) -> None:
     assert import_bundle(bundle, str(Path(finished_run.url).parent)).was_stored
+
+
+def test_the_points_of_an_imported_run_are_trials_of_the_store(
+    finished_run: bf.Run, bundle: Path, store_url: str
+) -> None:
+    import_bundle(bundle, store_url)
+    (family,) = read_families(open_store(store_url))
+    assert family.name == finished_run.manifest.family
+    assert [entry.run_id for entry in family.entries] == [finished_run.id]
+    assert family.entries[0].logic == finished_run.manifest.logic
 
 
 def test_labels_are_added_to_a_run_that_is_there(

@@ -16,6 +16,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.store import open_store
+from backfleet.submissions.trial_ledger import entry_of
 from sample_job import job_of
 from stored_records import alter_record
 from waiting import until
@@ -209,10 +210,9 @@ def test_rm_works_on_s3(ask: Ask, s3_store_url: str) -> None:
     root = open_store(s3_store_url)
     for run in runs:
         root.put_if_absent(f"known/1/base/{run.id}.json", b"{}")
-        root.put_if_absent(f"trials/1/base/{run.id}.json", b"{}")
     assert ask(f"runs rm {runs[0].url} --yes").code == 0
     keys = [entry.key for entry in root.list()]
-    assert {key for key in keys if runs[0].id in key} == {f"trials/1/base/{runs[0].id}.json"}
+    assert {key for key in keys if runs[0].id in key} == {entry_of(runs[0].manifest).key}
     assert f"known/1/base/{runs[1].id}.json" in keys
     assert [
         row["run_id"] for row in json.loads(ask(f"runs --store {s3_store_url} --json").out)

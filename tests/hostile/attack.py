@@ -202,6 +202,8 @@ def assert_withstood(cases: Sequence[Case], ground: Ground) -> list[Outcome]:
         if (texts := problems(case, outcome, ground))
     ]
     shown = "\n\n".join(_describe(*failure) for failure in failures[:MAX_SHOWN])
+    # pytest-xdist cannot pass on a message with half a character.
+    shown = shown.encode(errors="backslashreplace").decode()
     assert not failures, f"{len(failures)} of {len(cases)} cases were not withstood:\n\n{shown}"
     return outcomes
 

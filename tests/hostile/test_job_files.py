@@ -33,6 +33,7 @@ KEYS = (
     "broker.slippage", "results", "results.store", "results.detail", "results.benchmark",
     "results.periods_per_year",
     "resources", "resources.cpus", "resources.memory", "resources.task_timeout", "unknown",
+    "validation", "validation.family", "validation.prior_trials", "validation.prior_note",
     "data.unknown", "''",
     "params.''", "data.auxiliary.''", "data.auxiliary.\"a/b\"", '"\\u0000"', "params.\"é\"",
     "a.b.c.d.e.f", "params.a.b",

@@ -55,6 +55,11 @@ detail = "summary"
 benchmark = "buy-and-hold"
 periods_per_year = 252
 
+[validation]
+family = "averages"
+prior_trials = 500
+prior_note = "a notebook"
+
 [resources]
 cpus = 2
 memory = "4 GiB"
@@ -124,6 +129,11 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "detail": "summary",
             "benchmark": "buy-and-hold",
             "periods_per_year": 252.0,
+        },
+        "validation": {
+            "family": "averages",
+            "prior_trials": 500,
+            "prior_note": "a notebook",
         },
         "resources": {"cpus": 2, "memory": 4 * 2**30, "task_timeout": 600.0},
     }
@@ -229,6 +239,15 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"broker": {"csh": 5}}, "broker.csh: unknown key; did you mean 'cash'?"),
         (in_data(sorce="x"), "data.sorce: unknown key; did you mean 'source'?"),
         ({"executor": "local"}, "executor: unknown key"),
+        ({"validation": {"familly": "x"}}, "validation.familly: unknown key"),
+        ({"validation": {"family": " "}}, 'validation.family = " ": a family\'s name must be one'),
+        ({"validation": {"prior_trials": 0}}, "validation.prior_trials = 0: must be greater"),
+        ({"validation": {"prior_trials": 1.5}}, "validation.prior_trials = 1.5: must be a whole"),
+        ({"validation": {"prior_note": "x"}}, 'validation.prior_note = "x": is about prior_trials'),
+        (
+            {"validation": {"prior_trials": 5, "prior_note": "two\nlines"}},
+            'validation.prior_note = "two\\nlines": a note must be one line',
+        ),
         ({"data": {"source": "csv"}}, "data.path: is required"),
         ({"broker": {"cash": 0}}, "broker.cash = 0: must be greater than 0"),
         ({"broker": {"cash": -5.5}}, "broker.cash = -5.5: must be greater than 0"),

@@ -13,11 +13,13 @@ from pathlib import Path
 from backfleet.bundles.archive import Archive, open_archive
 from backfleet.chunks.chunk import Chunk
 from backfleet.errors import CorruptObject, ObjectMissing, UserError
+from backfleet.job import rules
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST
 from backfleet.runs.labels import decode_label
 from backfleet.runs.run import Run
 from backfleet.store import Store, open_store
+from backfleet.submissions.trial_ledger import add_to_ledger
 
 __all__ = ["ImportedRun", "import_bundle"]
 
@@ -57,6 +59,8 @@ def import_bundle(file: Path, store: str) -> ImportedRun:
         # A run that was there may lack labels, which are no part of it.
         _write(archive, target, [key for key in archive.keys if key.startswith(LABELS)])
         _write(archive, target, [MANIFEST])
+    # Whoever imports a run looks at its points, as if it had been run here.
+    add_to_ledger(root, manifest)
     return ImportedRun(Run(target), was_stored)
 
 
@@ -73,6 +77,10 @@ def _checked_manifest(archive: Archive) -> Manifest:
         raise CorruptObject(
             f"its manifest is that of run {manifest.run_id}, not of {archive.bundle.run_id}"
         )
+    try:
+        rules.family(manifest.family)
+    except ValueError as error:
+        raise CorruptObject(f"{MANIFEST}: {error}") from error
     keys = set(archive.keys)
     for key in archive.keys:
         content = archive.read(key)

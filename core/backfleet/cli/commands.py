@@ -20,6 +20,10 @@ COMMANDS = {
     "demo": ("backfleet.cli.demo:demo", "Run the sample job on the sample data."),
     "run": ("backfleet.cli.run:run", "Run a job."),
     "runs": ("backfleet.cli.run_listing:runs", "List, remove and tag the runs of a store."),
+    "trials": (
+        "backfleet.cli.trials:trials",
+        "Count the points that were ever run, and declare more.",
+    ),
     "status": ("backfleet.cli.runs:status", "Show how a run stands."),
     "wait": ("backfleet.cli.runs:wait", "Wait until a run has ended."),
     "resume": ("backfleet.cli.runs:resume", "Compute what a run still lacks."),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backfleet.job.axis import axis_values
     from backfleet.job.benchmark import BUY_AND_HOLD
-    from backfleet.job.model import Broker, Data, Job, Resources, Results, Sweep
+    from backfleet.job.model import Broker, Data, Job, Resources, Results, Sweep, Validation
     from backfleet.job.overrides import Overrides
     from backfleet.job.parameter import Parameter, Value
     from backfleet.job.planning import plan_points
@@ -30,6 +30,7 @@ __all__ = [
     "Resources",
     "Results",
     "Sweep",
+    "Validation",
     "Value",
     "axis_values",
     "plan_points",
@@ -47,6 +48,7 @@ _HOMES = {
     "Resources": "model",
     "Results": "model",
     "Sweep": "model",
+    "Validation": "model",
     "Value": "parameter",
     "axis_values": "axis",
     "plan_points": "planning",

@@ -38,6 +38,7 @@ __all__ = [
     "Resources",
     "Results",
     "Sweep",
+    "Validation",
 ]
 
 Text = Annotated[str, Strict(), Field(min_length=1)]
@@ -220,6 +221,33 @@ class Resources(Section):
     task_timeout: Duration = 300.0
 
 
+class Validation(Section):
+    """`[validation]`: what judges the results. No key of it is part of the run's id.
+
+    Attributes
+    ----------
+    family
+        The family of strategies that the run's points count as trials of; the strategy's name
+        without its folder if unset. Set it to keep the count of a strategy that was renamed.
+    prior_trials
+        How many trials of the family took place outside the store, such as in a notebook. The
+        largest number that was ever declared counts.
+    prior_note
+        A line about the prior trials.
+    """
+
+    family: Annotated[Text, AfterValidator(rules.family)] | None = None
+    prior_trials: Annotated[Whole, Field(ge=1, le=rules.MAX_PRIOR_TRIALS)] | None = None
+    prior_note: Annotated[Text, AfterValidator(rules.note)] | None = None
+
+    @field_validator("prior_note")
+    @classmethod
+    def _about_prior_trials(cls, note: str | None, info: ValidationInfo) -> str | None:
+        if note is not None and info.data.get("prior_trials", 1) is None:
+            raise ValueError("is about prior_trials, which is not set")
+        return note
+
+
 class Job(Section):
     """A job: a strategy over symbols and parameter points.
 
@@ -277,6 +305,7 @@ class Job(Section):
     data: Data
     broker: Broker = Broker()
     results: Results = Field(default_factory=Results)
+    validation: Validation = Validation()
     resources: Resources = Resources()
 
     @model_validator(mode="before")

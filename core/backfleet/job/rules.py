@@ -15,13 +15,17 @@ import numpy as np
 from backfleet.job.refusal import nearest
 
 __all__ = [
+    "MAX_NOTE_CHARS",
+    "MAX_PRIOR_TRIALS",
     "day",
     "distinct",
     "enough_memory",
+    "family",
     "feed_name",
     "file_pattern",
     "job_name",
     "name_of_strategy",
+    "note",
     "one_or_more",
     "one_symbol",
     "periods_per_year",
@@ -37,6 +41,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAIN = "__main__"
 WRITE_TO_FILE = "workers import a strategy, so write it to a file and name it 'my_file.py:Class'"
 LEAST_MEMORY = 256 * 2**20
+MAX_FAMILY_CHARS = 1000
+MAX_NOTE_CHARS = 1000
+MAX_PRIOR_TRIALS = 10**12
 
 
 def job_name(name: str) -> str:
@@ -173,6 +180,22 @@ def day(value: object) -> date:
     if not isinstance(value, date) or isinstance(value, datetime):
         raise ValueError("must be a date such as 2019-01-31, without a time")
     return value
+
+
+def family(name: str) -> str:
+    """The name of a family of strategies in the trial ledger."""
+    if not name.strip() or len(name) > MAX_FAMILY_CHARS or not name.isprintable():
+        raise ValueError(
+            f"a family's name must be one line of 1 to {MAX_FAMILY_CHARS:,} characters"
+        )
+    return name
+
+
+def note(text: str) -> str:
+    """A note of one line."""
+    if len(text) > MAX_NOTE_CHARS or not text.isprintable():
+        raise ValueError(f"a note must be one line of at most {MAX_NOTE_CHARS:,} characters")
+    return text
 
 
 def timezone(name: str) -> str:

@@ -31,7 +31,7 @@ __all__ = [
     "TaskKey",
 ]
 
-FORMAT = "manifest/2"
+FORMAT = "manifest/3"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -108,6 +108,9 @@ class Manifest:
     distributions
         Those that the plugins come from, where the run was planned; what of them decides numbers is
         in the identity.
+    family, logic
+        For the trial ledger, not part of the id: the family of the strategy, and the hash of the
+        logic of its code.
     """
 
     name: str
@@ -118,6 +121,8 @@ class Manifest:
     points: Points = field(repr=False)
     chunk_size: int
     distributions: Sequence[PlannedDistribution] = ()
+    family: str = ""
+    logic: str = ""
 
     @property
     def run_id(self) -> str:
@@ -198,6 +203,8 @@ class Manifest:
                 symbols=tuple(self.symbols),
                 distributions=tuple(self.distributions),
                 points_table=hashlib.sha256(table).hexdigest() if table else None,
+                family=self.family,
+                logic=self.logic,
             ),
         )
 
@@ -223,6 +230,8 @@ class Manifest:
             points=_read_points(stored, read_blob),
             chunk_size=stored.chunk_size,
             distributions=stored.distributions,
+            family=stored.family,
+            logic=stored.logic,
         )
         if (stored.run_id, stored.tasks) != (manifest.run_id, manifest.tasks):
             raise CorruptObject(
@@ -249,6 +258,8 @@ class StoredManifest:
     symbols: tuple[PlannedSymbol, ...]
     distributions: tuple[PlannedDistribution, ...]
     points_table: str | None
+    family: str
+    logic: str
 
 
 def _read_points(stored: StoredManifest, read_blob: Callable[[str], bytes]) -> Points:

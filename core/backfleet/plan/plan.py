@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backfleet.code.declared_files import find_declared_files, hash_declared_files
 from backfleet.code.imports import missing_modules
+from backfleet.code.logic import logic_hash
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
@@ -86,6 +87,8 @@ def _plan(job: Job) -> Plan:
         points=points,
         chunk_size=chunk_size(size),
         distributions=planned_distributions(identity, strategy),
+        family=job.validation.family or strategy.target,
+        logic=logic_hash(strategy),
     )
     return Plan(job, manifest, strategy)
 

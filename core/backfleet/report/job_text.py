@@ -64,6 +64,8 @@ def job_text(run: Run) -> str:
     job["data"] = _data(run)
     job["broker"] = asdict(identity.broker)
     job["results"] = _results(run)
+    if manifest.family != identity.strategy.target:
+        job["validation"] = {"family": manifest.family}
     return "".join(notes) + _LIST.sub(_on_one_line, tomli_w.dumps(job))
 
 

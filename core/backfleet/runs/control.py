@@ -75,6 +75,7 @@ class RunControl:
         if not is_active:
             submit.prepare()
         submit.save_manifest()
+        submit.record_trials()
         self.run = submit.run
         emit("run_planned", run_id=self.run.id, tasks=self.run.manifest.tasks)
         self._entry = self._entry or submit.launch()

@@ -21,7 +21,7 @@ from backfleet.results.chunk_index import ChunkIndex, Counts
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.runs.labels import Labels, read_labels
 from backfleet.runs.workers import RunWorkers
-from backfleet.store import Store
+from backfleet.store import Store, open_store, split_url
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog, WorkerFailure
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from backfleet.results.sums import SymbolSums
+    from backfleet.validation.trial_counts import RunTrials
 
 __all__ = ["Run", "RunState", "RunSummary", "installed_strategies"]
 
@@ -181,6 +182,12 @@ class Run:
     def labels(self) -> Labels:
         """Return the run's tags and notes, read from the store now."""
         return read_labels(self.store)
+
+    def trials(self) -> RunTrials:
+        """Return how many points were ever run in this run's store for its family of strategies."""
+        from backfleet.validation.trial_counts import count_trials_of_run
+
+        return count_trials_of_run(open_store(split_url(self.url)[0]), self.manifest)
 
     def state(self) -> RunState:
         """Return what the run has come to; it has failed if its workers have said why."""

@@ -103,6 +103,7 @@ def submit_plan(
             accept_cost=accept_cost,
             root=root,
             reuse=reuse,
+            validation=plan.job.validation,
         )
     )
     return control

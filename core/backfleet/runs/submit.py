@@ -1,7 +1,8 @@
 """`Submit`: the straight line from the missing chunks of a run to its workers.
 
 `prepare` asks everything that can refuse the submit and writes nothing. `save_manifest` writes the
-manifest; if another planner's manifest has won, it prepares once more with that one. `launch`
+manifest; if another planner's manifest has won, it prepares once more with that one.
+`record_trials` counts the points in the trial ledger, whether or not anything is launched. `launch`
 copies known rows, writes the index entry of the run, and launches what is left to compute.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from backfleet.executor import ChunkGeneration, Executor, Submission
+from backfleet.job import Validation
 from backfleet.plan.find_known_rows import find_known_rows
 from backfleet.plan.known_index import add_to_index
 from backfleet.plan.known_rows import KnownRows
@@ -22,6 +24,7 @@ from backfleet.submissions.events import emit
 from backfleet.submissions.launch import launch
 from backfleet.submissions.prepare import PreparedSubmission, prepare
 from backfleet.submissions.submission_log import LogEntry
+from backfleet.submissions.trial_ledger import add_to_ledger, declare_trials
 
 __all__ = ["Submit"]
 
@@ -49,6 +52,8 @@ class Submit:
         The store of all runs, in which later runs find this one; None hides it from them.
     reuse
         Copy rows that earlier runs in `root` have computed.
+    validation
+        What the job says for the trial ledger of `root`.
 
     Attributes
     ----------
@@ -69,6 +74,7 @@ class Submit:
         choose_code: ChooseCode | None = None,
         root: Store | None = None,
         reuse: bool = True,
+        validation: Validation | None = None,
     ) -> None:
         self.run = run
         self.executor = executor
@@ -78,6 +84,7 @@ class Submit:
         self._accept_cost = accept_cost
         self._choose_code = choose_code
         self._root = root
+        self._validation = validation
         self._lender = root if reuse else None
         self._chunks: Sequence[ChunkGeneration] = ()
         self._known = KnownRows()
@@ -107,6 +114,19 @@ class Submit:
         self.run = Run(self.run.store, stored)
         if self._prepared is not None:
             self.prepare()
+
+    def record_trials(self) -> None:
+        """Write the run's points, and the trials that the job declares, into the trial ledger.
+
+        Before anything runs: who looks at a part of the results has looked. Raises StoreError.
+        """
+        if self._root is None or self._validation is None:
+            return
+        family = self._validation.family or self.run.manifest.identity.strategy.target
+        add_to_ledger(self._root, self.run.manifest, family)
+        prior = self._validation.prior_trials
+        if prior is not None:
+            declare_trials(self._root, family, prior, self._validation.prior_note or "")
 
     def launch(self) -> LogEntry | None:
         """Launch what was prepared; None if there was nothing to do."""

@@ -61,7 +61,7 @@ def encode_record(record_format: str, record: object) -> bytes:
     Parameters
     ----------
     record_format
-        Kind and number, such as `manifest/2`.
+        Kind and number, such as `manifest/3`.
     """
     from importlib.metadata import version
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -127,7 +128,42 @@ def test_what_a_store_writes_once_is_never_written_over(resources: Mapping[str, 
         "/runs/*/parts/*",
         "/runs/*/blobs/*",
         "/runs/*/code/*",
+        "/runs/known/*",
+        "/runs/trials/*",
     ]
+
+
+def _may_put(statements: list[Mapping[str, Any]], key: str) -> bool:
+    """Whether statements let an object be written; a denial wins, as it does in AWS."""
+    effects = {
+        statement["Effect"]
+        for statement in statements
+        if "s3:PutObject" in statement["Action"]
+        for resource in (statement["Resource"],)
+        for arn in (resource if isinstance(resource, list) else [resource])
+        if "ResultsBucket" in json.dumps(arn)
+        and fnmatchcase(key, arn["Fn::Sub"][0].partition("${Bucket}")[2])
+    }
+    return effects == {"Allow"}
+
+
+@pytest.mark.parametrize(
+    ("key", "by_workers"),
+    [
+        ("/runs/0123456789abcdef/chunks/000000.0", True),
+        ("/runs/0123456789abcdef/manifest.json", False),
+        ("/runs/trials/1/mine-0123456789abcdef/0123456789abcdef.json", False),
+        ("/runs/trials/1/chunks/0123456789abcdef.json", False),
+        ("/runs/known/1/blobs/0123456789abcdef.json", False),
+    ],
+)
+def test_the_ledger_and_the_index_are_written_by_submitters_and_by_no_worker(
+    resources: Mapping[str, Any], key: str, by_workers: bool
+) -> None:
+    (job,) = resources["JobRole"]["Properties"]["Policies"]
+    submitter = resources["SubmitterPolicy"]["Properties"]["PolicyDocument"]
+    assert _may_put(job["PolicyDocument"]["Statement"], key) is by_workers
+    assert _may_put(submitter["Statement"], key)
 
 
 def test_images_can_be_pulled_through_the_endpoint_of_s3(resources: Mapping[str, Any]) -> None:

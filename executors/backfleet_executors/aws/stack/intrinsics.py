@@ -59,7 +59,14 @@ def deny(
     name: str, actions: str | Sequence[str], resources: Any, condition: Section | None = None
 ) -> dict[str, Any]:
     """A statement against everybody, for the policy of a resource."""
-    return _statement("Deny", name, actions, resources, condition) | {"Principal": "*"}
+    return withhold(name, actions, resources, condition) | {"Principal": "*"}
+
+
+def withhold(
+    name: str, actions: str | Sequence[str], resources: Any, condition: Section | None = None
+) -> dict[str, Any]:
+    """A statement against whoever has the role, whatever other statements allow."""
+    return _statement("Deny", name, actions, resources, condition)
 
 
 def trust(service: str, condition: Section | None = None) -> Section:

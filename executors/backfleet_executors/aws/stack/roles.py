@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from backfleet_executors.aws.stack.compute import QUEUE_ARNS
-from backfleet_executors.aws.stack.intrinsics import Section, allow, policy, ref, sub, trust
+from backfleet_executors.aws.stack.intrinsics import (
+    Section,
+    allow,
+    policy,
+    ref,
+    sub,
+    trust,
+    withhold,
+)
 from backfleet_executors.aws.stack.registry import REPOSITORY_ARN
-from backfleet_executors.aws.stack.storage import RUNS, data_arn, results_arn
+from backfleet_executors.aws.stack.storage import RUNS, SHARED, data_arn, results_arn
 
 __all__ = ["RESOURCES"]
 
@@ -61,6 +69,8 @@ STORAGE_OF_JOBS = (
     allow("ListData", "s3:ListBucket", data_arn()),
     allow("ReadStore", "s3:GetObject", STORE),
     allow("WriteResults", "s3:PutObject", WRITTEN_BY_WORKERS),
+    # The `*` of a path matches slashes too: `runs/trials/1/chunks/x` looks like a chunk.
+    withhold("LeaveShared", "s3:PutObject", [results_arn(path) for path in SHARED]),
     # Without it a missing object would be told as a denied one.
     allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
 )

@@ -11,6 +11,7 @@ __all__ = [
     "RESOURCES",
     "RESULTS_BUCKET",
     "RUNS",
+    "SHARED",
     "data_arn",
     "results_arn",
 ]
@@ -23,6 +24,10 @@ RUNS = "runs"
 
 WRITTEN_ONCE = ("manifest.json", "chunks/*", "parts/*", "blobs/*", "code/*")
 """What the store of a run writes only where there is nothing yet."""
+
+SHARED = (f"/{RUNS}/known/*", f"/{RUNS}/trials/*")
+"""What the store keeps of all runs: the index of known rows and the trial ledger. Both are written
+once, by clients."""
 
 
 def data_arn(path: str = "") -> Section:
@@ -88,7 +93,7 @@ def _only_tls(bucket: Section, objects: Section) -> Section:
 
 def _only_once() -> Section:
     """No object that is written once is ever written over, whoever asks."""
-    paths = [f"/{RUNS}/*/{name}" for name in WRITTEN_ONCE]
+    paths = [*(f"/{RUNS}/*/{name}" for name in WRITTEN_ONCE), *SHARED]
     # The parts of an upload carry no condition; finishing it does.
     condition = {
         "Null": {"s3:if-none-match": "true"},

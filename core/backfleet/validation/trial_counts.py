@@ -1,0 +1,201 @@
+"""Counting the trials of the ledger: the distinct points of a strategy's family in a store.
+
+A trial is a distinct (logic of the code, universe, point). The same point in another run, over
+other dates or with other fees counts once. Every run that was submitted counts, also one that
+failed or was removed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from backfleet.errors import CorruptObject
+from backfleet.plan.manifest import Manifest
+from backfleet.plan.point_hashes import Hashes, unite_hashes
+from backfleet.store import Store
+from backfleet.store.records import canonical_digest, warn_of_damage
+from backfleet.submissions.trial_ledger import (
+    TRIALS,
+    DeclaredTrials,
+    TrialEntry,
+    entry_of,
+    family_folder,
+    read_declaration,
+    read_entry,
+)
+
+__all__ = [
+    "Family",
+    "RunTrials",
+    "count_points",
+    "count_trials_of_run",
+    "read_families",
+    "read_family",
+]
+
+_ENTRY = re.compile(rf"{TRIALS}/[A-Za-z0-9-]+/[0-9a-f]{{16}}\.json")
+_DECLARED = re.compile(rf"{TRIALS}/[A-Za-z0-9-]+/declared/[0-9a-f]{{64}}\.json")
+
+OnDamage = Callable[[CorruptObject], None]
+
+_warn = partial(warn_of_damage, consequence="Its trials are not counted")
+
+
+@dataclass(frozen=True)
+class Family:
+    """The ledger's records of one family.
+
+    Attributes
+    ----------
+    entries
+        The runs, the oldest first.
+    declarations
+        Trials that took place outside the store, the oldest first.
+    """
+
+    name: str
+    entries: tuple[TrialEntry, ...] = ()
+    declarations: tuple[DeclaredTrials, ...] = ()
+
+    @property
+    def declared(self) -> int:
+        """The largest number that was declared: nothing lowers it."""
+        return max((declared.trials for declared in self.declarations), default=0)
+
+    @property
+    def last(self) -> str:
+        """When the newest record was written; empty if there is none."""
+        entries = (entry.created for entry in self.entries)
+        return max((*entries, *(declared.created for declared in self.declarations)), default="")
+
+    @property
+    def present(self) -> Sequence[TrialEntry]:
+        """The runs under the code of the newest one."""
+        return [entry for entry in self.entries if entry.logic == self.entries[-1].logic]
+
+
+@dataclass(frozen=True)
+class RunTrials:
+    """How many trials stand behind a run.
+
+    Attributes
+    ----------
+    points
+        The distinct points of the run alone.
+    family
+        The family that it belongs to; of several, the one with the most trials.
+    counted
+        The distinct points of the family in the store, those of the run among them.
+    declared
+        Trials of the family that took place outside the store.
+    """
+
+    points: int
+    family: str
+    counted: int
+    declared: int
+
+    @property
+    def total(self) -> int:
+        """N of the verdict, by points: what was counted and what was declared."""
+        return self.counted + self.declared
+
+
+def count_trials_of_run(root: Store, manifest: Manifest, on_damage: OnDamage = _warn) -> RunTrials:
+    """Return how many trials stand behind a run of the store `root`.
+
+    The run counts also if the ledger lacks it, as in a folder that was copied. Raises StoreError.
+    """
+    own = entry_of(manifest)
+    keys = (entry.key for entry in root.list(f"{TRIALS}/"))
+    suffix = f"/{manifest.run_id}.json"
+    folders = {
+        family_folder(own.family),
+        *(k.rpartition("/")[0] for k in keys if k.endswith(suffix)),
+    }
+    families = [family for folder in folders for family in _read(root, folder, on_damage)]
+    families = families or [Family(own.family)]
+    points = count_points([own], on_damage)
+    behind = [
+        RunTrials(
+            points=points,
+            family=family.name,
+            counted=count_points([*family.entries, own], on_damage),
+            declared=family.declared,
+        )
+        for family in families
+    ]
+    return max(behind, key=lambda trials: (trials.total, trials.family))
+
+
+def read_families(root: Store, on_damage: OnDamage = _warn) -> list[Family]:
+    """Return the families of a store, sorted by name; damaged objects go to `on_damage`.
+
+    Raises StoreError.
+    """
+    return sorted(_read(root, TRIALS, on_damage), key=lambda family: family.name)
+
+
+def read_family(root: Store, name: str, on_damage: OnDamage = _warn) -> Family:
+    """Return one family of a store; it may have no records. Raises StoreError."""
+    families = list(_read(root, family_folder(name), on_damage))
+    return families[0] if families else Family(name)
+
+
+def count_points(entries: Iterable[TrialEntry], on_damage: OnDamage = _warn) -> int:
+    """Return the number of distinct (logic, universe, point).
+
+    Points of runs that are too large to compare count in full, as long as the runs' sweeps differ.
+    """
+    groups: dict[tuple[str, str], dict[str, TrialEntry]] = {}
+    for entry in entries:
+        sweep = canonical_digest([entry.count, entry.points, entry.hashes])
+        groups.setdefault((entry.logic, entry.universe), {})[sweep] = entry
+    return sum(_count_group(list(group.values()), on_damage) for group in groups.values())
+
+
+def _count_group(entries: Sequence[TrialEntry], on_damage: OnDamage) -> int:
+    uncompared = 0
+
+    def parts() -> Iterator[Hashes]:
+        nonlocal uncompared
+        for entry in entries:
+            try:
+                hashes = entry.point_hashes()
+            except CorruptObject as error:
+                on_damage(CorruptObject(f"{entry.key}: {error}"))
+                continue
+            if hashes is None:
+                uncompared += entry.count
+            else:
+                yield hashes
+
+    return len(unite_hashes(parts())) + uncompared
+
+
+def _read(root: Store, folder: str, on_damage: OnDamage) -> list[Family]:
+    """Return the families below a folder of the ledger."""
+    entries: dict[str, list[TrialEntry]] = {}
+    declarations: dict[str, list[DeclaredTrials]] = {}
+    for listed in root.list(f"{folder}/"):
+        try:
+            # Objects of other names are not the ledger's, whoever wrote them.
+            if _ENTRY.fullmatch(listed.key):
+                entry = read_entry(root, listed.key)
+                entries.setdefault(entry.family, []).append(entry)
+            elif _DECLARED.fullmatch(listed.key):
+                declared = read_declaration(root, listed.key)
+                declarations.setdefault(declared.family, []).append(declared)
+        except CorruptObject as error:
+            on_damage(error)
+    return [
+        Family(
+            name,
+            tuple(sorted(entries.get(name, ()), key=lambda entry: (entry.created, entry.run_id))),
+            tuple(sorted(declarations.get(name, ()), key=lambda declared: declared.created)),
+        )
+        for name in {**entries, **declarations}
+    ]
