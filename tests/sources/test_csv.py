@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pytest
@@ -50,6 +50,18 @@ def test_daily_bars_begin_at_midnight_of_the_time_zone() -> None:
     assert bars.prices is bars.raw
     assert bars.tradable.all()
     assert bars.factor.tolist() == [1, 1]
+
+
+def test_every_time_zone_is_read_or_reported_by_name() -> None:
+    read = set()
+    for zone in available_timezones() | {"no/such"}:
+        try:
+            parse(day_rows("2019-01-02"), timezone=zone)
+            read.add(zone)
+        except DataError as error:
+            assert f"data.timezone = {zone!r}" in str(error)
+    assert {"UTC", "Asia/Shanghai", "America/New_York"} < read
+    assert "no/such" not in read
 
 
 def test_intraday_bars_belong_to_the_local_date() -> None:
