@@ -134,7 +134,8 @@ def _check_timezone(timezone: str) -> None:
         pc.assume_timezone(pa.array([0], NAIVE), timezone, ambiguous="earliest")
     except pa.ArrowInvalid as error:
         raise DataError(
-            f"data.timezone = {timezone!r}: {error}. Choose another name of the zone, such as a city"
+            f"data.timezone = {timezone!r}: {error}. Choose another name of the zone, such as that "
+            "of a city"
         ) from error
 
 
