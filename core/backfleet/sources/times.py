@@ -50,7 +50,8 @@ def read_times(
     Raises
     ------
     DataError
-        Arrow does not know the time zone, or a value is missing, is no time, or is a local time that does not exist or comes twice.
+        Arrow does not know the time zone, or a value is missing, is no time, or is a local time
+        that does not exist or comes twice.
     """
     _check_timezone(timezone)
     if len(columns) > 1:
