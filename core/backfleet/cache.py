@@ -6,6 +6,7 @@ import os
 import stat
 import tempfile
 import warnings
+from functools import cache
 from pathlib import Path
 
 from backfleet.errors import FolderWarning
@@ -38,7 +39,12 @@ def writable_state_folder() -> Path:
 
     Raises OSError if neither can.
     """
-    folder = state_folder()
+    return _writable_or_scratch(state_folder())
+
+
+# Each poll asks for it, and finding out whether a folder is writable creates a file.
+@cache
+def _writable_or_scratch(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()

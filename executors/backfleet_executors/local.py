@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -223,13 +222,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
 def _log_folder(run: str, number: int, url: str) -> Path:
     """The same run may be in several stores."""
     store = hashlib.sha256(url.encode()).hexdigest()[:8]
-    return _log_root() / run / f"{number}-{store}"
-
-
-# Each poll asks for it, and finding out whether a folder is writable creates a file.
-@cache
-def _log_root() -> Path:
-    return writable_state_folder()
+    return writable_state_folder() / run / f"{number}-{store}"
 
 
 def _last_words(path: Path) -> str:

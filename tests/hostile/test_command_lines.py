@@ -174,8 +174,15 @@ def attack_with(count: int, folder: Path, template: Path) -> None:
     ground = Ground(
         folder / "ground",
         readable=[template],
-        # urllib3 binds a port to see whether there is IPv6.
-        effects=["connect ('127.0.0.1', 9)", "resolve", "bind ('::1', 0)"],
+        effects=[
+            # urllib3 binds a port to see whether there is IPv6.
+            "connect ('127.0.0.1', 9)",
+            "resolve",
+            "bind ('::1', 0)",
+            # Files that the command line itself names for the output.
+            "write /sys",
+            "write /memfd:in (deleted)",
+        ],
         preload=["backfleet.job.model", "backfleet.plan.plan", "backfleet.cli.dry_run", "duckdb"],
     )
     assert_withstood([case(number, template) for number in range(count)], ground)

@@ -35,6 +35,8 @@ def _ground(folder: Path) -> Ground:
     return Ground(
         folder,
         readable=[SAMPLE_DATA],
+        # SQL of users runs in a process of its own.
+        effects=("start", "signal"),
         preload=["hostile.read_store", "backfleet.runs.run", "duckdb", "pandas"],
         cpu_seconds=120.0,
         wait_seconds=600.0,

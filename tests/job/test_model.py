@@ -294,6 +294,7 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
             in_data(timezone="Asia/Shangai"),
             'data.timezone = "Asia/Shangai": is no IANA time zone; ',
         ),
+        (in_data(timezone="Factory"), 'data.timezone = "Factory": is no IANA time zone'),
         (in_data(universe="all"), "data.universe = \"all\": must be 'each' or 'portfolio'"),
         (
             {"results": {"detail": "ful"}},

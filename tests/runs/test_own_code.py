@@ -25,6 +25,8 @@ from backfleet.errors import PluginError, UntrustedCode
 from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run
 from backfleet.runs.run_task import CodeWarning
+from backfleet.store.records import encode_record
+from backfleet.submissions.submission_log import SUBMISSION
 from sample_job import job_of, job_text
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -235,10 +237,13 @@ def test_verify_names_another_backfleet_and_other_libraries_first(run: Run, back
 
 
 def _plan_with(run: Run, **changes: Any) -> None:
-    """Write the plan of another backfleet, and the run's chunks under its id."""
+    """Write the plan of another backfleet, and the run's submission and chunks under its id."""
+    submission = run.latest_submission().submission
     identity = replace(run.manifest.identity, **changes)
     manifest = replace(run.manifest, identity=identity)
     run.store.replace("manifest.json", manifest.to_bytes())
+    renamed_submission = replace(submission, run_id=manifest.run_id)
+    run.store.replace("submissions/1.json", encode_record(SUBMISSION, renamed_submission))
     for header in run.chunk_index.headers():
         chunk = read_chunk(run.store, header.chunk, header.generation)
         renamed = Chunk(replace(chunk.header, run_id=manifest.run_id), chunk.body)

@@ -411,7 +411,7 @@ def test_workers_that_lack_what_their_inventory_lists_refuse(
     assert handle is not None
     assert handle["code"] == 64
     assert failure.kind == "PluginError"
-    assert "there is no module 'acme_alpha.hold' here" in failure.message
+    assert "the code of strategy acme_alpha.hold:Hold is missing here" in failure.message
 
 
 def test_code_in_the_store_is_verified_and_resume_goes_on_with_it(

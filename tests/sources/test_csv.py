@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pytest
@@ -50,6 +50,17 @@ def test_daily_bars_begin_at_midnight_of_the_time_zone() -> None:
     assert bars.prices is bars.raw
     assert bars.tradable.all()
     assert bars.factor.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("zone", ["Factory", "no/such"])
+def test_a_time_zone_that_arrow_does_not_know_is_reported(zone: str) -> None:
+    with pytest.raises(DataError, match=f"data.timezone = '{zone}': .*Choose another name"):
+        parse(day_rows("2019-01-02"), timezone=zone)
+
+
+def test_every_other_time_zone_of_python_is_read() -> None:
+    for zone in available_timezones() - {"Factory"}:
+        assert len(parse(day_rows("2019-01-02"), timezone=zone)) == 1
 
 
 def test_intraday_bars_belong_to_the_local_date() -> None:

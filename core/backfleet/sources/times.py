@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from backfleet.errors import DataError
 from backfleet.sources.table import Table, as_text, first_failure, texts
 
 __all__ = ["Times", "read_times"]
@@ -49,8 +50,10 @@ def read_times(
     Raises
     ------
     DataError
-        A value is missing, is no time, or is a local time that does not exist or comes twice.
+        Arrow does not know the time zone, or a value is missing, is no time, or is a local time
+        that does not exist or comes twice.
     """
+    _check_timezone(timezone)
     if len(columns) > 1:
         table = _joined(table, columns)
     name = columns[0]
@@ -124,6 +127,17 @@ def _formatted(table: Table, name: str, date_format: str) -> Any:
     nanoseconds = np.array(microseconds, dtype=np.int64) * 1000
     kind = ZONED if zoned else NAIVE
     return pa.Array.from_buffers(kind, len(moments), [None, pa.py_buffer(nanoseconds)])
+
+
+def _check_timezone(timezone: str) -> None:
+    """Raise DataError for a zone of Python's database that is not in Arrow's."""
+    try:
+        pc.assume_timezone(pa.array([0], NAIVE), timezone, ambiguous="earliest")
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"data.timezone = {timezone!r}: {error}. Choose another name of the zone, such as that "
+            "of a city"
+        ) from error
 
 
 def _localize(table: Table, name: str, stamps: Any, timezone: str) -> Any:
