@@ -132,7 +132,7 @@ def _formatted(table: Table, name: str, date_format: str) -> Any:
 def _check_timezone(timezone: str) -> None:
     """Raise DataError for a zone of Python's database that is not in Arrow's."""
     try:
-        pc.assume_timezone(pa.array([0], NAIVE), timezone, ambiguous="earliest")
+        pc.assume_timezone(pa.scalar(0, NAIVE), timezone, ambiguous="earliest")
     except pa.ArrowInvalid as error:
         raise DataError(
             f"data.timezone = {timezone!r}: {error}. Choose another name of the zone, such as that "
