@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from backfleet.chunks.column_names import Kind
+from backfleet.errors import CorruptObject
 
 __all__ = [
     "array_of",
@@ -18,6 +19,7 @@ __all__ = [
     "code_array",
     "float_array",
     "hash_column",
+    "task_numbers",
     "time_array",
     "type_of",
 ]
@@ -48,6 +50,22 @@ def float_array(values: NDArray[Any]) -> pa.Array:
     kind = pa.int64() if values.dtype.kind == "i" else pa.float64()
     dense = np.ascontiguousarray(values, dtype=kind.to_pandas_dtype())
     return pa.Array.from_buffers(kind, len(dense), [None, pa.py_buffer(dense)])
+
+
+def task_numbers(table: pa.Table) -> NDArray[np.int64]:
+    """Return the column `task`. Arrow's own conversion would import pandas.
+
+    Raises CorruptObject if it is no column of integers, or a number is missing.
+    """
+    column = table["task"]
+    if column.type != pa.int64() or column.null_count:
+        raise CorruptObject("a table does not number its tasks")
+    arrays = [
+        np.frombuffer(chunk.buffers()[1], np.int64)[chunk.offset : chunk.offset + len(chunk)]
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype=np.int64)
 
 
 def time_array(values: NDArray[np.int64], missing: int) -> pa.Array:

@@ -25,6 +25,7 @@ from itertools import count
 import numpy as np
 import pyarrow as pa
 
+from backfleet.chunks.arrow import task_numbers
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.chunks.commit import EncodedChunk
 from backfleet.chunks.detail import merge_details, read_details
@@ -156,7 +157,10 @@ def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
 
 def _has_tasks_of(part: Part, tasks: range) -> bool:
     """Whether a part has one row for each of some tasks of the chunk, in their order."""
-    numbers = part.rows["task"].to_numpy()
+    try:
+        numbers = task_numbers(part.rows)
+    except CorruptObject:
+        return False
     if len(numbers) != part.header.count or not len(numbers):
         return False
     is_ascending = bool((np.diff(numbers) > 0).all())

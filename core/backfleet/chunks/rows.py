@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from backfleet.chunks.arrow import array_of, hash_column, type_of
+from backfleet.chunks.arrow import array_of, hash_column, task_numbers, type_of
 from backfleet.chunks.column_names import (
     DIGEST,
     HEAD,
@@ -178,10 +178,10 @@ def merge_rows(pieces: Sequence[tuple[pa.Table, Sequence[int]]]) -> pa.Table:
     merged = []
     for table, tasks in pieces:
         if len(tasks) < len(table):
-            table = table.filter(pa.array(np.isin(table["task"].to_numpy(), tasks)))
+            table = table.filter(pa.array(np.isin(task_numbers(table), tasks)))
         merged.append(_conform(table, names, kinds))
     both = pa.concat_tables(merged)
-    order = np.argsort(both["task"].to_numpy(), kind="stable")
+    order = np.argsort(task_numbers(both), kind="stable")
     return both.take(pa.array(order)).combine_chunks()
 
 

@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from backfleet.chunks.arrow import array_of
+from backfleet.chunks.arrow import array_of, task_numbers
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.chunks.column_names import DIGEST, HEAD, ORIGIN, parameter_column
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
@@ -180,7 +180,7 @@ def _renumbered(table: pa.Table, tasks: Indices, earlier: Indices) -> pa.Table:
     """Return the records of some tasks of an earlier run, with their numbers in the new run."""
     order = np.argsort(earlier)
     ascending = earlier[order]
-    numbers = table["task"].to_numpy()
+    numbers = task_numbers(table)
     places = np.searchsorted(ascending, numbers)
     places[places == len(ascending)] = 0
     is_chosen = ascending[places] == numbers

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from backfleet.chunks.arrow import task_numbers
 from backfleet.chunks.chunk import Chunk, chunk_key, parse_chunk_key
 from backfleet.chunks.column_names import HEAD, METRICS, STATE, TAIL, parameter_column
 from backfleet.chunks.rows import read_rows
@@ -153,7 +154,7 @@ class _RunReader:
         place = (header.run_id, header.chunk, header.generation)
         if place != (self.manifest.run_id, chunk, generation):
             raise CorruptObject("the chunk belongs to another place")
-        if not np.array_equal(rows["task"].to_numpy(), np.arange(tasks.start, tasks.stop)):
+        if not np.array_equal(task_numbers(rows), np.arange(tasks.start, tasks.stop)):
             raise CorruptObject("the chunk has other tasks than its run says")
         if set(header.blobs) != set(table_names(keeps_detail=self.manifest.keeps_detail)):
             return _NOTHING

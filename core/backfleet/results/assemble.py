@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from backfleet.chunks.arrow import task_numbers
 from backfleet.chunks.chunk import Chunk
 from backfleet.chunks.column_names import DIGEST, ORIGIN
 from backfleet.chunks.rows import read_rows
@@ -50,7 +51,7 @@ def _rows_of(chunk: Chunk, run_id: str) -> pa.Table:
     try:
         rows = read_rows(chunk.body, header.count)
         expected = np.arange(header.first, header.first + header.count)
-        if not np.array_equal(rows["task"].to_numpy(), expected):
+        if not np.array_equal(task_numbers(rows), expected):
             raise CorruptObject("its rows are those of other tasks")
     except CorruptObject as error:
         raise CorruptObject(

@@ -131,8 +131,10 @@ def _formatted(table: Table, name: str, date_format: str) -> Any:
 
 def _check_timezone(timezone: str) -> None:
     """Raise DataError for a zone of Python's database that is not in Arrow's."""
+    # Arrow's own constructors would import pandas.
+    epoch = pa.Array.from_buffers(NAIVE, 1, [None, pa.py_buffer(bytes(8))])
     try:
-        pc.assume_timezone(pa.array([0], NAIVE), timezone, ambiguous="earliest")
+        pc.assume_timezone(epoch, timezone, ambiguous="earliest", nonexistent="latest")
     except pa.ArrowInvalid as error:
         raise DataError(
             f"data.timezone = {timezone!r}: {error}. Choose another name of the zone, such as that "
