@@ -51,6 +51,16 @@ def test_a_complete_run_is_read_once(run: Path) -> None:
     assert rows_of(run) == listed, "nothing of it was read"
 
 
+def test_a_link_beside_a_run_costs_one_line_and_hides_no_run(run: Path, tmp_path: Path) -> None:
+    (run.parent / "link").symlink_to(tmp_path)
+    damage: list[CorruptObject] = []
+    assert rows_of(run, damage) == [dict(bf.open_run(run).facts())]
+    assert [str(error) for error in damage] == [
+        f"{run.parent}/link is a link, and backfleet follows no links in a store. Replace it by "
+        "what it leads to"
+    ]
+
+
 def test_a_run_that_has_changed_is_read_again(run: Path) -> None:
     (before,) = rows_of(run)
     add_labels(open_store(str(run)), ("seen",))

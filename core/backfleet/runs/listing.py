@@ -82,13 +82,13 @@ def _row(
     store: Store, folder: str, cache: ListingCache
 ) -> Mapping[str, Any] | CorruptObject | None:
     """Return a row, the error of a damaged run, or None for a folder that is no run."""
-    version = run_version(store)
-    known = cache.get(folder, version)
-    if known is not None:
-        return known
-    if not store.exists(MANIFEST):
-        return None
     try:
+        version = run_version(store)
+        known = cache.get(folder, version)
+        if known is not None:
+            return known
+        if not store.exists(MANIFEST):
+            return None
         row = Run(store).facts()
     except CorruptObject as error:
         return error
