@@ -51,12 +51,9 @@ class WorkerProcess:
 
     def find(self) -> psutil.Process | None:
         """Return the process if it still runs and is the worker of this shard."""
-        if not 0 < self.pid < MAX_PID:
-            return None
+        process = _process(self.pid, self.started)
         try:
-            process = psutil.Process(self.pid)
-            is_same = abs(process.create_time() - self.started) <= SAME_START
-            return process if is_same and self._is_worker(process) else None
+            return process if process is not None and self._is_worker(process) else None
         except psutil.Error:
             return None
 
@@ -80,14 +77,19 @@ def start_time(pid: int) -> float:
 
 def is_running(pid: int, started: float) -> bool:
     """Whether the process that started then still runs, whatever it is."""
+    return _process(pid, started) is not None
+
+
+def _process(pid: int, started: float) -> psutil.Process | None:
+    """Return the living process of this number if it started then."""
     if not 0 < pid < MAX_PID:
-        return False
+        return None
     try:
         process = psutil.Process(pid)
         is_same = abs(process.create_time() - started) <= SAME_START
-        return is_same and process.status() != psutil.STATUS_ZOMBIE
+        return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
-        return False
+        return None
 
 
 def stop_processes(workers: Sequence[WorkerProcess], grace: float) -> None:

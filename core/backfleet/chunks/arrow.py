@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +17,15 @@ __all__ = [
     "array_of",
     "bytes_array",
     "code_array",
+    "fixed_width_values",
     "float_array",
     "hash_column",
     "task_numbers",
     "time_array",
     "type_of",
 ]
+
+T = TypeVar("T", bound=np.generic)
 
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "str": pa.string()}
 
@@ -60,12 +63,17 @@ def task_numbers(table: pa.Table) -> NDArray[np.int64]:
     column = table["task"]
     if column.type != pa.int64() or column.null_count:
         raise CorruptObject("a table does not number its tasks")
+    return fixed_width_values(column, np.int64)
+
+
+def fixed_width_values(column: pa.ChunkedArray, dtype: type[T]) -> NDArray[T]:
+    """Return the values of a column without nulls, whose type has the width of `dtype`."""
     arrays = [
-        np.frombuffer(chunk.buffers()[1], np.int64)[chunk.offset : chunk.offset + len(chunk)]
+        np.frombuffer(chunk.buffers()[1], dtype)[chunk.offset : chunk.offset + len(chunk)]
         for chunk in column.chunks
         if len(chunk)
     ]
-    return np.concatenate(arrays) if arrays else np.empty(0, dtype=np.int64)
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype=dtype)
 
 
 def time_array(values: NDArray[np.int64], missing: int) -> pa.Array:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from backfleet.chunks.arrow import bytes_array, float_array
+from backfleet.chunks.arrow import bytes_array, fixed_width_values, float_array
 from backfleet.chunks.schemas import DAY, SCHEMAS, SUMS
 from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import CorruptObject
@@ -53,13 +53,9 @@ def sums_table(results: Sequence[TaskResult]) -> pa.Table:
 def sums_hash(table: pa.Table) -> str:
     """Return the SHA-256 of the content of a table of sums."""
     sha = hashlib.sha256()
-    for name in ("task", "start", "months"):
-        # Arrow's own conversions would import pandas.
-        column = table[name].combine_chunks()
-        width = column.type.bit_width // 8
-        if len(column):
-            first, end = column.offset * width, (column.offset + len(column)) * width
-            sha.update(memoryview(column.buffers()[1])[first:end])
+    sha.update(fixed_width_values(table["task"], np.int64).tobytes())
+    sha.update(fixed_width_values(table["start"], np.int32).tobytes())
+    sha.update(fixed_width_values(table["months"], np.int64).tobytes())
     for name in ("counts", "values"):
         lengths, content = _buffers(table[name].combine_chunks())
         sha.update(lengths)

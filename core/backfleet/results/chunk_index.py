@@ -193,7 +193,7 @@ class ChunkIndex:
         if (
             not is_of_run
             or header.first != grid[header.chunk].start
-            or (header.count != len(grid[header.chunk]))
+            or header.count != len(grid[header.chunk])
         ):
             return CorruptObject(f"{self._store.url}/{header.key} is no chunk of this run")
         return chunk if keep else Chunk(chunk.header, b"")

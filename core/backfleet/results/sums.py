@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from backfleet.chunks.arrow import task_numbers
 from backfleet.chunks.chunk import ChunkHeader
 from backfleet.chunks.detail import read_details
 from backfleet.chunks.schemas import SUMS
@@ -66,7 +67,7 @@ def read_sums(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> Iter
 
 
 def _check_tasks(table: pa.Table, header: ChunkHeader) -> None:
-    tasks = table["task"].to_numpy()
+    tasks = task_numbers(table)
     is_ascending = bool((np.diff(tasks) > 0).all())
     is_own = not len(tasks) or header.first <= tasks[0] <= tasks[-1] < header.first + header.count
     if not (is_ascending and is_own and len(tasks) == header.ok + header.suspicious):
@@ -74,7 +75,7 @@ def _check_tasks(table: pa.Table, header: ChunkHeader) -> None:
 
 
 def _symbol_sums(table: pa.Table, manifest: Manifest) -> Iterator[SymbolSums]:
-    tasks = table["task"].to_numpy()
+    tasks = task_numbers(table)
     names = ("start", "months", "counts")
     keys = list(
         zip(

@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backfleet.executor import Executor, ShardStatus, executor_errors
+from backfleet.executor import Executor, ShardStatus
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.progress import Show
 from backfleet.submissions.events import emit
+from backfleet.submissions.recover import poll_workers
 from backfleet.submissions.submission_log import LogEntry
 
 __all__ = ["WorkerWatch", "wait_for_workers"]
@@ -43,7 +44,7 @@ def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
     started = time.monotonic()
     while True:
         began = time.monotonic()
-        statuses = _poll(watch)
+        statuses = poll_workers(watch.executor, watch.entry)
         ended = all(status.state.ended for status in statuses)
         fresh = watch.chunk_index.refresh()
         came += len(fresh)
@@ -56,10 +57,3 @@ def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
         took = (time.monotonic() - began) / (1 + len(fresh))
         passed = time.monotonic() - started
         time.sleep(min(max(SHORTEST, took / SHARE, passed * LATE), LONGEST))
-
-
-def _poll(watch: WorkerWatch) -> Sequence[ShardStatus]:
-    if watch.entry.handle is None:
-        return []
-    with executor_errors(watch.executor):
-        return list(watch.executor.poll(watch.entry.handle))

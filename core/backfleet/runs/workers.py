@@ -8,7 +8,7 @@ from contextlib import suppress
 from backfleet.errors import BackfleetError, RunNotFound
 from backfleet.executor import Executor, Recoverable, ShardStatus, executor_errors
 from backfleet.runs.executors import open_executor
-from backfleet.submissions.recover import has_active_workers
+from backfleet.submissions.recover import has_active_workers, poll_workers
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
 __all__ = ["RunWorkers"]
@@ -48,9 +48,7 @@ class RunWorkers:
         entry = self._log.newest()
         if entry is None or entry.handle is None:
             return []
-        executor = self.executor_of(entry)
-        with executor_errors(executor):
-            return list(executor.poll(entry.handle))
+        return poll_workers(self.executor_of(entry), entry)
 
     def log_lines(self, shard: int, *, follow: bool = False) -> Iterator[str]:
         """Return the lines that a worker of the newest submission has written.

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from backfleet.errors import BackfleetError
-from backfleet.executor import Executor, Recoverable, executor_errors
+from backfleet.executor import Executor, Recoverable, ShardStatus, executor_errors
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
-__all__ = ["active_submission", "has_active_workers", "with_handle"]
+__all__ = ["active_submission", "has_active_workers", "poll_workers", "with_handle"]
 
 STARTING = timedelta(seconds=5)
 """Time that a living client takes at most from writing a submission to writing its handle."""
@@ -40,10 +40,15 @@ def active_submission(log: SubmissionLog, executor: Executor) -> LogEntry | None
 
 def has_active_workers(executor: Executor, entry: LogEntry) -> bool:
     """Whether a submission has active workers. Raises what `poll` raises if that is unknown."""
+    return any(status.state.is_active for status in poll_workers(executor, entry))
+
+
+def poll_workers(executor: Executor, entry: LogEntry) -> list[ShardStatus]:
+    """Return what the executor says of a submission's workers; nothing without a handle."""
     if entry.handle is None:
-        return False
+        return []
     with executor_errors(executor):
-        return any(status.state.is_active for status in executor.poll(entry.handle))
+        return list(executor.poll(entry.handle))
 
 
 def with_handle(log: SubmissionLog, executor: Executor, entry: LogEntry) -> LogEntry:

@@ -20,7 +20,7 @@ import numpy as np
 from backfleet.errors import CorruptObject, UserError
 from backfleet.job import points_from_json, rules
 from backfleet.plan.manifest import Manifest
-from backfleet.plan.point_hashes import Hashes, hash_points
+from backfleet.plan.point_hashes import Hashes, hash_points, unite_hashes
 from backfleet.store import Store
 from backfleet.store.records import canonical_digest, encode_record, read_record
 
@@ -102,7 +102,7 @@ class TrialEntry:
                 self._check_count(len(points))
                 return hash_points(points)
             content = base64.b64decode(self.hashes, validate=True)
-            hashes = np.unique(np.frombuffer(content, dtype="<u8").astype(np.uint64))
+            hashes = unite_hashes([np.frombuffer(content, dtype="<u8").astype(np.uint64)])
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise CorruptObject(f"its points cannot be read: {error}") from error
         self._check_count(len(hashes))
