@@ -95,7 +95,7 @@ class Served:
             connection.close()
 
     def listed(self) -> list[dict[str, Any]]:
-        """The list of runs, a dict a run."""
+        """Return the list of runs, one dict per run."""
         return rows_of(self.get("/api/runs").json["table"])
 
 

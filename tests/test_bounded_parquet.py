@@ -68,7 +68,7 @@ def test_a_footer_that_states_a_small_size_is_not_believed() -> None:
     stated = varint(column.total_uncompressed_size)
     assert stated in content
     forged = content.replace(stated, varint(1000).ljust(1, b"\0"))
-    # The footer became shorter, so its length is stated anew.
+    # The footer became shorter, so its length is written again.
     shorter = len(content) - len(forged)
     length = int.from_bytes(forged[-8:-4], "little") - shorter
     forged = forged[:-8] + length.to_bytes(4, "little") + b"PAR1"

@@ -14,7 +14,7 @@ from hostile.tiny import write_tiny
 SEED = 11
 FEW, MANY = 60, 2400
 SHARE_RUN = 60
-"""One of so many jobs of the exhaustive size is run as well."""
+"""Of the jobs of the exhaustive size, one in this number is run as well."""
 
 KEYS = (
     "name", "strategy", "engine", "seed", "plugins", "modules", "files", "params", "params.period",

@@ -15,7 +15,7 @@ from hostile.odd_values import TEXTS
 SEED = 11
 FEW, MANY = 60, 2400
 SHARE_ROWS = 4
-"""One of so many conditions is about the rows of results, and not about points."""
+"""One in this number of conditions is about the rows of results, and not about points."""
 
 NAMES = (
     "a", "b", "c", "d", "e", "f", "A", "period", "é", "ａ", "__import__", "True", "None", "true",

@@ -103,7 +103,7 @@ class Observers:
             getattr(observer, phase)()
 
     def _lengthen(self, count: int) -> None:
-        """Add so many values to the lines on the cursor."""
+        """Add this number of values to the lines on the cursor."""
         self._room += count
         self._added += count
         for observer in self._bound:
