@@ -65,14 +65,14 @@ def _sortino(returns: Floats, periods: float) -> Floats:
 
 
 def _total_return(returns: Floats, periods: float) -> Floats:
-    total: Floats = np.multiply.reduce(1.0 + returns, axis=0) - 1.0
-    return total
+    growth: Floats = np.multiply.reduce(1.0 + returns, axis=0)
+    return growth - 1.0
 
 
 def _cagr(returns: Floats, periods: float) -> Floats:
     years = len(returns) / periods
-    growth: Floats = (1.0 + _total_return(returns, periods)) ** (1 / years)
-    return growth - 1.0
+    rate: Floats = (1.0 + _total_return(returns, periods)) ** (1 / years) - 1.0
+    return rate
 
 
 def _max_drawdown(returns: Floats, periods: float) -> Floats:
