@@ -39,6 +39,7 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
     lines = [
         *describe_problems(rows),
         _headline(control, summary),
+        *_verdict(run, rows),
         *_code_not_kept(summary),
         *_worker_failure_warning(control, summary),
         *_spending(control),
@@ -111,6 +112,13 @@ def _headline(control: RunControl, summary: RunSummary) -> str:
         f"{summary.suspicious:,} suspicious, {summary.error:,} failed, {summary.missing:,} missing"
         f" ({summary.seconds:.1f} s{before})"
     )
+
+
+def _verdict(run: Run, rows: pa.Table) -> list[str]:
+    from backfleet.cli.verdict_lines import verdict_lines
+
+    first, *more = verdict_lines(run, rows)
+    return [f"verdict: {first}", *(f"         {line}" for line in more)]
 
 
 def _code_not_kept(summary: RunSummary) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain, repeat
 
 import click
 
@@ -21,6 +22,7 @@ from backfleet.cli.options import (
     tag_option,
     yes_option,
 )
+from backfleet.cli.verdict_lines import has_quick_verdict, summary_json, verdict_lines
 from backfleet.current_directory import search_current_directory
 from backfleet.errors import UntrustedCode
 from backfleet.executor import ShardState, ShardStatus
@@ -39,7 +41,8 @@ __all__ = ["cancel", "logs", "resume", "status", "wait"]
 def status(run: str, store: str, as_json: bool) -> None:
     """Show how a run stands."""
     found = open_run(run, store)
-    facts = found.summary().to_json() | {
+    summary = found.summary()
+    facts = summary.to_json() | {
         "state": found.state(),
         "name": found.manifest.name,
         "created": found.manifest.created,
@@ -52,7 +55,7 @@ def status(run: str, store: str, as_json: bool) -> None:
     facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
     facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
     if as_json:
-        echo_json(facts)
+        echo_json(facts | summary_json(found, summary))
         return
     for key in ("run_id", "name", "state", "created", "store"):
         click.echo(f"{key:<12}{facts[key]}")
@@ -62,6 +65,9 @@ def status(run: str, store: str, as_json: bool) -> None:
         click.echo(f"{'in parts':<12}{facts['in_parts']:,} of the missing tasks are finished")
     for key in filter(facts.get, ("tags", "note")):
         click.echo(f"{key:<12}{facts[key]}")
+    if has_quick_verdict(summary):
+        for label, line in zip(chain(["verdict"], repeat("")), verdict_lines(found), strict=False):
+            click.echo(f"{label:<12}{line}")
     if workers:
         counts = ", ".join(f"{number:,} {state}" for state, number in facts["workers"].items())
         click.echo(f"{'workers':<12}{counts}")

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from math import ceil
 from pathlib import Path
 
+from backfleet.chunks.column_names import name_clash, parameter_column
 from backfleet.code.declared_files import find_declared_files, hash_declared_files
 from backfleet.code.imports import missing_modules
 from backfleet.code.logic import logic_hash
@@ -147,4 +148,11 @@ def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
             table = file.read_bytes()
         except OSError as error:
             raise JobError(f"sweep.points: {job.sweep.points}: {error.strerror}") from error
-    return plan_points(job.params, parameters, job.sweep, job.seed, table)
+    points = plan_points(job.params, parameters, job.sweep, job.seed, table)
+    clash = name_clash({name: parameter_column(name) for name in points.names})
+    if clash is not None:
+        raise JobError(
+            f"params: {clash[0]!r} and {clash[1]!r} would be one column of the results, because "
+            "column names are compared without case. Rename one of them in the strategy"
+        )
+    return points
