@@ -60,8 +60,8 @@ def _sortino(returns: Floats, periods: float) -> Floats:
     count = len(returns)
     losses = np.minimum(returns, 0.0)
     downside = np.sqrt((losses * losses).sum(axis=0) / count)
-    mean: Floats = returns.sum(axis=0) / count
-    return mean / downside * math.sqrt(periods)
+    ratio: Floats = returns.sum(axis=0) / count / downside
+    return ratio * math.sqrt(periods)
 
 
 def _total_return(returns: Floats, periods: float) -> Floats:
