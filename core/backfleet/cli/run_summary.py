@@ -27,6 +27,7 @@ BEST_FIRST = [(BEST_BY, "descending"), ("task", "ascending")]
 def print_summary(control: RunControl, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
     run = control.run
+    from backfleet.cli.folds import fold_lines
     from backfleet.results.read import read_results
     from backfleet.results.row_problems import describe_problems
 
@@ -42,6 +43,7 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
         *_code_not_kept(summary),
         *_worker_failure_warning(control, summary),
         *_spending(control),
+        *fold_lines(run),
     ]
     for line in [*lines, *_next_steps(run, summary, rows)]:
         click.echo(line)
