@@ -103,7 +103,7 @@ def _with_one_nan(records: Records) -> Records:
     if NAN_BELOW_ZERO not in records.tobytes():
         return records
     copied = records.copy()
-    for name, (kind, _) in records.dtype.fields.items():
-        if kind.kind == "f":
+    for name in records.dtype.names or ():
+        if records.dtype[name].kind == "f":
             copied[name][np.isnan(copied[name])] = np.nan
     return copied
