@@ -49,8 +49,8 @@ def rows_of(sharpe: list[Sharpe], trades: list[int], **columns: list[Any]) -> pa
             "period": pa.array([(10, 15, 20)[task % 3] for task in range(count)], pa.int64()),
             "sizing": ["all-in"] * count,
             "status": ["ok"] * count,
-            **{name: values for name in ("final_value", "total_return", "sharpe")},
-            **{name: values for name in ("max_drawdown", "fees")},
+            **dict.fromkeys(("final_value", "total_return", "sharpe"), values),
+            **dict.fromkeys(("max_drawdown", "fees"), values),
             "trades": pa.array(trades, pa.int64()),
             **columns,
         }
@@ -65,7 +65,7 @@ def test_points_are_ranked_by_the_mean_over_their_symbols(board: Any) -> None:
         {"point": 1, "period": 15, "symbols": 2, "sharpe": 1.5, "trades": 50},
         {"point": 2, "period": 20, "symbols": 2, "sharpe": 0.25, "trades": 50},
     ]
-    assert leaders.describe() == "All 3 points by sharpe, the mean over its symbols."
+    assert leaders.describe() == "All 3 points by sharpe, the mean over all symbols."
 
 
 def test_symbols_are_ranked_by_the_mean_over_their_points(board: Any) -> None:
@@ -142,7 +142,7 @@ def test_missing_and_failed_tasks_are_not_counted(manifest: Manifest) -> None:
 
 
 def test_a_column_without_numbers_is_reported_with_the_nearest(board: Any) -> None:
-    with pytest.raises(UserError, match="'sharp' cannot be ranked by.*did you mean 'sharpe'"):
+    with pytest.raises(UserError, match=r"'sharp' cannot be ranked by.*did you mean 'sharpe'"):
         board([1.0] * 6, [20] * 6, metric="sharp")
 
 

@@ -111,7 +111,7 @@ class Leaderboard:
 
     def describe(self) -> str:
         """Return the rule of the ranking in a few sentences."""
-        over = {"point": ", the mean over its symbols", "symbol": ", the mean over its points"}
+        over = {"point": ", the mean over all symbols", "symbol": ", the mean over all points"}
         what = self.by if self.total == 1 else f"{self.by}s"
         count = "All" if self.is_complete else f"The {len(self.rows):,} best of"
         parts = [f"{count} {self.total:,} {what} by {self.metric}{over.get(self.by, '')}."]
