@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from backfleet.results.point_sums import NoPointSums, PointReturns, PointSums
     from backfleet.results.sums import SymbolSums
     from backfleet.validation.trial_counts import RunTrials
 
@@ -269,6 +270,26 @@ class Run:
 
         self.counts()
         return read_sums(self.store, self.manifest, self.chunk_index)
+
+    def point_sums(self) -> PointSums | NoPointSums:
+        """Return the sums of each point's series: the mean over its symbols on each date.
+
+        Raises CorruptObject, ObjectMissing.
+        """
+        from backfleet.results.point_sums import read_point_sums
+
+        self.counts()
+        return read_point_sums(self.store, self.manifest, self.chunk_index)
+
+    def point_returns(self, points: Sequence[int]) -> PointReturns | NoPointSums:
+        """Return the series of some points, date by date.
+
+        Raises IndexError, CorruptObject, ObjectMissing.
+        """
+        from backfleet.results.point_sums import read_point_returns
+
+        self.counts()
+        return read_point_returns(self.store, self.manifest, self.chunk_index, points)
 
     def equity(self, task: int) -> pd.DataFrame:
         """Return account value, cash and exposure after each bar.
