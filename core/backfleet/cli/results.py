@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from backfleet.cli.options import echo_damage, open_output_option, sql_limits, store_option
+from backfleet.cli.verdict_lines import echo_verdict, write_verdict
 from backfleet.results.export import FORMATS, export_rows
 from backfleet.results.query import query_rows, select_columns
 from backfleet.results.read import read_results
@@ -33,6 +34,9 @@ TABLE = "table"
 @click.option("--ascending", is_flag=True, help="With --sort: the smallest first.")
 @click.option("--where", metavar="SQL", help="Keep rows for which this holds: 'period > 10'.")
 @click.option("--columns", metavar="NAMES", help="Only these columns, separated by commas.")
+@click.option(
+    "--verdict", "as_verdict", is_flag=True, help="Is the best more than luck? Instead of the rows."
+)
 @sql_limits
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="No more rows than this.")
 @click.option(
@@ -53,6 +57,7 @@ def results(
     ascending: bool,
     where: str | None,
     columns: str | None,
+    as_verdict: bool,
     timeout: float | None,
     memory: str | None,
     limit: int | None,
@@ -62,8 +67,8 @@ def results(
 ) -> None:
     """Show a run's results: a row a task, of all tasks that have one.
 
-    A table shows the columns that matter most, rounded; the other formats have all of them. How
-    many rows are still missing is said on standard error.
+    A table shows the columns that matter most, rounded; the other formats have all of them. After a
+    table, standard error has the verdict on the best task; --verdict gives all of it.
 
     --sql is one SELECT over the tables results, runs, equity, orders, fills and trades; without a
     RUN it is over all runs of the store, and every table has a column run_id.
@@ -72,6 +77,11 @@ def results(
         raise click.UsageError("--ascending goes with --sort")
     limits = SqlLimits.of(memory, timeout)
     form = form or ("json" if as_json else _form_of(output))
+    if as_verdict:
+        if run is None or sql or sort or where or columns or limit is not None:
+            raise click.UsageError("--verdict takes a RUN, and goes with --json and --output only")
+        write_verdict(open_run(run, store), form, output)
+        return
     if sql is not None:
         if sort or where or columns:
             raise click.UsageError("--sql says all; leave --sort, --where and --columns out")
@@ -83,9 +93,11 @@ def results(
     found = open_run(run, store)
     rows = read_results(found.store, found.chunk_index)
     _tell_missing(found.manifest.tasks - rows.num_rows, found)
-    rows = query_rows(rows, where=where, sort=sort, ascending=ascending, limits=limits)
+    chosen = query_rows(rows, where=where, sort=sort, ascending=ascending, limits=limits)
     names = [name.strip() for name in columns.split(",")] if columns else []
-    _write_some(select_columns(rows, names) if names else rows, names, limit, form, output)
+    _write_some(select_columns(chosen, names) if names else chosen, names, limit, form, output)
+    if form == TABLE and output is None and rows.num_rows:
+        echo_verdict(found, rows)
 
 
 def _queried(run: str | None, store: str, sql: str, limits: SqlLimits) -> pa.Table:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from backfleet.cli.options import open_output_option
+from backfleet.cli.run_summary import short_name
 from backfleet.errors import StoreError
 
 if TYPE_CHECKING:
@@ -13,7 +16,13 @@ if TYPE_CHECKING:
 
     from backfleet.runs.run import Run, RunSummary
 
-__all__ = ["has_quick_verdict", "summary_json", "verdict_lines"]
+__all__ = [
+    "echo_verdict",
+    "has_quick_verdict",
+    "summary_json",
+    "verdict_lines",
+    "write_verdict",
+]
 
 MAX_ROWS = 100_000
 """Rows of an incomplete run that are read for a verdict: they are not yet in one file."""
@@ -31,6 +40,25 @@ def verdict_lines(run: Run, rows: pa.Table | None = None) -> list[str]:
         return summarize_verdict(headline(run, rows))
     except StoreError as error:
         return [f"Not available: {error}"]
+
+
+def echo_verdict(run: Run, rows: pa.Table) -> None:
+    """Print the level of the best task on standard error, below a table of the run's rows."""
+    command = f"backfleet results {short_name(run)} --verdict"
+    click.echo(f"\nverdict: {verdict_lines(run, rows)[0]} See {command}", err=True)
+
+
+def write_verdict(run: Run, form: str, output: str | None) -> None:
+    """Write all verdicts on a run to a file or to standard output, as text or as JSON."""
+    if form not in ("table", "json"):
+        raise click.UsageError(f"--verdict is text or JSON, not {form}")
+    verdict = run.verdict()
+    text = json.dumps(verdict.to_json()) if form == "json" else str(verdict)
+    if output is None:
+        click.echo(text)
+        return
+    with open_output_option(output) as file:
+        file.write(f"{text}\n".encode())
 
 
 def has_quick_verdict(summary: RunSummary) -> bool:

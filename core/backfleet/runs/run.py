@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from backfleet.results.point_sums import NoPointSums, PointReturns, PointSums
     from backfleet.results.sums import SymbolSums
+    from backfleet.validation.run_verdict import RunVerdict
     from backfleet.validation.trial_counts import RunTrials
 
 __all__ = ["Run", "RunState", "RunSummary", "installed_strategies"]
@@ -290,6 +291,17 @@ class Run:
 
         self.counts()
         return read_point_returns(self.store, self.manifest, self.chunk_index, points)
+
+    def verdict(self) -> RunVerdict:
+        """Return the verdicts on the run, complete or not: is the best more than luck?
+
+        Print it for the verdicts in words. Raises CorruptObject, StoreError.
+        """
+        from backfleet.runs.verdict import run_data
+        from backfleet.validation.run_verdict import reach_run_verdict
+
+        self.counts()
+        return reach_run_verdict(run_data(self))
 
     def equity(self, task: int) -> pd.DataFrame:
         """Return account value, cash and exposure after each bar.

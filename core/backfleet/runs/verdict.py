@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from backfleet.results.read import read_results
 from backfleet.results.scores import SCORE_COLUMNS, task_scores
-from backfleet.validation.best_task import RunData, best_task_verdict
+from backfleet.validation.run_data import RunData
+from backfleet.validation.task_verdicts import best_task_verdict
 from backfleet.validation.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backfleet.metrics.sums import ReturnSums, SegmentSums
 from backfleet.validation.missing import Missing, TooLittle, Undefined
 
-__all__ = ["FLAT", "Moments", "moments_of", "sharpe_ratios"]
+__all__ = ["FLAT", "MIN_SESSIONS", "Moments", "moments_of", "sharpe_ratios"]
 
 FLAT = 1e-12
 """A variance of at most this part of the mean square is rounding. Such returns have no Sharpe
