@@ -9,7 +9,7 @@ import click
 
 from backfleet.cli.options import echo_json
 from backfleet.cli.run_summary import exit_with_status, print_summary, short_name
-from backfleet.cli.verdict_lines import summary_json
+from backfleet.cli.verdict import summary_json
 from backfleet.runs.control import RunControl
 
 __all__ = ["follow", "show_detached"]

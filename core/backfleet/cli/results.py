@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from backfleet.cli.options import echo_damage, open_output_option, sql_limits, store_option
-from backfleet.cli.verdict_lines import echo_verdict, write_verdict
+from backfleet.cli.run_summary import short_name
+from backfleet.cli.verdict import verdict_lines
 from backfleet.results.export import FORMATS, export_rows
 from backfleet.results.query import query_rows, select_columns
 from backfleet.results.read import read_results
@@ -34,9 +36,6 @@ TABLE = "table"
 @click.option("--ascending", is_flag=True, help="With --sort: the smallest first.")
 @click.option("--where", metavar="SQL", help="Keep rows for which this holds: 'period > 10'.")
 @click.option("--columns", metavar="NAMES", help="Only these columns, separated by commas.")
-@click.option(
-    "--verdict", "as_verdict", is_flag=True, help="Is the best more than luck? Instead of the rows."
-)
 @sql_limits
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="No more rows than this.")
 @click.option(
@@ -57,7 +56,6 @@ def results(
     ascending: bool,
     where: str | None,
     columns: str | None,
-    as_verdict: bool,
     timeout: float | None,
     memory: str | None,
     limit: int | None,
@@ -68,7 +66,7 @@ def results(
     """Show a run's results: a row a task, of all tasks that have one.
 
     A table shows the columns that matter most, rounded; the other formats have all of them. After a
-    table, standard error has the verdict on the best task; --verdict gives all of it.
+    table, standard error has the verdict on the best task.
 
     --sql is one SELECT over the tables results, runs, equity, orders, fills and trades; without a
     RUN it is over all runs of the store, and every table has a column run_id.
@@ -77,11 +75,6 @@ def results(
         raise click.UsageError("--ascending goes with --sort")
     limits = SqlLimits.of(memory, timeout)
     form = form or ("json" if as_json else _form_of(output))
-    if as_verdict:
-        if run is None or sql or sort or where or columns or limit is not None:
-            raise click.UsageError("--verdict takes a RUN, and goes with --json and --output only")
-        write_verdict(open_run(run, store), form, output)
-        return
     if sql is not None:
         if sort or where or columns:
             raise click.UsageError("--sql says all; leave --sort, --where and --columns out")
@@ -97,7 +90,7 @@ def results(
     names = [name.strip() for name in columns.split(",")] if columns else []
     _write_some(select_columns(chosen, names) if names else chosen, names, limit, form, output)
     if form == TABLE and output is None and rows.num_rows:
-        echo_verdict(found, rows)
+        _tell_verdict(found, rows)
 
 
 def _queried(run: str | None, store: str, sql: str, limits: SqlLimits) -> pa.Table:
@@ -113,6 +106,14 @@ def _queried(run: str | None, store: str, sql: str, limits: SqlLimits) -> pa.Tab
 def _tell_missing(missing: int, run: Run) -> None:
     if missing:
         click.echo(f"{missing:,} of {run.manifest.tasks:,} tasks have no row yet", err=True)
+
+
+def _tell_verdict(run: Run, rows: pa.Table) -> None:
+    """Say below a table whether the best of all rows is more than luck."""
+    from backfleet.runs.verdict import quick_verdict
+
+    level = verdict_lines(partial(quick_verdict, run, rows))[0]
+    click.echo(f"\nverdict: {level} See backfleet verdict {short_name(run)}", err=True)
 
 
 def _write_some(

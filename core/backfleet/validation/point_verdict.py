@@ -52,6 +52,7 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
         trades=0,
         symbols=data.symbols,
         overfitting=overfitting,
+        folds=data.folds,
         ledger=data.ledger,
         failed=int(scores.failed.sum()),
         missing=int(scores.missing.sum()),

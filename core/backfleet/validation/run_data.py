@@ -12,6 +12,7 @@ from backfleet.results.scores import TaskScores
 from backfleet.results.sums import SymbolSums, read_task_sums
 from backfleet.store import Store
 from backfleet.validation.trial_counts import RunTrials
+from backfleet.validation.verdict import FoldEvidence
 
 __all__ = ["RunData"]
 
@@ -28,6 +29,8 @@ class RunData:
         From the rows of its tasks.
     ledger
         The points that were ever run in the store.
+    folds
+        Result of the test windows; None if there are none.
     """
 
     store: Store
@@ -35,6 +38,7 @@ class RunData:
     chunk_index: ChunkIndex
     scores: TaskScores
     ledger: RunTrials
+    folds: FoldEvidence | None = None
 
     @property
     def symbols(self) -> int:

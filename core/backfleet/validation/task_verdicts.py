@@ -73,6 +73,7 @@ def best_task_verdict(data: RunData) -> Verdict:
         periods=USUAL_PERIODS,
         trades=0,
         symbols=data.symbols,
+        folds=data.folds,
         ledger=data.ledger,
         failed=int(scores.failed.sum()),
         missing=int(scores.missing.sum()),

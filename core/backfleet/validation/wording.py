@@ -191,7 +191,8 @@ def _length_against_luck(verdict: Verdict) -> Iterator[str]:
 
 def _folds(verdict: Verdict) -> Iterator[str]:
     folds = verdict.evidence.folds
-    if folds is None:
+    # Windows choose a point for all symbols, and no task.
+    if folds is None or verdict.evidence.noun == TASK:
         return
     yield (
         f"Walk-forward, {count_of(folds.folds, 'folds')}: the chosen points have a Sharpe ratio of "
