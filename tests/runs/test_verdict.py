@@ -171,7 +171,7 @@ def test_choice_by_mean_is_that_of_the_mean_sharpe_ratios_of_the_symbols(run_of:
     run = run_of(symbols=SYMBOLS)
     symbols = run.verdict().symbols
     assert symbols is not None
-    choice = choice_by_mean(run_data(run), symbols.blocks)
+    choice = choice_by_mean(run_data(run.stored), symbols.blocks)
     assert isinstance(choice, Cscv)
     assert (choice.points, len(choice.winners)) == (len(ENTRIES), 12_870)
     counts = Calendar.of(symbols.blocks).counts(symbols.blocks)

@@ -32,7 +32,7 @@ COMMANDS = {
     "results": ("backfleet.cli.results:results", "Show a run's results, a row a task."),
     "verdict": (
         "backfleet.cli.verdict:verdict",
-        "Say whether the best of a run is more than luck.",
+        "Say whether the best is more than luck.",
     ),
     "folds": (
         "backfleet.cli.folds:folds",

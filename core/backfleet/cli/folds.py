@@ -60,7 +60,7 @@ def folds(run: str, store: str, sets: tuple[str, ...], as_json: bool) -> None:
 def read_folds(run: Run) -> Folds | BackfleetError | None:
     """Return the folds at the end of a run, or why it has none; None if its job has no windows."""
     try:
-        return folds_of_job(run)
+        return folds_of_job(run.stored)
     except BackfleetError as error:
         # The run has its results, and is not to fail for what is computed from them.
         return error

@@ -112,7 +112,7 @@ def _tell_verdict(run: Run, rows: pa.Table) -> None:
     """Say below a table whether the best of all rows is more than luck."""
     from backfleet.runs.verdict import quick_verdict
 
-    level = verdict_lines(partial(quick_verdict, run, rows))[0]
+    level = verdict_lines(partial(quick_verdict, run.stored, rows))[0]
     click.echo(f"\nverdict: {level} See backfleet verdict {short_name(run)}", err=True)
 
 

@@ -124,7 +124,7 @@ def _verdict(run: Run, rows: pa.Table, folds: Folds | BackfleetError | None) -> 
     from backfleet.runs.verdict import verdict_of_rows
 
     known = None if isinstance(folds, BackfleetError) else folds
-    first, *more = verdict_lines(partial(verdict_of_rows, run, rows, known))
+    first, *more = verdict_lines(partial(verdict_of_rows, run.stored, rows, known))
     return [f"verdict: {first}", *(f"         {line}" for line in more)]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain, repeat
 
 import click
 
@@ -67,10 +66,10 @@ def status(run: str, store: str, as_json: bool) -> None:
     if has_quick_verdict(summary):
         from backfleet.runs.verdict import quick_verdict
 
-        labels = chain(["verdict"], repeat(""))
-        lines = verdict_lines(partial(quick_verdict, found))
-        for label, line in zip(labels, lines, strict=False):
-            click.echo(f"{label:<12}{line}")
+        first, *more = verdict_lines(partial(quick_verdict, found.stored))
+        click.echo(f"{'verdict':<12}{first}")
+        for line in more:
+            click.echo(f"{'':<12}{line}")
     if workers:
         counts = ", ".join(f"{number:,} {state}" for state, number in facts["workers"].items())
         click.echo(f"{'workers':<12}{counts}")

@@ -66,7 +66,7 @@ def summary_json(run: Run, summary: RunSummary) -> dict[str, Any]:
     result: dict[str, Any] | None = None
     if has_quick_verdict(summary):
         try:
-            result = verdict_json(quick_verdict(run))
+            result = verdict_json(quick_verdict(run.stored))
         except StoreError as error:
             click.echo(f"warning: no verdict: {error}", err=True)
     return summary.to_json() | {"verdict": result}

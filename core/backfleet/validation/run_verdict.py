@@ -19,7 +19,7 @@ from backfleet.validation.point_verdict import (
     point_verdict,
 )
 from backfleet.validation.run_data import RunData
-from backfleet.validation.run_wording import describe_run
+from backfleet.validation.run_wording import Section, describe_run
 from backfleet.validation.task_verdicts import (
     SymbolVerdicts,
     best_task_verdict,
@@ -69,9 +69,14 @@ class RunVerdict:
         """What the verdict on the best task says."""
         return self.best_task.level
 
+    @property
+    def sections(self) -> list[Section]:
+        """The verdicts in words, a section on each kind of trial."""
+        return describe_run(self.best_task, self.best_point, self.symbols, self.overfitting)
+
     def __str__(self) -> str:
         return "\n\n".join(
-            "\n".join([section.title, *section.paragraphs]) for section in describe_run(self)
+            "\n".join([section.title, *section.paragraphs]) for section in self.sections
         )
 
     def __repr__(self) -> str:
@@ -79,9 +84,7 @@ class RunVerdict:
 
     def _repr_html_(self) -> str:
         """Return the verdicts in words, for a notebook."""
-        return "".join(
-            paragraphs(section.title, section.paragraphs) for section in describe_run(self)
-        )
+        return "".join(paragraphs(section.title, section.paragraphs) for section in self.sections)
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers of all verdicts, and their sentences, as plain JSON."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from backfleet.results.point_sums import NoPointSums
+from backfleet.validation.missing import Missing
 from backfleet.validation.multiple_testing import FALSE_SHARE
 from backfleet.validation.task_verdicts import SymbolVerdicts
-from backfleet.validation.verdict import MIN_TRADES
+from backfleet.validation.verdict import MIN_TRADES, Overfitting, Verdict
 from backfleet.validation.wording import choice_sentences, count_of, describe_verdict
-
-if TYPE_CHECKING:
-    from backfleet.validation.run_verdict import RunVerdict
 
 __all__ = ["Section", "describe_run"]
 
@@ -26,25 +23,29 @@ class Section:
     paragraphs: Sequence[str]
 
 
-def describe_run(run: RunVerdict) -> list[Section]:
-    """Return the verdicts on a run in words: on the best task, the best point, and each symbol."""
-    if run.symbols is None:
-        return [Section("Best point", describe_verdict(run.best_task))]
-    symbols = count_of(run.best_task.evidence.symbols, "symbols")
+def describe_run(
+    best_task: Verdict,
+    best_point: Verdict | NoPointSums,
+    symbols: SymbolVerdicts | None,
+    overfitting: Overfitting | Missing,
+) -> list[Section]:
+    """Return the verdicts on a run in words; the arguments are the fields of `RunVerdict`."""
+    if symbols is None:
+        return [Section("Best point", describe_verdict(best_task))]
+    count = count_of(best_task.evidence.symbols, "symbols")
     return [
-        Section(f"Best task, of all points on {symbols}", describe_verdict(run.best_task)),
-        Section(f"Best point over {symbols}", list(_point(run))),
-        Section("Best point of each symbol", [" ".join(_symbols(run.symbols))]),
+        Section(f"Best task, of all points on {count}", describe_verdict(best_task)),
+        Section(f"Best point over {count}", list(_point(best_point, overfitting))),
+        Section("Best point of each symbol", [" ".join(_symbols(symbols))]),
     ]
 
 
-def _point(run: RunVerdict) -> Iterator[str]:
-    point = run.best_point
+def _point(point: Verdict | NoPointSums, overfitting: Overfitting | Missing) -> Iterator[str]:
     if not isinstance(point, NoPointSums):
         yield from describe_verdict(point)
         return
     yield f"The verdict on the best point over all symbols is {point}"
-    choice = " ".join(choice_sentences(run.overfitting, None))
+    choice = " ".join(choice_sentences(overfitting, None))
     if choice:
         yield choice
 
