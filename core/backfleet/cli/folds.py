@@ -59,10 +59,10 @@ def folds(run: str, store: str, sets: tuple[str, ...], as_json: bool) -> None:
 
 def fold_lines(run: Run) -> list[str]:
     """Return what a run's folds say at its end; nothing if its job has no windows."""
-    rule = read_rule(run.store)
-    if rule is None or rule.windows is None:
-        return []
     try:
+        rule = read_rule(run.store)
+        if rule is None or rule.windows is None:
+            return []
         from backfleet.validation.fold_wording import summarize_folds
 
         return [f"folds:   {line}" for line in summarize_folds(run.folds(rule))]
