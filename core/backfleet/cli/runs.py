@@ -9,7 +9,7 @@ from itertools import chain, repeat
 
 import click
 
-from backfleet.cli.code_options import ask_for_trust, trust_option
+from backfleet.cli.code_options import trust_option, with_consent
 from backfleet.cli.follow import follow, show_detached
 from backfleet.cli.options import (
     as_json,
@@ -24,7 +24,6 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.verdict_lines import has_quick_verdict, summary_json, verdict_lines
 from backfleet.current_directory import search_current_directory
-from backfleet.errors import UntrustedCode
 from backfleet.executor import ShardState, ShardStatus
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.control import RunControl
@@ -97,6 +96,14 @@ def wait(run: str, store: str, as_json: bool) -> None:
     help="Also run again what failed by time-out, for lack of memory, or was killed.",
 )
 @trust_option
+@click.option(
+    "--trust-settings",
+    "trusted_settings",
+    multiple=True,
+    metavar="SHA",
+    help="Use settings of the executor that somebody else submitted, by their SHA-256 or at least "
+    "16 digits of it.",
+)
 @detach_option
 @yes_option
 @tag_option
@@ -109,6 +116,7 @@ def resume(
     options: tuple[str, ...],
     retry_failed: bool,
     trusted: tuple[str, ...],
+    trusted_settings: tuple[str, ...],
     detach: bool,
     yes: bool,
     tags: tuple[str, ...],
@@ -130,13 +138,11 @@ def resume(
         detach=detach,
         accept_cost=yes,
     )
-    try:
-        resume(trust_code=trusted)
-    except UntrustedCode:
-        # Only now it is known that the code in the store is needed.
-        if not ask_for_trust(control.run, trusted):
-            raise
-        resume(trust_code=trusted)
+    # A hash stands for one content, so that both kinds may be in one list.
+    with_consent(
+        lambda accepted: resume(trust_code=accepted, trust_settings=accepted),
+        [*trusted, *trusted_settings],
+    )
     add_labels(control.run.store, tags, note)
     if detach:
         show_detached(control, as_json=as_json)
