@@ -83,7 +83,7 @@ def _write(run: Run, archive: ZipFile) -> Bundle:
 
 
 def _keys(run: Run) -> Iterator[str]:
-    """Return the keys of the manifest, code, labels and windows, and of the valid rows and details."""
+    """Return the keys of the manifest, code, labels, windows, and of valid rows and details."""
     yield MANIFEST
     points_table = read_stored_manifest(run.store).points_table
     blobs = set() if points_table is None else {points_table}
