@@ -11,6 +11,7 @@ from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.errors import BackfleetError, DataChanged
 from backfleet.metrics import summary_of
+from backfleet.metrics.trade_details import detailed_trades
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.task_context import TaskContext
@@ -131,10 +132,12 @@ class TaskRunner:
         result = self._result(ran.key, self.summary(ran), ran.seconds)
         if not self.manifest.keeps_detail:
             return result
+        outcome = ran.outcome
+        trades = detailed_trades(outcome.trades, outcome.fills, ran.bars.bars)
         return replace(
             result,
-            digest=outcome_digest(ran.outcome),
-            outcome=replace(ran.outcome, strategy=None),
+            digest=outcome_digest(outcome),
+            outcome=replace(outcome, strategy=None, trades=trades),
         )
 
     def _result(self, key: TaskKey, summary: Summary, seconds: float) -> TaskResult:
