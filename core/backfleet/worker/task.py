@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass, replace
 from functools import partial
 
-from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
+from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest, with_one_nan
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.errors import BackfleetError, DataChanged
 from backfleet.metrics import summary_of
@@ -132,13 +132,9 @@ class TaskRunner:
         result = self._result(ran.key, self.summary(ran), ran.seconds)
         if not self.manifest.keeps_detail:
             return result
-        outcome = ran.outcome
-        trades = detailed_trades(outcome.trades, outcome.fills, ran.bars.bars)
-        return replace(
-            result,
-            digest=outcome_digest(outcome),
-            outcome=replace(outcome, strategy=None, trades=trades),
-        )
+        trades = detailed_trades(ran.outcome.trades, ran.outcome.fills, ran.bars.bars)
+        outcome = with_one_nan(replace(ran.outcome, strategy=None, trades=trades))
+        return replace(result, digest=outcome_digest(outcome), outcome=outcome)
 
     def _result(self, key: TaskKey, summary: Summary, seconds: float) -> TaskResult:
         return TaskResult(
