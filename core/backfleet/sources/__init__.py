@@ -1,1 +1,1 @@
-"""Sources of bars that come along, and the cache of prepared bars."""
+"""Sources of bars, the cache of prepared bars, and the import of vendors' files."""
