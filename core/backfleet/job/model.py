@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    AllowInfNan,
     BeforeValidator,
     Field,
-    Strict,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -22,6 +20,7 @@ from backfleet.errors import JobError
 from backfleet.html import facts_table, heading
 from backfleet.job import rules
 from backfleet.job.benchmark import BUY_AND_HOLD
+from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_strategy, anchor
 from backfleet.job.quantities import Duration, MemorySize
@@ -29,6 +28,7 @@ from backfleet.job.section import Section
 from backfleet.job.selection import MAX_SAMPLE
 from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
+from backfleet.job.validation import Validation
 
 __all__ = [
     "Auxiliary",
@@ -41,12 +41,8 @@ __all__ = [
     "Validation",
 ]
 
-Text = Annotated[str, Strict(), Field(min_length=1)]
-Whole = Annotated[int, Strict()]
-Number = Annotated[float, Strict(), AllowInfNan(False)]
 Names = tuple[Text, ...]
 Location = Annotated[Text, AfterValidator(absolute_path)]
-Day = Annotated[date, BeforeValidator(rules.day)]
 Symbols = Annotated[
     tuple[Annotated[Text, AfterValidator(rules.symbol)], ...],
     BeforeValidator(rules.one_or_more),
@@ -86,16 +82,30 @@ class Auxiliary(Section):
     ----------
     symbols
         One symbol: a further feed, below.
+    resample
+        In place of all other keys: longer bars made from the symbol's own, such as `1w`; one of
+        `1d`, `1w`, `1mo`, `3mo`, `1y`, or minutes and hours such as `15min`, `1h`.
     source, path, timezone, columns, options
         As in `[data]`, and by default what stands there; with a `source` of its own, no options.
     """
 
-    symbols: Annotated[Symbols, AfterValidator(rules.one_symbol)]
+    symbols: Annotated[Symbols, AfterValidator(rules.one_symbol)] | None = None
+    resample: Annotated[Text, AfterValidator(rules.span)] | None = None
     source: Text | None = None
     path: Location | None = None
     timezone: Zone | None = None
     columns: Columns | None = None
     options: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        given = set(self.model_dump(exclude_none=True))
+        if not given & {"symbols", "resample"}:
+            raise ValueError('must have symbols = ["NAME"], or resample = "1w"')
+        if "resample" in given and len(given) > 1:
+            others = ", ".join(sorted(given - {"resample"}))
+            raise ValueError(f"resample uses the symbol's own bars and goes without {others}")
+        return self
 
 
 class Data(Section):
@@ -146,7 +156,7 @@ class Data(Section):
         return end
 
     def of_feed(self, name: str) -> Data:
-        """What a further feed is read from, as if it were the job's data."""
+        """What a further feed is read from, as if it were the job's data; not a resampled one."""
         given = self.auxiliary[name].model_dump(exclude_none=True)
         if "source" in given:
             given.setdefault("options", {})
@@ -154,8 +164,19 @@ class Data(Section):
 
     @property
     def auxiliary_paths(self) -> dict[str, str]:
-        """Where each further feed lies."""
-        return {name: self.of_feed(name).path for name in self.auxiliary}
+        """Where each further feed lies that is read."""
+        return {name: self.of_feed(name).path for name in self.read_feeds}
+
+    @property
+    def read_feeds(self) -> tuple[str, ...]:
+        """The names of the further feeds that are read, sorted."""
+        return tuple(sorted(name for name, feed in self.auxiliary.items() if feed.resample is None))
+
+    @property
+    def resampled_feeds(self) -> dict[str, str]:
+        """The spans of the further feeds that are made from the symbols' own bars, by name."""
+        feeds = sorted(self.auxiliary.items())
+        return {name: feed.resample for name, feed in feeds if feed.resample is not None}
 
 
 class Broker(Section):
@@ -219,33 +240,6 @@ class Resources(Section):
     cpus: Annotated[Whole, Field(ge=1)] = 1
     memory: Annotated[MemorySize, AfterValidator(rules.enough_memory)] = 2 * 2**30
     task_timeout: Duration = 300.0
-
-
-class Validation(Section):
-    """`[validation]`: what judges the results. No key of it is part of the run's id.
-
-    Attributes
-    ----------
-    family
-        The family of strategies that the run's points count as trials of; the strategy's name
-        without its folder if unset. Set it to keep the count of a strategy that was renamed.
-    prior_trials
-        How many trials of the family took place outside the store, such as in a notebook. The
-        largest number that was ever declared counts.
-    prior_note
-        A line about the prior trials.
-    """
-
-    family: Annotated[Text, AfterValidator(rules.family)] | None = None
-    prior_trials: Annotated[Whole, Field(ge=1, le=rules.MAX_PRIOR_TRIALS)] | None = None
-    prior_note: Annotated[Text, AfterValidator(rules.note)] | None = None
-
-    @field_validator("prior_note")
-    @classmethod
-    def _about_prior_trials(cls, note: str | None, info: ValidationInfo) -> str | None:
-        if note is not None and info.data.get("prior_trials", 1) is None:
-            raise ValueError("is about prior_trials, which is not set")
-        return note
 
 
 class Job(Section):
