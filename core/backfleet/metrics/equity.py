@@ -34,9 +34,10 @@ def measure_account(
     periods: float,
     traded: float,
     borders: Ints,
+    returns: Floats,
     sums: Floats,
 ) -> Twelve:
-    """Return the columns from final_value to turnover, and write the sums of the returns.
+    """Return the columns from final_value to turnover, and write the returns and their sums.
 
     Parameters
     ----------
@@ -50,18 +51,26 @@ def measure_account(
         Sessions a year.
     traded
         Sum of |size * price| of all fills.
-    borders, sums
-        `Segments.borders` and `TaskSums.values`, which is written.
+    borders
+        `Segments.borders`.
+    returns, sums
+        `TaskReturns.values` and `TaskSums.values`, which are written.
     """
     closes = _closes(value, sessions[0])
     per_year = periods / len(closes) if len(closes) else math.nan
-    columns = _measure_closes(closes, sessions[1], cash, periods, borders, sums)
+    columns = _measure_closes(closes, sessions[1], cash, periods, borders, returns, sums)
     return columns + _measure_bars(value, gross, traded, per_year)
 
 
 @compiled
 def _measure_closes(
-    closes: Floats, days: Ints, cash: float, periods: float, borders: Ints, sums: Floats
+    closes: Floats,
+    days: Ints,
+    cash: float,
+    periods: float,
+    borders: Ints,
+    returns: Floats,
+    sums: Floats,
 ) -> Nine:
     """Return the columns from final_value to calmar, from the value after each session."""
     count = len(closes)
@@ -72,10 +81,10 @@ def _measure_closes(
     are_positive, are_finite = _state(closes)
     volatility, sharpe, sortino = math.nan, math.nan, math.nan
     if count > 1 and are_positive:
-        returns = np.empty(count - 1)
         volatility, sharpe, sortino = _risk(closes, periods, returns)
         _write_sums(returns, borders, sums)
     else:
+        returns[:] = math.nan
         sums[:] = math.nan
     depth, length = math.nan, math.nan
     if count and are_finite:
