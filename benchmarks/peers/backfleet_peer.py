@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import sys
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet.jit import plan_work
 from backfleet.metrics import Calendar
+from backfleet.worker.gc_control import collect_between_tasks, defer_collection
 from backfleet_strategies.sma_crossover import SmaCrossover
 
 BROKER = BrokerSettings(CASH, COMMISSION)
@@ -76,10 +76,11 @@ def bars_of(market: Market) -> list[Bars]:
 
 def backtests(engine: Engine, strategy: type, bars: Bars, periods: Sequence[int]) -> float:
     """The final value of the first."""
-    values = [
-        engine.run(Simulation(strategy, {"period": period}, (bars,), BROKER)).equity["value"][-1]
-        for period in periods
-    ]
+    values = []
+    for period in periods:
+        collect_between_tasks()
+        outcome = engine.run(Simulation(strategy, {"period": period}, (bars,), BROKER))
+        values.append(outcome.equity["value"][-1])
     return float(values[0])
 
 
@@ -97,7 +98,7 @@ def vector_sweep(universe: list[Bars]) -> float:
 def prepare(case: str, market: Market) -> Work:
     # Like a sweep that has gone on for a while, and like a worker that has imported all.
     plan_work(math.inf)
-    gc.freeze()
+    defer_collection()
     universe = bars_of(market)
     if ENGINE == "backtrader":
         periods = [PERIOD] if case == "one" else PERIODS

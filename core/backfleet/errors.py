@@ -6,6 +6,7 @@ Two exit codes belong to each class: `exit_code` is what the command line ends w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
@@ -32,7 +33,9 @@ __all__ = [
     "UndeclaredFileChanged",
     "UndeclaredModule",
     "UnknownPlugin",
+    "Untrusted",
     "UntrustedCode",
+    "UntrustedSettings",
     "UserError",
 ]
 
@@ -62,8 +65,45 @@ class PluginError(UserError):
     """A plugin that two distributions claim, that fails to import, or that is of another kind."""
 
 
-class UntrustedCode(PluginError):
-    """Code from a store that this user has neither submitted nor accepted."""
+class Untrusted(UserError):
+    """Content of a store that this user has neither submitted nor accepted.
+
+    Attributes
+    ----------
+    finding
+        The content and its origin, in words.
+    sha256s
+        The hashes that accept it.
+    """
+
+    question: ClassVar[str]
+    fix: ClassVar[str]
+    option: ClassVar[str]
+
+    def __init__(self, finding: str, sha256s: Sequence[str]) -> None:
+        options = " ".join(f"{self.option} {sha256}" for sha256 in sha256s)
+        super().__init__(f"{finding}\n{self.fix} {options}")
+        self.finding = finding
+        self.sha256s = sha256s
+
+
+class UntrustedCode(Untrusted):
+    """Code that a store keeps or names."""
+
+    question = "Run it?"
+    fix = "If you trust its origin, accept it with"
+    option = "--trust-code"
+
+
+class UntrustedSettings(Untrusted):
+    """Settings of an executor that a store keeps."""
+
+    question = "Use them?"
+    fix = (
+        "Set them yourself with -o or in backfleet.toml. If you trust their origin, accept them "
+        "with"
+    )
+    option = "--trust-settings"
 
 
 class UnknownPlugin(PluginError):

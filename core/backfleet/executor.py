@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -319,8 +319,19 @@ class Recoverable(_Group):
         """
         return ()
 
-    def adopt_settings(self, handle: Handle) -> None:
-        """Take the settings that are not set here from an earlier submission of the same run."""
+    def stored_settings(self, handle: Handle) -> Mapping[str, Any]:
+        """Return the settings that a handle holds, by name and as plain JSON.
+
+        Workers of a later submission take those that are not set here, after the user's consent if
+        the handle may come from somebody else.
+        """
+        return {}
+
+    def adopt_settings(self, settings: Mapping[str, Any], handle: Handle) -> None:
+        """Take these settings, which are those of a handle that are not set here.
+
+        Nothing else in the handle may decide what workers run or what they reach.
+        """
 
     def clean_up(self, handle: Handle) -> None:
         """Remove what the workers of a complete run leave behind, and stop none of them.

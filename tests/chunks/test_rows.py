@@ -71,6 +71,9 @@ def test_names_give_way_to_the_fixed_columns() -> None:
     assert custom_column("hits", ["period"]) == "hits"
     assert custom_column("sharpe", ["period"]) == "metric_sharpe"
     assert custom_column("period", ["period"]) == "metric_period"
+    assert parameter_column("Sharpe") == "param_Sharpe"
+    assert custom_column("Trades", []) == "metric_Trades"
+    assert custom_column("N", ["n"]) == "metric_N"
     assert custom_column(DIGEST, []) == f"metric_{DIGEST}"
 
 
@@ -84,6 +87,33 @@ def test_a_custom_column_is_text_as_soon_as_one_value_is(
 
     assert (of["a"].kind, of["a"].values) == ("str", ["1.0", "2.5", "1.0", "x", None])
     assert (numbers["a"].kind, numbers["a"].values) == ("float", [1.0, 2.5, 1.0])
+
+
+def test_a_custom_column_of_whole_numbers_keeps_all_digits(
+    result: MakeResult, lay_out: LayOut
+) -> None:
+    of = {
+        column.name: column
+        for column in lay_out(
+            [
+                result(0, custom={"hash": 2**60 + 1, "days": 2.0, "huge": 2**63}),
+                result(1, custom={"hash": None, "days": 3}),
+            ]
+        ).columns
+    }
+
+    assert (of["hash"].kind, of["hash"].values) == ("int", [2**60 + 1, None])
+    assert (of["days"].kind, of["days"].values) == ("int", [2, 3])
+    assert (of["huge"].kind, of["huge"].values) == ("float", [2.0**63, None])
+
+
+def test_custom_names_that_differ_in_case_are_one_column(
+    result: MakeResult, lay_out: LayOut
+) -> None:
+    rows = lay_out([result(0, custom={"hits": 0.5}), result(1, custom={"Hits": 1.5})])
+
+    assert rows.values("Hits") == [0.5, 1.5]
+    assert "hits" not in [column.name for column in rows.columns]
 
 
 @given(columns())
@@ -141,8 +171,11 @@ def test_all_else_counts(result: MakeResult, lay_out: LayOut, differing: dict[st
     assert rows.logical_hash() != other.logical_hash()
 
 
-SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.sampled_from(["", "x"])
-CUSTOM = st.dictionaries(st.sampled_from(["a", "b", "zone"]), SCALARS)
+NUMBERS = st.integers(-9, 9) | st.sampled_from([2**60 + 1, 2**63, -(2**63)])
+FINITE = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([-0.0, 2.0, 2.0**63])
+SCALARS = st.none() | st.booleans() | NUMBERS | FINITE | st.sampled_from(["", "x"])
+NAMES = st.lists(st.sampled_from(["a", "A", "b", "zone"]), unique_by=str.lower)
+CUSTOM = NAMES.flatmap(lambda names: st.fixed_dictionaries(dict.fromkeys(names, SCALARS)))
 
 
 @given(st.lists(CUSTOM, min_size=1, max_size=6), st.data())

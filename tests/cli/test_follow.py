@@ -23,7 +23,7 @@ from waiting import until
 
 SECONDS = 60.0
 COUNTS = ["tasks", "ok", "suspicious", "error", "missing", "reused"]
-SUMMARY = ["run_id", "store", *COUNTS, "seconds", "code_not_kept"]
+SUMMARY = ["run_id", "store", *COUNTS, "seconds", "code_not_kept", "verdict"]
 
 
 def workers(run: str) -> list[psutil.Process]:

@@ -13,7 +13,7 @@ import pytest
 Ask = Callable[[str], Any]
 
 COUNTS = ["tasks", "ok", "suspicious", "error", "missing", "reused"]
-SUMMARY = ["run_id", "store", *COUNTS, "seconds", "code_not_kept"]
+SUMMARY = ["run_id", "store", *COUNTS, "seconds", "code_not_kept", "verdict"]
 
 
 def words_of(text: str) -> dict[str, str]:

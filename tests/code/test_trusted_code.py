@@ -19,7 +19,7 @@ OTHER = StoredCode("other", "1", "0" * 64, "cd" * 32)
 def trusted_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The list of this user, which does not exist yet."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "backfleet" / "trusted-code.txt"
+    return tmp_path / "backfleet" / "trusted.txt"
 
 
 def test_submitted_code_is_trusted_and_listed_once_for_this_user_alone(trusted_file: Path) -> None:
@@ -50,7 +50,7 @@ def test_accepted_code_is_trusted_from_then_on(accepted: str) -> None:
 
 @pytest.mark.parametrize("accepted", [CODE.sha256[:15], "", "acme", CODE.sha256 + "0"])
 def test_a_short_prefix_accepts_nothing(accepted: str) -> None:
-    with pytest.raises(UserError, match="is not the SHA-256 of a package"):
+    with pytest.raises(UserError, match="is not the SHA-256 of what a store names"):
         check_trust("runs/1", [CODE], [accepted])
 
 

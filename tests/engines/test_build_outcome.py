@@ -176,37 +176,3 @@ def test_equity_begins_after_the_warmup(make_bars: Any, on_both: Any) -> None:
     tradable = np.array([True, False, True, True, True])
     bars = make_bars([10.0] * 5, warmup=3, tradable=tradable)
     assert on_both(Scripted, bars, script={}).equity["time"].tolist() == bars.time[3:].tolist()
-
-
-def test_a_strategys_metrics_become_plain_scalars(make_bars: Any, on_both: Any) -> None:
-    def measure(strategy: Any) -> None:
-        strategy.metrics = {
-            "flag": np.bool_(True),
-            "count": np.int32(3),
-            "share": np.float64(0.5),
-            "word": "up",
-            "nothing": None,
-        }
-
-    metrics = on_both(Scripted, make_bars([10.0] * 2), script={1: measure}).metrics
-    assert metrics == {"flag": True, "count": 3, "share": 0.5, "word": "up", "nothing": None}
-    assert [type(value) for value in metrics.values()] == [bool, int, float, str, type(None)]
-
-
-@pytest.mark.parametrize(
-    ("metrics", "message"),
-    [
-        ({"curve": [1.0]}, r"metrics\['curve'\] must be a bool, int, float, str or None, not list"),
-        ({"when": np.datetime64("2020-01-01")}, r"metrics\['when'\] must be .* not datetime64"),
-        ({3: 1.0}, "the key 3 is not a str"),
-        ([1.0], "metrics must be a dict, not list"),
-    ],
-)
-def test_metrics_that_are_no_scalars_are_refused_by_name(
-    make_bars: Any, on_both: Any, metrics: Any, message: str
-) -> None:
-    def measure(strategy: Any) -> None:
-        strategy.metrics = metrics
-
-    with pytest.raises(TypeError, match=message):
-        on_both(Scripted, make_bars([10.0] * 2), script={1: measure})

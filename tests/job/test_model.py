@@ -59,6 +59,16 @@ periods_per_year = 252
 family = "averages"
 prior_trials = 500
 prior_note = "a notebook"
+windows = "rolling"
+train = "3 years"
+test = "6 months"
+step = "1 year"
+purge = 5
+select = "sortino"
+where = "trades>=30 and (max_drawdown > -0.3)"
+plateau = true
+per = "symbol"
+holdout = 2025-01-01
 
 [resources]
 cpus = 2
@@ -134,6 +144,19 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "family": "averages",
             "prior_trials": 500,
             "prior_note": "a notebook",
+            "windows": "rolling",
+            "train": "3 years",
+            "test": "6 months",
+            "step": "1 year",
+            "groups": 10,
+            "test_groups": 2,
+            "purge": 5,
+            "embargo": 0,
+            "select": "sortino",
+            "where": "trades >= 30 and max_drawdown > -0.3",
+            "plateau": True,
+            "per": "symbol",
+            "holdout": date(2025, 1, 1),
         },
         "resources": {"cpus": 2, "memory": 4 * 2**30, "task_timeout": 600.0},
     }
@@ -244,6 +267,48 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"validation": {"prior_trials": 0}}, "validation.prior_trials = 0: must be greater"),
         ({"validation": {"prior_trials": 1.5}}, "validation.prior_trials = 1.5: must be a whole"),
         ({"validation": {"prior_note": "x"}}, 'validation.prior_note = "x": is about prior_trials'),
+        ({"validation": {"purge": 1}}, "validation: purge has no effect without windows"),
+        (
+            {"validation": {"windows": "rolling", "train": "3 years"}},
+            'validation: windows = "rolling" needs test, such as test = "1 year"',
+        ),
+        (
+            {"validation": {"windows": "rolling", "train": "3 weeks", "test": 5}},
+            'validation.train = "3 weeks": must be a number of sessions, or a length such as',
+        ),
+        (
+            {"validation": {"windows": "rolling", "train": "3 years", "test": 5}},
+            "validation: train is 3 years, test is 5 sessions: give all lengths in sessions, or",
+        ),
+        (
+            {"validation": {"windows": "anchored", "train": 9, "test": 4, "step": 3}},
+            "validation: test windows overlap: step is 3 sessions, test is 4 sessions; use step",
+        ),
+        (
+            {"validation": {"windows": "split"}},
+            'validation: windows = "split" needs train or test, such as test = "2 years"',
+        ),
+        (
+            {"validation": {"windows": "split", "test": 9, "embargo": 1}},
+            'validation: embargo does not go with windows = "split", only with "groups"',
+        ),
+        (
+            {"validation": {"windows": "groups", "groups": 4, "test_groups": 4}},
+            "validation: 4 of 4 groups cannot be tested; test fewer",
+        ),
+        (
+            {"validation": {"windows": "groups", "groups": 20, "test_groups": 10}},
+            "validation: testing 10 of 20 groups gives 184,756 folds, and at most 1,000 are",
+        ),
+        (
+            {"validation": {"windows": "groups", "select": "win_rate"}},
+            'validation.select = "win_rate": does not follow from the returns of a window. Use '
+            "sharpe, sortino, total_return, cagr, calmar, max_drawdown or volatility",
+        ),
+        (
+            {"validation": {"windows": "groups", "where": "sharp > 0"}},
+            "validation.where = \"sharp > 0\": no metric of a window is called 'sharp'; did you",
+        ),
         (
             {"validation": {"prior_trials": 5, "prior_note": "two\nlines"}},
             'validation.prior_note = "two\\nlines": a note must be one line',

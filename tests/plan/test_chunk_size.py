@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.plan.chunk_grid import MAX_CHUNKS, ChunkGrid
 from backfleet.chunks.date_sums import KeptReturns
+from backfleet.plan.chunk_grid import MAX_CHUNKS, ChunkGrid
 from backfleet.plan.chunk_size import (
     DETAIL_BYTES,
     ENOUGH_CHUNKS,

@@ -63,7 +63,7 @@ def test_columns_that_only_a_later_chunk_has_are_there_from_the_first_row_on(
 
     assert found is not None
     assert found["late"].to_pylist() == [None, None, 1.0, None] * 2
-    assert found["mixed"].to_pylist() == [None, "7", "7", "text"] * 2
+    assert found["mixed"].to_pylist() == [None, "7.0", "7.0", "text"] * 2
     assert found == assemble(run.chunk_index)
 
 

@@ -25,6 +25,7 @@ from backfleet.errors import PluginError, UntrustedCode
 from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run
 from backfleet.runs.run_task import CodeWarning
+from backfleet.runs.task_code import CodeChoice
 from backfleet.store.records import encode_record
 from backfleet.submissions.submission_log import SUBMISSION
 from sample_job import job_of, job_text
@@ -285,9 +286,63 @@ def test_reading_a_run_of_a_stranger_asks_nothing(run: Run, backfleet: Cli) -> N
 
 
 @pytest.mark.usefixtures("stranger")
-def test_the_code_found_here_needs_no_consent(run: Run, finished: Path) -> None:
+def test_code_of_a_file_that_this_user_has_submitted_needs_no_consent(
+    run: Run, finished: Path
+) -> None:
+    """A store that names a file with the same code beside it once needed none either."""
+    (finished / "acme_sizes.py").write_text("SIZE = 100\n")
+    with pytest.raises(UntrustedCode, match="keeps code that you have neither submitted"):
+        bf.run_task(run, 0)
+    (finished / "acme_sizes.py").write_text("SIZE = 99\n")
+    job = job_of(finished / "mine", strategy=f"{finished}/mine.py:Mine", params={"period": [7]})
+    bf.run(job, progress=None)
     (finished / "acme_sizes.py").write_text("SIZE = 100\n")
     assert bf.run_task(run, 0).row["final_value"] == final_values(run)[0]
+
+
+@pytest.mark.usefixtures("stranger")
+@pytest.mark.parametrize("code", ["kept", "here"])
+def test_a_file_that_a_store_names_runs_only_after_consent(
+    run: Run, finished: Path, code: CodeChoice
+) -> None:
+    """A store without code once ran the file of its newest submission without a question."""
+    (finished / "acme_sizes.py").write_text("SIZE = 100\n")
+    if code == "kept":
+        Path(run.url, KEPT_CODE).unlink()
+    with pytest.raises(UntrustedCode, match=f"{finished}/mine.py:Mine, 2 files") as refusal:
+        bf.run_task(run, 0, code=code)
+    accepted = refusal.value.sha256s
+    assert bf.run_task(run, 0, code=code, trust_code=accepted).row["final_value"] > 0
+    assert bf.run_task(run, 0, code=code).row["final_value"] > 0
+    (finished / "acme_sizes.py").write_text("SIZE = 101\n")
+    with pytest.raises(UntrustedCode, match="names code on this machine"):
+        bf.run_task(run, 0, code=code, trust_code=accepted)
+
+
+def test_an_edited_file_of_this_user_runs_on_request_without_consent(
+    run: Run, finished: Path
+) -> None:
+    (finished / "acme_sizes.py").write_text("SIZE = 102\n")
+    with pytest.warns(CodeWarning):
+        assert bf.run_task(run, 0, code="here").row["final_value"] != final_values(run)[0]
+
+
+@pytest.mark.usefixtures("stranger")
+def test_missing_tasks_are_not_computed_with_a_file_that_a_store_names(
+    run: Run, finished: Path
+) -> None:
+    """Its hash is that of the run, but who has written the store has written the hash, too."""
+    (finished / "acme_sizes.py").write_text("SIZE = 100\n")
+    Path(run.url, KEPT_CODE).unlink()
+    before = final_values(run)
+    lose_chunks(run)
+    control = RunControl(run)
+    with pytest.raises(UntrustedCode, match="names code on this machine") as refusal:
+        control.resume()
+    assert run.submission_log.numbers() == [1]
+    control.resume(trust_code=refusal.value.sha256s)
+    assert control.wait().succeeded
+    assert final_values(run) == before
 
 
 @pytest.mark.usefixtures("stranger")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from backfleet.metrics.sums import SegmentSums, stack_sums, sum_returns
+from backfleet.plan.windows import Sessions, WalkForward, group_folds, group_paths, walk_forward
 from backfleet.validation.accounts import equal_weight, stitch
 from backfleet.validation.bootstrap import BlockLength, block_length
 from backfleet.validation.cscv import cscv
@@ -37,7 +38,6 @@ from backfleet.validation.superior_ability import (
     superior_ability,
 )
 from backfleet.validation.trials import effective_ranks, effective_trials, mean_correlation
-from backfleet.validation.windows import WalkForward, group_folds, group_paths, walk_forward
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "cases.json").read_text())[
     "cases"
@@ -136,7 +136,7 @@ def group_folds_case(inputs: dict[str, Any]) -> dict[str, Any]:
 def walk_forward_case(inputs: dict[str, Any]) -> list[Any]:
     sessions = inputs["sessions"]
     windows = WalkForward(**{key: value for key, value in inputs.items() if key != "sessions"})
-    folds = walk_forward(sessions, windows)
+    folds = walk_forward(Sessions(sessions), windows)
     return [[fold.train_sessions, fold.test_sessions] for fold in folds]
 
 

@@ -17,12 +17,14 @@ from backfleet.validation.luck import expected_maximum
 from backfleet.validation.missing import TooLittle, Undefined
 from backfleet.validation.moments import Moments
 from backfleet.validation.sharpe import Deflated, probabilistic_sharpe
+from backfleet.validation.trial_counts import RunTrials
 from backfleet.validation.verdict import (
+    TASK,
     Evidence,
     FoldEvidence,
-    Ledger,
     Level,
     Overfitting,
+    counted_trials,
     reach_verdict,
 )
 from backfleet.validation.wording import describe_verdict, level_sentence
@@ -47,6 +49,10 @@ def evidence(sharpe: float, years: float = 5.0, trials: int = 240, **changes: An
     )
 
 
+def ledger(counted: int, runs: int, *, declared: int = 0, points: int = 240) -> RunTrials:
+    return RunTrials(points, "family", counted, declared, runs)
+
+
 def folds(low: float) -> FoldEvidence:
     return FoldEvidence(7, 1.2, 0.3, Interval(low, 1.1, 0.95), 5)
 
@@ -58,7 +64,7 @@ def test_verdict_of_a_sweep_that_luck_explains() -> None:
             overfitting=Overfitting(0.46, 12_870, 240),
             interval=Interval(0.4, 2.2, 0.95),
             folds=folds(-0.5),
-            ledger=Ledger(3_120, 14),
+            ledger=ledger(3_120, 14),
             failed=1,
             missing=2,
         )
@@ -80,7 +86,7 @@ def test_verdict_of_a_sweep_that_luck_explains() -> None:
         "Walk-forward, 7 folds: the chosen points have a Sharpe ratio of 1.20 per year in training "
         "and 0.30 in the test windows that follow. The 95% interval of the latter is -0.50 to "
         "1.10. The chosen point changed in 5 of 6 steps.",
-        "The number of trials includes 1 failed task. This is not final: 2 tasks still to run.",
+        "The number of trials includes 1 failed task. This is not final: 2 tasks without a result.",
     ]
 
 
@@ -107,13 +113,23 @@ def test_test_windows_without_an_edge_withhold_the_best_level() -> None:
 def test_largest_number_of_trials_decides() -> None:
     alone = reach_verdict(evidence(2.0, 6.0))
     assert alone.level is Level.STANDS_OUT
-    for ledger in (Ledger(10**7, 90), Ledger(240, 1, declared=10**7)):
-        verdict = reach_verdict(evidence(2.0, 6.0, ledger=ledger))
+    for trials in (ledger(10**7, 90), ledger(240, 1, declared=10**7)):
+        verdict = reach_verdict(evidence(2.0, 6.0, ledger=trials))
         assert verdict.level is Level.NOT_DISTINGUISHABLE
         assert verdict.deflated == alone.deflated
-    smaller = reach_verdict(evidence(2.0, 6.0, ledger=Ledger(10, 1)))
-    assert smaller.counted == alone.counted
-    assert "In this store" not in " ".join(describe_verdict(smaller))
+    same = reach_verdict(evidence(2.0, 6.0, ledger=ledger(240, 1)))
+    assert same.counted == alone.counted
+    assert "In this store" not in " ".join(describe_verdict(same))
+
+
+def test_points_of_the_ledger_count_once_for_each_symbol_of_the_best_task() -> None:
+    by_point = evidence(2.0, 6.0, ledger=ledger(340, 3))
+    by_task = replace(by_point, noun=TASK, symbols=5)
+    assert (counted_trials(by_point), counted_trials(by_task)) == (240 + 100, 240 + 5 * 100)
+
+
+def test_points_that_never_traded_stay_out_of_the_number_with_the_ledger() -> None:
+    assert counted_trials(evidence(2.0, trials=200, ledger=ledger(340, 3))) == 300
 
 
 def test_error_of_autocorrelated_returns_is_the_larger_one_and_the_words_say_so() -> None:
@@ -142,7 +158,7 @@ def test_single_point_is_compared_with_0() -> None:
 
 
 def test_single_point_is_deflated_by_the_trials_of_the_ledger() -> None:
-    verdict = reach_verdict(evidence(1.3, trials=1, ledger=Ledger(500, 20)))
+    verdict = reach_verdict(evidence(1.3, trials=1, ledger=ledger(500, 20, points=1)))
     assert verdict.level is Level.NOT_DISTINGUISHABLE
     assert "deflated" in level_sentence(verdict)
 
@@ -208,7 +224,7 @@ def test_no_verdict_claims_certainty(
         trials,
         overfitting=overfitting,
         folds=folds(low),
-        ledger=Ledger(points, 3),
+        ledger=ledger(trials + points, 3, points=trials),
     )
     verdict = reach_verdict(replace(case, trades=trades))
     text = " ".join(describe_verdict(verdict))

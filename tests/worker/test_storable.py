@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.worker.storable import ERROR_LIMIT, describe_error, storable, storable_scalar
+from backfleet.worker.storable import ERROR_LIMIT, describe_error, storable
 
 any_text = st.text(st.characters(codec=None))
 
@@ -76,15 +75,3 @@ def test_equal_errors_are_described_alike_wherever_they_are_raised() -> None:
 def test_an_error_without_words_is_described_by_its_type() -> None:
     assert describe_error(ValueError(), "acme") == "ValueError"
     assert describe_error(Mute(), "acme") == "Mute: (its message cannot be shown)"
-
-
-@pytest.mark.parametrize("value", [None, True, 3, 2.5, math.inf, "text"])
-def test_scalars_are_kept_as_they_are(value: object) -> None:
-    assert repr(storable_scalar("a", value)) == repr(value)
-
-
-def test_what_is_no_scalar_is_refused_by_name() -> None:
-    with pytest.raises(TypeError, match="metric 'a' must be a bool, int, float, str or None"):
-        storable_scalar("a", [1])
-    with pytest.raises(OverflowError):
-        storable_scalar("a", 10**400)

@@ -22,17 +22,11 @@ __all__ = [
     "hash_column",
     "task_numbers",
     "time_array",
-    "type_of",
 ]
 
 T = TypeVar("T", bound=np.generic)
 
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "str": pa.string()}
-
-
-def type_of(kind: Kind) -> pa.DataType:
-    """The Arrow type of a kind of column."""
-    return _TYPES[kind]
 
 
 def array_of(kind: Kind, values: Sequence[Any]) -> pa.Array:

@@ -1,4 +1,8 @@
-"""The names of result columns, and what gives way where two claim one name."""
+"""The names of result columns.
+
+Names are compared without case everywhere, because SQL does not tell `n` from `N`. A parameter or
+a strategy's metric that has the name of another column gets a prefix.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from backfleet.summary import COLUMNS, COUNTS
 
 __all__ = [
     "DIGEST",
+    "FIXED_COLUMNS",
     "HEAD",
     "METRICS",
     "ORIGIN",
@@ -17,7 +22,7 @@ __all__ = [
     "VOLATILE",
     "Kind",
     "custom_column",
-    "fixed_columns",
+    "name_clash",
     "parameter_column",
 ]
 
@@ -46,17 +51,35 @@ TAIL: Mapping[str, Kind] = {
 }
 
 
-def fixed_columns() -> frozenset[str]:
-    """Names that no parameter and no strategy's metric may take."""
-    return frozenset({*HEAD, *STATE, *METRICS, *TAIL})
+FIXED_COLUMNS = frozenset({*HEAD, *STATE, *METRICS, *TAIL})
+"""Names that no parameter and no strategy's metric may take; all are in lower case."""
 
 
 def custom_column(name: str, params: Collection[str]) -> str:
-    """The result column of a scalar that a strategy or plugin adds."""
-    taken = fixed_columns() | {parameter_column(param) for param in params}
-    return f"metric_{name}" if name in taken else name
+    """Return the result column of a scalar that a strategy or plugin adds."""
+    lower = name.lower()
+    is_taken = lower in FIXED_COLUMNS or any(
+        parameter_column(param).lower() == lower for param in params
+    )
+    return f"metric_{name}" if is_taken else name
 
 
 def parameter_column(name: str) -> str:
-    """The result column of a parameter."""
-    return f"param_{name}" if name in fixed_columns() else name
+    """Return the result column of a parameter."""
+    return f"param_{name}" if name.lower() in FIXED_COLUMNS else name
+
+
+def name_clash(columns: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the first two names whose columns SQL cannot tell apart, if any.
+
+    Parameters
+    ----------
+    columns
+        The column of each name.
+    """
+    owners: dict[str, str] = {}
+    for name, column in columns.items():
+        owner = owners.setdefault(column.lower(), name)
+        if owner != name:
+            return owner, name
+    return None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from backfleet.chunks.arrow import array_of, hash_column, task_numbers, type_of
+from backfleet.chunks.arrow import array_of, hash_column, task_numbers
 from backfleet.chunks.column_names import (
     DIGEST,
     HEAD,
@@ -28,7 +28,7 @@ from backfleet.chunks.parquet import parquet_bytes, read_parquet
 from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import CorruptObject
 
-__all__ = ["Column", "RowTable", "Rows", "merge_rows", "read_rows"]
+__all__ = ["Column", "RowTable", "Rows", "merge_rows", "read_rows", "scalar_text"]
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,8 @@ class RowTable:
 UNKNOWN = (None,) * len(METRICS)
 """The metrics of a row without any."""
 
+INT64_END = 2**63
+
 _KINDS: Mapping[str, Kind] = {"bool": "bool", "int64": "int", "double": "float", "string": "str"}
 
 
@@ -154,7 +156,7 @@ def read_rows(body: bytes, count: int) -> pa.Table:
     kinds = {field.name: _KINDS.get(str(field.type)) for field in table.schema}
     wrong = [name for name, kind in _FIXED.items() if kinds.get(name) != kind]
     wrong += [name for name, kind in kinds.items() if kind is None]
-    if wrong or len(kinds) < table.num_columns:
+    if wrong or len({name.lower() for name in kinds}) < table.num_columns:
         raise CorruptObject(f"its columns are not those of {ROWS}: {', '.join(wrong)}")
     if table["task"].null_count:
         raise CorruptObject("it has rows without a task")
@@ -174,45 +176,32 @@ def merge_rows(pieces: Sequence[tuple[pa.Table, Sequence[int]]]) -> pa.Table:
 
     It has the columns that it would have if all results had been laid out at once.
     """
-    names, kinds = _merged_columns([table for table, _ in pieces])
-    merged = []
+    tables = []
     for table, tasks in pieces:
         if len(tasks) < len(table):
             table = table.filter(pa.array(np.isin(task_numbers(table), tasks)))
-        merged.append(_conform(table, names, kinds))
-    both = pa.concat_tables(merged)
-    order = np.argsort(task_numbers(both), kind="stable")
-    return both.take(pa.array(order)).combine_chunks()
+        tables.append(table)
+    head = tables[0].column_names
+    head = head[: head.index(list(METRICS)[-1]) + 1]
+    names = {name for table in tables for name in table.column_names}
+    custom = _columns_of(names - {*head, *TAIL})
+    fixed = pa.concat_tables([table.select([*head, *TAIL]) for table in tables])
+    order = np.argsort(task_numbers(fixed), kind="stable")
+    ordered = fixed.take(pa.array(order)).combine_chunks()
+    for position, name in enumerate(custom, len(head)):
+        values = _values(tables, name)
+        column = _custom_column(name, [values[row] for row in order])
+        ordered = ordered.add_column(position, name, array_of(column.kind, column.values))
+    return ordered
 
 
-def _merged_columns(tables: Sequence[pa.Table]) -> tuple[list[str], dict[str, Kind]]:
-    """Return the columns of a merged table in their order, and the kind of each.
-
-    Columns that strategies and plugins add come after the metrics; each is text if it is text in
-    one of the tables.
-    """
-    kinds: dict[str, Kind] = {}
+def _values(tables: Sequence[pa.Table], name: str) -> list[Any]:
+    """Return the values of a column that some tables lack and others may spell differently."""
+    values: list[Any] = []
     for table in tables:
-        for field in table.schema:
-            kind = _KINDS[str(field.type)]
-            kinds[field.name] = "str" if "str" in (kind, kinds.get(field.name)) else kind
-    first = tables[0].column_names
-    custom_from = first.index(list(METRICS)[-1]) + 1
-    fixed = {*first[:custom_from], *TAIL}
-    custom = sorted(name for name in kinds if name not in fixed)
-    return [*first[:custom_from], *custom, *TAIL], kinds
-
-
-def _conform(table: pa.Table, names: Sequence[str], kinds: Mapping[str, Kind]) -> pa.Table:
-    columns = []
-    for name in names:
-        if name not in table.column_names:
-            columns.append(pa.nulls(len(table), type_of(kinds[name])))
-        elif table[name].type == type_of(kinds[name]):
-            columns.append(table[name])
-        else:
-            columns.append(array_of("str", [_text(value) for value in table[name].to_pylist()]))
-    return pa.Table.from_arrays(columns, names=list(names))
+        spelling = {own.lower(): own for own in table.column_names}.get(name.lower())
+        values += table[spelling].to_pylist() if spelling else [None] * len(table)
+    return values
 
 
 def _metrics(results: Sequence[TaskResult]) -> list[Column]:
@@ -224,21 +213,43 @@ def _metrics(results: Sequence[TaskResult]) -> list[Column]:
 
 
 def _custom(results: Sequence[TaskResult]) -> list[Column]:
-    columns = []
-    for name in sorted({name for result in results for name in result.custom}):
-        values = [result.custom.get(name) for result in results]
-        if any(isinstance(value, str) for value in values):
-            columns.append(Column(name, "str", [_text(value) for value in values]))
-        else:
-            numbers = [None if value is None else float(value) for value in values]
-            columns.append(Column(name, "float", numbers))
-    return columns
+    custom = [{name.lower(): value for name, value in one.custom.items()} for one in results]
+    return [
+        _custom_column(name, [scalars.get(name.lower()) for scalars in custom])
+        for name in _columns_of(name for result in results for name in result.custom)
+    ]
 
 
-def _text(value: bool | float | str | None) -> str | None:
+def _columns_of(names: Iterable[str]) -> list[str]:
+    """Return one name for each column: names that differ only in case are one column."""
+    spellings: dict[str, str] = {}
+    for name in names:
+        spellings[name.lower()] = min(name, spellings.get(name.lower(), name))
+    return sorted(spellings.values())
+
+
+def _custom_column(name: str, values: Sequence[Any]) -> Column:
+    """Return a column that strategies and plugins add: text, or whole numbers, or floats.
+
+    The kind follows from the values alone: 2.0 and 2 are both whole. So a row does not depend on
+    the rows that were laid out beside it when it was computed.
+    """
+    if any(isinstance(value, str) for value in values):
+        return Column(name, "str", [scalar_text(value) for value in values])
+    if all(value is None or _is_whole(value) for value in values):
+        return Column(name, "int", [None if value is None else int(value) for value in values])
+    # A zero loses its sign, as it does in a column of whole numbers.
+    return Column(name, "float", [None if value is None else value + 0.0 for value in values])
+
+
+def _is_whole(value: bool | float) -> bool:
+    return abs(value) < INT64_END and value == int(value)
+
+
+def scalar_text(value: bool | float | str | None) -> str | None:
     """Return the text of a value in a custom column that holds text in some rows.
 
     A number is written as the float that it would be in a column of numbers, so that the text does
     not depend on which rows are laid out together.
     """
-    return value if value is None or isinstance(value, str) else json.dumps(float(value))
+    return value if value is None or isinstance(value, str) else json.dumps(value + 0.0)

@@ -1,4 +1,12 @@
-"""The command line. Each command's module is imported only when the command is used."""
+"""The command line. The module of a command is imported only when the command is used.
+
+`commands.py` lists the commands and their modules. `run.py` reads the options of `backfleet run`
+(those that several commands share are in `options.py`), `run_job.py` plans, submits and follows the
+job (`follow.py`), and `run_summary.py` prints the leaders and the summary. `runs.py` holds the
+commands on one run, `run_listing.py` those on a store, and each other command has a module of its
+name. `table.py` prints rows, and `surroundings.py` prepares streams, warnings and arguments before
+anything else runs.
+"""
 
 from __future__ import annotations
 

@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 import click
 
 from backfleet.code.source_diff import printable_lines
-from backfleet.code.trusted_code import describe_code, trust_code
-from backfleet.errors import PluginError
+from backfleet.errors import PluginError, Untrusted
 from backfleet.plan.code_differences import CodeDifference
 from backfleet.runs.run import Run
-from backfleet.runs.task_code import code_to_accept, diff_with_code_here
+from backfleet.runs.task_code import diff_with_code_here
 
-__all__ = ["ask_for_trust", "code_option", "data_option", "echo_differences", "trust_option"]
+__all__ = ["code_option", "data_option", "echo_differences", "trust_option", "with_consent"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 MAX_DIFF_LINES = 60
 MAX_FILES = 5
@@ -35,8 +35,8 @@ trust_option = click.option(
     "trusted",
     multiple=True,
     metavar="SHA",
-    help="Run code from the store that somebody else submitted: its SHA-256, or at least 16 "
-    "digits of it; may be given several times.",
+    help="Run code that somebody else submitted, by its SHA-256 or at least 16 digits of it; may "
+    "be given several times.",
 )
 
 data_option = click.option(
@@ -47,24 +47,22 @@ data_option = click.option(
 )
 
 
-def ask_for_trust(run: Run, accepted: Sequence[str] = ()) -> bool:
-    """On a terminal, ask whether code of a run that somebody else submitted may run.
+def with_consent(action: Callable[[Sequence[str]], T], accepted: Sequence[str]) -> T:
+    """Return the result of an action that may need the user's consent to content of a store.
 
-    Returns True after a yes. Without one, the command ends where the code would be used.
+    The action takes the SHA-256 of everything that the user accepts. On a terminal, the user is
+    asked for what is missing. Raises Untrusted.
     """
-    kept = run.kept_code
-    unknown = code_to_accept(run, kept, accepted) if kept else []
-    if not unknown or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    click.echo(
-        f"{run.url} keeps code that you have neither submitted nor accepted, and that would run "
-        f"with your rights:\n{describe_code(unknown)}",
-        err=True,
-    )
-    if not click.confirm("Run it?", err=True):
-        return False
-    trust_code(unknown)
-    return True
+    while True:
+        try:
+            return action(accepted)
+        except Untrusted as refusal:
+            if not (sys.stdin.isatty() and sys.stderr.isatty()):
+                raise
+            click.echo(refusal.finding, err=True)
+            if not click.confirm(refusal.question, err=True):
+                raise
+            accepted = [*accepted, *refusal.sha256s]
 
 
 def echo_differences(run: Run, differences: Iterable[CodeDifference], code: str) -> None:

@@ -30,6 +30,10 @@ COMMANDS = {
     "cancel": ("backfleet.cli.runs:cancel", "Stop a run's workers."),
     "logs": ("backfleet.cli.runs:logs", "Show what tasks and workers have printed."),
     "results": ("backfleet.cli.results:results", "Show a run's results, a row a task."),
+    "folds": (
+        "backfleet.cli.folds:folds",
+        "Choose points in training windows and test them afterwards.",
+    ),
     "report": ("backfleet.cli.report:report", "Write a page of HTML with a run's results."),
     "serve": ("backfleet.cli.serve:serve", "Serve a local page over the runs of a store."),
     "compare": ("backfleet.cli.compare:compare", "Compare two runs side by side."),

@@ -14,11 +14,11 @@ from typing import Any
 import click
 
 from backfleet.cli.code_options import (
-    ask_for_trust,
     code_option,
     data_option,
     echo_differences,
     trust_option,
+    with_consent,
 )
 from backfleet.cli.options import job_overrides, store_option
 from backfleet.current_directory import search_current_directory
@@ -64,12 +64,13 @@ def debug(
     stored.
     """
     what = _job_or_run(job_or_run, store, Overrides(params, symbols, sets))
-    if isinstance(what, Run) and code == "kept":
-        ask_for_trust(what, trusted)
-    elif isinstance(what, Run) or is_module_reference(what.strategy):
+    if code == "here" if isinstance(what, Run) else is_module_reference(what.strategy):
         search_current_directory()
     try:
-        start = prepare_task(what, task, code=code, trust_code=trusted, data=data)
+        start = with_consent(
+            lambda accepted: prepare_task(what, task, code=code, trust_code=accepted, data=data),
+            trusted,
+        )
     except IndexError as error:
         raise click.UsageError(str(error)) from None
     if isinstance(what, Run):

@@ -63,6 +63,13 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         known, left = facts["known"], facts["to_compute"]
         tasks = count_of(known + left, "task")
         words["reuse"] = f"{tasks}: {known:,} known from earlier runs, {left:,} to compute"
+    if facts["windows"]:
+        windows = facts["windows"]
+        folds = count_of(windows["folds"], "fold")
+        words["windows"] = (
+            f"{folds} ({windows['kind']}), tested {windows['first_test']} to "
+            f"{windows['last_test']}; {windows['factor']:.1f} times the work of the plain sweep"
+        )
     cost = facts["cost"]
     if cost is not None:
         words["cost"] = f"about {cost['amount']:.4f} {cost['currency']} ({cost['basis']})"
@@ -104,5 +111,20 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
         "to_compute": manifest.tasks - done - len(known),
         "executor": launch.executor,
         "workers": shards,
+        "windows": _windows(plan),
         "cost": asdict(cost) if cost else None,
+    }
+
+
+def _windows(plan: Plan) -> dict[str, Any] | None:
+    """Return the folds of a job. Its windows are slices of one account, which cost no work."""
+    if plan.windows is None:
+        return None
+    first, last = plan.windows.tested
+    return {
+        "kind": plan.job.validation.windows,
+        "folds": len(plan.windows.folds),
+        "first_test": str(first),
+        "last_test": str(last),
+        "factor": 1.0,
     }

@@ -9,6 +9,7 @@ import click
 
 from backfleet.cli.options import echo_json
 from backfleet.cli.run_summary import exit_with_status, print_summary, short_name
+from backfleet.cli.verdict_lines import summary_json
 from backfleet.runs.control import RunControl
 
 __all__ = ["follow", "show_detached"]
@@ -22,10 +23,10 @@ def follow(control: RunControl, *, as_json: bool) -> NoReturn:
         _forget_interrupt()
         _interrupted(control)
         if as_json:
-            echo_json(control.summary().to_json())
+            echo_json(summary_json(control.run, control.summary()))
         sys.exit(1)
     if as_json:
-        echo_json(summary.to_json())
+        echo_json(summary_json(control.run, summary))
     else:
         print_summary(control, summary)
     exit_with_status(control, summary)
@@ -62,7 +63,7 @@ def show_detached(control: RunControl, *, as_json: bool) -> None:
     """Print that the run continues in the background, and how to look after it."""
     run, summary = control.run, control.summary()
     if as_json:
-        echo_json(summary.to_json())
+        echo_json(summary_json(run, summary))
         return
     name = short_name(run)
     if not summary.missing and not control.started_workers:

@@ -27,6 +27,7 @@ BEST_FIRST = [(BEST_BY, "descending"), ("task", "ascending")]
 def print_summary(control: RunControl, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
     run = control.run
+    from backfleet.cli.folds import fold_lines
     from backfleet.results.read import read_results
     from backfleet.results.row_problems import describe_problems
 
@@ -38,9 +39,11 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
     lines = [
         *describe_problems(rows),
         _headline(control, summary),
+        *_verdict(run, rows),
         *_code_not_kept(summary),
         *_worker_failure_warning(control, summary),
         *_spending(control),
+        *fold_lines(run),
     ]
     for line in [*lines, *_next_steps(run, summary, rows)]:
         click.echo(line)
@@ -109,6 +112,13 @@ def _headline(control: RunControl, summary: RunSummary) -> str:
         f"{summary.suspicious:,} suspicious, {summary.error:,} failed, {summary.missing:,} missing"
         f" ({summary.seconds:.1f} s{before})"
     )
+
+
+def _verdict(run: Run, rows: pa.Table) -> list[str]:
+    from backfleet.cli.verdict_lines import verdict_lines
+
+    first, *more = verdict_lines(run, rows)
+    return [f"verdict: {first}", *(f"         {line}" for line in more)]
 
 
 def _code_not_kept(summary: RunSummary) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain, repeat
 
 import click
 
-from backfleet.cli.code_options import ask_for_trust, trust_option
+from backfleet.cli.code_options import trust_option, with_consent
 from backfleet.cli.follow import follow, show_detached
 from backfleet.cli.options import (
     as_json,
@@ -21,8 +22,8 @@ from backfleet.cli.options import (
     tag_option,
     yes_option,
 )
+from backfleet.cli.verdict_lines import has_quick_verdict, summary_json, verdict_lines
 from backfleet.current_directory import search_current_directory
-from backfleet.errors import UntrustedCode
 from backfleet.executor import ShardState, ShardStatus
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.control import RunControl
@@ -39,7 +40,8 @@ __all__ = ["cancel", "logs", "resume", "status", "wait"]
 def status(run: str, store: str, as_json: bool) -> None:
     """Show how a run stands."""
     found = open_run(run, store)
-    facts = found.summary().to_json() | {
+    summary = found.summary()
+    facts = summary.to_json() | {
         "state": found.state(),
         "name": found.manifest.name,
         "created": found.manifest.created,
@@ -52,7 +54,7 @@ def status(run: str, store: str, as_json: bool) -> None:
     facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
     facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
     if as_json:
-        echo_json(facts)
+        echo_json(facts | summary_json(found, summary))
         return
     for key in ("run_id", "name", "state", "created", "store"):
         click.echo(f"{key:<12}{facts[key]}")
@@ -62,6 +64,9 @@ def status(run: str, store: str, as_json: bool) -> None:
         click.echo(f"{'in parts':<12}{facts['in_parts']:,} of the missing tasks are finished")
     for key in filter(facts.get, ("tags", "note")):
         click.echo(f"{key:<12}{facts[key]}")
+    if has_quick_verdict(summary):
+        for label, line in zip(chain(["verdict"], repeat("")), verdict_lines(found), strict=False):
+            click.echo(f"{label:<12}{line}")
     if workers:
         counts = ", ".join(f"{number:,} {state}" for state, number in facts["workers"].items())
         click.echo(f"{'workers':<12}{counts}")
@@ -91,6 +96,14 @@ def wait(run: str, store: str, as_json: bool) -> None:
     help="Also run again what failed by time-out, for lack of memory, or was killed.",
 )
 @trust_option
+@click.option(
+    "--trust-settings",
+    "trusted_settings",
+    multiple=True,
+    metavar="SHA",
+    help="Use settings of the executor that somebody else submitted, by their SHA-256 or at least "
+    "16 digits of it.",
+)
 @detach_option
 @yes_option
 @tag_option
@@ -103,6 +116,7 @@ def resume(
     options: tuple[str, ...],
     retry_failed: bool,
     trusted: tuple[str, ...],
+    trusted_settings: tuple[str, ...],
     detach: bool,
     yes: bool,
     tags: tuple[str, ...],
@@ -124,13 +138,11 @@ def resume(
         detach=detach,
         accept_cost=yes,
     )
-    try:
-        resume(trust_code=trusted)
-    except UntrustedCode:
-        # Only now it is known that the code in the store is needed.
-        if not ask_for_trust(control.run, trusted):
-            raise
-        resume(trust_code=trusted)
+    # A hash stands for one content, so that both kinds may be in one list.
+    with_consent(
+        lambda accepted: resume(trust_code=accepted, trust_settings=accepted),
+        [*trusted, *trusted_settings],
+    )
     add_labels(control.run.store, tags, note)
     if detach:
         show_detached(control, as_json=as_json)

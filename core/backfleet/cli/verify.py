@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import click
 
 from backfleet.cli.code_options import (
-    ask_for_trust,
     code_option,
     data_option,
     echo_differences,
     trust_option,
+    with_consent,
 )
 from backfleet.cli.options import as_json, echo_json, executor_options, store_option
 from backfleet.cli.table import print_columns
@@ -68,11 +69,9 @@ def verify(
             f"run {opened.id} has no task that ended without error, so there is nothing to verify; "
             f"see `backfleet status {run}`"
         )
-    if code == "kept":
-        ask_for_trust(opened, trusted)
-    else:
+    if code == "here":
         search_current_directory()
-    task_code = find_task_code(opened, code, trusted)
+    task_code = with_consent(partial(find_task_code, opened, code), trusted)
     echo_differences(opened, task_code.differences, code)
     other = executor or engine or other_engine(opened)
     if executor:

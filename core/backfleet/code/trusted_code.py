@@ -1,71 +1,38 @@
-"""Consent to code from stores: this user's list of wheels that may run.
-
-The list is a text file in the user's state folder, with one line per wheel: its SHA-256 and its
-name. Lines are only appended, so that several processes can write at once.
-"""
+"""Consent to code that a store keeps, or that it names by its path on this machine."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import stat
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from backfleet.cache import state_folder
-from backfleet.errors import UntrustedCode, UserError
+from backfleet.code.packages import strategy_packages
+from backfleet.consent import ConsentItem, has_consent, record_consent, without_consent
+from backfleet.errors import UntrustedCode
+from backfleet.strategy_reference import StrategyReference
 from backfleet.submission import StoredCode
 
-__all__ = ["check_trust", "describe_code", "trust_code", "untrusted_code"]
-
-MIN_PREFIX_DIGITS = 16
-"""A shorter prefix could be met on purpose by other code."""
-
-_SHA = re.compile("[0-9a-f]{64}")
-_PREFIX = re.compile(f"[0-9a-f]{{{MIN_PREFIX_DIGITS},64}}")
+__all__ = [
+    "check_file_trust",
+    "check_trust",
+    "is_own_file",
+    "trust_code",
+    "trust_file",
+    "untrusted_code",
+]
 
 
 def trust_code(code: Iterable[StoredCode]) -> None:
-    """Add wheels that this user has submitted or accepted to the list.
-
-    Nothing happens if the list cannot be written: the question comes again.
-    """
-    fresh = untrusted_code(code)
-    if not fresh:
-        return
-    # As ASCII literals: a name from a stranger's store must not add lines of its own.
-    lines = [f"{code.sha256} {code.name!a} {code.version!a}\n" for code in fresh]
-    with contextlib.suppress(OSError):
-        file = _file()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open(file, "a", encoding="ascii", opener=_private) as stream:
-            stream.write("".join(lines))
+    """Note that this user has submitted these packages."""
+    record_consent(map(_item, code))
 
 
 def untrusted_code(code: Iterable[StoredCode], accepted: Sequence[str] = ()) -> list[StoredCode]:
-    """Return the wheels that are neither on the list nor among the accepted hashes.
+    """Return the packages that this user has neither submitted nor accepted.
 
-    Parameters
-    ----------
-    accepted
-        SHA-256 of wheels, or prefixes of at least 16 digits.
-
-    Raises UserError if one of these is no hash.
+    `accepted` holds SHA-256 of wheels, or prefixes of them. Raises UserError if one is no hash.
     """
-    for prefix in accepted:
-        if not _PREFIX.fullmatch(prefix.lower()):
-            raise UserError(
-                f"{prefix!r} is not the SHA-256 of a package: give all 64 hexadecimal digits, or "
-                f"at least the first {MIN_PREFIX_DIGITS}"
-            )
-    prefixes = tuple(prefix.lower() for prefix in accepted)
-    trusted = _trusted()
-    return [
-        package
-        for package in code
-        if package.sha256 not in trusted and not package.sha256.startswith(prefixes or "-")
-    ]
+    code = list(code)
+    unknown = set(without_consent(map(_item, code), accepted))
+    return [package for package in code if _item(package) in unknown]
 
 
 def check_trust(url: str, code: Iterable[StoredCode], accepted: Sequence[str] = ()) -> None:
@@ -76,42 +43,61 @@ def check_trust(url: str, code: Iterable[StoredCode], accepted: Sequence[str] = 
     code = list(code)
     unknown = untrusted_code(code, accepted)
     if unknown:
+        lines = [
+            f"  {_printable(package.name)} {_printable(package.version)}  sha256 {package.sha256}"
+            for package in unknown
+        ]
         raise UntrustedCode(
             f"{url} keeps code that you have neither submitted nor accepted, and that would run "
-            f"with your rights:\n{describe_code(unknown)}\nIf you trust its origin, accept it with "
-            + " ".join(f"--trust-code {package.sha256}" for package in unknown)
+            "with your rights:\n" + "\n".join(lines),
+            [package.sha256 for package in unknown],
         )
     trust_code(code)
 
 
-def describe_code(code: Iterable[StoredCode]) -> str:
-    """Return a line for each package: its name, version and SHA-256."""
-    return "\n".join(
-        f"  {_printable(package.name)} {_printable(package.version)}  sha256 {package.sha256}"
-        for package in code
-    )
+def trust_file(strategy: StrategyReference) -> None:
+    """Note that this user has submitted the file of a `file.py:Class` strategy."""
+    if strategy.folder is not None:
+        record_consent([_path_item(strategy)])
+
+
+def is_own_file(strategy: StrategyReference) -> bool:
+    """Whether this user has submitted the file of a strategy, or it is no `file.py:Class`.
+
+    Its content may have changed since: it is where this user keeps a strategy.
+    """
+    return strategy.folder is None or has_consent(_path_item(strategy))
+
+
+def check_file_trust(url: str, strategy: StrategyReference, accepted: Sequence[str] = ()) -> None:
+    """Raise UntrustedCode if the run at `url` names a strategy's file that is not this user's.
+
+    What is accepted here goes on the list, for this path and this content. Raises PluginError if
+    the file cannot be read.
+    """
+    if is_own_file(strategy):
+        return
+    (package,) = (package for package in strategy_packages(strategy) if package.folder is not None)
+    path = strategy.reference
+    item = ConsentItem.of("code at", package.content, path, name=path)
+    if without_consent([item], accepted):
+        files = "file" if len(package.files) == 1 else "files"
+        raise UntrustedCode(
+            f"{url} names code on this machine that you have neither submitted nor accepted. It "
+            "would run with your rights, and can import everything in its folder:\n"
+            f"  {_printable(path)}, {len(package.files):,} {files}  sha256 {item.sha256}",
+            [item.sha256],
+        )
+    record_consent([item])
+
+
+def _item(package: StoredCode) -> ConsentItem:
+    return ConsentItem(package.sha256, f"{package.name} {package.version}")
+
+
+def _path_item(strategy: StrategyReference) -> ConsentItem:
+    return ConsentItem.of("submitted", strategy.reference, name=strategy.reference)
 
 
 def _printable(text: str) -> str:
     return text if text.isprintable() else ascii(text)
-
-
-def _trusted() -> frozenset[str]:
-    file = _file()
-    try:
-        status = file.stat()
-        # A list that others can write to says nothing about this user.
-        if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
-            return frozenset()
-        lines = file.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    return frozenset(filter(_SHA.fullmatch, (line.partition(" ")[0] for line in lines)))
-
-
-def _file() -> Path:
-    return state_folder() / "trusted-code.txt"
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

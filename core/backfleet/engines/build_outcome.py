@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, Outcome, Records
 from backfleet.engines.feed import FeedColumns
 from backfleet.engines.recorder import ACCOUNT, FILLS, ORDERS, Recorder
-from backfleet.summary import Scalar
 
 __all__ = ["build_outcome"]
 
@@ -63,12 +62,11 @@ def build_outcome(strategy: Any, columns: Sequence[FeedColumns], traded: int) ->
     ------
     ValueError
         Where one that is not to be traded was.
-    TypeError
-        Where the strategy's `metrics` is no mapping of names to scalars.
     """
     recorder = strategy.analyzers.getbyname(Recorder.NAME)
     recorder.catch_up()
     bar_times = BarTimes.of(columns)
+    metrics = getattr(strategy, "metrics", None)
     orders, fills = _orders(recorder), _columns(FILLS, recorder.fills)
     _check_traded(orders["symbol"], strategy.datas[traded:], traded)
     return Outcome(
@@ -78,7 +76,7 @@ def build_outcome(strategy: Any, columns: Sequence[FeedColumns], traded: int) ->
             FILL, {**fills, "order": orders["ref"].searchsorted(fills["ref"])}, bar_times
         ),
         trades=_records(TRADE, _trades(recorder), bar_times),
-        metrics=_scalars(getattr(strategy, "metrics", None)),
+        metrics={} if metrics is None else metrics,
         strategy=strategy,
     )
 
@@ -137,28 +135,3 @@ def _equity(
     if len(traded) < len(strategy.datas):
         counts &= np.isin(equity["time"], np.concatenate([each.time for each in traded]))
     return equity[counts]
-
-
-def _scalars(metrics: object) -> dict[str, Scalar]:
-    """The strategy's own metrics, numpy's scalars made Python's."""
-    if metrics is None:
-        return {}
-    if not isinstance(metrics, Mapping):
-        raise TypeError(f"the strategy's metrics must be a dict, not {type(metrics).__name__}")
-    return {_name(key): _scalar(key, value) for key, value in metrics.items()}
-
-
-def _name(key: object) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"the strategy's metrics: the key {key!r} is not a str")
-    return key
-
-
-def _scalar(key: object, value: object) -> Scalar:
-    plain = value.item() if isinstance(value, np.generic) else value
-    if plain is None or isinstance(plain, (bool, int, float, str)):
-        return plain
-    raise TypeError(
-        f"the strategy's metrics[{key!r}] must be a bool, int, float, str or None, "
-        f"not {type(value).__name__}"
-    )

@@ -1,7 +1,14 @@
-"""The job: what to run, read from one TOML file or made in Python, and the points of its sweep.
+"""The job: a request to run a strategy, read from a TOML file or built in Python.
 
-What is named here is imported when it is first used: workers need the points, and not the models
-that job files are checked with, which take longer to import.
+`model.py` is the entry point: `Job` and its sections, checked by pydantic (`section.py`,
+`rules.py`, `quantities.py`). `toml.py` and `text_file.py` read files that anybody may have written,
+`overrides.py` applies the options of the command line, and `refusal.py` words every refusal.
+`planning.py` turns `[params]` and `[sweep]` into points: axes (`axis.py`) become a grid (`grid.py`)
+or a table (`point_table.py`), which `selection.py` filters with `where.py`. Points are computed
+when they are asked for, so a million of them cost nothing.
+
+The names below are imported when they are first used: workers need the points but not the models
+that check job files, which take longer to import.
 """
 
 from __future__ import annotations

@@ -9,10 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    AllowInfNan,
     BeforeValidator,
     Field,
-    Strict,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -22,6 +20,7 @@ from backfleet.errors import JobError
 from backfleet.html import facts_table, heading
 from backfleet.job import rules
 from backfleet.job.benchmark import BUY_AND_HOLD
+from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_strategy, anchor
 from backfleet.job.quantities import Duration, MemorySize
@@ -29,6 +28,7 @@ from backfleet.job.section import Section
 from backfleet.job.selection import MAX_SAMPLE
 from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
+from backfleet.job.validation import Validation
 
 __all__ = [
     "Auxiliary",
@@ -41,12 +41,8 @@ __all__ = [
     "Validation",
 ]
 
-Text = Annotated[str, Strict(), Field(min_length=1)]
-Whole = Annotated[int, Strict()]
-Number = Annotated[float, Strict(), AllowInfNan(False)]
 Names = tuple[Text, ...]
 Location = Annotated[Text, AfterValidator(absolute_path)]
-Day = Annotated[date, BeforeValidator(rules.day)]
 Symbols = Annotated[
     tuple[Annotated[Text, AfterValidator(rules.symbol)], ...],
     BeforeValidator(rules.one_or_more),
@@ -219,33 +215,6 @@ class Resources(Section):
     cpus: Annotated[Whole, Field(ge=1)] = 1
     memory: Annotated[MemorySize, AfterValidator(rules.enough_memory)] = 2 * 2**30
     task_timeout: Duration = 300.0
-
-
-class Validation(Section):
-    """`[validation]`: what judges the results. No key of it is part of the run's id.
-
-    Attributes
-    ----------
-    family
-        The family of strategies that the run's points count as trials of; the strategy's name
-        without its folder if unset. Set it to keep the count of a strategy that was renamed.
-    prior_trials
-        How many trials of the family took place outside the store, such as in a notebook. The
-        largest number that was ever declared counts.
-    prior_note
-        A line about the prior trials.
-    """
-
-    family: Annotated[Text, AfterValidator(rules.family)] | None = None
-    prior_trials: Annotated[Whole, Field(ge=1, le=rules.MAX_PRIOR_TRIALS)] | None = None
-    prior_note: Annotated[Text, AfterValidator(rules.note)] | None = None
-
-    @field_validator("prior_note")
-    @classmethod
-    def _about_prior_trials(cls, note: str | None, info: ValidationInfo) -> str | None:
-        if note is not None and info.data.get("prior_trials", 1) is None:
-            raise ValueError("is about prior_trials, which is not set")
-        return note
 
 
 class Job(Section):

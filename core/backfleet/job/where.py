@@ -1,4 +1,5 @@
-"""`[sweep] where`: which points to keep, as a small expression over the parameters' names.
+"""`where` of `[sweep]` and of `[validation]`: which points to keep, as a small expression over the
+names of parameters or metrics.
 
 The text is parsed with `ast`, checked node by node against what is allowed, and interpreted here
 over whole columns at once; nothing is ever compiled or evaluated by Python. What it means is what
@@ -17,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.errors import JobError
 from backfleet.job import where_arithmetic as arithmetic
 from backfleet.job.refusal import nearest, refusal
 
@@ -43,29 +43,25 @@ class Where:
     text
         In canonical form: equal conditions that differ in spaces or parentheses have the same text.
     names
-        The parameters it looks at, sorted.
+        The parameters or metrics that it looks at, sorted.
+    key
+        The key of the job that it is the value of.
     """
 
     text: str
     names: tuple[str, ...]
     _tree: ast.expr
+    key: str = KEY
 
     @classmethod
-    def parse(cls, text: str, names: Iterable[str]) -> Where:
-        """Read a condition over the parameters `names`. Raises JobError."""
-        _refuse_length(text)
-        parsed = _parse(text)
-        _refuse_depth(parsed, text)
-        tree = _Literals().visit(parsed)
-        used = tuple(sorted({name.id for name in _check(tree, text)}))
-        known = list(names)
-        for name in used:
-            if name not in known:
-                hint = nearest(name, known)
-                raise refusal(KEY, text, f"no parameter is called {name!r}{hint}")
-        canonical = ast.unparse(tree)
-        _refuse_length(canonical)
-        return cls(canonical, used, tree)
+    def parse(
+        cls, text: str, names: Iterable[str], key: str = KEY, noun: str = "parameter"
+    ) -> Where:
+        """Read a condition over `names`, each of which is a `noun`. Raises JobError."""
+        try:
+            return cls(*_read(text, list(names), noun), key)
+        except _Refused as error:
+            raise refusal(key, text, str(error)) from None
 
     def mask(self, columns: Mapping[str, Column], count: int) -> Mask:
         """For which of `count` points the condition holds: bool, shape (count,).
@@ -74,10 +70,18 @@ class Where:
         object for text. Raises JobError for a division by zero, a number that does not fit 64 bits,
         and for comparing or calculating with values of different kinds.
         """
-        result = _Rows(self.text, columns, count).evaluate(self._tree)
+        try:
+            result = _Rows(self.text, columns, count).evaluate(self._tree)
+        except _Refused as error:
+            raise refusal(self.key, self.text, str(error)) from None
         if result.dtype != np.bool_:
-            raise refusal(KEY, self.text, "is a value, not a condition; compare it with something")
+            reason = "is a value, not a condition; compare it with something"
+            raise refusal(self.key, self.text, reason)
         return np.array(result, dtype=np.bool_)
+
+
+class _Refused(Exception):
+    """The reason why a condition cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class _Rows:
         except ValueError as error:
             part = ast.unparse(node)
             place = "" if part == self.text else f" in {part!r}"
-            raise refusal(KEY, self.text, f"{error}{place}") from None
+            raise _Refused(f"{error}{place}") from None
         raise AssertionError(f"{type(node).__name__} was let through by the check")
 
     def _combined(self, values: list[ast.expr], *, stop_at: bool) -> Mask:
@@ -155,6 +159,21 @@ class _Literals(ast.NodeTransformer):
         return ast.copy_location(ast.Tuple(node.elts, ast.Load()), node)
 
 
+def _read(text: str, known: list[str], noun: str) -> tuple[str, tuple[str, ...], ast.expr]:
+    """Return the canonical text of a condition, the names in it, and its tree."""
+    _refuse_length(text)
+    parsed = _parse(text)
+    _refuse_depth(parsed)
+    tree = _Literals().visit(parsed)
+    used = tuple(sorted({name.id for name in _check(tree)}))
+    for name in used:
+        if name not in known:
+            raise _Refused(f"no {noun} is called {name!r}{nearest(name, known)}")
+    canonical = ast.unparse(tree)
+    _refuse_length(canonical)
+    return canonical, used, tree
+
+
 def _parse(text: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
@@ -163,9 +182,9 @@ def _parse(text: str) -> ast.expr:
             return ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
         place = _position(text, error)
-        raise refusal(KEY, text, f"cannot be read at character {place}: {error.msg}") from None
+        raise _Refused(f"cannot be read at character {place}: {error.msg}") from None
     except (ValueError, MemoryError, RecursionError) as error:
-        raise refusal(KEY, text, f"cannot be read: {error or 'it is nested too deeply'}") from None
+        raise _Refused(f"cannot be read: {error or 'it is nested too deeply'}") from None
 
 
 def _position(text: str, error: SyntaxError) -> int:
@@ -179,19 +198,19 @@ def _position(text: str, error: SyntaxError) -> int:
 
 def _refuse_length(text: str) -> None:
     if len(text) > LONGEST:
-        raise refusal(KEY, text, f"is longer than {LONGEST:,} characters")
+        raise _Refused(f"is longer than {LONGEST:,} characters")
 
 
-def _refuse_depth(tree: ast.expr, text: str) -> None:
+def _refuse_depth(tree: ast.expr) -> None:
     level: list[ast.AST] = [tree]
     for _ in range(DEEPEST):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
         if not level:
             return
-    raise refusal(KEY, text, f"is nested more than {DEEPEST} deep")
+    raise _Refused(f"is nested more than {DEEPEST} deep")
 
 
-def _check(node: ast.AST, text: str) -> Iterator[ast.Name]:
+def _check(node: ast.AST) -> Iterator[ast.Name]:
     """Refuse all but what `_Rows` interprets; yields the names of parameters."""
     match node:
         case ast.Name():
@@ -200,10 +219,10 @@ def _check(node: ast.AST, text: str) -> Iterator[ast.Name]:
         case ast.Constant(value=bool() | int() | float() | str() as value):
             too_large = isinstance(value, int) and value > LARGEST
             if too_large or (isinstance(value, float) and math.isinf(value)):
-                raise refusal(KEY, text, "has a number that does not fit into 64 bits")
+                raise _Refused("has a number that does not fit into 64 bits")
             return
         case ast.Compare(ops=ops, comparators=comparators):
-            _check_memberships(ops, comparators, text)
+            _check_memberships(ops, comparators)
             parts = [node.left, *comparators[:-1], *_options(comparators[-1])]
         case ast.BoolOp(values=values):
             parts = values
@@ -212,29 +231,27 @@ def _check(node: ast.AST, text: str) -> Iterator[ast.Name]:
         case ast.BinOp(op=op, left=left, right=right) if type(op) in arithmetic.OPERATIONS:
             parts = [left, right]
         case _:
-            raise _not_allowed(node, text)
+            raise _not_allowed(node)
     for part in parts:
-        yield from _check(part, text)
+        yield from _check(part)
 
 
-def _check_memberships(ops: list[ast.cmpop], comparators: list[ast.expr], text: str) -> None:
+def _check_memberships(ops: list[ast.cmpop], comparators: list[ast.expr]) -> None:
     for op, right in zip(ops, comparators, strict=True):
         if isinstance(op, (ast.In, ast.NotIn)):
             if not isinstance(right, ast.Tuple):
-                raise refusal(
-                    KEY, text, "`in` needs values in parentheses: (5, 10), or (5,) for one"
-                )
+                raise _Refused("`in` needs values in parentheses: (5, 10), or (5,) for one")
         elif type(op) not in arithmetic.COMPARISONS or isinstance(right, ast.Tuple):
-            raise _not_allowed(right if isinstance(right, ast.Tuple) else op, text)
+            raise _not_allowed(right if isinstance(right, ast.Tuple) else op)
 
 
 def _options(right: ast.expr) -> list[ast.expr]:
     return right.elts if isinstance(right, ast.Tuple) else [right]
 
 
-def _not_allowed(node: ast.AST, text: str) -> JobError:
+def _not_allowed(node: ast.AST) -> _Refused:
     part = f"{ast.unparse(node)!r}" if isinstance(node, ast.expr) else type(node).__name__
-    return refusal(KEY, text, f"{part} is not allowed here; only {ALLOWED} are")
+    return _Refused(f"{part} is not allowed here; only {ALLOWED} are")
 
 
 def _dtype(value: object) -> type | None:

@@ -1,4 +1,12 @@
-"""A task's metrics, and whether they are to be trusted."""
+"""Metrics of a task, its additive sums, and its status.
+
+`summary.py` is the entry point: it turns an engine's `Outcome` into a `Summary`. `kernel.py`
+computes all columns in compiled code, `equity.py` those of the account, with `growth.py` and
+`pairwise.py` for the same bits on every processor. `segments.py` cuts a task's sessions at starts
+of months, and `sums.py` sums returns over these segments: every statistic of the validation follows
+from them. `trust.py` decides whether a task is suspicious. The columns and their formulas are in
+`backfleet.summary`.
+"""
 
 from backfleet.metrics.summary import compute_metrics, summary_of
 from backfleet.metrics.trust import Verdict, verdict

@@ -26,10 +26,10 @@ def segments_of(days: NDArray[np.int64]) -> Segments:
     """Return the segments of returns on these days since the epoch, which ascend."""
     if not len(days):
         return Segments(np.datetime64(0, "D"), MONTHS[0], np.zeros(1, np.int64))
-    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-    first, last = int(months[0]), int(months[-1])
+    dates = days.astype("datetime64[D]")
+    first, last = dates[[0, -1]].astype("datetime64[M]").astype(np.int64).tolist()
     shortest = (n for n in MONTHS if last // n - first // n < MAX_SEGMENTS)
     length = next(shortest, MONTHS[-1])
-    numbers = np.arange(first // length, last // length + 2)
-    start = np.datetime64(int(numbers[0]) * length, "M").astype("datetime64[D]")
-    return Segments(start, length, np.searchsorted(months // length, numbers).astype(np.int64))
+    months = np.arange(first // length, last // length + 2) * length
+    starts = months.astype("datetime64[M]").astype("datetime64[D]")
+    return Segments(starts[0], length, np.searchsorted(dates, starts).astype(np.int64))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import task_numbers
 from backfleet.chunks.chunk import Chunk, chunk_key, parse_chunk_key
-from backfleet.chunks.column_names import HEAD, METRICS, STATE, TAIL, parameter_column
+from backfleet.chunks.column_names import FIXED_COLUMNS, parameter_column
 from backfleet.chunks.rows import read_rows
 from backfleet.chunks.schemas import blob_names
 from backfleet.errors import BackfleetError, CorruptObject, ObjectMissing
@@ -29,6 +29,9 @@ from backfleet.submission import ChunkGeneration
 __all__ = ["search_rows"]
 
 READERS = 8
+
+MAX_EXACT_INTEGER = 2**53
+"""Every integer up to this is a float."""
 
 
 def search_rows(
@@ -178,10 +181,11 @@ def _usable_rows(rows: pa.Table, params: Sequence[str]) -> NDArray[np.bool_]:
 
     A column that a strategy or a plugin adds is in a chunk if one of its tasks has it, and it holds
     text if one of its tasks has text. So it cannot be told from a null whether the task had the
-    column, nor from the text of a number whether the task had a number.
+    column, nor from the text of a number whether the task had a number, nor from a large float
+    whether the task had an integer that the float rounds.
     """
     usable = np.array([error is None for error in rows["error"].to_pylist()], dtype=np.bool_)
-    fixed = {*HEAD, *STATE, *METRICS, *TAIL, *map(parameter_column, params)}
+    fixed = FIXED_COLUMNS | set(map(parameter_column, params))
     for name in rows.column_names:
         if name not in fixed:
             values = rows[name].to_pylist()
@@ -190,6 +194,8 @@ def _usable_rows(rows: pa.Table, params: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def _is_plain(value: object) -> bool:
+    if isinstance(value, float):
+        return abs(value) < MAX_EXACT_INTEGER
     if not isinstance(value, str):
         return value is not None
     try:

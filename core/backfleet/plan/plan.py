@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from math import ceil
 from pathlib import Path
 
+from backfleet.chunks.column_names import name_clash, parameter_column
 from backfleet.code.declared_files import find_declared_files, hash_declared_files
 from backfleet.code.imports import missing_modules
 from backfleet.code.logic import logic_hash
@@ -15,6 +16,7 @@ from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
 from backfleet.no_bytecode import bytecode_disabled
+from backfleet.plan.calendar import return_days
 from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
 from backfleet.plan.data import PlannedData, check_benchmark, plan_data
 from backfleet.plan.describe import describe_strategy
@@ -24,6 +26,7 @@ from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST, read_manifest
 from backfleet.plan.origins import planned_distributions
 from backfleet.plan.task_context import TaskContext
+from backfleet.plan.windows import CutWindows, cut_windows
 from backfleet.store import Store
 from backfleet.strategy import locate_strategy
 from backfleet.strategy_folder import strategy_root
@@ -37,11 +40,18 @@ DAYS_PER_YEAR = 365.25
 
 @dataclass(frozen=True)
 class Plan:
-    """A job, its manifest, and where its strategy was found."""
+    """A job, its manifest, and where its strategy was found.
+
+    Attributes
+    ----------
+    windows
+        Training and test windows; None if the job has none.
+    """
 
     job: Job
     manifest: Manifest
     strategy: StrategyReference
+    windows: CutWindows | None = None
 
     def task_context(self) -> TaskContext:
         """Return the context to run the job's tasks in this process."""
@@ -76,6 +86,7 @@ def _plan(job: Job) -> Plan:
     points = _points(job, parameters)
     data = plan_data(job.data)
     check_benchmark(job.data, job.results.benchmark)
+    windows = _cut_windows(job, data)
     run_size = _run_size(job, engines[0], len(points), data)
     size = chunk_size(run_size)
     identity = identify(job, strategy, engines, points, data, files)
@@ -92,7 +103,14 @@ def _plan(job: Job) -> Plan:
         family=job.validation.family or strategy.target,
         logic=logic_hash(strategy),
     )
-    return Plan(job, manifest, strategy)
+    return Plan(job, manifest, strategy, windows)
+
+
+def _cut_windows(job: Job, data: PlannedData) -> CutWindows | None:
+    """Return the windows of a job. Raises JobError if they do not fit its data."""
+    if job.validation.windows is None:
+        return None
+    return cut_windows(job.validation, return_days(job.data, data.symbols))
 
 
 def _with_modules(strategy: StrategyReference, modules: Sequence[str]) -> StrategyReference:
@@ -132,4 +150,11 @@ def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
             table = file.read_bytes()
         except OSError as error:
             raise JobError(f"sweep.points: {job.sweep.points}: {error.strerror}") from error
-    return plan_points(job.params, parameters, job.sweep, job.seed, table)
+    points = plan_points(job.params, parameters, job.sweep, job.seed, table)
+    clash = name_clash({name: parameter_column(name) for name in points.names})
+    if clash is not None:
+        raise JobError(
+            f"params: {clash[0]!r} and {clash[1]!r} would be one column of the results, because "
+            "column names are compared without case. Rename one of them in the strategy"
+        )
+    return points

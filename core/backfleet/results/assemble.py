@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from backfleet.chunks.arrow import task_numbers
+from backfleet.chunks.arrow import array_of, task_numbers
 from backfleet.chunks.chunk import Chunk
 from backfleet.chunks.column_names import DIGEST, ORIGIN
-from backfleet.chunks.rows import read_rows
+from backfleet.chunks.rows import read_rows, scalar_text
 from backfleet.errors import CorruptObject
 from backfleet.plan.rows import RowLayout
 from backfleet.results.chunk_index import ChunkIndex
@@ -62,13 +63,18 @@ def _rows_of(chunk: Chunk, run_id: str) -> pa.Table:
 
 
 def common_columns(schemas: Iterable[pa.Schema]) -> pa.Schema:
-    """Columns that rows of all these schemas fit into."""
+    """Columns that rows of all these schemas fit into.
+
+    Columns whose names differ only in case are one column, with the first spelling.
+    """
     types: dict[str, pa.DataType] = {}
+    spellings: dict[str, str] = {}
     for schema in dict.fromkeys(schemas):
         for field in schema:
-            known = types.setdefault(field.name, field.type)
+            name = spellings.setdefault(field.name.lower(), field.name)
+            known = types.setdefault(name, field.type)
             if known != field.type:
-                types[field.name] = _common(known, field.type)
+                types[name] = _common(known, field.type)
     last = [name for name in LAST if name in types]
     names = [name for name in types if name not in last] + last
     return pa.schema([(name, types[name]) for name in names])
@@ -109,10 +115,15 @@ def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     if table.schema.equals(schema):
         return table
-    columns = []
-    for field in schema:
-        if field.name in table.column_names:
-            columns.append(table.column(field.name).cast(field.type))
-        else:
-            columns.append(pa.nulls(len(table), field.type))
+    own = {name.lower(): table.column(name) for name in table.column_names}
+    columns = [_cast(own.get(field.name.lower()), field.type, len(table)) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _cast(column: pa.ChunkedArray | None, kind: pa.DataType, count: int) -> Any:
+    if column is None:
+        return pa.nulls(count, kind)
+    if kind == pa.string() and column.type != kind:
+        return array_of("str", [scalar_text(value) for value in column.to_pylist()])
+    # Not safe: an integer beyond 2**53 is rounded in a column that has fractions elsewhere.
+    return column.cast(kind, safe=False)

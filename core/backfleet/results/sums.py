@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -23,7 +23,7 @@ from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.store import Store
 
-__all__ = ["SymbolSums", "read_sums"]
+__all__ = ["SymbolSums", "read_sums", "read_task_sums"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +61,30 @@ def read_sums(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> Iter
     Raises CorruptObject, ObjectMissing.
     """
     for header in chunk_index.headers():
-        table = read_details(store, header.blobs, SUMS)
-        _check_tasks(table, header)
-        yield from _symbol_sums(table, manifest)
+        yield from _symbol_sums(_read_table(store, header), manifest)
+
+
+def read_task_sums(
+    store: Store, manifest: Manifest, chunk_index: ChunkIndex, tasks: Iterable[int]
+) -> Iterator[SymbolSums]:
+    """Return the sums of chosen tasks, one task in each object, in ascending order.
+
+    Only their chunks are read. Raises CorruptObject, ObjectMissing.
+    """
+    chosen = np.unique(np.fromiter(tasks, np.int64))
+    for header in chunk_index.headers():
+        own = chosen[(chosen >= header.first) & (chosen < header.first + header.count)]
+        if not len(own):
+            continue
+        table = _read_table(store, header)
+        for place in np.flatnonzero(np.isin(task_numbers(table), own)).tolist():
+            yield from _symbol_sums(table.slice(place, 1), manifest)
+
+
+def _read_table(store: Store, header: ChunkHeader) -> pa.Table:
+    table = read_details(store, header.blobs, SUMS)
+    _check_tasks(table, header)
+    return table
 
 
 def _check_tasks(table: pa.Table, header: ChunkHeader) -> None:

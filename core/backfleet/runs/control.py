@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TextIO
 
 from backfleet.errors import BackfleetError
-from backfleet.executor import ChunkGeneration, Executor, Recoverable, ShardStatus, executor_errors
+from backfleet.executor import (
+    ChunkGeneration,
+    Executor,
+    Recoverable,
+    ShardStatus,
+    Submission,
+    executor_errors,
+)
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.executors import open_executor
@@ -23,6 +30,7 @@ from backfleet.runs.workers import RunWorkers
 from backfleet.submissions.events import emit
 from backfleet.submissions.recover import active_submission, with_handle
 from backfleet.submissions.submission_log import LogEntry
+from backfleet.submissions.trusted_settings import adopt_settings, check_settings
 
 __all__ = ["RunControl"]
 
@@ -136,12 +144,14 @@ class RunControl:
         detach: bool = False,
         accept_cost: bool = False,
         trust_code: Sequence[str] = (),
+        trust_settings: Sequence[str] = (),
     ) -> None:
         """Start workers for the missing tasks; `wait` then waits for them.
 
         If nothing is missing, all details are read, and damaged ones are recomputed. Active workers
         are adopted. If the code found here is no longer the run's, workers run with the code in the
-        run's store.
+        run's store. Settings of the executor that are not set here are those of its newest
+        submission.
 
         Parameters
         ----------
@@ -150,7 +160,11 @@ class RunControl:
         accept_cost
             Spend more than the executor's limit.
         trust_code
-            SHA-256 of packages in the run's store that you have not submitted and that may run.
+            SHA-256 of code that the store keeps or names, and that may run although you have not
+            submitted it.
+        trust_settings
+            SHA-256 of settings in the run's store that workers may have although you have not
+            submitted them.
 
         Raises
         ------
@@ -158,6 +172,8 @@ class RunControl:
             If nothing was ever submitted.
         UntrustedCode
             If the run's code comes from somebody else and differs from the code found here.
+        UntrustedSettings
+            If settings of the executor come from somebody else.
         ExecutorError, PluginError, UndeclaredFileChanged
             If something speaks against it, such as another backfleet; nothing was started.
         """
@@ -166,15 +182,20 @@ class RunControl:
 
         newest = self.run.latest_submission().submission
         chosen = open_executor(executor or newest.executor, options)
-        self._adopt_settings(chosen)
+        check_adopted = self._adopt_settings(chosen, trust_settings)
         draft = replace(newest, retry=retry_failed, detach=detach)
+
+        def choose_code(draft: Submission) -> Submission:
+            check_adopted()
+            return with_code_to_resume(self.run, trust_code, draft)
+
         submit = Submit(
             self.run,
             chosen,
             draft,
             partial(_chunks_to_resume, retry_failed=retry_failed),
             accept_cost=accept_cost,
-            choose_code=partial(with_code_to_resume, self.run, trust_code),
+            choose_code=choose_code,
         )
         self.start(submit)
 
@@ -191,13 +212,18 @@ class RunControl:
                 stopped += 1
         return stopped
 
-    def _adopt_settings(self, executor: Executor) -> None:
-        """Give an executor the settings that it had when it last worked for this run."""
+    def _adopt_settings(self, executor: Executor, accepted: Sequence[str]) -> Callable[[], None]:
+        """Give an executor the settings that it had when it last worked for this run.
+
+        They suffice to ask about workers. Returns what must be called before any is started.
+        """
         for entry in reversed(self.run.submission_log.entries()):
             if entry.submission.executor == executor.name and entry.handle is not None:
-                with executor_errors(executor):
-                    Recoverable.of(executor).adopt_settings(entry.handle)
-                return
+                settings = adopt_settings(executor, entry.handle)
+                return partial(
+                    check_settings, self.run.url, executor, entry.handle, settings, accepted
+                )
+        return lambda: None
 
     def _with_handle(self, entry: LogEntry) -> LogEntry:
         """Return the entry with a handle, also if its client died or its handle is damaged."""

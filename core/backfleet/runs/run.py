@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from backfleet.job import Validation
     from backfleet.results.point_sums import NoPointSums, PointReturns, PointSums
     from backfleet.results.sums import SymbolSums
     from backfleet.validation.trial_counts import RunTrials
+    from backfleet.validation.walk_forward import Folds
 
 __all__ = ["Run", "RunState", "RunSummary", "installed_strategies"]
 
@@ -290,6 +292,33 @@ class Run:
 
         self.counts()
         return read_point_returns(self.store, self.manifest, self.chunk_index, points)
+
+    def folds(self, validation: Validation | None = None, **changes: Any) -> Folds:
+        """Return what the training and test windows say: the point chosen in each fold, how it did
+        afterwards, and the account that follows from the choices.
+
+        Nothing runs again, so that another rule takes a moment:
+        `run.folds(select="sortino", where="trades >= 30")`.
+
+        Parameters
+        ----------
+        validation
+            Windows and rule; by default `[validation]` of the job that was submitted last.
+        changes
+            Keys of `[validation]` that differ from it.
+
+        Raises
+        ------
+        UserError
+            If there are no windows, they do not fit, or the run does not store what they need.
+        CorruptObject
+            If what the run stores is damaged.
+        """
+        from backfleet.runs.folds import StoredRun, compute_folds
+
+        self.counts()
+        stored = StoredRun(self.store, self.manifest, self.chunk_index)
+        return compute_folds(stored, validation, changes)
 
     def equity(self, task: int) -> pd.DataFrame:
         """Return account value, cash and exposure after each bar.

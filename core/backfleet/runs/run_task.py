@@ -15,7 +15,8 @@ from backfleet.plan.code_differences import CodeDifference
 from backfleet.plan.plan import plan_job
 from backfleet.runs.run import Run
 from backfleet.runs.task_code import CodeChoice, find_task_code
-from backfleet.worker.task import TaskRunner, custom_columns
+from backfleet.worker.own_metrics import own_columns
+from backfleet.worker.task import TaskRunner
 
 __all__ = ["CodeWarning", "PreparedTask", "TaskRun", "prepare_task", "run_task"]
 
@@ -70,7 +71,7 @@ class PreparedTask:
                 symbol=ran.key.name,
                 params=ran.key.params,
                 outcome=ran.outcome,
-                row=summary.metrics._asdict() | dict(custom_columns(ran.key, summary)),
+                row=summary.metrics._asdict() | own_columns(summary.custom, ran.key.params),
                 verdict=verdict(ran.outcome),
             )
 

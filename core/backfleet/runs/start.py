@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Literal, TextIO
 
+from backfleet.code.trusted_code import trust_file
 from backfleet.executor import Executor, Remote
 from backfleet.job import Job
 from backfleet.plan.plan import Plan, adopt_stored_manifest, plan_job
@@ -94,6 +95,7 @@ def submit_plan(
     store = root.at(plan.manifest.run_id)
     plan = adopt_stored_manifest(plan, store)
     control = RunControl(Run(store, plan.manifest))
+    trust_file(plan.strategy)
     control.start(
         Submit(
             control.run,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 
 from backfleet.chunks.chunk import read_chunk
 from backfleet.chunks.detail import read_details, stored_tables
-from backfleet.chunks.rows import Rows, read_rows
+from backfleet.chunks.rows import Rows, read_rows, scalar_text
 from backfleet.chunks.schemas import SUMS
 from backfleet.chunks.sums import segment_table
 from backfleet.chunks.task_result import TaskResult, TaskStatus
@@ -84,9 +83,12 @@ class StoredTasks:
         stored = self.record(result.task)
         row = _first_row(self._layout.rows([result]))
         for name, value in result.custom.items():
-            # In a column with texts, the store writes numbers as JSON.
-            if isinstance(stored.row.get(name), str) and not isinstance(value, str):
-                row[name] = json.dumps(value)
+            # The kind of a column follows from all tasks of its chunk.
+            known = stored.row.get(name)
+            if isinstance(known, str):
+                row[name] = scalar_text(value)
+            elif isinstance(known, float) and isinstance(value, (bool, int)):
+                row[name] = float(value)
         details = stored_tables([result], keeps_detail=result.outcome is not None)
         return self.compare(stored, TaskRecord(row, details))
 

@@ -19,6 +19,7 @@ from backfleet.plan.known_rows import KnownRows
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.run import Run
+from backfleet.runs.validation_rule import save_rule
 from backfleet.store import Store
 from backfleet.submissions.events import emit
 from backfleet.submissions.launch import launch
@@ -116,7 +117,8 @@ class Submit:
             self.prepare()
 
     def record_trials(self) -> None:
-        """Write the run's points, and the trials that the job declares, into the trial ledger.
+        """Write the run's points, and the trials that the job declares, into the trial ledger, and
+        the job's windows beside the run.
 
         Before anything runs: who looks at a part of the results has looked. Raises StoreError.
         """
@@ -125,6 +127,7 @@ class Submit:
         family = self._validation.family or self.run.manifest.identity.strategy.target
         add_to_ledger(self._root, self.run.manifest, family)
         prior = self._validation.prior_trials
+        save_rule(self.run.store, self._validation)
         if prior is not None:
             declare_trials(self._root, family, prior, self._validation.prior_note or "")
 

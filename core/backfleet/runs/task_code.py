@@ -17,7 +17,7 @@ from backfleet.code.isolated_imports import IsolatedImports
 from backfleet.code.kept_code import KeptCode
 from backfleet.code.packages import OWN, CodePackage, strategy_packages
 from backfleet.code.source_diff import diff_sources, kept_sources, package_sources
-from backfleet.code.trusted_code import check_trust, untrusted_code
+from backfleet.code.trusted_code import check_file_trust, check_trust, is_own_file, untrusted_code
 from backfleet.code.wheel import pack
 from backfleet.errors import PluginError, RunNotFound
 from backfleet.plan.code_differences import (
@@ -35,7 +35,6 @@ from backfleet.submissions.prepare import import_paths
 __all__ = [
     "CodeChoice",
     "TaskCode",
-    "code_to_accept",
     "diff_with_code_here",
     "find_task_code",
     "with_code_to_resume",
@@ -114,7 +113,7 @@ def find_task_code(
     Parameters
     ----------
     trust_code
-        SHA-256 of packages in the run's store that may run.
+        SHA-256 of code that the run's store keeps or names, and that may run.
 
     Raises
     ------
@@ -123,17 +122,15 @@ def find_task_code(
     PluginError
         If it is missing, damaged, or not the code that the run was planned with.
     """
-    differences = platform_differences(run.manifest.identity)
     kept = run.kept_code if choice == "kept" else None
     if kept is None or not kept.packages:
-        strategy = strategy_here(run)
-        differences += code_differences(run.manifest.identity, strategy)
-        # A module that was imported before an edit is no longer the code found here.
-        folders = [strategy.folder] if strategy.folder else []
-        return TaskCode(run, strategy, folders=folders, differences=differences)
-    check_trust(run.url, code_to_accept(run, kept), trust_code)
+        found_here = _code_found_here(run)
+        check_file_trust(run.url, found_here.strategy, trust_code)
+        return found_here
+    differences = platform_differences(run.manifest.identity)
+    check_trust(run.url, _code_to_accept(run, kept), trust_code)
     fetched = fetch_code(run.store, kept.packages)
-    strategy = _fetched_strategy(run, kept, fetched)
+    strategy = _fetched_strategy(run, kept, fetched, trust_code)
     imports = IsolatedImports(fetched.folders)
     with imports.active():
         code = code_differences(run.manifest.identity, strategy)
@@ -149,13 +146,14 @@ def with_code_to_resume(run: Run, trust_code: Sequence[str], draft: Submission) 
     Raises
     ------
     UntrustedCode
-        If the run's code comes from somebody else.
+        If the code that would run comes from somebody else.
     PluginError
         If backfleet, a library or code that is not kept differs from the plan: the rows of a run
         come from the same code.
     """
-    differences = find_task_code(run, "here").differences
-    if differences and not platform_differences(run.manifest.identity):
+    differences, kept_code = _code_found_here(run).differences, run.kept_code
+    has_code = kept_code is not None and kept_code.packages
+    if differences and has_code and not platform_differences(run.manifest.identity):
         kept = find_task_code(run, "kept", trust_code)
         if not kept.differences:
             return replace(draft, code=kept.packages)
@@ -165,6 +163,7 @@ def with_code_to_resume(run: Run, trust_code: Sequence[str], draft: Submission) 
             f"{run.url} cannot be resumed here: {'; '.join(map(str, differences))}. Install what "
             "the run was planned with, or run the job again to plan a new run"
         )
+    check_file_trust(run.url, draft.strategy, trust_code)
     # Not the stored paths: who wrote the store would choose what the workers import.
     return replace(draft, code=None, paths=import_paths(draft.strategy))
 
@@ -188,10 +187,19 @@ def strategy_here(run: Run) -> StrategyReference:
     return kept.strategy
 
 
-def code_to_accept(run: Run, kept: KeptCode, accepted: Sequence[str] = ()) -> list[StoredCode]:
+def _code_found_here(run: Run) -> TaskCode:
+    """Return the code found here, which a stranger's store may have named."""
+    identity, strategy = run.manifest.identity, strategy_here(run)
+    differences = [*platform_differences(identity), *code_differences(identity, strategy)]
+    # A module that was imported before an edit is no longer the code found here.
+    folders = [strategy.folder] if strategy.folder else []
+    return TaskCode(run, strategy, folders=folders, differences=differences)
+
+
+def _code_to_accept(run: Run, kept: KeptCode) -> list[StoredCode]:
     """Return the kept packages that this user has not submitted or accepted, and that are not the
     code found here."""
-    unknown = untrusted_code(kept.packages, accepted)
+    unknown = untrusted_code(kept.packages)
     here = _hashes_here(run) if unknown else ()
     return [package for package in unknown if package.sha256 not in here]
 
@@ -214,9 +222,16 @@ def diff_with_code_here(run: Run) -> list[str]:
 
 
 def _hashes_here(run: Run) -> Collection[str]:
-    """Return the SHA-256 of the wheels that a submit from here would keep."""
+    """Return the SHA-256 of the wheels that a submit from here would keep.
+
+    A file that the store names by its path is not the code found here unless it is this user's.
+    """
     try:
-        return {sha256(pack(package)).hexdigest() for package in _packages_here(run)}
+        strategy, packages = strategy_here(run), _packages_here(run)
+        if strategy.folder is not None and not is_own_file(strategy):
+            folder = Path(strategy.folder)
+            packages = [package for package in packages if not _reaches_into(package, folder)]
+        return {sha256(pack(package)).hexdigest() for package in packages}
     except (PluginError, RunNotFound, OSError):
         return ()
 
@@ -228,12 +243,20 @@ def _packages_here(run: Run) -> Sequence[CodePackage]:
     return add_declared_files(packages, strategy, run.manifest.identity.files)
 
 
-def _fetched_strategy(run: Run, kept: KeptCode, fetched: FetchedCode) -> StrategyReference:
+def _reaches_into(package: CodePackage, folder: Path) -> bool:
+    return any(file.is_relative_to(folder) for file in package.files.values())
+
+
+def _fetched_strategy(
+    run: Run, kept: KeptCode, fetched: FetchedCode, trust_code: Sequence[str]
+) -> StrategyReference:
     if not kept.is_folder:
         return kept.strategy
     if fetched.folder is None:
         # The folder is too large to be kept.
-        return strategy_here(run)
+        strategy = strategy_here(run)
+        check_file_trust(run.url, strategy, trust_code)
+        return strategy
     return replace(kept.strategy, folder=fetched.folder)
 
 

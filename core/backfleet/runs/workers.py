@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from backfleet.errors import BackfleetError, RunNotFound
-from backfleet.executor import Executor, Recoverable, ShardStatus, executor_errors
+from backfleet.executor import Executor, ShardStatus, executor_errors
 from backfleet.runs.executors import open_executor
 from backfleet.submissions.recover import has_active_workers, poll_workers
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
+from backfleet.submissions.trusted_settings import adopt_settings
 
 __all__ = ["RunWorkers"]
 
@@ -32,8 +33,8 @@ class RunWorkers:
         if self._executor is None or self._executor.name != entry.submission.executor:
             self._executor = open_executor(entry.submission.executor)
             if entry.handle is not None:
-                with executor_errors(self._executor):
-                    Recoverable.of(self._executor).adopt_settings(entry.handle)
+                # Without the user's consent: these workers exist, and none is started.
+                adopt_settings(self._executor, entry.handle)
         return self._executor
 
     def are_active(self, entry: LogEntry) -> bool:

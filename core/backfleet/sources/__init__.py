@@ -1,1 +1,9 @@
-"""Sources of bars that come along, and the cache of prepared bars."""
+"""Sources: they read the bars of a symbol, from files or from prepared bars.
+
+`files.py` holds `FileSource`, with one file per symbol, on which `csv.py`, `parquet.py` and
+`cn_daily.py` build. `csv_file.py` and `parquet_file.py` read a file into a `Table` (`table.py`),
+`layout.py` says which column holds what, `times.py` reads dates, `checks.py` refuses what cannot be
+bars, and `columns.py` builds `Bars`. `prepared.py` keeps parsed bars in a cache, as files that are
+mapped into memory (`pack.py`, `index.py`). `faults.py` collects everything that is wrong with the
+files, and `prepare.py` converts files for faster reading.
+"""

@@ -1,4 +1,12 @@
-"""The store: what is kept of a run, in a directory or under an S3 prefix, written once."""
+"""The store: objects under keys, in a directory or under an S3 prefix, written once.
+
+`base.py` defines the interface. `put_if_absent` writes an object exactly once, whole and durable;
+`replace` is reserved for objects that can be computed again. `directory.py` uses hard links and
+fsync, `s3.py` conditional writes through the client of `s3_client.py`. `urls.py` parses locations,
+`keys.py` restricts keys to names that are safe everywhere. `blobs.py` stores content under its
+SHA-256, and `records.py` reads and writes JSON records with a format, a checksum and strict types.
+`os_errors.py` and `s3_errors.py` translate errors into messages with a fix; `backoff.py` retries.
+"""
 
 from backfleet.store.base import Entry, Store
 from backfleet.store.blobs import is_sound_blob, put_blob, read_blob

@@ -21,6 +21,7 @@ from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.events import emit
 from backfleet.submissions.prepare import PreparedSubmission
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
+from backfleet.submissions.trusted_settings import trust_settings
 
 __all__ = ["launch"]
 
@@ -44,6 +45,7 @@ def launch(
     submission = log.append(_with_staged_data(executor, submission, manifest))
     handle = executor.submit(replace(submission, earlier=_earlier(log, submission)))
     log.keep_handle(submission.number, handle)
+    trust_settings(executor, handle)
     emit(
         "run_submitted",
         run_id=submission.run_id,

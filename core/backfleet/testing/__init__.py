@@ -1,7 +1,11 @@
-"""For the tests of strategies and executors in other packages.
+"""Support for the tests of strategies and executors in other packages.
 
-pytest finds the fixtures by itself, see `backfleet.testing.plugin`. Names here are imported when
-they are first used, so that a pytest without such tests pays nothing.
+Authors of plugins subclass `StrategyConformance` (`strategy.py`) or `ExecutorConformance`
+(`executor.py`). `markets.py` builds synthetic daily bars, the same every time, with trends, gaps,
+halts and splits; pytest finds the fixtures of `plugin.py` by itself. `probes.py` holds strategies
+with a known behavior, which workers can import on every executor.
+
+The names below are imported when they are first used, so a pytest without such tests pays nothing.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from backfleet.executor import (
 from backfleet.runs.executors import open_executor
 from backfleet.runs.run_task import run_task
 from backfleet.submissions.submission_log import LogEntry
+from backfleet.submissions.trusted_settings import adopt_settings
 
 __all__ = ["ExecutorConformance"]
 
@@ -190,7 +191,7 @@ class ExecutorConformance:
         if self._implements(Recoverable):
             handle = self._handle_of_complete_run(tmp_path)
             executor = open_executor(self.executor)
-            Recoverable.of(executor).adopt_settings(handle)
+            adopt_settings(executor, handle)
             self._until(lambda: _have_ended(executor.poll(handle)))
 
     def test_a_clean_up_takes_neither_states_nor_logs(self, tmp_path: Path) -> None:

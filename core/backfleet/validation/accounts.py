@@ -1,4 +1,5 @@
-"""Series joined from several: a point over its symbols, and an account over test windows."""
+"""Series joined from several, a point over its symbols or an account over test windows, and one
+chosen from several."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["equal_weight", "stitch"]
+from backfleet.metrics.sums import ReturnSums, SegmentSums
+
+__all__ = ["equal_weight", "series_of", "stitch"]
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +31,14 @@ def equal_weight(totals: Floats, counts: NDArray[np.int64]) -> Floats:
     has_any = counts > 0
     divisors = counts[has_any].reshape(-1, *[1] * (totals.ndim - 1))
     return totals[has_any] / divisors
+
+
+def series_of(sums: ReturnSums, place: int) -> ReturnSums:
+    """Return the sums of one of several series, `place` on the last axis."""
+    segments = sums.segments
+    totals, squares = segments.totals[:, place], segments.squares[:, place]
+    powers = (np.asarray(power)[place] for power in (sums.cubes, sums.fourths, sums.lagged))
+    return ReturnSums(SegmentSums(segments.counts, totals, squares), *powers)
 
 
 def stitch(windows: Sequence[Floats], start: float = 1.0) -> Floats:

@@ -91,17 +91,25 @@ class RunTrials:
         The distinct points of the family in the store, those of the run among them.
     declared
         Trials of the family that took place outside the store.
+    runs
+        Number of the family's runs in the store, this one among them.
     """
 
     points: int
     family: str
     counted: int
     declared: int
+    runs: int = 1
 
     @property
     def total(self) -> int:
         """N of the verdict, by points: what was counted and what was declared."""
         return self.counted + self.declared
+
+    @property
+    def beyond(self) -> int:
+        """Trials of the family that are not points of this run."""
+        return self.total - self.points
 
 
 def count_trials_of_run(root: Store, manifest: Manifest, on_damage: OnDamage = _warn) -> RunTrials:
@@ -125,6 +133,7 @@ def count_trials_of_run(root: Store, manifest: Manifest, on_damage: OnDamage = _
             family=family.name,
             counted=count_points([*family.entries, own], on_damage),
             declared=family.declared,
+            runs=len({own.run_id, *(entry.run_id for entry in family.entries)}),
         )
         for family in families
     ]

@@ -7,8 +7,11 @@ the stitched test result.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +21,16 @@ from backfleet.validation.missing import Missing, TooLittle
 from backfleet.validation.moments import Moments
 from backfleet.validation.sharpe import Deflated, deflated_sharpe
 from backfleet.validation.track_record import TrackRecord, track_record
+from backfleet.validation.trial_counts import RunTrials
 
 __all__ = [
+    "POINT",
+    "TASK",
     "Evidence",
     "FoldEvidence",
-    "Ledger",
     "Level",
     "Overfitting",
+    "Trial",
     "Verdict",
     "counted_trials",
     "reach_verdict",
@@ -32,6 +38,12 @@ __all__ = [
 
 BAR = 0.95
 MIN_TRADES = 30
+
+SHOWN_PARAMS = 4
+"""Parameters by which a trial is named; more would make the sentence unreadable."""
+
+TASK, POINT = "task", "point"
+"""Singular nouns of trials."""
 
 
 class Level(StrEnum):
@@ -43,20 +55,30 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ledger:
-    """Trials of the strategy's family beyond this run.
+class Trial:
+    """The best trial of a sweep.
 
     Attributes
     ----------
-    points, runs
-        Distinct points that were ever run in the store, those of this run included, and their runs.
-    declared
-        Earlier trials elsewhere that the job declares.
+    point
+        Number of its parameter point.
+    params
+        The parameters of the point that vary in the sweep.
+    task, symbol
+        Number of its task, and the symbol; None for a point over several symbols.
     """
 
-    points: int
-    runs: int
-    declared: int = 0
+    point: int
+    params: Mapping[str, Any]
+    task: int | None = None
+    symbol: str | None = None
+
+    def __str__(self) -> str:
+        number = f"point {self.point}" if self.task is None else f"task {self.task}"
+        facts = [self.symbol] if self.symbol else []
+        facts += [f"{name} {value}" for name, value in islice(self.params.items(), SHOWN_PARAMS)]
+        facts += ["..."] if len(self.params) > SHOWN_PARAMS else []
+        return f"{number}: {', '.join(facts)}" if facts else number
 
 
 @dataclass(frozen=True)
@@ -106,9 +128,14 @@ class Evidence:
     Attributes
     ----------
     trials
-        Number of trials in this run, those that failed included.
+        Number of trials in this run, those that failed included, those that never traded not.
     noun
         Singular of what was tried: `point`, or `task` for the best of all symbols and points.
+    symbols
+        Number of symbols on which every point is tried, for the best task; or of the symbols that
+        have equal weight in the account of a point.
+    best
+        Which trial is the best; None if no trial has a Sharpe ratio.
     spread
         Standard deviation of the Sharpe ratios per session across the trials that traded; None if
         there are fewer than two.
@@ -120,8 +147,10 @@ class Evidence:
         Sessions per year.
     trades
         Closed trades of the best trial.
-    overfitting, interval, folds, ledger
+    overfitting, interval, folds
         Further statistics; None if they were not asked for. The interval is per year.
+    ledger
+        The points that were ever run in the store; None if it is unknown.
     failed, missing
         Tasks that failed, and tasks without a row yet.
     """
@@ -133,10 +162,12 @@ class Evidence:
     dates: NDArray[np.datetime64]
     periods: float
     trades: int
+    symbols: int = 1
+    best: Trial | None = None
     overfitting: Overfitting | Missing | None = None
     interval: Interval | Missing | None = None
     folds: FoldEvidence | None = None
-    ledger: Ledger | None = None
+    ledger: RunTrials | None = None
     failed: int = 0
     missing: int = 0
 
@@ -191,10 +222,13 @@ def reach_verdict(evidence: Evidence) -> Verdict:
 
 
 def counted_trials(evidence: Evidence) -> int:
-    """Return the largest number of trials that is known: nothing lowers it."""
+    """Return the number of trials with those of the ledger: nothing lowers it.
+
+    The ledger counts points. For the best task, each point was tried on as many symbols.
+    """
     ledger = evidence.ledger
-    known = ledger.points + ledger.declared if ledger else 0
-    return max(evidence.trials, known)
+    per_point = evidence.symbols if evidence.noun == TASK else 1
+    return evidence.trials + (ledger.beyond * per_point if ledger else 0)
 
 
 def _too_little(

@@ -15,9 +15,9 @@ from backfleet.validation.moments import Moments
 from backfleet.validation.noise_band import noise_band
 from backfleet.validation.sharpe import Deflated, annualize
 from backfleet.validation.track_record import TrackRecord
-from backfleet.validation.verdict import BAR, Level, Overfitting, Verdict, counted_trials
+from backfleet.validation.verdict import BAR, TASK, Evidence, Level, Overfitting, Verdict
 
-__all__ = ["describe_verdict", "level_sentence"]
+__all__ = ["describe_verdict", "level_sentence", "summarize_verdict"]
 
 
 def describe_verdict(verdict: Verdict) -> list[str]:
@@ -31,6 +31,12 @@ def describe_verdict(verdict: Verdict) -> list[str]:
         _tasks(verdict),
     )
     return [" ".join(sentences) for sentences in map(list, parts) if sentences]
+
+
+def summarize_verdict(verdict: Verdict) -> list[str]:
+    """Return a few lines for a terminal, the conclusion first."""
+    more = " ".join([*_ledger(verdict), *_tasks(verdict)])
+    return [level_sentence(verdict), *_best(verdict), *([more] if more else [])]
 
 
 def level_sentence(verdict: Verdict) -> str:
@@ -55,21 +61,8 @@ def level_sentence(verdict: Verdict) -> str:
 
 
 def _luck(verdict: Verdict) -> Iterator[str]:
-    evidence, moments, deflated = verdict.evidence, verdict.evidence.moments, verdict.deflated
-    if isinstance(moments, Moments):
-        sharpe = _annual(verdict, moments.sharpe)
-        years = _years(moments.n / evidence.periods)
-        if evidence.trials > 1:
-            best = f"The best of {_count(evidence.trials, evidence.noun + 's')}"
-        else:
-            best = f"The only {evidence.noun}"
-        yield f"{best} has a Sharpe ratio of {sharpe} per year over {years}."
-        if evidence.trials > 1 and isinstance(deflated, Deflated):
-            yield (
-                f"Luck alone, with no skill in any {evidence.noun}, would give "
-                f"{_annual(verdict, deflated.luck.mean)} on average, and less than "
-                f"{_annual(verdict, deflated.luck.mark)} in 19 of 20 sweeps like this."
-            )
+    moments = verdict.evidence.moments
+    yield from _best(verdict)
     yield from _ledger(verdict)
     if isinstance(moments, Moments) and moments.is_autocorrelated:
         yield (
@@ -79,17 +72,42 @@ def _luck(verdict: Verdict) -> Iterator[str]:
     yield level_sentence(verdict)
 
 
+def _best(verdict: Verdict) -> Iterator[str]:
+    evidence, moments, deflated = verdict.evidence, verdict.evidence.moments, verdict.deflated
+    if not isinstance(moments, Moments):
+        return
+    sharpe = _annual(verdict, moments.sharpe)
+    years = _years(moments.n / evidence.periods)
+    yield f"{_subject(evidence)} has a Sharpe ratio of {sharpe} per year over {years}."
+    if evidence.trials > 1 and isinstance(deflated, Deflated):
+        yield (
+            f"Luck alone, with no skill in any {evidence.noun}, would give "
+            f"{_annual(verdict, deflated.luck.mean)} on average, and less than "
+            f"{_annual(verdict, deflated.luck.mark)} in 19 of 20 sweeps like this."
+        )
+
+
+def _subject(evidence: Evidence) -> str:
+    if evidence.trials > 1:
+        subject = f"The best of {_count(evidence.trials, evidence.noun + 's')}"
+    else:
+        subject = f"The only {evidence.noun}"
+    if evidence.noun != TASK and evidence.symbols > 1:
+        subject += f" over {evidence.symbols:,} symbols with equal weight"
+    return f"{subject} ({evidence.best})" if evidence.best and evidence.trials > 1 else subject
+
+
 def _ledger(verdict: Verdict) -> Iterator[str]:
     ledger, counted = verdict.evidence.ledger, verdict.counted
-    if ledger is None or counted_trials(verdict.evidence) == verdict.evidence.trials:
+    if ledger is None or not ledger.beyond:
         return
-    if ledger.runs:
+    if ledger.counted > ledger.points:
         yield (
-            f"In this store {_count(ledger.points, 'points')} of this strategy have been tried in "
+            f"In this store {_count(ledger.counted, 'points')} of this strategy have been tried in "
             f"{_count(ledger.runs, 'runs')}."
         )
     if ledger.declared:
-        yield f"The job declares {ledger.declared:,} earlier trials."
+        yield f"Another {_count(ledger.declared, 'trials')} are declared."
     if isinstance(counted, Deflated):
         yield f"Counted with these, luck's average is {_annual(verdict, counted.luck.mean)}."
 
@@ -185,7 +203,7 @@ def _tasks(verdict: Verdict) -> Iterator[str]:
     if evidence.failed:
         yield f"The number of trials includes {_count(evidence.failed, 'failed tasks')}."
     if evidence.missing:
-        yield f"This is not final: {_count(evidence.missing, 'tasks')} still to run."
+        yield f"This is not final: {_count(evidence.missing, 'tasks')} without a result."
 
 
 def _annual(verdict: Verdict, sharpe: float) -> str:

@@ -1,4 +1,4 @@
-"""What a strategy says, made fit for a row: text that can be encoded, and alike in every process.
+"""Texts of a strategy as a row can hold them: encodable, and equal in every process.
 
 A row that cannot be stored must be found out in the child, where it is the task's own error.
 """
@@ -10,9 +10,7 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-from backfleet.summary import Scalar
-
-__all__ = ["describe_error", "storable", "storable_scalar"]
+__all__ = ["describe_error", "storable"]
 
 ERROR_LIMIT = 1000
 """Characters kept of an error's message."""
@@ -23,21 +21,6 @@ _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 def storable(text: str) -> str:
     """The text, with what UTF-8 cannot encode written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
-
-
-def storable_scalar(name: str, value: object) -> Scalar:
-    """A value for the column `name`. Raises TypeError, and OverflowError for an integer beyond all
-    floats."""
-    if isinstance(value, str):
-        return storable(value)
-    if value is None:
-        return None
-    if isinstance(value, (bool, int, float)):
-        float(value)
-        return value
-    raise TypeError(
-        f"metric {name!r} must be a bool, int, float, str or None, not {type(value).__name__}"
-    )
 
 
 def describe_error(error: BaseException, package: str) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from backfleet.chunks.column_names import custom_column
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.errors import BackfleetError, DataChanged
@@ -20,13 +18,14 @@ from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.strategy import load_strategy
 from backfleet.strategy_folder import in_strategy_folder
-from backfleet.summary import Calendar, Scalar, Summary, TaskReturns
+from backfleet.summary import Calendar, Summary, TaskReturns
 from backfleet.vector_strategy import VectorStrategy
+from backfleet.worker.own_metrics import own_columns
 from backfleet.worker.seeding import Seeding, seed_generators
-from backfleet.worker.storable import describe_error, storable, storable_scalar
+from backfleet.worker.storable import describe_error, storable
 from backfleet.worker.task_bars import BarsLoader, TaskBars
 
-__all__ = ["RanTask", "TaskRunner", "custom_columns"]
+__all__ = ["RanTask", "TaskRunner"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +99,13 @@ class TaskRunner:
         sessions = ran.bars.sessions(ran.outcome.equity)
         calendar = Calendar(sessions, ran.bars.periods_per_year)
         summary = summary_of(ran.outcome, self.manifest.broker.cash, calendar)
-        found = dict(summary.custom)
+        if not self._hooks:
+            return summary
+        custom = dict(summary.custom)
         for plugin in self._hooks:
             for more in plugin.hook.backfleet_metrics(params=ran.key.params, outcome=ran.outcome):
-                found.update(more)
-        return summary._replace(custom=found)
+                custom.update(more)
+        return summary._replace(custom=custom)
 
     def _simulate(self, key: TaskKey, bars: TaskBars) -> RanTask:
         seed_generators(self.manifest.identity.seed, key)
@@ -152,7 +153,7 @@ class TaskRunner:
             status=TaskStatus(summary.status),
             metrics=summary.metrics,
             sums=summary.sums,
-            custom=custom_columns(key, summary),
+            custom=own_columns(summary.custom, key.params),
             seconds=seconds,
             engine=self.engine.name,
         )
@@ -166,11 +167,3 @@ class TaskRunner:
             engine=self.engine.name,
             log=storable("".join(traceback.format_exception(error))),
         )
-
-
-def custom_columns(key: TaskKey, summary: Summary) -> Mapping[str, Scalar]:
-    """What the strategy and the job's plugins add to a row, by column."""
-    return {
-        storable(custom_column(name, key.params)): storable_scalar(name, value)
-        for name, value in summary.custom.items()
-    }

@@ -92,11 +92,12 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
         """Return the setting `shards`, or one shard per container."""
         return min(self.settings.shards or self._workers(work.cpus), work.tasks)
 
-    def adopt_settings(self, handle: Handle) -> None:
+    def stored_settings(self, handle: Handle) -> Mapping[str, Any]:
+        return DockerHandle.read(handle).settings
+
+    def adopt_settings(self, settings: Mapping[str, Any], handle: Handle) -> None:
         given = self.settings.model_dump(exclude_unset=True)
-        self.settings = DockerSettings.model_validate(
-            {**DockerHandle.read(handle).settings, **given}
-        )
+        self.settings = DockerSettings.model_validate({**settings, **given})
 
     def installed(self) -> Mapping[str, str] | None:
         from backfleet_executors.images.inventory import inventory_of

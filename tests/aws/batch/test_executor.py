@@ -388,7 +388,7 @@ def test_an_odd_handle_is_rejected(
     executor: AwsBatchExecutor, aws_server: Any, change: dict[str, Any]
 ) -> None:
     handle = {**handle_of("gone", "0", aws_server), **change}
-    for ask in (executor.poll, executor.cancel, executor.adopt_settings):
+    for ask in (executor.poll, executor.cancel, executor.stored_settings):
         if change == {"arrays": []}:
             ask(handle)
         else:

@@ -262,7 +262,7 @@ def test_fault_23_an_image_with_another_backfleet_is_refused_before_the_submit(
 ) -> None:
     handle: dict[str, Any] = {"run": "0" * 16, "number": 1, "url": "", "shards": 0, "arrays": []}
     handle |= {"submitted": 0.0, "limits": {}}
-    executor.adopt_settings(handle | {"installed": {"backfleet": "0" * 64}})
+    executor.adopt_settings({}, handle | {"installed": {"backfleet": "0" * 64}})
     plan = plan_job(bf.Job.load(job_file()))
     store = open_store(plan.job.results.store).at(plan.manifest.run_id)
 

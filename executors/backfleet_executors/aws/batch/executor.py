@@ -35,8 +35,8 @@ from backfleet_executors.aws.batch.live import live_checks
 from backfleet_executors.aws.batch.logs import read_log
 from backfleet_executors.aws.batch.poll import SubmissionPoll
 from backfleet_executors.aws.batch.settings import (
+    INHERITED,
     AwsBatchSettings,
-    completed,
     inherited,
     required,
 )
@@ -75,10 +75,17 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
 
     # -- before ------------------------------------------------------------------------------
 
-    def adopt_settings(self, handle: Handle) -> None:
-        """Take what is not set here from the handle, including the inventory of the image."""
+    def stored_settings(self, handle: Handle) -> Mapping[str, Any]:
+        stored = BatchHandle.read(handle).settings
+        return {name: stored[name] for name in INHERITED if stored.get(name) is not None}
+
+    def adopt_settings(self, settings: Mapping[str, Any], handle: Handle) -> None:
+        """Take the settings, and the inventory of the image if the image is that of the handle.
+
+        The inventory decides which code is shipped; workers reject other code than the run's.
+        """
+        self._settings = self._settings.model_copy(update=settings)
         stored = BatchHandle.read(handle)
-        self._settings = completed(self._settings, stored.settings)
         if self._settings.image == stored.settings.get("image"):
             self._inventory = stored.installed
 

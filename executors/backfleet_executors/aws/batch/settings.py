@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -10,7 +9,7 @@ from pydantic import Field
 from backfleet.errors import ExecutorError
 from backfleet.executor import ExecutorSettings
 
-__all__ = ["AwsBatchSettings", "completed", "inherited", "required"]
+__all__ = ["INHERITED", "AwsBatchSettings", "inherited", "required"]
 
 INHERITED = (
     "region",
@@ -73,12 +72,6 @@ def required(settings: AwsBatchSettings, name: str) -> str:
             f"into backfleet.toml, or pass -o {name}=..."
         )
     return value
-
-
-def completed(settings: AwsBatchSettings, earlier: Mapping[str, Any]) -> AwsBatchSettings:
-    """Settings with what is unset taken from those of an earlier submission."""
-    unset = [name for name in INHERITED if getattr(settings, name) is None]
-    return settings.model_copy(update={name: earlier.get(name) for name in unset})
 
 
 def inherited(settings: AwsBatchSettings) -> dict[str, Any]:

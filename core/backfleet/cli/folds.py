@@ -1,0 +1,102 @@
+"""`backfleet folds`: points chosen in training windows, and how they did in the tests after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from backfleet.cli.options import as_json, echo_json, store_option
+from backfleet.cli.table import print_columns
+from backfleet.errors import BackfleetError
+from backfleet.runs.open import open_run
+from backfleet.runs.run import Run
+from backfleet.runs.validation_rule import read_rule
+
+if TYPE_CHECKING:
+    from backfleet.validation.walk_forward import Folds
+
+__all__ = ["fold_lines", "folds"]
+
+SCORES = ("train_score", "test_score", "rank", "test_median", "test_best")
+LEFT_OUT = ("is_short", "point")
+MAX_ROWS = 40
+
+
+@click.command()
+@click.argument("run")
+@store_option
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another value for a key of [validation]: select=sortino.",
+)
+@as_json
+def folds(run: str, store: str, sets: tuple[str, ...], as_json: bool) -> None:
+    """Show the folds of a RUN: the point that each training window chooses, and how it did in the
+    test window after it.
+
+    The windows and the rule are those of [validation] in the job that was submitted last. Nothing
+    runs again, whatever --set changes: --set windows=rolling --set train='3 years' --set test=252.
+
+    Scores are values of the metric by which points are chosen. "rank" is the place of the chosen
+    point among all points in the test window, from 0 to 1. "test_median" and "test_best" are scores
+    of all points there.
+    """
+    from backfleet.validation.fold_wording import describe_folds
+
+    result = open_run(run, store).folds(**_changes(sets))
+    if as_json:
+        echo_json(result.to_json())
+        return
+    _print_table(result)
+    click.echo()
+    for line in describe_folds(result):
+        click.echo(line)
+
+
+def fold_lines(run: Run) -> list[str]:
+    """Return what a run's folds say at its end; nothing if its job has no windows."""
+    rule = read_rule(run.store)
+    if rule is None or rule.windows is None:
+        return []
+    try:
+        from backfleet.validation.fold_wording import summarize_folds
+
+        return [f"folds:   {line}" for line in summarize_folds(run.folds(rule))]
+    except BackfleetError as error:
+        # The run has its results, and is not to fail for what is computed from them.
+        return [f"folds:   {error}"]
+
+
+def _changes(sets: tuple[str, ...]) -> dict[str, Any]:
+    from backfleet.job import Overrides
+
+    keys: Any = Overrides((), None, [f"validation.{text}" for text in sets]).apply({})
+    changes: dict[str, Any] = keys.get("validation", {})
+    return changes
+
+
+def _print_table(result: Folds) -> None:
+    rows = result.rows()
+    params = [f"param_{name}" for name in result.points.names]
+    varying = {name for name in params if len({repr(row[name]) for row in rows}) > 1}
+    dropped = {*LEFT_OUT, *(name for name in params if name not in varying)}
+    names = [name for name in rows[0] if name not in dropped]
+    shown = rows[:MAX_ROWS]
+    print_columns(
+        [name.removeprefix("param_") for name in names],
+        [[_cell(name, row[name]) for row in shown] for name in names],
+    )
+    if len(shown) < len(rows):
+        click.echo(f"... {len(shown):,} of {len(rows):,} rows; --json has all")
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if name in SCORES:
+        return f"{value:.2f}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

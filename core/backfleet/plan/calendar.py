@@ -1,0 +1,44 @@
+"""The sessions of a job on which its tasks have returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from backfleet.job import Data
+from backfleet.plan.data import prepared_bars, source_of
+from backfleet.plan.manifest import PlannedSymbol
+from backfleet.plan.windows import Days
+
+__all__ = ["return_days"]
+
+
+def return_days(data: Data, symbols: Sequence[PlannedSymbol]) -> Days:
+    """Return the sessions on which at least one task has a return, as datetime64[D], ascending.
+
+    A return leads from a session to the next one, so that the first session of an account has none.
+    Raises DataError, PluginError.
+    """
+    calendars = list(_sessions(data, symbols))
+    if data.universe == "portfolio":
+        return _union(calendars)[1:]
+    return _union([days[1:] for days in calendars])
+
+
+def _sessions(data: Data, symbols: Sequence[PlannedSymbol]) -> Iterator[Days]:
+    """Yield the sessions of each symbol's account."""
+    source = source_of(data)
+    with prepared_bars(data.source) as prepared:
+        for symbol in symbols:
+            bars, _ = prepared.load(source, symbol.name)
+            is_used = bars.tradable.copy()
+            if data.start is not None:
+                is_used &= bars.session >= np.datetime64(data.start, "D")
+            if data.end is not None:
+                is_used &= bars.session <= np.datetime64(data.end, "D")
+            yield np.unique(bars.session[is_used])
+
+
+def _union(calendars: Sequence[Days]) -> Days:
+    return np.unique(np.concatenate(calendars))

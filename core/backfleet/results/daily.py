@@ -1,0 +1,178 @@
+"""Daily returns, trades and fees of a run's tasks, from their stored details."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, groupby, pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from backfleet.chunks.arrow import task_numbers
+from backfleet.chunks.chunk import ChunkHeader
+from backfleet.chunks.detail import read_details
+from backfleet.errors import CorruptObject
+from backfleet.plan.manifest import Manifest
+from backfleet.results.chunk_index import ChunkIndex
+from backfleet.store import Store
+
+__all__ = [
+    "DailyReturns",
+    "DatedEvents",
+    "read_closed_trades",
+    "read_fees",
+    "read_mean_returns",
+    "read_symbol_returns",
+]
+
+Days = NDArray[np.datetime64]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class DailyReturns:
+    """The daily returns of points, of one symbol or of the equal-weight mean over all symbols.
+
+    Attributes
+    ----------
+    days
+        datetime64[D], ascending: the sessions on which the points have a return.
+    returns
+        float64 of shape (days, points). NaN for points of which a task failed or has no result yet,
+        and for those whose account lost all its value.
+    symbol
+        Name of the symbol; None for the mean over all symbols.
+    """
+
+    days: Days
+    returns: Floats
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class DatedEvents:
+    """Trades or fills of all tasks: the task, the session and a value of each."""
+
+    tasks: Ints
+    days: Days
+    values: Floats
+
+
+def read_symbol_returns(
+    store: Store, manifest: Manifest, chunk_index: ChunkIndex
+) -> Iterator[DailyReturns]:
+    """Yield the returns of each symbol's points from the equity of its tasks, which the run keeps.
+
+    Symbols without any result are left out; a portfolio is one symbol. Raises CorruptObject,
+    ObjectMissing.
+    """
+    points = len(manifest.points)
+    accounts = _accounts(store, manifest, chunk_index)
+    for _, tasks in groupby(accounts, lambda account: account.task // points):
+        first = next(tasks)
+        days = first.days[1:]
+        returns = np.full((len(days), points), np.nan)
+        for account in chain([first], tasks):
+            if not np.array_equal(account.days, first.days):
+                raise CorruptObject(f"task {account.task} has other sessions than its symbol")
+            closes = account.closes
+            if (closes > 0).all():
+                returns[:, account.task % points] = closes[1:] / closes[:-1] - 1.0
+        yield DailyReturns(days, returns, manifest.task(first.task).name)
+
+
+def read_mean_returns(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> DailyReturns:
+    """Return the equal-weight series of all points, with one symbol in memory at a time.
+
+    Weights are reset daily. A symbol that has no return on a day is absent from the mean. Raises
+    CorruptObject, ObjectMissing.
+    """
+    first = min(np.datetime64(symbol.first, "D") for symbol in manifest.symbols)
+    last = max(np.datetime64(symbol.last, "D") for symbol in manifest.symbols)
+    calendar = int((last - first).astype(int)) + 1
+    totals, counts = np.zeros((calendar, len(manifest.points))), np.zeros(calendar, np.int64)
+    symbols = 0
+    for series in read_symbol_returns(store, manifest, chunk_index):
+        at = (series.days - first).astype(np.int64)
+        if len(at) and not 0 <= at.min() <= at.max() < calendar:
+            raise CorruptObject(f"the equity of {series.symbol} is not of the planned sessions")
+        totals[at] += series.returns
+        counts[at] += 1
+        # A point that lacks a symbol is missing on all days, not only on those of the symbol.
+        totals[:, np.isnan(series.returns).any(axis=0)] = np.nan
+        symbols += 1
+    if symbols * len(manifest.points) < manifest.tasks:
+        totals[:] = np.nan
+    is_session = counts > 0
+    returns = totals[is_session] / counts[is_session, None]
+    return DailyReturns(first + np.flatnonzero(is_session), returns)
+
+
+def read_closed_trades(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> DatedEvents:
+    """Return all closed trades; the value is the net result.
+
+    Raises CorruptObject, ObjectMissing.
+    """
+    return _events(store, manifest, chunk_index, "trades", "closed", "pnl_net")
+
+
+def read_fees(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> DatedEvents:
+    """Return all fills; the value is the commission. Raises CorruptObject, ObjectMissing."""
+    return _events(store, manifest, chunk_index, "fills", "time", "commission")
+
+
+def _events(
+    store: Store, manifest: Manifest, chunk_index: ChunkIndex, name: str, time: str, value: str
+) -> DatedEvents:
+    zone = manifest.identity.data.timezone
+    tasks, days, values = [np.empty(0, np.int64)], [np.empty(0, "datetime64[D]")], [np.empty(0)]
+    for header in chunk_index.headers():
+        table = read_details(store, header.blobs, name)
+        table = table.filter(pc.is_valid(table[time]))
+        tasks.append(_tasks(table, header))
+        days.append(_days(table[time], zone))
+        values.append(table[value].to_numpy())
+    return DatedEvents(np.concatenate(tasks), np.concatenate(days), np.concatenate(values))
+
+
+@dataclass(frozen=True, eq=False)
+class _Account:
+    """The sessions of a task, and its value after each of them."""
+
+    task: int
+    days: Days
+    closes: Floats
+
+
+def _accounts(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> Iterator[_Account]:
+    """Yield the accounts of all tasks that have one, in the order of the tasks."""
+    zone = manifest.identity.data.timezone
+    for header in chunk_index.headers():
+        table = read_details(store, header.blobs, "equity")
+        tasks, days = _tasks(table, header), _days(table["time"], zone)
+        values = table["value"].to_numpy()
+        borders = [0, *(np.flatnonzero(np.diff(tasks)) + 1).tolist(), len(tasks)]
+        for start, end in pairwise(borders):
+            if start < end:
+                part = days[start:end]
+                is_last = np.append(part[1:] != part[:-1], True)
+                yield _Account(int(tasks[start]), part[is_last], values[start:end][is_last])
+
+
+def _tasks(table: pa.Table, header: ChunkHeader) -> Ints:
+    """Return the task of each record. Raises CorruptObject if one is not of the chunk."""
+    tasks = task_numbers(table)
+    if len(tasks) and not header.first <= tasks.min() <= tasks.max() < header.first + header.count:
+        raise CorruptObject(f"the details of {header.key} are those of other tasks")
+    return tasks
+
+
+def _days(times: pa.ChunkedArray, zone: str) -> Days:
+    """Return the session of each time: the day in the data's time zone."""
+    local = pc.local_timestamp(times.cast(pa.timestamp("ns", tz=zone)))
+    days: Days = local.to_numpy().astype("datetime64[D]")
+    return days

@@ -1,0 +1,63 @@
+"""The Sharpe ratios of all tasks of a run, with what a verdict must know of each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from backfleet.chunks.arrow import task_numbers
+from backfleet.plan.manifest import Manifest
+
+__all__ = ["SCORE_COLUMNS", "TaskScores", "task_scores"]
+
+SCORE_COLUMNS = ("task", "status", "sharpe", "trades", "orders_completed")
+"""The columns that `task_scores` reads."""
+
+
+@dataclass(frozen=True, eq=False)
+class TaskScores:
+    """Arrays of the shape (symbols, points); a portfolio has one symbol.
+
+    Attributes
+    ----------
+    sharpe
+        float64: the Sharpe ratio per year, NaN if there is none.
+    trades
+        int64: number of closed trades.
+    failed, missing
+        bool: the task failed, or it has no row yet.
+    idle
+        bool: the task has a row and never traded, so it is no trial.
+    """
+
+    sharpe: NDArray[np.float64]
+    trades: NDArray[np.int64]
+    failed: NDArray[np.bool_]
+    missing: NDArray[np.bool_]
+    idle: NDArray[np.bool_]
+
+
+def task_scores(manifest: Manifest, rows: pa.Table) -> TaskScores:
+    """Return the scores of all tasks from the rows of a run, which may be incomplete."""
+    tasks = task_numbers(rows)
+    failed = pc.equal(rows["status"], "error").to_numpy(zero_copy_only=False)
+    orders = pc.fill_null(rows["orders_completed"], 0).to_numpy()
+    trades = pc.fill_null(rows["trades"], 0).to_numpy()
+    shape = (manifest.tasks // len(manifest.points), len(manifest.points))
+    scores = TaskScores(
+        sharpe=np.full(shape, np.nan),
+        trades=np.zeros(shape, np.int64),
+        failed=np.zeros(shape, np.bool_),
+        missing=np.ones(shape, np.bool_),
+        idle=np.zeros(shape, np.bool_),
+    )
+    scores.sharpe.flat[tasks] = rows["sharpe"].to_numpy()
+    scores.trades.flat[tasks] = trades
+    scores.failed.flat[tasks] = failed
+    scores.missing.flat[tasks] = False
+    scores.idle.flat[tasks] = ~failed & (orders == 0)
+    return scores

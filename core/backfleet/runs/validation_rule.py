@@ -1,0 +1,60 @@
+"""The rule of `[validation]` that a run was last submitted with. It is outside the run's id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backfleet.errors import CorruptObject, JobError, ObjectMissing
+from backfleet.job import Validation
+from backfleet.store import Store
+from backfleet.store.records import encode_record, read_record
+
+__all__ = ["RULE", "read_rule", "save_rule"]
+
+FORMAT = "validation/1"
+RULE = "validation.json"
+
+
+@dataclass(frozen=True)
+class StoredRule:
+    """The fields of `validation.json`, as the job file writes them; None where it sets none."""
+
+    windows: str | None
+    train: str | None
+    test: str | None
+    step: str | None
+    groups: int
+    test_groups: int
+    purge: int
+    embargo: int
+    select: str
+    where: str | None
+    plateau: bool
+    per: str
+    holdout: str | None
+
+
+def save_rule(store: Store, rule: Validation) -> None:
+    """Store the windows and the rule of a job with its run; those of an earlier submit are
+    replaced, and a job without windows and holdout leaves them. Raises StoreError."""
+    if rule.windows is None and rule.holdout is None:
+        return
+    fields = rule.model_dump(mode="json", exclude={"family", "prior_trials", "prior_note"})
+    content = encode_record(FORMAT, StoredRule(**fields))
+    if not store.exists(RULE) or store.read(RULE) != content:
+        store.replace(RULE, content)
+
+
+def read_rule(store: Store) -> Validation | None:
+    """Return the rule that is stored with a run; None without one.
+
+    Raises CorruptObject, StoreError.
+    """
+    try:
+        stored = read_record(store, RULE, StoredRule, FORMAT)
+    except ObjectMissing:
+        return None
+    try:
+        return Validation(**vars(stored))
+    except JobError as error:
+        raise CorruptObject(f"{store.url}/{RULE}: {error}") from error

@@ -1,0 +1,137 @@
+"""Folds in words, for the command line and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backfleet.job.validation import Validation
+from backfleet.validation.bootstrap import Interval
+from backfleet.validation.folds import MIN_SESSIONS
+from backfleet.validation.out_of_sample import StitchedAccount
+from backfleet.validation.walk_forward import Folds
+
+__all__ = ["describe_folds", "describe_rule", "summarize_folds"]
+
+MAX_LISTED = 10
+
+
+def describe_rule(rule: Validation, folds: int) -> str:
+    """Return the windows and the rule in words: `7 folds (rolling, train 3 years, test 1 year),
+    chosen by sharpe`."""
+    parts = [str(rule.windows)]
+    if rule.windows == "groups":
+        parts.append(f"{rule.test_groups} of {rule.groups} tested")
+    for name, length in (("train", rule.train), ("test", rule.test), ("step", rule.step)):
+        parts += [f"{name} {length}"] if length is not None else []
+    parts += [f"purge {rule.purge:,}"] if rule.purge else []
+    parts += [f"embargo {rule.embargo:,}"] if rule.embargo else []
+    chosen = f"chosen by {rule.select}" + (" with neighbors" if rule.plateau else "")
+    chosen += f" where {rule.where}" if rule.where else ""
+    chosen += " for each symbol" if rule.per == "symbol" else ""
+    return f"{_counted(folds, 'fold')} ({', '.join(parts)}), {chosen}"
+
+
+def describe_folds(folds: Folds) -> list[str]:
+    """Return what the folds say, a sentence per line."""
+    return [
+        f"{describe_rule(folds.rule, len(folds.windows.folds))}.",
+        *_scores(folds),
+        *_rank(folds),
+        *_changes(folds),
+        *([] if folds.account is None else [_account(folds, folds.account)]),
+        *_paths(folds),
+        *_gaps(folds),
+    ]
+
+
+def summarize_folds(folds: Folds) -> list[str]:
+    """Return the lines of `describe_folds` that stand at the end of a run."""
+    return [
+        f"{describe_rule(folds.rule, len(folds.windows.folds))}.",
+        *_scores(folds),
+        *([] if folds.account is None else [_account(folds, folds.account)]),
+        *_paths(folds),
+        *_gaps(folds),
+    ]
+
+
+def _scores(folds: Folds) -> Iterator[str]:
+    if folds.train_score is not None and folds.test_score is not None:
+        yield (
+            f"Mean {folds.rule.select} of the chosen points: {folds.train_score:.2f} in training, "
+            f"{folds.test_score:.2f} in the tests."
+        )
+
+
+def _rank(folds: Folds) -> Iterator[str]:
+    if folds.rank is not None:
+        error = "" if folds.rank_error is None else f"; the error is {folds.rank_error:.2f}"
+        yield (
+            f"In the tests they stand at {folds.rank:.2f} among all points, where 0.5 is chance "
+            f"and 1 is best{error}."
+        )
+
+
+def _changes(folds: Folds) -> Iterator[str]:
+    steps = len(folds.consecutive)
+    if steps:
+        yield f"The chosen point changed {folds.changes:,} of {_counted(steps, 'time')}."
+
+
+def _account(folds: Folds, account: StitchedAccount) -> str:
+    metrics, interval = account.metrics, folds.interval
+    parts = [f"return {_percent(metrics['total_return'])}"]
+    sharpe = metrics["sharpe"]
+    if sharpe is not None:
+        bounds = ""
+        if isinstance(interval, Interval):
+            bounds = f" ({interval.level:.0%} between {interval.low:.2f} and {interval.high:.2f})"
+        parts.append(f"Sharpe {sharpe:.2f}{bounds}")
+    parts.append(f"drawdown {_percent(metrics['max_drawdown'])}")
+    if account.trades is not None and account.fees is not None:
+        parts.append(f"{_counted(account.trades, 'trade')}, {account.fees:,.2f} fees")
+    else:
+        parts.append("trades and fees are not stored (results.detail is summary)")
+    return (
+        f"The stitched account of the tests, {account.days[0]} to {account.days[-1]}: "
+        f"{', '.join(parts)}."
+    )
+
+
+def _paths(folds: Folds) -> Iterator[str]:
+    quantiles = folds.path_quantiles()
+    if quantiles is not None and folds.paths is not None:
+        low, middle, high = (quantiles[level] for level in (0.05, 0.5, 0.95))
+        yield (
+            f"Sharpe of {_counted(len(folds.paths), 'path')}: median {middle:.2f}, 90 % between "
+            f"{low:.2f} and {high:.2f}. Paths share data, so this is no error."
+        )
+
+
+def _gaps(folds: Folds) -> Iterator[str]:
+    in_cash = [choice for choice in folds.choices if choice.point is None]
+    if in_cash:
+        names = [
+            f"{choice.fold} ({choice.symbol})" if choice.symbol else f"{choice.fold}"
+            for choice in in_cash[:MAX_LISTED]
+        ]
+        more = f" and {len(in_cash) - MAX_LISTED:,} more" if len(in_cash) > MAX_LISTED else ""
+        word = "Fold" if len(in_cash) == 1 else "Folds"
+        holds = "holds" if len(in_cash) == 1 else "hold"
+        yield f"{word} {', '.join(names)}{more} {holds} cash, because no point could be chosen."
+    left_out = folds.left_out
+    if left_out:
+        yield (
+            f"In {_counted(left_out, 'case')} a symbol was left out of a fold, because it has "
+            f"fewer than {MIN_SESSIONS} sessions in a window."
+        )
+    if any(fold.is_short for fold in folds.windows.folds):
+        yield "The last test window is shorter than the others, because the data end."
+
+
+def _percent(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.1%}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

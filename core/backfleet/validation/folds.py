@@ -1,0 +1,209 @@
+"""Walk-forward: the point that each training window chooses, and what it earns in the test window.
+
+Selection is a pure function of the points' daily returns: another rule needs no new run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.job.points import Points
+from backfleet.job.validation import TRADES, Validation, parse_condition
+from backfleet.plan.windows import CutWindows, Fold
+from backfleet.results.daily import DailyReturns
+from backfleet.validation.selection import Neighbors, choose_point, find_neighbors, rank_among
+from backfleet.validation.window_scores import window_metric
+
+__all__ = ["MIN_SESSIONS", "FoldChoice", "Span", "TradeDays", "choose_points"]
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MIN_SESSIONS = 20
+"""A symbol with fewer sessions in a window is left out of the fold."""
+
+LOWEST_IS_BEST = frozenset({"volatility"})
+
+
+@dataclass(frozen=True)
+class Span:
+    """The first and the last session of a window, or of a part of one."""
+
+    first: np.datetime64
+    last: np.datetime64
+
+    def __str__(self) -> str:
+        return f"{self.first} to {self.last}"
+
+
+@dataclass(frozen=True, eq=False)
+class TradeDays:
+    """The point and the session of each closed trade."""
+
+    points: Ints
+    days: NDArray[np.datetime64]
+
+    def counts(self, days: NDArray[np.datetime64], points: int) -> Floats:
+        """Return how many trades of each point closed on one of the days."""
+        is_inside = np.isin(self.days, days)
+        return np.bincount(self.points[is_inside], minlength=points).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class FoldChoice:
+    """The point that a fold has chosen, and how it did.
+
+    Scores are values of the metric by which it was chosen.
+
+    Attributes
+    ----------
+    fold
+        Number of the fold, from 1.
+    symbol
+        The symbol that the point is for; None for all symbols.
+    train, test
+        Parts of the windows.
+    is_short
+        Whether the test window is shorter than the others, because the data end.
+    point
+        Number of the point; None if no point could be chosen. The fold then holds cash.
+    train_score, test_score
+        The chosen point's own scores, also if neighbors took part in the choice.
+    train_sharpe
+        Annual Sharpe ratio of the chosen point in training.
+    rank
+        Place of the chosen point among all points in the test window: 0 is worst, 1 is best.
+    test_median, test_best
+        Scores of all points in the test window.
+    trades
+        Trades of the chosen point that closed in the test window; None if they are not stored.
+    """
+
+    fold: int
+    symbol: str | None
+    train: tuple[Span, ...]
+    test: tuple[Span, ...]
+    is_short: bool
+    point: int | None
+    train_score: float | None = None
+    test_score: float | None = None
+    train_sharpe: float | None = None
+    rank: float | None = None
+    test_median: float | None = None
+    test_best: float | None = None
+    trades: int | None = None
+
+
+def choose_points(
+    windows: CutWindows,
+    series: DailyReturns,
+    points: Points,
+    rule: Validation,
+    periods: float,
+    trades: TradeDays | None = None,
+) -> list[FoldChoice]:
+    """Return the choice of every fold.
+
+    Parameters
+    ----------
+    windows
+        Numbered by sessions of the union calendar.
+    series
+        The points' returns, of one symbol or of all.
+    points
+        The points of the sweep, for their neighbors.
+    rule
+        `select`, `where` and `plateau` count.
+    periods
+        Sessions per year.
+    trades
+        Needed if `where` asks for trades.
+    """
+    neighbors = find_neighbors(points) if rule.plateau else None
+    chooser = _Chooser(windows, series, rule, periods, trades, neighbors)
+    choices = (chooser.choice(number, fold) for number, fold in enumerate(windows.folds, start=1))
+    return [choice for choice in choices if choice is not None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Chooser:
+    windows: CutWindows
+    series: DailyReturns
+    rule: Validation
+    periods: float
+    trades: TradeDays | None
+    neighbors: Neighbors | None
+
+    def choice(self, number: int, fold: Fold) -> FoldChoice | None:
+        """Return the choice of a fold; None for a symbol that has too few sessions."""
+        train, test = self._window(fold.train), self._window(fold.test)
+        if self.series.symbol is not None and min(len(train), len(test)) < MIN_SESSIONS:
+            return None
+        scores = self._metric(self.rule.select, train)
+        direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
+        point = choose_point(direction * scores, self._are_allowed(train), self.neighbors)
+        blank = FoldChoice(
+            number,
+            self.series.symbol,
+            tuple(map(self._span, fold.train)),
+            tuple(map(self._span, fold.test)),
+            fold.is_short,
+            point,
+        )
+        return blank if point is None else self._tested(blank, point, train, test)
+
+    def _tested(self, blank: FoldChoice, point: int, train: Ints, test: Ints) -> FoldChoice:
+        tested = self._metric(self.rule.select, test)
+        direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
+        has_returns = ~np.isnan(self.series.returns[test]).any(axis=0)
+        # An account that stood still earned 0, which has its place among the others.
+        ranked = np.where(has_returns & np.isnan(tested), 0.0, direction * tested)
+        known = tested[~np.isnan(tested)]
+        counts = None
+        if self.trades is not None:
+            counts = self.trades.counts(self.series.days[test], self.series.returns.shape[1])
+        return replace(
+            blank,
+            train_score=_number(self._metric(self.rule.select, train)[point]),
+            test_score=_number(tested[point]),
+            train_sharpe=_number(self._metric("sharpe", train)[point]),
+            rank=rank_among(ranked, point),
+            test_median=_number(np.median(known)) if len(known) else None,
+            test_best=_number(direction * (direction * known).max()) if len(known) else None,
+            trades=None if counts is None else int(counts[point]),
+        )
+
+    def _metric(self, name: str, sessions: Ints) -> Floats:
+        return window_metric(name, self.series.returns[sessions], self.periods)
+
+    def _are_allowed(self, train: Ints) -> Bools:
+        """Return which points satisfy the condition in the training window."""
+        count = self.series.returns.shape[1]
+        if self.rule.where is None:
+            return np.ones(count, np.bool_)
+        condition = parse_condition(self.rule.where)
+        columns = {name: self._column(name, train) for name in condition.names}
+        return condition.mask(columns, count)
+
+    def _column(self, name: str, train: Ints) -> Floats:
+        if name != TRADES:
+            return self._metric(name, train)
+        assert self.trades is not None
+        return self.trades.counts(self.series.days[train], self.series.returns.shape[1])
+
+    def _window(self, parts: Sequence[range]) -> Ints:
+        """Return the places of a window's sessions among those of the series."""
+        days = np.concatenate([self.windows.days[part.start : part.stop] for part in parts])
+        return np.flatnonzero(np.isin(self.series.days, days))
+
+    def _span(self, part: range) -> Span:
+        return Span(self.windows.days[part.start], self.windows.days[part.stop - 1])
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,241 @@
+"""`Folds`: what the windows of `[validation]` say about a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.job.points import Points
+from backfleet.job.validation import Validation
+from backfleet.plan.windows import CutWindows
+from backfleet.validation.bootstrap import Interval, generator_of, sharpe_interval
+from backfleet.validation.folds import FoldChoice, Span
+from backfleet.validation.missing import Missing
+from backfleet.validation.out_of_sample import StitchedAccount
+from backfleet.validation.selection import count_steps
+from backfleet.validation.sharpe import annualize
+from backfleet.validation.verdict import FoldEvidence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Folds"]
+
+Floats = NDArray[np.float64]
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """The choices of all folds, and the account that follows from them.
+
+    Attributes
+    ----------
+    run_id
+        The run.
+    rule
+        `[validation]` of the job, with the changes that were asked for.
+    windows
+        Training and test windows over the union calendar.
+    points
+        The points of the sweep.
+    choices
+        The choice of every fold, in order; for `per = "symbol"` of every symbol and fold.
+    account
+        The stitched account; None for groups, whose test windows overlap.
+    paths
+        float64 of shape (paths,): annual Sharpe ratio of each path of groups; None for other
+        windows.
+    periods
+        Sessions per year.
+    """
+
+    run_id: str
+    rule: Validation
+    windows: CutWindows
+    points: Points
+    choices: tuple[FoldChoice, ...]
+    account: StitchedAccount | None
+    paths: Floats | None
+    periods: float
+
+    @property
+    def chosen(self) -> Sequence[FoldChoice]:
+        """The choices that have a point; the others hold cash."""
+        return [choice for choice in self.choices if choice.point is not None]
+
+    @property
+    def train_score(self) -> float | None:
+        """Mean score of the chosen points in training."""
+        return _mean([choice.train_score for choice in self.chosen])
+
+    @property
+    def test_score(self) -> float | None:
+        """Mean score of the chosen points in the tests; it is no score of the stitched account."""
+        return _mean([choice.test_score for choice in self.chosen])
+
+    @property
+    def decay(self) -> float | None:
+        """Mean score in the tests minus that in training."""
+        if self.train_score is None or self.test_score is None:
+            return None
+        return self.test_score - self.train_score
+
+    @property
+    def rank(self) -> float | None:
+        """Mean place of the chosen points among all points in the tests; 0.5 is chance."""
+        return _mean([choice.rank for choice in self.chosen])
+
+    @property
+    def rank_error(self) -> float | None:
+        """Standard error of `rank` if choices say nothing: 1 / √(12 · number of ranks). None for
+        groups, whose tests overlap."""
+        if self.rule.windows == "groups":
+            return None
+        ranks = sum(choice.rank is not None for choice in self.chosen)
+        return 1 / math.sqrt(12 * ranks) if ranks else None
+
+    @property
+    def consecutive(self) -> Sequence[tuple[FoldChoice, FoldChoice]]:
+        """Choices of consecutive folds, of the same symbol. Groups have no order."""
+        if self.rule.windows == "groups":
+            return []
+        pairs = pairwise(self.chosen)
+        return [(one, next_) for one, next_ in pairs if one.symbol == next_.symbol]
+
+    @property
+    def changes(self) -> int:
+        """How often the chosen point differs from that of the fold before."""
+        return sum(one.point != next_.point for one, next_ in self.consecutive)
+
+    @property
+    def left_out(self) -> int:
+        """How often a symbol was left out of a fold, because it has too few sessions there."""
+        symbols = len({choice.symbol for choice in self.choices})
+        return symbols * len(self.windows.folds) - len(self.choices)
+
+    @property
+    def cash_folds(self) -> Sequence[int]:
+        """Numbers of the folds that hold cash only, because no point could be chosen."""
+        chosen = {choice.fold for choice in self.chosen}
+        return [fold for fold in range(1, len(self.windows.folds) + 1) if fold not in chosen]
+
+    @cached_property
+    def interval(self) -> Interval | Missing | None:
+        """Interval of the stitched account's Sharpe ratio per year; None without an account."""
+        if self.account is None:
+            return None
+        generator = generator_of(self.run_id, "folds")
+        interval = sharpe_interval(self.account.returns, generator)
+        if not isinstance(interval, Interval):
+            return interval
+        low, high = (annualize(bound, self.periods) for bound in (interval.low, interval.high))
+        return Interval(low, high, interval.level)
+
+    def evidence(self) -> FoldEvidence | None:
+        """Return what the verdict reads of the folds; None if there is no stitched account."""
+        train = _mean([choice.train_sharpe for choice in self.chosen])
+        if self.account is None or self.interval is None or train is None:
+            return None
+        sharpe = self.account.metrics["sharpe"]
+        if sharpe is None:
+            return None
+        folds = len(self.windows.folds)
+        return FoldEvidence(folds, train, sharpe, self.interval, self.changes)
+
+    def steps(self, one: FoldChoice, next_: FoldChoice) -> int:
+        """Return how many steps on the grid lie between two choices."""
+        if one.point is None or next_.point is None:
+            return 0
+        return sum(count_steps(self.points, one.point, next_.point).values())
+
+    def path_quantiles(self) -> dict[float, float] | None:
+        """Return quantiles of the paths' Sharpe ratios; None without paths."""
+        if self.paths is None:
+            return None
+        known = self.paths[~np.isnan(self.paths)]
+        if not len(known):
+            return None
+        return dict(zip(QUANTILES, np.quantile(known, QUANTILES).tolist(), strict=True))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the table of folds, with the values of the chosen points."""
+        has_symbols = any(choice.symbol is not None for choice in self.choices)
+        return [self._row(choice, has_symbols) for choice in self.choices]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table of folds as a DataFrame."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.rows())
+        # A fold that holds cash must not turn the numbers of the others into floats.
+        return frame.astype({"point": "Int64", "trades": "Int64"})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the folds and their summary as plain JSON."""
+        account = self.account
+        interval = self.interval
+        return {
+            "run_id": self.run_id,
+            "rule": self.rule.model_dump(mode="json", exclude_defaults=True),
+            "folds": self.rows(),
+            "train_score": self.train_score,
+            "test_score": self.test_score,
+            "decay": self.decay,
+            "rank": self.rank,
+            "rank_error": self.rank_error,
+            "changes": self.changes,
+            "left_out": self.left_out,
+            "steps": [self.steps(*pair) for pair in self.consecutive],
+            "cash_folds": list(self.cash_folds),
+            "account": None
+            if account is None
+            else {
+                "first": str(account.days[0]),
+                "last": str(account.days[-1]),
+                **account.metrics,
+                "sharpe_interval": [interval.low, interval.high]
+                if isinstance(interval, Interval)
+                else None,
+                "trades": account.trades,
+                "fees": account.fees,
+            },
+            "path_sharpe": self.path_quantiles(),
+        }
+
+    def _row(self, choice: FoldChoice, has_symbols: bool) -> dict[str, Any]:
+        names = self.points.names
+        values = dict.fromkeys(names) if choice.point is None else self.points[choice.point]
+        row: dict[str, Any] = {"fold": choice.fold}
+        if has_symbols:
+            row["symbol"] = choice.symbol
+        return row | {
+            "train": _spans(choice.train),
+            "test": _spans(choice.test),
+            "is_short": choice.is_short,
+            "point": choice.point,
+            **{f"param_{name}": values[name] for name in names},
+            "train_score": choice.train_score,
+            "test_score": choice.test_score,
+            "rank": choice.rank,
+            "test_median": choice.test_median,
+            "test_best": choice.test_best,
+            "trades": choice.trades,
+        }
+
+
+def _spans(spans: Sequence[Span]) -> str:
+    return ", ".join(map(str, spans))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else None

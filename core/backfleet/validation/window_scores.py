@@ -1,0 +1,97 @@
+"""Metrics of many accounts over one window, from their returns.
+
+They are those of the results' columns, with two differences: a year has as many sessions as the
+run's year, also for growth, and an account begins at its window's start.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.validation.moments import FLAT
+
+__all__ = ["window_metric"]
+
+Floats = NDArray[np.float64]
+
+
+def window_metric(name: str, returns: Floats, periods: float) -> Floats:
+    """Return a metric of each account; NaN if it is undefined.
+
+    Parameters
+    ----------
+    name
+        One of `job.validation.SELECTABLE`.
+    returns
+        float64 of shape (sessions, accounts).
+    periods
+        Sessions per year.
+    """
+    with np.errstate(all="ignore"):
+        values = _METRICS[name](returns, periods)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _mean_and_deviation(returns: Floats) -> tuple[Floats, Floats]:
+    count = len(returns)
+    mean = returns.sum(axis=0) / count
+    off = returns - mean
+    variance = (off * off).sum(axis=0) / (count - 1)
+    # Rounding leaves a little of the variance of returns that are all the same.
+    is_flat = variance <= FLAT * (variance + mean * mean)
+    return mean, np.where(is_flat, np.nan, np.sqrt(variance))
+
+
+def _sharpe(returns: Floats, periods: float) -> Floats:
+    mean, deviation = _mean_and_deviation(returns)
+    return mean / deviation * math.sqrt(periods)
+
+
+def _volatility(returns: Floats, periods: float) -> Floats:
+    _, deviation = _mean_and_deviation(returns)
+    return deviation * math.sqrt(periods)
+
+
+def _sortino(returns: Floats, periods: float) -> Floats:
+    count = len(returns)
+    losses = np.minimum(returns, 0.0)
+    downside = np.sqrt((losses * losses).sum(axis=0) / count)
+    ratio: Floats = returns.sum(axis=0) / count / downside
+    return ratio * math.sqrt(periods)
+
+
+def _total_return(returns: Floats, periods: float) -> Floats:
+    growth: Floats = np.multiply.reduce(1.0 + returns, axis=0)
+    return growth - 1.0
+
+
+def _cagr(returns: Floats, periods: float) -> Floats:
+    years = len(returns) / periods
+    rate: Floats = (1.0 + _total_return(returns, periods)) ** (1 / years) - 1.0
+    return rate
+
+
+def _max_drawdown(returns: Floats, periods: float) -> Floats:
+    values = np.multiply.accumulate(1.0 + returns, axis=0)
+    peaks = np.maximum(np.maximum.accumulate(values, axis=0), 1.0)
+    depth: Floats = (values / peaks - 1.0).min(axis=0)
+    return np.minimum(depth, 0.0)
+
+
+def _calmar(returns: Floats, periods: float) -> Floats:
+    return _cagr(returns, periods) / -_max_drawdown(returns, periods)
+
+
+_METRICS: Mapping[str, Callable[[Floats, float], Floats]] = {
+    "sharpe": _sharpe,
+    "sortino": _sortino,
+    "total_return": _total_return,
+    "cagr": _cagr,
+    "calmar": _calmar,
+    "max_drawdown": _max_drawdown,
+    "volatility": _volatility,
+}
