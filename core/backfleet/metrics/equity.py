@@ -166,7 +166,7 @@ def _write_sums(returns: Floats, borders: Ints, sums: Floats) -> float:
         # Processors differ in the sign of the NaN that infinite returns give.
         if sums[index] != sums[index]:
             sums[index] = math.nan
-    return powers[POWERS - 1]
+    return float(powers[POWERS - 1])
 
 
 @compiled
