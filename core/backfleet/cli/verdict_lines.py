@@ -11,7 +11,8 @@ from backfleet.errors import StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from backfleet.runs.run import Run, RunSummary
+    from backfleet.runs.run import Run
+    from backfleet.runs.summary import RunSummary
 
 __all__ = ["has_quick_verdict", "summary_json", "verdict_lines"]
 
