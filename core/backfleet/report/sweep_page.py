@@ -15,6 +15,7 @@ from backfleet.report.page import Page
 from backfleet.report.ranking import ranked_by
 from backfleet.report.run_facts import RunFacts, read_facts
 from backfleet.report.sensitivity import Sensitivity, sensitivity
+from backfleet.report.verdict_section import verdict_section
 from backfleet.results.read import read_results
 from backfleet.results.row_problems import describe_problems
 from backfleet.runs.run import Run
@@ -84,7 +85,8 @@ def sweep_page(run: Run, metric: str | None = None) -> Page:
     sweep = Sweep(run, facts, rows, describe_problems(table), chosen)
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
-    figures = _figures(sweep, fan, steady)
+    verdict = verdict_section(run)
+    figures = {**_figures(sweep, fan, steady), **(verdict.figures if verdict else {})}
     shown = sweep.measured.head(MOST_ROWS) if len(rows) > MOST_ROWS else rows
     return Page(
         template="sweep.html",
@@ -99,6 +101,7 @@ def sweep_page(run: Run, metric: str | None = None) -> Page:
             "parameters": sweep.parameters,
             "steady": steady,
             "fan": fan,
+            "verdict": verdict,
             "left_out": len(rows) - len(shown),
             "symbols": rows["symbol"].nunique(),
             "axes": _axes(sweep),
