@@ -7,16 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backfleet.chunks.column_names import METRICS
+from backfleet.errors import StoreError
 from backfleet.report.data_table import Heading, data_table
 from backfleet.report.equity_fan import equity_fan
 from backfleet.report.metric_difference import metric_difference
 from backfleet.report.metric_words import metric_words, notation
 from backfleet.report.page import Page
-from backfleet.report.ranking import ranked_by
 from backfleet.report.run_facts import RunFacts, read_facts
+from backfleet.results.leaderboard import rank_metric
 from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.read import read_results
 from backfleet.runs.run import Run
+from backfleet.runs.verdict import quick_verdict
+from backfleet.validation.verdict_facts import verdict_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,11 +44,10 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
     sides = [
         RunRows(run.store, run.manifest, read_results(run.store, run.chunk_index)) for run in runs
     ]
-    rows: pd.DataFrame = sides[0].rows.to_pandas()
-    chosen = ranked_by(rows, metric)
+    chosen = rank_metric(sides[0].rows, metric)
     matched = match_tasks(*sides)
     pairs: pd.DataFrame = matched.rows.to_pandas()
-    shown = chosen if chosen in METRICS else ranked_by(rows, None)
+    shown = chosen if chosen in METRICS else rank_metric(sides[0].rows, None)
     return Page(
         template="comparison.html",
         title=f"{first.manifest.name} and {second.manifest.name} · backfleet",
@@ -59,6 +61,7 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
                 (metric_words(name), metric_difference(pairs, name)) for name in METRICS
             ],
             "notation": notation(),
+            "verdicts": _verdicts(runs),
         },
         data={"pairs": _table(pairs, matched.keys, shown)} if len(pairs) else {},
         figures=_figures(runs, pairs, matched.keys, shown),
@@ -77,6 +80,16 @@ def _facts(
         (label, text, second[label], label not in OWN and text != second[label])
         for label, text in first.items()
     ]
+
+
+def _verdicts(runs: tuple[Run, Run]) -> Sequence[tuple[str, str, str]]:
+    """Label, and the text of each run."""
+    try:
+        first, second = (verdict_facts(quick_verdict(run.stored)) for run in runs)
+    except StoreError:
+        # The warnings of a page name what is damaged, and the rest of it stands.
+        return []
+    return [(label, text, second[label]) for label, text in first.items()]
 
 
 def _made_of(run: Run) -> Mapping[str, str]:
