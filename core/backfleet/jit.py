@@ -261,7 +261,9 @@ def _notify_watchers() -> None:
     loading from the cache, too."""
     from numba.core import event
 
-    class Notify(event.Listener):  # type: ignore[misc]
+    events: Any = event
+
+    class Notify(event.Listener):
         def on_start(self, event: object) -> None:
             for notify in _WATCHERS:
                 notify(True)
@@ -270,7 +272,7 @@ def _notify_watchers() -> None:
             for notify in _WATCHERS:
                 notify(False)
 
-    event.register("numba:compiler_lock", Notify())
+    events.register("numba:compiler_lock", Notify())
 
 
 def _tolerate_full_disk(dispatcher: Any) -> None:
