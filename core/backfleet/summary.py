@@ -18,6 +18,7 @@ __all__ = [
     "Segments",
     "Status",
     "Summary",
+    "TaskReturns",
     "TaskSums",
 ]
 
@@ -58,9 +59,10 @@ class Metrics(NamedTuple):
         (final value / cash) ** (365.25 / calendar days from the first session to the last) - 1.
         The nearest float, on every processor. None for a single session and where no value is left.
     volatility
-        s * sqrt(p), s the standard deviation of r with n - 1 in the denominator.
+        s * sqrt(p), s the standard deviation of r with n - 1 in the denominator. 0 if the returns
+        differ by rounding only: a variance of at most 1e-12 of the mean square.
     sharpe
-        mean(r) / s * sqrt(p) (Sharpe 1994).
+        mean(r) / s * sqrt(p) (Sharpe 1994). None if s is 0.
     sortino
         mean(r) / d * sqrt(p), d = sqrt(sum(min(r, 0)**2) / n) over all n returns, not only the
         losses (Sortino and Price 1994).
@@ -160,10 +162,27 @@ class TaskSums(NamedTuple):
     values: NDArray[np.float64]
 
 
+class TaskReturns(NamedTuple):
+    """The returns of a task, one per session but the first.
+
+    Attributes
+    ----------
+    days
+        int64, ascending: the session of each return, as days since the epoch. As a rule, it is the
+        same array for all points of a symbol.
+    values
+        float64. NaN if the account was at 0 or below.
+    """
+
+    days: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
 class Summary(NamedTuple):
-    """A task's metrics, its status, the scalars that its strategy left, and its sums."""
+    """A task's metrics, its status, the scalars that its strategy left, its returns and sums."""
 
     metrics: Metrics
     status: Status
     custom: Mapping[str, Scalar]
     sums: TaskSums
+    returns: TaskReturns

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from backfleet.errors import BackfleetError
 from backfleet.executor import ShardState
 from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run, RunSummary
@@ -17,17 +19,17 @@ from backfleet.runs.run import Run, RunSummary
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from backfleet.validation.walk_forward import Folds
+
 __all__ = ["exit_with_status", "print_summary", "run_argument", "short_name"]
 
 LEADERS = 10
-BEST_BY = "total_return"
-BEST_FIRST = [(BEST_BY, "descending"), ("task", "ascending")]
 
 
 def print_summary(control: RunControl, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
     run = control.run
-    from backfleet.cli.folds import fold_lines
+    from backfleet.cli.folds import fold_lines, read_folds
     from backfleet.results.read import read_results
     from backfleet.results.row_problems import describe_problems
 
@@ -35,16 +37,17 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
         click.echo(_headline(control, summary))
         return
     rows = read_results(run.store, run.chunk_index, _columns(run))
-    _show_leaders(rows)
+    _show_leaders(run, rows)
+    folds = read_folds(run)
     lines = [
         *describe_problems(rows),
         _headline(control, summary),
-        *_verdict(run, rows),
+        *_verdict(run, rows, folds),
         *_data_notes(run),
         *_code_not_kept(summary),
         *_worker_failure_warning(control, summary),
         *_spending(control),
-        *fold_lines(run),
+        *fold_lines(folds),
     ]
     for line in [*lines, *_next_steps(run, summary, rows)]:
         click.echo(line)
@@ -79,24 +82,24 @@ def run_argument(run: Run) -> str:
 
 
 def _columns(run: Run) -> list[str]:
-    """All that is shown or spoken of: of a million tasks, every further column is felt."""
+    """Return the columns that are shown or mentioned. Each costs time in a run of many tasks."""
     from backfleet.chunks.column_names import HEAD, STATE, parameter_column
     from backfleet.cli.table import SHOWN
+    from backfleet.results.leaderboard import ranking_columns
     from backfleet.results.row_problems import COLUMNS
 
     params = map(parameter_column, run.manifest.points.names)
-    return list(dict.fromkeys([*HEAD, *params, *STATE, *SHOWN, *COLUMNS]))
+    return list(dict.fromkeys([*HEAD, *params, *STATE, *SHOWN, *COLUMNS, *ranking_columns()]))
 
 
-def _show_leaders(rows: pa.Table) -> None:
-    import pyarrow.compute as pc
-
+def _show_leaders(run: Run, rows: pa.Table) -> None:
     from backfleet.cli.table import print_table
+    from backfleet.results.leaderboard import Ranking, leaders_of, swept_columns
 
-    best = pc.sort_indices(rows, sort_keys=BEST_FIRST).slice(0, LEADERS)
-    print_table(rows.take(best))
-    if rows.num_rows > LEADERS:
-        click.echo(f"... the {LEADERS} best of {rows.num_rows:,} by {BEST_BY}")
+    board = leaders_of(rows, run.manifest, Ranking(), LEADERS)
+    print_table(board.rows, swept=swept_columns(run.manifest))
+    if board.total > 1:
+        click.echo(board.describe())
     click.echo()
 
 
@@ -115,10 +118,12 @@ def _headline(control: RunControl, summary: RunSummary) -> str:
     )
 
 
-def _verdict(run: Run, rows: pa.Table) -> list[str]:
-    from backfleet.cli.verdict_lines import verdict_lines
+def _verdict(run: Run, rows: pa.Table, folds: Folds | BackfleetError | None) -> list[str]:
+    from backfleet.cli.verdict import verdict_lines
+    from backfleet.runs.verdict import verdict_of_rows
 
-    first, *more = verdict_lines(run, rows)
+    known = None if isinstance(folds, BackfleetError) else folds
+    first, *more = verdict_lines(partial(verdict_of_rows, run.stored, rows, known))
     return [f"verdict: {first}", *(f"         {line}" for line in more)]
 
 
@@ -166,7 +171,10 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
     if run.chunk_index.counts().retryable:
         lines.append(f"again:   backfleet resume {name} --retry-failed")
     if summary.ok or summary.suspicious:
-        lines.append(f"results: backfleet results {name} --sort sharpe")
+        # Of a sweep, the points have been shown.
+        option = " --by task" if len(run.manifest.points) > 1 else ""
+        lines.append(f"luck:    backfleet verdict {name}")
+        lines.append(f"results: backfleet results {name}{option}")
     return lines
 
 
