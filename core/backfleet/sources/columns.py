@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from backfleet.bar_length import Stamp
 from backfleet.bars import Bars, Prices
 from backfleet.errors import DataError
-from backfleet.sources.adjustment import find_factor
 from backfleet.sources.checks import (
     check_mixture,
     check_one_symbol,
@@ -20,6 +19,7 @@ from backfleet.sources.checks import (
     check_volume,
     is_positive,
 )
+from backfleet.sources.factor import find_factor
 from backfleet.sources.layout import Layout
 from backfleet.sources.table import Table, booleans, floats
 from backfleet.sources.times import read_times
