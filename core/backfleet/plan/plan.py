@@ -102,6 +102,7 @@ def _plan(job: Job) -> Plan:
         distributions=planned_distributions(identity, strategy),
         family=job.validation.family or strategy.target,
         logic=logic_hash(strategy),
+        notes=data.notes,
     )
     return Plan(job, manifest, strategy, windows)
 
