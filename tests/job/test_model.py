@@ -117,6 +117,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
         },
         "data": {
             "source": "cn-daily",
+            "preset": None,
             "path": str(tmp_path / "data/cn-daily"),
             "symbols": ("600519", "6005*"),
             "universe": "each",
@@ -379,7 +380,7 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"broker": {"slippage": float("nan")}}, "broker.slippage = NaN: must be a finite number"),
         (
             in_data(auxiliary={"i": {}}),
-            'data.auxiliary.i = {}: must have symbols = ["NAME"], or resample = "1w"',
+            'data.auxiliary.i: must have symbols = ["NAME"], or resample = "1w"',
         ),
         (in_data(auxiliary={"i": 3}), "data.auxiliary.i = 3: must be a table"),
         (

@@ -56,7 +56,7 @@ def test_preset_of_ones_own_reads_intraday_bars_in_its_zone(data: Path) -> None:
     bars = source.parse("ES", source.read("ES"))
     assert (bars.time[0], bars.stamp) == (1_704_209_460_000_000_000, "close")
     utc = source_of(Data(preset=preset, path=str(folder)))
-    with pytest.raises(DataError, match='set data.timezone = "America/Chicago"'):
+    with pytest.raises(DataError, match=r'set data\.timezone = "America'):
         utc.parse("ES", utc.read("ES"))
 
 
