@@ -128,6 +128,17 @@ def test_the_stitched_account_earns_the_tests_of_the_chosen_points(
     assert account.metrics["sharpe"] == pytest.approx(slow_sharpe(expected, folds.periods))
 
 
+def test_hindsight_is_the_best_point_of_all_sessions_in_the_same_tests(
+    run: bf.Run, series: pd.DataFrame
+) -> None:
+    folds = run.folds()
+    best = int(series.apply(slow_sharpe, periods=folds.periods).idxmax())
+    expected = pd.concat([months(series[best], test) for test in HALVES])
+    assert folds.hindsight is not None
+    np.testing.assert_allclose(folds.hindsight.returns, expected, rtol=1e-12, atol=1e-15)
+    assert folds.hindsight.metrics["sharpe"] == pytest.approx(slow_sharpe(expected, folds.periods))
+
+
 def test_trades_and_fees_are_those_of_the_chosen_points_in_their_tests(run: bf.Run) -> None:
     folds, points = run.folds(), len(PERIODS)
     trades, fees = 0, 0.0

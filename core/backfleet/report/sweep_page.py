@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.equity_fan import EquityFan, equity_fan
+from backfleet.report.fold_section import fold_section
 from backfleet.report.metric_words import format_value, metric_words, notation
 from backfleet.report.page import Page
 from backfleet.report.ranking import ranked_by
@@ -84,7 +85,8 @@ def sweep_page(run: Run, metric: str | None = None) -> Page:
     sweep = Sweep(run, facts, rows, describe_problems(table), chosen)
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
-    figures = _figures(sweep, fan, steady)
+    folds = fold_section(run)
+    figures = {**_figures(sweep, fan, steady), **(folds.figures if folds else {})}
     shown = sweep.measured.head(MOST_ROWS) if len(rows) > MOST_ROWS else rows
     return Page(
         template="sweep.html",
@@ -99,6 +101,7 @@ def sweep_page(run: Run, metric: str | None = None) -> Page:
             "parameters": sweep.parameters,
             "steady": steady,
             "fan": fan,
+            "folds": folds,
             "left_out": len(rows) - len(shown),
             "symbols": rows["symbol"].nunique(),
             "axes": _axes(sweep),
@@ -106,6 +109,7 @@ def sweep_page(run: Run, metric: str | None = None) -> Page:
         },
         data={
             "leaderboard": _leaderboard(sweep, shown),
+            **({"folds": folds.table} if folds and folds.table else {}),
             "sweep": {"metric": chosen, "run": run.url, "tasks": f"/runs/{run.id}/tasks"},
         },
         figures=figures,

@@ -33,7 +33,7 @@ from backfleet.runs.validation_rule import read_rule
 from backfleet.sources.prepared import sessions_per_year
 from backfleet.store import Store, open_store, split_url
 from backfleet.validation.accounts import equal_weight
-from backfleet.validation.folds import FoldChoice, TradeDays, choose_points
+from backfleet.validation.folds import FoldChoice, TradeDays, choose_in_hindsight, choose_points
 from backfleet.validation.out_of_sample import (
     StitchedAccount,
     measure_stitched,
@@ -116,7 +116,7 @@ class _FoldReader:
         periods = self._periods(series.days)
         every = self._choices(windows, series, periods)
         choices = [choice for choice in every if choice.fold]
-        paths, account = None, None
+        paths, account, hindsight = None, None, None
         if self.rule.windows == "groups":
             returns = path_returns(
                 windows, series, choices, self.rule.groups, self.rule.test_groups
@@ -125,7 +125,9 @@ class _FoldReader:
         else:
             days, earned = stitched_returns(windows, series, choices)
             account = self._with_costs(measure_stitched(windows, days, earned, periods), choices)
-        return self._result(windows, every, account, paths, periods)
+            _, best = self._in_hindsight(windows, series, choices, periods)
+            hindsight = measure_stitched(windows, days, best, periods)
+        return self._result(windows, every, account, hindsight, paths, periods)
 
     def _of_symbols(self) -> Folds:
         """Choose a point for each symbol. The account holds all symbols in equal weights."""
@@ -137,7 +139,7 @@ class _FoldReader:
         self._need_details('per = "symbol"', "the returns of each task")
         windows = cut_windows(self.rule, self._union_days())
         periods = self._periods(windows.days)
-        totals, counts = np.zeros(len(windows.days)), np.zeros(len(windows.days), np.int64)
+        totals, counts = np.zeros((len(windows.days), 2)), np.zeros(len(windows.days), np.int64)
         every: list[FoldChoice] = []
         for series in self._symbol_returns():
             chosen = self._choices(windows, series, periods)
@@ -145,8 +147,9 @@ class _FoldReader:
             own = [choice for choice in chosen if choice.fold]
             if own:
                 days, earned = stitched_returns(windows, series, own)
+                _, best = self._in_hindsight(windows, series, own, periods)
                 at = np.searchsorted(windows.days, days)
-                totals[at] += earned
+                totals[at] += np.stack([earned, best], axis=1)
                 counts[at] += 1
         choices = [choice for choice in every if choice.fold]
         if not choices:
@@ -154,15 +157,20 @@ class _FoldReader:
                 f"folds of run {self.run.manifest.run_id}: no symbol has the sessions that a "
                 'window needs. Use longer windows, or per = "universe"'
             )
-        days, earned = windows.days[counts > 0], equal_weight(totals, counts)
-        account = self._with_costs(measure_stitched(windows, days, earned, periods), choices)
-        return self._result(windows, every, account, None, periods)
+        days = windows.days[counts > 0]
+        account, hindsight = (
+            measure_stitched(windows, days, np.ascontiguousarray(earned), periods)
+            for earned in equal_weight(totals, counts).T
+        )
+        account = self._with_costs(account, choices)
+        return self._result(windows, every, account, hindsight, None, periods)
 
     def _result(
         self,
         windows: CutWindows,
         choices: Sequence[FoldChoice],
         account: StitchedAccount | None,
+        hindsight: StitchedAccount | None,
         paths: Floats | None,
         periods: float,
     ) -> Folds:
@@ -178,6 +186,7 @@ class _FoldReader:
             manifest.points,
             tuple(choice for choice in choices if choice.fold),
             account,
+            hindsight,
             paths,
             periods,
             tuple(choice for choice in choices if not choice.fold),
@@ -190,6 +199,18 @@ class _FoldReader:
         trades = self._trade_days(series.symbol)
         points = self.run.manifest.points
         return choose_points(windows, series, points, self.rule, periods, trades)
+
+    def _in_hindsight(
+        self,
+        windows: CutWindows,
+        series: DailyReturns,
+        choices: Sequence[FoldChoice],
+        periods: float,
+    ) -> tuple[NDArray[np.datetime64], Floats]:
+        """Return the tested sessions and the returns of the best point over all sessions."""
+        trades, points = self._trade_days(series.symbol), self.run.manifest.points
+        best = choose_in_hindsight(windows, series, points, self.rule, periods, trades)
+        return stitched_returns(windows, series, [replace(one, point=best) for one in choices])
 
     def _mean_returns(self) -> DailyReturns:
         """Return the equal-weight series of all points. Raises UserError if it is not stored."""

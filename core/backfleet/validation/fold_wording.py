@@ -39,6 +39,7 @@ def describe_folds(folds: Folds) -> list[str]:
         *_rank(folds),
         *_changes(folds),
         *([] if folds.account is None else [_account(folds, folds.account)]),
+        *_hindsight(folds),
         *_paths(folds),
         *_gaps(folds),
         *_holdout(folds),
@@ -98,6 +99,15 @@ def _account(folds: Folds, account: StitchedAccount) -> str:
         f"The stitched account of the tests, {account.days[0]} to {account.days[-1]}: "
         f"{', '.join(parts)}."
     )
+
+
+def _hindsight(folds: Folds) -> Iterator[str]:
+    if folds.hindsight is not None and folds.hindsight.metrics["sharpe"] is not None:
+        metrics = folds.hindsight.metrics
+        yield (
+            "The best point of all sessions, which nobody could know, in the same tests: return "
+            f"{_percent(metrics['total_return'])}, Sharpe {metrics['sharpe']:.2f}."
+        )
 
 
 def _paths(folds: Folds) -> Iterator[str]:

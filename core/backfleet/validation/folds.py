@@ -18,7 +18,14 @@ from backfleet.results.daily import DailyReturns
 from backfleet.validation.selection import Neighbors, choose_point, find_neighbors, rank_among
 from backfleet.validation.window_scores import window_metric
 
-__all__ = ["MIN_SESSIONS", "FoldChoice", "Span", "TradeDays", "choose_points"]
+__all__ = [
+    "MIN_SESSIONS",
+    "FoldChoice",
+    "Span",
+    "TradeDays",
+    "choose_in_hindsight",
+    "choose_points",
+]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -124,13 +131,39 @@ def choose_points(
     trades
         Needed if `where` asks for trades.
     """
-    neighbors = find_neighbors(points) if rule.plateau else None
-    chooser = _Chooser(windows, series, rule, periods, trades, neighbors)
+    chooser = _chooser(windows, series, points, rule, periods, trades)
     numbered = list(enumerate(windows.folds, start=1))
     if windows.holdout is not None:
         numbered.append((0, windows.holdout))
     choices = (chooser.choice(number, fold) for number, fold in numbered)
     return [choice for choice in choices if choice is not None]
+
+
+def choose_in_hindsight(
+    windows: CutWindows,
+    series: DailyReturns,
+    points: Points,
+    rule: Validation,
+    periods: float,
+    trades: TradeDays | None = None,
+) -> int | None:
+    """Return the point that the rule chooses if it may see all sessions before the holdout."""
+    holdout = windows.holdout
+    end = len(windows.days) if holdout is None else holdout.test[0].start
+    chooser = _chooser(windows, series, points, rule, periods, trades)
+    return chooser.point(chooser.window([range(end)]))
+
+
+def _chooser(
+    windows: CutWindows,
+    series: DailyReturns,
+    points: Points,
+    rule: Validation,
+    periods: float,
+    trades: TradeDays | None,
+) -> _Chooser:
+    neighbors = find_neighbors(points) if rule.plateau else None
+    return _Chooser(windows, series, rule, periods, trades, neighbors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,12 +177,10 @@ class _Chooser:
 
     def choice(self, number: int, fold: Fold) -> FoldChoice | None:
         """Return the choice of a fold; None for a symbol that has too few sessions."""
-        train, test = self._window(fold.train), self._window(fold.test)
+        train, test = self.window(fold.train), self.window(fold.test)
         if self.series.symbol is not None and min(len(train), len(test)) < MIN_SESSIONS:
             return None
-        scores = self._metric(self.rule.select, train)
-        direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
-        point = choose_point(direction * scores, self._are_allowed(train), self.neighbors)
+        point = self.point(train)
         blank = FoldChoice(
             number,
             self.series.symbol,
@@ -159,6 +190,12 @@ class _Chooser:
             point,
         )
         return blank if point is None else self._tested(blank, point, train, test)
+
+    def point(self, train: Ints) -> int | None:
+        """Return the point that these sessions choose."""
+        scores = self._metric(self.rule.select, train)
+        direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
+        return choose_point(direction * scores, self._are_allowed(train), self.neighbors)
 
     def _tested(self, blank: FoldChoice, point: int, train: Ints, test: Ints) -> FoldChoice:
         tested = self._metric(self.rule.select, test)
@@ -199,7 +236,7 @@ class _Chooser:
         assert self.trades is not None
         return self.trades.counts(self.series.days[train], self.series.returns.shape[1])
 
-    def _window(self, parts: Sequence[range]) -> Ints:
+    def window(self, parts: Sequence[range]) -> Ints:
         """Return the places of a window's sessions among those of the series."""
         days = np.concatenate([self.windows.days[part.start : part.stop] for part in parts])
         return np.flatnonzero(np.isin(self.series.days, days))
