@@ -29,7 +29,7 @@ from noop_engine import BARS, NoopEngine, install
 from synthetic import write_job, write_symbols
 
 from backfleet.metrics import compute_metrics
-from backfleet.worker.environment import PINNED
+from backfleet.worker.environment import pinned_environment
 
 PROCESSES = 2
 LOOP = str(Path(__file__).with_name("bare_loop.py"))
@@ -126,7 +126,7 @@ def fresh_run(job: Path) -> Reading:
 
 def bare_loop(job: Path) -> Reading:
     """The slowest clock and the sum of the CPU times of as many loops as there are workers."""
-    environment = os.environ | PINNED
+    environment = os.environ | pinned_environment()
     loops = [
         subprocess.Popen(
             [sys.executable, LOOP, str(job), str(shard), str(PROCESSES)],

@@ -35,6 +35,7 @@ def make_identity(points: Points, universe: Literal["each", "portfolio"] = "each
             warmup=0,
             digests={},
             auxiliary={},
+            resampled={},
         ),
         broker=BrokerSettings(cash=1.0, commission=0.0),
         results=ResultsIdentity("full", "buy-and-hold", "auto"),

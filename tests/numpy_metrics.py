@@ -83,7 +83,10 @@ def _risk(value: Floats, periods: float) -> dict[str, float | None]:
     returns = value[1:] / value[:-1] - 1.0
     mean = returns.sum() / count
     off = returns - mean
-    deviation = math.sqrt((off * off).sum() / (count - 1)) if count > 1 else math.nan
+    variance = (off * off).sum() / (count - 1) if count > 1 else math.nan
+    if variance <= 1e-12 * (returns * returns).sum() / count:
+        variance = 0.0
+    deviation = math.sqrt(variance)
     losses = np.minimum(returns, 0.0)
     downside = math.sqrt((losses * losses).sum() / count)
     annual = math.sqrt(periods)

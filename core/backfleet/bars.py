@@ -6,11 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from backfleet.bar_length import UNKNOWN_LENGTH, Stamp, bar_ends
 
 __all__ = ["Bars", "BarsWindow", "Prices"]
 
@@ -69,8 +72,9 @@ class Bars:
     symbol
         The symbol's name.
     time
-        int64, nanoseconds since the epoch in UTC. A daily bar has its session's midnight in the
-        source's time zone.
+        int64, nanoseconds since the epoch in UTC: the stamp of the file, which is the beginning of
+        a bar or its end, as `stamp` says. A bar with a date has that day's midnight in the source's
+        time zone. `end` is the moment at which a bar is over.
     session
         datetime64[D], the trading day a bar belongs to, in the source's time zone.
     prices
@@ -92,6 +96,10 @@ class Bars:
         How many of the first bars lie before the job's start.
     timezone
         IANA name of the source's time zone, in which sessions are days.
+    length
+        The length of the bars, as `backfleet.bar_length` finds it; NaT if it is unknown.
+    stamp
+        Whether `time` is the beginning of a bar, "open", or its end, "close".
     """
 
     symbol: str
@@ -106,6 +114,8 @@ class Bars:
     auxiliary: Mapping[str, Bars] = field(default_factory=lambda: MappingProxyType({}))
     warmup: int = 0
     timezone: str = "UTC"
+    length: np.timedelta64 = UNKNOWN_LENGTH
+    stamp: Stamp = "open"
 
     def __post_init__(self) -> None:
         _freeze(self)
@@ -130,6 +140,17 @@ class Bars:
     @property
     def close(self) -> Floats:
         return self.prices.close
+
+    @cached_property
+    def end(self) -> NDArray[np.int64]:
+        """int64, the moment at which each bar is over, in nanoseconds since the epoch in UTC.
+
+        Nobody can know a bar's high, low, close and volume earlier. A day, week, month or year is
+        over at the midnight after its last day.
+        """
+        end = bar_ends(self.time, self.session, self.timezone, self.length, self.stamp)
+        end.flags.writeable = False
+        return end
 
     @property
     def is_daily(self) -> bool:
@@ -175,7 +196,8 @@ class Bars:
 
     def digest(self) -> str:
         """SHA-256 over all that an engine can see, as 64 hexadecimal digits."""
-        facts = f"bars/2 {self.symbol} {len(self)} {self.warmup} {self.timezone}"
+        facts = f"bars/3 {self.symbol} {len(self)} {self.warmup} {self.timezone}"
+        facts += f" {self.length} {self.stamp}"
         sha = hashlib.sha256(facts.encode())
         columns: list[NDArray[Any]] = [self.time, self.session.view(np.int64)]
         for prices in (self.prices, self.raw):

@@ -164,7 +164,11 @@ class NondeterministicResult(BackfleetError):
 
 
 class PlatformMismatch(NondeterministicResult):
-    """A chunk came out differently on another platform; the first is kept."""
+    """A chunk came out differently on another platform; the first is kept.
+
+    Linux on x86-64 and on ARM64 promise the same bits, so that the strategy, or a library that it
+    uses, computes with functions whose last bit depends on the processor.
+    """
 
 
 class TaskError(BackfleetError):

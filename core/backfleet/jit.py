@@ -20,14 +20,12 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 import numpy as np
 
 from backfleet.jit_cache import digest_of, machine_code_folder, sole_compiler
+from backfleet.processor import baseline
 
 __all__ = ["Compiled", "c_pow", "compiled", "inlined", "plan_work"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-BASELINE = {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}
-"""One processor for all, so that the cache serves other machines too; workers set the same."""
 
 OPTIONS = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundscheck": False}
 """No fastmath: the order of evaluation is part of the results. Division by 0 is as in numpy."""
@@ -186,7 +184,8 @@ def compiled(function: Callable[P, R]) -> Compiled[P, R]:
     as its copy.
 
     The options are those that give the same bits everywhere: no fastmath, division by zero as in
-    numpy, and, unless the environment says otherwise, code for x86-64-v3 whatever the processor.
+    numpy, and, unless the environment says otherwise, code for the architecture's `Baseline`
+    whatever the processor.
     """
     return Compiled(function)
 
@@ -220,7 +219,9 @@ def c_pow(base: float, exponent: float) -> float:
 def _numba() -> Any:
     """numba, with the environment it reads at its import, and taught to call `Compiled`."""
     if "numba" not in sys.modules:
-        for name, value in BASELINE.items():
+        # One processor for all, so that the cache serves other machines too; workers set the same.
+        here = baseline()
+        for name, value in here.numba.items() if here is not None else ():
             os.environ.setdefault(name, value)
     import numba
     from numba.core import types

@@ -13,6 +13,7 @@ import fcntl
 import functools
 import hashlib
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from backfleet.cache import cache_folder, scratch_folder
+from backfleet.processor import baseline
 
 __all__ = ["digest_of", "machine_code_folder", "sole_compiler"]
 
@@ -53,11 +55,14 @@ def digest_of(function: object) -> str:
 
 
 def machine_code_folder(digest: str) -> Path:
-    """Return the folder for machine code of that digest; one for temporary files, which starts as
-    a copy, if the cache cannot be written to."""
+    """Return the folder for machine code of that digest, for this processor; one for temporary
+    files, which starts as a copy, if the cache cannot be written to."""
     base = os.environ.get("NUMBA_CACHE_DIR")
     cache = Path(base) if base else cache_folder() / "numba"
-    return cache / digest if _is_writable(cache) else _temporary(cache / digest)
+    here = baseline()
+    name = os.environ.get("NUMBA_CPU_NAME", here.numba_name if here is not None else "")
+    folder = cache / "-".join(filter(None, (digest, platform.machine(), name)))
+    return folder if _is_writable(cache) else _temporary(folder)
 
 
 @contextlib.contextmanager

@@ -58,9 +58,10 @@ class Metrics(NamedTuple):
         (final value / cash) ** (365.25 / calendar days from the first session to the last) - 1.
         The nearest float, on every processor. None for a single session and where no value is left.
     volatility
-        s * sqrt(p), s the standard deviation of r with n - 1 in the denominator.
+        s * sqrt(p), s the standard deviation of r with n - 1 in the denominator. 0 if the returns
+        differ by rounding only: a variance of at most 1e-12 of the mean square.
     sharpe
-        mean(r) / s * sqrt(p) (Sharpe 1994).
+        mean(r) / s * sqrt(p) (Sharpe 1994). None if s is 0.
     sortino
         mean(r) / d * sqrt(p), d = sqrt(sum(min(r, 0)**2) / n) over all n returns, not only the
         losses (Sortino and Price 1994).

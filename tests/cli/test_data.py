@@ -20,7 +20,7 @@ def vendor(tmp_path: Path) -> Path:
     folder.mkdir()
     header = "date;open;high;low;close;volume\n"
     for symbol in ("AAA", "BBB"):
-        rows = "".join(f"2024-01-{day:02};10;11;9;10;5\n" for day in range(1, 31))
+        rows = "".join(f"2024-01-{day:02};10;{11 + day};9;10;5\n" for day in range(1, 31))
         (folder / f"{symbol}.csv").write_text(header + rows)
     bad = "2024-01-01;10;11;9;0;5\n2024-01-02;10;11;9;10;5\n2024-01-02;10;11;9;10;5\n"
     (folder / "CCC.csv").write_text(header + bad + "2024-01-30;10;11;9;10;5\n")
@@ -37,6 +37,26 @@ def test_check_tells_every_fault_with_its_file_and_row(backfleet: Backfleet, ven
         "that other symbols have",
         f"{vendor}: 3 symbols, 62 bars; 3 faults in 1 of them",
     ]
+
+
+def test_check_tells_doubts_and_notes_apart_from_faults(
+    backfleet: Backfleet, tmp_path: Path
+) -> None:
+    rows = [f"2024-01-{day:02},10,{11 + day},{9 - day / 100},10,0" for day in range(1, 31)]
+    write = (tmp_path / "A.csv").write_text
+    write("date,open,high,low,close,volume\n" + "\n".join(rows))
+    done = backfleet("data", "check", tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        f"{tmp_path}/A.csv: note: no volume: it is zero in all bars",
+        f"{tmp_path}: 1 symbols, 30 bars; 1 note in 1 of them",
+    ]
+    rows = [row.replace(",10,", ",40,").replace("9,", "39,") for row in rows[:15]] + rows[15:]
+    write("date,open,high,low,close,volume\n" + "\n".join(rows))
+    done = backfleet("data", "check", tmp_path, "--json")
+    assert done.returncode == 1
+    doubts = [fault for fault in json.loads(done.stdout) if fault["level"] == "doubt"]
+    assert {"like a split of 4 for 1" in doubt["problem"] for doubt in doubts} >= {True}
 
 
 def test_check_of_sound_files_ends_well_and_says_so_in_json(

@@ -43,6 +43,45 @@ def test_the_format_follows_the_ending_unless_it_is_said(
     assert ask(f"results {finished} --json").out == ask(f"results {finished} --format json").out
 
 
+@pytest.mark.parametrize("options", ["--limit 1", "--by point", "--by task --limit 1"])
+def test_a_table_always_shows_the_swept_parameters(ask: Ask, failed: str, options: str) -> None:
+    assert " at " in ask(f"results {failed} {options}").out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("by", "total", "identical"),
+    [("point", 3, [2, 1]), ("task", 6, [2, 2, 1, 1]), ("symbol", 2, [1, 1])],
+)
+def test_leaderboards_have_one_row_per_outcome(
+    ask: Ask, failed: str, by: str, total: int, identical: list[int]
+) -> None:
+    """Of each symbol two points leave the cash idle, and one fails."""
+    answer = ask(f"results {failed} --by {by} --json")
+    assert [row["identical"] for row in rows_of(answer.out)] == identical
+    assert f"All {total} {by}s by total_return" in answer.err
+
+
+def test_a_leader_by_point_has_the_means_of_its_tasks(ask: Ask, failed: str) -> None:
+    first = rows_of(ask(f"results {failed} --by point --json").out)[0]
+    assert (first["point"], first["at"], first["symbols"], first["mine"]) == (0, 2, 2, 0.5)
+
+
+def test_a_leaderboard_can_be_filtered_sorted_and_limited(ask: Ask, failed: str) -> None:
+    rows = rows_of(
+        ask(f"results {failed} --by task --sort mine --where 'task > 0' --limit 1 --json").out
+    )
+    assert [(row["task"], row["at"], row["mine"]) for row in rows] == [(2, 4, 0.5)]
+    wrong = ask(f"results {failed} --by task --sort min")
+    assert wrong.code == 2
+    assert "did you mean 'mine'?" in wrong.err
+
+
+def test_min_trades_goes_with_a_leaderboard(ask: Ask, finished: str) -> None:
+    answer = ask(f"results {finished} --by task --min-trades 30")
+    assert "1 with at least 30 trades; the others come last." in answer.err
+    assert ask(f"results {finished} --min-trades 3").code == 2
+
+
 def test_undefined_is_null_in_json_and_empty_in_csv(ask: Ask, finished: str) -> None:
     idle = rows_of(ask(f"results {finished} --format json").out)[2]
     assert (idle["sharpe"], idle["error"], idle["win_rate"]) == (None, None, None)

@@ -111,7 +111,8 @@ def test_the_end_says_in_words_what_is_suspicious(ask: Ask, finished: str) -> No
     assert "more than half of the orders rejected: 290 of 296 orders, for lack of cash." in text
     assert "note: 1 ok task had orders rejected too: 16 of 92 orders, for lack of cash." in text
     assert "room?" in text
-    assert f"backfleet results runs/{finished} --sort sharpe" in text
+    assert f"results: backfleet results runs/{finished}\n" in text
+    assert "All 3 tasks by sharpe. 1 with at least 10 trades; the others come last." in text
 
 
 def test_the_end_says_what_failed_and_how_to_look_into_it(ask: Ask, failed: str) -> None:

@@ -377,7 +377,10 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"sweep": {"where": True}}, "sweep.where = true: must be text in quotes"),
         ({"broker": {"minimum_commission": -5}}, "broker.minimum_commission = -5: "),
         ({"broker": {"slippage": float("nan")}}, "broker.slippage = NaN: must be a finite number"),
-        (in_data(auxiliary={"i": {}}), "data.auxiliary.i.symbols: is required"),
+        (
+            in_data(auxiliary={"i": {}}),
+            'data.auxiliary.i = {}: must have symbols = ["NAME"], or resample = "1w"',
+        ),
         (in_data(auxiliary={"i": 3}), "data.auxiliary.i = 3: must be a table"),
         (
             in_data(auxiliary={"i": {"symbols": ["A", "B"]}}),

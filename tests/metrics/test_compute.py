@@ -20,6 +20,7 @@ from backfleet.metrics.pairwise import pairwise_sum
 from numpy_metrics import measure_with_numpy
 
 CASH = 1_000.0
+FROM_SUMS = {"volatility", "sharpe", "sortino"}
 COUNTS = st.sampled_from([0, 1, 2, 3, 7, 8, 9, 100, 129, 700])
 
 
@@ -67,17 +68,18 @@ def interpreted(outcome: Outcome, periods: float, sessions: Any) -> Metrics:
     spoilt=st.sampled_from([None, None, 0.0, -5.0, 1e-9, 1e12, np.nan, np.inf, -np.inf]),
     periods=st.sampled_from([252.0, 365.25, 52.0]),
 )
-def test_metrics_are_those_of_numpy_bit_for_bit_compiled_and_interpreted(
+def test_metrics_are_those_of_numpy_and_have_the_same_bits_compiled_and_interpreted(
     seed: int, bars: int, others: int, spoilt: float | None, periods: float
 ) -> None:
     outcome, sessions = random_outcome(seed, bars, others, spoilt), random_sessions(seed, bars)
     theirs = measure_with_numpy(outcome, CASH, periods, sessions)
-    for ours in (
-        compute_metrics(outcome, CASH, periods, sessions),
-        interpreted(outcome, periods, sessions),
-    ):
-        assert ours == theirs
-        assert list(map(type, ours)) == list(map(type, theirs))
+    ours = compute_metrics(outcome, CASH, periods, sessions)
+    assert ours == interpreted(outcome, periods, sessions)
+    assert list(map(type, ours)) == list(map(type, theirs))
+    for name, value in theirs._asdict().items():
+        # Those from power sums of the returns lose the digits that cancel.
+        close = pytest.approx(value, rel=1e-9, abs=0.0) if name in FROM_SUMS and value else value
+        assert getattr(ours, name) == close
 
 
 @settings(max_examples=300)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from backfleet.bar_length import length_words
+from backfleet.engines.vector.targets import tradable_bars
 from backfleet.errors import DataChanged, DataError, JobError, UnknownPlugin
 from backfleet.job import Job
 from backfleet.plan.plan import Plan, plan_job
@@ -107,10 +109,65 @@ def test_a_further_feed_without_bars_in_the_window_is_refused(plan: Planner, fol
         plan({"market": {"symbols": "M"}}, start="2020-01-03")
 
 
-def test_daily_bars_beside_intraday_ones_are_refused(plan: Planner) -> None:
-    with pytest.raises(DataError, match=r"data\.auxiliary\.day: M has daily bars and I has intra"):
-        plan({"day": {"symbols": "M"}}, symbols="I")
+def test_a_day_beside_minutes_is_seen_when_it_is_over(plan: Planner) -> None:
+    bars = runner(plan({"day": {"symbols": "M"}}, symbols="I")).simulate(0).bars.bars[0]
+    day = tradable_bars(bars).auxiliary["day"]
+    assert day.tradable.tolist() == [False, False, True, True]
     assert plan({"minute": {"symbols": "I"}}).manifest.tasks == 1
+
+
+def test_a_further_feed_at_irregular_times_is_refused_unless_its_times_are_ends(
+    plan: Planner, folder: Path
+) -> None:
+    times = ("10:00", "10:01", "10:03", "10:06", "10:10", "10:15")
+    (folder / "T.csv").write_text(HEADER + "".join(f"2020-01-01 {at},2,3,1,2\n" for at in times))
+    feed: dict[str, Any] = {"symbols": "T"}
+    with pytest.raises(
+        DataError, match=r"T has bars at irregular .* in data\.auxiliary\.t\.options"
+    ):
+        plan({"t": feed}, symbols="I")
+    assert plan({"t": {**feed, "options": {"stamp": "close"}}}, symbols="I").manifest.tasks == 1
+
+
+def test_a_resampled_feed_is_made_from_each_symbols_own_bars(plan: Planner) -> None:
+    planned = plan({"week": {"resample": "1w"}}, symbols=["A", "B"])
+    assert planned.manifest.identity.data.resampled == {"week": "1w"}
+    assert planned.manifest.run_id != plan({}, symbols=["A", "B"]).manifest.run_id
+    for task, symbol in enumerate("AB"):
+        (bars,) = runner(planned).simulate(task).bars.bars
+        week = bars.auxiliary["week"]
+        assert (week.symbol, week.session.astype(str).tolist()) == (
+            symbol,
+            ["2019-12-30", "2020-01-06"],
+        )
+        assert length_words(week.length) == "1 week"
+
+
+@pytest.mark.parametrize(
+    ("feed", "message"),
+    [
+        (
+            {"resample": "1d"},
+            r"auxiliary\.f: resample = \"1d\": A has bars of 1 day; bars of 1 day",
+        ),
+        ({"resample": "7min"}, r"data\.auxiliary\.f\.resample = \"7min\".*divide a day"),
+        ({"resample": "2w"}, r"data\.auxiliary\.f\.resample = \"2w\".*1d, 1w, 1mo, 3mo, 1y"),
+        ({"resample": "1w", "symbols": "M"}, r"resample uses the symbol's own bars.*symbols"),
+        ({}, r"must have symbols"),
+    ],
+)
+def test_what_cannot_be_resampled_is_refused(
+    plan: Planner, feed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((DataError, JobError), match=message):
+        plan({"f": feed})
+
+
+def test_symbols_of_a_portfolio_need_bars_of_one_length(plan: Planner) -> None:
+    with pytest.raises(
+        DataError, match=r"A has bars of 1 day, I of 1 minute\. The symbols of a po"
+    ):
+        plan({}, symbols=["A", "I"], universe="portfolio")
 
 
 def test_a_benchmark_that_the_source_does_not_have_is_refused_with_the_nearest_name(

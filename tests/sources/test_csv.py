@@ -375,3 +375,31 @@ def test_a_large_file_is_read_whole(source: Make, data: Path) -> None:
         large.parse("X", large.read("X"))
     (data / "X.csv").write_text(day_rows(*stamps))
     assert len(large.parse("X", large.read("X"))) == 60_000
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize(
+    ("rows", "date_format"),
+    [
+        (("2024-01-04 00:00:00+09:00", "2024-01-05 00:00:00+09:00"), None),
+        (("2024-01-04T00:00:00Z", "2024-01-05T00:00:00Z"), None),
+        (("04.01.2024 00:00 +0900", "05.01.2024 00:00 +0900"), "%d.%m.%Y %H:%M %z"),
+    ],
+)
+def test_midnights_of_their_own_offset_are_the_sessions_of_their_dates(
+    rows: tuple[str, ...], date_format: str | None, timezone: str
+) -> None:
+    bars = parse(day_rows(*rows), timezone=timezone, date_format=date_format)
+    assert bars.session.astype(str).tolist() == ["2024-01-04", "2024-01-05"]
+    midnight = datetime(2024, 1, 4, tzinfo=ZoneInfo(timezone))
+    assert bars.time[0] == int(midnight.timestamp()) * 10**9
+
+
+def test_one_time_that_is_no_midnight_makes_all_of_them_moments() -> None:
+    rows = day_rows("2024-01-04 00:00:00+09:00", "2024-01-05 00:00:01+09:00")
+    assert parse(rows).session.astype(str).tolist() == ["2024-01-03", "2024-01-04"]
+
+
+def test_midnights_follow_the_offset_through_summer_time() -> None:
+    rows = day_rows("2024-03-08 00:00:00-05:00", "2024-03-11 00:00:00-04:00")
+    assert parse(rows).session.astype(str).tolist() == ["2024-03-08", "2024-03-11"]

@@ -39,7 +39,8 @@ def write(data: Path) -> Write:
 
 
 def faults(source: Source, symbol: str) -> Sequence[tuple[int | None, str]]:
-    return [(fault.row, fault.problem) for fault in check_symbol(source, symbol).faults]
+    problems = check_symbol(source, symbol).faults
+    return [(fault.row, fault.problem) for fault in problems if fault.level == "fault"]
 
 
 def gaps(source: Source, *symbols: str) -> list[Fault]:

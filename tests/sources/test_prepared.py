@@ -317,7 +317,9 @@ def test_a_digest_tells_what_the_window_holds(source: Make, file: Path, cache: P
         first=date(2019, 2, 1),
         last=date(2019, 6, 1),
         warmup=10,
-        daily=True,
+        length="1 day",
+        nominal_ns=86_400_000_000_000,
+        end_known=True,
         sessions_per_year=365.25,
     )
 

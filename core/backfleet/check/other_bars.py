@@ -19,7 +19,8 @@ JUMP, STEP = 0.1, 0.02
 
 def without_future(bars: tuple[Bars, ...], last: int) -> tuple[Bars, ...]:
     """No bars after the moment `last`, of further feeds neither."""
-    return _changed(bars, lambda each: each[: _after(each, last)])
+    over = _over(bars, last)
+    return _changed(bars, lambda each: each[: _after(each, over)])
 
 
 def with_another_future(bars: tuple[Bars, ...], last: int, sign: float) -> tuple[Bars, ...]:
@@ -28,7 +29,8 @@ def with_another_future(bars: tuple[Bars, ...], last: int, sign: float) -> tuple
     Prices jump up or down with `sign` and then follow a random walk of their own, which is the same
     every time; volumes and extra columns go with them.
     """
-    return _changed(bars, lambda each: _redrawn(each, _after(each, last), sign))
+    over = _over(bars, last)
+    return _changed(bars, lambda each: _redrawn(each, _after(each, over), sign))
 
 
 def with_history(bars: tuple[Bars, ...], first: int, start: int) -> tuple[Bars, ...]:
@@ -42,13 +44,30 @@ def with_history(bars: tuple[Bars, ...], first: int, start: int) -> tuple[Bars, 
 
 
 def _changed(bars: tuple[Bars, ...], change: Callable[[Bars], Bars]) -> tuple[Bars, ...]:
-    # The symbols of a portfolio share their further feeds.
-    feeds = MappingProxyType({name: change(each) for name, each in bars[0].auxiliary.items()})
-    return tuple(replace(change(each), auxiliary=feeds) for each in bars)
+    # Symbols of a portfolio that share a feed share the changed one, too.
+    feeds = {id(feed): feed for symbol in bars for feed in symbol.auxiliary.values()}
+    changed = {number: change(feed) for number, feed in feeds.items()}
+
+    def with_feeds(symbol: Bars) -> Bars:
+        own = {name: changed[id(feed)] for name, feed in symbol.auxiliary.items()}
+        return replace(change(symbol), auxiliary=MappingProxyType(own))
+
+    return tuple(map(with_feeds, bars))
 
 
-def _after(bars: Bars, last: int) -> int:
-    return int(np.searchsorted(bars.time, last, "right"))
+def _over(bars: tuple[Bars, ...], last: int) -> int:
+    """The moment at which the bars with the time `last` are over."""
+    ends = [int(symbol.end[row - 1]) for symbol in bars if (row := _until(symbol.time, last))]
+    return max(ends, default=last)
+
+
+def _after(bars: Bars, over: int) -> int:
+    """How many bars are over by a moment."""
+    return _until(bars.end, over)
+
+
+def _until(times: NDArray[np.int64], moment: int) -> int:
+    return int(np.searchsorted(times, moment, "right"))
 
 
 def _redrawn(bars: Bars, first: int, sign: float) -> Bars:

@@ -129,7 +129,8 @@ def _supersedes(mine: ChunkHeader, theirs: ChunkHeader) -> bool:
     if mine.platform != theirs.platform:
         raise PlatformMismatch(
             f"{before}, on {dict(theirs.platform)}; this is {dict(mine.platform)}; "
-            "the first is kept"
+            "the first is kept. Does the strategy decide by exp, log, powers or the like, whose "
+            "last bit depends on the machine?"
         )
     raise NondeterministicResult(
         f"{before}; the first is kept. The strategy does not depend on its inputs alone: does it "

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+import numpy as np
+
 from backfleet import errors
-from backfleet.engine import Outcome
+from backfleet.engine import Outcome, Records
 from backfleet.errors import TaskError
 from backfleet.summary import Metrics, Scalar, TaskSums
 
-__all__ = ["TaskResult", "TaskStatus", "is_retryable", "outcome_digest"]
+__all__ = ["TaskResult", "TaskStatus", "is_retryable", "outcome_digest", "with_one_nan"]
+
+NAN_BELOW_ZERO = b"\xf8\xff"
+"""The last bytes of the NaN that operations give on x86-64; on ARM64 its sign is the other."""
 
 
 class TaskStatus(StrEnum):
@@ -79,3 +84,26 @@ def outcome_digest(outcome: Outcome) -> str:
         sha.update(f"{len(records)} ".encode())
         sha.update(records.tobytes())
     return sha.hexdigest()[:32]
+
+
+def with_one_nan(outcome: Outcome) -> Outcome:
+    """Return an outcome whose NaN are all the same one: processors differ in the sign of the NaN
+    that an operation gives."""
+    return replace(
+        outcome,
+        equity=_with_one_nan(outcome.equity),
+        orders=_with_one_nan(outcome.orders),
+        fills=_with_one_nan(outcome.fills),
+        trades=_with_one_nan(outcome.trades),
+    )
+
+
+def _with_one_nan(records: Records) -> Records:
+    # Looking at the bytes takes a tenth of the time of looking at each column.
+    if NAN_BELOW_ZERO not in records.tobytes():
+        return records
+    copied = records.copy()
+    for name in records.dtype.names or ():
+        if records.dtype[name].kind == "f":
+            copied[name][np.isnan(copied[name])] = np.nan
+    return copied

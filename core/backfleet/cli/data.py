@@ -94,9 +94,11 @@ class Selection:
 @_source_options
 @as_json
 def check_command(place: str, as_json: bool, **reading: Any) -> None:
-    """Check all files: bad rows, duplicate and unsorted times, bad prices, gaps.
+    """Check all files: bad rows and times, impossible prices, gaps, and doubts.
 
-    Prints every fault with its file and row. Exits with 0 if there is none, otherwise with 1.
+    Prints every fault and doubt with its file and row, and notes about what is usual in sound
+    files. A doubt is a sign of a misread file or of wrong prices, such as a jump that looks like a
+    split. Exits with 0 if there are at most notes, otherwise with 1.
     """
     from backfleet.sources.faults import check_symbol, find_gaps
 
@@ -109,7 +111,7 @@ def check_command(place: str, as_json: bool, **reading: Any) -> None:
         echo_json([asdict(fault) for fault in faults])
     else:
         _show_faults(place, checked, faults)
-    sys.exit(1 if faults else 0)
+    sys.exit(1 if any(fault.level != "note" for fault in faults) else 0)
 
 
 @data.command("import")
@@ -170,12 +172,21 @@ def _imported(rows: Sequence[dict[str, Any]], directory: str) -> str:
 
 def _show_faults(place: str, checked: Sequence[Checked], faults: Sequence[Fault]) -> None:
     for fault in faults:
+        level = "" if fault.level == "fault" else f"{fault.level}: "
         row = f"row {fault.row}: " if fault.row else ""
-        click.echo(f"{fault.file}: {row}{fault.problem}")
+        click.echo(f"{fault.file}: {level}{row}{fault.problem}")
     bars = sum(symbol.bars for symbol in checked)
-    wrong = len({fault.symbol for fault in faults})
-    summary = f"{len(faults):,} faults in {wrong:,} of them" if faults else "nothing wrong"
+    counts = [_counted(level, faults) for level in ("fault", "doubt", "note")]
+    summary = ", ".join(filter(None, counts)) or "nothing wrong"
     click.echo(f"{place}: {len(checked):,} symbols, {bars:,} bars; {summary}")
+
+
+def _counted(level: str, faults: Sequence[Fault]) -> str:
+    of_level = [fault for fault in faults if fault.level == level]
+    if not of_level:
+        return ""
+    symbols = len({fault.symbol for fault in of_level})
+    return f"{len(of_level):,} {level}{'s' * (len(of_level) != 1)} in {symbols:,} of them"
 
 
 def _source_for(place: str) -> str:

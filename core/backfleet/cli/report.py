@@ -7,6 +7,7 @@ import click
 from backfleet.cli.options import open_output_option, store_option
 from backfleet.job.rules import symbol_name
 from backfleet.report.extras import REPORT, require_extra
+from backfleet.results.leaderboard import MIN_TRADES
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 
@@ -31,7 +32,15 @@ def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str
     metavar="SYMBOL",
     help="Draw a TASK beside this symbol, or buy-and-hold; by default the job's benchmark.",
 )
-@click.option("--metric", metavar="COLUMN", help="Rank by this column; by default sharpe.")
+@click.option("--metric", metavar="COLUMN", help="Rank by this column. Default: sharpe.")
+@click.option(
+    "--min-trades",
+    type=click.IntRange(min=0),
+    default=MIN_TRADES,
+    show_default=True,
+    metavar="N",
+    help="Trades that a leader has per task.",
+)
 @click.option(
     "-o",
     "--output",
@@ -46,6 +55,7 @@ def report(
     other: str | None,
     benchmark: str | None,
     metric: str | None,
+    min_trades: int,
     output: str | None,
 ) -> None:
     """Write a report: one page of HTML that holds all it needs and asks no network.
@@ -60,7 +70,7 @@ def report(
     require_extra("report", REPORT)
     found = open_run(run, store)
     if task is None:
-        page = _run_report(found, open_run(other, store) if other else None, metric)
+        page = _run_report(found, open_run(other, store) if other else None, metric, min_trades)
     else:
         page = _task_report(found, task, benchmark)
     name = found.id if task is None else f"{found.id}-{task}"
@@ -81,11 +91,11 @@ def _task_report(run: Run, task: int, benchmark: str | None) -> str:
         raise click.UsageError(str(error)) from None
 
 
-def _run_report(run: Run, other: Run | None, metric: str | None) -> str:
+def _run_report(run: Run, other: Run | None, metric: str | None, min_trades: int) -> str:
     from backfleet.report.comparison_page import comparison_page
     from backfleet.report.page import render_file
     from backfleet.report.sweep_page import sweep_page
 
     if other is not None:
         return render_file(comparison_page(run, other, metric))
-    return render_file(sweep_page(run, metric))
+    return render_file(sweep_page(run, metric, min_trades))

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Self
 
 import click
 
 from backfleet.cli.options import echo_damage, open_output_option, sql_limits, store_option
 from backfleet.results.export import FORMATS, export_rows
+from backfleet.results.leaderboard import (
+    GROUPINGS,
+    MIN_TRADES,
+    Grouping,
+    Ranking,
+    leaders_of,
+    swept_columns,
+)
 from backfleet.results.query import query_rows, select_columns
 from backfleet.results.read import read_results
 from backfleet.results.sql_limits import SqlLimits
@@ -23,23 +33,76 @@ if TYPE_CHECKING:
 __all__ = ["results"]
 
 TABLE = "table"
+LEADERS = 10
+"""Rows of a leaderboard in a table unless --limit says otherwise."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """How rows are written.
+
+    Attributes
+    ----------
+    columns
+        Columns that were asked for; empty for the default ones.
+    limit
+        Maximum number of rows; None for all.
+    form
+        `table` or one of `FORMATS`.
+    path
+        A file, `-`, or None for standard output.
+    swept
+        Parameters that a table always shows.
+    """
+
+    columns: Sequence[str]
+    limit: int | None
+    form: str
+    path: str | None
+    swept: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, columns: str | None, limit: int | None, form: str | None, path: str | None) -> Self:
+        ending = Path(path or "").suffix.removeprefix(".").lower()
+        names = [name.strip() for name in columns.split(",")] if columns else []
+        return cls(names, limit, form or (ending if ending in FORMATS else TABLE), path)
 
 
 @click.command()
 @click.argument("run", required=False)
 @store_option
-@click.option("--sql", metavar="SELECT", help="What this query over the run comes to.")
-@click.option("--sort", metavar="COLUMN", help="Order by this column, the largest first.")
+@click.option("--sql", metavar="SELECT", help="The result of this query over the run.")
+@click.option(
+    "--by",
+    type=click.Choice(GROUPINGS),
+    help="A leaderboard of points over all symbols, of tasks, or of symbols over all points.",
+)
+@click.option(
+    "--min-trades",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"With --by: trades that a leader has per task. Default: {MIN_TRADES}.",
+)
+@click.option(
+    "--sort",
+    metavar="COLUMN",
+    help="Order by this column, the largest first. With --by, the default is sharpe.",
+)
 @click.option("--ascending", is_flag=True, help="With --sort: the smallest first.")
 @click.option("--where", metavar="SQL", help="Keep rows for which this holds: 'period > 10'.")
 @click.option("--columns", metavar="NAMES", help="Only these columns, separated by commas.")
 @sql_limits
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="No more rows than this.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"At most this number of rows. A leaderboard has {LEADERS} in a table by default.",
+)
 @click.option(
     "--format",
     "form",
     type=click.Choice([TABLE, *FORMATS]),
-    help="By default what the ending of --output says, else a table.",
+    help="Default: the format that the ending of --output names, otherwise a table.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
@@ -49,6 +112,8 @@ def results(
     run: str | None,
     store: str,
     sql: str | None,
+    by: Grouping | None,
+    min_trades: int | None,
     sort: str | None,
     ascending: bool,
     where: str | None,
@@ -60,89 +125,120 @@ def results(
     as_json: bool,
     output: str | None,
 ) -> None:
-    """Show a run's results: a row a task, of all tasks that have one.
+    """Show a run's results: one row per task, of all tasks that have one.
 
-    A table shows the columns that matter most, rounded; the other formats have all of them. How
-    many rows are still missing is said on standard error.
+    A table shows the columns that matter most, rounded; the other formats have all of them. The
+    number of missing rows is printed on standard error.
+
+    --by shows the leaders, as 'run' does: ranked by --sort among those with enough trades,
+    identical outcomes once. Points and symbols have the means of their tasks.
 
     --sql is one SELECT over the tables results, runs, equity, orders, fills and trades; without a
     RUN it is over all runs of the store, and every table has a column run_id.
     """
     if ascending and sort is None:
         raise click.UsageError("--ascending goes with --sort")
+    if min_trades is not None and by is None:
+        raise click.UsageError("--min-trades goes with --by")
     limits = SqlLimits.of(memory, timeout)
-    form = form or ("json" if as_json else _form_of(output))
+    to = Output.of(columns, limit, form or ("json" if as_json else None), output)
     if sql is not None:
-        if sort or where or columns:
-            raise click.UsageError("--sql says all; leave --sort, --where and --columns out")
-        rows = _queried(run, store, sql, limits)
-        _write_some(rows, rows.column_names, limit, form, output)
+        if sort or where or columns or by:
+            raise click.UsageError("--sql says all; leave --sort, --where, --columns and --by out")
+        rows = _query(run, store, sql, limits)
+        _write_some(rows, replace(to, columns=rows.column_names))
         return
     if run is None:
         raise click.UsageError("name a RUN; without one --sql asks about all of them")
-    found = open_run(run, store)
-    rows = read_results(found.store, found.chunk_index)
-    _tell_missing(found.manifest.tasks - rows.num_rows, found)
-    rows = query_rows(rows, where=where, sort=sort, ascending=ascending, limits=limits)
-    names = [name.strip() for name in columns.split(",")] if columns else []
-    _write_some(select_columns(rows, names) if names else rows, names, limit, form, output)
+    opened = open_run(run, store)
+    to = replace(to, swept=swept_columns(opened.manifest))
+    if by is None:
+        _write_rows(opened, Selection(where, sort, ascending, limits), to)
+    else:
+        trades = MIN_TRADES if min_trades is None else min_trades
+        ranking = Ranking(sort, by, trades, ascending)
+        _write_leaders(opened, ranking, where, limits, to)
 
 
-def _queried(run: str | None, store: str, sql: str, limits: SqlLimits) -> pa.Table:
-    """What a query over one run, or over all of a store, comes to."""
+@dataclass(frozen=True)
+class Selection:
+    """Which rows, in which order."""
+
+    where: str | None
+    sort: str | None
+    ascending: bool
+    limits: SqlLimits
+
+
+def _write_rows(run: Run, selection: Selection, to: Output) -> None:
+    """Write the rows of a run's tasks."""
+    rows = read_results(run.store, run.chunk_index)
+    _report_missing(run.manifest.tasks - rows.num_rows, run)
+    rows = query_rows(
+        rows,
+        where=selection.where,
+        sort=selection.sort,
+        ascending=selection.ascending,
+        limits=selection.limits,
+    )
+    _write_some(rows, to)
+
+
+def _write_leaders(
+    run: Run, ranking: Ranking, where: str | None, limits: SqlLimits, to: Output
+) -> None:
+    """Write the leaderboard of a run, and its rule on standard error."""
+    rows = read_results(run.store, run.chunk_index)
+    _report_missing(run.manifest.tasks - rows.num_rows, run)
+    if where is not None:
+        rows = query_rows(rows, where=where, sort="task", ascending=True, limits=limits)
+    limit = LEADERS if to.limit is None and to.form == TABLE else to.limit
+    board = leaders_of(rows, run.manifest, ranking, limit)
+    _write_some(board.rows, replace(to, limit=None))
+    click.echo(board.describe(), err=True)
+
+
+def _query(run: str | None, store: str, sql: str, limits: SqlLimits) -> pa.Table:
+    """Return the result of a query over one run, or over all of a store."""
     if run is None:
         return query_store(store, sql, limits, echo_damage)
-    found = open_run(run, store)
-    rows = found.query_table(sql, limits)
-    _tell_missing(found.counts().missing, found)
+    opened = open_run(run, store)
+    rows = opened.query_table(sql, limits)
+    _report_missing(opened.counts().missing, opened)
     return rows
 
 
-def _tell_missing(missing: int, run: Run) -> None:
+def _report_missing(missing: int, run: Run) -> None:
     if missing:
         click.echo(f"{missing:,} of {run.manifest.tasks:,} tasks have no row yet", err=True)
 
 
-def _write_some(
-    rows: pa.Table, names: list[str], limit: int | None, form: str, output: str | None
-) -> None:
-    """Write the first rows, and say where that are not all."""
-    _write(rows if limit is None else rows.slice(0, limit), names, form, output)
-    if limit is not None and limit < rows.num_rows:
-        click.echo(f"... {limit:,} of {rows.num_rows:,} rows", err=True)
+def _write_some(rows: pa.Table, to: Output) -> None:
+    """Write the first rows, and print on standard error how many more there are."""
+    if to.columns:
+        rows = select_columns(rows, to.columns)
+    _write(rows if to.limit is None else rows.slice(0, to.limit), to)
+    if to.limit is not None and to.limit < rows.num_rows:
+        click.echo(f"... {to.limit:,} of {rows.num_rows:,} rows", err=True)
 
 
-def _form_of(output: str | None) -> str:
-    ending = Path(output or "").suffix.removeprefix(".").lower()
-    return ending if ending in FORMATS else TABLE
+def _write(rows: pa.Table, to: Output) -> None:
+    from backfleet.cli.table import print_table, table_lines
 
-
-def _write(rows: pa.Table, names: list[str], form: str, output: str | None) -> None:
-    if output is not None:
-        with open_output_option(output) as file:
-            _export(rows, names, form, file)
-    elif form == TABLE:
-        _print(rows, names)
-    elif form == "parquet" and sys.stdout.isatty():
+    if to.path is not None:
+        with open_output_option(to.path) as file:
+            if to.form == TABLE:
+                lines = table_lines(rows, to.columns, to.swept)
+                file.writelines(f"{line}\n".encode() for line in lines)
+            else:
+                export_rows(rows, to.form, file)
+    elif to.form == TABLE:
+        if rows.num_rows:
+            print_table(rows, to.columns, to.swept)
+        else:
+            click.echo("no rows")
+    elif to.form == "parquet" and sys.stdout.isatty():
         raise click.UsageError("parquet is binary; give it a file with --output")
     else:
-        export_rows(rows, form, sys.stdout.buffer)
+        export_rows(rows, to.form, sys.stdout.buffer)
         sys.stdout.buffer.flush()
-
-
-def _export(rows: pa.Table, names: list[str], form: str, file: BinaryIO) -> None:
-    from backfleet.cli.table import table_lines
-
-    if form == TABLE:
-        file.writelines(f"{line}\n".encode() for line in table_lines(rows, names))
-    else:
-        export_rows(rows, form, file)
-
-
-def _print(rows: pa.Table, names: list[str]) -> None:
-    from backfleet.cli.table import print_table
-
-    if rows.num_rows:
-        print_table(rows, names)
-    else:
-        click.echo("no rows")

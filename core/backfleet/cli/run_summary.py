@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["exit_with_status", "print_summary", "run_argument", "short_name"]
 
 LEADERS = 10
-BEST_BY = "total_return"
-BEST_FIRST = [(BEST_BY, "descending"), ("task", "ascending")]
 
 
 def print_summary(control: RunControl, summary: RunSummary) -> None:
@@ -35,7 +33,7 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
         click.echo(_headline(control, summary))
         return
     rows = read_results(run.store, run.chunk_index, _columns(run))
-    _show_leaders(rows)
+    _show_leaders(run, rows)
     lines = [
         *describe_problems(rows),
         _headline(control, summary),
@@ -78,24 +76,24 @@ def run_argument(run: Run) -> str:
 
 
 def _columns(run: Run) -> list[str]:
-    """All that is shown or spoken of: of a million tasks, every further column is felt."""
+    """Return the columns that are shown or mentioned. Each costs time in a run of many tasks."""
     from backfleet.chunks.column_names import HEAD, STATE, parameter_column
     from backfleet.cli.table import SHOWN
+    from backfleet.results.leaderboard import ranking_columns
     from backfleet.results.row_problems import COLUMNS
 
     params = map(parameter_column, run.manifest.points.names)
-    return list(dict.fromkeys([*HEAD, *params, *STATE, *SHOWN, *COLUMNS]))
+    return list(dict.fromkeys([*HEAD, *params, *STATE, *SHOWN, *COLUMNS, *ranking_columns()]))
 
 
-def _show_leaders(rows: pa.Table) -> None:
-    import pyarrow.compute as pc
-
+def _show_leaders(run: Run, rows: pa.Table) -> None:
     from backfleet.cli.table import print_table
+    from backfleet.results.leaderboard import Ranking, leaders_of, swept_columns
 
-    best = pc.sort_indices(rows, sort_keys=BEST_FIRST).slice(0, LEADERS)
-    print_table(rows.take(best))
-    if rows.num_rows > LEADERS:
-        click.echo(f"... the {LEADERS} best of {rows.num_rows:,} by {BEST_BY}")
+    board = leaders_of(rows, run.manifest, Ranking(), LEADERS)
+    print_table(board.rows, swept=swept_columns(run.manifest))
+    if board.total > 1:
+        click.echo(board.describe())
     click.echo()
 
 
@@ -159,7 +157,9 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
     if run.chunk_index.counts().retryable:
         lines.append(f"again:   backfleet resume {name} --retry-failed")
     if summary.ok or summary.suspicious:
-        lines.append(f"results: backfleet results {name} --sort sharpe")
+        # Of a sweep, the points have been shown.
+        option = " --by task" if len(run.manifest.points) > 1 else ""
+        lines.append(f"results: backfleet results {name}{option}")
     return lines
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.console import GAP, column_lines, column_width, print_columns
+from backfleet.results.leaderboard import IDENTICAL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,16 +31,23 @@ SHOWN = {
 LEFT_OUT_FIRST = ("orders_completed", "trades", "final_value", "max_drawdown", "sharpe")
 """What gives way where the terminal is too narrow."""
 
+MAX_UNSWEPT = 4
+"""Parameters that are shown of a run in which none has several values."""
+
 LONGEST = 60
 """Longer texts are cut; the other formats have the whole."""
 
 
-def print_table(rows: pa.Table, columns: Sequence[str] = ()) -> None:
-    """Print rows, as wide as the terminal where no columns are asked for.
+def print_table(rows: pa.Table, columns: Sequence[str] = (), swept: Sequence[str] = ()) -> None:
+    """Print rows, as wide as the terminal if no columns are asked for.
 
-    Parameters that do not vary are left out of wide tables, and so are metrics that no row has.
+    Parameters
+    ----------
+    swept
+        Parameters that have several values in the run. They are always shown, because a row means
+        nothing without them.
     """
-    names = list(columns) or _usual(rows)
+    names = list(columns) or _default_columns(rows, swept)
     cells = _cells(rows, names)
     left_out: list[str] = []
     if not columns and sys.stdout.isatty():
@@ -50,9 +58,11 @@ def print_table(rows: pa.Table, columns: Sequence[str] = ()) -> None:
         click.echo(f"(too narrow for {', '.join(left_out)}; see --columns and --format)")
 
 
-def table_lines(rows: pa.Table, columns: Sequence[str] = ()) -> Iterator[str]:
-    """The lines of a table, however wide."""
-    names = list(columns) or _usual(rows)
+def table_lines(
+    rows: pa.Table, columns: Sequence[str] = (), swept: Sequence[str] = ()
+) -> Iterator[str]:
+    """Return the lines of a table, however wide."""
+    names = list(columns) or _default_columns(rows, swept)
     return column_lines(names, _cells(rows, names))
 
 
@@ -71,13 +81,19 @@ def _left_out(names: Sequence[str], cells: Sequence[Sequence[str]], room: int) -
     return left_out
 
 
-def _usual(rows: pa.Table) -> list[str]:
+def _default_columns(rows: pa.Table, swept: Sequence[str]) -> list[str]:
+    """Return what is worth reading of the rows of tasks, or of a leaderboard."""
     names = list(rows.column_names)
-    params = names[2 : names.index("status")]
-    varying = [name for name in params if len(rows.column(name).unique()) > 1]
-    kept = varying or params[:4]
-    tail = [name for name in (*SHOWN, "error") if rows.column(name).null_count < rows.num_rows]
-    return ["task", "symbol", *kept, "status", *tail]
+    if "status" not in names:
+        # A leaderboard by point or symbol.
+        head = [name for name in ("point", "symbol", *swept, "symbols", "points") if name in names]
+    else:
+        head = [*names[:2], *(swept or names[2 : names.index("status")][:MAX_UNSWEPT]), "status"]
+    tail = [name for name in (*SHOWN, "error") if name in names]
+    shown = [*head, *(name for name in tail if rows.column(name).null_count < rows.num_rows)]
+    if IDENTICAL in names and any(count > 1 for count in rows.column(IDENTICAL).to_pylist()):
+        shown.append(IDENTICAL)
+    return shown
 
 
 def _cells(rows: pa.Table, names: Sequence[str]) -> list[list[str]]:

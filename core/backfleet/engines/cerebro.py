@@ -14,6 +14,7 @@ from backfleet.engines.bt import bt
 from backfleet.engines.build_outcome import build_outcome
 from backfleet.engines.feed import FeedColumns, columns_of
 from backfleet.engines.recorder import Recorder
+from backfleet.engines.shown_feed import as_shown
 from backfleet.engines.vector.backtrader_adapter import backtrader_strategy
 from backfleet.engines.warmup import Warmup, after_warmup
 from backfleet.vector_strategy import VectorStrategy
@@ -57,11 +58,21 @@ def simulate(
 def further_feeds(simulation: Simulation) -> Mapping[str, Bars]:
     """The feeds of `Bars.auxiliary`, the same for all symbols, by their names.
 
-    A vector strategy has them in its bars, and on backtrader's clock they would add bars to it.
+    Their times are those at which they can be seen. A feed that is made from the symbols' own bars
+    differs from symbol to symbol, and with several symbols its name begins with the symbol's. A
+    vector strategy has the feeds in its bars, and on backtrader's clock they would add bars to it.
     """
     if issubclass(simulation.strategy, VectorStrategy):
         return {}
-    return simulation.bars[0].auxiliary
+    traded = simulation.bars
+    feeds: dict[str, Bars] = {}
+    for name in traded[0].auxiliary:
+        own = [bars.auxiliary[name] for bars in traded]
+        if all(feed is own[0] for feed in own):
+            feeds[name] = own[0]
+        else:
+            feeds |= {f"{feed.symbol}.{name}": feed for feed in own}
+    return {name: as_shown(feeds[name], traded) for name in sorted(feeds)}
 
 
 def _count_from_one() -> None:

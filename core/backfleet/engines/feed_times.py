@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 
-__all__ = ["feed_times"]
+__all__ = ["feed_times", "wall_times"]
 
 Times = NDArray[np.datetime64]
 
@@ -26,16 +26,17 @@ def feed_times(feeds: Sequence[Bars]) -> tuple[Times, ...]:
     if _ascends(np.concatenate([each.session for each in feeds])[first]):
         return tuple(each.session.astype("datetime64[us]") for each in feeds)
     zone = feeds[0].timezone
-    if not _ascends(_wall_times(time, zone)):
+    if not _ascends(wall_times(time, zone)):
         zone = "UTC"
-    return tuple(_wall_times(each.time, zone) for each in feeds)
+    return tuple(wall_times(each.time, zone) for each in feeds)
 
 
 def _ascends(times: Times) -> bool:
     return bool(np.all(times[1:] > times[:-1]))
 
 
-def _wall_times(time: NDArray[np.int64], zone: str) -> Times:
+def wall_times(time: NDArray[np.int64], zone: str) -> Times:
+    """Return nanoseconds in UTC as local times of a zone, datetime64[us] without an offset."""
     micros = np.ascontiguousarray(time // 1000)
     if zone == "UTC":
         return micros.view("datetime64[us]")

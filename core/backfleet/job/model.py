@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -82,16 +82,30 @@ class Auxiliary(Section):
     ----------
     symbols
         One symbol: a further feed, below.
+    resample
+        In place of all other keys: longer bars made from the symbol's own, such as `1w`; one of
+        `1d`, `1w`, `1mo`, `3mo`, `1y`, or minutes and hours such as `15min`, `1h`.
     source, path, timezone, columns, options
         As in `[data]`, and by default what stands there; with a `source` of its own, no options.
     """
 
-    symbols: Annotated[Symbols, AfterValidator(rules.one_symbol)]
+    symbols: Annotated[Symbols, AfterValidator(rules.one_symbol)] | None = None
+    resample: Annotated[Text, AfterValidator(rules.span)] | None = None
     source: Text | None = None
     path: Location | None = None
     timezone: Zone | None = None
     columns: Columns | None = None
     options: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        given = set(self.model_dump(exclude_none=True))
+        if not given & {"symbols", "resample"}:
+            raise ValueError('must have symbols = ["NAME"], or resample = "1w"')
+        if "resample" in given and len(given) > 1:
+            others = ", ".join(sorted(given - {"resample"}))
+            raise ValueError(f"resample uses the symbol's own bars and goes without {others}")
+        return self
 
 
 class Data(Section):
@@ -142,7 +156,7 @@ class Data(Section):
         return end
 
     def of_feed(self, name: str) -> Data:
-        """What a further feed is read from, as if it were the job's data."""
+        """What a further feed is read from, as if it were the job's data; not a resampled one."""
         given = self.auxiliary[name].model_dump(exclude_none=True)
         if "source" in given:
             given.setdefault("options", {})
@@ -150,8 +164,19 @@ class Data(Section):
 
     @property
     def auxiliary_paths(self) -> dict[str, str]:
-        """Where each further feed lies."""
-        return {name: self.of_feed(name).path for name in self.auxiliary}
+        """Where each further feed lies that is read."""
+        return {name: self.of_feed(name).path for name in self.read_feeds}
+
+    @property
+    def read_feeds(self) -> tuple[str, ...]:
+        """The names of the further feeds that are read, sorted."""
+        return tuple(sorted(name for name, feed in self.auxiliary.items() if feed.resample is None))
+
+    @property
+    def resampled_feeds(self) -> dict[str, str]:
+        """The spans of the further feeds that are made from the symbols' own bars, by name."""
+        feeds = sorted(self.auxiliary.items())
+        return {name: feed.resample for name, feed in feeds if feed.resample is not None}
 
 
 class Broker(Section):

@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 import numpy as np
 
+from backfleet.job.bar_spans import parse_span
 from backfleet.job.refusal import nearest
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "one_symbol",
     "periods_per_year",
     "plain_specs",
+    "span",
     "strategy",
     "strategy_reference",
     "symbol",
@@ -203,6 +205,12 @@ def timezone(name: str) -> str:
     if name not in _timezones():
         raise ValueError(f"is no IANA time zone{nearest(name, _timezones())}")
     return name
+
+
+def span(text: str) -> str:
+    """The span of resampled bars, such as `1w`."""
+    parse_span(text)
+    return text
 
 
 def periods_per_year(value: object) -> object:

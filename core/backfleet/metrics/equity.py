@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from backfleet.jit import compiled
 from backfleet.metrics.growth import annual_growth
 from backfleet.metrics.pairwise import pairwise_sum
-from backfleet.metrics.sums import measure_sums
+from backfleet.metrics.sums import POWERS, measure_sums
 
-__all__ = ["defined", "measure_account", "ratio"]
+__all__ = ["FLAT", "defined", "measure_account", "ratio"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,6 +20,10 @@ Ints = NDArray[np.int64]
 Three = tuple[float, float, float]
 Nine = tuple[float, float, float, float, float, float, float, float, float]
 Twelve = tuple[float, float, float, float, float, float, float, float, float, float, float, float]
+
+FLAT = 1e-12
+"""A variance of at most this part of the mean square is rounding. Such returns have a volatility of
+0 and no Sharpe ratio: it would be a million per session."""
 
 ROUNDING = 1e-15
 """More than what four operations on floats round."""
@@ -54,14 +58,22 @@ def measure_account(
         `Segments.borders` and `TaskSums.values`, which is written.
     """
     closes = _closes(value, sessions[0])
+    state = _state(value)
+    closes_state = state if len(closes) == len(value) else _state(closes)
     per_year = periods / len(closes) if len(closes) else math.nan
-    columns = _measure_closes(closes, sessions[1], cash, periods, borders, sums)
-    return columns + _measure_bars(value, gross, traded, per_year)
+    columns = _measure_closes(closes, closes_state, sessions[1], cash, periods, borders, sums)
+    return columns + _measure_bars(value, gross, state[0], traded, per_year)
 
 
 @compiled
 def _measure_closes(
-    closes: Floats, days: Ints, cash: float, periods: float, borders: Ints, sums: Floats
+    closes: Floats,
+    state: tuple[bool, bool],
+    days: Ints,
+    cash: float,
+    periods: float,
+    borders: Ints,
+    sums: Floats,
 ) -> Nine:
     """Return the columns from final_value to calmar, from the value after each session."""
     count = len(closes)
@@ -69,12 +81,11 @@ def _measure_closes(
     span = days[count - 1] - days[0] if count else 0
     growth = ratio(final, cash)
     cagr = defined(annual_growth(growth, span)) if growth > 0.0 and span > 0 else math.nan
-    are_positive, are_finite = _state(closes)
+    are_positive, are_finite = state
     volatility, sharpe, sortino = math.nan, math.nan, math.nan
     if count > 1 and are_positive:
-        returns = np.empty(count - 1)
-        volatility, sharpe, sortino = _risk(closes, periods, returns)
-        _write_sums(returns, borders, sums)
+        losses = _write_sums(_returns(closes), borders, sums)
+        volatility, sharpe, sortino = _risk(sums, count - 1, losses, periods)
     else:
         sums[:] = math.nan
     depth, length = math.nan, math.nan
@@ -87,12 +98,13 @@ def _measure_closes(
 
 
 @compiled
-def _measure_bars(value: Floats, gross: Floats, traded: float, per_year: float) -> Three:
+def _measure_bars(
+    value: Floats, gross: Floats, are_positive: bool, traded: float, per_year: float
+) -> Three:
     """The columns exposure, time_in_market and turnover."""
     bars = len(value)
     if not bars:
         return math.nan, math.nan, math.nan
-    are_positive, _ = _state(value)
     exposure, time_in_market = _exposure(value, gross)
     if not are_positive:
         exposure = math.nan
@@ -123,61 +135,52 @@ def _state_of_array(value: Floats) -> tuple[bool, bool]:
 
 
 @compiled
-def _write_sums(returns: Floats, borders: Ints, sums: Floats) -> None:
-    """Write the sums of one return or more into `TaskSums.values`."""
+def _returns(value: Floats) -> Floats:
+    """The return of each session after the first one."""
+    before, after = value[:-1], value[1:]
+    returns = np.empty(len(before))
+    for index in range(len(before)):
+        returns[index] = after[index] / before[index] - 1.0
+    return returns
+
+
+@_returns.from_python
+def _returns_of_array(value: Floats) -> Floats:
+    return value[1:] / value[:-1] - 1.0
+
+
+@compiled
+def _write_sums(returns: Floats, borders: Ints, sums: Floats) -> float:
+    """Write the sums of one return or more into `TaskSums.values`, and return Σ min(r, 0)²."""
     segments = len(borders) - 1
-    measure_sums(returns, borders, sums[: 2 * segments].reshape((2, segments)), sums[-3:])
+    powers = np.empty(POWERS)
+    measure_sums(returns, borders, sums[: 2 * segments].reshape((2, segments)), powers)
+    sums[2 * segments :] = powers[: POWERS - 1]
     for index in range(len(sums)):
         # Processors differ in the sign of the NaN that infinite returns give.
         if sums[index] != sums[index]:
             sums[index] = math.nan
+    return powers[POWERS - 1]
 
 
 @compiled
-def _risk(value: Floats, periods: float, returns: Floats) -> Three:
-    """Volatility, Sharpe and Sortino of two values or more, all above 0, whose returns are written
-    into `returns`."""
-    mean, downside, variance = _moments(value, returns)
-    deviation = math.sqrt(variance)
+def _risk(sums: Floats, count: int, losses: float, periods: float) -> Three:
+    """Volatility, Sharpe and Sortino of a number of returns, from their sums by segment."""
+    segments = (len(sums) - POWERS + 1) // 2
+    total, square = 0.0, 0.0
+    for segment in range(segments):
+        total += sums[segment]
+        square += sums[segments + segment]
+    mean, mean_square = total / count, square / count
     annual = math.sqrt(periods)
-    return (
-        defined(deviation * annual),
-        ratio(mean * annual, deviation),
-        ratio(mean * annual, math.sqrt(downside)),
-    )
-
-
-@compiled
-def _moments(value: Floats, returns: Floats) -> Three:
-    """Write the returns, and return their mean, the mean square of the losses, and the variance of
-    the returns, which is NaN for a single one."""
-    count = len(returns)
-    after = value[1:]
-    squares = np.empty(count)
-    for index in range(count):
-        change = after[index] / value[index] - 1.0
-        loss = change if change < 0.0 else 0.0
-        returns[index] = change
-        squares[index] = loss * loss
-    mean = pairwise_sum(returns) / count
-    downside = pairwise_sum(squares) / count
-    for index in range(count):
-        off = returns[index] - mean
-        squares[index] = off * off
-    variance = math.nan
-    if count > 1:
-        variance = pairwise_sum(squares) / (count - 1)
-    return mean, downside, variance
-
-
-@_moments.from_python
-def _moments_of_array(value: Floats, returns: Floats) -> Three:
-    returns[:] = value[1:] / value[:-1] - 1.0
-    count = len(returns)
-    mean = pairwise_sum(returns) / count
-    losses, off = np.minimum(returns, 0.0), returns - mean
-    variance = pairwise_sum(off * off) / (count - 1) if count > 1 else math.nan
-    return mean, pairwise_sum(losses * losses) / count, variance
+    sortino = ratio(mean * annual, math.sqrt(losses / count))
+    if count < 2:
+        return math.nan, math.nan, sortino
+    variance = (mean_square - mean * mean) * (count / (count - 1))
+    if variance <= FLAT * mean_square:
+        return 0.0, math.nan, sortino
+    deviation = math.sqrt(variance)
+    return defined(deviation * annual), ratio(mean * annual, deviation), sortino
 
 
 @compiled

@@ -15,16 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.jit import compiled
+from backfleet.jit import compiled, inlined
 from backfleet.metrics.pairwise import pairwise_sum
 
-__all__ = ["ReturnSums", "SegmentSums", "measure_sums", "stack_sums", "sum_returns"]
+__all__ = ["POWERS", "ReturnSums", "SegmentSums", "measure_sums", "stack_sums", "sum_returns"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 LANES = 8
 """Named sums that stay in registers, for segments of some sessions."""
+POWERS = 4
+"""Sums over all returns: Σr³, Σr⁴, Σ r(t) · r(t-1) and Σ min(r, 0)²."""
+
 WIDTH = 64
 """Sums in an array, so that the loop over a row of them runs in vector registers."""
 
@@ -96,9 +99,9 @@ def sum_returns(returns: Floats, borders: Ints) -> ReturnSums:
         int64 of shape (segments + 1,), ascending: the first return of each segment, and the number
         of returns. A segment can be empty.
     """
-    segments, powers = np.empty((2, len(borders) - 1)), np.empty(3)
+    segments, powers = np.empty((2, len(borders) - 1)), np.empty(POWERS)
     measure_sums(returns, borders, segments, powers)
-    cubes, fourths, lagged = powers
+    cubes, fourths, lagged, _ = powers
     return ReturnSums(SegmentSums(np.diff(borders), *segments), cubes, fourths, lagged)
 
 
@@ -138,7 +141,7 @@ def measure_sums(returns: Floats, borders: Ints, segments: Floats, powers: Float
     segments
         float64 of shape (2, segments): Σr and Σr² by segment.
     powers
-        float64 of shape (3,): Σr³, Σr⁴ and Σ r(t) · r(t-1).
+        float64 of shape (POWERS,).
     """
     _sum_segments(returns, borders, segments)
     _sum_powers(returns, powers)
@@ -189,9 +192,9 @@ def _sum_segments_of_arrays(returns: Floats, borders: Ints, sums: Floats) -> Non
 
 @compiled
 def _sum_powers(returns: Floats, sums: Floats) -> None:
-    """Write Σr³, Σr⁴ and Σ r(t) · r(t-1) into `sums`."""
-    lanes = np.zeros((3, WIDTH))
-    cubes, fourths, lagged = lanes[0], lanes[1], lanes[2]
+    """Write Σr³, Σr⁴, Σ r(t) · r(t-1) and Σ min(r, 0)² into `sums`."""
+    lanes = np.zeros((POWERS, WIDTH))
+    cubes, fourths, lagged, losses = lanes[0], lanes[1], lanes[2], lanes[3]
     first, end = 1, len(returns)
     while first + WIDTH <= end:
         now, before = returns[first : first + WIDTH], returns[first - 1 : first - 1 + WIDTH]
@@ -200,28 +203,35 @@ def _sum_powers(returns: Floats, sums: Floats) -> None:
             cubes[lane] += square * now[lane]
             fourths[lane] += square * square
             lagged[lane] += now[lane] * before[lane]
+            losses[lane] += square if now[lane] < 0.0 else 0.0
         first += WIDTH
-    sums[0], sums[1], sums[2] = pairwise_sum(cubes), pairwise_sum(fourths), pairwise_sum(lagged)
+    for power in range(POWERS):
+        sums[power] = pairwise_sum(lanes[power])
     for index in range(first, end):
-        square = returns[index] * returns[index]
-        sums[0] += square * returns[index]
-        sums[1] += square * square
         sums[2] += returns[index] * returns[index - 1]
+        _add_powers(returns[index], sums)
     if end:
         # The first return has none before it.
-        square = returns[0] * returns[0]
-        sums[0] += square * returns[0]
-        sums[1] += square * square
+        _add_powers(returns[0], sums)
+
+
+@inlined
+def _add_powers(value: float, sums: Floats) -> None:
+    square = value * value
+    sums[0] += square * value
+    sums[1] += square * square
+    sums[3] += square if value < 0.0 else 0.0
 
 
 @_sum_powers.from_python
 def _sum_powers_of_arrays(returns: Floats, sums: Floats) -> None:
     squares = returns * returns
-    cubes, fourths = squares * returns, squares * squares
+    cubes, fourths, losses = squares * returns, squares * squares, np.where(returns < 0, squares, 0)
     lagged = returns[1:] * returns[:-1]
-    for power, values in enumerate((cubes[1:], fourths[1:], lagged)):
+    for power, values in enumerate((cubes[1:], fourths[1:], lagged, losses[1:])):
         sums[power] = _add_in_turn(pairwise_sum(_lanes(values, WIDTH)), values, WIDTH)
-    sums[:2] += cubes[:1].sum(), fourths[:1].sum()
+    for power, values in ((0, cubes), (1, fourths), (3, losses)):
+        sums[power] += values[:1].sum()
 
 
 def _sum_in_lanes(values: Floats) -> float:

@@ -13,6 +13,7 @@ from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, UserError
 from backfleet.job.benchmark import BUY_AND_HOLD
+from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
 from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plugins import find_plugin, load_plugin
@@ -79,11 +80,16 @@ def plan_data(data: Data) -> PlannedData:
     """What a job's bars are. Raises DataError, PluginError, JobError."""
     symbols = _described(data)
     auxiliary = {}
-    for name in sorted(data.auxiliary):
+    for name in data.read_feeds:
         with naming_feed(name):
-            ((symbol, found),) = _described(data.of_feed(name)).items()
-            _check_frequency(symbol, found, symbols)
-            auxiliary[name] = _planned(symbol, found)
+            ((symbol, described),) = _described(data.of_feed(name)).items()
+            check_end_known(symbol, described)
+            auxiliary[name] = _planned(symbol, described)
+    for name, span in data.resampled_feeds.items():
+        with naming_feed(name):
+            check_longer(span, symbols)
+    if data.universe == "portfolio":
+        check_one_length(symbols)
     return PlannedData([_planned(*each) for each in symbols.items()], auxiliary)
 
 
@@ -115,19 +121,6 @@ def _described(data: Data) -> dict[str, SymbolData]:
     with prepared_bars(data.source) as prepared:
         chosen = sorted(choose_symbols(source, data.symbols))
         return {name: prepared.digest(source, name, window) for name in chosen}
-
-
-def _check_frequency(feed: str, found: SymbolData, symbols: Mapping[str, SymbolData]) -> None:
-    """A daily bar has its session's midnight, and its close would be seen before the day is over.
-
-    Raises DataError.
-    """
-    intraday = [name for name, each in symbols.items() if not each.daily]
-    if found.daily and intraday:
-        raise DataError(
-            f"{feed} has daily bars and {intraday[0]} has intraday ones, which would see the close "
-            "of a day before it is over; give intraday bars here too"
-        )
 
 
 def _planned(name: str, found: SymbolData) -> PlannedSymbol:

@@ -79,7 +79,9 @@ class DataIdentity(FeedIdentity):
     digests
         `Bars.digest()` by symbol, in the order of the tasks.
     auxiliary
-        The auxiliary feeds by name.
+        The auxiliary feeds that are read, by name.
+    resampled
+        The spans of the auxiliary feeds that are made from the symbols' own bars, by name.
     """
 
     universe: Literal["each", "portfolio"]
@@ -88,6 +90,7 @@ class DataIdentity(FeedIdentity):
     warmup: int
     digests: Mapping[str, str]
     auxiliary: Mapping[str, AuxiliaryIdentity]
+    resampled: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from backfleet.report.equity_fan import equity_fan
 from backfleet.report.metric_difference import metric_difference
 from backfleet.report.metric_words import metric_words, notation
 from backfleet.report.page import Page
-from backfleet.report.ranking import ranked_by
 from backfleet.report.run_facts import RunFacts, read_facts
+from backfleet.results.leaderboard import rank_metric
 from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.read import read_results
 from backfleet.runs.run import Run
@@ -41,11 +41,10 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
     sides = [
         RunRows(run.store, run.manifest, read_results(run.store, run.chunk_index)) for run in runs
     ]
-    rows: pd.DataFrame = sides[0].rows.to_pandas()
-    chosen = ranked_by(rows, metric)
+    chosen = rank_metric(sides[0].rows, metric)
     matched = match_tasks(*sides)
     pairs: pd.DataFrame = matched.rows.to_pandas()
-    shown = chosen if chosen in METRICS else ranked_by(rows, None)
+    shown = chosen if chosen in METRICS else rank_metric(sides[0].rows, None)
     return Page(
         template="comparison.html",
         title=f"{first.manifest.name} and {second.manifest.name} · backfleet",

@@ -100,11 +100,13 @@ def _data(run: Run) -> dict[str, Any]:
     for name, day in (("start", data.start), ("end", data.end)):
         if day is not None:
             made[name] = date.fromisoformat(day)
-    if data.auxiliary:
-        made["auxiliary"] = {
-            name: _origin(feed, feeds.get(name, path)) | {"symbols": [feed.symbol]}
-            for name, feed in data.auxiliary.items()
-        }
+    auxiliary = {
+        name: _origin(feed, feeds.get(name, path)) | {"symbols": [feed.symbol]}
+        for name, feed in data.auxiliary.items()
+    }
+    auxiliary |= {name: {"resample": span} for name, span in data.resampled.items()}
+    if auxiliary:
+        made["auxiliary"] = auxiliary
     return made
 
 

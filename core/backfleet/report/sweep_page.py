@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,16 @@ from backfleet.report.equity_fan import EquityFan, equity_fan
 from backfleet.report.fold_section import fold_section
 from backfleet.report.metric_words import format_value, metric_words, notation
 from backfleet.report.page import Page
-from backfleet.report.ranking import ranked_by
 from backfleet.report.run_facts import RunFacts, read_facts
 from backfleet.report.sensitivity import Sensitivity, sensitivity
+from backfleet.results.leaderboard import (
+    IDENTICAL,
+    MIN_TRADES,
+    Leaderboard,
+    Ranking,
+    leaders_of,
+    rank_metric,
+)
 from backfleet.results.read import read_results
 from backfleet.results.row_problems import describe_problems
 from backfleet.runs.run import Run
@@ -35,6 +42,9 @@ SHOWN = (
     "win_rate",
     "orders_rejected",
 )
+LEADERS = 20
+"""Points in the table of the leaders."""
+
 MOST_ROWS = 20_000
 """Rows in the page's table: of more, the best."""
 
@@ -46,13 +56,21 @@ MOST_SYMBOLS = 30
 
 @dataclass(frozen=True)
 class Sweep:
-    """A run's rows, and by which metric they are ranked."""
+    """A run's rows, and by which metric they are ranked.
+
+    Attributes
+    ----------
+    points, tasks
+        The leading points, or tasks if there is only one point; and the leading task.
+    """
 
     run: Run
     facts: RunFacts
     rows: pd.DataFrame
     notes: Sequence[str]
     metric: str
+    points: Leaderboard
+    tasks: Leaderboard
 
     @cached_property
     def parameters(self) -> Sequence[str]:
@@ -70,19 +88,32 @@ class Sweep:
     @property
     def leader(self) -> int | None:
         """The best task."""
-        return int(self.measured["task"].iloc[0]) if len(self.measured) else None
+        leaders: list[int] = self.tasks.rows["task"].to_pylist() if self.tasks.ranked else []
+        return leaders[0] if leaders else None
 
 
-def sweep_page(run: Run, metric: str | None = None) -> Page:
+def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES) -> Page:
     """The report of a run, complete or not, ranked by `metric`.
+
+    Leaders have at least `min_trades` closed trades per task.
 
     Raises UserError for a metric that the rows do not have, CorruptObject, StoreError.
     """
     facts = read_facts(run)
     table = read_results(run.store, run.chunk_index)
     rows: pd.DataFrame = table.to_pandas()
-    chosen = ranked_by(rows, metric)
-    sweep = Sweep(run, facts, rows, describe_problems(table), chosen)
+    chosen = rank_metric(table, metric)
+    direction = metric_words(chosen).direction
+    ranking = Ranking(chosen, min_trades=min_trades, ascending=direction < 0)
+    sweep = Sweep(
+        run,
+        facts,
+        rows,
+        describe_problems(table),
+        chosen,
+        leaders_of(table, run.manifest, ranking, LEADERS),
+        leaders_of(table, run.manifest, replace(ranking, by="task"), 1),
+    )
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
     folds = fold_section(run)
@@ -98,6 +129,8 @@ def sweep_page(run: Run, metric: str | None = None) -> Page:
             "glossary": [metric_words(name) for name in METRICS],
             "notation": notation(),
             "tiles": _tiles(sweep),
+            "board": sweep.points,
+            "leaders": _leaders(sweep),
             "parameters": sweep.parameters,
             "steady": steady,
             "fan": fan,
@@ -124,12 +157,12 @@ def _tiles(sweep: Sweep) -> Sequence[Mapping[str, str]]:
     if not len(sweep.measured):
         return tiles
     values = sweep.measured[sweep.metric]
-    best = sweep.measured.iloc[0]
+    best = sweep.tasks.rows.to_pylist()[0]
     point = ", ".join(f"{name} {best[name]}" for name in sweep.parameters)
     tiles += [
         {
             "label": f"Best {words.label}",
-            "value": format_value(sweep.metric, float(values.iloc[0])),
+            "value": format_value(sweep.metric, float(best[sweep.metric])),
             "note": f"{best['symbol']}{', ' if point else ''}{point}",
         },
         {
@@ -161,6 +194,17 @@ def _standing(facts: RunFacts) -> str:
         if number:
             parts.append(f"{number:,} {word}")
     return ", ".join(parts)
+
+
+def _leaders(sweep: Sweep) -> Mapping[str, Any]:
+    """Return the columns and rows of the leading points."""
+    head = ("task", "symbol", *sweep.parameters, "symbols", sweep.metric, *SHOWN, IDENTICAL)
+    there = sweep.points.rows.column_names
+    names = [name for name in dict.fromkeys(head) if name in there]
+    rows = sweep.points.rows.select(names).to_pylist()
+    labels = {name: metric_words(name).label for name in names if name in METRICS}
+    columns = [(name, labels.get(name, name), name in labels) for name in names]
+    return {"columns": columns, "rows": rows}
 
 
 def _leaderboard(sweep: Sweep, rows: pd.DataFrame) -> Mapping[str, Any]:

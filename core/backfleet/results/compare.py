@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from backfleet.chunks.column_names import METRICS
 from backfleet.results.compare_code import SourceComparison, compare_sources
+from backfleet.results.leaderboard import Ranking, leaders_of
 from backfleet.results.match import RunRows, match_tasks
-from backfleet.results.query import join_tables, query_rows
+from backfleet.results.query import join_tables
 from backfleet.store.plain_json import to_plain
 
 __all__ = ["Comparison", "MetricPair", "PlanDifference", "compare_runs"]
 
-BEST_BY = "total_return"
 BEST = 5
 
 
@@ -136,10 +136,10 @@ def _has_values(pairs: pa.Table, metric: str) -> bool:
 
 
 def _best(run: RunRows) -> Sequence[Mapping[str, Any]]:
-    rows = query_rows(run.rows, sort=BEST_BY).slice(0, BEST)
-    columns = ["task", "symbol", *run.params, BEST_BY, "sharpe", "max_drawdown"]
-    found: Sequence[Mapping[str, Any]] = rows.select(columns).to_pylist()
-    return found
+    rows = leaders_of(run.rows, run.manifest, Ranking(by="task"), BEST).rows
+    columns = ["task", "symbol", *run.params, "sharpe", "total_return", "max_drawdown", "trades"]
+    leaders: Sequence[Mapping[str, Any]] = rows.select(columns).to_pylist()
+    return leaders
 
 
 def _plan_differences(

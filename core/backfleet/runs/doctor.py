@@ -16,6 +16,7 @@ from backfleet.code.versions import DECISIVE
 from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Diagnosable, Finding, FindingStatus
 from backfleet.plugins import list_plugins
+from backfleet.processor import BASELINES
 from backfleet.runs.executors import is_configured, open_executor
 from backfleet.store import open_store
 from backfleet.worker.environment import platform_facts
@@ -51,13 +52,14 @@ def _libraries() -> Iterator[Finding]:
 def _processor() -> Finding:
     facts = platform_facts()
     machine = f"{facts['system']} {facts['machine']}, {os.cpu_count()} CPUs"
-    if (facts["system"], facts["machine"], facts["baseline"]) == ("Linux", "x86_64", True):
+    if facts["system"] == "Linux" and facts["baseline"]:
         return Finding("machine", FindingStatus.OK, machine)
+    words = " and ".join(sorted({one.words for one in BASELINES.values()}))
     return Finding(
         "machine",
         FindingStatus.WARNING,
         f"{machine}: the last bits of results may differ from other machines'",
-        "equal bits are promised on Linux x86-64 with AVX2 and FMA",
+        f"equal bits are promised on Linux, on {words}",
     )
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from backfleet.chunks.column_names import parameter_column
 from backfleet.html import bar, facts_table, heading, rows_table
 from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import Counts
-from backfleet.results.query import query_rows
+from backfleet.results.leaderboard import Ranking, leaders_of, swept_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +23,7 @@ METRICS = ("total_return", "sharpe", "max_drawdown", "trades")
 
 
 def run_html(manifest: Manifest, url: str, counts: Counts, rows: pa.Table | None) -> str:
-    """Return the run's facts and progress, and with `rows` its best tasks by Sharpe ratio."""
+    """Return the run's facts and progress, and with `rows` its leaders."""
     text = f"{counts.done:,} of {counts.tasks:,} tasks"
     text += f", {counts.suspicious:,} suspicious" if counts.suspicious else ""
     text += f", {counts.error:,} failed" if counts.error else ""
@@ -51,8 +50,8 @@ def _facts(manifest: Manifest, url: str) -> Mapping[str, Any]:
 
 
 def _leaders(manifest: Manifest, rows: pa.Table) -> str:
-    leaders = query_rows(rows, sort="sharpe").slice(0, LEADERS)
-    params = [parameter_column(name) for name in manifest.points.names]
-    names = ["task", "symbol", *params, "status", *METRICS]
-    columns = [leaders.column(name).to_pylist() for name in names]
+    board = leaders_of(rows, manifest, Ranking(), LEADERS)
+    head = ("task", "point", "symbol", *swept_columns(manifest), "symbols", "status")
+    names = [name for name in (*head, *METRICS) if name in board.rows.column_names]
+    columns = [board.rows.column(name).to_pylist() for name in names]
     return rows_table(names, zip(*columns, strict=True))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.bar_length import Stamp
 from backfleet.bars import Bars, Prices
 from backfleet.errors import DataError
 from backfleet.sources.checks import (
@@ -40,12 +41,15 @@ class Reading:
         As `datetime.strptime` reads it; None for ISO 8601.
     timezone
         IANA name of the zone of times without an offset, and of sessions.
+    stamp
+        Whether times are the beginnings of bars or their ends.
     """
 
     symbol: str
     layout: Layout
     date_format: str | None
     timezone: str
+    stamp: Stamp = "open"
 
 
 def bars_of(table: Table, reading: Reading) -> Bars:
@@ -87,6 +91,7 @@ def bars_of(table: Table, reading: Reading) -> Bars:
         factor=factor,
         tradable=tradable,
         timezone=reading.timezone,
+        stamp=reading.stamp,
         extra=MappingProxyType({n: floats(table, column) for n, column in layout.extra.items()}),
     )
     return bars if tradable.all() else _with_suspensions(table, bars)

@@ -48,5 +48,6 @@ class CsvSource(FileSource):
         file = CsvFile.open(self.describe(symbol), content, self.options.delimiter)
         layout = find_layout(file.origin, file.names, self.options, self.settings.columns)
         table = file.read(layout.columns)
-        reading = Reading(symbol, layout, self.options.date_format, self.settings.timezone)
+        options, timezone = self.options, self.settings.timezone
+        reading = Reading(symbol, layout, options.date_format, timezone, options.stamp)
         return bars_of(table, reading)

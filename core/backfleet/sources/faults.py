@@ -1,11 +1,12 @@
-"""What is wrong with the files of a source: all of it, where a run stops at the first."""
+"""Faults of the files of a source, all of them, and doubts about the bars that can be read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,14 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars
 from backfleet.errors import DataError
 from backfleet.source import Source
+from backfleet.sources.doubts import find_doubts
+from backfleet.sources.session_doubts import longest_pause
+from backfleet.sources.traded_bars import TradedBars
 
 __all__ = ["Checked", "Fault", "check_symbol", "find_gaps"]
 
 MOST = 20
 """Bad rows of one file after which the rest is not looked at."""
-
-LONGEST_PAUSE = 14
-"""Days between two sessions that need no other symbol's sessions to be a gap: markets close for a
-week and its weekends at most."""
 
 ENOUGH = 3
 """Symbols from which on their sessions are taken for the market's."""
@@ -30,7 +30,7 @@ ROW = re.compile(r"row ([0-9]+): ")
 ENDLESS = "unsorted: "
 """Of a fault after which every further row may seem wrong."""
 
-Days = NDArray[np.datetime64]
+Days = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,16 @@ class Fault:
         Counted as the file shows it, from 1; None where the whole file is meant.
     problem
         What is wrong.
+    level
+        A `fault` is refused by a run or is wrong for sure, a `doubt` may be wrong, and a `note` is
+        usual in sound files.
     """
 
     file: str
     symbol: str
     row: int | None
     problem: str
+    level: Literal["fault", "doubt", "note"] = "fault"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,20 +63,43 @@ class Checked:
 
     Attributes
     ----------
+    source
+        The source that reads the file.
     faults
-        Rows that the source refuses.
+        Rows that the source refuses, and doubts about the others.
     sessions
-        Of the bars that it takes; None where there are none, or where they are not daily.
-    rows
-        The row of each session, as the file shows it; None where that cannot be told.
+        Of the bars that it takes, in days; None if there are none, or if they are not daily.
+    pause
+        The most days between two sessions that are no gap.
+    read_rows
+        The row of each bar, as the file shows it, if rows were left out; else None.
     """
 
     symbol: str
     file: str
     bars: int
+    source: Source
     faults: Sequence[Fault]
     sessions: Days | None = None
-    rows: Sequence[int] | None = None
+    pause: int = 0
+    read_rows: Sequence[int] | None = None
+
+    @cached_property
+    def rows(self) -> Sequence[int] | None:
+        """The row of each bar, as the file shows it; None if that cannot be told.
+
+        The file is read again, because the rows of many large files need much memory.
+        """
+        if self.read_rows is not None:
+            return self.read_rows
+        try:
+            return _rows(self.source, self.source.read(self.symbol), self.bars)
+        except DataError:
+            return None
+
+    def row(self, bar: int) -> int | None:
+        """Return the row of a bar."""
+        return None if self.rows is None else self.rows[bar]
 
 
 def check_symbol(source: Source, symbol: str) -> Checked:
@@ -87,7 +114,7 @@ def check_symbol(source: Source, symbol: str) -> Checked:
     try:
         content = source.read(symbol)
     except DataError as error:
-        return Checked(symbol, origin, 0, [_fault(origin, symbol, error)])
+        return Checked(symbol, origin, 0, source, [_fault(origin, symbol, error)])
     while bars is None and len(faults) < MOST:
         try:
             bars = source.parse(symbol, content)
@@ -98,27 +125,38 @@ def check_symbol(source: Source, symbol: str) -> Checked:
                 break
             content = rest
     if bars is None:
-        return Checked(symbol, origin, 0, faults)
-    sessions = bars.session if bars.is_daily else None
-    rows = _rows(source, content, bars)
-    faults += _double_sessions(origin, bars, rows)
-    return Checked(symbol, origin, len(bars), faults, sessions, rows)
+        return Checked(symbol, origin, 0, source, faults)
+    # Days as int32: the sessions of all symbols are kept until the gaps are known.
+    sessions = bars.session.astype(np.int64).astype(np.int32) if bars.is_daily else None
+    rows = _rows(source, content, len(bars)) if faults else None
+    pause = longest_pause(TradedBars.of(bars))
+    sound = Checked(symbol, origin, len(bars), source, [], sessions, pause, rows)
+    more = [*_double_sessions(sound, bars), *_doubts(sound, bars)]
+    return replace(sound, faults=[*faults, *more])
+
+
+def _doubts(checked: Checked, bars: Bars) -> Iterator[Fault]:
+    for doubt in find_doubts(bars):
+        # `find_gaps` has them, with the sessions of the other symbols.
+        if doubt.kind != "gap":
+            level: Literal["doubt", "note"] = "doubt" if doubt.is_serious else "note"
+            row = checked.row(doubt.bar) if doubt.is_serious else None
+            yield Fault(checked.file, checked.symbol, row, doubt.text, level)
 
 
 def find_gaps(checked: Iterable[Checked]) -> Iterator[Fault]:
     """Sessions that a symbol lacks between its first and its last.
 
     A session is one that more than half of the symbols have of those that are listed then. With
-    too few symbols to tell, more than two weeks without a bar are a gap.
+    too few symbols to tell, a long pause is a gap, which is only a note.
     """
     daily = [each for each in checked if each.sessions is not None]
     market = _market(daily)
     for each in daily:
         assert each.sessions is not None
-        days = each.sessions.astype(np.int64)
+        pauses = np.diff(each.sessions)
         missed = _missed(each.sessions, market)
-        pauses = np.diff(days)
-        wrong = (missed > 0) if market is not None else pauses > LONGEST_PAUSE
+        wrong = (missed > 0) if market is not None else pauses > each.pause
         for at in map(int, np.flatnonzero(wrong)):
             yield _gap(each, at + 1, int(missed[at]))
 
@@ -142,21 +180,20 @@ def _without(content: bytes, faults: Sequence[Fault]) -> bytes | None:
     return b"\n".join(lines)
 
 
-def _double_sessions(origin: str, bars: Bars, rows: Sequence[int] | None) -> Iterator[Fault]:
+def _double_sessions(checked: Checked, bars: Bars) -> Iterator[Fault]:
     """Second bars of a session where most sessions have one: a daily file, and not quite."""
     days, count = np.unique(bars.session, return_counts=True)
     if np.count_nonzero(count == 1) * 2 <= len(days):
         return
     for at in map(int, np.flatnonzero(bars.session[1:] == bars.session[:-1])):
-        row = None if rows is None else rows[at + 1]
         problem = f"session {bars.session[at]} comes twice, and most sessions have one bar"
-        yield Fault(origin, bars.symbol, row, problem)
+        yield Fault(checked.file, bars.symbol, checked.row(at + 1), problem)
 
 
-def _rows(source: Source, content: bytes, bars: Bars) -> Sequence[int] | None:
+def _rows(source: Source, content: bytes, bars: int) -> Sequence[int] | None:
     """The row of each bar: sources leave out rows at the beginning only."""
     lines = _lines(source, content)
-    return None if lines is None or len(lines) < len(bars) else lines[len(lines) - len(bars) :]
+    return None if lines is None or len(lines) < bars else lines[len(lines) - bars :]
 
 
 def _lines(source: Source, content: bytes) -> Sequence[int] | None:
@@ -200,9 +237,9 @@ def _missed(sessions: Days, market: Days | None) -> NDArray[np.int64]:
 
 
 def _gap(each: Checked, at: int, missed: int) -> Fault:
-    last, following = _days(each)[at - 1], _days(each)[at]
-    days = int((following - last).astype(np.int64)) - 1
-    lacking = f"{missed} sessions that other symbols have" if missed else f"{days} days"
-    row = None if each.rows is None else each.rows[at]
-    problem = f"a gap: after {last} comes {following}, without {lacking}"
-    return Fault(each.file, each.symbol, row, problem)
+    last, following = (_days(each)[place] for place in (at - 1, at))
+    lacking = f"{missed} sessions that other symbols have" if missed else ""
+    lacking = lacking or f"{following - last - 1} days"
+    words = [np.datetime64(int(day), "D") for day in (last, following)]
+    problem = f"a gap: after {words[0]} comes {words[1]}, without {lacking}"
+    return Fault(each.file, each.symbol, each.row(at), problem, "fault" if missed else "note")

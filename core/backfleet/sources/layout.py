@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from backfleet.bar_length import Stamp
 from backfleet.errors import DataError
 from backfleet.job.refusal import nearest
 from backfleet.source import SourceOptions
@@ -55,6 +56,8 @@ class ColumnOptions(SourceOptions):
     date_format
         As `datetime.strptime` reads it; by default dates and times are ISO 8601. With a `time`
         column it covers both, with a space between.
+    stamp
+        Whether times are the beginnings of bars, `open`, or their ends, `close`; by default `open`.
     """
 
     date: str | None = Field(default=None, min_length=1)
@@ -69,6 +72,7 @@ class ColumnOptions(SourceOptions):
     date_format: Annotated[str, AfterValidator(_date_format)] | None = Field(
         default=None, min_length=1
     )
+    stamp: Stamp = "open"
 
 
 @dataclass(frozen=True)

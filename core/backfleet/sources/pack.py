@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.bar_length import Stamp
 from backfleet.bars import Bars, Prices
 
 __all__ = ["SCHEMA", "pack", "unpack"]
 
-SCHEMA = 2
+SCHEMA = 3
 """Changes with the fields below and with what `Bars` holds."""
 
 MAGIC = np.lib.format.magic(1, 0)
@@ -33,6 +35,9 @@ COLUMNS = (
     ("volume", "<f8"),
     ("factor", "<f8"),
 )
+UNITS: tuple[Literal["ns", "D", "W", "M", "Y"], ...] = ("ns", "D", "W", "M", "Y")
+"""Units of `Bars.length`; the file has the position of the unit."""
+STAMPS: tuple[Stamp, ...] = ("open", "close")
 
 
 def pack(bars: Bars) -> bytes:
@@ -40,8 +45,11 @@ def pack(bars: Bars) -> bytes:
     # Extra columns go by number: a name beyond Latin-1 would make another version of the format.
     extra = {f"extra{number}": values for number, values in enumerate(bars.extra.values())}
     record = np.zeros((), dtype=_element(len(bars), len(extra)))
+    unit, count = np.datetime_data(bars.length.dtype)
+    length = (bars.length.astype(np.int64) * count, UNITS.index(unit), STAMPS.index(bars.stamp))
     for name in record.dtype.names or ():
-        record[name] = extra[name] if name in extra else getattr(bars, name)
+        columns = {"length": length, **extra}
+        record[name] = columns[name] if name in columns else getattr(bars, name)
     file = io.BytesIO()
     np.save(file, record, allow_pickle=False)
     return file.getvalue()
@@ -52,6 +60,7 @@ def unpack(path: Path, symbol: str, extra: Sequence[str], timezone: str) -> Bars
     try:
         record = _mapped(path, len(extra))
         prices = Prices(record["open"], record["high"], record["low"], record["close"])
+        length, unit, stamp = map(int, record["length"])
         return Bars(
             symbol=symbol,
             time=record["time"],
@@ -63,6 +72,8 @@ def unpack(path: Path, symbol: str, extra: Sequence[str], timezone: str) -> Bars
             tradable=record["tradable"],
             extra=MappingProxyType({n: record[f"extra{i}"] for i, n in enumerate(extra)}),
             timezone=timezone,
+            length=np.timedelta64(length, UNITS[unit]),
+            stamp=STAMPS[stamp],
         )
     except Exception:  # There is no end to what damaged bytes can raise; all of it is a miss.
         return None
@@ -95,4 +106,5 @@ def _element(count: int, extra: int) -> np.dtype[np.void]:
     numbered = [(f"extra{number}", "<f8") for number in range(extra)]
     # The bools come last, so that all else lies at a multiple of eight bytes.
     fields = [*COLUMNS, *numbered, ("tradable", "|b1")]
-    return np.dtype([(name, kind, (count,)) for name, kind in fields])
+    columns = [(name, kind, (count,)) for name, kind in fields]
+    return np.dtype([("length", "<i8", (3,)), *columns])

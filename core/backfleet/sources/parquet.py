@@ -31,5 +31,6 @@ class ParquetSource(FileSource):
             origin, file.file.schema_arrow.names, self.options, self.settings.columns
         )
         table = read_table(origin, file, layout.columns)
-        reading = Reading(symbol, layout, self.options.date_format, self.settings.timezone)
+        options, timezone = self.options, self.settings.timezone
+        reading = Reading(symbol, layout, options.date_format, timezone, options.stamp)
         return bars_of(table, reading)

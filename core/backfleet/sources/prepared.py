@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.bar_length import find_length, length_words, nominal_ns
 from backfleet.bars import Bars, BarsWindow
 from backfleet.cache import cache_folder, write_quietly
 from backfleet.errors import DataError
@@ -21,7 +22,7 @@ from backfleet.source import Source
 from backfleet.sources.index import Index
 from backfleet.sources.pack import SCHEMA, pack, unpack
 
-__all__ = ["PreparedBars", "SymbolData", "sessions_per_year"]
+__all__ = ["PreparedBars", "SymbolData", "parse_bars", "sessions_per_year"]
 
 SHORT = 90
 """Days below which a span says too little about how many sessions a year has."""
@@ -42,8 +43,12 @@ class SymbolData:
         How many bars the window has, warm-up included.
     warmup
         How many of them lie before its start.
-    daily
-        Whether no session has two bars.
+    length
+        The length of the bars in words: `15 minutes`, `1 day`, `unknown`.
+    nominal_ns
+        The same in nanoseconds, a month as 30 days and a year as 365; 0 if it is unknown.
+    end_known
+        Whether it is known when a bar is over: its length is known, or its time is its end.
     first, last
         The first and last session, without the warm-up.
     sessions_per_year
@@ -56,7 +61,9 @@ class SymbolData:
     first: date
     last: date
     warmup: int
-    daily: bool
+    length: str
+    nominal_ns: int
+    end_known: bool
     sessions_per_year: float
 
 
@@ -211,9 +218,17 @@ class PreparedBars:
         return content, digest
 
     def _parse(self, source: Source, symbol: str, content: bytes, digest: str) -> Bars:
-        bars = source.parse(symbol, content)
+        bars = parse_bars(source, symbol, content)
         write_quietly(self._shelf(source).bars(symbol, digest), pack(bars))
         return bars
+
+
+def parse_bars(source: Source, symbol: str, content: bytes) -> Bars:
+    """Return all bars in `content`, with their length. Raises DataError."""
+    bars = source.parse(symbol, content)
+    if not np.isnat(bars.length):
+        return bars
+    return replace(bars, length=find_length(bars.time, bars.session, bars.timezone))
 
 
 def _describe(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
@@ -230,7 +245,9 @@ def _describe(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
         first=sessions[0].item(),
         last=sessions[-1].item(),
         warmup=used.warmup,
-        daily=used.is_daily,
+        length=length_words(used.length),
+        nominal_ns=nominal_ns(used.length),
+        end_known=used.stamp == "close" or not np.isnat(used.length),
         sessions_per_year=sessions_per_year(sessions),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,10 @@ __all__ = ["Times", "read_times"]
 NAIVE = pa.timestamp("ns")
 ZONED = pa.timestamp("ns", "UTC")
 DAY = 86_400_000_000_000
+MIDNIGHT = time(0)
+SAMPLE = 3
+"""Rows that show whether a column with offsets can hold days."""
+
 YEARS = range(1678, 2262)
 """What int64 nanoseconds since 1970 can hold in full."""
 
@@ -44,8 +48,10 @@ def read_times(
 ) -> Times:
     """The times in `columns`: one, or a date's and a time's.
 
-    Times without an offset are in `timezone`. Where all of them are midnights they are days, and a
-    day that begins late, or whose midnight comes twice, begins at its first instant.
+    Times without an offset are in `timezone`. If all times are midnights, without an offset or in
+    their own, they are days, whatever `timezone` is: the offset only names the zone in which the
+    market keeps its calendar. A day that begins late, or whose midnight comes twice, begins at its
+    first instant in `timezone`.
 
     Raises
     ------
@@ -83,7 +89,10 @@ def _stamps(table: Table, name: str, date_format: str | None) -> Any:
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         target = pa.timestamp("ns", getattr(kind, "tz", None))
-        return _cast(table, name, target, "outside the years 1678 to 2261")
+        stamps = _cast(table, name, target, "outside the years 1678 to 2261")
+        if target.tz is None:
+            return stamps
+        return _days_or(pc.local_timestamp(stamps), stamps)
     if date_format is not None:
         return _formatted(table, name, date_format)
     return _iso(table, name)
@@ -97,7 +106,30 @@ def _iso(table: Table, name: str) -> Any:
         text.slice(0, 1).cast(ZONED)
     except pa.ArrowInvalid:
         return _cast(parsed, name, NAIVE, reason)
-    return _cast(parsed, name, ZONED, "without the offset that the first row has")
+    stamps = _cast(parsed, name, ZONED, "without the offset that the first row has")
+    local = _without_offset(text.slice(0, SAMPLE))
+    if local is None or not _are_days(local):
+        return stamps
+    local = _without_offset(text)
+    return stamps if local is None else _days_or(local, stamps)
+
+
+def _without_offset(text: Any) -> Any:
+    """ISO times without their offsets; None if one of them is no time then."""
+    bare = pc.replace_substring_regex(text, r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)$", "")
+    try:
+        return bare.cast(NAIVE)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _days_or(local: Any, stamps: Any) -> Any:
+    """`local`, the times without their offsets, if all of them are midnights, or else `stamps`."""
+    return local if len(local) and _are_days(local) else stamps
+
+
+def _are_days(local: Any) -> bool:
+    return not local.null_count and not np.any(_integers(local) % DAY)
 
 
 def _cast(table: Table, name: str, target: Any, reason: str) -> Any:
@@ -122,6 +154,9 @@ def _formatted(table: Table, name: str, date_format: str) -> Any:
             raise table.bad_value(name, row, "outside the years 1678 to 2261")
         moments.append(moment)
     zoned = moments[0].tzinfo is not None
+    if zoned and all(moment.time() == MIDNIGHT for moment in moments):
+        moments = [moment.replace(tzinfo=None) for moment in moments]
+        zoned = False
     epoch = datetime(1970, 1, 1, tzinfo=UTC if zoned else None)
     microseconds = [(moment - epoch) // timedelta(microseconds=1) for moment in moments]
     nanoseconds = np.array(microseconds, dtype=np.int64) * 1000
@@ -143,7 +178,7 @@ def _check_timezone(timezone: str) -> None:
 
 
 def _localize(table: Table, name: str, stamps: Any, timezone: str) -> Any:
-    days = not np.any(_integers(stamps) % DAY)
+    days = _are_days(stamps)
 
     def strict(column: Any) -> Any:
         return pc.assume_timezone(column, timezone)

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.metrics.equity import FLAT
 from backfleet.metrics.sums import ReturnSums, SegmentSums
 from backfleet.validation.missing import Missing, TooLittle, Undefined
 
 __all__ = ["FLAT", "Moments", "moments_of", "sharpe_ratios"]
-
-FLAT = 1e-12
-"""A variance of at most this part of the mean square is rounding. Such returns have no Sharpe
-ratio: it would be a million per session."""
 
 MIN_SESSIONS = 3
 

@@ -13,7 +13,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["PINNED", "limit_memory", "offer_to_out_of_memory", "pin_environment", "platform_facts"]
+from backfleet.processor import baseline
+
+__all__ = [
+    "limit_memory",
+    "offer_to_out_of_memory",
+    "pin_environment",
+    "pinned_environment",
+    "platform_facts",
+]
 
 PINNED: Mapping[str, str] = {
     "PYTHONHASHSEED": "0",
@@ -21,26 +29,22 @@ PINNED: Mapping[str, str] = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # exp, log and pow differ between AVX-512 and AVX2: all compute as AVX2. The names are those of
-    # numpy from 2.4 on and of numpy before it; each ignores the other's.
-    "NPY_DISABLE_CPU_FEATURES": (
-        "X86_V4 AVX512_ICL AVX512_SPR "
-        "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_KNL AVX512_KNM"
-    ),
-    "OPENBLAS_CORETYPE": "Haswell",
-    "NUMBA_CPU_NAME": "x86-64-v3",
-    "NUMBA_CPU_FEATURES": "",
 }
-"""The baseline is x86-64-v3: AVX2 and FMA."""
-
+"""The same on every machine; `Baseline.environment` joins it."""
 
 OUT_OF_MEMORY_SCORE = 300
 """Counts like three tenths of the memory of the machine, or of the container."""
 
 
+def pinned_environment() -> Mapping[str, str]:
+    """Return all that a process needs whose bits are to be those of other machines."""
+    here = baseline()
+    return PINNED if here is None else {**PINNED, **here.environment}
+
+
 def pin_environment() -> None:
     """Pin this process's environment, for the children it will start."""
-    os.environ.update(PINNED)
+    os.environ.update(pinned_environment())
 
 
 def limit_memory(limit: int) -> None:
@@ -62,19 +66,10 @@ def offer_to_out_of_memory() -> None:
 
 def platform_facts() -> Mapping[str, str | bool]:
     """What a commit records about where it was computed."""
+    here = baseline()
     return {
         "system": platform.system(),
         "machine": platform.machine(),
         "libc": " ".join(platform.libc_ver()),
-        "baseline": _has_baseline(),
+        "baseline": here is not None and here.is_met(),
     }
-
-
-def _has_baseline() -> bool:
-    """Whether this processor can compute with the pinned baseline."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    line = next((each for each in flags.splitlines() if each.startswith("flags")), "")
-    return {"avx2", "fma", "bmi2"} <= set(line.split())

@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass, replace
 from functools import partial
 
-from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest
+from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest, with_one_nan
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.errors import BackfleetError, DataChanged
 from backfleet.metrics import summary_of
@@ -131,11 +131,8 @@ class TaskRunner:
         result = self._result(ran.key, self.summary(ran), ran.seconds)
         if not self.manifest.keeps_detail:
             return result
-        return replace(
-            result,
-            digest=outcome_digest(ran.outcome),
-            outcome=replace(ran.outcome, strategy=None),
-        )
+        outcome = with_one_nan(replace(ran.outcome, strategy=None))
+        return replace(result, digest=outcome_digest(outcome), outcome=outcome)
 
     def _result(self, key: TaskKey, summary: Summary, seconds: float) -> TaskResult:
         return TaskResult(

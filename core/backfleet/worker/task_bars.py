@@ -20,6 +20,7 @@ from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol, TaskKey
 from backfleet.plan.task_context import TaskContext
 from backfleet.sources.prepared import sessions_per_year
+from backfleet.sources.resample import resample
 
 if TYPE_CHECKING:
     import pluggy
@@ -84,7 +85,10 @@ class BarsLoader:
 
     def _changed_by_plugins(self, symbol: PlannedSymbol) -> Bars:
         bars = self._reader.load(symbol.name, symbol.digest)
-        bars = replace(bars, auxiliary=self._feeds) if self._feeds else bars
+        spans = self._manifest.identity.data.resampled
+        own = {name: resample(bars, span) for name, span in spans.items()}
+        if self._feeds or own:
+            bars = replace(bars, auxiliary=MappingProxyType({**self._feeds, **own}))
         for plugin in self._hooks:
             replaced = plugin.hook.backfleet_bars(bars=bars)
             bars = bars if replaced is None else replaced
@@ -92,7 +96,7 @@ class BarsLoader:
 
     @cached_property
     def _feeds(self) -> Mapping[str, Bars]:
-        """The further feeds, the same for every symbol."""
+        """The further feeds that are read, the same for every symbol."""
         feeds = {}
         for name, data in self._manifest.identity.data.auxiliary.items():
             with naming_feed(name):

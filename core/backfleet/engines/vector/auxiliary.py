@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars, Prices
 from backfleet.engines.feed_times import feed_times
+from backfleet.engines.shown_feed import as_shown
 
 __all__ = ["aligned_feeds"]
 
@@ -18,15 +19,16 @@ Floats = NDArray[np.float64]
 
 
 def aligned_feeds(bars: Bars) -> Mapping[str, Bars]:
-    """`bars.auxiliary` with one bar for each tradable bar of `bars`: the last one of the feed at or
-    before it, as backtrader shows it.
+    """`bars.auxiliary` with one bar for each tradable bar of `bars`: the last one of the feed that
+    can be seen then, as backtrader shows it.
 
     Time, session and warm-up are those of `bars`. Before the feed's first bar, `tradable` is false
     and all numbers are NaN.
     """
     if not bars.auxiliary:
         return bars.auxiliary
-    moments, *times = feed_times((bars, *bars.auxiliary.values()))
+    shown = [as_shown(feed, (bars,)) for feed in bars.auxiliary.values()]
+    moments, *times = feed_times((bars, *shown))
     keep = bars.tradable
     aligned = {}
     for (name, feed), seen in zip(bars.auxiliary.items(), times, strict=True):

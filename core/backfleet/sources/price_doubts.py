@@ -1,0 +1,169 @@
+"""Checks of prices: impossible ones, jumps that look like splits, spikes, and repeated ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.sources.doubt import Doubt
+from backfleet.sources.traded_bars import TradedBars, runs_of
+
+__all__ = ["MIXED_SHARE", "PRICE_CHECKS", "outside_range"]
+
+Floats = NDArray[np.float64]
+
+ROUNDING = 1e-6
+"""Fraction of the close by which an open or close may lie outside the range: float noise."""
+MIXED_SHARE = 0.20
+"""Share of such bars from which adjusted and raw prices are mixed; in sound files below 0.03."""
+
+JUMP, JUMP_EVERY_DAY, JUMP_CHINA = 0.35, 0.55, 0.22
+"""Least change of the close, as a logarithm: usually, in markets without weekends, and in China."""
+JUMP_FACTOR, SPIKE_FACTOR = 12.0, 25.0
+SPIKE = 0.35
+AROUND = 30
+"""Bars on each side whose median change is the usual one."""
+MAX_TOLD = 5
+"""Jumps and spikes of a file that have a line each."""
+CHINA_FIRST_SESSIONS = 5
+CHINA_LIMITS = np.datetime64("1996-12-16", "D")
+
+MIN_BLOCK, MAX_BLOCK_BARS = 5, 30_000
+MIN_STALE_BARS, STALE_NS = 5, 3_600_000_000_000
+MIN_ONE_PRICE_BARS = 20
+MAX_RATIO_ERROR = 0.05
+"""The usual change of a day, as a logarithm, that comes on top of a split."""
+RATIOS = (
+    *((split, 1) for split in (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)),
+    *((3, 2), (4, 3), (5, 2), (5, 4), (7, 5)),
+)
+
+
+def outside_range(traded: TradedBars) -> NDArray[np.bool_]:
+    """Whether a bar's open or close is outside its low and high beyond rounding."""
+    raw = traded.raw
+    slack = ROUNDING * raw.close
+    top, bottom = np.maximum(raw.open, raw.close), np.minimum(raw.open, raw.close)
+    return np.asarray((top > raw.high + slack) | (bottom < raw.low - slack))
+
+
+def _outside(traded: TradedBars) -> Iterator[Doubt]:
+    outside = outside_range(traded)
+    count = int(np.count_nonzero(outside))
+    if not count:
+        return
+    bar = int(np.argmax(outside))
+    raw, share = traded.raw, count / len(traded)
+    values = f"open {raw.open[bar]:g}, high {raw.high[bar]:g}, low {raw.low[bar]:g}, "
+    text = f"the open or close is outside low and high in {count:,} of {len(traded):,} bars, first "
+    text += f"on {traded.day(bar)}: {values}close {raw.close[bar]:g}"
+    if share >= MIXED_SHARE and count >= MIN_BLOCK:
+        text = f"adjusted and raw prices are mixed: {text}"
+    yield Doubt("outside", bar, text)
+
+
+def _jumps(traded: TradedBars) -> Iterator[Doubt]:
+    least = JUMP if traded.is_five_day else JUMP_EVERY_DAY
+    size = np.abs(traded.change)
+    jumps = np.zeros(len(traded), np.bool_)
+    for bar in np.flatnonzero(size > least).tolist():
+        jumps[bar] = size[bar] > JUMP_FACTOR * _usual(size, bar)
+    if traded.is_china:
+        limited = traded.session >= CHINA_LIMITS
+        limited[:CHINA_FIRST_SESSIONS] = False
+        jumps |= limited & (size > JUMP_CHINA)
+    bars = np.flatnonzero(jumps).tolist()
+    for bar in bars[:MAX_TOLD]:
+        yield Doubt("jump", bar, _jump_text(traded, bar))
+    if len(bars) > MAX_TOLD:
+        bar = bars[MAX_TOLD]
+        yield Doubt("jump", bar, f"{len(bars) - MAX_TOLD} more jumps, next on {traded.day(bar)}")
+
+
+def _jump_text(traded: TradedBars, bar: int) -> str:
+    before, after = traded.raw.close[bar - 1], traded.raw.close[bar]
+    ratio = math.exp(-traded.change[bar])
+    near = _near_ratio(ratio)
+    looks = f", like a split of {near}" if near else ""
+    text = f"jump on {traded.day(bar)}: the close goes from {before:g} to {after:g}{looks}"
+    volumes = traded.volume[bar - 1 : bar + 1]
+    if np.all(volumes > 0):
+        text += f"; the volume is {volumes[1] / volumes[0]:.2g} times that of the bar before"
+    return f"{text}; unadjusted?"
+
+
+def _near_ratio(ratio: float) -> str:
+    """The usual split, or reverse split, of about this ratio; empty if there is none."""
+    pairs = [*RATIOS, *((base, split) for split, base in RATIOS)]
+    errors = [abs(math.log(ratio * base / split)) for split, base in pairs]
+    nearest = min(range(len(pairs)), key=errors.__getitem__)
+    split, base = pairs[nearest]
+    return f"{split} for {base}" if errors[nearest] < MAX_RATIO_ERROR else ""
+
+
+def _spikes(traded: TradedBars) -> Iterator[Doubt]:
+    raw = traded.raw
+    up = np.log(raw.high / np.maximum(raw.open, raw.close))
+    down = np.log(np.minimum(raw.open, raw.close) / raw.low)
+    size = np.maximum(up, down)
+    for bar in map(int, np.flatnonzero(size > SPIKE)[:MAX_TOLD]):
+        if size[bar] > SPIKE_FACTOR * _usual(size, bar):
+            name, price = ("high", raw.high) if up[bar] >= down[bar] else ("low", raw.low)
+            values = f"{name} {price[bar]:g}, open {raw.open[bar]:g}, close {raw.close[bar]:g}"
+            yield Doubt("spike", bar, f"spike on {traded.day(bar)}: {values}")
+
+
+def _usual(size: Floats, bar: int) -> float:
+    """The median around a bar."""
+    return float(np.median(size[max(bar - AROUND, 0) : bar + AROUND + 1]))
+
+
+def _stale(traded: TradedBars) -> Iterator[Doubt]:
+    minimum = MIN_STALE_BARS - 1
+    if not traded.has_one_per_session and len(traded) > 1:
+        step = max(int(np.median(np.diff(traded.time[:1000]))), 1)
+        minimum = max(minimum, STALE_NS // step)
+    # Without a volume nothing was traded, which is another doubt.
+    runs = runs_of(traded.same_as_before & (traded.volume != 0), minimum)
+    if runs is not None:
+        bar, length = runs.longest()
+        text = f"stale prices: {length + 1} bars in a row have the same open, high, low and close "
+        yield Doubt("stale", bar - 1, f"{text}from {traded.day(bar - 1)} on")
+
+
+def _one_price(traded: TradedBars) -> Iterator[Doubt]:
+    flat = (traded.raw.high == traded.raw.low) & ~traded.same_as_before
+    if traded.is_china:
+        flat &= traded.session >= CHINA_LIMITS
+    runs = runs_of(flat, MIN_ONE_PRICE_BARS)
+    if runs is not None:
+        bar, length = runs.longest()
+        text = f"one price per bar in {length} bars in a row from {traded.day(bar)} on: open, high "
+        yield Doubt("one price", bar, f"{text}and low may be copies of the close")
+
+
+def _repeated_block(traded: TradedBars) -> Iterator[Doubt]:
+    """Successive bars that are equal to earlier ones: a page that was pasted twice."""
+    raw, count = traded.raw, min(len(traded), MAX_BLOCK_BARS)
+    if count < 2 * MIN_BLOCK:
+        return
+    rows = np.column_stack([raw.open[:count], raw.high[:count], raw.low[:count], raw.close[:count]])
+    # A number per bar that is equal for equal prices, and from it one per block of bars.
+    number = np.ascontiguousarray(rows).view(np.uint64) @ np.array([3, 5, 7, 11], np.uint64)
+    starts = count - MIN_BLOCK + 1
+    blocks = sum(number[k : starts + k] * np.uint64(1_000_003**k % 2**64) for k in range(MIN_BLOCK))
+    _, first, inverse = np.unique(blocks, return_index=True, return_inverse=True)
+    earlier = first[inverse]
+    for bar in np.flatnonzero(earlier < np.arange(starts)):
+        before, here = rows[earlier[bar] : earlier[bar] + MIN_BLOCK], rows[bar : bar + MIN_BLOCK]
+        if np.array_equal(before, here) and not np.all(here == here[0]):
+            text = f"repeated block: {MIN_BLOCK} or more bars from {traded.day(int(bar))} on have "
+            text += f"the prices of those from {traded.day(int(earlier[bar]))} on"
+            yield Doubt("repeated block", int(bar), text)
+            return
+
+
+PRICE_CHECKS = (_outside, _jumps, _spikes, _stale, _one_price, _repeated_block)

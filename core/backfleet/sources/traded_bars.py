@@ -1,0 +1,140 @@
+"""`TradedBars`: the tradable bars of a symbol, as the checks of doubts read them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars, Prices
+
+__all__ = ["Runs", "TradedBars", "runs_of"]
+
+Floats = NDArray[np.float64]
+
+CHINA_ZONES = ("Asia/Shanghai", "Asia/Chongqing", "Asia/Harbin", "PRC")
+CHINA_SYMBOL = re.compile(r"(?i)(sh|sz|bj)?[.#_]?[0-9]{6}([.](sh|sz|bj|ss|xshg|xshe|xbse))?")
+"""Codes of Chinese stocks. Their prices cannot move by more than a limit on one day."""
+
+MAX_WEEKEND_SHARE, EVERY_DAY_SHARE = 0.10, 0.25
+"""Share of Saturdays and Sundays below which a market has five days, and from which seven."""
+
+
+@dataclass(frozen=True, eq=False)
+class TradedBars:
+    """The tradable bars of a symbol; every array has one element per bar.
+
+    Attributes
+    ----------
+    raw
+        Prices as the file has them.
+    change
+        Logarithm of the adjusted close over the one before; 0 for the first bar.
+    weekday
+        0 is Monday.
+    """
+
+    symbol: str
+    timezone: str
+    time: NDArray[np.int64]
+    session: NDArray[np.datetime64]
+    raw: Prices
+    volume: Floats
+    change: Floats
+    weekday: NDArray[np.int64]
+    has_one_per_session: bool
+
+    @classmethod
+    def of(cls, bars: Bars) -> TradedBars:
+        keep: Any = slice(None) if bars.tradable.all() else bars.tradable
+        raw = bars.raw
+        prices = Prices(raw.open[keep], raw.high[keep], raw.low[keep], raw.close[keep])
+        session = bars.session[keep]
+        adjusted = np.log(prices.close * bars.factor[keep])
+        return cls(
+            symbol=bars.symbol,
+            timezone=bars.timezone,
+            time=bars.time[keep],
+            session=session,
+            raw=prices,
+            volume=bars.volume[keep],
+            change=np.diff(adjusted, prepend=adjusted[:1]),
+            weekday=(session.astype(np.int64) + 3) % 7,
+            has_one_per_session=_has_one_per_session(session),
+        )
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @cached_property
+    def is_daily(self) -> bool:
+        """Whether these are days, and no weeks or months."""
+        days = np.diff(self.session.astype(np.int64))
+        return self.has_one_per_session and (not len(days) or float(np.median(days)) <= 4)
+
+    @cached_property
+    def is_five_day(self) -> bool:
+        """Whether the market rests at weekends."""
+        return self.weekend_share < MAX_WEEKEND_SHARE
+
+    @cached_property
+    def is_every_day(self) -> bool:
+        """Whether the market never rests."""
+        return self.weekend_share >= EVERY_DAY_SHARE
+
+    @cached_property
+    def weekend_share(self) -> float:
+        """Share of Saturdays and Sundays."""
+        return float(np.mean(self.weekday >= 5))
+
+    @cached_property
+    def is_china(self) -> bool:
+        """Whether these are daily bars of a stock in Shanghai, Shenzhen or Beijing."""
+        is_stock = bool(CHINA_SYMBOL.fullmatch(self.symbol))
+        return self.is_daily and self.timezone in CHINA_ZONES and is_stock
+
+    @cached_property
+    def same_as_before(self) -> NDArray[np.bool_]:
+        """Whether a bar has the same four prices as the one before; false for the first."""
+        same = np.zeros(len(self), np.bool_)
+        columns = (self.raw.open, self.raw.high, self.raw.low, self.raw.close)
+        same[1:] = np.logical_and.reduce([values[1:] == values[:-1] for values in columns])
+        return same
+
+    def day(self, bar: int) -> str:
+        """Return the bar's session, with the time if there are several bars per session."""
+        if self.has_one_per_session:
+            return str(self.session[bar])
+        return f"{str(self.time[bar].astype('datetime64[ns]'))[:16]}Z"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of successive bars for which something holds: first positions and lengths."""
+
+    first: NDArray[np.intp]
+    length: NDArray[np.intp]
+
+    def longest(self) -> tuple[int, int]:
+        """Return the first position and the length of the longest run."""
+        run = int(np.argmax(self.length))
+        return int(self.first[run]), int(self.length[run])
+
+
+def runs_of(mask: NDArray[np.bool_], minimum: int) -> Runs | None:
+    """Return the runs of true elements with at least `minimum` of them; None without any."""
+    if np.count_nonzero(mask) < minimum:
+        return None
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    first, after = edges[::2], edges[1::2]
+    keep = after - first >= minimum
+    return Runs(first[keep], (after - first)[keep]) if keep.any() else None
+
+
+def _has_one_per_session(session: NDArray[np.datetime64]) -> bool:
+    """Whether nearly all sessions have one bar."""
+    return int(np.count_nonzero(session[1:] == session[:-1])) <= 0.01 * len(session)
