@@ -336,6 +336,22 @@ def test_windows_that_do_not_fit_are_refused_before_anything_runs(tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"per": "symbol"}, 'validation.per = "symbol": the returns of each task are not stored'),
+        ({"where": "trades > 5"}, 'validation.where = "trades > 5": the trades of each window are'),
+    ],
+)
+def test_a_job_that_will_not_store_what_its_rule_needs_is_refused(
+    keys: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(JobError) as caught:
+        run_job(tmp_path, detail="summary", validation=ROLLING | keys)
+    assert message in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_without_details_says_what_it_lacks(tmp_path: Path) -> None:
     run = run_job(tmp_path, detail="summary", validation={"windows": "split", "test": 200})
     with pytest.raises(UserError, match=r'per = "symbol" needs the returns of each task'):
