@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-__all__ = ["bar", "facts_table", "heading", "rows_table"]
+__all__ = ["bar", "facts_table", "heading", "paragraphs", "rows_table"]
 
 CELL = "padding:1px 10px 1px 0;text-align:left;white-space:pre-wrap"
 NUMBER = "padding:1px 10px 1px 0;text-align:right;font-variant-numeric:tabular-nums"
@@ -16,6 +16,12 @@ LONGEST = 300
 def heading(title: str, more: str = "") -> str:
     """A title, and what qualifies it."""
     return f"<div><b>{_text(title)}</b> <code>{_text(more)}</code></div>"
+
+
+def paragraphs(title: str, texts: Iterable[str]) -> str:
+    """Paragraphs of text under a title."""
+    body = "".join(f"<p>{escape(text)}</p>" for text in texts)
+    return f"<div><b>{_text(title)}</b>{body}</div>"
 
 
 def facts_table(facts: Mapping[str, object]) -> str:

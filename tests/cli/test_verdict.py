@@ -101,3 +101,33 @@ def test_damaged_sums_cost_the_verdict_and_nothing_else(
     assert verdict_in(answer.out)[0].startswith("Not available: ")
     assert "results: backfleet results" in answer.out
     assert json.loads(ask(f"status {copy} --json").out)["verdict"] is None
+
+
+def test_table_of_results_ends_with_the_verdict_on_standard_error(ask: Any, sweep: str) -> None:
+    level = verdict_in(ask(f"wait {sweep}").out)[0]
+    answer = ask(f"results {sweep} --where 'period > 10' --limit 2")
+    command = f"backfleet verdict runs/{sweep}"
+    assert answer.err.splitlines()[-1] == f"verdict: {level} See {command}"
+    assert "verdict" not in answer.out
+    for form in ("--format csv", "--json", "-o rows.txt"):
+        assert "verdict" not in ask(f"results {sweep} {form}").err
+
+
+def test_command_prints_all_verdicts_as_text_and_as_json(ask: Any, finished: str) -> None:
+    text = ask(f"verdict {finished}").out
+    assert text.startswith("Best task, of all points on 3 symbols\nThe best of 2 tasks ")
+    assert "\n\nBest point over 3 symbols\n" in text
+    assert "\n\nBest point of each symbol\n" in text
+    facts = json.loads(ask(f"verdict {finished} --json").out)
+    assert list(facts) == ["run_id", "best_task", "best_point", "symbols", "pbo"]
+
+
+def test_test_windows_are_part_of_the_verdict(ask: Any, sweep: str, workshop: Any) -> None:
+    sets = "--set validation.windows=rolling --set validation.train=252 --set validation.test=63"
+    run = workshop.json("run", "sweep.toml", *sets.split(), "--json")
+    assert (run["run_id"], run["reused"]) == (sweep, 0)
+    folds = json.loads(ask(f"folds {sweep} --json").out)
+    assert run["verdict"]["folds"]["test_sharpe"] == folds["account"]["sharpe"]
+    text = ask(f"verdict {sweep}").out
+    assert f"Walk-forward, {len(folds['folds'])} folds: the chosen points have " in text
+    assert "folds:   " in ask(f"wait {sweep}").out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -334,6 +335,17 @@ def test_windows_that_do_not_fit_are_refused_before_anything_runs(tmp_path: Path
     with pytest.raises(JobError, match="no window fits into 607 sessions"):
         run_job(tmp_path, validation=ROLLING | {"train": "3 years"})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("universe", ["each", "portfolio"])
+def test_a_run_without_details_chooses_the_same_points(universe: str, tmp_path: Path) -> None:
+    full = run_job(tmp_path / "full", universe=universe).folds()
+    folds = run_job(tmp_path / "summary", universe=universe, detail="summary").folds()
+    assert folds.account is not None
+    assert full.account is not None
+    assert [replace(choice, trades=None) for choice in full.choices] == list(folds.choices)
+    assert folds.account.values.tobytes() == full.account.values.tobytes()
+    assert (folds.account.trades, folds.account.fees) == (None, None)
 
 
 @pytest.mark.parametrize(

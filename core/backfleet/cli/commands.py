@@ -30,6 +30,10 @@ COMMANDS = {
     "cancel": ("backfleet.cli.runs:cancel", "Stop a run's workers."),
     "logs": ("backfleet.cli.runs:logs", "Show what tasks and workers have printed."),
     "results": ("backfleet.cli.results:results", "Show a run's results, a row a task."),
+    "verdict": (
+        "backfleet.cli.verdict:verdict",
+        "Say whether the best is more than luck.",
+    ),
     "folds": (
         "backfleet.cli.folds:folds",
         "Choose points in training windows and test them afterwards.",

@@ -11,12 +11,12 @@ from backfleet.cli.table import print_columns
 from backfleet.errors import BackfleetError
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
-from backfleet.runs.validation_rule import read_rule
+from backfleet.runs.verdict import folds_of_job
 
 if TYPE_CHECKING:
     from backfleet.validation.walk_forward import Folds
 
-__all__ = ["fold_lines", "folds"]
+__all__ = ["fold_lines", "folds", "read_folds"]
 
 SCORES = ("train_score", "test_score", "rank", "test_median", "test_best")
 LEFT_OUT = ("is_short", "point")
@@ -57,18 +57,24 @@ def folds(run: str, store: str, sets: tuple[str, ...], as_json: bool) -> None:
         click.echo(line)
 
 
-def fold_lines(run: Run) -> list[str]:
-    """Return what a run's folds say at its end; nothing if its job has no windows."""
+def read_folds(run: Run) -> Folds | BackfleetError | None:
+    """Return the folds at the end of a run, or why it has none; None if its job has no windows."""
     try:
-        rule = read_rule(run.store)
-        if rule is None or rule.windows is None:
-            return []
-        from backfleet.validation.fold_wording import summarize_folds
-
-        return [f"folds:   {line}" for line in summarize_folds(run.folds(rule))]
+        return folds_of_job(run.stored)
     except BackfleetError as error:
         # The run has its results, and is not to fail for what is computed from them.
-        return [f"folds:   {error}"]
+        return error
+
+
+def fold_lines(folds: Folds | BackfleetError | None) -> list[str]:
+    """Return what a run's folds say at its end."""
+    if folds is None:
+        return []
+    if isinstance(folds, BackfleetError):
+        return [f"folds:   {folds}"]
+    from backfleet.validation.fold_wording import summarize_folds
+
+    return [f"folds:   {line}" for line in summarize_folds(folds)]
 
 
 def _changes(sets: tuple[str, ...]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import click
 
 from backfleet.cli.options import echo_json
 from backfleet.cli.run_summary import exit_with_status, print_summary, short_name
-from backfleet.cli.verdict_lines import summary_json
+from backfleet.cli.verdict import summary_json
 from backfleet.runs.control import RunControl
 
 __all__ = ["follow", "show_detached"]
@@ -17,6 +17,10 @@ __all__ = ["follow", "show_detached"]
 
 def follow(control: RunControl, *, as_json: bool) -> NoReturn:
     """Wait for a run, show how it ends, and leave with the exit code that says so."""
+    # What the end of the run needs is imported while the workers compute.
+    import backfleet.runs.verdict
+    import backfleet.validation.wording  # noqa: F401
+
     try:
         summary = control.wait(None if as_json else sys.stderr)
     except KeyboardInterrupt:

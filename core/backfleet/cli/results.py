@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import click
 
 from backfleet.cli.options import echo_damage, open_output_option, sql_limits, store_option
+from backfleet.cli.run_summary import short_name
+from backfleet.cli.verdict import verdict_lines
 from backfleet.results.export import FORMATS, export_rows
 from backfleet.results.leaderboard import (
     GROUPINGS,
@@ -128,7 +131,8 @@ def results(
     """Show a run's results: one row per task, of all tasks that have one.
 
     A table shows the columns that matter most, rounded; the other formats have all of them. The
-    number of missing rows is printed on standard error.
+    number of missing rows is printed on standard error and, after a table, the verdict on the best
+    task.
 
     --by shows the leaders, as 'run' does: ranked by --sort among those with enough trades,
     identical outcomes once. Points and symbols have the means of their tasks.
@@ -152,12 +156,16 @@ def results(
         raise click.UsageError("name a RUN; without one --sql asks about all of them")
     opened = open_run(run, store)
     to = replace(to, swept=swept_columns(opened.manifest))
+    rows = read_results(opened.store, opened.chunk_index)
+    _report_missing(opened.manifest.tasks - rows.num_rows, opened)
     if by is None:
-        _write_rows(opened, Selection(where, sort, ascending, limits), to)
+        _write_rows(rows, Selection(where, sort, ascending, limits), to)
     else:
         trades = MIN_TRADES if min_trades is None else min_trades
         ranking = Ranking(sort, by, trades, ascending)
-        _write_leaders(opened, ranking, where, limits, to)
+        _write_leaders(opened, rows, ranking, where, limits, to)
+    if to.form == TABLE and to.path is None and rows.num_rows:
+        _print_verdict(opened, rows)
 
 
 @dataclass(frozen=True)
@@ -170,10 +178,8 @@ class Selection:
     limits: SqlLimits
 
 
-def _write_rows(run: Run, selection: Selection, to: Output) -> None:
+def _write_rows(rows: pa.Table, selection: Selection, to: Output) -> None:
     """Write the rows of a run's tasks."""
-    rows = read_results(run.store, run.chunk_index)
-    _report_missing(run.manifest.tasks - rows.num_rows, run)
     rows = query_rows(
         rows,
         where=selection.where,
@@ -185,11 +191,9 @@ def _write_rows(run: Run, selection: Selection, to: Output) -> None:
 
 
 def _write_leaders(
-    run: Run, ranking: Ranking, where: str | None, limits: SqlLimits, to: Output
+    run: Run, rows: pa.Table, ranking: Ranking, where: str | None, limits: SqlLimits, to: Output
 ) -> None:
     """Write the leaderboard of a run, and its rule on standard error."""
-    rows = read_results(run.store, run.chunk_index)
-    _report_missing(run.manifest.tasks - rows.num_rows, run)
     if where is not None:
         rows = query_rows(rows, where=where, sort="task", ascending=True, limits=limits)
     limit = LEADERS if to.limit is None and to.form == TABLE else to.limit
@@ -220,6 +224,14 @@ def _write_some(rows: pa.Table, to: Output) -> None:
     _write(rows if to.limit is None else rows.slice(0, to.limit), to)
     if to.limit is not None and to.limit < rows.num_rows:
         click.echo(f"... {to.limit:,} of {rows.num_rows:,} rows", err=True)
+
+
+def _print_verdict(run: Run, rows: pa.Table) -> None:
+    """Print below a table whether the best of all rows is more than luck."""
+    from backfleet.runs.verdict import quick_verdict
+
+    level = verdict_lines(partial(quick_verdict, run.stored, rows))[0]
+    click.echo(f"\nverdict: {level} See backfleet verdict {short_name(run)}", err=True)
 
 
 def _write(rows: pa.Table, to: Output) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from backfleet.errors import BackfleetError
 from backfleet.executor import ShardState
 from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run, RunSummary
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from backfleet.validation.walk_forward import Folds
 
 __all__ = ["exit_with_status", "print_summary", "run_argument", "short_name"]
 
@@ -25,7 +29,7 @@ LEADERS = 10
 def print_summary(control: RunControl, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
     run = control.run
-    from backfleet.cli.folds import fold_lines
+    from backfleet.cli.folds import fold_lines, read_folds
     from backfleet.results.read import read_results
     from backfleet.results.row_problems import describe_problems
 
@@ -34,14 +38,15 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
         return
     rows = read_results(run.store, run.chunk_index, _columns(run))
     _show_leaders(run, rows)
+    folds = read_folds(run)
     lines = [
         *describe_problems(rows),
         _headline(control, summary),
-        *_verdict(run, rows),
+        *_verdict(run, rows, folds),
         *_code_not_kept(summary),
         *_worker_failure_warning(control, summary),
         *_spending(control),
-        *fold_lines(run),
+        *fold_lines(folds),
     ]
     for line in [*lines, *_next_steps(run, summary, rows)]:
         click.echo(line)
@@ -112,10 +117,12 @@ def _headline(control: RunControl, summary: RunSummary) -> str:
     )
 
 
-def _verdict(run: Run, rows: pa.Table) -> list[str]:
-    from backfleet.cli.verdict_lines import verdict_lines
+def _verdict(run: Run, rows: pa.Table, folds: Folds | BackfleetError | None) -> list[str]:
+    from backfleet.cli.verdict import verdict_lines
+    from backfleet.runs.verdict import verdict_of_rows
 
-    first, *more = verdict_lines(run, rows)
+    known = None if isinstance(folds, BackfleetError) else folds
+    first, *more = verdict_lines(partial(verdict_of_rows, run.stored, rows, known))
     return [f"verdict: {first}", *(f"         {line}" for line in more)]
 
 
@@ -159,6 +166,7 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
     if summary.ok or summary.suspicious:
         # Of a sweep, the points have been shown.
         option = " --by task" if len(run.manifest.points) > 1 else ""
+        lines.append(f"luck:    backfleet verdict {name}")
         lines.append(f"results: backfleet results {name}{option}")
     return lines
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain, repeat
 
 import click
 
@@ -22,7 +21,7 @@ from backfleet.cli.options import (
     tag_option,
     yes_option,
 )
-from backfleet.cli.verdict_lines import has_quick_verdict, summary_json, verdict_lines
+from backfleet.cli.verdict import has_quick_verdict, summary_json, verdict_lines
 from backfleet.current_directory import search_current_directory
 from backfleet.executor import ShardState, ShardStatus
 from backfleet.results.part_index import PartIndex
@@ -65,8 +64,12 @@ def status(run: str, store: str, as_json: bool) -> None:
     for key in filter(facts.get, ("tags", "note")):
         click.echo(f"{key:<12}{facts[key]}")
     if has_quick_verdict(summary):
-        for label, line in zip(chain(["verdict"], repeat("")), verdict_lines(found), strict=False):
-            click.echo(f"{label:<12}{line}")
+        from backfleet.runs.verdict import quick_verdict
+
+        first, *more = verdict_lines(partial(quick_verdict, found.stored))
+        click.echo(f"{'verdict':<12}{first}")
+        for line in more:
+            click.echo(f"{'':<12}{line}")
     if workers:
         counts = ", ".join(f"{number:,} {state}" for state, number in facts["workers"].items())
         click.echo(f"{'workers':<12}{counts}")

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from backfleet.errors import JobError, UserError
 from backfleet.job import Validation
 from backfleet.job.validation import ANY_KEYS, MOVING, TRADES, parse_condition
-from backfleet.plan.manifest import Manifest
 from backfleet.plan.windows import CutWindows, cut_windows
-from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.daily import (
     DailyReturns,
     DatedEvents,
@@ -29,9 +27,10 @@ from backfleet.results.daily import (
     read_symbol_returns,
 )
 from backfleet.results.point_sums import PointReturns, read_point_returns
+from backfleet.runs.stored_run import StoredRun
 from backfleet.runs.validation_rule import read_rule
 from backfleet.sources.prepared import sessions_per_year
-from backfleet.store import Store, open_store, split_url
+from backfleet.store import open_store, split_url
 from backfleet.validation.accounts import equal_weight
 from backfleet.validation.folds import FoldChoice, TradeDays, choose_in_hindsight, choose_points
 from backfleet.validation.out_of_sample import (
@@ -44,7 +43,7 @@ from backfleet.validation.trial_counts import count_looks
 from backfleet.validation.walk_forward import Folds
 from backfleet.validation.window_scores import window_metric
 
-__all__ = ["StoredRun", "compute_folds"]
+__all__ = ["compute_folds"]
 
 Floats = NDArray[np.float64]
 
@@ -52,15 +51,6 @@ NO_WINDOWS = (
     "the job of run {run} has no validation windows. Give them, such as "
     'windows="rolling", train="3 years", test="1 year"'
 )
-
-
-@dataclass(frozen=True, eq=False)
-class StoredRun:
-    """A run's own store, its manifest and the index of its chunks, as they are now."""
-
-    store: Store
-    manifest: Manifest
-    chunk_index: ChunkIndex
 
 
 def compute_folds(run: StoredRun, rule: Validation | None, changes: dict[str, Any]) -> Folds:

@@ -21,7 +21,7 @@ from backfleet.results.chunk_index import ChunkIndex, Counts
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.runs.labels import Labels, read_labels
 from backfleet.runs.workers import RunWorkers
-from backfleet.store import Store, open_store, split_url
+from backfleet.store import Store
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog, WorkerFailure
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from backfleet.job import Validation
     from backfleet.results.point_sums import NoPointSums, PointReturns, PointSums
     from backfleet.results.sums import SymbolSums
+    from backfleet.runs.stored_run import StoredRun
+    from backfleet.validation.run_verdict import RunVerdict
     from backfleet.validation.trial_counts import RunTrials
     from backfleet.validation.walk_forward import Folds
 
@@ -136,6 +138,14 @@ class Run:
         """The run's workers, as their executors report them."""
         return RunWorkers(self.submission_log)
 
+    @property
+    def stored(self) -> StoredRun:
+        """What the store holds of the run, for computations outside of this class."""
+        from backfleet.runs.stored_run import StoredRun
+
+        self.counts()
+        return StoredRun(self.store, self.manifest, self.chunk_index)
+
     # -- state --------------------------------------------------------------------------------
 
     def counts(self) -> Counts:
@@ -188,9 +198,7 @@ class Run:
 
     def trials(self) -> RunTrials:
         """Return how many points were ever run in this run's store for its family of strategies."""
-        from backfleet.validation.trial_counts import count_trials_of_run
-
-        return count_trials_of_run(open_store(split_url(self.url)[0]), self.manifest)
+        return self.stored.trials()
 
     def state(self) -> RunState:
         """Return what the run has come to; it has failed if its workers have said why."""
@@ -293,6 +301,16 @@ class Run:
         self.counts()
         return read_point_returns(self.store, self.manifest, self.chunk_index, points)
 
+    def verdict(self) -> RunVerdict:
+        """Return the verdicts on the run, complete or not: is the best more than luck?
+
+        Print it for the verdicts in words. Raises CorruptObject, StoreError.
+        """
+        from backfleet.runs.verdict import run_data
+        from backfleet.validation.run_verdict import reach_run_verdict
+
+        return reach_run_verdict(run_data(self.stored))
+
     def folds(self, validation: Validation | None = None, **changes: Any) -> Folds:
         """Return what the training and test windows say: the point chosen in each fold, how it did
         afterwards, and the account that follows from the choices.
@@ -314,11 +332,9 @@ class Run:
         CorruptObject
             If what the run stores is damaged.
         """
-        from backfleet.runs.folds import StoredRun, compute_folds
+        from backfleet.runs.folds import compute_folds
 
-        self.counts()
-        stored = StoredRun(self.store, self.manifest, self.chunk_index)
-        return compute_folds(stored, validation, changes)
+        return compute_folds(self.stored, validation, changes)
 
     def equity(self, task: int) -> pd.DataFrame:
         """Return account value, cash and exposure after each bar.

@@ -22,7 +22,14 @@ from backfleet.metrics.sums import SegmentSums
 from backfleet.validation.missing import TooLittle
 from backfleet.validation.moments import FLAT
 
-__all__ = ["Cscv", "block_borders", "cscv", "overfitting_probability"]
+__all__ = [
+    "MIN_POINTS",
+    "Cscv",
+    "block_borders",
+    "choose_borders",
+    "cscv",
+    "overfitting_probability",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,12 +54,15 @@ class Cscv:
         Its Sharpe ratio per session in the half in which it was chosen, and in the other.
     ranks
         Its mean rank outside among all points, divided by their number plus 1.
+    points
+        Number of points.
     """
 
     winners: Ints
     inside: Floats
     outside: Floats
     ranks: Floats
+    points: int
 
     @property
     def logits(self) -> Floats:
@@ -93,15 +103,28 @@ def overfitting_probability(sums: SegmentSums, threads: int = 1) -> Cscv | TooLi
     threads
         Number of threads.
     """
-    points = sums.totals.shape[-1]
+    counts = sums.counts if sums.counts.ndim == 1 else sums.counts.max(axis=1)
+    borders = choose_borders(counts, sums.totals.shape[-1])
+    return borders if isinstance(borders, TooLittle) else cscv(sums.grouped(borders), threads)
+
+
+def choose_borders(counts: Ints, points: int) -> list[int] | TooLittle:
+    """Return the borders of 16, 8 or 4 blocks of 20 sessions or more.
+
+    Parameters
+    ----------
+    counts
+        Sessions of every segment.
+    points
+        Number of points, of which there must be enough for ranks.
+    """
     if points < MIN_POINTS:
         return TooLittle("points", points, MIN_POINTS)
-    counts = sums.counts if sums.counts.ndim == 1 else sums.counts.max(axis=1)
     for blocks in BLOCKS:
         if len(counts) >= blocks:
             borders = block_borders(counts, blocks)
             if np.add.reduceat(counts, borders[:-1]).min() >= MIN_BLOCK_SESSIONS:
-                return cscv(sums.grouped(borders), threads)
+                return borders
     return TooLittle("sessions", int(counts.sum()), BLOCKS[-1] * MIN_BLOCK_SESSIONS)
 
 
@@ -149,7 +172,10 @@ def cscv(sums: SegmentSums, threads: int = 1) -> Cscv:
         results = list(pool.map(lambda batch: _winners(symbols, batch, points), batches))
     columns = [np.concatenate(column, axis=1) for column in zip(*results, strict=True)]
     # Complements of the first half of all combinations come last, in reverse order.
-    return Cscv(*(np.concatenate((column[0], column[1][::-1])) for column in columns))
+    winners, inside, outside, ranks = (
+        np.concatenate((column[0], column[1][::-1])) for column in columns
+    )
+    return Cscv(winners, inside, outside, ranks, points)
 
 
 class _Symbols:

@@ -12,7 +12,7 @@ from backfleet.metrics.equity import FLAT
 from backfleet.metrics.sums import ReturnSums, SegmentSums
 from backfleet.validation.missing import Missing, TooLittle, Undefined
 
-__all__ = ["FLAT", "Moments", "moments_of", "sharpe_ratios"]
+__all__ = ["FLAT", "MIN_SESSIONS", "Moments", "moments_of", "sharpe_ratios"]
 
 MIN_SESSIONS = 3
 

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Discoveries", "benjamini_hochberg", "benjamini_yekutieli", "discoveries", "holm"]
+__all__ = [
+    "FALSE_SHARE",
+    "Discoveries",
+    "benjamini_hochberg",
+    "benjamini_yekutieli",
+    "discoveries",
+    "holm",
+]
 
 Floats = NDArray[np.float64]
 

@@ -114,11 +114,15 @@ class Overfitting:
         Share of splits whose winner is not above the middle outside.
     splits, points
         Number of splits, and of points among which each chooses.
+    by_mean
+        Whether the score of a point is its mean Sharpe ratio over the symbols, and not that of its
+        series.
     """
 
     pbo: float
     splits: int
     points: int
+    by_mean: bool = False
 
 
 @dataclass(frozen=True, eq=False)

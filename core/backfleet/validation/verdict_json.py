@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backfleet.store.plain_json import to_plain
 from backfleet.validation.bootstrap import Interval
@@ -16,7 +16,10 @@ from backfleet.validation.track_record import TrackRecord
 from backfleet.validation.verdict import Evidence, Overfitting, Verdict, counted_trials
 from backfleet.validation.wording import describe_verdict
 
-__all__ = ["verdict_json"]
+if TYPE_CHECKING:
+    from backfleet.validation.task_verdicts import SymbolVerdicts
+
+__all__ = ["overfitting_json", "symbols_json", "verdict_json"]
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
@@ -41,11 +44,29 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "interval": _interval(evidence.interval),
         "needed": _record(verdict.record),
         "needed_against_luck": _record(verdict.luck_record),
-        "pbo": _overfitting(evidence.overfitting),
+        "pbo": overfitting_json(evidence.overfitting),
         "folds": None if evidence.folds is None else to_plain(evidence.folds),
         "failed": evidence.failed,
         "missing": evidence.missing,
         "words": describe_verdict(verdict),
+    }
+
+
+def symbols_json(symbols: SymbolVerdicts) -> dict[str, Any]:
+    """Return the best point of each symbol, with its p-value adjusted for the other symbols."""
+    return asdict(symbols.discoveries) | {
+        "best": [
+            {
+                "symbol": verdict.evidence.best.symbol if verdict.evidence.best else None,
+                "point": verdict.evidence.best.point if verdict.evidence.best else None,
+                "level": str(verdict.level),
+                "sharpe": _sharpe(verdict.evidence),
+                "trades": verdict.evidence.trades,
+                "deflated_sharpe": _deflated(verdict.counted, verdict.evidence),
+                "adjusted_p": None if math.isnan(adjusted) else adjusted,
+            }
+            for verdict, adjusted in zip(symbols.verdicts, symbols.adjusted.tolist(), strict=True)
+        ]
     }
 
 
@@ -83,7 +104,8 @@ def _record(record: TrackRecord | Missing) -> Any:
     }
 
 
-def _overfitting(overfitting: Overfitting | Missing | None) -> Any:
+def overfitting_json(overfitting: Overfitting | Missing | None) -> Any:
+    """Return PBO with the band of noise, or the reason why it is missing."""
     if not isinstance(overfitting, Overfitting):
         return _reason(overfitting)
     band = noise_band(overfitting.points)

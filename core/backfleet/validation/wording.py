@@ -10,22 +10,29 @@ import math
 from collections.abc import Iterator
 
 from backfleet.validation.bootstrap import Interval
-from backfleet.validation.missing import TooLittle, Undefined
+from backfleet.validation.missing import Missing, TooLittle, Undefined
 from backfleet.validation.moments import Moments
 from backfleet.validation.noise_band import noise_band
 from backfleet.validation.sharpe import Deflated, annualize
 from backfleet.validation.track_record import TrackRecord
 from backfleet.validation.verdict import BAR, TASK, Evidence, Level, Overfitting, Verdict
 
-__all__ = ["describe_verdict", "level_sentence", "summarize_verdict"]
+__all__ = [
+    "choice_sentences",
+    "count_of",
+    "describe_verdict",
+    "level_sentence",
+    "summarize_verdict",
+]
 
 
 def describe_verdict(verdict: Verdict) -> list[str]:
     """Return the paragraphs of a verdict, the conclusion of each at its end."""
+    overfitting = verdict.evidence.overfitting
     parts = (
         _luck(verdict),
         _interval(verdict),
-        _choice(verdict),
+        [] if overfitting is None else choice_sentences(overfitting, verdict.level),
         _length(verdict),
         _folds(verdict),
         _tasks(verdict),
@@ -44,7 +51,7 @@ def level_sentence(verdict: Verdict) -> str:
     deflated, reason = verdict.counted, verdict.reason
     if isinstance(reason, TooLittle):
         return (
-            f"Too little data: {_count(reason.available, reason.quantity)}, "
+            f"Too little data: {count_of(reason.available, reason.quantity)}, "
             f"{reason.needed:,} are needed."
         )
     if isinstance(reason, Undefined) or not isinstance(deflated, Deflated):
@@ -89,7 +96,7 @@ def _best(verdict: Verdict) -> Iterator[str]:
 
 def _subject(evidence: Evidence) -> str:
     if evidence.trials > 1:
-        subject = f"The best of {_count(evidence.trials, evidence.noun + 's')}"
+        subject = f"The best of {count_of(evidence.trials, evidence.noun + 's')}"
     else:
         subject = f"The only {evidence.noun}"
     if evidence.noun != TASK and evidence.symbols > 1:
@@ -103,11 +110,11 @@ def _ledger(verdict: Verdict) -> Iterator[str]:
         return
     if ledger.counted > ledger.points:
         yield (
-            f"In this store {_count(ledger.counted, 'points')} of this strategy have been tried in "
-            f"{_count(ledger.runs, 'runs')}."
+            f"In this store {count_of(ledger.counted, 'points')} of this strategy have been tried "
+            f"in {count_of(ledger.runs, 'runs')}."
         )
     if ledger.declared:
-        yield f"Another {_count(ledger.declared, 'trials')} are declared."
+        yield f"Another {count_of(ledger.declared, 'trials')} are declared."
     if isinstance(counted, Deflated):
         yield f"Counted with these, luck's average is {_annual(verdict, counted.luck.mean)}."
 
@@ -121,24 +128,27 @@ def _interval(verdict: Verdict) -> Iterator[str]:
         )
 
 
-def _choice(verdict: Verdict) -> Iterator[str]:
-    overfitting = verdict.evidence.overfitting
+def choice_sentences(overfitting: Overfitting | Missing, level: Level | None) -> Iterator[str]:
+    """Yield PBO beside that of noise; the level is that of the best point, if it has a verdict."""
     if isinstance(overfitting, TooLittle):
         yield (
-            f"PBO is not given: {_count(overfitting.available, overfitting.quantity)}, "
+            f"PBO is not given: {count_of(overfitting.available, overfitting.quantity)}, "
             f"{overfitting.needed:,} are needed."
         )
+    if isinstance(overfitting, Undefined):
+        yield f"PBO is {overfitting}."
     if not isinstance(overfitting, Overfitting):
         return
     band = noise_band(overfitting.points)
+    score = " by the mean Sharpe ratio over the symbols" if overfitting.by_mean else ""
     yield (
-        "Choosing by one half of the sessions put the winner at or below the middle in the other "
-        f"half in {overfitting.pbo:.0%} of {overfitting.splits:,} splits; on noise that "
+        f"Choosing by one half of the sessions{score} put the winner at or below the middle in the "
+        f"other half in {overfitting.pbo:.0%} of {overfitting.splits:,} splits; on noise that "
         f"is {band.low:.0%} to {band.high:.0%} in 9 of 10 sweeps."
     )
     if overfitting.pbo < band.low:
         yield "The choice among the points carries over more often than on noise."
-    elif verdict.level is Level.STANDS_OUT:
+    elif level is Level.STANDS_OUT:
         yield "The strategy may be good, but the choice among its points is arbitrary."
     else:
         yield "Which point you take hardly matters, or nothing is there."
@@ -181,10 +191,11 @@ def _length_against_luck(verdict: Verdict) -> Iterator[str]:
 
 def _folds(verdict: Verdict) -> Iterator[str]:
     folds = verdict.evidence.folds
-    if folds is None:
+    # Windows choose a point for all symbols, and no task.
+    if folds is None or verdict.evidence.noun == TASK:
         return
     yield (
-        f"Walk-forward, {_count(folds.folds, 'folds')}: the chosen points have a Sharpe ratio of "
+        f"Walk-forward, {count_of(folds.folds, 'folds')}: the chosen points have a Sharpe ratio of "
         f"{folds.train_sharpe:.2f} per year in training and {folds.test_sharpe:.2f} in the test "
         "windows that follow."
     )
@@ -201,9 +212,9 @@ def _folds(verdict: Verdict) -> Iterator[str]:
 def _tasks(verdict: Verdict) -> Iterator[str]:
     evidence = verdict.evidence
     if evidence.failed:
-        yield f"The number of trials includes {_count(evidence.failed, 'failed tasks')}."
+        yield f"The number of trials includes {count_of(evidence.failed, 'failed tasks')}."
     if evidence.missing:
-        yield f"This is not final: {_count(evidence.missing, 'tasks')} without a result."
+        yield f"This is not final: {count_of(evidence.missing, 'tasks')} without a result."
 
 
 def _annual(verdict: Verdict, sharpe: float) -> str:
@@ -221,5 +232,6 @@ def _probability(probability: float) -> str:
     return "below 0.01" if probability < 0.01 else f"{math.floor(probability * 100) / 100:.2f}"
 
 
-def _count(number: int, plural: str) -> str:
+def count_of(number: int, plural: str) -> str:
+    """Return a number with its noun, as in `1 symbol` or `1,000 symbols`."""
     return f"{number:,} {plural if number != 1 else plural.removesuffix('s')}"

@@ -1,0 +1,112 @@
+"""The verdict on the best point over all symbols, and how often its choice carries over.
+
+On each date, the return of a point is the mean over its symbols (`results/point_sums.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.metrics.sums import SegmentSums
+from backfleet.results.point_sums import PointSums
+from backfleet.sources.prepared import sessions_per_year
+from backfleet.validation.accounts import series_of
+from backfleet.validation.cscv import Cscv, overfitting_probability
+from backfleet.validation.missing import Missing, Undefined
+from backfleet.validation.moments import MIN_SESSIONS, sharpe_ratios
+from backfleet.validation.run_data import RunData
+from backfleet.validation.series import USUAL_PERIODS, Series, spread_of
+from backfleet.validation.session_dates import session_dates
+from backfleet.validation.sharpe import annualize
+from backfleet.validation.verdict import (
+    POINT,
+    Evidence,
+    Overfitting,
+    Trial,
+    Verdict,
+    reach_verdict,
+)
+
+__all__ = ["THREADS", "choice_by_series", "point_sharpe_ratios", "point_verdict"]
+
+THREADS = len(os.sched_getaffinity(0))
+"""Of the comparison of halves. The result does not depend on it."""
+
+
+def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | Missing) -> Verdict:
+    """Return the verdict on the point whose series has the highest Sharpe ratio."""
+    scores = data.scores
+    periods = _periods(data, points)
+    sharpe = point_sharpe_ratios(data, points)
+    evidence = Evidence(
+        trials=len(data.manifest.points) - int(np.isnan(sharpe).sum()),
+        noun=POINT,
+        spread=spread_of(sharpe, periods),
+        moments=Undefined("no point traded with returns that vary"),
+        dates=np.empty(0, "datetime64[D]"),
+        periods=periods,
+        trades=0,
+        symbols=data.symbols,
+        overfitting=overfitting,
+        folds=data.folds,
+        ledger=data.ledger,
+        failed=int(scores.failed.sum()),
+        missing=int(scores.missing.sum()),
+    )
+    if np.isnan(sharpe).all():
+        return reach_verdict(evidence)
+    # The first of equals, which is the lowest point.
+    place = int(np.nanargmax(sharpe))
+    point = int(points.points[place])
+    series = _series(points, place, periods)
+    return reach_verdict(
+        replace(
+            evidence,
+            moments=series.moments,
+            dates=series.dates,
+            trades=int(scores.trades[:, point].sum()),
+            best=Trial(point, data.varying_params(point)),
+            interval=series.interval(data.manifest.run_id),
+        )
+    )
+
+
+def point_sharpe_ratios(data: RunData, points: PointSums) -> NDArray[np.float64]:
+    """Return the annual Sharpe ratio of each point that has a series, NaN if it never traded."""
+    segments = points.sums.segments
+    if segments.counts.sum() < MIN_SESSIONS:
+        return np.full(len(points.points), np.nan)
+    annual = sharpe_ratios(segments) * annualize(1.0, _periods(data, points))
+    return np.where(_is_idle(points), np.nan, annual)
+
+
+def choice_by_series(points: PointSums) -> Cscv | Missing:
+    """Return the winners by halves of the sessions among the points that traded."""
+    segments, traded = points.sums.segments, ~_is_idle(points)
+    chosen = SegmentSums(segments.counts, segments.totals[:, traded], segments.squares[:, traded])
+    return overfitting_probability(chosen, THREADS)
+
+
+def _is_idle(points: PointSums) -> NDArray[np.bool_]:
+    """Return which points never traded: their accounts stood still."""
+    is_idle: NDArray[np.bool_] = (points.sums.segments.squares == 0.0).all(axis=0)
+    return is_idle
+
+
+def _periods(data: RunData, points: PointSums) -> float:
+    if data.manifest.periods_per_year is not None:
+        return data.manifest.periods_per_year
+    dates = points.dates
+    return USUAL_PERIODS if dates is None or not len(dates) else sessions_per_year(dates)
+
+
+def _series(points: PointSums, place: int, periods: float) -> Series:
+    sums = series_of(points.sums, place)
+    dates = points.dates
+    if dates is None:
+        dates = session_dates(points.starts, points.months, sums.segments.counts, periods)
+    return Series(sums, periods, dates)

@@ -1,0 +1,59 @@
+"""The stored data of a run that its verdicts are reached from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backfleet.plan.manifest import Manifest
+from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.scores import TaskScores
+from backfleet.results.sums import SymbolSums, read_task_sums
+from backfleet.store import Store
+from backfleet.validation.trial_counts import RunTrials
+from backfleet.validation.verdict import FoldEvidence
+
+__all__ = ["RunData"]
+
+
+@dataclass(frozen=True, eq=False)
+class RunData:
+    """The stored data of a run.
+
+    Attributes
+    ----------
+    store, manifest, chunk_index
+        The run.
+    scores
+        From the rows of its tasks.
+    ledger
+        The points that were ever run in the store.
+    folds
+        Result of the test windows; None if there are none.
+    """
+
+    store: Store
+    manifest: Manifest
+    chunk_index: ChunkIndex
+    scores: TaskScores
+    ledger: RunTrials
+    folds: FoldEvidence | None = None
+
+    @property
+    def symbols(self) -> int:
+        """Number of symbols with tasks of their own; 1 for a portfolio."""
+        return len(self.scores.sharpe)
+
+    def task_sums(self, tasks: Iterable[int]) -> Iterator[SymbolSums]:
+        """Return the sums of chosen tasks, one in each object, in ascending order."""
+        return read_task_sums(self.store, self.manifest, self.chunk_index, tasks)
+
+    def varying_params(self, point: int) -> Mapping[str, Any]:
+        """Return those of a point's parameters that vary in the sweep."""
+        points = self.manifest.points
+        return {
+            name: value
+            for name, value in points[point].items()
+            if len(set(map(repr, points.coded(name)[1]))) > 1
+        }

@@ -1,0 +1,74 @@
+"""The verdicts on a run in sections of sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from backfleet.results.point_sums import NoPointSums
+from backfleet.validation.missing import Missing
+from backfleet.validation.multiple_testing import FALSE_SHARE
+from backfleet.validation.task_verdicts import SymbolVerdicts
+from backfleet.validation.verdict import MIN_TRADES, Overfitting, Verdict
+from backfleet.validation.wording import choice_sentences, count_of, describe_verdict
+
+__all__ = ["Section", "describe_run"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Paragraphs on one kind of trial, under a title."""
+
+    title: str
+    paragraphs: Sequence[str]
+
+
+def describe_run(
+    best_task: Verdict,
+    best_point: Verdict | NoPointSums,
+    symbols: SymbolVerdicts | None,
+    overfitting: Overfitting | Missing,
+) -> list[Section]:
+    """Return the verdicts on a run in words; the arguments are the fields of `RunVerdict`."""
+    if symbols is None:
+        return [Section("Best point", describe_verdict(best_task))]
+    count = count_of(best_task.evidence.symbols, "symbols")
+    return [
+        Section(f"Best task, of all points on {count}", describe_verdict(best_task)),
+        Section(f"Best point over {count}", list(_point(best_point, overfitting))),
+        Section("Best point of each symbol", [" ".join(_symbols(symbols))]),
+    ]
+
+
+def _point(point: Verdict | NoPointSums, overfitting: Overfitting | Missing) -> Iterator[str]:
+    if not isinstance(point, NoPointSums):
+        yield from describe_verdict(point)
+        return
+    yield f"The verdict on the best point over all symbols is {point}"
+    choice = " ".join(choice_sentences(overfitting, None))
+    if choice:
+        yield choice
+
+
+def _symbols(symbols: SymbolVerdicts) -> Iterator[str]:
+    discoveries = symbols.discoveries
+    tests, rate = count_of(discoveries.tests, "symbols"), f"{FALSE_SHARE:.0%}"
+    if not discoveries.tests:
+        yield "Too little data: no symbol is a test."
+    elif not discoveries.count:
+        yield (
+            f"The best point stands out from luck on none of {tests}, at a false discovery rate of "
+            f"{rate}."
+        )
+    else:
+        yield (
+            f"The best point stands out from luck on {discoveries.count:,} of {tests}, at a false "
+            f"discovery rate of {rate}; about {discoveries.expected_false:.1f} of these are "
+            "expected to be luck."
+        )
+    left_out = len(symbols.verdicts) - discoveries.tests
+    if left_out:
+        yield (
+            "Symbols with fewer than "
+            f"{MIN_TRADES} trades or without a Sharpe ratio are no tests: {left_out:,}."
+        )
