@@ -132,7 +132,8 @@ def _frame(folds: Folds) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame(folds.rows()).drop(columns="is_short")
-    numeric = ["train_score", "test_score", "rank", "test_median", "test_best", "trades", "point"]
+    numeric = ["train_score", "test_score", "rank", "test_median", "test_best", "trades", "fees"]
+    numeric.append("point")
     return frame.astype(dict.fromkeys(numeric, "float64"))
 
 
@@ -164,6 +165,7 @@ def _heading(name: str, frame: pd.DataFrame, folds: Folds) -> Heading:
         "test_best": Heading(name, "Best of all points", score.form),
         "rank": Heading(name, "Rank", "ratio", RANK_TIP),
         "trades": Heading(name, "Trades", "count"),
+        "fees": Heading(name, "Fees", "money"),
         "point": Heading(name, "Point", "count", shown=False),
         "fold": Heading(name, "Fold", "count"),
     }

@@ -242,6 +242,7 @@ class Folds:
             "test_median": choice.test_median,
             "test_best": choice.test_best,
             "trades": choice.trades,
+            "fees": choice.fees,
         }
 
 
