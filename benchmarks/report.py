@@ -28,9 +28,10 @@ from synthetic import write_job, write_symbols
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.detail import stored_tables
 from backfleet.chunks.task_result import TaskResult, TaskStatus
-from backfleet.engine import EQUITY, FILL, ORDER, TRADE, Outcome
+from backfleet.engine import EQUITY, FILL, ORDER, Outcome
 from backfleet.job import Job
 from backfleet.metrics import COLUMNS, COUNTS, Metrics
+from backfleet.metrics.trade_details import DETAILED_TRADE
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.plan.rows import RowLayout
@@ -135,7 +136,7 @@ def _outcome(task: int) -> Outcome:
     equity["time"] = FIRST + np.arange(BARS) * DAY
     steps = np.random.default_rng(task).normal(0.0003, 0.012, BARS)
     equity["value"] = 100_000.0 * np.cumprod(1.0 + steps)
-    return Outcome(equity, np.zeros(0, ORDER), np.zeros(0, FILL), np.zeros(0, TRADE))
+    return Outcome(equity, np.zeros(0, ORDER), np.zeros(0, FILL), np.zeros(0, DETAILED_TRADE))
 
 
 if __name__ == "__main__":

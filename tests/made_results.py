@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from backfleet.chunks.task_result import TaskResult, TaskStatus
-from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, Outcome
+from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, Outcome
 from backfleet.errors import ObjectMissing
 from backfleet.metrics import Metrics
+from backfleet.metrics.trade_details import DETAILED_TRADE
 from backfleet.store import Entry, Store
 from backfleet.store.base import MAX_OBJECT_BYTES
 from backfleet.summary import Segments, TaskSums
@@ -30,7 +31,7 @@ def outcome_of(task: int, bars: int) -> Outcome:
     orders["size"], orders["closed"], orders["limit"] = task, [5, NOT_YET], [np.nan, 2.5]
     fills = np.zeros(1, FILL)
     fills["price"] = 100 + task
-    return Outcome(equity, orders, fills, np.zeros(0, TRADE))
+    return Outcome(equity, orders, fills, np.zeros(0, DETAILED_TRADE))
 
 
 def sums_of(task: int) -> TaskSums:

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from backfleet.chunks.detail import detail_bytes, detail_tables, merge_details
 from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.schemas import SCHEMAS
-from backfleet.engine import EQUITY, FILL, ORDER, TRADE
+from backfleet.engine import EQUITY, FILL, ORDER
+from backfleet.metrics.trade_details import DETAILED_TRADE
 
 if TYPE_CHECKING:
     from tests.chunks.conftest import MakeResult
 
-RECORDS = {"equity": EQUITY, "orders": ORDER, "fills": FILL, "trades": TRADE}
+RECORDS = {"equity": EQUITY, "orders": ORDER, "fills": FILL, "trades": DETAILED_TRADE}
 
 
 def stored(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:

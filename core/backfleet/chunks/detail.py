@@ -14,13 +14,14 @@ from backfleet.chunks.parquet import parquet_bytes, read_parquet
 from backfleet.chunks.schemas import DETAILS, SCHEMAS, SUMS, TIME, StoredColumn, TableSchema
 from backfleet.chunks.sums import check_sums, sums_table
 from backfleet.chunks.task_result import TaskResult
-from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE
+from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER
 from backfleet.errors import CorruptObject
+from backfleet.metrics.trade_details import DETAILED_TRADE
 from backfleet.store import Store, read_blob
 
 __all__ = ["detail_bytes", "detail_tables", "merge_details", "read_details", "stored_tables"]
 
-_RECORDS = {"equity": EQUITY, "orders": ORDER, "fills": FILL, "trades": TRADE}
+_RECORDS = {"equity": EQUITY, "orders": ORDER, "fills": FILL, "trades": DETAILED_TRADE}
 """Name of a detail, which is its attribute of an outcome, to the type of its records."""
 
 

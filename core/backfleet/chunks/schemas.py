@@ -147,7 +147,7 @@ _TABLES = (
     ),
     TableSchema(
         "trades",
-        1,
+        2,
         (
             StoredColumn("symbol", INTEGER),
             StoredColumn("opened", TIME),
@@ -158,6 +158,9 @@ _TABLES = (
             StoredColumn("pnl_net", NUMBER),
             StoredColumn("commission", NUMBER),
             StoredColumn("bars", INTEGER),
+            StoredColumn("exit_price", NUMBER),
+            StoredColumn("mae", NUMBER),
+            StoredColumn("mfe", NUMBER),
         ),
     ),
     TableSchema(

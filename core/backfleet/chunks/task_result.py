@@ -45,7 +45,8 @@ class TaskResult:
     digest
         `outcome_digest`, where the job keeps details; empty for an error.
     outcome
-        Orders, fills, trades and equity, where the job keeps them.
+        Orders, fills, trades and equity, if the job keeps them. Its trades are `DETAILED_TRADE`
+        records.
     seconds
         That the task took.
     log

@@ -19,12 +19,16 @@ __all__ = ["orders_table", "rejections", "trade_results", "trades_table"]
 TRADES = (
     Heading("number", "Trade", "count"),
     Heading("symbol", "Symbol"),
+    Heading("side", "Side"),
     Heading("opened", "Opened", "time"),
     Heading("closed", "Closed", "time", "Empty while the trade is open."),
     Heading("bars", "Bars", "count", "Bars held."),
     Heading("size", "Size", "number", "The largest position held; negative is short."),
     Heading("price", "Entry", "price", "Mean price of the entry."),
-    Heading("result", "Result", "percent", "Net result / (size × entry price)."),
+    Heading("exit_price", "Exit", "price", "Mean price of the exit."),
+    Heading("return", "Return", "percent", "Net result / (size × entry price)."),
+    Heading("mae", "MAE", "percent", "Maximum adverse excursion from the entry price."),
+    Heading("mfe", "MFE", "percent", "Maximum favorable excursion from the entry price."),
     Heading("pnl_net", "Net result", "money", "After fees, in the currency of the prices."),
     Heading("commission", "Fees", "money"),
 )
@@ -46,7 +50,8 @@ ORDERS = (
 def trade_results(trades: pd.DataFrame) -> pd.Series:
     """Net result of each closed trade, as a fraction of its entry."""
     closed = trades[trades["closed"].notna()]
-    return closed["pnl_net"] / (closed["size"].abs() * closed["price"])
+    results: pd.Series = closed["return"]
+    return results
 
 
 def trades_table(manifest: Manifest, trades: pd.DataFrame) -> Mapping[str, Any]:
@@ -55,7 +60,6 @@ def trades_table(manifest: Manifest, trades: pd.DataFrame) -> Mapping[str, Any]:
         number=range(len(trades)),
         opened=_moments(manifest, trades["opened"]),
         closed=_moments(manifest, trades["closed"]),
-        result=trades["pnl_net"] / (trades["size"].abs() * trades["price"]),
     )
     return data_table(frame, _headings(TRADES, manifest))
 

@@ -1,8 +1,13 @@
-"""Equity, orders, fills and trades of one task, from the blobs of its chunk."""
+"""Equity, orders, fills and trades of one task or of all, from the blobs of the chunks.
+
+Stored times are UTC; readers also get the session and the local time. Columns that follow from
+others, such as a trade's side and return, are added here and not stored.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["read_all_details", "read_detail"]
 
+LOCAL_NAMES = {
+    "time": "local_time",
+    "created": "created_local",
+    "opened": "opened_local",
+    "closed": "closed_local",
+}
+"""Name of a column of UTC times to that of its local times. The first of a table is the session's.
+"""
+
 
 def read_detail(
     store: Store, manifest: Manifest, chunk_index: ChunkIndex, name: str, task: int
@@ -38,9 +52,8 @@ def read_detail(
     if name not in header.blobs:
         raise _no_details(name)
     table = read_details(store, header.blobs, name)
-    frame: pd.DataFrame = (
-        table.filter(pc.equal(table["task"], task)).drop_columns(["task"]).to_pandas()
-    )
+    table = table.filter(pc.equal(table["task"], task)).drop_columns(["task"])
+    frame: pd.DataFrame = _with_derived_columns(table, manifest).to_pandas()
     if "symbol" in frame:
         _check_positions(frame["symbol"].to_numpy(), len(symbols))
         frame["symbol"] = [symbols[position] for position in frame["symbol"]]
@@ -59,6 +72,7 @@ def read_all_details(
         raise _no_details(name)
     tables = [read_details(store, header.blobs, name) for header in headers]
     table = pa.concat_tables([detail_tables([])[name], *tables]).unify_dictionaries()
+    table = _with_derived_columns(table, manifest)
     if "symbol" not in table.column_names:
         return table
     names = np.array([symbol.name for symbol in manifest.symbols], dtype=object)
@@ -67,6 +81,35 @@ def read_all_details(
     _check_positions(at, len(names))
     symbols = array_of("str", names[at].tolist())
     return table.set_column(table.column_names.index("symbol"), "symbol", symbols)
+
+
+def _with_derived_columns(table: pa.Table, manifest: Manifest) -> pa.Table:
+    """Return a table with what follows from its columns, and null for what is undefined."""
+    return pa.table(dict(_derived_columns(table, manifest.identity.data.timezone)))
+
+
+def _derived_columns(table: pa.Table, zone: str) -> Iterator[tuple[str, Any]]:
+    needs_session = True
+    for name in table.column_names:
+        column = table[name]
+        if name in LOCAL_NAMES:
+            local = pc.local_timestamp(column.cast(pa.timestamp("ns", tz=zone)))
+            if needs_session:
+                yield "session", local.cast(pa.date32(), safe=False)
+                needs_session = False
+            yield name, column
+            yield LOCAL_NAMES[name], local
+        elif pa.types.is_floating(column.type):
+            # SQL ranks NaN above all numbers.
+            yield name, pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        else:
+            yield name, column
+    if "mae" in table.column_names:
+        yield "side", pc.if_else(pc.greater(table["size"], 0.0), "long", "short")
+        cost = pc.multiply(pc.abs(table["size"]), table["price"])
+        is_open = pc.is_null(table["closed"])
+        result = pc.divide(table["pnl_net"], cost)
+        yield "return", pc.if_else(is_open, pa.scalar(None, pa.float64()), result)
 
 
 def _check_positions(positions: NDArray[np.int64], count: int) -> None:

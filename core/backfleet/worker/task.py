@@ -12,6 +12,7 @@ from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest,
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.errors import BackfleetError, DataChanged
 from backfleet.metrics import summary_of
+from backfleet.metrics.trade_details import detailed_trades
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.manifest import TaskKey
 from backfleet.plan.task_context import TaskContext
@@ -139,7 +140,8 @@ class TaskRunner:
         result = self._result(ran.key, self.summary(ran), ran.seconds)
         if not self.manifest.keeps_detail:
             return result
-        outcome = with_one_nan(replace(ran.outcome, strategy=None))
+        trades = detailed_trades(ran.outcome.trades, ran.outcome.fills, ran.bars.bars)
+        outcome = with_one_nan(replace(ran.outcome, strategy=None, trades=trades))
         return replace(result, digest=outcome_digest(outcome), outcome=outcome)
 
     def _result(self, key: TaskKey, summary: Summary, seconds: float) -> TaskResult:
