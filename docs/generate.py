@@ -1,6 +1,7 @@
-"""Write what the model of a job says of its keys into job-file.md; `python docs/generate.py`.
+"""Write the keys of a job into job-file.md and the presets into data-import.md.
 
-A key's meaning is what the docstring of its section says, its default is the model's.
+A key's meaning is what the docstring of its section says, its default is the model's. Run `python
+docs/generate.py`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from pydantic_core import PydanticUndefined
 
 from backfleet.job import model
 from backfleet.job.section import Section
+from backfleet.sources.importing.preset import all_presets
 
 PAGE = Path(__file__).parent / "job-file.md"
+PRESETS_PAGE = Path(__file__).parent / "data-import.md"
+PRESETS_PLACE = re.compile(r"(<!-- presets -->\n).*?(<!-- end of presets -->)", re.S)
 PLACE = re.compile(r"(<!-- keys -->\n).*?(<!-- end of keys -->)", re.S)
 SECTIONS: dict[str, type[Section]] = {
     "": model.Job,
@@ -79,7 +83,26 @@ def _toml(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else f"{value:g}"
 
 
+def preset_sections() -> str:
+    """Each preset with the first lines of a file."""
+    sections = []
+    for name, preset in all_presets().items():
+        told = "".join(f" {note[0].upper()}{note[1:]}." for note in preset.told)
+        zone = preset.timezone
+        if zone == "required":
+            told += " Intraday files need `--timezone`."
+        elif zone:
+            told += f" Time zone: `{zone}`."
+        lines = "\n".join(f"    {line}" for line in preset.example.splitlines())
+        sections.append(f"### {name}\n\n{preset.title}.{told}\n\n{lines}\n")
+    return "\n" + "\n".join(sections) + "\n"
+
+
 def main() -> None:
+    page = PRESETS_PAGE.read_text()
+    PRESETS_PAGE.write_text(
+        PRESETS_PLACE.sub(lambda match: match[1] + preset_sections() + match[2], page)
+    )
     text = PAGE.read_text()
     PAGE.write_text(PLACE.sub(lambda found: found[1] + job_keys() + found[2], text))
 

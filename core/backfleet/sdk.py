@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from backfleet.job.refusal import nearest
     from backfleet.output_file import open_output
     from backfleet.plugins import KINDS
+    from backfleet.sources.files import symbol_of_stem
     from backfleet.sources.index import Index
     from backfleet.sources.places import Directory
     from backfleet.store.s3_client import s3_client
@@ -62,6 +63,7 @@ _HOMES = {
     "backfleet.output_file": ("open_output",),
     "backfleet.plugins": ("KINDS",),
     "backfleet.sources.index": ("Index",),
+    "backfleet.sources.files": ("symbol_of_stem",),
     "backfleet.sources.places": ("Directory",),
     "backfleet.store.s3_client": ("s3_client",),
     "backfleet.store.s3_errors": ("s3_errors",),
@@ -103,6 +105,7 @@ __all__ = [
     "s3_errors",
     "split_names",
     "state_folder",
+    "symbol_of_stem",
     "writable_state_folder",
     "write_quietly",
 ]

@@ -18,6 +18,7 @@ __all__ = [
     "Segments",
     "Status",
     "Summary",
+    "TaskReturns",
     "TaskSums",
 ]
 
@@ -161,10 +162,27 @@ class TaskSums(NamedTuple):
     values: NDArray[np.float64]
 
 
+class TaskReturns(NamedTuple):
+    """The returns of a task, one per session but the first.
+
+    Attributes
+    ----------
+    days
+        int64, ascending: the session of each return, as days since the epoch. As a rule, it is the
+        same array for all points of a symbol.
+    values
+        float64. NaN if the account was at 0 or below.
+    """
+
+    days: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
 class Summary(NamedTuple):
-    """A task's metrics, its status, the scalars that its strategy left, and its sums."""
+    """A task's metrics, its status, the scalars that its strategy left, its returns and sums."""
 
     metrics: Metrics
     status: Status
     custom: Mapping[str, Scalar]
     sums: TaskSums
+    returns: TaskReturns

@@ -14,8 +14,10 @@ from sample_job import job_of
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
-    """A complete run with details, submissions and labels."""
-    run = bf.run(job_of(tmp_path_factory.mktemp("sender") / "runs"), progress=None)
+    """A complete run with details, submissions, labels and validation windows."""
+    windows = {"windows": "split", "test": "1 year"}
+    job = job_of(tmp_path_factory.mktemp("sender") / "runs", validation=windows)
+    run = bf.run(job, progress=None)
     add_labels(run.store, ["paper"], "the one in print")
     return run
 

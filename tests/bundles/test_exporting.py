@@ -39,7 +39,7 @@ def test_a_bundle_lists_every_file_with_its_size_and_hash(bundle: Path) -> None:
     }
 
 
-def test_a_bundle_holds_manifest_rows_details_and_labels_and_nothing_of_this_machine(
+def test_a_bundle_holds_manifest_rows_details_labels_and_windows_and_nothing_of_this_machine(
     finished_run: bf.Run, bundle: Path
 ) -> None:
     names = set(unzipped(bundle))
@@ -49,6 +49,7 @@ def test_a_bundle_holds_manifest_rows_details_and_labels_and_nothing_of_this_mac
         "manifest.json",
         "bundle.json",
         "code.json",
+        "validation.json",
         *("chunks", "blobs", "labels"),
         "code",
     }

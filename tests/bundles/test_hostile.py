@@ -24,6 +24,8 @@ from backfleet.runs.labels import MAX_CHARS
 from bundle_files import RECORD, listed, unzipped, zipped
 from stored_records import sealed
 
+FOLDERS = ["chunks", "blobs", "labels", "manifest.json", "validation.json"]
+
 Files = dict[str, bytes]
 
 
@@ -100,7 +102,7 @@ def test_a_file_that_the_record_does_not_list_is_refused(
     assert "it holds 'extra.txt'" in check_refused(hostile)
 
 
-@pytest.mark.parametrize("folder", ["chunks", "blobs", "labels", "manifest.json"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_a_file_that_is_missing_is_named(
     check_refused: Any, files: Files, tmp_path: Path, folder: str
 ) -> None:
@@ -124,7 +126,7 @@ def test_a_bundle_without_record_is_refused(
     assert "it holds no bundle.json" in check_refused(zipped(tmp_path / "x.zip", files))
 
 
-@pytest.mark.parametrize("folder", ["chunks", "blobs", "labels", "manifest.json"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_content_that_does_not_match_its_hash_is_refused(
     check_refused: Any, files: Files, tmp_path: Path, folder: str
 ) -> None:
@@ -141,6 +143,7 @@ def test_content_that_does_not_match_its_hash_is_refused(
         ("chunks", "does not match its hash"),
         ("blobs", "with the SHA-256"),
         ("labels", "not JSON|checksum"),
+        ("validation.json", "not JSON|checksum"),
     ],
 )
 def test_an_object_that_contradicts_itself_is_refused_even_if_the_record_fits(

@@ -35,6 +35,7 @@ def test_rows_details_and_labels_are_those_of_the_run(
             assert getattr(run, name)(task).equals(getattr(finished_run, name)(task))
     assert run.labels() == Labels(("paper",), ("the one in print",))
     assert run.state() == "complete"
+    assert run.folds().choices == finished_run.folds().choices
 
 
 def test_an_imported_run_is_exported_with_the_same_bytes(

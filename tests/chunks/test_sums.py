@@ -40,7 +40,7 @@ def with_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
 
 def test_sums_of_ten_years_take_at_most_700_bytes_per_task(result: MakeResult) -> None:
     days = np.busday_offset("2010-02-15", np.arange(SESSIONS), roll="forward")
-    segments = segments_of(sessions_of(days))
+    segments = segments_of(sessions_of(days)[1, 1:])
     draw = np.random.default_rng(1)
     results: list[TaskResult] = []
     for task in range(100):

@@ -86,28 +86,62 @@ def test_a_bad_request_is_one_error_and_exit_code_2(
     assert "Traceback" not in done.stderr
 
 
-def test_import_leaves_out_bad_files_and_says_what_to_write_into_the_job(
+def test_import_leaves_out_bad_symbols_and_says_what_to_write_into_the_job(
     backfleet: Backfleet, vendor: Path, tmp_path: Path
 ) -> None:
-    done = backfleet("data", "import", vendor, "prepared", "--option", "delimiter=;")
+    done = backfleet("data", "import", vendor, "prepared", "--on-bad-symbol", "skip")
     assert done.returncode == 1
-    assert f"{vendor}/CCC.csv: row 4: date is '2024-01-02', a duplicate of row 3" in done.stderr
-    assert "2 symbols, 60 bars in prepared; 2 written; 1 left out" in done.stdout
+    assert f"{vendor}/CCC.csv: row 2: close is 0, not a positive number" in done.stderr
+    assert "2 symbols, 60 bars of 1d in prepared; 1 left out" in done.stdout
     assert 'options = { factor = "factor", tradable = "tradable" }' in done.stdout
     assert sorted(path.name for path in (tmp_path / "prepared").iterdir()) == [
         "AAA.parquet",
         "BBB.parquet",
+        "import.json",
     ]
 
 
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [("s3://bucket/prepared", "import into one and push that"), ("vendor", "name another")],
-)
-def test_import_writes_into_another_directory_only(
-    backfleet: Backfleet, vendor: Path, target: str, message: str
+def test_import_refuses_all_if_a_symbol_is_bad_and_leaves_nothing(
+    backfleet: Backfleet, vendor: Path, tmp_path: Path
 ) -> None:
-    done = backfleet("data", "import", vendor, target, "--option", "delimiter=;")
+    done = backfleet("data", "import", vendor, "prepared")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{vendor}/CCC.csv: row 2: close is 0" in done.stderr
+    assert [path.name for path in tmp_path.iterdir() if "prepared" in path.name] == []
+
+
+def test_import_through_a_source_gives_the_bars_that_the_source_gives(
+    backfleet: Backfleet, sample_data: Path
+) -> None:
+    done = backfleet("data", "import", sample_data, "out", *CN_DAILY, "--json")
+    record = json.loads(done.stdout)["record"]
+    assert sorted(record["symbols"]) == ["600519", "600559", "600560"]
+    assert record["data"] == {"source": "parquet", "timezone": "Asia/Shanghai"}
+
+
+def test_presets_are_listed_with_the_first_lines_of_a_file(backfleet: Backfleet) -> None:
+    listed = backfleet("data", "presets").stdout
+    assert "tushare: tushare: daily, adj_factor and suspend_d\n    ts_code,trade_date," in listed
+    assert "[[layouts]]" in backfleet("data", "presets", "mt5").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("out", "--from", "yahho"), "no preset is named 'yahho'; did you mean 'yahoo'?"),
+        (("out", "--column", "clothes=x"), "--column clothes: no such role"),
+        (("out", "--timezone", "Mars/North"), "Mars/North"),
+        (("out", "--symbols", "A*"), "--symbols and --option need --source"),
+        (("s3://bucket/prepared",), "import into one and push that"),
+        (("vendor",), "OUT is the folder of the files themselves"),
+    ],
+)
+def test_bad_request_for_an_import_is_one_error_and_writes_nothing(
+    backfleet: Backfleet, vendor: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = backfleet("data", "import", vendor, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
     assert sorted(path.suffix for path in vendor.iterdir()) == [".csv"] * 3

@@ -8,13 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backfleet.chunks.date_sums import KeptReturns
 from backfleet.plan.chunk_grid import MAX_CHUNKS, ChunkGrid
 from backfleet.plan.chunk_size import (
     DETAIL_BYTES,
     ENOUGH_CHUNKS,
+    MAX_SUMMED_TASKS,
+    SHORT_RETURN_BYTES,
     SUM_BYTES,
     RunSize,
     chunk_size,
+    kept_returns,
 )
 
 DAILY = 2520
@@ -48,15 +52,27 @@ def test_there_are_at_most_four_roots_of_the_tasks_and_never_more_than_20000(siz
 
 
 @given(sizes)
-def test_sums_by_date_take_at_most_256_mb_where_chunks_hold_whole_symbols(size: RunSize) -> None:
+def test_returns_by_date_take_at_most_256_mb(size: RunSize) -> None:
     grid = grid_of(size)
     by_date = size.points * size.dates * 8
-    if size.points > 1000 or size.keeps_detail or by_date > SUM_BYTES:
+    match kept_returns(size, grid.size):
+        case KeptReturns.TASKS:
+            most = SHORT_RETURN_BYTES if size.has_short_tasks else SUM_BYTES
+            assert size.symbols * by_date <= most
+        case KeptReturns.SUMS:
+            assert not grid.size % size.points
+            assert len(grid) * by_date <= SUM_BYTES
+
+
+@given(sizes)
+def test_a_run_without_returns_by_date_has_too_many_points_or_tasks(size: RunSize) -> None:
+    if kept_returns(size, chunk_size(size)) is not KeptReturns.NONE or size.points > 1000:
         return
-    if grid.size % size.points:
-        assert size.tasks * size.dates * 8 <= SUM_BYTES
-    else:
-        assert len(grid) * by_date <= SUM_BYTES or grid.size == size.points * size.symbols
+    symbols = max(1, MAX_SUMMED_TASKS // size.points)
+    if size.keeps_detail:
+        symbols = min(symbols, max(1, DETAIL_BYTES // (size.points * size.dates * 32)))
+    chunks = -(-size.symbols // symbols)
+    assert chunks * size.points * size.dates * 8 > SUM_BYTES
 
 
 @given(sizes)
@@ -95,7 +111,9 @@ def test_a_tiny_run_has_a_chunk_for_each_task(tasks: int) -> None:
         (1, 10_000, True, False, (312, 33)),
         (100, 10_000, True, False, (1_000, 1_000)),
         (1_000, 10_000, False, False, (791, 12_643)),
-        (5_000, 1_000, True, False, (417_000, 12)),
+        (500, 1_000, True, False, (10_000, 50)),
+        (64, 300, True, False, (3_900, 5)),
+        (5_000, 1_000, True, False, (10_000, 500)),
         (5_000, 1_000, False, True, (1_000, 5_000)),
     ],
 )

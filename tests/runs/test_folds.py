@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -333,3 +334,31 @@ def test_a_run_without_details_says_what_it_lacks(tmp_path: Path) -> None:
 def test_rule_of_python_is_used_as_it_is(run: bf.Run) -> None:
     folds = run.folds(Validation(windows="anchored", train="1 year", test="6 months"))
     assert [choice.train[0].first for choice in folds.choices] == [folds.windows.days[0]] * 3
+
+
+def test_a_holdout_is_tested_once_and_the_runs_that_include_it_are_counted(tmp_path: Path) -> None:
+    holdout = {"validation": ROLLING | {"holdout": "2021-01-01"}, "params": {"period": [10, 20]}}
+    run = run_job(tmp_path, **holdout)
+    folds = run.folds()
+    assert [choice.fold for choice in folds.choices] == [1, 2]
+    (choice,) = folds.holdout
+    assert str(choice.test[0]) == "2021-01-04 to 2021-07-05"
+    assert str(choice.train[0].last) == "2020-12-31"
+    assert choice.point == run.folds(holdout=None).choices[2].point
+    assert folds.looks == 1
+    run_job(tmp_path, **holdout)
+    assert run.folds().looks == 1
+    # Runs of jobs that declare no holdout have shown these sessions, too.
+    run_job(tmp_path, validation={}, params={"period": [30]})
+    assert run.folds().looks == 2
+    assert run.folds(holdout="2030-01-01").looks == 0
+    assert run.folds(holdout=None).looks is None
+
+
+def test_a_run_that_ends_before_the_holdout_has_not_looked(tmp_path: Path) -> None:
+    keys = {"validation": ROLLING | {"holdout": "2021-01-01"}, "params": {"period": [10]}}
+    job = job_of(tmp_path, **keys)
+    data = job.data.model_copy(update={"end": date(2020, 12, 31)})
+    run = bf.run(job.model_copy(update={"data": data}), progress=None)
+    folds = run.folds()
+    assert (folds.looks, folds.holdout) == (0, ())

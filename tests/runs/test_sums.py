@@ -18,9 +18,10 @@ from backfleet.bundles.exporting import export_bundle
 from backfleet.bundles.importing import import_bundle
 from backfleet.chunks.chunk import Chunk, read_chunk
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
+from backfleet.chunks.date_sums_format import read_date_sums
 from backfleet.chunks.detail import read_details
 from backfleet.chunks.rows import RowTable, read_rows
-from backfleet.chunks.schemas import SUMS
+from backfleet.chunks.schemas import RETURNS, SUMS
 from backfleet.errors import CorruptObject, NondeterministicResult
 from backfleet.results.sums import SymbolSums
 from backfleet.runs.stored_tasks import Difference, StoredTasks
@@ -133,7 +134,7 @@ def test_sums_are_those_of_the_account_on_every_engine(
 def test_a_run_without_details_stores_the_same_sums(universe: str, finished: Finished) -> None:
     run = finished(engine="vector", universe=universe)
     full = finished(detail="full", engine="vector", universe=universe)
-    assert all(set(header.blobs) == {SUMS} for header in run.chunk_index.headers())
+    assert all(set(header.blobs) == {SUMS, RETURNS} for header in run.chunk_index.headers())
     assert bits(run) == bits(full)
 
 
@@ -181,15 +182,23 @@ def altered_chunk(run: bf.Run) -> tuple[Chunk, ChunkContent]:
     """Return a chunk of a run, and the same one with a sum that differs in its last bit."""
     header = run.chunk_index.headers()[0]
     chunk = read_chunk(run.store, header.chunk, header.generation)
-    tables = {name: read_details(run.store, header.blobs, name) for name in header.blobs}
-    sums = tables[SUMS]
+    sums = read_details(run.store, header.blobs, SUMS)
     (values, *others) = sums["values"].to_pylist()
     changed = bytes([values[0] ^ 1]) + values[1:]
     column = sums.schema.get_field_index("values")
-    tables[SUMS] = sums.set_column(column, sums.schema.field(column), [[changed, *others]])
+    tables = {SUMS: sums.set_column(column, sums.schema.field(column), [[changed, *others]])}
+    layout = run.manifest.returns_layout(header.chunk)
+    assert layout is not None
+    returns = read_date_sums(run.store, header.blobs[RETURNS], layout)
     rows = RowTable(read_rows(chunk.body, header.count))
     return chunk, ChunkContent(
-        run.id, header.chunk, header.generation, rows, tables, header.platform
+        run.id,
+        header.chunk,
+        header.generation,
+        rows,
+        tables,
+        header.platform,
+        returns=returns,
     )
 
 

@@ -14,6 +14,7 @@ from backfleet.errors import DataError
 from backfleet.source import Source
 from backfleet.sources.cn_daily import CnDailySource
 from backfleet.sources.csv import CsvSource
+from backfleet.sources.files import file_stem
 from backfleet.sources.prepared import PreparedBars
 from backfleet.store import Entry, Store, open_store
 
@@ -55,11 +56,12 @@ def test_an_unknown_symbol_is_refused_with_the_nearest(source: Make, place: str)
         ("../AAPL", "path separator"),
         ("old/IBM", "path separator"),
         ("old\\IBM", "path separator"),
-        ("..", "made of the letters"),
-        (".AAPL", "made of the letters"),
-        ("^GSPC", "made of the letters"),
-        ("AAPL\n", "made of the letters"),
-        ("", "made of the letters"),
+        ("..", "not begin with a dot"),
+        (".AAPL", "not begin with a dot"),
+        ("AAPL\n", "no control|control characters"),
+        ("A*", "has no"),
+        ("", "at least one character"),
+        ("行" * 100, "too long"),
     ],
 )
 def test_symbols_that_are_no_plain_names_are_refused(
@@ -106,8 +108,19 @@ def test_a_directory_or_a_pipe_as_file_is_refused(source: Make, data: Path) -> N
 
 def test_a_file_that_can_be_no_symbol_is_not_passed_over(source: Make, data: Path) -> None:
     (data / "AAPL (1).csv").write_bytes(CONTENT)
-    with pytest.raises(DataError, match=r"symbol 'AAPL \(1\)'.*rename its file"):
+    with pytest.raises(DataError, match=r"rename the file to AAPL%20%281%29\.csv"):
         source(CsvSource, data).symbols()
+
+
+@pytest.mark.parametrize("symbol", ["^GSPC", "EURUSD=X", "BRK B", "贵州茅台", "100%", "A~B"])
+def test_symbol_of_any_characters_is_read_from_a_file_that_a_store_can_have(
+    source: Make, store_url: str, symbol: str
+) -> None:
+    open_store(store_url).put_if_absent(f"{file_stem(symbol)}.csv", CONTENT)
+    stocks = source(CsvSource, store_url)
+    assert stocks.symbols() == [symbol]
+    assert stocks.read(symbol) == CONTENT
+    assert stocks.parse(symbol, CONTENT).symbol == symbol
 
 
 def test_hidden_files_are_passed_over(source: Make, data: Path) -> None:

@@ -56,7 +56,10 @@ class Life:
 
 
 class Quiet:
-    """Output and the shared memory of a child, which nobody reads here."""
+    """Builders, output and the shared memory of a child, which nobody reads here."""
+
+    def recorder(self, chunk: int) -> None:
+        pass
 
     def take(self) -> str:
         return ""
@@ -81,7 +84,8 @@ def test_a_lost_worker_costs_two_minutes_at_most(symbols: int, points: int, seco
         WriterSetup(store, ChunkEncoder(manifest), retry=False), target, range(size)
     )
     life = Life(store, writer, seconds)
-    loop = TaskLoop(cast(Any, life), cast(Any, None), cast(Any, life), *cast(Any, (Quiet(),) * 2))
+    quiet = cast(Any, Quiet())
+    loop = TaskLoop(cast(Any, life), quiet, cast(Any, life), quiet, quiet)
     loop.clock = life.clock
     loop.run(Work(0, range(min(size, FOLLOWED))))
 

@@ -38,7 +38,7 @@ MAX_RECORD_BYTES = 2**26
 # are derived from the chunks.
 _BUNDLED = re.compile(
     r"manifest\.json|code\.json|chunks/[0-9]{6,9}\.[0-9]{1,9}|blobs/[0-9a-f]{64}"
-    r"|code/[0-9a-f]{64}\.whl|labels/[0-9a-f]{64}\.json"
+    r"|code/[0-9a-f]{64}\.whl|labels/[0-9a-f]{64}\.json|validation\.json"
 )
 _RUN_ID = re.compile(r"[0-9a-f]{16}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -24,6 +24,7 @@ from backfleet.errors import CorruptObject, ObjectMissing, UserError
 from backfleet.output_file import is_stream, open_output
 from backfleet.plan.manifest_store import MANIFEST, read_stored_manifest
 from backfleet.runs.run import Run
+from backfleet.runs.validation_rule import RULE
 from backfleet.store.plain_json import to_plain
 
 __all__ = ["export_bundle"]
@@ -82,7 +83,7 @@ def _write(run: Run, archive: ZipFile) -> Bundle:
 
 
 def _keys(run: Run) -> Iterator[str]:
-    """Return the keys of the manifest, of code and labels, and of the valid rows and details."""
+    """Return the keys of the manifest, code, labels, windows, and of valid rows and details."""
     yield MANIFEST
     points_table = read_stored_manifest(run.store).points_table
     blobs = set() if points_table is None else {points_table}
@@ -91,8 +92,7 @@ def _keys(run: Run) -> Iterator[str]:
         yield header.key
         blobs.update(header.blobs.values())
     yield from (f"blobs/{digest}" for digest in blobs)
-    if run.store.exists(CODE):
-        yield CODE
+    yield from (key for key in (CODE, RULE) if run.store.exists(key))
     for folder in ("code/", "labels/"):
         yield from (entry.key for entry in run.store.list(folder) if is_bundled(entry.key))
 

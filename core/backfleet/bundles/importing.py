@@ -18,6 +18,7 @@ from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST
 from backfleet.runs.labels import decode_label
 from backfleet.runs.run import Run
+from backfleet.runs.validation_rule import RULE, decode_rule
 from backfleet.store import Store, open_store
 from backfleet.submissions.trial_ledger import add_to_ledger
 
@@ -56,8 +57,8 @@ def import_bundle(file: Path, store: str) -> ImportedRun:
         else:
             _check_free(archive, target)
             _write(archive, target, [key for key in archive.keys if not _is_last(key)])
-        # A run that was there may lack labels, which are no part of it.
-        _write(archive, target, [key for key in archive.keys if key.startswith(LABELS)])
+        # A run that was there may lack what is no part of it.
+        _write(archive, target, [key for key in archive.keys if _is_extra(key)])
         _write(archive, target, [MANIFEST])
     # Whoever imports a run looks at its points, as if it had been run here.
     add_to_ledger(root, manifest)
@@ -65,7 +66,12 @@ def import_bundle(file: Path, store: str) -> ImportedRun:
 
 
 def _is_last(key: str) -> bool:
-    return key == MANIFEST or key.startswith(LABELS)
+    return key == MANIFEST or _is_extra(key)
+
+
+def _is_extra(key: str) -> bool:
+    """Whether an object is no part of the run: one that the store has already stays there."""
+    return key.startswith(LABELS) or key == RULE
 
 
 def _checked_manifest(archive: Archive) -> Manifest:
@@ -89,6 +95,8 @@ def _checked_manifest(archive: Archive) -> Manifest:
                 _check_chunk(key, content, manifest, keys)
             elif key.startswith(LABELS):
                 decode_label(key, content)
+            elif key == RULE:
+                decode_rule(content)
         except CorruptObject as error:
             raise CorruptObject(f"{key}: {error}") from error
     return manifest
@@ -109,7 +117,7 @@ def _check_chunk(key: str, content: bytes, manifest: Manifest, keys: Container[s
 
 def _check_equal(archive: Archive, target: Store) -> None:
     """Raise UserError unless a run that is in the store already has the content of the bundle."""
-    keys = [key for key in archive.keys if not key.startswith(LABELS)]
+    keys = [key for key in archive.keys if not _is_extra(key)]
     with ThreadPoolExecutor(WORKERS) as workers:
         are_equal = list(workers.map(lambda key: _is_stored(archive, target, key), keys))
     different = [key for key, is_equal in zip(keys, are_equal, strict=True) if not is_equal]
@@ -147,7 +155,7 @@ def _write(archive: Archive, target: Store, keys: Sequence[str]) -> None:
 
 def _write_one(archive: Archive, target: Store, key: str) -> None:
     content = archive.read(key)
-    if target.put_if_absent(key, content) or key.startswith(LABELS):
+    if target.put_if_absent(key, content) or _is_extra(key):
         return
     if target.read(key) != content:
         raise UserError(

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backfleet.chunks.formats import CHUNK, check_stamp, stamp
-from backfleet.chunks.schemas import SCHEMAS
+from backfleet.chunks.schemas import RETURNS, SCHEMAS
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store
@@ -41,9 +41,10 @@ class ChunkHeader:
     first, count
         The first task and the number of tasks.
     logical
-        Hash of the rows and the sums, without what may differ between two equal results.
+        Hash of the rows, the sums and the returns, without what may differ between two equal
+        results.
     blobs
-        Name of a table, `sums` or a detail, to its blob.
+        Name of a table, `sums` or a detail, or `returns`, to its blob.
     ok, suspicious, error, retryable
         Number of rows with each status; retryable ones are errors too.
     seconds
@@ -95,7 +96,7 @@ class ChunkHeader:
         if header.count != header.ok + header.suspicious + header.error:
             raise CorruptObject("the numbers of rows in its header do not add up")
         for detail, digest in header.blobs.items():
-            if detail not in SCHEMAS or not _DIGEST.fullmatch(digest):
+            if detail not in {*SCHEMAS, RETURNS} or not _DIGEST.fullmatch(digest):
                 raise CorruptObject(f"its header names no blob: {detail!r:.80}: {digest!r:.80}")
         return header
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.chunks.column_names import ORIGIN
+from backfleet.chunks.date_sums import DateSums
+from backfleet.chunks.date_sums_format import EncodedDateSums, encode_date_sums
 from backfleet.chunks.detail import detail_bytes
 from backfleet.chunks.rows import Rows, RowTable
-from backfleet.chunks.schemas import SUMS
+from backfleet.chunks.schemas import RETURNS, SUMS
 from backfleet.chunks.sums import sums_hash
 from backfleet.chunks.task_result import TaskStatus, is_retryable
 from backfleet.chunks.undeclared import UndeclaredFile
@@ -30,6 +32,8 @@ class ChunkContent:
     ----------
     tables
         The sums, and the details if the run keeps them, by name; see `stored_tables`.
+    returns
+        The returns by date; None if the run keeps none.
     """
 
     run_id: str
@@ -39,6 +43,7 @@ class ChunkContent:
     tables: Mapping[str, Any]
     platform: Mapping[str, Any]
     undeclared: Sequence[UndeclaredFile] = ()
+    returns: DateSums | None = None
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,14 @@ class EncodedChunk:
 
 
 def encode_chunk(content: ChunkContent) -> EncodedChunk:
-    """Encode a chunk and its tables."""
+    """Encode a chunk, its tables and its returns."""
     blobs = {name: detail_bytes(name, table) for name, table in content.tables.items()}
+    returns = None if content.returns is None else encode_date_sums(content.returns)
+    if returns is not None:
+        blobs[RETURNS] = returns.content
     digests = {name: hashlib.sha256(blob).hexdigest() for name, blob in blobs.items()}
-    chunk = Chunk(_header(content, digests), content.rows.to_bytes())
+    header = _header(content, digests, _logical_hash(content, returns))
+    chunk = Chunk(header, content.rows.to_bytes())
     return EncodedChunk(chunk, list(blobs.values()))
 
 
@@ -81,7 +90,7 @@ def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
     return chunk.header
 
 
-def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
+def _header(content: ChunkContent, blobs: Mapping[str, str], logical: str) -> ChunkHeader:
     rows = content.rows
     statuses = Counter(rows.values("status"))
     origins = rows.values(ORIGIN)
@@ -92,7 +101,7 @@ def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
         generation=content.generation,
         first=rows.values("task")[0],
         count=len(rows),
-        logical=_logical_hash(content),
+        logical=logical,
         blobs=blobs,
         ok=statuses[TaskStatus.OK],
         suspicious=statuses[TaskStatus.SUSPICIOUS],
@@ -105,11 +114,12 @@ def _header(content: ChunkContent, blobs: Mapping[str, str]) -> ChunkHeader:
     )
 
 
-def _logical_hash(content: ChunkContent) -> str:
-    """Return the SHA-256 over all rows and sums that two equal chunks agree in."""
-    rows = content.rows.logical_hash()
-    sums = sums_hash(content.tables[SUMS])
-    return hashlib.sha256(f"{rows} {sums}".encode()).hexdigest()
+def _logical_hash(content: ChunkContent, returns: EncodedDateSums | None) -> str:
+    """Return the SHA-256 over all rows, sums and returns that two equal chunks agree in."""
+    hashes = [content.rows.logical_hash(), sums_hash(content.tables[SUMS])]
+    if returns is not None:
+        hashes.append(returns.logical)
+    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
 def _read_or_none(store: Store, key: str) -> Chunk | None:

@@ -28,26 +28,48 @@ import pyarrow as pa
 from backfleet.chunks.arrow import task_numbers
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.chunks.commit import EncodedChunk
+from backfleet.chunks.date_sums import DateSums, DateSumsLayout
+from backfleet.chunks.date_sums_format import read_date_sums
 from backfleet.chunks.detail import merge_details, read_details
 from backfleet.chunks.formats import PART
 from backfleet.chunks.rows import merge_rows, read_rows
-from backfleet.chunks.schemas import table_names
+from backfleet.chunks.schemas import RETURNS, blob_names, table_names
 from backfleet.chunks.task_result import is_retryable
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store, is_sound_blob, put_blob
 
-__all__ = ["ChunkTarget", "Part", "merge_parts", "missing_tasks", "read_parts", "store_part"]
+__all__ = [
+    "ChunkTarget",
+    "MergedParts",
+    "Part",
+    "merge_parts",
+    "missing_tasks",
+    "read_parts",
+    "store_part",
+]
 
 
 @dataclass(frozen=True)
 class ChunkTarget:
-    """The chunk that parts belong to: its run, its key, its tasks, and whether it has details."""
+    """The chunk that parts belong to: its run, its key, its tasks, and what is stored of them.
+
+    Attributes
+    ----------
+    returns
+        The returns by date that the chunk keeps; None if it keeps none.
+    """
 
     run_id: str
     chunk: int
     generation: int
     tasks: range
     keeps_detail: bool
+    returns: DateSumsLayout | None = None
+
+    @property
+    def blobs(self) -> set[str]:
+        """The names of the chunk's blobs."""
+        return blob_names(keeps_detail=self.keeps_detail, keeps_returns=self.returns is not None)
 
     @property
     def folder(self) -> str:
@@ -68,11 +90,15 @@ class Part:
         return tasks
 
     @classmethod
-    def of_chunk(cls, chunk: Chunk) -> Part:
+    def of_chunk(cls, chunk: Chunk, returns: DateSumsLayout | None) -> Part:
         """Return the rows of a committed chunk that need no other try. Raises CorruptObject."""
         rows = read_rows(chunk.body, chunk.header.count)
         errors = rows["error"].to_pylist()
         kept = np.array([not is_retryable(error) for error in errors], dtype=np.bool_)
+        if returns is not None and returns.is_summed:
+            # A task that is tried again changes the sum over all symbols of its point.
+            points = task_numbers(rows) % returns.points
+            kept &= ~np.isin(points, points[~kept])
         return cls(chunk.header, rows.filter(pa.array(kept)))
 
     def has_sound_details(self, store: Store) -> bool:
@@ -111,12 +137,17 @@ def missing_tasks(parts: Sequence[Part], tasks: Sequence[int]) -> list[int]:
     return [task for task in tasks if task not in stored]
 
 
-def merge_parts(
-    store: Store, parts: Sequence[Part], *, keeps_detail: bool
-) -> tuple[pa.Table, Mapping[str, pa.Table]]:
-    """Return the rows, and the sums and details, of all tasks of some parts.
+@dataclass(frozen=True)
+class MergedParts:
+    """The rows, the tables and the returns of all tasks of some parts."""
 
-    Each task is taken from the first part that has it.
+    rows: pa.Table
+    tables: Mapping[str, pa.Table]
+    returns: DateSums | None
+
+
+def merge_parts(store: Store, parts: Sequence[Part], target: ChunkTarget) -> MergedParts:
+    """Return all tasks of some parts, each from the first part that has it.
 
     Raises CorruptObject, ObjectMissing.
     """
@@ -133,9 +164,21 @@ def merge_parts(
             name,
             ((read_details(store, part.header.blobs, name), tasks) for part, tasks in chosen),
         )
-        for name in table_names(keeps_detail=keeps_detail)
+        for name in table_names(keeps_detail=target.keeps_detail)
     }
-    return rows, tables
+    return MergedParts(rows, tables, _merge_returns(store, parts, target.returns))
+
+
+def _merge_returns(
+    store: Store, parts: Sequence[Part], layout: DateSumsLayout | None
+) -> DateSums | None:
+    """Raises CorruptObject, ObjectMissing."""
+    if layout is None:
+        return None
+    merged = DateSums(layout)
+    for part in parts:
+        merged.merge(read_date_sums(store, part.header.blobs[RETURNS], layout), set(part.tasks))
+    return merged
 
 
 def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
@@ -150,7 +193,7 @@ def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
     place = (header.run_id, header.chunk, header.generation)
     if place != (target.run_id, target.chunk, target.generation):
         return None
-    if set(header.blobs) != set(table_names(keeps_detail=target.keeps_detail)):
+    if set(header.blobs) != target.blobs:
         return None
     return part if _has_tasks_of(part, target.tasks) else None
 

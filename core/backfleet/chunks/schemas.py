@@ -14,10 +14,22 @@ import pyarrow as pa
 from backfleet.engine import OrderKind, OrderStatus, RejectReason
 from backfleet.errors import CorruptObject
 
-__all__ = ["DETAILS", "SCHEMAS", "SUMS", "StoredColumn", "TableSchema", "table_names"]
+__all__ = [
+    "DETAILS",
+    "RETURNS",
+    "SCHEMAS",
+    "SUMS",
+    "StoredColumn",
+    "TableSchema",
+    "blob_names",
+    "table_names",
+]
 
 SUMS = "sums"
 """The name of the table that every run has."""
+
+RETURNS = "returns"
+"""The name of the blob with returns by date, which is no table; see `date_sums_format`."""
 
 DETAILS = ("equity", "orders", "fills", "trades")
 """The names of the tables of runs that keep details."""
@@ -170,3 +182,8 @@ SCHEMAS: Mapping[str, TableSchema] = {table.name: table for table in _TABLES}
 def table_names(*, keeps_detail: bool) -> Sequence[str]:
     """Return the names of the tables that each chunk of a run has."""
     return (*DETAILS, SUMS) if keeps_detail else (SUMS,)
+
+
+def blob_names(*, keeps_detail: bool, keeps_returns: bool) -> set[str]:
+    """Return the names of the blobs that each chunk of a run has."""
+    return {*table_names(keeps_detail=keeps_detail), *([RETURNS] if keeps_returns else [])}

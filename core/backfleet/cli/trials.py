@@ -107,6 +107,7 @@ def _runs(family: Family, code_digits: int | None) -> list[dict[str, Any]]:
             "created": entry.created,
             "points": entry.count,
             "symbols": entry.symbols,
+            "last": entry.last,
             "code": entry.logic[:code_digits],
             "is_present": entry.run_id in present,
         }

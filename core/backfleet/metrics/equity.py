@@ -38,9 +38,10 @@ def measure_account(
     periods: float,
     traded: float,
     borders: Ints,
+    returns: Floats,
     sums: Floats,
 ) -> Twelve:
-    """Return the columns from final_value to turnover, and write the sums of the returns.
+    """Return the columns from final_value to turnover, and write the returns and their sums.
 
     Parameters
     ----------
@@ -54,15 +55,19 @@ def measure_account(
         Sessions a year.
     traded
         Sum of |size * price| of all fills.
-    borders, sums
-        `Segments.borders` and `TaskSums.values`, which is written.
+    borders
+        `Segments.borders`.
+    returns, sums
+        `TaskReturns.values` and `TaskSums.values`, which are written.
     """
     closes = _closes(value, sessions[0])
     state = _state(value)
     closes_state = state if len(closes) == len(value) else _state(closes)
     # One session does not tell how much is traded in a year.
     per_year = periods / len(closes) if len(closes) > 1 else math.nan
-    columns = _measure_closes(closes, closes_state, sessions[1], cash, periods, borders, sums)
+    columns = _measure_closes(
+        closes, closes_state, sessions[1], cash, periods, borders, returns, sums
+    )
     return columns + _measure_bars(value, gross, state[0], traded, per_year)
 
 
@@ -74,6 +79,7 @@ def _measure_closes(
     cash: float,
     periods: float,
     borders: Ints,
+    returns: Floats,
     sums: Floats,
 ) -> Nine:
     """Return the columns from final_value to calmar, from the value after each session."""
@@ -85,9 +91,11 @@ def _measure_closes(
     are_positive, are_finite = state
     volatility, sharpe, sortino = math.nan, math.nan, math.nan
     if count > 1 and are_positive:
-        losses = _write_sums(_returns(closes), borders, sums)
+        _write_returns(closes, returns)
+        losses = _write_sums(returns, borders, sums)
         volatility, sharpe, sortino = _risk(sums, count - 1, losses, periods)
     else:
+        returns[:] = math.nan
         sums[:] = math.nan
     depth, length = math.nan, math.nan
     if count and are_finite:
@@ -136,18 +144,16 @@ def _state_of_array(value: Floats) -> tuple[bool, bool]:
 
 
 @compiled
-def _returns(value: Floats) -> Floats:
-    """The return of each session after the first one."""
+def _write_returns(value: Floats, returns: Floats) -> None:
+    """Write the return of each session after the first one."""
     before, after = value[:-1], value[1:]
-    returns = np.empty(len(before))
     for index in range(len(before)):
         returns[index] = after[index] / before[index] - 1.0
-    return returns
 
 
-@_returns.from_python
-def _returns_of_array(value: Floats) -> Floats:
-    return value[1:] / value[:-1] - 1.0
+@_write_returns.from_python
+def _write_returns_of_array(value: Floats, returns: Floats) -> None:
+    returns[:] = value[1:] / value[:-1] - 1.0
 
 
 @compiled

@@ -19,7 +19,7 @@ from backfleet.metrics.equity import defined, measure_account, ratio
 from backfleet.metrics.pairwise import pairwise_sum
 from backfleet.summary import COLUMNS, COUNTS, Metrics, Segments, TaskSums
 
-__all__ = ["measure", "metrics_of", "new_row", "sessions_of", "sums_of"]
+__all__ = ["measure", "metrics_of", "new_returns", "new_row", "sessions_of", "sums_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,6 +65,11 @@ def new_row(segments: Segments) -> Floats:
     return np.empty(WIDTH + 2 * len(segments) + 3)
 
 
+def new_returns(sessions: Ints) -> Floats:
+    """Return an array that `measure` can write: one return per session but the first."""
+    return np.empty(max(sessions.shape[1] - 1, 0))
+
+
 def sums_of(row: Floats, segments: Segments) -> TaskSums:
     """Return a copy of the sums in a row that `measure` wrote."""
     return TaskSums(segments, row[WIDTH:].copy())
@@ -98,9 +103,10 @@ def measure(
     orders: NDArray[np.void],
     fills: NDArray[np.void],
     trades: NDArray[np.void],
+    returns: Floats,
     row: Floats,
 ) -> None:
-    """Write all columns and sums into `row`.
+    """Write the returns, and all columns and sums into `row`.
 
     Parameters
     ----------
@@ -108,11 +114,15 @@ def measure(
         As for `measure_account`.
     orders, fills, trades
         `ORDER`, `FILL` and `TRADE` records.
+    returns
+        `new_returns` of the sessions.
     row
         `new_row` of the segments.
     """
     traded, fees = measure_fills(fills["size"], fills["price"], fills["commission"])
-    account = measure_account(value, gross, sessions, cash, periods, traded, borders, row[WIDTH:])
+    account = measure_account(
+        value, gross, sessions, cash, periods, traded, borders, returns, row[WIDTH:]
+    )
     for column in range(len(account)):
         row[column] = account[column]
     ended = measure_trades(trades["pnl_net"], trades["closed"])

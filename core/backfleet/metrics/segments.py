@@ -22,20 +22,14 @@ MONTHS = (1, 3, 6, 12)
 MAX_SEGMENTS = 42
 
 
-def segments_of(sessions: NDArray[np.int64]) -> Segments:
-    """Return the segments of an account's returns.
-
-    Parameters
-    ----------
-    sessions
-        `sessions_of` the account's bars. The first session has no return.
-    """
-    days = sessions[1, 1:].astype("datetime64[D]")
+def segments_of(days: NDArray[np.int64]) -> Segments:
+    """Return the segments of returns on these days since the epoch, which ascend."""
     if not len(days):
         return Segments(np.datetime64(0, "D"), MONTHS[0], np.zeros(1, np.int64))
-    first, last = days[[0, -1]].astype("datetime64[M]").astype(np.int64).tolist()
+    dates = days.astype("datetime64[D]")
+    first, last = dates[[0, -1]].astype("datetime64[M]").astype(np.int64).tolist()
     shortest = (n for n in MONTHS if last // n - first // n < MAX_SEGMENTS)
     length = next(shortest, MONTHS[-1])
     months = np.arange(first // length, last // length + 2) * length
     starts = months.astype("datetime64[M]").astype("datetime64[D]")
-    return Segments(starts[0], length, np.searchsorted(days, starts).astype(np.int64))
+    return Segments(starts[0], length, np.searchsorted(dates, starts).astype(np.int64))

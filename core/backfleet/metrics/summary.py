@@ -6,10 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import Outcome
-from backfleet.metrics.kernel import measure, metrics_of, new_row, sessions_of, sums_of
+from backfleet.metrics.kernel import (
+    measure,
+    metrics_of,
+    new_returns,
+    new_row,
+    sessions_of,
+    sums_of,
+)
 from backfleet.metrics.segments import segments_of
 from backfleet.metrics.trust import verdict
-from backfleet.summary import Calendar, Metrics, Segments, Summary
+from backfleet.summary import Calendar, Metrics, Segments, Summary, TaskReturns
 
 __all__ = ["compute_metrics", "summary_of", "with_risk_free_rate"]
 
@@ -19,9 +26,9 @@ Floats = NDArray[np.float64]
 
 def summary_of(outcome: Outcome, cash: float, calendar: Calendar) -> Summary:
     """Return the summary of an outcome; `cash` is the initial cash."""
-    row, segments = _measured(outcome, cash, calendar)
+    row, segments, returns = _measured(outcome, cash, calendar)
     sums = sums_of(row, segments)
-    return Summary(metrics_of(row), verdict(outcome).status, outcome.metrics, sums)
+    return Summary(metrics_of(row), verdict(outcome).status, outcome.metrics, sums, returns)
 
 
 def compute_metrics(
@@ -45,7 +52,7 @@ def compute_metrics(
     ValueError
         If `sessions` and `outcome.equity` differ in length.
     """
-    row, _ = _measured(outcome, cash, Calendar(sessions, periods_per_year))
+    row, _, _ = _measured(outcome, cash, Calendar(sessions, periods_per_year))
     return metrics_of(row)
 
 
@@ -57,14 +64,16 @@ def with_risk_free_rate(metrics: Metrics, rate: float) -> Metrics:
     return metrics._replace(sharpe=metrics.sharpe - rate / metrics.volatility)
 
 
-def _measured(outcome: Outcome, cash: float, calendar: Calendar) -> tuple[Floats, Segments]:
-    """Return the row that `measure` writes, and the segments of its sums."""
+def _measured(
+    outcome: Outcome, cash: float, calendar: Calendar
+) -> tuple[Floats, Segments, TaskReturns]:
+    """Return the row that `measure` writes, the segments of its sums, and the returns."""
     equity, days = outcome.equity, calendar.sessions
     if len(days) != len(equity):
         raise ValueError(f"{len(days)} sessions for {len(equity)} bars of equity")
     sessions = sessions_of(days)
-    segments = segments_of(sessions)
-    row = new_row(segments)
+    segments = segments_of(sessions[1, 1:])
+    row, returns = new_row(segments), new_returns(sessions)
     measure(
         np.ascontiguousarray(equity["value"]),
         np.ascontiguousarray(equity["exposure"]),
@@ -75,6 +84,7 @@ def _measured(outcome: Outcome, cash: float, calendar: Calendar) -> tuple[Floats
         outcome.orders,
         outcome.fills,
         outcome.trades,
+        returns,
         row,
     )
-    return row, segments
+    return row, segments, TaskReturns(sessions[1, 1:], returns)

@@ -1,13 +1,15 @@
-"""Size of a run's chunks: it follows from the number of tasks and from what is stored of them."""
+"""Size of a run's chunks, and the returns that they keep: both follow from the number of tasks and
+from what is stored of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isqrt
 
+from backfleet.chunks.date_sums import KeptReturns
 from backfleet.plan.chunk_grid import MAX_CHUNKS
 
-__all__ = ["RunSize", "chunk_size"]
+__all__ = ["RunSize", "chunk_size", "kept_returns"]
 
 CHUNKS_PER_ROOT = 4
 """Most chunks of a run with n tasks, in multiples of the square root of n. Chunks then grow with
@@ -27,7 +29,17 @@ SUMMED_POINTS = 1000
 """Number of points up to which a chunk holds whole symbols, so that it can hold sums over them."""
 
 SUM_BYTES = 256 * 10**6
-"""Bound of the sums per point and date of all chunks of a run."""
+"""Bound of the returns by date, or their sums over symbols, in all chunks of a run."""
+
+SHORT_RETURN_BYTES = 20 * 10**6
+"""Bound of the tasks' own returns by date where tasks are compiled: storing those of one task takes
+as long as computing it."""
+
+SHORT_TASK_BYTES = 1_600
+"""Bytes by date that a compiled task may cost, on average over the symbols of a chunk."""
+
+MAX_SUMMED_TASKS = 10_000
+"""Tasks of a chunk that holds sums over its symbols: one process can compute them in one piece."""
 
 DETAIL_BYTES = 128 * 10**6
 """Bound of the equity in a chunk that was made large for its sums; reading the equity of one task
@@ -73,7 +85,7 @@ def chunk_size(run: RunSize) -> int:
     A run has at most 4 √tasks chunks, and at most 20,000. Where a symbol has at most 1,000 points,
     a chunk holds whole symbols, as many as are needed so that the sums per point and date over its
     symbols take at most 256 MB in all chunks together. Small runs are the exception: if whole
-    symbols would leave few chunks, and the sums are small either way, chunks hold less.
+    symbols would leave few chunks, and all returns by date are small, chunks hold less.
     """
     size = _size_for_count(run)
     date_bytes = run.points * run.dates * NUMBER
@@ -83,11 +95,35 @@ def chunk_size(run: RunSize) -> int:
     for_sums = -(-run.symbols // max(1, SUM_BYTES // date_bytes))
     if run.keeps_detail:
         for_sums = min(for_sums, DETAIL_BYTES // (date_bytes * COLUMNS))
-    symbols = max(for_count, for_sums)
-    is_small = run.symbols * date_bytes <= SUM_BYTES and run.symbols < ENOUGH_CHUNKS * symbols
-    if is_small and size < run.points:
+    if run.has_short_tasks and not _has_few_returns(run):
+        for_sums = max(for_sums, -(-run.dates * NUMBER // SHORT_TASK_BYTES))
+    symbols = max(for_count, min(for_sums, max(1, MAX_SUMMED_TASKS // run.points)))
+    if size < run.points and run.symbols < ENOUGH_CHUNKS * symbols and _has_few_returns(run):
         return size
     return min(symbols, run.symbols) * run.points
+
+
+def kept_returns(run: RunSize, size: int) -> KeptReturns:
+    """Return which returns by date a run keeps, whose chunks hold `size` tasks.
+
+    Those of each task can serve a run with other symbols or points, so they are kept if they are
+    few for the time that the tasks take.
+    """
+    if run.points > SUMMED_POINTS:
+        return KeptReturns.NONE
+    if _has_few_returns(run):
+        return KeptReturns.TASKS
+    chunks = -(-run.tasks // size)
+    is_whole = size % run.points == 0
+    if is_whole and chunks * run.points * run.dates * NUMBER <= SUM_BYTES:
+        return KeptReturns.SUMS
+    return KeptReturns.NONE
+
+
+def _has_few_returns(run: RunSize) -> bool:
+    """Return whether a run can keep the returns of each of its tasks."""
+    bound = SHORT_RETURN_BYTES if run.has_short_tasks else SUM_BYTES
+    return run.tasks * run.dates * NUMBER <= bound
 
 
 def _size_for_count(run: RunSize) -> int:

@@ -23,12 +23,15 @@ from backfleet.chunks.arrow import array_of, task_numbers
 from backfleet.chunks.chunk import Chunk, ChunkHeader
 from backfleet.chunks.column_names import DIGEST, HEAD, ORIGIN, parameter_column
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
+from backfleet.chunks.date_sums import DateSums, DateSumsLayout
+from backfleet.chunks.date_sums_format import read_date_sums
 from backfleet.chunks.detail import merge_details, read_details
 from backfleet.chunks.parts import store_part
 from backfleet.chunks.rows import RowTable, merge_rows, read_rows
-from backfleet.chunks.schemas import table_names
+from backfleet.chunks.schemas import RETURNS, table_names
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.job.points import Indices
+from backfleet.plan.known_returns import CommonTasks, take_returns
 from backfleet.plan.known_rows import KnownRows, OriginChunk
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.rows import RowLayout
@@ -79,11 +82,12 @@ class _Source:
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """Rows and details of some tasks of the new run, from one chunk of an earlier run."""
+    """Rows, details and returns of tasks of the new run, from one chunk of an earlier run."""
 
     tasks: Indices
     rows: pa.Table
     details: Mapping[str, pa.Table]
+    returns: DateSums | None
 
 
 class _Copier:
@@ -98,7 +102,8 @@ class _Copier:
     def copy(self, place: ChunkGeneration) -> int:
         """Copy the known rows of one chunk, and return how many there were. Raises StoreError."""
         chunk, generation = place
-        pieces = list(self._pieces(self._manifest.chunks[chunk]))
+        layout = self._manifest.returns_layout(chunk)
+        pieces = list(self._pieces(self._manifest.chunks[chunk], layout))
         if not pieces:
             return 0
         rows = merge_rows([(piece.rows, piece.tasks.tolist()) for _, piece in pieces])
@@ -110,7 +115,13 @@ class _Copier:
         }
         platform = pieces[0][0].header.platform
         content = ChunkContent(
-            self._manifest.run_id, chunk, generation, RowTable(rows), details, platform
+            self._manifest.run_id,
+            chunk,
+            generation,
+            RowTable(rows),
+            details,
+            platform,
+            returns=_merged_returns([piece for _, piece in pieces], layout),
         )
         if len(rows) == len(self._manifest.chunks[chunk]):
             commit_chunk(self._store, encode_chunk(content))
@@ -122,7 +133,9 @@ class _Copier:
     def _tables(self) -> Sequence[str]:
         return table_names(keeps_detail=self._manifest.keeps_detail)
 
-    def _pieces(self, tasks: range) -> Iterator[tuple[_Source, _Piece]]:
+    def _pieces(
+        self, tasks: range, layout: DateSumsLayout | None
+    ) -> Iterator[tuple[_Source, _Piece]]:
         """Return what the earlier runs still hold of a chunk of the new run."""
         part = self._known.within(tasks)
         origins = self._known.origin[part]
@@ -130,12 +143,10 @@ class _Copier:
             is_here = origins == number
             try:
                 source = self._read(number)
-                yield (
-                    source,
-                    self._piece(
-                        source, self._known.tasks[part][is_here], self._known.earlier[part][is_here]
-                    ),
+                common = CommonTasks(
+                    self._known.tasks[part][is_here], self._known.earlier[part][is_here]
                 )
+                yield source, self._piece(source, common, layout)
             except (CorruptObject, ObjectMissing):
                 continue
 
@@ -149,14 +160,20 @@ class _Copier:
         stored = Chunk.from_bytes(content)
         return _Source(store, origin, stored.header, read_rows(stored.body, stored.header.count))
 
-    def _piece(self, source: _Source, tasks: Indices, earlier: Indices) -> _Piece:
-        """Renumber rows and details. Raises CorruptObject, ObjectMissing."""
+    def _piece(self, source: _Source, common: CommonTasks, layout: DateSumsLayout | None) -> _Piece:
+        """Renumber rows, details and returns. Raises CorruptObject, ObjectMissing."""
+        tasks, earlier = common.tasks, common.earlier
         details = {
             name: _renumbered(read_details(source.store, source.header.blobs, name), tasks, earlier)
             for name in self._tables
         }
         taken = source.rows.take(pa.array(earlier - source.origin.first))
-        return _Piece(tasks, self._rows(source.origin, tasks, taken), details)
+        rows = self._rows(source.origin, tasks, taken)
+        theirs = source.origin.returns
+        if layout is None or theirs is None:
+            return _Piece(tasks, rows, details, None)
+        lent = read_date_sums(source.store, source.header.blobs[RETURNS], theirs)
+        return _Piece(tasks, rows, details, take_returns(lent, common, layout))
 
     def _rows(self, origin: OriginChunk, tasks: Indices, taken: pa.Table) -> pa.Table:
         """Return rows of an earlier run as the new run lays them out."""
@@ -174,6 +191,16 @@ class _Copier:
         if not self._manifest.keeps_detail:
             columns[DIGEST] = array_of("str", [""] * len(tasks))
         return pa.Table.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _merged_returns(pieces: Sequence[_Piece], layout: DateSumsLayout | None) -> DateSums | None:
+    if layout is None:
+        return None
+    merged = DateSums(layout)
+    for piece in pieces:
+        if piece.returns is not None:
+            merged.merge(piece.returns)
+    return merged
 
 
 def _renumbered(table: pa.Table, tasks: Indices, earlier: Indices) -> pa.Table:

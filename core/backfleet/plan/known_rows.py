@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backfleet.chunks.chunk import chunk_key
+from backfleet.chunks.date_sums import DateSumsLayout
 from backfleet.job.points import Indices
 from backfleet.plan.chunk_grid import ChunkGrid
 from backfleet.submission import ChunkGeneration
@@ -20,13 +21,20 @@ __all__ = ["KnownRows", "OriginChunk"]
 
 @dataclass(frozen=True)
 class OriginChunk:
-    """A chunk of an earlier run, exactly as it was when its rows were found."""
+    """A chunk of an earlier run, exactly as it was when its rows were found.
+
+    Attributes
+    ----------
+    returns
+        The returns by date that it keeps; None if it keeps none.
+    """
 
     run_id: str
     chunk: int
     generation: int
     first: int
     sha256: str
+    returns: DateSumsLayout | None = None
 
     @property
     def key(self) -> str:

@@ -15,9 +15,10 @@ from backfleet.chunks.arrow import task_numbers
 from backfleet.chunks.chunk import Chunk, chunk_key, parse_chunk_key
 from backfleet.chunks.column_names import FIXED_COLUMNS, parameter_column
 from backfleet.chunks.rows import read_rows
-from backfleet.chunks.schemas import table_names
+from backfleet.chunks.schemas import blob_names
 from backfleet.errors import BackfleetError, CorruptObject, ObjectMissing
 from backfleet.job.points import Indices
+from backfleet.plan.known_returns import CommonTasks, have_returns
 from backfleet.plan.known_rows import KnownRows, OriginChunk
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import read_manifest
@@ -101,6 +102,8 @@ class _Search:
             if origin is None:
                 continue
             chosen = group[is_usable[earlier[group] - origin.first]]
+            common = CommonTasks(self.tasks[at[chosen]], earlier[chosen])
+            chosen = chosen[have_returns(self._manifest, reader.manifest, origin.chunk, common)]
             place = np.full(len(chosen), len(self._origins), dtype=np.int64)
             self._hits.append((self.tasks[at[chosen]], place, earlier[chosen]))
             self._origins.append(origin)
@@ -159,13 +162,17 @@ class _RunReader:
             raise CorruptObject("the chunk belongs to another place")
         if not np.array_equal(task_numbers(rows), np.arange(tasks.start, tasks.stop)):
             raise CorruptObject("the chunk has other tasks than its run says")
-        if set(header.blobs) != set(table_names(keeps_detail=self.manifest.keeps_detail)):
+        returns = self.manifest.returns_layout(chunk)
+        blobs = blob_names(
+            keeps_detail=self.manifest.keeps_detail, keeps_returns=returns is not None
+        )
+        if set(header.blobs) != blobs:
             return _NOTHING
         if header.undeclared:
             # Files that are no part of the identity may have changed the rows.
             return _NOTHING
         digest = hashlib.sha256(content).hexdigest()
-        origin = OriginChunk(header.run_id, chunk, generation, tasks.start, digest)
+        origin = OriginChunk(header.run_id, chunk, generation, tasks.start, digest, returns)
         return origin, _usable_rows(rows, self.manifest.points.names)
 
 

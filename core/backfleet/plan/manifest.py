@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from backfleet.bars import BarsWindow
+from backfleet.chunks.date_sums import DateSumsLayout, KeptReturns
 from backfleet.engine import BrokerSettings
 from backfleet.errors import CorruptObject
 from backfleet.job.benchmark import BUY_AND_HOLD
@@ -31,7 +32,7 @@ __all__ = [
     "TaskKey",
 ]
 
-FORMAT = "manifest/3"
+FORMAT = "manifest/4"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -105,6 +106,8 @@ class Manifest:
         In the order of the tasks.
     chunk_size
         Number of tasks in a chunk; see `plan.chunk_size`.
+    kept_returns
+        The returns by date that chunks keep; see `plan.chunk_size`.
     distributions
         Those that the plugins come from, where the run was planned; what of them decides numbers is
         in the identity.
@@ -120,6 +123,7 @@ class Manifest:
     symbols: Sequence[PlannedSymbol]
     points: Points = field(repr=False)
     chunk_size: int
+    kept_returns: KeptReturns = KeptReturns.NONE
     distributions: Sequence[PlannedDistribution] = ()
     family: str = ""
     logic: str = ""
@@ -146,6 +150,13 @@ class Manifest:
     @cached_property
     def chunks(self) -> ChunkGrid:
         return ChunkGrid(self.tasks, self.chunk_size)
+
+    def returns_layout(self, chunk: int) -> DateSumsLayout | None:
+        """Return which returns by date a chunk keeps; None if it keeps none."""
+        if self.kept_returns is KeptReturns.NONE:
+            return None
+        is_summed = self.kept_returns is KeptReturns.SUMS
+        return DateSumsLayout(len(self.points), self.chunks[chunk], is_summed)
 
     def task(self, index: int) -> TaskKey:
         """Decode a task. Raises IndexError."""
@@ -198,6 +209,7 @@ class Manifest:
                 created=self.created,
                 tasks=self.tasks,
                 chunk_size=self.chunk_size,
+                kept_returns=self.kept_returns,
                 identity=self.identity,
                 parameters=tuple(self.parameters),
                 symbols=tuple(self.symbols),
@@ -229,6 +241,7 @@ class Manifest:
             symbols=stored.symbols,
             points=_read_points(stored, read_blob),
             chunk_size=stored.chunk_size,
+            kept_returns=stored.kept_returns,
             distributions=stored.distributions,
             family=stored.family,
             logic=stored.logic,
@@ -241,6 +254,8 @@ class Manifest:
         size = manifest.chunk_size
         if not 1 <= size <= manifest.tasks or len(manifest.chunks) > MAX_CHUNKS:
             raise CorruptObject(f"the manifest cuts {manifest.tasks} tasks into chunks of {size}")
+        if manifest.kept_returns is KeptReturns.SUMS and size % len(manifest.points):
+            raise CorruptObject("the manifest adds up returns of chunks without whole symbols")
         return manifest
 
 
@@ -253,6 +268,7 @@ class StoredManifest:
     created: str
     tasks: int
     chunk_size: int
+    kept_returns: KeptReturns
     identity: Identity
     parameters: tuple[Parameter, ...]
     symbols: tuple[PlannedSymbol, ...]

@@ -17,7 +17,7 @@ from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.calendar import return_days
-from backfleet.plan.chunk_size import RunSize, chunk_size
+from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
 from backfleet.plan.data import PlannedData, benchmark_digest, plan_data
 from backfleet.plan.describe import describe_strategy
 from backfleet.plan.engines import VECTOR, engine_candidates
@@ -87,7 +87,8 @@ def _plan(job: Job) -> Plan:
     data = plan_data(job.data)
     data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))
     windows = _cut_windows(job, data)
-    size = _run_size(job, engines[0], len(points), data)
+    run_size = _run_size(job, engines[0], len(points), data)
+    size = chunk_size(run_size)
     identity = identify(job, strategy, engines, points, data, files)
     manifest = Manifest(
         name=job.name or job.strategy,
@@ -96,7 +97,8 @@ def _plan(job: Job) -> Plan:
         parameters=parameters,
         symbols=data.symbols,
         points=points,
-        chunk_size=chunk_size(size),
+        chunk_size=size,
+        kept_returns=kept_returns(run_size, size),
         distributions=planned_distributions(identity, strategy),
         family=job.validation.family or strategy.target,
         logic=logic_hash(strategy),

@@ -73,11 +73,14 @@ class CutWindows:
         datetime64[D], ascending: the sessions on which at least one symbol has a return. Folds
         number them from 0.
     folds
-        At least one.
+        At least one. None of them reaches the holdout.
+    holdout
+        The holdout as a test window, trained on what lies before it; None without sessions in it.
     """
 
     days: Days
     folds: tuple[Fold, ...]
+    holdout: Fold | None = None
 
     @property
     def tested(self) -> tuple[np.datetime64, np.datetime64]:
@@ -169,7 +172,7 @@ class WalkForward:
 
 
 def cut_windows(rule: Validation, days: Days) -> CutWindows:
-    """Return the windows that `[validation]` describes, over the sessions before the holdout.
+    """Return the windows that `[validation]` describes.
 
     Parameters
     ----------
@@ -183,6 +186,7 @@ def cut_windows(rule: Validation, days: Days) -> CutWindows:
     JobError
         If the windows do not fit.
     """
+    all_days = days
     if rule.holdout is not None:
         days = days[days < np.datetime64(rule.holdout, "D")]
     if rule.windows == "groups":
@@ -201,7 +205,16 @@ def cut_windows(rule: Validation, days: Days) -> CutWindows:
                 "validation: a window holds no session after purge and embargo. Use longer "
                 "windows, or a smaller purge and embargo."
             )
-    return CutWindows(days, tuple(folds))
+    holdout = _holdout(rule, folds, range(len(days), len(all_days)))
+    return CutWindows(all_days, tuple(folds), holdout)
+
+
+def _holdout(rule: Validation, folds: Sequence[Fold], test: range) -> Fold | None:
+    """Return the fold that tests the holdout. A rolling training window before it has as many
+    sessions as the last one, other ones have all."""
+    end = test.start - rule.purge
+    length = len(folds[-1].train[0]) if rule.windows == "rolling" else end
+    return Fold((range(max(end - length, 0), end),), (test,)) if test and end > 0 else None
 
 
 def _walk_forward_of(rule: Validation) -> WalkForward:

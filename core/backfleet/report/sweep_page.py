@@ -14,6 +14,7 @@ from backfleet.report.metric_words import format_value, metric_words, notation
 from backfleet.report.page import Page
 from backfleet.report.run_facts import RunFacts, read_facts
 from backfleet.report.sensitivity import Sensitivity, sensitivity
+from backfleet.report.verdict_section import verdict_section
 from backfleet.results.leaderboard import (
     IDENTICAL,
     MIN_TRADES,
@@ -115,7 +116,8 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
     )
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
-    figures = _figures(sweep, fan, steady)
+    verdict = verdict_section(run)
+    figures = {**_figures(sweep, fan, steady), **(verdict.figures if verdict else {})}
     shown = sweep.measured.head(MOST_ROWS) if len(rows) > MOST_ROWS else rows
     return Page(
         template="sweep.html",
@@ -132,6 +134,7 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
             "parameters": sweep.parameters,
             "steady": steady,
             "fan": fan,
+            "verdict": verdict,
             "left_out": len(rows) - len(shown),
             "symbols": rows["symbol"].nunique(),
             "axes": _axes(sweep),

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.chunks.date_sums import KeptReturns
 from backfleet.job.points import Indices
-from backfleet.metrics.sums import ReturnSums, SegmentSums
+from backfleet.metrics.segments import segments_of
+from backfleet.metrics.sums import ReturnSums, SegmentSums, stack_sums, sum_returns
+from backfleet.plan.chunk_size import SUM_BYTES, SUMMED_POINTS
 from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.date_sums import PointSeries, read_point_series
 from backfleet.results.sums import SymbolSums, read_sums
 from backfleet.store import Store
 
@@ -101,11 +105,17 @@ def read_point_sums(
     store: Store, manifest: Manifest, chunk_index: ChunkIndex
 ) -> PointSums | NoPointSums:
     """Return the sums of every point's series. Raises CorruptObject, ObjectMissing."""
-    if not (manifest.is_portfolio or len(manifest.symbols) == 1):
+    if manifest.kept_returns is not KeptReturns.NONE:
+        sums = _sums_of_series(read_point_series(store, manifest, chunk_index))
+    elif manifest.is_portfolio or len(manifest.symbols) == 1:
+        sums = _sums_of_tasks(read_sums(store, manifest, chunk_index), len(manifest.points))
+    else:
         return _not_kept(manifest)
-    sums = _sums_of_tasks(read_sums(store, manifest, chunk_index), len(manifest.points))
     if sums is None:
-        return NoPointSums("no task has a result with returns", "See the errors of the tasks.")
+        return NoPointSums(
+            "each point has a task that failed, lost its account or has no result yet",
+            f"Resume the run, or see the errors of its tasks: backfleet status {store.url}",
+        )
     return sums
 
 
@@ -116,13 +126,44 @@ def read_point_returns(
     for point in points:
         if not 0 <= point < len(manifest.points):
             raise IndexError(f"the run has points 0 to {len(manifest.points) - 1}, no {point}")
-    return _not_kept(manifest)
+    if manifest.kept_returns is KeptReturns.NONE:
+        return _not_kept(manifest)
+    series = read_point_series(store, manifest, chunk_index)
+    chosen = np.array(points, np.int64)
+    returns = np.where(series.is_whole[chosen, None], series.returns[chosen], np.nan)
+    return PointReturns(chosen, series.days.astype("datetime64[D]"), returns.T)
 
 
 def _not_kept(manifest: Manifest) -> NoPointSums:
+    points = len(manifest.points)
+    if points > SUMMED_POINTS:
+        return NoPointSums(
+            f"the run has {points:,} points, and returns by date are kept for at most "
+            f"{SUMMED_POINTS:,}",
+            "Use fewer points, or run the symbols as a portfolio.",
+        )
     return NoPointSums(
-        "the run keeps no returns by date",
+        f"the returns by date of {points:,} points and {len(manifest.symbols):,} symbols would "
+        f"take more than {SUM_BYTES // 10**6} MB",
         "Use fewer points or fewer symbols, or run the symbols as a portfolio.",
+    )
+
+
+def _sums_of_series(series: PointSeries) -> PointSums | None:
+    """Return the sums of all series that are whole; None if there are none."""
+    points = np.flatnonzero(series.is_whole)
+    if not len(points):
+        return None
+    segments = segments_of(series.days)
+    numbers = np.arange(len(segments)) * segments.months
+    starts = segments.start.astype("datetime64[M]") + numbers
+    return PointSums(
+        points,
+        np.flatnonzero(~series.is_whole),
+        series.days.astype("datetime64[D]"),
+        starts.astype("datetime64[D]"),
+        segments.months,
+        stack_sums([sum_returns(series.returns[point], segments.borders) for point in points]),
     )
 
 

@@ -30,6 +30,7 @@ from backfleet.results.point_sums import PointReturns, read_point_returns
 from backfleet.runs.stored_run import StoredRun
 from backfleet.runs.validation_rule import read_rule
 from backfleet.sources.prepared import sessions_per_year
+from backfleet.store import open_store, split_url
 from backfleet.validation.accounts import equal_weight
 from backfleet.validation.folds import FoldChoice, TradeDays, choose_points
 from backfleet.validation.out_of_sample import (
@@ -38,6 +39,7 @@ from backfleet.validation.out_of_sample import (
     path_returns,
     stitched_returns,
 )
+from backfleet.validation.trial_counts import count_looks
 from backfleet.validation.walk_forward import Folds
 from backfleet.validation.window_scores import window_metric
 
@@ -102,7 +104,8 @@ class _FoldReader:
         series = self._mean_returns()
         windows = cut_windows(self.rule, series.days)
         periods = self._periods(series.days)
-        choices = self._choices(windows, series, periods)
+        every = self._choices(windows, series, periods)
+        choices = [choice for choice in every if choice.fold]
         paths, account = None, None
         if self.rule.windows == "groups":
             returns = path_returns(
@@ -112,7 +115,7 @@ class _FoldReader:
         else:
             days, earned = stitched_returns(windows, series, choices)
             account = self._with_costs(measure_stitched(windows, days, earned, periods), choices)
-        return self._result(windows, choices, account, paths, periods)
+        return self._result(windows, every, account, paths, periods)
 
     def _of_symbols(self) -> Folds:
         """Choose a point for each symbol. The account holds all symbols in equal weights."""
@@ -125,15 +128,17 @@ class _FoldReader:
         windows = cut_windows(self.rule, self._union_days())
         periods = self._periods(windows.days)
         totals, counts = np.zeros(len(windows.days)), np.zeros(len(windows.days), np.int64)
-        choices: list[FoldChoice] = []
+        every: list[FoldChoice] = []
         for series in self._symbol_returns():
-            own = self._choices(windows, series, periods)
-            choices += own
+            chosen = self._choices(windows, series, periods)
+            every += chosen
+            own = [choice for choice in chosen if choice.fold]
             if own:
                 days, earned = stitched_returns(windows, series, own)
                 at = np.searchsorted(windows.days, days)
                 totals[at] += earned
                 counts[at] += 1
+        choices = [choice for choice in every if choice.fold]
         if not choices:
             raise UserError(
                 f"folds of run {self.run.manifest.run_id}: no symbol has the sessions that a "
@@ -141,7 +146,7 @@ class _FoldReader:
             )
         days, earned = windows.days[counts > 0], equal_weight(totals, counts)
         account = self._with_costs(measure_stitched(windows, days, earned, periods), choices)
-        return self._result(windows, choices, account, None, periods)
+        return self._result(windows, every, account, None, periods)
 
     def _result(
         self,
@@ -151,16 +156,22 @@ class _FoldReader:
         paths: Floats | None,
         periods: float,
     ) -> Folds:
-        manifest = self.run.manifest
+        manifest, holdout = self.run.manifest, self.rule.holdout
+        looks = None
+        if holdout is not None:
+            root = open_store(split_url(self.run.store.url)[0])
+            looks = count_looks(root, manifest, holdout)
         return Folds(
             manifest.run_id,
             self.rule,
             windows,
             manifest.points,
-            tuple(choices),
+            tuple(choice for choice in choices if choice.fold),
             account,
             paths,
             periods,
+            tuple(choice for choice in choices if not choice.fold),
+            looks,
         )
 
     def _choices(

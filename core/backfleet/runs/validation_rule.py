@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from backfleet.errors import CorruptObject, JobError, ObjectMissing
 from backfleet.job import Validation
 from backfleet.store import Store
-from backfleet.store.records import encode_record, read_record
+from backfleet.store.records import decode_record, encode_record
 
-__all__ = ["RULE", "read_rule", "save_rule"]
+__all__ = ["RULE", "decode_rule", "read_rule", "save_rule"]
 
 FORMAT = "validation/1"
 RULE = "validation.json"
+MAX_RULE_BYTES = 16 * 2**10
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,17 @@ def read_rule(store: Store) -> Validation | None:
     Raises CorruptObject, StoreError.
     """
     try:
-        stored = read_record(store, RULE, StoredRule, FORMAT)
+        return decode_rule(store.read(RULE, MAX_RULE_BYTES))
     except ObjectMissing:
         return None
+    except CorruptObject as error:
+        raise CorruptObject(f"{store.url}/{RULE}: {error}") from error
+
+
+def decode_rule(content: bytes) -> Validation:
+    """Return the rule that `save_rule` wrote. Raises CorruptObject."""
+    stored = decode_record(StoredRule, FORMAT, content)
     try:
         return Validation(**vars(stored))
     except JobError as error:
-        raise CorruptObject(f"{store.url}/{RULE}: {error}") from error
+        raise CorruptObject(str(error)) from error

@@ -5,5 +5,5 @@
 `layout.py` says which column holds what, `times.py` reads dates, `checks.py` refuses what cannot be
 bars, and `columns.py` builds `Bars`. `prepared.py` keeps parsed bars in a cache, as files that are
 mapped into memory (`pack.py`, `index.py`). `faults.py` collects everything that is wrong with the
-files, and `prepare.py` converts files for faster reading.
+files, `prepare.py` writes bars as Parquet, and `importing/` imports the files of any vendor.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
@@ -12,10 +13,27 @@ from backfleet.job.refusal import nearest
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.places import place_at
 
-__all__ = ["FileSource"]
+__all__ = ["FileSource", "file_stem", "symbol_of_stem"]
 
-# The names that a store's key can have, so that a job's symbols are the same on S3.
-SYMBOL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+SYMBOL = re.compile(r"(?!\.)[^\x00-\x1f\x7f/\\*?\[\]]+")
+"""Names that a symbol can have: no path separators, marks of globs, or control characters."""
+
+MAX_STEM_BYTES = 200
+
+
+def file_stem(symbol: str) -> str:
+    """Return the name of a symbol's file without the suffix.
+
+    What is no letter A to Z, digit, `.`, `_` or `-` is written as `%` and the code of each byte, as
+    in addresses: `^GSPC` is in `%5EGSPC.csv`. A store's key can have such a name.
+    """
+    return urllib.parse.quote(symbol, safe="").replace("~", "%7E")
+
+
+def symbol_of_stem(stem: str) -> str:
+    """Return the symbol whose file has this name."""
+    symbol = urllib.parse.unquote(stem)
+    return symbol if file_stem(symbol) == stem else stem
 
 
 class FileSource(Source):
@@ -36,15 +54,15 @@ class FileSource(Source):
     def fingerprint(self, symbol: str) -> str | None:
         self.check_symbol(symbol)
         with self._explaining(symbol):
-            return self._place.fingerprint(symbol + self.suffix)
+            return self._place.fingerprint(file_stem(symbol) + self.suffix)
 
     def read(self, symbol: str) -> bytes:
         self.check_symbol(symbol)
         with self._explaining(symbol):
-            return self._place.read(symbol + self.suffix)
+            return self._place.read(file_stem(symbol) + self.suffix)
 
     def describe(self, symbol: str) -> str:
-        return f"{self.settings.path.rstrip('/')}/{symbol}{self.suffix}"
+        return f"{self.settings.path.rstrip('/')}/{file_stem(symbol)}{self.suffix}"
 
     def check_symbol(self, symbol: str) -> None:
         """Raises DataError where no file of this source can have this symbol."""
@@ -52,16 +70,26 @@ class FileSource(Source):
             raise DataError(f"symbol {symbol!r}: a symbol cannot hold a path separator")
         if not SYMBOL.fullmatch(symbol):
             raise DataError(
-                f"symbol {symbol!r}: a symbol is made of the letters A to Z, digits, '.', '_' and "
-                f"'-', and does not begin with a dot; rename its file in {self.settings.path}"
+                f"symbol {symbol!r}: a symbol has at least one character, does not begin with a "
+                "dot, and has no '*', '?', '[', ']' or control characters"
             )
+        if len(file_stem(symbol)) > MAX_STEM_BYTES:
+            raise DataError(f"symbol {symbol!r}: its file's name would be too long")
 
     def _found(self) -> Sequence[str]:
         names = (name for name in self._place.names() if not name.startswith("."))
-        found = sorted(n.removesuffix(self.suffix) for n in names if n.endswith(self.suffix))
-        if not found:
+        stems = [name.removesuffix(self.suffix) for name in names if name.endswith(self.suffix)]
+        if not stems:
             raise DataError(f"{self.settings.path}: there are no files *{self.suffix} in it")
-        return found
+        symbols = {symbol_of_stem(stem): stem for stem in stems}
+        odd = sorted(stem for symbol, stem in symbols.items() if file_stem(symbol) != stem)
+        if odd:
+            raise DataError(
+                f"{self.settings.path}/{odd[0]}{self.suffix}: rename the file to "
+                f"{file_stem(odd[0])}{self.suffix}, which is read as the symbol {odd[0]!r}; "
+                "'backfleet data import' names files so"
+            )
+        return sorted(symbols)
 
     @contextmanager
     def _explaining(self, symbol: str) -> Iterator[None]:

@@ -1,9 +1,7 @@
-"""A vendor's files as Parquet files in the layout that the source `parquet` reads fastest."""
+"""Bars as Parquet in the layout that the source `parquet` reads fastest."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +12,8 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.errors import DataError
-from backfleet.output_file import open_output
-from backfleet.source import Source
 
-__all__ = ["OPTIONS", "Prepared", "prepare_symbol"]
+__all__ = ["OPTIONS", "parquet_of"]
 
 OPTIONS = {"factor": "factor", "tradable": "tradable"}
 """The options of the source `parquet` that go with these files."""
@@ -26,48 +22,14 @@ DAY = 86_400_000_000_000
 RESERVED = ("date", "time", "open", "high", "low", "close", "volume", *OPTIONS)
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A symbol's file.
-
-    Attributes
-    ----------
-    written
-        Whether it is new, or another than the one that was there.
-    """
-
-    path: Path
-    bars: int
-    written: bool
-
-
-def prepare_symbol(source: Source, symbol: str, folder: Path) -> Prepared:
-    """Write all bars of a symbol to `<folder>/<symbol>.parquet`, whole or not at all.
+def parquet_of(bars: Bars) -> bytes:
+    """Return all bars of a symbol as a Parquet file.
 
     Prices stay as traded, with their factor beside them. Daily bars have a date, others a time in
     UTC. Equal bars give equal bytes.
 
-    Raises
-    ------
-    DataError
-        The source refuses the input, an extra column has a name of the layout's own, or the file
-        cannot be written.
+    Raises DataError if an extra column has a name of the layout's own.
     """
-    bars = source.parse(symbol, source.read(symbol))
-    content = _content(bars)
-    path = folder / f"{symbol}.parquet"
-    try:
-        if path.is_file() and path.read_bytes() == content:
-            return Prepared(path, len(bars), written=False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open_output(path) as file:
-            file.write(content)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from None
-    return Prepared(path, len(bars), written=True)
-
-
-def _content(bars: Bars) -> bytes:
     taken = [name for name in bars.extra if name.lower() in RESERVED]
     if taken:
         raise DataError(
@@ -82,7 +44,9 @@ def _content(bars: Bars) -> bytes:
         "factor": bars.factor,
         **bars.extra,
     }
-    columns = _times(bars) | {name: _array(pa.float64(), each) for name, each in numbers.items()}
+    columns = _times(bars) | {
+        name: _array(pa.float64(), values) for name, values in numbers.items()
+    }
     columns["tradable"] = _array(
         pa.bool_(), np.packbits(bars.tradable, bitorder="little"), len(bars)
     )

@@ -9,12 +9,13 @@ from backfleet.errors import StoreError
 __all__ = ["check_key", "check_prefix", "is_key"]
 
 # 255 bytes is the longest file name; the limit holds on S3 too, so that a run can be copied down.
-_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
+# With %, a name can stand for any other, as in addresses.
+_PART = re.compile(r"[A-Za-z0-9_%-][A-Za-z0-9._%-]{0,254}")
 
 
 def is_key(text: str) -> bool:
     """Whether every part between slashes is a plain name that does not begin with a dot."""
-    return all(_PART.fullmatch(part) for part in text.split("/"))
+    return all(map(_PART.fullmatch, text.split("/")))
 
 
 def check_key(key: str) -> None:
@@ -33,5 +34,5 @@ def check_prefix(prefix: str) -> None:
 def _refusal(what: str, text: str) -> str:
     return (
         f"{text!r} is no {what} of a store: it takes relative names of at most 255 letters, "
-        "digits, '.', '_' and '-', separated by '/', and none may begin with a dot"
+        "digits, '.', '_', '-' and '%', separated by '/', and none may begin with a dot"
     )

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 import numpy as np
@@ -68,6 +68,8 @@ class TrialEntry:
         Number of symbols.
     created
         When the run was planned, ISO 8601 in UTC.
+    last
+        Its last session, ISO 8601: a run that includes a holdout has looked at it.
     count
         Number of points; of a table whose hashes are stored, of the distinct ones.
     points
@@ -82,6 +84,7 @@ class TrialEntry:
     universe: str
     symbols: int
     created: str
+    last: str
     count: int
     points: Mapping[str, Any]
     hashes: str | None
@@ -157,6 +160,7 @@ def entry_of(manifest: Manifest, family: str = "") -> TrialEntry:
         universe=canonical_digest([identity.data.universe, names]),
         symbols=len(names),
         created=manifest.created,
+        last=max(symbol.last for symbol in manifest.symbols),
         count=count,
         points=identity.points,
         hashes=hashes,
@@ -196,6 +200,10 @@ def read_entry(root: Store, key: str) -> TrialEntry:
         raise CorruptObject(
             f"{root.url}/{key}: it names {entry.count} points of {entry.symbols} symbols"
         )
+    try:
+        date.fromisoformat(entry.last)
+    except ValueError as error:
+        raise CorruptObject(f"{root.url}/{key}: {error}") from error
     return _checked(root, key, entry)
 
 

@@ -41,6 +41,7 @@ def describe_folds(folds: Folds) -> list[str]:
         *([] if folds.account is None else [_account(folds, folds.account)]),
         *_paths(folds),
         *_gaps(folds),
+        *_holdout(folds),
     ]
 
 
@@ -52,6 +53,7 @@ def summarize_folds(folds: Folds) -> list[str]:
         *([] if folds.account is None else [_account(folds, folds.account)]),
         *_paths(folds),
         *_gaps(folds),
+        *_holdout(folds),
     ]
 
 
@@ -127,6 +129,21 @@ def _gaps(folds: Folds) -> Iterator[str]:
         )
     if any(fold.is_short for fold in folds.windows.folds):
         yield "The last test window is shorter than the others, because the data end."
+
+
+def _holdout(folds: Folds) -> Iterator[str]:
+    if folds.looks is None:
+        return
+    since, runs = folds.rule.holdout, _counted(folds.looks, "run")
+    yield f"The holdout from {since} on was seen by {runs} of this strategy's family in the store."
+    scores = [choice for choice in folds.holdout if choice.test_score is not None]
+    if len(scores) == 1 and scores[0].symbol is None:
+        (choice,) = scores
+        rank = "" if choice.rank is None else f", at {choice.rank:.2f} among all points"
+        yield (
+            f"Point {choice.point}, chosen before the holdout, has {folds.rule.select} "
+            f"{choice.test_score:.2f} in it{rank}."
+        )
 
 
 def _percent(value: float | None) -> str:

@@ -63,7 +63,7 @@ class FoldChoice:
     Attributes
     ----------
     fold
-        Number of the fold, from 1.
+        Number of the fold, from 1; 0 for the holdout.
     symbol
         The symbol that the point is for; None for all symbols.
     train, test
@@ -107,7 +107,7 @@ def choose_points(
     periods: float,
     trades: TradeDays | None = None,
 ) -> list[FoldChoice]:
-    """Return the choice of every fold.
+    """Return the choice of every fold, and last that of the holdout, if there is one.
 
     Parameters
     ----------
@@ -126,7 +126,10 @@ def choose_points(
     """
     neighbors = find_neighbors(points) if rule.plateau else None
     chooser = _Chooser(windows, series, rule, periods, trades, neighbors)
-    choices = (chooser.choice(number, fold) for number, fold in enumerate(windows.folds, start=1))
+    numbered = list(enumerate(windows.folds, start=1))
+    if windows.holdout is not None:
+        numbered.append((0, windows.holdout))
+    choices = (chooser.choice(number, fold) for number, fold in numbered)
     return [choice for choice in choices if choice is not None]
 
 

@@ -100,7 +100,15 @@ def measure_stitched(
     )
     borders = np.array([0, len(returns)], dtype=np.int64)
     columns = measure_account(
-        values, np.zeros(len(values)), sessions, 1.0, periods, math.nan, borders, np.empty(5)
+        values,
+        np.zeros(len(values)),
+        sessions,
+        1.0,
+        periods,
+        math.nan,
+        borders,
+        np.empty(len(returns)),
+        np.empty(5),
     )
     metrics = {
         name: None if math.isnan(value) else float(value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 from backfleet.errors import CorruptObject
@@ -30,6 +31,7 @@ from backfleet.submissions.trial_ledger import (
 __all__ = [
     "Family",
     "RunTrials",
+    "count_looks",
     "count_points",
     "count_trials_of_run",
     "read_families",
@@ -118,14 +120,7 @@ def count_trials_of_run(root: Store, manifest: Manifest, on_damage: OnDamage = _
     The run counts also if the ledger lacks it, as in a folder that was copied. Raises StoreError.
     """
     own = entry_of(manifest)
-    keys = (entry.key for entry in root.list(f"{TRIALS}/"))
-    suffix = f"/{manifest.run_id}.json"
-    folders = {
-        family_folder(own.family),
-        *(k.rpartition("/")[0] for k in keys if k.endswith(suffix)),
-    }
-    families = [family for folder in folders for family in _read(root, folder, on_damage)]
-    families = families or [Family(own.family)]
+    families = _families_of(root, own, on_damage)
     points = count_points([own], on_damage)
     behind = [
         RunTrials(
@@ -140,6 +135,17 @@ def count_trials_of_run(root: Store, manifest: Manifest, on_damage: OnDamage = _
     return max(behind, key=lambda trials: (trials.total, trials.family))
 
 
+def count_looks(root: Store, manifest: Manifest, holdout: date, on_damage: OnDamage = _warn) -> int:
+    """Return how many runs of a run's family have looked at a holdout, this one included.
+
+    A run looks at the holdout if its data reach the first session of it. Raises StoreError.
+    """
+    own = entry_of(manifest)
+    families = _families_of(root, own, on_damage)
+    entries = [own, *(entry for family in families for entry in family.entries)]
+    return len({entry.run_id for entry in entries if entry.last >= holdout.isoformat()})
+
+
 def read_families(root: Store, on_damage: OnDamage = _warn) -> list[Family]:
     """Return the families of a store, sorted by name; damaged objects go to `on_damage`.
 
@@ -152,6 +158,18 @@ def read_family(root: Store, name: str, on_damage: OnDamage = _warn) -> Family:
     """Return one family of a store; it may have no records. Raises StoreError."""
     families = list(_read(root, family_folder(name), on_damage))
     return families[0] if families else Family(name)
+
+
+def _families_of(root: Store, own: TrialEntry, on_damage: OnDamage) -> list[Family]:
+    """Return the families of the ledger that a run belongs to; at least one, maybe without runs."""
+    keys = (entry.key for entry in root.list(f"{TRIALS}/"))
+    suffix = f"/{own.run_id}.json"
+    folders = {
+        family_folder(own.family),
+        *(k.rpartition("/")[0] for k in keys if k.endswith(suffix)),
+    }
+    families = [family for folder in folders for family in _read(root, folder, on_damage)]
+    return families or [Family(own.family)]
 
 
 def count_points(entries: Iterable[TrialEntry], on_damage: OnDamage = _warn) -> int:

@@ -56,6 +56,11 @@ class Folds:
         windows.
     periods
         Sessions per year.
+    holdout
+        The choices before the holdout, tested in it; for `per = "symbol"` of every symbol. Empty
+        without sessions in the holdout.
+    looks
+        How many runs of the strategy's family in the store include the holdout; None without one.
     """
 
     run_id: str
@@ -66,6 +71,8 @@ class Folds:
     account: StitchedAccount | None
     paths: Floats | None
     periods: float
+    holdout: tuple[FoldChoice, ...] = ()
+    looks: int | None = None
 
     @property
     def chosen(self) -> Sequence[FoldChoice]:
@@ -209,6 +216,8 @@ class Folds:
                 "fees": account.fees,
             },
             "path_sharpe": self.path_quantiles(),
+            "holdout": [self._row(choice, has_symbols=True) for choice in self.holdout],
+            "looks": self.looks,
         }
 
     def _row(self, choice: FoldChoice, has_symbols: bool) -> dict[str, Any]:

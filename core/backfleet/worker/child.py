@@ -16,7 +16,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, NoReturn
 
-from backfleet.chunks.task_result import TaskResult
+from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.code.open_recorder import recorded_files
 from backfleet.errors import BackfleetError
 from backfleet.worker.environment import limit_memory, offer_to_out_of_memory
@@ -36,6 +36,7 @@ from backfleet.worker.messages import (
 from backfleet.worker.output import TaskOutput
 
 if TYPE_CHECKING:
+    from backfleet.chunks.date_sums import DateSums, DateSumsRecorder
     from backfleet.worker.chunk_encoder import ChunkEncoder
 
 __all__ = ["TaskLoop", "child_main"]
@@ -112,11 +113,12 @@ class TaskLoop:
         """Run tasks and send their results, in one piece if that does not take long."""
         process = os.getpid()
         batch: list[TaskResult] = []
+        recorder = self.builders.recorder(work.chunk)
         flushed = self.clock()
         for task in work.tasks:
             now = self.clock()
             if now - flushed > FLUSH_SECONDS:
-                self.connection.send(Finished(work.chunk, batch, now - flushed, recorded_files()))
+                self._send(Finished(work.chunk, batch, now - flushed), recorder)
                 batch, flushed = [], now
             collect_between_tasks()
             self.in_flight.begin(task, now)
@@ -124,17 +126,29 @@ class TaskLoop:
             if os.getpid() != process:
                 # A copy of this process that the strategy forked: it has nothing to hand over.
                 os._exit(0)
+            if recorder is not None:
+                has_failed = result.status is TaskStatus.ERROR
+                recorder.add(task, None if has_failed else self.runner.returns)
             printed = self.output.take()
             batch.append(replace(result, log=printed + result.log) if printed else result)
             self.in_flight.end()
         if work.generation is None or len(batch) < len(work.tasks):
-            seconds = self.clock() - flushed
-            self.connection.send(Finished(work.chunk, batch, seconds, recorded_files()))
+            self._send(Finished(work.chunk, batch, self.clock() - flushed), recorder)
             return
-        content = self._encoder.encode(work.chunk, work.generation, batch, recorded_files())
+        content = self._encoder.encode(
+            work.chunk, work.generation, batch, recorded_files(), _taken(recorder)
+        )
         log = self._encoder.log(batch)
         self.connection.send(Encoded(work.chunk, work.tasks, content, log))
+
+    def _send(self, done: Finished, recorder: DateSumsRecorder | None) -> None:
+        """Send results, with the files that were read and the returns that were recorded."""
+        self.connection.send(replace(done, undeclared=recorded_files(), returns=_taken(recorder)))
 
     @cached_property
     def _encoder(self) -> ChunkEncoder:
         return self.builders.encoder()
+
+
+def _taken(recorder: DateSumsRecorder | None) -> DateSums | None:
+    return None if recorder is None else recorder.take()

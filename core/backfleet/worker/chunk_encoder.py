@@ -8,8 +8,9 @@ from functools import cached_property
 import pyarrow as pa
 
 from backfleet.chunks.commit import ChunkContent, EncodedChunk, encode_chunk
+from backfleet.chunks.date_sums import DateSums
 from backfleet.chunks.detail import stored_tables
-from backfleet.chunks.parts import Part, merge_parts
+from backfleet.chunks.parts import ChunkTarget, Part, merge_parts
 from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskResult
 from backfleet.chunks.undeclared import UndeclaredFile
@@ -36,23 +37,29 @@ class ChunkEncoder:
         generation: int,
         results: Sequence[TaskResult],
         undeclared: Iterable[UndeclaredFile] = (),
+        returns: DateSums | None = None,
     ) -> EncodedChunk:
         """Encode results, one for each task and in the order of the tasks.
 
         They are all tasks of the chunk, or a part of them. `undeclared` are the files that the
-        tasks may have read.
+        tasks may have read, and `returns` their returns by date, if the run keeps any.
         """
         rows = self._layout.rows(results)
         tables = stored_tables(results, keeps_detail=self._manifest.keeps_detail)
-        return self._encode(chunk, generation, rows, tables, undeclared)
+        return self._encode(chunk, generation, rows, tables, undeclared, returns)
 
-    def merge(
-        self, store: Store, chunk: int, generation: int, parts: Sequence[Part]
-    ) -> EncodedChunk:
+    def merge(self, store: Store, target: ChunkTarget, parts: Sequence[Part]) -> EncodedChunk:
         """Encode a chunk that is stored in parts. Raises CorruptObject, StoreError."""
-        rows, tables = merge_parts(store, parts, keeps_detail=self._manifest.keeps_detail)
+        merged = merge_parts(store, parts, target)
         undeclared = (file for part in parts for file in part.header.undeclared)
-        return self._encode(chunk, generation, RowTable(rows), tables, undeclared)
+        return self._encode(
+            target.chunk,
+            target.generation,
+            RowTable(merged.rows),
+            merged.tables,
+            undeclared,
+            merged.returns,
+        )
 
     def _encode(
         self,
@@ -61,6 +68,7 @@ class ChunkEncoder:
         rows: Rows | RowTable,
         tables: Mapping[str, pa.Table],
         undeclared: Iterable[UndeclaredFile],
+        returns: DateSums | None,
     ) -> EncodedChunk:
         return encode_chunk(
             ChunkContent(
@@ -71,6 +79,7 @@ class ChunkEncoder:
                 tables,
                 self._platform,
                 tuple(sorted(set(undeclared))),
+                returns,
             )
         )
 

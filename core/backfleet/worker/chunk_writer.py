@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from backfleet.chunks.chunk import latest_chunk
 from backfleet.chunks.commit import EncodedChunk, commit_chunk
+from backfleet.chunks.date_sums import DateSums
 from backfleet.chunks.parts import ChunkTarget, Part, missing_tasks, read_parts, store_part
 from backfleet.chunks.task_result import TaskResult
 from backfleet.chunks.undeclared import UndeclaredFile
@@ -63,6 +64,7 @@ class ChunkWriter:
         self._left = len(self.todo)
         self._is_in_parts = self._left < len(target.tasks)
         self._results: dict[int, TaskResult] = {}
+        self._returns = self._no_returns()
         self._seconds = 0.0
         self._undeclared: set[UndeclaredFile] = set()
 
@@ -76,6 +78,7 @@ class ChunkWriter:
             self._store(done.content, done.log)
         else:
             self._results.update((result.task, result) for result in done.results)
+            self._take_returns(done)
             self._seconds += done.seconds
             self._undeclared.update(done.undeclared)
             is_due = self._seconds >= PART_SECONDS or len(self._results) >= PART_TASKS
@@ -91,9 +94,12 @@ class ChunkWriter:
         if not results:
             return
         target, encoder = self._target, self._setup.encoder
-        content = encoder.encode(target.chunk, target.generation, results, self._undeclared)
+        content = encoder.encode(
+            target.chunk, target.generation, results, self._undeclared, self._returns
+        )
         self._store(content, encoder.log(results))
         self._results.clear()
+        self._returns = self._no_returns()
         self._seconds = 0.0
 
     def finish(self) -> None:
@@ -106,10 +112,22 @@ class ChunkWriter:
             return
         parts, target = self._parts(), self._target
         if not missing_tasks(parts, target.tasks):
-            merged = self._setup.encoder.merge(
-                self._setup.store, target.chunk, target.generation, parts
-            )
+            merged = self._setup.encoder.merge(self._setup.store, target, parts)
             commit_chunk(self._setup.store, merged)
+
+    def _no_returns(self) -> DateSums | None:
+        layout = self._target.returns
+        return None if layout is None else DateSums(layout)
+
+    def _take_returns(self, done: Finished) -> None:
+        if self._returns is None:
+            return
+        if done.returns is not None:
+            self._returns.merge(done.returns)
+            return
+        # A task in which a child process died.
+        for task in done.tasks:
+            self._returns.add_absent(task)
 
     def _store(self, content: EncodedChunk, log: bytes) -> None:
         """Store the output of tasks, and then the tasks: as the chunk if they are all of it."""
@@ -138,5 +156,5 @@ class ChunkWriter:
         earlier = latest_chunk(store, target.chunk, 0) if self._setup.retry else None
         if earlier is not None:
             with contextlib.suppress(CorruptObject):
-                parts.append(Part.of_chunk(earlier))
+                parts.append(Part.of_chunk(earlier, target.returns))
         return [part for part in parts if part.has_sound_details(store)]

@@ -12,6 +12,8 @@ from backfleet.chunks.undeclared import UndeclaredFile
 
 if TYPE_CHECKING:
     from backfleet.chunks.commit import EncodedChunk
+    from backfleet.chunks.date_sums import DateSums, DateSumsRecorder
+    from backfleet.summary import TaskReturns
     from backfleet.worker.chunk_encoder import ChunkEncoder
 
 __all__ = [
@@ -40,6 +42,10 @@ class Runner(Protocol):
     def result(self, index: int, /) -> TaskResult:
         """Run a task."""
 
+    @property
+    def returns(self) -> TaskReturns | None:
+        """The returns of the last task, if it ended without error; None if it has none."""
+
 
 class Builders(Protocol):
     """Makes in a child what it works with; travels to it."""
@@ -49,6 +55,10 @@ class Builders(Protocol):
 
     def encoder(self) -> ChunkEncoder:
         """Return the encoder of their results; a child asks for it when it has some to encode."""
+
+    def recorder(self, chunk: int) -> DateSumsRecorder | None:
+        """Return the recorder of the returns of a chunk's tasks; None if none are kept."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -100,12 +110,15 @@ class Finished:
     undeclared
         The files that the child has read since it started. A task may depend on any of them, since
         modules keep what they have read.
+    returns
+        Their returns by date; None if none are kept, or if the child died.
     """
 
     chunk: int
     results: Sequence[TaskResult]
     seconds: float
     undeclared: Sequence[UndeclaredFile] = ()
+    returns: DateSums | None = None
 
     @property
     def tasks(self) -> Sequence[int]:

@@ -13,6 +13,7 @@ from backfleet.code.own_code import OWN
 from backfleet.code.run_code import RunCode
 from backfleet.errors import UndeclaredModule
 from backfleet.no_bytecode import INSTALLED
+from backfleet.summary import TaskReturns
 from backfleet.worker.import_record import ImportRecord
 from backfleet.worker.messages import Runner
 
@@ -36,6 +37,11 @@ class GuardedRunner:
         if error is None or result.status is TaskStatus.ERROR:
             return result
         return TaskResult.lost(index, error, result.seconds, result.log)
+
+    @property
+    def returns(self) -> TaskReturns | None:
+        """The returns of the last task, if it ended without error."""
+        return self._runner.returns
 
 
 class ModuleGuard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.strategy import load_strategy
 from backfleet.strategy_folder import in_strategy_folder
-from backfleet.summary import Calendar, Scalar, Summary
+from backfleet.summary import Calendar, Scalar, Summary, TaskReturns
 from backfleet.vector_strategy import VectorStrategy
 from backfleet.worker.own_metrics import own_columns
 from backfleet.worker.seeding import Seeding, seed_generators
@@ -43,6 +44,12 @@ class TaskRunner:
     """Runs the tasks of one run in this process.
 
     Raises PluginError where the strategy, the engine or a named plugin cannot be imported.
+
+    Attributes
+    ----------
+    returns
+        Those of the last task that `result` ran without error; None if they, or their sums, are not
+        all finite numbers.
     """
 
     def __init__(self, plan: TaskContext) -> None:
@@ -60,6 +67,7 @@ class TaskRunner:
         self._extended = self.manifest.identity.results.extended
         self._risk_free_rate = self.manifest.identity.results.risk_free_rate
         self._summarizes = not (self.manifest.keeps_detail or self._hooks or self._extended)
+        self.returns: TaskReturns | None = None
 
     def result(self, index: int) -> TaskResult:
         """Run a task. What the strategy or a plugin raises becomes the result.
@@ -157,6 +165,8 @@ class TaskRunner:
         return replace(result, digest=outcome_digest(outcome), outcome=outcome)
 
     def _result(self, key: TaskKey, summary: Summary, seconds: float) -> TaskResult:
+        is_finite = math.isfinite(sum(summary.sums.values.tolist()))
+        self.returns = summary.returns if is_finite else None
         return TaskResult(
             task=key.index,
             status=TaskStatus(summary.status),

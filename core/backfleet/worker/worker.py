@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from backfleet import errors
 from backfleet.chunks.chunk import chunk_key, latest_chunk
+from backfleet.chunks.date_sums import DateSumsRecorder
 from backfleet.chunks.parts import ChunkTarget
 from backfleet.code.declared_files import check_declared_files
 from backfleet.code.fetched_code import FetchedCode, search_first
@@ -75,6 +76,10 @@ class _Builders(Builders):
 
     def encoder(self) -> ChunkEncoder:
         return ChunkEncoder(self.plan.manifest)
+
+    def recorder(self, chunk: int) -> DateSumsRecorder | None:
+        layout = self.plan.manifest.returns_layout(chunk)
+        return None if layout is None else DateSumsRecorder(layout)
 
 
 class ShardWorker:
@@ -145,6 +150,7 @@ class ShardWorker:
                 generation,
                 self.manifest.chunks[chunk],
                 self.manifest.keeps_detail,
+                self.manifest.returns_layout(chunk),
             )
             writer = ChunkWriter(self._setup, target, tasks, has_parts=target.folder in begun)
             if not writer.todo:

@@ -15,10 +15,10 @@ from backfleet.engines.vector.settings import pack_settings
 from backfleet.engines.vector.simulate import DONE, simulate
 from backfleet.engines.vector.state import BarArrays, BrokerParams, Buffers
 from backfleet.engines.vector.targets import check_targets, no_size, targets_of, tradable_bars
-from backfleet.metrics.kernel import metrics_of, new_row, sessions_of, sums_of
+from backfleet.metrics.kernel import metrics_of, new_returns, new_row, sessions_of, sums_of
 from backfleet.metrics.segments import segments_of
 from backfleet.metrics.trust import status_of
-from backfleet.summary import Calendar, Summary
+from backfleet.summary import Calendar, Summary, TaskReturns
 from backfleet.vector_strategy import VectorStrategy
 
 MAX_SETTINGS = 1_000
@@ -64,7 +64,8 @@ class PointRunner:
         self._broker = BrokerParams.of(broker)
         self._buffers = Buffers.of(len(self.bars), len(self.bars))
         self._sessions = sessions_of(self.bars.session[self.bars.warmup :])
-        self._segments = segments_of(self._sessions)
+        self._days = self._sessions[1, 1:]
+        self._segments = segments_of(self._days)
         self._row = new_row(self._segments)
         self._settings: dict[tuple[object, ...], NDArray[np.float64]] = {}
 
@@ -74,7 +75,9 @@ class PointRunner:
         Raises TypeError and ValueError where its parameters, targets or order sizes are impossible;
         what the strategy raises passes through. The next point can be run all the same.
         """
-        strategy, order_count, fill_count, trade_count = self._simulate(params, 0.0, NO_METRICS)
+        strategy, order_count, fill_count, trade_count = self._simulate(
+            params, 0.0, NO_METRICS, NO_METRICS
+        )
         account, orders, fills, trades = self._buffers
         return copy_outcome(
             strategy,
@@ -87,17 +90,25 @@ class PointRunner:
 
     def summarize(self, params: Mapping[str, Any], calendar: Calendar) -> Summary:
         """Return the summary of a point without copying its records. Raises as `run` does."""
-        strategy, orders, fills, _ = self._simulate(params, calendar.periods_per_year, self._row)
+        # The returns outlive the next point, so they are no buffer of this object.
+        returns = new_returns(self._sessions)
+        strategy, orders, fills, _ = self._simulate(
+            params, calendar.periods_per_year, returns, self._row
+        )
         metrics = metrics_of(self._row)
         status = status_of(orders, metrics.orders_rejected, fills)
         sums = sums_of(self._row, self._segments)
-        return Summary(metrics, status, strategy.metrics, sums)
+        return Summary(metrics, status, strategy.metrics, sums, TaskReturns(self._days, returns))
 
     def _simulate(
-        self, params: Mapping[str, Any], periods_per_year: float, row: NDArray[np.float64]
+        self,
+        params: Mapping[str, Any],
+        periods_per_year: float,
+        returns: NDArray[np.float64],
+        row: NDArray[np.float64],
     ) -> tuple[VectorStrategy, int, int, int]:
-        """Write the records of a point into the buffers, and its metrics into `row`. Returns the
-        strategy and the numbers of orders, fills and trades."""
+        """Write the records of a point into the buffers, its returns, and its metrics into `row`.
+        Returns the strategy and the numbers of orders, fills and trades."""
         strategy = self.strategy(**params)
         settings = self._settings_of(strategy, periods_per_year)
         targets = targets_of(strategy, self.bars)
@@ -113,6 +124,7 @@ class PointRunner:
             buffers.orders,
             buffers.fills,
             buffers.trades,
+            returns,
             row,
         )
         if end != DONE:

@@ -61,6 +61,7 @@ def simulate(
     orders: NDArray[np.void],
     fills: NDArray[np.void],
     trades: NDArray[np.void],
+    returns: NDArray[np.float64],
     row: NDArray[np.float64],
 ) -> tuple[int, int, int, int]:
     """Follow a strategy's targets, and write its records and its metrics.
@@ -80,6 +81,8 @@ def simulate(
         year, as `pack_settings` returns them.
     account, orders, fills, trades
         `Buffers` with room for the given number of bars.
+    returns
+        `new_returns` of the sessions.
     row
         `new_row` of the segments; of shape (0,) if no metrics are needed. Metrics are
         computed here because nothing needs to be copied, and one call costs less than two.
@@ -119,6 +122,7 @@ def simulate(
             orders[:order_count],
             fills[:fill_count],
             trades[:trade_count],
+            returns,
             row,
         )
     return DONE, order_count, fill_count, trade_count

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from backfleet.errors import DataError
-from backfleet.sdk import Directory, nearest
+from backfleet.sdk import Directory, nearest, symbol_of_stem
 from backfleet.store import is_key
 from backfleet_executors.aws.data.digests import KnownDigests
 
@@ -70,7 +70,7 @@ def files_of(files: LocalFiles, symbols: Iterable[str] | None) -> Sequence[str]:
     if wrong:
         raise DataError(
             f"{files.path / wrong[0]}: no source finds a file of this name on S3; name files with "
-            "letters A to Z, digits, '.', '_' and '-' only"
+            "letters A to Z, digits, '.', '_', '-' and '%' only"
         )
     return chosen
 
@@ -91,7 +91,7 @@ def _chosen(files: LocalFiles, symbols: Iterable[str]) -> list[str]:
 
 def _symbol(name: str) -> str:
     """A source finds a symbol's bars in the file <symbol><suffix>."""
-    return name.rpartition(".")[0] or name
+    return symbol_of_stem(name.rpartition(".")[0] or name)
 
 
 def _fits(symbol: str, wanted: str) -> bool:

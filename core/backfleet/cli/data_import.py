@@ -1,0 +1,233 @@
+"""`backfleet data import` and `backfleet data presets`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from backfleet.console import as_json, echo_json
+
+if TYPE_CHECKING:
+    from backfleet.sources.importing.choices import Choices
+    from backfleet.sources.importing.run import Outcome
+
+__all__ = ["import_command", "presets_command"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RULES = (
+    "adjusted-close", "factor", "divided", "preclose", "events", "already-adjusted", "none",
+)  # fmt: skip
+
+
+def _reading_options(command: F) -> F:
+    """Add the options that state how files are read, where the files do not prove it."""
+    options = [
+        click.option("--from", "preset", metavar="PRESET", help="A preset, or a .toml file."),
+        click.option("--symbol", metavar="NAME", help="The symbol, if no file names it."),
+        click.option("--timezone", metavar="ZONE", help="Zone of times without an offset."),
+        click.option(
+            "--date-format",
+            metavar="FORMAT",
+            help="day-first, month-first, s, ms, us, ns, or as datetime.strptime reads it.",
+        ),
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="ROLE=NAME",
+            help="The column of a role, such as close=Price; can be repeated.",
+        ),
+        click.option("--names", metavar="NAMES", help="Columns of files without a header."),
+        click.option("--adjust", type=click.Choice(RULES), help="Rule of adjustment."),
+        click.option("--volume-unit", type=float, metavar="N", help="Shares per unit of volume."),
+        click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal mark."),
+        click.option("--bar", metavar="LENGTH", help="Import only bars of this length: 1d, 15m."),
+        click.option("--encoding", metavar="NAME", help="Encoding of text files."),
+        click.option("--delimiter", metavar="MARK", help="Delimiter of text files."),
+        click.option(
+            "--on-bad-symbol",
+            type=click.Choice(["refuse", "skip"]),
+            default="refuse",
+            show_default=True,
+            help="Refuse all, or leave out symbols with bad rows.",
+        ),
+        click.option("--yes", is_flag=True, help="Accept readings that fit best."),
+        click.option("--source", metavar="NAME", help="Read with a source, as data.source."),
+        click.option("--symbols", metavar="NAMES", help="With --source: names or globs."),
+        click.option(
+            "--option",
+            "options",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="With --source: options.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command("import")
+@click.argument("place", metavar="PATH")
+@click.argument("target", metavar="OUT")
+@_reading_options
+@as_json
+def import_command(place: str, target: str, as_json: bool, **reading: Any) -> None:
+    """Import files of any vendor into the folder OUT, as Parquet that runs read.
+
+    PATH is a file or a folder. The command finds the layout by itself, prints five bars as it
+    understood them, and every assumption. It refuses files that can be read in two ways, and names
+    the option that decides. Exits with 0 if all symbols were imported, with 1 if some were left
+    out, and with 2 if nothing was imported.
+    """
+    _check_target(place, target)
+    outcome = _outcome(place, target, reading)
+    if as_json:
+        echo_json(asdict(outcome))
+    else:
+        _show(outcome, target)
+    sys.exit(1 if outcome.record.refused else 0)
+
+
+def _check_target(place: str, target: str) -> None:
+    if "://" in target:
+        raise click.UsageError(f"{target} is no directory; import into one and push that")
+    inside = os.path.realpath(target)
+    if os.path.realpath(place) == inside or os.path.realpath(place).startswith(inside + os.sep):
+        raise click.UsageError("OUT is the folder of the files themselves; name another")
+
+
+def _outcome(place: str, target: str, reading: dict[str, Any]) -> Outcome:
+    from backfleet.sources.importing.run import import_files, import_symbols
+
+    skip_bad = reading["on_bad_symbol"] == "skip"
+    if reading["source"]:
+        from backfleet.cli.data_selection import Selection
+
+        chosen = Selection.of(place, {"timezone": "UTC", "columns": None, **_given(reading)})
+        return import_symbols(chosen.source, chosen.symbols, Path(target), skip_bad)
+    if reading["symbols"] or reading["options"]:
+        raise click.UsageError("--symbols and --option need --source")
+    return import_files(Path(place), Path(target), _choices(reading), _consent(reading["yes"]))
+
+
+def _given(reading: dict[str, Any]) -> dict[str, Any]:
+    names = ("source", "symbols", "options", "timezone")
+    return {name: reading[name] for name in names if reading[name] is not None} | {
+        "symbols": reading["symbols"]
+    }
+
+
+def _choices(reading: dict[str, Any]) -> Choices:
+    from backfleet.job.rules import timezone
+    from backfleet.sources.importing.choices import Choices
+    from backfleet.sources.importing.names import ROLES
+    from backfleet.sources.importing.parts import TextSettings
+
+    columns = dict(map(_role_and_name, reading["columns"]))
+    unknown = sorted(columns.keys() - ROLES)
+    if unknown:
+        roles = ", ".join(sorted(ROLES))
+        raise click.UsageError(f"--column {unknown[0]}: no such role; the roles are {roles}")
+    if reading["timezone"]:
+        try:
+            timezone(reading["timezone"])
+        except ValueError as error:
+            raise click.UsageError(f"--timezone {reading['timezone']!r} {error}") from None
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(reading["delimiter"], reading["delimiter"])
+    if delimiter is not None and len(delimiter) != 1:
+        raise click.UsageError(f"--delimiter {delimiter!r}: must be one character, or tab")
+    return Choices(
+        preset=reading["preset"],
+        symbol=reading["symbol"],
+        timezone=reading["timezone"],
+        date_format=reading["date_format"],
+        columns=columns,
+        names=tuple(name.strip() for name in (reading["names"] or "").split(",") if name.strip()),
+        adjust=reading["adjust"],
+        volume_unit=reading["volume_unit"],
+        decimal=reading["decimal"],
+        bar=reading["bar"],
+        skip_bad=reading["on_bad_symbol"] == "skip",
+        text=TextSettings(reading["encoding"], delimiter),
+    )
+
+
+def _role_and_name(text: str) -> tuple[str, str]:
+    role, equals, name = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"--column {text}: must be ROLE=NAME, such as close=Price")
+    return role.strip(), name.strip()
+
+
+def _consent(yes: bool) -> Callable[[Sequence[str]], bool]:
+    def ask(assumptions: Sequence[str]) -> bool:
+        if yes:
+            return True
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        for sentence in assumptions:
+            click.echo(f"assumed: {sentence}", err=True)
+        return click.confirm("Import with this reading?", err=True)
+
+    return ask
+
+
+def _show(outcome: Outcome, target: str) -> None:
+    record = outcome.record
+    if outcome.unchanged:
+        click.echo(f"{target} holds this import already; nothing was done")
+    for reason in record.refused.values():
+        click.echo(f"backfleet: {reason}", err=True)
+    for line in outcome.preview:
+        click.echo(f"  {line}")
+    for sentence in record.facts:
+        click.echo(sentence)
+    for sentence in record.assumptions:
+        click.echo(f"assumed: {sentence}")
+    lengths = ", ".join(sorted(set(record.lengths.values())))
+    left_out = f"; {len(record.refused):,} left out" if record.refused else ""
+    click.echo(
+        f"{len(record.symbols):,} symbols, {record.bars:,} bars of {lengths} in {target}{left_out}"
+    )
+    click.echo("\nin the job file:\n" + _job_lines(target, record.data))
+
+
+def _job_lines(target: str, data: Any) -> str:
+    from backfleet.sources.prepare import OPTIONS
+
+    options = ", ".join(f'{key} = "{name}"' for key, name in OPTIONS.items())
+    lines = [f'{key} = "{value}"' for key, value in data.items()]
+    lines.insert(1, f'path = "{target}"')
+    return "\n".join(f"  {line}" for line in ("[data]", *lines, f"options = {{ {options} }}"))
+
+
+@click.command("presets")
+@click.argument("name", required=False)
+@as_json
+def presets_command(name: str | None, as_json: bool) -> None:
+    """List the vendors whose files are known, each with the first lines of a file.
+
+    With NAME, print the preset itself, as the beginning of one of your own.
+    """
+    from backfleet.sources.importing.preset import FOLDER, all_presets, load_preset
+
+    if name is not None:
+        load_preset(name)
+        path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+        click.echo(path.read_text("utf-8").rstrip())
+        return
+    presets = all_presets()
+    if as_json:
+        echo_json([{"name": key, "title": preset.title} for key, preset in presets.items()])
+        return
+    for key, preset in presets.items():
+        click.echo(f"{click.style(key, bold=True)}: {preset.title}")
+        click.echo("".join(f"    {line}\n" for line in preset.example.splitlines()[:3]))

@@ -1,0 +1,74 @@
+"""`Selection`: the symbols of a source that a command works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from backfleet.console import split_names
+from backfleet.errors import DataError
+
+if TYPE_CHECKING:
+    from backfleet.source import Source
+
+__all__ = ["Selection"]
+
+THREADS = 8
+SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
+"""The source that reads a directory unless one is named."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A source and the selected symbols."""
+
+    source: Source
+    symbols: Sequence[str]
+
+    @classmethod
+    def of(cls, place: str, reading: dict[str, Any]) -> Selection:
+        """Raises JobError, DataError, UnknownPlugin."""
+        from backfleet.job import Data
+        from backfleet.plan.data import choose_symbols, source_of
+
+        names = split_names(reading["symbols"]) or ("*",)
+        section = Data(
+            source=reading["source"] or _source_for(place),
+            path=place,
+            symbols=tuple(names),
+            timezone=reading["timezone"],
+            columns=tuple(split_names(reading["columns"]) or ()),
+            options=dict(map(_key_and_value, reading["options"])),
+        )
+        source = source_of(section)
+        return cls(source, sorted(choose_symbols(source, section.symbols)))
+
+    def for_symbols(self, call: Callable[[str], T]) -> Iterator[T]:
+        """Yield the call's result for every symbol, in order."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            yield from pool.map(call, self.symbols)
+
+
+def _source_for(place: str) -> str:
+    from backfleet.sources.places import place_at
+
+    suffixes = {Path(name).suffix for name in place_at(place).names()}
+    fitting = [source for suffix, source in SUFFIXES.items() if suffix in suffixes]
+    if len(fitting) != 1:
+        files = "both CSV and Parquet files" if fitting else "neither CSV nor Parquet files"
+        raise DataError(f"{place}: there are {files} in it; name a --source")
+    return fitting[0]
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise click.UsageError(f"--option {text}: must be KEY=VALUE, such as delimiter=;")
+    return key.strip(), value

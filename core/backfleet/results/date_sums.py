@@ -1,0 +1,130 @@
+"""Reading the returns by date of a run, and the equal-weight series of its points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.chunks.chunk import ChunkHeader
+from backfleet.chunks.date_sums import Block, DateSums
+from backfleet.chunks.date_sums_format import read_date_sums
+from backfleet.chunks.schemas import RETURNS
+from backfleet.errors import CorruptObject
+from backfleet.job.points import Indices
+from backfleet.plan.manifest import Manifest
+from backfleet.results.chunk_index import ChunkIndex
+from backfleet.store import Store
+
+__all__ = ["PointSeries", "read_point_series"]
+
+
+@dataclass(frozen=True, eq=False)
+class PointSeries:
+    """The mean return over the symbols on each date, of every point.
+
+    Attributes
+    ----------
+    days
+        int64 of shape (dates,): every day on which a symbol has a return, since the epoch.
+    returns
+        float64 of shape (points, dates), for all points of the run.
+    is_whole
+        bool of shape (points,): whether all tasks of a point have returns. The series of other
+        points are meaningless.
+    """
+
+    days: Indices
+    returns: NDArray[np.float64]
+    is_whole: NDArray[np.bool_]
+
+
+def read_point_series(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> PointSeries:
+    """Return the series of all points of a run that keeps returns by date.
+
+    One chunk is in memory at a time, beside the series. Raises CorruptObject, ObjectMissing.
+    """
+    totals = _Totals(len(manifest.points))
+    for chunk in range(len(manifest.chunks)):
+        header = chunk_index[chunk]
+        if header is None:
+            totals.leave_out(np.arange(manifest.chunks[chunk].start, manifest.chunks[chunk].stop))
+        else:
+            totals.add(_read(store, manifest, header))
+    return totals.series()
+
+
+def _read(store: Store, manifest: Manifest, header: ChunkHeader) -> DateSums:
+    """Raises CorruptObject, ObjectMissing."""
+    layout = manifest.returns_layout(header.chunk)
+    if layout is None or RETURNS not in header.blobs:
+        raise CorruptObject(f"{store.url}/{header.key} has no returns by date")
+    sums = read_date_sums(store, header.blobs[RETURNS], layout)
+    if not sums.is_complete():
+        raise CorruptObject(f"the returns of {store.url}/{header.key} are those of other tasks")
+    # A plugin can change the dates of bars.
+    if len(sums.dates) and not manifest.identity.plugins:
+        first = min(date.fromisoformat(symbol.first) for symbol in manifest.symbols)
+        last = max(date.fromisoformat(symbol.last) for symbol in manifest.symbols)
+        epoch = date(1970, 1, 1)
+        if sums.dates[0] < (first - epoch).days or sums.dates[-1] > (last - epoch).days:
+            raise CorruptObject(
+                f"{store.url}/{header.key} has returns outside of the run's dates, {first} to "
+                f"{last}"
+            )
+    return sums
+
+
+class _Totals:
+    """Sums over symbols of every point, and the number of symbols, by date."""
+
+    def __init__(self, points: int) -> None:
+        self._points = points
+        self._days = np.empty(0, np.int64)
+        self._totals = np.empty((points, 0))
+        self._counts = np.empty(0, np.int64)
+        self._is_whole = np.ones(points, np.bool_)
+        self._last_symbol, self._last_calendar = -1, np.empty(0, np.int64)
+
+    def add(self, sums: DateSums) -> None:
+        self._widen(sums.dates)
+        places = np.searchsorted(self._days, sums.dates)
+        for symbol in sorted(sums.calendars):
+            self._count(symbol, sums.calendars[symbol])
+        self.leave_out(np.array(sorted(sums.absent), np.int64))
+        for span in sums.layout.spans():
+            self._add_block(sums.blocks[span], places)
+
+    def _count(self, symbol: int, calendar: Indices) -> None:
+        """Count a symbol on its dates, once if its points are in several consecutive chunks."""
+        is_known = symbol == self._last_symbol
+        fresh = np.setdiff1d(calendar, self._last_calendar) if is_known else calendar
+        self._counts[np.searchsorted(self._days, fresh)] += 1
+        known = self._last_calendar if is_known else calendar
+        self._last_symbol, self._last_calendar = symbol, np.union1d(known, calendar)
+
+    def leave_out(self, tasks: Indices) -> None:
+        """Leave out the points of tasks without returns."""
+        self._is_whole[tasks % self._points] = False
+
+    def series(self) -> PointSeries:
+        self._totals /= self._counts
+        return PointSeries(self._days, self._totals, self._is_whole)
+
+    def _widen(self, dates: Indices) -> None:
+        if np.array_equal(dates, self._days):
+            return
+        days = np.union1d(self._days, dates)
+        places = np.searchsorted(days, self._days)
+        totals, counts = np.zeros((self._points, len(days))), np.zeros(len(days), np.int64)
+        totals[:, places], counts[places] = self._totals, self._counts
+        self._days, self._totals, self._counts = days, totals, counts
+
+    def _add_block(self, block: Block, places: Indices) -> None:
+        if len(places) == len(self._days):
+            # The points of a block are consecutive.
+            self._totals[block.points[0] : block.points[-1] + 1] += block.sums
+        else:
+            self._totals[block.points[:, None], places] += block.sums

@@ -1,0 +1,8 @@
+"""The import of vendors' files.
+
+`containers` opens files, as `parts` whose `frame`s are tables (`dialect`, `documents`, `tables`,
+`qlib`). `form` groups them and finds the `preset`; `recognition` decides how a form is read
+(`date_choice`, `volume_units`, `adjustment_choice`, `order`, `shapes`). `part_rows` and `rows` read
+the rows, `pieces` collects them by symbol, `assemble` makes bars of them (`clock`, `adjustment`).
+`importer` is the whole way, and `run` writes the folder (`target`).
+"""

@@ -1,0 +1,384 @@
+"""From the rows of a symbol to its bars: order, double rows, missing rows, prices, adjustment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars, Prices
+from backfleet.errors import DataError
+from backfleet.sources.importing.adjustment import FactorTable, factor_of, preclose_steps
+from backfleet.sources.importing.clock import Placed, bar_length, place
+from backfleet.sources.importing.dates import DAY
+from backfleet.sources.importing.names import PRICES
+from backfleet.sources.importing.notes import Notes
+from backfleet.sources.importing.recognition import Reading
+from backfleet.sources.importing.rows import Rows, join_rows
+
+__all__ = ["Assembled", "Supplements", "assemble"]
+
+MAX_OUTSIDE = 0.2
+MAX_STEPS = 0.1
+FLAT_RUN = 5
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Supplements:
+    """What other files say of a symbol.
+
+    Attributes
+    ----------
+    factors
+        Its factors, from a table of their own.
+    suspended
+        int64, days on which it did not trade.
+    """
+
+    factors: FactorTable | None = None
+    suspended: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Assembled:
+    """The bars of a symbol, the length of one, and whether sessions are all that is known."""
+
+    bars: Bars
+    length: str
+    daily: bool
+
+
+def assemble(
+    symbol: str,
+    pieces: Sequence[Rows],
+    reading: Reading,
+    supplements: Supplements,
+    notes: Notes,
+) -> Assembled:
+    """Return the bars of a symbol from its rows, one piece per file.
+
+    Raises
+    ------
+    DataError
+        A row is refused; with the file, the row and the reason.
+    """
+    oriented = (_without_empty(_oldest_first(piece, notes), notes) for piece in pieces)
+    pieces = [piece for piece in oriented if len(piece)]
+    if not pieces:
+        raise DataError(f"{symbol}: no row has a price")
+    pieces = sorted(pieces, key=lambda piece: int(piece.wall[0]))
+    placed = place(pieces, reading.zone, reading.layout.daily, notes)
+    origins = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+    table = _Table(symbol, join_rows(pieces), placed, origins, [piece.origin for piece in pieces])
+    table = _sorted(table, notes)
+    table = _distinct(table, notes)
+    length = bar_length(table.placed)
+    bars = _bars(table, reading, supplements, notes)
+    return Assembled(bars, length, table.placed.daily)
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """The rows of a symbol with their times."""
+
+    symbol: str
+    rows: Rows
+    placed: Placed
+    origin: NDArray[np.int64]
+    origins: Sequence[str]
+
+    def take(self, index: NDArray[np.int64] | Flags) -> _Table:
+        placed = replace(self.placed, key=self.placed.key[index])
+        return replace(self, rows=self.rows.take(index), placed=placed, origin=self.origin[index])
+
+    def where(self, row: int) -> str:
+        return f"row {self.rows.row[row]} of {self.origins[int(self.origin[row])]}"
+
+    def refusal(self, row: int, reason: str) -> DataError:
+        file = self.origins[int(self.origin[row])]
+        return DataError(f"{file}: row {self.rows.row[row]}: {reason}")
+
+    def when(self, row: int) -> str:
+        key = int(self.placed.key[row])
+        if self.placed.daily:
+            return str(np.int64(key).astype("M8[D]"))
+        return str(np.int64(key).astype("M8[ns]"))[:19] + "Z"
+
+
+def _oldest_first(piece: Rows, notes: Notes) -> Rows:
+    if len(piece) > 1 and piece.wall[0] > piece.wall[-1]:
+        steps = np.diff(piece.wall)
+        if np.mean(steps <= 0) > 0.5:
+            notes.tell("newest first: sorted")
+            return piece.take(np.arange(len(piece))[::-1])
+    return piece
+
+
+def _without_empty(piece: Rows, notes: Notes) -> Rows:
+    prices = np.vstack([piece.numbers[role] for role in PRICES])
+    empty = np.all(np.isnan(prices), axis=0)
+    if not empty.any():
+        return piece
+    first = int(piece.row[int(np.argmax(empty))])
+    what = "without prices are left out, each a missing row"
+    notes.count(what, int(empty.sum()), f"row {first} of {piece.origin}")
+    return piece.take(np.flatnonzero(~empty))
+
+
+def _sorted(table: _Table, notes: Notes) -> _Table:
+    key = table.placed.key
+    if np.all(key[1:] >= key[:-1]):
+        return table
+    backward = np.flatnonzero(key[1:] < key[:-1])
+    row = int(backward[0]) + 1
+    if table.origin[row] == table.origin[row - 1]:
+        note = (
+            f"{table.origins[int(table.origin[row])]}: the rows are not in order, first in row "
+            f"{table.rows.row[row]}: sorted"
+        )
+        # A file that begins again is often that of several symbols, without a column for them.
+        restarts = key[backward + 1] <= key[0] + (key[-1] - key[0]) // 10
+        (notes.assume if restarts.any() else notes.tell)(note)
+    return table.take(np.argsort(key, kind="stable"))
+
+
+def _distinct(table: _Table, notes: Notes) -> _Table:
+    key = table.placed.key
+    double = np.flatnonzero(key[1:] == key[:-1]) + 1
+    if not len(double):
+        return table
+    values = np.vstack(list(table.rows.numbers.values()))
+    same = np.all(
+        (values[:, double] == values[:, double - 1])
+        | (np.isnan(values[:, double]) & np.isnan(values[:, double - 1])),
+        axis=0,
+    )
+    if not same.all():
+        row = int(double[int(np.argmin(same))])
+        before = f"row {table.rows.row[row - 1]}"
+        if table.origin[row] != table.origin[row - 1]:
+            before += f" of {table.origins[int(table.origin[row - 1])]}"
+        raise table.refusal(
+            row,
+            f"{table.when(row)} is there twice for {table.symbol}, a duplicate of {before} with "
+            "other values. Remove one of them; if the rows are of several symbols, name their "
+            "column with --column symbol=NAME",
+        )
+    what = "that are there twice with equal values are left out"
+    notes.count(what, len(double), table.where(int(double[0])))
+    keep = np.ones(len(key), dtype=np.bool_)
+    keep[double] = False
+    return table.take(keep)
+
+
+def _bars(table: _Table, reading: Reading, supplements: Supplements, notes: Notes) -> Bars:
+    table, traded = _traded(table, notes)
+    _check_prices(table, traded)
+    rows = table.rows
+    sessions = _sessions(table.placed)
+    factor = _factor(table, reading, supplements, traded, sessions, notes)
+    prices = _prices(rows, factor if reading.adjust == "divided" else None)
+    volume = _volume(table, traded, notes)
+    if reading.adjust == "divided":
+        volume = volume * factor
+    _tell_flat(table, reading, notes)
+    _tell_suspended(table, supplements, sessions, notes)
+    return Bars(
+        symbol=table.symbol,
+        time=_times(table.placed),
+        session=sessions.astype("M8[D]"),
+        prices=prices,
+        raw=prices,
+        volume=volume,
+        factor=factor,
+        tradable=traded,
+        timezone=table.placed.zone,
+    )
+
+
+def _prices(rows: Rows, divisor: NDArray[np.float64] | None) -> Prices:
+    """Return raw prices."""
+    values = (rows.numbers[role] for role in PRICES)
+    return Prices(*(column.copy() if divisor is None else column / divisor for column in values))
+
+
+def _traded(table: _Table, notes: Notes) -> tuple[_Table, Flags]:
+    """Return which rows are those of trading, and the others with the last close as prices."""
+    numbers = dict(table.rows.numbers)
+    traded = np.ones(len(table.rows), dtype=np.bool_)
+    if "tradable" in numbers:
+        traded = numbers["tradable"] == 1
+    if "suspended" in numbers:
+        traded &= ~(numbers["suspended"] == 1)
+    prices = np.vstack([numbers[role] for role in PRICES])
+    # A day without trades often has a close, and zeros for the rest.
+    idle = traded & (prices[3] > 0) & np.all(prices[:3] == 0, axis=0)
+    if idle.any():
+        what = "have a close but no other price: not traded"
+        notes.count(what, int(idle.sum()), table.where(int(np.argmax(idle))))
+        traded &= ~idle
+    if traded.all():
+        return table, traded
+    known = np.where(prices[3] > 0, np.arange(len(traded)), -1)
+    last = np.maximum.accumulate(known)
+    keep = last >= 0
+    close = prices[3][np.maximum(last, 0)]
+    for role in PRICES:
+        numbers[role] = np.where(traded, numbers[role], close)
+    if "volume" in numbers:
+        numbers["volume"] = np.where(traded, numbers["volume"], 0.0)
+    what = "are suspensions, on which the symbol is not traded"
+    notes.count(what, int((~traded).sum()), table.where(int(np.argmin(traded))))
+    table = replace(table, rows=replace(table.rows, numbers=numbers))
+    return table.take(keep), traded[keep]
+
+
+def _check_prices(table: _Table, traded: Flags) -> None:
+    numbers = table.rows.numbers
+    for role in PRICES:
+        bad = traded & ~((numbers[role] > 0) & (numbers[role] < np.inf))
+        if bad.any():
+            row = int(np.argmax(bad))
+            value = numbers[role][row]
+            hint = ""
+            if value < 0:
+                hint = (
+                    "; negative prices come from additive forward adjustment (qfq, 前复权): export "
+                    "the data unadjusted, or backward adjusted (hfq)"
+                )
+            shown = "empty" if np.isnan(value) else f"{value:g}, not a positive number"
+            count = int(bad.sum())
+            more = f" ({count} such rows)" if count > 1 else ""
+            raise table.refusal(row, f"{role} is {shown}{more}{hint}")
+    high, low = numbers["high"], numbers["low"]
+    crossed = traded & (high < low)
+    if crossed.any():
+        row = int(np.argmax(crossed))
+        raise table.refusal(row, f"high {high[row]:g} is below low {low[row]:g}")
+    _check_outside(table, traded)
+
+
+def _check_outside(table: _Table, traded: Flags) -> None:
+    numbers = table.rows.numbers
+    slack = 1e-6 * numbers["close"]
+    outside = np.zeros(len(traded), dtype=np.bool_)
+    for role in ("open", "close"):
+        values = numbers[role]
+        outside |= (values > numbers["high"] + slack) | (values < numbers["low"] - slack)
+    outside &= traded
+    share = float(outside.sum()) / max(int(traded.sum()), 1)
+    if share >= MAX_OUTSIDE and outside.sum() > 2:
+        raise table.refusal(
+            int(np.argmax(outside)),
+            f"the open or close lies outside low..high, as in {share:.0%} of the rows: adjusted "
+            "and raw prices are mixed, or the columns are named wrongly. Name them with --column "
+            "ROLE=NAME, or export the data again",
+        )
+
+
+def _factor(
+    table: _Table,
+    reading: Reading,
+    supplements: Supplements,
+    traded: Flags,
+    sessions: NDArray[np.int64],
+    notes: Notes,
+) -> NDArray[np.float64]:
+    if supplements.factors is not None:
+        notes.tell("adjustment: factors from the vendor's own table")
+        factor = supplements.factors.at(sessions)
+    else:
+        factor = factor_of(reading.adjust, table.rows, traded)
+        if "preclose" in table.rows.numbers:
+            _check_preclose(table, reading, traded, notes)
+    if not traded.all():
+        # A suspension keeps the factor before it.
+        last = np.maximum.accumulate(np.where(factor > 0, np.arange(len(factor)), 0))
+        factor = np.where(traded | (factor > 0), factor, factor[last])
+    bad = traded & ~((factor > 0) & (factor < np.inf))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise table.refusal(
+            row,
+            f"the adjustment factor is {factor[row]:g}, not a positive number. Choose another rule "
+            "with --adjust",
+        )
+    return factor
+
+
+def _check_preclose(table: _Table, reading: Reading, traded: Flags, notes: Notes) -> None:
+    steps = np.abs(preclose_steps(table.rows, traded) - 1) > 3e-4
+    share = float(np.mean(steps))
+    if reading.adjust == "preclose" and share > MAX_STEPS:
+        raise table.refusal(
+            int(np.argmax(steps)),
+            f"the previous close differs from the close before in {share:.0%} of the rows: the "
+            "prices are adjusted, and it is not. State --adjust already-adjusted or --adjust none",
+        )
+    if reading.adjust == "none" and steps.any() and share <= MAX_STEPS:
+        notes.tell(
+            f"{table.symbol}: {int(steps.sum())} days look like ex-dates in raw prices; --adjust "
+            "preclose adjusts for them"
+        )
+
+
+def _volume(table: _Table, traded: Flags, notes: Notes) -> NDArray[np.float64]:
+    if "volume" not in table.rows.numbers:
+        return np.where(traded, np.nan, 0.0)
+    volume = table.rows.numbers["volume"]
+    bad = traded & (np.isinf(volume) | (volume < 0))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise table.refusal(row, f"volume is {volume[row]:g}, not a number from 0 up")
+    if not np.any(volume[traded] > 0):
+        notes.tell("the volume is 0 in all rows: it is unknown, not 0")
+        return np.where(traded, np.nan, 0.0)
+    return volume.copy()
+
+
+def _tell_flat(table: _Table, reading: Reading, notes: Notes) -> None:
+    if not reading.layout.flat_is_closed:
+        return
+    numbers = table.rows.numbers
+    flat = (numbers["high"] == numbers["low"]) & (numbers.get("volume", np.ones(1)) == 0)
+    if flat.sum() >= FLAT_RUN:
+        what = "are flat bars without volume, which are closed hours"
+        notes.count(what, int(flat.sum()), table.where(int(np.argmax(flat))))
+
+
+def _tell_suspended(
+    table: _Table, supplements: Supplements, sessions: NDArray[np.int64], notes: Notes
+) -> None:
+    if supplements.suspended is None:
+        return
+    absent = np.setdiff1d(supplements.suspended, sessions)
+    if len(absent):
+        notes.tell(
+            f"{table.symbol}: suspended on {len(absent)} days that have no row, the first is "
+            f"{absent[0].astype('M8[D]')}"
+        )
+
+
+def _sessions(placed: Placed) -> NDArray[np.int64]:
+    if placed.daily:
+        return placed.key
+    moments = pa.array(placed.key, pa.timestamp("ns", placed.zone))
+    local = pc.local_timestamp(moments).cast(pa.int64())
+    return np.asarray(local.to_numpy(), dtype=np.int64) // DAY
+
+
+def _times(placed: Placed) -> NDArray[np.int64]:
+    if not placed.daily:
+        return placed.key
+    midnights = pc.assume_timezone(
+        pa.array(placed.key * DAY, pa.timestamp("ns")),
+        placed.zone,
+        ambiguous="earliest",
+        nonexistent="latest",
+    )
+    return np.asarray(midnights.cast(pa.int64()).to_numpy(), dtype=np.int64)

@@ -1,0 +1,215 @@
+"""From the times of a file to UTC and to sessions: zones, midnights, and changes of the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from backfleet.errors import DataError
+from backfleet.sources.importing.dates import DAY
+from backfleet.sources.importing.notes import Notes
+from backfleet.sources.importing.rows import NAIVE, Rows
+
+__all__ = ["Placed", "bar_length", "place"]
+
+HOUR = DAY // 24
+MINUTE = HOUR // 60
+MIN_SUNDAYS = 0.15
+MAX_FRIDAYS = 0.05
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Times of the rows of a symbol.
+
+    Attributes
+    ----------
+    key
+        int64 that orders the rows: nanoseconds in UTC, or sessions in days for daily bars.
+    daily
+        Whether each session has one bar, whose session is all that is known.
+    zone
+        The zone of the sessions.
+    """
+
+    key: Integers
+    daily: bool
+    zone: str
+
+
+def place(pieces: Sequence[Rows], zone: str | None, always_daily: bool, notes: Notes) -> Placed:
+    """Return the times of all rows of a symbol.
+
+    Parameters
+    ----------
+    pieces
+        The rows of each file, oldest first.
+    zone
+        The zone of times without an offset, and of sessions.
+
+    Raises
+    ------
+    DataError
+        Intraday times have no offset and no zone is known, or a local time does not exist.
+    """
+    wall = np.concatenate([piece.wall for piece in pieces])
+    offset = np.concatenate([piece.offset for piece in pieces])
+    if always_daily or _is_daily(wall):
+        days = _sessions(wall, offset, notes)
+        return Placed(days, True, zone or _zone_of(wall, offset) or "UTC")
+    if np.any(offset == NAIVE) and zone is None:
+        raise _no_zone(pieces[0], wall)
+    parts = []
+    for piece in pieces:
+        naive = piece.offset == NAIVE
+        utc = piece.wall - np.where(naive, 0, piece.offset)
+        if naive.any():
+            assert zone is not None
+            utc = np.where(naive, _localized(piece, zone), utc)
+        parts.append(utc)
+    sessions_zone = zone or _zone_of(wall, offset) or "UTC"
+    if zone is None:
+        notes.tell(f"sessions are days in {sessions_zone}; --timezone names another zone")
+    return Placed(np.concatenate(parts), False, sessions_zone)
+
+
+def _is_daily(wall: Integers) -> bool:
+    days = wall // DAY
+    if len(np.unique(days)) != len(np.unique(wall)):
+        return False
+    clocks = np.unique(wall - days * DAY)
+    if len(clocks) == 1:
+        return bool(clocks[0] == 0) or len(wall) > 1
+    # Midnight of a zone with summer time is at two hours of UTC.
+    return len(clocks) == 2 and int(clocks[1] - clocks[0]) in (HOUR, DAY - HOUR)
+
+
+def _sessions(wall: Integers, offset: Integers, notes: Notes) -> Integers:
+    days = wall // DAY
+    clocks = np.unique(wall - days * DAY)
+    if np.all(clocks == 0):
+        if np.any((offset != NAIVE) & (offset != 0)):
+            notes.tell(
+                "every time is midnight in its own time zone: the session is that date, whatever "
+                "the date in UTC"
+            )
+        return days
+    weekday = (np.unique(days) + 3) % 7
+    clock = _clock_words(int(clocks[0]))
+    if np.mean(weekday == 6) >= MIN_SUNDAYS and np.mean(weekday == 4) < MAX_FRIDAYS:
+        notes.tell(
+            f"daily bars have the time {clock} on Sundays to Thursdays, which is the midnight "
+            "before the session in their market's time zone: the session is the day after"
+        )
+        return days + 1
+    notes.tell(f"daily bars have the time {clock}: the session is the date as written")
+    return days
+
+
+def _zone_of(wall: Integers, offset: Integers) -> str | None:
+    """Return the zone that the offsets of the times show."""
+    known = offset[offset != NAIVE]
+    if not len(known):
+        return None
+    if not known.any():
+        return "UTC"
+    utc = wall - offset
+    for zone in ("America/New_York", "Europe/Berlin", "Europe/London"):
+        local = pc.local_timestamp(_stamps(utc).cast(pa.timestamp("ns", zone)))
+        if np.array_equal(_integers(local), wall) and len(np.unique(known)) > 1:
+            return zone
+    hours = np.unique(known) / HOUR
+    if len(hours) > 1:
+        return "America/New_York" if set(hours) <= {-5.0, -4.0} else "UTC"
+    if hours[0] == int(hours[0]):
+        return f"Etc/GMT{'-' if hours[0] > 0 else '+'}{abs(int(hours[0]))}"
+    return "UTC"
+
+
+def _clock_words(time: int) -> str:
+    return f"{time // HOUR:02}:{time % HOUR // MINUTE:02}"
+
+
+def _no_zone(piece: Rows, wall: Integers) -> DataError:
+    clock = wall % DAY
+    first, last = (
+        f"{int(t) // HOUR:02}:{int(t) % HOUR // MINUTE:02}" for t in (clock.min(), clock.max())
+    )
+    hint = ""
+    if first >= "09:30" and last <= "16:00" and first < "09:32":
+        china = not np.any((clock > 11 * HOUR + 30 * MINUTE) & (clock < 13 * HOUR))
+        hint = " (the hours of " + ("Asia/Shanghai)" if china else "America/New_York)")
+    return DataError(
+        f"{piece.origin}: row {piece.row[0]}: the times have no offset, and the file does not tell "
+        f"the time zone, which may be that of a broker's server; the bars lie between {first} and "
+        f"{last}{hint}. State it with --timezone, such as --timezone America/New_York or UTC"
+    )
+
+
+def _localized(piece: Rows, zone: str) -> Integers:
+    """Return local times in UTC; of an hour that comes twice, the first is in summer time."""
+    stamps = pa.array(piece.wall, pa.timestamp("ns"))
+    try:
+        early = _integers(pc.assume_timezone(stamps, zone, ambiguous="earliest"))
+        late = _integers(pc.assume_timezone(stamps, zone, ambiguous="latest"))
+    except pa.ArrowInvalid as error:
+        raise _bad_local_time(piece, zone, error) from None
+    utc = early.copy()
+    for place_ in np.flatnonzero(early != late):
+        if place_ and utc[place_] <= utc[place_ - 1]:
+            utc[place_] = late[place_]
+    return utc
+
+
+def _bad_local_time(piece: Rows, zone: str, error: Exception) -> DataError:
+    try:
+        fixed = pc.assume_timezone(
+            pa.array(piece.wall, pa.timestamp("ns")),
+            zone,
+            ambiguous="earliest",
+            nonexistent="latest",
+        )
+    except pa.ArrowInvalid:
+        return DataError(f"--timezone {zone}: {error}")
+    shown = _integers(pc.local_timestamp(fixed)) != piece.wall
+    row = int(np.argmax(shown))
+    moment = str(piece.wall[row].astype("M8[ns]"))[:19]
+    return DataError(
+        f"{piece.origin}: row {piece.row[row]}: {moment} is a local time that does not exist in "
+        f"{zone}: the time zone is another one. State it with --timezone"
+    )
+
+
+def _stamps(utc: Integers) -> Any:
+    return pa.array(utc, pa.timestamp("ns", "UTC"))
+
+
+def _integers(stamps: Any) -> Integers:
+    return np.asarray(stamps.cast(pa.int64()).to_numpy(), dtype=np.int64)
+
+
+_LENGTHS = (
+    (DAY * 27, "1mo"), (DAY * 7, "1w"), (DAY, "1d"), (HOUR, "h"), (MINUTE, "m"),
+    (DAY // 86_400, "s"),
+)  # fmt: skip
+
+
+def bar_length(placed: Placed) -> str:
+    """Return the length of the bars, the most frequent difference, such as `1d` or `15m`."""
+    key = np.unique(placed.key)
+    if len(key) < 2:
+        return "1d" if placed.daily else "unknown"
+    steps, counts = np.unique(np.diff(key), return_counts=True)
+    step = int(steps[np.argmax(counts)]) * (DAY if placed.daily else 1)
+    for length, word in _LENGTHS:
+        if step >= length:
+            return word if word[0].isdigit() else f"{step // length}{word}"
+    return "ticks"

@@ -1,0 +1,187 @@
+"""Choosing the form of the dates: one reading must fit, or one must be proved by the order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from backfleet.errors import DataError
+from backfleet.sources.importing.dates import (
+    DAY,
+    DateForm,
+    Stamps,
+    epoch_units,
+    find_forms,
+    read_dates,
+)
+from backfleet.sources.importing.frame import Frame
+from backfleet.sources.importing.notes import Notes
+
+__all__ = ["choose_form", "day_names"]
+
+MIN_WEEKEND_SHARE = 0.05
+_STATED = {
+    "day-first": DateForm("dmy"),
+    "month-first": DateForm("mdy"),
+    "day-ms": DateForm("dayms"),
+    **{unit: DateForm("epoch", unit) for unit in ("s", "ms", "us", "ns")},
+}
+
+
+def choose_form(
+    samples: Sequence[Frame],
+    columns: Sequence[Any],
+    symbols: Sequence[Any],
+    stated: str | None,
+    notes: Notes,
+) -> DateForm:
+    """Return the form of the dates of some samples.
+
+    Raises
+    ------
+    DataError
+        No form fits, or two do; the message shows the first value that decides.
+    """
+    if stated is not None:
+        return _STATED.get(stated, DateForm("format", stated))
+    forms: list[DateForm] | None = None
+    for sample, column in zip(samples, columns, strict=True):
+        here = find_forms(_filled(column))
+        if not here:
+            raise _no_form(sample, column)
+        forms = here if forms is None else [form for form in forms if form in here]
+    if not forms:
+        raise DataError(
+            f"{samples[0].origin}: the dates of the files have different forms. Import the files "
+            "of each form on their own"
+        )
+    if len(forms) == 1 or forms[0].kind == "digits":
+        _tell_units(columns[0], forms[0], notes)
+        return forms[0]
+    return _by_evidence(samples, columns, symbols, forms, notes)
+
+
+def _filled(column: Any) -> Any:
+    """Return a column without its missing values: their rows are judged later."""
+    filled = column.drop_null()
+    if pa.types.is_string(filled.type):
+        filled = filled.filter(pa.compute.not_equal(filled, ""))
+    return filled
+
+
+def _no_form(sample: Frame, column: Any) -> DataError:
+    values = column.cast(pa.string()).to_pylist()
+    shown = next((value for value in values if value), "")
+    best = max(
+        (read_dates(column.cast(pa.string()), DateForm(kind)) for kind in ("ymd", "dmy", "mdy")),
+        key=lambda stamps: int(stamps.valid.sum()),
+    )
+    row = int(np.argmin(best.valid)) if best.valid.any() and not best.valid.all() else 0
+    shown = values[row] or shown
+    hint = "give --date-format, such as '%Y-%m-%d'"
+    if shown.replace(".", "").isdigit():
+        hint = (
+            "a number this small is no date since 1970: name the column of the dates with "
+            "--column date=NAME, or the unit with --date-format s, ms, us or ns"
+        )
+    return sample.refusal(row, f"the date is {shown!r}, which is not understood; {hint}")
+
+
+def _tell_units(column: Any, form: DateForm, notes: Notes) -> None:
+    if form.kind != "epoch":
+        return
+    runs = epoch_units(_filled(column))
+    words = [f"epoch in {runs[0][1]}"] if runs else []
+    words += [f"in {unit} from row {row + 1}" for row, unit in runs[1:4]]
+    notes.tell("dates: " + ", ".join(words))
+
+
+def _by_evidence(
+    samples: Sequence[Frame],
+    columns: Sequence[Any],
+    symbols: Sequence[Any],
+    forms: Sequence[DateForm],
+    notes: Notes,
+) -> DateForm:
+    readings = [[read_dates(_filled(column), form) for column in columns] for form in forms]
+    points = all("." in (text or "") for text in columns[0].cast(pa.string()).to_pylist()[:50])
+    if points and forms[0].kind == "dmy":
+        notes.tell("dates: day first, as points between the numbers mean")
+        return forms[0]
+    if _equal(readings):
+        return forms[0]
+    ordered = [
+        all(_is_ordered(s, symbol) for s, symbol in zip(reading, symbols, strict=True))
+        for reading in readings
+    ]
+    if sum(ordered) == 1:
+        form = forms[ordered.index(True)]
+        notes.assume(
+            f"dates: {form.words}, the only reading in which they are in order; state it with "
+            f"--date-format {_option(form)}"
+        )
+        return form
+    weekends = [_weekend_share(reading) for reading in readings]
+    quiet = [share == 0 for share in weekends]
+    if sum(quiet) == 1 and min(s for s in weekends if s > 0) >= MIN_WEEKEND_SHARE:
+        form = forms[quiet.index(True)]
+        notes.assume(
+            f"dates: {form.words}, the only reading without weekends; state it with --date-format "
+            f"{_option(form)}"
+        )
+        return form
+    raise _two_readings(samples[0], columns[0], forms, [reading[0] for reading in readings])
+
+
+def _equal(readings: Sequence[Sequence[Stamps]]) -> bool:
+    first = readings[0]
+    return all(
+        np.array_equal(a.wall, b.wall)
+        for other in readings[1:]
+        for a, b in zip(first, other, strict=True)
+    )
+
+
+def _is_ordered(stamps: Stamps, symbols: Any) -> bool:
+    if symbols is None or len(symbols) != len(stamps.wall):
+        steps = np.diff(stamps.wall)
+        return bool(np.all(steps >= 0) or np.all(steps <= 0))
+    values = np.asarray(symbols.cast(pa.string()).to_pylist(), dtype=object)
+    groups = (stamps.wall[values == name] for name in dict.fromkeys(values))
+    every = [np.diff(group) for group in groups]
+    return all(bool(np.all(step > 0)) for step in every) or all(
+        bool(np.all(step < 0)) for step in every
+    )
+
+
+def _weekend_share(stamps: Sequence[Stamps]) -> float:
+    days = np.concatenate([each.wall // DAY for each in stamps])
+    return float(np.mean((days + 3) % 7 >= 5))
+
+
+def _option(form: DateForm) -> str:
+    return {"dmy": "day-first", "mdy": "month-first", "yymd": "'%y-%m-%d'"}.get(
+        form.kind, form.kind
+    )
+
+
+def _two_readings(
+    sample: Frame, column: Any, forms: Sequence[DateForm], stamps: Sequence[Stamps]
+) -> DataError:
+    row = int(np.argmax(stamps[0].wall != stamps[1].wall))
+    text = _filled(column).cast(pa.string())[row].as_py()
+    days = [day_names(each.wall[row : row + 1])[0] for each in stamps[:2]]
+    return sample.refusal(
+        row,
+        f"the date {text!r} is {days[0]} with the {forms[0].words} and {days[1]} with the "
+        f"{forms[1].words}, and no row decides. State the date_format with --date-format "
+        f"{_option(forms[0])} or --date-format {_option(forms[1])}",
+    )
+
+
+def day_names(wall: Any) -> list[str]:
+    """Return days in ISO 8601."""
+    return [str(day) for day in (np.asarray(wall) // DAY).astype("M8[D]")]

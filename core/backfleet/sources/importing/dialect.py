@@ -1,0 +1,198 @@
+"""`Dialect`: encoding, delimiter, preamble and header of a text file, found from its beginning."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backfleet.errors import DataError
+from backfleet.sources.importing.dates import is_date
+from backfleet.sources.importing.names import normalize, roles_of
+from backfleet.sources.importing.numbers import is_number
+
+__all__ = ["Dialect", "find_dialect", "find_encoding"]
+
+DELIMITERS = (";", "\t", ",", "|")
+MIN_RUN = 5
+"""Lines with one count of cells that are taken for the table's."""
+
+ACCENTED = "Eröffn"
+_CJK = re.compile(r"[\u4e00-\u9fff]")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The form of a text file.
+
+    Attributes
+    ----------
+    skip
+        Lines before the first row of data.
+    header
+        The cells of the lines that name the columns; several for a table of many symbols.
+    preamble
+        The lines above the header.
+    width
+        Cells of each row of data.
+    """
+
+    encoding: str
+    delimiter: str
+    skip: int
+    header: tuple[tuple[str, ...], ...]
+    preamble: tuple[str, ...]
+    width: int
+
+
+def find_encoding(origin: str, head: bytes, complete: bool) -> str:
+    """Return the encoding of a text that begins with these bytes. Raises DataError."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if len(head) > 8 and (zeros := head[:400].count(0)) > len(head[:400]) // 3:
+        del zeros
+        return "utf-16-le" if head[1] == 0 else "utf-16-be"
+    if b"\0" in head[:4096]:
+        raise DataError(f"{origin}: this is a binary file of an unknown kind, not a table of bars")
+    tail = head if complete else head[:-4]
+    try:
+        tail.decode("utf-8") if complete else head.decode("utf-8", "strict")
+        return "utf-8"
+    except UnicodeDecodeError as error:
+        if not complete and error.start >= len(head) - 4:
+            return "utf-8"
+    text = _decoded(head, "gb18030", complete)
+    if text is not None and _CJK.search(text):
+        return "gb18030"
+    text = _decoded(head, "cp1252", complete)
+    if text is not None and ACCENTED in text:
+        return "cp1252"
+    raise DataError(
+        f"{origin}: the encoding is not UTF-8, UTF-16 or GB18030; name it with --encoding"
+    )
+
+
+def _decoded(content: bytes, encoding: str, complete: bool) -> str | None:
+    for shorter in range(1 if complete else 4):
+        try:
+            return content[: len(content) - shorter].decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def find_dialect(
+    origin: str, text: str, encoding: str, delimiter: str | None, complete: bool
+) -> Dialect:
+    """Return the form of a text file from its first lines.
+
+    Raises
+    ------
+    DataError
+        The lines are no table.
+    """
+    lines = text.lstrip("\ufeff").splitlines()
+    if not complete and len(lines) > 1:
+        lines = lines[:-1]
+    if not any(map(str.strip, lines)):
+        raise DataError(f"{origin}: no rows: the file is empty")
+    best: tuple[int, int, str, list[list[str]]] | None = None
+    for mark in (delimiter,) if delimiter else DELIMITERS:
+        rows = _cells(lines, mark)
+        run, width = _longest_run(rows)
+        # On a tie the first mark wins: where both fit, the comma is the decimal comma.
+        if width > 1 and (best is None or run > best[0]):
+            best = (run, width, mark, rows)
+    if best is None:
+        raise DataError(
+            f"{origin}: no delimiter splits the lines into equal rows; the first line is "
+            f"{lines[0][:80]!r}. Name one with --delimiter"
+        )
+    _, width, mark, rows = best
+    begin = _begin(rows, width)
+    header, skip = _header(rows, begin, width)
+    preamble = tuple(line.strip() for line in lines[: skip - len(header)] if line.strip())
+    return Dialect(encoding, mark, skip, tuple(map(tuple, header)), preamble, width)
+
+
+def _cells(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    rows = []
+    for line in lines:
+        try:
+            rows.append([cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))])
+        except (csv.Error, StopIteration):
+            rows.append([])
+    return rows
+
+
+def _longest_run(rows: Sequence[Sequence[str]]) -> tuple[int, int]:
+    """Return the length and the count of cells of the longest run of rows with one count."""
+    best, run, width = (0, 0), 0, 0
+    for row in rows:
+        if not any(row):
+            continue
+        run = run + 1 if len(row) == width else 1
+        width = len(row)
+        if width > 1 and run > best[0]:
+            best = (run, width)
+    return best
+
+
+def _begin(rows: Sequence[Sequence[str]], width: int) -> int:
+    """Return the first line of the table's run."""
+    needed = min(MIN_RUN, _longest_run(rows)[0])
+    run = 0
+    for place, row in enumerate(rows):
+        if not any(row):
+            continue
+        run = run + 1 if len(row) == width else 0
+        if run == needed:
+            return _back(rows, place, needed)
+    return 0
+
+
+def _back(rows: Sequence[Sequence[str]], place: int, count: int) -> int:
+    while True:
+        count -= bool(any(rows[place]))
+        if not count:
+            return place
+        place -= 1
+
+
+def _header(
+    rows: Sequence[Sequence[str]], begin: int, width: int
+) -> tuple[list[Sequence[str]], int]:
+    """Return the header's rows and the number of lines above the data."""
+    first = rows[begin]
+    if first[0] in ("Price", "Ticker") and begin + 2 < len(rows):
+        count = 3 if not any(rows[begin + 2][1:]) else 2
+        return list(rows[begin : begin + count]), begin + count
+    if _names_columns(first):
+        second = rows[begin + 1] if begin + 1 < len(rows) else []
+        if len(second) == width and not second[0] and _symbols_below(second, width):
+            third = rows[begin + 2] if begin + 2 < len(rows) else []
+            more = bool(third) and bool(third[0]) and not any(third[1:])
+            return list(rows[begin : begin + 2 + more]), begin + 2 + more
+        return [first], begin + 1
+    above = next((rows[i] for i in range(begin - 1, -1, -1) if any(rows[i])), None)
+    # The header may have one name too few or too many: a trailing comma, or no name for the time.
+    if above and abs(len(above) - width) == 1 and _names_columns(above):
+        return [above], begin
+    return [], begin
+
+
+def _symbols_below(row: Sequence[str], width: int) -> bool:
+    """Whether a second line repeats symbols below the names, as half-cleaned exports have it."""
+    return width > 2 and not any(is_number(cell) for cell in row) and all(row[1:])
+
+
+def _names_columns(row: Sequence[str]) -> bool:
+    """Whether a line names columns: it has a known name, or no number and no date."""
+    cells = [cell for cell in row if cell]
+    if any(is_date(cell) for cell in cells[:3]):
+        return False
+    known = roles_of(cells)
+    if ("date" in known or "time" in known) and normalize(cells[0]):
+        return True
+    return bool(cells) and not any(is_number(cell) for cell in cells)

@@ -1,0 +1,62 @@
+"""Names that vendors give to columns, and the role of each in a bar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+__all__ = ["PRICES", "ROLES", "normalize", "roles_of"]
+
+PRICES = ("open", "high", "low", "close")
+
+_NAMES: Mapping[str, str] = {
+    "date": "date datetime timestamp open_time opentime unix unix_timestamp ts ts_event "
+    "window_start trade_date tradedate trading_date day dt local_time gmt_time datum fecha data "
+    "epoch date_time trade_time trading_day 日期 交易日期 交易时间",
+    "time": "time 时间",
+    "open": "open o openprice open_price opening_price eröffn eröffnung apertura opn "
+    "开盘 开盘价 开盘价(元) 今开",
+    "high": "high h highestprice highprice high_price ceiling_price hoch máximo max 最高 最高价 "
+    "最高价(元)",
+    "low": "low l lowestprice lowprice low_price floor_price tief mínimo min 最低 最低价 "
+    "最低价(元)",
+    "close": "close c closeprice close_price closing_price close/last zuletzt schluss 收盘 收盘价 "
+    "收盘价(元) 现价",
+    "adjusted": "adj_close adjclose adjusted_close adjcp adj__close close_adj closeadj "
+    "adjusted_closing_price adj_close_price",
+    "volume": "volume v vol tickvol tick_volume turnovervol total_volume volume_traded "
+    "成交量 成交量(股) 成交量(手) 总手",
+    "amount": "amount money total_turnover quote_volume quote_asset_volume quote_av turnovervalue "
+    "volume_(currency) 成交额 成交金额 金额 成交额(元) 成交额(百万)",
+    "factor": "factor adj_factor accumadjfactor ex_cum_factor adjfactor 复权因子",
+    "tradable": "tradestatus isopen is_trading tradable",
+    "suspended": "paused suspended",
+    "preclose": "pre_close preclose prev_close previous_close 前收盘 昨收",
+    "symbol": "ts_code symbol ticker tic order_book_id contract instrument sid stock_code "
+    "security code name stock 股票代码 证券代码 代码",
+    "dividend": "dividends dividend dividend_amount ex-dividend divcash",
+    "split": "stock_splits split split_ratio split_coefficient splitfactor",
+}
+
+ROLES = frozenset(_NAMES)
+_ROLE_OF = {name: role for role, names in _NAMES.items() for name in names.split()}
+_ORDER = {name: place for names in _NAMES.values() for place, name in enumerate(names.split())}
+
+
+def normalize(name: str) -> str:
+    """Return a column's name in the spelling of presets: lower case, words joined by `_`."""
+    text = name.strip().strip("\ufeff<>\"'*").strip()
+    text = re.sub(r"^[0-9]{1,2}[ab]?\. ", "", text).casefold()
+    return re.sub(r"[\s.]+", "_", text).strip("_")
+
+
+def roles_of(names: Sequence[str]) -> dict[str, list[int]]:
+    """Return the positions of the columns that can have each role, the most specific name first."""
+    roles: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        role = _ROLE_OF.get(normalize(name))
+        if role is not None:
+            roles.setdefault(role, []).append(position)
+    for positions in roles.values():
+        positions.sort(key=lambda position: _ORDER[normalize(names[position])])
+    return roles

@@ -1,0 +1,53 @@
+"""Findings of an import, in words: facts that the files prove, and assumptions that they do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Notes"]
+
+
+@dataclass
+class Notes:
+    """Sentences that an import prints, each once.
+
+    Attributes
+    ----------
+    told
+        Readings that are certain, and changes that were made to the rows.
+    assumed
+        Readings that fit best while another one fits too; they need the user's consent.
+    counts
+        Numbers of rows that something was done to, and the first of them, by what was done.
+    """
+
+    told: dict[str, None] = field(default_factory=dict)
+    assumed: dict[str, None] = field(default_factory=dict)
+    counts: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> list[str]:
+        """The sentences that are certain."""
+        counted = [
+            f"{count:,} rows {what}; the first is {first}"
+            for what, (count, first) in self.counts.items()
+        ]
+        return [*self.told, *counted]
+
+    @property
+    def assumptions(self) -> list[str]:
+        """The sentences that need consent."""
+        return list(self.assumed)
+
+    def tell(self, sentence: str) -> None:
+        """Add a fact."""
+        self.told.setdefault(sentence)
+
+    def assume(self, sentence: str) -> None:
+        """Add an assumption."""
+        self.assumed.setdefault(sentence)
+
+    def count(self, what: str, rows: int, first: str) -> None:
+        """Add to the number of rows that something was done to."""
+        before, seen = self.counts.get(what, (0, first))
+        self.counts[what] = (before + rows, seen)

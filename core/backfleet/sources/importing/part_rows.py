@@ -1,0 +1,86 @@
+"""From a part to rows: names of the columns, one table per symbol, and the day in the path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from backfleet.errors import DataError
+from backfleet.sources.importing.frame import Frame
+from backfleet.sources.importing.parts import Part, TextPart
+from backfleet.sources.importing.recognition import Reading
+from backfleet.sources.importing.rows import Rows, join_rows, read_rows
+from backfleet.sources.importing.shapes import shape_of
+from backfleet.sources.importing.symbols import path_match
+
+__all__ = ["named_frame", "read_part", "symbol_frames"]
+
+
+def named_frame(part: Part, frame: Frame) -> tuple[Sequence[Sequence[str]], tuple[str, ...], Frame]:
+    """Return the header's lines, and the names with which the columns are read."""
+    if not isinstance(part, TextPart):
+        return [frame.names], frame.names, frame
+    header = part.dialect.header
+    if len(header) != 1:
+        return header, frame.names, frame
+    names, width = header[0], part.dialect.width
+    if len(names) == width:
+        return header, names, frame
+    fixed = _fixed_names(part, names, frame)
+    named = Frame(frame.origin, fixed, frame.columns, frame.first_row)
+    return [fixed], fixed, named
+
+
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
+
+
+def _fixed_names(part: TextPart, names: tuple[str, ...], frame: Frame) -> tuple[str, ...]:
+    """Return the names for rows with one more or one less value."""
+    width = len(frame.columns)
+    if len(names) == width + 1 and not names[-1]:
+        return names[:-1]
+    if len(names) == width - 1:
+        second = [text or "" for text in frame.columns[1].to_pylist()]
+        if all(map(_CLOCK.fullmatch, second)) and "time" not in map(str.lower, names[1:]):
+            return (names[0], "Time", *names[1:])
+    raise DataError(
+        f"{part.file}: row {part.dialect.skip}: the header has {len(names)} names and the rows "
+        f"have {width} values. State the names with --names"
+    )
+
+
+def _frames(part: Part, reading: Reading) -> Iterator[Frame]:
+    for frame in part.frames():
+        _, names, named = named_frame(part, frame)
+        if reading.shape:
+            shape = shape_of(named_frame(part, frame)[0], named)
+            assert shape is not None
+            yield from shape.unfold(named)
+        else:
+            del names
+            yield named
+
+
+def symbol_frames(part: Part, reading: Reading) -> Iterator[tuple[Frame, Any]]:
+    """Yield pieces of a table, each with its column of symbols; None if it has one symbol."""
+    for frame in _frames(part, reading):
+        if frame.symbol is not None:
+            yield frame, None
+        else:
+            yield frame, frame.columns[reading.columns["symbol"]]
+
+
+def read_part(part: Part, reading: Reading) -> Rows:
+    day = _day_of(part, reading)
+    return join_rows([read_rows(frame, reading, day) for frame in _frames(part, reading)])
+
+
+def _day_of(part: Part, reading: Reading) -> int | None:
+    match = path_match(part, reading.layout)
+    if match is None or not match.groupdict().get("day"):
+        return None
+    digits = re.sub(r"\D", "", match["day"])
+    day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    return (day - date(1970, 1, 1)).days

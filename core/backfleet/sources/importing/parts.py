@@ -1,0 +1,231 @@
+"""`Part`: one table of a file, which can be sampled and read in pieces."""
+
+from __future__ import annotations
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from backfleet.errors import DataError
+from backfleet.sources.importing.dates import is_date
+from backfleet.sources.importing.dialect import Dialect, find_dialect, find_encoding
+from backfleet.sources.importing.frame import Frame
+from backfleet.sources.importing.numbers import MISSING
+
+__all__ = ["Part", "TablePart", "TextPart", "TextSettings"]
+
+HEAD_BYTES = 256 * 1024
+TAIL_BYTES = 64 * 1024
+BLOCK_BYTES = 16 * 2**20
+SAMPLE_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """What the user says about text files; None is found."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+
+
+class Part(ABC):
+    """A table.
+
+    Attributes
+    ----------
+    file
+        The file on disk.
+    path
+        Its path below the folder that is imported, with `/`; the member of an archive follows
+        after `/`, too.
+    """
+
+    file: Path
+    path: str
+
+    @abstractmethod
+    def sample(self) -> Frame:
+        """Return the first and the last rows. Raises DataError."""
+
+    @abstractmethod
+    def frames(self) -> Iterator[Frame]:
+        """Yield all rows in pieces of bounded size. Raises DataError."""
+
+    @property
+    def preamble(self) -> tuple[str, ...]:
+        """The lines above the header."""
+        return ()
+
+    @property
+    def first_line(self) -> str | None:
+        """The first row of a text without a header; None if the columns have names."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class TablePart(Part):
+    """A table that its container reads whole."""
+
+    file: Path
+    path: str
+    load: Callable[[], Frame]
+
+    def sample(self) -> Frame:
+        return next(self.frames())
+
+    def frames(self) -> Iterator[Frame]:
+        yield self.load()
+
+
+@dataclass(frozen=True, eq=False)
+class TextPart(Part):
+    """A text with a delimiter.
+
+    Attributes
+    ----------
+    open_stream
+        Opens the bytes of the text.
+    """
+
+    file: Path
+    path: str
+    open_stream: Callable[[], BinaryIO]
+    settings: TextSettings
+    _known: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def dialect(self) -> Dialect:
+        """The form of the text."""
+        if "dialect" not in self._known:
+            with self.open_stream() as stream:
+                head = stream.read(HEAD_BYTES)
+            complete = len(head) < HEAD_BYTES
+            origin = str(self.file)
+            encoding = self.settings.encoding or find_encoding(origin, head, complete)
+            text = _decode(origin, head, encoding)
+            self._known["dialect"] = find_dialect(
+                origin, text, encoding, self.settings.delimiter, complete
+            )
+        dialect: Dialect = self._known["dialect"]
+        return dialect
+
+    @property
+    def preamble(self) -> tuple[str, ...]:
+        return self.dialect.preamble
+
+    @property
+    def first_line(self) -> str | None:
+        if self.dialect.header:
+            return None
+        with self.open_stream() as stream:
+            head = stream.read(HEAD_BYTES)
+        lines = _decode(str(self.file), head, self.dialect.encoding).lstrip("\ufeff").splitlines()
+        return lines[self.dialect.skip]
+
+    def sample(self) -> Frame:
+        with self.open_stream() as stream:
+            head = stream.read(HEAD_BYTES + TAIL_BYTES)
+            rest = b""
+            if len(head) == HEAD_BYTES + TAIL_BYTES:
+                head = head[: head.rfind(b"\n") + 1]
+                rest = self._tail(stream)
+        frames = list(self._read(io.BytesIO(head + rest)))
+        return frames[0]
+
+    def _tail(self, stream: BinaryIO) -> bytes:
+        if self.dialect.encoding.startswith("utf-16") or not stream.seekable():
+            return b""
+        try:
+            stream.seek(-TAIL_BYTES, io.SEEK_END)
+        except (OSError, ValueError, EOFError):
+            return b""
+        tail = stream.read()
+        return tail[tail.find(b"\n") + 1 :]
+
+    def frames(self) -> Iterator[Frame]:
+        with self.open_stream() as stream:
+            yield from self._read(stream)
+
+    def _read(self, stream: BinaryIO) -> Iterator[Frame]:
+        dialect = self.dialect
+        text: Any = stream
+        if dialect.encoding not in ("utf-8", "ascii"):
+            # Only old exports have these encodings, and they are small.
+            text = io.BytesIO(_decode(str(self.file), stream.read(), dialect.encoding).encode())
+        wrong: list[Any] = []
+
+        def note(row: Any) -> str:
+            wrong.append(row)
+            return "skip"
+
+        names = [str(position) for position in range(dialect.width)]
+        rows = 0
+        try:
+            reader = pacsv.open_csv(
+                text,
+                read_options=pacsv.ReadOptions(
+                    column_names=names,
+                    skip_rows=dialect.skip,
+                    block_size=BLOCK_BYTES,
+                    use_threads=False,
+                ),
+                parse_options=pacsv.ParseOptions(
+                    delimiter=dialect.delimiter, invalid_row_handler=note
+                ),
+                convert_options=pacsv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    strings_can_be_null=True,
+                    null_values=list(MISSING),
+                ),
+            )
+            for batch in reader:
+                if batch.num_rows:
+                    yield self._frame(batch, dialect.skip + 1 + rows)
+                rows += batch.num_rows
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{self.file}: {_explain(error, dialect.encoding)}") from None
+        self._check_wrong(wrong, rows)
+        if not rows:
+            raise DataError(f"{self.file}: no rows below the names of the columns")
+
+    def _frame(self, batch: Any, first_row: int) -> Frame:
+        header = self.dialect.header
+        width = self.dialect.width
+        names = header[0] if len(header) == 1 and len(header[0]) == width else ("",) * width
+        return Frame(str(self.file), tuple(names), tuple(batch.columns), first_row)
+
+    def _check_wrong(self, wrong: list[Any], rows: int) -> None:
+        """Refuse rows with another count of cells, except for one line of text at the end."""
+        for row in wrong:
+            number = row.number or 0
+            last = row is wrong[-1] and number > rows + self.dialect.skip
+            is_trailer = last and not is_date(row.text or "")
+            if not is_trailer:
+                raise DataError(
+                    f"{self.file}: row {number}: {row.actual_columns} values "
+                    f"for {row.expected_columns} columns"
+                )
+
+
+def _explain(error: Exception, encoding: str) -> str:
+    text = str(error)
+    if "UTF8" in text or "UTF-8" in text:
+        return "the text is not UTF-8 throughout; name its encoding with --encoding"
+    return text
+
+
+def _decode(origin: str, content: bytes, encoding: str) -> str:
+    for shorter in range(4):
+        try:
+            return content[: len(content) - shorter].decode(encoding)
+        except UnicodeDecodeError as error:
+            failure = error
+        except LookupError:
+            raise DataError(f"--encoding {encoding}: Python knows no such encoding") from None
+    raise DataError(f"{origin}: this is no text in {encoding}: {failure.reason}") from None

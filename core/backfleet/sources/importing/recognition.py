@@ -1,0 +1,362 @@
+"""`Reading`: how one form of file is read, from a preset, from names, and from the values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from backfleet.errors import DataError
+from backfleet.job.refusal import nearest
+from backfleet.sources.importing.adjustment_choice import choose_adjustment
+from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.date_choice import choose_form
+from backfleet.sources.importing.dates import DateForm, find_forms, join_time, read_dates
+from backfleet.sources.importing.form import Form
+from backfleet.sources.importing.frame import Frame
+from backfleet.sources.importing.names import PRICES, normalize, roles_of
+from backfleet.sources.importing.notes import Notes
+from backfleet.sources.importing.numbers import decimal_mark, read_numbers
+from backfleet.sources.importing.order import find_order
+from backfleet.sources.importing.preset import Layout
+from backfleet.sources.importing.shapes import Shape
+from backfleet.sources.importing.volume_units import volume_scale
+
+__all__ = ["Reading", "date_values", "recognize"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The reading of a form.
+
+    Attributes
+    ----------
+    columns
+        The position of the column of each role.
+    dates
+        The form of the dates.
+    mark
+        The decimal mark.
+    volume_scale
+        The factor of the volume.
+    adjust
+        The rule of adjustment.
+    zone
+        The zone of times without an offset and of sessions; None if nothing states it.
+    """
+
+    layout: Layout
+    preset: str | None
+    columns: Mapping[str, int]
+    dates: DateForm
+    mark: str = "."
+    volume_scale: float = 1.0
+    adjust: str = "none"
+    zone: str | None = None
+    shape: Shape | None = field(default=None, compare=False)
+
+
+def recognize(form: Form, choices: Choices, notes: Notes) -> Reading:
+    """Return the reading of a form.
+
+    Raises
+    ------
+    DataError
+        Two readings fit, or none does; the message names the option that decides.
+    """
+    layout = form.layout
+    if form.preset and not layout.sure and not choices.preset:
+        notes.assume(
+            f"the files look like those of the preset {form.preset}; state it with --from "
+            f"{form.preset}"
+        )
+    elif form.preset:
+        notes.tell(f"layout: preset {form.preset}")
+    for sentence in layout.told:
+        notes.tell(sentence)
+    columns = _columns(form, choices, notes)
+    if layout.kind in ("factors", "suspensions", "lean-factors"):
+        return Reading(layout, form.preset, columns, _dates(form, columns, choices, notes))
+    _check_prices(form, columns, choices, notes)
+    dates = _dates(form, columns, choices, notes)
+    mark = _mark(form, columns, choices)
+    _check_other_texts(form, columns, choices)
+    return Reading(
+        layout,
+        form.preset,
+        columns,
+        dates,
+        mark,
+        volume_scale(form, columns, mark, choices, notes),
+        choose_adjustment(form, columns, choices, notes),
+        choices.timezone or (layout.timezone if layout.timezone != "required" else None),
+        form.shape,
+    )
+
+
+def _columns(form: Form, choices: Choices, notes: Notes) -> dict[str, int]:
+    names = form.layout.names or choices.names or form.names
+    if choices.names and len(choices.names) != len(form.samples[0].columns):
+        raise DataError(
+            f"{form.origin}: --names has {len(choices.names)} names, and the rows have "
+            f"{len(form.samples[0].columns)} values"
+        )
+    if not any(names) and not choices.columns:
+        return _by_content(form, notes)
+    candidates = roles_of(names)
+    columns: dict[str, int] = {}
+    stated = {**form.layout.columns, **choices.columns}
+    for role, name in stated.items():
+        if name:
+            columns[role] = _position(form, names, role, name)
+        candidates.pop(role, None)
+    used = set(columns.values())
+    for role, positions in candidates.items():
+        free = [place for place in positions if place not in used]
+        if free:
+            columns[role] = _one_of(form, names, role, free, notes)
+    if "date" not in columns:
+        columns["date"] = _date_column(form, names, columns)
+    return columns
+
+
+def _position(form: Form, names: Sequence[str], role: str, name: str) -> int:
+    keys = [normalize(each) for each in names]
+    if form.preset and "|" in name:
+        places = [keys.index(key) for key in name.split("|") if key in keys]
+        traded = [i for i in places if any(_has_numbers(s.columns[i]) for s in form.samples)]
+        return (traded or places)[0]
+    if form.preset and name.endswith("*"):
+        place = next((i for i, key in enumerate(keys) if key.startswith(name[:-1])), None)
+        if place is not None:
+            return place
+    for candidates, sought in ((list(names), name), (keys, normalize(name))):
+        if sought in candidates:
+            return candidates.index(sought)
+    raise DataError(
+        f"{form.origin}: row 1: there is no column {name!r} for the {role}"
+        f"{nearest(name, list(names))}"
+    )
+
+
+def _one_of(
+    form: Form, names: Sequence[str], role: str, positions: Sequence[int], notes: Notes
+) -> int:
+    """Return the column of a role for which several names stand."""
+    if len(positions) == 1 or role == "symbol":
+        return positions[0]
+    filled = [i for i in positions if any(_has_value(s.columns[i]) for s in form.samples)]
+    if len(filled) == 1:
+        return filled[0]
+    if role == "date":
+        return _agreeing_dates(form, names, positions)
+    if role == "volume":
+        exact = [i for i in positions if normalize(names[i]) == "volume"]
+        if len(exact) == 1:
+            notes.tell(f"volume: column {names[exact[0]]!r}")
+            return exact[0]
+    raise _two_columns(form, names, role, positions)
+
+
+def _has_numbers(column: Any) -> bool:
+    return bool(np.any(np.nan_to_num(read_numbers(column, ".")[0]) != 0))
+
+
+def _two_columns(
+    form: Form, names: Sequence[str], role: str, positions: Sequence[int]
+) -> DataError:
+    both = " and ".join(repr(names[i] or "(unnamed)") for i in positions)
+    return DataError(
+        f"{form.origin}: row 1: {both} can both be the {role}. Name one with --column "
+        f"{role}={names[positions[0]]!r}"
+    )
+
+
+def _has_value(column: Any) -> bool:
+    return bool(column.null_count < len(column))
+
+
+def _agreeing_dates(form: Form, names: Sequence[str], positions: Sequence[int]) -> int:
+    """Return one of several columns of times, if all say the same."""
+    stamps = []
+    for position in positions:
+        column = form.samples[0].columns[position]
+        forms = find_forms(column)
+        if len(forms) == 1:
+            stamps.append((position, read_dates(column, forms[0])))
+    # A column that holds no dates at all is no candidate.
+    if len(stamps) == 1:
+        return stamps[0][0]
+    if stamps:
+        days = [stamp.wall for _, stamp in stamps]
+        if all(np.array_equal(days[0], other) for other in days[1:]):
+            zoned = [i for i, stamp in stamps if stamp.offset is not None]
+            return (zoned or [stamps[0][0]])[0]
+    raise _two_columns(form, names, "date", positions)
+
+
+def _date_column(form: Form, names: Sequence[str], columns: Mapping[str, int]) -> int:
+    """Return the column of dates where no name says so: an unnamed index, or a lone `time`."""
+    sample = form.samples[0]
+    if "time" in columns and find_forms(sample.columns[columns["time"]]):
+        return columns["time"]
+    used = set(columns.values())
+    free = [i for i in range(len(names)) if i not in used and _dates_in(sample.columns[i])]
+    unnamed = [i for i in free if not names[i]]
+    # A number of any other column can look like an epoch.
+    free = [i for i in free if find_forms(sample.columns[i])[0].kind != "epoch"]
+    if len(unnamed) == 1 or len(free) == 1:
+        return (unnamed or free)[0]
+    shown = ", ".join(name or "(unnamed)" for name in names)
+    raise DataError(
+        f"{form.origin}: row 1: no column is known to hold dates; the columns are {shown}. Name it "
+        "with --column date=NAME"
+    )
+
+
+def _dates_in(column: Any) -> bool:
+    return bool(find_forms(column))
+
+
+def _by_content(form: Form, notes: Notes) -> dict[str, int]:
+    """Return the columns of files without a header, from the values alone."""
+    sample = form.samples[0]
+    columns: dict[str, int] = {}
+    rest: list[int] = []
+    for position, column in enumerate(sample.columns):
+        if "date" not in columns and _first_value(column) and find_forms(column):
+            columns["date"] = position
+        elif "date" in columns and position == columns["date"] + 1 and _is_clock(column):
+            columns["time"] = position
+        elif bool(read_numbers(column, ".")[1].all()) and _has_value(column):
+            rest.append(position)
+        elif "symbol" not in columns:
+            columns["symbol"] = position
+    numbers = [read_numbers(sample.columns[i], ".")[0] for i in rest]
+    if "date" in columns and _descends(sample.columns[columns["date"]]):
+        numbers = [values[::-1] for values in numbers]
+    roles = find_order(numbers) if "date" in columns else None
+    if roles is None:
+        raise DataError(
+            f"{form.origin}: row 1: the file does not name its columns, and the values do not "
+            "prove which is which. Name them with --names, such as --names "
+            "date,open,high,low,close,volume, or with --from PRESET"
+        )
+    columns |= {role: rest[place] for place, role in enumerate(roles) if role}
+    order = ", ".join(sorted(columns, key=lambda role: columns[role]))
+    notes.assume(f"the columns, which have no names, are {order}; state them with --names")
+    return columns
+
+
+def _first_value(column: Any) -> bool:
+    return len(column) > 0 and column[0].as_py() is not None
+
+
+def _is_clock(column: Any) -> bool:
+    if not pa.types.is_string(column.type):
+        return False
+    return all(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text or "") for text in column.to_pylist())
+
+
+def _descends(column: Any) -> bool:
+    wall = read_dates(column, find_forms(column)[0]).wall
+    return bool(wall[0] > wall[-1])
+
+
+def _check_prices(form: Form, columns: dict[str, int], choices: Choices, notes: Notes) -> None:
+    missing = [role for role in PRICES if role not in columns]
+    if not missing:
+        return
+    if missing == ["open", "high", "low"]:
+        words = "open, high and low are the close, and the volume is unknown"
+        if choices.preset:
+            notes.tell(f"closes only: {words}")
+        elif form.shape:
+            notes.assume(f"each column is the closes of one symbol: {words}; say --from wide")
+        else:
+            notes.assume(f"closes only: {words}; say --from wide")
+    else:
+        names = form.layout.names or form.names
+        shown = ", ".join(name or "(unnamed)" for name in names)
+        raise DataError(
+            f"{form.origin}: row 1: there is no column for the {missing[0]}; the columns are "
+            f"{shown}. Name it with --column {missing[0]}=NAME"
+        )
+    for role in missing:
+        columns[role] = columns["close"]
+
+
+def _dates(form: Form, columns: Mapping[str, int], choices: Choices, notes: Notes) -> DateForm:
+    joined = [date_values(sample, columns) for sample in form.samples]
+    symbols = [
+        sample.columns[columns["symbol"]] if "symbol" in columns else None
+        for sample in form.samples
+    ]
+    stated = choices.date_format or form.layout.date_format
+    return choose_form(form.samples, joined, symbols, stated, notes)
+
+
+def date_values(frame: Frame, columns: Mapping[str, int]) -> Any:
+    """Return the column of dates, with the time of day if that is a column of its own."""
+    date = frame.columns[columns["date"]]
+    if "time" in columns and columns["time"] != columns["date"]:
+        return join_time(date, frame.columns[columns["time"]])
+    return date
+
+
+def _mark(form: Form, columns: Mapping[str, int], choices: Choices) -> str:
+    if choices.decimal:
+        return "," if choices.decimal == "comma" else "."
+    values = [
+        text
+        for sample in form.samples
+        for role in PRICES
+        if pa.types.is_string(sample.columns[columns[role]].type)
+        for text in sample.columns[columns[role]].to_pylist()
+        if text
+    ]
+    mark = decimal_mark(values)
+    if mark is None:
+        shown = next(value for value in values if "," in value)
+        raise DataError(
+            f"{form.origin}: {shown!r} has a comma for thousands or for decimals, and no price "
+            "decides. State it with --decimal point or --decimal comma"
+        )
+    return mark
+
+
+def _check_other_texts(form: Form, columns: Mapping[str, int], choices: Choices) -> None:
+    """Refuse a column of text that changes along the rows: its values may be symbols."""
+    if "symbol" in columns or form.preset:
+        return
+    ignored = {normalize(name) for role, name in choices.columns.items() if role == "symbol"}
+    for sample in form.samples:
+        for position, column in enumerate(sample.columns):
+            name = form.names[position] if position < len(form.names) else ""
+            if position in columns.values() or normalize(name) in ignored:
+                continue
+            if "symbol" in choices.columns or not _groups_rows(column):
+                continue
+            values = column.unique().to_pylist()
+            raise DataError(
+                f"{sample.origin}: column {name!r} has {len(values)} values, such as "
+                f"{values[0]!r} and {values[-1]!r}. If they are symbols, say --column "
+                f"symbol={name}; if not, say --column symbol="
+            )
+
+
+def _groups_rows(column: Any) -> bool:
+    """Whether a column of text has a few values, each in one run of rows."""
+    if not pa.types.is_string(column.type) or column.null_count == len(column):
+        return False
+    if bool(read_numbers(column, ".")[1].all()) or find_forms(column):
+        return False
+    values = column.to_pylist()
+    distinct = len(set(values))
+    runs = 1 + sum(a != b for a, b in pairwise(values))
+    return 1 < distinct <= len(values) // 3 and runs == distinct

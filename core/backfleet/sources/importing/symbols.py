@@ -1,0 +1,88 @@
+"""The symbol of a file, from the path or from the name, and names that a symbol may have."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from backfleet.errors import DataError
+from backfleet.sources.importing.containers import plain_name
+from backfleet.sources.importing.parts import Part
+from backfleet.sources.importing.preset import Layout
+
+__all__ = ["PERIOD", "check_names", "clean_symbol", "path_match", "symbol_of"]
+
+_NO_SYMBOL = re.compile(
+    r"historicaldata_\d+"
+    r"|(historical|stock|market|price|daily|intraday|all|my|raw|sample|test)?[ _-]?"
+    r"(data|prices?|quotes?|stocks?|ohlcv?|bars?|candles?|klines?|history|historical|download(ed)?"
+    r"|output|input|table|dataset|export|sheet\d*|daily|minute|market|train|test|sample|book\d*)"
+    r"( ?\(\d+\)|[_-]?\d{1,2})?|part[-_]?\d+.*|(19|20)\d{2}([-_]\d{2}([-_]\d{2})?|\d{4})?",
+    re.IGNORECASE,
+)
+PERIOD = re.compile(
+    r"^(?P<symbol>.+?)[-_. ](?P<period>(?:19|20)\d{2}(?:[-_.]?\d{2}(?:[-_.]?\d{2})?)?)$"
+)
+_HIVE = re.compile(r"(?:^|/)(?:symbol|ticker|code|instrument)=([^/]+)(?:/|$)", re.IGNORECASE)
+_PIECE = re.compile(r"part[-_]?\d+.*|(19|20)\d{2}([-_]\d{2}([-_]\d{2})?|\d{4})?", re.IGNORECASE)
+_UNSAFE = re.compile(r"[/\\:*?\[\]\x00-\x1f\x7f]")
+
+
+def symbol_of(part: Part, layout: Layout) -> str | None:
+    """Return the symbol that the path of a file names; None if it names none."""
+    hive = _HIVE.search(part.path)
+    if hive:
+        return hive[1]
+    match = path_match(part, layout)
+    if match and match.groupdict().get("symbol"):
+        return match["symbol"]
+    name = plain_name(part.path)
+    if layout.symbol:
+        named = re.search(layout.symbol, name)
+        if named and named.groupdict().get("symbol"):
+            return named["symbol"].strip()
+    folders = part.path.split("/")[:-1]
+    if _PIECE.fullmatch(name) and folders and not folders[-1].lower().endswith(".zip"):
+        return folders[-1]
+    return None if _NO_SYMBOL.fullmatch(name) else name.strip()
+
+
+def path_match(part: Part, layout: Layout) -> re.Match[str] | None:
+    """Return the match of a layout's path, with its groups."""
+    if layout.path is None:
+        return None
+    path = part.file.resolve().as_posix()
+    member = f"{path}/{part.path.rpartition('/')[2]}"
+    return re.search(layout.path, path) or re.search(layout.path, member)
+
+
+def clean_symbol(name: str) -> str:
+    """Return a vendor's symbol as a name that a file may have.
+
+    Path separators, colons and the marks of globs become `_`; all else stays.
+    """
+    plain = _UNSAFE.sub("_", unicodedata.normalize("NFC", name.strip()))
+    return re.sub(r"^\.+", "_", plain)
+
+
+def check_names(vendor_names: Iterable[str]) -> dict[str, str]:
+    """Return the symbol of each of the vendor's names.
+
+    Raises
+    ------
+    DataError
+        Two names give one symbol, or differ in case only, so that one file would replace the other.
+    """
+    symbols: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    for name in vendor_names:
+        symbol = clean_symbol(name)
+        other = taken.setdefault(symbol.casefold(), name)
+        if other != name:
+            raise DataError(
+                f"the symbols {other!r} and {name!r} would both be stored as {symbol!r}. Import "
+                "them into folders of their own"
+            )
+        symbols[name] = symbol
+    return symbols

@@ -1,0 +1,189 @@
+"""Tables in files of other programs: Parquet, Feather, Excel, DuckDB and SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from backfleet.errors import DataError
+from backfleet.sources.importing.frame import Frame
+from backfleet.sources.importing.names import PRICES, roles_of
+
+__all__ = [
+    "duckdb_tables",
+    "feather",
+    "frame_of_table",
+    "parquet",
+    "sqlite_tables",
+    "workbook_sheets",
+]
+
+_PANDAS_INDEX = ("__index_level_0__", "index", "Unnamed: 0")
+
+
+def frame_of_table(origin: str, table: Any, first_row: int = 1) -> Frame:
+    """Return an arrow table as a frame; texts in dictionaries become plain texts."""
+    columns = []
+    for column in table.columns:
+        whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        if isinstance(whole, pa.ChunkedArray):
+            whole = whole.chunk(0) if whole.num_chunks else pa.array([], whole.type)
+        if pa.types.is_dictionary(whole.type):
+            whole = whole.dictionary_decode()
+        if pa.types.is_large_string(whole.type) or pa.types.is_string_view(whole.type):
+            whole = whole.cast(pa.string())
+        columns.append(whole)
+    names = tuple("" if name in _PANDAS_INDEX else name for name in table.column_names)
+    return Frame(origin, names, tuple(columns), first_row)
+
+
+def parquet(file: Path) -> Frame:
+    """Return a Parquet file. Raises DataError."""
+    from backfleet.bounded_parquet import OddColumn, TooLarge
+    from backfleet.sources.parquet_file import open_parquet
+
+    opened = open_parquet(str(file), file.read_bytes())
+    try:
+        table = opened.read(None)
+    except (TooLarge, OddColumn) as error:
+        raise DataError(f"{file}: this Parquet file is not read: {error}") from None
+    except (ValueError, OSError, pa.ArrowException) as error:
+        raise DataError(f"{file}: this Parquet file is damaged: {error}") from None
+    return frame_of_table(str(file), table)
+
+
+def feather(file: Path) -> Frame:
+    """Return a Feather or Arrow file. Raises DataError."""
+    from pyarrow import feather as reader
+
+    try:
+        table = reader.read_table(str(file))
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{file}: this Feather file is damaged: {error}") from None
+    return frame_of_table(str(file), table)
+
+
+def workbook_sheets(file: Path) -> Iterator[Callable[[], Frame]]:
+    """Yield the first sheet of an Excel workbook that has rows. Raises DataError."""
+    try:
+        import openpyxl
+    except ModuleNotFoundError:
+        raise DataError(
+            f"{file}: Excel workbooks need openpyxl; install it with "
+            "'pip install backfleet[xlsx]', or save the sheet as .csv"
+        ) from None
+    try:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        sheets = [list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets]
+    except Exception as error:
+        # openpyxl raises whatever its XML and zip readers raise.
+        raise DataError(f"{file}: this workbook cannot be read: {error}") from None
+    filled = [rows for rows in sheets if len(rows) > 1]
+    if not filled:
+        raise DataError(f"{file}: no rows: the workbook has no sheet with a table")
+    yield partial(_sheet, file, filled[0])
+
+
+def _sheet(file: Path, rows: list[tuple[Any, ...]]) -> Frame:
+    start = next((i for i, row in enumerate(rows) if _is_header(row)), 0)
+    width = max((i + 1 for i, cell in enumerate(rows[start]) if cell is not None), default=0)
+    body = [row for row in rows[start + 1 :] if any(cell is not None for cell in row)]
+    # A last line of text, such as the name of the vendor, is no row.
+    while body and sum(cell is not None for cell in body[-1]) == 1:
+        body.pop()
+    names = tuple("" if cell is None else str(cell) for cell in rows[start][:width])
+    columns = tuple(
+        _cells([row[i] if i < len(row) else None for row in body]) for i in range(width)
+    )
+    return Frame(str(file), names, columns, start + 2)
+
+
+def _is_header(row: tuple[Any, ...]) -> bool:
+    cells = [cell for cell in row if cell is not None]
+    return len(cells) > 1 and all(isinstance(cell, str) for cell in cells)
+
+
+def _cells(values: list[Any]) -> Any:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def duckdb_tables(file: Path) -> Iterator[Callable[[], Frame]]:
+    """Yield the tables with prices of a DuckDB database. Raises DataError."""
+    import duckdb
+
+    try:
+        with duckdb.connect(str(file), read_only=True) as connection:
+            listed = connection.execute(
+                "select table_schema, table_name, column_name from information_schema.columns "
+                "order by table_schema, table_name, ordinal_position"
+            ).fetchall()
+    except duckdb.Error as error:
+        raise DataError(f"{file}: this DuckDB database cannot be read: {error}") from None
+    tables: dict[str, list[str]] = {}
+    for schema, name, column in listed:
+        tables.setdefault(f"{_quoted(schema)}.{_quoted(name)}", []).append(column)
+    yield partial(_duckdb_table, file, _only(file, tables))
+
+
+def _duckdb_table(file: Path, name: str) -> Frame:
+    import duckdb
+
+    with duckdb.connect(str(file), read_only=True) as connection:
+        table = connection.sql(f"select * from {name}").to_arrow_table()
+    return frame_of_table(f"{file} (table {name})", table)
+
+
+def sqlite_tables(file: Path) -> Iterator[Callable[[], Frame]]:
+    """Yield the table with prices of an SQLite database. Raises DataError."""
+    try:
+        with closing(_sqlite(file)) as connection:
+            names = [row[0] for row in connection.execute(
+                "select name from sqlite_master where type in ('table', 'view')"
+            )]  # fmt: skip
+            tables = {
+                _quoted(name): [
+                    row[1] for row in connection.execute(f"pragma table_info({_quoted(name)})")
+                ]
+                for name in names
+            }
+    except sqlite3.Error as error:
+        raise DataError(f"{file}: this SQLite database cannot be read: {error}") from None
+    name = _only(file, tables)
+    yield partial(_sqlite_table, file, name, tables[name])
+
+
+def _sqlite(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
+
+
+def _sqlite_table(file: Path, name: str, names: list[str]) -> Frame:
+    with closing(_sqlite(file)) as connection:
+        rows = connection.execute(f"select * from {name}").fetchall()
+    columns = tuple(_cells([row[i] for row in rows]) for i in range(len(names)))
+    return Frame(f"{file} (table {name})", tuple(names), columns)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _only(file: Path, tables: dict[str, list[str]]) -> str:
+    with_prices = [
+        name for name, columns in tables.items() if set(PRICES) <= set(roles_of(columns))
+    ]
+    if len(with_prices) != 1:
+        seen = ", ".join(tables) or "none"
+        raise DataError(
+            f"{file}: {len(with_prices)} of its tables have open, high, low and close; it has "
+            f"{seen}. Export the one to import as CSV or Parquet"
+        )
+    return with_prices[0]

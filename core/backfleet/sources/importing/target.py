@@ -1,0 +1,210 @@
+"""The folder that an import writes: whole or not at all, and not again if nothing has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from backfleet.errors import CorruptObject, DataError
+from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.preset import FOLDER
+from backfleet.store.records import decode_record, encode_record
+
+__all__ = ["RECORD", "ImportRecord", "Inputs", "known_import", "open_target", "write_record"]
+
+RECORD = "import.json"
+FORMAT = "backfleet-import/1"
+BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class ImportRecord:
+    """What an import has written, and from what.
+
+    Attributes
+    ----------
+    fingerprint
+        Hash of the options, of backfleet's code for imports, and of each input's size and times.
+    contents
+        Hash of the options, the code, and each input's content; None where inputs are no files.
+    outputs
+        The size in bytes of each file that was written.
+    symbols
+        The vendor's name of each symbol.
+    lengths
+        The length of the bars of each symbol.
+    adjustment
+        The rule of adjustment of each symbol.
+    refused
+        The symbols that were left out, and why.
+    data
+        The keys of a job's `[data]` with which the bars are read.
+    """
+
+    fingerprint: str
+    contents: str | None
+    outputs: Mapping[str, int] = field(default_factory=dict)
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    lengths: Mapping[str, str] = field(default_factory=dict)
+    adjustment: Mapping[str, str] = field(default_factory=dict)
+    bars: int = 0
+    facts: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+    presets: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files of an import.
+
+    Attributes
+    ----------
+    options
+        A text that changes with the options.
+    files
+        The files, by the name that counts.
+    """
+
+    options: str
+    files: Mapping[str, Path]
+
+    @classmethod
+    def of(cls, root: Path, choices: Choices) -> Inputs:
+        """Return the inputs below a file or folder. Raises DataError."""
+        if root.is_file():
+            files = [root]
+        elif root.is_dir():
+            files = sorted(
+                Path(folder) / name for folder, _, names in os.walk(root) for name in names
+            )
+        else:
+            raise DataError(f"{root}: there is no such file or folder")
+        options = json.dumps(asdict(choices), sort_keys=True, default=str)
+        if choices.preset and choices.preset.endswith(".toml"):
+            files.append(Path(choices.preset))
+        base = root if root.is_dir() else root.parent
+        return cls(options, {os.path.relpath(file, base): file for file in files})
+
+    def fingerprint(self) -> str:
+        """Return a hash that changes if a file may have changed."""
+        sha = self._begun()
+        for name, file in self.files.items():
+            status = file.stat()
+            times = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+            sha.update(f"{name}\0{times}\0".encode())
+        return sha.hexdigest()
+
+    def contents(self) -> str:
+        """Return a hash of the files' contents."""
+        sha = self._begun()
+        for name, file in self.files.items():
+            with file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            sha.update(f"{name}\0{digest}\0".encode())
+        return sha.hexdigest()
+
+    def _begun(self) -> hashlib._Hash:
+        sha = hashlib.sha256(self.options.encode())
+        for path in sorted([*Path(__file__).parent.glob("*.py"), *FOLDER.glob("*.toml")]):
+            sha.update(path.read_bytes())
+        return sha
+
+
+def known_import(folder: Path, inputs: Inputs) -> ImportRecord | None:
+    """Return the record of the same import that the folder holds; None if it holds another one.
+
+    The files are read again only if their sizes or times have changed.
+    """
+    record = _read_record(folder)
+    if record is None or not _has_outputs(folder, record):
+        return None
+    fingerprint = inputs.fingerprint()
+    if record.fingerprint == fingerprint:
+        return record
+    if record.contents is None or record.contents != inputs.contents():
+        return None
+    return record
+
+
+def _read_record(folder: Path) -> ImportRecord | None:
+    try:
+        content = (folder / RECORD).read_bytes()
+        return decode_record(ImportRecord, FORMAT, content)
+    except (OSError, CorruptObject):
+        return None
+
+
+def _has_outputs(folder: Path, record: ImportRecord) -> bool:
+    try:
+        return all((folder / name).stat().st_size == size for name, size in record.outputs.items())
+    except OSError:
+        return False
+
+
+@contextmanager
+def open_target(target: Path) -> Iterator[Path]:
+    """Open a folder to write into; it gets its name when the block ends, and replaces an import.
+
+    If the block fails or is interrupted, nothing changes.
+
+    Raises
+    ------
+    DataError
+        The folder has files that no import has written, or it cannot be written.
+    """
+    _check_replaceable(target)
+    beside = target.parent / f".{target.name}-{os.urandom(6).hex()}"
+    try:
+        beside.mkdir(parents=True)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written: {error.strerror}") from None
+    try:
+        yield beside
+        _replace(beside, target)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _check_replaceable(target: Path) -> None:
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise DataError(f"{target}: this is not a folder; name another one")
+    if not target.is_dir() or not any(target.iterdir()):
+        return
+    record = _read_record(target)
+    own = {RECORD, *(record.outputs if record else ())}
+    other = sorted(path.name for path in target.iterdir() if path.name not in own)
+    if record is None or other:
+        name = other[0] if other else RECORD
+        raise DataError(
+            f"{target}: it has files that no import has written, such as {name!r}. Name a new "
+            "folder, or empty this one"
+        )
+
+
+def _replace(beside: Path, target: Path) -> None:
+    if not target.exists():
+        beside.rename(target)
+        return
+    old = target.parent / f".{target.name}-{os.urandom(6).hex()}.old"
+    target.rename(old)
+    try:
+        beside.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_record(folder: Path, record: ImportRecord) -> None:
+    """Write the record of an import."""
+    (folder / RECORD).write_bytes(encode_record(FORMAT, record))

@@ -1,0 +1,78 @@
+"""The unit of the volume: stated, or proved by the traded amounts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from backfleet.errors import DataError
+from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.form import Form
+from backfleet.sources.importing.notes import Notes
+from backfleet.sources.importing.numbers import read_numbers
+
+__all__ = ["volume_scale"]
+
+AMOUNT_RATIOS = {1.0: 1.0, 100.0: 100.0, 0.1: 100.0, 0.01: 100.0, 1e-4: 1.0, 1e-6: 1.0}
+"""Median of amount / (volume x close), and the shares in one unit of volume: amounts are in units
+of money, thousands, ten thousands or millions."""
+
+
+def volume_scale(
+    form: Form, columns: Mapping[str, int], mark: str, choices: Choices, notes: Notes
+) -> float:
+    if "volume" not in columns:
+        notes.tell("the files have no volume: it is unknown, not 0")
+        return 1.0
+    if choices.volume_unit is not None:
+        return choices.volume_unit
+    name = form.name(columns["volume"])
+    ratio = _amount_ratio(form, columns, mark) if "amount" in columns else None
+    stated = form.layout.volume_scale
+    fitting = next(
+        (
+            scale
+            for centre, scale in AMOUNT_RATIOS.items()
+            if ratio and abs(ratio / centre - 1) < 0.1
+        ),
+        None,
+    )
+    scale = stated if stated is not None else fitting if fitting is not None else 1.0
+    if stated is not None and fitting is not None and fitting != stated:
+        raise DataError(
+            f"{form.origin}: the preset {form.preset} says that one unit of volume is {stated:g} "
+            f"shares, and the amounts say {fitting:g}. State it with --volume-unit"
+        )
+    if scale != 1:
+        notes.tell(f"{name!r} is the volume, in lots of {scale:g}")
+    elif form.preset is None and _is_east_money(form, columns):
+        notes.assume(
+            f"{name!r} is the volume in shares; exports of East Money in this order of columns "
+            "have lots; state it with --volume-unit 1 or --volume-unit 100"
+        )
+    if form.layout.volume_unit:
+        notes.tell(f"{name!r} is the volume, in {form.layout.volume_unit}")
+    return scale
+
+
+def _is_east_money(form: Form, columns: Mapping[str, int]) -> bool:
+    order = [columns[role] for role in ("open", "close", "high", "low", "volume")]
+    code = re.search(r"(?<!\d)[03689]\d{5}(?!\d)", form.parts[0].path)
+    return order == sorted(order) and bool(code) and "amount" not in columns
+
+
+def _amount_ratio(form: Form, columns: Mapping[str, int], mark: str) -> float | None:
+    ratios: list[float] = []
+    for sample in form.samples:
+        volume, amount, close = (
+            read_numbers(sample.columns[columns[role]], mark)[0]
+            for role in ("volume", "amount", "close")
+        )
+        traded = np.flatnonzero((volume > 0) & (amount > 0) & (close > 0))
+        if len(traded):
+            # Forward-adjusted prices equal the raw ones in the newest rows, at one of the ends.
+            every = amount[traded] / (volume[traded] * close[traded])
+            ratios += [float(np.median(every[:20])), float(np.median(every[-20:]))]
+    return min(ratios, key=lambda r: min(abs(np.log10(r / c)) for c in AMOUNT_RATIOS), default=None)
