@@ -117,6 +117,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
         },
         "data": {
             "source": "cn-daily",
+            "preset": None,
             "path": str(tmp_path / "data/cn-daily"),
             "symbols": ("600519", "6005*"),
             "exclude": (),

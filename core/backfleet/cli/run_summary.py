@@ -14,7 +14,8 @@ import click
 from backfleet.errors import BackfleetError
 from backfleet.executor import ShardState
 from backfleet.runs.control import RunControl
-from backfleet.runs.run import Run, RunSummary
+from backfleet.runs.run import Run
+from backfleet.runs.summary import RunSummary
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -118,6 +118,9 @@ class Data(Section):
     ----------
     source
         `csv`, `parquet`, `cn-daily`, or a plugin.
+    preset
+        In place of a source: the vendor whose files are read as they are, as in `backfleet data
+        presets`, or a `.toml` file.
     path
         A directory or `s3://bucket/prefix`, one file a symbol.
     symbols
@@ -144,6 +147,7 @@ class Data(Section):
     """
 
     source: Text
+    preset: Text | None = None
     path: Location
     symbols: Symbols = ("*",)
     exclude: Excluded = ()
@@ -156,6 +160,22 @@ class Data(Section):
     columns: Columns = ()
     options: dict[str, Any] = Field(default_factory=dict)
     auxiliary: dict[FeedName, Auxiliary] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _source_of_preset(cls, values: Any) -> Any:
+        """Make a preset an option of the source `preset`, which loads it."""
+        if not isinstance(values, Mapping) or values.get("preset") is None:
+            return values
+        given = dict(values)
+        preset = given.pop("preset")
+        if "source" in given:
+            raise ValueError("has both a source and a preset; give one of them")
+        if isinstance(preset, str) and preset.endswith(".toml"):
+            preset = absolute_path(preset)
+        options = given.get("options", {})
+        merged = {"preset": preset, **options} if isinstance(options, Mapping) else options
+        return {**given, "source": "preset", "options": merged}
 
     @field_validator("end")
     @classmethod

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from backfleet.report.job_text import job_text
 from backfleet.results.chunk_index import Counts
-from backfleet.runs.run import Run, RunState
+from backfleet.runs.facts import RunState
+from backfleet.runs.run import Run
 
 __all__ = ["RunFacts", "read_facts"]
 
