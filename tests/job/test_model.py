@@ -120,6 +120,8 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "preset": None,
             "path": str(tmp_path / "data/cn-daily"),
             "symbols": ("600519", "6005*"),
+            "exclude": (),
+            "on_bad_symbol": "refuse",
             "universe": "each",
             "start": date(2019, 1, 1),
             "end": date(2021, 12, 31),

@@ -48,6 +48,9 @@ Symbols = Annotated[
     BeforeValidator(rules.one_or_more),
     AfterValidator(rules.distinct),
 ]
+Excluded = Annotated[
+    tuple[Annotated[Text, AfterValidator(rules.symbol)], ...], AfterValidator(rules.distinct)
+]
 Columns = Annotated[Names, AfterValidator(rules.distinct)]
 Zone = Annotated[Text, AfterValidator(rules.timezone)]
 Files = Annotated[
@@ -122,6 +125,11 @@ class Data(Section):
         A directory or `s3://bucket/prefix`, one file a symbol.
     symbols
         Names and globs.
+    exclude
+        Names and globs of symbols to leave out.
+    on_bad_symbol
+        `refuse` a job with a symbol whose data cannot be read, or `skip` such symbols; the run and
+        its report name them.
     universe
         `each`: a task for each symbol; `portfolio`: all symbols in one task, with one cash pool.
     start, end
@@ -142,6 +150,8 @@ class Data(Section):
     preset: Text | None = None
     path: Location
     symbols: Symbols = ("*",)
+    exclude: Excluded = ()
+    on_bad_symbol: Literal["refuse", "skip"] = "refuse"
     universe: Literal["each", "portfolio"] = "each"
     start: Day | None = None
     end: Day | None = None
@@ -180,7 +190,8 @@ class Data(Section):
         given = self.auxiliary[name].model_dump(exclude_none=True)
         if "source" in given:
             given.setdefault("options", {})
-        return self.model_copy(update={**given, "auxiliary": {}})
+        whole = {"auxiliary": {}, "exclude": (), "on_bad_symbol": "refuse"}
+        return self.model_copy(update={**given, **whole})
 
     @property
     def auxiliary_paths(self) -> dict[str, str]:
