@@ -111,7 +111,7 @@ def test_prices_that_are_adjusted_already_have_a_factor_of_one(
 
 def test_adjusted_prices_beside_raw_previous_closes_are_refused(importing: Import) -> None:
     doubled = [p * 1.5 for p in precloses()]
-    with pytest.raises(DataError, match=r"prices are adjusted, and it is not\\. State --adjust"):
+    with pytest.raises(DataError, match=r"prices are adjusted, and it is not\. State --adjust"):
         importing({"daily.csv": tushare(doubled)})
 
 
