@@ -30,6 +30,7 @@ from synthetic import write_job, write_symbols
 import backfleet as bf
 from backfleet.chunks.chunk import Chunk
 from backfleet.job import Job
+from backfleet.runs.facts import RunFacts, write_facts
 from backfleet.serve.catalogue import Catalogue
 from backfleet.store import open_store
 
@@ -77,6 +78,8 @@ def fill(store: Path, run: bf.Run, count: int) -> None:
         for chunk in chunks:
             header = replace(chunk.header, run_id=manifest.run_id)
             (folder / header.key).write_bytes(replace(chunk, header=header).to_bytes())
+        copy = bf.open_run(folder)
+        write_facts(copy.store, RunFacts.of(manifest, copy.counts()))
     template = next(iter(store.iterdir()))
     for number in range(ODD):
         folder = Path(shutil.copytree(template, store / f"odd{number}"))

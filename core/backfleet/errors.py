@@ -146,7 +146,9 @@ class NoSuchStore(StoreError):
 
 
 class ObjectMissing(StoreError):
-    """The store holds no object under this key."""
+    """The store holds no object under this key, or lacks one that another object names."""
+
+    exit_code = 2
 
 
 class StoreFull(StoreError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -14,7 +15,9 @@ from backfleet.errors import CorruptObject
 from backfleet.runs.labels import add_labels
 from backfleet.runs.listing import list_rows
 from backfleet.store import open_store
+from backfleet.store.records import DamagedRecord
 from sample_job import job_of
+from stored_records import sealed
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,37 @@ def test_rows_are_the_facts_of_the_runs(run: Path) -> None:
     assert rows_of(run) == expected
 
 
-def test_a_complete_run_is_read_once(run: Path) -> None:
+def test_the_facts_of_a_complete_run_are_those_of_its_chunks(run: Path) -> None:
+    expected = rows_of(run)
+    for chunk in (run / "chunks").iterdir():
+        content = chunk.read_bytes()
+        chunk.write_bytes(b"?" + content[1:])
+    assert rows_of(run) == expected, "no chunk was read"
+    for chunk in (run / "chunks").iterdir():
+        chunk.write_bytes(chunk.read_bytes()[1:])
+    with pytest.warns(DamagedRecord):
+        (row,) = rows_of(run)
+    assert (row["state"], row["done"]) == ("incomplete", 0)
+
+
+@pytest.mark.parametrize(
+    "change", [{"ok": 1}, {"created": "x"}, {"ok": -1, "error": 6}, {"more": 1}, {"tasks": None}]
+)
+def test_facts_that_no_complete_run_has_are_not_believed(
+    run: Path, change: dict[str, object]
+) -> None:
+    expected = rows_of(run)
+    file = run / "facts.json"
+    record = json.loads(file.read_bytes())
+    record["facts"] |= change
+    file.write_bytes(sealed(record))
+    assert rows_of(run) == expected
+    file.write_bytes(b"[" * 100_000)
+    assert rows_of(run) == expected
+
+
+def test_a_complete_run_without_facts_is_read_once(run: Path) -> None:
+    (run / "facts.json").unlink()
     listed = rows_of(run)
     manifest = run / "manifest.json"
     before = manifest.stat()
@@ -77,6 +110,7 @@ def test_a_run_that_has_changed_is_read_again(run: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
 def test_a_damaged_cache_is_an_empty_one(run: Path, tmp_path: Path, content: bytes) -> None:
+    (run / "facts.json").unlink()
     expected = rows_of(run)
     (cache,) = (tmp_path / "cache" / "listings").iterdir()
     cache.write_bytes(content)

@@ -17,7 +17,6 @@ from backfleet.cli.options import (
     sql_limits,
     store_option,
 )
-from backfleet.cli.run_summary import run_argument
 from backfleet.cli.table import print_columns
 from backfleet.errors import UserError
 from backfleet.results.sql_limits import SqlLimits
@@ -79,6 +78,9 @@ def runs(
     if as_json:
         echo_json([dict(row) for row in selected.values()])
     elif latest is not None:
+        # It imports what starts workers, which a listing can do without.
+        from backfleet.cli.run_summary import run_argument
+
         click.echo(run_argument(open_run(next(iter(selected)))))
     elif not selected:
         is_filtered = where is not None or tag is not None

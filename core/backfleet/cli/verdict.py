@@ -10,7 +10,8 @@ import click
 from backfleet.cli.options import as_json, echo_json, store_option
 from backfleet.errors import StoreError
 from backfleet.runs.open import open_run
-from backfleet.runs.run import Run, RunSummary
+from backfleet.runs.run import Run
+from backfleet.runs.summary import RunSummary
 
 if TYPE_CHECKING:
     from backfleet.validation.verdict import Verdict

@@ -16,7 +16,7 @@ from backfleet.plan.manifest import Manifest
 from backfleet.store import Store, is_sound_blob
 from backfleet.store.records import warn_of_damage
 
-__all__ = ["ChunkIndex", "Counts"]
+__all__ = ["ChunkIndex", "Counts", "chunk_listing"]
 
 FOLDER = "chunks/"
 READERS = 8
@@ -60,6 +60,12 @@ class Counts:
         return self.tasks - self.done
 
 
+def chunk_listing(store: Store) -> str:
+    """Return a hash that changes when any chunk comes; no chunk is read for it."""
+    entries = (f"{entry.key} {entry.size}" for entry in store.list(FOLDER))
+    return hashlib.sha256("\n".join(entries).encode()).hexdigest()
+
+
 class ChunkIndex:
     """The chunks of a run, of each the highest valid generation.
 
@@ -75,9 +81,8 @@ class ChunkIndex:
         self._is_read = False
 
     def listing(self) -> str:
-        """A hash that changes when any chunk comes; no chunk is read for it."""
-        entries = (f"{entry.key} {entry.size}" for entry in self._store.list(FOLDER))
-        return hashlib.sha256("\n".join(entries).encode()).hexdigest()
+        """Return `chunk_listing` of the run."""
+        return chunk_listing(self._store)
 
     def refresh(self, *, keep: bool = False) -> list[ChunkHeader]:
         """Look for chunks that came since the last time, and return them.

@@ -21,9 +21,11 @@ from backfleet.executor import (
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.executors import open_executor
+from backfleet.runs.facts import RunFacts, read_facts, write_facts
 from backfleet.runs.progress import progress_on
-from backfleet.runs.run import Run, RunSummary
+from backfleet.runs.run import Run
 from backfleet.runs.submit import Submit
+from backfleet.runs.summary import RunSummary
 from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
@@ -122,8 +124,12 @@ class RunControl:
         from backfleet.results.compact import compact, is_current
 
         run = self.run
-        if not run.counts().missing and not is_current(run.store, run.chunk_index.listing()):
-            compact(run.store, run.chunk_index)
+        counts = run.counts()
+        if not counts.missing:
+            if not is_current(run.store, run.chunk_index.listing()):
+                compact(run.store, run.chunk_index)
+            if read_facts(run.store) is None:
+                write_facts(run.store, RunFacts.of(run.manifest, counts))
         self._seconds = time.monotonic() - self._started_at
         summary = self.summary()
         emit("run_finished", run_id=run.id, summary=summary.to_json())

@@ -10,9 +10,11 @@ from typing import Any
 from backfleet.errors import CorruptObject
 from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest_store import MANIFEST
+from backfleet.runs.facts import installed_strategies, read_facts
+from backfleet.runs.labels import read_labels
 from backfleet.runs.listing_cache import ListingCache, run_version
 from backfleet.runs.open import list_runs
-from backfleet.runs.run import Run, installed_strategies
+from backfleet.runs.run import Run
 from backfleet.store import Store, open_store
 
 __all__ = ["DamagedRun", "facts_of", "list_rows", "readable_runs", "warn_of_damage"]
@@ -59,7 +61,8 @@ def list_rows(
 ) -> dict[str, Mapping[str, Any]]:
     """Return `Run.facts()` of each run of a store by the run's URL, newest first.
 
-    Complete runs are read once: later listings only compare what the store lists of them.
+    Of a complete run, its stored facts are read. If it has none, its chunks are read once: later
+    listings only compare what the store lists of them.
     """
     root = open_store(store)
     cache = ListingCache(root, installed_strategies())
@@ -83,6 +86,9 @@ def _row(
 ) -> Mapping[str, Any] | CorruptObject | None:
     """Return a row, the error of a damaged run, or None for a folder that is no run."""
     try:
+        facts = read_facts(store)
+        if facts is not None:
+            return facts.row("complete", read_labels(store), installed_strategies())
         version = run_version(store)
         known = cache.get(folder, version)
         if known is not None:

@@ -7,19 +7,19 @@ another process needs is in the store, so several processes can open the same ru
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from backfleet.code.kept_code import KeptCode, read_kept_code
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
-from backfleet.plugins import list_plugins
 from backfleet.results.chunk_index import ChunkIndex, Counts
 from backfleet.results.sql_limits import SqlLimits
+from backfleet.runs.facts import RunFacts, RunState, installed_strategies
 from backfleet.runs.labels import Labels, read_labels
+from backfleet.runs.summary import RunSummary
 from backfleet.runs.workers import RunWorkers
 from backfleet.store import Store
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog, WorkerFailure
@@ -36,47 +36,7 @@ if TYPE_CHECKING:
     from backfleet.validation.trial_counts import RunTrials
     from backfleet.validation.walk_forward import Folds
 
-__all__ = ["Run", "RunState", "RunSummary", "installed_strategies"]
-
-RunState = Literal["complete", "running", "canceled", "failed", "incomplete"]
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """The state of a run in numbers.
-
-    Attributes
-    ----------
-    store
-        Location of the run: a path or URL that every command takes.
-    missing
-        Tasks without a row.
-    reused
-        Tasks whose rows were copied from earlier runs.
-    seconds
-        From opening or starting the run here to the end of the wait for it, or until now.
-    code_not_kept
-        Packages of the run's code of which the store keeps only the hash.
-    """
-
-    run_id: str
-    store: str
-    tasks: int
-    ok: int
-    suspicious: int
-    error: int
-    missing: int
-    reused: int = 0
-    seconds: float = 0.0
-    code_not_kept: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether every task has a row without error."""
-        return not self.error and not self.missing
+__all__ = ["Run"]
 
 
 class Run:
@@ -170,27 +130,8 @@ class Run:
 
     def facts(self) -> Mapping[str, Any]:
         """Return the run's row in listings: texts and numbers by column."""
-        counts = self.counts()
-        identity = self.manifest.identity
-        labels = self.labels()
-        return {
-            "run_id": self.id,
-            "name": self.manifest.name,
-            "strategy": _strategy_name(identity.strategy.target),
-            "created": self.manifest.created,
-            "state": self.state(),
-            "tasks": counts.tasks,
-            "done": counts.done,
-            "ok": counts.ok,
-            "suspicious": counts.suspicious,
-            "error": counts.error,
-            "symbols": len(self.manifest.symbols),
-            "engine": self.manifest.engine,
-            "universe": identity.data.universe,
-            "detail": identity.results.detail,
-            "tags": ", ".join(labels.tags),
-            "note": "; ".join(labels.notes),
-        }
+        facts = RunFacts.of(self.manifest, self.counts())
+        return facts.row(self.state(), self.labels(), installed_strategies())
 
     def labels(self) -> Labels:
         """Return the run's tags and notes, read from the store now."""
@@ -301,15 +242,16 @@ class Run:
         self.counts()
         return read_point_returns(self.store, self.manifest, self.chunk_index, points)
 
-    def verdict(self) -> RunVerdict:
+    def verdict(self, *, max_compared: int = 4_000_000) -> RunVerdict:
         """Return the verdicts on the run, complete or not: is the best more than luck?
 
-        Print it for the verdicts in words. Raises CorruptObject, StoreError.
+        Print it for the verdicts in words. Runs of more tasks than `max_compared` have no PBO: a
+        million tasks take minutes. Raises CorruptObject, StoreError.
         """
         from backfleet.runs.verdict import run_data
         from backfleet.validation.run_verdict import reach_run_verdict
 
-        return reach_run_verdict(run_data(self.stored))
+        return reach_run_verdict(run_data(self.stored), max_compared)
 
     def folds(self, validation: Validation | None = None, **changes: Any) -> Folds:
         """Return what the training and test windows say: the point chosen in each fold, how it did
@@ -373,14 +315,3 @@ class Run:
 
         self.counts()
         return read_detail(self.store, self.manifest, self.chunk_index, name, task)
-
-
-def _strategy_name(target: str) -> str:
-    """Return the name by which a job calls a strategy that is installed here, else its class."""
-    return installed_strategies().get(target, target)
-
-
-@cache
-def installed_strategies() -> Mapping[str, str]:
-    """Return the names of the installed strategies by their targets."""
-    return {plugin.target: plugin.name for plugin in list_plugins("strategy")}

@@ -13,7 +13,8 @@ from backfleet.errors import BackfleetError, RunNotFound
 from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest_store import read_stored_manifest
 from backfleet.results.chunk_index import Counts
-from backfleet.runs.run import Run, RunState
+from backfleet.runs.facts import RunState, read_facts
+from backfleet.runs.run import Run
 from backfleet.serve.problems import log_problem, one_line
 from backfleet.store import Store
 
@@ -108,7 +109,11 @@ class Catalogue:
     def _read(self, name: str) -> Listed | None:
         """What a manifest says; None for a folder without one."""
         try:
-            stored = read_stored_manifest(self.store.at(name))
+            store = self.store.at(name)
+            facts = read_facts(store)
+            if facts is not None:
+                return Listed(name, facts.name, facts.strategy, facts.created, facts.tasks)
+            stored = read_stored_manifest(store)
         except RunNotFound:
             return None
         except BackfleetError as error:
@@ -139,26 +144,29 @@ class Catalogue:
         began = time.monotonic()
         state: RunState | Literal["unreadable"]
         try:
-            run = self._open.get(name) or Run(self.store.at(name))
-            state, counts = run.state(), run.chunk_index.counts()
+            state, counts = self._state(name)
         except BackfleetError:
             state, counts = "unreadable", Counts(0)
         except Exception as error:
             # It must not end the thread, which would hide the state of all other runs.
             self._log_once(name, error)
             state, counts = "unreadable", Counts(0)
-        else:
-            self._keep_open(name, run, finished=state == "complete")
         took = time.monotonic() - began
         pause = FINISHED if state == "complete" else max(UNFINISHED, took * SHARE)
         self._standings[name] = Standing(state, counts, time.monotonic() + pause)
 
-    def _keep_open(self, name: str, run: Run, *, finished: bool) -> None:
-        """A run under way knows the chunks it has seen; a finished one is let go of."""
-        if finished:
+    def _state(self, name: str) -> tuple[RunState, Counts]:
+        """Return the state of a run. One that is not complete stays open: it knows its chunks."""
+        store = self.store.at(name)
+        facts = read_facts(store)
+        if facts is not None:
             self._open.pop(name, None)
-        else:
-            self._open[name] = run
+            return "complete", facts.counts
+        run = self._open.get(name) or self._open.setdefault(name, Run(store))
+        state = run.state()
+        if state == "complete":
+            self._open.pop(name)
+        return state, run.chunk_index.counts()
 
     def _log_once(self, name: str, error: Exception) -> None:
         """Log an exception of a run, but not each time that the list is asked for."""

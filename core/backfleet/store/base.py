@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backfleet.errors import CorruptObject, StoreError
 
@@ -14,8 +14,7 @@ MAX_OBJECT_BYTES = 512 * 2**20
 """Size limit of an object: a store may come from a stranger, and an object is read as a whole."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """An object in a listing.
 
     Attributes

@@ -31,7 +31,12 @@ def read_blob(store: Store, digest: str) -> bytes:
     CorruptObject
         Where what is stored has another hash.
     """
-    content = store.read(_key(digest))
+    try:
+        content = store.read(_key(digest))
+    except ObjectMissing as error:
+        raise ObjectMissing(
+            f"{error}, although the run names it; resuming the run writes it again"
+        ) from error
     found = hashlib.sha256(content).hexdigest()
     if found != digest:
         raise CorruptObject(

@@ -8,6 +8,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 
 from backfleet.errors import CorruptObject, NoSuchStore, ObjectMissing, StoreError
@@ -130,7 +131,8 @@ class DirectoryStore(Store):
 
     def at(self, folder: str) -> DirectoryStore:
         check_key(folder)
-        store = DirectoryStore(self._top)
+        # The top needs no resolving again, which takes longer than reading a small file.
+        store = copy(self)
         store._root = self._root / folder
         store.url = str(store._root)
         return store
@@ -143,28 +145,31 @@ class DirectoryStore(Store):
 
     def _folder(self, folder: str) -> Path:
         """Return the path of a folder. Raises CorruptObject if it is a link, or below one."""
-        path = self._root / folder
-        step = self._top
-        for part in path.relative_to(step).parts:
-            step /= part
-            with os_errors(step):
-                is_link = step.is_symlink()
-            if is_link:
+        # Texts, since a listing looks at thousands of folders: paths would take most of its time.
+        path = os.path.join(self.url, folder) if folder else self.url
+        end = len(str(self._top).rstrip("/"))
+        while end < len(path):
+            end = path.find("/", end + 1)
+            step = path if end < 0 else path[:end]
+            if os.path.islink(step):
                 raise CorruptObject(
                     f"{step} is a link, and backfleet follows no links in a store. Replace it by "
                     "what it leads to"
                 )
-        return path
+            if end < 0:
+                break
+        return Path(path)
 
     def _walk(self, folder: str, beginning: str = "") -> Iterator[Entry]:
         path = self._folder(folder)
         children = [child for child in self._children(path) if child.name.startswith(beginning)]
         # With its slash a folder's name sorts as the keys below it do: "a-b" < "a/b" < "a0".
-        for child in sorted(children, key=lambda it: it.name + "/" * _is_folder(it)):
-            key = f"{folder}/{child.name}" if folder else child.name
-            if _is_folder(child):
-                yield from self._walk(key)
-            elif entry := _entry(key, child):
+        names = {child.name + "/" * _is_folder(child): child for child in children}
+        for name in sorted(names):
+            key = f"{folder}/{name}" if folder else name
+            if name.endswith("/"):
+                yield from self._walk(key[:-1])
+            elif entry := _entry(key, names[name]):
                 yield entry
 
     def _holds_object(self, folder: Path) -> bool:
@@ -204,7 +209,7 @@ def _is_link_to_folder(child: os.DirEntry[str]) -> bool:
 
 
 def _entry(key: str, child: os.DirEntry[str]) -> Entry | None:
-    with os_errors(Path(child.path)):
+    with os_errors(child.path):
         try:
             status = child.stat(follow_symlinks=False)
         except FileNotFoundError:

@@ -15,7 +15,7 @@ _PART = re.compile(r"[A-Za-z0-9_%-][A-Za-z0-9._%-]{0,254}")
 
 def is_key(text: str) -> bool:
     """Whether every part between slashes is a plain name that does not begin with a dot."""
-    return all(_PART.fullmatch(part) for part in text.split("/"))
+    return all(map(_PART.fullmatch, text.split("/")))
 
 
 def check_key(key: str) -> None:

@@ -70,13 +70,19 @@ def encode_record(record_format: str, record: object) -> bytes:
     return json.dumps(content | {CHECKSUM: canonical_digest(content)}, indent=1).encode()
 
 
-def read_record(store: Store, key: str, kind: type[T], record_format: str) -> T:
+def read_record(
+    store: Store,
+    key: str,
+    kind: type[T],
+    record_format: str,
+    max_bytes: int = MAX_RECORD_BYTES,
+) -> T:
     """Return the record that is stored under a key.
 
     Raises ObjectMissing, CorruptObject, which names the object.
     """
     try:
-        return decode_record(kind, record_format, store.read(key, MAX_RECORD_BYTES))
+        return decode_record(kind, record_format, store.read(key, max_bytes), max_bytes)
     except CorruptObject as error:
         url = f"{store.url}/{key}"
         raise CorruptObject(str(error) if url in str(error) else f"{url}: {error}") from error
