@@ -97,7 +97,8 @@ def test_a_metric_that_is_not_there_is_refused_with_the_nearest_one(sweep: bf.Ru
 
 def test_a_sweep_has_all_its_figures(sweep: bf.Run) -> None:
     page = sweep_page(sweep)
-    assert set(page.figures) == {"parameter-map", "sensitivity-0", "parallel", "spread", "fan"}
+    rows = {"parameter-map", "sensitivity-0", "parallel", "spread", "fan"}
+    assert set(page.figures) == rows | {"luck", "intervals"}
 
 
 def test_the_map_holds_the_mean_of_each_cell(sweep: bf.Run) -> None:

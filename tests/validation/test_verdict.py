@@ -78,7 +78,7 @@ def test_verdict_of_a_sweep_that_luck_explains() -> None:
         "Sharpe ratio 0.42; 0.95 is the usual bar).",
         "By resampling blocks of sessions, the 95% interval of the Sharpe ratio per year is 0.40 "
         "to 2.20.",
-        "Choosing by one half of the sessions put the winner at or below the middle in the other "
+        "Choosing a point by one half of the sessions put it at or below the middle in the other "
         "half in 46% of 12,870 splits; on noise that is 29% to 72% in 9 of 10 sweeps. "
         "Which point you take hardly matters, or nothing is there.",
         "Had it been the only one, 1.6 of these 5.0 years would tell 1.30 from 0 (95%). To tell it "

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backfleet.chunks.column_names import Kind
@@ -20,6 +21,7 @@ __all__ = [
     "fixed_width_values",
     "float_array",
     "hash_column",
+    "nullable_floats",
     "task_numbers",
     "time_array",
 ]
@@ -68,6 +70,14 @@ def fixed_width_values(column: pa.ChunkedArray, dtype: type[T]) -> NDArray[T]:
         if len(chunk)
     ]
     return np.concatenate(arrays) if arrays else np.empty(0, dtype=dtype)
+
+
+def nullable_floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return the values of a column of numbers as float64, with NaN for null."""
+    # Filling nulls with a scalar would import pandas.
+    nothing = float_array(np.full(len(column), np.nan))
+    floats = pc.coalesce(pc.cast(column, pa.float64(), safe=False), nothing)
+    return fixed_width_values(floats, np.float64)
 
 
 def time_array(values: NDArray[np.int64], missing: int) -> pa.Array:

@@ -17,6 +17,10 @@ from backfleet.results.match import RunRows
 from backfleet.results.read import read_results
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
+from backfleet.runs.verdict import quick_verdict
+from backfleet.validation.verdict import Verdict
+from backfleet.validation.verdict_facts import verdict_facts
+from backfleet.validation.verdict_json import verdict_json
 
 __all__ = ["compare"]
 
@@ -34,19 +38,21 @@ _HASH = re.compile("[0-9a-f]{64}")
 @as_json
 def compare(first: str, second: str, store: str, as_json: bool) -> None:
     """Compare two runs: their setup, the source of their strategies, the metrics of the tasks of
-    both, and the best rows of each.
+    both, the verdict on the best task of each, and its best rows.
 
     The source comes from the code in the runs' stores; it is not run. Tasks are matched by symbol
     and by the parameters that both runs have and that vary in one.
     """
     runs = [open_run(name, store) for name in (first, second)]
     found = compare_runs(*map(_rows, runs))
+    verdicts = [quick_verdict(run.stored) for run in runs]
     if as_json:
-        echo_json(found.to_json())
+        echo_json(found.to_json() | {"verdicts": list(map(verdict_json, verdicts))})
         return
     _show_setup(found)
     _show_source(found.source)
     _show_metrics(found)
+    _show_verdicts(verdicts)
     for run, rows in zip((found.first, found.second), found.best, strict=True):
         click.echo(f"\nbest of {run}")
         _show_rows(rows)
@@ -107,6 +113,15 @@ def _show_metrics(found: Comparison) -> None:
     same = len(found.metrics) - len(differing)
     if same:
         click.echo(f"{same} other metrics are the same to the last bit")
+
+
+def _show_verdicts(verdicts: Sequence[Verdict]) -> None:
+    click.echo()
+    first, second = map(verdict_facts, verdicts)
+    print_columns(
+        ["best task", "first", "second"],
+        [list(first), list(first.values()), list(second.values())],
+    )
 
 
 def _show_rows(rows: Sequence[Mapping[str, Any]]) -> None:

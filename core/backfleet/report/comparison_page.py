@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backfleet.chunks.column_names import METRICS
+from backfleet.errors import StoreError
 from backfleet.report.data_table import Heading, data_table
 from backfleet.report.equity_fan import equity_fan
 from backfleet.report.metric_difference import metric_difference
@@ -17,6 +18,8 @@ from backfleet.results.leaderboard import rank_metric
 from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.read import read_results
 from backfleet.runs.run import Run
+from backfleet.runs.verdict import quick_verdict
+from backfleet.validation.verdict_facts import verdict_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +61,7 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
                 (metric_words(name), metric_difference(pairs, name)) for name in METRICS
             ],
             "notation": notation(),
+            "verdicts": _verdicts(runs),
         },
         data={"pairs": _table(pairs, matched.keys, shown)} if len(pairs) else {},
         figures=_figures(runs, pairs, matched.keys, shown),
@@ -76,6 +80,16 @@ def _facts(
         (label, text, second[label], label not in OWN and text != second[label])
         for label, text in first.items()
     ]
+
+
+def _verdicts(runs: tuple[Run, Run]) -> Sequence[tuple[str, str, str]]:
+    """Label, and the text of each run."""
+    try:
+        first, second = (verdict_facts(quick_verdict(run.stored)) for run in runs)
+    except StoreError:
+        # The warnings of a page name what is damaged, and the rest of it stands.
+        return []
+    return [(label, text, second[label]) for label, text in first.items()]
 
 
 def _made_of(run: Run) -> Mapping[str, str]:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.equity_fan import EquityFan, equity_fan
+from backfleet.report.fold_section import fold_section
 from backfleet.report.metric_words import format_value, metric_words, notation
 from backfleet.report.page import Page
 from backfleet.report.run_facts import RunFacts, read_facts
 from backfleet.report.sensitivity import Sensitivity, sensitivity
+from backfleet.report.verdict_section import verdict_section
 from backfleet.results.leaderboard import (
     IDENTICAL,
     MIN_TRADES,
@@ -115,7 +117,10 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
     )
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
+    verdict, folds = verdict_section(run), fold_section(run)
     figures = _figures(sweep, fan, steady)
+    for section in (verdict, folds):
+        figures = {**figures, **(section.figures if section else {})}
     shown = sweep.measured.head(MOST_ROWS) if len(rows) > MOST_ROWS else rows
     return Page(
         template="sweep.html",
@@ -132,6 +137,8 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
             "parameters": sweep.parameters,
             "steady": steady,
             "fan": fan,
+            "verdict": verdict,
+            "folds": folds,
             "left_out": len(rows) - len(shown),
             "symbols": rows["symbol"].nunique(),
             "axes": _axes(sweep),
@@ -139,6 +146,7 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
         },
         data={
             "leaderboard": _leaderboard(sweep, shown),
+            **({"folds": folds.table} if folds and folds.table else {}),
             "sweep": {"metric": chosen, "run": run.url, "tasks": f"/runs/{run.id}/tasks"},
         },
         figures=figures,

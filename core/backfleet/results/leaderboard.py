@@ -14,10 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from backfleet.chunks.arrow import array_of, fixed_width_values, float_array, task_numbers
+from backfleet.chunks.arrow import array_of, float_array, nullable_floats, task_numbers
 from backfleet.chunks.column_names import parameter_column
 from backfleet.errors import UserError
 from backfleet.plan.manifest import Manifest
@@ -230,12 +229,12 @@ class _Groups:
     def counts(self) -> Indices:
         """Return the number of tasks with a result, of each group."""
         # Every task that did not fail has a number of trades.
-        has_result = ~np.isnan(_floats(self.rows, "trades"))
+        has_result = ~np.isnan(nullable_floats(self.rows["trades"]))
         return np.bincount(self.group[has_result], minlength=len(self))
 
     def mean(self, name: str) -> Floats:
         """Return the mean of a column over the tasks of each group that have a value, else NaN."""
-        values = _floats(self.rows, name)
+        values = nullable_floats(self.rows[name])
         if self.by == "task":
             return values
         is_known = ~np.isnan(values)
@@ -246,7 +245,7 @@ class _Groups:
 
     def total(self, name: str) -> Indices:
         """Return the sum of a column over the tasks of each group."""
-        values = np.nan_to_num(_floats(self.rows, name))
+        values = np.nan_to_num(nullable_floats(self.rows[name]))
         return np.bincount(self.group, values, len(self)).astype(np.int64)
 
     def table(self, chosen: Sequence[int], manifest: Manifest) -> pa.Table:
@@ -306,9 +305,3 @@ def _fold(
                 counts.append(0)
             counts[place[key]] += 1
     return leaders[:limit], counts[:limit]
-
-
-def _floats(rows: pa.Table, name: str) -> Floats:
-    column = rows[name]
-    values = pc.fill_null(pc.cast(column, pa.float64(), safe=False), np.nan)
-    return fixed_width_values(values, np.float64)

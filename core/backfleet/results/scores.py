@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from backfleet.chunks.arrow import task_numbers
+from backfleet.chunks.arrow import nullable_floats, task_numbers
 from backfleet.plan.manifest import Manifest
 
 __all__ = ["SCORE_COLUMNS", "TaskScores", "task_scores"]
 
-SCORE_COLUMNS = ("task", "status", "sharpe", "trades", "orders_completed")
+SCORE_COLUMNS = ("task", "sharpe", "trades", "orders_completed")
 """The columns that `task_scores` reads."""
 
 
@@ -44,9 +43,9 @@ class TaskScores:
 def task_scores(manifest: Manifest, rows: pa.Table) -> TaskScores:
     """Return the scores of all tasks from the rows of a run, which may be incomplete."""
     tasks = task_numbers(rows)
-    failed = pc.equal(rows["status"], "error").to_numpy(zero_copy_only=False)
-    orders = pc.fill_null(rows["orders_completed"], 0).to_numpy()
-    trades = pc.fill_null(rows["trades"], 0).to_numpy()
+    orders = nullable_floats(rows["orders_completed"])
+    # Only a failed task has no number of orders.
+    failed = np.isnan(orders)
     shape = (manifest.tasks // len(manifest.points), len(manifest.points))
     scores = TaskScores(
         sharpe=np.full(shape, np.nan),
@@ -55,8 +54,8 @@ def task_scores(manifest: Manifest, rows: pa.Table) -> TaskScores:
         missing=np.ones(shape, np.bool_),
         idle=np.zeros(shape, np.bool_),
     )
-    scores.sharpe.flat[tasks] = rows["sharpe"].to_numpy()
-    scores.trades.flat[tasks] = trades
+    scores.sharpe.flat[tasks] = nullable_floats(rows["sharpe"])
+    scores.trades.flat[tasks] = np.nan_to_num(nullable_floats(rows["trades"]))
     scores.failed.flat[tasks] = failed
     scores.missing.flat[tasks] = False
     scores.idle.flat[tasks] = ~failed & (orders == 0)

@@ -242,15 +242,16 @@ class Run:
         self.counts()
         return read_point_returns(self.store, self.manifest, self.chunk_index, points)
 
-    def verdict(self) -> RunVerdict:
+    def verdict(self, *, max_compared: int = 4_000_000) -> RunVerdict:
         """Return the verdicts on the run, complete or not: is the best more than luck?
 
-        Print it for the verdicts in words. Raises CorruptObject, StoreError.
+        Print it for the verdicts in words. Runs of more tasks than `max_compared` have no PBO: a
+        million tasks take minutes. Raises CorruptObject, StoreError.
         """
         from backfleet.runs.verdict import run_data
         from backfleet.validation.run_verdict import reach_run_verdict
 
-        return reach_run_verdict(run_data(self.stored))
+        return reach_run_verdict(run_data(self.stored), max_compared)
 
     def folds(self, validation: Validation | None = None, **changes: Any) -> Folds:
         """Return what the training and test windows say: the point chosen in each fold, how it did

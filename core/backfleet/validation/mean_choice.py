@@ -14,16 +14,13 @@ from numpy.typing import NDArray
 from backfleet.metrics.sums import SegmentSums
 from backfleet.results.sums import SymbolSums, read_sums
 from backfleet.validation.cscv import MIN_POINTS, Cscv, choose_borders, cscv
-from backfleet.validation.missing import Missing, TooLittle, Undefined
+from backfleet.validation.missing import Missing, TooLittle
 from backfleet.validation.point_verdict import THREADS
 from backfleet.validation.run_data import RunData
 
-__all__ = ["MAX_TASKS", "choice_by_mean"]
+__all__ = ["choice_by_mean"]
 
 Ints = NDArray[np.int64]
-
-MAX_TASKS = 4_000_000
-"""Tasks that are compared at most: they take 256 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +75,6 @@ def choice_by_mean(data: RunData, blocks: Sequence[SymbolSums]) -> Cscv | Missin
     scores = data.scores
     is_complete = ~(scores.failed | scores.missing).any(axis=0) & ~scores.idle.all(axis=0)
     points = np.flatnonzero(is_complete)
-    if len(points) * len(blocks) > MAX_TASKS:
-        return Undefined(f"more than {MAX_TASKS:,} tasks would have to be compared")
     if not blocks:
         return TooLittle("points", 0, MIN_POINTS)
     calendar = Calendar.of(blocks)

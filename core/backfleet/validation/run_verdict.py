@@ -29,7 +29,12 @@ from backfleet.validation.verdict import Level, Overfitting, Verdict, reach_verd
 from backfleet.validation.verdict_json import overfitting_json, symbols_json, verdict_json
 from backfleet.validation.wording import level_sentence
 
-__all__ = ["RunVerdict", "reach_run_verdict"]
+__all__ = ["MAX_POINTS", "MAX_TASKS", "RunVerdict", "reach_run_verdict"]
+
+MAX_TASKS = 4_000_000
+MAX_POINTS = 200_000
+"""Sizes up to which points are compared between halves: they take 256 bytes per task, and 8 KiB per
+point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +103,29 @@ class RunVerdict:
         }
 
 
-def reach_run_verdict(data: RunData) -> RunVerdict:
-    """Return the verdicts on a run, complete or not. Raises CorruptObject, StoreError."""
+def reach_run_verdict(data: RunData, max_compared: int = MAX_TASKS) -> RunVerdict:
+    """Return the verdicts on a run, complete or not. Raises CorruptObject, StoreError.
+
+    Parameters
+    ----------
+    data
+        The run.
+    max_compared
+        Number of tasks up to which points are compared between halves. A million tasks take
+        minutes.
+    """
     best_task = best_task_verdict(data)
     points = read_point_sums(data.store, data.manifest, data.chunk_index)
     symbols = symbol_verdicts(data) if data.symbols > 1 else None
     choice: Cscv | Missing
-    if isinstance(points, NoPointSums):
-        choice = Undefined(points.reason)
-        if symbols is not None:
-            choice = choice_by_mean(data, symbols.blocks)
-    else:
+    if data.manifest.tasks > max_compared or len(data.manifest.points) > MAX_POINTS:
+        choice = Undefined(f"{data.manifest.tasks:,} tasks are too many to compare here")
+    elif not isinstance(points, NoPointSums):
         choice = choice_by_series(points)
+    elif symbols is not None:
+        choice = choice_by_mean(data, symbols.blocks)
+    else:
+        choice = Undefined(points.reason)
     overfitting = _overfitting(choice, by_mean=isinstance(points, NoPointSums))
     best_point: Verdict | NoPointSums
     sharpe = data.scores.sharpe

@@ -9,7 +9,7 @@ from backfleet.results.point_sums import NoPointSums
 from backfleet.validation.missing import Missing
 from backfleet.validation.multiple_testing import FALSE_SHARE
 from backfleet.validation.task_verdicts import SymbolVerdicts
-from backfleet.validation.verdict import MIN_TRADES, Overfitting, Verdict
+from backfleet.validation.verdict import MIN_TRADES, Level, Overfitting, Verdict
 from backfleet.validation.wording import choice_sentences, count_of, describe_verdict
 
 __all__ = ["Section", "describe_run"]
@@ -17,10 +17,11 @@ __all__ = ["Section", "describe_run"]
 
 @dataclass(frozen=True)
 class Section:
-    """Paragraphs on one kind of trial, under a title."""
+    """Paragraphs on one kind of trial, under a title; with the level, if it has a verdict."""
 
     title: str
     paragraphs: Sequence[str]
+    level: Level | None = None
 
 
 def describe_run(
@@ -31,11 +32,17 @@ def describe_run(
 ) -> list[Section]:
     """Return the verdicts on a run in words; the arguments are the fields of `RunVerdict`."""
     if symbols is None:
-        return [Section("Best point", describe_verdict(best_task))]
+        return [Section("Best point", describe_verdict(best_task), best_task.level)]
     count = count_of(best_task.evidence.symbols, "symbols")
     return [
-        Section(f"Best task, of all points on {count}", describe_verdict(best_task)),
-        Section(f"Best point over {count}", list(_point(best_point, overfitting))),
+        Section(
+            f"Best task, of all points on {count}", describe_verdict(best_task), best_task.level
+        ),
+        Section(
+            f"Best point over {count}",
+            list(_point(best_point, overfitting)),
+            best_point.level if isinstance(best_point, Verdict) else None,
+        ),
         Section("Best point of each symbol", [" ".join(_symbols(symbols))]),
     ]
 

@@ -22,6 +22,7 @@ __all__ = [
     "count_of",
     "describe_verdict",
     "level_sentence",
+    "probability_text",
     "summarize_verdict",
 ]
 
@@ -57,9 +58,9 @@ def level_sentence(verdict: Verdict) -> str:
     if isinstance(reason, Undefined) or not isinstance(deflated, Deflated):
         return f"Too little data: the Sharpe ratio is {reason}."
     name = "deflated" if deflated.luck.trials > 1 else "probabilistic"
+    probability = probability_text(deflated.probability)
     text = (
-        f"{verdict.level.capitalize()} ({name} Sharpe ratio {_probability(deflated.probability)}; "
-        f"{BAR} is the usual bar"
+        f"{verdict.level.capitalize()} ({name} Sharpe ratio {probability}; {BAR} is the usual bar"
     )
     folds = verdict.evidence.folds
     if verdict.level is Level.NOT_DISTINGUISHABLE and folds and deflated.probability >= BAR:
@@ -140,9 +141,9 @@ def choice_sentences(overfitting: Overfitting | Missing, level: Level | None) ->
     if not isinstance(overfitting, Overfitting):
         return
     band = noise_band(overfitting.points)
-    score = " by the mean Sharpe ratio over the symbols" if overfitting.by_mean else ""
+    score = ", by its mean Sharpe ratio over the symbols," if overfitting.by_mean else ""
     yield (
-        f"Choosing by one half of the sessions{score} put the winner at or below the middle in the "
+        f"Choosing a point by one half of the sessions{score} put it at or below the middle in the "
         f"other half in {overfitting.pbo:.0%} of {overfitting.splits:,} splits; on noise that "
         f"is {band.low:.0%} to {band.high:.0%} in 9 of 10 sweeps."
     )
@@ -225,7 +226,8 @@ def _years(years: float) -> str:
     return f"{years:,.1f} years" if years < 1_000 else "more than 1,000 years"
 
 
-def _probability(probability: float) -> str:
+def probability_text(probability: float) -> str:
+    """Return a probability with two digits, and never 0 or 1."""
     if probability >= 0.995:
         return "above 0.99"
     # Rounded down, so that a value below the bar never reads as the bar.

@@ -25,7 +25,8 @@ def interrupted_shards(submission: Submission, calls: BatchCalls) -> list[int]:
         part.chunk
         for earlier, handle in submission.earlier
         for shard in _interrupted(handle, calls)
-        for part in earlier.shards[shard : shard + 1]
+        if shard < earlier.shard_count
+        for part in earlier.shards[shard]
     }
     return [
         shard
