@@ -38,3 +38,15 @@ def test_another_version_than_that_here_is_not_taken(index: Path) -> None:
 
 def test_versions_may_be_written_in_two_ways(index: Path) -> None:
     assert pinned_wheels({"acme-images": "1.05"}) == pinned_wheels({"acme-images": "1.5"})
+
+
+def test_wheels_for_another_architecture_are_downloaded_and_kept_apart(index: Path) -> None:
+    (here,) = pinned_wheels({"acme-images": "1.5"}, "x86_64")
+    (there,) = pinned_wheels({"acme-images": "1.5"}, "aarch64")
+    assert here.name == there.name, "it is pure Python"
+    assert [wheel.parent.name.rpartition("-")[2] for wheel in (here, there)] == [
+        "x86_64",
+        "aarch64",
+    ]
+    with pytest.raises(ExecutorError, match=r"acme-images==1\.6"):
+        pinned_wheels({"acme-images": "1.6"}, "aarch64")
