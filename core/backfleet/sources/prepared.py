@@ -26,9 +26,10 @@ from backfleet.sources.pack import SCHEMA, pack, unpack
 __all__ = ["PreparedBars", "SymbolData", "parse_bars", "sessions_per_year"]
 
 SHORT = 90
-"""Days below which a span says too little about how many sessions a year has."""
+"""Days below which the number of sessions says too little about how many a year has."""
 
 USUAL_SESSIONS = 252.0
+SATURDAY = 5
 DAYS_A_YEAR = 365.25
 
 
@@ -57,8 +58,7 @@ class SymbolData:
     first, last
         The first and last session, without the warm-up.
     sessions_per_year
-        (sessions - 1) / years between the first and the last, a year being 365.25 days, rounded to
-        six decimals; 252 where these are less than 90 days apart.
+        `sessions_per_year` of the window without the warm-up.
     """
 
     digest: str
@@ -279,11 +279,28 @@ def _range(window: BarsWindow) -> str:
 
 
 def sessions_per_year(sessions: NDArray[np.datetime64]) -> float:
-    days = int((sessions[-1] - sessions[0]).astype(np.int64))
-    if days < SHORT:
+    """Return how many sessions a year has, from the sessions of some bars, ascending.
+
+    Over a long span this is (sessions - 1) / years. In a short one, holidays and a missing session
+    count too much, so it follows from the median distance of two sessions; days of which none is a
+    Saturday or Sunday have 252.
+    """
+    different = sessions[np.concatenate(([True], sessions[1:] != sessions[:-1]))]
+    days = int((different[-1] - different[0]).astype(np.int64))
+    if days >= SHORT:
+        return round((len(different) - 1) / (days / DAYS_A_YEAR), 6)
+    if len(different) < 2:
         return USUAL_SESSIONS
-    changes = int(np.count_nonzero(sessions[1:] != sessions[:-1]))
-    return round(changes / (days / DAYS_A_YEAR), 6)
+    distance = float(np.median(np.diff(different).astype(np.int64)))
+    if distance == 1.0 and not _has_weekends(different):
+        return USUAL_SESSIONS
+    return round(DAYS_A_YEAR / distance, 6)
+
+
+def _has_weekends(sessions: NDArray[np.datetime64]) -> bool:
+    # 1970-01-01 was a Thursday.
+    weekdays = (sessions.astype("datetime64[D]").astype(np.int64) + 3) % 7
+    return bool((weekdays >= SATURDAY).any())
 
 
 def _hash(*facts: object) -> str:
