@@ -100,6 +100,8 @@ class Bars:
         The length of the bars, as `backfleet.bar_length` finds it; NaT if it is unknown.
     stamp
         Whether `time` is the beginning of a bar, "open", or its end, "close".
+    adjustment
+        Where `factor` comes from, in words for people; no part of the digest.
     """
 
     symbol: str
@@ -116,6 +118,7 @@ class Bars:
     timezone: str = "UTC"
     length: np.timedelta64 = UNKNOWN_LENGTH
     stamp: Stamp = "open"
+    adjustment: str = ""
 
     def __post_init__(self) -> None:
         _freeze(self)

@@ -94,3 +94,14 @@ def test_the_end_of_a_run_and_the_dry_run_tell_of_the_folds(
     refused = ask(f"run sma.toml {keys} {store} --set validation.train='9 years'")
     assert refused.code == 2
     assert "no window fits into" in refused.err
+
+
+def test_a_run_without_details_says_that_it_lacks_trades_and_fees(
+    ask: Ask, tmp_path: Path, run: bf.Run
+) -> None:
+    results = {"store": str(tmp_path), "detail": "summary"}
+    keys = {"params": {"period": [10, 20]}, "validation": ROLLING, "results": results}
+    summary = bf.run(job_of(tmp_path, **keys), progress=None)
+    lacks = 'Trades and fees are not stored, because the job has results.detail = "summary".'
+    assert lacks in ask(f"folds {summary.url}").out
+    assert lacks not in ask(f"folds {run.url}").out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -126,6 +127,17 @@ def test_the_stitched_account_earns_the_tests_of_the_chosen_points(
     assert account.metrics["max_drawdown"] == pytest.approx((values / peaks - 1).min())
     assert account.metrics["total_return"] == pytest.approx(values.iloc[-1] - 1)
     assert account.metrics["sharpe"] == pytest.approx(slow_sharpe(expected, folds.periods))
+
+
+def test_hindsight_is_the_best_point_of_all_sessions_in_the_same_tests(
+    run: bf.Run, series: pd.DataFrame
+) -> None:
+    folds = run.folds()
+    best = int(series.apply(slow_sharpe, periods=folds.periods).idxmax())
+    expected = pd.concat([months(series[best], test) for test in HALVES])
+    assert folds.hindsight is not None
+    np.testing.assert_allclose(folds.hindsight.returns, expected, rtol=1e-12, atol=1e-15)
+    assert folds.hindsight.metrics["sharpe"] == pytest.approx(slow_sharpe(expected, folds.periods))
 
 
 def test_trades_and_fees_are_those_of_the_chosen_points_in_their_tests(run: bf.Run) -> None:
@@ -322,6 +334,35 @@ def test_windows_and_rules_that_cannot_be_used_are_refused(
 def test_windows_that_do_not_fit_are_refused_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="no window fits into 607 sessions"):
         run_job(tmp_path, validation=ROLLING | {"train": "3 years"})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("universe", ["each", "portfolio"])
+def test_a_run_without_details_chooses_the_same_points(universe: str, tmp_path: Path) -> None:
+    full = run_job(tmp_path / "full", universe=universe).folds()
+    folds = run_job(tmp_path / "summary", universe=universe, detail="summary").folds()
+    assert folds.account is not None
+    assert full.account is not None
+    assert [replace(choice, trades=None, fees=None) for choice in full.choices] == list(
+        folds.choices
+    )
+    assert folds.account.values.tobytes() == full.account.values.tobytes()
+    assert (folds.account.trades, folds.account.fees) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"per": "symbol"}, 'validation.per = "symbol": the returns of each task are not stored'),
+        ({"where": "trades > 5"}, 'validation.where = "trades > 5": the trades of each window are'),
+    ],
+)
+def test_a_job_that_will_not_store_what_its_rule_needs_is_refused(
+    keys: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(JobError) as caught:
+        run_job(tmp_path, detail="summary", validation=ROLLING | keys)
+    assert message in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 

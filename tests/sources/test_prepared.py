@@ -320,6 +320,7 @@ def test_a_digest_tells_what_the_window_holds(source: Make, file: Path, cache: P
         length="1 day",
         nominal_ns=86_400_000_000_000,
         end_known=True,
+        adjustment="as in the file",
         sessions_per_year=365.25,
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["fold_lines", "folds", "read_folds"]
 
 SCORES = ("train_score", "test_score", "rank", "test_median", "test_best")
-LEFT_OUT = ("is_short", "point")
+LEFT_OUT = ("is_short", "point", "fees")
 MAX_ROWS = 40
 
 

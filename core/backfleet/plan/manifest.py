@@ -20,6 +20,7 @@ from backfleet.job.parameter import Parameter
 from backfleet.job.points import Points
 from backfleet.job.stored_points import points_from_json
 from backfleet.plan.chunk_grid import MAX_CHUNKS, ChunkGrid
+from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import Identity
 from backfleet.store.records import decode_record, encode_record
 
@@ -114,6 +115,8 @@ class Manifest:
     family, logic
         For the trial ledger, not part of the id: the family of the strategy, and the hash of the
         logic of its code.
+    notes
+        What the data left open, not part of the id.
     """
 
     name: str
@@ -127,6 +130,7 @@ class Manifest:
     distributions: Sequence[PlannedDistribution] = ()
     family: str = ""
     logic: str = ""
+    notes: DataNotes = field(default_factory=DataNotes)
 
     @property
     def run_id(self) -> str:
@@ -217,6 +221,7 @@ class Manifest:
                 points_table=hashlib.sha256(table).hexdigest() if table else None,
                 family=self.family,
                 logic=self.logic,
+                notes=self.notes,
             ),
         )
 
@@ -245,6 +250,7 @@ class Manifest:
             distributions=stored.distributions,
             family=stored.family,
             logic=stored.logic,
+            notes=stored.notes,
         )
         if (stored.run_id, stored.tasks) != (manifest.run_id, manifest.tasks):
             raise CorruptObject(
@@ -276,6 +282,7 @@ class StoredManifest:
     points_table: str | None
     family: str
     logic: str
+    notes: DataNotes
 
 
 def _read_points(stored: StoredManifest, read_blob: Callable[[str], bytes]) -> Points:

@@ -15,6 +15,8 @@ from backfleet.code.logic import logic_hash
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
+from backfleet.job.refusal import show
+from backfleet.job.validation import TRADES, Validation, parse_condition
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.calendar import return_days
 from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
@@ -102,15 +104,36 @@ def _plan(job: Job) -> Plan:
         distributions=planned_distributions(identity, strategy),
         family=job.validation.family or strategy.target,
         logic=logic_hash(strategy),
+        notes=data.notes,
     )
     return Plan(job, manifest, strategy, windows)
 
 
 def _cut_windows(job: Job, data: PlannedData) -> CutWindows | None:
-    """Return the windows of a job. Raises JobError if they do not fit its data."""
+    """Return the windows of a job.
+
+    Raises JobError if they do not fit its data, or if the run will not store what they need.
+    """
     if job.validation.windows is None:
         return None
+    if job.results.detail == "summary":
+        _check_stored(job.validation)
     return cut_windows(job.validation, return_days(job.data, data.symbols))
+
+
+def _check_stored(rule: Validation) -> None:
+    """Raise JobError for a rule that needs details."""
+    where = rule.where
+    if where is not None and TRADES in parse_condition(where).names:
+        key, what = f"where = {show(where)}", "the trades of each window"
+    elif rule.per == "symbol":
+        key, what = 'per = "symbol"', "the returns of each task"
+    else:
+        return
+    raise JobError(
+        f'validation.{key}: {what} are not stored with results.detail = "summary". Use '
+        'detail = "full"'
+    )
 
 
 def _with_modules(strategy: StrategyReference, modules: Sequence[str]) -> StrategyReference:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.equity_fan import EquityFan, equity_fan
+from backfleet.report.fold_section import fold_section
 from backfleet.report.metric_words import format_value, metric_words, notation
 from backfleet.report.page import Page
 from backfleet.report.run_facts import RunFacts, read_facts
@@ -116,8 +117,10 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
     )
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
-    verdict = verdict_section(run)
-    figures = {**_figures(sweep, fan, steady), **(verdict.figures if verdict else {})}
+    verdict, folds = verdict_section(run), fold_section(run)
+    figures = _figures(sweep, fan, steady)
+    for section in (verdict, folds):
+        figures = {**figures, **(section.figures if section else {})}
     shown = sweep.measured.head(MOST_ROWS) if len(rows) > MOST_ROWS else rows
     return Page(
         template="sweep.html",
@@ -135,6 +138,7 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
             "steady": steady,
             "fan": fan,
             "verdict": verdict,
+            "folds": folds,
             "left_out": len(rows) - len(shown),
             "symbols": rows["symbol"].nunique(),
             "axes": _axes(sweep),
@@ -142,6 +146,7 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
         },
         data={
             "leaderboard": _leaderboard(sweep, shown),
+            **({"folds": folds.table} if folds and folds.table else {}),
             "sweep": {"metric": chosen, "run": run.url, "tasks": f"/runs/{run.id}/tasks"},
         },
         figures=figures,

@@ -1,4 +1,4 @@
-"""Daily returns, trades and fees of a run's tasks, from their stored details."""
+"""Daily returns of a run's points, from the stored equity of its tasks."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ from backfleet.store import Store
 
 __all__ = [
     "DailyReturns",
-    "DatedEvents",
-    "read_closed_trades",
-    "read_fees",
+    "local_days",
     "read_mean_returns",
     "read_symbol_returns",
+    "tasks_of",
 ]
 
 Days = NDArray[np.datetime64]
@@ -51,15 +50,6 @@ class DailyReturns:
     days: Days
     returns: Floats
     symbol: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class DatedEvents:
-    """Trades or fills of all tasks: the task, the session and a value of each."""
-
-    tasks: Ints
-    days: Days
-    values: Floats
 
 
 def read_symbol_returns(
@@ -112,33 +102,6 @@ def read_mean_returns(store: Store, manifest: Manifest, chunk_index: ChunkIndex)
     return DailyReturns(first + np.flatnonzero(is_session), returns)
 
 
-def read_closed_trades(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> DatedEvents:
-    """Return all closed trades; the value is the net result.
-
-    Raises CorruptObject, ObjectMissing.
-    """
-    return _events(store, manifest, chunk_index, "trades", "closed", "pnl_net")
-
-
-def read_fees(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> DatedEvents:
-    """Return all fills; the value is the commission. Raises CorruptObject, ObjectMissing."""
-    return _events(store, manifest, chunk_index, "fills", "time", "commission")
-
-
-def _events(
-    store: Store, manifest: Manifest, chunk_index: ChunkIndex, name: str, time: str, value: str
-) -> DatedEvents:
-    zone = manifest.identity.data.timezone
-    tasks, days, values = [np.empty(0, np.int64)], [np.empty(0, "datetime64[D]")], [np.empty(0)]
-    for header in chunk_index.headers():
-        table = read_details(store, header.blobs, name)
-        table = table.filter(pc.is_valid(table[time]))
-        tasks.append(_tasks(table, header))
-        days.append(_days(table[time], zone))
-        values.append(table[value].to_numpy())
-    return DatedEvents(np.concatenate(tasks), np.concatenate(days), np.concatenate(values))
-
-
 @dataclass(frozen=True, eq=False)
 class _Account:
     """The sessions of a task, and its value after each of them."""
@@ -153,7 +116,7 @@ def _accounts(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> Iter
     zone = manifest.identity.data.timezone
     for header in chunk_index.headers():
         table = read_details(store, header.blobs, "equity")
-        tasks, days = _tasks(table, header), _days(table["time"], zone)
+        tasks, days = tasks_of(table, header), local_days(table["time"], zone)
         values = table["value"].to_numpy()
         borders = [0, *(np.flatnonzero(np.diff(tasks)) + 1).tolist(), len(tasks)]
         for start, end in pairwise(borders):
@@ -163,7 +126,7 @@ def _accounts(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> Iter
                 yield _Account(int(tasks[start]), part[is_last], values[start:end][is_last])
 
 
-def _tasks(table: pa.Table, header: ChunkHeader) -> Ints:
+def tasks_of(table: pa.Table, header: ChunkHeader) -> Ints:
     """Return the task of each record. Raises CorruptObject if one is not of the chunk."""
     tasks = task_numbers(table)
     if len(tasks) and not header.first <= tasks.min() <= tasks.max() < header.first + header.count:
@@ -171,7 +134,7 @@ def _tasks(table: pa.Table, header: ChunkHeader) -> Ints:
     return tasks
 
 
-def _days(times: pa.ChunkedArray, zone: str) -> Days:
+def local_days(times: pa.ChunkedArray, zone: str) -> Days:
     """Return the session of each time: the day in the data's time zone."""
     local = pc.local_timestamp(times.cast(pa.timestamp("ns", tz=zone)))
     days: Days = local.to_numpy().astype("datetime64[D]")

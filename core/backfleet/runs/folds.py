@@ -6,7 +6,7 @@ of their tasks; trades and fees come from the stored trades and fills.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,19 +20,17 @@ from backfleet.job.validation import ANY_KEYS, MOVING, TRADES, parse_condition
 from backfleet.plan.windows import CutWindows, cut_windows
 from backfleet.results.daily import (
     DailyReturns,
-    DatedEvents,
-    read_closed_trades,
-    read_fees,
     read_mean_returns,
     read_symbol_returns,
 )
+from backfleet.results.daily_events import DailyEvents
 from backfleet.results.point_sums import PointReturns, read_point_returns
 from backfleet.runs.stored_run import StoredRun
 from backfleet.runs.validation_rule import read_rule
 from backfleet.sources.prepared import sessions_per_year
 from backfleet.store import open_store, split_url
 from backfleet.validation.accounts import equal_weight
-from backfleet.validation.folds import FoldChoice, TradeDays, choose_points
+from backfleet.validation.folds import Costs, FoldChoice, choose_in_hindsight, choose_points
 from backfleet.validation.out_of_sample import (
     StitchedAccount,
     measure_stitched,
@@ -53,7 +51,9 @@ NO_WINDOWS = (
 )
 
 
-def compute_folds(run: StoredRun, rule: Validation | None, changes: dict[str, Any]) -> Folds:
+def compute_folds(
+    run: StoredRun, rule: Validation | None, changes: dict[str, Any], *, with_costs: bool = True
+) -> Folds:
     """Return the folds of a run.
 
     Parameters
@@ -62,6 +62,8 @@ def compute_folds(run: StoredRun, rule: Validation | None, changes: dict[str, An
         Windows and selection; None for those that the run was last submitted with.
     changes
         Keys of `[validation]` that differ from the rule.
+    with_costs
+        Read the trades and fees of the stitched account, which takes longer than all the rest.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def compute_folds(run: StoredRun, rule: Validation | None, changes: dict[str, An
         rule = _changed(rule, changes)
     if rule.windows is None:
         raise UserError(NO_WINDOWS.format(run=run.manifest.run_id))
-    return _FoldReader(run, rule).folds()
+    return _FoldReader(run, rule, with_costs).folds()
 
 
 def _changed(rule: Validation, changes: dict[str, Any]) -> Validation:
@@ -96,6 +98,7 @@ class _FoldReader:
 
     run: StoredRun
     rule: Validation
+    with_costs: bool
 
     def folds(self) -> Folds:
         return self._of_symbols() if self.rule.per == "symbol" else self._of_universe()
@@ -104,9 +107,10 @@ class _FoldReader:
         series = self._mean_returns()
         windows = cut_windows(self.rule, series.days)
         periods = self._periods(series.days)
-        every = self._choices(windows, series, periods)
+        costs = self._costs(series)
+        every = self._choices(windows, series, periods, costs)
         choices = [choice for choice in every if choice.fold]
-        paths, account = None, None
+        paths, account, hindsight = None, None, None
         if self.rule.windows == "groups":
             returns = path_returns(
                 windows, series, choices, self.rule.groups, self.rule.test_groups
@@ -114,8 +118,10 @@ class _FoldReader:
             paths = np.array([_sharpe(one, periods) for one in returns])
         else:
             days, earned = stitched_returns(windows, series, choices)
-            account = self._with_costs(measure_stitched(windows, days, earned, periods), choices)
-        return self._result(windows, every, account, paths, periods)
+            account = _with_costs(measure_stitched(windows, days, earned, periods), choices)
+            best = self._in_hindsight(windows, series, choices, periods, costs)
+            hindsight = measure_stitched(windows, days, best, periods)
+        return self._result(windows, every, account, hindsight, paths, periods)
 
     def _of_symbols(self) -> Folds:
         """Choose a point for each symbol. The account holds all symbols in equal weights."""
@@ -127,16 +133,18 @@ class _FoldReader:
         self._need_details('per = "symbol"', "the returns of each task")
         windows = cut_windows(self.rule, self._union_days())
         periods = self._periods(windows.days)
-        totals, counts = np.zeros(len(windows.days)), np.zeros(len(windows.days), np.int64)
+        totals, counts = np.zeros((len(windows.days), 2)), np.zeros(len(windows.days), np.int64)
         every: list[FoldChoice] = []
         for series in self._symbol_returns():
-            chosen = self._choices(windows, series, periods)
+            costs = self._costs(series)
+            chosen = self._choices(windows, series, periods, costs)
             every += chosen
             own = [choice for choice in chosen if choice.fold]
             if own:
                 days, earned = stitched_returns(windows, series, own)
+                best = self._in_hindsight(windows, series, own, periods, costs)
                 at = np.searchsorted(windows.days, days)
-                totals[at] += earned
+                totals[at] += np.stack([earned, best], axis=1)
                 counts[at] += 1
         choices = [choice for choice in every if choice.fold]
         if not choices:
@@ -144,15 +152,20 @@ class _FoldReader:
                 f"folds of run {self.run.manifest.run_id}: no symbol has the sessions that a "
                 'window needs. Use longer windows, or per = "universe"'
             )
-        days, earned = windows.days[counts > 0], equal_weight(totals, counts)
-        account = self._with_costs(measure_stitched(windows, days, earned, periods), choices)
-        return self._result(windows, every, account, None, periods)
+        days = windows.days[counts > 0]
+        account, hindsight = (
+            measure_stitched(windows, days, np.ascontiguousarray(earned), periods)
+            for earned in equal_weight(totals, counts).T
+        )
+        account = _with_costs(account, choices)
+        return self._result(windows, every, account, hindsight, None, periods)
 
     def _result(
         self,
         windows: CutWindows,
         choices: Sequence[FoldChoice],
         account: StitchedAccount | None,
+        hindsight: StitchedAccount | None,
         paths: Floats | None,
         periods: float,
     ) -> Folds:
@@ -168,6 +181,7 @@ class _FoldReader:
             manifest.points,
             tuple(choice for choice in choices if choice.fold),
             account,
+            hindsight,
             paths,
             periods,
             tuple(choice for choice in choices if not choice.fold),
@@ -175,11 +189,24 @@ class _FoldReader:
         )
 
     def _choices(
-        self, windows: CutWindows, series: DailyReturns, periods: float
+        self, windows: CutWindows, series: DailyReturns, periods: float, costs: Costs | None
     ) -> list[FoldChoice]:
-        trades = self._trade_days(series.symbol)
         points = self.run.manifest.points
-        return choose_points(windows, series, points, self.rule, periods, trades)
+        return choose_points(windows, series, points, self.rule, periods, costs)
+
+    def _in_hindsight(
+        self,
+        windows: CutWindows,
+        series: DailyReturns,
+        choices: Sequence[FoldChoice],
+        periods: float,
+        costs: Costs | None,
+    ) -> Floats:
+        """Return what the best point over all sessions earns in the tests."""
+        points = self.run.manifest.points
+        best = choose_in_hindsight(windows, series, points, self.rule, periods, costs)
+        alike = [replace(choice, point=best) for choice in choices]
+        return stitched_returns(windows, series, alike)[1]
 
     def _mean_returns(self) -> DailyReturns:
         """Return the equal-weight series of all points. Raises UserError if it is not stored."""
@@ -208,53 +235,24 @@ class _FoldReader:
     # -- trades and fees ----------------------------------------------------------------------
 
     @cached_property
-    def _trades(self) -> DatedEvents | None:
-        """All closed trades; None if the run keeps none."""
-        run = self.run
-        if run.manifest.keeps_detail:
-            return read_closed_trades(run.store, run.manifest, run.chunk_index)
-        if self.rule.where is not None and TRADES in parse_condition(self.rule.where).names:
+    def _events(self) -> DailyEvents:
+        return DailyEvents(self.run.store, self.run.manifest, self.run.chunk_index)
+
+    @cached_property
+    def _asks_for_trades(self) -> bool:
+        """Whether points are chosen by their trades."""
+        where = self.rule.where
+        return where is not None and TRADES in parse_condition(where).names
+
+    def _costs(self, series: DailyReturns) -> Costs | None:
+        """Return the trades and fees of a series' points, if they are asked for and stored."""
+        if self._asks_for_trades:
             self._need_details("where", "the trades of each window")
-        return None
-
-    def _trade_days(self, symbol: str | None) -> TradeDays | None:
-        """Return the trades of a symbol's points, or those of all symbols."""
-        if self._trades is None:
+        has_costs = self.with_costs and self.run.manifest.keeps_detail
+        if not (self._asks_for_trades or has_costs):
             return None
-        trades = self._of_symbol(self._trades, symbol)
-        return TradeDays(trades.tasks % len(self.run.manifest.points), trades.days)
-
-    def _with_costs(
-        self, account: StitchedAccount, choices: Iterable[FoldChoice]
-    ) -> StitchedAccount:
-        """Return the account with the trades and fees of the chosen points, if they are stored."""
-        run = self.run
-        if self._trades is None:
-            return account
-        fills = read_fees(run.store, run.manifest, run.chunk_index)
-        points = len(run.manifest.points)
-        trades, fees = 0, 0.0
-        for choice in choices:
-            if choice.point is None:
-                continue
-            own = self._of_symbol(fills, choice.symbol)
-            is_paid = (own.tasks % points == choice.point) & np.any(
-                [(own.days >= span.first) & (own.days <= span.last) for span in choice.test], axis=0
-            )
-            trades += choice.trades or 0
-            fees += float(own.values[is_paid].sum())
-        return replace(account, trades=trades, fees=fees)
-
-    def _of_symbol(self, events: DatedEvents, symbol: str | None) -> DatedEvents:
-        """Return the events of a symbol's tasks, or of all; events are in the order of tasks."""
-        manifest = self.run.manifest
-        if symbol is None or manifest.is_portfolio:
-            return events
-        points = len(manifest.points)
-        first = points * [one.name for one in manifest.symbols].index(symbol)
-        start, end = np.searchsorted(events.tasks, [first, first + points])
-        part = slice(int(start), int(end))
-        return DatedEvents(events.tasks[part], events.days[part], events.values[part])
+        fees = self._events.fees(series.days, series.symbol) if has_costs else None
+        return Costs(self._events.trades(series.days, series.symbol), fees)
 
     def _need_details(self, key: str, what: str) -> None:
         if not self.run.manifest.keeps_detail:
@@ -263,6 +261,15 @@ class _FoldReader:
                 'store: its job has results.detail = "summary". Run it with '
                 "--set results.detail=full"
             )
+
+
+def _with_costs(account: StitchedAccount, choices: Sequence[FoldChoice]) -> StitchedAccount:
+    """Return the account with the trades and fees of the chosen points, if they are known."""
+    chosen = [choice for choice in choices if choice.point is not None]
+    if any(choice.trades is None or choice.fees is None for choice in chosen):
+        return account
+    trades = sum(choice.trades or 0 for choice in chosen)
+    return replace(account, trades=trades, fees=sum(choice.fees or 0.0 for choice in chosen))
 
 
 def _sharpe(returns: Floats, periods: float) -> float:

@@ -36,7 +36,8 @@ def verdict_of_rows(run: StoredRun, rows: pa.Table, folds: Folds | None) -> Verd
 
 
 def folds_of_job(run: StoredRun) -> Folds | None:
-    """Return the folds of the windows of the run's job; None without windows.
+    """Return the folds of the windows of the run's job, without trades and fees; None without
+    windows.
 
     Raises UserError if the run does not store what they need, CorruptObject, StoreError.
     """
@@ -45,7 +46,7 @@ def folds_of_job(run: StoredRun) -> Folds | None:
         return None
     from backfleet.runs.folds import compute_folds
 
-    return compute_folds(run, rule, {})
+    return compute_folds(run, rule, {}, with_costs=False)
 
 
 def run_data(run: StoredRun, rows: pa.Table | None = None) -> RunData:

@@ -35,6 +35,8 @@ COLUMNS = (
     ("volume", "<f8"),
     ("factor", "<f8"),
 )
+MAX_WORDS = 256
+"""Bytes of `Bars.adjustment`, a multiple of eight."""
 UNITS: tuple[Literal["ns", "D", "W", "M", "Y"], ...] = ("ns", "D", "W", "M", "Y")
 """Units of `Bars.length`; the file has the position of the unit."""
 STAMPS: tuple[Stamp, ...] = ("open", "close")
@@ -48,7 +50,7 @@ def pack(bars: Bars) -> bytes:
     unit, count = np.datetime_data(bars.length.dtype)
     length = (bars.length.astype(np.int64) * count, UNITS.index(unit), STAMPS.index(bars.stamp))
     for name in record.dtype.names or ():
-        columns = {"length": length, **extra}
+        columns = {"length": length, "adjustment": bars.adjustment.encode()[:MAX_WORDS], **extra}
         record[name] = columns[name] if name in columns else getattr(bars, name)
     file = io.BytesIO()
     np.save(file, record, allow_pickle=False)
@@ -74,6 +76,7 @@ def unpack(path: Path, symbol: str, extra: Sequence[str], timezone: str) -> Bars
             timezone=timezone,
             length=np.timedelta64(length, UNITS[unit]),
             stamp=STAMPS[stamp],
+            adjustment=record["adjustment"].item().decode(),
         )
     except Exception:  # There is no end to what damaged bytes can raise; all of it is a miss.
         return None
@@ -107,4 +110,5 @@ def _element(count: int, extra: int) -> np.dtype[np.void]:
     # The bools come last, so that all else lies at a multiple of eight bytes.
     fields = [*COLUMNS, *numbered, ("tradable", "|b1")]
     columns = [(name, kind, (count,)) for name, kind in fields]
-    return np.dtype([("length", "<i8", (3,)), *columns])
+    words = ("adjustment", f"S{MAX_WORDS}")
+    return np.dtype([("length", "<i8", (3,)), words, *columns])

@@ -19,6 +19,7 @@ from backfleet.bars import Bars, BarsWindow
 from backfleet.cache import cache_folder, write_quietly
 from backfleet.errors import DataError
 from backfleet.source import Source
+from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.index import Index
 from backfleet.sources.pack import SCHEMA, pack, unpack
 
@@ -48,6 +49,10 @@ class SymbolData:
         The length of the bars in words: `15 minutes`, `1 day`, `unknown`.
     nominal_ns
         The same in nanoseconds, a month as 30 days and a year as 365; 0 if it is unknown.
+    adjustment
+        `Bars.adjustment`.
+    doubt
+        The serious doubts about the bars of the window, in one line.
     end_known
         Whether it is known when a bar is over: its length is known, or its time is its end.
     first, last
@@ -61,10 +66,12 @@ class SymbolData:
     first: date
     last: date
     warmup: int
+    sessions_per_year: float
     length: str
     nominal_ns: int
     end_known: bool
-    sessions_per_year: float
+    adjustment: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -247,6 +254,8 @@ def _describe(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
         warmup=used.warmup,
         length=length_words(used.length),
         nominal_ns=nominal_ns(used.length),
+        adjustment=used.adjustment,
+        doubt=one_line(find_doubts(used)),
         end_known=used.stamp == "close" or not np.isnat(used.length),
         sessions_per_year=sessions_per_year(sessions),
     )

@@ -8,17 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.sources.checks import MIN_MIXED_ROWS, MIXED_SHARE, outside_range
 from backfleet.sources.doubt import Doubt
 from backfleet.sources.traded_bars import TradedBars, runs_of
 
-__all__ = ["MIXED_SHARE", "PRICE_CHECKS", "outside_range"]
+__all__ = ["PRICE_CHECKS"]
 
 Floats = NDArray[np.float64]
-
-ROUNDING = 1e-6
-"""Fraction of the close by which an open or close may lie outside the range: float noise."""
-MIXED_SHARE = 0.20
-"""Share of such bars from which adjusted and raw prices are mixed; in sound files below 0.03."""
 
 JUMP, JUMP_EVERY_DAY, JUMP_CHINA = 0.35, 0.55, 0.22
 """Least change of the close, as a logarithm: usually, in markets without weekends, and in China."""
@@ -42,16 +38,8 @@ RATIOS = (
 )
 
 
-def outside_range(traded: TradedBars) -> NDArray[np.bool_]:
-    """Whether a bar's open or close is outside its low and high beyond rounding."""
-    raw = traded.raw
-    slack = ROUNDING * raw.close
-    top, bottom = np.maximum(raw.open, raw.close), np.minimum(raw.open, raw.close)
-    return np.asarray((top > raw.high + slack) | (bottom < raw.low - slack))
-
-
 def _outside(traded: TradedBars) -> Iterator[Doubt]:
-    outside = outside_range(traded)
+    outside = outside_range(traded.raw)
     count = int(np.count_nonzero(outside))
     if not count:
         return
@@ -60,7 +48,7 @@ def _outside(traded: TradedBars) -> Iterator[Doubt]:
     values = f"open {raw.open[bar]:g}, high {raw.high[bar]:g}, low {raw.low[bar]:g}, "
     text = f"the open or close is outside low and high in {count:,} of {len(traded):,} bars, first "
     text += f"on {traded.day(bar)}: {values}close {raw.close[bar]:g}"
-    if share >= MIXED_SHARE and count >= MIN_BLOCK:
+    if share >= MIXED_SHARE and count >= MIN_MIXED_ROWS:
         text = f"adjusted and raw prices are mixed: {text}"
     yield Doubt("outside", bar, text)
 

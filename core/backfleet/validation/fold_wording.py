@@ -14,6 +14,8 @@ __all__ = ["describe_folds", "describe_rule", "summarize_folds"]
 
 MAX_LISTED = 10
 
+NO_COSTS = 'Trades and fees are not stored, because the job has results.detail = "summary".'
+
 
 def describe_rule(rule: Validation, folds: int) -> str:
     """Return the windows and the rule in words: `7 folds (rolling, train 3 years, test 1 year),
@@ -32,13 +34,16 @@ def describe_rule(rule: Validation, folds: int) -> str:
 
 
 def describe_folds(folds: Folds) -> list[str]:
-    """Return what the folds say, a sentence per line."""
+    """Return what the folds say, a sentence per line; the folds were read with their costs."""
+    lacks_costs = folds.account is not None and folds.account.trades is None
     return [
         f"{describe_rule(folds.rule, len(folds.windows.folds))}.",
         *_scores(folds),
         *_rank(folds),
         *_changes(folds),
         *([] if folds.account is None else [_account(folds, folds.account)]),
+        *([NO_COSTS] if lacks_costs else []),
+        *_hindsight(folds),
         *_paths(folds),
         *_gaps(folds),
         *_holdout(folds),
@@ -92,12 +97,19 @@ def _account(folds: Folds, account: StitchedAccount) -> str:
     parts.append(f"drawdown {_percent(metrics['max_drawdown'])}")
     if account.trades is not None and account.fees is not None:
         parts.append(f"{_counted(account.trades, 'trade')}, {account.fees:,.2f} fees")
-    else:
-        parts.append("trades and fees are not stored (results.detail is summary)")
     return (
         f"The stitched account of the tests, {account.days[0]} to {account.days[-1]}: "
         f"{', '.join(parts)}."
     )
+
+
+def _hindsight(folds: Folds) -> Iterator[str]:
+    if folds.hindsight is not None and folds.hindsight.metrics["sharpe"] is not None:
+        metrics = folds.hindsight.metrics
+        yield (
+            "The best point of all sessions, which nobody could know, in the same tests: return "
+            f"{_percent(metrics['total_return'])}, Sharpe {metrics['sharpe']:.2f}."
+        )
 
 
 def _paths(folds: Folds) -> Iterator[str]:

@@ -18,7 +18,14 @@ from backfleet.results.daily import DailyReturns
 from backfleet.validation.selection import Neighbors, choose_point, find_neighbors, rank_among
 from backfleet.validation.window_scores import window_metric
 
-__all__ = ["MIN_SESSIONS", "FoldChoice", "Span", "TradeDays", "choose_points"]
+__all__ = [
+    "MIN_SESSIONS",
+    "Costs",
+    "FoldChoice",
+    "Span",
+    "choose_in_hindsight",
+    "choose_points",
+]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -42,16 +49,18 @@ class Span:
 
 
 @dataclass(frozen=True, eq=False)
-class TradeDays:
-    """The point and the session of each closed trade."""
+class Costs:
+    """Trades and fees of points, on the sessions of a series.
 
-    points: Ints
-    days: NDArray[np.datetime64]
+    Attributes
+    ----------
+    trades, fees
+        float64 of shape (sessions, points): trades that closed, and commissions paid. Fees are None
+        if nobody asks for them.
+    """
 
-    def counts(self, days: NDArray[np.datetime64], points: int) -> Floats:
-        """Return how many trades of each point closed on one of the days."""
-        is_inside = np.isin(self.days, days)
-        return np.bincount(self.points[is_inside], minlength=points).astype(np.float64)
+    trades: Floats
+    fees: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,9 @@ class FoldChoice:
         Place of the chosen point among all points in the test window: 0 is worst, 1 is best.
     test_median, test_best
         Scores of all points in the test window.
-    trades
-        Trades of the chosen point that closed in the test window; None if they are not stored.
+    trades, fees
+        Trades of the chosen point that closed in the test window, and commissions that it paid
+        there; None if they are not stored, or if nobody asked for them.
     """
 
     fold: int
@@ -97,6 +107,7 @@ class FoldChoice:
     test_median: float | None = None
     test_best: float | None = None
     trades: int | None = None
+    fees: float | None = None
 
 
 def choose_points(
@@ -105,7 +116,7 @@ def choose_points(
     points: Points,
     rule: Validation,
     periods: float,
-    trades: TradeDays | None = None,
+    costs: Costs | None = None,
 ) -> list[FoldChoice]:
     """Return the choice of every fold, and last that of the holdout, if there is one.
 
@@ -121,16 +132,43 @@ def choose_points(
         `select`, `where` and `plateau` count.
     periods
         Sessions per year.
-    trades
-        Needed if `where` asks for trades.
+    costs
+        Trades and fees of the points, on the sessions of the series; needed if `where` asks for
+        trades.
     """
-    neighbors = find_neighbors(points) if rule.plateau else None
-    chooser = _Chooser(windows, series, rule, periods, trades, neighbors)
+    chooser = _chooser(windows, series, points, rule, periods, costs)
     numbered = list(enumerate(windows.folds, start=1))
     if windows.holdout is not None:
         numbered.append((0, windows.holdout))
     choices = (chooser.choice(number, fold) for number, fold in numbered)
     return [choice for choice in choices if choice is not None]
+
+
+def choose_in_hindsight(
+    windows: CutWindows,
+    series: DailyReturns,
+    points: Points,
+    rule: Validation,
+    periods: float,
+    costs: Costs | None = None,
+) -> int | None:
+    """Return the point that the rule chooses if it may see all sessions before the holdout."""
+    holdout = windows.holdout
+    end = len(windows.days) if holdout is None else holdout.test[0].start
+    chooser = _chooser(windows, series, points, rule, periods, costs)
+    return chooser.point(chooser.window([range(end)]))
+
+
+def _chooser(
+    windows: CutWindows,
+    series: DailyReturns,
+    points: Points,
+    rule: Validation,
+    periods: float,
+    costs: Costs | None,
+) -> _Chooser:
+    neighbors = find_neighbors(points) if rule.plateau else None
+    return _Chooser(windows, series, rule, periods, costs, neighbors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,17 +177,15 @@ class _Chooser:
     series: DailyReturns
     rule: Validation
     periods: float
-    trades: TradeDays | None
+    costs: Costs | None
     neighbors: Neighbors | None
 
     def choice(self, number: int, fold: Fold) -> FoldChoice | None:
         """Return the choice of a fold; None for a symbol that has too few sessions."""
-        train, test = self._window(fold.train), self._window(fold.test)
+        train, test = self.window(fold.train), self.window(fold.test)
         if self.series.symbol is not None and min(len(train), len(test)) < MIN_SESSIONS:
             return None
-        scores = self._metric(self.rule.select, train)
-        direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
-        point = choose_point(direction * scores, self._are_allowed(train), self.neighbors)
+        point = self.point(train)
         blank = FoldChoice(
             number,
             self.series.symbol,
@@ -160,6 +196,12 @@ class _Chooser:
         )
         return blank if point is None else self._tested(blank, point, train, test)
 
+    def point(self, train: Ints) -> int | None:
+        """Return the point that these sessions choose."""
+        scores = self._metric(self.rule.select, train)
+        direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
+        return choose_point(direction * scores, self._are_allowed(train), self.neighbors)
+
     def _tested(self, blank: FoldChoice, point: int, train: Ints, test: Ints) -> FoldChoice:
         tested = self._metric(self.rule.select, test)
         direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
@@ -167,9 +209,10 @@ class _Chooser:
         # An account that stood still earned 0, which has its place among the others.
         ranked = np.where(has_returns & np.isnan(tested), 0.0, direction * tested)
         known = tested[~np.isnan(tested)]
-        counts = None
-        if self.trades is not None:
-            counts = self.trades.counts(self.series.days[test], self.series.returns.shape[1])
+        trades, fees = (
+            None if daily is None else float(daily[test, point].sum())
+            for daily in ((self.costs.trades, self.costs.fees) if self.costs else (None, None))
+        )
         return replace(
             blank,
             train_score=_number(self._metric(self.rule.select, train)[point]),
@@ -178,7 +221,8 @@ class _Chooser:
             rank=rank_among(ranked, point),
             test_median=_number(np.median(known)) if len(known) else None,
             test_best=_number(direction * (direction * known).max()) if len(known) else None,
-            trades=None if counts is None else int(counts[point]),
+            trades=None if trades is None else int(trades),
+            fees=fees,
         )
 
     def _metric(self, name: str, sessions: Ints) -> Floats:
@@ -196,10 +240,11 @@ class _Chooser:
     def _column(self, name: str, train: Ints) -> Floats:
         if name != TRADES:
             return self._metric(name, train)
-        assert self.trades is not None
-        return self.trades.counts(self.series.days[train], self.series.returns.shape[1])
+        assert self.costs is not None
+        counts: Floats = self.costs.trades[train].sum(axis=0)
+        return counts
 
-    def _window(self, parts: Sequence[range]) -> Ints:
+    def window(self, parts: Sequence[range]) -> Ints:
         """Return the places of a window's sessions among those of the series."""
         days = np.concatenate([self.windows.days[part.start : part.stop] for part in parts])
         return np.flatnonzero(np.isin(self.series.days, days))

@@ -42,7 +42,7 @@ class StitchedAccount:
         Metrics from `total_return` to `calmar`, as in the results' columns; None if undefined.
     trades, fees
         Trades that closed in the test windows and commissions paid in them, each by the point
-        chosen for the window. None if the run does not store them.
+        chosen for the window. None if the run does not store them, or if nobody asked for them.
     """
 
     days: Days

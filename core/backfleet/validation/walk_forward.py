@@ -51,6 +51,8 @@ class Folds:
         The choice of every fold, in order; for `per = "symbol"` of every symbol and fold.
     account
         The stitched account; None for groups, whose test windows overlap.
+    hindsight
+        The account of the best point over all sessions, in the same test windows; None for groups.
     paths
         float64 of shape (paths,): annual Sharpe ratio of each path of groups; None for other
         windows.
@@ -69,6 +71,7 @@ class Folds:
     points: Points
     choices: tuple[FoldChoice, ...]
     account: StitchedAccount | None
+    hindsight: StitchedAccount | None
     paths: Floats | None
     periods: float
     holdout: tuple[FoldChoice, ...] = ()
@@ -215,6 +218,7 @@ class Folds:
                 "trades": account.trades,
                 "fees": account.fees,
             },
+            "hindsight": None if self.hindsight is None else self.hindsight.metrics,
             "path_sharpe": self.path_quantiles(),
             "holdout": [self._row(choice, has_symbols=True) for choice in self.holdout],
             "looks": self.looks,
@@ -238,6 +242,7 @@ class Folds:
             "test_median": choice.test_median,
             "test_best": choice.test_best,
             "trades": choice.trades,
+            "fees": choice.fees,
         }
 
 

@@ -115,6 +115,8 @@ def find_forms(column: Any) -> list[DateForm]:
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return [DateForm("typed")]
+    if pa.types.is_nested(kind):
+        return []
     numbers = _digits(column)
     if numbers is not None:
         return [form for form in _number_forms() if bool(read_dates(column, form).valid.all())]

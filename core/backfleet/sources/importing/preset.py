@@ -16,7 +16,15 @@ from backfleet.job.rules import timezone
 from backfleet.job.toml import parse_toml
 from backfleet.sources.importing.names import ROLES
 
-__all__ = ["Layout", "Preset", "all_presets", "load_preset", "preset_names"]
+__all__ = [
+    "Layout",
+    "Preset",
+    "Rule",
+    "all_presets",
+    "load_preset",
+    "parse_preset",
+    "preset_names",
+]
 
 FOLDER = Path(__file__).parents[1] / "presets"
 
