@@ -53,14 +53,16 @@ def find_encoding(origin: str, head: bytes, complete: bool) -> str:
     """Return the encoding of a text that begins with these bytes. Raises DataError."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    if len(head) > 8 and (zeros := head[:400].count(0)) > len(head[:400]) // 3:
-        del zeros
-        return "utf-16-le" if head[1] == 0 else "utf-16-be"
+    # Latin text in UTF-16 has a zero in every second byte.
+    even, odd = head[0:400:2], head[1:400:2]
+    if odd.count(0) > len(odd) * 0.6 and not even.count(0):
+        return "utf-16-le"
+    if even.count(0) > len(even) * 0.6 and not odd.count(0):
+        return "utf-16-be"
     if b"\0" in head[:4096]:
         raise DataError(f"{origin}: this is a binary file of an unknown kind, not a table of bars")
-    tail = head if complete else head[:-4]
     try:
-        tail.decode("utf-8") if complete else head.decode("utf-8", "strict")
+        head.decode("utf-8")
         return "utf-8"
     except UnicodeDecodeError as error:
         if not complete and error.start >= len(head) - 4:
