@@ -80,3 +80,10 @@ def test_days_with_zeros_for_prices_are_not_traded(importing: Import) -> None:
     bars = importing.bars(importing({"ABC.csv": table(rows, OHLCV)}))
     assert [i for i, traded in enumerate(bars.tradable) if not traded] == [4, 5]
     assert list(bars.raw.close[4:6]) == [BARS[3][3]] * 2
+
+
+def test_codes_without_their_zeros_beside_whole_ones_need_consent(importing: Import) -> None:
+    rows = [[d, code, *b] for d, b in PAIRS for code in (1, 600000)]
+    outcome = importing({"all.csv": table(rows, "date,code," + OHLCV[5:])})
+    assert list(outcome.record.symbols) == ["000001", "600000"]
+    assert importing.agreed[0].startswith("codes such as 1 have lost the zeros in front")

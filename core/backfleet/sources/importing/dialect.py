@@ -22,7 +22,8 @@ MIN_RUN = 5
 """Lines with one count of cells that are taken for the table's."""
 
 ACCENTED = "Eröffn"
-_CJK = re.compile(r"[\u4e00-\u9fff]")
+_CHINESE = re.compile("日期|时间|开盘|收盘|最高|最低|成交|代码|股票|复权|日线")
+"""Words of a header or a title, which Latin text that is read as GB18030 does not give."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def find_encoding(origin: str, head: bytes, complete: bool) -> str:
         if not complete and error.start >= len(head) - 4:
             return "utf-8"
     text = _decoded(head, "gb18030", complete)
-    if text is not None and _CJK.search(text):
+    if text is not None and _CHINESE.search(text):
         return "gb18030"
     text = _decoded(head, "cp1252", complete)
     if text is not None and ACCENTED in text:
