@@ -18,6 +18,7 @@ __all__ = [
     "FolderWarning",
     "JobError",
     "NoSuchStore",
+    "NoVerdict",
     "NondeterministicResult",
     "ObjectMissing",
     "PlatformMismatch",
@@ -112,6 +113,10 @@ class UnknownPlugin(PluginError):
 
 class ExecutorError(UserError):
     """An executor that cannot be used as it is set up."""
+
+
+class NoVerdict(UserError):
+    """A run has no verdict, because its tasks do not cover all sessions."""
 
 
 class RunNotFound(UserError):
