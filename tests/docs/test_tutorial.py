@@ -1,4 +1,4 @@
-"""The tutorial: every command in it is run, and what it prints is what the page shows."""
+"""Tutorials: every command in them is run, and prints what the page shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "your-first-factor.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ("your-first-factor.md", "is-it-luck.md")
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.M | re.S)
 RUN = re.compile(r"\b[0-9a-f]{16}\b")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -62,9 +63,9 @@ def reader(tmp_path: Path, fresh_python: Path, pip_install: Callable[..., None])
     return Reader(tmp_path, environment, pip_install)
 
 
-def steps() -> Iterator[tuple[str, str, str]]:
+def steps(page: str) -> Iterator[tuple[str, str, str]]:
     """(`write`, file, text) and (`type`, command, what it prints), in the order of the page."""
-    for kind, title, text in BLOCK.findall(PAGE.read_text()):
+    for kind, title, text in BLOCK.findall((DOCS / page).read_text()):
         if title:
             yield "write", title, text
         elif kind == "console":
@@ -73,15 +74,16 @@ def steps() -> Iterator[tuple[str, str, str]]:
                 yield "type", command, printed
 
 
-def test_the_page_has_commands_and_files() -> None:
-    kinds = [kind for kind, *_ in steps()]
-    assert kinds.count("type") >= 8
-    assert kinds.count("write") == 2
+def test_pages_have_commands_and_files() -> None:
+    kinds = {page: [kind for kind, *_ in steps(page)] for page in PAGES}
+    assert [kinds[page].count("type") for page in PAGES] == [10, 4]
+    assert [kinds[page].count("write") for page in PAGES] == [2, 4]
 
 
-def test_every_command_prints_what_the_page_shows(reader: Reader) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_prints_what_the_page_shows(page: str, reader: Reader) -> None:
     checker = doctest.OutputChecker()
-    for kind, name, text in steps():
+    for kind, name, text in steps(page):
         if kind == "write":
             reader.write(name, text)
             continue

@@ -54,6 +54,8 @@ store = "runs"
 detail = "summary"
 benchmark = "buy-and-hold"
 periods_per_year = 252
+risk_free_rate = 0.02
+extended = true
 
 [validation]
 family = "averages"
@@ -117,8 +119,11 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
         },
         "data": {
             "source": "cn-daily",
+            "preset": None,
             "path": str(tmp_path / "data/cn-daily"),
             "symbols": ("600519", "6005*"),
+            "exclude": (),
+            "on_bad_symbol": "refuse",
             "universe": "each",
             "start": date(2019, 1, 1),
             "end": date(2021, 12, 31),
@@ -139,6 +144,8 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "detail": "summary",
             "benchmark": "buy-and-hold",
             "periods_per_year": 252.0,
+            "risk_free_rate": 0.02,
+            "extended": True,
         },
         "validation": {
             "family": "averages",
@@ -384,7 +391,7 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"broker": {"slippage": float("nan")}}, "broker.slippage = NaN: must be a finite number"),
         (
             in_data(auxiliary={"i": {}}),
-            'data.auxiliary.i = {}: must have symbols = ["NAME"], or resample = "1w"',
+            'data.auxiliary.i: must have symbols = ["NAME"], or resample = "1w"',
         ),
         (in_data(auxiliary={"i": 3}), "data.auxiliary.i = 3: must be a table"),
         (

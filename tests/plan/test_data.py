@@ -12,6 +12,7 @@ from backfleet.bar_length import length_words
 from backfleet.engines.vector.targets import tradable_bars
 from backfleet.errors import DataChanged, DataError, JobError, UnknownPlugin
 from backfleet.job import Job
+from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan, plan_job
 from backfleet.plan.task_context import TaskContext
 from backfleet.worker.task import TaskRunner
@@ -161,6 +162,68 @@ def test_what_cannot_be_resampled_is_refused(
 ) -> None:
     with pytest.raises((DataError, JobError), match=message):
         plan({"f": feed})
+
+
+def test_all_bad_files_are_in_one_message(plan: Planner, folder: Path) -> None:
+    (folder / "A.csv").write_text(DAYS.replace("2020-01-03,2", "2020-01-03,0"))
+    (folder / "B.csv").write_text("date,open\n")
+    with pytest.raises(DataError) as caught:
+        plan({}, symbols="*")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert lines[0].endswith("A.csv: row 4: open is '0', not a positive number")
+    assert "B.csv: row 1: there is no column 'high'" in lines[1]
+    assert lines[2].startswith("2 of 4 symbols of ")
+    assert 'data.on_bad_symbol = "skip"' in lines[2]
+
+
+def test_many_bad_files_are_counted(plan: Planner, folder: Path) -> None:
+    for number in range(30):
+        (folder / f"X{number}.csv").write_text("")
+    with pytest.raises(DataError, match=r"\.\.\. and 10 more\n30 of 34 symbols of"):
+        plan({}, symbols="*")
+
+
+def test_bad_symbols_can_be_skipped_and_the_run_says_so(plan: Planner, folder: Path) -> None:
+    (folder / "B.csv").write_text(DAYS.replace("2020-01-03,2", "2020-01-03,0"))
+    planned = plan({}, symbols=["A", "B", "M"], on_bad_symbol="skip")
+    assert [symbol.name for symbol in planned.manifest.symbols] == ["A", "M"]
+    reason = "B.csv: row 4: open is '0', not a positive number"
+    assert planned.manifest.notes.skipped == {"B": reason}
+    # What was left out is no part of the id.
+    assert planned.manifest.run_id == plan({}, symbols=["A", "M"]).manifest.run_id
+    stored = Manifest.from_bytes(planned.manifest.to_bytes(), lambda name: b"")
+    assert stored.notes == planned.manifest.notes
+
+
+def test_a_job_whose_symbols_are_all_bad_is_refused(plan: Planner, folder: Path) -> None:
+    (folder / "A.csv").write_text("")
+    with pytest.raises(DataError, match=r"A\.csv: no rows: the file is empty"):
+        plan({}, on_bad_symbol="skip")
+
+
+def test_symbols_can_be_excluded_by_name_and_by_glob(plan: Planner) -> None:
+    planned = plan({}, symbols="*", exclude=["I", "[BM]"])
+    assert [symbol.name for symbol in planned.manifest.symbols] == ["A"]
+    with pytest.raises(
+        DataError, match=r"data\.exclude: 'BB' matches none of the 4 chosen symbols"
+    ):
+        plan({}, symbols="*", exclude=["BB"])
+    with pytest.raises(DataError, match=r"data\.exclude leaves no symbol"):
+        plan({}, exclude=["A"])
+
+
+def test_doubts_and_the_rule_of_adjustment_are_noted(plan: Planner, folder: Path) -> None:
+    closes = [(20.0 + 0.01 * day * day) * (1 if day < 20 else 0.25) for day in range(28)]
+    rows = [f"2020-01-{day:02},{c},{c * 1.05},{c * 0.95},{c}\n" for day, c in enumerate(closes, 1)]
+    (folder / "S.csv").write_text(HEADER + "".join(rows))
+    notes = plan({}, symbols=["A", "S"]).manifest.notes
+    assert set(notes.doubts) == {"A", "S"}
+    assert "like a split of 4 for 1" in notes.doubts["S"]
+    assert notes.adjustments == {"as in the file": 2}
+    lines = dict(notes.lines(2))
+    assert lines["doubts"].startswith("2 of 2 symbols: A: stale prices")
+    assert lines["prices"] == "as in the file"
 
 
 def test_symbols_of_a_portfolio_need_bars_of_one_length(plan: Planner) -> None:

@@ -11,6 +11,7 @@ from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from made_results import MemoryStore, made_result
+from watched_store import WatchedStore
 
 TASKS = 6
 MANIFEST = manifest_of(TASKS)
@@ -37,6 +38,7 @@ def test_tasks_in_parts_are_finished_but_not_done(store: MemoryStore, index: Chu
     assert parts.counts().finished == 0
     store_tasks(store, 0, 1)
     store_tasks(store, 4)
+    parts.refresh()
     counts = parts.counts()
     assert (counts.in_parts, counts.finished, counts.done, counts.missing) == (3, 3, 0, TASKS)
 
@@ -53,13 +55,21 @@ def test_parts_of_a_committed_chunk_and_of_another_generation_do_not_count(
     assert (counts.in_parts, counts.finished) == (0, TASKS)
 
 
-def test_damaged_and_foreign_parts_do_not_count(store: MemoryStore, index: ChunkIndex) -> None:
+def test_no_part_is_read(store: MemoryStore, index: ChunkIndex) -> None:
     store_tasks(store, 0, 1)
-    (key,) = (key for key in store.objects if key.startswith("parts/"))
-    store.objects["parts/000000.0/00000002"] = store.objects[key][:-1]
-    other = ChunkEncoder(manifest_of(20)).encode(0, 0, [made_result(3, outcome=1)]).chunk
-    store.objects["parts/000000.0/00000003"] = other.to_bytes("part/1")
-    assert PartIndex(store, index).counts().in_parts == 2
+
+    def fail(url: str) -> None:
+        raise AssertionError(url)
+
+    assert PartIndex(WatchedStore(store, fail), index).counts().in_parts == 2
+
+
+def test_objects_that_are_no_parts_of_the_run_do_not_count(
+    store: MemoryStore, index: ChunkIndex
+) -> None:
+    for key in ("000000.0/00000002", "000009.0/00000000-3", "000000.0/0-1.x", "x.0/0-1", "0-1"):
+        store.objects[f"parts/{key}"] = b""
+    assert PartIndex(store, index).counts().in_parts == 0
 
 
 def test_a_chunk_counts_for_no_more_tasks_than_it_holds(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfleet.bars import Bars
+from backfleet.bars import Bars, BarsWindow
 from backfleet.errors import DataError, JobError
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.csv import CsvSource
@@ -111,7 +111,7 @@ def test_local_times_that_daylight_saving_makes_unclear_are_refused(
 def test_the_date_is_found_under_its_usual_names(header: str, value: str) -> None:
     bars = parse(f"{header},Open,HIGH,low,Close\n{value},1,3,0.5,2\n")
     assert str(bars.session[0]) == value
-    assert bars.volume.tolist() == [0]
+    assert np.isnan(bars.volume).all()
 
 
 def test_date_and_time_may_be_two_columns() -> None:
@@ -351,13 +351,13 @@ PRICE = st.floats(1e-6, 1e12, allow_nan=False)
 def test_what_was_written_is_read_back_to_the_bit(rows: list[tuple[datetime, ...]]) -> None:
     ordered = sorted(rows)
     lines = (
-        f"{when.isoformat(' ')},{a!r},{max(b, c)!r},{min(b, c)!r},{d!r},{volume!r}\n"
+        f"{when.isoformat(' ')},{a!r},{max(a, b, c, d)!r},{min(a, b, c, d)!r},{d!r},{volume!r}\n"
         for when, a, b, c, d, volume in ordered
     )
     bars = parse(HEADER + "".join(lines))
     assert bars.open.tolist() == [row[1] for row in ordered]
-    assert bars.high.tolist() == [max(row[2], row[3]) for row in ordered]
-    assert bars.low.tolist() == [min(row[2], row[3]) for row in ordered]
+    assert bars.high.tolist() == [max(row[1:5]) for row in ordered]
+    assert bars.low.tolist() == [min(row[1:5]) for row in ordered]
     assert bars.close.tolist() == [row[4] for row in ordered]
     assert bars.volume.tolist() == [row[5] for row in ordered]
     epoch = datetime(1970, 1, 1)
@@ -403,3 +403,98 @@ def test_one_time_that_is_no_midnight_makes_all_of_them_moments() -> None:
 def test_midnights_follow_the_offset_through_summer_time() -> None:
     rows = day_rows("2024-03-08 00:00:00-05:00", "2024-03-11 00:00:00-04:00")
     assert parse(rows).session.astype(str).tolist() == ["2024-03-08", "2024-03-11"]
+
+
+def adjusted(rows: str, **options: str) -> list[float]:
+    """The adjusted closes of files with these rows."""
+    bars = parse(rows, **options)
+    return [round(value, 10) for value in bars.window(BarsWindow()).close.tolist()]
+
+
+YAHOO = "Date,Open,High,Low,Close,Adj Close,Volume\n"
+EVENTS = "date,open,high,low,close,dividends,splits\n"
+
+
+def test_an_adjusted_close_adjusts_all_four_prices() -> None:
+    rows = YAHOO + "2020-01-02,9,12,8,10,5,1\n2020-01-03,11,12,8,10,10,1\n"
+    bars = parse(rows, adjusted="Adj Close").window(BarsWindow())
+    assert bars.factor.tolist() == [0.5, 1.0]
+    assert (bars.open.tolist(), bars.high.tolist()) == ([4.5, 11.0], [6.0, 12.0])
+    assert bars.raw.close.tolist() == [10.0, 10.0]
+    assert bars.adjustment == "adjusted by 'Adj Close' / close"
+
+
+def test_without_a_rule_prices_stay_and_an_adjusted_close_is_mentioned() -> None:
+    rows = YAHOO + "2020-01-02,9,12,8,10,5,1\n"
+    assert parse(rows).adjustment == "as in the file; 'Adj Close' is not used"
+    assert parse(day_rows("2020-01-02")).adjustment == "as in the file"
+    words = "already adjusted, as the job says"
+    assert parse(rows, adjusted="already-adjusted").adjustment == words
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "expected"),
+    [
+        (["10,0,0", "5,0,2", "6,0,0"], {"splits": "splits"}, [5, 5, 6]),
+        (["10,0,1", "5,0,2", "6,0,1"], {"splits": "splits"}, [5, 5, 6]),
+        (["10,,", "9,1,", "9,0,"], {"dividends": "dividends"}, [9, 9, 9]),
+        (["10,5,9", "10,0,0"], {"dividends": "dividends", "splits": "splits"}, [10, 10]),
+        (["10,0,0", "4.5,1,2"], {"dividends": "dividends", "splits": "splits"}, [4.5, 4.5]),
+    ],
+)
+def test_splits_and_dividends_adjust_what_lies_before_them(
+    rows: list[str], options: dict[str, str], expected: list[float]
+) -> None:
+    content = EVENTS
+    for day, row in enumerate(rows, 1):
+        close = row.partition(",")[0]
+        content += f"2020-01-{day:02},{close},{close},{close},{row}\n"
+    assert adjusted(content, **options) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "options", "message"),
+    [
+        ("10,-1,0", {"dividends": "dividends"}, "row 3: dividends is '-1', a negative dividend"),
+        ("10,10,0", {"dividends": "dividends"}, "row 3: dividends is '10', not below the close"),
+        ("10,0,-2", {"splits": "splits"}, "row 3: splits is '-2', not a positive number"),
+    ],
+)
+def test_impossible_events_are_refused(row: str, options: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        parse(EVENTS + f"2020-01-01,10,10,10,10,0,0\n2020-01-02,10,10,10,{row}\n", **options)
+
+
+def test_an_adjusted_close_must_be_positive() -> None:
+    with pytest.raises(DataError, match="row 2: Adj Close is '0', not a positive number"):
+        parse(YAHOO + "2020-01-02,9,12,8,10,0,1\n", adjusted="Adj Close")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"factor": "f", "adjusted": "a"},
+        {"adjusted": "a", "splits": "s"},
+        {"factor": "f", "dividends": "d"},
+    ],
+)
+def test_two_adjustments_are_refused(options: dict[str, str]) -> None:
+    with pytest.raises(JobError, match="two adjustments; give one"):
+        parse(day_rows("2020-01-02"), **options)
+
+
+def test_an_adjusted_close_beside_raw_prices_is_refused() -> None:
+    rows = "".join(f"2020-01-{day:02},10,11,9,7,1\n" for day in range(1, 7))
+    with pytest.raises(
+        DataError, match=r"row 2: .* in 6 of 6 rows, so adjusted and raw prices are"
+    ):
+        parse(HEADER + rows)
+
+
+def test_a_file_with_several_symbols_is_refused_with_their_names() -> None:
+    rows = "date,order_book_id,open,high,low,close\n"
+    rows += "2020-01-01,RB2405,1,3,0.5,2\n2020-01-02,RB2410,1,3,0.5,2\n"
+    message = r"column order_book_id holds 2 symbols \(RB2405, RB2410\); 'backfleet data import'"
+    with pytest.raises(DataError, match=message):
+        parse(rows)
+    assert len(parse(rows.replace("RB2410", "RB2405"))) == 2

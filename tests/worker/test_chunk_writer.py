@@ -258,7 +258,7 @@ def test_a_damaged_part_is_computed_and_stored_again(
     writer = writer_of(store)
     writer.take(finished(0, 1))
     writer.take(finished(2, 3))
-    key = "parts/000000.0/00000000"
+    key = "parts/000000.0/00000000-2"
     content = store.objects[key]
     blob = f"blobs/{Chunk.from_bytes(content, PART).header.blobs['equity']}"
     if damage == "cut":
@@ -283,7 +283,7 @@ def test_a_part_with_a_damaged_detail_is_not_merged_whatever_pieces_its_tasks_co
     writer = writer_of(store)
     writer.take(finished(0, 1))
     writer.take(finished(2, 3))
-    part = Chunk.from_bytes(store.objects["parts/000000.0/00000000"], PART)
+    part = Chunk.from_bytes(store.objects["parts/000000.0/00000000-2"], PART)
     store.objects[f"blobs/{part.header.blobs['equity']}"] = b"?"
 
     fresh = writer_of(store)

@@ -11,7 +11,7 @@ parts of the chunk, and if they hold all tasks, it merges them and commits the c
   killed later loses nothing: whoever resumes the chunk takes over the valid parts, and commits the
   chunk without computing anything if they hold all tasks.
 - A damaged part is as good as absent. Its key is taken, so the tasks are stored again as a copy
-  under the next free key, `<first>.1`.
+  under the next free key, `<first>-<count>.1`.
 - Two parts may hold the same task if two workers computed it. A merge takes it from the first.
 - Nobody reads the parts of a committed chunk.
 """
@@ -111,7 +111,9 @@ def store_part(store: Store, encoded: EncodedChunk) -> None:
     for blob in encoded.blobs:
         put_blob(store, blob)
     header = encoded.chunk.header
-    key = f"parts/{header.chunk:06}.{header.generation}/{header.first:08}"
+    # The name has the number of tasks, so that a listing shows how much is finished.
+    folder = f"parts/{header.chunk:06}.{header.generation}"
+    key = f"{folder}/{header.first:08}-{header.count}"
     content = encoded.chunk.to_bytes(PART)
     for copy in count():
         free = f"{key}.{copy}" if copy else key

@@ -16,11 +16,13 @@ from backfleet.console import as_json, echo_json
 if TYPE_CHECKING:
     from backfleet.sources.importing.choices import Choices
     from backfleet.sources.importing.run import Outcome
+    from backfleet.sources.importing.target import ImportRecord
 
 __all__ = ["import_command", "presets_command"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+SHOWN_DOUBTS = 20
 RULES = (
     "adjusted-close", "factor", "divided", "preclose", "events", "already-adjusted", "none",
 )  # fmt: skip
@@ -48,6 +50,11 @@ def _reading_options(command: F) -> F:
         click.option("--adjust", type=click.Choice(RULES), help="Rule of adjustment."),
         click.option("--volume-unit", type=float, metavar="N", help="Shares per unit of volume."),
         click.option("--decimal", type=click.Choice(["point", "comma"]), help="Decimal mark."),
+        click.option(
+            "--stamp",
+            type=click.Choice(["open", "close"]),
+            help="Whether times are the beginnings or the ends of bars.",
+        ),
         click.option("--bar", metavar="LENGTH", help="Import only bars of this length: 1d, 15m."),
         click.option("--encoding", metavar="NAME", help="Encoding of text files."),
         click.option("--delimiter", metavar="MARK", help="Delimiter of text files."),
@@ -154,6 +161,7 @@ def _choices(reading: dict[str, Any]) -> Choices:
         adjust=reading["adjust"],
         volume_unit=reading["volume_unit"],
         decimal=reading["decimal"],
+        stamp=reading["stamp"],
         bar=reading["bar"],
         skip_bad=reading["on_bad_symbol"] == "skip",
         text=TextSettings(reading["encoding"], delimiter),
@@ -192,19 +200,21 @@ def _show(outcome: Outcome, target: str) -> None:
         click.echo(sentence)
     for sentence in record.assumptions:
         click.echo(f"assumed: {sentence}")
+    for symbol, doubt in list(record.doubts.items())[:SHOWN_DOUBTS]:
+        click.echo(f"doubt: {symbol}: {doubt}")
+    if len(record.doubts) > SHOWN_DOUBTS:
+        click.echo(f"doubt: {len(record.doubts) - SHOWN_DOUBTS:,} more symbols; see data check")
     lengths = ", ".join(sorted(set(record.lengths.values())))
     left_out = f"; {len(record.refused):,} left out" if record.refused else ""
     click.echo(
         f"{len(record.symbols):,} symbols, {record.bars:,} bars of {lengths} in {target}{left_out}"
     )
-    click.echo("\nin the job file:\n" + _job_lines(target, record.data))
+    click.echo("\nin the job file:\n" + _job_lines(target, record))
 
 
-def _job_lines(target: str, data: Any) -> str:
-    from backfleet.sources.prepare import OPTIONS
-
-    options = ", ".join(f'{key} = "{name}"' for key, name in OPTIONS.items())
-    lines = [f'{key} = "{value}"' for key, value in data.items()]
+def _job_lines(target: str, record: ImportRecord) -> str:
+    options = ", ".join(f'{key} = "{name}"' for key, name in record.options.items())
+    lines = [f'{key} = "{value}"' for key, value in record.data.items()]
     lines.insert(1, f'path = "{target}"')
     return "\n".join(f"  {line}" for line in ("[data]", *lines, f"options = {{ {options} }}"))
 

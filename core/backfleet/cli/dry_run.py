@@ -71,6 +71,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
             f"{folds} ({windows['kind']}), tested {windows['first_test']} to "
             f"{windows['last_test']}; {windows['factor']:.1f} times the work of the plain sweep"
         )
+    words |= dict(plan.manifest.notes.lines(len(names)))
     cost = facts["cost"]
     if cost is not None:
         words["cost"] = f"about {cost['amount']:.4f} {cost['currency']} ({cost['basis']})"
@@ -107,6 +108,7 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
             "first": min(symbol.first for symbol in manifest.symbols),
             "last": max(symbol.last for symbol in manifest.symbols),
         },
+        "notes": asdict(manifest.notes),
         "done": done,
         "known": len(known),
         "to_compute": manifest.tasks - done - len(known),

@@ -44,6 +44,7 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
         *describe_problems(rows),
         _headline(control, summary),
         *_verdict(run, rows, folds),
+        *_data_notes(run),
         *_code_not_kept(summary),
         *_worker_failure_warning(control, summary),
         *_spending(control),
@@ -125,6 +126,12 @@ def _verdict(run: Run, rows: pa.Table, folds: Folds | BackfleetError | None) -> 
     known = None if isinstance(folds, BackfleetError) else folds
     first, *more = verdict_lines(partial(verdict_of_rows, run.stored, rows, known))
     return [f"verdict: {first}", *(f"         {line}" for line in more)]
+
+
+def _data_notes(run: Run) -> list[str]:
+    """Skipped symbols, doubts about bars, and how prices are adjusted."""
+    notes = run.manifest.notes.lines(len(run.manifest.symbols))
+    return [f"{label + ':':<9}{text}" for label, text in notes]
 
 
 def _code_not_kept(summary: RunSummary) -> list[str]:

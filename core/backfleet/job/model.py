@@ -48,6 +48,9 @@ Symbols = Annotated[
     BeforeValidator(rules.one_or_more),
     AfterValidator(rules.distinct),
 ]
+Excluded = Annotated[
+    tuple[Annotated[Text, AfterValidator(rules.symbol)], ...], AfterValidator(rules.distinct)
+]
 Columns = Annotated[Names, AfterValidator(rules.distinct)]
 Zone = Annotated[Text, AfterValidator(rules.timezone)]
 Files = Annotated[
@@ -115,10 +118,18 @@ class Data(Section):
     ----------
     source
         `csv`, `parquet`, `cn-daily`, or a plugin.
+    preset
+        In place of a source: the vendor whose files are read as they are, as in `backfleet data
+        presets`, or a `.toml` file.
     path
         A directory or `s3://bucket/prefix`, one file a symbol.
     symbols
         Names and globs.
+    exclude
+        Names and globs of symbols to leave out.
+    on_bad_symbol
+        `refuse` a job with a symbol whose data cannot be read, or `skip` such symbols; the run and
+        its report name them.
     universe
         `each`: a task for each symbol; `portfolio`: all symbols in one task, with one cash pool.
     start, end
@@ -136,8 +147,11 @@ class Data(Section):
     """
 
     source: Text
+    preset: Text | None = None
     path: Location
     symbols: Symbols = ("*",)
+    exclude: Excluded = ()
+    on_bad_symbol: Literal["refuse", "skip"] = "refuse"
     universe: Literal["each", "portfolio"] = "each"
     start: Day | None = None
     end: Day | None = None
@@ -146,6 +160,22 @@ class Data(Section):
     columns: Columns = ()
     options: dict[str, Any] = Field(default_factory=dict)
     auxiliary: dict[FeedName, Auxiliary] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _source_of_preset(cls, values: Any) -> Any:
+        """Make a preset an option of the source `preset`, which loads it."""
+        if not isinstance(values, Mapping) or values.get("preset") is None:
+            return values
+        given = dict(values)
+        preset = given.pop("preset")
+        if "source" in given:
+            raise ValueError("has both a source and a preset; give one of them")
+        if isinstance(preset, str) and preset.endswith(".toml"):
+            preset = absolute_path(preset)
+        options = given.get("options", {})
+        merged = {"preset": preset, **options} if isinstance(options, Mapping) else options
+        return {**given, "source": "preset", "options": merged}
 
     @field_validator("end")
     @classmethod
@@ -160,7 +190,8 @@ class Data(Section):
         given = self.auxiliary[name].model_dump(exclude_none=True)
         if "source" in given:
             given.setdefault("options", {})
-        return self.model_copy(update={**given, "auxiliary": {}})
+        whole = {"auxiliary": {}, "exclude": (), "on_bad_symbol": "refuse"}
+        return self.model_copy(update={**given, **whole})
 
     @property
     def auxiliary_paths(self) -> dict[str, str]:
@@ -210,10 +241,15 @@ class Results(Section):
     detail
         `full`, or `summary` for rows only.
     benchmark
-        What the report of a task draws it beside: `buy-and-hold`, which is its own symbol, or
-        another symbol's name; that is bought and held.
+        What tasks are compared with, in reports and in extended rows: `buy-and-hold`, which is the
+        task's own symbol, or another symbol's name; that is bought and held.
     periods_per_year
-        For annualising; `auto` takes it from the data.
+        For annualizing; `auto` takes it from the data.
+    risk_free_rate
+        Per year, as a fraction; what the Sharpe ratio and alpha exceed.
+    extended
+        Whether rows also have skewness, kurtosis, value at risk, ulcer index and underwater days,
+        and alpha, beta, correlation, tracking error and information ratio against the benchmark.
     """
 
     store: Location = "runs"
@@ -222,6 +258,8 @@ class Results(Section):
     periods_per_year: Annotated[
         float | Literal["auto"], BeforeValidator(rules.periods_per_year)
     ] = "auto"
+    risk_free_rate: Annotated[Number, Field(gt=-1, lt=1)] = 0.0
+    extended: Annotated[bool, Field(strict=True)] = False
 
 
 class Resources(Section):

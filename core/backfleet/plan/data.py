@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -13,19 +14,23 @@ from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, UserError
 from backfleet.job.benchmark import BUY_AND_HOLD
+from backfleet.job.refusal import nearest
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
+from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
+from backfleet.sources.describe_symbols import describe_symbols
 from backfleet.sources.prepared import PreparedBars, SymbolData
 
 if TYPE_CHECKING:
     from backfleet.job import Data
+    from backfleet.job.model import Results
 
 __all__ = [
     "PlannedData",
-    "check_benchmark",
+    "benchmark_digest",
     "choose_symbols",
     "naming_feed",
     "open_source",
@@ -34,6 +39,9 @@ __all__ = [
     "prepared_bars",
     "source_of",
 ]
+
+MAX_REASONS = 20
+"""Bad files that an error names."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +54,24 @@ class PlannedData:
         Sorted: in which order a job names them decides nothing.
     auxiliary
         The symbol of each further feed, by the feed's name, sorted too.
+    notes
+        What the data left open.
+    benchmark_digest
+        As in `ResultsIdentity`.
     """
 
     symbols: Sequence[PlannedSymbol]
     auxiliary: Mapping[str, PlannedSymbol]
+    notes: DataNotes = field(default_factory=DataNotes)
+    benchmark_digest: str = ""
+
+
+@dataclass(frozen=True)
+class _Described:
+    """The symbols of a source: those whose bars can be read, and what is wrong with the others."""
+
+    symbols: dict[str, SymbolData]
+    bad: dict[str, DataError]
 
 
 def open_source(name: str, settings: SourceSettings) -> Source:
@@ -78,27 +100,43 @@ def prepared_bars(source: str) -> PreparedBars:
 
 def plan_data(data: Data) -> PlannedData:
     """What a job's bars are. Raises DataError, PluginError, JobError."""
-    symbols = _described(data)
+    described = _describe_all(data)
+    symbols = described.symbols
+    if described.bad and (data.on_bad_symbol == "refuse" or not symbols):
+        raise _refusal(data, described)
+    if not symbols:
+        raise DataError("data.exclude leaves no symbol")
     auxiliary = {}
     for name in data.read_feeds:
         with naming_feed(name):
-            ((symbol, described),) = _described(data.of_feed(name)).items()
-            check_end_known(symbol, described)
-            auxiliary[name] = _planned(symbol, described)
+            ((symbol, feed),) = _described(data.of_feed(name)).items()
+            check_end_known(symbol, feed)
+            auxiliary[name] = _planned(symbol, feed)
     for name, span in data.resampled_feeds.items():
         with naming_feed(name):
             check_longer(span, symbols)
     if data.universe == "portfolio":
         check_one_length(symbols)
-    return PlannedData([_planned(*each) for each in symbols.items()], auxiliary)
+    planned = [_planned(*each) for each in symbols.items()]
+    return PlannedData(planned, auxiliary, _notes(data, described))
 
 
-def check_benchmark(data: Data, benchmark: str) -> None:
-    """Raise DataError where the job's source has no such symbol. Its bars are left for reports."""
+def benchmark_digest(data: Data, results: Results) -> str:
+    """Return the digest of the benchmark's bars if rows depend on them, else an empty string.
+
+    Raises DataError if the job's source has no such symbol.
+    """
+    benchmark = results.benchmark
     if benchmark == BUY_AND_HOLD:
-        return
+        return ""
     try:
-        source_of(data).fingerprint(benchmark)
+        if not results.extended:
+            # Only reports read it.
+            source_of(data).fingerprint(benchmark)
+            return ""
+        # The columns are the strategy's, and a benchmark may lack them.
+        alone = data.model_copy(update={"symbols": (benchmark,), "columns": ()})
+        return _described(alone)[benchmark].digest
     except DataError as error:
         raise type(error)(f"results.benchmark: {error}") from error
 
@@ -116,11 +154,66 @@ def naming_feed(name: str) -> Iterator[None]:
 
 
 def _described(data: Data) -> dict[str, SymbolData]:
+    described = _describe_all(data)
+    if described.bad:
+        raise _refusal(data, described)
+    return described.symbols
+
+
+def _describe_all(data: Data) -> _Described:
     source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
+    described = _Described({}, {})
     with prepared_bars(data.source) as prepared:
-        chosen = sorted(choose_symbols(source, data.symbols))
-        return {name: prepared.digest(source, name, window) for name in chosen}
+        chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
+        for name, result in describe_symbols(prepared, source, chosen, window):
+            if isinstance(result, DataError):
+                described.bad[name] = result
+            else:
+                described.symbols[name] = result
+    return described
+
+
+def _without(data: Data, symbols: Sequence[str]) -> list[str]:
+    """The symbols that are not excluded. Raises DataError for a pattern that excludes none."""
+    excluded: set[str] = set()
+    for pattern in data.exclude:
+        matches = [name for name in symbols if fnmatchcase(name, pattern)]
+        if not matches:
+            raise DataError(
+                f"data.exclude: {pattern!r} matches none of the {len(symbols):,} chosen symbols"
+                f"{nearest(pattern, symbols)}"
+            )
+        excluded.update(matches)
+    return [name for name in symbols if name not in excluded]
+
+
+def _refusal(data: Data, described: _Described) -> DataError:
+    """One error about all bad symbols, each reason once."""
+    bad = described.bad
+    reasons = list(dict.fromkeys(map(str, bad.values())))
+    if len(reasons) == 1 and not described.symbols:
+        return next(iter(bad.values()))
+    lines = reasons[:MAX_REASONS]
+    if len(reasons) > MAX_REASONS:
+        lines.append(f"... and {len(reasons) - MAX_REASONS:,} more")
+    return DataError(
+        "\n".join(lines)
+        + f"\n{len(bad):,} of {len(bad) + len(described.symbols):,} symbols of {data.path} have "
+        "bad data. Correct the files, name the symbols in data.exclude, or set "
+        'data.on_bad_symbol = "skip"'
+    )
+
+
+def _notes(data: Data, described: _Described) -> DataNotes:
+    # A run can be read elsewhere, where the folder of the data says nothing.
+    folder = f"{data.path.rstrip('/')}/"
+    rules = [symbol.adjustment for symbol in described.symbols.values()]
+    return DataNotes(
+        skipped={name: str(error).replace(folder, "") for name, error in described.bad.items()},
+        doubts={name: symbol.doubt for name, symbol in described.symbols.items() if symbol.doubt},
+        adjustments=dict(Counter(filter(None, rules))),
+    )
 
 
 def _planned(name: str, found: SymbolData) -> PlannedSymbol:

@@ -21,6 +21,7 @@ from backfleet.job.points import Points
 from backfleet.job.stored_points import points_from_json
 from backfleet.job.windowed_points import WINDOW, Window, WindowedPoints
 from backfleet.plan.chunk_grid import MAX_CHUNKS, ChunkGrid
+from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import Identity
 from backfleet.store.records import decode_record, encode_record
 
@@ -118,6 +119,8 @@ class Manifest:
     family, logic
         For the trial ledger, not part of the id: the family of the strategy, and the hash of the
         logic of its code.
+    notes
+        What the data left open, not part of the id.
     """
 
     name: str
@@ -131,6 +134,7 @@ class Manifest:
     distributions: Sequence[PlannedDistribution] = ()
     family: str = ""
     logic: str = ""
+    notes: DataNotes = field(default_factory=DataNotes)
 
     @property
     def run_id(self) -> str:
@@ -235,6 +239,7 @@ class Manifest:
                 points_table=hashlib.sha256(table).hexdigest() if table else None,
                 family=self.family,
                 logic=self.logic,
+                notes=self.notes,
             ),
         )
 
@@ -263,6 +268,7 @@ class Manifest:
             distributions=stored.distributions,
             family=stored.family,
             logic=stored.logic,
+            notes=stored.notes,
         )
         if (stored.run_id, stored.tasks) != (manifest.run_id, manifest.tasks):
             raise CorruptObject(
@@ -294,6 +300,7 @@ class StoredManifest:
     points_table: str | None
     family: str
     logic: str
+    notes: DataNotes
 
 
 def _read_points(stored: StoredManifest, read_blob: Callable[[str], bytes]) -> Points:

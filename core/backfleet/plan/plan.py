@@ -24,7 +24,7 @@ from backfleet.job.windowed_points import WINDOW, WindowedPoints
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.calendar import return_days, symbol_sessions
 from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
-from backfleet.plan.data import PlannedData, check_benchmark, plan_data
+from backfleet.plan.data import PlannedData, benchmark_digest, plan_data
 from backfleet.plan.describe import describe_strategy
 from backfleet.plan.engines import VECTOR, engine_candidates
 from backfleet.plan.identify import check_plugins, identify
@@ -91,7 +91,7 @@ def _plan(job: Job) -> Plan:
     files = hash_declared_files(find_declared_files(strategy_root(strategy), job.files))
     points = _points(job, parameters)
     data = plan_data(job.data)
-    check_benchmark(job.data, job.results.benchmark)
+    data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))
     windows = _cut_windows(job, data)
     is_flat = windows is not None and job.validation.start == "flat"
     if windows is not None and is_flat:
@@ -112,6 +112,7 @@ def _plan(job: Job) -> Plan:
         distributions=planned_distributions(identity, strategy),
         family=job.validation.family or strategy.target,
         logic=logic_hash(strategy),
+        notes=data.notes,
     )
     return Plan(job, manifest, strategy, windows)
 

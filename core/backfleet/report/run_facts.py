@@ -66,6 +66,9 @@ def read_facts(run: Run) -> RunFacts:
 
 def _warnings(run: Run, state: RunState, counts: Counts) -> Sequence[str]:
     lines = [STATES[state]] if state in STATES else []
+    notes = dict(run.manifest.notes.lines(len(run.manifest.symbols)))
+    lines += [f"Symbols left out: {notes['skipped']}"] if "skipped" in notes else []
+    lines += [f"Doubts about the data: {notes['doubts']}"] if "doubts" in notes else []
     if counts.missing:
         lines.append(f"{counts.missing:,} of {counts.tasks:,} tasks have no result yet.")
     if counts.done and counts.error == counts.done:
@@ -79,6 +82,7 @@ def _warnings(run: Run, state: RunState, counts: Counts) -> Sequence[str]:
 def _details(run: Run, counts: Counts) -> Mapping[str, str]:
     manifest, identity = run.manifest, run.manifest.identity
     data, broker, versions = identity.data, manifest.broker, identity.versions
+    notes = dict(manifest.notes.lines(len(manifest.symbols)))
     first = min(symbol.first for symbol in manifest.symbols)
     last = max(symbol.last for symbol in manifest.symbols)
     return {
@@ -90,6 +94,7 @@ def _details(run: Run, counts: Counts) -> Mapping[str, str]:
         **({"Files": ", ".join(identity.files)} if identity.files else {}),
         "Tasks": _grid(run),
         "Data": f"{data.source.name}, {first} to {last}, {data.timezone}",
+        **({"Prices": notes["prices"]} if "prices" in notes else {}),
         "Cash": f"{broker.cash:,.2f}",
         "Costs": (
             f"commission {broker.commission:.4%}, at least {broker.minimum_commission:,.2f} an "

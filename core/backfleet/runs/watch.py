@@ -41,7 +41,7 @@ class WorkerWatch:
 def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
     """Return when all chunks are there or no worker is left, with the workers' last states."""
     came = 0
-    started = time.monotonic()
+    started = parts_due = time.monotonic()
     while True:
         began = time.monotonic()
         statuses = poll_workers(watch.executor, watch.entry)
@@ -50,6 +50,12 @@ def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
         came += len(fresh)
         for header in fresh:
             emit("chunk_committed", run_id=header.run_id, chunk=header.chunk, tasks=header.count)
+        now = time.monotonic()
+        if now >= parts_due:
+            watch.part_index.refresh()
+            listed = time.monotonic()
+            # On S3, listing thousands of parts takes longer than all else of a look.
+            parts_due = listed + (listed - now) / SHARE
         show(watch.part_index.counts())
         if ended or (watch.chunk_index.complete and came >= watch.expected_chunks):
             return statuses

@@ -12,12 +12,14 @@ from backfleet.bar_length import Stamp
 from backfleet.bars import Bars, Prices
 from backfleet.errors import DataError
 from backfleet.sources.checks import (
-    check_factor,
+    check_mixture,
+    check_one_symbol,
     check_order,
     check_prices,
     check_volume,
     is_positive,
 )
+from backfleet.sources.factor import find_factor
 from backfleet.sources.layout import Layout
 from backfleet.sources.table import Table, booleans, floats
 from backfleet.sources.times import read_times
@@ -66,6 +68,8 @@ def bars_of(table: Table, reading: Reading) -> Bars:
     if not len(table):
         raise DataError(f"{table.origin}: no rows below the names of the columns")
     layout = reading.layout
+    if layout.symbol:
+        check_one_symbol(table, layout.symbol)
     times = read_times(table, layout.times, reading.date_format, reading.timezone)
     check_order(table, layout.times[0], times.utc)
     tradable = (
@@ -73,11 +77,10 @@ def bars_of(table: Table, reading: Reading) -> Bars:
     )
     prices = Prices(*(floats(table, name) for name in _price_columns(layout)))
     check_prices(table, layout, prices, tradable)
-    factor = np.ones(len(table))
-    if layout.factor:
-        factor = floats(table, layout.factor)
-        check_factor(table, layout.factor, factor, tradable)
-    volume = np.zeros(len(table))
+    check_mixture(table, layout, prices)
+    factor = find_factor(table, layout.adjustment, prices.close, tradable)
+    # A volume that is not there is unknown: no shares were traded says something else.
+    volume = np.full(len(table), np.nan)
     if layout.volume:
         volume = floats(table, layout.volume)
         check_volume(table, layout.volume, volume, tradable)
@@ -92,6 +95,7 @@ def bars_of(table: Table, reading: Reading) -> Bars:
         tradable=tradable,
         timezone=reading.timezone,
         stamp=reading.stamp,
+        adjustment=layout.adjustment.words(),
         extra=MappingProxyType({n: floats(table, column) for n, column in layout.extra.items()}),
     )
     return bars if tradable.all() else _with_suspensions(table, bars)

@@ -8,16 +8,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from backfleet.bar_length import Stamp
 from backfleet.errors import DataError
 from backfleet.job.refusal import nearest
 from backfleet.source import SourceOptions
+from backfleet.sources.adjustment import Adjustment
 
 __all__ = ["ColumnOptions", "Layout", "find_layout"]
 
 MAX_FORMAT_CHARS = 100
+ALREADY_ADJUSTED = "already-adjusted"
+ADJUSTED = frozenset({"adjclose", "adjustedclose", "adjcp", "closeadj"})
+"""Usual names of the adjusted close, their letters alone."""
+SYMBOL_NAMES = frozenset(
+    {
+        *("symbol", "ticker", "ts_code", "code", "order_book_id", "instrument", "instrument_id"),
+        *("contract", "sid", "股票代码", "代码", "证券代码"),
+    }
+)
 DATE_NAMES = ("date", "datetime", "time", "timestamp")
 
 
@@ -48,9 +58,14 @@ class ColumnOptions(SourceOptions):
     open, high, low, close
         By default their own names.
     volume
-        By default `volume`; zeros where there is none.
+        By default `volume`; unknown (NaN) if there is none.
     factor
         The cumulative adjustment factor; ones if not named.
+    adjusted
+        The adjusted close, such as `Adj Close`: all four prices are adjusted by the same factor,
+        adjusted close / close. `already-adjusted` says that the prices in the file are adjusted.
+    splits, dividends
+        Events on their ex-dates: new shares per old one, and money per share.
     tradable
         True or false: whether the symbol traded; all true if not named.
     date_format
@@ -68,11 +83,23 @@ class ColumnOptions(SourceOptions):
     close: str | None = Field(default=None, min_length=1)
     volume: str | None = Field(default=None, min_length=1)
     factor: str | None = Field(default=None, min_length=1)
+    adjusted: str | None = Field(default=None, min_length=1)
+    splits: str | None = Field(default=None, min_length=1)
+    dividends: str | None = Field(default=None, min_length=1)
     tradable: str | None = Field(default=None, min_length=1)
     date_format: Annotated[str, AfterValidator(_date_format)] | None = Field(
         default=None, min_length=1
     )
     stamp: Stamp = "open"
+
+    @field_validator("adjusted", "splits", "dividends")
+    @classmethod
+    def _one_adjustment(cls, column: str | None, info: ValidationInfo) -> str | None:
+        rivals = ("factor",) if info.field_name == "adjusted" else ("factor", "adjusted")
+        for rival in rivals:
+            if column is not None and info.data.get(rival) is not None:
+                raise ValueError(f"and the option {rival} are two adjustments; give one")
+        return column
 
 
 @dataclass(frozen=True)
@@ -83,8 +110,12 @@ class Layout:
     ----------
     times
         The date's column and, where it is a column of its own, the time's.
-    open, high, low, close, volume, factor, tradable
-        None where the file has no such column.
+    open, high, low, close, volume, tradable
+        None if the file has no such column.
+    adjustment
+        The rule of adjustment with its columns.
+    symbol
+        A column that names a symbol in each row.
     extra
         The file's column for each extra column that the job wants.
     """
@@ -95,16 +126,18 @@ class Layout:
     low: str
     close: str
     volume: str | None
-    factor: str | None
+    adjustment: Adjustment
     tradable: str | None
+    symbol: str | None
     extra: Mapping[str, str]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All of them, each once."""
-        optional = [name for name in (self.volume, self.factor, self.tradable) if name is not None]
+        optional = [self.volume, *self.adjustment.columns, self.tradable, self.symbol]
         prices = (self.open, self.high, self.low, self.close)
-        return tuple(dict.fromkeys((*self.times, *prices, *optional, *self.extra.values())))
+        names = (*self.times, *prices, *optional, *self.extra.values())
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 @dataclass(frozen=True)
@@ -152,10 +185,27 @@ def find_layout(
         low=header.need(options.low or "low"),
         close=header.need(options.close or "close"),
         volume=header.need(options.volume) if options.volume else header.find("volume"),
-        factor=header.need(options.factor) if options.factor else None,
+        adjustment=_adjustment(header, options),
         tradable=header.need(options.tradable) if options.tradable else None,
+        symbol=next((name for name in names if name.lower().strip("<>") in SYMBOL_NAMES), None),
         extra={name: header.need(name) for name in extra},
     )
+
+
+def _adjustment(header: _Header, options: ColumnOptions) -> Adjustment:
+    if options.factor:
+        return Adjustment("factor", (header.need(options.factor),))
+    if options.adjusted == ALREADY_ADJUSTED:
+        return Adjustment("already")
+    if options.adjusted:
+        return Adjustment("adjusted", (header.need(options.adjusted),))
+    if options.splits or options.dividends:
+        splits = header.need(options.splits) if options.splits else None
+        dividends = header.need(options.dividends) if options.dividends else None
+        events = tuple(name for name in (splits, dividends) if name is not None)
+        return Adjustment("events", events, splits, dividends)
+    unused = [name for name in header.names if re.sub(r"[^a-z]", "", name.lower()) in ADJUSTED]
+    return Adjustment("none", unused=unused[0] if unused else None)
 
 
 def _times(header: _Header, options: ColumnOptions) -> tuple[str, ...]:

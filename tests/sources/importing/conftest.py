@@ -14,7 +14,6 @@ from backfleet.source import SourceSettings
 from backfleet.sources.importing.choices import Choices
 from backfleet.sources.importing.run import Outcome, import_files
 from backfleet.sources.parquet import ParquetSource
-from backfleet.sources.prepare import OPTIONS
 
 Files = Mapping[str, str | bytes]
 
@@ -52,7 +51,7 @@ class Import:
     def bars(self, outcome: Outcome, symbol: str | None = None) -> Bars:
         """Read the bars back as a run does."""
         data = outcome.record.data
-        settings = SourceSettings(str(self.target), data["timezone"], (), OPTIONS)
+        settings = SourceSettings(str(self.target), data["timezone"], (), outcome.record.options)
         source = ParquetSource(settings)
         name = symbol or next(iter(outcome.record.symbols))
         return source.parse(name, source.read(name))

@@ -20,7 +20,7 @@ from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.recognition import Reading
 from backfleet.sources.importing.rows import Rows, join_rows
 
-__all__ = ["Assembled", "Supplements", "assemble"]
+__all__ = ["Assembled", "Supplements", "assemble", "midnights"]
 
 MAX_OUTSIDE = 0.2
 MAX_STEPS = 0.1
@@ -375,10 +375,11 @@ def _sessions(placed: Placed) -> NDArray[np.int64]:
 def _times(placed: Placed) -> NDArray[np.int64]:
     if not placed.daily:
         return placed.key
-    midnights = pc.assume_timezone(
-        pa.array(placed.key * DAY, pa.timestamp("ns")),
-        placed.zone,
-        ambiguous="earliest",
-        nonexistent="latest",
-    )
-    return np.asarray(midnights.cast(pa.int64()).to_numpy(), dtype=np.int64)
+    return midnights(placed.key, placed.zone)
+
+
+def midnights(days: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """Return the first instant of days in a time zone, in nanoseconds in UTC."""
+    local = pa.array(days * DAY, pa.timestamp("ns"))
+    instants = pc.assume_timezone(local, zone, ambiguous="earliest", nonexistent="latest")
+    return np.asarray(instants.cast(pa.int64()).to_numpy(), dtype=np.int64)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from backfleet.bar_length import Stamp
 from backfleet.sources.importing.parts import TextSettings
+from backfleet.sources.importing.preset import Preset
 
 __all__ = ["Choices"]
 
@@ -17,7 +19,7 @@ class Choices:
     Attributes
     ----------
     preset
-        The name of a preset, or the path of a TOML file.
+        The name of a preset, the path of a TOML file, or the preset itself.
     symbol
         The symbol of files that do not name it.
     timezone
@@ -34,6 +36,8 @@ class Choices:
         Shares in one unit of volume, such as 100.
     decimal
         `point` or `comma`.
+    stamp
+        Whether intraday times are the beginnings of bars, `open`, or their ends, `close`.
     bar
         The length of the bars to import, such as `1d`.
     skip_bad
@@ -42,7 +46,7 @@ class Choices:
         The encoding and the delimiter of texts.
     """
 
-    preset: str | None = None
+    preset: str | Preset | None = None
     symbol: str | None = None
     timezone: str | None = None
     date_format: str | None = None
@@ -51,6 +55,7 @@ class Choices:
     adjust: str | None = None
     volume_unit: float | None = None
     decimal: str | None = None
+    stamp: Stamp | None = None
     bar: str | None = None
     skip_bad: bool = False
     text: TextSettings = field(default_factory=TextSettings)

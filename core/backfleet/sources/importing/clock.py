@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from backfleet.bars import Bars
 from backfleet.errors import DataError
 from backfleet.sources.importing.dates import DAY
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.rows import NAIVE, Rows
 
-__all__ = ["Placed", "bar_length", "place"]
+__all__ = ["Placed", "bar_length", "place", "stamped_by_close"]
 
 HOUR = DAY // 24
 MINUTE = HOUR // 60
@@ -82,10 +83,11 @@ def place(pieces: Sequence[Rows], zone: str | None, always_daily: bool, notes: N
 
 
 def _is_daily(wall: Integers) -> bool:
-    days = wall // DAY
-    if len(np.unique(days)) != len(np.unique(wall)):
+    ordered = wall if np.all(wall[1:] >= wall[:-1]) else np.sort(wall)
+    days = ordered // DAY
+    if np.any((days[1:] == days[:-1]) & (ordered[1:] != ordered[:-1])):
         return False
-    clocks = np.unique(wall - days * DAY)
+    clocks = np.unique(ordered - days * DAY)
     if len(clocks) == 1:
         return bool(clocks[0] == 0) or len(wall) > 1
     # Midnight of a zone with summer time is at two hours of UTC.
@@ -102,6 +104,10 @@ def _sessions(wall: Integers, offset: Integers, notes: Notes) -> Integers:
                 "the date in UTC"
             )
         return days
+    utc = wall - np.where(offset == NAIVE, 0, offset)
+    if np.any(offset > 0) | np.any((offset < 0) & (offset != NAIVE)) and not np.any(utc % DAY):
+        notes.tell("daily bars begin at midnight in UTC: the session is the date in UTC")
+        return utc // DAY
     weekday = (np.unique(days) + 3) % 7
     clock = _clock_words(int(clocks[0]))
     if np.mean(weekday == 6) >= MIN_SUNDAYS and np.mean(weekday == 4) < MAX_FRIDAYS:
@@ -204,12 +210,33 @@ _LENGTHS = (
 
 def bar_length(placed: Placed) -> str:
     """Return the length of the bars, the most frequent difference, such as `1d` or `15m`."""
-    key = np.unique(placed.key)
-    if len(key) < 2:
+    key = placed.key if np.all(placed.key[1:] >= placed.key[:-1]) else np.sort(placed.key)
+    steps = np.diff(key)
+    steps = steps[steps > 0]
+    if not len(steps):
         return "1d" if placed.daily else "unknown"
-    steps, counts = np.unique(np.diff(key), return_counts=True)
+    steps, counts = np.unique(steps, return_counts=True)
     step = int(steps[np.argmax(counts)]) * (DAY if placed.daily else 1)
     for length, word in _LENGTHS:
         if step >= length:
             return word if word[0].isdigit() else f"{step // length}{word}"
     return "ticks"
+
+
+def stamped_by_close(bars: Bars) -> bool:
+    """Whether the first and the last time of most sessions are those of bars that end then.
+
+    Sessions of stocks begin at 09:30 and end at 15:00 or 16:00.
+    """
+    local = pc.local_timestamp(pa.array(bars.time, pa.timestamp("ns", bars.timezone)))
+    clock = _integers(local) % DAY
+    changes = np.flatnonzero(bars.session[1:] != bars.session[:-1])
+    first = _most_frequent(clock[[0, *(changes + 1)]])
+    last = _most_frequent(clock[[*changes, len(clock) - 1]])
+    step = _most_frequent(np.diff(bars.time)) if len(bars) > 1 else 0
+    return first - step == 9 * HOUR + 30 * MINUTE and last in (15 * HOUR, 16 * HOUR)
+
+
+def _most_frequent(values: Integers) -> int:
+    distinct, counts = np.unique(values, return_counts=True)
+    return int(distinct[np.argmax(counts)])

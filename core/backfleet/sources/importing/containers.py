@@ -13,7 +13,7 @@ from typing import BinaryIO
 from backfleet.errors import DataError
 from backfleet.sources.importing.parts import Part, TablePart, TextPart, TextSettings
 
-__all__ = ["SUFFIXES", "find_files", "open_parts", "plain_name"]
+__all__ = ["SUFFIXES", "find_files", "is_data_name", "open_parts", "plain_name"]
 
 SUFFIXES = (
     "csv", "txt", "tsv", "dat", "zip", "gz", "zst", "json", "jsonl", "feather", "arrow", "ipc",
@@ -46,10 +46,15 @@ def find_files(root: Path) -> list[Path]:
 
 
 def _is_data(path: Path, root: Path) -> bool:
-    parts = path.relative_to(root).parts
+    return is_data_name(path.relative_to(root).as_posix())
+
+
+def is_data_name(name: str) -> bool:
+    """Whether a path below a folder can be that of a file of bars."""
+    parts = name.split("/")
     if any(part.startswith(".") or _SKIPPED.fullmatch(part) for part in parts):
         return False
-    return path.suffix.lower().lstrip(".") in SUFFIXES
+    return name.rpartition(".")[2].lower() in SUFFIXES
 
 
 def plain_name(path: str) -> str:

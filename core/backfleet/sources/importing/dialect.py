@@ -15,6 +15,9 @@ from backfleet.sources.importing.numbers import is_number
 __all__ = ["Dialect", "find_dialect", "find_encoding"]
 
 DELIMITERS = (";", "\t", ",", "|")
+MAX_LINES = 300
+"""Lines that are looked at."""
+
 MIN_RUN = 5
 """Lines with one count of cells that are taken for the table's."""
 
@@ -95,6 +98,7 @@ def find_dialect(
     lines = text.lstrip("\ufeff").splitlines()
     if not complete and len(lines) > 1:
         lines = lines[:-1]
+    lines = lines[:MAX_LINES]
     if not any(map(str.strip, lines)):
         raise DataError(f"{origin}: no rows: the file is empty")
     best: tuple[int, int, str, list[list[str]]] | None = None

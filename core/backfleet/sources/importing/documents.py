@@ -59,10 +59,13 @@ def _frame(origin: str, document: Any) -> Frame:
 
 def _array(values: Sequence[Any]) -> Any:
     try:
-        return pa.array(values)
+        array = pa.array(values)
+        if not pa.types.is_nested(array.type):
+            return array
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        plain = [None if value is None else str(value) for value in values]
-        return pa.array(plain, pa.string())
+        pass
+    plain = [None if value is None else str(value) for value in values]
+    return pa.array(plain, pa.string())
 
 
 def _columns(origin: str, document: Any) -> tuple[dict[str, list[Any]], str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backfleet.errors import DataError
@@ -11,7 +11,7 @@ from backfleet.sources.importing.choices import Choices
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.names import normalize
 from backfleet.sources.importing.parts import Part
-from backfleet.sources.importing.preset import Layout, all_presets, load_preset
+from backfleet.sources.importing.preset import Layout, Preset, all_presets, load_preset
 from backfleet.sources.importing.shapes import Shape
 from backfleet.sources.importing.symbols import path_match
 
@@ -66,7 +66,7 @@ def match_layout(
     DataError
         The user named a preset, and the file has the signs of none of its layouts.
     """
-    presets = {choices.preset: load_preset(choices.preset)} if choices.preset else all_presets()
+    presets = _candidates(choices)
     first = part.first_line
     keys = {normalize(name) for name in names}
     fitting = [
@@ -78,7 +78,8 @@ def match_layout(
     ]
     if not fitting:
         if choices.preset:
-            raise _no_layout(choices.preset, part, names)
+            name, preset = next(iter(presets.items()))
+            raise _no_layout(name, preset, part, names)
         return None, Layout()
     best = max(score for score, _, _ in fitting)
     _, name, layout = next(entry for entry in fitting if entry[0] == best)
@@ -100,11 +101,18 @@ def _fits(layout: Layout, keys: set[str], part: Part, first: str | None, width: 
     return first is None and set(layout.needs) <= keys and not set(layout.lacks) & keys
 
 
-def _no_layout(preset: str, part: Part, names: Sequence[str]) -> DataError:
+def _candidates(choices: Choices) -> Mapping[str, Preset]:
+    if isinstance(choices.preset, Preset):
+        return {choices.preset.title: choices.preset}
+    return {choices.preset: load_preset(choices.preset)} if choices.preset else all_presets()
+
+
+def _no_layout(name: str, preset: Preset, part: Part, names: Sequence[str]) -> DataError:
     shown = ", ".join(name or "(unnamed)" for name in names) or repr(part.first_line)
-    layouts = load_preset(preset).layouts
-    needed = " or ".join(", ".join(layout.needs or layout.names) or "any" for layout in layouts)
+    needed = " or ".join(
+        ", ".join(layout.needs or layout.names) or "any" for layout in preset.layouts
+    )
     return DataError(
-        f"{part.file}: this is not a file of the preset {preset!r}: it has {shown}; the preset "
+        f"{part.file}: this is not a file of the preset {name!r}: it has {shown}; the preset "
         f"needs {needed}. Leave out --from, or name another preset"
     )

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backfleet.bar_length import Stamp
 from backfleet.errors import DataError
 from backfleet.sources.importing.assemble import Assembled, assemble
 from backfleet.sources.importing.choices import Choices
-from backfleet.sources.importing.clock import Placed, bar_length
+from backfleet.sources.importing.clock import Placed, bar_length, stamped_by_close
 from backfleet.sources.importing.containers import find_files, open_parts, plain_name
 from backfleet.sources.importing.form import Form, match_layout
 from backfleet.sources.importing.frame import Frame
@@ -54,14 +55,14 @@ class Imported:
     adjustment
         The rule of adjustment.
     stamp
-        Whether bars are stamped by their open or close; None if nothing states it.
+        Whether bars are stamped by their open or close.
     """
 
     name: str
     symbol: str
     assembled: Assembled
     adjustment: str
-    stamp: str | None
+    stamp: Stamp
 
 
 @dataclass(eq=False)
@@ -208,7 +209,21 @@ class Import:
             )
         rows = [piece for _, piece in chosen]
         assembled = assemble(symbol, rows, reading, supplements.of(name), self.notes)
-        return Imported(name, symbol, assembled, reading.adjust, reading.layout.stamp)
+        stamp = self._choices.stamp or reading.layout.stamp or self._stamp(assembled)
+        return Imported(name, symbol, assembled, reading.adjust, stamp)
+
+    def _stamp(self, assembled: Assembled) -> Stamp:
+        """Return whether the times of intraday bars are their beginnings or their ends."""
+        if assembled.daily:
+            return "open"
+        if stamped_by_close(assembled.bars):
+            self.notes.assume(
+                "times are the ends of the bars, as the first and the last one of a session are "
+                "those of bars that end then; state it with --stamp close or --stamp open"
+            )
+            return "close"
+        self.notes.tell("times are taken for the beginnings of the bars; --stamp close says ends")
+        return "open"
 
     def _split(self, number: int, form: Form, reading: Reading, pieces: Pieces) -> None:
         """Read files with many symbols in one pass."""

@@ -14,17 +14,18 @@ _NAMES: Mapping[str, str] = {
     "window_start trade_date tradedate trading_date day dt local_time gmt_time datum fecha data "
     "epoch date_time trade_time trading_day 日期 交易日期 交易时间",
     "time": "time 时间",
-    "open": "open o openprice open_price opening_price eröffn eröffnung apertura opn "
+    "open": "open o px_open openprice open_price opening_price eröffn eröffnung apertura opn "
     "开盘 开盘价 开盘价(元) 今开",
-    "high": "high h highestprice highprice high_price ceiling_price hoch máximo max 最高 最高价 "
-    "最高价(元)",
-    "low": "low l lowestprice lowprice low_price floor_price tief mínimo min 最低 最低价 "
+    "high": "high h px_high highestprice highprice high_price ceiling_price hoch máximo max "
+    "最高 最高价 最高价(元)",
+    "low": "low l px_low lowestprice lowprice low_price floor_price tief mínimo min 最低 最低价 "
     "最低价(元)",
     "close": "close c closeprice close_price closing_price close/last zuletzt schluss 收盘 收盘价 "
     "收盘价(元) 现价",
+    "last": "last last_price px_last price_last 最新价",
     "adjusted": "adj_close adjclose adjusted_close adjcp adj__close close_adj closeadj "
     "adjusted_closing_price adj_close_price",
-    "volume": "volume v vol tickvol tick_volume turnovervol total_volume volume_traded "
+    "volume": "volume v vol px_volume tickvol tick_volume turnovervol total_volume volume_traded "
     "成交量 成交量(股) 成交量(手) 总手",
     "amount": "amount money total_turnover quote_volume quote_asset_volume quote_av turnovervalue "
     "volume_(currency) 成交额 成交金额 金额 成交额(元) 成交额(百万)",
@@ -38,7 +39,7 @@ _NAMES: Mapping[str, str] = {
     "split": "stock_splits split split_ratio split_coefficient splitfactor",
 }
 
-ROLES = frozenset(_NAMES)
+ROLES = frozenset(_NAMES) - {"last"}
 _ROLE_OF = {name: role for role, names in _NAMES.items() for name in names.split()}
 _ORDER = {name: place for names in _NAMES.values() for place, name in enumerate(names.split())}
 
@@ -57,6 +58,10 @@ def roles_of(names: Sequence[str]) -> dict[str, list[int]]:
         role = _ROLE_OF.get(normalize(name))
         if role is not None:
             roles.setdefault(role, []).append(position)
+    # The last trade is the close only where no column has that name.
+    last = roles.pop("last", None)
+    if last is not None:
+        roles.setdefault("close", last)
     for positions in roles.values():
         positions.sort(key=lambda position: _ORDER[normalize(names[position])])
     return roles

@@ -164,7 +164,8 @@ def split_rows(rows: Rows, symbols: Any) -> Iterator[tuple[str, Rows]]:
     """Yield the rows of each symbol, from a column of symbols."""
     encoded = symbols.cast(pa.string()).dictionary_encode()
     codes = np.asarray(pc.fill_null(encoded.indices, -1).to_numpy(), dtype=np.int64)
-    names = [name.strip() for name in encoded.dictionary.to_pylist()]
+    # Spreadsheets keep zeros in front by an apostrophe.
+    names = [name.strip().lstrip("'") for name in encoded.dictionary.to_pylist()]
     order = np.argsort(codes, kind="stable")
     starts = np.flatnonzero(np.diff(codes[order], prepend=-2))
     for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):

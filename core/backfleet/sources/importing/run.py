@@ -9,6 +9,7 @@ from pathlib import Path
 from backfleet.bars import Bars
 from backfleet.errors import DataError
 from backfleet.source import Source
+from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.files import file_stem
 from backfleet.sources.importing.assemble import Assembled
 from backfleet.sources.importing.choices import Choices
@@ -21,7 +22,7 @@ from backfleet.sources.importing.target import (
     open_target,
     write_record,
 )
-from backfleet.sources.prepare import parquet_of
+from backfleet.sources.prepare import OPTIONS, parquet_of
 
 __all__ = ["Outcome", "import_files", "import_symbols"]
 
@@ -57,7 +58,8 @@ class _Written:
     refused: dict[str, str] = field(default_factory=dict)
     zones: dict[str, str] = field(default_factory=dict)
     daily_zones: dict[str, str] = field(default_factory=dict)
-    stamps: set[str] = field(default_factory=set)
+    stamps: dict[str, str] = field(default_factory=dict)
+    doubts: dict[str, str] = field(default_factory=dict)
     bars: int = 0
     preview: tuple[str, ...] = ()
 
@@ -77,8 +79,11 @@ class _Written:
         self.bars += len(bars)
         zones = self.daily_zones if result.assembled.daily else self.zones
         zones.setdefault(bars.timezone, symbol)
-        if result.stamp == "close" and not result.assembled.daily:
-            self.stamps.add(result.stamp)
+        if not result.assembled.daily:
+            self.stamps.setdefault(result.stamp, symbol)
+        doubt = one_line(find_doubts(bars))
+        if doubt:
+            self.doubts[symbol] = doubt
         self.preview = self.preview or preview_of(bars, result.assembled.daily)
 
     def record(self, origin: str, begun: ImportRecord) -> ImportRecord:
@@ -92,9 +97,14 @@ class _Written:
                 f"{origin}: {one} has sessions in {first} and {other} in {second}; one folder has "
                 "one time zone. State it with --timezone, or import them into folders of their own"
             )
+        if len(self.stamps) > 1:
+            raise DataError(
+                f"{origin}: the times of {self.stamps['open']} are the beginnings of its bars, and "
+                f"those of {self.stamps['close']} are the ends. Import them into folders of their "
+                "own"
+            )
         # The zone of daily bars decides nothing: they are stored as dates.
         zone = next(iter([*self.zones, *self.daily_zones]))
-        data = {"source": "parquet", "timezone": zone}
         return replace(
             begun,
             outputs=self.outputs,
@@ -102,7 +112,9 @@ class _Written:
             lengths=self.lengths,
             adjustment=self.adjustment,
             bars=self.bars,
-            data=data,
+            doubts=self.doubts,
+            data={"source": "parquet", "timezone": zone},
+            options=OPTIONS | {"stamp": "close"} if "close" in self.stamps else OPTIONS,
             refused=self.refused,
         )
 
@@ -168,7 +180,7 @@ def _of_source(source: Source, symbol: str, skip_bad: bool) -> Imported | Refuse
             raise
         return Refused(symbol, str(error))
     length = bar_length(Placed(bars.time, False, bars.timezone))
-    return Imported(symbol, symbol, Assembled(bars, length, bars.is_daily), "none", None)
+    return Imported(symbol, symbol, Assembled(bars, length, bars.is_daily), "none", "open")
 
 
 def preview_of(bars: Bars, daily: bool) -> tuple[str, ...]:

@@ -15,6 +15,11 @@ from backfleet.sources.importing.names import PRICES, normalize, roles_of
 __all__ = ["Shape", "shape_of"]
 
 _TUPLE = re.compile(r"\(\s*['\"]([^'\"]*)['\"]\s*,\s*['\"]([^'\"]*)['\"]\s*\)")
+_LENGTH = re.compile(r"\d*(s|sec|m|min|minute|h|hour|d|day|daily|w|week|mo|month)s?", re.IGNORECASE)
+_FIELD_WORD = re.compile(
+    r"(^|_)(open|high|low|close|last|price|vol|volume|bid|ask|change|return|rate|[se]ma\d*|rsi\d*|macd)"
+    r"(_|$)"
+)
 _FIELDS = (
     "adj_close", "adjusted_close", "open", "high", "low", "close", "volume", "vol",
     "dividends", "stock_splits", "capital_gains",
@@ -90,6 +95,9 @@ def _blocks(names: Sequence[str]) -> Shape | None:
             if position != date and (pair := split(name)):
                 members.setdefault(pair[0], {})[pair[1]] = position
         whole = {s: fields for s, fields in members.items() if set(PRICES) <= set(fields)}
+        if len(whole) == 1 and _LENGTH.fullmatch(next(iter(whole))):
+            # Open_1h is a field of bars of an hour, and no symbol.
+            return None
         if whole:
             return Shape({s: ((date, *f.values()), ("date", *f)) for s, f in whole.items()})
     return None
@@ -121,6 +129,9 @@ def _closes(names: Sequence[str], sample: Frame) -> Shape | None:
     if not find_forms(sample.columns[date]):
         return None
     others = [i for i in range(len(names)) if i != date and names[i]]
+    # Fields of one symbol, such as PX_OPEN or SMA20, are no symbols.
+    if any(_FIELD_WORD.search(normalize(names[i])) for i in others):
+        return None
     if len(others) < 2 or not all(_numeric(sample.columns[i]) for i in others):
         return None
     blocks = {names[i]: ((date, i), ("date", "close")) for i in others}

@@ -11,7 +11,7 @@ from backfleet.sources.importing.containers import plain_name
 from backfleet.sources.importing.parts import Part
 from backfleet.sources.importing.preset import Layout
 
-__all__ = ["PERIOD", "check_names", "clean_symbol", "path_match", "symbol_of"]
+__all__ = ["PERIOD", "check_names", "clean_symbol", "name_in_layouts", "path_match", "symbol_of"]
 
 _NO_SYMBOL = re.compile(
     r"historicaldata_\d+"
@@ -46,6 +46,16 @@ def symbol_of(part: Part, layout: Layout) -> str | None:
     if _PIECE.fullmatch(name) and folders and not folders[-1].lower().endswith(".zip"):
         return folders[-1]
     return None if _NO_SYMBOL.fullmatch(name) else name.strip()
+
+
+def name_in_layouts(file: str, layouts: Iterable[Layout]) -> str:
+    """Return the symbol that a file's name has by the first layout whose pattern it matches."""
+    name = plain_name(file)
+    for layout in layouts:
+        match = re.search(layout.symbol, name) if layout.symbol else None
+        if match and match.groupdict().get("symbol"):
+            return match["symbol"].strip()
+    return name
 
 
 def path_match(part: Part, layout: Layout) -> re.Match[str] | None:

@@ -43,8 +43,10 @@ class ImportRecord:
         The rule of adjustment of each symbol.
     refused
         The symbols that were left out, and why.
-    data
-        The keys of a job's `[data]` with which the bars are read.
+    doubts
+        The most serious doubt about the bars of a symbol, in words.
+    data, options
+        The keys of a job's `[data]`, and of its `options`, with which the bars are read.
     """
 
     fingerprint: str
@@ -56,7 +58,9 @@ class ImportRecord:
     bars: int = 0
     facts: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    doubts: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
     presets: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
 
@@ -88,7 +92,7 @@ class Inputs:
         else:
             raise DataError(f"{root}: there is no such file or folder")
         options = json.dumps(asdict(choices), sort_keys=True, default=str)
-        if choices.preset and choices.preset.endswith(".toml"):
+        if isinstance(choices.preset, str) and choices.preset.endswith(".toml"):
             files.append(Path(choices.preset))
         base = root if root.is_dir() else root.parent
         return cls(options, {os.path.relpath(file, base): file for file in files})

@@ -1,0 +1,51 @@
+"""`DataNotes`: what a run's data left open when it was planned; no part of the run's id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["DataNotes"]
+
+NAMED = 3
+"""Symbols with a reason in one line; the others are counted."""
+
+
+@dataclass(frozen=True)
+class DataNotes:
+    """Notes about the data of a run.
+
+    Attributes
+    ----------
+    skipped
+        Symbols that were left out because their data is bad, and why.
+    doubts
+        Symbols whose bars may be wrong, and the first sign of it.
+    adjustments
+        How prices are adjusted, in words, and for how many symbols.
+    """
+
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    adjustments: Mapping[str, int] = field(default_factory=dict)
+
+    def lines(self, symbols: int) -> Iterator[tuple[str, str]]:
+        """Yield a label and a line for each kind of note; `symbols` is how many the run has."""
+        if self.skipped:
+            total = symbols + len(self.skipped)
+            yield "skipped", f"{len(self.skipped):,} of {total:,} symbols: {_named(self.skipped)}"
+        if self.doubts:
+            yield "doubts", f"{len(self.doubts):,} of {symbols:,} symbols: {_named(self.doubts)}"
+        if self.adjustments:
+            words = [
+                rule if count == symbols else f"{rule} ({count:,} symbols)"
+                for rule, count in self.adjustments.items()
+            ]
+            yield "prices", "; ".join(words)
+
+
+def _named(reasons: Mapping[str, str]) -> str:
+    """The first symbols with their reasons, in one line."""
+    shown = [f"{symbol}: {reason}" for symbol, reason in list(reasons.items())[:NAMED]]
+    more = f"; and {len(reasons) - NAMED:,} more" if len(reasons) > NAMED else ""
+    return "; ".join(" ".join(line.split()) for line in shown) + more

@@ -1,0 +1,46 @@
+"""`Adjustment`: the rule by which the prices of a file are adjusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Adjustment"]
+
+Rule = Literal["none", "factor", "adjusted", "events", "already"]
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """A rule of adjustment and the columns that it reads.
+
+    Attributes
+    ----------
+    rule
+        `factor`: a column has it. `adjusted`: adjusted close / close. `events`: from splits and
+        dividends. `already`: the prices are adjusted in the file. `none`: they are used as they
+        are.
+    splits, dividends
+        The columns of events.
+    unused
+        A column that looks like an adjusted close, if there is no rule.
+    """
+
+    rule: Rule
+    columns: tuple[str, ...] = ()
+    splits: str | None = None
+    dividends: str | None = None
+    unused: str | None = None
+
+    def words(self) -> str:
+        """Return the rule in words for people."""
+        names = " and ".join(repr(name) for name in self.columns)
+        if self.rule == "factor":
+            return f"adjusted by the factor {names}"
+        if self.rule == "adjusted":
+            return f"adjusted by {names} / close"
+        if self.rule == "events":
+            return f"adjusted by the events in {names}"
+        if self.rule == "already":
+            return "already adjusted, as the job says"
+        return "as in the file" + (f"; {self.unused!r} is not used" if self.unused else "")
