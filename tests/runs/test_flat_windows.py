@@ -212,7 +212,7 @@ def test_a_symbol_without_sessions_in_a_window_is_refused(tmp_path: Path) -> Non
     data.mkdir()
     days = [str(day) for day in np.arange("2019-01-01", "2021-01-01", dtype="datetime64[D]")]
     for name, own in (("LONG", days), ("LATE", days[400:])):
-        lines = [f"{day},10,11,9,{10 + number % 3},100" for number, day in enumerate(own)]
+        lines = [f"{day},10,13,9,{10 + number % 3},100" for number, day in enumerate(own)]
         text = "\n".join(["date,open,high,low,close,volume", *lines, ""])
         (data / f"{name}.csv").write_text(text)
     job = make_job(tmp_path / "runs", data={"source": "csv", "path": str(data)})

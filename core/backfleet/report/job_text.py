@@ -149,4 +149,7 @@ def _origin(feed: FeedIdentity, path: str) -> dict[str, Any]:
 
 def _results(run: Run) -> dict[str, Any]:
     store = run.url.removesuffix(f"/{run.id}")
-    return {"store": store, **asdict(run.manifest.identity.results)}
+    keys = asdict(run.manifest.identity.results)
+    # The digest follows from the data, and is no key of a job.
+    del keys["benchmark_digest"]
+    return {"store": store, **keys}
