@@ -117,6 +117,8 @@ def test_tables_of_databases_are_read(importing: Import) -> None:
         ("A.zip", b"PK\x03\x04 damaged", "this zip archive is damaged"),
         ("A.zip", zipped({"run.py": "x = 1"}), r"the archive has no \.csv"),
         ("A.zip", zipped({"A.csv": "0" * 5_000_000}), "unpacks to 5,000,000 bytes, which is not"),
+        ("A.csv.gz", gzip.compress(TEXT.encode())[:-20], "the file is damaged or cannot be read"),
+        ("A.zip", zipped({"A.csv": TEXT}).replace(b"A.csv", b"B.csv", 1), "the file is damaged"),
         ("A.parquet", b"PAR1" + bytes(600), "this Parquet file is damaged"),
         ("A.feather", b"ARROW1" + bytes(600), "this Feather file is damaged"),
         ("A.duckdb", bytes(8) + b"DUCK" + bytes(600), "this DuckDB database cannot be read"),

@@ -295,6 +295,7 @@ def _factor(
         notes.tell("adjustment: factors from the vendor's own table")
         factor = supplements.factors.at(sessions)
     else:
+        notes.tell(reading.adjustment)
         factor = factor_of(reading.adjust, table.rows, traded)
         if "preclose" in table.rows.numbers:
             _check_preclose(table, reading, traded, notes)
@@ -323,10 +324,8 @@ def _check_preclose(table: _Table, reading: Reading, traded: Flags, notes: Notes
             "prices are adjusted, and it is not. State --adjust already-adjusted or --adjust none",
         )
     if reading.adjust == "none" and steps.any() and share <= MAX_STEPS:
-        notes.tell(
-            f"{table.symbol}: {int(steps.sum())} days look like ex-dates in raw prices; --adjust "
-            "preclose adjusts for them"
-        )
+        what = "look like ex-dates in raw prices, for which --adjust preclose adjusts"
+        notes.count(what, int(steps.sum()), table.where(int(np.argmax(steps))))
 
 
 def _volume(table: _Table, traded: Flags, notes: Notes) -> NDArray[np.float64]:
@@ -360,10 +359,8 @@ def _tell_suspended(
         return
     absent = np.setdiff1d(supplements.suspended, sessions)
     if len(absent):
-        notes.tell(
-            f"{table.symbol}: suspended on {len(absent)} days that have no row, the first is "
-            f"{absent[0].astype('M8[D]')}"
-        )
+        first = f"{absent[0].astype('M8[D]')} of {table.symbol}"
+        notes.count("are missing on days of suspension", len(absent), first)
 
 
 def _sessions(placed: Placed) -> NDArray[np.int64]:
