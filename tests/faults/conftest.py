@@ -16,8 +16,10 @@ import psutil
 import pytest
 
 from backfleet.chunks.chunk import Chunk
+from backfleet.chunks.date_sums import KeptReturns
 from backfleet.chunks.formats import PART
 from backfleet.chunks.rows import read_rows
+from backfleet.code.trusted_code import trust_file
 from backfleet.job import Job
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
@@ -118,9 +120,15 @@ class Fleet:
         return self.call("resume", self.opened().url, *arguments, **environment)
 
     def submit(self, shards: int = 1, chunk_size: int = 1) -> str:
-        """Log a submission of the whole job for workers that nothing starts; its URL."""
+        """Log a submission of the whole job for workers that nothing starts; its URL.
+
+        Chunks of several symbols keep the sums of returns over them, as those of large runs do.
+        """
         plan = plan_job(Job.load(self.job))
-        manifest = replace(plan.manifest, chunk_size=chunk_size)
+        trust_file(plan.strategy)
+        symbols, rest = divmod(chunk_size, len(plan.manifest.points))
+        kept = KeptReturns.SUMS if symbols > 1 and not rest else KeptReturns.TASKS
+        manifest = replace(plan.manifest, chunk_size=chunk_size, kept_returns=kept)
         store = open_store(str(self.store)).at(manifest.run_id)
         save_manifest(store, manifest)
         chunks = [(chunk, 0) for chunk in range(len(manifest.chunks))]

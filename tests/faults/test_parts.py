@@ -34,7 +34,7 @@ def check_end(fleet: Fleet, whole: Fleet) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["before-part:1", "after-part:1", "before-blob:6", "before-part:3", "before-chunk:1"]
+    "point", ["before-part:1", "after-part:1", "before-blob:7", "before-part:3", "before-chunk:1"]
 )
 def test_a_worker_killed_within_a_chunk_costs_what_is_in_no_part(
     fleet: Fleet, whole: Fleet, point: str

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backfleet.chunks.date_sums import KeptReturns
 from backfleet.errors import CorruptObject
 from backfleet.job import Sweep, plan_points
 from backfleet.job.parameter import Parameter
@@ -148,6 +149,7 @@ def test_an_altered_manifest_is_refused(
         set_to("chunk_size", value=0),
         set_to("chunk_size", value=10**9),
         set_to("chunk_size", value="1"),
+        set_to("kept_returns", value="some"),
         lambda content: content.pop("symbols"),
     ],
 )
@@ -164,6 +166,12 @@ def test_an_odd_manifest_is_refused_though_its_checksum_fits(
 def test_what_is_no_manifest_is_refused(content: bytes) -> None:
     with pytest.raises(CorruptObject, match="the record"):
         Manifest.from_bytes(content, no_blob)
+
+
+def test_sums_of_returns_over_parts_of_symbols_are_refused() -> None:
+    manifest = replace(small(2, 10, 6), kept_returns=KeptReturns.SUMS)
+    with pytest.raises(CorruptObject, match="chunks without whole symbols"):
+        Manifest.from_bytes(manifest.to_bytes(), no_blob)
 
 
 def test_more_chunks_than_any_planner_makes_are_refused() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,37 @@ import numpy as np
 import pytest
 
 import backfleet as bf
-from backfleet.results.point_sums import PointReturns, PointSums
+from backfleet.bundles.exporting import export_bundle
+from backfleet.bundles.importing import import_bundle
+from backfleet.chunks.chunk import Chunk, ChunkHeader, read_chunk
+from backfleet.chunks.date_sums import DateSums, KeptReturns
+from backfleet.chunks.date_sums_format import encode_date_sums, read_date_sums
+from backfleet.chunks.schemas import RETURNS
+from backfleet.errors import CorruptObject
+from backfleet.plan.manifest_store import save_manifest
+from backfleet.plan.plan import plan_job
+from backfleet.results.point_sums import NoPointSums, PointReturns, PointSums
+from backfleet.runs.start import submit_plan
+from backfleet.store import open_store, put_blob
+from backfleet_executors.local import LocalExecutor
 from sample_job import job_of
 
 PERIODS = [10, 15, 20]
+NAMES = ("AAA", "BBB", "CCC", "DDD", "EEE")
+
+FALLIBLE = """
+import backtrader as bt
+
+
+class Fallible(bt.Strategy):
+    params = (("k", 1),)
+
+    def next(self):
+        if self.p.k == 1 and self.data._name == "CCC":
+            raise ValueError("this point fails on this symbol")
+        if not self.position:
+            self.buy(size=self.p.k)
+"""
 
 
 def finished(store: Path, *, universe: str = "each", **changes: Any) -> bf.Run:
@@ -86,3 +115,209 @@ def test_series_are_the_mean_over_the_symbols_on_each_date(
     np.testing.assert_allclose(
         sums.sums.segments.totals.sum(axis=0), returns.returns.sum(axis=0), atol=1e-12
     )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prices of seven symbols that are listed on different dates; one is not traded every day."""
+    folder = tmp_path_factory.mktemp("prices")
+    numbers = np.random.default_rng(0)
+    for place, name in enumerate(("A00", *NAMES, "ZZZ")):
+        days = np.arange(np.datetime64("2023-01-02") + 17 * place, np.datetime64("2023-06-01"))
+        if name == "DDD":
+            days = days[numbers.random(len(days)) < 0.8]
+        closes = 100 * np.cumprod(1 + numbers.normal(0.0, 0.02, len(days)))
+        rows = [
+            f"{day},{c},{c * 1.01},{c * 0.99},{c},1000" for day, c in zip(days, closes, strict=True)
+        ]
+        lines = ["date,open,high,low,close,volume", *rows]
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def submit(
+    store: Path,
+    folder: Path,
+    symbols: Sequence[str] = NAMES,
+    *,
+    together: int = 0,
+    detail: str = "summary",
+    **changes: Any,
+) -> bf.Run:
+    """Run a job that keeps the returns of each task, or sums over `together` symbols."""
+    usual: dict[str, Any] = {"strategy": "sma-crossover", "params": {"period": [3, 5]}}
+    job = bf.Job(
+        data={"source": "csv", "path": str(folder), "symbols": list(symbols)},
+        results={"store": str(store), "detail": detail},
+        **(usual | changes),
+    )
+    plan = plan_job(job)
+    if together:
+        size = together * len(plan.manifest.points)
+        manifest = replace(plan.manifest, chunk_size=size, kept_returns=KeptReturns.SUMS)
+        plan = replace(plan, manifest=manifest)
+    control = submit_plan(plan, LocalExecutor(LocalExecutor.Settings()))
+    control.wait()
+    return control.run
+
+
+@pytest.fixture(scope="module")
+def separate(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
+    """A run that keeps the returns of each task."""
+    run = submit(tmp_path_factory.mktemp("separate"), folder)
+    assert run.manifest.kept_returns is KeptReturns.TASKS
+    return run
+
+
+@pytest.fixture(scope="module")
+def pairs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
+    """A run that keeps sums over two symbols, the last one without a neighbor."""
+    return submit(tmp_path_factory.mktemp("pairs"), folder, together=2)
+
+
+def stored(run: bf.Run) -> list[tuple[str, Any]]:
+    """Return what decides all content of the chunks."""
+    run.counts()
+    return [(header.logical, header.blobs) for header in run.chunk_index.headers()]
+
+
+def test_symbols_listed_on_different_dates_are_absent_before(
+    folder: Path, tmp_path: Path, separate: bf.Run
+) -> None:
+    run = submit(tmp_path, folder, detail="full")
+    returns = returns_of(run)
+    for point in range(2):
+        expected = slow_series(run, point)
+        assert returns.dates.tolist() == [day.item() for day in expected]
+        np.testing.assert_allclose(returns.returns[:, point], list(expected.values()), atol=1e-14)
+    np.testing.assert_array_equal(returns.returns, returns_of(separate).returns)
+
+
+@pytest.mark.parametrize("together", [2, 5])
+def test_sums_over_symbols_give_the_series_of_separate_returns(
+    together: int, folder: Path, tmp_path: Path, separate: bf.Run
+) -> None:
+    run = submit(tmp_path, folder, together=together)
+    assert len(run.chunk_index.headers()) == -(-5 // together)
+    ours, theirs = returns_of(run), returns_of(separate)
+    assert ours.dates.tolist() == theirs.dates.tolist()
+    np.testing.assert_allclose(ours.returns, theirs.returns, atol=1e-16)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "periods", "together", "reused"),
+    [
+        (NAMES, [3, 4, 5], 2, 10),
+        (NAMES, [5], 2, 5),
+        ((*NAMES, "ZZZ"), [3, 5], 2, 10),
+        (NAMES, [3], 4, 5),
+        # Other symbols are added up, but for the last one, which had no neighbor.
+        (("A00", *NAMES), [3, 5], 2, 2),
+        (NAMES, [5, 7], 0, 1),
+    ],
+)
+def test_sums_over_the_same_symbols_are_reused(
+    symbols: Sequence[str],
+    periods: list[int],
+    together: int,
+    reused: int,
+    folder: Path,
+    tmp_path: Path,
+) -> None:
+    submit(tmp_path / "runs", folder, together=2)
+    changes: dict[str, Any] = {"together": together, "params": {"period": periods}}
+    run = submit(tmp_path / "runs", folder, symbols, **changes)
+    assert run.counts().reused == reused
+    assert stored(run) == stored(submit(tmp_path / "alone", folder, symbols, **changes))
+
+
+def test_separate_returns_are_reused_in_sums(folder: Path, tmp_path: Path) -> None:
+    submit(tmp_path / "runs", folder)
+    changes: dict[str, Any] = {"together": 3, "params": {"period": [2, 5, 3]}}
+    run = submit(tmp_path / "runs", folder, ("A00", *NAMES), **changes)
+    assert run.counts().reused == 10
+    assert stored(run) == stored(submit(tmp_path / "alone", folder, ("A00", *NAMES), **changes))
+
+
+@pytest.mark.parametrize("together", [0, 2])
+def test_points_with_a_failed_task_are_left_out(
+    together: int, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "fallible.py").write_text(FALLIBLE)
+    strategy = f"{tmp_path / 'fallible.py'}:Fallible"
+    changes: dict[str, Any] = {"strategy": strategy, "together": together}
+    run = submit(tmp_path / "runs", folder, params={"k": [1, 2, 3]}, **changes)
+    sums = run.point_sums()
+    assert isinstance(sums, PointSums)
+    assert (sums.points.tolist(), sums.left_out.tolist()) == ([1, 2], [0])
+    returns = returns_of(run).returns
+    assert np.isnan(returns[:, 0]).all()
+    assert np.isfinite(returns[:, 1:]).all()
+    none = submit(tmp_path / "runs", folder, params={"k": [1]}, **changes).point_sums()
+    assert isinstance(none, NoPointSums)
+    assert "each point has a task that failed" in str(none)
+
+
+def test_a_run_with_missing_chunks_has_no_whole_series(folder: Path, tmp_path: Path) -> None:
+    run = submit(tmp_path, folder, together=2)
+    run.store.delete(run.chunk_index.headers()[1].key)
+    assert isinstance(bf.open_run(run.url).point_sums(), NoPointSums)
+
+
+def test_a_bundle_carries_the_returns(tmp_path: Path, pairs: bf.Run) -> None:
+    export_bundle(pairs, tmp_path / "run.zip")
+    imported = import_bundle(tmp_path / "run.zip", str(tmp_path / "other")).run
+    np.testing.assert_array_equal(returns_of(imported).returns, returns_of(pairs).returns)
+
+
+def with_blobs(run: bf.Run, chunk: Chunk, blobs: dict[str, str]) -> bf.Run:
+    """Replace the blobs that a chunk names."""
+    header = replace(chunk.header, blobs=blobs)
+    run.store.replace(header.key, Chunk(header, chunk.body).to_bytes())
+    return bf.open_run(run.url)
+
+
+def read_sums_of(run: bf.Run, header: ChunkHeader) -> DateSums:
+    layout = run.manifest.returns_layout(header.chunk)
+    assert layout is not None
+    return read_date_sums(run.store, header.blobs[RETURNS], layout)
+
+
+def test_impossible_returns_are_reported(folder: Path, tmp_path: Path) -> None:
+    run = submit(tmp_path, folder, together=2)
+    chunk = read_chunk(run.store, 1, 0)
+    header = chunk.header
+    elsewhere = read_sums_of(run, header)
+    elsewhere.dates = elsewhere.dates + 10_000
+    elsewhere.calendars = {at: days + 10_000 for at, days in elsewhere.calendars.items()}
+    partial = read_sums_of(run, header)
+    partial.blocks.clear()
+    blobs = {name: digest for name, digest in header.blobs.items() if name != RETURNS}
+    for sums, text in (
+        (elsewhere, "outside of the run's dates"),
+        (partial, "those of other tasks"),
+        (read_sums_of(run, read_chunk(run.store, 0, 0).header), "those of other tasks|bytes"),
+    ):
+        digest = put_blob(run.store, encode_date_sums(sums).content)
+        with pytest.raises(CorruptObject, match=text):
+            with_blobs(run, chunk, blobs | {RETURNS: digest}).point_sums()
+    with pytest.raises(CorruptObject, match="has no returns by date"):
+        with_blobs(run, chunk, blobs).point_returns([0])
+
+
+@pytest.mark.parametrize(("points", "text"), [(1_500, "1,500 points"), (3, "more than 256 MB")])
+def test_what_is_not_kept_is_named(points: int, text: str, folder: Path, tmp_path: Path) -> None:
+    job = bf.Job(
+        strategy="sma-crossover",
+        params={"period": {"start": 2, "stop": points + 1, "step": 1}},
+        data={"source": "csv", "path": str(folder), "symbols": list(NAMES)},
+        results={"store": str(tmp_path)},
+    )
+    manifest = replace(plan_job(job).manifest, kept_returns=KeptReturns.NONE)
+    store = open_store(str(tmp_path)).at(manifest.run_id)
+    run = bf.Run(store, save_manifest(store, manifest))
+    for missing in (run.point_sums(), run.point_returns([0])):
+        assert isinstance(missing, NoPointSums)
+        assert text in str(missing)
+    with pytest.raises(IndexError, match="no 9999"):
+        run.point_returns([9999])

@@ -37,7 +37,7 @@ def _reading_options(command: F) -> F:
         click.option(
             "--date-format",
             metavar="FORMAT",
-            help="day-first, month-first, s, ms, us, ns, or as datetime.strptime reads it.",
+            help="day-first, month-first, s, ms, us, ns, excel, or a format of strptime.",
         ),
         click.option(
             "--column",

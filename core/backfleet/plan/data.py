@@ -21,6 +21,7 @@ from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
+from backfleet.sources.describe_symbols import describe_symbols
 from backfleet.sources.prepared import PreparedBars, SymbolData
 
 if TYPE_CHECKING:
@@ -165,11 +166,12 @@ def _describe_all(data: Data) -> _Described:
     window = BarsWindow(data.start, data.end, data.warmup)
     described = _Described({}, {})
     with prepared_bars(data.source) as prepared:
-        for name in sorted(_without(data, choose_symbols(source, data.symbols))):
-            try:
-                described.symbols[name] = prepared.digest(source, name, window)
-            except DataError as error:
-                described.bad[name] = error
+        chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
+        for name, result in describe_symbols(prepared, source, chosen, window):
+            if isinstance(result, DataError):
+                described.bad[name] = result
+            else:
+                described.symbols[name] = result
     return described
 
 

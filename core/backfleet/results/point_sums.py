@@ -1,7 +1,8 @@
 """The equal-weight series of each parameter point over its symbols, as sums of its returns.
 
 On each date the return of a point is the mean over the symbols that have a return on it. A
-portfolio, or a run of one symbol, has one series per point already.
+portfolio, or a run of one symbol, has one series per point already: if it keeps no returns by date,
+the sums of its tasks serve.
 """
 
 from __future__ import annotations

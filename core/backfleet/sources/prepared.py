@@ -179,14 +179,26 @@ class PreparedBars:
         DataError
             The symbol has no input, it is refused, or no bar lies in the window.
         """
-        index = self._shelf(source).window(window)
-        known = index.get(symbol)
-        if known and known.input == self._known_input(source, symbol):
-            return known.data
+        known = self.known(source, symbol, window)
+        if known is not None:
+            return known
         bars, digest = self.load(source, symbol)
         data = _describe(source, bars, window)
-        index.put(symbol, _Windowed(digest, data))
+        self._shelf(source).window(window).put(symbol, _Windowed(digest, data))
         return data
+
+    def known(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData | None:
+        """Return what the bars of a window are, if that is known without reading anything.
+
+        None also if the symbol has no input.
+        """
+        known = self._shelf(source).window(window).get(symbol)
+        if known is None:
+            return None
+        try:
+            return known.data if known.input == self._known_input(source, symbol) else None
+        except DataError:
+            return None
 
     def save(self) -> None:
         """Write the indexes, so that the next process reads no input that it need not."""
@@ -226,7 +238,7 @@ class PreparedBars:
 
     def _parse(self, source: Source, symbol: str, content: bytes, digest: str) -> Bars:
         bars = parse_bars(source, symbol, content)
-        write_quietly(self._shelf(source).bars(symbol, digest), pack(bars))
+        write_quietly(self._shelf(source).bars(symbol, digest), *pack(bars))
         return bars
 
 
