@@ -1,6 +1,7 @@
 """Statistics of a sweep on one core: `python benchmarks/validation.py [--points N ...] [--band]`.
 
-Prints the time of PBO with 16 blocks beside its limit, the time of a task's sums, and with
+Prints the time of PBO with 16 blocks beside its limit, the time of a task's sums and of its returns
+by date, and with
 `--symbols` the verdict's PBO over many symbols. `--band` recomputes the table of
 `validation/noise_band.py` (minutes).
 """
@@ -15,8 +16,11 @@ from collections.abc import Sequence
 import numpy as np
 from measure import measured
 
+from backfleet.chunks.date_sums import DateSumsLayout, DateSumsRecorder
+from backfleet.chunks.date_sums_format import encode_date_sums
 from backfleet.jit import plan_work
-from backfleet.metrics.sums import SegmentSums, measure_sums
+from backfleet.metrics.sums import POWERS, SegmentSums, measure_sums
+from backfleet.summary import TaskReturns
 from backfleet.validation.cscv import cscv
 
 SESSIONS = 2_520
@@ -27,6 +31,9 @@ LIMITS = {1_000: 1.0, 10_000: 8.0, 100_000: 90.0}
 SEGMENTS = 64
 SUMS_MICROSECONDS = 3.0
 SERIES = 2_000
+
+CHUNK_SYMBOLS, CHUNK_POINTS = 16, 20
+"""A chunk of the sweep in benchmarks.md, of 500 symbols and 20 points."""
 
 BAND_DRAWS = {10: 1_000, 20: 1_000, 50: 600, 100: 400, 250: 200, 500: 120, 1_000: 80}
 
@@ -44,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         show_band()
         return
     show_sums()
+    show_date_sums()
     for points in options.points:
         show_pbo(points, options.symbols, options.threads)
 
@@ -72,7 +80,7 @@ def show_pbo(points: int, symbols: int, threads: int) -> None:
 def show_sums() -> None:
     series = np.random.default_rng(0).normal(0.0, 0.01, (SERIES, SESSIONS))
     borders = np.linspace(0, SESSIONS, SEGMENTS + 1).astype(np.int64)
-    segments, powers = np.empty((2, SEGMENTS)), np.empty(3)
+    segments, powers = np.empty((2, SEGMENTS)), np.empty(POWERS)
     measure_sums(series[0], borders, segments, powers)
 
     def sum_all() -> None:
@@ -83,6 +91,26 @@ def show_sums() -> None:
     print(
         f"sums of {SESSIONS:,} sessions in {SEGMENTS} segments: {microseconds:.2f} µs, a call "
         f"from Python included (at most {SUMS_MICROSECONDS:.0f} µs)"
+    )
+
+
+def show_date_sums() -> None:
+    tasks = CHUNK_SYMBOLS * CHUNK_POINTS
+    series = np.random.default_rng(0).normal(0.0, 0.01, (tasks, SESSIONS))
+    days = np.arange(SESSIONS)
+    layout = DateSumsLayout(CHUNK_POINTS, range(tasks), is_summed=True)
+    sizes = []
+
+    def sum_chunk() -> None:
+        recorder = DateSumsRecorder(layout)
+        for task in range(tasks):
+            recorder.add(task, TaskReturns(days, series[task]))
+        sizes.append(len(encode_date_sums(recorder.take()).content))
+
+    microseconds = min(measured(sum_chunk).cpu for _ in range(9)) / tasks * 1e6
+    print(
+        f"returns by date over {CHUNK_SYMBOLS} symbols: {microseconds:.2f} µs and "
+        f"{sizes[-1] / tasks:,.0f} bytes per task"
     )
 
 

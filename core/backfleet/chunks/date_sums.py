@@ -108,6 +108,8 @@ class DateSums:
         By the symbols that they sum over.
     absent
         The tasks without returns: those that failed, and those whose account was at 0 or below.
+    spare
+        Memory of sums that were added to others. Fresh memory costs as much as ten additions.
     """
 
     layout: DateSumsLayout
@@ -115,6 +117,7 @@ class DateSums:
     calendars: dict[int, Ints] = field(default_factory=dict)
     blocks: dict[Span, Block] = field(default_factory=dict)
     absent: set[int] = field(default_factory=set)
+    spare: Floats | None = None
 
     def counts(self) -> Ints:
         """Return the number of symbols that have a return on each date."""
@@ -227,7 +230,8 @@ class DateSums:
             return None
         if np.array_equal(one.points, other.points):
             del self.blocks[left], self.blocks[right]
-            return Block(one.points, np.add(one.sums, other.sums))
+            self.spare = other.sums
+            return Block(one.points, np.add(one.sums, other.sums, out=one.sums))
         common = np.intersect1d(one.points, other.points)
         if not len(common):
             return None
@@ -279,6 +283,7 @@ class DateSumsRecorder:
         """Return what was collected, and start again."""
         self._finish()
         sums, self._sums = self._sums, DateSums(self._sums.layout)
+        sums.spare = None
         self._start(-1)
         return sums
 
@@ -301,8 +306,10 @@ class DateSumsRecorder:
 
     def _grow(self) -> None:
         layout = self._sums.layout
+        shape = len(layout.points_of(self._symbol)), len(self._sums.dates)
+        spare, self._sums.spare = self._sums.spare, None
         self._points = []
-        self._rows = np.empty((len(layout.points_of(self._symbol)), len(self._sums.dates)))
+        self._rows = spare if spare is not None and spare.shape == shape else np.empty(shape)
 
     def _finish(self) -> None:
         """Hand the collected tasks of a symbol over."""
