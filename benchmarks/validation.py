@@ -1,8 +1,9 @@
 """Statistics of a sweep on one core: `python benchmarks/validation.py [--points N ...] [--band]`.
 
 Prints the time of PBO with 16 blocks beside its limit, the time of a task's sums and of its returns
-by date, and with
-`--symbols` the verdict's PBO over many symbols. `--band` recomputes the table of
+by date, and with `--symbols` the verdict's PBO over many symbols. `--run SYMBOLS POINTS` stores a
+run of noise (minutes) and prints the time and memory of all its verdicts. `--band` recomputes the
+table of
 `validation/noise_band.py` (minutes).
 """
 
@@ -11,22 +12,55 @@ from __future__ import annotations
 import argparse
 import math
 import resource
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from measure import measured
+from measure import measured, run_process, workspace
+from synthetic import write_job, write_symbols
 
+from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.date_sums import DateSumsLayout, DateSumsRecorder
 from backfleet.chunks.date_sums_format import encode_date_sums
+from backfleet.chunks.detail import stored_tables
+from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.jit import plan_work
+from backfleet.job import Job
+from backfleet.metrics import COLUMNS, COUNTS, Metrics
+from backfleet.metrics.segments import segments_of
 from backfleet.metrics.sums import POWERS, SegmentSums, measure_sums
-from backfleet.summary import TaskReturns
+from backfleet.plan.manifest_store import save_manifest
+from backfleet.plan.plan import plan_job
+from backfleet.plan.rows import RowLayout
+from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.compact import compact
+from backfleet.store import open_store
+from backfleet.summary import Segments, TaskReturns, TaskSums
 from backfleet.validation.cscv import cscv
 
 SESSIONS = 2_520
 BLOCKS = 16
 LIMITS = {1_000: 1.0, 10_000: 8.0, 100_000: 90.0}
 """CPU seconds by number of points."""
+
+QUICK = """
+import sys
+import backfleet as bf
+from backfleet.runs.verdict import quick_verdict
+
+print(quick_verdict(bf.open_run(sys.argv[1]).stored).level, file=sys.stderr)
+"""
+
+ALL = """
+import sys
+import backfleet as bf
+
+print(bf.open_run(sys.argv[1]).verdict(), file=sys.stderr)
+"""
+
+FIRST_DAY = 14_613
+"""2010-01-04, in days since 1970."""
 
 SEGMENTS = 64
 SUMS_MICROSECONDS = 3.0
@@ -43,12 +77,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--points", type=int, nargs="+", default=list(LIMITS))
     parser.add_argument("--symbols", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--run", type=int, nargs=2, metavar=("SYMBOLS", "POINTS"))
     parser.add_argument("--band", action="store_true")
     options = parser.parse_args(arguments)
     plan_work(math.inf)
     cscv(noise_sums(2, 1, 0))
     if options.band:
         show_band()
+        return
+    if options.run:
+        with workspace() as folder:
+            show_verdict(store_noise(folder, *options.run))
         return
     show_sums()
     show_date_sums()
@@ -75,6 +114,54 @@ def show_pbo(points: int, symbols: int, threads: int) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     label = f"PBO of {points:,} points" + (f" and {symbols:,} symbols" if symbols > 1 else "")
     print(f"{label}: {reading.cpu:.2f} s CPU{bound}, {reading.wall:.2f} s, peak {memory:,} MiB")
+
+
+def show_verdict(url: str) -> None:
+    """Print the cost of the end of a run, and of all verdicts, in processes of their own."""
+    for label, code, limit in (
+        ("verdict at the end of a run", QUICK, ""),
+        ("all verdicts", ALL, " (at most 300 s on 2 cores, 2,048 MiB)"),
+    ):
+        used = run_process([sys.executable, "-c", code, url])
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
+        print(f"{label}: {used.cpu:.1f} s CPU, {used.wall:.1f} s, peak {memory:,} MiB{limit}")
+
+
+def store_noise(folder: Path, symbols: int, points: int) -> str:
+    """Store a run whose tasks have normal returns, and return its URL."""
+    data = write_symbols(folder / "data", symbols, SESSIONS)
+    job = write_job(folder / "job.toml", data, points, detail="summary", store=folder / "runs")
+    plan = plan_job(Job.load(str(job)))
+    store = open_store(plan.job.results.store).at(plan.manifest.run_id)
+    manifest = save_manifest(store, plan.manifest)
+    draw = np.random.default_rng(0)
+    segments = segments_of(FIRST_DAY + np.arange(SESSIONS) * 365 // 252)
+    for chunk in range(len(manifest.chunks)):
+        results = [noise_result(task, segments, draw) for task in manifest.chunks[chunk]]
+        rows = RowLayout(manifest).rows(results)
+        tables = stored_tables(results, keeps_detail=False)
+        commit_chunk(store, encode_chunk(ChunkContent(manifest.run_id, chunk, 0, rows, tables, {})))
+    compact(store, ChunkIndex(store, manifest))
+    return store.url
+
+
+def noise_result(task: int, segments: Segments, draw: np.random.Generator) -> TaskResult:
+    counts = np.diff(segments.borders)
+    totals = draw.normal(0.0, 0.01, len(counts)) * np.sqrt(counts)
+    squares = 1e-4 * counts + totals * totals / counts
+    n = int(counts.sum())
+    values = np.concatenate([totals, squares, [0.0, 3e-8 * n, 0.0]])
+    mean, square = totals.sum() / n, squares.sum() / n
+    sharpe = float(mean / math.sqrt((square - mean * mean) * n / (n - 1)) * math.sqrt(252))
+    metrics = Metrics._make(50 if name in COUNTS else sharpe for name in COLUMNS)
+    return TaskResult(
+        task=task,
+        status=TaskStatus.OK,
+        seconds=0.0,
+        engine="vector",
+        metrics=metrics,
+        sums=TaskSums(segments, values),
+    )
 
 
 def show_sums() -> None:

@@ -129,10 +129,11 @@ def _market(outcome: Outcome, periods: float, sessions: Days) -> dict[str, float
     traded = np.abs(outcome.fills["size"] * outcome.fills["price"]).sum()
     count = int(np.count_nonzero(last_bars(sessions)))
     solvent = bool(value.min() > 0.0)
+    per_year = periods / count if count > 1 else math.nan
     return {
         "exposure": _defined((gross / value).sum() / bars) if solvent else None,
         "time_in_market": int(np.count_nonzero(gross)) / bars,
-        "turnover": _defined(traded / (2.0 * mean) * (periods / count)) if mean > 0.0 else None,
+        "turnover": _defined(traded / (2.0 * mean) * per_year) if mean > 0.0 else None,
     }
 
 

@@ -217,7 +217,7 @@ def test_what_is_undefined_is_none() -> None:
     no_trades = {"win_rate", "profit_factor", "expectancy"}
     flat = {"sharpe", "sortino", "calmar"}
     assert undefined(measure([100.0, 100.0, 100.0])) == no_trades | flat
-    assert undefined(measure([100.0])) == no_trades | flat | {"cagr", "volatility"}
+    assert undefined(measure([100.0])) == no_trades | flat | {"cagr", "volatility", "turnover"}
     assert undefined(measure([100.0, 110.0])) == no_trades | flat | {"volatility"}
     assert undefined(measure([100.0, 110.0, 130.0])) == no_trades | {"sortino", "calmar"}
     assert undefined(measure([100.0, 90.0, 95.0], results=[1.0])) == {"profit_factor"}

@@ -64,7 +64,12 @@ def find_length(time: Times, session: Days, timezone: str) -> np.timedelta64:
         return UNKNOWN_LENGTH
     ascending = bool(np.all(session[1:] > session[:-1]))
     if ascending and np.array_equal(local_midnights(session, timezone), time):
-        days = float(np.median(np.diff(session.astype(np.int64))))
+        distances = np.diff(session.view(np.int64))
+        # Most bars are days, and to count is faster than to find the median.
+        if 2 * int(np.count_nonzero(distances <= CALENDAR[0][1])) > len(distances):
+            return CALENDAR[0][2]
+        middle = len(distances) // 2
+        days = int(np.partition(distances, middle)[middle])
         return next((unit for low, high, unit in CALENDAR if low <= days <= high), UNKNOWN_LENGTH)
     distances, counts = np.unique(np.diff(time), return_counts=True)
     most = int(np.argmax(counts))
@@ -120,7 +125,7 @@ def length_words(length: np.timedelta64) -> str:
 
 def local_midnights(days: Days, timezone: str) -> Times:
     """Return the first instant of each day in a time zone, int64 nanoseconds in UTC."""
-    naive = np.ascontiguousarray(days.astype("datetime64[D]").astype(np.int64)) * DAY_NS
+    naive = days.astype("datetime64[D]", copy=False).view(np.int64) * DAY_NS
     if timezone == "UTC":
         return naive
     # Bars in UTC need none of it, and it takes a while to import.

@@ -201,11 +201,17 @@ class Bars:
         """SHA-256 over all that an engine can see, as 64 hexadecimal digits."""
         facts = f"bars/3 {self.symbol} {len(self)} {self.warmup} {self.timezone}"
         facts += f" {self.length} {self.stamp}"
-        sha = hashlib.sha256(facts.encode())
         columns: list[NDArray[Any]] = [self.time, self.session.view(np.int64)]
-        for prices in (self.prices, self.raw):
+        # Prices that are the raw ones, factors of one and bars that all trade are said in a word.
+        distinct = [self.raw] if self.prices is self.raw else [self.raw, self.prices]
+        for prices in distinct:
             columns += [prices.open, prices.high, prices.low, prices.close]
-        columns += [self.volume, self.factor, self.tradable]
+        columns.append(self.volume)
+        is_plain = bool(np.all(self.factor == 1.0)), bool(self.tradable.all())
+        columns += [] if is_plain[0] else [self.factor]
+        columns += [] if is_plain[1] else [self.tradable]
+        facts += f" {len(distinct)} {is_plain}"
+        sha = hashlib.sha256(facts.encode())
         for column in columns:
             sha.update(np.ascontiguousarray(column).data)
         for name in sorted(self.extra):

@@ -20,6 +20,8 @@ __all__ = [
     "write_quietly",
 ]
 
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
 
 def cache_folder() -> Path:
     """`$BACKFLEET_CACHE`, or `$XDG_CACHE_HOME/backfleet`, or `~/.cache/backfleet`."""
@@ -70,14 +72,18 @@ def scratch_folder() -> Path:
     return folder
 
 
-def write_quietly(path: Path, content: bytes) -> None:
+def write_quietly(path: Path, *content: bytes | memoryview) -> None:
     """Write a file whole or not at all; if that fails, the next process computes it again."""
+    temporary = f"{path.parent}/.{os.urandom(8).hex()}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+        try:
+            handle = os.open(temporary, NEW_FILE, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(temporary, NEW_FILE, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                file.writelines(content)
             os.replace(temporary, path)
         except OSError:
             os.unlink(temporary)

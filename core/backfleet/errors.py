@@ -17,6 +17,7 @@ __all__ = [
     "ExecutorError",
     "FolderWarning",
     "JobError",
+    "MachineCodeError",
     "NoSuchStore",
     "NondeterministicResult",
     "ObjectMissing",
@@ -63,6 +64,10 @@ class JobError(UserError):
 
 class PluginError(UserError):
     """A plugin that two distributions claim, that fails to import, or that is of another kind."""
+
+
+class MachineCodeError(BackfleetError):
+    """Code cannot be compiled, or its machine code cannot run, on this machine."""
 
 
 class Untrusted(UserError):

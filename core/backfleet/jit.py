@@ -6,6 +6,7 @@ imported.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
@@ -13,7 +14,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
@@ -22,7 +22,7 @@ import numpy as np
 from backfleet.jit_cache import digest_of, machine_code_folder, sole_compiler
 from backfleet.processor import baseline
 
-__all__ = ["Compiled", "c_pow", "compiled", "inlined", "plan_work"]
+__all__ = ["Compiled", "c_pow", "compiled", "inlined", "plan_work", "watch_compiling"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,7 +64,7 @@ class _InterpretBudget:
         with_call = self.spent + SECONDS_PER_ELEMENT * max(sizes, default=0)
         return max(self.planned, with_call) < price
 
-    @contextmanager
+    @contextlib.contextmanager
     def interpreting(self) -> Iterator[None]:
         """Count the time of a call that other compiled functions do not make."""
         self.is_interpreting = True
@@ -148,11 +148,15 @@ class Compiled(Generic[P, R]):
 
     @functools.cached_property
     def _folder(self) -> Path | None:
-        """Folder of the machine code; None for code in no file, which numba cannot cache."""
+        """Folder of the machine code; None if there is no place for it, or for code in no file,
+        which numba cannot cache."""
         code: Any = getattr(self.function, "__code__", None)
         if code is None or not Path(code.co_filename).is_file():
             return None
-        return machine_code_folder(digest_of(self))
+        # Without a place for it, machine code is compiled all the same, in every process.
+        with contextlib.suppress(OSError):
+            return machine_code_folder(digest_of(self))
+        return None
 
     def __repr__(self) -> str:
         return f"<compiled {self.function.__module__}.{self.function.__qualname__}>"
@@ -168,9 +172,11 @@ class Compiled(Generic[P, R]):
         # numba reads this when it decorates; functions of others keep the cache that they chose.
         numba.config.CACHE_DIR = str(self._folder)
         try:
-            return cast(Callable[P, R], numba.njit(self.function, cache=True, **self.options))
+            dispatcher = numba.njit(self.function, cache=True, **self.options)
         finally:
             numba.config.CACHE_DIR = before
+        _tolerate_full_disk(dispatcher)
+        return cast(Callable[P, R], dispatcher)
 
 
 def compiled(function: Callable[P, R]) -> Compiled[P, R]:
@@ -206,6 +212,20 @@ def plan_work(seconds: float) -> None:
     _BUDGET.planned = seconds
 
 
+def watch_compiling(notify: Callable[[bool], None]) -> None:
+    """Have a function called with True when numba begins to compile, or to load machine code, and
+    with False when it has ended.
+
+    LLVM ends the process where it fails, so that who watches the process has to know.
+    """
+    _WATCHERS.append(notify)
+    if "numba" in sys.modules:
+        _numba()
+
+
+_WATCHERS: list[Callable[[bool], None]] = []
+
+
 def c_pow(base: float, exponent: float) -> float:
     """`base ** exponent` by the C library, which Python calls for it, also in compiled code.
 
@@ -232,7 +252,41 @@ def _numba() -> Any:
 
     typeof_impl.register(Compiled)(type_of)
     _teach_pow()
+    _notify_watchers()
     return numba
+
+
+def _notify_watchers() -> None:
+    """Tell those who watch when numba's lock for compiling is taken and released; it is held for
+    loading from the cache, too."""
+    from numba.core import event
+
+    events: Any = event
+
+    class Notify(event.Listener):
+        def on_start(self, event: object) -> None:
+            for notify in _WATCHERS:
+                notify(True)
+
+        def on_end(self, event: object) -> None:
+            for notify in _WATCHERS:
+                notify(False)
+
+    events.register("numba:compiler_lock", Notify())
+
+
+def _tolerate_full_disk(dispatcher: Any) -> None:
+    """Have a function run although its machine code cannot be kept."""
+    cache = getattr(dispatcher, "_cache", None)
+    if cache is None:  # NUMBA_DISABLE_JIT
+        return
+    save = cache.save_overload
+
+    def save_if_possible(*args: object) -> None:
+        with contextlib.suppress(OSError):
+            save(*args)
+
+    cache.save_overload = save_if_possible
 
 
 def _teach_pow() -> None:

@@ -26,7 +26,7 @@ import numpy as np
 from backfleet.cache import cache_folder, scratch_folder
 from backfleet.processor import baseline
 
-__all__ = ["digest_of", "machine_code_folder", "sole_compiler"]
+__all__ = ["digest_of", "machine_code_cache", "machine_code_folder", "sole_compiler"]
 
 LIBRARIES = frozenset({"builtins", "llvmlite", "math", "numba", "numpy", "operator"})
 """numba implements their functions itself, and its cache knows its own version."""
@@ -54,11 +54,16 @@ def digest_of(function: object) -> str:
     return digest.hexdigest()[:32]
 
 
+def machine_code_cache() -> Path:
+    """Return the folder of all machine code, `$NUMBA_CACHE_DIR` or in backfleet's cache."""
+    base = os.environ.get("NUMBA_CACHE_DIR")
+    return Path(base) if base else cache_folder() / "numba"
+
+
 def machine_code_folder(digest: str) -> Path:
     """Return the folder for machine code of that digest, for this processor; one for temporary
     files, which starts as a copy, if the cache cannot be written to."""
-    base = os.environ.get("NUMBA_CACHE_DIR")
-    cache = Path(base) if base else cache_folder() / "numba"
+    cache = machine_code_cache()
     here = baseline()
     name = os.environ.get("NUMBA_CPU_NAME", here.numba_name if here is not None else "")
     folder = cache / "-".join(filter(None, (digest, platform.machine(), name)))
@@ -72,9 +77,10 @@ def sole_compiler(folder: Path) -> Iterator[None]:
     The processes of a sweep need the same machine code. One of them compiles it, and the others
     load it. The lock ends with its process.
     """
-    with (folder.parent / "compiling").open("ab") as lock:
-        # Some network file systems have no locks.
+    with contextlib.ExitStack() as stack:
+        # Some network file systems have no locks, and a full disk has no place for one.
         with contextlib.suppress(OSError):
+            lock = stack.enter_context((folder.parent / "compiling").open("ab"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -23,7 +23,7 @@ def test_two_runs_are_side_by_side(ask: Any, finished: str, failed: str) -> None
 
 def test_json_has_all_of_it(ask: Any, finished: str) -> None:
     found = json.loads(ask(f"compare {finished} {finished} --json").out)
-    assert (found["first"], found["plan"], found["matched"]) == (finished, [], 3)
+    assert (found["first"], found["config"], found["matched"]) == (finished, [], 3)
     assert {each["metric"] for each in found["metrics"]} >= {"sharpe", "final_value"}
 
 

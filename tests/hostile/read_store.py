@@ -69,6 +69,8 @@ def commands(run: str, neighbor: str) -> list[list[str]]:
         ["cancel", name],
         ["report", name, "-o", "run.html"],
         ["report", name, "0", "-o", "task.html"],
+        ["verify", name, "--sample", "1"],
+        ["debug", name],
         ["compare", name, f"runs/{neighbor}"],
         ["compare", f"runs/{neighbor}", name],
         ["export", name, "run.zip"],
@@ -108,7 +110,7 @@ def _problems(arguments: Sequence[str], answer: Answer, sound: Sequence[str]) ->
         texts.append(f"{call}: {answer.err[-1500:]}")
     elif answer.code not in (0, 1, 2):
         texts.append(f"{call}: exit code {answer.code}: {answer.err[-300:]}")
-    elif answer.code == 1 and arguments[0] != "wait":
+    elif answer.code == 1 and arguments[0] not in ("wait", "verify"):
         texts.append(f"{call}: exit code 1: {answer.err[-500:]}")
     if SECRET_TEXT in answer.out + answer.err:
         texts.append(f"{call}: prints a file outside the store")

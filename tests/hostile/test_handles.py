@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import pytest
 import backfleet as bf
 from sample_job import job_of
 from stored_records import sealed
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -54,6 +56,17 @@ def test_no_command_signals_a_process_that_a_handle_names(
     control.resume("local", ["workers=1"])
     assert control.wait().missing == 0
     assert innocent.poll() is None
+
+
+def test_cancel_does_not_claim_that_no_workers_run_if_nobody_can_tell(
+    unfinished: Path, backfleet: Cli
+) -> None:
+    file = unfinished / "submissions" / "1.json"
+    file.write_bytes(sealed(json.loads(file.read_bytes()) | {"executor": "nosuch"}))
+    done = backfleet("cancel", unfinished)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "it is unknown whether workers are running" in done.stderr
+    assert "'nosuch'" in done.stderr
 
 
 def test_no_path_of_a_handle_is_opened(unfinished: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from hostile.odd_values import TEXTS
 SEED = 11
 FEW, MANY = 60, 2400
 SHARE_ROWS = 4
-"""One in this number of conditions is about the rows of results, and not about points."""
+"""One in this number of conditions is also tried on the rows of results and on runs."""
 
 NAMES = (
     "a", "b", "c", "d", "e", "f", "A", "period", "é", "ａ", "__import__", "True", "None", "true",
@@ -131,11 +132,13 @@ def case_of_points(number: int, template: Path) -> Case:
     )
 
 
-def case_of_rows(number: int, template: Path) -> Case:
+def cases_of_rows(number: int, template: Path) -> Iterator[Case]:
+    """Yield the case of a condition on the rows of results, and on the runs of a store."""
     chance = random.Random(f"{SEED} rows {number}")
     text = SQL[number] if number < len(SQL) else condition(number, chance)
     text = text.replace("\0", " ")
-    return Case(f"rows {number}", ("results", run_of(template), "--where", text), template=template)
+    for command in (("results", run_of(template)), ("runs",)):
+        yield Case(f"{command[0]} {number}", (*command, "--where", text), template=template)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +149,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def attack_with(count: int, folder: Path, template: Path) -> None:
     rows = range(count // SHARE_ROWS)
     cases = [case_of_points(number, template) for number in range(count)]
-    cases += [case_of_rows(number, template) for number in rows]
+    cases += [case for number in rows for case in cases_of_rows(number, template)]
     preload = ["backfleet.job.model", "backfleet.plan.plan", "backfleet.cli.dry_run"]
     # SQL runs in a process of its own.
     ground = Ground(folder / "ground", preload=preload, effects=("start", "signal"))

@@ -54,6 +54,8 @@ store = "runs"
 detail = "summary"
 benchmark = "buy-and-hold"
 periods_per_year = 252
+risk_free_rate = 0.02
+extended = true
 
 [validation]
 family = "averages"
@@ -142,6 +144,8 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "detail": "summary",
             "benchmark": "buy-and-hold",
             "periods_per_year": 252.0,
+            "risk_free_rate": 0.02,
+            "extended": True,
         },
         "validation": {
             "family": "averages",

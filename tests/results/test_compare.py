@@ -34,19 +34,21 @@ def dearer(whole_job: bf.Job, tmp_path_factory: pytest.TempPathFactory) -> bf.Ru
 
 def test_a_run_and_itself_are_alike(whole: bf.Run) -> None:
     found = compare_runs(rows_of(whole), rows_of(whole))
-    assert not found.plan
+    assert not found.config
     assert (found.matched, found.only_first, found.only_second) == (4, 0, 0)
     assert not any(pair.differing for pair in found.metrics)
     assert found.best[0] == found.best[1]
 
 
-def test_what_was_planned_otherwise_is_named_by_its_key(whole: bf.Run, dearer: bf.Run) -> None:
+def test_a_difference_of_the_configuration_is_named_by_its_key(
+    whole: bf.Run, dearer: bf.Run
+) -> None:
     found = compare_runs(rows_of(whole), rows_of(dearer))
-    plan = {each.key: (each.first, each.second) for each in found.plan}
-    assert plan.pop("broker.commission") == (0.0002, 0.001)
-    assert plan.pop("params.period") == ([10, 15], [15, 20])
-    assert plan.pop("params.sizing") == ("all-in", "fee-aware")
-    ((key, (first, second)),) = plan.items()
+    config = {each.key: (each.first, each.second) for each in found.config}
+    assert config.pop("broker.commission") == (0.0002, 0.001)
+    assert config.pop("params.period") == ([10, 15], [15, 20])
+    assert config.pop("params.sizing") == ("all-in", "fee-aware")
+    ((key, (first, second)),) = config.items()
     assert key == "data.digests.600559"
     assert len(first) == 64
     assert second is None

@@ -225,6 +225,28 @@ def test_several_symbols_have_three_verdicts_with_their_own_trials(run_of: RunOf
         assert title in text
 
 
+def test_best_point_over_symbols_is_that_of_the_equal_weight_returns(run_of: RunOf) -> None:
+    run = run_of(symbols=SYMBOLS)
+    verdict = run.verdict()
+    series = []
+    for point in range(len(ENTRIES)):
+        tasks = [symbol * len(ENTRIES) + point for symbol in range(len(SYMBOLS))]
+        series.append(pd.concat([returns_of(run, task) for task in tasks], axis=1).mean(axis=1))
+    ratios = np.array([returns.mean() / returns.std() for returns in series])
+    evidence = evidence_of(verdict.best_point)
+    best = int(ratios.argmax())
+    assert (evidence.noun, evidence.trials, evidence.symbols) == ("point", len(ENTRIES), 3)
+    assert (evidence.best.point, evidence.best.task) == (best, None)
+    assert evidence.moments.sharpe == pytest.approx(ratios[best], rel=1e-9)
+    assert evidence.spread == pytest.approx(ratios.std(ddof=1), rel=1e-6)
+    assert evidence.trades == run.results().query(f"entry == {ENTRIES[best]}")["trades"].sum()
+    assert [str(day) for day in evidence.dates] == [str(day) for day in series[best].index]
+    annual = np.sort(ratios * math.sqrt(evidence.periods))
+    np.testing.assert_allclose(np.sort(verdict.sharpe), annual, rtol=1e-6)
+    assert evidence.overfitting == verdict.overfitting
+    assert "The best of 12 points over 3 symbols with equal weight (point " in str(verdict)
+
+
 def test_failed_points_count_and_points_that_never_traded_do_not(tmp_path: Path) -> None:
     (tmp_path / "fallible.py").write_text(FALLIBLE)
     strategy = f"{tmp_path / 'fallible.py'}:Fallible"

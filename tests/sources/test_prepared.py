@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from backfleet.bars import Bars, BarsWindow
 from backfleet.errors import DataError, FolderWarning
 from backfleet.source import Source
 from backfleet.sources.csv import CsvSource
-from backfleet.sources.prepared import PreparedBars, SymbolData
+from backfleet.sources.prepared import PreparedBars, SymbolData, sessions_per_year
 from backfleet.store import open_store
 
 Make = Callable[..., Source]
@@ -325,15 +325,33 @@ def test_a_digest_tells_what_the_window_holds(source: Make, file: Path, cache: P
     )
 
 
-@pytest.mark.parametrize(
-    ("end", "expected"), [(date(2019, 3, 31), 252.0), (date(2019, 4, 1), 365.25)]
-)
-def test_a_short_span_counts_as_a_usual_year(
-    source: Make, file: Path, cache: Path, end: date, expected: float
+@pytest.mark.parametrize("end", [date(2019, 3, 31), date(2019, 4, 1)])
+def test_days_without_weekends_off_have_a_year_of_365_sessions(
+    source: Make, file: Path, cache: Path, end: date
 ) -> None:
-    window = BarsWindow(end=end)
-    data = PreparedBars("code", cache).digest(source(CsvSource, file.parent), "AAPL", window)
-    assert data.sessions_per_year == expected
+    data = PreparedBars("code", cache).digest(
+        source(CsvSource, file.parent), "AAPL", BarsWindow(end=end)
+    )
+    assert data.sessions_per_year == 365.25
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (range(0, 70, 7), 365.25 / 7),
+        ((0, 31, 59), 365.25 / 29.5),
+        ((0, 1, 2, 3, 4, 7, 8, 9, 10, 11, 14, 17), 252.0),
+        ((0, 1, 2, 3, 4, 5, 6, 7, 9), 365.25),
+        ((0, 0, 7, 7, 14), 365.25 / 7),
+        ((0,), 252.0),
+    ],
+)
+def test_the_year_of_a_short_span_follows_from_the_distance_of_its_sessions(
+    days: Sequence[int], expected: float
+) -> None:
+    """The first day is a Monday. Ten weekly bars once had a year of 252 sessions."""
+    sessions = np.datetime64("2024-01-01") + np.array(days)
+    assert sessions_per_year(sessions) == pytest.approx(expected, rel=1e-6)
 
 
 def test_intraday_bars_of_a_session_count_once(source: Make, data: Path, cache: Path) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import docker
 
+from testbed.arm64 import emulated_arm64
 from testbed.base_image import BASE_IMAGE, make_base_image
 from testbed.engine import private_engine
 from testbed.lease import keep
@@ -17,7 +18,7 @@ from testbed.worker_image import keep_wheels, make_worker_image
 
 
 def up() -> None:
-    """Start the engine and the registry, and make the images."""
+    """Start the engine and the registry, and make the images and the emulated machine."""
     engine = private_engine()
     engine.start()
     keep(engine)
@@ -28,6 +29,7 @@ def up() -> None:
     registry = local_registry()
     registry.start()
     keep(registry)
+    emulated_arm64()
     env()
 
 

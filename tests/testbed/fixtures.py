@@ -21,6 +21,7 @@ from testbed.process import TestbedError
 if TYPE_CHECKING:
     import docker
 
+    from testbed.arm64 import Arm64
     from testbed.engine import Engine
     from testbed.registry import Registry
 
@@ -115,6 +116,20 @@ def second_engine(registry: Registry, pushed_image: str, worker_image: str) -> I
             pulled = client.images.pull(repository, digest, auth_config=registry.login)
             pulled.tag(worker_image)
         yield engine
+
+
+@pytest.fixture(scope="session")
+def arm64() -> Arm64:
+    """An emulated ARM64 machine with the backfleet under test."""
+    from testbed.arm64 import emulated_arm64
+
+    with pytest.MonkeyPatch.context() as environment:
+        # Wheels are kept between test sessions, unlike other caches.
+        environment.setenv("BACKFLEET_CACHE", str(testbed_folder()))
+        try:
+            return emulated_arm64()
+        except TestbedError as error:
+            _cannot_be_had(str(error))
 
 
 @contextmanager

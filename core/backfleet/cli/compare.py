@@ -63,7 +63,7 @@ def _rows(run: Run) -> RunRows:
 
 
 def _show_setup(comparison: Comparison) -> None:
-    if not comparison.plan:
+    if not comparison.config:
         click.echo("the setup is the same")
         return
     click.echo("setup")

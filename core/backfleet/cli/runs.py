@@ -23,6 +23,7 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.verdict import has_quick_verdict, summary_json, verdict_lines
 from backfleet.current_directory import search_current_directory
+from backfleet.errors import ExecutorError
 from backfleet.executor import ShardState, ShardStatus
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.control import RunControl
@@ -159,10 +160,18 @@ def resume(
 def cancel(run: str, store: str) -> None:
     """Stop a run's workers. What is done stays, and 'resume' goes on from there."""
     found = open_run(run, store)
-    stopped = RunControl(found).cancel()
+    control = RunControl(found)
+    stopped = control.cancel()
     counts = found.counts()
-    what = "stopped its workers" if stopped else "no workers were running"
-    click.echo(f"run {found.id}: {what}; {counts.done:,} of {counts.tasks:,} tasks are done")
+    done = f"{counts.done:,} of {counts.tasks:,} tasks are done"
+    if stopped or not control.cancel_failures:
+        what = "stopped its workers" if stopped else "no workers were running"
+        click.echo(f"run {found.id}: {what}; {done}")
+    if control.cancel_failures:
+        raise ExecutorError(
+            f"run {found.id}: it is unknown whether {'other ' if stopped else ''}workers are "
+            f"running, and they were not stopped; {done}. {control.cancel_failures[0]}"
+        )
 
 
 @click.command()

@@ -20,8 +20,8 @@ from backfleet.errors import PluginError
 
 __all__ = ["LIBRARIES", "ImportClosure", "import_closure", "missing_modules"]
 
-PINNED = frozenset({"backtrader", "numba", "numpy", "pandas"})
-"""Libraries whose versions stand in a run's identity."""
+PINNED = frozenset({"backtrader", "llvmlite", "numba", "numpy", "pandas"})
+"""Libraries whose versions stand in a run's identity; that of numba decides llvmlite's."""
 
 REQUIRED = frozenset(
     {

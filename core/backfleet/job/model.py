@@ -241,10 +241,15 @@ class Results(Section):
     detail
         `full`, or `summary` for rows only.
     benchmark
-        What the report of a task draws it beside: `buy-and-hold`, which is its own symbol, or
-        another symbol's name; that is bought and held.
+        What tasks are compared with, in reports and in extended rows: `buy-and-hold`, which is the
+        task's own symbol, or another symbol's name; that is bought and held.
     periods_per_year
-        For annualising; `auto` takes it from the data.
+        For annualizing; `auto` takes it from the data.
+    risk_free_rate
+        Per year, as a fraction; what the Sharpe ratio and alpha exceed.
+    extended
+        Whether rows also have skewness, kurtosis, value at risk, ulcer index and underwater days,
+        and alpha, beta, correlation, tracking error and information ratio against the benchmark.
     """
 
     store: Location = "runs"
@@ -253,6 +258,8 @@ class Results(Section):
     periods_per_year: Annotated[
         float | Literal["auto"], BeforeValidator(rules.periods_per_year)
     ] = "auto"
+    risk_free_rate: Annotated[Number, Field(gt=-1, lt=1)] = 0.0
+    extended: Annotated[bool, Field(strict=True)] = False
 
 
 class Resources(Section):

@@ -6,6 +6,8 @@ import re
 import tomllib
 from typing import Any
 
+from backfleet.nesting import nested_levels
+
 __all__ = ["parse_toml"]
 
 MAX_DEPTH = 50
@@ -29,7 +31,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError:
         raise
     except RecursionError:
-        raise ValueError(f"it is nested more than {MAX_DEPTH} deep") from None
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep") from None
     except ValueError as error:
         # Python converts integers of at most 4,300 digits, and has odd dates as plain errors.
         raise ValueError(f"it has a value that cannot be read ({error})") from None
@@ -38,17 +40,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def _check(content: dict[str, Any]) -> None:
-    level: list[Any] = [content]
-    for _ in range(MAX_DEPTH):
-        for value in level:
+    for values in nested_levels(content, MAX_DEPTH):
+        for value in values:
             if isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
                 raise ValueError("it has an integer of more than 300 digits")
-        groups = (
-            value.values() if isinstance(value, dict) else value
-            for value in level
-            if isinstance(value, dict | list)
-        )
-        level = [value for group in groups for value in group]
-        if not level:
-            return
-    raise ValueError(f"it is nested more than {MAX_DEPTH} deep")

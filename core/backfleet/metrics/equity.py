@@ -63,7 +63,8 @@ def measure_account(
     closes = _closes(value, sessions[0])
     state = _state(value)
     closes_state = state if len(closes) == len(value) else _state(closes)
-    per_year = periods / len(closes) if len(closes) else math.nan
+    # One session does not tell how much is traded in a year.
+    per_year = periods / len(closes) if len(closes) > 1 else math.nan
     columns = _measure_closes(
         closes, closes_state, sessions[1], cash, periods, borders, returns, sums
     )

@@ -18,7 +18,7 @@ from backfleet.metrics.segments import segments_of
 from backfleet.metrics.trust import verdict
 from backfleet.summary import Calendar, Metrics, Segments, Summary, TaskReturns
 
-__all__ = ["compute_metrics", "summary_of"]
+__all__ = ["compute_metrics", "summary_of", "with_risk_free_rate"]
 
 Days = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
@@ -54,6 +54,14 @@ def compute_metrics(
     """
     row, _, _ = _measured(outcome, cash, Calendar(sessions, periods_per_year))
     return metrics_of(row)
+
+
+def with_risk_free_rate(metrics: Metrics, rate: float) -> Metrics:
+    """Return metrics whose Sharpe ratio is that of the returns beyond an annual risk-free rate."""
+    if metrics.sharpe is None or not metrics.volatility:
+        return metrics
+    # (mean - rate / p) / s * sqrt(p), volatility being s * sqrt(p).
+    return metrics._replace(sharpe=metrics.sharpe - rate / metrics.volatility)
 
 
 def _measured(

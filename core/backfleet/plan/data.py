@@ -21,14 +21,16 @@ from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
+from backfleet.sources.describe_symbols import describe_symbols
 from backfleet.sources.prepared import PreparedBars, SymbolData
 
 if TYPE_CHECKING:
     from backfleet.job import Data
+    from backfleet.job.model import Results
 
 __all__ = [
     "PlannedData",
-    "check_benchmark",
+    "benchmark_digest",
     "choose_symbols",
     "naming_feed",
     "open_source",
@@ -54,11 +56,14 @@ class PlannedData:
         The symbol of each further feed, by the feed's name, sorted too.
     notes
         What the data left open.
+    benchmark_digest
+        As in `ResultsIdentity`.
     """
 
     symbols: Sequence[PlannedSymbol]
     auxiliary: Mapping[str, PlannedSymbol]
     notes: DataNotes = field(default_factory=DataNotes)
+    benchmark_digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,12 +121,23 @@ def plan_data(data: Data) -> PlannedData:
     return PlannedData(planned, auxiliary, _notes(data, described))
 
 
-def check_benchmark(data: Data, benchmark: str) -> None:
-    """Raise DataError where the job's source has no such symbol. Its bars are left for reports."""
+def benchmark_digest(data: Data, results: Results) -> str:
+    """Return the digest of the benchmark's bars if rows depend on them, else an empty string.
+
+    Raises DataError if the job's source has no such symbol.
+    """
+    benchmark = results.benchmark
     if benchmark == BUY_AND_HOLD:
-        return
+        return ""
     try:
-        source_of(data).fingerprint(benchmark)
+        if not results.extended:
+            # Only reports read it.
+            source_of(data).fingerprint(benchmark)
+            return ""
+        # The columns are the strategy's, and a benchmark may lack them.
+        whole = {"exclude": (), "on_bad_symbol": "refuse"}
+        alone = data.model_copy(update={"symbols": (benchmark,), "columns": (), **whole})
+        return _described(alone)[benchmark].digest
     except DataError as error:
         raise type(error)(f"results.benchmark: {error}") from error
 
@@ -150,11 +166,12 @@ def _describe_all(data: Data) -> _Described:
     window = BarsWindow(data.start, data.end, data.warmup)
     described = _Described({}, {})
     with prepared_bars(data.source) as prepared:
-        for name in sorted(_without(data, choose_symbols(source, data.symbols))):
-            try:
-                described.symbols[name] = prepared.digest(source, name, window)
-            except DataError as error:
-                described.bad[name] = error
+        chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
+        for name, result in describe_symbols(prepared, source, chosen, window):
+            if isinstance(result, DataError):
+                described.bad[name] = result
+            else:
+                described.symbols[name] = result
     return described
 
 

@@ -52,6 +52,9 @@ def identify(
             detail=job.results.detail,
             benchmark=job.results.benchmark,
             periods_per_year=periods if periods == "auto" else float(periods),
+            risk_free_rate=job.results.risk_free_rate + 0.0,
+            extended=job.results.extended,
+            benchmark_digest=data.benchmark_digest,
         ),
         modules=strategy.modules,
     )

@@ -95,11 +95,20 @@ class DataIdentity(FeedIdentity):
 
 @dataclass(frozen=True)
 class ResultsIdentity:
-    """What the job says about its results, as far as it decides rows."""
+    """What the job says about its results, as far as it decides rows.
+
+    Attributes
+    ----------
+    benchmark_digest
+        `Bars.digest()` of the benchmark if rows depend on another symbol's bars, else empty.
+    """
 
     detail: Literal["summary", "full"]
     benchmark: str
     periods_per_year: float | Literal["auto"]
+    risk_free_rate: float = 0.0
+    extended: bool = False
+    benchmark_digest: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from backfleet.job.validation import TRADES, Validation, parse_condition
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.calendar import return_days
 from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
-from backfleet.plan.data import PlannedData, check_benchmark, plan_data
+from backfleet.plan.data import PlannedData, benchmark_digest, plan_data
 from backfleet.plan.describe import describe_strategy
 from backfleet.plan.engines import VECTOR, engine_candidates
 from backfleet.plan.identify import check_plugins, identify
@@ -87,7 +87,7 @@ def _plan(job: Job) -> Plan:
     files = hash_declared_files(find_declared_files(strategy_root(strategy), job.files))
     points = _points(job, parameters)
     data = plan_data(job.data)
-    check_benchmark(job.data, job.results.benchmark)
+    data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))
     windows = _cut_windows(job, data)
     run_size = _run_size(job, engines[0], len(points), data)
     size = chunk_size(run_size)

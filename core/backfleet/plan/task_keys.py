@@ -8,7 +8,7 @@ The key of a task consists of
   - the points and the symbols, which are in the key of the task;
   - `results.detail`: a run that keeps details has the same rows, and the details besides, so its
     rows serve a run that keeps none, but not the other way around;
-  - `results.benchmark`: reports compare rows with it, and no row depends on it;
+  - `results.benchmark`, unless rows are extended: reports compare rows with it;
 
 - the symbol: its name, its digest, and what else was planned of its bars. A portfolio has all of
   its symbols, in their order, in the base key;
@@ -38,11 +38,13 @@ MAX_POINTS = 10_000_000
 
 def base_key(identity: Identity) -> str:
     """Return the part of the tasks' keys that all tasks of a run have in common."""
+    # Only extended rows depend on the benchmark.
+    benchmark = identity.results.benchmark if identity.results.extended else ""
     neutral = replace(
         identity,
         points={},
         data=replace(identity.data, digests={}),
-        results=replace(identity.results, detail="summary", benchmark=""),
+        results=replace(identity.results, detail="summary", benchmark=benchmark),
     )
     is_portfolio = identity.data.universe == "portfolio"
     symbols = list(identity.data.digests.items()) if is_portfolio else []

@@ -17,15 +17,15 @@ from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.query import join_tables
 from backfleet.store.plain_json import to_plain
 
-__all__ = ["Comparison", "MetricPair", "PlanDifference", "compare_runs"]
+__all__ = ["Comparison", "ConfigDifference", "MetricPair", "compare_runs"]
 
 BEST = 5
 
 
 @dataclass(frozen=True)
-class PlanDifference:
-    """Something that the two runs were planned with otherwise; `key` is its path in a run's
-    identity, such as `broker.cash`. A side that lacks it has None."""
+class ConfigDifference:
+    """A difference of the configurations of two runs; `key` is its path in a run's identity, such
+    as `broker.cash`. A side that lacks it has None."""
 
     key: str
     first: Any
@@ -62,8 +62,8 @@ class Comparison:
 
     Attributes
     ----------
-    plan
-        The differences of the setup; empty for a run and itself.
+    config
+        The differences of the configuration; empty for a run and itself.
     setup
         The same as the lines of a unified diff of the two identities.
     source
@@ -78,7 +78,7 @@ class Comparison:
 
     first: str
     second: str
-    plan: Sequence[PlanDifference]
+    config: Sequence[ConfigDifference]
     setup: Sequence[str]
     source: SourceComparison
     matched_by: Sequence[str]
@@ -104,7 +104,7 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
     return Comparison(
         first=ids[0],
         second=ids[1],
-        plan=list(_plan_differences(left, right)),
+        config=list(_config_differences(left, right)),
         setup=list(unified_diff(_lines(left), _lines(right), *ids, n=1, lineterm="")),
         source=compare_sources(first, second),
         matched_by=matched.keys,
@@ -142,12 +142,12 @@ def _best(run: RunRows) -> Sequence[Mapping[str, Any]]:
     return leaders
 
 
-def _plan_differences(
+def _config_differences(
     left: Mapping[str, Any], right: Mapping[str, Any]
-) -> Iterator[PlanDifference]:
+) -> Iterator[ConfigDifference]:
     for key in dict.fromkeys([*left, *right]):
         if left.get(key) != right.get(key):
-            yield PlanDifference(key, left.get(key), right.get(key))
+            yield ConfigDifference(key, left.get(key), right.get(key))
 
 
 def _lines(setup: Mapping[str, Any]) -> list[str]:

@@ -30,7 +30,7 @@ from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
 from backfleet.submissions.events import emit
-from backfleet.submissions.recover import active_submission, with_handle
+from backfleet.submissions.recover import active_submission, has_active_workers, with_handle
 from backfleet.submissions.submission_log import LogEntry
 from backfleet.submissions.trusted_settings import adopt_settings, check_settings
 
@@ -55,6 +55,8 @@ class RunControl:
         The run's workers, as the executor that was opened to start them reports them.
     worker_statuses
         Last status that the executor reported for each shard, set when `wait` returns.
+    cancel_failures
+        Why `cancel` could not ask the executors of some submissions.
     """
 
     def __init__(self, run: Run) -> None:
@@ -63,6 +65,7 @@ class RunControl:
         self.reused = 0
         self.started_workers = False
         self.worker_statuses: Sequence[ShardStatus] = ()
+        self.cancel_failures: list[BackfleetError] = []
         self.workers = run.workers
         self._entry: LogEntry | None = None
         self._started_at = time.monotonic()
@@ -208,11 +211,18 @@ class RunControl:
     def cancel(self) -> int:
         """Stop the workers of all submissions, and return how many submissions had any.
 
-        Committed chunks stay; `resume` computes the rest.
+        Committed chunks stay; `resume` computes the rest. `cancel_failures` says of which
+        submissions it is unknown whether they have workers.
         """
         stopped = 0
+        self.cancel_failures = []
         for entry in map(self._with_handle, self.run.submission_log.entries()):
-            if self.workers.are_active(entry):
+            try:
+                is_active = has_active_workers(self.workers.executor_of(entry), entry)
+            except BackfleetError as error:
+                self.cancel_failures.append(error)
+                continue
+            if is_active:
                 self.workers.cancel(entry)
                 self.run.submission_log.mark_canceled(entry.submission.number)
                 stopped += 1

@@ -32,6 +32,7 @@ MIN_MIXED_ROWS, MIXED_SHARE = 5, 0.20
 """Rows outside their range from which on prices are mixed: at least 64 % in files that are, and
 below 3 % in all others."""
 
+HAS_TEXT = re.compile(rb"[^\s]")
 KINDS = (
     (rb"\x1f\x8b", "a gzip archive"),
     (rb"PK\x03\x04", "a zip archive or an Excel workbook"),
@@ -46,25 +47,29 @@ KINDS = (
     (rb"(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml|head|body)", "an HTML or XML page"),
     (rb"(\xef\xbb\xbf)?\s*[{\[]", "JSON"),
 )
+KIND_PATTERNS = [(re.compile(pattern, re.IGNORECASE), kind) for pattern, kind in KINDS]
 
 
 def kind_of(content: bytes) -> str | None:
     """What the content's first bytes say that it is; None for plain text or something unknown."""
-    for pattern, kind in KINDS:
-        if re.match(pattern, content, re.IGNORECASE):
+    for pattern, kind in KIND_PATTERNS:
+        if pattern.match(content):
             return kind
     return "a binary file" if b"\0" in content[:4096] else None
 
 
-def check_text(origin: str, content: bytes) -> str:
-    """The content as text. Raises DataError where it is empty, not text, or not UTF-8."""
+def check_text(origin: str, content: bytes) -> None:
+    """Raise DataError if the content is empty, not text, or not UTF-8."""
     kind = kind_of(content)
     if kind is not None:
         raise DataError(f"{origin}: this is {kind}, not a CSV file")
-    if not content.strip():
+    if not HAS_TEXT.search(content):
         raise DataError(f"{origin}: no rows: the file is empty")
+    # Most files are ASCII, and to look for that is much faster than to decode them.
+    if content.isascii():
+        return
     try:
-        return content.decode("utf-8-sig")
+        content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         row = content.count(b"\n", 0, error.start) + 1
         byte = content[error.start]
@@ -101,6 +106,8 @@ def check_order(table: Table, column: str, time: NDArray[np.int64]) -> None:
 
 def check_prices(table: Table, layout: Layout, prices: Prices, tradable: NDArray[np.bool_]) -> None:
     """Raises DataError at the first tradable row with an impossible price."""
+    if _are_sound(prices):
+        return
     columns = {
         layout.open: prices.open,
         layout.high: prices.high,
@@ -119,6 +126,13 @@ def check_prices(table: Table, layout: Layout, prices: Prices, tradable: NDArray
     if crossed is not None:
         high, low = (table.text(name, crossed) for name in (layout.high, layout.low))
         raise table.refusal(crossed, f"{layout.high} {high} is below {layout.low} {low}")
+
+
+def _are_sound(prices: Prices) -> bool:
+    """Whether all prices are possible. NaN fails every comparison."""
+    columns = (prices.open, prices.high, prices.low, prices.close)
+    in_range = all(column.min() > 0 and column.max() < np.inf for column in columns)
+    return in_range and bool(np.all(prices.high >= prices.low))
 
 
 def check_mixture(table: Table, layout: Layout, prices: Prices) -> None:

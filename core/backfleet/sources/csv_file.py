@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from backfleet.errors import DataError
-from backfleet.sources.checks import check_text
+from backfleet.sources.checks import HAS_TEXT, check_text
 from backfleet.sources.table import Table, whole
 
 __all__ = ["CsvFile", "row_lines"]
@@ -41,22 +41,23 @@ class CsvFile:
 
     origin: str
     names: Sequence[str]
-    body: bytes
+    body: memoryview
     delimiter: str
-    _text: str = field(repr=False)
+    _content: bytes = field(repr=False)
 
     @classmethod
     def open(cls, origin: str, content: bytes, delimiter: str) -> CsvFile:
         """Raises DataError where the content is empty, or no UTF-8 text."""
-        text = check_text(origin, content)
+        check_text(origin, content)
         encoded = content.removeprefix(BOM).lstrip(b"\r\n")
         first = encoded[: _line_end(encoded)]
         try:
             names = next(csv.reader([first.decode()], delimiter=delimiter))
         except csv.Error as error:
             raise DataError(f"{origin}: row 1: these are no names of columns: {error}") from None
-        body = encoded[len(first) :]
-        return cls(origin, [name.strip() for name in names], body, delimiter, text)
+        # A view: large files are in memory once.
+        body = memoryview(encoded)[len(first) :]
+        return cls(origin, [name.strip() for name in names], body, delimiter, content)
 
     def read(self, columns: Sequence[str]) -> Table:
         """Some of the columns, as text without space around it; null where a value is missing.
@@ -66,20 +67,40 @@ class CsvFile:
         DataError
             There are no rows, or one has too many or too few values.
         """
-        if not self.body.strip():
+        if not HAS_TEXT.search(self.body):
             raise DataError(f"{self.origin}: no rows below the names of the columns")
         # By position, since a name that nobody wants may be there twice.
         positions = [str(self.names.index(name)) for name in columns]
         wrong: list[Any] = []
         try:
-            read = self._text_columns(positions, wrong)
+            read = self._columns(dict.fromkeys(positions, pa.string()), wrong)
         except pa.ArrowInvalid as error:
             raise self._refusal(wrong, error) from None
         arrays = [pc.utf8_trim_whitespace(whole(column)) for column in read.columns]
         return Table(self.origin, dict(zip(columns, arrays, strict=True)), self._row_number)
 
-    def _text_columns(self, positions: Sequence[str], wrong: list[Any]) -> Any:
-        """The columns at these positions; notes a row with another count of values in `wrong`."""
+    def read_numbers(self, times: Mapping[str, Any], numbers: Sequence[str]) -> Table | None:
+        """Columns of times with their types and others as numbers, much faster than as text.
+
+        None if a value is of another kind: only `read` can say which. The table cannot show the
+        text of a value, and does not take the space from around a text.
+        """
+        all_kinds = {name: pa.float64() for name in numbers} | dict(times)
+        kinds = {str(self.names.index(name)): kind for name, kind in all_kinds.items()}
+        try:
+            read = self._columns(kinds, [])
+        except pa.ArrowInvalid:
+            return None
+        columns = read.columns
+        del read
+        # The pieces of a column go before those of the next are joined.
+        for at in range(len(columns)):
+            columns[at] = whole(columns[at])
+        named = dict(zip(all_kinds, columns, strict=True))
+        return Table(self.origin, named, int)
+
+    def _columns(self, kinds: Mapping[str, Any], wrong: list[Any]) -> Any:
+        """Columns by their positions; notes a row with another count of values in `wrong`."""
 
         def note(row: Any) -> str:
             wrong.append(row)
@@ -93,8 +114,8 @@ class CsvFile:
                 delimiter=self.delimiter, invalid_row_handler=note, newlines_in_values=True
             ),
             convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(positions, pa.string()),
-                include_columns=positions,
+                column_types=kinds,
+                include_columns=list(kinds),
                 strings_can_be_null=True,
                 null_values=MISSING,
             ),
@@ -102,7 +123,7 @@ class CsvFile:
 
     def _row_number(self, row: int) -> int:
         # Only wanted when a row is refused.
-        lines = row_lines(self._text, self.delimiter)
+        lines = row_lines(self._content.decode("utf-8-sig"), self.delimiter)
         return lines[min(row + 1, len(lines) - 1)]
 
     def _refusal(self, wrong: Sequence[Any], error: Exception) -> DataError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -42,18 +42,28 @@ UNITS: tuple[Literal["ns", "D", "W", "M", "Y"], ...] = ("ns", "D", "W", "M", "Y"
 STAMPS: tuple[Stamp, ...] = ("open", "close")
 
 
-def pack(bars: Bars) -> bytes:
-    """Unadjusted bars as a file's content."""
-    # Extra columns go by number: a name beyond Latin-1 would make another version of the format.
-    extra = {f"extra{number}": values for number, values in enumerate(bars.extra.values())}
-    record = np.zeros((), dtype=_element(len(bars), len(extra)))
+def pack(bars: Bars) -> Iterator[bytes | memoryview]:
+    """Unadjusted bars as the parts of a file's content, which are not copied together."""
+    extra = list(bars.extra.values())
     unit, count = np.datetime_data(bars.length.dtype)
     length = (bars.length.astype(np.int64) * count, UNITS.index(unit), STAMPS.index(bars.stamp))
-    for name in record.dtype.names or ():
-        columns = {"length": length, "adjustment": bars.adjustment.encode()[:MAX_WORDS], **extra}
-        record[name] = columns[name] if name in columns else getattr(bars, name)
+    yield _header(len(bars), len(extra))
+    yield np.array(length, "<i8").tobytes()
+    yield bars.adjustment.encode()[:MAX_WORDS].ljust(MAX_WORDS, b"\0")
+    for name, kind in COLUMNS:
+        yield np.ascontiguousarray(getattr(bars, name), kind).view(np.uint8).data
+    for values in extra:
+        yield np.ascontiguousarray(values, "<f8").view(np.uint8).data
+    yield np.ascontiguousarray(bars.tradable).view(np.uint8).data
+
+
+@lru_cache(maxsize=128)
+def _header(count: int, extra: int) -> bytes:
+    """The header of the file of so many bars."""
     file = io.BytesIO()
-    np.save(file, record, allow_pickle=False)
+    kind = _element(count, extra)
+    facts = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": ()}
+    np.lib.format.write_array_header_1_0(file, facts)
     return file.getvalue()
 
 
@@ -106,6 +116,7 @@ def _count(header: bytes, extra: int) -> int:
 @lru_cache(maxsize=128)
 def _element(count: int, extra: int) -> np.dtype[np.void]:
     """The type of `count` bars with so many extra columns."""
+    # They go by number: a name beyond Latin-1 would make another version of the format.
     numbered = [(f"extra{number}", "<f8") for number in range(extra)]
     # The bools come last, so that all else lies at a multiple of eight bytes.
     fields = [*COLUMNS, *numbered, ("tradable", "|b1")]

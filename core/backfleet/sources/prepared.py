@@ -26,9 +26,10 @@ from backfleet.sources.pack import SCHEMA, pack, unpack
 __all__ = ["PreparedBars", "SymbolData", "parse_bars", "sessions_per_year"]
 
 SHORT = 90
-"""Days below which a span says too little about how many sessions a year has."""
+"""Days below which the number of sessions says too little about how many a year has."""
 
 USUAL_SESSIONS = 252.0
+SATURDAY = 5
 DAYS_A_YEAR = 365.25
 
 
@@ -57,8 +58,7 @@ class SymbolData:
     first, last
         The first and last session, without the warm-up.
     sessions_per_year
-        (sessions - 1) / years between the first and the last, a year being 365.25 days, rounded to
-        six decimals; 252 where these are less than 90 days apart.
+        `sessions_per_year` of the window without the warm-up.
     """
 
     digest: str
@@ -179,14 +179,26 @@ class PreparedBars:
         DataError
             The symbol has no input, it is refused, or no bar lies in the window.
         """
-        index = self._shelf(source).window(window)
-        known = index.get(symbol)
-        if known and known.input == self._known_input(source, symbol):
-            return known.data
+        known = self.known(source, symbol, window)
+        if known is not None:
+            return known
         bars, digest = self.load(source, symbol)
         data = _describe(source, bars, window)
-        index.put(symbol, _Windowed(digest, data))
+        self._shelf(source).window(window).put(symbol, _Windowed(digest, data))
         return data
+
+    def known(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData | None:
+        """Return what the bars of a window are, if that is known without reading anything.
+
+        None also if the symbol has no input.
+        """
+        known = self._shelf(source).window(window).get(symbol)
+        if known is None:
+            return None
+        try:
+            return known.data if known.input == self._known_input(source, symbol) else None
+        except DataError:
+            return None
 
     def save(self) -> None:
         """Write the indexes, so that the next process reads no input that it need not."""
@@ -226,7 +238,7 @@ class PreparedBars:
 
     def _parse(self, source: Source, symbol: str, content: bytes, digest: str) -> Bars:
         bars = parse_bars(source, symbol, content)
-        write_quietly(self._shelf(source).bars(symbol, digest), pack(bars))
+        write_quietly(self._shelf(source).bars(symbol, digest), *pack(bars))
         return bars
 
 
@@ -267,11 +279,28 @@ def _range(window: BarsWindow) -> str:
 
 
 def sessions_per_year(sessions: NDArray[np.datetime64]) -> float:
-    days = int((sessions[-1] - sessions[0]).astype(np.int64))
-    if days < SHORT:
+    """Return how many sessions a year has, from the sessions of some bars, ascending.
+
+    Over a long span this is (sessions - 1) / years. In a short one, holidays and a missing session
+    count too much, so it follows from the median distance of two sessions; days of which none is a
+    Saturday or Sunday have 252.
+    """
+    different = sessions[np.concatenate(([True], sessions[1:] != sessions[:-1]))]
+    days = int((different[-1] - different[0]).astype(np.int64))
+    if days >= SHORT:
+        return round((len(different) - 1) / (days / DAYS_A_YEAR), 6)
+    if len(different) < 2:
         return USUAL_SESSIONS
-    changes = int(np.count_nonzero(sessions[1:] != sessions[:-1]))
-    return round(changes / (days / DAYS_A_YEAR), 6)
+    distance = float(np.median(np.diff(different).astype(np.int64)))
+    if distance == 1.0 and not _has_weekends(different):
+        return USUAL_SESSIONS
+    return round(DAYS_A_YEAR / distance, 6)
+
+
+def _has_weekends(sessions: NDArray[np.datetime64]) -> bool:
+    # 1970-01-01 was a Thursday.
+    weekdays = (sessions.astype("datetime64[D]").astype(np.int64) + 3) % 7
+    return bool((weekdays >= SATURDAY).any())
 
 
 def _hash(*facts: object) -> str:

@@ -55,14 +55,14 @@ def _outside(traded: TradedBars) -> Iterator[Doubt]:
 
 def _jumps(traded: TradedBars) -> Iterator[Doubt]:
     least = JUMP if traded.is_five_day else JUMP_EVERY_DAY
-    size = np.abs(traded.change)
     jumps = np.zeros(len(traded), np.bool_)
-    for bar in np.flatnonzero(size > least).tolist():
-        jumps[bar] = size[bar] > JUMP_FACTOR * _usual(size, bar)
+    for bar in np.flatnonzero(_is_beyond(traded.ratio, least)).tolist():
+        around = np.abs(np.log(traded.ratio[_around(bar)]))
+        jumps[bar] = abs(math.log(traded.ratio[bar])) > JUMP_FACTOR * np.median(around)
     if traded.is_china:
         limited = traded.session >= CHINA_LIMITS
         limited[:CHINA_FIRST_SESSIONS] = False
-        jumps |= limited & (size > JUMP_CHINA)
+        jumps |= limited & _is_beyond(traded.ratio, JUMP_CHINA)
     bars = np.flatnonzero(jumps).tolist()
     for bar in bars[:MAX_TOLD]:
         yield Doubt("jump", bar, _jump_text(traded, bar))
@@ -71,9 +71,19 @@ def _jumps(traded: TradedBars) -> Iterator[Doubt]:
         yield Doubt("jump", bar, f"{len(bars) - MAX_TOLD} more jumps, next on {traded.day(bar)}")
 
 
+def _is_beyond(ratio: Floats, logarithm: float) -> NDArray[np.bool_]:
+    """Whether the logarithm of a ratio is that large, up or down: few are, and logarithms cost."""
+    return np.asarray((ratio > math.exp(logarithm)) | (ratio < math.exp(-logarithm)))
+
+
+def _around(bar: int) -> slice:
+    """The bars around a bar, whose median is the usual one."""
+    return slice(max(bar - AROUND, 0), bar + AROUND + 1)
+
+
 def _jump_text(traded: TradedBars, bar: int) -> str:
     before, after = traded.raw.close[bar - 1], traded.raw.close[bar]
-    ratio = math.exp(-traded.change[bar])
+    ratio = 1 / traded.ratio[bar]
     near = _near_ratio(ratio)
     looks = f", like a split of {near}" if near else ""
     text = f"jump on {traded.day(bar)}: the close goes from {before:g} to {after:g}{looks}"
@@ -94,19 +104,15 @@ def _near_ratio(ratio: float) -> str:
 
 def _spikes(traded: TradedBars) -> Iterator[Doubt]:
     raw = traded.raw
-    up = np.log(raw.high / np.maximum(raw.open, raw.close))
-    down = np.log(np.minimum(raw.open, raw.close) / raw.low)
+    up = raw.high / np.maximum(raw.open, raw.close)
+    down = np.minimum(raw.open, raw.close) / raw.low
     size = np.maximum(up, down)
-    for bar in map(int, np.flatnonzero(size > SPIKE)[:MAX_TOLD]):
-        if size[bar] > SPIKE_FACTOR * _usual(size, bar):
+    for bar in np.flatnonzero(size > math.exp(SPIKE))[:MAX_TOLD].tolist():
+        usual = float(np.median(np.log(np.maximum(size[_around(bar)], 1.0))))
+        if math.log(size[bar]) > SPIKE_FACTOR * usual:
             name, price = ("high", raw.high) if up[bar] >= down[bar] else ("low", raw.low)
             values = f"{name} {price[bar]:g}, open {raw.open[bar]:g}, close {raw.close[bar]:g}"
             yield Doubt("spike", bar, f"spike on {traded.day(bar)}: {values}")
-
-
-def _usual(size: Floats, bar: int) -> float:
-    """The median around a bar."""
-    return float(np.median(size[max(bar - AROUND, 0) : bar + AROUND + 1]))
 
 
 def _stale(traded: TradedBars) -> Iterator[Doubt]:
@@ -138,11 +144,21 @@ def _repeated_block(traded: TradedBars) -> Iterator[Doubt]:
     raw, count = traded.raw, min(len(traded), MAX_BLOCK_BARS)
     if count < 2 * MIN_BLOCK:
         return
-    rows = np.column_stack([raw.open[:count], raw.high[:count], raw.low[:count], raw.close[:count]])
+    columns = [column[:count] for column in (raw.open, raw.high, raw.low, raw.close)]
     # A number per bar that is equal for equal prices, and from it one per block of bars.
-    number = np.ascontiguousarray(rows).view(np.uint64) @ np.array([3, 5, 7, 11], np.uint64)
+    number = np.zeros(count, np.uint64)
+    for column, weight in zip(columns, (3, 5, 7, 11), strict=True):
+        number += column.view(np.uint64) * np.uint64(weight)
     starts = count - MIN_BLOCK + 1
-    blocks = sum(number[k : starts + k] * np.uint64(1_000_003**k % 2**64) for k in range(MIN_BLOCK))
+    blocks = number[:starts].copy()
+    for offset in range(1, MIN_BLOCK):
+        blocks *= np.uint64(1_000_003)
+        blocks += number[offset : starts + offset]
+    ordered = np.sort(blocks)
+    # Nearly all files end here: to find out which blocks are equal takes longer.
+    if not np.any(ordered[1:] == ordered[:-1]):
+        return
+    rows = np.column_stack(columns)
     _, first, inverse = np.unique(blocks, return_index=True, return_inverse=True)
     earlier = first[inverse]
     for bar in np.flatnonzero(earlier < np.arange(starts)):

@@ -51,7 +51,10 @@ def _weekends(traded: TradedBars) -> Iterator[Doubt]:
 
 def _midnights_elsewhere(traded: TradedBars) -> Iterator[Doubt]:
     """Daily bars that all have one time of day: a midnight of another zone, written in UTC."""
-    if traded.timezone != "UTC" or not traded.is_daily or len(traded) < MIN_SESSIONS:
+    # Nearly all daily bars are at midnight, and the first one says so.
+    if traded.timezone != "UTC" or len(traded) < MIN_SESSIONS or not traded.time[0] % DAY_NS:
+        return
+    if not traded.is_daily:
         return
     clock = np.unique(traded.time % DAY_NS)
     hours = {int(value) // (DAY_NS // 24) for value in clock}
@@ -137,6 +140,12 @@ def _volume_scale(traded: TradedBars) -> Iterator[Doubt]:
     if not traded.is_daily or count < 2:
         return
     blocks = traded.volume[: count * VOLUME_BARS].reshape(count, VOLUME_BARS)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means = blocks.mean(axis=1)
+        ratio = means[1:] / means[:-1]
+    # A median that changes by so much changes the mean, which is computed sooner.
+    if not np.any((ratio > VOLUME_RATIO / 5) | (ratio < 5 / VOLUME_RATIO)):
+        return
     medians = np.median(blocks, axis=1)
     known = medians > 0
     with np.errstate(divide="ignore", invalid="ignore"):

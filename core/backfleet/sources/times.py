@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backfleet.errors import DataError
+from backfleet.sources.date_format import parse_fixed_width
 from backfleet.sources.table import Table, as_text, first_failure, texts
 
 __all__ = ["Times", "read_times"]
@@ -19,6 +21,10 @@ __all__ = ["Times", "read_times"]
 NAIVE = pa.timestamp("ns")
 ZONED = pa.timestamp("ns", "UTC")
 DAY = 86_400_000_000_000
+# Made from its bytes: Arrow's own constructors would import pandas.
+_SPACE = pa.Array.from_buffers(
+    pa.large_string(), 1, [None, pa.py_buffer(np.array([0, 1], np.int64)), pa.py_buffer(b" ")]
+)[0]
 MIDNIGHT = time(0)
 SAMPLE = 3
 """Rows that show whether a column with offsets can hold days."""
@@ -76,12 +82,9 @@ def read_times(
 
 
 def _joined(table: Table, columns: tuple[str, ...]) -> Table:
-    parts = zip(*(texts(table, name) for name in columns), strict=True)
-    encoded = [" ".join(filter(None, values)).encode() for values in parts]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
-    joined = pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
-    return Table(table.origin, {columns[0]: joined}, table.row_number)
+    parts = [as_text(table, name).cast(pa.large_string()) for name in columns]
+    joined = pc.binary_join_element_wise(*parts, _SPACE, null_handling="skip")
+    return Table(table.origin, {columns[0]: pc.utf8_trim_whitespace(joined)}, table.row_number)
 
 
 def _stamps(table: Table, name: str, date_format: str | None) -> Any:
@@ -144,6 +147,14 @@ def _cast(table: Table, name: str, target: Any, reason: str) -> Any:
 
 
 def _formatted(table: Table, name: str, date_format: str) -> Any:
+    nanoseconds = parse_fixed_width(as_text(table, name), date_format)
+    if nanoseconds is not None:
+        buffers = [None, pa.py_buffer(nanoseconds)]
+        return pa.Array.from_buffers(NAIVE, len(nanoseconds), buffers)
+    return _formatted_one_by_one(table, name, date_format)
+
+
+def _formatted_one_by_one(table: Table, name: str, date_format: str) -> Any:
     moments: list[datetime] = []
     for row, value in enumerate(texts(table, name)):
         try:
@@ -164,6 +175,7 @@ def _formatted(table: Table, name: str, date_format: str) -> Any:
     return pa.Array.from_buffers(kind, len(moments), [None, pa.py_buffer(nanoseconds)])
 
 
+@cache
 def _check_timezone(timezone: str) -> None:
     """Raise DataError for a zone of Python's database that is not in Arrow's."""
     # Arrow's own constructors would import pandas.
@@ -178,6 +190,8 @@ def _check_timezone(timezone: str) -> None:
 
 
 def _localize(table: Table, name: str, stamps: Any, timezone: str) -> Any:
+    if timezone == "UTC":
+        return stamps
     days = _are_days(stamps)
 
     def strict(column: Any) -> Any:

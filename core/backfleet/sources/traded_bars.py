@@ -32,8 +32,8 @@ class TradedBars:
     ----------
     raw
         Prices as the file has them.
-    change
-        Logarithm of the adjusted close over the one before; 0 for the first bar.
+    ratio
+        Adjusted close over the one before; 1 for the first bar.
     weekday
         0 is Monday.
     """
@@ -44,7 +44,7 @@ class TradedBars:
     session: NDArray[np.datetime64]
     raw: Prices
     volume: Floats
-    change: Floats
+    ratio: Floats
     weekday: NDArray[np.int64]
     has_one_per_session: bool
 
@@ -54,7 +54,9 @@ class TradedBars:
         raw = bars.raw
         prices = Prices(raw.open[keep], raw.high[keep], raw.low[keep], raw.close[keep])
         session = bars.session[keep]
-        adjusted = np.log(prices.close * bars.factor[keep])
+        adjusted = prices.close * bars.factor[keep]
+        ratio = np.ones(len(adjusted))
+        np.divide(adjusted[1:], adjusted[:-1], out=ratio[1:])
         return cls(
             symbol=bars.symbol,
             timezone=bars.timezone,
@@ -62,7 +64,7 @@ class TradedBars:
             session=session,
             raw=prices,
             volume=bars.volume[keep],
-            change=np.diff(adjusted, prepend=adjusted[:1]),
+            ratio=ratio,
             weekday=(session.astype(np.int64) + 3) % 7,
             has_one_per_session=_has_one_per_session(session),
         )
@@ -74,7 +76,7 @@ class TradedBars:
     def is_daily(self) -> bool:
         """Whether these are days, and no weeks or months."""
         days = np.diff(self.session.astype(np.int64))
-        return self.has_one_per_session and (not len(days) or float(np.median(days)) <= 4)
+        return self.has_one_per_session and 2 * int(np.count_nonzero(days > 4)) <= len(days)
 
     @cached_property
     def is_five_day(self) -> bool:

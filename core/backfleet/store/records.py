@@ -12,10 +12,12 @@ import json
 import math
 import re
 import warnings
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from backfleet.errors import CorruptObject
+from backfleet.nesting import nested_levels
 from backfleet.store.base import Store
 from backfleet.store.plain_json import from_plain, shown, to_plain
 
@@ -139,7 +141,7 @@ def parse_json(content: bytes, max_bytes: int = MAX_RECORD_BYTES) -> Any:
         )
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    _check_depth(data)
+    deque(nested_levels(data, MAX_DEPTH), maxlen=0)
     if _SURROGATE.search(text):
         # Raises UnicodeEncodeError for half a character, which nobody could print.
         json.dumps(data, ensure_ascii=False).encode()
@@ -169,20 +171,6 @@ def _fraction(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"the number {shown(text)} is too large")
     return number
-
-
-def _check_depth(data: Any) -> None:
-    level = [data] if isinstance(data, (dict, list)) else []
-    for _ in range(MAX_DEPTH):
-        level = [
-            item
-            for value in level
-            for item in (value.values() if isinstance(value, dict) else value)
-            if isinstance(item, (dict, list))
-        ]
-        if not level:
-            return
-    raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
 
 
 def canonical_digest(content: Any) -> str:

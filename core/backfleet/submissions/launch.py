@@ -86,7 +86,7 @@ def _with_staged_data(executor: Executor, submission: Submission, manifest: Mani
     symbols = [symbol.name for symbol in manifest.symbols]
     benchmark = manifest.benchmark
     if benchmark is not None and benchmark not in symbols:
-        # No worker needs it; reports read where the workers do.
+        # Extended rows and reports need it; reports read where the workers do.
         symbols.append(benchmark)
     auxiliary = manifest.identity.data.auxiliary
     remote = Remote.of(executor)

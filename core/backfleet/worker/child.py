@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.code.open_recorder import recorded_files
 from backfleet.errors import BackfleetError
+from backfleet.jit import watch_compiling
 from backfleet.worker.environment import limit_memory, offer_to_out_of_memory
 from backfleet.worker.gc_control import collect_between_tasks, defer_collection
 from backfleet.worker.messages import (
@@ -56,6 +57,7 @@ def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
     offer_to_out_of_memory()
     try:
         runner = setup.builders.runner()
+        watch_compiling(in_flight.compiling)
         defer_collection()
         connection.send(Ready())
         loop = TaskLoop(runner, setup.builders, connection, in_flight, output)

@@ -31,6 +31,9 @@ START_PAUSES = (0.1, 0.5, 2.0)
 LAST_SECONDS = 2.0
 """Between the end of a child's connection, if it dies, and its exit code."""
 
+FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+"""Signals that others send, such as the kernel when memory is short."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -129,6 +132,21 @@ class ChildProcess:
         """What the task that it is in, or died in, has printed."""
         return read_output(self._output)
 
+    def died_of_machine_code(self) -> bool:
+        """Whether a process that has ended did so while numba compiled, or by an instruction that
+        its processor does not have: no other task would do better."""
+        code = -(self._process.exitcode or 0)
+        return code == signal.SIGILL or (self._died_inside() and self._in_flight.is_compiling)
+
+    def died_in_new_machine_code(self) -> bool:
+        """Whether a process that has ended may have done so because of machine code that it had
+        compiled or loaded in its last task, and that no task before had run."""
+        return self._died_inside() and self._in_flight.has_compiled
+
+    def _died_inside(self) -> bool:
+        code = self._process.exitcode or 0
+        return code != OUT_OF_MEMORY and -code not in FROM_OUTSIDE and not self._silent
+
     def cause_of_death(self) -> TaskError:
         """Why a process that has ended took its task with it."""
         code = self._process.exitcode or 0
@@ -139,7 +157,7 @@ class ChildProcess:
         if code >= 0:
             return TaskCrashed(f"its process ended with exit code {code}")
         name = next((each.name for each in signal.Signals if each == -code), f"signal {-code}")
-        if -code in (signal.SIGKILL, signal.SIGTERM):
+        if -code in FROM_OUTSIDE:
             return TaskKilled(f"its process was ended by {name}; was the machine out of memory?")
         return TaskCrashed(f"its process was ended by {name}")
 

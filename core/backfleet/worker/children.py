@@ -10,7 +10,8 @@ from typing import Any
 
 from backfleet import errors
 from backfleet.chunks.task_result import TaskResult
-from backfleet.errors import BackfleetError, PluginError, TaskError, TaskTimeout
+from backfleet.errors import BackfleetError, MachineCodeError, PluginError, TaskError, TaskTimeout
+from backfleet.jit_cache import machine_code_cache
 from backfleet.worker.child_process import ChildProcess, Limits
 from backfleet.worker.messages import Builders, Encoded, Fatal, Finished, Ready, Work
 
@@ -19,6 +20,7 @@ __all__ = ["ChildPool"]
 STARTS_TRIED = 3
 DEATHS_OF_A_TASK = 2
 WAIT_SECONDS = 1.0
+LONGEST_MESSAGE = 1000
 AHEAD = 2
 """Pieces of work a child holds, so that it need not wait for its worker."""
 
@@ -41,12 +43,14 @@ class ChildPool:
         self._failed_starts = 0
         self._deaths: Counter[int] = Counter()
         self._waiting: deque[Work] = deque()
+        self._has_results = False
+        self._doubtful: list[Finished] = []
         self._children = [ChildProcess(builders, limits) for _ in range(size)]
 
     def run(self, works: Sequence[Work], on_results: OnResults) -> None:
         """Run all work, and call `on_results` in this process as results come.
 
-        Raises the error of a child that could not work at all.
+        Raises the error of a child that could not work at all, and MachineCodeError.
         """
         self._waiting.extend(works)
         while self._waiting or any(child.works for child in self._children):
@@ -55,6 +59,7 @@ class ChildPool:
                     child.give(self._waiting.popleft())
             for position in self._wait():
                 self._attend(position, on_results)
+        self._believe_doubtful(on_results)
 
     def close(self) -> None:
         """End all children at once."""
@@ -100,6 +105,8 @@ class ChildPool:
             elif isinstance(message, Fatal):
                 raise _error(message)
             elif isinstance(message, Finished | Encoded):
+                self._has_results = True
+                self._believe_doubtful(on_results)
                 on_results(message)
                 self._settle(child, set(message.tasks))
 
@@ -117,11 +124,31 @@ class ChildPool:
         task, _ = child.suspect()
         self._deaths[task] += 1
         if self._deaths[task] >= DEATHS_OF_A_TASK:
-            self._lose(child, child.cause_of_death(), on_results)
+            if child.died_of_machine_code():
+                raise _machine_code_error(child)
+            if child.died_in_new_machine_code() and not self._has_results:
+                self._doubt(child)
+            else:
+                self._lose(child, child.cause_of_death(), on_results)
             return
         chunk = child.works[0].chunk
         self._settle(child, {task})
         child.works.appendleft(Work(chunk, [task]))
+
+    def _doubt(self, child: ChildProcess) -> None:
+        """Keep the result of a task that died in machine code that has never run before, until the
+        next task shows whose doing it was. Raises MachineCodeError where that one dies, too."""
+        self._lose(child, child.cause_of_death(), self._keep_doubtful)
+        if len(self._doubtful) > 1:
+            raise _machine_code_error(child)
+
+    def _keep_doubtful(self, results: Finished | Encoded) -> None:
+        if isinstance(results, Finished):
+            self._doubtful.append(results)
+
+    def _believe_doubtful(self, on_results: OnResults) -> None:
+        while self._doubtful:
+            on_results(self._doubtful.pop())
 
     def _lose(self, child: ChildProcess, error: TaskError, on_results: OnResults) -> None:
         """Make an error the result of the task that a child died in."""
@@ -147,6 +174,15 @@ class ChildPool:
         fresh = self._children[position] = ChildProcess(self._builders, self._limits)
         if self._waiting:
             fresh.give(self._waiting.popleft())
+
+
+def _machine_code_error(child: ChildProcess) -> MachineCodeError:
+    said = child.printed().strip()[:LONGEST_MESSAGE] or "It printed nothing."
+    return MachineCodeError(
+        f"no task can run here: {child.cause_of_death()} while numba compiled or loaded machine "
+        f"code, or when that ran for the first time.\n{said}\nIf compiled code of the strategy is "
+        f"not the reason, remove the cache of machine code, {machine_code_cache()}"
+    )
 
 
 def _error(message: Fatal) -> BackfleetError:

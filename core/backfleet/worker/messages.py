@@ -154,13 +154,17 @@ class Fatal:
 
 
 class InFlight:
-    """Which task a child is in and since when; readable after the child has died."""
+    """Which task a child is in and since when, and whether it compiles; readable after the child
+    has died."""
 
     def __init__(self, context: ForkServerContext) -> None:
         self._task: Any = context.RawValue("q", IDLE)
         self._since: Any = context.RawValue("d", 0.0)
+        self._compiling: Any = context.RawValue("i", 0)
+        self._has_compiled: Any = context.RawValue("b", 0)
 
     def begin(self, task: int, now: float) -> None:
+        self._has_compiled.value = 0
         self._since.value = now
         self._task.value = task
 
@@ -171,3 +175,18 @@ class InFlight:
         """The task and `time.monotonic()` at its start; None between tasks."""
         task = self._task.value
         return None if task == IDLE else (task, self._since.value)
+
+    def compiling(self, begins: bool) -> None:
+        """Note that numba begins to compile or to load machine code, or that it has ended."""
+        self._has_compiled.value = 1
+        self._compiling.value += 1 if begins else -1
+
+    @property
+    def is_compiling(self) -> bool:
+        """Whether the child compiles or loads machine code."""
+        return bool(self._compiling.value > 0)
+
+    @property
+    def has_compiled(self) -> bool:
+        """Whether the child compiled or loaded machine code in its present task."""
+        return bool(self._has_compiled.value)

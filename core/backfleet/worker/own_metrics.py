@@ -30,6 +30,8 @@ def own_columns(metrics: object, params: Collection[str]) -> dict[str, Scalar]:
     """
     if not isinstance(metrics, Mapping):
         raise TypeError(f"the strategy's metrics must be a dict, not {type(metrics).__name__}")
+    if not metrics:
+        return {}
     columns = {_text(name): custom_column(_text(name), params) for name in metrics}
     clash = name_clash(columns)
     if clash is not None:

@@ -11,7 +11,8 @@ from functools import partial
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest, with_one_nan
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.errors import BackfleetError, DataChanged
-from backfleet.metrics import summary_of
+from backfleet.metrics.extended import Comparison, extended_metrics
+from backfleet.metrics.summary import summary_of, with_risk_free_rate
 from backfleet.metrics.trade_details import detailed_trades
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.manifest import TaskKey
@@ -19,7 +20,7 @@ from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import load_plugin, row_hooks
 from backfleet.strategy import load_strategy
 from backfleet.strategy_folder import in_strategy_folder
-from backfleet.summary import Calendar, Summary, TaskReturns
+from backfleet.summary import Calendar, Scalar, Summary, TaskReturns
 from backfleet.vector_strategy import VectorStrategy
 from backfleet.worker.own_metrics import own_columns
 from backfleet.worker.seeding import Seeding, seed_generators
@@ -63,7 +64,9 @@ class TaskRunner:
         self._seeding = Seeding(
             self.manifest.identity.seed, always=not issubclass(self.strategy, VectorStrategy)
         )
-        self._summarizes = not (self.manifest.keeps_detail or self._hooks)
+        self._extended = self.manifest.identity.results.extended
+        self._risk_free_rate = self.manifest.identity.results.risk_free_rate
+        self._summarizes = not (self.manifest.keeps_detail or self._hooks or self._extended)
         self.returns: TaskReturns | None = None
 
     def result(self, index: int) -> TaskResult:
@@ -100,13 +103,28 @@ class TaskRunner:
         sessions = ran.bars.sessions(ran.outcome.equity)
         calendar = Calendar(sessions, ran.bars.periods_per_year)
         summary = summary_of(ran.outcome, self.manifest.broker.cash, calendar)
-        if not self._hooks:
+        summary = self._with_risk_free_rate(summary)
+        if not (self._hooks or self._extended):
             return summary
-        custom = dict(summary.custom)
+        custom: dict[str, Scalar] = {}
+        if self._extended:
+            comparison = Comparison(
+                self.manifest.broker.cash,
+                self._risk_free_rate,
+                ran.bars.bars if ran.bars.benchmark is None else (ran.bars.benchmark,),
+            )
+            custom.update(extended_metrics(ran.outcome.equity, calendar, comparison))
+        custom.update(summary.custom)
         for plugin in self._hooks:
             for more in plugin.hook.backfleet_metrics(params=ran.key.params, outcome=ran.outcome):
                 custom.update(more)
         return summary._replace(custom=custom)
+
+    def _with_risk_free_rate(self, summary: Summary) -> Summary:
+        if not self._risk_free_rate:
+            return summary
+        metrics = with_risk_free_rate(summary.metrics, self._risk_free_rate)
+        return summary._replace(metrics=metrics)
 
     def _simulate(self, key: TaskKey, bars: TaskBars) -> RanTask:
         seed_generators(self.manifest.identity.seed, key)
@@ -126,25 +144,28 @@ class TaskRunner:
         # The sessions of a portfolio follow from its equity curve.
         if len(bars.bars) > 1:
             ran = self._simulate(key, bars)
-            return self._result(key, self.summary(ran), ran.seconds)
+            return self._result(key, self.summary(ran), ran.seconds, ran.outcome.fallback)
         calendar = Calendar(bars.session, bars.periods_per_year)
         simulation = self._simulation(key, bars, calendar)
         started = time.perf_counter()
         result = self._seeding.run(key, partial(self.engine.run, simulation))
         seconds = time.perf_counter() - started
         if isinstance(result, Outcome):
-            result = self.summary(RanTask(key, bars, result, seconds))
-        return self._result(key, result, seconds)
+            summary = self.summary(RanTask(key, bars, result, seconds))
+            return self._result(key, summary, seconds, result.fallback)
+        return self._result(key, self._with_risk_free_rate(result), seconds, None)
 
     def _finished(self, ran: RanTask) -> TaskResult:
-        result = self._result(ran.key, self.summary(ran), ran.seconds)
+        result = self._result(ran.key, self.summary(ran), ran.seconds, ran.outcome.fallback)
         if not self.manifest.keeps_detail:
             return result
         trades = detailed_trades(ran.outcome.trades, ran.outcome.fills, ran.bars.bars)
         outcome = with_one_nan(replace(ran.outcome, strategy=None, trades=trades))
         return replace(result, digest=outcome_digest(outcome), outcome=outcome)
 
-    def _result(self, key: TaskKey, summary: Summary, seconds: float) -> TaskResult:
+    def _result(
+        self, key: TaskKey, summary: Summary, seconds: float, fallback: str | None
+    ) -> TaskResult:
         is_finite = math.isfinite(sum(summary.sums.values.tolist()))
         self.returns = summary.returns if is_finite else None
         return TaskResult(
@@ -155,6 +176,7 @@ class TaskRunner:
             custom=own_columns(summary.custom, key.params),
             seconds=seconds,
             engine=self.engine.name,
+            fallback=fallback,
         )
 
     def _failed(self, index: int, error: BaseException, seconds: float) -> TaskResult:

@@ -41,13 +41,16 @@ class TaskBars:
         int64 and datetime64[D], ascending: every moment from the job's start on at which a symbol
         could be traded, and the session it belongs to.
     periods_per_year
-        For annualising.
+        For annualizing.
+    benchmark
+        The bars of the benchmark if rows depend on another symbol's.
     """
 
     bars: tuple[Bars, ...]
     time: NDArray[np.int64]
     session: NDArray[np.datetime64]
     periods_per_year: float
+    benchmark: Bars | None = None
 
     def sessions(self, equity: Records) -> NDArray[np.datetime64]:
         """The session of each record of an equity curve."""
@@ -81,7 +84,8 @@ class BarsLoader:
         given = self._manifest.periods_per_year
         if given is None and len(symbols) == 1:
             given = symbols[0].sessions_per_year
-        return TaskBars(bars, time, session, given or sessions_per_year(session))
+        periods = given or sessions_per_year(session)
+        return TaskBars(bars, time, session, periods, self._benchmark)
 
     def _changed_by_plugins(self, symbol: PlannedSymbol) -> Bars:
         bars = self._reader.load(symbol.name, symbol.digest)
@@ -93,6 +97,16 @@ class BarsLoader:
             replaced = plugin.hook.backfleet_bars(bars=bars)
             bars = bars if replaced is None else replaced
         return bars
+
+    @cached_property
+    def _benchmark(self) -> Bars | None:
+        """The bars of the benchmark, the same for every symbol."""
+        results = self._manifest.identity.results
+        if not results.benchmark_digest:
+            return None
+        feed = replace(self._manifest.identity.data, columns=())
+        reader = _Reader(feed, self._plan.data_path, self._manifest.window)
+        return reader.load(results.benchmark, results.benchmark_digest)
 
     @cached_property
     def _feeds(self) -> Mapping[str, Bars]:

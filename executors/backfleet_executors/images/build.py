@@ -23,11 +23,14 @@ from backfleet_executors.images.wheels import pinned_wheels
 if TYPE_CHECKING:
     from docker import APIClient
 
-__all__ = ["BASE_IMAGE", "DEFAULT_TAG", "BuildRequest", "build_image"]
+__all__ = ["BASE_IMAGE", "DEFAULT_TAG", "MACHINES", "BuildRequest", "build_image"]
 
 DEFAULT_TAG = "backfleet:latest"
 BASE_IMAGE = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 """Wheels fit one minor version of Python, and so do a run's numbers: that of this process."""
+
+MACHINES: Mapping[str, str] = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+"""Docker's name of a platform to Python's name of its architecture."""
 
 DOCKERFILE = Path(__file__).with_name("Dockerfile")
 DEPENDENCIES = "wheels/dependencies"
@@ -47,11 +50,19 @@ class BuildRequest:
         The image's name.
     base
         The image that it begins from.
+    platform
+        The platform that it is for, as Docker names it; by default that of the engine.
     """
 
     extra: Sequence[str] = ()
     tag: str = DEFAULT_TAG
     base: str = BASE_IMAGE
+    platform: str = ""
+
+    @property
+    def machine(self) -> str:
+        """The architecture that it is for, as Python names it; empty for the engine's."""
+        return MACHINES[self.platform] if self.platform else ""
 
 
 def build_image(
@@ -69,11 +80,11 @@ def build_image(
     ExecutorError
         Where a part cannot be had, the base image is missing, or the build fails.
     """
-    _have_base(client, request.base, report)
+    _have_base(client, request, report)
     with tempfile.TemporaryDirectory(prefix="backfleet-image-") as folder:
         parts = collect_parts(request.extra, Path(folder))
         report(f"dependencies: {len(parts.pins)} distributions, by pip where they are not cached")
-        wheels = pinned_wheels(parts.pins)
+        wheels = pinned_wheels(parts.pins, request.machine)
         report(f"code: {', '.join(wheel.name for wheel in sorted(parts.code))}")
         with tempfile.TemporaryFile() as context:
             _write_context(context, parts, wheels)
@@ -83,15 +94,18 @@ def build_image(
     return find_image(client, request.tag)
 
 
-def _have_base(client: APIClient, base: str, report: Callable[[str], None]) -> None:
-    """Pull the base image where the engine has none of its name."""
+def _have_base(client: APIClient, request: BuildRequest, report: Callable[[str], None]) -> None:
+    """Pull the base image where the engine has none of its name, for the platform."""
+    base = request.base
     with suppress(ImageMissing):
-        find_image(client, base)
-        return
+        architecture = find_image(client, base).facts.get("Architecture")
+        if not request.platform or request.platform == f"linux/{architecture}":
+            return
     report(f"pulling {base}")
     try:
         with engine_errors(f"pull {base}"):
-            for event in client.pull(base, stream=True, decode=True):
+            pulled = client.pull(base, stream=True, decode=True, platform=request.platform or None)
+            for event in pulled:
                 if "error" in event:
                     raise ExecutorError(str(event["error"]))
     except ExecutorError as error:
@@ -150,6 +164,7 @@ def _run_build(
                 buildargs=arguments,
                 labels={LABEL: inventory},
                 network_mode="none",
+                platform=request.platform or None,
                 rm=True,
                 forcerm=True,
                 decode=True,

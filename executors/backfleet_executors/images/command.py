@@ -32,7 +32,12 @@ def image() -> None:
 @click.option(
     "--base", metavar="IMAGE", help="The image to begin from.  [default: python:X.Y-slim]"
 )
-def build(extra: tuple[str, ...], tag: str, base: str | None) -> None:
+@click.option(
+    "--platform",
+    type=click.Choice(["linux/amd64", "linux/arm64"]),
+    help="What the image is for.  [default: the engine's platform]",
+)
+def build(extra: tuple[str, ...], tag: str, base: str | None, platform: str | None) -> None:
     """Build an image of backfleet and of strategy packages, as they are installed here.
 
     A strategy that is edited travels to workers by itself. An image is for what cannot: packages
@@ -41,8 +46,9 @@ def build(extra: tuple[str, ...], tag: str, base: str | None) -> None:
     from backfleet_executors.images.build import BASE_IMAGE, BuildRequest, build_image
 
     began = time.monotonic()
+    request = BuildRequest(extra, tag, base or BASE_IMAGE, platform or "")
     with _engine() as client:
-        built = build_image(client, BuildRequest(extra, tag, base or BASE_IMAGE), _tell)
+        built = build_image(client, request, _tell)
     size = built.facts["Size"] / 2**20
     _tell(f"{tag} is {built.id}, {size:.0f} MiB, built in {time.monotonic() - began:.0f} s")
 

@@ -22,14 +22,30 @@ __all__ = ["build_wheel", "pinned_wheels"]
 LAST_LINES = 15
 
 
-def pinned_wheels(pins: Mapping[str, str]) -> list[Path]:
+LATEST_GLIBC = 36
+"""Of Debian 12, which Python's images have had at least since 2023: wheels for glibc 2.36 and
+before it fit."""
+
+
+def pinned_wheels(pins: Mapping[str, str], machine: str = "") -> list[Path]:
     """A wheel of each distribution at its version, from the cache or from the package index.
 
-    Raises ExecutorError.
+    Parameters
+    ----------
+    machine
+        The architecture that they are for, as Python names it; this machine's by default. For
+        another one, nothing can be built here: all have to be on the index as wheels.
+
+    Raises
+    ------
+    ExecutorError
+        A wheel cannot be had.
     """
     from packaging.version import Version
 
-    folder = cache_folder() / "wheels" / _platform()
+    here = platform.machine()
+    machine = machine or here
+    folder = cache_folder() / "wheels" / _folder_name(machine)
     folder.mkdir(parents=True, exist_ok=True)
     # Metadata may write a version otherwise than wheels' names do: 2024.07.04 is 2024.7.4.
     wanted = {(name, Version(version)) for name, version in pins.items()}
@@ -37,7 +53,10 @@ def pinned_wheels(pins: Mapping[str, str]) -> list[Path]:
     if missing:
         with tempfile.TemporaryDirectory(dir=folder) as fresh:
             requirements = sorted(f"{name}=={version}" for name, version in missing)
-            _pip_wheel(*requirements, "--wheel-dir", fresh)
+            if machine == here:
+                _pip_wheel(*requirements, "--wheel-dir", fresh)
+            else:
+                _pip("download", *_compatible_with(machine), *requirements, "--dest", fresh)
             for wheel in Path(fresh).iterdir():
                 os.replace(wheel, folder / wheel.name)
     there = dict(_wheels_in(folder))
@@ -52,9 +71,19 @@ def build_wheel(project: Path, folder: Path) -> Path:
         return wheel.rename(folder / wheel.name)
 
 
-def _platform() -> str:
+def _folder_name(machine: str) -> str:
     """A folder's name: wheels fit one version of Python on one kind of machine."""
-    return f"cp{sys.version_info.major}{sys.version_info.minor}-{platform.machine()}"
+    return f"cp{sys.version_info.major}{sys.version_info.minor}-{machine}"
+
+
+def _compatible_with(machine: str) -> Iterator[str]:
+    """Yield pip's options for wheels that fit a Linux machine with this version of Python."""
+    python = f"{sys.version_info.major}{sys.version_info.minor}"
+    yield from ("--only-binary=:all:", "--implementation=cp", f"--python-version={python}")
+    yield from (f"--abi=cp{python}", "--abi=abi3", "--abi=none")
+    minors = range(17, LATEST_GLIBC + 1)
+    yield from (f"--platform=manylinux_2_{minor}_{machine}" for minor in minors)
+    yield from (f"--platform=manylinux2014_{machine}", f"--platform=linux_{machine}")
 
 
 def _wheels_in(folder: Path) -> Iterator[tuple[tuple[str, Version], Path]]:
@@ -66,7 +95,11 @@ def _wheels_in(folder: Path) -> Iterator[tuple[tuple[str, Version], Path]]:
 
 
 def _pip_wheel(*arguments: str) -> None:
-    command = [sys.executable, "-P", "-m", "pip", "wheel", "--quiet", "--no-deps", *arguments]
+    _pip("wheel", *arguments)
+
+
+def _pip(task: str, *arguments: str) -> None:
+    command = [sys.executable, "-P", "-m", "pip", task, "--quiet", "--no-deps", *arguments]
     environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode == 0:

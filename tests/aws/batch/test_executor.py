@@ -15,7 +15,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.errors import ExecutorError
-from backfleet.executor import Pace, Submission, Workload
+from backfleet.executor import Pace, Submission, Workload, trial_submission
 from backfleet.job import Overrides
 from backfleet.plan.known_index import run_folders
 from backfleet.runs.open import open_run
@@ -23,8 +23,11 @@ from backfleet.runs.verify import sample_tasks
 from backfleet.store import open_store
 from backfleet.submissions.submission_log import SubmissionLog
 from backfleet.worker.env_vars import SHARDS
+from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
+from backfleet_executors.aws.batch.history import interrupted_shards
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
+from backfleet_executors.aws.clients import Clients
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
 GIB = 2**30
@@ -394,6 +397,16 @@ def test_an_odd_handle_is_rejected(
         else:
             with pytest.raises(ExecutorError, match="handle of submission 1"):
                 ask(handle)
+
+
+@pytest.mark.parametrize("change", [{"arrays": [{}]}, {"limits": []}, {"run": 7}], ids=str)
+def test_an_odd_handle_of_an_earlier_submission_hides_nothing(
+    executor: AwsBatchExecutor, aws_server: Any, change: dict[str, Any]
+) -> None:
+    earlier = trial_submission("s3://bucket/runs", memory=GIB)
+    handle = {**handle_of("gone", "0", aws_server), **change}
+    submission = replace(earlier, earlier=((earlier, handle),))
+    assert interrupted_shards(submission, BatchCalls(Clients("us-east-1"))) == []
 
 
 # -- detached ------------------------------------------------------------------------------------

@@ -83,10 +83,11 @@ def place(pieces: Sequence[Rows], zone: str | None, always_daily: bool, notes: N
 
 
 def _is_daily(wall: Integers) -> bool:
-    days = wall // DAY
-    if len(np.unique(days)) != len(np.unique(wall)):
+    ordered = wall if np.all(wall[1:] >= wall[:-1]) else np.sort(wall)
+    days = ordered // DAY
+    if np.any((days[1:] == days[:-1]) & (ordered[1:] != ordered[:-1])):
         return False
-    clocks = np.unique(wall - days * DAY)
+    clocks = np.unique(ordered - days * DAY)
     if len(clocks) == 1:
         return bool(clocks[0] == 0) or len(wall) > 1
     # Midnight of a zone with summer time is at two hours of UTC.
@@ -209,10 +210,12 @@ _LENGTHS = (
 
 def bar_length(placed: Placed) -> str:
     """Return the length of the bars, the most frequent difference, such as `1d` or `15m`."""
-    key = np.unique(placed.key)
-    if len(key) < 2:
+    key = placed.key if np.all(placed.key[1:] >= placed.key[:-1]) else np.sort(placed.key)
+    steps = np.diff(key)
+    steps = steps[steps > 0]
+    if not len(steps):
         return "1d" if placed.daily else "unknown"
-    steps, counts = np.unique(np.diff(key), return_counts=True)
+    steps, counts = np.unique(steps, return_counts=True)
     step = int(steps[np.argmax(counts)]) * (DAY if placed.daily else 1)
     for length, word in _LENGTHS:
         if step >= length:

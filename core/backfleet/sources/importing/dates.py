@@ -121,6 +121,8 @@ def find_forms(column: Any) -> list[DateForm]:
     if numbers is not None:
         return [form for form in _number_forms() if bool(read_dates(column, form).valid.all())]
     text = column.cast(pa.string())
+    if _iso(text) is not None:
+        return [DateForm("ymd")]
     forms = (DateForm(order) for order in _DATES)
     return [form for form in forms if bool(read_dates(text, form).valid.all())]
 
@@ -161,7 +163,23 @@ def read_dates(column: Any, form: DateForm) -> Stamps:
             return _from_digits(numbers) if form.kind == "digits" else _epoch(numbers, form)
         case "format":
             return _formatted(column, form.detail or "")
-    return _parts(column.cast(pa.string()), form.kind)
+    text = column.cast(pa.string())
+    iso = _iso(text) if form.kind == "ymd" else None
+    return _parts(text, form.kind) if iso is None else iso
+
+
+def _iso(text: Any) -> Stamps | None:
+    """Return ISO 8601 times without an offset, or with Z, by arrow's fast reader; else None."""
+    count = len(text)
+    if not count or text.null_count:
+        return None
+    is_utc = bool(pc.all(pc.ends_with(text, "Z")).as_py())
+    try:
+        stamps = text.cast(pa.timestamp("ns", "UTC" if is_utc else None))
+    except pa.ArrowInvalid:
+        return None
+    offset = np.zeros(count, np.int64) if is_utc else None
+    return Stamps(_integers(stamps), offset, np.ones(count, dtype=np.bool_))
 
 
 def _none(count: int) -> Stamps:

@@ -52,7 +52,7 @@ def _fixed_names(part: TextPart, names: tuple[str, ...], frame: Frame) -> tuple[
 
 
 def _frames(part: Part, reading: Reading) -> Iterator[Frame]:
-    for frame in part.frames():
+    for frame in part.frames(_floats(reading)):
         _, names, named = named_frame(part, frame)
         if reading.shape:
             shape = shape_of(named_frame(part, frame)[0], named)
@@ -61,6 +61,16 @@ def _frames(part: Part, reading: Reading) -> Iterator[Frame]:
         else:
             del names
             yield named
+
+
+def _floats(reading: Reading) -> frozenset[int]:
+    """Return the columns that are plain numbers, as far as the reading tells."""
+    if reading.shape or reading.mark == ",":
+        return frozenset()
+    texts = {
+        reading.columns.get(role) for role in ("date", "time", "symbol", "tradable", "suspended")
+    }
+    return frozenset(place for place in reading.columns.values() if place not in texts)
 
 
 def symbol_frames(part: Part, reading: Reading) -> Iterator[tuple[Frame, Any]]:

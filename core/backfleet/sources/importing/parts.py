@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,6 +34,10 @@ class TextSettings:
     delimiter: str | None = None
 
 
+class _NoFloats(Exception):
+    """A column that was to be read as numbers has other text."""
+
+
 class Part(ABC):
     """A table.
 
@@ -54,8 +58,14 @@ class Part(ABC):
         """Return the first and the last rows. Raises DataError."""
 
     @abstractmethod
-    def frames(self) -> Iterator[Frame]:
-        """Yield all rows in pieces of bounded size. Raises DataError."""
+    def frames(self, floats: Collection[int] = ()) -> Iterator[Frame]:
+        """Yield all rows in pieces of bounded size. Raises DataError.
+
+        Parameters
+        ----------
+        floats
+            Positions of columns that are read as numbers at once, if they are plain ones.
+        """
 
     @property
     def preamble(self) -> tuple[str, ...]:
@@ -79,7 +89,7 @@ class TablePart(Part):
     def sample(self) -> Frame:
         return next(self.frames())
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, floats: Collection[int] = ()) -> Iterator[Frame]:
         yield self.load()
 
 
@@ -148,11 +158,24 @@ class TextPart(Part):
         tail = stream.read()
         return tail[tail.find(b"\n") + 1 :]
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, floats: Collection[int] = ()) -> Iterator[Frame]:
+        done = 0
+        try:
+            with self.open_stream() as stream:
+                for frame in self._read(stream, floats):
+                    done += len(frame)
+                    yield frame
+            return
+        except _NoFloats:
+            pass
+        # A number is not a plain one. What follows is read as text, from the row after the last.
         with self.open_stream() as stream:
-            yield from self._read(stream)
+            for frame in self._read(stream):
+                if done < len(frame):
+                    yield frame.rows(done, len(frame)) if done else frame
+                done = max(done - len(frame), 0)
 
-    def _read(self, stream: BinaryIO) -> Iterator[Frame]:
+    def _read(self, stream: BinaryIO, floats: Collection[int] = ()) -> Iterator[Frame]:
         dialect = self.dialect
         text: Any = stream
         if dialect.encoding not in ("utf-8", "ascii"):
@@ -165,6 +188,10 @@ class TextPart(Part):
             return "skip"
 
         names = [str(position) for position in range(dialect.width)]
+        kinds = {
+            name: pa.float64() if place in floats else pa.string()
+            for place, name in enumerate(names)
+        }
         rows = 0
         try:
             reader = pacsv.open_csv(
@@ -179,7 +206,7 @@ class TextPart(Part):
                     delimiter=dialect.delimiter, invalid_row_handler=note
                 ),
                 convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()),
+                    column_types=kinds,
                     strings_can_be_null=True,
                     null_values=list(MISSING),
                 ),
@@ -189,6 +216,8 @@ class TextPart(Part):
                     yield self._frame(batch, dialect.skip + 1 + rows)
                 rows += batch.num_rows
         except pa.ArrowInvalid as error:
+            if floats and "conversion error" in str(error):
+                raise _NoFloats from None
             raise DataError(f"{self.file}: {_explain(error, dialect.encoding)}") from None
         self._check_wrong(wrong, rows)
         if not rows:

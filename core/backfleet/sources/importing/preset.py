@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from backfleet.errors import DataError
 from backfleet.job.refusal import nearest
-from backfleet.job.rules import timezone
 from backfleet.job.toml import parse_toml
 from backfleet.sources.importing.names import ROLES
 
@@ -205,13 +205,13 @@ def parse_preset(origin: str, content: Mapping[str, Any]) -> Preset:
         preset = Preset.model_validate(dict(content))
         for layout in preset.all_layouts():
             if layout.timezone not in (None, "required"):
-                timezone(layout.timezone)
+                ZoneInfo(layout.timezone)
     except ValidationError as error:
         lines = [
             f"{origin}: {'.'.join(map(str, each['loc']))}: {each['msg']}"
             for each in error.errors(include_url=False)
         ]
         raise DataError("\n".join(lines)) from None
-    except ValueError as error:
+    except (ValueError, ZoneInfoNotFoundError) as error:
         raise DataError(f"{origin}: timezone: {error}") from None
     return preset

@@ -9,6 +9,7 @@ from backfleet.errors import ExecutorError
 from backfleet.executor import Submission
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
+from backfleet_executors.aws.batch.handle import BatchHandle
 from backfleet_executors.aws.batch.states import is_interrupted
 
 __all__ = ["interrupted_shards"]
@@ -24,6 +25,7 @@ def interrupted_shards(submission: Submission, calls: BatchCalls) -> list[int]:
         part.chunk
         for earlier, handle in submission.earlier
         for shard in _interrupted(handle, calls)
+        if shard < earlier.shard_count
         for part in earlier.shards[shard]
     }
     return [
@@ -34,7 +36,12 @@ def interrupted_shards(submission: Submission, calls: BatchCalls) -> list[int]:
 
 
 def _interrupted(handle: Mapping[str, Any], calls: BatchCalls) -> Iterable[int]:
-    for array in ShardArray.of_handle(handle):
+    try:
+        arrays = BatchHandle.read(handle).shard_arrays()
+    except ExecutorError:
+        # A stored handle may be damaged.
+        return
+    for array in arrays:
         try:
             jobs = _failed(array, calls)
         except ExecutorError:
