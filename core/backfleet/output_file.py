@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 __all__ = ["is_stream", "open_output"]
 
-_DESCRIPTORS = re.compile(r"/proc/[^/]+(/task/[^/]+)?/fd")
+_DESCRIPTORS = re.compile(r"/proc/[^/]+(/task/[^/]+)?/fd|/dev/fd")
 """Folders whose entries are open files of a process; `/dev/stdout` links to one of them."""
 
 

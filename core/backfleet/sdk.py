@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from backfleet.console import as_json, echo_json, print_columns, split_names
     from backfleet.job.quantities import MemorySize, parse_memory
     from backfleet.job.refusal import nearest
+    from backfleet.operating_system import usable_cpus
     from backfleet.output_file import open_output
     from backfleet.plugins import KINDS
     from backfleet.sources.files import symbol_of_stem
@@ -60,6 +61,7 @@ _HOMES = {
     "backfleet.console": ("as_json", "echo_json", "print_columns", "split_names"),
     "backfleet.job.quantities": ("MemorySize", "parse_memory"),
     "backfleet.job.refusal": ("nearest",),
+    "backfleet.operating_system": ("usable_cpus",),
     "backfleet.output_file": ("open_output",),
     "backfleet.plugins": ("KINDS",),
     "backfleet.sources.index": ("Index",),
@@ -106,6 +108,7 @@ __all__ = [
     "split_names",
     "state_folder",
     "symbol_of_stem",
+    "usable_cpus",
     "writable_state_folder",
     "write_quietly",
 ]

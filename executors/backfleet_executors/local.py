@@ -27,7 +27,7 @@ from backfleet.executor import (
     Workload,
     read_handle,
 )
-from backfleet.sdk import writable_state_folder
+from backfleet.sdk import usable_cpus, writable_state_folder
 from backfleet_executors.prewarmed_worker import PrewarmedWorker
 from backfleet_executors.worker_process import let_go_of_ended, start_worker
 
@@ -96,7 +96,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
     def count_shards(self, work: Workload) -> int:
         """Return the setting `workers`, or the number of workers that the cores can run."""
         assert isinstance(self.settings, LocalSettings)
-        workers = self.settings.workers or max(1, len(os.sched_getaffinity(0)) // work.cpus)
+        workers = self.settings.workers or max(1, usable_cpus() // work.cpus)
         return min(workers, work.tasks)
 
     def preflight(self, submission: Submission) -> Sequence[str]:

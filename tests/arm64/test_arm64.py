@@ -40,6 +40,9 @@ commission = 0.0002
 [results]
 detail = "full"
 store = "{store}"
+
+[resources]
+task_timeout = "2 h"
 """
 FEW = {"fast": [2, 5, 10], "slow": {"start": 21, "stop": 60, "step": 1}}
 SAMPLE = {"fast": {"start": 2, "stop": 20, "step": 1}, "slow": {"start": 21, "stop": 41, "step": 1}}

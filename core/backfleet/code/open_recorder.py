@@ -18,10 +18,11 @@ from typing import Any
 
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.code.opened_files import OpenedFiles
+from backfleet.operating_system import O_PATH, path_of_descriptor
 
 __all__ = ["recorded_files", "recording", "recording_paused", "start_recording", "wrap_open"]
 
-NOT_READ = os.O_WRONLY | os.O_TRUNC | os.O_EXCL | os.O_PATH
+NOT_READ = os.O_WRONLY | os.O_TRUNC | os.O_EXCL | O_PATH
 """Flags of `os.open` with which there is no content to read, or no reading."""
 
 _active: OpenedFiles | None = None
@@ -127,7 +128,7 @@ def _wrapped_os_open(original: Callable[..., Any]) -> Callable[..., Any]:
         if _active is not None and not flags & NOT_READ:
             name = os.fsdecode(path)
             if dir_fd is not None:
-                name = os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), name)
+                name = os.path.join(path_of_descriptor(dir_fd), name)
             if name not in _active.seen:
                 try:
                     _active.note(name, descriptor)

@@ -134,4 +134,7 @@ def _origin(feed: FeedIdentity, path: str) -> dict[str, Any]:
 
 def _results(run: Run) -> dict[str, Any]:
     store = run.url.removesuffix(f"/{run.id}")
-    return {"store": store, **asdict(run.manifest.identity.results)}
+    results = asdict(run.manifest.identity.results)
+    # It is part of the identity, and no key of a job.
+    del results["benchmark_digest"]
+    return {"store": store, **results}

@@ -7,6 +7,7 @@ DuckDB's own limits do not suffice. A scalar function such as `repeat` allocates
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import resource
 import signal
@@ -14,11 +15,11 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 
+from backfleet.operating_system import data_bytes
 from backfleet.results.duckdb_session import filter_and_sort, open_session, select
 
 __all__ = ["FAILED", "ROWS", "SqlFailure", "SqlRequest", "main"]
@@ -87,7 +88,7 @@ def _answer(request: SqlRequest, answer: IO[bytes]) -> None:
         """Ask the parent for a table, and map it into memory."""
         _send(answer, name)
         sys.stdin.buffer.readline()
-        return pa.ipc.open_file(pa.memory_map(f"/proc/self/fd/{request.tables[name]}")).read_all()
+        return _mapped(request.tables[name])
 
     connection = open_session(int(request.memory * ACCOUNTED))
     if request.is_condition:
@@ -102,15 +103,23 @@ def _answer(request: SqlRequest, answer: IO[bytes]) -> None:
     answer.flush()
 
 
+def _mapped(descriptor: int) -> pa.Table:
+    """A table in a file that has no path."""
+    content = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    return pa.ipc.open_file(pa.py_buffer(content)).read_all()
+
+
 def _send(answer: IO[bytes], line: str) -> None:
     answer.write(f"{line}\n".encode())
     answer.flush()
 
 
 def _limit(memory: int) -> None:
-    """Bound the private memory that this process may add, and forbid it to write files."""
-    pages = int(Path("/proc/self/statm").read_text().split()[5])
-    _lower(resource.RLIMIT_DATA, pages * resource.getpagesize() + memory)
+    """Bound the private memory that this process may add, where the kernel does so, and forbid it
+    to write files."""
+    present = data_bytes()
+    if present is not None:
+        _lower(resource.RLIMIT_DATA, present + memory)
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_CORE, 0)
 

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from backfleet.operating_system import anonymous_file
 from backfleet.results.sql_child import FAILED, ROWS, SqlFailure, SqlRequest
 from backfleet.results.sql_limits import SqlLimits
 
@@ -138,7 +139,7 @@ class _Query:
 @contextmanager
 def _files(tables: Mapping[str, Any]) -> Iterator[dict[str, int]]:
     """Files in memory, one per table; a table is written to its file when the query needs it."""
-    files = {name: os.memfd_create(f"backfleet-{name}") for name in tables}
+    files = {name: anonymous_file(f"backfleet-{name}") for name in tables}
     try:
         yield files
     finally:

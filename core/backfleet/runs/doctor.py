@@ -15,6 +15,7 @@ from backfleet.cache import cache_folder
 from backfleet.code.versions import DECISIVE
 from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Diagnosable, Finding, FindingStatus
+from backfleet.operating_system import data_bytes
 from backfleet.plugins import list_plugins
 from backfleet.processor import BASELINES
 from backfleet.runs.executors import is_configured, open_executor
@@ -37,6 +38,7 @@ def check_machine() -> Iterator[Finding]:
     yield Finding("python", FindingStatus.OK, python)
     yield from _libraries()
     yield _processor()
+    yield from _protections()
     yield _cache()
 
 
@@ -61,6 +63,16 @@ def _processor() -> Finding:
         f"{machine}: the last bits of results may differ from other machines'",
         f"equal bits are promised on Linux, on {words}",
     )
+
+
+def _protections() -> Iterator[Finding]:
+    if data_bytes() is None:
+        yield Finding(
+            "limits",
+            FindingStatus.WARNING,
+            "this system bounds no process's memory: a task that needs too much slows the machine",
+            "run strategies that you do not trust in containers: --executor docker",
+        )
 
 
 def _cache() -> Finding:

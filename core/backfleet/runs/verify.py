@@ -20,6 +20,7 @@ from backfleet.code.stored_code import read_stored_code
 from backfleet.errors import ExecutorError, StoreError
 from backfleet.executor import Executor, Remote
 from backfleet.no_bytecode import disable_bytecode
+from backfleet.operating_system import usable_cpus
 from backfleet.plan.code_differences import identity_here
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import save_manifest
@@ -114,7 +115,7 @@ def verify_engine(
     is_own = plugin.target.startswith("backfleet.")
     start_forkserver(plugin.target.partition(":")[0] if is_own else "")
     works = list(_works(code.run.manifest, tasks))
-    size = min(len(works), len(os.sched_getaffinity(0)))
+    size = min(len(works), usable_cpus())
     pool = ChildPool(_Builders(context, code.folders), size, _limits(code, size))
     try:
         pool.run(works, compare)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backfleet.errors import CorruptObject, NoSuchStore, ObjectMissing, StoreError
 from backfleet.home import expand_home
+from backfleet.operating_system import sync
 from backfleet.store.base import (
     MAX_OBJECT_BYTES,
     Entry,
@@ -249,7 +250,7 @@ def _temporary(folder: Path, content: bytes) -> Iterator[Path]:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         yield path
     finally:
         path.unlink(missing_ok=True)
@@ -287,6 +288,6 @@ def _make_folder(folder: Path) -> None:
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)

@@ -5,13 +5,13 @@ On each date, the return of a point is the mean over its symbols (`results/point
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.metrics.sums import SegmentSums
+from backfleet.operating_system import usable_cpus
 from backfleet.results.point_sums import PointSums
 from backfleet.sources.prepared import sessions_per_year
 from backfleet.validation.accounts import series_of
@@ -33,7 +33,7 @@ from backfleet.validation.verdict import (
 
 __all__ = ["THREADS", "choice_by_series", "point_sharpe_ratios", "point_verdict"]
 
-THREADS = len(os.sched_getaffinity(0))
+THREADS = usable_cpus()
 """Of the comparison of halves. The result does not depend on it."""
 
 

@@ -48,10 +48,14 @@ def pin_environment() -> None:
 
 
 def limit_memory(limit: int) -> None:
-    """Bound this process's private memory, in bytes, so that too much is a MemoryError."""
+    """Bound this process's private memory, in bytes, so that too much is a MemoryError.
+
+    Only Linux counts all of it. Elsewhere the limit may be without effect, or refused.
+    """
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     bound = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
 
 
 def offer_to_out_of_memory() -> None:

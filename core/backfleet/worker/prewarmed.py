@@ -26,7 +26,8 @@ from backfleet.worker.import_record import record_imports
 __all__ = ["prewarm", "start_forkserver"]
 
 MAX_SOCKET_FOLDER_BYTES = 70
-"""A socket's path may have 107 bytes, and the names within the folder need the rest."""
+"""A socket's path may have 107 bytes on Linux and 103 on macOS, and the names within the folder
+need the rest."""
 
 
 def prewarm() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from backfleet.executor import (
     Submission,
     Workload,
 )
+from backfleet.sdk import usable_cpus
 from backfleet_executors.docker.container import (
     LABEL,
     STOP_SECONDS,
@@ -120,7 +120,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
         return _handle(plan, list(zip(started, dealt, strict=True)))
 
     def _workers(self, cpus: int) -> int:
-        return self.settings.workers or max(1, len(os.sched_getaffinity(0)) // cpus)
+        return self.settings.workers or max(1, usable_cpus() // cpus)
 
     def _start_all(self, plan: ContainerPlan, dealt: Sequence[Sequence[int]]) -> list[str]:
         """Start the containers: all, or none."""

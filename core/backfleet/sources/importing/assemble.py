@@ -216,10 +216,12 @@ def _traded(table: _Table, notes: Notes) -> tuple[_Table, Flags]:
     if "suspended" in numbers:
         traded &= ~(numbers["suspended"] == 1)
     prices = np.vstack([numbers[role] for role in PRICES])
-    # A day without trades often has a close, and zeros for the rest.
-    idle = traded & (prices[3] > 0) & np.all(prices[:3] == 0, axis=0)
+    # A day without trades often has zeros for prices, and the last close or a zero as its close.
+    volume = numbers.get("volume", np.zeros(len(traded)))
+    quiet = (prices[3] > 0) | ((prices[3] == 0) & ~(volume > 0))
+    idle = traded & quiet & np.all(prices[:3] == 0, axis=0)
     if idle.any():
-        what = "have a close but no other price: not traded"
+        what = "have zeros for their prices: not traded"
         notes.count(what, int(idle.sum()), table.where(int(np.argmax(idle))))
         traded &= ~idle
     if traded.all():

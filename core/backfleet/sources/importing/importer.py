@@ -162,7 +162,7 @@ class Import:
             else:
                 for name, parts in self._named(form).items():
                     by_path.setdefault(name, []).extend((part, reading) for part in parts)
-        stored = check_names(dict.fromkeys([*pieces.symbols(), *by_path]))
+        stored = check_names(dict.fromkeys([*pieces.symbols(), *by_path]), self.notes)
         lengths: list[str] = []
         for name, symbol in stored.items():
             try:
