@@ -16,7 +16,7 @@ COLUMNS = [
     "volatility", "sharpe", "sortino", "max_drawdown", "max_drawdown_days", "calmar", "exposure",
     "time_in_market", "turnover", "trades", "win_rate", "profit_factor", "expectancy", "fees",
     "orders_completed", "orders_rejected", "orders_margin", "orders_canceled", "orders_expired",
-    "orders_open", "seconds", "engine", "origin",
+    "orders_open", "seconds", "engine", "fallback", "origin",
 ]  # fmt: skip
 """Of a run of the strategy sma-crossover, whose parameters are period and sizing."""
 
@@ -25,7 +25,9 @@ def stored_rows(run: Run) -> list[dict[str, Any]]:
     """All rows, without what two equal runs may differ in."""
     run.counts()
     table = read_results(run.store, run.chunk_index)
-    rows: list[dict[str, Any]] = table.drop_columns(["seconds", "engine", "origin"]).to_pylist()
+    rows: list[dict[str, Any]] = table.drop_columns(
+        ["seconds", "engine", "fallback", "origin"]
+    ).to_pylist()
     return rows
 
 

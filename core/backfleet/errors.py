@@ -19,6 +19,7 @@ __all__ = [
     "JobError",
     "MachineCodeError",
     "NoSuchStore",
+    "NoVerdict",
     "NondeterministicResult",
     "ObjectMissing",
     "PlatformMismatch",
@@ -117,6 +118,10 @@ class UnknownPlugin(PluginError):
 
 class ExecutorError(UserError):
     """An executor that cannot be used as it is set up."""
+
+
+class NoVerdict(UserError):
+    """A run has no verdict, because its tasks do not cover all sessions."""
 
 
 class RunNotFound(UserError):

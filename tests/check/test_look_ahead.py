@@ -57,6 +57,15 @@ class NeedsMany(VectorStrategy):
         return np.where(bars.close > sma(bars.close, 15), 1.0, 0.0)
 
 
+class CrashesWhileShort(VectorStrategy):
+    """Has no signals for some bars, and raises while its history is short; no leak either."""
+
+    def targets(self, bars: Bars) -> Floats:
+        if 25 < len(bars) < 120:
+            raise ZeroDivisionError("division by zero")
+        return np.where(bars.close > sma(bars.close, 60), 1.0, np.nan)
+
+
 class Peeks(bt.Strategy):
     """Reads the next close, where there is one."""
 
@@ -97,6 +106,10 @@ def test_a_backtrader_strategy_that_peeks_is_caught_at_its_first_order(one: Subj
     assert result.place is not None
     first = int(np.searchsorted(one.bars[0].time, orders["created"][0]))
     assert 40 <= result.place.bar <= first
+
+
+def test_a_crash_on_a_short_history_is_no_leak(one: Subject) -> None:
+    assert leak_of(one, CrashesWhileShort).status is Status.PASSED
 
 
 def test_a_strategy_that_refuses_few_bars_does_not_leak(one: Subject) -> None:

@@ -37,3 +37,21 @@ def test_what_never_forgets_fails(subjects: Callable[..., Sequence[Subject]]) ->
     assert result.status is Status.FAILED
     assert result.place is not None
     assert result.place.bar >= 304
+
+
+class NeedsMany(VectorStrategy):
+    """Raises with a history that is too short."""
+
+    def targets(self, bars: Bars) -> NDArray[np.float64]:
+        if bars.warmup < 280:
+            raise ValueError("needs 280 bars of history")
+        return np.where(bars.close > bars.open, 1.0, 0.0)
+
+
+def test_a_crash_on_a_short_history_is_skipped(
+    subjects: Callable[..., Sequence[Subject]],
+) -> None:
+    found = [replace(each, strategy=NeedsMany, params={}) for each in subjects("buy-and-hold")]
+    result = check_warmup(found[:1])
+    assert result.status is Status.SKIPPED
+    assert "raises ValueError with" in result.message

@@ -61,8 +61,8 @@ def test_columns_stand_in_the_order_of_the_results(result: MakeResult, lay_out: 
     names = [column.name for column in rows.columns]
 
     assert names[:6] == ["task", "symbol", "period", "param_sharpe", "status", "error"]
-    assert names[6:-6] == list(METRICS)
-    assert names[-6:] == ["a", "b", "seconds", "engine", "origin", DIGEST]
+    assert names[6:-7] == list(METRICS)
+    assert names[-7:] == ["a", "b", "seconds", "engine", "fallback", "origin", DIGEST]
 
 
 def test_names_give_way_to_the_fixed_columns() -> None:

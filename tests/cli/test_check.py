@@ -40,6 +40,27 @@ def test_json_has_every_check_and_nothing_that_the_strategy_prints(
     assert "hello" in answer.err
 
 
+def test_skipped_checks_are_not_counted_as_failures(ask: Any) -> None:
+    answer = ask(f"check {BAD}/never_trades.py:NeverTrades --symbols 600519")
+    assert answer.code == 1
+    assert answer.out.splitlines()[-1] == "1 of 7 checks failed, 5 skipped"
+
+
+def test_a_portfolio_is_checked_on_all_symbols_of_its_data(ask: Any, tmp_path: Path) -> None:
+    days = [f"2024-{month:02}-{day:02}" for month in range(1, 5) for day in range(1, 29)]
+    for number in range(7):
+        prices = [10 + (number * 7 + at * (number + 3)) % 11 for at in range(len(days))]
+        lines = [
+            f"{day},{price},{price + 1},{price - 1},{price},1"
+            for day, price in zip(days, prices, strict=True)
+        ]
+        (tmp_path / f"S{number}.csv").write_text(
+            "\n".join(["date,open,high,low,close,volume", *lines])
+        )
+    answer = ask(f"check top-n-momentum --data {tmp_path} -p days=5")
+    assert "S0, S1, S2, S3, S4 and 2 more as one portfolio" in answer.out
+
+
 def test_data_and_broker_can_come_from_a_job_or_a_folder(ask: Any, workshop: Any) -> None:
     assert ask("check buy-and-hold --data sma.toml").code == 0
     folder = f"--data {workshop.data} --source cn-daily"

@@ -49,7 +49,7 @@ def test_check_tells_doubts_and_notes_apart_from_faults(
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         f"{tmp_path}/A.csv: note: no volume: it is zero in all bars",
-        f"{tmp_path}: 1 symbols, 30 bars; 1 note in 1 of them",
+        f"{tmp_path}: 1 symbol, 30 bars; 1 note in 1 of them",
     ]
     rows = [row.replace(",10,", ",40,").replace("9,", "39,") for row in rows[:15]] + rows[15:]
     write("date,open,high,low,close,volume\n" + "\n".join(rows))

@@ -43,6 +43,21 @@ def test_an_exception_of_the_strategy_is_shown_whole(ask: Ask) -> None:
     assert "Usage" not in done.err
 
 
+def test_leaving_a_debugger_that_the_strategy_opened_shows_no_traceback(workshop: Any) -> None:
+    (workshop.folder / "stops.py").write_text(
+        "import backtrader as bt\n"
+        "class Stops(bt.Strategy):\n"
+        "    def next(self):\n"
+        "        breakpoint()\n"
+        "        self.seen = 1\n"
+    )
+    workshop.write_job("stops.toml", "stops.py:Stops")
+    done = workshop("debug", "stops.toml", stdin="q\n")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.endswith("left the debugger before the task ended\n")
+
+
 def test_a_strategy_that_exits_is_a_failure(ask: Ask) -> None:
     done = ask("debug exits.toml")
     assert done.code == 1

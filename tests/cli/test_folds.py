@@ -88,6 +88,8 @@ def test_the_end_of_a_run_and_the_dry_run_tell_of_the_folds(
         "windows   3 folds (rolling), tested 2020-01-02 to 2021-06-30; 1.0 times the work of the "
         "plain sweep"
     ) in planned.splitlines()
+    flat = ask(f"run sma.toml --dry-run {keys} --set validation.start=flat {store}").out
+    assert "3 folds (rolling), tested 2020-01-02 to 2021-06-30; 1.8 times the work of" in flat
     text = ask(f"run sma.toml {keys} {store}").out
     assert "folds:   3 folds (rolling, train 1 year, test 6 months), chosen by sharpe." in text
     assert "folds:   The stitched account of the tests, 2020-01-02 to" in text

@@ -186,6 +186,13 @@ def test_what_a_plugin_is_not_is_listed(backfleet: Cli, installed: Install) -> N
     assert "strategy 'a' of acme 1.0 (acme_any:Any) is not a subclass" in strategy["error"]
 
 
+def test_the_options_of_a_source_are_shown_with_their_meaning(backfleet: Cli) -> None:
+    (row,) = json.loads(backfleet("plugins", "show", "csv", "--json").stdout)
+    meanings = {setting["name"]: setting["doc"] for setting in row["settings"]}
+    assert meanings["delimiter"] == "One ASCII character, between the columns; not a quote."
+    assert all(meanings.values()), meanings
+
+
 def test_the_settings_of_an_executor_are_shown(backfleet: Cli) -> None:
     shown = backfleet("plugins", "show", "local").stdout
     assert "setting       workers = None  worker processes; cores / cpus if unset\n" in shown

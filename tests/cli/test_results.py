@@ -160,7 +160,8 @@ def test_parameters_and_metrics_give_way_to_result_columns(ask: Ask, failed: str
     row = rows_of(ask(f"results {failed} --json").out)[0]
     names = list(row)
     assert names[:6] == ["task", "symbol", "at", "param_seconds", "note", "status"]
-    assert names[-6:] == ["metric_sharpe", "mine", "words", "seconds", "engine", "origin"]
+    assert names[-7:-3] == ["metric_sharpe", "mine", "words", "seconds"]
+    assert names[-3:] == ["engine", "fallback", "origin"]
     assert (row["param_seconds"], row["metric_sharpe"], row["mine"]) == (1, 7, 0.5)
 
 

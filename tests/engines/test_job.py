@@ -18,7 +18,7 @@ from backfleet.job.overrides import Overrides
 from backfleet.runs.run_task import run_task
 
 ENGINES = ("vector", "backtrader", "backtrader-stock")
-VARYING = ("seconds", "engine", "origin", "run", "worker", "host")
+VARYING = ("seconds", "engine", "fallback", "origin", "run", "worker", "host")
 
 SHANGHAI_NS = 8 * 3_600_000_000_000
 

@@ -159,6 +159,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "test_groups": 2,
             "purge": 5,
             "embargo": 0,
+            "start": "running",
             "select": "sortino",
             "where": "trades >= 30 and max_drawdown > -0.3",
             "plateau": True,
@@ -290,6 +291,10 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         (
             {"validation": {"windows": "anchored", "train": 9, "test": 4, "step": 3}},
             "validation: test windows overlap: step is 3 sessions, test is 4 sessions; use step",
+        ),
+        (
+            {"validation": {"windows": "groups", "start": "flat"}},
+            'validation: start = "flat" does not go with windows = "groups", whose training has',
         ),
         (
             {"validation": {"windows": "split"}},

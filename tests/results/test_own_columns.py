@@ -12,6 +12,7 @@ import backfleet as bf
 from backfleet.errors import JobError
 from backfleet.results.query import query_rows
 from backfleet.results.read import read_results
+from backfleet.results.row_problems import describe_problems
 from sample_job import SAMPLE_SYMBOLS, job_of
 
 STRATEGY = """
@@ -84,3 +85,33 @@ def test_parameters_that_differ_only_in_case_are_reported_before_anything_runs(
     with pytest.raises(JobError, match="params: 'n' and 'N' would be one column of the results"):
         bf.run(job, progress=None)
     assert not (tmp_path / "runs").exists()
+
+
+TIMED = """
+import backtrader as bt
+
+
+class Timed(bt.Strategy):
+    def __init__(self):
+        self.add_timer(bt.timer.SESSION_START)
+
+    def notify_timer(self, timer, when, *args, **kwargs):
+        pass
+"""
+
+
+def test_rows_and_the_summary_say_why_an_engine_took_its_slow_path(tmp_path: Path) -> None:
+    (tmp_path / "timed.py").write_text(TIMED)
+    job = job_of(
+        tmp_path / "runs",
+        symbols=SAMPLE_SYMBOLS[:1],
+        strategy=f"{tmp_path}/timed.py:Timed",
+        params={},
+    )
+    run = bf.run(job, progress=None)
+
+    assert run.results()["fallback"].tolist() == ["timers"]
+    assert (
+        "note: 1 task took the engine's slow path (timers). The results are the same."
+        in describe_problems(read_results(run.store, run.chunk_index))
+    )

@@ -9,17 +9,30 @@ import pyarrow as pa
 from backfleet.results.row_problems import describe_problems
 
 
-def row(status: str = "ok", error: str | None = None, **orders: Any) -> dict[str, Any]:
+def row(
+    status: str = "ok", error: str | None = None, fallback: str | None = None, **orders: Any
+) -> dict[str, Any]:
     names = ("completed", "rejected", "margin", "canceled", "expired", "open")
     counts = {f"orders_{name}": orders.get(name, 0) for name in names}
     if status == "error":
         counts = dict.fromkeys(counts)
-    return {"status": status, "error": error, "turnover": orders.get("turnover", 0.0), **counts}
+    texts = {"status": status, "error": error, "fallback": fallback}
+    return {**texts, "turnover": orders.get("turnover", 0.0), **counts}
 
 
 def words(*rows: dict[str, Any]) -> list[str]:
     table = pa.Table.from_pylist([{"task": task, **each} for task, each in enumerate(rows)])
-    return describe_problems(table.set_column(2, "error", table["error"].cast(pa.string())))
+    for position, name in ((2, "error"), (3, "fallback")):
+        table = table.set_column(position, name, table[name].cast(pa.string()))
+    return describe_problems(table)
+
+
+def test_reasons_for_the_slow_path_are_named_the_commonest_first() -> None:
+    slow = [row(completed=1, fallback=reason) for reason in ("timers", "oldsync", "oldsync")]
+    assert words(*slow, row(completed=1)) == [
+        "note: 2 tasks took the engine's slow path (oldsync). The results are the same.",
+        "note: 1 task took the engine's slow path (timers). The results are the same.",
+    ]
 
 
 def test_fine_rows_need_no_words() -> None:

@@ -29,6 +29,7 @@ from backfleet.runs.task_code import CodeChoice
 from backfleet.store.records import encode_record
 from backfleet.submissions.submission_log import SUBMISSION
 from sample_job import job_of, job_text
+from stored_records import sealed
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -317,6 +318,18 @@ def test_a_file_that_a_store_names_runs_only_after_consent(
     (finished / "acme_sizes.py").write_text("SIZE = 101\n")
     with pytest.raises(UntrustedCode, match="names code on this machine"):
         bf.run_task(run, 0, code=code, trust_code=accepted)
+
+
+@pytest.mark.usefixtures("stranger")
+def test_a_pipe_that_a_store_names_is_not_opened(run: Run, tmp_path: Path) -> None:
+    """Opening it once waited for ever."""
+    os.mkfifo(tmp_path / "mine.py")
+    file = Path(run.url, "submissions", "1.json")
+    record = json.loads(file.read_bytes())
+    record["strategy"]["folder"] = str(tmp_path)
+    file.write_bytes(sealed(record))
+    with pytest.raises(PluginError, match=r"mine\.py is no regular file"):
+        bf.run_task(run, 0, code="here")
 
 
 def test_an_edited_file_of_this_user_runs_on_request_without_consent(

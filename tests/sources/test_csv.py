@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -498,3 +499,78 @@ def test_a_file_with_several_symbols_is_refused_with_their_names() -> None:
     with pytest.raises(DataError, match=message):
         parse(rows)
     assert len(parse(rows.replace("RB2410", "RB2405"))) == 2
+
+
+ODD_CELLS = (
+    *(
+        "1",
+        "1.5",
+        "-1",
+        "0",
+        "1e3",
+        "1e400",
+        "inf",
+        "nan",
+        "NaN",
+        "",
+        " 2 ",
+        "\t2",
+        "+2",
+        ".5",
+        "5.",
+    ),
+    *(
+        "0x10",
+        "1_000",
+        "1,5",
+        '"2"',
+        '" 2"',
+        "1e-320",
+        "2.",
+        "1d",
+        "١",
+        "\u00a02",
+        "2\u2003",
+        "null",
+    ),
+)
+ODD_TIMES = (
+    *("2019-01-02", "2019-01-02 09:30", "2019-01-02T09:30:15.123456789", "2019-01-02 09:30Z"),
+    *(
+        "1600-01-01",
+        "2300-01-01",
+        "1677-09-21",
+        "2262-04-12",
+        " 2019-01-02 ",
+        "2019-1-2",
+        "20190102",
+    ),
+    *("2019-01-02 24:00", "2019-02-30", "", "2019", "2019-01", "2019-01-02 09", '"2019-01-02"'),
+    *("2019-01-02T09:30+01:00", "0000-01-01", "9999-12-31", "2019-01-02 09:30:60"),
+)
+
+
+def test_numbers_are_read_the_fast_way_as_they_are_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(1)
+    contents = []
+    for _ in range(400):
+        cells = ["1", "3", "0.5", "2", "100"]
+        day = "2019-01-03"
+        if chance.random() < 0.4:
+            day = chance.choice(ODD_TIMES)
+        else:
+            cells[chance.randrange(5)] = chance.choice(ODD_CELLS)
+        rows = ["2019-01-01,1,3,0.5,2,100", f"{day},{','.join(cells)}"]
+        contents.append(HEADER + "\n".join(chance.sample(rows, len(rows))) + "\n")
+
+    def outcome(content: str) -> str:
+        try:
+            bars = parse(content)
+        except DataError as error:
+            return str(error)
+        return f"{bars.digest()} {bars.time.tolist()}"
+
+    fast = [outcome(content) for content in contents]
+    monkeypatch.setattr("backfleet.sources.csv._fast", lambda file, reading: None)
+    assert fast == [outcome(content) for content in contents]
+    assert len(set(fast)) > 50

@@ -92,6 +92,7 @@ class _Search:
         return [int(cut) for cut in cuts if self._earliest <= cut <= last]
 
     def _leaks(self, cuts: Iterable[int]) -> Iterator[_Leak]:
+        first_wish = _first_wish(self._signals)
         shorter_was_enough = False
         for cut in cuts:
             for move, sign in MOVES:
@@ -102,9 +103,10 @@ class _Search:
                     self._note(error)
             try:
                 yield from self._with_fewer_bars(cut)
-                shorter_was_enough = True
+                # Before its first wish, a strategy may not have computed anything yet.
+                shorter_was_enough |= int(self._subject.calendar[cut]) >= first_wish
             except Exception as error:
-                # So may be bars that are too few; but not where fewer were enough.
+                # A short history may be too little for it; but not if a shorter one gave signals.
                 self._note(error)
                 if shorter_was_enough:
                     yield self._end_that_raises(cut, error)
@@ -142,6 +144,16 @@ class _Search:
     def _note(self, error: Exception) -> None:
         if self.obstacle is not None:
             self.obstacle = f"raises {type(error).__name__}: {error} whatever comes after a bar"
+
+
+def _first_wish(signals: Signals) -> int:
+    """Return the first moment of an order, or of a target that is not 0."""
+    is_wish = np.ones(len(signals), np.bool_)
+    if signals.values.shape[1] == 1:
+        targets = signals.values[:, 0]
+        is_wish = ~np.isnan(targets) & (targets != 0.0)
+    times = signals.time[is_wish]
+    return int(times[0]) if len(times) else ALWAYS[1]
 
 
 def _news(signals: Signals) -> NDArray[np.int64]:

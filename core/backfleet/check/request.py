@@ -68,8 +68,11 @@ def _is_cross_sectional(strategy: str) -> bool:
 
 
 def _few_symbols(data: Data) -> Data:
-    """Some of the symbols, evenly, where all there are would be taken."""
-    if data.symbols != ("*",):
+    """Return the data with some of its symbols, evenly chosen, if all would be taken.
+
+    A portfolio keeps them all: its signals depend on which symbols it has.
+    """
+    if data.symbols != ("*",) or data.universe == "portfolio":
         return data
     there = source_of(data).symbols()
     if not there:

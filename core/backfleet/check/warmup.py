@@ -25,7 +25,14 @@ def check_warmup(subjects: Sequence[Subject]) -> CheckResult:
         start = len(subject.calendar) // 2
         whole = _signals(subject, start, start)
         most = start * 3 // 4
-        found = _difference(subject, whole, start, most)
+        try:
+            found = _difference(subject, whole, start, most)
+        except Exception as error:
+            message = (
+                f"raises {type(error).__name__} with {most} bars of history, and not with {start}, "
+                "so there is nothing to compare; give longer data"
+            )
+            return CheckResult(CHECK, Status.SKIPPED, message)
         if found is not None:
             message = (
                 f"{found.ours} with {start} bars of history, but {found.theirs} with {most}: it "

@@ -13,6 +13,7 @@ from backfleet.summary import COLUMNS, COUNTS
 
 __all__ = [
     "DIGEST",
+    "FALLBACK",
     "FIXED_COLUMNS",
     "HEAD",
     "METRICS",
@@ -35,7 +36,10 @@ DIGEST = "outcome_digest"
 ORIGIN = "origin"
 """The run that computed a row, if it was copied from an earlier run; null otherwise."""
 
-VOLATILE = ("seconds", "engine", ORIGIN)
+FALLBACK = "fallback"
+"""Why the engine took its slow path; null if it did not."""
+
+VOLATILE = ("seconds", "engine", FALLBACK, ORIGIN)
 """Columns that may differ between two equal results."""
 
 METRICS: Mapping[str, Kind] = {name: "int" if name in COUNTS else "float" for name in COLUMNS}
@@ -46,6 +50,7 @@ STATE: Mapping[str, Kind] = {"status": "str", "error": "str"}
 TAIL: Mapping[str, Kind] = {
     "seconds": "float",
     "engine": "str",
+    FALLBACK: "str",
     ORIGIN: "str",
     DIGEST: "str",
 }

@@ -11,7 +11,7 @@ __all__ = ["CHUNK", "PART", "ROWS", "check_stamp", "stamp"]
 
 CHUNK = "chunk/1"
 PART = "part/1"
-ROWS = "rows/1"
+ROWS = "rows/2"
 
 _STAMP = re.compile(r"([a-z]{1,32}/\d{1,9}) backfleet-([A-Za-z0-9.+!-]{1,64})")
 

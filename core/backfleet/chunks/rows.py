@@ -14,6 +14,7 @@ import pyarrow as pa
 from backfleet.chunks.arrow import array_of, hash_column, task_numbers
 from backfleet.chunks.column_names import (
     DIGEST,
+    FALLBACK,
     HEAD,
     METRICS,
     ORIGIN,
@@ -74,6 +75,7 @@ class Rows:
         tail = [
             Column("seconds", "float", [result.seconds for result in results]),
             Column("engine", "str", [result.engine for result in results]),
+            Column(FALLBACK, "str", [result.fallback for result in results]),
             Column(ORIGIN, "str", [None] * len(results)),
             Column(DIGEST, "str", [result.digest for result in results]),
         ]

@@ -49,6 +49,8 @@ class TaskResult:
         records.
     seconds
         That the task took.
+    fallback
+        Why the engine took its slow path; None if it did not.
     log
         What the task printed, cut to a limit, and the traceback of its error.
     """
@@ -63,6 +65,7 @@ class TaskResult:
     outcome: Outcome | None = None
     seconds: float = 0.0
     engine: str = ""
+    fallback: str | None = None
     log: str = ""
 
     @classmethod

@@ -52,7 +52,7 @@ def check(
     bars, nor on how much history precedes; every engine comes to the same; its code works from a
     wheel alone. Signals are compared, not trades, and the first bar that differs is named.
 
-    Exits with 0 where all checks pass and 1 where one fails.
+    The exit code is 1 if a check fails. One that is skipped is no failure.
     """
     if is_module_reference(strategy):
         search_current_directory()
@@ -69,12 +69,14 @@ def check(
             results.append(result)
             if not as_json:
                 click.echo(_line(result), file=sys.__stdout__)
-    failed = sum(result.status is not Status.PASSED for result in results)
+    failed = sum(result.status is Status.FAILED for result in results)
+    skipped = sum(result.status is Status.SKIPPED for result in results)
     if as_json:
         checks = [result.to_json() for result in results]
         echo_json({"strategy": strategy, "passed": not failed, "checks": checks})
-    elif failed:
-        click.echo(f"\n{failed} of {len(results)} checks did not pass")
+    elif failed or skipped:
+        others = f", {skipped} skipped" if skipped else ""
+        click.echo(f"\n{failed} of {len(results)} checks failed{others}")
     sys.exit(1 if failed else 0)
 
 

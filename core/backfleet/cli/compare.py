@@ -45,14 +45,17 @@ def compare(first: str, second: str, store: str, as_json: bool) -> None:
     """
     runs = [open_run(name, store) for name in (first, second)]
     found = compare_runs(*map(_rows, runs))
-    verdicts = [quick_verdict(run.stored) for run in runs]
+    # Windows of their own are no sessions of one account, which a verdict is about.
+    is_flat = any(run.manifest.windows for run in runs)
+    verdicts = [] if is_flat else [quick_verdict(run.stored) for run in runs]
     if as_json:
         echo_json(found.to_json() | {"verdicts": list(map(verdict_json, verdicts))})
         return
     _show_setup(found)
     _show_source(found.source)
     _show_metrics(found)
-    _show_verdicts(verdicts)
+    if verdicts:
+        _show_verdicts(verdicts)
     for run, rows in zip((found.first, found.second), found.best, strict=True):
         click.echo(f"\nbest of {run}")
         _show_rows(rows)

@@ -80,6 +80,8 @@ def check_command(place: str, as_json: bool, **reading: Any) -> None:
 
 
 def _show_faults(place: str, checked: Sequence[Checked], faults: Sequence[Fault]) -> None:
+    from backfleet.results.row_problems import count_of
+
     for fault in faults:
         level = "" if fault.level == "fault" else f"{fault.level}: "
         row = f"row {fault.row}: " if fault.row else ""
@@ -87,7 +89,8 @@ def _show_faults(place: str, checked: Sequence[Checked], faults: Sequence[Fault]
     bars = sum(symbol.bars for symbol in checked)
     counts = [_counted(level, faults) for level in ("fault", "doubt", "note")]
     summary = ", ".join(filter(None, counts)) or "nothing wrong"
-    click.echo(f"{place}: {len(checked):,} symbols, {bars:,} bars; {summary}")
+    size = f"{count_of(len(checked), 'symbol')}, {count_of(bars, 'bar')}"
+    click.echo(f"{place}: {size}; {summary}")
 
 
 def _counted(level: str, faults: Sequence[Fault]) -> str:

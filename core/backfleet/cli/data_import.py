@@ -37,7 +37,7 @@ def _reading_options(command: F) -> F:
         click.option(
             "--date-format",
             metavar="FORMAT",
-            help="day-first, month-first, s, ms, us, ns, or as datetime.strptime reads it.",
+            help="day-first, month-first, s, ms, us, ns, excel, or a format of strptime.",
         ),
         click.option(
             "--column",
@@ -200,15 +200,16 @@ def _show(outcome: Outcome, target: str) -> None:
         click.echo(sentence)
     for sentence in record.assumptions:
         click.echo(f"assumed: {sentence}")
+    from backfleet.results.row_problems import count_of
+
     for symbol, doubt in list(record.doubts.items())[:SHOWN_DOUBTS]:
         click.echo(f"doubt: {symbol}: {doubt}")
     if len(record.doubts) > SHOWN_DOUBTS:
         click.echo(f"doubt: {len(record.doubts) - SHOWN_DOUBTS:,} more symbols; see data check")
     lengths = ", ".join(sorted(set(record.lengths.values())))
     left_out = f"; {len(record.refused):,} left out" if record.refused else ""
-    click.echo(
-        f"{len(record.symbols):,} symbols, {record.bars:,} bars of {lengths} in {target}{left_out}"
-    )
+    size = f"{count_of(len(record.symbols), 'symbol')}, {count_of(record.bars, 'bar')}"
+    click.echo(f"{size} of {lengths} in {target}{left_out}")
     click.echo("\nin the job file:\n" + _job_lines(target, record))
 
 

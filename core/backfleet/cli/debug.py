@@ -79,6 +79,10 @@ def debug(
         done = start()
     except BackfleetError:
         raise
+    except bdb.BdbQuit:
+        # The user left a debugger that the strategy opened, such as with `breakpoint()`.
+        click.echo("left the debugger before the task ended", err=True)
+        sys.exit(1)
     except (Exception, SystemExit) as error:
         _show_error(error, pdb=pdb)
         sys.exit(1)

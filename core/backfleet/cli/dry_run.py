@@ -12,6 +12,7 @@ from backfleet.executor import Remote
 from backfleet.plan.find_known_rows import find_known_rows
 from backfleet.plan.known_rows import KnownRows
 from backfleet.plan.plan import Plan
+from backfleet.plan.windows import CutWindows
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.row_problems import count_of
 from backfleet.runs.executors import open_executor
@@ -119,7 +120,10 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
 
 
 def _windows(plan: Plan) -> dict[str, Any] | None:
-    """Return the folds of a job. Its windows are slices of one account, which cost no work."""
+    """Return the folds of a job, and the work of its windows in that of the plain sweep.
+
+    Running windows are slices of one account, which cost no work.
+    """
     if plan.windows is None:
         return None
     first, last = plan.windows.tested
@@ -128,5 +132,17 @@ def _windows(plan: Plan) -> dict[str, Any] | None:
         "folds": len(plan.windows.folds),
         "first_test": str(first),
         "last_test": str(last),
-        "factor": 1.0,
+        "factor": _factor(plan.windows) if plan.job.validation.start == "flat" else 1.0,
     }
+
+
+def _factor(windows: CutWindows) -> float:
+    """Return the sessions of all windows over those of the run."""
+    import numpy as np
+
+    lengths = [
+        int(np.searchsorted(windows.days, np.datetime64(last), "right"))
+        - int(np.searchsorted(windows.days, np.datetime64(first)))
+        for first, last in windows.spans()
+    ]
+    return sum(lengths) / len(windows.days)

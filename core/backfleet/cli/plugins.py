@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
 import click
@@ -20,6 +22,9 @@ from backfleet.plugins import (
 )
 
 __all__ = ["plugins", "strategies"]
+
+ENTRY = re.compile(r"^(\w[\w, ]*)\n((?:    .*\n?)+)", re.M)
+"""An attribute of a docstring, or several, and its meaning."""
 
 
 @click.group(invoke_without_command=True)
@@ -148,10 +153,26 @@ def _settings(plugin: Plugin) -> list[dict[str, Any]]:
         return []
     model = getattr(component, "Settings", None) or getattr(component, "Options", None)
     fields = getattr(model, "model_fields", {})
+    meanings = _documented(model) if model else {}
     return [
-        {"name": name, "default": repr(field.default), "doc": field.description or ""}
+        {
+            "name": name,
+            "default": repr(field.default),
+            "doc": field.description or meanings.get(name, ""),
+        }
         for name, field in fields.items()
     ]
+
+
+def _documented(model: type) -> dict[str, str]:
+    """Return what the docstrings of a model and its bases say about each attribute."""
+    meanings = {}
+    for cls in reversed(model.__mro__):
+        text = inspect.cleandoc(cls.__doc__ or "").partition("----------\n")[2]
+        for names, meaning in ENTRY.findall(text):
+            for name in names.split(","):
+                meanings[name.strip()] = " ".join(meaning.split())
+    return meanings
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

@@ -174,7 +174,8 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
     if summary.ok or summary.suspicious:
         # Of a sweep, the points have been shown.
         option = " --by task" if len(run.manifest.points) > 1 else ""
-        lines.append(f"luck:    backfleet verdict {name}")
+        if not run.manifest.windows:
+            lines.append(f"luck:    backfleet verdict {name}")
         lines.append(f"results: backfleet results {name}{option}")
     return lines
 

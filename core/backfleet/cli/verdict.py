@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.cli.options import as_json, echo_json, store_option
-from backfleet.errors import StoreError
+from backfleet.errors import NoVerdict, StoreError
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.runs.summary import RunSummary
@@ -49,7 +49,7 @@ def verdict_lines(read: Callable[[], Verdict]) -> list[str]:
 
     try:
         return summarize_verdict(read())
-    except StoreError as error:
+    except (NoVerdict, StoreError) as error:
         return [f"Not available: {error}"]
 
 
@@ -68,6 +68,6 @@ def summary_json(run: Run, summary: RunSummary) -> dict[str, Any]:
     if has_quick_verdict(summary):
         try:
             result = verdict_json(quick_verdict(run.stored))
-        except StoreError as error:
+        except (NoVerdict, StoreError) as error:
             click.echo(f"warning: no verdict: {error}", err=True)
     return summary.to_json() | {"verdict": result}

@@ -49,7 +49,11 @@ def strategy_closure(strategy: StrategyReference) -> ImportClosure:
     place = strategy.target.partition(":")[0]
     if strategy.folder is None:
         return _closure(strategy.reference, [place, *strategy.modules])
-    return _closure(strategy.reference, strategy.modules, Path(strategy.folder), place)
+    folder = Path(strategy.folder)
+    # A stranger's store can name a pipe, which opening would wait for, or a device without an end.
+    if (folder / place).exists() and not (folder / place).is_file():
+        raise PluginError(f"{folder / place} is no regular file, so it holds no strategy")
+    return _closure(strategy.reference, strategy.modules, folder, place)
 
 
 def plugin_closure(target: str) -> ImportClosure:

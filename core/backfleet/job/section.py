@@ -54,7 +54,7 @@ def _explain(section: type[Section], problem: Any) -> JobError:
     if kind == "missing":
         return JobError(f"{key}: is required")
     reason = PLAIN_WORDS.get(kind) or _reason(problem)
-    if kind == "value_error" and isinstance(problem["input"], dict):
+    if kind == "value_error" and isinstance(problem["input"], dict) and problem["input"]:
         # Of keys that do not fit together, the reason names those that matter.
         return JobError(f"{key}: {reason}" if key else reason)
     return refusal(key, problem["input"], reason)

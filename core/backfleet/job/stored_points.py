@@ -9,6 +9,7 @@ from backfleet.errors import CorruptObject
 from backfleet.job.grid import GridPoints
 from backfleet.job.point_table import TablePoints
 from backfleet.job.points import Points
+from backfleet.job.windowed_points import WindowedPoints
 
 __all__ = ["points_from_json"]
 
@@ -25,5 +26,10 @@ def points_from_json(data: Mapping[str, Any], table: bytes | None = None) -> Poi
             return TablePoints.read(data, table)
         case "table":
             raise CorruptObject("the table of explicit points is missing")
+        case "windows":
+            if data["points"]["kind"] == "windows":
+                raise CorruptObject("the windows hold windows")
+            base = points_from_json(data["points"], table)
+            return WindowedPoints(base, WindowedPoints.read_windows(data))
         case kind:
             raise CorruptObject(f"points of the unknown kind {kind!r}")

@@ -50,7 +50,7 @@ KEYS = {
 
 ANY_KEYS: set[str] = set().union(*KEYS.values())
 
-RULES = {"purge", "select", "where", "plateau", "per"}
+RULES = {"purge", "start", "select", "where", "plateau", "per"}
 """Keys that all kinds of windows have, and that have no effect without windows."""
 
 
@@ -83,6 +83,10 @@ class Validation(Section):
         Sessions left out between training and test.
     embargo
         With `groups`: further sessions of training left out after each test group.
+    start
+        `running`: a window is a part of an account over all sessions; `flat`: every point runs in
+        every window with an account of its own, which begins with the job's cash. Flat windows are
+        tasks, and part of the run's id.
     select
         The metric of the training window by which a point is chosen: `sharpe`, `sortino`,
         `total_return`, `cagr`, `calmar`, `max_drawdown` or `volatility`, the lowest of which is
@@ -108,6 +112,7 @@ class Validation(Section):
     test_groups: Annotated[Whole, Field(ge=1)] = 2
     purge: Annotated[Whole, Field(ge=0)] = 0
     embargo: Annotated[Whole, Field(ge=0)] = 0
+    start: Literal["running", "flat"] = "running"
     select: Text = "sharpe"
     where: Text | None = None
     plateau: bool = False
@@ -156,6 +161,8 @@ class Validation(Section):
         if self.windows is None:
             idle = sorted(given & (RULES | ANY_KEYS))
             return f"{idle[0]} has no effect without windows" if idle else ""
+        if self.start == "flat" and self.windows == "groups":
+            return 'start = "flat" does not go with windows = "groups", whose training has gaps'
         idle = sorted(given & ANY_KEYS - KEYS[self.windows])
         if idle:
             fitting = " or ".join(f'"{kind}"' for kind, keys in KEYS.items() if idle[0] in keys)

@@ -11,7 +11,7 @@ from backfleet.plan.data import prepared_bars, source_of
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plan.windows import Days
 
-__all__ = ["return_days"]
+__all__ = ["return_days", "symbol_sessions"]
 
 
 def return_days(data: Data, symbols: Sequence[PlannedSymbol]) -> Days:
@@ -20,14 +20,14 @@ def return_days(data: Data, symbols: Sequence[PlannedSymbol]) -> Days:
     A return leads from a session to the next one, so that the first session of an account has none.
     Raises DataError, PluginError.
     """
-    calendars = list(_sessions(data, symbols))
+    calendars = [sessions for _, sessions in symbol_sessions(data, symbols)]
     if data.universe == "portfolio":
         return _union(calendars)[1:]
     return _union([days[1:] for days in calendars])
 
 
-def _sessions(data: Data, symbols: Sequence[PlannedSymbol]) -> Iterator[Days]:
-    """Yield the sessions of each symbol's account."""
+def symbol_sessions(data: Data, symbols: Sequence[PlannedSymbol]) -> Iterator[tuple[str, Days]]:
+    """Yield each symbol with the sessions of its account. Raises DataError, PluginError."""
     source = source_of(data)
     with prepared_bars(data.source) as prepared:
         for symbol in symbols:
@@ -37,7 +37,7 @@ def _sessions(data: Data, symbols: Sequence[PlannedSymbol]) -> Iterator[Days]:
                 is_used &= bars.session >= np.datetime64(data.start, "D")
             if data.end is not None:
                 is_used &= bars.session <= np.datetime64(data.end, "D")
-            yield np.unique(bars.session[is_used])
+            yield symbol.name, np.unique(bars.session[is_used])
 
 
 def _union(calendars: Sequence[Days]) -> Days:

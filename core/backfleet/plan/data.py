@@ -135,7 +135,8 @@ def benchmark_digest(data: Data, results: Results) -> str:
             source_of(data).fingerprint(benchmark)
             return ""
         # The columns are the strategy's, and a benchmark may lack them.
-        alone = data.model_copy(update={"symbols": (benchmark,), "columns": ()})
+        whole = {"exclude": (), "on_bad_symbol": "refuse"}
+        alone = data.model_copy(update={"symbols": (benchmark,), "columns": (), **whole})
         return _described(alone)[benchmark].digest
     except DataError as error:
         raise type(error)(f"results.benchmark: {error}") from error

@@ -19,6 +19,7 @@ from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.parameter import Parameter
 from backfleet.job.points import Points
 from backfleet.job.stored_points import points_from_json
+from backfleet.job.windowed_points import WINDOW, Window, WindowedPoints
 from backfleet.plan.chunk_grid import MAX_CHUNKS, ChunkGrid
 from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import Identity
@@ -80,12 +81,15 @@ class TaskKey:
     ----------
     name
         The symbol's name, or `PORTFOLIO`.
+    window
+        The window that the task runs in with an account of its own; None for all sessions.
     """
 
     index: int
     name: str
     symbols: tuple[PlannedSymbol, ...]
     params: Mapping[str, Any]
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -166,11 +170,25 @@ class Manifest:
         """Decode a task. Raises IndexError."""
         if not 0 <= index < self.tasks:
             raise IndexError(f"the run has tasks 0 to {self.tasks - 1}, no task {index}")
-        if self.is_portfolio:
-            return TaskKey(index, PORTFOLIO, tuple(self.symbols), self.points[index])
         position, point = divmod(index, len(self.points))
+        params, window = self.points[point], None
+        if isinstance(self.points, WindowedPoints):
+            del params[WINDOW]
+            window = self.points.window(point)
+        if self.is_portfolio:
+            return TaskKey(index, PORTFOLIO, tuple(self.symbols), params, window)
         symbol = self.symbols[position]
-        return TaskKey(index, symbol.name, (symbol,), self.points[point])
+        return TaskKey(index, symbol.name, (symbol,), params, window)
+
+    @property
+    def base_points(self) -> Points:
+        """The points of the sweep, each of them once, also if they run in several windows."""
+        return self.points.base if isinstance(self.points, WindowedPoints) else self.points
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows in which every point has an account of its own; empty for all sessions."""
+        return self.points.windows if isinstance(self.points, WindowedPoints) else ()
 
     @cached_property
     def window(self) -> BarsWindow:
@@ -297,10 +315,23 @@ def _read_points(stored: StoredManifest, read_blob: Callable[[str], bytes]) -> P
         raise CorruptObject(
             f"the manifest's points cannot be read: {type(error).__name__}: {error}"
         ) from error
-    unknown = set(points.names) - {parameter.name for parameter in stored.parameters}
+    if isinstance(points, WindowedPoints):
+        _check_windows(points)
+    known = {parameter.name for parameter in stored.parameters}
+    unknown = set(points.names) - known
     if unknown:
         raise CorruptObject(f"the manifest's points have unknown parameters: {sorted(unknown)}")
     return points
+
+
+def _check_windows(points: WindowedPoints) -> None:
+    """Raise CorruptObject for a window that is no range of days."""
+    try:
+        for first, last in points.windows:
+            if date.fromisoformat(first) > date.fromisoformat(last):
+                raise ValueError(f"{first} is after {last}")
+    except ValueError as error:
+        raise CorruptObject(f"the manifest has an impossible window: {error}") from error
 
 
 def _check_values(stored: StoredManifest) -> None:

@@ -8,7 +8,10 @@ from datetime import UTC, date, datetime
 from math import ceil
 from pathlib import Path
 
+import numpy as np
+
 from backfleet.chunks.column_names import name_clash, parameter_column
+from backfleet.chunks.date_sums import KeptReturns
 from backfleet.code.declared_files import find_declared_files, hash_declared_files
 from backfleet.code.imports import missing_modules
 from backfleet.code.logic import logic_hash
@@ -17,8 +20,9 @@ from backfleet.job import Job, Points, plan_points
 from backfleet.job.parameter import Parameter
 from backfleet.job.refusal import show
 from backfleet.job.validation import TRADES, Validation, parse_condition
+from backfleet.job.windowed_points import WINDOW, WindowedPoints
 from backfleet.no_bytecode import bytecode_disabled
-from backfleet.plan.calendar import return_days
+from backfleet.plan.calendar import return_days, symbol_sessions
 from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
 from backfleet.plan.data import PlannedData, benchmark_digest, plan_data
 from backfleet.plan.describe import describe_strategy
@@ -89,6 +93,9 @@ def _plan(job: Job) -> Plan:
     data = plan_data(job.data)
     data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))
     windows = _cut_windows(job, data)
+    is_flat = windows is not None and job.validation.start == "flat"
+    if windows is not None and is_flat:
+        points, parameters = _with_windows(job, points, parameters, windows, data)
     run_size = _run_size(job, engines[0], len(points), data)
     size = chunk_size(run_size)
     identity = identify(job, strategy, engines, points, data, files)
@@ -100,7 +107,8 @@ def _plan(job: Job) -> Plan:
         symbols=data.symbols,
         points=points,
         chunk_size=size,
-        kept_returns=kept_returns(run_size, size),
+        # Sums over symbols need the same dates for all points.
+        kept_returns=KeptReturns.NONE if is_flat else kept_returns(run_size, size),
         distributions=planned_distributions(identity, strategy),
         family=job.validation.family or strategy.target,
         logic=logic_hash(strategy),
@@ -121,10 +129,41 @@ def _cut_windows(job: Job, data: PlannedData) -> CutWindows | None:
     return cut_windows(job.validation, return_days(job.data, data.symbols))
 
 
+def _with_windows(
+    job: Job,
+    points: Points,
+    parameters: Sequence[Parameter],
+    windows: CutWindows,
+    data: PlannedData,
+) -> tuple[Points, tuple[Parameter, ...]]:
+    """Return the points in every window, and the parameters with the window as another one.
+
+    Raises JobError if a symbol has no session in a window, DataError.
+    """
+    if WINDOW in points.names:
+        raise JobError(
+            f'validation.start = "flat": the strategy has a parameter {WINDOW!r}, which is the '
+            "name of the column of windows. Rename the parameter"
+        )
+    spans = windows.spans()
+    for symbol, sessions in symbol_sessions(job.data, data.symbols):
+        for first, last in spans:
+            is_inside = (sessions >= np.datetime64(first)) & (sessions <= np.datetime64(last))
+            if is_inside.sum() < 2:
+                raise JobError(
+                    f'validation.start = "flat": {symbol} has no return from {first} to {last}. '
+                    'Leave the symbol out, use other windows, or start = "running"'
+                )
+    window = Parameter(WINDOW, "str", doc="first and last session of the window")
+    return WindowedPoints(points, spans), (*parameters, window)
+
+
 def _check_stored(rule: Validation) -> None:
     """Raise JobError for a rule that needs details."""
     where = rule.where
-    if where is not None and TRADES in parse_condition(where).names:
+    if rule.start == "flat":
+        key, what = 'start = "flat"', "the accounts of each window"
+    elif where is not None and TRADES in parse_condition(where).names:
         key, what = f"where = {show(where)}", "the trades of each window"
     elif rule.per == "symbol":
         key, what = 'per = "symbol"', "the returns of each task"

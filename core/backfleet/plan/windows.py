@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from backfleet.errors import JobError
 from backfleet.job.validation import Validation
+from backfleet.job.windowed_points import Window
 
 __all__ = [
     "CutWindows",
@@ -81,6 +82,16 @@ class CutWindows:
     days: Days
     folds: tuple[Fold, ...]
     holdout: Fold | None = None
+
+    def spans(self) -> list[Window]:
+        """Return all distinct windows, in order of their first and last session."""
+        folds = [*self.folds, *([] if self.holdout is None else [self.holdout])]
+        parts = {(part.start, part.stop) for fold in folds for part in (*fold.train, *fold.test)}
+        return [self.span(range(*part)) for part in sorted(parts)]
+
+    def span(self, part: range) -> Window:
+        """Return the first and the last session of a part of a window."""
+        return str(self.days[part.start]), str(self.days[part.stop - 1])
 
     @property
     def tested(self) -> tuple[np.datetime64, np.datetime64]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backfleet.chunks.column_names import METRICS
-from backfleet.errors import StoreError
+from backfleet.errors import NoVerdict, StoreError
 from backfleet.report.data_table import Heading, data_table
 from backfleet.report.equity_fan import equity_fan
 from backfleet.report.metric_difference import metric_difference
@@ -86,7 +86,7 @@ def _verdicts(runs: tuple[Run, Run]) -> Sequence[tuple[str, str, str]]:
     """Label, and the text of each run."""
     try:
         first, second = (verdict_facts(quick_verdict(run.stored)) for run in runs)
-    except StoreError:
+    except (NoVerdict, StoreError):
         # The warnings of a page name what is damaged, and the rest of it stands.
         return []
     return [(label, text, second[label]) for label, text in first.items()]

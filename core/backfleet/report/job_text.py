@@ -9,9 +9,10 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from backfleet.errors import RunNotFound
+from backfleet.errors import CorruptObject, RunNotFound
 from backfleet.plan.identity import FeedIdentity
 from backfleet.runs.run import Run
+from backfleet.runs.validation_rule import read_rule
 
 __all__ = ["job_text"]
 
@@ -31,7 +32,7 @@ def job_text(run: Run) -> str:
 
     manifest = run.manifest
     identity = manifest.identity
-    points = manifest.points.describe()
+    points = manifest.base_points.describe()
     job: dict[str, Any] = {
         "name": manifest.name,
         "strategy": _strategy(run),
@@ -64,9 +65,23 @@ def job_text(run: Run) -> str:
     job["data"] = _data(run)
     job["broker"] = asdict(identity.broker)
     job["results"] = _results(run)
-    if manifest.family != identity.strategy.target:
-        job["validation"] = {"family": manifest.family}
+    validation = _validation(run)
+    if validation:
+        job["validation"] = validation
     return "".join(notes) + _LIST.sub(_on_one_line, tomli_w.dumps(job))
+
+
+def _validation(run: Run) -> dict[str, Any]:
+    """Return the family of the run, and the windows that it was last submitted with."""
+    manifest = run.manifest
+    has_family = manifest.family != manifest.identity.strategy.target
+    family = {"family": manifest.family} if has_family else {}
+    try:
+        rule = read_rule(run.store)
+    except CorruptObject:
+        # The page says so where it shows the folds.
+        rule = None
+    return family | (rule.model_dump(mode="json", exclude_defaults=True) if rule else {})
 
 
 def _on_one_line(found: re.Match[str]) -> str:
@@ -134,4 +149,7 @@ def _origin(feed: FeedIdentity, path: str) -> dict[str, Any]:
 
 def _results(run: Run) -> dict[str, Any]:
     store = run.url.removesuffix(f"/{run.id}")
-    return {"store": store, **asdict(run.manifest.identity.results)}
+    keys = asdict(run.manifest.identity.results)
+    # The digest follows from the data, and is no key of a job.
+    del keys["benchmark_digest"]
+    return {"store": store, **keys}

@@ -46,14 +46,16 @@ def plot(
         Where there is no such task, or it has no details.
     """
     require_extra("report", REPORT)
+    from backfleet.report.figures.notebook_figure import NotebookFigure
+
     if task is not None:
-        return _account(run, task)
+        return NotebookFigure(_account(run, task))
     rows = run.results()
     _check_columns(rows, [name for name in (metric, x, y) if name is not None])
     if rows[metric].notna().sum() == 0:
         raise UserError(f"no task has a {metric} yet; plot another metric, or wait for the run")
     across, up = _axes(run, rows, x, y)
-    return _figure(rows, metric, across, up)
+    return NotebookFigure(_figure(rows, metric, across, up))
 
 
 def _account(run: Run, task: int) -> go.Figure:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backfleet.errors import StoreError
+from backfleet.errors import NoVerdict, StoreError
 from backfleet.report.metric_words import format_value
 from backfleet.runs.run import Run
 from backfleet.validation.bootstrap import Interval
@@ -74,7 +74,7 @@ def verdict_section(run: Run) -> VerdictSection | None:
         return None
     try:
         verdict = run.verdict(max_compared=MAX_COMPARED)
-    except StoreError as error:
+    except (NoVerdict, StoreError) as error:
         # The page has much to show without it.
         return VerdictSection([Section("The verdict cannot be shown", [str(error)])])
     symbols = verdict.symbols

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from backfleet.chunks.arrow import array_of, task_numbers
 from backfleet.chunks.chunk import Chunk
-from backfleet.chunks.column_names import DIGEST, ORIGIN
+from backfleet.chunks.column_names import DIGEST, FALLBACK, ORIGIN
 from backfleet.chunks.rows import read_rows, scalar_text
 from backfleet.errors import CorruptObject
 from backfleet.plan.rows import RowLayout
@@ -18,7 +18,7 @@ from backfleet.results.chunk_index import ChunkIndex
 
 __all__ = ["OtherColumns", "assemble", "common_columns", "row_groups", "stack", "tables_of"]
 
-LAST = ("seconds", "engine", ORIGIN)
+LAST = ("seconds", "engine", FALLBACK, ORIGIN)
 """Columns that stand after those that strategies and plugins add."""
 
 ROWS_A_GROUP = 100_000

@@ -24,6 +24,7 @@ __all__ = [
     "local_days",
     "read_mean_returns",
     "read_symbol_returns",
+    "read_window_returns",
     "tasks_of",
 ]
 
@@ -139,3 +140,26 @@ def local_days(times: pa.ChunkedArray, zone: str) -> Days:
     local = pc.local_timestamp(times.cast(pa.timestamp("ns", tz=zone)))
     days: Days = local.to_numpy().astype("datetime64[D]")
     return days
+
+
+def read_window_returns(
+    store: Store, manifest: Manifest, chunk_index: ChunkIndex
+) -> Iterator[tuple[int, DailyReturns]]:
+    """Yield the number of each window and the returns of the points in it, symbol by symbol.
+
+    A window begins with the initial cash, so that its first session has a return, too: 0, because
+    an order needs another bar. Raises CorruptObject, ObjectMissing.
+    """
+    points, cash = len(manifest.base_points), manifest.broker.cash
+    accounts = _accounts(store, manifest, chunk_index)
+    for number, tasks in groupby(accounts, lambda account: account.task // points):
+        first = next(tasks)
+        returns = np.full((len(first.days), points), np.nan)
+        for account in chain([first], tasks):
+            if not np.array_equal(account.days, first.days):
+                raise CorruptObject(f"task {account.task} has other sessions than its symbol")
+            values = np.concatenate([[cash], account.closes])
+            if (values > 0).all():
+                returns[:, account.task % points] = values[1:] / values[:-1] - 1.0
+        window = number % len(manifest.windows)
+        yield window, DailyReturns(first.days, returns, manifest.task(first.task).name)

@@ -51,6 +51,6 @@ def _of_task(lines: list[str], task: int) -> Iterator[str]:
     mine = False
     for line in lines:
         if line.startswith("== task ") and line.endswith(" =="):
-            mine = line == f"== task {task} =="
+            mine = line.startswith(f"== task {task}: ")
         elif mine:
             yield line

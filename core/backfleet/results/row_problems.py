@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from backfleet.chunks.column_names import FALLBACK
 
 __all__ = ["COLUMNS", "count_of", "describe_problems"]
 
@@ -17,7 +20,7 @@ LONGEST = 160
 ORDERS = ("completed", "rejected", "canceled", "expired", "open")
 TALLIED = ("status", "turnover", "orders_margin", *(f"orders_{each}" for each in ORDERS))
 FAILED = ("task", "error")
-COLUMNS = (*TALLIED, *FAILED)
+COLUMNS = (*TALLIED, *FAILED, FALLBACK)
 """The columns that `describe_problems` reads."""
 
 
@@ -78,7 +81,18 @@ def describe_problems(rows: pa.Table) -> list[str]:
             "Lack of cash: an order for all the cash leaves nothing for the fee, or for a price "
             "that rises before it is filled. Does the strategy's sizing leave room?"
         )
-    return lines + _failures(rows)
+    return lines + _fallbacks(rows) + _failures(rows)
+
+
+def _fallbacks(rows: pa.Table) -> list[str]:
+    """Return a sentence for each reason why tasks took the slow path of their engine."""
+    counts = pc.value_counts(rows[FALLBACK].drop_null()).to_pylist()
+    ranked = sorted(counts, key=lambda pair: (-pair["counts"], pair["values"]))
+    return [
+        f"note: {count_of(pair['counts'], 'task')} took the engine's slow path "
+        f"({pair['values']}). The results are the same."
+        for pair in ranked
+    ]
 
 
 def _tallies(rows: pa.Table) -> tuple[_Tally, _Tally, _Tally, _Tally]:

@@ -6,7 +6,7 @@ of their tasks; trades and fees come from the stored trades and fills.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from backfleet.errors import JobError, UserError
 from backfleet.job import Validation
 from backfleet.job.validation import ANY_KEYS, MOVING, TRADES, parse_condition
+from backfleet.job.windowed_points import Window
 from backfleet.plan.windows import CutWindows, cut_windows
 from backfleet.results.daily import (
     DailyReturns,
@@ -25,12 +26,19 @@ from backfleet.results.daily import (
 )
 from backfleet.results.daily_events import DailyEvents
 from backfleet.results.point_sums import PointReturns, read_point_returns
+from backfleet.runs.flat_returns import read_flat_means, read_flat_symbols, union_days
 from backfleet.runs.stored_run import StoredRun
 from backfleet.runs.validation_rule import read_rule
 from backfleet.sources.prepared import sessions_per_year
 from backfleet.store import open_store, split_url
 from backfleet.validation.accounts import equal_weight
-from backfleet.validation.folds import Costs, FoldChoice, choose_in_hindsight, choose_points
+from backfleet.validation.fold_series import (
+    FlatSeries,
+    FoldSeries,
+    RunningSeries,
+    WindowReturns,
+)
+from backfleet.validation.folds import FoldChoice, choose_in_hindsight, choose_points
 from backfleet.validation.out_of_sample import (
     StitchedAccount,
     measure_stitched,
@@ -77,6 +85,12 @@ def compute_folds(
         rule = _changed(rule, changes)
     if rule.windows is None:
         raise UserError(NO_WINDOWS.format(run=run.manifest.run_id))
+    is_flat = bool(run.manifest.windows)
+    if (rule.start == "flat") is not is_flat:
+        raise UserError(
+            f'validation.start = "{rule.start}": run {run.manifest.run_id} was planned with start '
+            f'= "{"flat" if is_flat else "running"}". Run the job again with this value'
+        )
     return _FoldReader(run, rule, with_costs).folds()
 
 
@@ -104,11 +118,9 @@ class _FoldReader:
         return self._of_symbols() if self.rule.per == "symbol" else self._of_universe()
 
     def _of_universe(self) -> Folds:
-        series = self._mean_returns()
-        windows = cut_windows(self.rule, series.days)
-        periods = self._periods(series.days)
-        costs = self._costs(series)
-        every = self._choices(windows, series, periods, costs)
+        windows, series = self._universe()
+        periods = self._periods(windows)
+        every = self._choices(windows, series, periods)
         choices = [choice for choice in every if choice.fold]
         paths, account, hindsight = None, None, None
         if self.rule.windows == "groups":
@@ -119,8 +131,8 @@ class _FoldReader:
         else:
             days, earned = stitched_returns(windows, series, choices)
             account = _with_costs(measure_stitched(windows, days, earned, periods), choices)
-            best = self._in_hindsight(windows, series, choices, periods, costs)
-            hindsight = measure_stitched(windows, days, best, periods)
+            best = self._in_hindsight(windows, series, choices, periods)
+            hindsight = None if best is None else measure_stitched(windows, days, best, periods)
         return self._result(windows, every, account, hindsight, paths, periods)
 
     def _of_symbols(self) -> Folds:
@@ -131,20 +143,19 @@ class _FoldReader:
                 'Use windows = "rolling", "anchored" or "split", or per = "universe"'
             )
         self._need_details('per = "symbol"', "the returns of each task")
-        windows = cut_windows(self.rule, self._union_days())
-        periods = self._periods(windows.days)
+        windows, symbols = self._symbols()
+        periods = self._periods(windows)
         totals, counts = np.zeros((len(windows.days), 2)), np.zeros(len(windows.days), np.int64)
         every: list[FoldChoice] = []
-        for series in self._symbol_returns():
-            costs = self._costs(series)
-            chosen = self._choices(windows, series, periods, costs)
+        for series in symbols:
+            chosen = self._choices(windows, series, periods)
             every += chosen
             own = [choice for choice in chosen if choice.fold]
             if own:
                 days, earned = stitched_returns(windows, series, own)
-                best = self._in_hindsight(windows, series, own, periods, costs)
+                best = self._in_hindsight(windows, series, own, periods)
                 at = np.searchsorted(windows.days, days)
-                totals[at] += np.stack([earned, best], axis=1)
+                totals[at] += np.stack([earned, earned if best is None else best], axis=1)
                 counts[at] += 1
         choices = [choice for choice in every if choice.fold]
         if not choices:
@@ -158,7 +169,8 @@ class _FoldReader:
             for earned in equal_weight(totals, counts).T
         )
         account = _with_costs(account, choices)
-        return self._result(windows, every, account, hindsight, None, periods)
+        best_account = None if self._is_flat else hindsight
+        return self._result(windows, every, account, best_account, None, periods)
 
     def _result(
         self,
@@ -178,7 +190,7 @@ class _FoldReader:
             manifest.run_id,
             self.rule,
             windows,
-            manifest.points,
+            manifest.base_points,
             tuple(choice for choice in choices if choice.fold),
             account,
             hindsight,
@@ -188,25 +200,83 @@ class _FoldReader:
             looks,
         )
 
-    def _choices(
-        self, windows: CutWindows, series: DailyReturns, periods: float, costs: Costs | None
-    ) -> list[FoldChoice]:
-        points = self.run.manifest.points
-        return choose_points(windows, series, points, self.rule, periods, costs)
+    def _choices(self, windows: CutWindows, series: FoldSeries, periods: float) -> list[FoldChoice]:
+        points = self.run.manifest.base_points
+        return choose_points(windows, series, points, self.rule, periods)
 
     def _in_hindsight(
         self,
         windows: CutWindows,
-        series: DailyReturns,
+        series: FoldSeries,
         choices: Sequence[FoldChoice],
         periods: float,
-        costs: Costs | None,
-    ) -> Floats:
-        """Return what the best point over all sessions earns in the tests."""
-        points = self.run.manifest.points
-        best = choose_in_hindsight(windows, series, points, self.rule, periods, costs)
+    ) -> Floats | None:
+        """Return what the best point over all sessions earns in the tests; None for flat windows,
+        which have no account over all sessions."""
+        if self._is_flat:
+            return None
+        points = self.run.manifest.base_points
+        best = choose_in_hindsight(windows, series, points, self.rule, periods)
         alike = [replace(choice, point=best) for choice in choices]
         return stitched_returns(windows, series, alike)[1]
+
+    # -- returns ------------------------------------------------------------------------------
+
+    @property
+    def _is_flat(self) -> bool:
+        return self.rule.start == "flat"
+
+    def _universe(self) -> tuple[CutWindows, FoldSeries]:
+        """Return the windows, and the points over all symbols."""
+        if self._is_flat:
+            by_window = read_flat_means(self.run)
+            windows = self._cut(union_days(by_window.values()))
+            return windows, self._flat(windows, None, by_window)
+        daily = self._mean_returns()
+        windows = self._cut(daily.days)
+        return windows, self._running(windows, daily)
+
+    def _symbols(self) -> tuple[CutWindows, Iterator[FoldSeries]]:
+        """Return the windows, and the points of each symbol, one symbol in memory at a time."""
+        if self._is_flat:
+            windows = self._cut(
+                union_days(one for _, own in read_flat_symbols(self.run) for one in own.values())
+            )
+            symbols = read_flat_symbols(self.run)
+            return windows, (self._flat(windows, symbol, own) for symbol, own in symbols)
+        windows = self._cut(union_days(self._symbol_returns()))
+        return windows, (self._running(windows, daily) for daily in self._symbol_returns())
+
+    def _cut(self, days: NDArray[np.datetime64]) -> CutWindows:
+        """Return the windows over these sessions. Raises UserError if the run lacks one."""
+        windows = cut_windows(self.rule, days)
+        missing = set(windows.spans()) - set(self.run.manifest.windows)
+        if self._is_flat and missing:
+            first, last = min(missing)
+            raise UserError(
+                f"run {self.run.manifest.run_id} has no tasks from {first} to {last}. Windows with "
+                'start = "flat" are part of a run: run the job with these windows, or resume it'
+            )
+        return windows
+
+    def _running(self, windows: CutWindows, daily: DailyReturns) -> RunningSeries:
+        trades, fees = self._costs(daily.days, daily.symbol)
+        return RunningSeries(windows, daily, trades, fees)
+
+    def _flat(
+        self, windows: CutWindows, symbol: str | None, by_window: Mapping[Window, DailyReturns]
+    ) -> FlatSeries:
+        days, points = union_days(by_window.values()), len(self.run.manifest.base_points)
+        costs = self._costs(days, symbol)
+        spans: dict[Window, WindowReturns] = {}
+        for number, window in enumerate(self.run.manifest.windows):
+            if window in by_window:
+                daily = by_window[window]
+                at = np.isin(days, daily.days)
+                own = slice(number * points, (number + 1) * points)
+                trades, fees = (None if one is None else one[at, own] for one in costs)
+                spans[window] = WindowReturns(daily.days, daily.returns, trades, fees)
+        return FlatSeries(windows, symbol, spans)
 
     def _mean_returns(self) -> DailyReturns:
         """Return the equal-weight series of all points. Raises UserError if it is not stored."""
@@ -223,13 +293,9 @@ class _FoldReader:
         run = self.run
         return read_symbol_returns(run.store, run.manifest, run.chunk_index)
 
-    def _union_days(self) -> NDArray[np.datetime64]:
-        calendars = [series.days for series in self._symbol_returns()]
-        return np.unique(np.concatenate([np.empty(0, "datetime64[D]"), *calendars]))
-
-    def _periods(self, days: NDArray[np.datetime64]) -> float:
+    def _periods(self, windows: CutWindows) -> float:
         """Return the number of sessions per year."""
-        given = self.run.manifest.periods_per_year
+        given, days = self.run.manifest.periods_per_year, windows.days
         return given or (sessions_per_year(days) if len(days) else 1.0)
 
     # -- trades and fees ----------------------------------------------------------------------
@@ -244,15 +310,17 @@ class _FoldReader:
         where = self.rule.where
         return where is not None and TRADES in parse_condition(where).names
 
-    def _costs(self, series: DailyReturns) -> Costs | None:
-        """Return the trades and fees of a series' points, if they are asked for and stored."""
+    def _costs(
+        self, days: NDArray[np.datetime64], symbol: str | None
+    ) -> tuple[Floats | None, Floats | None]:
+        """Return the trades and the fees of the points, if they are asked for and stored."""
         if self._asks_for_trades:
             self._need_details("where", "the trades of each window")
         has_costs = self.with_costs and self.run.manifest.keeps_detail
         if not (self._asks_for_trades or has_costs):
-            return None
-        fees = self._events.fees(series.days, series.symbol) if has_costs else None
-        return Costs(self._events.trades(series.days, series.symbol), fees)
+            return None, None
+        fees = self._events.fees(days, symbol) if has_costs else None
+        return self._events.trades(days, symbol), fees
 
     def _need_details(self, key: str, what: str) -> None:
         if not self.run.manifest.keeps_detail:

@@ -28,6 +28,7 @@ class StoredRule:
     test_groups: int
     purge: int
     embargo: int
+    start: str
     select: str
     where: str | None
     plateau: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backfleet.errors import UserError
+from backfleet.errors import NoVerdict, UserError
 from backfleet.results.read import read_results
 from backfleet.results.scores import SCORE_COLUMNS, task_scores
 from backfleet.runs.stored_run import StoredRun
@@ -61,6 +61,11 @@ def run_data(run: StoredRun, rows: pa.Table | None = None) -> RunData:
 
 
 def _data_of(run: StoredRun, rows: pa.Table, folds: Folds | None) -> RunData:
+    if run.manifest.windows:
+        raise NoVerdict(
+            f'run {run.manifest.run_id} has no verdict: with start = "flat", its tasks are '
+            f"windows. 'backfleet folds {run.store.url}' shows what they say."
+        )
     scores = task_scores(run.manifest, rows)
     evidence = None if folds is None else folds.evidence()
     return RunData(run.store, run.manifest, run.chunk_index, scores, run.trials(), evidence)

@@ -41,7 +41,7 @@ class CsvFile:
 
     origin: str
     names: Sequence[str]
-    body: bytes
+    body: memoryview
     delimiter: str
     _content: bytes = field(repr=False)
 
@@ -55,7 +55,8 @@ class CsvFile:
             names = next(csv.reader([first.decode()], delimiter=delimiter))
         except csv.Error as error:
             raise DataError(f"{origin}: row 1: these are no names of columns: {error}") from None
-        body = encoded[len(first) :]
+        # A view: large files are in memory once.
+        body = memoryview(encoded)[len(first) :]
         return cls(origin, [name.strip() for name in names], body, delimiter, content)
 
     def read(self, columns: Sequence[str]) -> Table:
@@ -78,20 +79,24 @@ class CsvFile:
         arrays = [pc.utf8_trim_whitespace(whole(column)) for column in read.columns]
         return Table(self.origin, dict(zip(columns, arrays, strict=True)), self._row_number)
 
-    def read_numbers(self, times: Mapping[str, Any], columns: Sequence[str]) -> Table | None:
+    def read_numbers(self, times: Mapping[str, Any], numbers: Sequence[str]) -> Table | None:
         """Columns of times with their types and others as numbers, much faster than as text.
 
         None if a value is of another kind: only `read` can say which. The table cannot show the
         text of a value, and does not take the space from around a text.
         """
-        all_kinds = {name: pa.float64() for name in columns} | dict(times)
+        all_kinds = {name: pa.float64() for name in numbers} | dict(times)
         kinds = {str(self.names.index(name)): kind for name, kind in all_kinds.items()}
         try:
             read = self._columns(kinds, [])
         except pa.ArrowInvalid:
             return None
-        arrays = [whole(column) for column in read.columns]
-        named = dict(zip(all_kinds, arrays, strict=True))
+        columns = read.columns
+        del read
+        # The pieces of a column go before those of the next are joined.
+        for at in range(len(columns)):
+            columns[at] = whole(columns[at])
+        named = dict(zip(all_kinds, columns, strict=True))
         return Table(self.origin, named, int)
 
     def _columns(self, kinds: Mapping[str, Any], wrong: list[Any]) -> Any:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
@@ -144,6 +144,7 @@ class PresetSource(Source):
     def _files(self) -> dict[str, str]:
         """Return the name of each symbol's file."""
         from backfleet.sources.importing.containers import is_data_name
+        from backfleet.sources.importing.notes import Notes
         from backfleet.sources.importing.symbols import check_names, name_in_layouts
 
         assert isinstance(self.options, PresetOptions)
@@ -159,5 +160,5 @@ class PresetSource(Source):
             files[symbol] = file
         if not files:
             raise DataError(f"{self.settings.path}: there are no files of bars in it")
-        stored: dict[str, Any] = check_names(files)
+        stored = check_names(files, Notes())
         return {stored[symbol]: file for symbol, file in files.items()}

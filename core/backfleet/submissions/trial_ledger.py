@@ -144,7 +144,7 @@ def family_folder(family: str) -> str:
 
 def entry_of(manifest: Manifest, family: str = "") -> TrialEntry:
     """Return the entry of a run, by default in the family that its manifest names."""
-    identity, points = manifest.identity, manifest.points
+    identity, points = manifest.identity, manifest.base_points
     names = sorted(symbol.name for symbol in manifest.symbols)
     is_table = points.describe().axes is None
     count, hashes = len(points), None
@@ -162,7 +162,7 @@ def entry_of(manifest: Manifest, family: str = "") -> TrialEntry:
         created=manifest.created,
         last=max(symbol.last for symbol in manifest.symbols),
         count=count,
-        points=identity.points,
+        points=points.to_json(),
         hashes=hashes,
     )
 

@@ -5,7 +5,6 @@ Selection is a pure function of the points' daily returns: another rule needs no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,13 +13,12 @@ from numpy.typing import NDArray
 from backfleet.job.points import Points
 from backfleet.job.validation import TRADES, Validation, parse_condition
 from backfleet.plan.windows import CutWindows, Fold
-from backfleet.results.daily import DailyReturns
+from backfleet.validation.fold_series import FoldSeries, WindowReturns
 from backfleet.validation.selection import Neighbors, choose_point, find_neighbors, rank_among
 from backfleet.validation.window_scores import window_metric
 
 __all__ = [
     "MIN_SESSIONS",
-    "Costs",
     "FoldChoice",
     "Span",
     "choose_in_hindsight",
@@ -29,7 +27,6 @@ __all__ = [
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 MIN_SESSIONS = 20
 """A symbol with fewer sessions in a window is left out of the fold."""
@@ -46,21 +43,6 @@ class Span:
 
     def __str__(self) -> str:
         return f"{self.first} to {self.last}"
-
-
-@dataclass(frozen=True, eq=False)
-class Costs:
-    """Trades and fees of points, on the sessions of a series.
-
-    Attributes
-    ----------
-    trades, fees
-        float64 of shape (sessions, points): trades that closed, and commissions paid. Fees are None
-        if nobody asks for them.
-    """
-
-    trades: Floats
-    fees: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -111,12 +93,7 @@ class FoldChoice:
 
 
 def choose_points(
-    windows: CutWindows,
-    series: DailyReturns,
-    points: Points,
-    rule: Validation,
-    periods: float,
-    costs: Costs | None = None,
+    windows: CutWindows, series: FoldSeries, points: Points, rule: Validation, periods: float
 ) -> list[FoldChoice]:
     """Return the choice of every fold, and last that of the holdout, if there is one.
 
@@ -125,18 +102,15 @@ def choose_points(
     windows
         Numbered by sessions of the union calendar.
     series
-        The points' returns, of one symbol or of all.
+        The points' returns, of one symbol or of all; with trades if `where` asks for them.
     points
         The points of the sweep, for their neighbors.
     rule
         `select`, `where` and `plateau` count.
     periods
         Sessions per year.
-    costs
-        Trades and fees of the points, on the sessions of the series; needed if `where` asks for
-        trades.
     """
-    chooser = _chooser(windows, series, points, rule, periods, costs)
+    chooser = _chooser(windows, series, points, rule, periods)
     numbered = list(enumerate(windows.folds, start=1))
     if windows.holdout is not None:
         numbered.append((0, windows.holdout))
@@ -145,45 +119,34 @@ def choose_points(
 
 
 def choose_in_hindsight(
-    windows: CutWindows,
-    series: DailyReturns,
-    points: Points,
-    rule: Validation,
-    periods: float,
-    costs: Costs | None = None,
+    windows: CutWindows, series: FoldSeries, points: Points, rule: Validation, periods: float
 ) -> int | None:
     """Return the point that the rule chooses if it may see all sessions before the holdout."""
     holdout = windows.holdout
     end = len(windows.days) if holdout is None else holdout.test[0].start
-    chooser = _chooser(windows, series, points, rule, periods, costs)
-    return chooser.point(chooser.window([range(end)]))
+    return _chooser(windows, series, points, rule, periods).point(series.window([range(end)]))
 
 
 def _chooser(
-    windows: CutWindows,
-    series: DailyReturns,
-    points: Points,
-    rule: Validation,
-    periods: float,
-    costs: Costs | None,
+    windows: CutWindows, series: FoldSeries, points: Points, rule: Validation, periods: float
 ) -> _Chooser:
     neighbors = find_neighbors(points) if rule.plateau else None
-    return _Chooser(windows, series, rule, periods, costs, neighbors)
+    return _Chooser(windows, series, rule, periods, neighbors)
 
 
 @dataclass(frozen=True, eq=False)
 class _Chooser:
     windows: CutWindows
-    series: DailyReturns
+    series: FoldSeries
     rule: Validation
     periods: float
-    costs: Costs | None
     neighbors: Neighbors | None
 
     def choice(self, number: int, fold: Fold) -> FoldChoice | None:
         """Return the choice of a fold; None for a symbol that has too few sessions."""
-        train, test = self.window(fold.train), self.window(fold.test)
-        if self.series.symbol is not None and min(len(train), len(test)) < MIN_SESSIONS:
+        train, test = self.series.window(fold.train), self.series.window(fold.test)
+        is_little = min(len(train.days), len(test.days)) < MIN_SESSIONS
+        if self.series.symbol is not None and is_little:
             return None
         point = self.point(train)
         blank = FoldChoice(
@@ -196,22 +159,24 @@ class _Chooser:
         )
         return blank if point is None else self._tested(blank, point, train, test)
 
-    def point(self, train: Ints) -> int | None:
-        """Return the point that these sessions choose."""
+    def point(self, train: WindowReturns) -> int | None:
+        """Return the point that a training window chooses."""
         scores = self._metric(self.rule.select, train)
         direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
         return choose_point(direction * scores, self._are_allowed(train), self.neighbors)
 
-    def _tested(self, blank: FoldChoice, point: int, train: Ints, test: Ints) -> FoldChoice:
+    def _tested(
+        self, blank: FoldChoice, point: int, train: WindowReturns, test: WindowReturns
+    ) -> FoldChoice:
         tested = self._metric(self.rule.select, test)
         direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
-        has_returns = ~np.isnan(self.series.returns[test]).any(axis=0)
+        has_returns = ~np.isnan(test.returns).any(axis=0)
         # An account that stood still earned 0, which has its place among the others.
         ranked = np.where(has_returns & np.isnan(tested), 0.0, direction * tested)
         known = tested[~np.isnan(tested)]
         trades, fees = (
-            None if daily is None else float(daily[test, point].sum())
-            for daily in ((self.costs.trades, self.costs.fees) if self.costs else (None, None))
+            None if daily is None else float(daily[:, point].sum())
+            for daily in (test.trades, test.fees)
         )
         return replace(
             blank,
@@ -225,29 +190,24 @@ class _Chooser:
             fees=fees,
         )
 
-    def _metric(self, name: str, sessions: Ints) -> Floats:
-        return window_metric(name, self.series.returns[sessions], self.periods)
+    def _metric(self, name: str, window: WindowReturns) -> Floats:
+        return window_metric(name, window.returns, self.periods)
 
-    def _are_allowed(self, train: Ints) -> Bools:
+    def _are_allowed(self, train: WindowReturns) -> Bools:
         """Return which points satisfy the condition in the training window."""
-        count = self.series.returns.shape[1]
+        count = train.returns.shape[1]
         if self.rule.where is None:
             return np.ones(count, np.bool_)
         condition = parse_condition(self.rule.where)
         columns = {name: self._column(name, train) for name in condition.names}
         return condition.mask(columns, count)
 
-    def _column(self, name: str, train: Ints) -> Floats:
+    def _column(self, name: str, train: WindowReturns) -> Floats:
         if name != TRADES:
             return self._metric(name, train)
-        assert self.costs is not None
-        counts: Floats = self.costs.trades[train].sum(axis=0)
+        assert train.trades is not None
+        counts: Floats = train.trades.sum(axis=0)
         return counts
-
-    def window(self, parts: Sequence[range]) -> Ints:
-        """Return the places of a window's sessions among those of the series."""
-        days = np.concatenate([self.windows.days[part.start : part.stop] for part in parts])
-        return np.flatnonzero(np.isin(self.series.days, days))
 
     def _span(self, part: range) -> Span:
         return Span(self.windows.days[part.start], self.windows.days[part.stop - 1])

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from backfleet.metrics.equity import measure_account
 from backfleet.plan.windows import CutWindows, Fold, group_paths
-from backfleet.results.daily import DailyReturns
 from backfleet.validation.accounts import stitch
+from backfleet.validation.fold_series import FoldSeries
 from backfleet.validation.folds import FoldChoice
 
 __all__ = ["StitchedAccount", "measure_stitched", "path_returns", "stitched_returns"]
@@ -54,12 +54,11 @@ class StitchedAccount:
 
 
 def stitched_returns(
-    windows: CutWindows, series: DailyReturns, choices: Sequence[FoldChoice]
+    windows: CutWindows, series: FoldSeries, choices: Sequence[FoldChoice]
 ) -> tuple[Days, Floats]:
     """Return the tested sessions and the return on each of them; cash earns 0."""
     parts = [
-        _tested(windows, windows.folds[choice.fold - 1].test, series, choice.point)
-        for choice in choices
+        _tested(windows.folds[choice.fold - 1].test, series, choice.point) for choice in choices
     ]
     days = np.concatenate([days for days, _ in parts])
     return days, np.concatenate([returns for _, returns in parts])
@@ -67,7 +66,7 @@ def stitched_returns(
 
 def path_returns(
     windows: CutWindows,
-    series: DailyReturns,
+    series: FoldSeries,
     choices: Sequence[FoldChoice],
     groups: int,
     test_groups: int,
@@ -81,7 +80,7 @@ def path_returns(
     for choice in choices:
         fold: Fold = windows.folds[choice.fold - 1]
         for part, path in zip(fold.test, paths[choice.fold - 1].tolist(), strict=True):
-            parts[path, part.start] = _tested(windows, (part,), series, choice.point)[1]
+            parts[path, part.start] = _tested((part,), series, choice.point)[1]
     return [
         np.concatenate([parts[key] for key in sorted(parts) if key[0] == path])
         for path in range(int(paths.max()) + 1)
@@ -118,12 +117,9 @@ def measure_stitched(
     return StitchedAccount(days, returns, values[1:], metrics)
 
 
-def _tested(
-    windows: CutWindows, test: Sequence[range], series: DailyReturns, point: int | None
-) -> tuple[Days, Floats]:
+def _tested(test: Sequence[range], series: FoldSeries, point: int | None) -> tuple[Days, Floats]:
     """Return the sessions of a series in a test window, and a point's return on each of them."""
-    days = np.concatenate([windows.days[part.start : part.stop] for part in test])
-    inside = np.isin(series.days, days)
+    window = series.window(test)
     if point is None:
-        return series.days[inside], np.zeros(int(inside.sum()))
-    return series.days[inside], series.returns[inside, point]
+        return window.days, np.zeros(len(window.days))
+    return window.days, window.returns[:, point]

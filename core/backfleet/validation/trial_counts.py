@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -41,6 +42,9 @@ __all__ = [
 _ENTRY = re.compile(rf"{TRIALS}/[A-Za-z0-9-]+/[0-9a-f]{{16}}\.json")
 _DECLARED = re.compile(rf"{TRIALS}/[A-Za-z0-9-]+/declared/[0-9a-f]{{64}}\.json")
 
+READERS = 16
+
+Record = TrialEntry | DeclaredTrials
 OnDamage = Callable[[CorruptObject], None]
 
 _warn = partial(warn_of_damage, consequence="Its trials are not counted")
@@ -207,17 +211,11 @@ def _read(root: Store, folder: str, on_damage: OnDamage) -> list[Family]:
     """Return the families below a folder of the ledger."""
     entries: dict[str, list[TrialEntry]] = {}
     declarations: dict[str, list[DeclaredTrials]] = {}
-    for listed in root.list(f"{folder}/"):
-        try:
-            # Objects of other names are not the ledger's, whoever wrote them.
-            if _ENTRY.fullmatch(listed.key):
-                entry = read_entry(root, listed.key)
-                entries.setdefault(entry.family, []).append(entry)
-            elif _DECLARED.fullmatch(listed.key):
-                declared = read_declaration(root, listed.key)
-                declarations.setdefault(declared.family, []).append(declared)
-        except CorruptObject as error:
-            on_damage(error)
+    for record in _records(root, folder, on_damage):
+        if isinstance(record, TrialEntry):
+            entries.setdefault(record.family, []).append(record)
+        else:
+            declarations.setdefault(record.family, []).append(record)
     return [
         Family(
             name,
@@ -226,3 +224,25 @@ def _read(root: Store, folder: str, on_damage: OnDamage) -> list[Family]:
         )
         for name in {**entries, **declarations}
     ]
+
+
+def _records(root: Store, folder: str, on_damage: OnDamage) -> Iterator[Record]:
+    """Yield the records below a folder of the ledger, in the order of their keys."""
+    keys = [entry.key for entry in root.list(f"{folder}/")]
+    # Every run ends with its verdict, and a store on S3 can hold thousands of runs.
+    with ThreadPoolExecutor(READERS) as readers:
+        for record in readers.map(partial(_record, root), keys):
+            if isinstance(record, CorruptObject):
+                on_damage(record)
+            elif record is not None:
+                yield record
+
+
+def _record(root: Store, key: str) -> Record | CorruptObject | None:
+    """Return a record or its damage; None for objects of other names, whoever wrote them."""
+    try:
+        if _ENTRY.fullmatch(key):
+            return read_entry(root, key)
+        return read_declaration(root, key) if _DECLARED.fullmatch(key) else None
+    except CorruptObject as error:
+        return error

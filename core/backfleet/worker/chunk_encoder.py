@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
@@ -85,8 +86,18 @@ class ChunkEncoder:
 
     def log(self, results: Sequence[TaskResult]) -> bytes:
         """Return the output of tasks, cut to a limit; empty if they printed nothing."""
-        parts = [f"== task {r.task} ==\n{r.log.rstrip()}\n" for r in results if r.log.strip()]
+        parts = [
+            f"{self._log_heading(result.task)}\n{result.log.rstrip()}\n"
+            for result in results
+            if result.log.strip()
+        ]
         return "".join(parts)[:CHUNK_LOG_LIMIT].encode()
+
+    def _log_heading(self, task: int) -> str:
+        """Return the line above the output of a task, which `results/logs.py` looks for."""
+        key = self._manifest.task(task)
+        params = [f"{name}={json.dumps(value)}" for name, value in key.params.items()]
+        return f"== task {task}: {', '.join([key.name, *params])} =="
 
     @cached_property
     def _platform(self) -> Mapping[str, str | bool]:

@@ -144,27 +144,28 @@ class TaskRunner:
         # The sessions of a portfolio follow from its equity curve.
         if len(bars.bars) > 1:
             ran = self._simulate(key, bars)
-            return self._result(key, self.summary(ran), ran.seconds)
+            return self._result(key, self.summary(ran), ran.seconds, ran.outcome.fallback)
         calendar = Calendar(bars.session, bars.periods_per_year)
         simulation = self._simulation(key, bars, calendar)
         started = time.perf_counter()
         result = self._seeding.run(key, partial(self.engine.run, simulation))
         seconds = time.perf_counter() - started
         if isinstance(result, Outcome):
-            result = self.summary(RanTask(key, bars, result, seconds))
-        else:
-            result = self._with_risk_free_rate(result)
-        return self._result(key, result, seconds)
+            summary = self.summary(RanTask(key, bars, result, seconds))
+            return self._result(key, summary, seconds, result.fallback)
+        return self._result(key, self._with_risk_free_rate(result), seconds, None)
 
     def _finished(self, ran: RanTask) -> TaskResult:
-        result = self._result(ran.key, self.summary(ran), ran.seconds)
+        result = self._result(ran.key, self.summary(ran), ran.seconds, ran.outcome.fallback)
         if not self.manifest.keeps_detail:
             return result
         trades = detailed_trades(ran.outcome.trades, ran.outcome.fills, ran.bars.bars)
         outcome = with_one_nan(replace(ran.outcome, strategy=None, trades=trades))
         return replace(result, digest=outcome_digest(outcome), outcome=outcome)
 
-    def _result(self, key: TaskKey, summary: Summary, seconds: float) -> TaskResult:
+    def _result(
+        self, key: TaskKey, summary: Summary, seconds: float, fallback: str | None
+    ) -> TaskResult:
         is_finite = math.isfinite(sum(summary.sums.values.tolist()))
         self.returns = summary.returns if is_finite else None
         return TaskResult(
@@ -175,6 +176,7 @@ class TaskRunner:
             custom=own_columns(summary.custom, key.params),
             seconds=seconds,
             engine=self.engine.name,
+            fallback=fallback,
         )
 
     def _failed(self, index: int, error: BaseException, seconds: float) -> TaskResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from backfleet.bars import Bars, BarsWindow
 from backfleet.code.open_recorder import recording_paused
 from backfleet.engine import Records
 from backfleet.errors import DataChanged
+from backfleet.job.windowed_points import Window
 from backfleet.plan.data import naming_feed, planned_source, prepared_bars
 from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol, TaskKey
@@ -76,10 +78,11 @@ class BarsLoader:
         Raises DataChanged where they are not what the run was planned with, DataError, StoreError,
         and what a plugin raises.
         """
-        return self._kept(key.symbols)
+        return self._kept(key.symbols, key.window)
 
-    def _load(self, symbols: tuple[PlannedSymbol, ...]) -> TaskBars:
-        bars = tuple(map(self._changed_by_plugins, symbols))
+    def _load(self, symbols: tuple[PlannedSymbol, ...], window: Window | None) -> TaskBars:
+        cut = None if window is None else self._window(window)
+        bars = tuple(self._changed_by_plugins(symbol, cut) for symbol in symbols)
         time, session = _calendar(bars)
         given = self._manifest.periods_per_year
         if given is None and len(symbols) == 1:
@@ -87,12 +90,21 @@ class BarsLoader:
         periods = given or sessions_per_year(session)
         return TaskBars(bars, time, session, periods, self._benchmark)
 
-    def _changed_by_plugins(self, symbol: PlannedSymbol) -> Bars:
-        bars = self._reader.load(symbol.name, symbol.digest)
+    def _window(self, window: Window) -> BarsWindow:
+        """Return the bars of a window, with the bars before it that indicators see."""
+        first, last = map(date.fromisoformat, window)
+        return BarsWindow(first, last, self._manifest.window.warmup)
+
+    def _changed_by_plugins(self, symbol: PlannedSymbol, cut: BarsWindow | None) -> Bars:
+        bars, feeds = self._reader.load(symbol.name, symbol.digest), self._feeds
+        if cut is not None:
+            # Nothing after a window is known in it, neither prices nor later adjustments.
+            bars = bars.window(cut)
+            feeds = MappingProxyType({name: feed.window(cut) for name, feed in feeds.items()})
         spans = self._manifest.identity.data.resampled
         own = {name: resample(bars, span) for name, span in spans.items()}
-        if self._feeds or own:
-            bars = replace(bars, auxiliary=MappingProxyType({**self._feeds, **own}))
+        if feeds or own:
+            bars = replace(bars, auxiliary=MappingProxyType({**feeds, **own}))
         for plugin in self._hooks:
             replaced = plugin.hook.backfleet_bars(bars=bars)
             bars = bars if replaced is None else replaced

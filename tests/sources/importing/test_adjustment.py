@@ -81,7 +81,9 @@ HALVED: dict[str, tuple[Files, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", HALVED)
 def test_rule_halves_the_prices_before_a_split(importing: Import, name: str) -> None:
     files, choices = HALVED[name]
-    bars = importing.bars(importing(files, **choices))
+    outcome = importing(files, **choices)
+    assert sum(fact.startswith("adjustment: ") for fact in outcome.record.facts) == 1
+    bars = importing.bars(outcome)
     ratio = bars.factor / bars.factor[-1]
     assert list(ratio.round(12)) == [0.5 if i < CUT else 1.0 for i in range(len(DAYS))]
     assert list(bars.raw.close) == [b[3] for b in raw()]

@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 import zipfile
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -276,6 +276,19 @@ LAYOUTS: dict[str, tuple[Files, str, str | None]] = {
         )},
         "ABC", None,
     ),
+    "investing, German, in cp1252": (
+        {"ABC.csv": table(
+            [[f'"{cell}"' for cell in (
+                d.strftime("%d.%m.%Y"), *(str(p).replace(".", ",") for p in (b[3], *b[:3])),
+                f"{b[4] / 1000:.2f}K".replace(".", ","), "0,1%")] for d, b in reversed(PAIRS)],
+            '"Datum","Zuletzt","Eröffn.","Hoch","Tief","Vol.","+/- %"',
+        ).encode("cp1252")},
+        "ABC", "investing",
+    ),
+    "days of a spreadsheet": (
+        {"ABC.csv": table([[(d - date(1899, 12, 30)).days, *b] for d, b in PAIRS], OHLCV)},
+        "ABC", None,
+    ),
     "JSON of pandas": (
         {"ABC.json": json.dumps({
             name: {str(epoch(d, 1000)): b[i] for d, b in PAIRS}
@@ -308,8 +321,8 @@ def content(name: str, files: Files) -> Files:
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_layout_gives_the_bars_it_was_written_from(importing: Import, name: str) -> None:
     files, symbol, preset = LAYOUTS[name]
-    stated = {"symbol": symbol} if name == "nasdaq" else {}
-    outcome = importing(content(name, files), **stated)
+    stated = {"nasdaq": {"symbol": symbol}, "days of a spreadsheet": {"date_format": "excel"}}
+    outcome = importing(content(name, files), **stated.get(name, {}))
     assert outcome.record.presets == ((preset,) if preset else ())
     assert importing.rows(outcome, symbol) == EXPECTED
     assert set(outcome.record.lengths.values()) == {"1d"}

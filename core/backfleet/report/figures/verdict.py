@@ -75,7 +75,9 @@ def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.F
     counts, edges = np.histogram(sharpe, min(BINS, max(8, round(2 * math.sqrt(len(sharpe))))))
     width = float(edges[1] - edges[0])
     reach = max(4.0 * luck.spread, luck.mark + luck.spread)
-    x = np.linspace(min(float(edges[0]), -reach), max(float(edges[-1]), reach), CURVE_POINTS)
+    # Two bars more, so that the mark of the best does not lie on the frame.
+    ends = (min(float(edges[0]), -reach), max(float(edges[-1]), reach) + 2.0 * width)
+    x = np.linspace(*ends, CURVE_POINTS)
     top = float(counts.max())
     density = luck.density(x)
     figure = blank(

@@ -8,14 +8,15 @@ from backfleet.errors import DataError
 from backfleet.sources.importing.choices import Choices
 from backfleet.sources.importing.form import Form
 from backfleet.sources.importing.names import normalize
-from backfleet.sources.importing.notes import Notes
 
 __all__ = ["choose_adjustment"]
 
 
-def choose_adjustment(
-    form: Form, columns: Mapping[str, int], choices: Choices, notes: Notes
-) -> str:
+def choose_adjustment(form: Form, columns: Mapping[str, int], choices: Choices) -> tuple[str, str]:
+    """Return the rule of adjustment of a form, and a sentence that says what it does.
+
+    Raises DataError if the columns allow two rules, or lack one that the rule needs.
+    """
     rule = choices.adjust or _stated_adjustment(form)
     needed = {"adjusted-close": "adjusted", "factor": "factor", "divided": "factor",
               "preclose": "preclose"}  # fmt: skip
@@ -26,8 +27,7 @@ def choose_adjustment(
         )
     if rule is None:
         rule = _found_adjustment(form, columns)
-    notes.tell(_ADJUSTMENT_WORDS[rule].format(form.name(columns.get(needed.get(rule, ""), 0))))
-    return rule
+    return rule, _ADJUSTMENT_WORDS[rule].format(form.name(columns.get(needed.get(rule, ""), 0)))
 
 
 def _stated_adjustment(form: Form) -> str | None:

@@ -216,10 +216,12 @@ def _traded(table: _Table, notes: Notes) -> tuple[_Table, Flags]:
     if "suspended" in numbers:
         traded &= ~(numbers["suspended"] == 1)
     prices = np.vstack([numbers[role] for role in PRICES])
-    # A day without trades often has a close, and zeros for the rest.
-    idle = traded & (prices[3] > 0) & np.all(prices[:3] == 0, axis=0)
+    # A day without trades often has zeros for prices, and the last close or a zero as its close.
+    volume = numbers.get("volume", np.zeros(len(traded)))
+    quiet = (prices[3] > 0) | ((prices[3] == 0) & ~(volume > 0))
+    idle = traded & quiet & np.all(prices[:3] == 0, axis=0)
     if idle.any():
-        what = "have a close but no other price: not traded"
+        what = "have zeros for their prices: not traded"
         notes.count(what, int(idle.sum()), table.where(int(np.argmax(idle))))
         traded &= ~idle
     if traded.all():
@@ -293,6 +295,7 @@ def _factor(
         notes.tell("adjustment: factors from the vendor's own table")
         factor = supplements.factors.at(sessions)
     else:
+        notes.tell(reading.adjustment)
         factor = factor_of(reading.adjust, table.rows, traded)
         if "preclose" in table.rows.numbers:
             _check_preclose(table, reading, traded, notes)
@@ -321,10 +324,8 @@ def _check_preclose(table: _Table, reading: Reading, traded: Flags, notes: Notes
             "prices are adjusted, and it is not. State --adjust already-adjusted or --adjust none",
         )
     if reading.adjust == "none" and steps.any() and share <= MAX_STEPS:
-        notes.tell(
-            f"{table.symbol}: {int(steps.sum())} days look like ex-dates in raw prices; --adjust "
-            "preclose adjusts for them"
-        )
+        what = "look like ex-dates in raw prices, for which --adjust preclose adjusts"
+        notes.count(what, int(steps.sum()), table.where(int(np.argmax(steps))))
 
 
 def _volume(table: _Table, traded: Flags, notes: Notes) -> NDArray[np.float64]:
@@ -358,10 +359,8 @@ def _tell_suspended(
         return
     absent = np.setdiff1d(supplements.suspended, sessions)
     if len(absent):
-        notes.tell(
-            f"{table.symbol}: suspended on {len(absent)} days that have no row, the first is "
-            f"{absent[0].astype('M8[D]')}"
-        )
+        first = f"{absent[0].astype('M8[D]')} of {table.symbol}"
+        notes.count("are missing on days of suspension", len(absent), first)
 
 
 def _sessions(placed: Placed) -> NDArray[np.int64]:

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backfleet.errors import DataError
-from backfleet.sources.importing.parts import Part, TablePart, TextPart, TextSettings
+from backfleet.sources.importing.parts import (
+    Part,
+    TablePart,
+    TextPart,
+    TextSettings,
+    naming_damage,
+)
 
 __all__ = ["SUFFIXES", "find_files", "is_data_name", "open_parts", "plain_name"]
 
@@ -121,7 +127,7 @@ def _stream_parts(
 ) -> Iterator[Part]:
     from backfleet.sources.importing import documents
 
-    with open_stream() as stream:
+    with naming_damage(file), open_stream() as stream:
         head = stream.read(4096)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if _HTML.match(start):

@@ -27,6 +27,7 @@ _STATED = {
     "day-first": DateForm("dmy"),
     "month-first": DateForm("mdy"),
     "day-ms": DateForm("dayms"),
+    "excel": DateForm("serial"),
     **{unit: DateForm("epoch", unit) for unit in ("s", "ms", "us", "ns")},
 }
 
@@ -85,7 +86,7 @@ def _no_form(sample: Frame, column: Any) -> DataError:
     if shown.replace(".", "").isdigit():
         hint = (
             "a number this small is no date since 1970: name the column of the dates with "
-            "--column date=NAME, or the unit with --date-format s, ms, us or ns"
+            "--column date=NAME, or the unit with --date-format s, ms, us, ns or excel"
         )
     return sample.refusal(row, f"the date is {shown!r}, which is not understood; {hint}")
 

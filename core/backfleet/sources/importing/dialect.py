@@ -22,7 +22,8 @@ MIN_RUN = 5
 """Lines with one count of cells that are taken for the table's."""
 
 ACCENTED = "Eröffn"
-_CJK = re.compile(r"[\u4e00-\u9fff]")
+_CHINESE = re.compile("日期|时间|开盘|收盘|最高|最低|成交|代码|股票|复权|日线")
+"""Words of a header or a title, which Latin text that is read as GB18030 does not give."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,22 @@ def find_encoding(origin: str, head: bytes, complete: bool) -> str:
     """Return the encoding of a text that begins with these bytes. Raises DataError."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    if len(head) > 8 and (zeros := head[:400].count(0)) > len(head[:400]) // 3:
-        del zeros
-        return "utf-16-le" if head[1] == 0 else "utf-16-be"
+    # Latin text in UTF-16 has a zero in every second byte.
+    even, odd = head[0:400:2], head[1:400:2]
+    if odd.count(0) > len(odd) * 0.6 and not even.count(0):
+        return "utf-16-le"
+    if even.count(0) > len(even) * 0.6 and not odd.count(0):
+        return "utf-16-be"
     if b"\0" in head[:4096]:
         raise DataError(f"{origin}: this is a binary file of an unknown kind, not a table of bars")
-    tail = head if complete else head[:-4]
     try:
-        tail.decode("utf-8") if complete else head.decode("utf-8", "strict")
+        head.decode("utf-8")
         return "utf-8"
     except UnicodeDecodeError as error:
         if not complete and error.start >= len(head) - 4:
             return "utf-8"
     text = _decoded(head, "gb18030", complete)
-    if text is not None and _CJK.search(text):
+    if text is not None and _CHINESE.search(text):
         return "gb18030"
     text = _decoded(head, "cp1252", complete)
     if text is not None and ACCENTED in text:

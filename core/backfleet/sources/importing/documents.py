@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from backfleet.errors import DataError
 from backfleet.sources.importing.frame import Frame
+from backfleet.sources.importing.parts import naming_damage
 
 __all__ = ["json_tables"]
 
@@ -23,7 +24,7 @@ _ERRORS = ("Note", "Information", "Error Message", "error", "message")
 
 def json_tables(file: Path, open_stream: Callable[[], BinaryIO]) -> Iterator[Callable[[], Frame]]:
     """Yield the table of a JSON document. Raises DataError."""
-    with open_stream() as stream:
+    with naming_damage(file), open_stream() as stream:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise DataError(f"{file}: a JSON document of more than 1 GiB is not read")

@@ -162,7 +162,7 @@ class Import:
             else:
                 for name, parts in self._named(form).items():
                     by_path.setdefault(name, []).extend((part, reading) for part in parts)
-        stored = check_names(dict.fromkeys([*pieces.symbols(), *by_path]))
+        stored = check_names(dict.fromkeys([*pieces.symbols(), *by_path]), self.notes)
         lengths: list[str] = []
         for name, symbol in stored.items():
             try:
@@ -210,7 +210,8 @@ class Import:
         rows = [piece for _, piece in chosen]
         assembled = assemble(symbol, rows, reading, supplements.of(name), self.notes)
         stamp = self._choices.stamp or reading.layout.stamp or self._stamp(assembled)
-        return Imported(name, symbol, assembled, reading.adjust, stamp)
+        rule = "factor" if supplements.of(name).factors is not None else reading.adjust
+        return Imported(name, symbol, assembled, rule, stamp)
 
     def _stamp(self, assembled: Assembled) -> Stamp:
         """Return whether the times of intraday bars are their beginnings or their ends."""

@@ -40,6 +40,7 @@ _NAMES: Mapping[str, str] = {
 }
 
 ROLES = frozenset(_NAMES) - {"last"}
+_COIN_VOLUME = re.compile(r"Volume[ _]?\(?[A-Z]{3,6}\)?")
 _ROLE_OF = {name: role for role, names in _NAMES.items() for name in names.split()}
 _ORDER = {name: place for names in _NAMES.values() for place, name in enumerate(names.split())}
 
@@ -64,4 +65,7 @@ def roles_of(names: Sequence[str]) -> dict[str, list[int]]:
         roles.setdefault("close", last)
     for positions in roles.values():
         positions.sort(key=lambda position: _ORDER[normalize(names[position])])
+    coins = [place for place, name in enumerate(names) if _COIN_VOLUME.fullmatch(name.strip())]
+    if coins:
+        roles.setdefault("volume", coins)
     return roles

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +21,7 @@ from backfleet.sources.importing.dialect import Dialect, find_dialect, find_enco
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.numbers import MISSING
 
-__all__ = ["Part", "TablePart", "TextPart", "TextSettings"]
+__all__ = ["Part", "TablePart", "TextPart", "TextSettings", "naming_damage"]
 
 HEAD_BYTES = 256 * 1024
 TAIL_BYTES = 64 * 1024
@@ -32,6 +35,16 @@ class TextSettings:
 
     encoding: str | None = None
     delimiter: str | None = None
+
+
+@contextmanager
+def naming_damage(file: Path) -> Iterator[None]:
+    """Raise DataError for what readers of compressed files raise if a file is damaged."""
+    try:
+        yield
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        # zipfile raises RuntimeError for an encrypted member.
+        raise DataError(f"{file}: the file is damaged or cannot be read: {error}") from None
 
 
 class _NoFloats(Exception):
@@ -113,7 +126,7 @@ class TextPart(Part):
     def dialect(self) -> Dialect:
         """The form of the text."""
         if "dialect" not in self._known:
-            with self.open_stream() as stream:
+            with naming_damage(self.file), self.open_stream() as stream:
                 head = stream.read(HEAD_BYTES)
             complete = len(head) < HEAD_BYTES
             origin = str(self.file)
@@ -133,13 +146,13 @@ class TextPart(Part):
     def first_line(self) -> str | None:
         if self.dialect.header:
             return None
-        with self.open_stream() as stream:
+        with naming_damage(self.file), self.open_stream() as stream:
             head = stream.read(HEAD_BYTES)
         lines = _decode(str(self.file), head, self.dialect.encoding).lstrip("\ufeff").splitlines()
         return lines[self.dialect.skip]
 
     def sample(self) -> Frame:
-        with self.open_stream() as stream:
+        with naming_damage(self.file), self.open_stream() as stream:
             head = stream.read(HEAD_BYTES + TAIL_BYTES)
             rest = b""
             if len(head) == HEAD_BYTES + TAIL_BYTES:
@@ -161,7 +174,7 @@ class TextPart(Part):
     def frames(self, floats: Collection[int] = ()) -> Iterator[Frame]:
         done = 0
         try:
-            with self.open_stream() as stream:
+            with naming_damage(self.file), self.open_stream() as stream:
                 for frame in self._read(stream, floats):
                     done += len(frame)
                     yield frame
@@ -169,7 +182,7 @@ class TextPart(Part):
         except _NoFloats:
             pass
         # A number is not a plain one. What follows is read as text, from the row after the last.
-        with self.open_stream() as stream:
+        with naming_damage(self.file), self.open_stream() as stream:
             for frame in self._read(stream):
                 if done < len(frame):
                     yield frame.rows(done, len(frame)) if done else frame

@@ -46,6 +46,8 @@ class Reading:
         The factor of the volume.
     adjust
         The rule of adjustment.
+    adjustment
+        A sentence that says what the rule does.
     zone
         The zone of times without an offset and of sessions; None if nothing states it.
     """
@@ -57,6 +59,7 @@ class Reading:
     mark: str = "."
     volume_scale: float = 1.0
     adjust: str = "none"
+    adjustment: str = ""
     zone: str | None = None
     shape: Shape | None = field(default=None, compare=False)
 
@@ -93,7 +96,7 @@ def recognize(form: Form, choices: Choices, notes: Notes) -> Reading:
         dates,
         mark,
         volume_scale(form, columns, mark, choices, notes),
-        choose_adjustment(form, columns, choices, notes),
+        *choose_adjustment(form, columns, choices),
         choices.timezone or (layout.timezone if layout.timezone != "required" else None),
         form.shape,
     )

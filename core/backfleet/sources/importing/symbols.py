@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from backfleet.errors import DataError
 from backfleet.sources.importing.containers import plain_name
+from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.parts import Part
 from backfleet.sources.importing.preset import Layout
 
@@ -26,6 +27,7 @@ PERIOD = re.compile(
 )
 _HIVE = re.compile(r"(?:^|/)(?:symbol|ticker|code|instrument)=([^/]+)(?:/|$)", re.IGNORECASE)
 _PIECE = re.compile(r"part[-_]?\d+.*|(19|20)\d{2}([-_]\d{2}([-_]\d{2})?|\d{4})?", re.IGNORECASE)
+CODE_DIGITS = 6
 _UNSAFE = re.compile(r"[/\\:*?\[\]\x00-\x1f\x7f]")
 
 
@@ -76,7 +78,7 @@ def clean_symbol(name: str) -> str:
     return re.sub(r"^\.+", "_", plain)
 
 
-def check_names(vendor_names: Iterable[str]) -> dict[str, str]:
+def check_names(vendor_names: Iterable[str], notes: Notes) -> dict[str, str]:
     """Return the symbol of each of the vendor's names.
 
     Raises
@@ -86,8 +88,17 @@ def check_names(vendor_names: Iterable[str]) -> dict[str, str]:
     """
     symbols: dict[str, str] = {}
     taken: dict[str, str] = {}
-    for name in vendor_names:
-        symbol = clean_symbol(name)
+    names = list(vendor_names)
+    codes = [name for name in names if name.isdigit()]
+    short = [code for code in codes if len(code) < CODE_DIGITS]
+    lost = bool(short) and any(len(code) == CODE_DIGITS for code in codes)
+    if lost:
+        notes.assume(
+            f"codes such as {short[0]} have lost the zeros in front, and are those such as "
+            f"{short[0].zfill(CODE_DIGITS)}; accept it with --yes"
+        )
+    for name in names:
+        symbol = clean_symbol(name.zfill(CODE_DIGITS) if lost and name in short else name)
         other = taken.setdefault(symbol.casefold(), name)
         if other != name:
             raise DataError(

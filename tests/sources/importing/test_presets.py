@@ -1,0 +1,84 @@
+"""The presets that are shipped, and those of a user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backfleet.errors import DataError
+from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.containers import open_parts
+from backfleet.sources.importing.form import match_layout
+from backfleet.sources.importing.part_rows import named_frame
+from backfleet.sources.importing.parts import TextSettings
+from backfleet.sources.importing.preset import all_presets, load_preset
+from backfleet.sources.importing.shapes import shape_of
+from sources.importing.conftest import Import
+from sources.importing.layouts import BARS, DAYS, table
+
+NAMES = {
+    "firstrate": "ABC_full_1min_adjsplitdiv.txt",
+    "lean": "daily/abc.zip",
+}
+"""Names of files that are a part of the layout."""
+
+WITHOUT_TEXT = {"freqtrade", "lean"}
+
+
+@pytest.mark.parametrize("name", sorted(all_presets().keys() - WITHOUT_TEXT))
+def test_example_of_a_preset_has_its_layout(tmp_path: Path, name: str) -> None:
+    file = tmp_path / NAMES.get(name, "ABC.csv")
+    file.write_text(all_presets()[name].example.lstrip("\n"), "utf-8")
+    (part,) = open_parts(file, file.name, TextSettings())
+    frame = part.sample()
+    header, names, frame = named_frame(part, frame)
+    shape = shape_of(header, frame)
+    if shape:
+        names = next(iter(shape.blocks.values()))[1]
+    found, _ = match_layout(names, part, Choices(preset=name), len(frame.columns))
+    assert found == name
+    assert len(frame) >= 1
+
+
+OWN = """
+title = "Our recorder"
+example = "when|o|h|l|c|v"
+[[layouts]]
+needs = ["when", "o", "h", "l", "c", "v"]
+columns = { date = "when" }
+volume_scale = 10
+adjust = "none"
+"""
+
+
+def test_preset_of_ones_own_works_like_a_shipped_one(importing: Import) -> None:
+    preset = importing.folder / "mine.toml"
+    preset.write_text(OWN)
+    rows = [[d, *b] for d, b in zip(DAYS, BARS, strict=True)]
+    outcome = importing({"ABC.txt": table(rows, "when|o|h|l|c|v", "|")}, preset=str(preset))
+    assert importing.rows(outcome)[0][5] == BARS[0][4] * 10
+    preset.write_text(OWN.replace("volume_scale = 10", "volume_scale = 20"))
+    again = importing({}, preset=str(preset))
+    assert importing.rows(again)[0][5] == BARS[0][4] * 20
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("title = 1", "title: Input should be a valid string"),
+        (OWN.replace("adjust", "adjusts"), r"layouts\.0\.adjusts: Extra inputs"),
+        (
+            OWN.replace('date = "when"', 'dated = "when"'),
+            "unknown role 'dated'; did you mean 'date'",
+        ),
+        (OWN + 'timezone = "Mars/North"', "timezone: .*Mars/North"),
+        (OWN + "path = '('", "is no regular expression"),
+        ("= 1", "this is no TOML"),
+    ],
+)
+def test_wrong_preset_is_refused_with_its_key(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(DataError, match=message):
+        load_preset(str(file))
