@@ -35,8 +35,9 @@ def _ground(folder: Path) -> Ground:
     return Ground(
         folder,
         readable=[SAMPLE_DATA],
-        # SQL of users runs in a process of its own.
-        effects=("start", "signal"),
+        # SQL of users runs in a process of its own. urllib3, which the executors docker and
+        # aws-batch import, asks in this way whether there is IPv6.
+        effects=("start", "signal", "bind ('::1', 0)"),
         preload=["hostile.read_store", "backfleet.runs.run", "duckdb", "pandas"],
         cpu_seconds=120.0,
         wait_seconds=600.0,
