@@ -1,8 +1,9 @@
 """Statistics of a sweep on one core: `python benchmarks/validation.py [--points N ...] [--band]`.
 
-Prints the time of PBO with 16 blocks beside its limit, the time of a task's sums, and with
-`--symbols` the verdict's PBO over many symbols. `--run SYMBOLS POINTS` stores a run of noise
-(minutes) and prints the time and memory of all its verdicts. `--band` recomputes the table of
+Prints the time of PBO with 16 blocks beside its limit, the time of a task's sums and of its returns
+by date, and with `--symbols` the verdict's PBO over many symbols. `--run SYMBOLS POINTS` stores a
+run of noise (minutes) and prints the time and memory of all its verdicts. `--band` recomputes the
+table of
 `validation/noise_band.py` (minutes).
 """
 
@@ -20,20 +21,22 @@ from measure import measured, run_process, workspace
 from synthetic import write_job, write_symbols
 
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
+from backfleet.chunks.date_sums import DateSumsLayout, DateSumsRecorder
+from backfleet.chunks.date_sums_format import encode_date_sums
 from backfleet.chunks.detail import stored_tables
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.jit import plan_work
 from backfleet.job import Job
 from backfleet.metrics import COLUMNS, COUNTS, Metrics
 from backfleet.metrics.segments import segments_of
-from backfleet.metrics.sums import SegmentSums, measure_sums
+from backfleet.metrics.sums import POWERS, SegmentSums, measure_sums
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.plan.rows import RowLayout
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.compact import compact
 from backfleet.store import open_store
-from backfleet.summary import Segments, TaskSums
+from backfleet.summary import Segments, TaskReturns, TaskSums
 from backfleet.validation.cscv import cscv
 
 SESSIONS = 2_520
@@ -63,6 +66,9 @@ SEGMENTS = 64
 SUMS_MICROSECONDS = 3.0
 SERIES = 2_000
 
+CHUNK_SYMBOLS, CHUNK_POINTS = 16, 20
+"""A chunk of the sweep in benchmarks.md, of 500 symbols and 20 points."""
+
 BAND_DRAWS = {10: 1_000, 20: 1_000, 50: 600, 100: 400, 250: 200, 500: 120, 1_000: 80}
 
 
@@ -84,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             show_verdict(store_noise(folder, *options.run))
         return
     show_sums()
+    show_date_sums()
     for points in options.points:
         show_pbo(points, options.symbols, options.threads)
 
@@ -160,7 +167,7 @@ def noise_result(task: int, segments: Segments, draw: np.random.Generator) -> Ta
 def show_sums() -> None:
     series = np.random.default_rng(0).normal(0.0, 0.01, (SERIES, SESSIONS))
     borders = np.linspace(0, SESSIONS, SEGMENTS + 1).astype(np.int64)
-    segments, powers = np.empty((2, SEGMENTS)), np.empty(3)
+    segments, powers = np.empty((2, SEGMENTS)), np.empty(POWERS)
     measure_sums(series[0], borders, segments, powers)
 
     def sum_all() -> None:
@@ -171,6 +178,26 @@ def show_sums() -> None:
     print(
         f"sums of {SESSIONS:,} sessions in {SEGMENTS} segments: {microseconds:.2f} µs, a call "
         f"from Python included (at most {SUMS_MICROSECONDS:.0f} µs)"
+    )
+
+
+def show_date_sums() -> None:
+    tasks = CHUNK_SYMBOLS * CHUNK_POINTS
+    series = np.random.default_rng(0).normal(0.0, 0.01, (tasks, SESSIONS))
+    days = np.arange(SESSIONS)
+    layout = DateSumsLayout(CHUNK_POINTS, range(tasks), is_summed=True)
+    sizes = []
+
+    def sum_chunk() -> None:
+        recorder = DateSumsRecorder(layout)
+        for task in range(tasks):
+            recorder.add(task, TaskReturns(days, series[task]))
+        sizes.append(len(encode_date_sums(recorder.take()).content))
+
+    microseconds = min(measured(sum_chunk).cpu for _ in range(9)) / tasks * 1e6
+    print(
+        f"returns by date over {CHUNK_SYMBOLS} symbols: {microseconds:.2f} µs and "
+        f"{sizes[-1] / tasks:,.0f} bytes per task"
     )
 
 

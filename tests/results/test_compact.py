@@ -10,7 +10,9 @@ import pytest
 import backfleet as bf
 from backfleet.results import assemble as assembling
 from backfleet.results.assemble import assemble
-from backfleet.results.compact import RESULTS, compact, is_current, read_compacted
+from backfleet.results.compact import RESULTS, compact, is_current, read_compacted, read_sorted
+from backfleet.results.query import query_rows
+from backfleet.results.sort import SortOrder
 from sample_job import job_of
 
 STRATEGY = '''
@@ -86,3 +88,15 @@ def test_a_damaged_file_is_not_current(copied: Path) -> None:
 
     assert not is_current(run.store, listing)
     assert not is_current(run.store, "other chunks")
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize("column", ["sharpe", "symbol", "task", "error"])
+def test_rows_can_be_read_in_an_order(whole: bf.Run, column: str, ascending: bool) -> None:
+    listing = whole.chunk_index.listing()
+    rows = assemble(whole.chunk_index)
+    ordered = query_rows(rows, sort=column, ascending=ascending)
+
+    assert read_sorted(whole.store, listing, SortOrder(column, ascending), None) == ordered
+    assert read_sorted(whole.store, listing, SortOrder(column, ascending), 2) == ordered[:2]
+    assert read_sorted(whole.store, "other chunks", SortOrder(column), None) is None

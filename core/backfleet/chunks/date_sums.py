@@ -108,6 +108,8 @@ class DateSums:
         By the symbols that they sum over.
     absent
         The tasks without returns: those that failed, and those whose account was at 0 or below.
+    spares
+        Memory of sums that were added to others. Fresh memory costs as much as ten additions.
     """
 
     layout: DateSumsLayout
@@ -115,6 +117,7 @@ class DateSums:
     calendars: dict[int, Ints] = field(default_factory=dict)
     blocks: dict[Span, Block] = field(default_factory=dict)
     absent: set[int] = field(default_factory=set)
+    spares: list[Floats] = field(default_factory=list)
 
     def counts(self) -> Ints:
         """Return the number of symbols that have a return on each date."""
@@ -227,7 +230,8 @@ class DateSums:
             return None
         if np.array_equal(one.points, other.points):
             del self.blocks[left], self.blocks[right]
-            return Block(one.points, np.add(one.sums, other.sums))
+            self.spares.append(other.sums)
+            return Block(one.points, np.add(one.sums, other.sums, out=one.sums))
         common = np.intersect1d(one.points, other.points)
         if not len(common):
             return None
@@ -244,11 +248,15 @@ class DateSums:
 
 
 class DateSumsRecorder:
-    """Collects the returns of tasks as they finish, in a process that runs tasks."""
+    """Collects the returns of a chunk's tasks as they finish, in a process that runs tasks."""
 
     def __init__(self, layout: DateSumsLayout) -> None:
         self._sums = DateSums(layout)
         self._start(-1)
+
+    def reuse_memory(self, earlier: DateSumsRecorder) -> None:
+        """Use the memory of a recorder whose chunk is finished."""
+        self._sums.spares = earlier._sums.spares
 
     def add(self, task: int, returns: TaskReturns | None) -> None:
         """Add a task; None for one without returns. The tasks of a symbol come together."""
@@ -278,7 +286,8 @@ class DateSumsRecorder:
     def take(self) -> DateSums:
         """Return what was collected, and start again."""
         self._finish()
-        sums, self._sums = self._sums, DateSums(self._sums.layout)
+        sums, self._sums = self._sums, DateSums(self._sums.layout, spares=self._sums.spares)
+        sums.spares = []
         self._start(-1)
         return sums
 
@@ -301,8 +310,12 @@ class DateSumsRecorder:
 
     def _grow(self) -> None:
         layout = self._sums.layout
+        shape = len(layout.points_of(self._symbol)), len(self._sums.dates)
+        spares = self._sums.spares
         self._points = []
-        self._rows = np.empty((len(layout.points_of(self._symbol)), len(self._sums.dates)))
+        if spares and spares[-1].shape != shape:
+            spares.clear()
+        self._rows = spares.pop() if spares else np.empty(shape)
 
     def _finish(self) -> None:
         """Hand the collected tasks of a symbol over."""

@@ -25,6 +25,7 @@ from backfleet.results.leaderboard import (
 )
 from backfleet.results.query import query_rows, select_columns
 from backfleet.results.read import read_results
+from backfleet.results.sort import SortOrder
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.runs.open import open_run
 from backfleet.runs.query import query_store
@@ -156,6 +157,13 @@ def results(
         raise click.UsageError("name a RUN; without one --sql asks about all of them")
     opened = open_run(run, store)
     to = replace(to, swept=swept_columns(opened.manifest))
+    if sort is not None and by is None and where is None:
+        sorted_rows = _read_sorted(opened, SortOrder(sort, ascending), limit)
+        if sorted_rows is not None:
+            _write_some(sorted_rows, to, opened.manifest.tasks)
+            if to.form == TABLE and to.path is None:
+                _print_verdict(opened)
+            return
     rows = read_results(opened.store, opened.chunk_index)
     _report_missing(opened.manifest.tasks - rows.num_rows, opened)
     if by is None:
@@ -176,6 +184,14 @@ class Selection:
     sort: str | None
     ascending: bool
     limits: SqlLimits
+
+
+def _read_sorted(run: Run, order: SortOrder, limit: int | None) -> pa.Table | None:
+    """Return the first rows of a complete run in an order, in little memory; None if they are not
+    in one file."""
+    from backfleet.results.compact import read_sorted
+
+    return read_sorted(run.store, run.chunk_index.listing(), order, limit)
 
 
 def _write_rows(rows: pa.Table, selection: Selection, to: Output) -> None:
@@ -217,16 +233,20 @@ def _report_missing(missing: int, run: Run) -> None:
         click.echo(f"{missing:,} of {run.manifest.tasks:,} tasks have no row yet", err=True)
 
 
-def _write_some(rows: pa.Table, to: Output) -> None:
-    """Write the first rows, and print on standard error how many more there are."""
+def _write_some(rows: pa.Table, to: Output, count: int | None = None) -> None:
+    """Write the first rows, and print on standard error how many more there are.
+
+    `count` is the number of all rows if these are the first of them.
+    """
+    count = rows.num_rows if count is None else count
     if to.columns:
         rows = select_columns(rows, to.columns)
     _write(rows if to.limit is None else rows.slice(0, to.limit), to)
-    if to.limit is not None and to.limit < rows.num_rows:
-        click.echo(f"... {to.limit:,} of {rows.num_rows:,} rows", err=True)
+    if to.limit is not None and to.limit < count:
+        click.echo(f"... {to.limit:,} of {count:,} rows", err=True)
 
 
-def _print_verdict(run: Run, rows: pa.Table) -> None:
+def _print_verdict(run: Run, rows: pa.Table | None = None) -> None:
     """Print below a table whether the best of all rows is more than luck."""
     from backfleet.runs.verdict import quick_verdict
 

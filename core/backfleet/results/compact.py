@@ -14,9 +14,11 @@ from backfleet.bounded_parquet import BoundedParquet
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.results.assemble import OtherColumns, common_columns, row_groups, tables_of
 from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.query import check_sort_column
+from backfleet.results.sort import SortOrder, sorted_indices
 from backfleet.store import Store
 
-__all__ = ["RESULTS", "compact", "is_current", "read_compacted"]
+__all__ = ["RESULTS", "compact", "is_current", "read_compacted", "read_sorted"]
 
 RESULTS = "results.parquet"
 _MADE_FROM = b"backfleet.made_from"
@@ -75,6 +77,27 @@ def read_compacted(
         return file.read(names).replace_schema_metadata(None)
     except _UNREADABLE:
         return None
+
+
+def read_sorted(store: Store, listing: str, order: SortOrder, limit: int | None) -> pa.Table | None:
+    """Return the rows of the file in an order, at most `limit`; None as `read_compacted` does.
+
+    Column by column, so that no more than the result and one column are in memory beside the file.
+    Raises UserError for an unknown column.
+    """
+    try:
+        file = _opened(store, listing)
+        if file is None:
+            return None
+        names = file.file.schema_arrow.names
+        check_sort_column(order.column, names)
+        chosen = sorted_indices(file.read([order.column, "task"]), order)
+        if limit is not None:
+            chosen = chosen.slice(0, limit)
+        columns = [file.read([name]).column(0).take(chosen) for name in names]
+    except _UNREADABLE:
+        return None
+    return pa.table(columns, names=names)
 
 
 _UNREADABLE = (ObjectMissing, CorruptObject, OSError, ValueError, pa.ArrowException)

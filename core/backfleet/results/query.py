@@ -1,7 +1,7 @@
 """Sorting, filtering and querying rows with DuckDB.
 
 SQL of a user runs in a process of its own (`sql_process.py`), with limits; SQL that backfleet
-itself has written runs in this one (`join_tables`, and sorting).
+itself has written runs in this one (`join_tables`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from backfleet.errors import UserError
 from backfleet.results.python_values import with_unique_names
+from backfleet.results.sort import SortOrder, sorted_indices
 from backfleet.results.sql_limits import SqlLimits
 
-__all__ = ["join_tables", "query_rows", "query_tables", "select_columns"]
+__all__ = ["check_sort_column", "join_tables", "query_rows", "query_tables", "select_columns"]
 
 _UNKNOWN = re.compile(r'Referenced column "(.+?)" not found')
 _UNKNOWN_TABLE = re.compile(r"Table with name (.+?) does not exist")
@@ -39,12 +40,20 @@ def query_rows(
     Rows without a value come last. Raises UserError for an expression that DuckDB refuses, that
     wants anything but these rows or exceeds the limits, and for an unknown column.
     """
-    if sort is not None and sort not in table.column_names:
-        raise UserError(f"--sort: {_unknown(sort, table.column_names)}")
-    order = None if sort is None else _order(sort, ascending)
+    if sort is not None:
+        check_sort_column(sort, table.column_names)
     if where is not None:
+        order = None if sort is None else _order(sort, ascending)
         return _filter(table, where, order, limits or SqlLimits())
-    return table if order is None else _sort(table, order)
+    if sort is None:
+        return table
+    return table.take(sorted_indices(table, SortOrder(sort, ascending)))
+
+
+def check_sort_column(name: str, columns: Sequence[str]) -> None:
+    """Raise UserError if there is no column of this name to sort by."""
+    if name not in columns:
+        raise UserError(f"--sort: {_unknown(name, columns)}")
 
 
 def query_tables(
@@ -97,16 +106,6 @@ def _filter(table: pa.Table, where: str, order: str | None, limits: SqlLimits) -
         return filter_in_process(table, where, order, limits)
     except SqlError as error:
         raise UserError(f"--where {where!r}: {_reason(str(error), table.column_names)}") from error
-
-
-def _sort(table: pa.Table, order: str) -> pa.Table:
-    from backfleet.results.duckdb_session import filter_and_sort, open_session
-
-    connection = open_session()
-    try:
-        return filter_and_sort(connection, table, None, order).to_arrow_table()
-    finally:
-        connection.close()
 
 
 def _order(column: str, ascending: bool) -> str:

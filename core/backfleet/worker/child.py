@@ -110,12 +110,13 @@ class TaskLoop:
     in_flight: InFlight
     output: TaskOutput
     clock: Callable[[], float] = time.monotonic
+    _recorder: DateSumsRecorder | None = None
 
     def run(self, work: Work) -> None:
         """Run tasks and send their results, in one piece if that does not take long."""
         process = os.getpid()
         batch: list[TaskResult] = []
-        recorder = self.builders.recorder(work.chunk)
+        recorder = self._recorder_of(work.chunk)
         flushed = self.clock()
         for task in work.tasks:
             now = self.clock()
@@ -142,6 +143,14 @@ class TaskLoop:
         )
         log = self._encoder.log(batch)
         self.connection.send(Encoded(work.chunk, work.tasks, content, log))
+
+    def _recorder_of(self, chunk: int) -> DateSumsRecorder | None:
+        """Return the recorder of a chunk's returns; None if none are kept."""
+        recorder, earlier = self.builders.recorder(chunk), self._recorder
+        if recorder is not None and earlier is not None:
+            recorder.reuse_memory(earlier)
+        self._recorder = recorder
+        return recorder
 
     def _send(self, done: Finished, recorder: DateSumsRecorder | None) -> None:
         """Send results, with the files that were read and the returns that were recorded."""
