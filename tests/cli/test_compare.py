@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 
@@ -25,6 +27,19 @@ def test_json_has_all_of_it(ask: Any, finished: str) -> None:
     found = json.loads(ask(f"compare {finished} {finished} --json").out)
     assert (found["first"], found["config"], found["matched"]) == (finished, [], 3)
     assert {each["metric"] for each in found["metrics"]} >= {"sharpe", "final_value"}
+
+
+def test_a_chunk_that_was_damaged_after_the_run_has_ended_is_named(
+    ask: Any, workshop: Any, finished: str, tmp_path: Path
+) -> None:
+    """Its rows are in `results.parquet`; the verdict once ended with a StopIteration."""
+    copy = Path(shutil.copytree(workshop.folder / "runs" / finished, tmp_path / "run"))
+    for chunk in (copy / "chunks").iterdir():
+        chunk.write_bytes(b"?" + chunk.read_bytes()[1:])
+    answer = ask(f"compare {copy} {copy}")
+    assert answer.code == 2
+    assert "and not its sums" in answer.err
+    assert "Traceback" not in answer.err
 
 
 def test_an_unknown_run_is_refused(ask: Any, finished: str) -> None:

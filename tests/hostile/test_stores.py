@@ -35,8 +35,10 @@ def _ground(folder: Path) -> Ground:
     return Ground(
         folder,
         readable=[SAMPLE_DATA],
-        # SQL of users runs in a process of its own.
-        effects=("start", "signal"),
+        # SQL of users runs in a process of its own. urllib3, which the executors docker and
+        # aws-batch import, asks in this way whether there is IPv6.
+        # The processes of `verify` share memory, whose file has no name once it is open.
+        effects=("start", "signal", "bind ('::1', 0)", "write /dev/shm/pym-"),
         preload=["hostile.read_store", "backfleet.runs.run", "duckdb", "pandas"],
         cpu_seconds=120.0,
         wait_seconds=600.0,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from backfleet.errors import CorruptObject
 from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.scores import TaskScores
@@ -46,8 +47,20 @@ class RunData:
         return len(self.scores.sharpe)
 
     def task_sums(self, tasks: Iterable[int]) -> Iterator[SymbolSums]:
-        """Return the sums of chosen tasks, one in each object, in ascending order."""
-        return read_task_sums(self.store, self.manifest, self.chunk_index, tasks)
+        """Yield the sums of chosen tasks, one in each object, in ascending order.
+
+        The tasks must have a Sharpe ratio. Raises CorruptObject, ObjectMissing.
+        """
+        missing = set(tasks)
+        for sums in read_task_sums(self.store, self.manifest, self.chunk_index, missing):
+            missing.discard(int(sums.tasks[0]))
+            yield sums
+        if missing:
+            # `results.parquet` still has the rows of a chunk that was damaged later.
+            raise CorruptObject(
+                f"{self.store.url} has a row of task {min(missing)} and not its sums, so its chunk "
+                f"is damaged. 'backfleet resume {self.store.url}' computes it again"
+            )
 
     def varying_params(self, point: int) -> Mapping[str, Any]:
         """Return those of a point's parameters that vary in the sweep."""
