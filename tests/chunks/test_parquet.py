@@ -70,5 +70,5 @@ def test_a_parquet_file_without_a_format_is_refused() -> None:
     sink = io.BytesIO()
     pq.write_table(pa.table({"task": [1]}), sink)
 
-    with pytest.raises(CorruptObject, match="expected rows/1"):
+    with pytest.raises(CorruptObject, match="expected rows/2"):
         read_parquet(sink.getvalue(), ROWS)
