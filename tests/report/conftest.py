@@ -107,7 +107,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
     tasks failed. Some of it no job can have, but a store that somebody else wrote can."""
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "hostile.py").write_text(STRATEGY)
-    lines = [f"2020-01-{day:02},10,11,9,{10 + day % 3},100" for day in range(1, 29)]
+    lines = [f"2020-01-{day:02},10,13,9,{10 + day % 3},100" for day in range(1, 29)]
     (folder / "plain.csv").write_text("\n".join(["date,open,high,low,close,volume", *lines, ""]))
     data = {"source": "csv", "path": str(folder), "symbols": ["plain"]}
     params = {"k": [0, 1, 2], "note": [HOSTILE_TEXT, f"{HOSTILE_TEXT} & more"]}
