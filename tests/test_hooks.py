@@ -146,6 +146,7 @@ def test_installed_plugins_are_told_what_happens_by_one_process(
     assert sorted(facts["chunk"] for event, facts in events if event == "committed") == [0, 1, 2]
     assert all(facts["tasks"] == 1 for event, facts in events if event == "committed")
     assert events[-1][0] == "finished"
+    del summary["verdict"]
     assert events[-1][1]["summary"] | {"seconds": 0} == summary | {"seconds": 0}
 
 

@@ -84,6 +84,8 @@ def test_the_demo_gives_the_golden_numbers(arm64: Arm64, tmp_path: Path) -> None
     assert all(number in done.stdout for number in GOLDEN), done.stdout
 
 
+# Compiling under emulation takes minutes.
+@pytest.mark.exhaustive
 def test_a_job_that_runs_half_on_each_architecture_commits_equal_chunks(
     arm64: Arm64, tmp_path: Path, headers: Headers
 ) -> None:

@@ -347,7 +347,7 @@ def test_a_file_that_is_no_bundle_is_refused(
 
 def test_a_file_that_is_missing_or_a_folder_is_named(check_refused: Any, tmp_path: Path) -> None:
     assert "No such file" in check_refused(tmp_path / "missing.zip")
-    assert "Is a directory" in check_refused(tmp_path)
+    assert "not a regular file" in check_refused(tmp_path)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -391,7 +391,7 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"broker": {"slippage": float("nan")}}, "broker.slippage = NaN: must be a finite number"),
         (
             in_data(auxiliary={"i": {}}),
-            'data.auxiliary.i: must have symbols = ["NAME"], or resample = "1w"',
+            'data.auxiliary.i = {}: must have symbols = ["NAME"], or resample = "1w"',
         ),
         (in_data(auxiliary={"i": 3}), "data.auxiliary.i = 3: must be a table"),
         (

@@ -96,6 +96,8 @@ def open_archive(path: Path) -> Iterator[Archive]:
     """Open a bundle and check its list of files. Raises UserError."""
     with ExitStack() as stack:
         with _naming_faults(path):
+            if path.exists() and not path.is_file():
+                raise BadZipFile("it is not a regular file")
             file = stack.enter_context(_BoundedFile(path))
             archive = stack.enter_context(ZipFile(file))
             opened = Archive(path, archive, os.fstat(file.fileno()).st_size)

@@ -162,7 +162,8 @@ def _write_sums(returns: Floats, borders: Ints, sums: Floats) -> float:
     segments = len(borders) - 1
     powers = np.empty(POWERS)
     measure_sums(returns, borders, sums[: 2 * segments].reshape((2, segments)), powers)
-    sums[2 * segments :] = powers[: POWERS - 1]
+    for power in range(POWERS - 1):
+        sums[2 * segments + power] = powers[power]
     for index in range(len(sums)):
         # Processors differ in the sign of the NaN that infinite returns give.
         if sums[index] != sums[index]:

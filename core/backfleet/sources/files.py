@@ -27,7 +27,7 @@ def file_stem(symbol: str) -> str:
     What is no letter A to Z, digit, `.`, `_` or `-` is written as `%` and the code of each byte, as
     in addresses: `^GSPC` is in `%5EGSPC.csv`. A store's key can have such a name.
     """
-    return urllib.parse.quote(symbol, safe="").replace("~", "%7E")
+    return urllib.parse.quote(symbol, safe="", errors="surrogateescape").replace("~", "%7E")
 
 
 def symbol_of_stem(stem: str) -> str:
