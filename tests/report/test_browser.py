@@ -63,7 +63,7 @@ def test_all_figures_of_a_sweep_are_drawn(
 ) -> None:
     report = sweep_page(sweep)
     page = look_at(report, color_scheme=scheme)
-    assert draw_all(page) == len(report.figures) == 5
+    assert draw_all(page) == len(report.figures) == 7
     assert page.query_selector_all(".plot .main-svg")
 
 
