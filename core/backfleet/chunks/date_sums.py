@@ -178,7 +178,7 @@ class DateSums:
         self.calendars[symbol] = days
         if np.array_equal(days, self.dates):
             return
-        dates = np.union1d(self.dates, days)
+        dates = np.union1d(self.dates, days) if len(self.dates) else days
         if len(dates) == len(self.dates):
             return
         places = np.searchsorted(dates, self.dates)

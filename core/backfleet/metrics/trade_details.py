@@ -44,7 +44,8 @@ def detailed_trades(trades: Records, fills: Records, bars: Sequence[Bars]) -> Re
     detailed = np.empty(len(trades), DETAILED_TRADE)
     for name in TRADE.names or ():
         detailed[name] = trades[name]
-    for symbol in np.unique(trades["symbol"]).tolist():
+    # numpy.unique would import numpy.ma.
+    for symbol in sorted(set(trades["symbol"].tolist())):
         own = np.flatnonzero(trades["symbol"] == symbol)
         part = trades[own]
         exits = _exit_prices(part, fills[fills["symbol"] == symbol])

@@ -71,7 +71,7 @@ def read_task_sums(
 
     Only their chunks are read. Raises CorruptObject, ObjectMissing.
     """
-    chosen = np.unique(np.fromiter(tasks, np.int64))
+    chosen = np.array(sorted(set(tasks)), np.int64)
     for header in chunk_index.headers():
         own = chosen[(chosen >= header.first) & (chosen < header.first + header.count)]
         if not len(own):
