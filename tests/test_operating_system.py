@@ -57,10 +57,13 @@ def test_files_reach_the_disk_by_the_call_that_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused, taken = 10_000, fcntl.F_GETFL
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
     with (tmp_path / "file").open("wb") as file:
-        for command in (taken, refused):
+        for command, other in ((taken, []), (refused, [file.fileno()])):
             monkeypatch.setattr(fcntl, "F_FULLFSYNC", command, raising=False)
             sync(file.fileno())
+            assert synced == other
 
 
 def test_a_file_without_a_path_keeps_its_content(monkeypatch: pytest.MonkeyPatch) -> None:

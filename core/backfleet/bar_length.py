@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "DAY_NS",
     "UNKNOWN_LENGTH",
     "Stamp",
     "bar_ends",

@@ -18,6 +18,7 @@ from backfleet.report.fold_section import fold_section
 from backfleet.report.page import render_file
 from backfleet.report.sweep_page import sweep_page
 from backfleet.runs.validation_rule import RULE, save_rule
+from backfleet.runs.verdict import read_folds
 from sample_job import SAMPLE_DATA, job_of
 
 Parse = Callable[[str], Any]
@@ -81,14 +82,14 @@ def test_the_benchmark_holds_all_symbols_in_equal_weights(run: bf.Run) -> None:
 def test_groups_show_their_paths(run: bf.Run, tmp_path: Path) -> None:
     copy = bf.open_run(shutil.copytree(run.url, tmp_path / run.id))
     save_rule(copy.store, Validation(windows="groups", groups=4))
-    section = fold_section(copy)
+    section = fold_section(copy, read_folds(copy.stored, with_costs=True))
     assert section is not None
     assert set(section.figures) == {"paths"}
     assert len(section.figures["paths"].data[0].x) == 3
 
 
 def test_a_run_without_windows_has_no_section(sweep: bf.Run, parsed: Parse) -> None:
-    assert fold_section(sweep) is None
+    assert fold_section(sweep, read_folds(sweep.stored, with_costs=True)) is None
     assert "Walk-forward" not in parsed(render_file(sweep_page(sweep))).words
 
 
@@ -96,7 +97,7 @@ def test_prices_out_of_reach_cost_the_benchmark_only(run: bf.Run, tmp_path: Path
     data = Path(run.latest_submission().submission.data_path)
     away = data.rename(tmp_path / "away")
     try:
-        section = fold_section(run)
+        section = fold_section(run, read_folds(run.stored, with_costs=True))
     finally:
         away.rename(data)
     assert section is not None

@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.summary import TaskReturns
 
-__all__ = ["Block", "DateSums", "DateSumsLayout", "DateSumsRecorder", "KeptReturns"]
+__all__ = ["Block", "DateSums", "DateSumsLayout", "DateSumsRecorder", "KeptReturns", "on_dates"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+N = TypeVar("N", bound=np.generic)
 Span = tuple[int, int]
 """The first of some consecutive symbols, and the one after the last."""
 
@@ -151,8 +153,7 @@ class DateSums:
         for span, block in other.blocks.items():
             points = block.points if tasks is None else self._points_among(span, block, tasks)
             rows = np.isin(block.points, points)
-            sums = np.zeros((int(rows.sum()), len(self.dates)))
-            sums[:, np.searchsorted(self.dates, other.dates)] = block.sums[rows]
+            sums = on_dates(block.sums[rows], other.dates, self.dates)
             self.insert(span, Block(block.points[rows], sums))
 
     def _points_among(self, span: Span, block: Block, tasks: Collection[int]) -> list[int]:
@@ -181,11 +182,8 @@ class DateSums:
         dates = np.union1d(self.dates, days) if len(self.dates) else days
         if len(dates) == len(self.dates):
             return
-        places = np.searchsorted(dates, self.dates)
         for span, block in self.blocks.items():
-            sums = np.zeros((len(block.points), len(dates)))
-            sums[:, places] = block.sums
-            self.blocks[span] = Block(block.points, sums)
+            self.blocks[span] = Block(block.points, on_dates(block.sums, self.dates, dates))
         self.dates = dates
 
     def insert(self, span: Span, block: Block) -> None:
@@ -331,6 +329,13 @@ class DateSumsRecorder:
             )
             self._points = []
             self._rows = np.empty((0, 0))
+
+
+def on_dates(sums: NDArray[N], dates: Ints, more_dates: Ints) -> NDArray[N]:
+    """Return sums over dates, of shape (..., dates), over more of them: 0 on the others."""
+    wide = np.zeros((*sums.shape[:-1], len(more_dates)), sums.dtype)
+    wide[..., np.searchsorted(more_dates, dates)] = sums
+    return wide
 
 
 def _width(span: Span) -> int:

@@ -15,6 +15,7 @@ import click
 from backfleet.cli.commands import PluginGroup
 from backfleet.cli.data_import import import_command, presets_command
 from backfleet.cli.data_selection import Selection
+from backfleet.cli.options import with_options
 from backfleet.console import as_json, echo_json
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ def _source_options(command: F) -> F:
             help="As in data.options; may be given several times.",
         ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 @data.command("check")

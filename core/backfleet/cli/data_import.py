@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from backfleet.cli.options import with_options
 from backfleet.console import as_json, echo_json
 
 if TYPE_CHECKING:
@@ -76,9 +77,7 @@ def _reading_options(command: F) -> F:
             help="With --source: options.",
         ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 @click.command("import")

@@ -10,13 +10,11 @@ from backfleet.cli.options import as_json, echo_json, store_option
 from backfleet.cli.table import print_columns
 from backfleet.errors import BackfleetError
 from backfleet.runs.open import open_run
-from backfleet.runs.run import Run
-from backfleet.runs.verdict import folds_of_job
 
 if TYPE_CHECKING:
     from backfleet.validation.walk_forward import Folds
 
-__all__ = ["fold_lines", "folds", "read_folds"]
+__all__ = ["fold_lines", "folds"]
 
 SCORES = ("train_score", "test_score", "rank", "test_median", "test_best")
 LEFT_OUT = ("is_short", "point", "fees")
@@ -57,15 +55,6 @@ def folds(run: str, store: str, sets: tuple[str, ...], as_json: bool) -> None:
         click.echo(line)
 
 
-def read_folds(run: Run) -> Folds | BackfleetError | None:
-    """Return the folds at the end of a run, or why it has none; None if its job has no windows."""
-    try:
-        return folds_of_job(run.stored)
-    except BackfleetError as error:
-        # The run has its results, and is not to fail for what is computed from them.
-        return error
-
-
 def fold_lines(folds: Folds | BackfleetError | None) -> list[str]:
     """Return what a run's folds say at its end."""
     if folds is None:
@@ -87,9 +76,7 @@ def _changes(sets: tuple[str, ...]) -> dict[str, Any]:
 
 def _print_table(result: Folds) -> None:
     rows = result.rows()
-    params = [f"param_{name}" for name in result.points.names]
-    varying = {name for name in params if len({repr(row[name]) for row in rows}) > 1}
-    dropped = {*LEFT_OUT, *(name for name in params if name not in varying)}
+    dropped = {*LEFT_OUT, *result.fixed_columns()}
     names = [name for name in rows[0] if name not in dropped]
     shown = rows[:MAX_ROWS]
     print_columns(

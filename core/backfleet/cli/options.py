@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeVar
@@ -29,6 +29,7 @@ __all__ = [
     "sql_limits",
     "store_option",
     "tag_option",
+    "with_options",
     "yes_option",
 ]
 
@@ -53,6 +54,13 @@ detach_option = click.option(
 yes_option = click.option(
     "--yes", is_flag=True, help="Start the workers even if they cost more than the limit set."
 )
+
+
+def with_options(command: F, options: Sequence[Callable[[Any], Any]]) -> F:
+    """Return a command with options, which its help shows in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def check_labels(kind: Literal["tag", "note"]) -> Callable[..., Any]:
@@ -113,7 +121,7 @@ def sql_limits(command: F) -> F:
         metavar="SIZE",
         help="Memory limit of SQL, and of its result. Default: 512 MiB.",
     )
-    return timeout(memory(command))
+    return with_options(command, [timeout, memory])
 
 
 def job_overrides(command: F) -> F:

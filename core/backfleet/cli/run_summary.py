@@ -30,16 +30,17 @@ LEADERS = 10
 def print_summary(control: RunControl, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
     run = control.run
-    from backfleet.cli.folds import fold_lines, read_folds
+    from backfleet.cli.folds import fold_lines
     from backfleet.results.read import read_results
     from backfleet.results.row_problems import describe_problems
+    from backfleet.runs.verdict import read_folds
 
     if summary.missing == summary.tasks:
         click.echo(_headline(control, summary))
         return
     rows = read_results(run.store, run.chunk_index, _columns(run))
     _show_leaders(run, rows)
-    folds = read_folds(run)
+    folds = read_folds(run.stored)
     lines = [
         *describe_problems(rows),
         _headline(control, summary),

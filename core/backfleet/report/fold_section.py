@@ -14,7 +14,6 @@ from backfleet.report.fold_benchmark import benchmark_returns
 from backfleet.report.metric_words import metric_words
 from backfleet.report.task_prices import reason_of
 from backfleet.runs.run import Run
-from backfleet.runs.validation_rule import read_rule
 from backfleet.validation.accounts import stitch
 from backfleet.validation.fold_wording import describe_folds
 from backfleet.validation.walk_forward import Folds
@@ -57,24 +56,26 @@ class FoldSection:
     missing: str = ""
 
 
-def fold_section(run: Run) -> FoldSection | None:
-    """Return the section of a run; None if its job has no windows."""
-    try:
-        rule = read_rule(run.store)
-        if rule is None or rule.windows is None:
-            return None
-        folds = run.folds(rule)
-    except BackfleetError as error:
+def fold_section(run: Run, folds: Folds | BackfleetError | None) -> FoldSection | None:
+    """Return the section of a run; None if its job has no windows.
+
+    Parameters
+    ----------
+    folds
+        `read_folds` of the run, with trades and fees.
+    """
+    if isinstance(folds, BackfleetError):
         # The page has much to show without its folds.
-        return FoldSection((f"The folds cannot be shown: {error}",))
-    return _section(run, folds)
+        return FoldSection((f"The folds cannot be shown: {folds}",))
+    return None if folds is None else _section(run, folds)
 
 
 def _section(run: Run, folds: Folds) -> FoldSection:
     from backfleet.report.figures import folds as draw
 
     frame = _frame(folds)
-    parameters = _parameters(folds, frame)
+    fixed = folds.fixed_columns()
+    parameters = _parameters(folds, fixed)
     figures: dict[str, go.Figure] = {}
     missing = ""
     if folds.account is not None:
@@ -84,7 +85,7 @@ def _section(run: Run, folds: Folds) -> FoldSection:
         figures["paths"] = draw.paths_figure(folds.paths)
     for place, name in enumerate(parameters):
         figures[f"chosen-{place}"] = draw.chosen_figure(frame, name)
-    shown = _shown(folds, frame)
+    shown = [str(name) for name in frame if name not in fixed]
     headings = [_heading(name, frame, folds) for name in shown]
     return FoldSection(
         describe_folds(folds), data_table(frame, headings), figures, parameters, missing
@@ -137,23 +138,12 @@ def _frame(folds: Folds) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(numeric, "float64"))
 
 
-def _parameters(folds: Folds, frame: pd.DataFrame) -> list[str]:
+def _parameters(folds: Folds, fixed: Sequence[str]) -> list[str]:
     """Return the parameters whose chosen values are drawn: those of a universe that vary."""
     if folds.rule.per == "symbol" or folds.rule.windows in ("groups", "split"):
         return []
     names = [f"param_{name}" for name in folds.points.names]
-    varying = [name for name in names if len(set(map(repr, frame[name]))) > 1]
-    return varying[:MAX_PARAMETERS]
-
-
-def _shown(folds: Folds, frame: pd.DataFrame) -> list[str]:
-    """Return the columns of the table: parameters that never vary are left out."""
-    fixed = {
-        f"param_{name}"
-        for name in folds.points.names
-        if len(set(map(repr, frame[f"param_{name}"]))) < 2
-    }
-    return [str(name) for name in frame if name not in fixed]
+    return [name for name in names if name not in fixed][:MAX_PARAMETERS]
 
 
 def _heading(name: str, frame: pd.DataFrame, folds: Folds) -> Heading:

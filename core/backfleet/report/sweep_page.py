@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backfleet.chunks.column_names import METRICS, parameter_column
+from backfleet.errors import BackfleetError
 from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.equity_fan import EquityFan, equity_fan
 from backfleet.report.fold_section import fold_section
@@ -27,6 +28,7 @@ from backfleet.results.leaderboard import (
 from backfleet.results.read import read_results
 from backfleet.results.row_problems import describe_problems
 from backfleet.runs.run import Run
+from backfleet.runs.verdict import read_folds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +119,9 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
     )
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
-    verdict, folds = verdict_section(run), fold_section(run)
+    known = read_folds(run.stored, with_costs=True)
+    verdict = verdict_section(run, None if isinstance(known, BackfleetError) else known)
+    folds = fold_section(run, known)
     figures = _figures(sweep, fan, steady)
     for section in (verdict, folds):
         figures = {**figures, **(section.figures if section else {})}

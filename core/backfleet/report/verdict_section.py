@@ -11,10 +11,11 @@ import numpy as np
 from backfleet.errors import NoVerdict, StoreError
 from backfleet.report.metric_words import format_value
 from backfleet.runs.run import Run
+from backfleet.runs.verdict import run_data_with
 from backfleet.validation.bootstrap import Interval
 from backfleet.validation.cscv import Cscv
 from backfleet.validation.moments import Moments
-from backfleet.validation.run_verdict import RunVerdict
+from backfleet.validation.run_verdict import RunVerdict, reach_run_verdict
 from backfleet.validation.run_wording import Section
 from backfleet.validation.sharpe import Deflated, annualize
 from backfleet.validation.task_verdicts import SymbolVerdicts
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from backfleet.report.figures.verdict import Bar
+    from backfleet.validation.walk_forward import Folds
 
 __all__ = ["VerdictSection", "verdict_section"]
 
@@ -67,13 +69,19 @@ class VerdictSection:
     symbol_count: int = 0
 
 
-def verdict_section(run: Run) -> VerdictSection | None:
-    """Return the section of a run; None if it has no result yet."""
+def verdict_section(run: Run, folds: Folds | None) -> VerdictSection | None:
+    """Return the section of a run; None if it has no result yet.
+
+    Parameters
+    ----------
+    folds
+        The folds of the job's windows; None if it has none, or they cannot be had.
+    """
     counts = run.counts()
     if not counts.done:
         return None
     try:
-        verdict = run.verdict(max_compared=MAX_COMPARED)
+        verdict = reach_run_verdict(run_data_with(run.stored, folds), MAX_COMPARED)
     except (NoVerdict, StoreError) as error:
         # The page has much to show without it.
         return VerdictSection([Section("The verdict cannot be shown", [str(error)])])

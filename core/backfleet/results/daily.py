@@ -8,7 +8,6 @@ from itertools import chain, groupby, pairwise
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import task_numbers
@@ -17,6 +16,7 @@ from backfleet.chunks.detail import read_details
 from backfleet.errors import CorruptObject
 from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.detail import local_times
 from backfleet.store import Store
 
 __all__ = [
@@ -61,19 +61,8 @@ def read_symbol_returns(
     Symbols without any result are left out; a portfolio is one symbol. Raises CorruptObject,
     ObjectMissing.
     """
-    points = len(manifest.points)
-    accounts = _accounts(store, manifest, chunk_index)
-    for _, tasks in groupby(accounts, lambda account: account.task // points):
-        first = next(tasks)
-        days = first.days[1:]
-        returns = np.full((len(days), points), np.nan)
-        for account in chain([first], tasks):
-            if not np.array_equal(account.days, first.days):
-                raise CorruptObject(f"task {account.task} has other sessions than its symbol")
-            closes = account.closes
-            if (closes > 0).all():
-                returns[:, account.task % points] = closes[1:] / closes[:-1] - 1.0
-        yield DailyReturns(days, returns, manifest.task(first.task).name)
+    for _, series in _by_symbol(store, manifest, chunk_index, len(manifest.points)):
+        yield series
 
 
 def read_mean_returns(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> DailyReturns:
@@ -101,6 +90,48 @@ def read_mean_returns(store: Store, manifest: Manifest, chunk_index: ChunkIndex)
     is_session = counts > 0
     returns = totals[is_session] / counts[is_session, None]
     return DailyReturns(first + np.flatnonzero(is_session), returns)
+
+
+def read_window_returns(
+    store: Store, manifest: Manifest, chunk_index: ChunkIndex
+) -> Iterator[tuple[int, DailyReturns]]:
+    """Yield the number of each window and the returns of the points in it, symbol by symbol.
+
+    A window begins with the initial cash, so that its first session has a return, too: 0, because
+    an order needs another bar. Raises CorruptObject, ObjectMissing.
+    """
+    points, cash = len(manifest.base_points), manifest.broker.cash
+    for number, series in _by_symbol(store, manifest, chunk_index, points, cash):
+        yield number % len(manifest.windows), series
+
+
+def _by_symbol(
+    store: Store,
+    manifest: Manifest,
+    chunk_index: ChunkIndex,
+    points: int,
+    cash: float | None = None,
+) -> Iterator[tuple[int, DailyReturns]]:
+    """Yield the returns of each `points` consecutive tasks, with the number of tasks before them
+    over `points`.
+
+    Parameters
+    ----------
+    cash
+        Value before the first session, which then has a return; None if it has none.
+    """
+    accounts = _accounts(store, manifest, chunk_index)
+    for number, tasks in groupby(accounts, lambda account: account.task // points):
+        first = next(tasks)
+        days = first.days[1:] if cash is None else first.days
+        returns = np.full((len(days), points), np.nan)
+        for account in chain([first], tasks):
+            if not np.array_equal(account.days, first.days):
+                raise CorruptObject(f"task {account.task} has other sessions than its symbol")
+            values = account.closes if cash is None else np.append(cash, account.closes)
+            if (values > 0).all():
+                returns[:, account.task % points] = values[1:] / values[:-1] - 1.0
+        yield number, DailyReturns(days, returns, manifest.task(first.task).name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,29 +168,5 @@ def tasks_of(table: pa.Table, header: ChunkHeader) -> Ints:
 
 def local_days(times: pa.ChunkedArray, zone: str) -> Days:
     """Return the session of each time: the day in the data's time zone."""
-    local = pc.local_timestamp(times.cast(pa.timestamp("ns", tz=zone)))
-    days: Days = local.to_numpy().astype("datetime64[D]")
+    days: Days = local_times(times, zone).to_numpy().astype("datetime64[D]")
     return days
-
-
-def read_window_returns(
-    store: Store, manifest: Manifest, chunk_index: ChunkIndex
-) -> Iterator[tuple[int, DailyReturns]]:
-    """Yield the number of each window and the returns of the points in it, symbol by symbol.
-
-    A window begins with the initial cash, so that its first session has a return, too: 0, because
-    an order needs another bar. Raises CorruptObject, ObjectMissing.
-    """
-    points, cash = len(manifest.base_points), manifest.broker.cash
-    accounts = _accounts(store, manifest, chunk_index)
-    for number, tasks in groupby(accounts, lambda account: account.task // points):
-        first = next(tasks)
-        returns = np.full((len(first.days), points), np.nan)
-        for account in chain([first], tasks):
-            if not np.array_equal(account.days, first.days):
-                raise CorruptObject(f"task {account.task} has other sessions than its symbol")
-            values = np.concatenate([[cash], account.closes])
-            if (values > 0).all():
-                returns[:, account.task % points] = values[1:] / values[:-1] - 1.0
-        window = number % len(manifest.windows)
-        yield window, DailyReturns(first.days, returns, manifest.task(first.task).name)

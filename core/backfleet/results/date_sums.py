@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.chunks.chunk import ChunkHeader
-from backfleet.chunks.date_sums import Block, DateSums
+from backfleet.chunks.date_sums import Block, DateSums, on_dates
 from backfleet.chunks.date_sums_format import read_date_sums
 from backfleet.chunks.schemas import RETURNS
 from backfleet.errors import CorruptObject
@@ -84,7 +84,7 @@ class _Totals:
         self._points = points
         self._days = np.empty(0, np.int64)
         self._totals = np.empty((points, 0))
-        self._counts = np.empty(0, np.int64)
+        self._counts: Indices = np.empty(0, np.int64)
         self._is_whole = np.ones(points, np.bool_)
         self._last_symbol, self._last_calendar = -1, np.empty(0, np.int64)
 
@@ -117,10 +117,9 @@ class _Totals:
         if np.array_equal(dates, self._days):
             return
         days = np.union1d(self._days, dates)
-        places = np.searchsorted(days, self._days)
-        totals, counts = np.zeros((self._points, len(days))), np.zeros(len(days), np.int64)
-        totals[:, places], counts[places] = self._totals, self._counts
-        self._days, self._totals, self._counts = days, totals, counts
+        self._totals = on_dates(self._totals, self._days, days)
+        self._counts = on_dates(self._counts, self._days, days)
+        self._days = days
 
     def _add_block(self, block: Block, places: Indices) -> None:
         if len(places) == len(self._days):

@@ -24,7 +24,7 @@ from backfleet.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_all_details", "read_detail"]
+__all__ = ["local_times", "read_all_details", "read_detail"]
 
 LOCAL_NAMES = {
     "time": "local_time",
@@ -93,7 +93,7 @@ def _derived_columns(table: pa.Table, zone: str) -> Iterator[tuple[str, Any]]:
     for name in table.column_names:
         column = table[name]
         if name in LOCAL_NAMES:
-            local = pc.local_timestamp(column.cast(pa.timestamp("ns", tz=zone)))
+            local = local_times(column, zone)
             if needs_session:
                 yield "session", local.cast(pa.date32(), safe=False)
                 needs_session = False
@@ -110,6 +110,11 @@ def _derived_columns(table: pa.Table, zone: str) -> Iterator[tuple[str, Any]]:
         is_open = pc.is_null(table["closed"])
         result = pc.divide(table["pnl_net"], cost)
         yield "return", pc.if_else(is_open, pa.scalar(None, pa.float64()), result)
+
+
+def local_times(times: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
+    """Return what clocks in a time zone show at some times in UTC."""
+    return pc.local_timestamp(times.cast(pa.timestamp("ns", tz=zone)))
 
 
 def _check_positions(positions: NDArray[np.int64], count: int) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from backfleet.chunks.arrow import array_of, float_array, nullable_floats, task_numbers
 from backfleet.chunks.column_names import parameter_column
 from backfleet.errors import UserError
+from backfleet.job.points import Points
 from backfleet.plan.manifest import Manifest
 from backfleet.summary import COUNTS
 
@@ -33,6 +34,7 @@ __all__ = [
     "rank_metric",
     "ranking_columns",
     "swept_columns",
+    "swept_parameters",
 ]
 
 Grouping = Literal["point", "task", "symbol"]
@@ -163,13 +165,15 @@ def leaders_of(
 
 def swept_columns(manifest: Manifest) -> list[str]:
     """Return the columns of the parameters that have several values in a run."""
-    points = manifest.points
+    return list(map(parameter_column, swept_parameters(manifest.points)))
+
+
+def swept_parameters(points: Points) -> list[str]:
+    """Return the names of the parameters that have several values."""
     axes = points.describe().axes
     if axes is not None:
-        swept = [name for name in points.names if len(axes[name]) > 1]
-    else:
-        swept = [name for name in points.names if len(np.unique(points.coded(name)[0])) > 1]
-    return [parameter_column(name) for name in swept]
+        return [name for name in points.names if len(axes[name]) > 1]
+    return [name for name in points.names if len(np.unique(points.coded(name)[0])) > 1]
 
 
 def ranking_columns(metric: str | None = None) -> list[str]:

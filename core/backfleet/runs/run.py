@@ -242,16 +242,17 @@ class Run:
         self.counts()
         return read_point_returns(self.store, self.manifest, self.chunk_index, points)
 
-    def verdict(self, *, max_compared: int = 4_000_000) -> RunVerdict:
+    def verdict(self, *, max_compared: int | None = None) -> RunVerdict:
         """Return the verdicts on the run, complete or not: is the best more than luck?
 
-        Print it for the verdicts in words. Runs of more tasks than `max_compared` have no PBO: a
-        million tasks take minutes. Raises CorruptObject, StoreError.
+        Print it for the verdicts in words. Runs of more tasks than `max_compared`, 4,000,000 by
+        default, have no PBO: a million tasks take minutes. Raises CorruptObject, StoreError.
         """
         from backfleet.runs.verdict import run_data
-        from backfleet.validation.run_verdict import reach_run_verdict
+        from backfleet.validation.run_verdict import MAX_TASKS, reach_run_verdict
 
-        return reach_run_verdict(run_data(self.stored), max_compared)
+        limit = MAX_TASKS if max_compared is None else max_compared
+        return reach_run_verdict(run_data(self.stored), limit)
 
     def folds(self, validation: Validation | None = None, **changes: Any) -> Folds:
         """Return what the training and test windows say: the point chosen in each fold, how it did

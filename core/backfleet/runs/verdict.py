@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backfleet.errors import NoVerdict, UserError
+from backfleet.errors import BackfleetError, NoVerdict, UserError
 from backfleet.results.read import read_results
 from backfleet.results.scores import SCORE_COLUMNS, task_scores
 from backfleet.runs.stored_run import StoredRun
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from backfleet.validation.walk_forward import Folds
 
-__all__ = ["folds_of_job", "quick_verdict", "run_data", "verdict_of_rows"]
+__all__ = [
+    "folds_of_job",
+    "quick_verdict",
+    "read_folds",
+    "run_data",
+    "run_data_with",
+    "verdict_of_rows",
+]
 
 
 def quick_verdict(run: StoredRun, rows: pa.Table | None = None) -> Verdict:
@@ -32,12 +39,11 @@ def quick_verdict(run: StoredRun, rows: pa.Table | None = None) -> Verdict:
 
 def verdict_of_rows(run: StoredRun, rows: pa.Table, folds: Folds | None) -> Verdict:
     """Return `quick_verdict` for rows and folds that are already known."""
-    return best_task_verdict(_data_of(run, rows, folds))
+    return best_task_verdict(run_data_with(run, folds, rows))
 
 
-def folds_of_job(run: StoredRun) -> Folds | None:
-    """Return the folds of the windows of the run's job, without trades and fees; None without
-    windows.
+def folds_of_job(run: StoredRun, *, with_costs: bool = False) -> Folds | None:
+    """Return the folds of the windows of the run's job; None without windows.
 
     Raises UserError if the run does not store what they need, CorruptObject, StoreError.
     """
@@ -46,21 +52,30 @@ def folds_of_job(run: StoredRun) -> Folds | None:
         return None
     from backfleet.runs.folds import compute_folds
 
-    return compute_folds(run, rule, {}, with_costs=False)
+    return compute_folds(run, rule, {}, with_costs=with_costs)
+
+
+def read_folds(run: StoredRun, *, with_costs: bool = False) -> Folds | BackfleetError | None:
+    """Return `folds_of_job`, or why the run has none: it has its results all the same."""
+    try:
+        return folds_of_job(run, with_costs=with_costs)
+    except BackfleetError as error:
+        return error
 
 
 def run_data(run: StoredRun, rows: pa.Table | None = None) -> RunData:
     """Return what all verdicts on a run are reached from. Raises CorruptObject, StoreError."""
-    if rows is None:
-        rows = read_results(run.store, run.chunk_index, SCORE_COLUMNS)
     try:
         folds = folds_of_job(run)
     except UserError:
         folds = None
-    return _data_of(run, rows, folds)
+    return run_data_with(run, folds, rows)
 
 
-def _data_of(run: StoredRun, rows: pa.Table, folds: Folds | None) -> RunData:
+def run_data_with(run: StoredRun, folds: Folds | None, rows: pa.Table | None = None) -> RunData:
+    """Return `run_data` for folds that are already known."""
+    if rows is None:
+        rows = read_results(run.store, run.chunk_index, SCORE_COLUMNS)
     if run.manifest.windows:
         raise NoVerdict(
             f'run {run.manifest.run_id} has no verdict: with start = "flat", its tasks are '

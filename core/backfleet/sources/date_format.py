@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from backfleet.bar_length import DAY_NS
+
 __all__ = ["parse_fixed_width"]
 
 WIDTHS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "y": 2, "f": 6}
@@ -23,8 +25,6 @@ RANGES = {"m": (1, 12), "d": (1, 31), "H": (0, 23), "M": (0, 59), "S": (0, 59), 
 
 CENTURY_TURN = 69
 """Two digits from here on are years of the twentieth century, as POSIX has it."""
-
-DAY_NS = 86_400_000_000_000
 
 Digits = NDArray[np.uint8]
 Numbers = NDArray[np.int64]

@@ -59,7 +59,7 @@ def pack(bars: Bars) -> Iterator[bytes | memoryview]:
 
 @lru_cache(maxsize=128)
 def _header(count: int, extra: int) -> bytes:
-    """The header of the file of so many bars."""
+    """Return the header of the file of this number of bars."""
     file = io.BytesIO()
     kind = _element(count, extra)
     facts = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": ()}

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from backfleet.bar_length import local_midnights
 from backfleet.bars import Bars
 from backfleet.errors import DataError
 
@@ -18,7 +18,6 @@ __all__ = ["OPTIONS", "parquet_of"]
 OPTIONS = {"factor": "factor", "tradable": "tradable"}
 """The options of the source `parquet` that go with these files."""
 
-DAY = 86_400_000_000_000
 RESERVED = ("date", "time", "open", "high", "low", "close", "volume", *OPTIONS)
 
 
@@ -59,14 +58,7 @@ def parquet_of(bars: Bars) -> bytes:
 
 def _times(bars: Bars) -> dict[str, Any]:
     """A date where every bar is a session's midnight; else a time."""
-    days = bars.session.astype(np.int64) * DAY
-    midnights = pc.assume_timezone(
-        _array(pa.timestamp("ns"), days),
-        bars.timezone,
-        ambiguous="earliest",
-        nonexistent="latest",
-    )
-    if bars.is_daily and midnights.equals(_array(midnights.type, bars.time)):
+    if bars.is_daily and np.array_equal(local_midnights(bars.session, bars.timezone), bars.time):
         return {"date": _array(pa.date32(), bars.session.astype(np.int32))}
     return {"time": _array(pa.timestamp("ns", "UTC"), bars.time)}
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
+from backfleet.bar_length import local_midnights
 from backfleet.bars import Bars
 from backfleet.errors import DataError
 from backfleet.job.refusal import nearest
@@ -68,7 +70,7 @@ class PresetSource(Source):
         self._place = place_at(settings.path)
 
     def symbols(self) -> list[str]:
-        return sorted(self._files())
+        return sorted(self._files)
 
     def fingerprint(self, symbol: str) -> str | None:
         return self._place.fingerprint(self._file(symbol))
@@ -116,11 +118,9 @@ class PresetSource(Source):
         )
 
     def _in_zone(self, imported: Imported, symbol: str) -> Bars:
-        from backfleet.sources.importing.assemble import midnights
-
         bars, zone = imported.assembled.bars, self.settings.timezone
         if imported.assembled.daily:
-            time = midnights(bars.session.astype("int64"), zone)
+            time = local_midnights(bars.session, zone)
             bars = replace(bars, time=time, timezone=zone)
         elif bars.timezone != zone:
             raise self._refusal(f'set data.timezone = "{bars.timezone}"', symbol)
@@ -133,7 +133,7 @@ class PresetSource(Source):
         )
 
     def _file(self, symbol: str) -> str:
-        files = self._files()
+        files = self._files
         if symbol not in files:
             raise DataError(
                 f"symbol {symbol!r}: there is no file of it in {self.settings.path}"
@@ -141,8 +141,9 @@ class PresetSource(Source):
             )
         return files[symbol]
 
-    def _files(self) -> dict[str, str]:
-        """Return the name of each symbol's file."""
+    @cached_property
+    def _files(self) -> Mapping[str, str]:
+        """The name of each symbol's file. The folder is listed once for all symbols."""
         from backfleet.sources.importing.containers import is_data_name
         from backfleet.sources.importing.notes import Notes
         from backfleet.sources.importing.symbols import check_names, name_in_layouts

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from backfleet.bar_length import DAY_NS
 from backfleet.sources.doubt import Doubt
 from backfleet.sources.traded_bars import TradedBars, runs_of
 
 __all__ = ["SESSION_CHECKS", "longest_pause"]
 
-DAY_NS = 86_400_000_000_000
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 MIN_SESSIONS = 20
 SHIFTED_SHARE, RARE_SHARE = 0.15, 0.05

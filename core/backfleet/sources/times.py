@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from backfleet.bar_length import DAY_NS
 from backfleet.errors import DataError
 from backfleet.sources.date_format import parse_fixed_width
 from backfleet.sources.table import Table, as_text, first_failure, texts
@@ -20,7 +21,6 @@ __all__ = ["Times", "read_times"]
 
 NAIVE = pa.timestamp("ns")
 ZONED = pa.timestamp("ns", "UTC")
-DAY = 86_400_000_000_000
 # Made from its bytes: Arrow's own constructors would import pandas.
 _SPACE = pa.Array.from_buffers(
     pa.large_string(), 1, [None, pa.py_buffer(np.array([0, 1], np.int64)), pa.py_buffer(b" ")]
@@ -78,7 +78,7 @@ def read_times(
     else:
         local = pc.local_timestamp(stamps.cast(pa.timestamp("ns", timezone)))
         utc = stamps
-    return Times(_integers(utc), (_integers(local) // DAY).view("datetime64[D]"))
+    return Times(_integers(utc), (_integers(local) // DAY_NS).view("datetime64[D]"))
 
 
 def _joined(table: Table, columns: tuple[str, ...]) -> Table:
@@ -132,7 +132,7 @@ def _days_or(local: Any, stamps: Any) -> Any:
 
 
 def _are_days(local: Any) -> bool:
-    return not local.null_count and not np.any(_integers(local) % DAY)
+    return not local.null_count and not np.any(_integers(local) % DAY_NS)
 
 
 def _cast(table: Table, name: str, target: Any, reason: str) -> Any:

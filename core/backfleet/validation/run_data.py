@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from backfleet.errors import CorruptObject
 from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.leaderboard import swept_parameters
 from backfleet.results.scores import TaskScores
 from backfleet.results.sums import SymbolSums, read_task_sums
 from backfleet.store import Store
@@ -64,9 +66,9 @@ class RunData:
 
     def varying_params(self, point: int) -> Mapping[str, Any]:
         """Return those of a point's parameters that vary in the sweep."""
-        points = self.manifest.points
-        return {
-            name: value
-            for name, value in points[point].items()
-            if len(set(map(repr, points.coded(name)[1]))) > 1
-        }
+        params = self.manifest.points[point]
+        return {name: params[name] for name in self._swept}
+
+    @cached_property
+    def _swept(self) -> list[str]:
+        return swept_parameters(self.manifest.points)

@@ -181,6 +181,12 @@ class Folds:
         has_symbols = any(choice.symbol is not None for choice in self.choices)
         return [self._row(choice, has_symbols) for choice in self.choices]
 
+    def fixed_columns(self) -> list[str]:
+        """Return the columns of `rows` of the parameters that are the same in all of them."""
+        rows = self.rows()
+        names = (f"param_{name}" for name in self.points.names)
+        return [name for name in names if len({repr(row[name]) for row in rows}) < 2]
+
     def to_frame(self) -> pd.DataFrame:
         """Return the table of folds as a DataFrame."""
         import pandas as pd

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from backfleet.sources.importing.rows import Rows
 
-__all__ = ["FactorTable", "factor_of", "preclose_steps"]
+__all__ = ["MIN_STEP", "FactorTable", "factor_of", "preclose_steps"]
 
 MIN_STEP = 3e-4
 """Relative difference between the close before and the previous close that is an ex-date: prices

@@ -10,17 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from backfleet.bar_length import DAY_NS, local_midnights
 from backfleet.bars import Bars, Prices
 from backfleet.errors import DataError
-from backfleet.sources.importing.adjustment import FactorTable, factor_of, preclose_steps
+from backfleet.sources.checks import is_positive, outside_range
+from backfleet.sources.importing.adjustment import MIN_STEP, FactorTable, factor_of, preclose_steps
 from backfleet.sources.importing.clock import Placed, bar_length, place
-from backfleet.sources.importing.dates import DAY
 from backfleet.sources.importing.names import PRICES
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.recognition import Reading
 from backfleet.sources.importing.rows import Rows, join_rows
 
-__all__ = ["Assembled", "Supplements", "assemble", "midnights"]
+__all__ = ["Assembled", "Supplements", "assemble"]
 
 MAX_OUTSIDE = 0.2
 MAX_STEPS = 0.1
@@ -243,7 +244,7 @@ def _traded(table: _Table, notes: Notes) -> tuple[_Table, Flags]:
 def _check_prices(table: _Table, traded: Flags) -> None:
     numbers = table.rows.numbers
     for role in PRICES:
-        bad = traded & ~((numbers[role] > 0) & (numbers[role] < np.inf))
+        bad = traded & ~is_positive(numbers[role])
         if bad.any():
             row = int(np.argmax(bad))
             value = numbers[role][row]
@@ -266,13 +267,7 @@ def _check_prices(table: _Table, traded: Flags) -> None:
 
 
 def _check_outside(table: _Table, traded: Flags) -> None:
-    numbers = table.rows.numbers
-    slack = 1e-6 * numbers["close"]
-    outside = np.zeros(len(traded), dtype=np.bool_)
-    for role in ("open", "close"):
-        values = numbers[role]
-        outside |= (values > numbers["high"] + slack) | (values < numbers["low"] - slack)
-    outside &= traded
+    outside = outside_range(_prices(table.rows, None)) & traded
     share = float(outside.sum()) / max(int(traded.sum()), 1)
     if share >= MAX_OUTSIDE and outside.sum() > 2:
         raise table.refusal(
@@ -303,7 +298,7 @@ def _factor(
         # A suspension keeps the factor before it.
         last = np.maximum.accumulate(np.where(factor > 0, np.arange(len(factor)), 0))
         factor = np.where(traded | (factor > 0), factor, factor[last])
-    bad = traded & ~((factor > 0) & (factor < np.inf))
+    bad = traded & ~is_positive(factor)
     if bad.any():
         row = int(np.argmax(bad))
         raise table.refusal(
@@ -315,7 +310,7 @@ def _factor(
 
 
 def _check_preclose(table: _Table, reading: Reading, traded: Flags, notes: Notes) -> None:
-    steps = np.abs(preclose_steps(table.rows, traded) - 1) > 3e-4
+    steps = np.abs(preclose_steps(table.rows, traded) - 1) > MIN_STEP
     share = float(np.mean(steps))
     if reading.adjust == "preclose" and share > MAX_STEPS:
         raise table.refusal(
@@ -368,17 +363,10 @@ def _sessions(placed: Placed) -> NDArray[np.int64]:
         return placed.key
     moments = pa.array(placed.key, pa.timestamp("ns", placed.zone))
     local = pc.local_timestamp(moments).cast(pa.int64())
-    return np.asarray(local.to_numpy(), dtype=np.int64) // DAY
+    return np.asarray(local.to_numpy(), dtype=np.int64) // DAY_NS
 
 
 def _times(placed: Placed) -> NDArray[np.int64]:
     if not placed.daily:
         return placed.key
-    return midnights(placed.key, placed.zone)
-
-
-def midnights(days: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
-    """Return the first instant of days in a time zone, in nanoseconds in UTC."""
-    local = pa.array(days * DAY, pa.timestamp("ns"))
-    instants = pc.assume_timezone(local, zone, ambiguous="earliest", nonexistent="latest")
-    return np.asarray(instants.cast(pa.int64()).to_numpy(), dtype=np.int64)
+    return local_midnights(placed.key.astype("M8[D]"), placed.zone)

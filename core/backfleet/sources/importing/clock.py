@@ -11,15 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from backfleet.bar_length import DAY_NS
 from backfleet.bars import Bars
 from backfleet.errors import DataError
-from backfleet.sources.importing.dates import DAY
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.rows import NAIVE, Rows
 
 __all__ = ["Placed", "bar_length", "place", "stamped_by_close"]
 
-HOUR = DAY // 24
+HOUR = DAY_NS // 24
 MINUTE = HOUR // 60
 MIN_SUNDAYS = 0.15
 MAX_FRIDAYS = 0.05
@@ -84,19 +84,19 @@ def place(pieces: Sequence[Rows], zone: str | None, always_daily: bool, notes: N
 
 def _is_daily(wall: Integers) -> bool:
     ordered = wall if np.all(wall[1:] >= wall[:-1]) else np.sort(wall)
-    days = ordered // DAY
+    days = ordered // DAY_NS
     if np.any((days[1:] == days[:-1]) & (ordered[1:] != ordered[:-1])):
         return False
-    clocks = np.unique(ordered - days * DAY)
+    clocks = np.unique(ordered - days * DAY_NS)
     if len(clocks) == 1:
         return bool(clocks[0] == 0) or len(wall) > 1
     # Midnight of a zone with summer time is at two hours of UTC.
-    return len(clocks) == 2 and int(clocks[1] - clocks[0]) in (HOUR, DAY - HOUR)
+    return len(clocks) == 2 and int(clocks[1] - clocks[0]) in (HOUR, DAY_NS - HOUR)
 
 
 def _sessions(wall: Integers, offset: Integers, notes: Notes) -> Integers:
-    days = wall // DAY
-    clocks = np.unique(wall - days * DAY)
+    days = wall // DAY_NS
+    clocks = np.unique(wall - days * DAY_NS)
     if np.all(clocks == 0):
         if np.any((offset != NAIVE) & (offset != 0)):
             notes.tell(
@@ -105,9 +105,9 @@ def _sessions(wall: Integers, offset: Integers, notes: Notes) -> Integers:
             )
         return days
     utc = wall - np.where(offset == NAIVE, 0, offset)
-    if np.any(offset > 0) | np.any((offset < 0) & (offset != NAIVE)) and not np.any(utc % DAY):
+    if np.any(offset > 0) | np.any((offset < 0) & (offset != NAIVE)) and not np.any(utc % DAY_NS):
         notes.tell("daily bars begin at midnight in UTC: the session is the date in UTC")
-        return utc // DAY
+        return utc // DAY_NS
     weekday = (np.unique(days) + 3) % 7
     clock = _clock_words(int(clocks[0]))
     if np.mean(weekday == 6) >= MIN_SUNDAYS and np.mean(weekday == 4) < MAX_FRIDAYS:
@@ -145,7 +145,7 @@ def _clock_words(time: int) -> str:
 
 
 def _no_zone(piece: Rows, wall: Integers) -> DataError:
-    clock = wall % DAY
+    clock = wall % DAY_NS
     first, last = (
         f"{int(t) // HOUR:02}:{int(t) % HOUR // MINUTE:02}" for t in (clock.min(), clock.max())
     )
@@ -203,8 +203,8 @@ def _integers(stamps: Any) -> Integers:
 
 
 _LENGTHS = (
-    (DAY * 27, "1mo"), (DAY * 7, "1w"), (DAY, "1d"), (HOUR, "h"), (MINUTE, "m"),
-    (DAY // 86_400, "s"),
+    (DAY_NS * 27, "1mo"), (DAY_NS * 7, "1w"), (DAY_NS, "1d"), (HOUR, "h"), (MINUTE, "m"),
+    (DAY_NS // 86_400, "s"),
 )  # fmt: skip
 
 
@@ -216,7 +216,7 @@ def bar_length(placed: Placed) -> str:
     if not len(steps):
         return "1d" if placed.daily else "unknown"
     steps, counts = np.unique(steps, return_counts=True)
-    step = int(steps[np.argmax(counts)]) * (DAY if placed.daily else 1)
+    step = int(steps[np.argmax(counts)]) * (DAY_NS if placed.daily else 1)
     for length, word in _LENGTHS:
         if step >= length:
             return word if word[0].isdigit() else f"{step // length}{word}"
@@ -229,7 +229,7 @@ def stamped_by_close(bars: Bars) -> bool:
     Sessions of stocks begin at 09:30 and end at 15:00 or 16:00.
     """
     local = pc.local_timestamp(pa.array(bars.time, pa.timestamp("ns", bars.timezone)))
-    clock = _integers(local) % DAY
+    clock = _integers(local) % DAY_NS
     changes = np.flatnonzero(bars.session[1:] != bars.session[:-1])
     first = _most_frequent(clock[[0, *(changes + 1)]])
     last = _most_frequent(clock[[*changes, len(clock) - 1]])

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from backfleet.bar_length import DAY_NS
 from backfleet.errors import DataError
 from backfleet.sources.importing.dates import (
-    DAY,
     DateForm,
     Stamps,
     epoch_units,
@@ -159,7 +159,7 @@ def _is_ordered(stamps: Stamps, symbols: Any) -> bool:
 
 
 def _weekend_share(stamps: Sequence[Stamps]) -> float:
-    days = np.concatenate([each.wall // DAY for each in stamps])
+    days = np.concatenate([each.wall // DAY_NS for each in stamps])
     return float(np.mean((days + 3) % 7 >= 5))
 
 
@@ -185,4 +185,4 @@ def _two_readings(
 
 def day_names(wall: Any) -> list[str]:
     """Return days in ISO 8601."""
-    return [str(day) for day in (np.asarray(wall) // DAY).astype("M8[D]")]
+    return [str(day) for day in (np.asarray(wall) // DAY_NS).astype("M8[D]")]

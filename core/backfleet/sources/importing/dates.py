@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["DAY", "DateForm", "Stamps", "find_forms", "is_date", "join_time", "read_dates"]
+from backfleet.bar_length import DAY_NS
 
-DAY = 86_400_000_000_000
+__all__ = ["DateForm", "Stamps", "find_forms", "is_date", "join_time", "read_dates"]
+
 SECOND = 1_000_000_000
 UNITS = {"s": SECOND, "ms": 1_000_000, "us": 1_000, "ns": 1}
 LIMITS = ((10**11, "s"), (10**14, "ms"), (10**17, "us"), (10**20, "ns"))
@@ -259,7 +260,7 @@ def _from_digits(column: Any) -> Stamps:
     hour, minute, second = fields
     valid = valid & sound & (year >= 1900) & (year < 2100)
     valid &= (hour < 24) & (minute < 60) & (second < 60)
-    wall = days * DAY + ((hour * 60 + minute) * 60 + second) * SECOND + milliseconds * 1_000_000
+    wall = days * DAY_NS + ((hour * 60 + minute) * 60 + second) * SECOND + milliseconds * 1_000_000
     return Stamps(np.where(valid, wall, 0), None, valid)
 
 
@@ -322,7 +323,7 @@ def _parts(text: Any, order: str) -> Stamps:
     hour = np.where(has_half, hour % 12 + np.where(afternoon, 12, 0), hour)
     fraction = _fraction(parts)
     valid = valid & sound & (hour < 24) & (minute < 60) & (second < 60)
-    wall = days * DAY + ((hour * 60 + minute) * 60 + second) * SECOND + fraction
+    wall = days * DAY_NS + ((hour * 60 + minute) * 60 + second) * SECOND + fraction
     offset, has_zone = _offsets(parts)
     mixed = bool(has_zone.any()) and not bool(has_zone[valid].all())
     if mixed:

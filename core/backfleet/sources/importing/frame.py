@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import pyarrow as pa
 
 from backfleet.errors import DataError
 from backfleet.sources.importing.names import normalize
 
-__all__ = ["Frame", "text_array"]
+__all__ = ["Frame"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,18 +56,3 @@ class Frame:
         """Return consecutive rows."""
         columns = tuple(column.slice(start, stop - start) for column in self.columns)
         return Frame(self.origin, self.names, columns, self.first_row + start, self.symbol)
-
-    def pick(self, positions: Sequence[int]) -> Frame:
-        """Return some of the columns."""
-        return Frame(
-            self.origin,
-            tuple(self.names[position] for position in positions),
-            tuple(self.columns[position] for position in positions),
-            self.first_row,
-            self.symbol,
-        )
-
-
-def text_array(values: Iterable[str | None]) -> Any:
-    """Return texts as a pyarrow array."""
-    return pa.array(values, pa.string())

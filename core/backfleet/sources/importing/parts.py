@@ -26,7 +26,6 @@ __all__ = ["Part", "TablePart", "TextPart", "TextSettings", "naming_damage"]
 HEAD_BYTES = 256 * 1024
 TAIL_BYTES = 64 * 1024
 BLOCK_BYTES = 16 * 2**20
-SAMPLE_ROWS = 2_000
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from backfleet.sources.importing.dates import DAY, find_forms, read_dates
+from backfleet.bar_length import DAY_NS
+from backfleet.sources.importing.dates import find_forms, read_dates
 from backfleet.sources.importing.form import Form
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.parts import Part
@@ -43,7 +44,7 @@ def _within(period: str, frame: Frame) -> bool:
     for column in frame.columns:
         forms = find_forms(column)
         if len(forms) >= 1:
-            days = (read_dates(column, forms[0]).wall // DAY).astype("M8[D]")
+            days = (read_dates(column, forms[0]).wall // DAY_NS).astype("M8[D]")
             length = {4: 4, 6: 7, 8: 10}.get(len(digits), 4)
             prefix = "-".join(filter(None, (digits[:4], digits[4:6], digits[6:8])))
             return all(str(day)[:length] == prefix for day in (days[0], days[-1]))

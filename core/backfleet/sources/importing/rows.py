@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from backfleet.sources.importing.dates import DAY, read_dates
+from backfleet.bar_length import DAY_NS
+from backfleet.sources.importing.dates import read_dates
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.names import PRICES
 from backfleet.sources.importing.numbers import read_numbers
@@ -112,7 +113,7 @@ def read_rows(frame: Frame, reading: Reading, day: int | None) -> Rows:
             if value is not None
             else "the date is missing",
         )
-    wall = stamps.wall if day is None else stamps.wall + day * DAY
+    wall = stamps.wall if day is None else stamps.wall + day * DAY_NS
     count = len(frame)
     naive = stamps.offset is None or reading.layout.naive_epoch
     offset = np.full(count, NAIVE) if naive or stamps.offset is None else stamps.offset

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.bar_length import DAY_NS
 from backfleet.sources.importing.adjustment import FactorTable
 from backfleet.sources.importing.assemble import Supplements
-from backfleet.sources.importing.dates import DAY
 from backfleet.sources.importing.form import Form
 from backfleet.sources.importing.part_rows import read_part, symbol_frames
 from backfleet.sources.importing.parts import Part
@@ -44,12 +44,12 @@ class SupplementTables:
         rows = read_part(part, reading)
         values = rows.numbers["factor"] * rows.numbers["split"]
         name = symbol_of(part, layout) or ""
-        self._factors[name] = FactorTable(rows.wall // DAY, values, until=True)
+        self._factors[name] = FactorTable(rows.wall // DAY_NS, values, until=True)
 
     def _by_symbol(self, part: Part, reading: Reading) -> None:
         for frame, symbols in symbol_frames(part, reading):
             for name, rows in split_rows(read_rows(frame, reading, None), symbols):
-                days = rows.wall // DAY
+                days = rows.wall // DAY_NS
                 if reading.layout.kind == "suspensions":
                     self._suspended[name] = np.unique(days)
                 else:
