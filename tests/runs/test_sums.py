@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +27,7 @@ from backfleet.results.sums import SymbolSums
 from backfleet.runs.stored_tasks import Difference, StoredTasks
 from backfleet.runs.task_code import find_task_code
 from backfleet.runs.verify import verify_engine
+from finished_runs import RunOf, run_once
 from sample_job import job_of
 
 PERIODS = [10, 15, 20]
@@ -45,21 +46,11 @@ class Fallible(bt.Strategy):
         self.buy(size=1)
 """
 
-Finished = Callable[..., bf.Run]
-
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> RunOf:
     """Run a job in a store of its own; equal jobs run once."""
-    runs: dict[str, bf.Run] = {}
-
-    def run(**changes: Any) -> bf.Run:
-        key = repr(changes)
-        if key not in runs:
-            runs[key] = fresh(tmp_path_factory.mktemp("runs"), **changes)
-        return runs[key]
-
-    return run
+    return run_once(tmp_path_factory, fresh)
 
 
 def fresh(
@@ -117,7 +108,7 @@ def slow_sums(run: bf.Run, task: int, starts: NDArray[np.datetime64]) -> tuple[A
 @pytest.mark.parametrize("universe", ["each", "portfolio"])
 @pytest.mark.parametrize("engine", ["vector", "backtrader", "backtrader-stock"])
 def test_sums_are_those_of_the_account_on_every_engine(
-    engine: str, universe: str, finished: Finished
+    engine: str, universe: str, finished: RunOf
 ) -> None:
     run = finished(detail="full", engine=engine, universe=universe)
     tasks = list(by_task(run))
@@ -131,7 +122,7 @@ def test_sums_are_those_of_the_account_on_every_engine(
 
 
 @pytest.mark.parametrize("universe", ["each", "portfolio"])
-def test_a_run_without_details_stores_the_same_sums(universe: str, finished: Finished) -> None:
+def test_a_run_without_details_stores_the_same_sums(universe: str, finished: RunOf) -> None:
     run = finished(engine="vector", universe=universe)
     full = finished(detail="full", engine="vector", universe=universe)
     assert all(set(header.blobs) == {SUMS, RETURNS} for header in run.chunk_index.headers())
@@ -139,7 +130,7 @@ def test_a_run_without_details_stores_the_same_sums(universe: str, finished: Fin
 
 
 def test_an_additional_symbol_and_another_number_of_points_change_no_sums(
-    finished: Finished,
+    finished: RunOf,
 ) -> None:
     few = bits(finished(engine="vector"))
     symbols = ("600560", *SYMBOLS)
@@ -157,7 +148,7 @@ def test_failed_tasks_are_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("detail", ["summary", "full"])
-def test_reused_rows_bring_their_sums(detail: str, tmp_path: Path, finished: Finished) -> None:
+def test_reused_rows_bring_their_sums(detail: str, tmp_path: Path, finished: RunOf) -> None:
     lender = fresh(tmp_path / "runs", detail=detail, engine="vector")
     symbols = (*SYMBOLS, "600560")
     run = fresh(tmp_path / "runs", engine="vector", symbols=symbols)
@@ -171,7 +162,7 @@ def test_reused_rows_bring_their_sums(detail: str, tmp_path: Path, finished: Fin
     assert bits(run) == bits(alone)
 
 
-def test_a_bundle_carries_the_sums(tmp_path: Path, finished: Finished) -> None:
+def test_a_bundle_carries_the_sums(tmp_path: Path, finished: RunOf) -> None:
     run = finished(engine="vector")
     export_bundle(run, tmp_path / "run.zip")
     imported = import_bundle(tmp_path / "run.zip", str(tmp_path / "other")).run
@@ -202,7 +193,7 @@ def altered_chunk(run: bf.Run) -> tuple[Chunk, ChunkContent]:
     )
 
 
-def test_a_contradicting_commit_of_sums_is_noticed(finished: Finished) -> None:
+def test_a_contradicting_commit_of_sums_is_noticed(finished: RunOf) -> None:
     run = finished(engine="vector")
     chunk, content = altered_chunk(run)
     with pytest.raises(NondeterministicResult, match="committed before with other numbers"):
@@ -223,7 +214,7 @@ def test_verify_shows_a_sum_that_differs(tmp_path: Path) -> None:
     assert StoredTasks(run).record(0).row["status"] == "ok"
 
 
-def test_a_chunk_without_sums_is_reported(tmp_path: Path, finished: Finished) -> None:
+def test_a_chunk_without_sums_is_reported(tmp_path: Path, finished: RunOf) -> None:
     run = fresh(tmp_path / "runs", engine="vector", params={"period": 15}, symbols=SYMBOLS[:1])
     header = run.chunk_index.headers()[0]
     chunk = read_chunk(run.store, header.chunk, header.generation)

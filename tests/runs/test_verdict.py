@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from itertools import combinations
 from pathlib import Path
@@ -27,6 +27,7 @@ from backfleet.validation.run_verdict import RunVerdict
 from backfleet.validation.sharpe import Deflated
 from backfleet.validation.track_record import TrackRecord
 from backfleet.validation.verdict import Level, Overfitting, Verdict
+from finished_runs import RunOf, run_once
 from sample_job import job_of
 
 ENTRIES = list(range(2, 14))
@@ -48,21 +49,11 @@ class Fallible(bt.Strategy):
             self.close()
 """
 
-RunOf = Callable[..., bf.Run]
-
 
 @pytest.fixture(scope="module")
 def run_of(tmp_path_factory: pytest.TempPathFactory) -> RunOf:
     """Run a sweep of small orders in a store of its own; equal jobs run once."""
-    runs: dict[str, bf.Run] = {}
-
-    def run(**changes: Any) -> bf.Run:
-        key = repr(changes)
-        if key not in runs:
-            runs[key] = fresh(tmp_path_factory.mktemp("runs"), **changes)
-        return runs[key]
-
-    return run
+    return run_once(tmp_path_factory, fresh)
 
 
 def fresh(

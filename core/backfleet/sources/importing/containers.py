@@ -57,10 +57,12 @@ def _is_data(path: Path, root: Path) -> bool:
 
 def is_data_name(name: str) -> bool:
     """Whether a path below a folder can be that of a file of bars."""
-    parts = name.split("/")
-    if any(part.startswith(".") or _SKIPPED.fullmatch(part) for part in parts):
-        return False
-    return name.rpartition(".")[2].lower() in SUFFIXES
+    return not _is_skipped(name) and name.rpartition(".")[2].lower() in SUFFIXES
+
+
+def _is_skipped(path: str) -> bool:
+    """Whether a path leads to hidden files, or to those that archives and repositories add."""
+    return any(part.startswith(".") or _SKIPPED.fullmatch(part) for part in path.split("/"))
 
 
 def plain_name(path: str) -> str:
@@ -169,10 +171,7 @@ def _zip_parts(file: Path, path: str, settings: TextSettings) -> Iterator[Part]:
 
 
 def _is_text_member(name: str) -> bool:
-    parts = name.split("/")
-    if any(part.startswith(".") or _SKIPPED.fullmatch(part) for part in parts if part):
-        return False
-    return parts[-1].lower().endswith((".csv", ".txt", ".json", ".tsv"))
+    return not _is_skipped(name) and name.lower().endswith((".csv", ".txt", ".json", ".tsv"))
 
 
 def _member(file: Path, name: str) -> BinaryIO:

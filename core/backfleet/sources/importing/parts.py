@@ -8,7 +8,8 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -119,23 +120,20 @@ class TextPart(Part):
     path: str
     open_stream: Callable[[], BinaryIO]
     settings: TextSettings
-    _known: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def dialect(self) -> Dialect:
         """The form of the text."""
-        if "dialect" not in self._known:
-            with naming_damage(self.file), self.open_stream() as stream:
-                head = stream.read(HEAD_BYTES)
-            complete = len(head) < HEAD_BYTES
-            origin = str(self.file)
-            encoding = self.settings.encoding or find_encoding(origin, head, complete)
-            text = _decode(origin, head, encoding)
-            self._known["dialect"] = find_dialect(
-                origin, text, encoding, self.settings.delimiter, complete
-            )
-        dialect: Dialect = self._known["dialect"]
-        return dialect
+        head = self._head()
+        complete = len(head) < HEAD_BYTES
+        origin = str(self.file)
+        encoding = self.settings.encoding or find_encoding(origin, head, complete)
+        text = _decode(origin, head, encoding)
+        return find_dialect(origin, text, encoding, self.settings.delimiter, complete)
+
+    def _head(self) -> bytes:
+        with naming_damage(self.file), self.open_stream() as stream:
+            return stream.read(HEAD_BYTES)
 
     @property
     def preamble(self) -> tuple[str, ...]:
@@ -145,9 +143,11 @@ class TextPart(Part):
     def first_line(self) -> str | None:
         if self.dialect.header:
             return None
-        with naming_damage(self.file), self.open_stream() as stream:
-            head = stream.read(HEAD_BYTES)
-        lines = _decode(str(self.file), head, self.dialect.encoding).lstrip("\ufeff").splitlines()
+        lines = (
+            _decode(str(self.file), self._head(), self.dialect.encoding)
+            .lstrip("\ufeff")
+            .splitlines()
+        )
         return lines[self.dialect.skip]
 
     def sample(self) -> Frame:
