@@ -45,6 +45,7 @@ from backfleet.validation.out_of_sample import (
     path_returns,
     stitched_returns,
 )
+from backfleet.validation.selection import Neighbors, find_neighbors
 from backfleet.validation.trial_counts import count_looks
 from backfleet.validation.walk_forward import Folds
 from backfleet.validation.window_scores import window_metric
@@ -201,8 +202,12 @@ class _FoldReader:
         )
 
     def _choices(self, windows: CutWindows, series: FoldSeries, periods: float) -> list[FoldChoice]:
-        points = self.run.manifest.base_points
-        return choose_points(windows, series, points, self.rule, periods)
+        return choose_points(windows, series, self._neighbors, self.rule, periods)
+
+    @cached_property
+    def _neighbors(self) -> Neighbors | None:
+        """The neighbors of the points, if they take part in the choice."""
+        return find_neighbors(self.run.manifest.base_points) if self.rule.plateau else None
 
     def _in_hindsight(
         self,
@@ -215,8 +220,7 @@ class _FoldReader:
         which have no account over all sessions."""
         if self._is_flat:
             return None
-        points = self.run.manifest.base_points
-        best = choose_in_hindsight(windows, series, points, self.rule, periods)
+        best = choose_in_hindsight(windows, series, self._neighbors, self.rule, periods)
         alike = [replace(choice, point=best) for choice in choices]
         return stitched_returns(windows, series, alike)[1]
 

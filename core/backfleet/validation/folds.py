@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.job.points import Points
 from backfleet.job.validation import TRADES, Validation, parse_condition
 from backfleet.plan.windows import CutWindows, Fold
 from backfleet.validation.fold_series import FoldSeries, WindowReturns
-from backfleet.validation.selection import Neighbors, choose_point, find_neighbors, rank_among
+from backfleet.validation.selection import Neighbors, choose_point, rank_among
 from backfleet.validation.window_scores import window_metric
 
 __all__ = [
@@ -93,7 +92,11 @@ class FoldChoice:
 
 
 def choose_points(
-    windows: CutWindows, series: FoldSeries, points: Points, rule: Validation, periods: float
+    windows: CutWindows,
+    series: FoldSeries,
+    neighbors: Neighbors | None,
+    rule: Validation,
+    periods: float,
 ) -> list[FoldChoice]:
     """Return the choice of every fold, and last that of the holdout, if there is one.
 
@@ -103,14 +106,14 @@ def choose_points(
         Numbered by sessions of the union calendar.
     series
         The points' returns, of one symbol or of all; with trades if `where` asks for them.
-    points
-        The points of the sweep, for their neighbors.
+    neighbors
+        The neighbors of the points if they take part in the choice, `rule.plateau`; None otherwise.
     rule
-        `select`, `where` and `plateau` count.
+        `select` and `where` count.
     periods
         Sessions per year.
     """
-    chooser = _chooser(windows, series, points, rule, periods)
+    chooser = _Chooser(windows, series, rule, periods, neighbors)
     numbered = list(enumerate(windows.folds, start=1))
     if windows.holdout is not None:
         numbered.append((0, windows.holdout))
@@ -119,19 +122,17 @@ def choose_points(
 
 
 def choose_in_hindsight(
-    windows: CutWindows, series: FoldSeries, points: Points, rule: Validation, periods: float
+    windows: CutWindows,
+    series: FoldSeries,
+    neighbors: Neighbors | None,
+    rule: Validation,
+    periods: float,
 ) -> int | None:
     """Return the point that the rule chooses if it may see all sessions before the holdout."""
     holdout = windows.holdout
     end = len(windows.days) if holdout is None else holdout.test[0].start
-    return _chooser(windows, series, points, rule, periods).point(series.window([range(end)]))
-
-
-def _chooser(
-    windows: CutWindows, series: FoldSeries, points: Points, rule: Validation, periods: float
-) -> _Chooser:
-    neighbors = find_neighbors(points) if rule.plateau else None
-    return _Chooser(windows, series, rule, periods, neighbors)
+    chooser = _Chooser(windows, series, rule, periods, neighbors)
+    return chooser.point(series.window([range(end)]))
 
 
 @dataclass(frozen=True, eq=False)
