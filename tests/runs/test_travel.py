@@ -435,7 +435,7 @@ def test_code_in_the_store_is_verified_and_resume_goes_on_with_it(
     shutil.rmtree(Path(run.url, "chunks"))
     wheel.write_bytes(content[:-1])
     assert elsewhere.call("resume", run.url, *elsewhere.settings).returncode == 0
-    assert wheel.read_bytes() == content
+    assert wheel.with_suffix(".1.whl").read_bytes() == content
 
     # What was planned is stored: it no longer matters what becomes of it here.
     shutil.rmtree(Path(run.url, "chunks"))
