@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backfleet.errors import BackfleetError, CorruptObject, ExecutorError
 from backfleet.store.plain_json import from_plain
+from backfleet.store.s3_client import SETTINGS_FILE
 from backfleet.submission import (
     ChunkGeneration,
     ChunkRange,
@@ -55,9 +56,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-SETTINGS_FILE = "backfleet.toml"
-"""Its tables `[executors.<name>]` hold the settings of executors."""
 
 
 class ExecutorSettings(BaseModel):

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         encode_record,
         read_record,
     )
-    from backfleet.store.s3_client import s3_client
+    from backfleet.store.s3_client import s3_client, use_region
     from backfleet.store.s3_errors import s3_errors
     from backfleet.worker.assignment import assignment
     from backfleet.worker.env_vars import IMAGE_INVENTORY, SHARDS, STOP_WITH_PARENT
@@ -79,7 +79,7 @@ _HOMES = {
         "encode_record",
         "read_record",
     ),
-    "backfleet.store.s3_client": ("s3_client",),
+    "backfleet.store.s3_client": ("s3_client", "use_region"),
     "backfleet.store.s3_errors": ("s3_errors",),
     "backfleet.worker.env_vars": ("IMAGE_INVENTORY", "SHARDS", "STOP_WITH_PARENT"),
     "backfleet.worker.assignment": ("assignment",),
@@ -126,6 +126,7 @@ __all__ = [
     "state_folder",
     "symbol_of_stem",
     "usable_cpus",
+    "use_region",
     "writable_state_folder",
     "write_quietly",
 ]

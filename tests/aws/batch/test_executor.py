@@ -21,6 +21,7 @@ from backfleet.plan.known_index import run_folders
 from backfleet.runs.open import open_run
 from backfleet.runs.verify import sample_tasks
 from backfleet.store import open_store
+from backfleet.store.s3_client import s3_client
 from backfleet.submissions.submission_log import SubmissionLog
 from backfleet.worker.env_vars import SHARDS
 from backfleet_executors.aws.batch.calls import BatchCalls
@@ -424,3 +425,28 @@ def test_a_detached_run_goes_on_and_is_waited_for_from_its_url(
     assert code == 0, stderr
     assert "continues in the background" in stdout
     assert run.state() == "complete"
+
+
+# -- regions -------------------------------------------------------------------------------------
+
+
+def test_the_executors_region_reaches_the_store(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    AwsBatchExecutor(AwsBatchSettings(**settings | {"region": "cn-north-1"}))
+
+    assert s3_client().meta.endpoint_url == "https://s3.cn-north-1.amazonaws.com.cn"
+
+
+def test_a_bucket_in_another_region_than_the_jobs_is_refused_before_the_submit(
+    executor: AwsBatchExecutor, submission: Submit, aws_server: Any
+) -> None:
+    asked = submission()
+    bucket = f"far-{aws_server.bucket}"
+    place = {"LocationConstraint": "eu-central-1"}
+    aws_server.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+    (problem,) = executor.preflight(replace(asked, data_path=f"s3://{bucket}/data"))
+
+    assert problem.startswith(f"the bucket {bucket} is in eu-central-1 and the jobs run in")
+    assert executor.preflight(asked) == []

@@ -23,6 +23,7 @@ from backfleet.executor import (
     Submission,
     Workload,
 )
+from backfleet.sdk import use_region
 from backfleet_executors.aws.batch.adopt import handles_of_run
 from backfleet_executors.aws.batch.aloud import say
 from backfleet_executors.aws.batch.arrays import ShardArray
@@ -70,6 +71,8 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         super().__init__(settings)
         assert isinstance(settings, AwsBatchSettings)
         self._settings = settings
+        if settings.region is not None:
+            use_region(settings.region)
         self._polls: dict[tuple[str, int], SubmissionPoll] = {}
         self._inventory: Mapping[str, str] | None = None
 

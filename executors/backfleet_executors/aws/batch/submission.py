@@ -47,6 +47,7 @@ class BatchSubmission:
     def problems(self) -> Iterator[str]:
         """What would make it fail, each a sentence. Raises ExecutorError."""
         yield from self.environment.problems(self.size.vcpus)
+        yield from self.environment.bucket_problems([self.submission.url, *self.submission.data])
         shape = self._shape({})
         for array in self._arrays(()):
             yield from over_limits(submit_request(array, shape))
