@@ -18,8 +18,8 @@ from backfleet.store.s3_client import use_region
 from sample_job import SAMPLE_DATA, job_text
 from testbed.aws.server import reached, served, variables_for
 
-# A busy machine is no failure. The default run draws the same cases every time, so that it fails for
-# a change and never by chance; `-m exhaustive` looks for new ones.
+# A busy machine is no failure. The default run draws the same cases every time, so that it fails
+# for a change and never by chance; `-m exhaustive` looks for new ones.
 hypothesis.settings.register_profile("same cases", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("new cases", deadline=None)
 
