@@ -44,7 +44,12 @@ if TYPE_CHECKING:
     from backfleet.store.s3_client import s3_client, use_region
     from backfleet.store.s3_errors import s3_errors
     from backfleet.worker.assignment import assignment
-    from backfleet.worker.env_vars import IMAGE_INVENTORY, SHARDS, STOP_WITH_PARENT
+    from backfleet.worker.env_vars import (
+        IMAGE_INVENTORY,
+        SHARDS,
+        STOP_WITH_PARENT,
+        TIME_LIMIT,
+    )
     from backfleet.worker.ranges import format_ranges, parse_ranges
 
 _HOMES = {
@@ -81,7 +86,12 @@ _HOMES = {
     ),
     "backfleet.store.s3_client": ("s3_client", "use_region"),
     "backfleet.store.s3_errors": ("s3_errors",),
-    "backfleet.worker.env_vars": ("IMAGE_INVENTORY", "SHARDS", "STOP_WITH_PARENT"),
+    "backfleet.worker.env_vars": (
+        "IMAGE_INVENTORY",
+        "SHARDS",
+        "STOP_WITH_PARENT",
+        "TIME_LIMIT",
+    ),
     "backfleet.worker.assignment": ("assignment",),
     "backfleet.worker.ranges": ("format_ranges", "parse_ranges"),
 }
@@ -94,6 +104,7 @@ __all__ = [
     "OWN",
     "SHARDS",
     "STOP_WITH_PARENT",
+    "TIME_LIMIT",
     "CodePackage",
     "Directory",
     "Index",

@@ -212,10 +212,13 @@ def test_a_run_has_a_price_before_and_after(
 
     assert guess is not None
     assert spent is not None
-    # 1,000 workers of 60 s at least; 1 vCPU and 3 GiB at 70 % off.
-    assert guess.amount == pytest.approx(0.3 * 1000 * 60 / 3600 * (0.04048 + 3 * 0.004445))
-    assert spent.amount == pytest.approx(0.3 * 1000 * 400 / 3600 * (0.04048 + 3 * 0.004445))
-    assert "1,000 x 1 vCPU and 3 GiB, 400 s each, measured; prices of us-east-1" in spent.basis
+    # 1,000 workers of 60 s at least; 1 vCPU and 3 GiB at 70 % off, and a public address.
+    on_demand = 0.04048 + 3 * 0.004445
+    assert guess.amount == pytest.approx(1000 * 60 / 3600 * (0.3 * on_demand + 0.005))
+    assert spent.amount == pytest.approx(1000 * 400 / 3600 * (0.3 * on_demand + 0.005))
+    assert spent.ceiling == pytest.approx(1000 * 400 / 3600 * (on_demand + 0.005))
+    assert "an attempt at most 60 min" in spent.basis
+    assert "1,000 x 1 vCPU and 3 GiB, 400 s each, measured, an attempt" in spent.basis
     assert "guessed: no task of this strategy was measured yet" in guess.basis
 
 
@@ -228,7 +231,7 @@ def test_without_a_spot_queue_the_price_is_the_on_demand_one(
 
     assert prices[0] is not None
     assert prices[1] is not None
-    assert prices[1].amount == pytest.approx(prices[0].amount / 0.3)
+    assert prices[1].amount == prices[0].ceiling
 
 
 def test_a_quota_that_holds_workers_back_is_said_aloud(

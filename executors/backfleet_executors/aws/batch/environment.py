@@ -53,6 +53,16 @@ class BatchEnvironment:
         return fargate_quota(self.calls.clients, spot=self.settings.uses_spot)
 
     @property
+    def is_public(self) -> bool:
+        """Whether workers get public addresses. If nobody can tell, they do: it costs more."""
+        try:
+            container = self.definition.get("containerProperties", {})
+        except ExecutorError:
+            return True
+        network = container.get("networkConfiguration", {})
+        return network.get("assignPublicIp", "ENABLED") == "ENABLED"
+
+    @property
     def quota_name(self) -> str:
         return "Fargate Spot" if self.settings.uses_spot else "Fargate"
 
