@@ -100,7 +100,7 @@ def test_an_image_of_which_nobody_here_knows_what_it_holds(
     error = str(refused(image=aws_server.image))
 
     assert f"the inventory of the image {aws_server.image} is not known: s3://" in error
-    assert "'backfleet image build'" in error
+    assert "'docker pull' it here" in error
 
 
 def test_no_credentials(
