@@ -22,7 +22,7 @@ from backfleet.store.base import (
     check_writable_size,
 )
 from backfleet.store.keys import check_key, check_prefix, is_key
-from backfleet.store.os_errors import os_errors
+from backfleet.store.os_errors import os_errors, read_errors
 
 __all__ = ["DirectoryStore"]
 
@@ -53,7 +53,7 @@ class DirectoryStore(Store):
 
     def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
         path = self._path(key)
-        with os_errors(path):
+        with read_errors(path):
             try:
                 return _read_file(path, max_bytes)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -93,19 +93,16 @@ class DirectoryStore(Store):
         check_prefix(prefix)
         parent = self._folder(prefix)
         children = sorted(self._children(parent), key=lambda child: child.name)
-        return (
-            child.name
-            for child in children
-            # A link to a folder is listed, so that whoever opens it learns why it cannot be read.
-            if _is_link_to_folder(child)
-            or (_is_folder(child) and self._holds_object(parent / child.name))
-        )
+        return (child.name for child in children if self._is_listed(parent, child))
 
     def exists(self, key: str) -> bool:
         path = self._path(key)
-        with os_errors(path):
-            # A link or a pipe takes the place of an object: reading it says what it is.
-            exists = os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode)
+        with read_errors(path):
+            try:
+                # A link or a pipe takes the place of an object: reading it says what it is.
+                exists = not stat.S_ISDIR(os.lstat(path).st_mode)
+            except (FileNotFoundError, NotADirectoryError):
+                exists = False
         if not exists:
             self._refuse_file_as_root()
         return exists
@@ -173,6 +170,18 @@ class DirectoryStore(Store):
             elif entry := _entry(key, names[name]):
                 yield entry
 
+    def _is_listed(self, parent: Path, child: os.DirEntry[str]) -> bool:
+        """Whether a folder holds an object, or what it holds cannot be read.
+
+        Whoever opens a link or a closed folder learns why it cannot be read.
+        """
+        try:
+            return _is_link_to_folder(child) or (
+                _is_folder(child) and self._holds_object(parent / child.name)
+            )
+        except CorruptObject:
+            return True
+
     def _holds_object(self, folder: Path) -> bool:
         """False for a folder whose only writer was killed: on S3 it would not be there either."""
         children = self._children(folder)
@@ -182,7 +191,7 @@ class DirectoryStore(Store):
 
     def _children(self, folder: Path) -> Sequence[os.DirEntry[str]]:
         """Files and folders that are the store's: neither hidden nor of names that no key has."""
-        with os_errors(folder):
+        with read_errors(folder):
             try:
                 with os.scandir(folder) as found:
                     return [child for child in found if is_key(child.name)]
@@ -210,7 +219,7 @@ def _is_link_to_folder(child: os.DirEntry[str]) -> bool:
 
 
 def _entry(key: str, child: os.DirEntry[str]) -> Entry | None:
-    with os_errors(child.path):
+    with read_errors(child.path):
         try:
             status = child.stat(follow_symlinks=False)
         except FileNotFoundError:
