@@ -17,13 +17,21 @@ from backfleet.plan.manifest import Manifest
 from sample_job import SAMPLE_DATA, job_text
 from testbed.aws.server import reached, served, variables_for
 
-# A machine that is busy is no failure.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
+# A busy machine is no failure. The default run draws the same cases every time, so that it fails
+# for a change and never by chance; `-m exhaustive` looks for new ones.
+hypothesis.settings.register_profile("same cases", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("new cases", deadline=None)
 
 pytest_plugins = ["testbed.fixtures", "testbed.browser"]
 
 CLI_SECONDS = 120
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw new cases where exhaustive tests are asked for."""
+    expression = config.getoption("markexpr")
+    exhaustive = "exhaustive" in expression and "not exhaustive" not in expression
+    hypothesis.settings.load_profile("new cases" if exhaustive else "same cases")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

@@ -18,6 +18,7 @@ __all__ = [
     "FolderWarning",
     "JobError",
     "MachineCodeError",
+    "MarketError",
     "NoSuchStore",
     "NoVerdict",
     "NondeterministicResult",
@@ -136,6 +137,10 @@ class DataError(UserError):
     """Input that is missing, malformed or empty."""
 
     worker_exit_code = BAD_INPUT
+
+
+class MarketError(DataError):
+    """The rules of a market do not cover a symbol or a date."""
 
 
 class DataChanged(DataError):

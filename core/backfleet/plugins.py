@@ -41,6 +41,7 @@ KINDS = {
     "executor": "backfleet.executors",
     "engine": "backfleet.engines",
     "source": "backfleet.sources",
+    "market": "backfleet.markets",
     "command": "backfleet.commands",
     HOOKS: "backfleet",
 }

@@ -19,6 +19,7 @@ from backfleet.executor import ChunkGeneration, Cost, Executor, Remote, Submissi
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.store import Store
+from backfleet.store.records import canonical_digest
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.workload import estimate, workload
@@ -156,6 +157,7 @@ def _with_code(
         from backfleet.code.ship_code import check_backfleet_code, packages_to_ship
 
         check_backfleet_code(installed)
+        submission = replace(submission, inventory=canonical_digest(dict(installed)))
     if submission.code is not None:
         return PreparedSubmission(submission)
     code = _code_to_keep(store, manifest, submission)

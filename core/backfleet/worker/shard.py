@@ -15,12 +15,17 @@ from contextlib import contextmanager
 
 from backfleet import errors
 from backfleet.code.fetched_code import FetchedCode, fetch_code, search_first
-from backfleet.errors import BackfleetError, ExecutorError, PluginError
+from backfleet.errors import BackfleetError, ExecutorError, PlatformMismatch, PluginError
 from backfleet.plugins import find_plugin
 from backfleet.store import Store
 from backfleet.submission import Submission
 from backfleet.submissions.submission_log import read_submission
-from backfleet.worker.env_vars import INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
+from backfleet.worker.env_vars import (
+    IMAGE_INVENTORY,
+    INDEX_VARIABLES,
+    SHARDS,
+    STOP_WITH_PARENT,
+)
 from backfleet.worker.environment import pin_environment
 from backfleet.worker.failure_record import write_failure_record
 from backfleet.worker.prewarmed import start_forkserver
@@ -59,6 +64,7 @@ def _run(url: str, given: Sequence[int]) -> int:
         try:
             shards = list(given) or [shard_of_array()]
             store, submission = read_submission(url)
+            _check_image(submission, shards[0])
             code = _fetch_code(store, submission, shards[0])
             engine = find_plugin("engine", submission.engine).target.partition(":")[0]
             start_forkserver(engine, code.paths if code is not None else ())
@@ -96,6 +102,22 @@ def _shard_of(index: int) -> int:
         return shards[index]
     except (ValueError, IndexError) as error:
         raise errors.JobError(f"{SHARDS}={ranges!r} has no worker {index}: {error}") from None
+
+
+def _check_image(submission: Submission, shard: int) -> None:
+    """Raise PlatformMismatch if this image has another inventory than the submission names.
+
+    The packages to ship were chosen by that inventory.
+    """
+    here = os.environ.get(IMAGE_INVENTORY, submission.inventory)
+    if submission.inventory in ("", here):
+        return
+    error = PlatformMismatch(
+        f"the inventory of this image has the SHA-256 {here}, the submission names "
+        f"{submission.inventory}. Build and push the image again ('backfleet image build')"
+    )
+    write_failure_record(submission.url, shard, error)
+    raise error
 
 
 def _fetch_code(store: Store, submission: Submission, shard: int) -> FetchedCode | None:

@@ -143,7 +143,11 @@ def test_a_queue_that_is_disabled(refused: Submit, aws_server: Any) -> None:
     assert f"job queue '{aws_server.queue}' in us-east-1: it is disabled" in str(refused())
 
 
-def test_a_directory_as_the_store_without_a_place_on_s3(refused: Submit, tmp_path: Path) -> None:
+def test_a_directory_as_the_store_without_a_place_on_s3(
+    refused: Submit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     error = refused("results.store=runs", store=None)
 
     assert "store is not set; run 'backfleet aws deploy'" in str(error)

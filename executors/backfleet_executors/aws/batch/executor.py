@@ -80,21 +80,14 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return {name: stored[name] for name in INHERITED if stored.get(name) is not None}
 
     def adopt_settings(self, settings: Mapping[str, Any], handle: Handle) -> None:
-        """Take the settings, and the inventory of the image if the image is that of the handle.
-
-        The inventory decides which code is shipped; workers reject other code than the run's.
-        """
         self._settings = self._settings.model_copy(update=settings)
-        stored = BatchHandle.read(handle)
-        if self._settings.image == stored.settings.get("image"):
-            self._inventory = stored.installed
 
     def installed(self) -> Mapping[str, str] | None:
-        """What the image holds; without the setting `image` nobody says, and no code travels."""
+        """Return the inventory of the image; without the setting `image` no code is shipped."""
         if self._inventory is None and self._settings.image is not None:
-            from backfleet_executors.aws.batch.image import image_inventory
+            from backfleet_executors.aws.image_records import image_inventory
 
-            self._inventory = image_inventory(self._settings.image)
+            self._inventory = image_inventory(self._settings.image, self._settings.store)
         return self._inventory
 
     def results_store(self, store: str) -> str:
@@ -154,8 +147,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         """One SubmitJob for up to 10,000 workers; what Spot interrupted before, on demand."""
         planned = self._planned(submission)
         planned.announce()
-        handle = planned.submit()
-        return handle | {"settings": inherited(self._settings), "installed": self._inventory}
+        return planned.submit() | {"settings": inherited(self._settings)}
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
         """Workers of an array are told apart when they fail or when all have ended."""
