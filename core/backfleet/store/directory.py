@@ -200,9 +200,7 @@ class DirectoryStore(Store):
 
     def _refuse_file_as_root(self) -> None:
         if os.path.exists(self.url) and not os.path.isdir(self.url):
-            raise NoSuchStore(
-                f"{self.url} is a file; a store is a directory or s3://bucket/prefix"
-            )
+            raise NoSuchStore(f"{self.url} is a file; a store is a directory or s3://bucket/prefix")
 
 
 def _is_folder(child: os.DirEntry[str]) -> bool:
