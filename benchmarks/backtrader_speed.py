@@ -100,7 +100,7 @@ class ManyFeeds(bt.Strategy):
 
 @dataclass(frozen=True)
 class Case:
-    """A strategy on so many feeds of so many bars, and the ratio asked for; None: for information.
+    """A strategy, its numbers of feeds and bars, and the expected ratio (None: for information).
 
     `script` measures a `Cerebro` in a script instead of the engines.
     """

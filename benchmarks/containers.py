@@ -59,7 +59,7 @@ class Tells(bf.VectorStrategy):
 
 SHARDS, CONTAINERS = 200, 2
 TASKS, SECONDS = 20_000, 0.005
-"""So many make 200 chunks."""
+"""The number of tasks that makes 200 chunks."""
 _stores = itertools.count()
 
 

@@ -31,7 +31,7 @@ import backfleet as bf
 from backfleet.chunks.chunk import Chunk
 from backfleet.job import Job
 from backfleet.runs.facts import RunFacts, write_facts
-from backfleet.serve.catalogue import Catalogue
+from backfleet.serve.catalog import Catalog
 from backfleet.store import open_store
 
 ODD = 20
@@ -93,10 +93,10 @@ def walk(store: Path) -> None:
 
 def listed(store: Path, count: int) -> Reading:
     """Return what the first list of a server takes."""
-    catalogue = Catalogue(open_store(str(store)))
+    catalog = Catalog(open_store(str(store)))
     rows: list[object] = []
-    reading = measured(lambda: rows.extend(catalogue.runs()))
-    catalogue.stop()
+    reading = measured(lambda: rows.extend(catalog.runs()))
+    catalog.stop()
     if len(rows) != count + ODD:
         sys.exit(f"{len(rows)} runs were listed")
     return reading

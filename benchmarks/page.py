@@ -1,4 +1,4 @@
-"""The page of measurements: a part for each section, so that one can be measured anew alone."""
+"""The page of measurements: a part for each section, so that each can be measured alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["write_part"]
 HEAD = """# Benchmarks
 
 Made by `python benchmarks/compare.py`. Each peer ran the same strategy on the same prices, on one
-core, one after the other; the least of several runs counts. Compare only what stands in one table.
+core, one after the other; the least of several runs counts. Compare rows of the same table only.
 """
 MARK = "<!-- part: {} -->\n"
 

@@ -57,7 +57,7 @@ def write_job(
     detail: str = "full",
     store: Path | None = None,
 ) -> Path:
-    """A sweep of a strategy over so many periods and all symbols of a folder."""
+    """A sweep of a strategy over the given number of periods and all symbols of a folder."""
     file.write_text(
         JOB.format(
             data=data,

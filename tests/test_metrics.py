@@ -268,12 +268,12 @@ def test_a_task_that_traded_is_ok_up_to_half_of_its_orders_rejected() -> None:
 @pytest.mark.parametrize(
     ("parts", "sentence"),
     [
-        ({}, "The strategy made no orders."),
+        ({}, "The strategy placed no orders."),
         ({"statuses": [ACCEPTED]}, "No order was filled; none of 1 was rejected."),
         (
             {"statuses": [MARGIN], "reasons": [SUBMISSION]},
             "No order was filled; 1 of 1 order was rejected: "
-            "1 for lack of cash when they were made.",
+            "1 due to insufficient cash at submission.",
         ),
         (
             {
@@ -281,8 +281,8 @@ def test_a_task_that_traded_is_ok_up_to_half_of_its_orders_rejected() -> None:
                 "statuses": [COMPLETED, MARGIN, MARGIN],
                 "reasons": [0, SUBMISSION, AT_FILL],
             },
-            "2 of 3 orders were rejected: 1 for lack of cash when they were made, "
-            "1 for lack of cash when they were to be filled.",
+            "2 of 3 orders were rejected: 1 due to insufficient cash at submission, "
+            "1 due to insufficient cash at the fill.",
         ),
     ],
 )

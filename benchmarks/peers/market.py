@@ -14,7 +14,7 @@ HOURS_A_DAY = 4
 
 
 def write_market(path: Path, symbols: int, bars: int) -> None:
-    """Write prices of so many symbols; they have ticks of a hundredth and gaps between days."""
+    """Write prices of some symbols; they have ticks of a hundredth and gaps between days."""
     draw = np.random.default_rng(20_240)
     shape = (symbols, bars)
     drift, width = (0.0003, 0.02) if bars < 10_000 else (0.0, 0.004)

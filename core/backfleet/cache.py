@@ -1,4 +1,4 @@
-"""Where backfleet keeps what can be made anew, and how it writes there."""
+"""The cache: files that backfleet can compute again, and how it writes them."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ __all__ = [
 GAP = "  "
 
 as_json = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON, on standard output and last."
+    "--json", "as_json", is_flag=True, help="Print the result as JSON on standard output."
 )
 
 

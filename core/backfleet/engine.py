@@ -192,7 +192,7 @@ class Outcome:
     Attributes
     ----------
     equity
-        `EQUITY` records, one a tradable bar from the job's start on.
+        `EQUITY` records, one per tradable bar from the job's start on.
     orders, fills, trades
         `ORDER`, `FILL` and `TRADE` records, in the order in which they came about.
     metrics

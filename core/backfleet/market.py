@@ -220,7 +220,7 @@ class Market(ABC):
         return ()
 
     def assumptions(self, facts: SymbolFacts) -> Sequence[str]:
-        """Return what the rules take for granted about a symbol for lack of facts, in words."""
+        """Return the assumptions of the rules about a symbol without facts, in words."""
         return ()
 
     def apply(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Terms:

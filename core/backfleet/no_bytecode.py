@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 __all__ = ["INSTALLED", "SourceLoader", "bytecode_disabled", "disable_bytecode"]
 
 INSTALLED = {"site-packages", "dist-packages"}
-"""Installers write bytecode anew with the source, and nobody edits what lies here."""
+"""Installers rewrite bytecode with the source, and nobody edits what lies here."""
 
 OWN = __name__.partition(".")[0]
 STANDARD = Path(sys.modules["os"].__file__ or "").parent

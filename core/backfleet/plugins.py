@@ -1,4 +1,4 @@
-"""Finding plugins: named components through entry points, behaviour through pluggy hooks.
+"""Finding plugins: named components through entry points, behavior through pluggy hooks.
 
 A component is imported only when it is named. One that fails to import breaks nothing but its own
 use: `backfleet plugins` shows its traceback.

@@ -45,7 +45,7 @@ class Calendar:
 class Metrics(NamedTuple):
     """A task's metrics, in the order of the result's columns.
 
-    What is undefined is None: never 0, infinity or NaN. A return r is that of a session over the
+    Undefined metrics are None, never 0, infinity or NaN. A return r is that of a session over the
     one before it, from the value after each session's last bar, so that the first session has none;
     n is their number, p the number of periods a year, v the account's value after a bar. The
     risk-free rate and the minimal acceptable return are 0. Where no source is given, the formula is
@@ -57,7 +57,8 @@ class Metrics(NamedTuple):
         Value after the last bar, and that over the initial cash, minus 1.
     cagr
         (final value / cash) ** (365.25 / calendar days from the first session to the last) - 1.
-        The nearest float, on every processor. None for a single session and where no value is left.
+        The nearest float, on every processor. None for a single session, and if the final value
+        is zero or negative.
     volatility
         s * sqrt(p), s the standard deviation of r with n - 1 in the denominator. 0 if the returns
         differ by rounding only: a variance of at most 1e-12 of the mean square.
@@ -67,7 +68,8 @@ class Metrics(NamedTuple):
         mean(r) / d * sqrt(p), d = sqrt(sum(min(r, 0)**2) / n) over all n returns, not only the
         losses (Sortino and Price 1994).
     max_drawdown
-        The least of v / (the highest value until then) - 1, the initial cash included: 0 or less.
+        Minimum of v / running maximum of v - 1, where the running maximum starts at the initial
+        cash; at most 0.
     max_drawdown_days
         Calendar days of that drawdown, the first of its depth: from its peak to the session that
         reached the peak again, else to the last session. 0 where there was none.
@@ -86,7 +88,7 @@ class Metrics(NamedTuple):
     fees
         All commissions.
     orders_completed, orders_rejected, orders_margin, orders_canceled, orders_expired, orders_open
-        Orders by where they ended. Rejected ones include margin, which is lack of cash; open ones
+        Orders by where they ended. Rejected ones include margin, insufficient cash; open ones
         are those that were still alive after the last bar.
     """
 

@@ -11,7 +11,7 @@ from backfleet.indicators import sma
 
 
 class NeedsItsFolder(VectorStrategy):
-    """Holds shares while the close is above its average of so many bars as a file says."""
+    """Holds shares while the close is above its average; a file holds the number of bars."""
 
     def targets(self, bars: Bars) -> np.ndarray:
         period = int(Path(__file__).with_name("period.txt").read_text())

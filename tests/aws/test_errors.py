@@ -50,8 +50,8 @@ def test_a_denial_that_says_nothing_more_is_still_one() -> None:
     [
         ("ExpiredToken", "credentials have expired"),
         ("ExpiredTokenException", "credentials have expired"),
-        ("UnrecognizedClientException", "does not know this access key"),
-        ("InvalidClientTokenId", "does not know this access key"),
+        ("UnrecognizedClientException", "the access key does not exist"),
+        ("InvalidClientTokenId", "the access key does not exist"),
         ("TooManyRequestsException", "wait a minute"),
         ("RequestTimeTooSkewed", "clock of this machine"),
     ],

@@ -23,7 +23,7 @@ def leak_of(subject: Subject, strategy: type) -> CheckResult:
     return check_look_ahead([replace(subject, strategy=strategy, params={})])
 
 
-class Normalised(VectorStrategy):
+class Normalized(VectorStrategy):
     """Takes the mean of all closes, also of those to come."""
 
     def targets(self, bars: Bars) -> Floats:
@@ -88,7 +88,7 @@ class RanksLater(VectorStrategy):
 
 
 @pytest.mark.parametrize(
-    ("strategy", "first"), [(Normalised, 0), (LateLeak, 100), (ClosesAtTheEnd, 0)]
+    ("strategy", "first"), [(Normalized, 0), (LateLeak, 100), (ClosesAtTheEnd, 0)]
 )
 def test_the_first_bar_that_leaks_is_named(one: Subject, strategy: type, first: int) -> None:
     result = leak_of(one, strategy)

@@ -123,8 +123,8 @@ def test_a_strategys_exception_is_a_result_and_does_not_give_way(
     ("error", "worth_it"),
     [
         (None, False),
-        ("TaskTimeout: no result within 2 s", True),
-        ("TaskOutOfMemory: it needed more than resources.memory", True),
+        ("TaskTimeout: timed out after 2 s", True),
+        ("TaskOutOfMemory: it exceeded resources.memory", True),
         ("TaskKilled: its process was ended by SIGKILL", True),
         ("TaskCrashed: its process was ended by SIGSEGV", False),
         ("ValueError: TaskTimeout: not really", False),

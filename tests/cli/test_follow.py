@@ -83,7 +83,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     assert "Traceback" not in out + err
     assert list(json.loads(out)) == SUMMARY
     until(lambda: not workers(run), "no worker is left")
-    assert f"Go on with: backfleet resume gated/{run}" in err
+    assert f"Resume with: backfleet resume gated/{run}" in err
     facts = workshop.json("status", f"gated/{run}", "--json")
     assert facts["state"] == "canceled"
     done = facts["tasks"] - facts["missing"]
@@ -157,7 +157,7 @@ def test_ctrl_c_in_the_midst_of_an_import_has_the_same_exit_code(tmp_path: Path)
 
 
 @pytest.mark.exhaustive
-def test_a_detached_run_goes_on_and_can_be_cancelled_and_resumed(workshop: Any, gate: Path) -> None:
+def test_a_detached_run_goes_on_and_can_be_canceled_and_resumed(workshop: Any, gate: Path) -> None:
     command = ("run", "gated.toml", "--set", "results.store=detached", "-o", "workers=2")
     begun = workshop(*command, "--detach", "--json")
     assert begun.returncode == 0, begun.stderr
@@ -297,7 +297,7 @@ def test_what_ran_out_of_time_can_be_tried_again(workshop: Any, gate: Path) -> N
     assert done.returncode == 1
     run = re.search(r"backfleet resume (runs/\w+) --retry-failed", done.stdout)
     assert run is not None, done.stdout
-    assert "with TaskTimeout: no result within 2 s" in done.stdout
+    assert "with TaskTimeout: timed out after 2 s" in done.stdout
     gate.touch()
     again = workshop("resume", run[1], "--retry-failed", "--json")
     assert again.returncode == 0, again.stderr

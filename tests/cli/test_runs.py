@@ -107,9 +107,17 @@ def test_commands_exit_with_1_where_tasks_failed(ask: Ask, failed: str) -> None:
 
 def test_the_end_says_in_words_what_is_suspicious(ask: Ask, finished: str) -> None:
     text = ask(f"wait {finished}").out
-    assert "1 task had no order filled (rejected: 302 of 303 orders, for lack of cash)" in text
-    assert "more than half of the orders rejected: 290 of 296 orders, for lack of cash." in text
-    assert "note: 1 ok task had orders rejected too: 16 of 92 orders, for lack of cash." in text
+    assert (
+        "1 task had no order filled (rejected: 302 of 303 orders, due to insufficient cash)" in text
+    )
+    assert (
+        "more than half of the orders rejected: 290 of 296 orders, due to insufficient cash."
+        in text
+    )
+    assert (
+        "note: 1 ok task had orders rejected too: 16 of 92 orders, due to insufficient cash."
+        in text
+    )
     assert "room?" in text
     assert f"results: backfleet results runs/{finished}\n" in text
     assert "All 3 tasks by sharpe. 1 with at least 10 trades; the others come last." in text
@@ -146,7 +154,7 @@ def test_a_run_without_any_row_yet_is_told_as_such(workshop: Any, ask: Ask, fini
     ended = ask("wait bare/x")
     assert ended.code == 1
     assert "0 failed, 3 missing" in ended.out
-    assert "3 of 3 tasks have no result. Go on with: backfleet resume bare/x" in ended.err
+    assert "3 of 3 tasks have no result. Resume with: backfleet resume bare/x" in ended.err
 
 
 def test_runs_are_chosen_by_what_they_are(ask: Any, finished: str, failed: str) -> None:

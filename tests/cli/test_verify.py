@@ -81,7 +81,7 @@ def test_an_unknown_engine_is_refused(backfleet: Cli, finished: str) -> None:
 
 
 @pytest.mark.parametrize(("fails", "equal"), cases((1, 1), exhaustive=[(0, 2), (3, 1)]))
-def test_tasks_with_errors_are_left_out_and_their_neighbours_are_not(
+def test_tasks_with_errors_are_left_out_and_their_neighbors_are_not(
     backfleet: Cli, sample_job: Path, tmp_path: Path, fails: int, equal: int
 ) -> None:
     (tmp_path / "sometimes.py").write_text(SOMETIMES.replace("FAILS", str(fails)))

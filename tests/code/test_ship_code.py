@@ -180,7 +180,7 @@ def test_all_problems_are_told_at_once(site: Site) -> None:
 def test_workers_with_another_backfleet_are_refused() -> None:
     here = distribution_hashes(["backfleet"])
     check_backfleet_code(here)
-    with pytest.raises(PluginError, match=r"other code .*rebuild their image: backfleet image"):
+    with pytest.raises(PluginError, match=r"differs .*rebuild their image: backfleet image"):
         check_backfleet_code({"backfleet": "0" * 64})
     with pytest.raises(PluginError, match="is not installed where the workers run"):
         check_backfleet_code({})

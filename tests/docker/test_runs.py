@@ -135,19 +135,19 @@ def test_a_running_worker_is_listened_to_and_its_words_outlive_its_container(yar
     assert listening.poll() is None
     yard.containers("running")[0].kill("SIGTERM")
     heard, _ = listening.communicate(timeout=30)
-    assert heard == "stopped; what is committed stays\n"
+    assert heard == "stopped by a signal; committed chunks are kept\n"
     yard.call("wait", url)
     assert yard.containers() == []
     assert yard.call("logs", url, "--worker", "0").stdout == heard
 
 
-def test_a_cancelled_run_stops_its_containers_and_goes_on_from_there(yard: Yard) -> None:
+def test_a_canceled_run_stops_its_containers_and_goes_on_from_there(yard: Yard) -> None:
     yard.write_job(params="k = { start = 0, stop = 9, step = 1 }\nseconds = 0.3")
     yard.run("--detach")
     until(lambda: yard.done() > 0, "a task is done")
     url = yard.opened().url
-    cancelled = yard.call("cancel", url)
-    assert "stopped its workers" in cancelled.stdout
+    canceled = yard.call("cancel", url)
+    assert "stopped its workers" in canceled.stdout
     assert yard.containers() == []
     assert 0 < yard.done() < 30
     assert yard.opened().state() == "canceled"

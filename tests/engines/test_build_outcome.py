@@ -106,7 +106,7 @@ def test_a_stop_limit_order_keeps_both_prices(make_bars: Any, on_both: Any) -> N
     assert (order["kind"], order["price"], order["limit"]) == (OrderKind.STOP_LIMIT, 20.0, 21.0)
 
 
-def test_a_cancelled_order_is_closed_where_it_was_cancelled(make_bars: Any, on_both: Any) -> None:
+def test_a_canceled_order_is_closed_where_it_was_canceled(make_bars: Any, on_both: Any) -> None:
     def wait(strategy: Any) -> None:
         strategy.waiting = strategy.buy(size=1, price=1.0, exectype=bt.Order.Limit)
 

@@ -24,8 +24,8 @@ ERRORS = {
     "exit-at-once": "TaskCrashed: its process ended with exit code 7",
     "segfault": "TaskCrashed: its process was ended by SIGSEGV",
     "kill": "TaskKilled: its process was ended by SIGKILL; was the machine out of memory?",
-    "hang": "TaskTimeout: no result within 4 s",
-    "eat": "TaskOutOfMemory: it needed more than resources.memory",
+    "hang": "TaskTimeout: timed out after 4 s",
+    "eat": "TaskOutOfMemory: it exceeded resources.memory",
 }
 """Mode to the error in the row of the task that misbehaves, without file and line."""
 
@@ -66,7 +66,7 @@ def misbehaves(row: dict[str, Any], modes: Collection[str] = ERRORS) -> bool:
     return row["mode"] in modes and row["point"] == 1
 
 
-def neighbours(fleet: Fleet, modes: Collection[str]) -> list[dict[str, Any]]:
+def neighbors(fleet: Fleet, modes: Collection[str]) -> list[dict[str, Any]]:
     """All rows but those of the tasks that misbehave in one of these modes."""
     return [row for row in fleet.rows() if not misbehaves(row, modes)]
 
@@ -82,7 +82,7 @@ def test_its_row_says_what_a_task_did(bad: Fleet) -> None:
 
 def test_all_other_rows_are_those_of_a_clean_run(bad: Fleet, clean: Fleet) -> None:
     assert bad.opened().id == clean.opened().id
-    assert neighbours(bad, ERRORS) == neighbours(clean, ERRORS)
+    assert neighbors(bad, ERRORS) == neighbors(clean, ERRORS)
 
 
 def test_a_task_that_only_raises_or_hangs_runs_once(bad: Fleet) -> None:
@@ -130,7 +130,7 @@ def test_retrying_computes_what_may_come_out_differently_and_nothing_else(
     assert done.returncode == 1, "the errors that are results stay"
     assert bad.executed() - before == {f"AAA {mode} 1": 1 for mode in RETRYABLE}
     still = set(ERRORS) - set(RETRYABLE)
-    assert neighbours(bad, still) == neighbours(clean, still)
+    assert neighbors(bad, still) == neighbors(clean, still)
     added = sorted(set(bad.chunks()) - set(chunks))
     assert [path.suffix for path in added] == [".1"] * len(RETRYABLE)
     check_details(bad, clean)

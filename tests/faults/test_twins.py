@@ -48,7 +48,7 @@ def test_a_strategy_that_is_really_random_is_found_out(fleet: Fleet) -> None:
     _, stderr = first.communicate(timeout=90)
 
     assert first.returncode == 64
-    assert "NondeterministicResult: chunk 1 was committed before with other numbers" in stderr
+    assert "NondeterministicResult: chunk 1 was already committed with different results" in stderr
     assert [path.read_bytes() for path in fleet.chunks()] == content
     (failure,) = fleet.opened().failures()
     assert failure.kind == "NondeterministicResult"

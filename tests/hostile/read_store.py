@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backfleet.cli import main as cli_main
-from backfleet.serve.catalogue import Catalogue
+from backfleet.serve.catalog import Catalog
 from backfleet.serve.read_only import ReadOnlyStore
 from backfleet.store import open_store
 from hostile.damaged_store import SECRET_TEXT, damage
@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 MAX_LINES = 20
 SECONDS = 60.0
-"""Time in which the catalogue of `serve` must have looked at each run."""
+"""Time in which the catalog of `serve` must have looked at each run."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,13 @@ def _problems(arguments: Sequence[str], answer: Answer, sound: Sequence[str]) ->
 
 
 def _unseen(sound: Sequence[str]) -> list[str]:
-    """Return a problem if the catalogue of `serve` does not show the state of the sound runs."""
-    catalogue = Catalogue(ReadOnlyStore(open_store("runs")))
-    catalogue.start()
+    """Return a problem if the catalog of `serve` does not show the state of the sound runs."""
+    catalog = Catalog(ReadOnlyStore(open_store("runs")))
+    catalog.start()
     until = time.monotonic() + SECONDS
     try:
         while time.monotonic() < until:
-            listed = catalogue.runs()
+            listed = catalog.runs()
             states = {it.run_id: it.standing.state for it in listed if it.standing is not None}
             if all(states.get(run) == "complete" for run in sound):
                 json.dumps([vars(it) | {"standing": None} for it in listed])
@@ -138,5 +138,5 @@ def _unseen(sound: Sequence[str]) -> list[str]:
     except Exception:
         return [f"serve: {traceback.format_exc()}"]
     finally:
-        catalogue.stop()
+        catalog.stop()
     return [f"serve: the sound runs are not seen: {states}"]

@@ -43,7 +43,7 @@ def test_a_task_and_a_comparison_have_their_reports(
     )
     assert "600560 bought and held" in (tmp_path / "beside.html").read_text()
     assert call(sweep.url, "--compare", sweep.url, "-o", "two.html").output == "two.html\n"
-    assert "Two runs side by side" in (tmp_path / "two.html").read_text()
+    assert "Run comparison" in (tmp_path / "two.html").read_text()
     assert {file.suffix for file in tmp_path.iterdir()} == {".html"}
 
 

@@ -1,4 +1,4 @@
-"""Two runs side by side: tasks are paired, and differences are those of the store."""
+"""Run comparison: tasks are paired, and differences are those of the store."""
 
 from __future__ import annotations
 

@@ -18,15 +18,15 @@ def of_period(values: list[float]) -> Sensitivity:
     return found
 
 
-def test_equal_neighbours_are_a_plateau() -> None:
+def test_equal_neighbors_are_a_plateau() -> None:
     found = of_period([0, 0, 0, 0.95, 1, 0.95, 0, 0, 0, 0, 0])
-    assert (found.shape, found.neighbours) == ("plateau", 2)
+    assert (found.shape, found.neighbors) == ("plateau", 2)
     assert found.around == pytest.approx(0.95)
     assert found.best == {"period": 5}
     assert found.value == 1.0
 
 
-def test_a_point_that_towers_over_its_neighbours_is_a_spike() -> None:
+def test_a_point_that_towers_over_its_neighbors_is_a_spike() -> None:
     assert of_period([0, 0, 0, 0.1, 1, 0.0, 0, 0, 0, 0, 0]).shape == "spike"
 
 
@@ -50,17 +50,17 @@ def test_the_best_volatility_is_the_least() -> None:
     assert found.best == {"k": 2}
 
 
-def test_neighbours_differ_in_one_number_and_agree_in_all_else() -> None:
+def test_neighbors_differ_in_one_number_and_agree_in_all_else() -> None:
     grid = [(x, y, kind) for x in (1, 2, 3) for y in (10, 20, 40) for kind in ("a", "b")]
     rows = pd.DataFrame(grid, columns=["x", "y", "kind"])
     rows["sharpe"] = np.where((rows["x"] == 2) & (rows["y"] == 20) & (rows["kind"] == "a"), 2, 1)
     found = sensitivity(rows, ["x", "y", "kind"], "sharpe")
     assert found is not None
     assert found.best == {"x": 2, "y": 20, "kind": "a"}
-    assert (found.neighbours, found.around) == (4, 1.0)
+    assert (found.neighbors, found.around) == (4, 1.0)
 
 
-def test_text_alone_has_no_neighbours() -> None:
+def test_text_alone_has_no_neighbors() -> None:
     rows = pd.DataFrame({"kind": ["a", "b"], "sharpe": [1.0, 2.0]})
     found = sensitivity(rows, ["kind"], "sharpe")
     assert found is not None

@@ -57,7 +57,7 @@ def test_rejected_orders_are_counted_by_reason(html: str, parsed: Parse, sweep: 
     reasons = sweep.orders(TASK)["reason"].value_counts()
     at_fill = reasons["cash_at_fill"]
     assert at_fill > 0
-    assert f"for lack of cash when they were to be filled {at_fill} " in text
+    assert f"due to insufficient cash at the fill {at_fill} " in text
 
 
 def test_months_multiply_to_the_total_return(html: str, sweep: bf.Run) -> None:

@@ -41,15 +41,17 @@ def test_fine_rows_need_no_words() -> None:
 
 def test_no_orders_is_not_a_rejection() -> None:
     assert words(row("suspicious"), row("suspicious")) == [
-        "suspicious: 2 tasks made no order: the numbers are those of idle cash."
+        "suspicious: 2 tasks placed no orders: "
+        "the metrics describe an account that holds only cash."
     ]
 
 
 def test_orders_rejected_for_lack_of_cash_are_said_to_be() -> None:
     lines = words(row("suspicious", rejected=302, margin=302, open=1))
     assert lines[0] == (
-        "suspicious: 1 task had no order filled (rejected: 302 of 303 orders, for lack of cash): "
-        "the numbers are those of idle cash."
+        "suspicious: 1 task had no order filled "
+        "(rejected: 302 of 303 orders, due to insufficient cash): "
+        "the metrics describe an account that holds only cash."
     )
     assert lines[1].startswith("Lack of cash: an order for all the cash leaves nothing")
 
@@ -59,13 +61,13 @@ def test_orders_rejected_by_the_broker_are_told_apart() -> None:
     assert lines[0].endswith("half of the orders rejected: 2 of 3 orders, by the broker.")
     assert len(lines) == 1
     lines = words(row("suspicious", rejected=2000, margin=1500, completed=1))
-    assert "rejected: 2,000 of 2,001 orders, 1,500 of them for lack of cash." in lines[0]
+    assert "rejected: 2,000 of 2,001 orders, 1,500 of them due to insufficient cash." in lines[0]
 
 
 def test_orders_that_just_were_not_filled_are_told_apart() -> None:
     assert words(row("suspicious", canceled=1, expired=2)) == [
         "suspicious: 1 task had no order filled (rejected: none of 3 orders): "
-        "the numbers are those of idle cash."
+        "the metrics describe an account that holds only cash."
     ]
 
 
@@ -76,7 +78,9 @@ def test_an_order_filled_in_part_is_a_fill() -> None:
 
 def test_rejections_in_good_rows_are_noted_without_the_rows_that_had_none() -> None:
     lines = words(row(completed=5), row(completed=5, rejected=1, margin=1))
-    assert lines == ["note: 1 ok task had orders rejected too: 1 of 6 orders, for lack of cash."]
+    assert lines == [
+        "note: 1 ok task had orders rejected too: 1 of 6 orders, due to insufficient cash."
+    ]
 
 
 def test_failures_are_gathered_by_type_the_commonest_first() -> None:

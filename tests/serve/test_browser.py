@@ -121,7 +121,7 @@ def test_two_ticked_runs_are_compared(
         pass
     boxes.nth(1).check()
     button.click()
-    page.get_by_text("Two runs side by side").wait_for()
+    page.get_by_text("Run comparison").wait_for()
     assert page.locator("[data-table=pairs] tbody tr").count() == 2
 
 

@@ -91,7 +91,7 @@ def test_a_child_that_ends_the_process_it_was_forked_from(run: Run) -> None:
 
 
 def test_a_child_that_hangs_costs_its_task(run: Run) -> None:
-    assert errors(run("bad", 6, "hang", size=2)) == {6: "TaskTimeout: no result within 2 s"}
+    assert errors(run("bad", 6, "hang", size=2)) == {6: "TaskTimeout: timed out after 2 s"}
 
 
 def test_memory_that_earlier_tasks_keep_is_not_a_tasks_own_fault(run: Run) -> None:

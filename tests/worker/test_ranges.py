@@ -19,7 +19,7 @@ def test_ranges_hold_the_numbers_they_were_made_of(numbers: set[int]) -> None:
     assert [number for each in parse_ranges(text) for number in each] == sorted(numbers)
 
 
-def test_neighbours_make_one_range() -> None:
+def test_neighbors_make_one_range() -> None:
     assert format_ranges([0, 1, 2, 5, 7, 8]) == "0-2,5,7-8"
 
 

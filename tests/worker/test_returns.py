@@ -125,7 +125,7 @@ def _take(
 ) -> None:
     """Let a writer take tasks, in one of which a child process dies."""
     if lost in piece:
-        error = f"{TaskTimeout.__name__}: no result within 1 s"
+        error = f"{TaskTimeout.__name__}: timed out after 1 s"
         writer.take(Finished(0, [_failed(lost, error)], 1.0))
     rest = [task for task in piece if task != lost]
     if rest:

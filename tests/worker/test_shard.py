@@ -153,6 +153,9 @@ def test_a_worker_at_its_time_limit_ends_with_75_and_the_next_one_completes_the_
 
     done = work(url, "0", BACKFLEET_TIME_LIMIT="0.001")
 
-    assert (done.returncode, done.stderr) == (75, "stopped; what is committed stays\n")
+    assert (done.returncode, done.stderr) == (
+        75,
+        "stopped by a signal; committed chunks are kept\n",
+    )
     assert work(url, "0").returncode == 0
     assert committed(undone)

@@ -23,7 +23,7 @@ SIGNAL_CUTS = 16
 """Cuts at bars where something new is wanted; a look one bar ahead may show nowhere else."""
 
 FURTHER_CUTS = 300
-"""At most so many to find the first bar that leaks."""
+"""Maximum number of cuts to find the first bar that leaks."""
 
 TOLERANCE = 1e-9
 """Relative; sums over bars that end elsewhere may round otherwise."""
@@ -171,7 +171,7 @@ def _news(signals: Signals) -> NDArray[np.int64]:
 
 
 def _spread(values: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """So many of the values, evenly."""
+    """Return the given number of values, evenly spaced."""
     if len(values) <= count:
         return values
     return values[np.linspace(0, len(values) - 1, count).astype(np.intp)]

@@ -27,7 +27,7 @@ ALWAYS = (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """The targets of a vector strategy, a row a bar, or the orders of a backtrader strategy.
+    """The targets of a vector strategy, one row per bar, or the orders of a backtrader strategy.
 
     Attributes
     ----------

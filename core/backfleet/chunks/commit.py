@@ -135,7 +135,7 @@ def _supersedes(mine: ChunkHeader, theirs: ChunkHeader) -> bool:
         return False
     if theirs.retryable:
         return True
-    before = f"chunk {mine.chunk} was committed before with other numbers"
+    before = f"chunk {mine.chunk} was already committed with different results"
     if mine.platform != theirs.platform:
         raise PlatformMismatch(
             f"{before}, on {dict(theirs.platform)}; this is {dict(mine.platform)}; "

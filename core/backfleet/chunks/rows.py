@@ -59,7 +59,7 @@ class Rows:
         Parameters
         ----------
         symbols
-            One a result.
+            One per result.
         params
             Parameter name to kind and one value a result.
         """

@@ -30,7 +30,7 @@ WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skip
 @click.option(
     "--data",
     metavar="DIR|S3-URL|JOB",
-    help="Bars to check on, or a job file to take data and broker from; the sample data else.",
+    help="Bars to check on, or a job file to take data and broker from; default: the sample data.",
 )
 @click.option(
     "--source", default="csv", show_default=True, metavar="NAME", help="How to read a DIR or URL."
@@ -49,8 +49,8 @@ def check(
     """Check a strategy before it is swept: STRATEGY is named as in a job.
 
     Its parameters can be set; it makes signals; it is deterministic; no signal depends on later
-    bars, nor on how much history precedes; every engine comes to the same; its code works from a
-    wheel alone. Signals are compared, not trades, and the first bar that differs is named.
+    bars, nor on how much history precedes; all engines agree; its code runs from a wheel alone.
+    Signals are compared, not trades, and the first bar that differs is named.
 
     The exit code is 1 if a check fails. One that is skipped is no failure.
     """

@@ -24,12 +24,12 @@ COMMANDS = {
         "backfleet.cli.trials:trials",
         "Count the points that were ever run, and declare more.",
     ),
-    "status": ("backfleet.cli.runs:status", "Show how a run stands."),
+    "status": ("backfleet.cli.runs:status", "Show the state and progress of a run."),
     "wait": ("backfleet.cli.runs:wait", "Wait until a run has ended."),
-    "resume": ("backfleet.cli.runs:resume", "Compute what a run still lacks."),
+    "resume": ("backfleet.cli.runs:resume", "Compute the missing tasks of a run."),
     "cancel": ("backfleet.cli.runs:cancel", "Stop a run's workers."),
     "logs": ("backfleet.cli.runs:logs", "Show what tasks and workers have printed."),
-    "results": ("backfleet.cli.results:results", "Show a run's results, a row a task."),
+    "results": ("backfleet.cli.results:results", "Show a run's results, one row per task."),
     "verdict": (
         "backfleet.cli.verdict:verdict",
         "Say whether the best is more than luck.",
@@ -50,14 +50,17 @@ COMMANDS = {
     "import": ("backfleet.cli.bundle:import_", "Add an exported run to a store."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
     "new": ("backfleet.cli.new:new", "Make a package with a strategy of your own."),
-    "check": ("backfleet.cli.check:check", "Check a strategy before it is swept."),
+    "check": (
+        "backfleet.cli.check:check",
+        "Check a strategy for look-ahead bias and other faults.",
+    ),
     "plugins": ("backfleet.cli.plugins:plugins", "List what is installed, and what fails to load."),
     "markets": (
         "backfleet.cli.markets:markets",
         "List the markets, and show which rules held on a day.",
     ),
     "data": ("backfleet.cli.data:data", "Check, prepare, list and push files of bars."),
-    "doctor": ("backfleet.cli.doctor:doctor", "Look at what works here, and what does not."),
+    "doctor": ("backfleet.cli.doctor:doctor", "Diagnose the installation and the executors."),
     "worker": ("backfleet.cli.worker:worker", "Run a shard of a submission; executors call it."),
 }
 """Name to where its command lies, and the line that `--help` shows of it."""

@@ -103,7 +103,7 @@ def _show_metrics(found: Comparison) -> None:
             click.echo("all metrics are the same to the last bit")
         return
     print_columns(
-        ["metric", "mean, first", "mean, second", "tasks that differ", "most", "in task"],
+        ["metric", "mean, first", "mean, second", "tasks that differ", "max difference", "at task"],
         [
             [each.metric for each in differing],
             [_number(each.first) for each in differing],

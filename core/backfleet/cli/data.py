@@ -39,7 +39,9 @@ def _source_options(command: F) -> F:
     """Add the options that say how to read the files, as in the job's `[data]`."""
     options = [
         click.option("--source", metavar="NAME", help="As data.source; default: by the suffix."),
-        click.option("--symbols", metavar="NAMES", help="Only these: names or globs."),
+        click.option(
+            "--symbols", metavar="NAMES", help="Symbols to include: names or glob patterns."
+        ),
         click.option("--timezone", default="UTC", show_default=True, help="As data.timezone."),
         click.option("--columns", metavar="NAMES", help="As data.columns, with commas between."),
         click.option(
@@ -47,7 +49,7 @@ def _source_options(command: F) -> F:
             "options",
             multiple=True,
             metavar="KEY=VALUE",
-            help="As in data.options; may be given several times.",
+            help="As in data.options; can be repeated.",
         ),
     ]
     return with_options(command, options)

@@ -1,4 +1,4 @@
-"""`backfleet doctor`: what works here and what does not, with the mend."""
+"""`backfleet doctor`: what works here, what does not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ STATUS_WIDTH, SUBJECT_WIDTH = 9, 22
     "executors",
     multiple=True,
     metavar="NAME",
-    help="Look at this executor, and let what is wrong with it be a failure; may be given "
-    "several times.",
+    help="Look at this executor, and treat its problems as failures; can be repeated.",
 )
 @click.option(
-    "--live", is_flag=True, help="Also try things out: start a container, write to S3, and so on."
+    "--live",
+    is_flag=True,
+    help="Also run live tests, such as starting a container or writing to S3.",
 )
 @as_json
 def doctor(store: str, executors: tuple[str, ...], live: bool, as_json: bool) -> None:

@@ -58,7 +58,7 @@ def _interrupted(control: RunControl) -> None:
     counts = run.counts()
     click.echo(
         f"stopped; {counts.done:,} of {counts.tasks:,} tasks are done and stay. "
-        f"Go on with: backfleet resume {short_name(run)}",
+        f"Resume with: backfleet resume {short_name(run)}",
         err=True,
     )
 

@@ -40,20 +40,18 @@ store_option = click.option(
     default=DEFAULT_STORE,
     show_default=True,
     metavar="DIR|S3-URL",
-    help="Where to look for a run that is named by its id.",
+    help="Store that contains the run if RUN is an id.",
 )
 
 executor_option = click.option(
-    "--executor", metavar="NAME", help="Where to run; 'backfleet plugins' lists executors."
+    "--executor", metavar="NAME", help="Executor to use; 'backfleet plugins' lists executors."
 )
 
 detach_option = click.option(
-    "--detach", is_flag=True, help="Start the workers and return; they go on."
+    "--detach", is_flag=True, help="Return once the workers have started; they keep running."
 )
 
-yes_option = click.option(
-    "--yes", is_flag=True, help="Start the workers even if they cost more than the limit set."
-)
+yes_option = click.option("--yes", is_flag=True, help="Accept a cost above the configured limit.")
 
 
 def with_options(command: F, options: Sequence[Callable[[Any], Any]]) -> F:
@@ -104,7 +102,7 @@ def executor_options(command: F) -> F:
         "options",
         multiple=True,
         metavar="KEY=VALUE",
-        help="A setting of the executor, such as workers=2; may be given several times.",
+        help="A setting of the executor, such as workers=2; can be repeated.",
     )(command)
 
 
@@ -131,7 +129,7 @@ def job_overrides(command: F) -> F:
         "params",
         multiple=True,
         metavar="NAME=SPEC",
-        help="Set a parameter: 15, or 5,10,15, or 5:60:5; may be given several times.",
+        help="Set a parameter: 15, or 5,10,15, or 5:60:5; can be repeated.",
     )
     symbols = click.option(
         "--symbols", metavar="NAMES", help="Symbols, separated by commas, or a glob: '6005*'."
@@ -141,7 +139,7 @@ def job_overrides(command: F) -> F:
         "sets",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Set a key of the job, such as broker.cash=50000; may be given several times.",
+        help="Set a key of the job, such as broker.cash=50000; can be repeated.",
     )
     return params(symbols(sets(command)))
 

@@ -25,7 +25,7 @@ def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str
 @click.argument("run")
 @click.argument("task", type=int, required=False)
 @store_option
-@click.option("--compare", "other", metavar="RUN", help="Beside another run, task by task.")
+@click.option("--compare", "other", metavar="RUN", help="Compare with another run, task by task.")
 @click.option(
     "--benchmark",
     callback=_symbol_name,
@@ -58,7 +58,7 @@ def report(
     min_trades: int,
     output: str | None,
 ) -> None:
-    """Write a report: one page of HTML that holds all it needs and asks no network.
+    """Write a report: one self-contained HTML page.
 
     Of a run: its leaders, its parameters, its symbols. With a TASK: its account, its trades, its
     orders. The path of the file is printed.

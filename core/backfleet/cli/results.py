@@ -90,9 +90,9 @@ class Output:
 @click.option(
     "--sort",
     metavar="COLUMN",
-    help="Order by this column, the largest first. With --by, the default is sharpe.",
+    help="Sort by this column, largest first. With --by, the default is sharpe.",
 )
-@click.option("--ascending", is_flag=True, help="With --sort: the smallest first.")
+@click.option("--ascending", is_flag=True, help="Sort smallest first.")
 @click.option("--where", metavar="SQL", help="Keep rows for which this holds: 'period > 10'.")
 @click.option("--columns", metavar="NAMES", help="Only these columns, separated by commas.")
 @sql_limits

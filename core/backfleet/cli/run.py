@@ -33,7 +33,9 @@ __all__ = ["run"]
 @executor_option
 @executor_options
 @detach_option
-@click.option("--dry-run", is_flag=True, help="Plan, say what would be done, and start nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show the plan and its cost without starting anything."
+)
 @click.option(
     "--no-reuse",
     is_flag=True,
@@ -61,8 +63,7 @@ def run(
     """Run a job: JOB is a TOML file.
 
     Tasks that have a row are skipped, and rows of the same tasks are copied from earlier runs in
-    the store. Exits with 0 when every task has a row without error, 1 when some are errors or
-    missing, 2 for a bad request.
+    the store. Exit codes: 0 all tasks succeeded, 1 some failed or are missing, 2 invalid request.
     """
     launch = LaunchOptions(
         executor or "local", options, detach, as_json, yes, tags, note, reuse=not no_reuse

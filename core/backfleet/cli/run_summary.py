@@ -61,7 +61,7 @@ def exit_with_status(control: RunControl, summary: RunSummary) -> NoReturn:
         reasons = _reasons(control)
         for line in reasons:
             click.echo(line, err=True)
-        advice = "When that is put right" if reasons else "Go on with"
+        advice = "After fixing this, run" if reasons else "Resume with"
         click.echo(
             f"{summary.missing:,} of {summary.tasks:,} tasks have no result. "
             f"{advice}: backfleet resume {short_name(control.run)}",
@@ -151,7 +151,7 @@ def _worker_failure_warning(control: RunControl, summary: RunSummary) -> list[st
     first = failed[0]
     return [
         f"warning: the executor says that {len(failed):,} workers failed (worker {first.shard}: "
-        f"{_end(first.reason)}), and yet every task has its row; the store decides"
+        f"{_end(first.reason)}), but every task has a result, so no action is needed"
     ]
 
 
@@ -188,7 +188,7 @@ def _reasons(control: RunControl) -> Sequence[str]:
         name = short_name(control.run)
         words = [
             f"worker {status.shard} ended with {_code(status.exit_code)}: {_end(status.reason)}; "
-            f"all it wrote: backfleet logs {name} --worker {status.shard}"
+            f"full log: backfleet logs {name} --worker {status.shard}"
             for status in control.worker_statuses
             if status.reason and status.state.ended
         ]

@@ -38,7 +38,7 @@ __all__ = ["cancel", "logs", "resume", "status", "wait"]
 @store_option
 @as_json
 def status(run: str, store: str, as_json: bool) -> None:
-    """Show how a run stands."""
+    """Show the state and progress of a run."""
     found = open_run(run, store)
     summary = found.summary()
     facts = summary.to_json() | {
@@ -97,7 +97,7 @@ def wait(run: str, store: str, as_json: bool) -> None:
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Also run again what failed by time-out, for lack of memory, or was killed.",
+    help="Also retry tasks that timed out, ran out of memory or were killed.",
 )
 @trust_option
 @click.option(
@@ -158,7 +158,7 @@ def resume(
 @click.argument("run")
 @store_option
 def cancel(run: str, store: str) -> None:
-    """Stop a run's workers. What is done stays, and 'resume' goes on from there."""
+    """Stop a run's workers. Finished tasks are kept; 'resume' computes the rest."""
     found = open_run(run, store)
     control = RunControl(found)
     stopped = control.cancel()
@@ -181,7 +181,9 @@ def cancel(run: str, store: str) -> None:
 @click.option(
     "--worker", "shard", type=int, metavar="N", help="What worker N of the newest submission wrote."
 )
-@click.option("--follow", is_flag=True, help="Go on until the run, or the worker, has ended.")
+@click.option(
+    "--follow", is_flag=True, help="Keep printing new lines until the run or worker ends."
+)
 def logs(run: str, task: int | None, store: str, shard: int | None, follow: bool) -> None:
     """Show what a run's tasks have printed, or one TASK by its number, or what a worker wrote.
 

@@ -12,13 +12,13 @@ __all__ = ["serve"]
 
 @click.command()
 @click.argument("store", default=DEFAULT_STORE)
-@click.option("--host", default="127.0.0.1", show_default=True, help="What to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8750,
     show_default=True,
-    help="0 takes a free one.",
+    help="Port to listen on; 0 selects a free port.",
 )
 def serve(store: str, host: str, port: int) -> None:
     """Serve a page over the runs of STORE, a directory or S3 URL, until Ctrl-C or SIGTERM.

@@ -52,7 +52,7 @@ def packages_to_ship(
 def check_backfleet_code(installed: Mapping[str, str]) -> None:
     """Refuse workers whose backfleet is another one. Raises PluginError."""
     if installed.get(OWN) != distribution_hashes([OWN]).get(OWN):
-        has = "has other code than the one here" if OWN in installed else "is not installed"
+        has = "differs from the local version" if OWN in installed else "is not installed"
         raise PluginError(f"backfleet {has} where the workers run; rebuild their image: {IMAGE}")
 
 

@@ -54,13 +54,13 @@ def read_wheel(wheel: bytes) -> Mapping[str, bytes]:
         with ZipFile(io.BytesIO(wheel)) as archive:
             return _read(archive)
     except (BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise PluginError(f"code that came along cannot be unpacked: {error}") from error
+        raise PluginError(f"the shipped code cannot be unpacked: {error}") from error
 
 
 def _read(archive: ZipFile) -> Mapping[str, bytes]:
     entries = archive.infolist()
     if len(entries) > MOST_FILES + 10:
-        raise PluginError(f"code that came along has {len(entries):,} files; {MOST_FILES:,} may")
+        raise PluginError(f"the shipped code has {len(entries):,} files; {MOST_FILES:,} may")
     check_case(entry.filename for entry in entries)
     files: dict[str, bytes] = {}
     left = MOST_BYTES + MOST_METADATA_BYTES
@@ -71,7 +71,7 @@ def _read(archive: ZipFile) -> Mapping[str, bytes]:
             files[entry.filename] = stream.read(left + 1)
         left -= len(files[entry.filename])
         if left < 0:
-            raise PluginError(f"code that came along is larger than {MOST_BYTES / 2**20:.0f} MiB")
+            raise PluginError(f"the shipped code is larger than {MOST_BYTES / 2**20:.0f} MiB")
     return files
 
 
@@ -81,7 +81,7 @@ def _check_entry(entry: ZipInfo, files: Mapping[str, bytes]) -> None:
     # A colon is a drive, or a stream of another file, on Windows.
     odd = name != entry.filename or name in files or not name.isprintable() or {*name} & {*"\\:"}
     if odd or kind not in (0, stat.S_IFREG) or {"", ".", ".."} & set(name.split("/")):
-        raise PluginError(f"code that came along holds {name!r}, which no package may")
+        raise PluginError(f"the shipped code holds {name!r}, which no package may")
 
 
 def check_case(names: Iterable[str]) -> None:

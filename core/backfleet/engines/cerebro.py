@@ -25,7 +25,7 @@ __all__ = ["simulate"]
 def simulate(
     simulation: Simulation, feed: Callable[[FeedColumns], Any], cerebro_class: Any = bt.Cerebro
 ) -> Outcome:
-    """Run a task on feeds made by `feed`, one a symbol, in the order of the symbols; then come
+    """Run a task on feeds made by `feed`, one per symbol, in the order of the symbols; then come
     further feeds, by their names.
 
     Raises
@@ -33,7 +33,7 @@ def simulate(
     DataError
         Where an extra column has the name of a price line.
     ValueError
-        Where the strategy traded a further feed.
+        Where the strategy traded an auxiliary feed.
     backtrader.errors.StrategySkipError
         Where the strategy asked to be skipped, which backtrader itself keeps quiet about.
     """
@@ -76,7 +76,9 @@ def further_feeds(simulation: Simulation) -> Mapping[str, Bars]:
 
 
 def _count_from_one() -> None:
-    """Number orders and trades anew: a strategy can see the numbers, and a task must not depend on
-    those that ran before it in the process."""
+    """Restart the numbering of orders and trades.
+
+    A strategy can see the numbers, and a task must not depend on earlier ones of its process.
+    """
     bt.order.OrderBase.refbasis = itertools.count(1)
     bt.trade.Trade.refbasis = itertools.count(1)

@@ -3,7 +3,7 @@
 The values of a window are integers times one power of two. Where their magnitudes are near enough,
 as those of prices are, each is split into an upper and a lower half of so few bits that the sums of
 either are exact; then a window's are differences, at a cost that does not depend on its length.
-Otherwise every window is summed anew, as `fsum` does.
+Otherwise every window is summed separately, as `fsum` does.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def _sum_finite(
 
 @compiled
 def _fit(lowest: Word, highest: Word, count: int) -> bool:
-    """Whether the halves of so many values sum up exactly."""
+    """Whether the halves of this number of values sum up exactly."""
     half = (highest - lowest + FRACTION_BITS + 3) // 2
     is_scalable = lowest >= LOWEST and highest <= HIGHEST
     return bool(is_scalable and half + _bits_of(count) <= FRACTION_BITS + 1)

@@ -14,7 +14,7 @@ __all__ = ["shared"]
 Floats = NDArray[np.float64]
 
 MOST = 16
-"""So many are kept: the prices of a symbol or two, and not those of a whole universe."""
+"""Maximum number of kept arrays: enough for the prices of a symbol or two, not for a universe."""
 
 _kept: OrderedDict[tuple[object, int], tuple[weakref.ref[Floats], Floats]] = OrderedDict()
 

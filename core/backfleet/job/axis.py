@@ -119,7 +119,7 @@ def _between(table: _Table) -> list[Value]:
     if low >= high:
         raise table.refuse("low", "must be less than high")
     if log and low <= 0:
-        raise table.refuse("low", "must be above zero with log = true")
+        raise table.refuse("low", "must be positive with log = true")
     inner = (_logarithmic if log else _linear)(low, high, count)
     to_number = _nearest_whole if table.parameter.kind == "int" else float
     return [table.parameter.coerce(to_number(v), table.key) for v in [low, *inner, high]]
@@ -172,7 +172,7 @@ def _distinct(values: Sequence[Value], key: str) -> tuple[Value, ...]:
     for value in values:
         text = json.dumps(value)
         if text in seen:
-            raise refusal(key, value, "comes up twice; give each value once")
+            raise refusal(key, value, "is listed twice; list each value once")
         seen.add(text)
     return tuple(values)
 

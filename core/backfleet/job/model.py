@@ -65,12 +65,13 @@ class Sweep(Section):
     Attributes
     ----------
     where
-        Keeps the points for which this holds: `fast < slow and not (fast == 5)`; all if unset.
+        Condition on the parameters that selects the points to run:
+        `fast < slow and not (fast == 5)`; all if unset.
     points
         A Parquet file of explicit points, or an `s3://` URL, in place of a grid; its columns are
         parameters.
     sample
-        So many points, drawn by the seed; all if unset, or where there are fewer.
+        Number of points to draw at random, using `seed`; all points if unset.
     """
 
     where: Text | None = None
@@ -79,12 +80,12 @@ class Sweep(Section):
 
 
 class Auxiliary(Section):
-    """`[data.auxiliary.NAME]`: a further feed, which strategies see beside each symbol.
+    """`[data.auxiliary.NAME]`: an auxiliary feed, which strategies see beside each symbol.
 
     Attributes
     ----------
     symbols
-        One symbol: a further feed, below.
+        One symbol: an auxiliary feed, below.
     resample
         In place of all other keys: longer bars made from the symbol's own, such as `1w`; one of
         `1d`, `1w`, `1mo`, `3mo`, `1y`, or minutes and hours such as `15min`, `1h`.
@@ -122,9 +123,9 @@ class Data(Section):
         In place of a source: the vendor whose files are read as they are, as in `backfleet data
         presets`, or a `.toml` file.
     path
-        A directory or `s3://bucket/prefix`, one file a symbol.
+        A directory or `s3://bucket/prefix`, one file per symbol.
     symbols
-        Names and globs.
+        Symbol names and glob patterns.
     exclude
         Names and globs of symbols to leave out.
     on_bad_symbol
@@ -135,7 +136,7 @@ class Data(Section):
     start, end
         Sessions, both inclusive; all there are if unset.
     warmup
-        So many bars before `start`, for indicators only: no order, and no part of the metrics.
+        Bars before `start` that only indicators see: no orders, and not part of the metrics.
     timezone
         IANA name of the zone of the source's times and of the sessions.
     columns
@@ -182,11 +183,11 @@ class Data(Section):
     def _not_before_start(cls, end: date | None, info: ValidationInfo) -> date | None:
         start = info.data.get("start")
         if end and start and end < start:
-            raise ValueError(f"lies before data.start, {start}")
+            raise ValueError(f"is before data.start, {start}")
         return end
 
     def of_feed(self, name: str) -> Data:
-        """What a further feed is read from, as if it were the job's data; not a resampled one."""
+        """Return the data section of an auxiliary feed that is not resampled."""
         given = self.auxiliary[name].model_dump(exclude_none=True)
         if "source" in given:
             given.setdefault("options", {})
@@ -220,9 +221,9 @@ class Broker(Section):
     commission
         A fraction of the traded value.
     minimum_commission
-        The least that an order costs; a reversal has two legs, which cost it each.
+        Minimum commission per order. A reversal pays it twice: to close and to open.
     slippage
-        What a share costs more, or brings less, than the price, within the bar's range.
+        Slippage per share, in price units. Fills stay within the bar's range.
     """
 
     cash: Annotated[Number, Field(gt=0)] = 100_000.0
@@ -268,11 +269,11 @@ class Resources(Section):
     Attributes
     ----------
     cpus
-        Children of a worker.
+        Child processes per worker.
     memory
         Of a worker; from Python in bytes.
     task_timeout
-        After which a task is an error; from Python in seconds.
+        Time limit per task; a task that exceeds it fails; from Python in seconds.
     """
 
     cpus: Annotated[Whole, Field(ge=1)] = 1

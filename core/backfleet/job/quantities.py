@@ -68,7 +68,7 @@ MemorySize = Annotated[int, BeforeValidator(parse_memory)]
 def _parse(value: object, units: Mapping[str, int], wanted: str) -> Decimal:
     amount = _with_unit(value, units, wanted) if isinstance(value, str) else _bare(value, wanted)
     if not amount.is_finite() or not 0 < amount < LARGEST:
-        raise ValueError(f"must be above zero and not absurd; write {wanted}")
+        raise ValueError(f"must be positive and below 10**18; write {wanted}")
     return amount
 
 

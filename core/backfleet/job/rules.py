@@ -131,7 +131,7 @@ def one_or_more(value: object) -> object:
     if not isinstance(value, (list, tuple)):
         raise ValueError("must be text in quotes, or a list of it; digits need quotes too")
     if not value:
-        raise ValueError('names none; write "*" for all')
+        raise ValueError('is empty; write "*" for all symbols')
     return value
 
 
@@ -144,7 +144,7 @@ def one_symbol(symbols: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def feed_name(name: str) -> str:
-    """A name by which a strategy finds a further feed."""
+    """A name by which a strategy finds an auxiliary feed."""
     if not NAME.fullmatch(name):
         raise ValueError(
             "the feed's name must have 1 to 64 letters, digits, '.', '_' or '-', and begin with a "
@@ -220,7 +220,7 @@ def periods_per_year(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError('must be "auto" or a number')
     if not 0 < value <= sys.float_info.max:
-        raise ValueError("must be above zero and finite")
+        raise ValueError("must be positive and finite")
     return value
 
 

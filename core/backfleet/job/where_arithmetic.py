@@ -94,10 +94,10 @@ def calculate(op: ast.operator, left: Column, right: Column) -> Column:
         if left.dtype.kind == "i":
             about = operation(left.astype(np.float64), right.astype(np.float64))
             if not np.all(np.abs(about) < LARGEST_WHOLE):
-                raise ValueError("comes to a number that does not fit into 64 bits")
+                raise ValueError("has a value that does not fit into 64 bits")
         result = operation(left, right)
     if not np.all(np.isfinite(result)):
-        raise ValueError("comes to a number that is too large")
+        raise ValueError("has a value that is too large")
     return result
 
 

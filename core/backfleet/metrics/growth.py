@@ -1,6 +1,6 @@
 """Annual growth: a power in pairs of floats, whose sum has twice their digits.
 
-The C library's pow differs in its last bit between processors; this is made of additions,
+The C library's pow differs in its last bit between processors; this uses additions,
 multiplications and divisions only, which do not.
 """
 
@@ -33,7 +33,7 @@ def _reciprocal(number: int) -> Pair:
 
 
 RECIPROCALS = tuple(map(_reciprocal, range(1, 2 * SERIES_TERMS + 2)))
-"""1 / 1, 1 / 2, ...: dividing anew for each term would take longer than all the rest."""
+"""1 / 1, 1 / 2, ...: dividing for each term would take longer than all the rest."""
 
 LARGEST_EXPONENT = 709.79
 SMALLEST_EXPONENT = -80.0

@@ -12,8 +12,8 @@ from backfleet.summary import Status
 __all__ = ["Verdict", "status_of", "verdict"]
 
 REJECTIONS = {
-    RejectReason.CASH_AT_SUBMISSION: "for lack of cash when they were made",
-    RejectReason.CASH_AT_FILL: "for lack of cash when they were to be filled",
+    RejectReason.CASH_AT_SUBMISSION: "due to insufficient cash at submission",
+    RejectReason.CASH_AT_FILL: "due to insufficient cash at the fill",
     RejectReason.BROKER: "by the broker",
     RejectReason.LIMIT_UP: "at the upper price limit",
     RejectReason.LIMIT_DOWN: "at the lower price limit",
@@ -29,14 +29,14 @@ REJECTIONS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """A task's status, and for a suspicious one a sentence that says why."""
+    """The status of a task, and the reason if it is suspicious."""
 
     status: Status
     reason: str = ""
 
 
 def status_of(orders: int, rejected: int, fills: int) -> Status:
-    """The status of a task that made so many orders."""
+    """Return the status of a task from its numbers of orders, rejections and fills."""
     return "ok" if fills and 2 * rejected <= orders else "suspicious"
 
 
@@ -45,7 +45,7 @@ def verdict(outcome: Outcome) -> Verdict:
     than half of its orders rejected, which backtrader does not say by itself."""
     orders = len(outcome.orders)
     if not orders:
-        return Verdict("suspicious", "The strategy made no orders.")
+        return Verdict("suspicious", "The strategy placed no orders.")
     reasons = np.bincount(outcome.orders["reason"], minlength=len(RejectReason)).tolist()
     rejected = orders - reasons[RejectReason.NONE]
     if status_of(orders, rejected, len(outcome.fills)) == "ok":

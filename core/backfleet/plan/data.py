@@ -144,7 +144,7 @@ def benchmark_digest(data: Data, results: Results) -> str:
 
 @contextmanager
 def naming_feed(name: str) -> Iterator[None]:
-    """Say in errors about a further feed's data which one it is."""
+    """Say in errors about an auxiliary feed's data which one it is."""
     key = f"data.auxiliary.{name}"
     try:
         yield

@@ -1,4 +1,4 @@
-"""Two runs side by side: what they were asked, and how their numbers differ."""
+"""Run comparison: what they were asked, and how their numbers differ."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["comparison_page"]
 
 LETTERS = ("A", "B")
 SHOWN = ("total_return", "max_drawdown")
-OWN = ("Run", "Store", "Planned", "Tasks", "Computed in")
+OWN = ("Run", "Store", "Planned", "Tasks", "Compute time")
 """What differs between any two runs, or follows from what differs."""
 
 
@@ -72,7 +72,7 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
 def _facts(
     runs: tuple[Run, Run], facts: Sequence[RunFacts]
 ) -> Sequence[tuple[str, str, str, bool]]:
-    """Label, the text of each run, and whether they were made of something different there."""
+    """Label, the text of each run, and whether the two differ."""
     first, second = (
         {**each.details, **_made_of(run)} for run, each in zip(runs, facts, strict=True)
     )
@@ -119,7 +119,7 @@ def _short(text: str) -> str:
 
 
 def _table(frame: pd.DataFrame, keys: Sequence[str], metric: str) -> Mapping[str, Any]:
-    """A row a pair: the metric of both and the difference, then those of `SHOWN`."""
+    """One row per pair: the metric of both and the difference, then those of `SHOWN`."""
     headings = [
         *(
             Heading(key, key.capitalize() if key == "symbol" else key, _form(frame, key))

@@ -19,7 +19,7 @@ __all__ = ["job_text"]
 LONGEST = 88
 _NO_NONE = "TOML cannot write it, so set it from Python."
 _LIST = re.compile(r"\[\n((?:    (?!\[$).+,\n)+)\]", re.MULTILINE)
-"""A list of plain values as tomli_w writes it, one a line."""
+"""A list of plain values as tomli_w writes it, one per line."""
 
 
 def job_text(run: Run) -> str:

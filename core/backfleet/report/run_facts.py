@@ -16,7 +16,7 @@ __all__ = ["RunFacts", "read_facts"]
 STATES: Mapping[RunState, str] = {
     "running": "The run is in progress: the page shows the results so far.",
     "canceled": "The run was canceled: the page shows the results up to then.",
-    "failed": "The run's workers gave up before all tasks had a result.",
+    "failed": "The run's workers failed before all tasks were finished.",
     "incomplete": "The run is incomplete, and no active worker is known.",
 }
 RESUMABLE: Sequence[RunState] = ("canceled", "failed", "incomplete")
@@ -102,7 +102,7 @@ def _details(run: Run, counts: Counts) -> Mapping[str, str]:
         ),
         "Engine": ", ".join(engine.name for engine in identity.engines),
         "Seed": str(identity.seed),
-        "Computed in": f"{counts.seconds:,.1f} s, summed over the tasks",
+        "Compute time": f"{counts.seconds:,.1f} s, summed over the tasks",
         "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
 
@@ -119,9 +119,9 @@ def _commands(run: Run, state: RunState, counts: Counts) -> Mapping[str, str]:
     name = shlex.quote(run.url)
     commands = {"Run it again": "backfleet run job.toml"}
     if state in RESUMABLE:
-        commands["Go on with it"] = f"backfleet resume {name}"
+        commands["Resume"] = f"backfleet resume {name}"
     elif counts.retryable:
-        commands["Try failed tasks again"] = f"backfleet resume {name} --retry-failed"
+        commands["Retry failed tasks"] = f"backfleet resume {name} --retry-failed"
     commands["All rows"] = f"backfleet results {name} --format csv"
-    commands["Check every bit"] = f"backfleet verify {name}"
+    commands["Verify bit for bit"] = f"backfleet verify {name}"
     return commands

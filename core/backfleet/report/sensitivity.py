@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["Sensitivity", "sensitivity"]
 
 PLATEAU, SPIKE = 0.5, 1.5
-"""Standard deviations of all points that the best one is above its neighbours."""
+"""Standard deviations of all points that the best one is above its neighbors."""
 
 QUARTILES = (0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """How the best point stands among its neighbours.
+    """How the best point stands among its neighbors.
 
     Attributes
     ----------
@@ -31,14 +31,14 @@ class Sensitivity:
         Parameter values of the best point; a point's value is the mean over the symbols.
     value
         The metric there.
-    neighbours
+    neighbors
         How many points differ from it in one numeric parameter, by one step of the values swept.
     around
         Their mean; None without any.
     shape
         "plateau" where the best point is less than 0.5 standard deviations of all points above its
-        neighbours' mean, "spike" where it is more than 1.5, else "slope"; "unknown" without
-        neighbours.
+        neighbors' mean, "spike" where it is more than 1.5, else "slope"; "unknown" without
+        neighbors.
     marginals
         By parameter, what `figures.sweep.sensitivity_figure` draws.
     """
@@ -46,7 +46,7 @@ class Sensitivity:
     best: Mapping[str, Any]
     value: float
     points: int
-    neighbours: int
+    neighbors: int
     around: float | None
     shape: Literal["plateau", "slope", "spike", "unknown"]
     marginals: Mapping[str, pd.DataFrame]
@@ -61,13 +61,13 @@ def sensitivity(rows: pd.DataFrame, parameters: Sequence[str], metric: str) -> S
     order = points[metric] * metric_words(metric).direction
     best = {name: points[name].iloc[int(order.argmax())] for name in points}
     numeric = [name for name in parameters if points[name].dtype.kind in "iuf"]
-    around = _neighbours(points, best, parameters, numeric)[metric]
+    around = _neighbors(points, best, parameters, numeric)[metric]
     mean = float(around.mean()) if len(around) else None
     return Sensitivity(
         best={name: best[name] for name in parameters},
         value=float(best[metric]),
         points=len(points),
-        neighbours=len(around),
+        neighbors=len(around),
         around=mean,
         shape=_shape(float(best[metric]), mean, float(points[metric].std(ddof=0))),
         marginals={name: _marginal(points, best, parameters, name, metric) for name in parameters},
@@ -85,7 +85,7 @@ def _shape(
     return "spike" if above > SPIKE * spread else "slope"
 
 
-def _neighbours(
+def _neighbors(
     points: pd.DataFrame, best: Mapping[Any, Any], parameters: Sequence[str], numeric: Sequence[str]
 ) -> pd.DataFrame:
     """Points one step away along one numeric parameter, alike in all the others."""

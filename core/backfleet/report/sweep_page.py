@@ -183,7 +183,7 @@ def _tiles(sweep: Sweep) -> Sequence[Mapping[str, str]]:
     if len(returns):
         tiles.append(
             {
-                "label": "With a profit",
+                "label": "Profitable tasks",
                 "value": f"{float((returns > 0).mean()):.0%}",
                 "note": f"{int((returns > 0).sum()):,} of {len(returns):,} tasks",
             }

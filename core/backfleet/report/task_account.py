@@ -57,7 +57,7 @@ class TaskAccount:
         return next((each for each in WINDOWS if len(self.returns) >= 2 * each), None)
 
     def monthly(self) -> pd.DataFrame:
-        """Returns by calendar month, a row a year, columns 1 to 12 and `year`; NaN where none.
+        """Returns by calendar month, one row per year, columns 1 to 12 and `year`; NaN where none.
 
         The first month counts from the initial cash, every other from the end of the one before.
         """

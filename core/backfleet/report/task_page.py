@@ -120,7 +120,7 @@ def _context(task: Task, facts: RunFacts, market: Market | None) -> Mapping[str,
     name = shlex.quote(run.url)
     more = {
         "Run it in this process": f"backfleet debug {name} {task.key.index}",
-        "What it printed": f"backfleet logs {name} {task.key.index}",
+        "Show its output": f"backfleet logs {name} {task.key.index}",
     }
     return {
         "facts": replace(facts, warnings=(), commands={**facts.commands, **more}),

@@ -18,8 +18,10 @@ MOST_POINTS = 6_000
 
 
 def thinned(series: Frame) -> Frame:
-    """The series, or so many of its rows, evenly taken, among them the first, the last and where
-    its last column is highest and lowest."""
+    """Return the series, or a limited number of its rows, evenly spaced.
+
+    The first and the last row stay, and those where the last column is highest and lowest.
+    """
     if len(series) <= MOST_POINTS:
         return series
     values = series.to_numpy().reshape(len(series), -1)[:, -1]

@@ -49,8 +49,10 @@ class _Tally:
     @property
     def _why(self) -> str:
         if self.margin == self.rejected:
-            return "for lack of cash"
-        return f"{self.margin:,} of them for lack of cash" if self.margin else "by the broker"
+            return "due to insufficient cash"
+        return (
+            f"{self.margin:,} of them due to insufficient cash" if self.margin else "by the broker"
+        )
 
 
 def describe_problems(rows: pa.Table) -> list[str]:
@@ -59,13 +61,14 @@ def describe_problems(rows: pa.Table) -> list[str]:
     lines = []
     if idle.tasks:
         lines.append(
-            f"suspicious: {count_of(idle.tasks, 'task')} made no order: "
-            "the numbers are those of idle cash."
+            f"suspicious: {count_of(idle.tasks, 'task')} placed no orders: "
+            "the metrics describe an account that holds only cash."
         )
     if unfilled.tasks:
         lines.append(
             f"suspicious: {count_of(unfilled.tasks, 'task')} had no order filled "
-            f"(rejected: {unfilled.rejections}): the numbers are those of idle cash."
+            f"(rejected: {unfilled.rejections}): "
+            "the metrics describe an account that holds only cash."
         )
     if refused.tasks:
         lines.append(

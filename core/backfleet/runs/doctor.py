@@ -60,7 +60,7 @@ def _processor() -> Finding:
     return Finding(
         "machine",
         FindingStatus.WARNING,
-        f"{machine}: the last bits of results may differ from other machines'",
+        f"{machine}: results may differ in the last bits from those of other machines",
         f"equal bits are promised on Linux, on {words}",
     )
 

@@ -27,7 +27,7 @@ def find_run(name: str, store: str = DEFAULT_STORE) -> Store:
     if matches:
         raise RunNotFound(
             f"{name!r} is the beginning of {len(matches)} runs in {root.url}; "
-            f"write more of the id: {', '.join(matches)}"
+            f"type more digits: {', '.join(matches)}"
         )
     if name and Path(name).exists():
         return _at(name)

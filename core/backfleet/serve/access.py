@@ -114,7 +114,9 @@ class AccessCheck:
             close = {"connection": "close"}
             return PlainTextResponse("Requests cannot have a body.\n", 413, close)
         if not self._access.knows(headers.get("host", "")):
-            return PlainTextResponse("This server does not go by that name.\n", 421)
+            return PlainTextResponse(
+                "Unknown host name. Open the address that 'backfleet serve' printed.\n", 421
+            )
         if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_TARGET_BYTES:
             return PlainTextResponse("The address is too long.\n", 414)
         return self._token_refusal(scope, headers) if self._access.token else None

@@ -23,7 +23,7 @@ from backfleet.report.page import script_source
 from backfleet.runs.run import Run
 from backfleet.serve import pages
 from backfleet.serve.access import Access, AccessCheck
-from backfleet.serve.catalogue import Catalogue
+from backfleet.serve.catalog import Catalog
 from backfleet.serve.problems import log_problem
 from backfleet.serve.read_only import ReadOnlyStore
 from backfleet.store import Store
@@ -48,20 +48,20 @@ LIST_THREADS = 8
 
 def make_app(store: Store, access: Access) -> Starlette:
     """The application over a store, for whom `access` lets in."""
-    catalogue = Catalogue(ReadOnlyStore(store))
+    catalog = Catalog(ReadOnlyStore(store))
     lists = ThreadPoolExecutor(LIST_THREADS, thread_name_prefix="lists")
     reports = ThreadPoolExecutor(REPORT_THREADS, thread_name_prefix="reports")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        catalogue.start()
+        catalog.start()
         yield
-        catalogue.stop()
+        catalog.stop()
         for pool in (lists, reports):
             pool.shutdown(cancel_futures=True)
 
     return Starlette(
-        routes=Site(catalogue).routes(lists, reports),
+        routes=Site(catalog).routes(lists, reports),
         lifespan=lifespan,
         middleware=[
             Middleware(AccessCheck, access=access),
@@ -73,8 +73,8 @@ def make_app(store: Store, access: Access) -> Starlette:
 class Site:
     """The endpoints. They are run in threads, since reading a store blocks."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
 
     def routes(self, lists: Executor, reports: Executor) -> Sequence[Route]:
         return [
@@ -89,10 +89,10 @@ class Site:
         ]
 
     def runs(self, request: Request) -> Response:
-        return _html(pages.runs_html(self._catalogue.runs(), self._catalogue.store.url))
+        return _html(pages.runs_html(self._catalog.runs(), self._catalog.store.url))
 
     def runs_json(self, request: Request) -> Response:
-        return _json(pages.runs_table(self._catalogue.runs()))
+        return _json(pages.runs_table(self._catalog.runs()))
 
     def standing_json(self, request: Request) -> Response:
         run = self._open(request.path_params["run"])
@@ -130,13 +130,13 @@ class Site:
         return Response(content, media_type=kind, headers={"cache-control": DAY})
 
     def nothing(self, request: Request) -> Response:
-        return _problem("Nothing here", "There is no such page.", 404)
+        return _problem("Page not found", "There is no such page.", 404)
 
     def _open(self, name: str) -> Run:
         """A run of the store. Raises RunNotFound, CorruptObject, StoreError."""
         if not _ID.fullmatch(name):
             raise RunNotFound(f"{name!r} is no run's id")
-        return Run(self._catalogue.store.at(name))
+        return Run(self._catalog.store.at(name))
 
 
 def _static(name: str) -> str | None:
@@ -178,7 +178,7 @@ def _answer(endpoint: Endpoint, request: Request) -> Response:
     except RunNotFound as error:
         return _problem("Not found", str(error), 404)
     except UserError as error:
-        return _problem("That cannot be shown", str(error), 400)
+        return _problem("This page cannot be shown", str(error), 400)
     except BackfleetError as error:
         return _problem("The store cannot be read", str(error), 503)
     except Exception as error:

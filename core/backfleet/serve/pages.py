@@ -13,7 +13,7 @@ from backfleet.report.page import Page, render_linked
 from backfleet.report.sweep_page import sweep_page
 from backfleet.report.task_page import task_page
 from backfleet.runs.run import Run
-from backfleet.serve.catalogue import Listed
+from backfleet.serve.catalog import Listed
 
 __all__ = ["comparison_html", "problem_html", "run_html", "runs_html", "runs_table", "task_html"]
 
@@ -29,9 +29,14 @@ HEADINGS = (
     Heading("strategy", "Strategy"),
     Heading("created", "Planned", "time", "In UTC."),
     Heading("state", "State"),
-    Heading("part", "Done", "percent", "Tasks that have a result, of all."),
+    Heading("part", "Progress", "percent", "Tasks that have a result, of all."),
     Heading("tasks", "Tasks", "count"),
-    Heading("suspicious", "Suspicious", "count", "No fills, or most orders rejected."),
+    Heading(
+        "suspicious",
+        "Suspicious",
+        "count",
+        "Tasks with no fills, or with more than half of their orders rejected.",
+    ),
     Heading("error", "Failed", "count"),
 )
 
@@ -97,7 +102,7 @@ def _row(listed: Listed) -> dict[str, Any]:
 
 
 def run_html(run: Run, metric: str | None) -> str:
-    """The report of a run, which follows it while it is under way."""
+    """The report of a run, with live updates while it is running."""
     page = sweep_page(run, metric)
     live = page.context["facts"].state == "running"
     scripts = (*page.scripts, "live.js") if live else page.scripts
@@ -110,7 +115,7 @@ def task_html(run: Run, task: int) -> str:
 
 
 def comparison_html(first: Run, second: Run, metric: str | None) -> str:
-    """Two runs side by side."""
+    """Run comparison."""
     return _linked(comparison_page(first, second, metric))
 
 

@@ -1,4 +1,4 @@
-"""`FileSource`: one file a symbol, in a directory or under an S3 prefix."""
+"""`FileSource`: one file per symbol, in a directory or under an S3 prefix."""
 
 from __future__ import annotations
 

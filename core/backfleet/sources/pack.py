@@ -115,7 +115,7 @@ def _count(header: bytes, extra: int) -> int:
 
 @lru_cache(maxsize=128)
 def _element(count: int, extra: int) -> np.dtype[np.void]:
-    """The type of `count` bars with so many extra columns."""
+    """The type of `count` bars with the given number of extra columns."""
     # They go by number: a name beyond Latin-1 would make another version of the format.
     numbered = [(f"extra{number}", "<f8") for number in range(extra)]
     # The bools come last, so that all else lies at a multiple of eight bytes.

@@ -83,7 +83,7 @@ class PresetSource(Source):
 
     def parse(self, symbol: str, content: bytes) -> Bars:
         name = self._file(symbol)
-        # Containers are told by their bytes, but archives and databases are opened by path.
+        # Containers are recognized by their bytes, but archives and databases are opened by path.
         with tempfile.TemporaryDirectory(prefix="backfleet-preset-") as folder:
             file = Path(folder) / name
             file.write_bytes(content)

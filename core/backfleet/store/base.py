@@ -64,7 +64,7 @@ class Store(ABC):
 
     @abstractmethod
     def replace(self, key: str, content: bytes) -> None:
-        """Write the object, atomically, over what may be there. For what can be made anew only."""
+        """Write the object atomically, over an existing one if it can be regenerated."""
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[Entry]:

@@ -116,9 +116,7 @@ class ExecutorConformance:
         assert shards == list(range(entry.submission.shard_count))
         assert not any(status.exit_code for status in states)
 
-    def test_a_cancelled_run_keeps_what_is_done_and_goes_on_from_there(
-        self, tmp_path: Path
-    ) -> None:
+    def test_a_canceled_run_keeps_what_is_done_and_goes_on_from_there(self, tmp_path: Path) -> None:
         control = self._submitted(tmp_path, {"k": list(range(5)), "seconds": 0.3})
         run = control.run
         self._until(lambda: run.counts().done > 0)

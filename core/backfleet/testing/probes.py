@@ -1,4 +1,4 @@
-"""Strategies with a known behaviour, for trying executors. Workers everywhere can import them."""
+"""Strategies with a known behavior, for trying executors. Workers everywhere can import them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Fails", "Waits"]
 
 
 class Waits(VectorStrategy):
-    """Takes so many seconds for a task, and tells that it was there."""
+    """Takes the given number of seconds per task, and records that it ran."""
 
     k: int = 0
     seconds: float = 0.0

@@ -123,7 +123,7 @@ class ChildProcess:
         self._process.join()
 
     def close(self) -> None:
-        """Let go of what belonged to a process that has ended."""
+        """Release the resources of a process that has ended."""
         self.connection.close()
         os.close(self._output)
         self._path.unlink(missing_ok=True)
@@ -151,7 +151,7 @@ class ChildProcess:
         """Why a process that has ended took its task with it."""
         code = self._process.exitcode or 0
         if code == OUT_OF_MEMORY:
-            return TaskOutOfMemory("it needed more than resources.memory")
+            return TaskOutOfMemory("it exceeded resources.memory")
         if self._silent:
             return TaskCrashed("it closed its process's connection to the worker")
         if code >= 0:
@@ -171,7 +171,7 @@ def _run_child(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
 
 def _start(process: BaseProcess) -> None:
     """Start a process, also where the process that children are forked from has just died: it is
-    started anew once that is known."""
+    restarted once that is known."""
     for pause in START_PAUSES:
         try:
             return process.start()

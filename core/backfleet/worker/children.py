@@ -89,7 +89,7 @@ class ChildPool:
         self._hear(child, on_results)
         if overdue and at is not None and at == child.in_flight():
             self._lose(
-                child, TaskTimeout(f"no result within {self._limits.task_timeout:g} s"), on_results
+                child, TaskTimeout(f"timed out after {self._limits.task_timeout:g} s"), on_results
             )
         elif not child.ready:
             self._failed_to_start(child)

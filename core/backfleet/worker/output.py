@@ -16,7 +16,7 @@ CUT = "\n[output cut here]\n"
 
 
 class CappedWriter(io.TextIOBase):
-    """A text stream that passes on so many characters between two resets and drops the rest."""
+    """A text stream that drops what exceeds a number of characters between two resets."""
 
     def __init__(self, target: TextIO, limit: int = TASK_LIMIT) -> None:
         self._target = target
@@ -46,7 +46,7 @@ class CappedWriter(io.TextIOBase):
         return "utf-8"
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Reset the count."""
         self._written = 0
 
 

@@ -76,7 +76,7 @@ def _run(url: str, given: Sequence[int]) -> int:
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
             return error.worker_exit_code
         except (Terminated, KeyboardInterrupt):
-            print("stopped; what is committed stays", file=sys.stderr, flush=True)
+            print("stopped by a signal; committed chunks are kept", file=sys.stderr, flush=True)
             return errors.TRY_AGAIN
     return 0
 

@@ -96,7 +96,7 @@ class ShardWorker:
         code: FetchedCode | None = None,
     ) -> None:
         self.store, self.submission = store, submission
-        # Where the code came along, modules are not where the submitting process found them.
+        # If the code was shipped, modules are not where the submitting process found them.
         self.paths = self.submission.paths if code is None else code.paths
         self.code: Sequence[str] = () if code is None else code.paths
         self.strategy = self.submission.strategy

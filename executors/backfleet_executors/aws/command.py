@@ -15,7 +15,7 @@ __all__ = ["aws"]
 
 @click.group()
 def aws() -> None:
-    """What runs need in an AWS account: queues, buckets, an image repository, roles."""
+    """Manage the AWS stack: queues, buckets, image repository and roles."""
 
 
 for command in (plan_command, deploy_command, status_command, destroy_command, policy_command):

@@ -20,12 +20,12 @@ _CREDENTIALS = (
     "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in with "
     "`aws sso login`"
 )
-_UNKNOWN_KEY = f"AWS does not know this access key; {_CREDENTIALS}"
+_UNKNOWN_KEY = f"the access key does not exist; {_CREDENTIALS}"
 _EXPIRED = (
     "the credentials have expired; renew them (`aws sso login`, or a new session token) and try "
     "again"
 )
-_BUSY = "AWS kept refusing to keep up; wait a minute and try again"
+_BUSY = "AWS throttled every attempt; wait a minute and try again"
 _CLOCK = "the clock of this machine is wrong; set it, for AWS compares it"
 _UNREACHABLE = (
     "the endpoint cannot be reached; check the region, the network, the proxy and AWS_ENDPOINT_URL"

@@ -39,7 +39,7 @@ CPU_PERIOD = 100_000
 and one more for the process that supervises them, which has most to do while they start."""
 
 STOP_SECONDS = 20
-"""A worker that is told to end does so within these."""
+"""Seconds in which a worker ends after a request to stop."""
 
 LOG_SIZE = "10m"
 

@@ -30,7 +30,7 @@ FORGOTTEN = timedelta(hours=1)
 
 PAUSE = 0.05
 ENDED = ("exited", "dead")
-GONE = End(None, "its container was removed before it was read")
+GONE = End(None, "its container was removed before its exit status could be read")
 LOST = End(None, "its container was never started: what was to start it has gone")
 
 Facts = Mapping[str, Any]
@@ -55,7 +55,7 @@ class Containers:
         }
 
     def await_ends(self, handle: DockerHandle, seconds: float) -> bool:
-        """Whether all containers of a submission have ended within so many seconds."""
+        """Whether all containers of a submission have ended within the given seconds."""
         until = time.monotonic() + seconds
         while True:
             if all(isinstance(state, End) for state in self.states(handle).values()):

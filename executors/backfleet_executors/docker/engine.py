@@ -73,7 +73,7 @@ def _silent(error: Exception) -> EngineSilent:
     host = engine_host()
     if "permission denied" in str(error).lower():
         return EngineSilent(
-            f"the Docker engine at {host} does not let this user in: join the group that may use "
+            f"the Docker engine at {host} denies access to this user: join the group that may use "
             "it (on most systems: sudo usermod -aG docker $USER, and log in again)"
         )
     return EngineSilent(

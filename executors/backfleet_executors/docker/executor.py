@@ -57,7 +57,7 @@ CLEAN_UP_SECONDS = 10.0
 
 
 class EngineGone(ExecutorError):
-    """The engine went away while a run was under way."""
+    """The engine went away during a run."""
 
     exit_code = 1
 

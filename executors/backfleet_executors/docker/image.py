@@ -28,7 +28,7 @@ class Image:
     name
         What it was asked for by.
     id
-        Its content's digest: what it is whatever its name comes to mean later.
+        Its content's digest: it identifies the image even if its name is moved later.
     facts
         What the engine says of it.
     """

@@ -32,7 +32,7 @@ class DockerSettings(ExecutorSettings):
         default=None, ge=1, description="containers at once; cores / cpus if unset"
     )
     shards: int | None = Field(
-        default=None, ge=1, description="parts to deal the work into; one a container if unset"
+        default=None, ge=1, description="number of shards; one per container if unset"
     )
     network: str = Field(
         default="bridge",

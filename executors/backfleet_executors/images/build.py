@@ -74,7 +74,7 @@ def build_image(
     Parameters
     ----------
     report
-        Is told of each step.
+        Receives each step.
 
     Raises
     ------

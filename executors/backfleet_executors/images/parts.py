@@ -1,4 +1,4 @@
-"""What an image is made of: wheels packed from what is installed here, and pins for what comes from
+"""The parts of an image: wheels packed from what is installed here, and pins for what comes from
 the package index."""
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Wanted = tuple[str, frozenset[str]]
 
 @dataclass(frozen=True)
 class Parts:
-    """What an image is made of.
+    """The parts of an image.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def _wheel_of(path: Path, folder: Path) -> Path:
         raise ExecutorError(f"--with {path}: there is no such wheel or folder")
     if not any((path / name).is_file() for name in PROJECT_FILES):
         raise ExecutorError(
-            f"--with {path}: for want of a pyproject.toml this folder is no project that could be "
+            f"--with {path}: without a pyproject.toml this folder is no project that could be "
             "installed; 'backfleet new strategy NAME' makes one"
         )
     return build_wheel(path, folder)

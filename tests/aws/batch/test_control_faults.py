@@ -197,7 +197,7 @@ def test_fault_11_a_minute_of_throttling_leaves_a_poll_with_what_it_knew(
     assert states(before) == ["running"] * 3
     assert gate.calls["DescribeJobs"] <= 21
     clock.now = 700.0
-    with pytest.raises(ExecutorError, match="AWS kept refusing to keep up"):
+    with pytest.raises(ExecutorError, match="AWS throttled every attempt"):
         poll.statuses()
 
 
@@ -334,7 +334,7 @@ def test_fault_18_a_container_without_memory_names_its_size_and_is_not_tried_aga
     assert "not tried again" in status.reason
 
 
-def test_fault_19_jobs_that_cannot_start_say_why_and_are_cancelled_on_request(
+def test_fault_19_jobs_that_cannot_start_say_why_and_are_canceled_on_request(
     executor: AwsBatchExecutor,
     submission: Submit,
     aws_server: Any,

@@ -133,7 +133,7 @@ def test_fault_29_ctrl_c_stops_the_jobs_and_the_run_goes_on_from_its_url_alone(
     again, stdout, complaint = ended(command("resume", run.url, folder=elsewhere))
 
     assert (code, entry.canceled, array["status"]) == (1, True, "FAILED")
-    assert f"Go on with: backfleet resume {run.url}" in stderr
+    assert f"Resume with: backfleet resume {run.url}" in stderr
     assert again == 0, complaint
     assert "12 ok, 0 suspicious, 0 failed, 0 missing" in stdout
     assert run.latest_submission().submission.number == 2

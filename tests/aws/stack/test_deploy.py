@@ -231,7 +231,7 @@ def test_status_tells_queues_environments_and_jobs(
     )["jobId"]
     output = aws_command("status").output
     assert f"{stack_name}-spot: ENABLED, VALID; FARGATE_SPOT up to 256 vCPU" in output
-    assert "1 under way" in output
+    assert "1 running" in output
     batch.terminate_job(jobId=job, reason="seen")
 
 

@@ -62,7 +62,7 @@ def _refusing(code: str, message: str) -> Iterator[str]:
     ("code", "message", "advice"),
     [
         ("ExpiredToken", "The security token is expired", "aws sso login"),
-        ("InvalidClientTokenId", "The security token is invalid", "does not know this access key"),
+        ("InvalidClientTokenId", "The security token is invalid", "the access key does not exist"),
         ("AccessDenied", DENIED, "'backfleet aws policy' prints all that deploying takes"),
         ("RequestTimeTooSkewed", "The difference is too large", "clock of this machine"),
     ],

@@ -94,7 +94,7 @@ class Reversal(bt.Strategy):
 
 
 class Kinds(bt.Strategy):
-    """Orders of one kind, entered on every seventh bar and sometimes cancelled."""
+    """Orders of one kind, entered on every seventh bar and sometimes canceled."""
 
     params = (("kind", "market"),)
 

@@ -83,7 +83,7 @@ class NamesLater(bt.Strategy):
         if moment == 1:
             size = 10_000 if self.p.come == "refused" else 10
             self.first = self.buy(size=size)
-        elif moment == 2 and self.p.come == "cancelled":
+        elif moment == 2 and self.p.come == "canceled":
             self.cancel(self.first)
         if moment == (1 if self.p.come == "alive" else 3):
             self.name_it()
@@ -129,7 +129,7 @@ def test_what_is_kept_of_an_order_reads_as_on_backtrader(
     ("come", "by", "copied"),
     list(
         itertools.product(
-            ("alive", "filled", "cancelled", "refused"), ("parent", "oco"), (False, True)
+            ("alive", "filled", "canceled", "refused"), ("parent", "oco"), (False, True)
         )
     ),
 )

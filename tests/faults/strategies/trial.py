@@ -21,7 +21,7 @@ import backtrader as bt
 import numpy as np
 
 AT = 1
-"""The point that misbehaves; the other points of a mode are its neighbours."""
+"""The point that misbehaves; the other points of a mode are its neighbors."""
 
 
 class Trial(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
@@ -115,7 +115,7 @@ def _fork(_: Trial) -> None:
 
 
 def _die_later(_: Trial) -> None:
-    """Ends the process soon after the task, in one of its neighbours."""
+    """Ends the process soon after the task, in one of its neighbors."""
     threading.Timer(0.25, os._exit, [9]).start()
 
 

@@ -3,7 +3,7 @@
 On every bar, `BackBroker.next` charges interest, walks its queues and settles futures, position by
 position. With commission schemes for stocks and without interest, most of that is adding zero: here
 a bar without orders only values the open positions, and orders are filled by a short way through
-the same sums. Whatever it does not recognise (futures, interest, a filler, order histories,
+the same sums. Whatever it does not recognize (futures, interest, a filler, order histories,
 compensated feeds, ...) goes to `BackBroker` itself.
 
 Must equal: cash, value, leverage and fund value on every bar, positions, and every notification, in

@@ -4,7 +4,7 @@
 list of its own, although few orders ever have any. Here an order that comes alone is not noted. If
 another one names it later, as its parent or in `oco`, it is entered as it would stand by then.
 
-Must equal: which orders are refused, activated and cancelled with which.
+Must equal: which orders are refused, activated and canceled with which.
 """
 
 # mypy: allow-subclassing-any

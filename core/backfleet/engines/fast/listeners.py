@@ -1,4 +1,4 @@
-"""Who is told what on a bar, found out once instead of on every bar.
+"""Which listeners are notified of what on a bar, determined once instead of on every bar.
 
 backtrader walks all analyzers and their children four times a bar and calls methods that mostly do
 nothing. Here the calls that do something are listed before the run, in backtrader's order. The

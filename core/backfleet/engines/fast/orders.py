@@ -164,7 +164,7 @@ def copy_of(order: Any) -> Any:
     """`order.clone()`: its fills are shared, and marked as notified.
 
     An order with attributes that plain ones have not is copied with all of them: a strategy has
-    marked it, or the broker has it in a group, from where it can be submitted anew.
+    marked it, or the broker has it in a group, from where it can be submitted again.
     """
     cls, fields = order.__class__, order.__dict__
     if not issubclass(cls, PlainOrder) or len(fields) != OWN:

@@ -50,7 +50,7 @@ class HeldPosition(Position):
         self.day = self.moments = None
 
     def become(self, size: float, price: float, opened: float, closed: float) -> None:
-        """`update`, by what it comes to."""
+        """`update`, by its effect."""
         self.price_orig = self.price
         self.size, self.price = size, price
         self.upopened, self.upclosed = opened, closed

@@ -1,7 +1,7 @@
 """What one strategy does on a bar.
 
 `Strategy._oncepost` advances indicators, delivers notifications, calls the strategy, its analyzers
-and its observers. Here, what that comes to for this strategy is found out before the run.
+and its observers. Here, the work that this strategy needs is determined before the run.
 
 Must equal: the order and the arguments of all calls that a user can see.
 """

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 
 def is_portfolio(strategy: type[VectorStrategy], symbols: int) -> bool:
-    """Whether a task of so many symbols is run as a portfolio."""
+    """Whether a task with this number of symbols runs as a portfolio."""
     return symbols != 1 or strategy.is_cross_sectional()
 
 

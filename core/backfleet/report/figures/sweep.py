@@ -64,7 +64,7 @@ def parameter_map(rows: pd.DataFrame, x: str, y: str, metric: str) -> go.Figure:
 
 
 def parallel_figure(rows: pd.DataFrame, columns: Sequence[str], metric: str) -> go.Figure:
-    """Parallel coordinates: a line a row through the values of `columns`, coloured by `metric`."""
+    """Parallel coordinates: a line a row through the values of `columns`, colored by `metric`."""
     figure = blank(400, margin={"l": 72, "r": 40, "t": 56, "b": 24})
     figure.add_parcoords(
         dimensions=[_dimension(rows[name]) for name in columns],
@@ -108,7 +108,7 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
         yaxis={"title": {"text": plain(metric)}, "tickformat": ".3~g"},
     )
     values = _axis_values(marginal.index)
-    add_band(figure, values, marginal["low"], marginal["high"], "half of the points", 0.18)
+    add_band(figure, values, marginal["low"], marginal["high"], "middle 50 % of the points", 0.18)
     figure.add_scatter(
         x=values,
         y=marginal["middle"],
@@ -119,7 +119,7 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
     figure.add_scatter(
         x=values,
         y=marginal["best"],
-        name="through the best point",
+        name="other parameters fixed at the best point",
         mode="lines+markers",
         connectgaps=True,
         line={"color": SECOND, "width": 1.4, "dash": "dot"},
@@ -141,7 +141,7 @@ def symbol_spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
-    """Box plots, one a symbol; points, where no symbol has more than one value.
+    """Box plots, one per symbol; points, where no symbol has more than one value.
 
     Parameters
     ----------

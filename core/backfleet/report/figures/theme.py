@@ -1,7 +1,7 @@
-"""What all figures share: colours that the colour-blind tell apart, and a layout without ink to
+"""What all figures share: colors that the color-blind tell apart, and a layout without ink to
 spare.
 
-Colours of text and grid are left to the page, which knows whether it is light or dark.
+Colors of text and grid are left to the page, which knows whether it is light or dark.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def blank(height: int = HEIGHT, **layout: Any) -> go.Figure:
 
 
 def band(color: str, opacity: float) -> str:
-    """A colour of the palette, seen through."""
+    """A color of the palette, seen through."""
     red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 

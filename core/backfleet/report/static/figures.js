@@ -1,5 +1,5 @@
 "use strict";
-// Draws the figures when they come near the screen, in the colours of the page.
+// Draws the figures when they come near the screen, in the colors of the page.
 (() => {
   const page = window.backfleet;
   const config = {
@@ -30,7 +30,7 @@
   const idle = window.requestIdleCallback || ((call) => setTimeout(call, 500));
   addEventListener("load", () => setTimeout(() => idle(ready), PAUSE));
 
-  const colour = (name) => {
+  const color = (name) => {
     const probe = page.element("span");
     probe.style.color = `var(--${name})`;
     document.body.append(probe);
@@ -41,7 +41,7 @@
 
   const AXIS = /^[xy]axis\d*$/;
   const theme = (layout) => {
-    const ink = colour("ink"), quiet = colour("quiet"), line = colour("line"), panel = colour("panel");
+    const ink = color("ink"), quiet = color("quiet"), line = color("line"), panel = color("panel");
     const themed = {
       "font.color": quiet,
       "font.family": getComputedStyle(document.body).fontFamily,
@@ -69,10 +69,10 @@
     const [from, to] = page.isDark() ? [LIGHT, DARK] : [DARK, LIGHT];
     return from.reduce((found, each, at) => found.replace(each, to[at]), text);
   };
-  const recolour = (part) => {
+  const recolor = (part) => {
     for (const [key, value] of Object.entries(part)) {
       if (typeof value === "string" && /color$/.test(key)) part[key] = swapped(value);
-      else if (value && Object.getPrototypeOf(value) === Object.prototype) recolour(value);
+      else if (value && Object.getPrototypeOf(value) === Object.prototype) recolor(value);
     }
   };
 
@@ -91,7 +91,7 @@
     const narrow = place.clientWidth < 520;
     if (narrow && figure.layout.margin) Object.assign(figure.layout.margin, { l: 52, r: 8 });
     for (const [path, value] of Object.entries(theme(figure.layout))) set(figure.layout, path, value);
-    figure.data.forEach(recolour);
+    figure.data.forEach(recolor);
     place.style.minHeight = "0";
     await ready();
     await Plotly.newPlot(place, figure.data, figure.layout, { ...config, displayModeBar: narrow ? false : "hover" });
@@ -112,7 +112,7 @@
   document.addEventListener("themechange", () => {
     for (const place of drawn) {
       if (!place.layout) continue;
-      place.data.forEach(recolour);
+      place.data.forEach(recolor);
       for (const [path, value] of Object.entries(theme(place.layout))) set(place.layout, path, value);
       Plotly.redraw(place);
     }

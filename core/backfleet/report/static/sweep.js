@@ -63,7 +63,7 @@
       { x: [xs.map(plain)], y: [ys.map(plain)], z: [z], texttemplate: xs.length * ys.length <= 150 ? "%{z:.3~g}" : "", hovertemplate: hover, "colorbar.title.text": plain(measure.name) },
       {
         "xaxis.title.text": plain(x.name), "yaxis.title.text": plain(y.name),
-        // With new values plotly would guess the axes' type anew.
+        // With new values plotly would guess the types of the axes again.
         "xaxis.type": "category", "yaxis.type": "category",
       });
     const some = rows.length === table.rows ? "all" : "the filter's";

@@ -1,5 +1,5 @@
 "use strict";
-// Follows a run that is under way, and shows its whole report when it has ended.
+// Follows a run that is in progress, and shows its whole report when it has ended.
 (() => {
   const place = document.getElementById("live");
   if (!place) return;

@@ -34,8 +34,8 @@ def volume_scale(
     fitting = next(
         (
             scale
-            for centre, scale in AMOUNT_RATIOS.items()
-            if ratio and abs(ratio / centre - 1) < 0.1
+            for center, scale in AMOUNT_RATIOS.items()
+            if ratio and abs(ratio / center - 1) < 0.1
         ),
         None,
     )

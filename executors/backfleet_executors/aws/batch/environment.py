@@ -103,7 +103,7 @@ class BatchEnvironment:
         if self.settings.image is not None and image != self.settings.image:
             yield (
                 f"the job definition {name!r} runs the image {image}, the settings name "
-                f"{self.settings.image}; 'backfleet aws deploy' brings them together"
+                f"{self.settings.image}; 'backfleet aws deploy' updates both"
             )
 
     def queue_problems(self, vcpus: float = 0) -> Iterator[str]:

@@ -25,7 +25,6 @@ from backfleet.executor import (
 )
 from backfleet.sdk import use_region
 from backfleet_executors.aws.batch.adopt import handles_of_run
-from backfleet_executors.aws.batch.aloud import say
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.delivery import delivery_url
@@ -34,6 +33,7 @@ from backfleet_executors.aws.batch.environment import BatchEnvironment
 from backfleet_executors.aws.batch.handle import BatchHandle, is_job_of
 from backfleet_executors.aws.batch.live import live_checks
 from backfleet_executors.aws.batch.logs import read_log
+from backfleet_executors.aws.batch.notices import say
 from backfleet_executors.aws.batch.poll import SubmissionPoll
 from backfleet_executors.aws.batch.settings import (
     INHERITED,
@@ -52,7 +52,7 @@ __all__ = ["AwsBatchExecutor"]
 
 S3 = "s3://"
 
-CANCELLED = "cancelled by 'backfleet cancel'"
+CANCELED = "canceled by 'backfleet cancel'"
 
 
 class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
@@ -174,7 +174,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return planned.submit() | {"settings": inherited(self._settings)}
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
-        """Workers of an array are told apart when they fail or when all have ended."""
+        """The workers of an array are distinguished when they fail or when all have ended."""
         stored = BatchHandle.read(handle)
         key = (stored.run, stored.number)
         if key not in self._polls:
@@ -194,7 +194,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             job = jobs.get(array.job)
             # For a while AWS Batch does not know a job that was just submitted; it can stop it.
             if job is None or is_job_of(job, array, stored.url):
-                calls.terminate(array.job, CANCELLED)
+                calls.terminate(array.job, CANCELED)
 
     def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
         """From CloudWatch, attempt by attempt."""
@@ -250,7 +250,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         def explain(arrays: Sequence[ShardArray]) -> str:
             reason = why_waiting(calls, arrays, vcpus)
             if poll.looks > 1:
-                # Whoever looks once is told by the state that is returned.
+                # A single poll reports it by the state that is returned.
                 say(f"no worker has started yet: {reason}")
             return reason
 

@@ -26,7 +26,7 @@ RETRY_RULES = (
     {"onReason": "OutOfMemoryError*", "action": "EXIT"},
     {"onStatusReason": "*", "action": "RETRY"},
 )
-"""What another attempt cannot mend: bad configuration or code, corrupt input, too little memory."""
+"""Faults that another attempt cannot fix: bad configuration, code or input, too little memory."""
 
 _TAG_VALUE = re.compile(r"[^\w .:/=+@-]")
 TAG_LIMIT = 256

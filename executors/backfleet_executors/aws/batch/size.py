@@ -11,5 +11,5 @@ SUPERVISOR = 256 * 2**20
 
 
 def worker_size(cpus: int, memory: int) -> FargateSize:
-    """The smallest size for a worker of so many CPUs and bytes. Raises ExecutorError."""
+    """Return the smallest size for a worker with these CPUs and bytes. Raises ExecutorError."""
     return nearest_size(cpus, memory + SUPERVISOR)

@@ -88,5 +88,5 @@ def _advice(shard: int, container: Mapping[str, Any], told: str, limits: Mapping
     if "ResourceInitializationError" in told:
         return "the container cannot reach ECR, CloudWatch or its role; check the subnets and roles"
     if container.get("exitCode") == 137:
-        return "it was killed; if that was for lack of memory, raise resources.memory in the job"
+        return "it was killed; if it ran out of memory, raise resources.memory in the job"
     return ""

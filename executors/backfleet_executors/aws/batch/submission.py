@@ -10,10 +10,10 @@ from typing import Any
 from backfleet.errors import BackfleetError
 from backfleet.executor import Submission
 from backfleet_executors.aws.batch.adopt import SHARDS_TAG
-from backfleet_executors.aws.batch.aloud import say
 from backfleet_executors.aws.batch.arrays import ShardArray, split_shards
 from backfleet_executors.aws.batch.environment import BatchEnvironment
 from backfleet_executors.aws.batch.history import interrupted_shards
+from backfleet_executors.aws.batch.notices import say
 from backfleet_executors.aws.batch.request import (
     JobShape,
     over_limits,
@@ -63,7 +63,7 @@ class BatchSubmission:
             say(
                 f"a worker's container has {self.size}: the nearest size of Fargate to "
                 f"{asked.cpus} CPU and {asked.memory / 2**30:g} GiB for tasks, and "
-                f"{SUPERVISOR / 2**30:g} GiB for what watches over them"
+                f"{SUPERVISOR / 2**30:g} GiB for the supervisor process"
             )
         quota = self.environment.quota
         if quota is not None and quota < asked.shard_count * self.size.vcpus:

@@ -62,7 +62,7 @@ def push(
 ) -> Pushed:
     """Have an S3 prefix hold the files of a directory, as they are there.
 
-    What is there with the same SHA-256 is left alone, so that a push that broke off goes on where
+    What is there with the same SHA-256 is left alone, so that an interrupted push continues where
     it was. Nothing is ever deleted.
 
     Parameters
@@ -74,7 +74,7 @@ def push(
     symbols
         Push only the files of these, which may be globs.
     watch
-        Is told how far it is, file by file.
+        Receives the progress, file by file.
 
     Raises
     ------
@@ -104,7 +104,7 @@ class _Push:
     watch: Callable[[Pushing], None]
 
     def run(self, names: Sequence[str]) -> Pushed:
-        """Raises the first error, once the files under way are through."""
+        """Raises the first error, once the current files are finished."""
         # Listed before the threads ask for it, all at once.
         _ = self.remote.files
         self.watch(Pushing(0, len(names), 0))

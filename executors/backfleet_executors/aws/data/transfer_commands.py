@@ -21,12 +21,16 @@ __all__ = ["list_command", "push_command"]
 @click.command("push")
 @click.argument("directory")
 @click.argument("url", metavar="S3-URL")
-@click.option("--symbols", metavar="NAMES", help="Only these: names or globs with commas between.")
+@click.option(
+    "--symbols",
+    metavar="NAMES",
+    help="Symbols to include: names or glob patterns with commas between.",
+)
 @as_json
 def push_command(directory: str, url: str, symbols: str | None, as_json: bool) -> None:
     """Bring the files of DIRECTORY to S3-URL: only what changed, verified by S3.
 
-    A push that broke off goes on where it was. Nothing is ever deleted there.
+    An interrupted push continues where it stopped. Nothing is ever deleted there.
     """
     with nullcontext() if as_json else push_progress(sys.stderr) as watch:
         pushed = push(directory, url, split_names(symbols), watch)

@@ -36,7 +36,7 @@ class Change:
     resource, kind
         Its name in the template, and its type.
     replaced
-        Whether it is made anew: yes, no, or perhaps; empty where it does not exist yet.
+        Whether it is replaced: yes, no, or perhaps; empty where it does not exist yet.
     why
         The properties that change.
     """

@@ -103,7 +103,7 @@ def _container() -> dict[str, Any]:
 
 
 def _retry_strategy() -> dict[str, Any]:
-    """What no other attempt can mend ends; all the rest falls through, and is tried again."""
+    """Faults that no other attempt can fix end the job; all others fall through and are retried."""
     return {
         "Attempts": ATTEMPTS,
         "EvaluateOnExit": [
@@ -128,7 +128,7 @@ RESOURCES: Section = {
             "JobDefinitionName": JOB_DEFINITION,
             "PlatformCapabilities": ["FARGATE"],
             "PropagateTags": True,
-            # A run that is under way keeps the revision that it was submitted with.
+            # A run that is in progress keeps the revision that it was submitted with.
             "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
             "ContainerProperties": _container(),
             "RetryStrategy": _retry_strategy(),

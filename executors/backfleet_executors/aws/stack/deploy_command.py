@@ -30,12 +30,14 @@ __all__ = ["deploy_command"]
 @click.command("deploy")
 @stack_options
 @choice_options
-@click.option("--keep-image", is_flag=True, help="Build none, even if the code here is newer.")
+@click.option(
+    "--keep-image", is_flag=True, help="Keep the current image even if the local code is newer."
+)
 @yes_option
 def deploy_command(
     name: str, region: str | None, keep_image: bool, yes: bool, **chosen: Any
 ) -> None:
-    """Make the stack, or bring it up to date, and write backfleet.toml.
+    """Create or update the stack and write backfleet.toml.
 
     The changes are shown, and asked about, before anything is changed. The image is built with the
     local Docker engine where the code that is installed here is not what the image holds.

@@ -55,7 +55,7 @@ def _show_what_goes(clients: Clients, stack: Stack) -> None:
 
     live = count_live_jobs(clients, stack)
     if live:
-        click.echo(f"{live:,} jobs or arrays are under way; they will be stopped.")
+        click.echo(f"{live:,} jobs or arrays are running; they will be stopped.")
     buckets = [
         stack.outputs[key] for key in ("DataBucket", "ResultsBucket") if key in stack.outputs
     ]

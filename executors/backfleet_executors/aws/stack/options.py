@@ -47,7 +47,9 @@ CHOICES = (
         "--max-vcpus", type=click.IntRange(min=1), help="vCPU that run at once in a queue. [256]"
     ),
     click.option("--log-days", type=int, help="Days that logs are kept. [30]"),
-    click.option("--email", help="Gets news of runs that end and of queues that block."),
+    click.option(
+        "--email", help="E-mail address for notices about finished runs and blocked queues."
+    ),
     click.option(
         "--notebook/--no-notebook", default=None, help="A SageMaker notebook too. [no notebook]"
     ),
@@ -123,6 +125,8 @@ def confirm(question: str, yes: bool) -> None:
         agreed = click.confirm(question)
     except click.Abort:
         click.echo()
-        raise UserError("nobody answered, and nothing was changed; pass --yes") from None
+        raise UserError(
+            "no confirmation was given and nothing was changed; pass --yes to skip the question"
+        ) from None
     if not agreed:
         raise UserError("nothing was changed")

@@ -33,7 +33,8 @@ PARAMETERS: Section = {
         "AllowedValues": [1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
         "Description": "Days that the workers' logs are kept.",
     },
-    "Email": _TEXT | {"Description": "Gets news of runs that end and of queues that block."},
+    "Email": _TEXT
+    | {"Description": "E-mail address for notices about finished runs and blocked queues."},
     "WithNotebook": _SWITCH
     | {"Default": "false", "Description": "A SageMaker notebook with backfleet installed."},
     "DataBucketName": _TEXT | {"Description": "A bucket that is there already, for the data."},

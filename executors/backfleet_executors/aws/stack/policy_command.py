@@ -14,7 +14,7 @@ __all__ = ["policy_command"]
 @click.command("policy")
 @stack_options
 def policy_command(name: str, region: str | None) -> None:
-    """Print the IAM policy that whoever deploys needs, for an administrator to grant."""
+    """Print the IAM policy required for deployment, for an administrator to grant."""
     from backfleet_executors.aws.stack.deployer import Place, deployer_policy
     from backfleet_executors.aws.stack.stacks import check_name
 

@@ -51,7 +51,7 @@ def show_status(facts: Mapping[str, Any]) -> None:
     for queue in facts.get("queues", ()):
         click.echo(f"{'queue':<{WIDTH}}{_queue(queue)}")
     if "live_jobs" in facts:
-        click.echo(f"{'jobs':<{WIDTH}}{facts['live_jobs']:,} under way")
+        click.echo(f"{'jobs':<{WIDTH}}{facts['live_jobs']:,} running")
     for key in ("image", "data", "store", "log_group"):
         if "settings" in facts:
             click.echo(f"{key:<{WIDTH}}{facts['settings'][key] or 'none yet'}")
@@ -66,7 +66,7 @@ def _notes(preparation: Preparation) -> Iterator[str]:
     if preparation.adopted.names:
         yield f"Taken up again: {', '.join(preparation.adopted.names)}."
     if not preparation.has_image:
-        yield "Then the image is built and pushed, and the job definition is made of its digest."
+        yield "Then the image is built and pushed, and the job definition names its digest."
 
 
 def _queue(queue: Mapping[str, Any]) -> str:

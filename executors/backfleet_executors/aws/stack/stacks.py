@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Stack", "check_name", "check_settled", "find_stack", "is_missing"]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
-"""Names of buckets are made of it: lower case, and short enough for the longest region."""
+"""Names of buckets contain it: lower case, and short enough for the longest region."""
 
 REVIEW = "REVIEW_IN_PROGRESS"
 """A stack that has a change set and nothing else."""
@@ -105,7 +105,7 @@ def check_settled(stack: Stack) -> None:
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         raise ExecutorError(
             f"stack {stack.name!r} is {stack.status}: an update failed, and so did undoing it "
-            f"({stack.reason}); mend what is named there and run 'aws cloudformation "
+            f"({stack.reason}); fix what is named there and run 'aws cloudformation "
             f"continue-update-rollback --stack-name {stack.name}'"
         )
 

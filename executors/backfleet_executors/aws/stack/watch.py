@@ -34,7 +34,7 @@ class StackEvent:
 
     @property
     def is_failure(self) -> bool:
-        """Whether it failed by itself, and was not cancelled because another did."""
+        """Whether it failed by itself and was not stopped because another resource failed."""
         return self.status.endswith("_FAILED") and "cancelled" not in self.reason
 
 
@@ -97,9 +97,9 @@ class Watch:
         told = [f"{each.resource} ({each.kind}): {each.reason}" for each in self._failures]
         reasons = "; ".join(told) or stack.reason or "CloudFormation does not say why"
         if stack.status == "UPDATE_ROLLBACK_COMPLETE":
-            advice = "the stack is as it was before; mend this and deploy again"
+            advice = "the stack is as it was before; fix this and deploy again"
         else:
-            advice = f"mend this, run 'backfleet aws destroy --name {stack.name}' and deploy again"
+            advice = f"fix this, run 'backfleet aws destroy --name {stack.name}' and deploy again"
         return f"stack {stack.name!r} is {stack.status}: {reasons}; {advice}"
 
 

@@ -18,11 +18,11 @@ from backfleet.runs.run import Run
 from backfleet.serve.problems import log_problem
 from backfleet.store import Store
 
-__all__ = ["Catalogue", "Listed", "Standing"]
+__all__ = ["Catalog", "Listed", "Standing"]
 
 READERS = 16
 WATCHED = 10.0
-"""Seconds after a request in which the catalogue keeps looking."""
+"""Seconds after a request in which the catalog keeps looking."""
 
 PAUSE = 0.25
 UNFINISHED, FINISHED = 2.0, 60.0
@@ -62,7 +62,7 @@ class Listed:
     problem: str = ""
 
 
-class Catalogue:
+class Catalog:
     """Lists the runs of a store, and looks at how they stand in threads of its own while somebody
     is asking.
 
@@ -77,8 +77,8 @@ class Catalogue:
         self._logged: set[str] = set()
         self._asked = 0.0
         self._ended = threading.Event()
-        self._looker = threading.Thread(target=self._look_on, name="catalogue", daemon=True)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="catalogue")
+        self._looker = threading.Thread(target=self._look_on, name="catalog", daemon=True)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="catalog")
 
     def start(self) -> None:
         """Begin to look."""
