@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from backfleet.errors import BackfleetError, CorruptObject, ExecutorError
+from backfleet.errors import BackfleetError, CorruptObject, ExecutorError, error_line
 from backfleet.store.plain_json import from_plain
 from backfleet.store.s3_client import SETTINGS_FILE
 from backfleet.submission import (
@@ -199,8 +199,7 @@ def executor_errors(executor: Executor) -> Iterator[None]:
         raise
     except Exception as error:
         raise ExecutorError(
-            f"executor {executor.name!r} cannot be asked about its workers: "
-            f"{type(error).__name__}: {error}"
+            f"executor {executor.name!r} cannot be asked about its workers: {error_line(error)}"
         ) from error
 
 

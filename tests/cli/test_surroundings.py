@@ -184,6 +184,40 @@ def test_a_file_that_python_cannot_read_is_named(
         settings.unlink()
 
 
+def test_settings_larger_than_any_are_refused_unread(ask: Ask, workshop: Any) -> None:
+    settings = workshop.folder / "backfleet.toml"
+    settings.touch()
+    os.truncate(settings, 10**12)
+    try:
+        assert is_refused(ask("run sma.toml --dry-run"), "backfleet.toml", "1,048,576 bytes")
+    finally:
+        settings.unlink()
+
+
+def test_bars_larger_than_any_are_refused_unread(ask: Ask, workshop: Any) -> None:
+    folder = workshop.folder / "sparse"
+    folder.mkdir()
+    (folder / "A.csv").touch()
+    os.truncate(folder / "A.csv", 10**12)
+    text = job_text(data=folder, symbols=("A",)).replace("cn-daily", "csv")
+    (workshop.folder / "sparse.toml").write_text(text)
+    assert is_refused(ask("run sparse.toml --dry-run"), "A.csv", "536,870,912")
+
+
+def test_too_little_memory_is_one_message(ask: Ask, workshop: Any) -> None:
+    (workshop.folder / "vast.py").touch()
+    # No machine has as much memory.
+    os.truncate(workshop.folder / "vast.py", 10**12)
+    assert is_refused(ask("run sma.toml --set strategy=vast.py:Mine"), "more memory")
+
+
+def test_the_mark_before_utf_8_is_no_part_of_a_job(ask: Ask, workshop: Any) -> None:
+    content = (workshop.folder / "sma.toml").read_bytes()
+    (workshop.folder / "marked.toml").write_bytes(b"\xef\xbb\xbf" + content)
+    done = ask("run marked.toml --dry-run")
+    assert done.code == 0, done.err
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -290,6 +324,8 @@ def test_a_folder_whose_name_is_not_utf_8_can_be_read_from_but_keeps_no_runs(pla
         "import backtrader as bt\n\nclass Mine(bt.Strategy):\n    pass\n"
     )
     assert is_refused(place("check", "mine.py:Mine", cwd=folder), "not UTF-8")
+    (folder / "job.toml").write_text(job_text("mine.py:Mine", params=""))
+    assert is_refused(place("run", "job.toml", cwd=folder), "not UTF-8")
 
 
 # -- dates ----------------------------------------------------------------------------------------
