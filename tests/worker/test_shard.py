@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import backfleet as bf
 from backfleet.runs.run import Run
 from backfleet.worker.env_vars import INDEX_VARIABLES
 from stored_records import alter_record
@@ -108,7 +109,7 @@ def test_shards_of_one_call_run_together(undone: Path, probed: Run) -> None:
     assert committed(undone) == committed(Path(probed.url))
 
 
-def test_a_shard_whose_input_is_corrupt_costs_the_others_nothing(
+def test_a_bad_symbol_costs_its_own_tasks_and_nothing_else(
     undone: Path, probed: Run, tmp_path: Path
 ) -> None:
     submission = undone / "submissions" / "1.json"
@@ -126,12 +127,31 @@ def test_a_shard_whose_input_is_corrupt_costs_the_others_nothing(
 
     done = work(f"{undone}/submissions/1.json", "0", "1")
 
+    assert (done.returncode, done.stderr) == (0, "")
+    assert committed(undone) == committed(Path(probed.url))
+    rows = bf.open_run(str(undone)).results()
+    failed = rows[rows["status"] == "error"]
+    assert set(failed["symbol"]) == {probed.manifest.symbols[-1].name}
+    assert len(failed) == len(probed.manifest.points)
+    assert failed["error"].str.startswith("DataChanged: ").all()
+    assert bf.open_run(str(undone)).chunk_index.counts().retryable == len(failed)
+    assert not list((undone / "submissions").glob("1.failure.*.json"))
+
+
+def test_data_in_which_every_symbol_is_bad_ends_the_worker_with_65(
+    undone: Path, tmp_path: Path
+) -> None:
+    submission = undone / "submissions" / "1.json"
+    data = tmp_path / "data"
+    shutil.copytree(json.loads(submission.read_text())["data_path"], data)
+    for file in data.glob("*.csv"):
+        file.write_text(file.read_text().replace(",100\n", ",101\n", 1))
+    alter_record(submission, data_path=str(data))
+
+    done = work(f"{undone}/submissions/1.json", "0", "1")
+
     assert done.returncode == 65
     assert "has changed since the run was planned" in done.stderr
-    assert len(committed(undone)) == half
-    (word,) = (undone / "submissions").glob("1.failure.*.json")
-    told = json.loads(word.read_text())
-    assert (told["shard"], told["kind"]) == (0, "DataChanged")
 
 
 def test_a_worker_of_an_image_with_another_inventory_ends_with_64(undone: Path) -> None:

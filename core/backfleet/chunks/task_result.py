@@ -11,7 +11,7 @@ import numpy as np
 
 from backfleet import errors
 from backfleet.engine import Outcome, Records
-from backfleet.errors import TaskError
+from backfleet.errors import DataError, TaskError
 from backfleet.summary import Metrics, Scalar, TaskSums
 
 __all__ = ["TaskResult", "TaskStatus", "is_retryable", "outcome_digest", "with_one_nan"]
@@ -78,7 +78,10 @@ class TaskResult:
 def is_retryable(error: str | None) -> bool:
     """Whether the error of a row may go away on another try."""
     kind = getattr(errors, (error or "").partition(":")[0], None)
-    return isinstance(kind, type) and issubclass(kind, TaskError) and kind.retryable
+    if not isinstance(kind, type):
+        return False
+    # Data can be restored.
+    return (issubclass(kind, TaskError) and kind.retryable) or issubclass(kind, DataError)
 
 
 def outcome_digest(outcome: Outcome) -> str:

@@ -22,6 +22,7 @@ from backfleet.strategy import load_strategy
 from backfleet.strategy_folder import in_strategy_folder
 from backfleet.summary import Calendar, Scalar, Summary, TaskReturns
 from backfleet.vector_strategy import VectorStrategy
+from backfleet.worker.bad_symbols import BadSymbol, BadSymbols
 from backfleet.worker.own_metrics import own_columns
 from backfleet.worker.seeding import Seeding, seed_generators
 from backfleet.worker.storable import describe_error, storable
@@ -61,6 +62,8 @@ class TaskRunner:
             self.engine: Engine = load_plugin("engine", engine, Engine)()
             self._hooks = row_hooks([plugin.name for plugin in self.manifest.identity.plugins])
             self._bars = BarsLoader(plan, self._hooks)
+        symbols = 1 if self.manifest.is_portfolio else len(self.manifest.symbols)
+        self._symbols = BadSymbols(self._bars.of, symbols)
         self._seeding = Seeding(
             self.manifest.identity.seed, always=not issubclass(self.strategy, VectorStrategy)
         )
@@ -72,15 +75,18 @@ class TaskRunner:
     def result(self, index: int) -> TaskResult:
         """Run a task. What the strategy or a plugin raises becomes the result.
 
-        Raises DataError and StoreError where the bars cannot be had, DataChanged also for a
-        declared file, and MemoryError.
+        A symbol whose bars are damaged or have changed costs its own tasks. Raises DataError if
+        that holds for all of the first symbols, DataChanged also for a declared file, StoreError,
+        and MemoryError.
         """
         key = self.manifest.task(index)
         started = time.perf_counter()
         try:
-            bars = self._bars.of(key)
+            bars = self._symbols.load(key)
         except (BackfleetError, MemoryError):
             raise
+        except BadSymbol as bad:
+            return self._failed(index, bad.reason, time.perf_counter() - started)
         except Exception as error:
             return self._failed(index, error, time.perf_counter() - started)
         try:

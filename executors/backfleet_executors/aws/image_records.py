@@ -22,6 +22,9 @@ from backfleet_executors.images.inventory import (
 
 __all__ = ["IMAGES", "bucket_of", "find_record", "image_inventory", "publish_record"]
 
+ARCHITECTURE = "amd64"
+"""The architecture of the stack's compute environments, as Docker names it."""
+
 IMAGES = "images"
 """The prefix of the results bucket under which the records are."""
 
@@ -37,11 +40,11 @@ def image_inventory(image: str, store: str | None) -> Mapping[str, str]:
     Raises
     ------
     ExecutorError
-        If nobody has recorded it.
+        If nobody has recorded it, or it is for another architecture.
     """
     record = find_record(image, bucket_of(store) if store else None)
     if record is not None:
-        return record.inventory
+        return _fitting(image, record).inventory
     try:
         record = engine_record(image)
         reason = "the Docker engine here does not have it"
@@ -54,7 +57,7 @@ def image_inventory(image: str, store: str | None) -> Mapping[str, str]:
             f"machine, and {reason}. Run 'backfleet aws deploy --keep-image' on the machine that "
             "pushed it, or 'docker pull' it here"
         )
-    return record.inventory
+    return _fitting(image, record).inventory
 
 
 def find_record(image: str, bucket: str | None) -> ImageRecord | None:
@@ -103,6 +106,16 @@ def publish_record(image: str, bucket: str) -> bool:
 def bucket_of(store: str) -> str:
     """Return the URL of the bucket that a store is in."""
     return "/".join(store.split("/")[:3])
+
+
+def _fitting(image: str, record: ImageRecord) -> ImageRecord:
+    """Raise ExecutorError for an image of another architecture than the compute environments'."""
+    if record.architecture != ARCHITECTURE:
+        raise ExecutorError(
+            f"the image {image} is for {record.architecture}, and the stack's workers run on "
+            f"{ARCHITECTURE}. Build it with 'backfleet image build --platform linux/{ARCHITECTURE}'"
+        )
+    return record
 
 
 def _check_equal(store: Store, image: str, record: ImageRecord) -> None:

@@ -13,7 +13,7 @@ from backfleet_executors.aws.batch.settings import AwsBatchSettings
 
 
 def by_subject(findings: Any) -> dict[str, Finding]:
-    return {finding.subject.removeprefix("aws-batch: "): finding for finding in findings}
+    return {finding.subject: finding for finding in findings}
 
 
 def test_a_sound_deployment_is_told_line_by_line(

@@ -157,7 +157,7 @@ NOT_USED = (
     "ec2:UpdateSecurityGroupRule*", "ec2:*NetworkInterface*", "batch:SetCapacityTags",
     # Properties that the template does not set.
     "*:*agResource", "*:TagRole", "*:UntagRole", "sagemaker:AddTags", "sagemaker:DeleteTags",
-    "iam:*User*", "iam:*Group*", "iam:*PermissionsBoundary", "ecr:*LifecyclePolicy",
+    "iam:*User*", "iam:*Group*", "iam:*PermissionsBoundary",
     "ecr:*RepositoryPolicy", "lambda:*CodeSigningConfig", "lambda:*Concurrency",
     "lambda:*CapacityProvider", "lambda:*RuntimeAlias", "lambda:GetLayerVersion",
     "lambda:PublishVersion", "lambda:Put*", "logs:*KmsKey", "logs:*Delivery",

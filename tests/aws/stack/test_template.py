@@ -207,3 +207,31 @@ def test_the_dashboard_names_what_is_there(resources: Mapping[str, Any]) -> None
 def test_every_resource_of_spot_goes_without_spot(resources: Mapping[str, Any]) -> None:
     spot = {name for name, each in resources.items() if each.get("Condition") == "HasSpot"}
     assert spot == {"SpotEnvironment", "SpotQueue", "SpotNearQuota"}
+
+
+def test_the_alarm_on_a_missing_clean_up_is_silent_until_data_stops_coming(
+    resources: Mapping[str, Any],
+) -> None:
+    properties = resources["CleanupMissing"]["Properties"]
+    assert properties["TreatMissingData"] == "missing"
+    assert properties["AlarmActions"] == []
+    assert properties["InsufficientDataActions"] == [{"Ref": "Topic"}]
+
+
+@pytest.mark.parametrize("rule", ["JobEnded", "QueueBlocked"])
+def test_news_are_a_sentence(resources: Mapping[str, Any], rule: str) -> None:
+    (target,) = resources[rule]["Properties"]["Targets"]
+    transformer = target["InputTransformer"]
+    sentence = json.loads(transformer["InputTemplate"])
+    names = set(re.findall(r"<(\w+)>", sentence))
+    assert names <= set(transformer["InputPathsMap"])
+    assert sentence.startswith("The job <name> in <region> ")
+
+
+def test_old_images_expire_but_none_that_a_kept_job_definition_runs(
+    resources: Mapping[str, Any],
+) -> None:
+    text = resources["Repository"]["Properties"]["LifecyclePolicy"]["LifecyclePolicyText"]
+    (rule,) = json.loads(text)["rules"]
+    variables = resources["Cleanup"]["Properties"]["Environment"]["Variables"]
+    assert rule["selection"]["countNumber"] > int(variables["KEPT_REVISIONS"])

@@ -19,16 +19,16 @@ Check = Callable[[], Iterable[Finding]]
 
 def diagnosis(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iterator[Finding]:
     """Looks only; where the credentials do not do, nothing else is asked."""
-    identity = list(diagnosed("aws-batch: identity", lambda: _identity(environment)))
+    identity = list(diagnosed("identity", lambda: _identity(environment)))
     yield from identity
     if identity[-1].status is FindingStatus.FAILURE:
         return
     checks: dict[str, Check] = {
-        "aws-batch: queues": lambda: _queues(settings, environment),
-        "aws-batch: job definition": lambda: _definition(environment),
-        "aws-batch: store": lambda: _place("aws-batch: store", settings.store, environment),
-        "aws-batch: data": lambda: _place("aws-batch: data", settings.data, environment),
-        "aws-batch: quota": lambda: _quota(environment),
+        "queues": lambda: _queues(settings, environment),
+        "job definition": lambda: _definition(environment),
+        "store": lambda: _place("store", settings.store, environment),
+        "data": lambda: _place("data", settings.data, environment),
+        "quota": lambda: _quota(environment),
     }
     for subject, check in checks.items():
         yield from diagnosed(subject, check)
@@ -45,11 +45,11 @@ def diagnosed(subject: str, check: Check) -> Iterator[Finding]:
 def _identity(environment: BatchEnvironment) -> Iterator[Finding]:
     region = environment.calls.clients.region
     text = f"{environment.user} in {region}"
-    yield Finding("aws-batch: identity", FindingStatus.OK, text)
+    yield Finding("identity", FindingStatus.OK, text)
 
 
 def _queues(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iterator[Finding]:
-    subject = "aws-batch: queues"
+    subject = "queues"
     faults = list(environment.queue_problems())
     for fault in faults:
         yield Finding(subject, FindingStatus.FAILURE, fault, DEPLOY)
@@ -62,7 +62,7 @@ def _queues(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iterat
 
 
 def _definition(environment: BatchEnvironment) -> Iterator[Finding]:
-    subject = "aws-batch: job definition"
+    subject = "job definition"
     faults = list(environment.definition_problems())
     for fault in faults:
         yield Finding(subject, FindingStatus.FAILURE, fault, DEPLOY)
@@ -86,7 +86,7 @@ def _place(subject: str, url: str | None, environment: BatchEnvironment) -> Iter
 
 
 def _quota(environment: BatchEnvironment) -> Iterator[Finding]:
-    subject = "aws-batch: quota"
+    subject = "quota"
     if environment.quota is None:
         text = "the quota of Fargate vCPU cannot be read with these credentials"
         yield Finding(subject, FindingStatus.WARNING, text, "allow servicequotas:GetServiceQuota")

@@ -221,13 +221,13 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         """Nothing where it was not set up."""
         if self._settings.queue is None:
             return ()
-        return diagnosed("aws-batch", lambda: diagnosis(self._settings, self._environment))
+        return diagnosed("account", lambda: diagnosis(self._settings, self._environment))
 
     def diagnose_live(self) -> Iterable[Finding]:
         """Submits an array of two containers that print their version."""
         if self._settings.queue is None:
             return ()
-        return diagnosed("aws-batch", lambda: live_checks(self._settings, self._environment))
+        return diagnosed("account", lambda: live_checks(self._settings, self._environment))
 
     # -- inside ------------------------------------------------------------------------------
 

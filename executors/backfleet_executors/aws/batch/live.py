@@ -74,7 +74,7 @@ def _conditional_write(url: str) -> Finding:
     store = open_store(url).at(LIVE)
     key = f"{secrets.token_hex(8)}.json"
     first, second = (store.put_if_absent(key, json.dumps(who).encode()) for who in (1, 2))
-    subject = "aws-batch: conditional writes"
+    subject = "conditional writes"
     if first and not second and store.read(key) == b"1":
         return Finding(
             subject, FindingStatus.OK, f"the second writer of {url}/{LIVE}/{key} was refused"
@@ -106,9 +106,9 @@ def _start(settings: AwsBatchSettings, environment: BatchEnvironment) -> _Trial:
 
 
 def _followed(trial: _Trial) -> Iterator[Finding]:
-    yield _waited(trial, "aws-batch: job seen by its id", lambda: trial.job() is not None)
-    yield _in_time(_waited(trial, "aws-batch: job found by its name", trial.found), trial)
-    yield _waited(trial, "aws-batch: two containers", lambda: _has_ended(trial))
+    yield _waited(trial, "job seen by its id", lambda: trial.job() is not None)
+    yield _in_time(_waited(trial, "job found by its name", trial.found), trial)
+    yield _waited(trial, "two containers", lambda: _has_ended(trial))
     calls = trial.environment.calls
     children = calls.describe([trial.array.child(shard) for shard in (0, 1)])
     yield _exit_codes([job.get("container", {}).get("exitCode") for job in children.values()])
@@ -141,7 +141,7 @@ def _has_ended(trial: _Trial) -> bool:
 
 
 def _exit_codes(codes: Sequence[int | None]) -> Finding:
-    subject = "aws-batch: exit codes"
+    subject = "exit codes"
     if codes == [0, 0]:
         return Finding(subject, FindingStatus.OK, "both containers ended with 0")
     text = f"the containers ended with {codes}, not with [0, 0]"
@@ -149,7 +149,7 @@ def _exit_codes(codes: Sequence[int | None]) -> Finding:
 
 
 def _log(trial: _Trial) -> Finding:
-    subject = "aws-batch: logs"
+    subject = "logs"
     try:
         calls, group = trial.environment.calls, trial.settings.log_group
         lines = list(read_log(calls, trial.array.child(0), group, follow=False))

@@ -71,7 +71,8 @@ BY_CLOUDFORMATION = {
     "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress "
     "RevokeSecurityGroupEgress RevokeSecurityGroupIngress "
     "CreateVpcEndpoint DeleteVpcEndpoints ModifyVpcEndpoint CreateTags DeleteTags Describe*",
-    "ecr": "CreateRepository GetLifecyclePolicy GetRepositoryPolicy "
+    "ecr": "CreateRepository DeleteLifecyclePolicy GetLifecyclePolicy PutLifecyclePolicy "
+    "GetRepositoryPolicy "
     "PutImageScanningConfiguration PutImageTagMutability TagResource UntagResource",
     "events": "PutRule DeleteRule DescribeRule PutTargets RemoveTargets ListTargetsByRule "
     "ListTagsForResource",

@@ -62,6 +62,11 @@ def _show_what_goes(clients: Clients, stack: Stack) -> None:
     if buckets:
         kept = " and ".join(f"s3://{bucket}" for bucket in buckets)
         click.echo(f"Kept: {kept}, with all that is in them.")
+    if "LogGroup" in stack.outputs:
+        click.echo(
+            f"Deleted: the workers' logs in CloudWatch ({stack.outputs['LogGroup']}). What tasks "
+            "printed is in the results bucket."
+        )
 
 
 def _with_images(clients: Clients, stack: Stack, images: bool | None, yes: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from backfleet_executors.aws import cleanup
@@ -25,13 +26,26 @@ KEPT_REVISIONS = 20
 CLEANUP_SECONDS = 300
 
 
-def _rule(description: str, pattern: Section) -> dict[str, Any]:
+JOB = {"name": "$.detail.jobName", "status": "$.detail.status", "region": "$.region"}
+
+
+def _rule(description: str, pattern: Section, paths: Section, sentence: str) -> dict[str, Any]:
+    """A rule that sends a sentence, in which `<name>` is the value at a path of the event."""
     return {
         "Type": "AWS::Events::Rule",
         "Properties": {
             "Description": description,
             "EventPattern": {"source": ["aws.batch"]} | dict(pattern),
-            "Targets": [{"Id": "news", "Arn": ref("Topic")}],
+            "Targets": [
+                {
+                    "Id": "news",
+                    "Arn": ref("Topic"),
+                    "InputTransformer": {
+                        "InputPathsMap": dict(paths),
+                        "InputTemplate": json.dumps(sentence),
+                    },
+                }
+            ],
         },
     }
 
@@ -119,10 +133,14 @@ RESOURCES: Section = {
                 "arrayProperties": {"index": [{"exists": False}]},
             },
         },
+        JOB | {"why": "$.detail.statusReason"},
+        "The job <name> in <region> has ended: <status>. <why> (see: backfleet status)",
     ),
     "QueueBlocked": _rule(
         "The job at the head of a queue of backfleet cannot start",
         {"detail-type": ["Batch Job Queue Blocked"], "detail": {"jobQueue": QUEUE_ARNS}},
+        JOB | {"why": "$.detail.statusReason"},
+        "The job <name> in <region> blocks its queue: <why> (see: backfleet status)",
     ),
     "CleanupLogGroup": {
         "Type": "AWS::Logs::LogGroup",

@@ -10,7 +10,7 @@ from backfleet_executors.aws.errors import aws_errors, code_of
 
 __all__ = ["unconditional_write"]
 
-SUBJECT = "aws-batch: unconditional writes"
+SUBJECT = "unconditional writes"
 
 
 def unconditional_write(clients: Clients, store: str) -> Finding:

@@ -154,13 +154,17 @@ RESOURCES: Section = {
             "TreatMissingData": "notBreaching",
         },
     ),
+    # A new alarm lacks data, and only a change of its state sends a message. If missing data were a
+    # breach, every deployment would send one before the clean-up could run for the first time.
     "CleanupMissing": _cleanup_alarm(
         "The clean-up of backfleet has not run for three hours",
         "Invocations",
         {
             "ComparisonOperator": "LessThanThreshold",
             "EvaluationPeriods": 3,
-            "TreatMissingData": "breaching",
+            "TreatMissingData": "missing",
+            "AlarmActions": [],
+            "InsufficientDataActions": [ref("Topic")],
         },
     ),
     "SpotNearQuota": _quota_alarm("Standard/Spot") | {"Condition": "HasSpot"},

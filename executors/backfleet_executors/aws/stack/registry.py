@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from backfleet_executors.aws.stack.intrinsics import Section, if_, ref, sub
 
 __all__ = ["REPOSITORY", "REPOSITORY_ARN", "REPOSITORY_URI", "RESOURCES"]
@@ -20,6 +22,20 @@ REPOSITORY_URI = {
     ]
 }
 
+KEPT_IMAGES = 100
+"""More than the revisions of the job definition that the clean-up keeps: what can still start, can
+still be pulled."""
+
+_OLD_IMAGES = {
+    "rulePriority": 1,
+    "selection": {
+        "tagStatus": "any",
+        "countType": "imageCountMoreThan",
+        "countNumber": KEPT_IMAGES,
+    },
+    "action": {"type": "expire"},
+}
+
 RESOURCES: Section = {
     "Repository": {
         "Type": "AWS::ECR::Repository",
@@ -31,6 +47,7 @@ RESOURCES: Section = {
             "Tags": [{"Key": "backfleet:stack", "Value": ref("AWS::StackName")}],
             "ImageTagMutability": "IMMUTABLE",
             "ImageScanningConfiguration": {"ScanOnPush": True},
+            "LifecyclePolicy": {"LifecyclePolicyText": json.dumps({"rules": [_OLD_IMAGES]})},
         },
     }
 }

@@ -47,6 +47,9 @@ WRITTEN_BY_WORKERS = [
 ]
 """What workers write. Manifests, code, submissions, handles, the index of known rows and the trial
 ledger come from clients alone."""
+AS_NEW = {"Null": {"s3:if-none-match": "false"}}
+"""Only where there is no object yet. The role demands it, since a bucket that the user brings has
+no policy of the stack."""
 IN_STORE = {"StringLike": {"s3:prefix": [f"{RUNS}/*", RUNS]}}
 
 
@@ -74,7 +77,7 @@ STORAGE_OF_JOBS = (
     allow("ReadData", "s3:GetObject", data_arn("/*")),
     allow("ListData", "s3:ListBucket", data_arn()),
     allow("ReadStore", "s3:GetObject", STORE),
-    allow("WriteResults", "s3:PutObject", WRITTEN_BY_WORKERS),
+    allow("WriteResults", "s3:PutObject", WRITTEN_BY_WORKERS, AS_NEW),
     # The `*` of a path matches slashes too: `runs/trials/1/chunks/x` looks like a chunk.
     withhold("LeaveShared", "s3:PutObject", [results_arn(path) for path in SHARED]),
     # Without it a missing object would be told as a denied one.

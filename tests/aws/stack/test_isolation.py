@@ -1,0 +1,182 @@
+"""Workers create what is theirs to create, and nothing else: the rendered policies decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from policy_evaluator import ACCOUNT, Policies, Request, is_allowed, statements_of
+
+Statements = Sequence[Mapping[str, Any]]
+
+RESULTS = f"arn:aws:s3:::fleet-results-{ACCOUNT}-us-east-1"
+DATA = f"arn:aws:s3:::fleet-data-{ACCOUNT}-us-east-1"
+RUN = "runs/0123456789abcdef"
+TLS = {"aws:SecureTransport": "true"}
+CREATE = TLS | {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
+OVERWRITE = TLS | {"s3:ObjectCreationOperation": "true"}
+JOB_ROLE, SUBMITTER = "JobRole", "SubmitterPolicy"
+CREATED_BY_WORKERS = (
+    f"{RUN}/chunks/000000.0",
+    f"{RUN}/parts/000000.0/00000000-2",
+    f"{RUN}/blobs/{'a' * 64}",
+    f"{RUN}/blobs/{'a' * 64}.1",
+    f"{RUN}/logs/000000.0.txt",
+    f"{RUN}/submissions/1.failure.0.json",
+)
+NEVER_WRITTEN_BY_WORKERS = (
+    f"{RUN}/manifest.json",
+    f"{RUN}/code.json",
+    f"{RUN}/code/{'a' * 64}.whl",
+    f"{RUN}/submissions/1.json",
+    f"{RUN}/submissions/1.handle.json",
+    f"{RUN}/submissions/1.canceled.json",
+    f"{RUN}/results.parquet",
+    f"{RUN}/facts.json",
+    f"{RUN}/labels/{'a' * 64}.json",
+    "runs/known/1/base/run.json",
+    "runs/known/1/chunks/run.json",
+    "runs/trials/1/family/run.json",
+    "runs/trials/1/chunks/run.json",
+    f"images/{'a' * 64}.json",
+    "software/backfleet.toml",
+)
+
+
+def policies(role: str) -> Policies:
+    return Policies(statements_of(role), statements_of("ResultsBucketPolicy"))
+
+
+def put(key: str, context: Mapping[str, str] = CREATE) -> Request:
+    return Request("s3:PutObject", f"{RESULTS}/{key}", context)
+
+
+def get(key: str) -> Request:
+    return Request("s3:GetObject", f"{RESULTS}/{key}", TLS)
+
+
+def listing(prefix: str) -> Request:
+    return Request("s3:ListBucket", RESULTS, TLS | {"s3:prefix": prefix})
+
+
+@pytest.mark.parametrize("key", CREATED_BY_WORKERS)
+def test_a_worker_creates_its_objects_and_never_writes_over_one(key: str) -> None:
+    worker = policies(JOB_ROLE)
+    assert is_allowed(worker, put(key))
+    assert not is_allowed(worker, put(key, OVERWRITE))
+    # A bucket that the user brings has no policy of the stack: the role alone must refuse.
+    assert not is_allowed(replace(worker, bucket=()), put(key, OVERWRITE))
+
+
+@pytest.mark.parametrize("context", [CREATE, OVERWRITE])
+@pytest.mark.parametrize("key", NEVER_WRITTEN_BY_WORKERS)
+def test_a_worker_cannot_write_what_clients_write(key: str, context: Mapping[str, str]) -> None:
+    assert not is_allowed(policies(JOB_ROLE), put(key, context))
+
+
+def test_a_worker_reads_its_store_and_its_data_and_nothing_beside() -> None:
+    worker = policies(JOB_ROLE)
+    assert is_allowed(worker, get(f"{RUN}/manifest.json"))
+    assert is_allowed(worker, Request("s3:GetObject", f"{DATA}/stock.csv", TLS))
+    assert is_allowed(worker, listing(f"{RUN}/chunks/"))
+    assert not is_allowed(worker, get(f"images/{'a' * 64}.json"))
+    assert not is_allowed(worker, listing("images/"))
+    assert not is_allowed(worker, Request("s3:PutObject", f"{DATA}/stock.csv", CREATE))
+    assert not is_allowed(worker, Request("s3:DeleteObject", f"{RESULTS}/{RUN}/chunks/0", TLS))
+
+
+def test_only_the_deployer_creates_records_of_images_and_submitters_read_them() -> None:
+    submitter = policies(SUBMITTER)
+    assert is_allowed(submitter, get(f"images/{'a' * 64}.json"))
+    assert not is_allowed(submitter, put(f"images/{'a' * 64}.json"))
+    admin: Statements = [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}]
+    deployer = replace(submitter, identity=admin)
+    assert is_allowed(deployer, put(f"images/{'a' * 64}.json"))
+    assert not is_allowed(deployer, put(f"images/{'a' * 64}.json", OVERWRITE))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"{RUN}/manifest.json",
+        f"{RUN}/chunks/000000.0",
+        f"{RUN}/parts/000000.0/00000000-2",
+        f"{RUN}/blobs/{'a' * 64}",
+        f"{RUN}/code/{'a' * 64}.whl",
+        "runs/known/1/base/run.json",
+        "runs/trials/1/family/run.json",
+    ],
+)
+def test_nobody_writes_over_what_a_store_writes_once(key: str) -> None:
+    submitter = policies(SUBMITTER)
+    assert is_allowed(submitter, put(key))
+    assert not is_allowed(submitter, put(key, OVERWRITE))
+    # The parts of an upload carry no condition; finishing it does.
+    assert is_allowed(submitter, put(key, TLS | {"s3:ObjectCreationOperation": "false"}))
+
+
+@pytest.mark.parametrize("role", [JOB_ROLE, SUBMITTER])
+def test_nothing_is_sent_in_plain_text(role: str) -> None:
+    plain = {"aws:SecureTransport": "false"}
+    assert not is_allowed(policies(role), put(f"{RUN}/logs/x", CREATE | plain))
+    assert not is_allowed(policies(role), replace(get(f"{RUN}/logs/x"), context=plain))
+
+
+# -- no protection is one that nobody would miss ---------------------------------------------------
+
+
+def weakened(statements: Statements) -> Iterator[tuple[str, Statements]]:
+    """Yield the statements without each one of them, and without each of their conditions."""
+    for at, statement in enumerate(statements):
+        others = [*statements[:at], *statements[at + 1 :]]
+        yield statement["Sid"], others
+        conditions = statement.get("Condition", {})
+        for operator in conditions:
+            rest = {name: tests for name, tests in conditions.items() if name != operator}
+            name = f"the condition {operator} of {statement['Sid']}"
+            yield name, [*others, {**statement, "Condition": rest}]
+
+
+UPLOAD = TLS | {"s3:ObjectCreationOperation": "false"}
+PLAIN = CREATE | {"aws:SecureTransport": "false"}
+REQUESTS = (
+    *(
+        put(key, context)
+        for key in (*CREATED_BY_WORKERS, *NEVER_WRITTEN_BY_WORKERS)
+        for context in (CREATE, OVERWRITE, UPLOAD, PLAIN)
+    ),
+    *map(get, ("images/x", f"{RUN}/manifest.json")),
+    *map(listing, (f"{RUN}/chunks/", "images/")),
+    Request("s3:GetObject", f"{DATA}/x", TLS),
+    Request("s3:PutObject", f"{DATA}/x", TLS),
+    Request("s3:ListBucket", DATA, TLS),
+)
+
+
+def decisions(decided: Policies) -> list[bool]:
+    return [is_allowed(decided, request) for request in REQUESTS]
+
+
+@pytest.mark.parametrize("role", [JOB_ROLE, SUBMITTER])
+def test_every_statement_and_condition_of_a_role_decides_a_request(role: str) -> None:
+    # Without the bucket policy: the user's own bucket does not have it.
+    statements = [each for each in statements_of(role) if _is_of_s3(each)]
+    before = decisions(Policies(statements))
+    unnoticed = [name for name, rest in weakened(statements) if decisions(Policies(rest)) == before]
+    assert unnoticed == []
+
+
+def test_every_statement_and_condition_of_the_results_bucket_decides_a_request() -> None:
+    submitter, bucket = statements_of(SUBMITTER), statements_of("ResultsBucketPolicy")
+    before = decisions(Policies(submitter, bucket))
+    unnoticed = [
+        name for name, rest in weakened(bucket) if decisions(Policies(submitter, rest)) == before
+    ]
+    assert unnoticed == []
+
+
+def _is_of_s3(statement: Mapping[str, Any]) -> bool:
+    return any(action.startswith("s3:") for action in statement["Action"])
