@@ -101,7 +101,7 @@ ACTIONS = "symbol,ex,cash\n"
         (
             "instruments",
             "symbol,lited\nA,\n",
-            "row 1: unknown column 'lited'; did you mean 'listed'?",
+            "row 1: unknown column 'lited'; rename or remove it",
         ),
         ("instruments", "symbol,symbol\nA,A\n", "row 1: two columns are called 'symbol'"),
         ("instruments", "listed\n2020-01-01\n", "row 1: there is no column 'symbol'"),

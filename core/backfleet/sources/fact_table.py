@@ -11,7 +11,6 @@ from datetime import date, datetime
 from typing import Any
 
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
 from backfleet.sources.places import Place
 
 __all__ = ["FactRow", "read_rows"]
@@ -123,9 +122,8 @@ def _check_header(origin: str, header: Sequence[str], columns: Sequence[str]) ->
     allowed = (*columns, SOURCE)
     for name in header:
         if name not in allowed:
-            hint = nearest(name, allowed)
             raise DataError(
-                f"{origin}: row 1: unknown column {name!r}{hint}. The columns are "
+                f"{origin}: row 1: unknown column {name!r}; rename or remove it. The columns are "
                 f"{', '.join(allowed)}"
             )
         if header.count(name) > 1:
