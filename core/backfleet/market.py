@@ -6,11 +6,10 @@ A market is a plugin of the group `backfleet.markets`. The job names it in `[mar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars
 from backfleet.engine import RejectReason
 from backfleet.errors import MarketError
+from backfleet.facts import SymbolFacts
 from backfleet.terms import Terms
 
 __all__ = [
@@ -26,16 +26,12 @@ __all__ = [
     "Dated",
     "Market",
     "MarketSettings",
-    "Span",
     "Step",
     "SymbolFacts",
 ]
 
 Days = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
-
-Span = tuple[date, date | None]
-"""First day and the day after the last one; None if the span lasts."""
 
 
 class Certainty(StrEnum):
@@ -130,44 +126,6 @@ class Dated:
             f"{self.rule}: the table begins on {self.steps[0].first}, and {day} is earlier. "
             f"Let data.start be {self.steps[0].first} or later, or switch the rule off"
         )
-
-
-@dataclass(frozen=True)
-class SymbolFacts:
-    """Facts about one symbol that its bars do not say.
-
-    Attributes
-    ----------
-    symbol
-        As the source names it.
-    listed, delisted
-        The first session, and the day from which the symbol is no longer traded; None if unknown.
-    board
-        The board in the words of the market; None if the market finds it from the symbol.
-    issue_price
-        None if unknown.
-    same_session
-        Whether shares can be sold in the session in which they were bought, as for some funds.
-    spans
-        Spans of states such as `st` and `delisting`, sorted; a state without a history is absent.
-    """
-
-    symbol: str
-    listed: date | None = None
-    delisted: date | None = None
-    board: str | None = None
-    issue_price: float | None = None
-    same_session: bool = False
-    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=lambda: MappingProxyType({}))
-
-    def during(self, state: str, sessions: Days) -> NDArray[np.bool_]:
-        """Return on which sessions the symbol was in a state."""
-        inside = np.zeros(len(sessions), np.bool_)
-        for first, end in self.spans.get(state, ()):
-            inside |= (sessions >= np.datetime64(first)) & (
-                True if end is None else sessions < np.datetime64(end)
-            )
-        return inside
 
 
 @dataclass(frozen=True)

@@ -6,4 +6,5 @@
 bars, and `columns.py` builds `Bars`. `prepared.py` keeps parsed bars in a cache, as files that are
 mapped into memory (`pack.py`, `index.py`). `faults.py` collects everything that is wrong with the
 files, `prepare.py` writes bars as Parquet, and `importing/` imports the files of any vendor.
+`facts.py` reads facts about instruments from their tables (`fact_table.py`).
 """

@@ -1,0 +1,117 @@
+"""`Facts`: what is known of instruments and their bars do not say, dated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.errors import DataError
+
+__all__ = ["Action", "Facts", "Span", "SymbolFacts"]
+
+Span = tuple[date, date | None]
+"""First day and the day after the last one; None if the span lasts."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """A corporate action; all amounts are per share held before the ex-date.
+
+    Attributes
+    ----------
+    ex
+        The first session in which the share trades without the entitlement.
+    cash
+        Dividend before tax.
+    bonus, capital
+        New shares from profit, and from reserves.
+    rights, rights_price
+        New shares that can be subscribed, and the price of one; None if there are no rights.
+    pay, listing
+        The days on which cash is paid and new shares can be sold; None if unknown.
+    """
+
+    ex: date
+    cash: float = 0.0
+    bonus: float = 0.0
+    capital: float = 0.0
+    rights: float = 0.0
+    rights_price: float | None = None
+    pay: date | None = None
+    listing: date | None = None
+
+
+@dataclass(frozen=True)
+class SymbolFacts:
+    """Facts about one symbol that its bars do not say.
+
+    Attributes
+    ----------
+    symbol
+        As the source names it.
+    listed, delisted
+        The first session, and the day from which the symbol is no longer traded; None if unknown.
+    board
+        The board in the words of the market; None if the market finds it from the symbol.
+    kind
+        The kind of instrument, such as `stock` or `fund`; None if unknown.
+    issue_price
+        None if unknown.
+    same_session
+        Whether shares can be sold in the session in which they were bought, as for some funds.
+    spans
+        Spans of states such as `st`, `delisting` and `index:000300`, sorted. A state without a
+        history is absent; a state with a history in which the symbol never was has no spans.
+    actions
+        Corporate actions, sorted by their ex-dates; None if there is no history of them.
+    """
+
+    symbol: str
+    listed: date | None = None
+    delisted: date | None = None
+    board: str | None = None
+    kind: str | None = None
+    issue_price: float | None = None
+    same_session: bool = False
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    actions: tuple[Action, ...] | None = None
+
+    def during(self, state: str, sessions: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+        """Return on which sessions the symbol was in a state."""
+        inside = np.zeros(len(sessions), np.bool_)
+        for first, end in self.spans.get(state, ()):
+            inside |= (sessions >= np.datetime64(first)) & (
+                True if end is None else sessions < np.datetime64(end)
+            )
+        return inside
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts about all instruments of a universe.
+
+    Attributes
+    ----------
+    origin
+        The folder or URL of the tables, for messages.
+    symbols
+        The facts of each symbol, by its name.
+    """
+
+    origin: str
+    symbols: Mapping[str, SymbolFacts]
+
+    def of(self, symbol: str) -> SymbolFacts:
+        """Return the facts of a symbol. Raises DataError if there are none."""
+        facts = self.symbols.get(symbol)
+        if facts is None:
+            raise DataError(
+                f"{self.origin}: the table instruments has no row for the symbol {symbol!r}. "
+                "Add one; only its symbol must be filled in"
+            )
+        return facts

@@ -1,0 +1,160 @@
+"""A table of facts: CSV or Parquet, read row by row as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from backfleet.errors import DataError
+from backfleet.sources.places import Place
+
+__all__ = ["FactRow", "read_rows"]
+
+FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
+SUFFIXES = (".csv", ".parquet")
+SOURCE = "source"
+"""A column of every table that says for people where a row comes from."""
+
+
+@dataclass(frozen=True)
+class FactRow:
+    """A row of a table.
+
+    Attributes
+    ----------
+    origin
+        The file.
+    number
+        As an editor counts: the header of a CSV file is row 1. Parquet has no header.
+    values
+        The text of each column, empty if there is no value.
+    """
+
+    origin: str
+    number: int
+    values: Mapping[str, str]
+
+    def text(self, column: str) -> str | None:
+        """Return the text of a column; None if it is empty or not there."""
+        return self.values.get(column, "").strip() or None
+
+    def need(self, column: str) -> str:
+        """Return the text of a column that every row has. Raises DataError."""
+        text = self.text(column)
+        if text is None:
+            raise self.refusal(f"there is no value in the column {column!r}; fill it in")
+        return text
+
+    def day(self, column: str) -> date | None:
+        """Return a date; None if there is none. Raises DataError."""
+        text = self.text(column)
+        if text is None:
+            return None
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise self.refusal(f"{column} = {text!r} is no date; write it as 2024-01-31") from None
+
+    def number_of(self, column: str) -> float | None:
+        """Return a number that is not negative; None if there is none. Raises DataError."""
+        text = self.text(column)
+        if text is None:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value < math.inf:
+            raise self.refusal(f"{column} = {text!r} must be a number that is not negative")
+        return value
+
+    def flag(self, column: str) -> bool:
+        """Return true or false, and false if there is no value. Raises DataError."""
+        text = self.text(column) or ""
+        if text.lower() not in FLAGS:
+            raise self.refusal(f"{column} = {text!r} must be true or false")
+        return FLAGS[text.lower()]
+
+    def refusal(self, reason: str) -> DataError:
+        """Return an error about this row."""
+        return DataError(f"{self.origin}: row {self.number}: {reason}")
+
+
+def read_rows(place: Place, folder: str, name: str, columns: Sequence[str]) -> list[FactRow] | None:
+    """Return the rows of a table; None if the folder has no such table.
+
+    Raises
+    ------
+    DataError
+        The table is there as CSV and as Parquet, cannot be read, or has other columns; the first of
+        `columns` must be there.
+    """
+    there = place.names()
+    files = [name + suffix for suffix in SUFFIXES if name + suffix in there]
+    if not files:
+        return None
+    if len(files) > 1:
+        raise DataError(f"{folder}: there are {files[0]} and {files[1]}; remove one of them")
+    origin = f"{folder.rstrip('/')}/{files[0]}"
+    content = place.read(files[0])
+    is_csv = files[0].endswith(".csv")
+    rows = _of_csv(origin, content) if is_csv else _of_parquet(origin, content)
+    header = rows[0] if rows else []
+    _check_header(origin, header, columns)
+    table = []
+    for number, row in enumerate(rows[1:], 2 if is_csv else 1):
+        if len(row) not in (0, len(header)):
+            raise DataError(
+                f"{origin}: row {number}: it has {len(row)} values and not {len(header)}; put "
+                "quotes around values with commas"
+            )
+        if row:
+            table.append(FactRow(origin, number, dict(zip(header, row, strict=True))))
+    return table
+
+
+def _check_header(origin: str, header: Sequence[str], columns: Sequence[str]) -> None:
+    allowed = (*columns, SOURCE)
+    for name in header:
+        if name not in allowed:
+            raise DataError(
+                f"{origin}: row 1: unknown column {name!r}; rename or remove it. The columns are "
+                f"{', '.join(allowed)}"
+            )
+        if header.count(name) > 1:
+            raise DataError(f"{origin}: row 1: two columns are called {name!r}; remove one")
+    if columns[0] not in header:
+        raise DataError(f"{origin}: row 1: there is no column {columns[0]!r}; add it")
+
+
+def _of_csv(origin: str, content: bytes) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{origin}: byte {error.start} is not UTF-8; save it as UTF-8") from None
+    except csv.Error as error:
+        raise DataError(f"{origin}: this is no CSV: {error}") from None
+
+
+def _of_parquet(origin: str, content: bytes) -> list[list[str]]:
+    # Facts in CSV files need no pyarrow.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{origin}: this is no Parquet file: {error}") from None
+    columns = [map(_text, column.to_pylist()) for column in table.columns]
+    return [list(table.column_names), *map(list, zip(*columns, strict=True))]
+
+
+def _text(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    return value.date().isoformat() if isinstance(value, datetime) else str(value)
