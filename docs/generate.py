@@ -29,6 +29,7 @@ SECTIONS: dict[str, type[Section]] = {
     "data": model.Data,
     "data.auxiliary.NAME": model.Auxiliary,
     "broker": model.Broker,
+    "market": model.Market,
     "results": model.Results,
     "validation": model.Validation,
     "resources": model.Resources,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bar_length import UNKNOWN_LENGTH, Stamp, bar_ends
+from backfleet.terms import Terms
 
 __all__ = ["Bars", "BarsWindow", "Prices"]
 
@@ -102,6 +103,9 @@ class Bars:
         Whether `time` is the beginning of a bar, "open", or its end, "close".
     adjustment
         Where `factor` comes from, in words for people; no part of the digest.
+    terms
+        The rules of the job's market at each bar; None without a market. With a market, `prices`
+        are the raw ones.
     """
 
     symbol: str
@@ -119,8 +123,14 @@ class Bars:
     length: np.timedelta64 = UNKNOWN_LENGTH
     stamp: Stamp = "open"
     adjustment: str = ""
+    terms: Terms | None = None
 
     def __post_init__(self) -> None:
+        if self.terms is not None and len(self.terms) != len(self.time):
+            raise ValueError(
+                f"{self.symbol} has {len(self.time)} bars and the market's terms of "
+                f"{len(self.terms)}"
+            )
         _freeze(self)
         for column in self.extra.values():
             column.flags.writeable = False
@@ -180,6 +190,7 @@ class Bars:
             volume=self.volume[key],
             factor=self.factor[key],
             tradable=self.tradable[key],
+            terms=None if self.terms is None else self.terms[key],
             extra=MappingProxyType({name: column[key] for name, column in self.extra.items()}),
         )
 
@@ -194,7 +205,8 @@ class Bars:
             return self[:0]
         warmup = min(window.warmup, first)
         cut = self[first - warmup : stop]
-        prices = cut.raw if np.all(cut.factor == 1.0) else cut.raw.adjusted(cut.factor)
+        is_raw = self.terms is not None or np.all(cut.factor == 1.0)
+        prices = cut.raw if is_raw else cut.raw.adjusted(cut.factor)
         return replace(cut, prices=prices, warmup=warmup)
 
     def digest(self) -> str:
@@ -217,6 +229,8 @@ class Bars:
         for name in sorted(self.extra):
             sha.update(name.encode() + b"\0")
             sha.update(np.ascontiguousarray(self.extra[name]).data)
+        for term in () if self.terms is None else self.terms.columns():
+            sha.update(np.ascontiguousarray(term).data)
         for name in sorted(self.auxiliary):
             sha.update(f"{name}={self.auxiliary[name].digest()}".encode())
         return sha.hexdigest()

@@ -49,6 +49,14 @@ commission = 0.0002
 minimum_commission = 5
 slippage = 0.01
 
+[market]
+rules = "cn-a"
+actions = "none"
+off = ["t1"]
+orders = "wait"
+limit_fill = "bar"
+volume_share = 0.25
+
 [results]
 store = "runs"
 detail = "summary"
@@ -138,6 +146,14 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "commission": 0.0002,
             "minimum_commission": 5.0,
             "slippage": 0.01,
+        },
+        "market": {
+            "rules": "cn-a",
+            "actions": "none",
+            "off": ("t1",),
+            "orders": "wait",
+            "limit_fill": "bar",
+            "volume_share": 0.25,
         },
         "results": {
             "store": str(here / "runs"),

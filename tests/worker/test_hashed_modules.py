@@ -44,7 +44,7 @@ encoder.encode(0, 0, results)
 sys.setprofile(None)
 
 assert all(result.error is None for result in results), results
-plugins = [find_plugin("source", values["data"]["source"]), find_plugin("engine", manifest.engine)]
+plugins = [find_plugin(kind, part.name) for kind, part in manifest.identity.components()]
 closures = [strategy_closure(plan.strategy), *(plugin_closure(each.target) for each in plugins)]
 own = {name for closure in closures for name in closure.own}
 files = {*own_files([*TASK_MODULES, *own]), *(path for each in closures for path in each.files)}
@@ -54,6 +54,7 @@ print(json.dumps([sorted(ran), sorted(files)]))
 TASKS = {
     "summary": {"results": {"detail": "summary"}},
     "full detail": {"results": {"detail": "full"}},
+    "market": {"market": {"rules": "cn-a", "actions": "none"}},
     "portfolio": {
         "strategy": "top-n-momentum",
         "params": {"days": [20, 30], "n": 1},

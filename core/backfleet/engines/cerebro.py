@@ -13,6 +13,7 @@ from backfleet.engines.broker import apply_settings
 from backfleet.engines.bt import bt
 from backfleet.engines.build_outcome import build_outcome
 from backfleet.engines.feed import FeedColumns, columns_of
+from backfleet.engines.market_broker import has_market, set_up_market
 from backfleet.engines.recorder import Recorder
 from backfleet.engines.shown_feed import as_shown
 from backfleet.engines.vector.backtrader_adapter import backtrader_strategy
@@ -42,9 +43,15 @@ def simulate(
     others = further_feeds(simulation)
     columns = columns_of((*simulation.bars, *others.values()))
     traded = columns[: len(simulation.bars)]
-    for each, name in zip(columns, [*(each.symbol for each in traded), *others], strict=True):
-        cerebro.adddata(feed(each), name=name)
-    apply_settings(cerebro.broker, simulation.broker)
+    names = [*(each.symbol for each in traded), *others]
+    feeds = [
+        cerebro.adddata(feed(each), name=name) for each, name in zip(columns, names, strict=True)
+    ]
+    if has_market(simulation.bars):
+        own = dict(zip(feeds[: len(traded)], simulation.bars, strict=True))
+        set_up_market(cerebro, own, simulation.broker)
+    else:
+        apply_settings(cerebro.broker, simulation.broker)
     strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded))
     cerebro.addstrategy(strategy, **params)
     cerebro.addanalyzer(Recorder, _name=Recorder.NAME)

@@ -16,6 +16,7 @@ from typing import Any
 from backfleet.engine import OrderKind, OrderStatus, RejectReason
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.broker import FastBroker
+from backfleet.engines.market_broker import REASON
 
 __all__ = ["ACCOUNT", "FILLS", "ORDERS", "Recorder", "TradeKey"]
 
@@ -124,7 +125,7 @@ class Recorder(bt.Analyzer):
 
     def _reason(self, order: Any) -> int:
         if order.status == bt.Order.Rejected:
-            return RejectReason.BROKER
+            return int(order.info.get(REASON, RejectReason.BROKER))
         late = order.ref in self._accepted
         return RejectReason.CASH_AT_FILL if late else RejectReason.CASH_AT_SUBMISSION
 

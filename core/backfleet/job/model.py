@@ -35,6 +35,7 @@ __all__ = [
     "Broker",
     "Data",
     "Job",
+    "Market",
     "Resources",
     "Results",
     "Sweep",
@@ -232,6 +233,36 @@ class Broker(Section):
     slippage: Annotated[Number, Field(ge=0)] = 0.0
 
 
+class Market(Section):
+    """`[market]`: the rules of a market that orders follow; without it, any order is possible.
+
+    Attributes
+    ----------
+    rules
+        `cn-a`, `us-equity`, `crypto`, `none`, or a plugin; `backfleet markets` lists them.
+    actions
+        How corporate actions are booked. `none`: prices are raw, and no dividend, split or bonus
+        share is paid.
+    off
+        Rules to switch off, by the names that `backfleet markets` lists.
+    orders
+        `day`: an order lives for the next session only; `wait`: it waits while the symbol is
+        halted.
+    limit_fill
+        `open`: a purchase whose bar opens at the upper limit is rejected, and a sale at the lower
+        one; `bar`: only if the price never leaves the limit during the bar.
+    volume_share
+        The most that an order fills, as a fraction of the bar's volume; 0 for no such limit.
+    """
+
+    rules: Text
+    actions: Annotated[Literal["none"], BeforeValidator(rules.market_actions)]
+    off: Annotated[Names, AfterValidator(rules.distinct)] = ()
+    orders: Literal["day", "wait"] = "day"
+    limit_fill: Literal["open", "bar"] = "open"
+    volume_share: Annotated[Number, Field(ge=0, le=1)] = 0.0
+
+
 class Results(Section):
     """`[results]`: what to keep, and where.
 
@@ -337,6 +368,7 @@ class Job(Section):
     sweep: Sweep = Sweep()
     data: Data
     broker: Broker = Broker()
+    market: Market | None = None
     results: Results = Field(default_factory=Results)
     validation: Validation = Validation()
     resources: Resources = Resources()

@@ -10,7 +10,7 @@ from backfleet.code.declared_files import hash_declared_files
 from backfleet.code.hashes import backfleet_hash, component_code, strategy_hash
 from backfleet.code.versions import library_versions
 from backfleet.errors import JobError, PluginError
-from backfleet.plan.identity import Component, FeedIdentity, Identity
+from backfleet.plan.identity import Component, FeedIdentity, Identity, MarketIdentity
 from backfleet.plugins import HOOKS
 from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
@@ -100,6 +100,7 @@ def identity_here(identity: Identity, strategy: StrategyReference) -> Identity:
         strategy=_strategy(strategy),
         plugins=tuple(component(HOOKS, plugin.name) for plugin in identity.plugins),
         engines=tuple(component("engine", engine.name) for engine in identity.engines),
+        market=_market(identity.market),
         data=replace(
             data,
             source=_source(data),
@@ -108,6 +109,12 @@ def identity_here(identity: Identity, strategy: StrategyReference) -> Identity:
             },
         ),
     )
+
+
+def _market(market: MarketIdentity | None) -> MarketIdentity | None:
+    if market is None:
+        return None
+    return replace(market, rules=component("market", market.rules.name))
 
 
 def _file_differences(identity: Identity, strategy: StrategyReference) -> Iterator[CodeDifference]:

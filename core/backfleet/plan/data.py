@@ -15,10 +15,12 @@ from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, UserError
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.refusal import nearest
+from backfleet.market import SymbolFacts
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
 from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol
+from backfleet.plan.market_bars import MarketBars, MarketRules
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.describe_symbols import describe_symbols
@@ -92,15 +94,20 @@ def planned_source(feed: FeedIdentity, path: str) -> Source:
     return open_source(feed.source.name, settings)
 
 
-def prepared_bars(source: str) -> PreparedBars:
-    """The cache of a source's bars, under the hash of its code and of what prepares them."""
+def prepared_bars(source: str, rules: MarketRules | None = None) -> PreparedBars:
+    """The cache of a source's bars, under the hash of its code and of what prepares them; with the
+    rules of a market, its bars follow them."""
     code = plugin_hash(find_plugin("source", source).target)
-    return PreparedBars(code + own_hash(["backfleet.sources.prepared"]))
+    code += own_hash(["backfleet.sources.prepared"])
+    return PreparedBars(code) if rules is None else MarketBars(code, rules)
 
 
-def plan_data(data: Data) -> PlannedData:
-    """What a job's bars are. Raises DataError, PluginError, JobError."""
-    described = _describe_all(data)
+def plan_data(data: Data, rules: MarketRules | None = None) -> PlannedData:
+    """What a job's bars are; those that are traded follow the rules of a market.
+
+    Raises DataError, PluginError, JobError.
+    """
+    described = _describe_all(data, rules)
     symbols = described.symbols
     if described.bad and (data.on_bad_symbol == "refuse" or not symbols):
         raise _refusal(data, described)
@@ -118,7 +125,7 @@ def plan_data(data: Data) -> PlannedData:
     if data.universe == "portfolio":
         check_one_length(symbols)
     planned = [_planned(*each) for each in symbols.items()]
-    return PlannedData(planned, auxiliary, _notes(data, described))
+    return PlannedData(planned, auxiliary, _notes(data, described, rules))
 
 
 def benchmark_digest(data: Data, results: Results) -> str:
@@ -161,11 +168,11 @@ def _described(data: Data) -> dict[str, SymbolData]:
     return described.symbols
 
 
-def _describe_all(data: Data) -> _Described:
+def _describe_all(data: Data, rules: MarketRules | None = None) -> _Described:
     source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
     described = _Described({}, {})
-    with prepared_bars(data.source) as prepared:
+    with prepared_bars(data.source, rules) as prepared:
         chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
         for name, result in describe_symbols(prepared, source, chosen, window):
             if isinstance(result, DataError):
@@ -206,15 +213,26 @@ def _refusal(data: Data, described: _Described) -> DataError:
     )
 
 
-def _notes(data: Data, described: _Described) -> DataNotes:
+def _notes(data: Data, described: _Described, market: MarketRules | None) -> DataNotes:
     # A run can be read elsewhere, where the folder of the data says nothing.
     folder = f"{data.path.rstrip('/')}/"
     rules = [symbol.adjustment for symbol in described.symbols.values()]
     return DataNotes(
         skipped={name: str(error).replace(folder, "") for name, error in described.bad.items()},
         doubts={name: symbol.doubt for name, symbol in described.symbols.items() if symbol.doubt},
-        adjustments=dict(Counter(filter(None, rules))),
+        adjustments=dict(Counter(filter(None, rules))) if market is None else {},
+        market={} if market is None else _market_notes(described, market),
     )
+
+
+def _market_notes(described: _Described, rules: MarketRules) -> dict[str, int]:
+    """Return what the rules took for granted, and of how many symbols."""
+    notes: Counter[str] = Counter()
+    for name, symbol in described.symbols.items():
+        notes.update(rules.market.assumptions(SymbolFacts(name)))
+        if symbol.adjustment:
+            notes["raw prices, and no dividend, split or bonus share is paid"] += 1
+    return dict(notes)
 
 
 def _planned(name: str, found: SymbolData) -> PlannedSymbol:

@@ -23,11 +23,14 @@ class DataNotes:
         Symbols whose bars may be wrong, and the first sign of it.
     adjustments
         How prices are adjusted, in words, and for how many symbols.
+    market
+        What the rules of the market take for granted, in words, and of how many symbols.
     """
 
     skipped: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
     adjustments: Mapping[str, int] = field(default_factory=dict)
+    market: Mapping[str, int] = field(default_factory=dict)
 
     def lines(self, symbols: int) -> Iterator[tuple[str, str]]:
         """Yield a label and a line for each kind of note; `symbols` is how many the run has."""
@@ -42,6 +45,9 @@ class DataNotes:
                 for rule, count in self.adjustments.items()
             ]
             yield "prices", "; ".join(words)
+        if self.market:
+            counts = [f"{words} ({count:,} symbols)" for words, count in self.market.items()]
+            yield "market", "; ".join(counts)
 
 
 def _named(reasons: Mapping[str, str]) -> str:

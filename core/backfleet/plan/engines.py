@@ -11,9 +11,27 @@ from backfleet.strategy import StrategyKind
 if TYPE_CHECKING:
     from backfleet.job import Job
 
-__all__ = ["VECTOR", "engine_candidates"]
+__all__ = ["VECTOR", "check_market", "engine_candidates"]
 
 AUTO, VECTOR, BACKTRADER = "auto", "vector", "backtrader"
+MARKET_ENGINES = (VECTOR, BACKTRADER, "backtrader-stock")
+
+
+def check_market(job: Job, engines: Sequence[str]) -> None:
+    """Raise JobError for a job whose engines do not know the rules of its market."""
+    if job.market is None:
+        return
+    if job.data.universe == "portfolio":
+        raise JobError(
+            'market: data.universe = "portfolio" does not follow the rules of a market yet. Use '
+            'universe = "each", or remove [market]'
+        )
+    for engine in engines:
+        if engine not in MARKET_ENGINES:
+            raise JobError(
+                f"market: the engine {engine!r} does not follow the rules of a market. Use one of "
+                f"{', '.join(MARKET_ENGINES)}, or remove [market]"
+            )
 
 
 def engine_candidates(job: Job, kind: StrategyKind) -> Sequence[str]:

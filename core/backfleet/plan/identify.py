@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from backfleet.code.hashes import backfleet_hash, strategy_hash
 from backfleet.code.versions import library_versions
 from backfleet.engine import BrokerSettings, Engine
+from backfleet.errors import JobError
 from backfleet.job import Data, Job, Points
+from backfleet.job.model import Market
+from backfleet.job.refusal import nearest
+from backfleet.market import Market as MarketPlugin
 from backfleet.plan.code_differences import component
 from backfleet.plan.data import PlannedData, source_of
 from backfleet.plan.identity import (
@@ -16,12 +20,13 @@ from backfleet.plan.identity import (
     DataIdentity,
     FeedIdentity,
     Identity,
+    MarketIdentity,
     ResultsIdentity,
 )
 from backfleet.plugins import HOOKS, find_plugin, load_plugin, row_hooks
 from backfleet.strategy_reference import StrategyReference
 
-__all__ = ["check_plugins", "identify"]
+__all__ = ["check_plugins", "identify", "market_identity"]
 
 
 def identify(
@@ -57,6 +62,30 @@ def identify(
             benchmark_digest=data.benchmark_digest,
         ),
         modules=strategy.modules,
+        market=market_identity(job.market),
+    )
+
+
+def market_identity(market: Market | None) -> MarketIdentity | None:
+    """Return what a job's market is in the identity; None without one.
+
+    Raises UnknownPlugin, PluginError, and JobError for a rule that the market does not have.
+    """
+    if market is None:
+        return None
+    rules = load_plugin("market", market.rules, MarketPlugin).rules
+    for rule in market.off:
+        if rule not in rules:
+            raise JobError(
+                f"market.off: {market.rules!r} has no rule {rule!r}{nearest(rule, rules)}"
+            )
+    return MarketIdentity(
+        rules=component("market", market.rules),
+        actions=market.actions,
+        off=tuple(sorted(market.off)),
+        orders=market.orders,
+        limit_fill=market.limit_fill,
+        volume_share=market.volume_share + 0.0,
     )
 
 

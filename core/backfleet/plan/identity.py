@@ -18,6 +18,7 @@ __all__ = [
     "DataIdentity",
     "FeedIdentity",
     "Identity",
+    "MarketIdentity",
     "ResultsIdentity",
 ]
 
@@ -112,6 +113,30 @@ class ResultsIdentity:
 
 
 @dataclass(frozen=True)
+class MarketIdentity:
+    """The market whose rules a run follows.
+
+    Attributes
+    ----------
+    rules
+        The plugin.
+    actions
+        How corporate actions are booked.
+    off
+        Rules that are switched off, sorted.
+    orders, limit_fill, volume_share
+        As in `MarketSettings`.
+    """
+
+    rules: Component
+    actions: Literal["none"]
+    off: tuple[str, ...] = ()
+    orders: Literal["day", "wait"] = "day"
+    limit_fill: Literal["open", "bar"] = "open"
+    volume_share: float = 0.0
+
+
+@dataclass(frozen=True)
 class Identity:
     """Every input that can change a run's results. Its hash is the run's id.
 
@@ -130,6 +155,8 @@ class Identity:
         `Points.to_json()`.
     modules
         Names of the modules that the job declares, sorted; their code is part of the strategy's.
+    market
+        None for a run without a market. It is then absent from what is hashed.
     """
 
     backfleet: str
@@ -144,17 +171,27 @@ class Identity:
     broker: BrokerSettings
     results: ResultsIdentity
     modules: tuple[str, ...] = ()
+    market: MarketIdentity | None = None
 
     @cached_property
     def run_id(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 over its canonical JSON."""
-        return canonical_digest(to_plain(self))[:ID_DIGITS]
+        return canonical_digest(self.hashed())[:ID_DIGITS]
+
+    def hashed(self) -> Mapping[str, Any]:
+        """Return what the run's id is the hash of, as plain JSON."""
+        plain: dict[str, Any] = to_plain(self)
+        if self.market is None:
+            del plain["market"]
+        return plain
 
     def components(self) -> Iterator[tuple[str, Component]]:
         """Return the kind of plugin and the component of every source, engine and hook plugin."""
         yield from (("source", feed.source) for feed in self.feeds)
         yield from (("engine", engine) for engine in self.engines)
         yield from ((HOOKS, plugin) for plugin in self.plugins)
+        if self.market is not None:
+            yield "market", self.market.rules
 
     @property
     def feeds(self) -> tuple[FeedIdentity, ...]:

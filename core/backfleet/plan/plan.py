@@ -26,10 +26,11 @@ from backfleet.plan.calendar import return_days, symbol_sessions
 from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
 from backfleet.plan.data import PlannedData, benchmark_digest, plan_data
 from backfleet.plan.describe import describe_strategy
-from backfleet.plan.engines import VECTOR, engine_candidates
-from backfleet.plan.identify import check_plugins, identify
+from backfleet.plan.engines import VECTOR, check_market, engine_candidates
+from backfleet.plan.identify import check_plugins, identify, market_identity
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST, read_manifest
+from backfleet.plan.market_bars import planned_rules
 from backfleet.plan.origins import planned_distributions
 from backfleet.plan.task_context import TaskContext
 from backfleet.plan.windows import CutWindows, cut_windows
@@ -90,7 +91,8 @@ def _plan(job: Job) -> Plan:
     check_plugins(job.plugins, engines)
     files = hash_declared_files(find_declared_files(strategy_root(strategy), job.files))
     points = _points(job, parameters)
-    data = plan_data(job.data)
+    check_market(job, engines)
+    data = plan_data(job.data, planned_rules(market_identity(job.market)))
     data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))
     windows = _cut_windows(job, data)
     is_flat = windows is not None and job.validation.start == "flat"

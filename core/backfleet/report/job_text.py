@@ -64,6 +64,9 @@ def job_text(run: Run) -> str:
         notes.append("# give it again as sweep.points.\n")
     job["data"] = _data(run)
     job["broker"] = asdict(identity.broker)
+    market = identity.market
+    if market is not None:
+        job["market"] = {**asdict(market), "rules": market.rules.name, "off": list(market.off)}
     job["results"] = _results(run)
     validation = _validation(run)
     if validation:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from backfleet.plan.identity import MarketIdentity
 from backfleet.report.job_text import job_text
 from backfleet.results.chunk_index import Counts
 from backfleet.runs.facts import RunState
@@ -100,11 +101,18 @@ def _details(run: Run, counts: Counts) -> Mapping[str, str]:
             f"commission {broker.commission:.4%}, at least {broker.minimum_commission:,.2f} an "
             f"order; slippage {broker.slippage:g} a share"
         ),
+        **({} if identity.market is None else {"Market": _market(identity.market, notes)}),
         "Engine": ", ".join(engine.name for engine in identity.engines),
         "Seed": str(identity.seed),
         "Compute time": f"{counts.seconds:,.1f} s, summed over the tasks",
         "Versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
+
+
+def _market(market: MarketIdentity, notes: Mapping[str, str]) -> str:
+    off = f", without {', '.join(market.off)}" if market.off else ""
+    actions = f"{market.rules.name}{off}; corporate actions: {market.actions}"
+    return f"{actions}; {notes['market']}" if "market" in notes else actions
 
 
 def _grid(run: Run) -> str:

@@ -23,7 +23,7 @@ from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.index import Index
 from backfleet.sources.pack import SCHEMA, pack, unpack
 
-__all__ = ["PreparedBars", "SymbolData", "parse_bars", "sessions_per_year"]
+__all__ = ["PreparedBars", "SymbolData", "describe_bars", "parse_bars", "sessions_per_year"]
 
 SHORT = 90
 """Days below which the number of sessions says too little about how many a year has."""
@@ -183,7 +183,7 @@ class PreparedBars:
         if known is not None:
             return known
         bars, digest = self.load(source, symbol)
-        data = _describe(source, bars, window)
+        data = describe_bars(source, bars, window)
         self._shelf(source).window(window).put(symbol, _Windowed(digest, data))
         return data
 
@@ -250,7 +250,8 @@ def parse_bars(source: Source, symbol: str, content: bytes) -> Bars:
     return replace(bars, length=find_length(bars.time, bars.session, bars.timezone))
 
 
-def _describe(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
+def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
+    """Return what the bars of a window are. Raises DataError if it has none."""
     used = bars.window(window)
     if not len(used):
         raise DataError(

@@ -20,6 +20,7 @@ from backfleet.job.windowed_points import Window
 from backfleet.plan.data import naming_feed, planned_source, prepared_bars
 from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol, TaskKey
+from backfleet.plan.market_bars import MarketRules, planned_rules
 from backfleet.plan.task_context import TaskContext
 from backfleet.sources.prepared import sessions_per_year
 from backfleet.sources.resample import resample
@@ -69,7 +70,8 @@ class BarsLoader:
         self._plan = plan
         self._manifest = plan.manifest
         self._hooks = hooks
-        self._reader = _Reader(data, plan.data_path, self._manifest.window)
+        rules = planned_rules(plan.manifest.identity.market)
+        self._reader = _Reader(data, plan.data_path, self._manifest.window, rules)
         self._kept = lru_cache(TASKS_HELD)(self._load)
 
     def of(self, key: TaskKey) -> TaskBars:
@@ -134,8 +136,10 @@ class BarsLoader:
 class _Reader:
     """Loads bars as the run was planned with them, from what is said of their source."""
 
-    def __init__(self, feed: FeedIdentity, path: str, window: BarsWindow) -> None:
-        self._prepared = prepared_bars(feed.source.name)
+    def __init__(
+        self, feed: FeedIdentity, path: str, window: BarsWindow, rules: MarketRules | None = None
+    ) -> None:
+        self._prepared = prepared_bars(feed.source.name, rules)
         self._source = planned_source(feed, path)
         self._window = window
 

@@ -16,6 +16,7 @@ from backfleet.bars import Bars, Prices
 from backfleet.engine import Simulation
 from backfleet.engines.bt import bt
 from backfleet.engines.feed import EPOCH_ORDINAL, PRICE_LINES
+from backfleet.engines.market_broker import MarketBroker
 from backfleet.engines.vector.panels import (
     check_panel_targets,
     is_portfolio,
@@ -163,6 +164,20 @@ class BacktraderAdapter(bt.Strategy):
             # the rounding error of another for an order that is not filled yet.
             change = -held + (held + change)
         return self.buy(data, size=change) if change > 0 else self.sell(data, size=change)
+
+    def buy(self, data: Any = None, size: Any = None, **options: Any) -> Any:
+        return None if self._is_below_lot(data, size) else super().buy(data, size, **options)
+
+    def sell(self, data: Any = None, size: Any = None, **options: Any) -> Any:
+        # A sale's size may have either sign.
+        if size and self._is_below_lot(data, -abs(size)):
+            return None
+        return super().sell(data, size, **options)
+
+    def _is_below_lot(self, data: Any, size: float) -> bool:
+        """Return whether a market's lots leave nothing of a target's order."""
+        broker = self.broker
+        return bool(size) and isinstance(broker, MarketBroker) and broker.is_below_lot(data, size)
 
     def _entry_size(self, feed: int) -> float:
         data, amount = self.datas[feed], self.rules.amount

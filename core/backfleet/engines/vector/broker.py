@@ -19,6 +19,8 @@ from backfleet.engines.vector.state import (
 from backfleet.jit import inlined
 
 __all__ = [
+    "REJECTED_AT_FILL",
+    "REJECTED_AT_SUBMISSION",
     "account_value",
     "cash_after",
     "commission",
@@ -39,10 +41,16 @@ REJECTED_AT_FILL = int(RejectReason.CASH_AT_FILL)
 
 @inlined
 def commission(size: float, price: float, broker: BrokerParams) -> float:
-    """`CommInfoBase.getcommission`, and `MinimumCommission` of `engines.broker`."""
+    """`CommInfoBase.getcommission`, and the schemes of `engines.broker` and
+    `engines.market_broker`."""
     fee = abs(size) * broker.commission * price
     if broker.minimum_commission > 0.0 and fee < broker.minimum_commission:
-        return broker.minimum_commission
+        fee = broker.minimum_commission
+    tax = broker.buy_tax if size > 0.0 else broker.sell_tax
+    if tax != 0.0:
+        fee += abs(size) * price * tax
+    if broker.share_fee != 0.0:
+        fee += abs(size) * broker.share_fee
     return fee
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import EQUITY, BrokerSettings, Outcome
+from backfleet.engines.vector.market_rules import market_rows
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.settings import pack_settings
 from backfleet.engines.vector.simulate import DONE, simulate
@@ -61,6 +62,7 @@ class PointRunner:
         self.bars = tradable_bars(bars)
         self.strategy = strategy
         self._arrays = BarArrays.of(self.bars)
+        self._market = market_rows(self.bars)
         self._broker = BrokerParams.of(broker)
         self._buffers = Buffers.of(len(self.bars), len(self.bars))
         self._sessions = sessions_of(self.bars.session[self.bars.warmup :])
@@ -126,6 +128,7 @@ class PointRunner:
             buffers.trades,
             returns,
             row,
+            self._market,
         )
         if end != DONE:
             raise self._error(end, strategy, targets)

@@ -32,5 +32,6 @@ def rules_of(settings: NDArray[np.float64]) -> Rules:
 
 @inlined
 def broker_of(settings: NDArray[np.float64]) -> BrokerParams:
-    """Return the broker in an array of settings."""
-    return BrokerParams(settings[5], settings[6], settings[7], settings[8])
+    """Return the broker in an array of settings. What a market adds is a constant 0, whose sums the
+    compiler leaves out."""
+    return BrokerParams(settings[5], settings[6], settings[7], settings[8], 0.0, 0.0, 0.0)

@@ -17,10 +17,25 @@ from numpy.typing import NDArray
 
 from backfleet.engine import OrderKind, OrderStatus
 from backfleet.engines.vector.broker import (
+    REJECTED_AT_SUBMISSION,
     account_value,
+    cash_after,
     execute,
     fill_or_reject,
+    open_fill,
     triggered_order,
+)
+from backfleet.engines.vector.market_rules import (
+    CAP,
+    LOCKED,
+    SESSION,
+    MarketRows,
+    allowed_size,
+    broker_at,
+    must_wait,
+    placed_size,
+    rejection_at_open,
+    rejection_when_placed,
 )
 from backfleet.engines.vector.protective_orders import (
     cancel_protective_orders,
@@ -33,7 +48,9 @@ from backfleet.engines.vector.sizing import order_size, reversal_after
 from backfleet.engines.vector.state import (
     Account,
     BarArrays,
+    Bought,
     BrokerParams,
+    Execution,
     LoopState,
     OutputArrays,
     Pending,
@@ -63,6 +80,7 @@ def simulate(
     trades: NDArray[np.void],
     returns: NDArray[np.float64],
     row: NDArray[np.float64],
+    market: MarketRows | None,
 ) -> tuple[int, int, int, int]:
     """Follow a strategy's targets, and write its records and its metrics.
 
@@ -86,6 +104,9 @@ def simulate(
     row
         `new_row` of the segments; of shape (0,) if no metrics are needed. Metrics are
         computed here because nothing needs to be copied, and one call costs less than two.
+    market
+        `market_rows` of the bars. numba compiles the loop without a market by itself, so that it
+        takes no longer than if there were none.
 
     Returns
     -------
@@ -100,17 +121,27 @@ def simulate(
             return WRONG_TARGETS, 0, 0, 0
     output = OutputArrays(account, orders, fills, np.empty(len(fills), np.int64))
     bars = BarArrays(time, prices)
-    if has_protective_orders(rules) or broker.minimum_commission > 0.0 or broker.slippage != 0.0:
-        stopped, order_count, fill_count = run_bars(bars, targets, rules, broker, first, output)
+    if market is not None:
+        stopped, order_count, fill_count = run_bars(
+            bars, targets, rules, broker, first, output, market
+        )
+    elif has_protective_orders(rules) or broker.minimum_commission > 0.0 or broker.slippage != 0.0:
+        stopped, order_count, fill_count = run_bars(
+            bars, targets, rules, broker, first, output, None
+        )
     else:
         # Compiled a second time for the usual case, without the branches that constants exclude.
         rules = Rules(rules.target, rules.sizing, rules.amount, math.nan, math.nan)
-        broker = BrokerParams(broker.cash, broker.commission, 0.0, 0.0)
-        stopped, order_count, fill_count = run_bars(bars, targets, rules, broker, first, output)
+        broker = BrokerParams(broker.cash, broker.commission, 0.0, 0.0, 0.0, 0.0, 0.0)
+        stopped, order_count, fill_count = run_bars(
+            bars, targets, rules, broker, first, output, None
+        )
     if stopped != DONE:
         return stopped, 0, 0, 0
     last_bars = np.full(1, len(time) - 1)
-    trade_count = write_trades(fills, fill_count, output.fill_bars, last_bars, broker, trades)
+    trade_count = write_trades(
+        fills, fill_count, output.fill_bars, last_bars, broker, market, trades
+    )
     if len(row):
         measure(
             account[0, first:],
@@ -145,6 +176,7 @@ def run_bars(
     broker: BrokerParams,
     first: int,
     output: OutputArrays,
+    market: MarketRows | None,
 ) -> tuple[int, int, int]:
     """Loop over the bars. Returns how `simulate` ends, and the numbers of orders and fills.
 
@@ -161,10 +193,17 @@ def run_bars(
     # len(targets[:0]) is an int64 zero. numba would type a literal 0 as a separate type and compile
     # all functions that take it twice.
     order_count = fill_count = bar = len(targets[:0])
+    bought = Bought(0.0, 0.0)
     while bar < len(closes):
+        costs = broker_at(broker, market, bar)
         reverses = state.pending_reversal == state.pending_reversal
         if state.pending.size != 0.0 or state.protective.size != 0.0:
-            state, fill_count = fill(state, bars, bar, broker, output, fill_count)
+            if market is None:
+                state, fill_count = fill(state, bars, bar, costs, output, fill_count)
+            else:
+                state, fill_count, bought = fill_in_market(
+                    state, bars, bar, costs, output, fill_count, market, bought
+                )
         elif not reverses and not (is_protected and state.account.size != 0.0):
             bar = skip_idle_bars(targets, first, bar, state.account, rules, closes, output.curve)
             if bar == len(closes):
@@ -175,9 +214,11 @@ def run_bars(
             return WRONG_TARGETS, order_count, fill_count
         if bar >= first:
             target = targets[bar] if targets[bar] == targets[bar] else state.pending_reversal
-            size = order_size(target, account, value, close, rules, broker)
+            size = order_size(target, account, value, close, rules, costs)
             if not abs(size) < math.inf:
                 return bar, order_count, fill_count
+            if market is not None:
+                size = placed_size(size, account.size, market, bar)
             protective = state.protective
             if size != 0.0:
                 state = submit(state, size, target, close, rules, orders, order_count, time[bar])
@@ -222,6 +263,78 @@ def fill(
     output.fill_bars[fill_count] = bar
     fill_count = write_execution(output.orders, number, output.fills, fill_count, done, time)
     return LoopState(account, pending, protective, state.pending_reversal), fill_count
+
+
+@inlined
+def fill_in_market(
+    state: LoopState,
+    bars: BarArrays,
+    bar: int,
+    broker: BrokerParams,
+    output: OutputArrays,
+    fill_count: int,
+    market: MarketRows,
+    bought: Bought,
+) -> tuple[LoopState, int, Bought]:
+    """Fill or reject the waiting orders by the rules of a market. Returns the number of fills and
+    what was bought in the session as well."""
+    time, open, high, low = (
+        bars.time[bar],
+        bars.prices[0, bar],
+        bars.prices[1, bar],
+        bars.prices[2, bar],
+    )
+    account, pending, protective = state.account, state.pending, state.protective
+    held, session = account.size, market[SESSION, bar]
+    fresh = bought.shares if bought.session == session else 0.0
+    if pending.size != 0.0:
+        number = pending.order
+        account, done = fill_by_rules(pending, account, fresh, open, high, low, broker, market, bar)
+        pending = Pending(0.0, 0.0, 0)
+    else:
+        if must_wait(protective.size, held, fresh, market[CAP, bar], market, bar):
+            return state, fill_count, bought
+        number, price = triggered_order(protective, open, high, low, broker)
+        if price != price:
+            return state, fill_count, bought
+        account, done = execute(account, protective.size, price, broker)
+        protective = cancel_protective_orders(output.orders, protective, time)
+    output.fill_bars[fill_count] = bar
+    fill_count = write_execution(output.orders, number, output.fills, fill_count, done, time)
+    if market[LOCKED, bar] != 0.0:
+        more = max(account.size, 0.0) - max(held, 0.0)
+        bought = Bought(fresh + max(more, 0.0), session)
+    return LoopState(account, pending, protective, state.pending_reversal), fill_count, bought
+
+
+@inlined
+def fill_by_rules(
+    order: Pending,
+    account: Account,
+    fresh: float,
+    open: float,
+    high: float,
+    low: float,
+    broker: BrokerParams,
+    market: MarketRows,
+    bar: int,
+) -> tuple[Account, Execution]:
+    """Reject a market order, or fill as much of it at the open as the market allows."""
+    size, held = order.size, account.size
+    reason = rejection_when_placed(size, held, market, bar)
+    if reason == 0 and not cash_after(account, size, order.price, broker) >= 0.0:
+        reason = REJECTED_AT_SUBMISSION
+    if reason == 0:
+        reason = rejection_at_open(size, held, fresh, market, bar)
+    if reason == 0:
+        size, reason = allowed_size(size, held, fresh, market[CAP, bar], market, bar)
+        if size != 0.0:
+            price = open_fill(size, open, high, low, broker)
+            account, done = execute(account, size, price, broker)
+            if done.reason != 0:
+                return account, done
+            return account, Execution(done.size, done.price, done.commission, done.pnl, reason)
+    return account, Execution(0.0, 0.0, 0.0, 0.0, reason)
 
 
 @inlined

@@ -13,6 +13,7 @@ from backfleet.engine import FILL, ORDER, TRADE, BrokerSettings
 __all__ = [
     "Account",
     "BarArrays",
+    "Bought",
     "BrokerParams",
     "Buffers",
     "Execution",
@@ -44,12 +45,18 @@ class BarArrays(NamedTuple):
 
 
 class BrokerParams(NamedTuple):
-    """`BrokerSettings`, for compiled code."""
+    """`BrokerSettings`, for compiled code, and what a market adds to the commission.
+
+    `buy_tax` and `sell_tax` are fractions of the value, `share_fee` is money per share.
+    """
 
     cash: float
     commission: float
     minimum_commission: float
     slippage: float
+    buy_tax: float
+    sell_tax: float
+    share_fee: float
 
     @classmethod
     def of(cls, broker: BrokerSettings) -> BrokerParams:
@@ -58,6 +65,9 @@ class BrokerParams(NamedTuple):
             float(broker.commission),
             float(broker.minimum_commission),
             float(broker.slippage),
+            0.0,
+            0.0,
+            0.0,
         )
 
 
@@ -67,6 +77,13 @@ class Account(NamedTuple):
     cash: float
     size: float
     price: float
+
+
+class Bought(NamedTuple):
+    """Shares that were bought in a session and cannot be sold in it."""
+
+    shares: float
+    session: float
 
 
 class Pending(NamedTuple):

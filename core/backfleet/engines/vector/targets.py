@@ -44,6 +44,7 @@ def tradable_bars(bars: Bars) -> Bars:
         volume=bars.volume[keep],
         factor=bars.factor[keep],
         tradable=keep[keep],
+        terms=None if bars.terms is None else bars.terms[keep],
         extra=MappingProxyType({name: column[keep] for name, column in bars.extra.items()}),
         auxiliary=aligned_feeds(bars),
         warmup=int(np.count_nonzero(keep[: bars.warmup])),

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import NOT_YET, OrderStatus, RejectReason
-from backfleet.engines.vector.broker import commission, legs
+from backfleet.engines.vector.broker import REJECTED_AT_FILL, commission, legs
+from backfleet.engines.vector.market_rules import MarketRows, broker_at
 from backfleet.engines.vector.state import BrokerParams, Execution
 from backfleet.jit import compiled, inlined
 
@@ -55,7 +56,8 @@ def write_execution(
     order["closed"] = time
     order["status"] = OrderStatus.COMPLETED
     if done.reason != RejectReason.NONE:
-        order["status"] = OrderStatus.MARGIN
+        is_cash = done.reason <= REJECTED_AT_FILL
+        order["status"] = OrderStatus.MARGIN if is_cash else OrderStatus.REJECTED
         order["reason"] = done.reason
     if done.size == 0.0:
         return fill_count
@@ -81,6 +83,7 @@ def write_trades(
     fill_bars: Integers,
     last_bars: Integers,
     broker: BrokerParams,
+    market: MarketRows | None,
     trades: Table,
 ) -> int:
     """Write the trades that the first fills amount to (`Strategy._addnotification`).
@@ -91,6 +94,8 @@ def write_trades(
         int64 of shape (fills,): the bar of each fill, counted per symbol.
     last_bars
         int64 of shape (symbols,): the last bar of each symbol, counted in the same way.
+    market
+        The rules of the only symbol's market; None without one.
 
     Returns
     -------
@@ -104,11 +109,12 @@ def write_trades(
     for number in range(fill_count):
         fill = fills[number]
         symbol, price = fill["symbol"], fill["price"]
+        costs = broker_at(broker, market, fill_bars[number])
         closed, opened = legs(held[symbol], fill["size"])
         if closed != 0.0:
             trade = trades[current[symbol]]
             held[symbol] += closed
-            reduce_trade(trade, closed, price, commission(closed, price, broker))
+            reduce_trade(trade, closed, price, commission(closed, price, costs))
             if held[symbol] == 0.0:
                 trade["closed"] = fill["time"]
                 trade["bars"] = fill_bars[number] - opened_at[symbol]
@@ -119,7 +125,7 @@ def write_trades(
                 opened_at[symbol] = fill_bars[number]
                 count += 1
             trade = trades[current[symbol]]
-            extend_trade(trade, held[symbol], opened, price, commission(opened, price, broker))
+            extend_trade(trade, held[symbol], opened, price, commission(opened, price, costs))
             held[symbol] += opened
     for symbol in range(len(last_bars)):
         if held[symbol] != 0.0:

@@ -1,0 +1,112 @@
+"""`[market]` in a job: the run's id, the rows, what is refused, and runs without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import backfleet as bf
+from backfleet.engine import BrokerSettings
+from backfleet.errors import BackfleetError, JobError, MarketError
+from backfleet.plan.plan import plan_job
+from backfleet.store.plain_json import to_plain
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "data" / "cn-daily"
+CN_A = {"rules": "cn-a", "actions": "none"}
+
+
+def job(tmp_path: Path, **changes: Any) -> bf.Job:
+    values: dict[str, Any] = {
+        "strategy": "sma-crossover",
+        "data": {"source": "cn-daily", "path": str(EXAMPLES), "symbols": ["600559"]},
+        "broker": {"cash": 1_000_000, "commission": 0.00025},
+        "results": {"store": str(tmp_path / "runs")},
+    }
+    for name, change in changes.items():
+        values[name] = {**values.get(name, {}), **change} if isinstance(change, dict) else change
+    return bf.Job(**values)
+
+
+def test_without_a_market_the_identity_says_nothing_of_markets(tmp_path: Path) -> None:
+    identity = plan_job(job(tmp_path)).manifest.identity
+    assert identity.market is None
+    assert set(to_plain(identity)) - set(identity.hashed()) == {"market"}
+
+
+def test_every_key_of_the_market_is_part_of_the_runs_id(tmp_path: Path) -> None:
+    changes = [
+        {}, {"off": ["t1"]}, {"off": ["t1", "lots"]}, {"orders": "wait"}, {"limit_fill": "bar"},
+        {"volume_share": 0.25}, {"rules": "none"},
+    ]  # fmt: skip
+    ids = {plan_job(job(tmp_path, market={**CN_A, **change})).manifest.run_id for change in changes}
+    ids.add(plan_job(job(tmp_path)).manifest.run_id)
+    assert len(ids) == len(changes) + 1
+    first, second = ({**CN_A, "off": off} for off in (["t1", "lots"], ["lots", "t1"]))
+    assert (
+        plan_job(job(tmp_path, market=first)).manifest.run_id
+        == plan_job(job(tmp_path, market=second)).manifest.run_id
+    )
+
+
+def test_the_rules_change_a_run_and_every_engine_agrees(tmp_path: Path) -> None:
+    first, *others = (
+        bf.run(job(tmp_path, market=CN_A, engine=engine)).results()["final_value"].tolist()
+        for engine in ("auto", "backtrader", "backtrader-stock")
+    )
+    assert others == [first, first]
+    assert first != bf.run(job(tmp_path)).results()["final_value"].tolist()
+
+
+def test_sizes_are_lots_and_prices_are_raw(tmp_path: Path) -> None:
+    run = bf.run(job(tmp_path, market=CN_A))
+    fills = run.fills(0)
+    assert (fills["size"] % 100 == 0).all()
+    assert (fills["price"].round(2) == fills["price"]).all()
+    facts = dict(run.manifest.notes.lines(1))
+    assert "no dividend, split or bonus share is paid (1 symbols)" in facts["market"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"market": {"rules": "cn-a"}}, "market.actions: is required"),
+        ({"market": {"rules": "cn-a", "actions": "exact"}}, "market.actions.*not available yet"),
+        ({"market": {"rules": "cn-a", "actions": "factor"}}, "market.actions.*not available yet"),
+        ({"market": {**CN_A, "strict": True}}, "market.strict: unknown key"),
+        ({"market": {**CN_A, "rules": "cn-b"}}, "no market is named 'cn-b'"),
+        ({"market": {**CN_A, "off": ["t+1"]}}, "market.off: 'cn-a' has no rule 't[+]1'"),
+        ({"market": {**CN_A, "volume_share": 2}}, "market.volume_share"),
+        ({"market": CN_A, "data": {"universe": "portfolio"}}, 'universe = "portfolio"'),
+    ],
+)
+def test_what_cannot_be_run_is_refused(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BackfleetError, match=message) as error:
+        plan_job(job(tmp_path, **changes))
+    assert error.value.exit_code == 2
+
+
+def test_an_engine_that_knows_no_rules_is_refused(tmp_path: Path) -> None:
+    from backfleet.plan.engines import check_market
+
+    with pytest.raises(JobError, match="'other' does not follow the rules of a market"):
+        check_market(job(tmp_path, market=CN_A), ["other"])
+
+
+def test_a_symbol_that_the_rules_do_not_cover_is_named(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "AAPL.csv").write_text(
+        "date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n2024-01-03,1,1,1,1,1\n"
+    )
+    path = {"source": "csv", "path": str(data), "symbols": ["AAPL"]}
+    with pytest.raises(MarketError, match="AAPL is no code of six digits"):
+        plan_job(job(tmp_path, data=path, market=CN_A))
+
+
+def test_a_market_needs_no_own_minimum_in_the_job(tmp_path: Path) -> None:
+    broker = plan_job(job(tmp_path, market=CN_A)).manifest.broker
+    assert broker == BrokerSettings(1_000_000.0, 0.00025)
