@@ -18,6 +18,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.runs.run import Run
+from exhaustive_cases import cases
 
 Install = Callable[..., dict[str, str]]
 
@@ -328,7 +329,7 @@ def test_declared_files_of_a_folder_reach_workers_at_the_same_place(elsewhere: E
     assert other.id != run.id
 
 
-@pytest.mark.parametrize("package", ["acme_reader", "space/acme_reader"])
+@pytest.mark.parametrize("package", cases("space/acme_reader", exhaustive=["acme_reader"]))
 def test_declared_files_of_a_package_reach_workers_in_the_package(
     elsewhere: Elsewhere, installed: Install, package: str
 ) -> None:
