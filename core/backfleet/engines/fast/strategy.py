@@ -56,6 +56,11 @@ class StrategyRun:
         self._waiting = True
         self._has_own_notify = type(strategy)._notify is not Strategy._notify
         self._listening = [*strategy.analyzers, *strategy._slave_analyzers]
+        # Only an analyzer of a script's own assigns listeners after the strategy's `next`.
+        self._has_own_analyzers = any(
+            not type(analyzer).__module__.startswith("backtrader.")
+            for analyzer in with_children(self._listening)
+        )
         self._fields = [vars(owner) for owner in (strategy, *with_children(self._listening))]
         self._find_listeners()
         self._observers = Observers(strategy, bindings)
@@ -85,7 +90,8 @@ class StrategyRun:
         self._add_time(moment)
         for append in self._add_gap:
             append(math.nan)
-        self._notice_listeners()
+        if self._has_own_analyzers:
+            self._notice_listeners()
         if strategy._orderspending or strategy._tradespending or self._listens:
             self._notify(strategy)
         if self._waiting:
