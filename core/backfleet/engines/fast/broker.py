@@ -72,12 +72,14 @@ class FastBroker(ValuingBroker):
         terms = self.p
         if self._plain is None:
             self._plain = all(is_plain(scheme) for scheme in self.comminfo.values())
-        plain = self._plain and terms.shortcash and not self._is_poked()
+        poked = self._poked or self.positions is not self._own_positions
+        plain = self._plain and terms.shortcash and not poked
         working = self.submitted or self.pending or self._toactivate
         if working or not plain:
             self._short = plain and terms.filler is None and not terms.coo
             self._at_open = not (terms.coc or terms.coo)
         if not plain or self._userhist or self._fundhist or self._cash_addition:
+            self._poked = poked
             self._held = self.exposure = self._flat_with = None
             self._as_stock(super().next)
             return

@@ -98,7 +98,8 @@ class StrategyRun:
             self._step_waiting()
         else:
             strategy.next()
-            self._notice_listeners()
+            if sum(map(len, self._fields)) != self._field_count:
+                self._find_listeners()
             for step in self._after_next:
                 step()
             if self._observed:
