@@ -58,7 +58,9 @@ class FastBroker(ValuingBroker):
         return order
 
     def submit_accept(self, order: Any) -> None:
-        if not isinstance(order, PlainOrder):
+        if isinstance(order, PlainOrder):
+            order.p.accepted = True
+        else:
             order.pannotated = order.broker = None
         order.plen, order.status = len(order.data), Order.Accepted
         self.pending.append(order)
@@ -70,23 +72,35 @@ class FastBroker(ValuingBroker):
         terms = self.p
         if self._plain is None:
             self._plain = all(is_plain(scheme) for scheme in self.comminfo.values())
-        plain = self._plain and terms.shortcash
+        poked = self._poked or self.positions is not self._own_positions
+        plain = self._plain and terms.shortcash and not poked
         working = self.submitted or self.pending or self._toactivate
         if working or not plain:
             self._short = plain and terms.filler is None and not terms.coo
             self._at_open = not (terms.coc or terms.coo)
         if not plain or self._userhist or self._fundhist or self._cash_addition:
+            self._poked = poked
             self._held = self.exposure = self._flat_with = None
-            super().next()
+            self._as_stock(super().next)
             return
         if working:
             self._work_off()
+        else:
+            self.cash -= 0.0  # the interest, which makes a float of an int
         held = self._held
         if held is None:
             held = self._holdings()
             self._held = held if self.by_the_bar and self.finite else None
         if held or self.cash != self._flat_with:
             self._revalue(held)
+
+    def _as_stock(self, method: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of `BackBroker`, which writes to positions as a script would."""
+        poked = self._poked
+        try:
+            return method(*args, **kwargs)
+        finally:
+            self._poked = poked
 
     def check_submitted(self) -> None:
         """Accept what the cash suffices for, order by order, each as if it were filled at once."""
@@ -130,6 +144,7 @@ class FastBroker(ValuingBroker):
             self._toactivate.popleft().activate()
         if self.p.checksubmit:
             self.check_submitted()
+        self.cash -= 0.0  # the interest, which makes a float of an int
         pending = self.pending
         pending.append(None)
         while (order := pending.popleft()) is not None:
@@ -184,9 +199,8 @@ class FastBroker(ValuingBroker):
     ) -> Any:
         if ago is None or not self._short or order.data._compensate is not None:
             self._held = None
-            return super()._execute(
-                order, ago=ago, price=price, cash=cash, position=position, dtcoc=dtcoc
-            )
+            terms = {"ago": ago, "price": price, "cash": cash, "position": position}
+            return self._as_stock(super()._execute, order, dtcoc=dtcoc, **terms)
         if price is not None:
             self._fill(order, price, dtcoc or order.data.datetime[ago])
         return None
@@ -209,15 +223,15 @@ class FastBroker(ValuingBroker):
             if cash < 0.0:
                 opened, opened_value, opened_fee = 0, 0.0, 0.0
             else:
-                position.adjbase = price
+                position.fields["adjbase"] = price
                 self.cash = cash
         if filled := closed + opened:
             terms.confirm(filled, price)
             if filled == size:
                 position.become(held, mean, opened, closed)
             else:
-                position.update(filled, price)
-            position.day, position.zone = data.datetime[0], data.datetime._tz
+                self._as_stock(position.update, filled, price)
+            position.touch(data.datetime[0], data.datetime._tz)
             self._held = None
             if closed and self.p.int2pnl:
                 closed_fee += self.d_credit.pop(data, 0.0)

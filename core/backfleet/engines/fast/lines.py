@@ -166,6 +166,8 @@ def _tick(alias: str) -> property:
     def value(self: Any) -> Any:
         values = getattr(self.lines, alias).array
         bar = self._fast_cursor.bar
+        if bar < 0:
+            raise AttributeError(alias)  # the feed says so itself, in `__getattr__`
         return values[bar] if bar + 1 < len(values) else None
 
     return property(value)

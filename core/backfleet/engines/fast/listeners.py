@@ -26,7 +26,9 @@ __all__ = [
     "account_listeners",
     "bar_listeners",
     "event_listeners",
+    "method_of",
     "take_first",
+    "with_children",
 ]
 
 Step = Callable[[], Any]
@@ -36,6 +38,21 @@ Listener = Callable[[float, float, float, float], Any]
 PHASES = ("prenext", "nextstart", "next")
 NEVER_ROUNDED_UP = 0.9999
 """A time of day below this, as a fraction, stays on its day when it becomes a datetime."""
+
+
+def method_of(owner: Any, name: str) -> Any:
+    """A method, looked up at each call if it was assigned to the object, since it may be again."""
+    if name in owner.__dict__:
+        return lambda *args: getattr(owner, name)(*args)
+    return getattr(owner, name)
+
+
+def with_children(analyzers: Any) -> list[Any]:
+    """All analyzers, their children among them."""
+    flat: list[Any] = []
+    for analyzer in analyzers:
+        flat += [analyzer, *with_children(analyzer._children)]
+    return flat
 
 
 def bar_listeners(analyzers: Any, phase: str) -> list[Step]:
@@ -79,7 +96,7 @@ def _inherits(analyzer: Any, name: str) -> bool:
 def _own_step(analyzer: Any, phase: str) -> Step:
     if type(analyzer) is DrawDown and "next" not in analyzer.__dict__:
         return _draw_down_step(analyzer)
-    return getattr(analyzer, phase)  # type: ignore[no-any-return]
+    return method_of(analyzer, phase)  # type: ignore[no-any-return]
 
 
 def _draw_down_step(analyzer: Any) -> Step:
@@ -151,7 +168,7 @@ def _period_step(analyzer: Any) -> Step:
 
 def _own_period_step(analyzer: Any) -> Step:
     if type(analyzer) is not TimeReturn or "next" in analyzer.__dict__:
-        return analyzer.next  # type: ignore[no-any-return]
+        return method_of(analyzer, "next")  # type: ignore[no-any-return]
 
     def step() -> None:
         value = analyzer._value
@@ -174,7 +191,7 @@ def event_listeners(analyzers: Any, event: str) -> list[Callable[[Any], Any]]:
             continue
         found += event_listeners(analyzer._children, event)
         if not _inherits(analyzer, f"notify_{event}"):
-            found.append(getattr(analyzer, f"notify_{event}"))
+            found.append(method_of(analyzer, f"notify_{event}"))
     return found
 
 
@@ -215,7 +232,7 @@ def _own_listener(analyzer: Any, name: str, count: int) -> Listener:
         return _peak_listener(analyzer)
     if type(analyzer) is TimeReturn and not replaced and analyzer.p.data is None:
         return _value_listener(analyzer)
-    return take_first(getattr(analyzer, f"notify_{name}"), count)
+    return take_first(method_of(analyzer, f"notify_{name}"), count)
 
 
 def _peak_listener(analyzer: Any) -> Listener:

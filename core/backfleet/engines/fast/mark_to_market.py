@@ -10,18 +10,18 @@ Must equal: value, leverage and fund value on every bar, in backtrader's order o
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
+from weakref import WeakMethod
 
 from backfleet.engines.fast.groups import GroupingBroker
 from backfleet.engines.fast.lines import BarCursor
-from backfleet.engines.fast.positions import HeldPosition
+from backfleet.engines.fast.positions import HeldPosition, Positions, Schemes
 from backfleet.engines.fast.stocks import StockTerms
 
 __all__ = ["ValuingBroker"]
 
-Holding = tuple[HeldPosition, Any, Any, Any]
-"""A position, the parameters of its commission scheme, closes, and their cursor."""
+Holding = tuple[dict[str, Any], Any, Any, Any]
+"""A position's fields, the parameters of its commission scheme, closes, and their cursor."""
 
 NOW = BarCursor()
 NOW.bar = 0
@@ -45,10 +45,40 @@ class ValuingBroker(GroupingBroker):
 
     def init(self) -> None:
         super().init()
-        self.positions: defaultdict[Any, HeldPosition] = defaultdict(HeldPosition)
+        self._own_positions = self.positions = Positions(_calling(self._poke))
+        self.comminfo = Schemes(self.comminfo, _calling(self._change_schemes))
+        self._poked = False
         self.finite = self.by_the_bar = False
         self.exposure: float | None = None
         self._forget_schemes()
+
+    def _poke(self) -> None:
+        """Leave the rest of the run to `BackBroker`: the script writes to positions itself."""
+        self._poked = True
+
+    def _is_poked(self) -> bool:
+        """Whether the script has written to positions, or replaced what the broker looks into."""
+        if self.positions is not self._own_positions:
+            self._poked = True
+        return self._poked
+
+    @property
+    def comminfo(self) -> dict[Any, Any]:
+        return self._schemes
+
+    @comminfo.setter
+    def comminfo(self, schemes: dict[Any, Any]) -> None:
+        self._schemes = schemes
+        if "_own_positions" in vars(self):
+            self._change_schemes()
+            self._poked = True  # of changes in another dictionary the broker would not know
+
+    def _change_schemes(self) -> None:
+        """Forget the schemes, and note when positions were touched: interest may be due since."""
+        self._forget_schemes()
+        for position in self._own_positions.values():
+            if isinstance(position, HeldPosition):
+                position.settle()
 
     def _forget_schemes(self) -> None:
         self._plain: bool | None = None
@@ -56,13 +86,11 @@ class ValuingBroker(GroupingBroker):
         self._flat_with: float | None = None
         self._terms: dict[Any, StockTerms] = {}
 
-    def setcommission(self, *args: Any, **kwargs: Any) -> None:
-        super().setcommission(*args, **kwargs)
-        self._forget_schemes()
+    def set_cash(self, cash: Any) -> None:
+        super().set_cash(cash)
+        self._flat_with = None  # the value is what was set, of its type, until the next bar
 
-    def addcommissioninfo(self, comminfo: Any, name: Any = None) -> None:
-        super().addcommissioninfo(comminfo, name)
-        self._forget_schemes()
+    setcash = set_cash
 
     def _terms_of(self, data: Any) -> StockTerms:
         terms = self._terms[data] = StockTerms(self.getcommissioninfo(data))
@@ -74,7 +102,7 @@ class ValuingBroker(GroupingBroker):
                 return self._valuemktlever if lever else self._valuemkt
             return self._valuelever if lever else self._value
         plain = self._plain and self.p.shortcash and not lever and not self._cash_addition
-        if plain and len(datas) == 1:
+        if plain and len(datas) == 1 and not self._is_poked():
             (data,) = datas
             return self.positions[data].size * data.close[0]
         return super().get_value(datas, mkt, lever)
@@ -90,12 +118,13 @@ class ValuingBroker(GroupingBroker):
             terms = self._terms.get(data) or self._terms_of(data)
             params, closes = terms.params, data.close
             if self.by_the_bar:
-                position.moments = data.datetime
-                holdings.append((position, params, closes.array, closes._fast_cursor))
+                if position.size:
+                    position.touch(None, data.datetime._tz, data.datetime)
+                holdings.append((position.fields, params, closes.array, closes._fast_cursor))
             else:
                 if position.size:
-                    position.day, position.zone = data.datetime[0], data.datetime._tz
-                holdings.append((position, params, (closes[0],), NOW))
+                    position.touch(data.datetime[0], data.datetime._tz)
+                holdings.append((position.fields, params, (closes[0],), NOW))
         return holdings
 
     def _revalue(self, holdings: list[Holding]) -> None:
@@ -104,14 +133,14 @@ class ValuingBroker(GroupingBroker):
         self._flat_with = None if holdings else cash
         market = unlevered = unrealized = exposure = 0.0
         for position, terms, closes, cursor in holdings:
-            size, price = position.size, closes[cursor.bar]
+            size, price = position["size"], closes[cursor.bar]
             value = size * price
-            gain = size * (price - position.price) * terms.mult
+            gain = size * (price - position["price"]) * terms.mult
             market += value
             unrealized += gain
             if size:
                 exposure += abs(value)
-                position.adjbase = price
+                position["adjbase"] = price
             if value > 0:
                 value -= gain
                 unlevered += value / terms.leverage
@@ -126,3 +155,15 @@ class ValuingBroker(GroupingBroker):
         self._valuemktlever = market
         self._leverage = market / (unlevered or 1.0)
         self._unrealized = unrealized
+
+
+def _calling(method: Any) -> Any:
+    """Call a method of the broker while there is one, without keeping the broker alive."""
+    weak = WeakMethod(method)
+
+    def call() -> None:
+        bound = weak()
+        if bound is not None:
+            bound()
+
+    return call

@@ -2,7 +2,8 @@
 
 Of the twenty attributes of a `backtrader.OrderData`, those of an order that has not been filled
 have the same values in all, and are attributes of the classes here. A first fill is kept as it is;
-the deque of all fills is made when somebody asks for it.
+the deque of all fills is made when somebody asks for it. Whoever inspects such an object with
+`vars`, copies or pickles it, turns it into a plain `OrderData`.
 
 Must equal: every attribute of an `OrderData`, whenever it is read.
 """
@@ -18,6 +19,13 @@ from typing import Any
 from backtrader.order import OrderData
 
 __all__ = ["CreationData", "ExecutionData", "LeanData", "UnfilledData"]
+
+FIELDS: Any = vars(OrderData)["__dict__"]
+ORDER_OF_FIELDS = (
+    "pclose", "exbits", "p1", "p2", "dt", "size", "remsize", "price", "pricelimit", "trailamount",
+    "trailpercent", "_plimit", "value", "comm", "margin", "pnl", "psize", "pprice",
+)  # fmt: skip
+PRIVATE = {"first", "source", "_bits"}
 
 
 class LeanData(OrderData):
@@ -43,6 +51,31 @@ class LeanData(OrderData):
     _bits: deque[Any] | None = None
 
     @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        """Become a plain `OrderData`, as which the object is inspected and copied."""
+        fields = FIELDS.__get__(self)
+        full = self.all_fields()
+        fields.clear()
+        fields.update(full)
+        object.__setattr__(self, "__class__", OrderData)
+        return fields  # type: ignore[no-any-return]
+
+    def all_fields(self) -> dict[str, Any]:
+        """Return the attributes that an `OrderData` has, in backtrader's order."""
+        full = {name: getattr(self, name) for name in ORDER_OF_FIELDS}
+        own = FIELDS.__get__(self).items()
+        return full | {name: value for name, value in own if name not in PRIVATE}
+
+    def plain_copy(self) -> OrderData:
+        """Return an `OrderData` with the same values."""
+        copied = object.__new__(OrderData)
+        copied.__dict__.update(self.all_fields())
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return object.__new__, (OrderData,), self.__dict__.copy()
+
+    @property
     def exbits(self) -> deque[Any]:
         if self._bits is None:
             if self.source is not None:
@@ -54,6 +87,8 @@ class LeanData(OrderData):
     def _fills(self) -> Any:
         """All fills, in a deque only if there is one already."""
         whole = self if self.source is None else self.source
+        if type(whole) is OrderData:
+            return whole.exbits
         if whole._bits is not None:
             return whole._bits
         return () if whole.first is None else (whole.first,)
@@ -70,7 +105,7 @@ class LeanData(OrderData):
     def clone(self) -> Any:
         self.markpending()
         copied = object.__new__(type(self))
-        copied.__dict__ = self.__dict__.copy()
+        FIELDS.__set__(copied, FIELDS.__get__(self).copy())
         if self.source is None:
             copied.source = self
         return copied
@@ -94,7 +129,7 @@ class ExecutionData(LeanData):
             return
         if self._bits is not None:
             self._bits.append(bit)
-        self.first, self.dt, self.size = bit, bit.dt, bit.size
+        self.first, self.dt, self.size = bit, bit.dt, 0 + bit.size
         self.remsize -= bit.size
         # Adding to zero, as backtrader does, is not nothing for a negative zero.
         self.price = (0.0 + bit.size * bit.price) / bit.size
@@ -104,3 +139,8 @@ class ExecutionData(LeanData):
 
 class UnfilledData(ExecutionData):
     """What an order had got before its first fill, of which it knows nothing but the bits."""
+
+
+for _lean in (LeanData, CreationData, ExecutionData, UnfilledData):
+    _lean.__name__ = _lean.__qualname__ = OrderData.__name__
+    _lean.__module__ = OrderData.__module__

@@ -39,8 +39,9 @@ def placing(lean: Any, full: Any) -> Callable[..., Any]:
         **info: Any,
     ) -> Any:
         simple = valid is plimit is trailamount is trailpercent is parent is None
-        if simple and transmit and not (exectype or tradeid or histnotify):
-            order = market_order(lean, owner, data, size, price)
+        usual = transmit is True and histnotify is False and type(tradeid) is int
+        if simple and usual and not (exectype or tradeid):
+            order = market_order(lean, owner, data, size, price, exectype)
             if info:
                 order.addinfo(**info)
             if oco is None and _checksubmit and self.p.checksubmit:

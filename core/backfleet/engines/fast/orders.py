@@ -11,6 +11,9 @@ orders do, in the parameters that all of them share. Copies from before the firs
 `executed` there, too, and the one that says that the order has ended has the order's own, which
 changes no more.
 
+Whoever inspects a lean order with `vars`, copies or pickles it, turns it into an order of
+backtrader's class with all of its attributes.
+
 Must equal: every attribute of the orders and of their copies, whenever it is read.
 """
 
@@ -18,6 +21,7 @@ Must equal: every attribute of the orders and of their copies, whenever it is re
 
 from __future__ import annotations
 
+import copy
 import datetime
 from typing import Any
 
@@ -40,7 +44,18 @@ __all__ = [
 Order = stock.Order
 
 
-class LazyParams(Order.params):  # type: ignore[name-defined]  # a metaclass makes it
+FIELDS: Any = vars(stock.OrderBase)["__dict__"]
+PARAMS_FIELDS: Any = next(
+    vars(cls)["__dict__"] for cls in Order.params.__mro__ if "__dict__" in vars(cls)
+)
+ORDER_OF_FIELDS = (
+    "params", "p", "ref", "broker", "info", "comminfo", "triggered", "_active", "status", "_plimit",
+    "exectype", "size", "created", "_limitoffset", "executed", "position", "dteos",
+)  # fmt: skip
+"""The attributes that backtrader sets in a market order before the submission, in its order."""
+
+
+class LazyParams:
     """An order's parameters, and what its copies share beside them.
 
     Attributes
@@ -51,18 +66,47 @@ class LazyParams(Order.params):  # type: ignore[name-defined]  # a metaclass mak
         What it was created with.
     filled
         What it has got so far.
+    accepted
+        Whether the broker has accepted it.
     """
+
+    __slots__ = ()
 
     moment: float
     created: CreationData
     filled: ExecutionData
+    accepted: bool
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return object.__new__, (type(self).__mro__[1],), self.__dict__.copy()
 
     def __getattr__(self, name: str) -> Any:
         make = LAZY.get(name)
         if make is None:
             raise AttributeError(f"an order has no attribute {name!r}")
-        made = self.__dict__[name] = make(self)
+        made = make(self)
+        setattr(self, name, made)
         return made
+
+
+def _all_parameters(params: Any) -> dict[str, Any]:
+    """The `__dict__` of lazy parameters: also those that have their default."""
+    fields: dict[str, Any] = PARAMS_FIELDS.__get__(params)
+    full = {name: getattr(params, name) for name in params._getkeys()}
+    added = dict(fields)
+    fields.clear()
+    fields.update(full | added)
+    return fields
+
+
+def _lazy(plain: Any) -> Any:
+    """The lazy class for a class of parameters, with its name."""
+    body = {
+        "__slots__": ("moment", "created", "filled", *LAZY),
+        "__module__": plain.__module__,
+        "__dict__": property(_all_parameters),
+    }
+    return type(plain.__name__, (plain, LazyParams), body)
 
 
 def _unfilled(params: LazyParams) -> UnfilledData:
@@ -87,11 +131,15 @@ def _end_of_session(params: LazyParams) -> Any:
 
 
 LAZY = {
+    "accepted": lambda params: False,
     "info": lambda params: AutoOrderedDict(),
     "dteos": _end_of_session,
     "executed": _unfilled,
 }
+BuyParams, SellParams = _lazy(stock.BuyOrder.params), _lazy(stock.SellOrder.params)
 
+
+GET_FIELDS, SET_FIELDS = FIELDS.__get__, FIELDS.__set__
 
 OWN = 9
 """How many attributes a plain market order has of its own."""
@@ -99,6 +147,14 @@ OWN = 9
 
 class PlainOrder:
     """What every plain market order begins with."""
+
+    __slots__ = ()
+
+    p: Any
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        fields = self.__dict__
+        return object.__new__, (type(self),), fields.copy()
 
     broker = valid = parent = oco = pannotated = comminfo = _plimit = None
     triggered = False
@@ -113,29 +169,66 @@ class SoldSize:
         return -order.p.size
 
 
-class BuyOrder(PlainOrder, stock.BuyOrder):
+def _whole_order(order: Any) -> dict[str, Any]:
+    """The `__dict__` of a lean order: it becomes an order of backtrader's class."""
+    fields: dict[str, Any] = GET_FIELDS(order)
+    full = _full_fields(order, fields)
+    if "data" not in fields or order.status > Order.Partial:
+        # The order and its copies share what it has got until somebody can tell them apart.
+        executed = full["executed"]
+        lean = isinstance(executed, ExecutionData)
+        full["executed"] = executed.plain_copy() if lean else copy.copy(executed)
+    fields.clear()
+    fields.update(full)
+    object.__setattr__(order, "__class__", type(order).__mro__[1])
+    return fields
+
+
+class BuyOrder(stock.BuyOrder, PlainOrder):
     """A plain market order to buy."""
 
+    lazy, __dict__ = BuyParams, property(_whole_order)
 
-class SellOrder(PlainOrder, stock.SellOrder):
+
+class SellOrder(stock.SellOrder, PlainOrder):
     """A plain market order to sell."""
 
+    lazy, __dict__ = SellParams, property(_whole_order)
     size = SoldSize()
 
 
-def market_order(cls: Any, owner: Any, data: Any, size: Any, price: Any) -> Any:
+def _full_fields(order: Any, fields: dict[str, Any]) -> dict[str, Any]:
+    """All attributes of an order, in backtrader's order."""
+    left_out = {"data"}
+    if isinstance(order, stock.BuyOrder):
+        left_out.add("size")
+    if order.p.exectype is not None:
+        left_out.add("exectype")
+    full = {name: getattr(order, name) for name in ORDER_OF_FIELDS if name not in left_out}
+    later = {"plen": order.plen, "pannotated": None}
+    if order.status == Order.Submitted or not order.p.accepted:
+        del later["pannotated"]
+    added = {name: value for name, value in fields.items() if name not in full and name != "data"}
+    return full | later | added
+
+
+def market_order(
+    cls: Any, owner: Any, data: Any, size: Any, price: Any, exectype: Any = None
+) -> Any:
     """`backtrader.BuyOrder(...)` or `SellOrder` with these parameters and no others, submitted."""
-    order, params = object.__new__(cls), object.__new__(LazyParams)
+    order, params = object.__new__(cls), object.__new__(cls.lazy)
     created, executed = object.__new__(CreationData), object.__new__(ExecutionData)
     params.owner, params.data, params.size = owner, data, size
     params.created, params.filled = created, executed
     if price is not None:
         params.price = price
+    if exectype is not None:
+        params.exectype = exectype
     params.moment = created.dt = data.datetime[0]
     created.pclose = close = data.close[0]
     created.price = created.pricelimit = price or close
     created.size = executed.remsize = -size if cls is SellOrder else size
-    order.__dict__ = {
+    fields = {
         "params": params,
         "p": params,
         "ref": next(cls.refbasis),
@@ -146,6 +239,7 @@ def market_order(cls: Any, owner: Any, data: Any, size: Any, price: Any) -> Any:
         "plen": len(data),
         "comminfo": None,
     }
+    SET_FIELDS(order, fields)
     return order
 
 
@@ -166,7 +260,7 @@ def copy_of(order: Any) -> Any:
     An order with attributes that plain ones have not is copied with all of them: a strategy has
     marked it, or the broker has it in a group, from where it can be submitted again.
     """
-    cls, fields = order.__class__, order.__dict__
+    cls, fields = type(order), GET_FIELDS(order)
     if not issubclass(cls, PlainOrder) or len(fields) != OWN:
         return _full_copy(cls, fields)
     copied, status = first_copy_of(order), fields["status"]
@@ -179,7 +273,7 @@ def copy_of(order: Any) -> Any:
 
 def first_copy_of(order: Any) -> Any:
     """A copy of a plain market order that was just submitted."""
-    copied, params = object.__new__(order.__class__), order.p
+    copied, params = object.__new__(type(order)), order.p
     copied.params = copied.p = params
     copied.ref, copied.plen, copied.status = order.ref, order.plen, Order.Submitted
     return copied
@@ -196,7 +290,7 @@ def _reported(executed: Any, status: int) -> Any:
 
 def _full_copy(cls: Any, fields: dict[str, Any]) -> Any:
     copied = object.__new__(cls)
-    copied.__dict__ = {**fields, "executed": _cloned(fields["executed"])}
+    SET_FIELDS(copied, {**fields, "executed": _cloned(fields["executed"])})
     return copied
 
 
@@ -208,3 +302,7 @@ def _cloned(executed: Any) -> Any:
     copied = object.__new__(stock.OrderData)
     copied.__dict__ = executed.__dict__.copy()
     return copied
+
+
+for _lean, _plain in ((BuyOrder, stock.BuyOrder), (SellOrder, stock.SellOrder)):
+    _lean.__module__ = _plain.__module__

@@ -101,7 +101,8 @@ def _lines_of(feed: Any) -> dict[str, Floats] | None:
 
 
 def _numbers(frame: Any, column: Any) -> Floats | None:
-    if type(column) is not int:
+    # backtrader itself raises for a column that does not exist.
+    if type(column) is not int or not 0 <= column < frame.shape[1]:
         return None
     dtype = frame.dtypes.iloc[column]
     if not isinstance(dtype, np.dtype) or dtype.kind not in "fiub" or dtype.itemsize > 8:
@@ -111,7 +112,7 @@ def _numbers(frame: Any, column: Any) -> Floats | None:
 
 def _times(feed: Any, frame: Any) -> Floats | None:
     column = feed._colmapping["datetime"]
-    if column is not None and type(column) is not int:
+    if column is not None and (type(column) is not int or not 0 <= column < frame.shape[1]):
         return None
     found = frame.index if column is None else frame.iloc[:, column]
     if getattr(found.dtype, "tz", None) is not None:

@@ -1,62 +1,181 @@
-"""Positions that know the line of their feed's times and make a datetime of it when asked.
+"""Positions that compute their datetime when asked, and say when a script changes them.
 
 backtrader writes the bar's datetime into every open position on every bar, which costs more than
-valuing the position.
+valuing the position. The broker also keeps what it knows of its positions and commission schemes.
+Both are public, and scripts write to them. So the positions and the two dictionaries tell the
+broker of each change that is not its own.
 
-Must equal: every attribute of a `backtrader.Position`.
+Must equal: every attribute of a `backtrader.Position`, its copies, and the two dictionaries.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from backtrader.position import Position
 from backtrader.utils.dateintern import num2date
 
-__all__ = ["HeldPosition"]
+__all__ = ["HeldPosition", "Positions", "Schemes"]
+
+Changed = Callable[[], None]
+FIELDS: Any = vars(Position)["__dict__"]
+PRIVATE = ("changed", "day", "fields", "moments", "zone")
+MUTATORS = (
+    "__delitem__",
+    "__ior__",
+    "__setitem__",
+    "clear",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
+)
 
 
 class HeldPosition(Position):
     """A position whose `datetime` is computed when it is read.
 
+    Its private attributes are slots, and copies and pickles are plain positions.
+
     Attributes
     ----------
+    changed
+        Called when somebody sets an attribute. The broker writes to `fields` instead.
+    fields
+        The attributes that backtrader's positions have.
     day, zone
         The time of the bar that last touched the position, as backtrader's number, and the time
-        zone to show it in; None where `datetime` was set as such.
+        zone to show it in; None if `datetime` was set as such.
     moments
-        The times of its feed; None where the position is not touched on every bar.
+        The times of its feed; None if the position is not touched on every bar.
     """
+
+    __slots__ = PRIVATE
 
     size: float
     price: float
-    day: float | None = None
-    zone: Any = None
-    moments: Any = None
+    price_orig: float
+    upopened: float
+    upclosed: float
+    adjbase: float | None
+
+    def __init__(self, changed: Changed) -> None:
+        private = object.__setattr__
+        private(self, "changed", lambda: None)
+        private(self, "fields", FIELDS.__get__(self))
+        self.touch(None, None)
+        super().__init__()
+        private(self, "changed", changed)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.settle()
+        self.fields[name] = value
+        self.changed()
+
+    def touch(self, day: float | None, zone: Any, moments: Any = None) -> None:
+        """Note the bar, or the times of all bars, that the position was touched on."""
+        private = object.__setattr__
+        private(self, "day", day)
+        private(self, "zone", zone)
+        private(self, "moments", moments)
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        self._note_datetime()
+        self.changed()  # the dictionary can be written to as well
+        return self.fields  # type: ignore[no-any-return]
 
     @property
     def datetime(self) -> Any:
-        if self.moments is not None and self.size:
-            return num2date(self.moments[0], self.zone)
-        if self.day is not None:
-            self.datetime = num2date(self.day, self.zone)
-        if "_datetime" not in self.__dict__:
-            raise AttributeError("the position has no datetime before its first update")
-        return self._datetime
+        self._note_datetime()
+        if "datetime" not in self.fields:
+            raise AttributeError("'Position' object has no attribute 'datetime'")
+        return self.fields["datetime"]
 
-    @datetime.setter
-    def datetime(self, moment: Any) -> None:
-        self._datetime = moment
-        self.day = self.moments = None
+    def _note_datetime(self) -> None:
+        if self.moments is not None and self.size:
+            self.fields["datetime"] = num2date(self.moments[0], self.zone)
+        elif self.day is not None:
+            self.fields["datetime"] = num2date(self.day, self.zone)
+
+    def settle(self) -> None:
+        """Keep the datetime as it is on this bar."""
+        self._note_datetime()
+        self.touch(None, None)
 
     def become(self, size: float, price: float, opened: float, closed: float) -> None:
-        """`update`, by its effect."""
-        self.price_orig = self.price
-        self.size, self.price = size, price
-        self.upopened, self.upclosed = opened, closed
+        """Write the results of `update`."""
+        fields = self.fields
+        fields["price_orig"] = fields["price"]
+        fields["size"], fields["price"] = size, price
+        fields["upopened"], fields["upclosed"] = opened, closed
 
     def __bool__(self) -> bool:
         return True if self.size else False  # noqa: SIM210
 
-    def clone(self) -> Any:
-        return Position(size=self.size, price=self.price)
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self._note_datetime()
+        return object.__new__, (Position,), self.fields.copy()
+
+
+def _telling(base: type, name: str) -> Callable[..., Any]:
+    """A dictionary's method that tells of the change."""
+    method = getattr(base, name)
+
+    def change(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = method(self, *args, **kwargs)
+        self.changed()
+        return result
+
+    return change
+
+
+class Positions(defaultdict[Any, Any]):
+    """The broker's positions by feed."""
+
+    __slots__ = ("changed",)
+
+    def __init__(self, changed: Changed) -> None:
+        super().__init__(Position)
+        self.changed = changed
+
+    def __missing__(self, data: Any) -> HeldPosition:
+        position = HeldPosition(self.changed)
+        super().__setitem__(data, position)
+        return position
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return defaultdict, (Position, dict(self))
+
+    def copy(self) -> Any:
+        return defaultdict(Position, self)
+
+    __copy__ = copy
+
+
+class Schemes(dict[Any, Any]):
+    """The broker's commission schemes by the name of the feed."""
+
+    __slots__ = ("changed",)
+
+    def __init__(self, schemes: dict[Any, Any], changed: Changed) -> None:
+        super().__init__(schemes)
+        self.changed = changed
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return dict, (dict(self),)
+
+
+for _name in MUTATORS:
+    setattr(Positions, _name, _telling(defaultdict, _name))
+    setattr(Schemes, _name, _telling(dict, _name))
+
+# Scripts print what they get.
+HeldPosition.__name__ = HeldPosition.__qualname__ = "Position"
+HeldPosition.__module__ = Position.__module__
+Positions.__name__ = Positions.__qualname__ = "defaultdict"
+Positions.__module__ = "collections"
+Schemes.__name__ = Schemes.__qualname__ = "dict"
+Schemes.__module__ = "builtins"

@@ -22,7 +22,9 @@ from backfleet.engines.fast.listeners import (
     account_listeners,
     bar_listeners,
     event_listeners,
+    method_of,
     take_first,
+    with_children,
 )
 from backfleet.engines.fast.observers import Observers
 
@@ -53,15 +55,31 @@ class StrategyRun:
         self._waits = list(zip(strategy._minperiods, strategy.datas, strict=True))
         self._waiting = True
         self._has_own_notify = type(strategy)._notify is not Strategy._notify
-        listening = [*strategy.analyzers, *strategy._slave_analyzers]
+        self._listening = [*strategy.analyzers, *strategy._slave_analyzers]
+        # Only an analyzer of a script's own assigns listeners after the strategy's `next`.
+        self._has_own_analyzers = any(
+            not type(analyzer).__module__.startswith("backtrader.")
+            for analyzer in with_children(self._listening)
+        )
+        self._fields = [vars(owner) for owner in (strategy, *with_children(self._listening))]
+        self._find_listeners()
+        self._observers = Observers(strategy, bindings)
+        self._observed = self._observers.any
+
+    def _find_listeners(self) -> None:
+        strategy, listening = self.strategy, self._listening
+        self._field_count = sum(map(len, self._fields))
         self._of_orders = event_listeners(listening, "order")
         self._of_trades = event_listeners(listening, "trade")
         self._of_account = _account_listeners_of(strategy, listening)
         self._listens = self._has_own_notify or bool(self._of_account)
         self._analyzers = {phase: bar_listeners(strategy.analyzers, phase) for phase in PHASES}
         self._after_next = self._analyzers["next"]
-        self._observers = Observers(strategy, bindings)
-        self._observed = self._observers.any
+
+    def _notice_listeners(self) -> None:
+        """Look for listeners again if an attribute was added: it may be one."""
+        if sum(map(len, self._fields)) != self._field_count:
+            self._find_listeners()
 
     def step(self, moment: float) -> None:
         """Go through the bar at a time, which feeds and broker have reached."""
@@ -72,12 +90,16 @@ class StrategyRun:
         self._add_time(moment)
         for append in self._add_gap:
             append(math.nan)
+        if self._has_own_analyzers:
+            self._notice_listeners()
         if strategy._orderspending or strategy._tradespending or self._listens:
             self._notify(strategy)
         if self._waiting:
             self._step_waiting()
         else:
             strategy.next()
+            if sum(map(len, self._fields)) != self._field_count:
+                self._find_listeners()
             for step in self._after_next:
                 step()
             if self._observed:
@@ -97,6 +119,7 @@ class StrategyRun:
         self._waiting = status >= 0
         phase = "next" if status < 0 else "prenext" if status else "nextstart"
         getattr(self.strategy, phase)()
+        self._notice_listeners()
         for step in self._analyzers[phase]:
             step()
         if self._observed:
@@ -116,6 +139,7 @@ class StrategyRun:
             strategy.notify_trade(trade)
             for listen in self._of_trades:
                 listen(trade)
+        self._notice_listeners()
         if self._of_account:
             self._notify_account()
 
@@ -152,7 +176,7 @@ def _bind_indicators(strategy: Any, bindings: CursorBindings) -> list[Any]:
 def _account_listeners_of(strategy: Any, analyzers: list[Any]) -> list[Listener]:
     """The strategy itself, if it listens, and its analyzers."""
     own = [
-        take_first(getattr(strategy, name), count)
+        take_first(method_of(strategy, name), count)
         for name, count in ACCOUNT_METHODS
         if getattr(type(strategy), name) is not getattr(Strategy, name) or name in vars(strategy)
     ]
