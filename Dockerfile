@@ -54,9 +54,13 @@ COPY --from=code /build/installed/ /opt/backfleet/
 ARG BASE_IMAGE
 ARG VERSION=checkout
 ARG REVISION=checkout
+# SHA-256 of the inventory: a worker compares it with what its submission was planned for.
+ARG INVENTORY=
+ENV BACKFLEET_IMAGE_INVENTORY=${INVENTORY}
 LABEL org.opencontainers.image.title="backfleet" \
       org.opencontainers.image.description="Workers of backfleet" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="${BASE_IMAGE}" \
+      backfleet.inventory.sha256="${INVENTORY}" \
       org.opencontainers.image.licenses="GPL-3.0-or-later"

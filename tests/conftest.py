@@ -14,16 +14,25 @@ import pytest
 
 from backfleet.job import Job, Overrides
 from backfleet.plan.manifest import Manifest
+from backfleet.store.s3_client import use_region
 from sample_job import SAMPLE_DATA, job_text
 from testbed.aws.server import reached, served, variables_for
 
-# A machine that is busy is no failure.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
+# A busy machine is no failure. The default run draws the same cases every time, so that it fails
+# for a change and never by chance; `-m exhaustive` looks for new ones.
+hypothesis.settings.register_profile("same cases", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("new cases", deadline=None)
 
 pytest_plugins = ["testbed.fixtures", "testbed.browser"]
 
 CLI_SECONDS = 120
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw new cases where exhaustive tests are asked for."""
+    expression = config.getoption("markexpr")
+    exhaustive = "exhaustive" in expression and "not exhaustive" not in expression
+    hypothesis.settings.load_profile("new cases" if exhaustive else "same cases")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
@@ -44,6 +53,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "docker_engine" in getattr(item, "fixturenames", ()):
             item.add_marker("docker")
+
+
+@pytest.fixture(autouse=True)
+def _no_chosen_region() -> Iterator[None]:
+    """The region that a test's executor chose ends with the test."""
+    yield
+    use_region(None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,25 +57,26 @@ def pricing(tmp_path: Path) -> Path:
     return folder
 
 
+def run_python(folder: Path, code: str, **environment: str) -> list[str]:
+    """Run code in a fresh process that imports from a folder, and return the words it prints."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    env |= {"BACKFLEET_CACHE": str(folder / "cache"), "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=env | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=_heed_permissions,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
 @pytest.fixture
 def python(tmp_path: Path) -> Callable[..., list[str]]:
-    """Run code in a fresh process; the words that it prints."""
-
-    def run(code: str, **environment: str) -> list[str]:
-        env = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
-        env |= {"BACKFLEET_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env=env | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            preexec_fn=_heed_permissions,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.split()
-
-    return run
+    """`run_python` in the test's own folder."""
+    return partial(run_python, tmp_path)
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -192,39 +194,53 @@ def total(values):
 """
 
 
+@pytest.fixture(scope="module")
+def reached_calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Sums and cache hits of a function of each kind: before, again, and after its change.
+
+    All kinds share three processes, as each takes seconds to start and to compile.
+    """
+    folder = tmp_path_factory.mktemp("reached")
+    calls = ["import numpy as np"]
+    for index, (line, expression, rates, _, _) in enumerate(REACHED.values()):
+        own = f"fees{index}"
+        (folder / own).mkdir()
+        (folder / own / "__init__.py").touch()
+        (folder / own / "rates.py").write_text(rates)
+        user = USER.format(line=line, expression=expression).replace("fees", own)
+        (folder / f"user{index}.py").write_text(user)
+        calls.append(f"from user{index} import total; print(total.dispatcher(np.arange(4.0)))")
+        calls.append(COUNT_HITS)
+    words = [run_python(folder, "\n".join(calls)) for _ in range(2)]
+    for index, (_, _, _, old, new) in enumerate(REACHED.values()):
+        change(folder / f"fees{index}" / "rates.py", old, new)
+    words.append(run_python(folder, "\n".join(calls)))
+    return {
+        kind: [word for call in words for word in call[2 * index : 2 * index + 2]]
+        for index, kind in enumerate(REACHED)
+    }
+
+
 @pytest.mark.parametrize("kind", REACHED)
 def test_what_a_function_reaches_in_another_package_gives_new_machine_code_when_it_changes(
-    pricing: Path, python: Callable[..., list[str]], tmp_path: Path, kind: str
+    reached_calls: dict[str, list[str]], kind: str
 ) -> None:
-    line, expression, rates, old, new = REACHED[kind]
-    (tmp_path / "fees").mkdir()
-    (tmp_path / "fees" / "__init__.py").touch()
-    (tmp_path / "fees" / "rates.py").write_text(rates)
-    (pricing / "outer.py").write_text(USER.format(line=line, expression=expression))
-    assert python(CALL + COUNT_HITS) == ["12.0", "0"]
-    assert python(CALL + COUNT_HITS) == ["12.0", "1"]
-    change(tmp_path / "fees" / "rates.py", old, new)
-    assert python(CALL + COUNT_HITS) == ["18.0", "0"]
+    assert reached_calls[kind] == ["12.0", "0", "12.0", "1", "18.0", "0"]
 
 
-UNRELATED = {
-    "another module of the package": "other.py",
-    "a subpackage": "report/page.py",
-    "a style sheet": "report/page.css",
-    "a file beside the package": "../scratch.py",
-    "the package itself": "__init__.py",
-}
+UNRELATED = ["other.py", "report/page.py", "report/page.css", "../scratch.py", "__init__.py"]
 
 
-@pytest.mark.parametrize("kind", UNRELATED)
 def test_code_that_a_function_does_not_reach_leaves_its_machine_code(
-    pricing: Path, python: Callable[..., list[str]], kind: str
+    pricing: Path, python: Callable[..., list[str]]
 ) -> None:
-    file = pricing / UNRELATED[kind]
-    file.parent.mkdir(exist_ok=True)
-    file.write_text("FIRST = 1")
+    files = [pricing / name for name in UNRELATED]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("FIRST = 1")
     assert python(CALL + COUNT_HITS) == ["12.0", "0"]
-    change(file, "FIRST = 1", "SECOND = 2")
+    for file in files:
+        change(file, "FIRST = 1", "SECOND = 2")
     assert python(CALL + COUNT_HITS) == ["12.0", "1"]
 
 

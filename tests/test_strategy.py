@@ -143,6 +143,25 @@ def test_a_file_that_cannot_be_imported_is_named_with_its_line(
         load_strategy(locate_strategy(f"{tmp_path}/bad.py:Bad"))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "raise type('Odd', (BaseException,), {})('why')",
+        "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})",
+        "raise ValueError('a\\n' * 1000 + '\\x1b[2J')",
+        "raise ValueError('x' * 10**7)",
+    ],
+)
+def test_whatever_a_file_raises_while_it_is_imported_is_one_short_line(
+    tmp_path: Path, line: str
+) -> None:
+    (tmp_path / "odd.py").write_text(line)
+    with pytest.raises(PluginError, match=r"cannot be imported: \w+: .*line 1\)$") as refused:
+        load_strategy(locate_strategy(f"{tmp_path / 'odd.py'}:Odd"))
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1000
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"there is no file /.*/nothing\.py"):
         locate_strategy(f"{tmp_path}/nothing.py:Mine")

@@ -70,6 +70,24 @@ class RejectReason(IntEnum):
     """Its cost at the price it was to be filled at, fee included, exceeded the cash."""
     BROKER = 3
     """The broker refused it for a reason of its own."""
+    LIMIT_UP = 4
+    """A purchase whose bar opened at the upper price limit."""
+    LIMIT_DOWN = 5
+    """A sale whose bar opened at the lower price limit."""
+    SAME_SESSION = 6
+    """It would have sold shares that were bought in the same session."""
+    LOT = 7
+    """It had fewer shares than the market's smallest order."""
+    SHORT = 8
+    """It would have sold more than was held, in a market without short sales."""
+    VOLUME = 9
+    """The bar's volume did not suffice for it, or for all of it."""
+    HALTED = 10
+    """The symbol was halted in the session for which it was placed."""
+    UNLISTED = 11
+    """The symbol was not listed yet, or no longer."""
+    ORDER_SIZE = 12
+    """It had more shares than the market's largest order."""
 
 
 EQUITY = np.dtype([("time", "i8"), ("value", "f8"), ("cash", "f8"), ("exposure", "f8")])

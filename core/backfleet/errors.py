@@ -18,6 +18,7 @@ __all__ = [
     "FolderWarning",
     "JobError",
     "MachineCodeError",
+    "MarketError",
     "NoSuchStore",
     "NoVerdict",
     "NondeterministicResult",
@@ -39,11 +40,15 @@ __all__ = [
     "UntrustedCode",
     "UntrustedSettings",
     "UserError",
+    "error_line",
+    "printable_line",
 ]
 
 BAD_CONFIG = 64
 BAD_INPUT = 65
 TRY_AGAIN = 75
+
+MAX_LINE_CHARS = 500
 
 
 class BackfleetError(Exception):
@@ -134,6 +139,10 @@ class DataError(UserError):
     worker_exit_code = BAD_INPUT
 
 
+class MarketError(DataError):
+    """The rules of a market do not cover a symbol or a date."""
+
+
 class DataChanged(DataError):
     """Input that is no longer what the run was planned with."""
 
@@ -218,3 +227,22 @@ class UndeclaredModule(TaskError):
 
 class FolderWarning(UserWarning):
     """A folder for caches or logs cannot be written to, and backfleet goes on without it."""
+
+
+def error_line(error: BaseException) -> str:
+    """Return an exception's type and message without line breaks and control characters.
+
+    For exceptions of code that is not backfleet's: their messages may hold anything, such as
+    thousands of lines or the content of a store, and may even fail.
+    """
+    try:
+        message = str(error)
+    except BaseException:
+        message = "(its message cannot be shown)"
+    return printable_line(f"{type(error).__name__}: {message}").rstrip(": ")
+
+
+def printable_line(text: str) -> str:
+    """Return a text of a stranger on one line of at most 500 characters, none of them control."""
+    text = " ".join(text[:MAX_LINE_CHARS].split())
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -35,7 +35,8 @@ def expand_home(path: str) -> str:
         expanded.encode()
     except UnicodeEncodeError:
         raise UserError(
-            f"{expanded!a}: the path is not UTF-8 and cannot be stored. Rename the file or folder"
+            f"{expanded!a}: the path is not UTF-8 and cannot be stored. Rename the file or folder, "
+            "or set PYTHONUTF8=1 if only the locale is not UTF-8"
         ) from None
     if "\0" in expanded:
         raise UserError(f"{expanded!r}: a path cannot contain a NUL character. Remove it")

@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from backfleet.current_directory import installed_path
-from backfleet.errors import PluginError, UnknownPlugin
+from backfleet.errors import PluginError, UnknownPlugin, error_line
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
@@ -41,6 +41,7 @@ KINDS = {
     "executor": "backfleet.executors",
     "engine": "backfleet.engines",
     "source": "backfleet.sources",
+    "market": "backfleet.markets",
     "command": "backfleet.commands",
     HOOKS: "backfleet",
 }
@@ -74,10 +75,12 @@ class Plugin:
             value: Any = import_module(module)
             for part in filter(None, attribute.split(".")):
                 value = getattr(value, part)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise PluginError(
                 f"{self.kind} {self.name!r} of {self.distribution} {self.version} cannot be "
-                f"imported: {type(error).__name__}: {error}; "
+                f"imported: {error_line(error)}; "
                 f"'backfleet plugins show {self.name}' has the traceback"
             ) from error
         return value

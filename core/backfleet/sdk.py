@@ -35,10 +35,21 @@ if TYPE_CHECKING:
     from backfleet.sources.files import symbol_of_stem
     from backfleet.sources.index import Index
     from backfleet.sources.places import Directory
-    from backfleet.store.s3_client import s3_client
+    from backfleet.store.records import (
+        canonical_digest,
+        decode_record,
+        encode_record,
+        read_record,
+    )
+    from backfleet.store.s3_client import s3_client, use_region
     from backfleet.store.s3_errors import s3_errors
     from backfleet.worker.assignment import assignment
-    from backfleet.worker.env_vars import SHARDS, STOP_WITH_PARENT
+    from backfleet.worker.env_vars import (
+        IMAGE_INVENTORY,
+        SHARDS,
+        STOP_WITH_PARENT,
+        TIME_LIMIT,
+    )
     from backfleet.worker.ranges import format_ranges, parse_ranges
 
 _HOMES = {
@@ -67,9 +78,20 @@ _HOMES = {
     "backfleet.sources.index": ("Index",),
     "backfleet.sources.files": ("symbol_of_stem",),
     "backfleet.sources.places": ("Directory",),
-    "backfleet.store.s3_client": ("s3_client",),
+    "backfleet.store.records": (
+        "canonical_digest",
+        "decode_record",
+        "encode_record",
+        "read_record",
+    ),
+    "backfleet.store.s3_client": ("s3_client", "use_region"),
     "backfleet.store.s3_errors": ("s3_errors",),
-    "backfleet.worker.env_vars": ("SHARDS", "STOP_WITH_PARENT"),
+    "backfleet.worker.env_vars": (
+        "IMAGE_INVENTORY",
+        "SHARDS",
+        "STOP_WITH_PARENT",
+        "TIME_LIMIT",
+    ),
     "backfleet.worker.assignment": ("assignment",),
     "backfleet.worker.ranges": ("format_ranges", "parse_ranges"),
 }
@@ -77,10 +99,12 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DECISIVE",
+    "IMAGE_INVENTORY",
     "KINDS",
     "OWN",
     "SHARDS",
     "STOP_WITH_PARENT",
+    "TIME_LIMIT",
     "CodePackage",
     "Directory",
     "Index",
@@ -89,11 +113,14 @@ __all__ = [
     "as_json",
     "assignment",
     "cache_folder",
+    "canonical_digest",
     "canonical_name",
+    "decode_record",
     "distribution_hash",
     "distribution_hashes",
     "distribution_package",
     "echo_json",
+    "encode_record",
     "find_distribution",
     "format_ranges",
     "list_distributions",
@@ -103,12 +130,14 @@ __all__ = [
     "parse_memory",
     "parse_ranges",
     "print_columns",
+    "read_record",
     "s3_client",
     "s3_errors",
     "split_names",
     "state_folder",
     "symbol_of_stem",
     "usable_cpus",
+    "use_region",
     "writable_state_folder",
     "write_quietly",
 ]

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from backfleet.errors import BackfleetError, JobError, PluginError
+from backfleet.errors import BackfleetError, JobError, PluginError, error_line
 from backfleet.home import expand_home
 from backfleet.job.parameter import Parameter
 from backfleet.no_bytecode import SourceLoader
@@ -73,10 +73,12 @@ def _import(strategy: StrategyReference, place: str) -> ModuleType:
             return importlib.import_module(place)
     except BackfleetError:
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         more = f"; 'backfleet plugins show {strategy.plugin}' has the traceback"
         raise PluginError(
-            f"{_named(strategy)} cannot be imported: {type(error).__name__}: {error}"
+            f"{_named(strategy)} cannot be imported: {error_line(error)}"
             f"{_where(error)}{more if strategy.plugin else ''}"
         ) from error
 

@@ -105,6 +105,9 @@ class Submission:
         Folders that the workers add to `sys.path`, unless they run elsewhere.
     code
         The packages that workers fetch; None if they run with what is installed here.
+    inventory
+        SHA-256 of the inventory of the workers' image, by which the packages were chosen; empty if
+        the executor tells of none.
     earlier
         The run's earlier submissions to the same executor with their handles, for `submit`.
     """
@@ -126,6 +129,7 @@ class Submission:
     detach: bool = False
     paths: tuple[str, ...] = ()
     code: tuple[StoredCode, ...] | None = None
+    inventory: str = ""
     url: str = field(default="", metadata=UNSTORED)
     earlier: tuple[tuple[Submission, Handle], ...] = field(default=(), metadata=UNSTORED)
 

@@ -156,6 +156,7 @@ def test_ctrl_c_in_the_midst_of_an_import_has_the_same_exit_code(tmp_path: Path)
     assert "backfleet status runs/123" in done.stderr
 
 
+@pytest.mark.exhaustive
 def test_a_detached_run_goes_on_and_can_be_cancelled_and_resumed(workshop: Any, gate: Path) -> None:
     command = ("run", "gated.toml", "--set", "results.store=detached", "-o", "workers=2")
     begun = workshop(*command, "--detach", "--json")
@@ -261,6 +262,7 @@ def rendered(text: str) -> str:
     return "\n".join(lines).strip()
 
 
+@pytest.mark.exhaustive
 def test_a_whole_job_with_data_and_store_on_s3(workshop: Any, s3_store_url: str) -> None:
     from backfleet.store.s3_client import s3_client
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from exhaustive_cases import cases
 from sample_job import SAMPLE_DATA, job_text
 
 SECONDS = 240
@@ -95,7 +96,7 @@ def is_refused(done: Any, *words: str) -> bool:
 # -- folders of the user ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("home", ["file", "/proc/nobody", "relative"])
+@pytest.mark.parametrize("home", cases("file", exhaustive=["/proc/nobody", "relative"]))
 def test_a_home_that_cannot_be_written_to_costs_caches_only(place: Place, home: str) -> None:
     poor = place.without_home(place.folder / home if home == "file" else home)
     done = poor("run", "job.toml")
@@ -135,17 +136,19 @@ def test_a_current_directory_that_was_deleted_is_named(place: Place, line: str) 
 
 @pytest.mark.parametrize(
     "line",
-    [
+    cases(
         "run job.toml",
-        "debug job.toml",
         "verify RUN --sample 1",
-        "check sma-crossover",
         "report RUN",
         "results RUN --sql 'SELECT * FROM results'",
-        "compare RUN RUN",
-        "plugins",
-        "doctor",
-    ],
+        exhaustive=[
+            "check sma-crossover",
+            "debug job.toml",
+            "compare RUN RUN",
+            "plugins",
+            "doctor",
+        ],
+    ),
 )
 def test_warnings_that_are_errors_elsewhere_are_none_here(place: Place, line: str) -> None:
     done = place.shell(f"BF {line}", {"PYTHONWARNINGS": "error"})
@@ -179,6 +182,40 @@ def test_a_file_that_python_cannot_read_is_named(
         assert is_refused(ask("run sma.toml --dry-run"), "backfleet.toml", message)
     finally:
         settings.unlink()
+
+
+def test_settings_larger_than_any_are_refused_unread(ask: Ask, workshop: Any) -> None:
+    settings = workshop.folder / "backfleet.toml"
+    settings.touch()
+    os.truncate(settings, 10**12)
+    try:
+        assert is_refused(ask("run sma.toml --dry-run"), "backfleet.toml", "1,048,576 bytes")
+    finally:
+        settings.unlink()
+
+
+def test_bars_larger_than_any_are_refused_unread(ask: Ask, workshop: Any) -> None:
+    folder = workshop.folder / "sparse"
+    folder.mkdir()
+    (folder / "A.csv").touch()
+    os.truncate(folder / "A.csv", 10**12)
+    text = job_text(data=folder, symbols=("A",)).replace("cn-daily", "csv")
+    (workshop.folder / "sparse.toml").write_text(text)
+    assert is_refused(ask("run sparse.toml --dry-run"), "A.csv", "536,870,912")
+
+
+def test_too_little_memory_is_one_message(ask: Ask, workshop: Any) -> None:
+    (workshop.folder / "vast.py").touch()
+    # No machine has as much memory.
+    os.truncate(workshop.folder / "vast.py", 10**12)
+    assert is_refused(ask("run sma.toml --set strategy=vast.py:Mine"), "more memory")
+
+
+def test_the_mark_before_utf_8_is_no_part_of_a_job(ask: Ask, workshop: Any) -> None:
+    content = (workshop.folder / "sma.toml").read_bytes()
+    (workshop.folder / "marked.toml").write_bytes(b"\xef\xbb\xbf" + content)
+    done = ask("run marked.toml --dry-run")
+    assert done.code == 0, done.err
 
 
 @pytest.mark.parametrize(
@@ -287,6 +324,8 @@ def test_a_folder_whose_name_is_not_utf_8_can_be_read_from_but_keeps_no_runs(pla
         "import backtrader as bt\n\nclass Mine(bt.Strategy):\n    pass\n"
     )
     assert is_refused(place("check", "mine.py:Mine", cwd=folder), "not UTF-8")
+    (folder / "job.toml").write_text(job_text("mine.py:Mine", params=""))
+    assert is_refused(place("run", "job.toml", cwd=folder), "not UTF-8")
 
 
 # -- dates ----------------------------------------------------------------------------------------
@@ -341,8 +380,19 @@ def test_a_report_does_not_replace_a_device(place: Place) -> None:
     assert (place.folder / "page.html").read_text().endswith("</html>")
 
 
-@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("line", ["run job.toml", "results RUN --format csv", "debug job.toml"])
+@pytest.mark.parametrize(
+    ("line", "closed"),
+    cases(
+        ("run job.toml", "<&- >&- 2>&-"),
+        ("results RUN --format csv", ">&-"),
+        exhaustive=[
+            ("run job.toml", ">&-"),
+            ("results RUN --format csv", "<&- >&- 2>&-"),
+            ("debug job.toml", ">&-"),
+            ("debug job.toml", "<&- >&- 2>&-"),
+        ],
+    ),
+)
 def test_closed_streams_do_no_harm(place: Place, line: str, closed: str) -> None:
     done = place.shell(f"BF {line} {closed}")
     assert done.returncode == 0, done.stderr
@@ -369,13 +419,15 @@ def test_a_note_is_shown_on_a_terminal_of_ascii(place: Place) -> None:
         assert "Grüße" in done.stdout
 
 
-@pytest.mark.parametrize("line", ["run job.toml", "report RUN", "compare RUN RUN", "plugins"])
+@pytest.mark.parametrize(
+    "line", cases("run job.toml", "report RUN", exhaustive=["compare RUN RUN", "plugins"])
+)
 def test_a_locale_of_ascii_changes_nothing(place: Place, line: str) -> None:
     done = place.shell(f"BF {line}", ASCII)
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("zone", [":/etc/passwd", "XXX-999999999"])
+@pytest.mark.parametrize("zone", cases("XXX-999999999", exhaustive=[":/etc/passwd"]))
 def test_a_time_zone_of_nonsense_changes_nothing(place: Place, zone: str) -> None:
     done = place("run", "job.toml", "--json", env={"TZ": zone})
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from exhaustive_cases import cases
+
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 RANDOM = """
@@ -78,7 +80,7 @@ def test_an_unknown_engine_is_refused(backfleet: Cli, finished: str) -> None:
     assert "did you mean 'backtrader'?" in done.stderr
 
 
-@pytest.mark.parametrize(("fails", "equal"), [(0, 2), (1, 1), (3, 1)])
+@pytest.mark.parametrize(("fails", "equal"), cases((1, 1), exhaustive=[(0, 2), (3, 1)]))
 def test_tasks_with_errors_are_left_out_and_their_neighbours_are_not(
     backfleet: Cli, sample_job: Path, tmp_path: Path, fails: int, equal: int
 ) -> None:

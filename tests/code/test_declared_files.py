@@ -54,7 +54,7 @@ def test_only_content_and_name_decide_a_hash(root: Path, tmp_path: Path) -> None
     ("pattern", "message"),
     [
         ("absent.json", r"'absent.json' matches no file in .*, the strategy's folder"),
-        ("weight?", r"'weight\?' matches only folders in"),
+        ("weight?", r"'weight\?' matches no regular file in"),
     ],
 )
 def test_patterns_without_a_file_are_refused(root: Path, pattern: str, message: str) -> None:

@@ -56,6 +56,8 @@ def test_what_is_damaged_or_missing_is_refused_and_stored_anew(
         read_stored_code(store, stored[0])
     assert store_code(store, packages) == stored
     assert is_stored(store, stored)
+    assert store.read(stored[0].key) == b"damaged"
+    assert store.exists(f"code/{stored[0].sha256}.1.whl")
     with pytest.raises(PluginError, match=r"0{64}\.whl is missing: it is acme-alpha 1\.2"):
         read_stored_code(store, replace(stored[0], sha256="0" * 64))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exhaustive_cases import cases
 from waiting import until
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def check_resumed(fleet: Fleet, undisturbed: Fleet) -> None:
     assert set(again.values()) == {1}
 
 
-@pytest.mark.parametrize("point", ["before-blob", "before-chunk", "after-chunk"])
+@pytest.mark.parametrize("point", cases("before-chunk", exhaustive=["before-blob", "after-chunk"]))
 def test_a_worker_killed_in_a_commit_has_committed_all_or_nothing_of_it(
     fleet: Fleet, undisturbed: Fleet, point: str
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exhaustive_cases import cases
 from waiting import until
 
 if TYPE_CHECKING:
@@ -34,7 +35,12 @@ def check_end(fleet: Fleet, whole: Fleet) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["before-part:1", "after-part:1", "before-blob:7", "before-part:3", "before-chunk:1"]
+    "point",
+    cases(
+        "before-part:3",
+        "before-chunk:1",
+        exhaustive=["before-part:1", "after-part:1", "before-blob:7"],
+    ),
 )
 def test_a_worker_killed_within_a_chunk_costs_what_is_in_no_part(
     fleet: Fleet, whole: Fleet, point: str

@@ -16,7 +16,7 @@ from hostile.finished_run import finished_run, run_of
 from hostile.odd_values import PATHS, TEXTS
 
 SEED = 11
-FEW, MANY = 60, 1200
+FEW, MANY = 24, 1200
 
 SENSIBLE = (
     "job.toml", "runs", "data", "csv", "parquet", "AAA", "a=1", "a=1,2", "broker.cash=5", "0", "1",

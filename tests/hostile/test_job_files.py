@@ -12,7 +12,7 @@ from hostile.odd_values import AXES, PATHS, TEXTS, odd_toml
 from hostile.tiny import write_tiny
 
 SEED = 11
-FEW, MANY = 60, 2400
+FEW, MANY = 30, 2400
 SHARE_RUN = 60
 """Of the jobs of the exhaustive size, one in this number is run as well."""
 

@@ -14,7 +14,7 @@ from hostile.finished_run import JOB, finished_run, run_of
 from hostile.odd_values import TEXTS
 
 SEED = 11
-FEW, MANY = 60, 2400
+FEW, MANY = 24, 2400
 SHARE_ROWS = 4
 """One in this number of conditions is also tried on the rows of results and on runs."""
 

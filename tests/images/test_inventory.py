@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from backfleet.errors import ExecutorError
-from backfleet_executors.images.inventory import LABEL, inventory_of, label_of, record_inventory
+from backfleet_executors.images.inventory import (
+    LABEL,
+    ImageRecord,
+    inventory_of,
+    label_of,
+    remember_record,
+)
 
 DIGEST = "sha256:" + "0" * 64
 HELD = {"backfleet": "1" * 64, "numpy": "2" * 64}
@@ -13,7 +19,7 @@ HELD = {"backfleet": "1" * 64, "numpy": "2" * 64}
 
 def test_a_pushed_image_is_known_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-    record_inventory(DIGEST, HELD)
+    remember_record(DIGEST, ImageRecord(HELD, "amd64"))
     assert inventory_of(f"registry.example.com/research/backfleet@{DIGEST}") == HELD
 
 

@@ -60,7 +60,7 @@ def interpreted(outcome: Outcome, periods: float, sessions: Any) -> Metrics:
         return compute_metrics(outcome, CASH, periods, sessions)
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     seed=st.integers(0, 2**32 - 1),
     bars=COUNTS,

@@ -20,6 +20,7 @@ from backfleet.job import Validation
 from backfleet.metrics.sums import sum_returns
 from backfleet.runs.validation_rule import RULE
 from backfleet.validation.moments import Moments, moments_of
+from exhaustive_cases import cases
 from sample_job import job_of
 
 PERIODS = [5, 10, 20, 40]
@@ -337,7 +338,7 @@ def test_windows_that_do_not_fit_are_refused_before_anything_runs(tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("universe", ["each", "portfolio"])
+@pytest.mark.parametrize("universe", cases("each", exhaustive=["portfolio"]))
 def test_a_run_without_details_chooses_the_same_points(universe: str, tmp_path: Path) -> None:
     full = run_job(tmp_path / "full", universe=universe).folds()
     folds = run_job(tmp_path / "summary", universe=universe, detail="summary").folds()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,29 @@ def test_a_link_beside_a_run_costs_one_line_and_hides_no_run(run: Path, tmp_path
         f"{run.parent}/link is a link, and backfleet follows no links in a store. Replace it by "
         "what it leads to"
     ]
+
+
+def test_a_folder_that_cannot_be_read_costs_one_line_and_hides_no_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = Path(shutil.copytree(run, run.parent / "closed"))
+    listed = [dict(bf.open_run(run).facts())]
+    # Tests may run as root, to whom no folder is closed.
+    for name in ("open", "scandir", "lstat"):
+        monkeypatch.setattr(os, name, denied_below(closed, getattr(os, name)))
+    damage: list[CorruptObject] = []
+    assert rows_of(run, damage) == listed
+    (error,) = damage
+    assert str(error).startswith(f"{closed} cannot be read (Permission denied)")
+
+
+def denied_below(folder: Path, call: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(path: Any, *more: Any, **options: Any) -> Any:
+        if str(path).startswith(str(folder)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return call(path, *more, **options)
+
+    return checked
 
 
 def test_a_run_that_has_changed_is_read_again(run: Path) -> None:

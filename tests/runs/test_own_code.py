@@ -28,6 +28,7 @@ from backfleet.runs.run_task import CodeWarning
 from backfleet.runs.task_code import CodeChoice
 from backfleet.store.records import encode_record
 from backfleet.submissions.submission_log import SUBMISSION
+from exhaustive_cases import cases
 from sample_job import job_of, job_text
 from stored_records import sealed
 
@@ -176,7 +177,7 @@ def test_debug_shows_the_numbers_of_the_run_and_of_the_edit(run: Run, backfleet:
     assert edited.stderr.endswith("-SIZE = 100\n+SIZE = 300\n")
 
 
-@pytest.mark.parametrize("detail", DETAILS)
+@pytest.mark.parametrize("detail", cases("full", exhaustive=["summary"]))
 def test_verify_compares_what_is_stored_with_the_code_of_the_run(
     folder: Path, detail: str, backfleet: Cli
 ) -> None:
@@ -190,16 +191,16 @@ def test_verify_compares_what_is_stored_with_the_code_of_the_run(
     assert "0 of 4 tasks are equal to backtrader-stock to the last bit; 4 differ" in other.stdout
 
 
-@pytest.mark.parametrize("options", [(), ("--executor", "local")])
+@pytest.mark.parametrize("options", cases("", exhaustive=["--executor local"]))
 def test_verify_finds_a_stored_value_that_its_code_does_not_give(
-    run: Run, backfleet: Cli, options: tuple[str, ...]
+    run: Run, backfleet: Cli, options: str
 ) -> None:
     """With an executor, it once compared with the rows of an earlier verification."""
     before = sorted(entry.name for entry in Path(run.url).iterdir())
-    assert backfleet("verify", run.url, *options).returncode == 0
+    assert backfleet("verify", run.url, *options.split()).returncode == 0
     assert sorted(entry.name for entry in Path(run.url).iterdir()) == before
     alter_row(run, "final_value", 1.0)
-    done = backfleet("verify", run.url, *options)
+    done = backfleet("verify", run.url, *options.split())
     assert done.returncode == 1, done.stderr
     assert "3 of 4 tasks" in done.stdout
     assert "final_value" in done.stdout

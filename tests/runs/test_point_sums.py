@@ -26,6 +26,7 @@ from backfleet.results.point_sums import NoPointSums, PointReturns, PointSums
 from backfleet.runs.start import submit_plan
 from backfleet.store import open_store, put_blob
 from backfleet_executors.local import LocalExecutor
+from exhaustive_cases import EVERY_ENGINE, cases
 from sample_job import job_of
 
 PERIODS = [10, 15, 20]
@@ -96,8 +97,7 @@ def returns_of(run: bf.Run) -> PointReturns:
     return returns
 
 
-@pytest.mark.parametrize("universe", ["each", "portfolio"])
-@pytest.mark.parametrize("engine", ["vector", "backtrader", "backtrader-stock"])
+@pytest.mark.parametrize(("engine", "universe"), EVERY_ENGINE)
 def test_series_are_the_mean_over_the_symbols_on_each_date(
     engine: str, universe: str, tmp_path: Path
 ) -> None:
@@ -206,15 +206,17 @@ def test_sums_over_symbols_give_the_series_of_separate_returns(
 
 @pytest.mark.parametrize(
     ("symbols", "periods", "together", "reused"),
-    [
-        (NAMES, [3, 4, 5], 2, 10),
-        (NAMES, [5], 2, 5),
-        ((*NAMES, "ZZZ"), [3, 5], 2, 10),
-        (NAMES, [3], 4, 5),
+    cases(
         # Other symbols are added up, but for the last one, which had no neighbor.
         (("A00", *NAMES), [3, 5], 2, 2),
-        (NAMES, [5, 7], 0, 1),
-    ],
+        (NAMES, [3, 4, 5], 2, 10),
+        exhaustive=[
+            (NAMES, [5], 2, 5),
+            ((*NAMES, "ZZZ"), [3, 5], 2, 10),
+            (NAMES, [3], 4, 5),
+            (NAMES, [5, 7], 0, 1),
+        ],
+    ),
 )
 def test_sums_over_the_same_symbols_are_reused(
     symbols: Sequence[str],
@@ -239,7 +241,7 @@ def test_separate_returns_are_reused_in_sums(folder: Path, tmp_path: Path) -> No
     assert stored(run) == stored(submit(tmp_path / "alone", folder, ("A00", *NAMES), **changes))
 
 
-@pytest.mark.parametrize("together", [0, 2])
+@pytest.mark.parametrize("together", cases(2, exhaustive=[0]))
 def test_points_with_a_failed_task_are_left_out(
     together: int, folder: Path, tmp_path: Path
 ) -> None:

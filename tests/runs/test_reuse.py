@@ -28,6 +28,7 @@ from backfleet.runs.start import submit_plan
 from backfleet.store import open_store
 from backfleet.store.s3_client import s3_client
 from backfleet_executors.local import LocalExecutor
+from exhaustive_cases import cases
 from sample_job import job_of
 
 PERIODS = [10, 15]
@@ -133,7 +134,7 @@ def assert_equal_runs(reused: bf.Run, computed: bf.Run) -> None:
     assert rows.equals(other_rows.drop(columns=varying))
 
 
-@pytest.mark.parametrize("detail", ["summary", "full"])
+@pytest.mark.parametrize("detail", cases("full", exhaustive=["summary"]))
 def test_wider_axes_and_another_symbol_compute_only_what_is_new(
     detail: str, lenders: dict[str, Path], tmp_path: Path, fresh: Fresh
 ) -> None:

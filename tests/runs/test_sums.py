@@ -27,6 +27,7 @@ from backfleet.results.sums import SymbolSums
 from backfleet.runs.stored_tasks import Difference, StoredTasks
 from backfleet.runs.task_code import find_task_code
 from backfleet.runs.verify import verify_engine
+from exhaustive_cases import EVERY_ENGINE, cases
 from finished_runs import RunOf, run_once
 from sample_job import job_of
 
@@ -105,8 +106,7 @@ def slow_sums(run: bf.Run, task: int, starts: NDArray[np.datetime64]) -> tuple[A
     ]
 
 
-@pytest.mark.parametrize("universe", ["each", "portfolio"])
-@pytest.mark.parametrize("engine", ["vector", "backtrader", "backtrader-stock"])
+@pytest.mark.parametrize(("engine", "universe"), EVERY_ENGINE)
 def test_sums_are_those_of_the_account_on_every_engine(
     engine: str, universe: str, finished: RunOf
 ) -> None:
@@ -147,7 +147,7 @@ def test_failed_tasks_are_left_out(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("detail", ["summary", "full"])
+@pytest.mark.parametrize("detail", cases("full", exhaustive=["summary"]))
 def test_reused_rows_bring_their_sums(detail: str, tmp_path: Path, finished: RunOf) -> None:
     lender = fresh(tmp_path / "runs", detail=detail, engine="vector")
     symbols = (*SYMBOLS, "600560")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,37 @@ def test_what_the_system_refuses_is_told_with_the_path(
     with pytest.raises(StoreError, match=f"{tmp_path}/a: .*{advice}") as refused:
         DirectoryStore(tmp_path).put_if_absent("a", b"")
     assert isinstance(refused.value, StoreFull) == (number == errno.EDQUOT)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_file_or_folder_that_cannot_be_read_is_damage_that_hides_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    store = DirectoryStore(tmp_path)
+    for key in ("closed/manifest.json", "open/manifest.json", "open/label.json"):
+        store.put_if_absent(key, b"")
+    file, folder = str(tmp_path / "open" / "label.json"), str(tmp_path / "closed")
+
+    def failing(call: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(path: Any, *more: Any, **options: Any) -> Any:
+            if str(path).startswith((file, folder)):
+                raise OSError(number, os.strerror(number), str(path))
+            return call(path, *more, **options)
+
+        return checked
+
+    for name in ("open", "scandir", "lstat"):
+        monkeypatch.setattr(os, name, failing(getattr(os, name)))
+    assert list(store.folders()) == ["closed", "open"]
+    assert store.read("open/manifest.json") == b""
+    for ask in (
+        lambda: store.read("open/label.json"),
+        lambda: store.read("closed/manifest.json"),
+        lambda: store.exists("closed/manifest.json"),
+        lambda: list(store.list("closed/")),
+    ):
+        with pytest.raises(CorruptObject, match=r"cannot be read \(.*\). Change its permissions"):
+            ask()
 
 
 def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:

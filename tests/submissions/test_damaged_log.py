@@ -102,6 +102,8 @@ def test_a_damaged_failure_hides_no_other(log: SubmissionLog, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"data_path": "a\0b"}, "it names a path with a NUL character"),
+        ({"paths": ("/a\0b",)}, "it names a path with a NUL character"),
         ({"number": 3}, "it is the submission 3"),
         ({"run_id": "f" * 16}, "it is a submission of the run 'ffffffffffffffff'"),
         ({"shards": [[[0, 0, 4, 4]]]}, "tasks that no run has"),

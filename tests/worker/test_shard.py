@@ -132,3 +132,27 @@ def test_a_shard_whose_input_is_corrupt_costs_the_others_nothing(
     (word,) = (undone / "submissions").glob("1.failure.*.json")
     told = json.loads(word.read_text())
     assert (told["shard"], told["kind"]) == (0, "DataChanged")
+
+
+def test_a_worker_of_an_image_with_another_inventory_ends_with_64(undone: Path) -> None:
+    alter_record(undone / "submissions" / "1.json", inventory="1" * 64)
+    url = f"{undone}/submissions/1.json"
+
+    done = work(url, "0", BACKFLEET_IMAGE_INVENTORY="2" * 64)
+
+    assert done.returncode == 64
+    assert f"the inventory of this image has the SHA-256 {'2' * 64}" in done.stderr
+    assert (undone / "submissions" / "1.failure.0.json").is_file()
+    assert work(url, "0", BACKFLEET_IMAGE_INVENTORY="1" * 64).returncode == 0
+
+
+def test_a_worker_at_its_time_limit_ends_with_75_and_the_next_one_completes_the_work(
+    undone: Path,
+) -> None:
+    url = f"{undone}/submissions/1.json"
+
+    done = work(url, "0", BACKFLEET_TIME_LIMIT="0.001")
+
+    assert (done.returncode, done.stderr) == (75, "stopped; what is committed stays\n")
+    assert work(url, "0").returncode == 0
+    assert committed(undone)

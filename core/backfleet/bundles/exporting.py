@@ -25,6 +25,7 @@ from backfleet.output_file import is_stream, open_output
 from backfleet.plan.manifest_store import MANIFEST, read_stored_manifest
 from backfleet.runs.run import Run
 from backfleet.runs.validation_rule import RULE
+from backfleet.store import ContentKey, Store, read_content
 from backfleet.store.plain_json import to_plain
 
 __all__ = ["export_bundle"]
@@ -58,17 +59,12 @@ def _write(run: Run, archive: ZipFile) -> Bundle:
     files = []
     for key in sorted(_keys(run)):
         try:
-            content = run.store.read(key)
-        except ObjectMissing as error:
+            content = _content(run.store, key)
+        except (ObjectMissing, CorruptObject) as error:
             raise CorruptObject(
                 f"{error}. 'backfleet resume {run.url}' restores it; then export the run again"
             ) from error
         digest = hashlib.sha256(content).hexdigest()
-        if key.startswith(("blobs/", "code/")) and digest != re.split("[/.]", key)[1]:
-            raise CorruptObject(
-                f"{run.url}/{key} is damaged. 'backfleet resume {run.url}' restores it; then "
-                "export the run again"
-            )
         if key.startswith("chunks/"):
             _check_no_path(run, Chunk.from_bytes(content).header)
         archive.writestr(zip_entry(key), content)
@@ -80,6 +76,18 @@ def _write(run: Run, archive: ZipFile) -> Bundle:
     bundle = Bundle(run.id, tuple(files))
     archive.writestr(zip_entry(RECORD), encode_bundle(bundle))
     return bundle
+
+
+def _content(store: Store, key: str) -> bytes:
+    """Return an object, and of blobs and code the first sound copy.
+
+    Raises ObjectMissing, CorruptObject.
+    """
+    folder, _, name = key.partition("/")
+    if folder not in ("blobs", "code"):
+        return store.read(key)
+    sha256, dot, suffix = name.partition(".")
+    return read_content(store, ContentKey(folder, sha256, dot + suffix))
 
 
 def _keys(run: Run) -> Iterator[str]:

@@ -99,7 +99,9 @@ def answer(request: Path) -> Mapping[str, Any]:
         strategy = load_strategy(StrategyReference(target, folder))
         subjects = [Subject(strategy, bars, params, broker) for bars, params, broker in tasks]
         return {"digests": [signals_digest(signals_of(subject)) for subject in subjects]}
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return {"error": describe_error(error.__cause__ or error)}
 
 

@@ -13,6 +13,7 @@ from backfleet.check.other_bars import with_another_future, without_future
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.signals import ALWAYS, Signals, first_difference, signals_of
 from backfleet.check.subject import Subject
+from backfleet.errors import error_line
 
 __all__ = ["check_look_ahead"]
 
@@ -135,7 +136,7 @@ class _Search:
     def _end_that_raises(self, cut: int, error: Exception) -> _Leak:
         last = int(self._subject.calendar[cut])
         message = (
-            f"raises {type(error).__name__}: {error} where bars end at "
+            f"raises {error_line(error)} where bars end at "
             f"{self._subject.session(last)}, and not where they end earlier: "
             "it depends on later bars"
         )
@@ -143,7 +144,7 @@ class _Search:
 
     def _note(self, error: Exception) -> None:
         if self.obstacle is not None:
-            self.obstacle = f"raises {type(error).__name__}: {error} whatever comes after a bar"
+            self.obstacle = f"raises {error_line(error)} whatever comes after a bar"
 
 
 def _first_wish(signals: Signals) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.signals import signals_of
 from backfleet.check.subject import Subject
+from backfleet.errors import error_line
 
 __all__ = ["check_signals", "describe_error"]
 
@@ -21,7 +22,9 @@ def check_signals(subjects: Sequence[Subject]) -> CheckResult:
         try:
             signals_of(subject)
             orders += len(subject.run().orders)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             message = f"{subject.name}: raises {describe_error(error)}"
             return CheckResult(CHECK, Status.FAILED, message)
     if not orders:
@@ -37,5 +40,4 @@ def check_signals(subjects: Sequence[Subject]) -> CheckResult:
 def describe_error(error: BaseException) -> str:
     """The error, and the line that raised it."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    text = str(error).partition("\n")[0]
-    return f"{type(error).__name__}: {text} ({frame.filename}, line {frame.lineno})"
+    return f"{error_line(error)} ({frame.filename}, line {frame.lineno})"

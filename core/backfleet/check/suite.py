@@ -61,7 +61,9 @@ def _guarded(name: str, check: Check, subjects: Sequence[Subject]) -> CheckResul
     """What a strategy raises on bars that it was not written for is a failure of its check."""
     try:
         return check(subjects)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return CheckResult(name, Status.FAILED, f"raises {describe_error(error)}")
 
 

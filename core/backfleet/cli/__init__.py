@@ -65,7 +65,7 @@ def main() -> Any:
             return cli.main(prog_name="backfleet")
     except BackfleetError as error:
         _end(str(error), error.exit_code)
-    except (OSError, RecursionError, UnicodeError) as error:
+    except (OSError, MemoryError, RecursionError, UnicodeError) as error:
         _end(explained(error), UserError.exit_code)
 
 

@@ -52,6 +52,10 @@ COMMANDS = {
     "new": ("backfleet.cli.new:new", "Make a package with a strategy of your own."),
     "check": ("backfleet.cli.check:check", "Check a strategy before it is swept."),
     "plugins": ("backfleet.cli.plugins:plugins", "List what is installed, and what fails to load."),
+    "markets": (
+        "backfleet.cli.markets:markets",
+        "List the markets, and show which rules held on a day.",
+    ),
     "data": ("backfleet.cli.data:data", "Check, prepare, list and push files of bars."),
     "doctor": ("backfleet.cli.doctor:doctor", "Look at what works here, and what does not."),
     "worker": ("backfleet.cli.worker:worker", "Run a shard of a submission; executors call it."),

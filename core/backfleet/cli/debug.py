@@ -83,7 +83,9 @@ def debug(
         # The user left a debugger that the strategy opened, such as with `breakpoint()`.
         click.echo("left the debugger before the task ended", err=True)
         sys.exit(1)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         _show_error(error, pdb=pdb)
         sys.exit(1)
     _show(done)

@@ -127,10 +127,11 @@ def _misfit(plugin: Plugin) -> str | None:
     """Why a plugin that can be imported cannot be used as what it says it is."""
     from backfleet.engine import Engine
     from backfleet.executor import Executor
+    from backfleet.market import Market
     from backfleet.source import Source
     from backfleet.strategy import load_strategy, locate_strategy
 
-    bases = {"engine": Engine, "executor": Executor, "source": Source}
+    bases = {"engine": Engine, "executor": Executor, "source": Source, "market": Market}
     try:
         if plugin.kind == "strategy":
             load_strategy(locate_strategy(plugin.name))

@@ -82,7 +82,8 @@ def flushed_output() -> Iterator[None]:
             yield
         finally:
             # A writer that fails at a closed pipe has closed the stream.
-            if not sys.stdout.closed:
+            # A strategy's module may have replaced it by None.
+            if sys.stdout is not None and not sys.stdout.closed:
                 sys.stdout.flush()
     except OSError:
         # Python would try to write the rest at its end, and complain once more.
@@ -92,13 +93,15 @@ def flushed_output() -> Iterator[None]:
         raise
 
 
-def explained(error: OSError | RecursionError | UnicodeError) -> str:
+def explained(error: OSError | MemoryError | RecursionError | UnicodeError) -> str:
     """Return the message for an error of the system that no command has explained better."""
     if isinstance(error, OSError):
         names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
         if not names:
             return f"reading or writing failed ({error.strerror or error}). Check the output's file"
         return f"{' and '.join(names)}: {error.strerror}. Choose another path"
+    if isinstance(error, MemoryError):
+        return "the input needs more memory than there is. Use a smaller one"
     if isinstance(error, RecursionError):
         return "the input is nested too deeply. Simplify it"
     return f"a text cannot be read or written ({error}). Rename what is not UTF-8"

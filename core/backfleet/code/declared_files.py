@@ -102,7 +102,7 @@ def _matches(root: Path, pattern: str) -> Iterator[str]:
     names = sorted(glob.glob(pattern, root_dir=root, recursive=True))
     files = [name for name in names if (root / name).is_file()]
     if not files:
-        what = "only folders" if names else "no file"
+        what = "no regular file" if names else "no file"
         raise JobError(
             f"{KEY}: {pattern!r} matches {what} in {root}, the strategy's folder. "
             "Patterns are relative to that folder"

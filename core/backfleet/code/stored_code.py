@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from backfleet.errors import ObjectMissing, PluginError
-from backfleet.store import Store
+from backfleet.errors import CorruptObject, ObjectMissing, PluginError
+from backfleet.store import ContentKey, Store, put_content, read_content
 from backfleet.submission import StoredCode
 
 if TYPE_CHECKING:
@@ -25,20 +25,13 @@ def read_stored_code(store: Store, code: StoredCode) -> bytes:
     needed = f"{code.name} {code.version}, which the run's code needs"
     advice = "'backfleet resume' stores it again from where the code is installed"
     try:
-        wheel = store.read(code.key)
-    except ObjectMissing as error:
-        raise PluginError(f"{store.url}/{code.key} is missing: it is {needed}; {advice}") from error
-    digest = hashlib.sha256(wheel).hexdigest()
-    if digest != code.sha256:
-        raise PluginError(
-            f"{store.url}/{code.key} is damaged: its SHA-256 is {digest}; it should be {needed}; "
-            f"{advice}"
-        )
-    return wheel
+        return read_content(store, _key(code))
+    except (ObjectMissing, CorruptObject) as error:
+        raise PluginError(f"{error}: it is {needed}; {advice}") from error
 
 
 def store_code(store: Store, packages: Iterable[CodePackage]) -> list[StoredCode]:
-    """Put packages into a run's store, each once; one that is damaged there is replaced.
+    """Put packages into a run's store, each once; one that is damaged there gets a sound copy.
 
     Raises PluginError where a package cannot be read, StoreError.
     """
@@ -53,6 +46,10 @@ def is_stored(store: Store, code: Sequence[StoredCode]) -> bool:
     except PluginError:
         return False
     return True
+
+
+def _key(code: StoredCode) -> ContentKey:
+    return ContentKey("code", code.sha256, ".whl")
 
 
 def _store(store: Store, package: CodePackage) -> StoredCode:
@@ -70,6 +67,5 @@ def _store(store: Store, package: CodePackage) -> StoredCode:
         package.folder is not None,
         package.platform,
     )
-    if not store.put_if_absent(stored.key, wheel) and not is_stored(store, [stored]):
-        store.replace(stored.key, wheel)
+    put_content(store, _key(stored), wheel)
     return stored

@@ -16,11 +16,14 @@ def absolute_path(path: str, folder: Path | None = None) -> str:
     """`path` made absolute from `folder` or else the current directory; `~` is the home directory.
 
     A URL is left alone, also one of a kind that nothing can open: whoever opens it refuses it.
-    Raises UserError for the home directory of a user who does not exist.
+    Raises UserError for the home directory of a user who does not exist, and for a path that
+    cannot be stored.
     """
     if "://" in path:
         return path
-    return os.path.abspath(os.path.join(folder or "", expand_home(path)))
+    absolute = os.path.abspath(os.path.join(folder or "", expand_home(path)))
+    # The folder, too, must have a name that can be stored.
+    return expand_home(absolute)
 
 
 def absolute_strategy(reference: str, folder: Path | None = None) -> str:

@@ -14,6 +14,8 @@ MAX_BYTES = 2**20
 def read_text_file(file: Path) -> str:
     """Return the text of a file of at most 1 MiB; a pipe is read to its end.
 
+    The mark that Windows editors write before UTF-8 is left out.
+
     Raises OSError and UnicodeDecodeError.
     """
     # A FIFO that nothing writes to is empty. Without O_NONBLOCK, opening it would wait forever.
@@ -24,4 +26,4 @@ def read_text_file(file: Path) -> str:
         content = opened.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES:,} bytes", str(file))
-    return content.decode("utf-8")
+    return content.decode("utf-8-sig")

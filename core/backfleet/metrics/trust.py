@@ -15,6 +15,15 @@ REJECTIONS = {
     RejectReason.CASH_AT_SUBMISSION: "for lack of cash when they were made",
     RejectReason.CASH_AT_FILL: "for lack of cash when they were to be filled",
     RejectReason.BROKER: "by the broker",
+    RejectReason.LIMIT_UP: "at the upper price limit",
+    RejectReason.LIMIT_DOWN: "at the lower price limit",
+    RejectReason.SAME_SESSION: "because the shares were bought in the same session",
+    RejectReason.LOT: "because they were smaller than a lot",
+    RejectReason.SHORT: "because short sales are not allowed",
+    RejectReason.VOLUME: "because the bar's volume did not suffice",
+    RejectReason.HALTED: "because the symbol was halted",
+    RejectReason.UNLISTED: "because the symbol was not listed",
+    RejectReason.ORDER_SIZE: "because they were larger than the market allows",
 }
 
 

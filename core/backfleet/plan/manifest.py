@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from backfleet.bars import BarsWindow
 from backfleet.chunks.date_sums import DateSumsLayout, KeptReturns
 from backfleet.engine import BrokerSettings
-from backfleet.errors import CorruptObject
+from backfleet.errors import CorruptObject, error_line
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.parameter import Parameter
 from backfleet.job.points import Points
@@ -312,9 +312,7 @@ def _read_points(stored: StoredManifest, read_blob: Callable[[str], bytes]) -> P
     try:
         points = points_from_json(stored.identity.points, table)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise CorruptObject(
-            f"the manifest's points cannot be read: {type(error).__name__}: {error}"
-        ) from error
+        raise CorruptObject(f"the manifest's points cannot be read: {error_line(error)}") from error
     if isinstance(points, WindowedPoints):
         _check_windows(points)
     known = {parameter.name for parameter in stored.parameters}

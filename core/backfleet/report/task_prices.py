@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backfleet.bars import Bars
-from backfleet.errors import BackfleetError
+from backfleet.errors import BackfleetError, error_line
 from backfleet.plan.manifest import TaskKey
 from backfleet.plugins import row_hooks
 from backfleet.runs.run import Run
@@ -50,7 +50,7 @@ def task_prices(run: Run, key: TaskKey) -> TaskPrices:
 
 def reason_of(error: Exception) -> str:
     """Why bars cannot be had, in a sentence that goes on."""
-    text = str(error) if isinstance(error, BackfleetError) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, BackfleetError) else error_line(error)
     return text.rstrip(".")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backfleet.cache import cache_folder
 from backfleet.code.versions import DECISIVE
-from backfleet.errors import BackfleetError, ExecutorError
+from backfleet.errors import BackfleetError, ExecutorError, error_line
 from backfleet.executor import Diagnosable, Finding, FindingStatus
 from backfleet.operating_system import data_bytes
 from backfleet.plugins import list_plugins
@@ -193,4 +193,4 @@ def _findings_of(name: str, live: bool) -> Iterator[Finding]:
         yield Finding("set-up", FindingStatus.FAILURE, str(error))
     except Exception as error:
         # An executor of another package may fail in any way; the others are still looked at.
-        yield Finding("set-up", FindingStatus.FAILURE, f"{type(error).__name__}: {error}")
+        yield Finding("set-up", FindingStatus.FAILURE, error_line(error))

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import SETTINGS_FILE, Executor, ExecutorSettings, Prewarmed
+from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
 from backfleet.plugins import load_plugin
 
@@ -80,8 +81,10 @@ def _from_file(name: str) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        content = parse_toml(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = parse_toml(read_text_file(file))
+    except OSError as error:
+        raise ExecutorError(f"{file.resolve()}: {error.strerror}") from error
+    except ValueError as error:
         raise ExecutorError(f"{file.resolve()}: {error}") from error
     table = content.get("executors", {})
     found = table.get(name, {}) if isinstance(table, dict) else None

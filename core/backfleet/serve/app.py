@@ -18,13 +18,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from backfleet.errors import BackfleetError, RunNotFound, UserError
+from backfleet.errors import BackfleetError, RunNotFound, UserError, error_line
 from backfleet.report.page import script_source
 from backfleet.runs.run import Run
 from backfleet.serve import pages
 from backfleet.serve.access import Access, AccessCheck
 from backfleet.serve.catalogue import Catalogue
-from backfleet.serve.problems import log_problem, one_line
+from backfleet.serve.problems import log_problem
 from backfleet.serve.read_only import ReadOnlyStore
 from backfleet.store import Store
 
@@ -184,7 +184,7 @@ def _answer(endpoint: Endpoint, request: Request) -> Response:
     except Exception as error:
         # An odd run, or a fault of backfleet: it costs this page only.
         log_problem(request.scope["path"], error)
-        return _problem("This page cannot be shown", one_line(error), 500)
+        return _problem("This page cannot be shown", error_line(error), 500)
 
 
 def _problem(title: str, text: str, status: int) -> Response:

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from backfleet.errors import BackfleetError, RunNotFound
+from backfleet.errors import BackfleetError, RunNotFound, error_line
 from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest_store import read_stored_manifest
 from backfleet.results.chunk_index import Counts
 from backfleet.runs.facts import RunState, read_facts
 from backfleet.runs.run import Run
-from backfleet.serve.problems import log_problem, one_line
+from backfleet.serve.problems import log_problem
 from backfleet.store import Store
 
 __all__ = ["Catalogue", "Listed", "Standing"]
@@ -117,10 +117,10 @@ class Catalogue:
         except RunNotFound:
             return None
         except BackfleetError as error:
-            return Listed(name, problem=one_line(error))
+            return Listed(name, problem=error_line(error))
         except Exception as error:
             self._log_once(name, error)
-            return Listed(name, problem=one_line(error))
+            return Listed(name, problem=error_line(error))
         return Listed(
             run_id=name,
             name=stored.name,

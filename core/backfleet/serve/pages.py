@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from backfleet.errors import error_line
 from backfleet.report.comparison_page import comparison_page
 from backfleet.report.data_table import Heading, data_table
 from backfleet.report.page import Page, render_linked
@@ -13,7 +14,6 @@ from backfleet.report.sweep_page import sweep_page
 from backfleet.report.task_page import task_page
 from backfleet.runs.run import Run
 from backfleet.serve.catalogue import Listed
-from backfleet.serve.problems import one_line
 
 __all__ = ["comparison_html", "problem_html", "run_html", "runs_html", "runs_table", "task_html"]
 
@@ -70,7 +70,7 @@ def _checked_row(listed: Listed) -> dict[str, Any]:
         "".join(str(value) for value in row.values()).encode()
         return row
     except (OverflowError, UnicodeEncodeError) as error:
-        return _row(Listed(listed.run_id, problem=one_line(error)))
+        return _row(Listed(listed.run_id, problem=error_line(error)))
 
 
 def _row(listed: Listed) -> dict[str, Any]:

@@ -1,27 +1,19 @@
-"""Exceptions in one line: for the log, and for the line of a run in the list."""
+"""The log of the server."""
 
 from __future__ import annotations
 
 import logging
 
-__all__ = ["log_problem", "one_line"]
+from backfleet.errors import error_line, printable_line
 
-MAX_CHARS = 500
+__all__ = ["log_problem"]
 
 _LOG = logging.getLogger("backfleet.serve")
 
 
-def one_line(error: BaseException) -> str:
-    """Return an exception's type and message without line breaks and control characters."""
-    return _clean(f"{type(error).__name__}: {error}")
-
-
 def log_problem(place: str, error: BaseException) -> None:
-    """Log an exception that no check has foreseen."""
-    _LOG.error("%s", _clean(f"backfleet serve: {place}: {type(error).__name__}: {error}"))
+    """Log an exception that no check has foreseen.
 
-
-def _clean(text: str) -> str:
-    # It may quote a store or a request, which must not write to the terminal that shows the log.
-    text = " ".join(text[:MAX_CHARS].split())
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    It may quote a store or a request, which must not write to the terminal that shows the log.
+    """
+    _LOG.error("%s", printable_line(f"backfleet serve: {place}: {error_line(error)}"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from backfleet.errors import DataError, ObjectMissing
 from backfleet.home import expand_home
 from backfleet.store import Entry, open_store
+from backfleet.store.base import MAX_OBJECT_BYTES
 
 __all__ = ["Directory", "Place", "Prefix", "place_at"]
 
@@ -66,7 +67,12 @@ class Directory(Place):
         return f"{times}-{status.st_size}-{status.st_ino}"
 
     def read(self, name: str) -> bytes:
-        self._status(name)
+        size = self._status(name).st_size
+        if size > MAX_OBJECT_BYTES:
+            raise DataError(
+                f"{self._path / name}: the file has {size:,} bytes; at most {MAX_OBJECT_BYTES:,} "
+                "are read. Write its bars as Parquet, or as several symbols"
+            )
         try:
             return (self._path / name).read_bytes()
         except PermissionError as error:

@@ -4,17 +4,26 @@
 `replace` is reserved for objects that can be computed again. `directory.py` uses hard links and
 fsync, `s3.py` conditional writes through the client of `s3_client.py`. `urls.py` parses locations,
 `keys.py` restricts keys to names that are safe everywhere. `blobs.py` stores content under its
-SHA-256, and `records.py` reads and writes JSON records with a format, a checksum and strict types.
+SHA-256 and repairs a damaged object by a copy, and `records.py` reads and writes JSON records with
+a format, a checksum and strict types.
 `os_errors.py` and `s3_errors.py` translate errors into messages with a fix; `backoff.py` retries.
 """
 
 from backfleet.store.base import Entry, Store
-from backfleet.store.blobs import is_sound_blob, put_blob, read_blob
+from backfleet.store.blobs import (
+    ContentKey,
+    is_sound_blob,
+    put_blob,
+    put_content,
+    read_blob,
+    read_content,
+)
 from backfleet.store.keys import check_key, is_key
 from backfleet.store.urls import DEFAULT_STORE, open_store, split_url
 
 __all__ = [
     "DEFAULT_STORE",
+    "ContentKey",
     "Entry",
     "Store",
     "check_key",
@@ -22,6 +31,8 @@ __all__ = [
     "is_sound_blob",
     "open_store",
     "put_blob",
+    "put_content",
     "read_blob",
+    "read_content",
     "split_url",
 ]

@@ -22,7 +22,7 @@ from backfleet.store.base import (
     check_writable_size,
 )
 from backfleet.store.keys import check_key, check_prefix, is_key
-from backfleet.store.os_errors import os_errors
+from backfleet.store.os_errors import os_errors, read_errors
 
 __all__ = ["DirectoryStore"]
 
@@ -47,13 +47,12 @@ class DirectoryStore(Store):
 
     def __init__(self, root: str | Path) -> None:
         # Path.resolve raises a RuntimeError for a link that leads to itself.
-        self._top = Path(os.path.realpath(expand_home(str(root))))
-        self._root = self._top
-        self.url = str(self._root)
+        self._top = os.path.realpath(expand_home(str(root)))
+        self.url = self._top
 
     def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
         path = self._path(key)
-        with os_errors(path):
+        with read_errors(path):
             try:
                 return _read_file(path, max_bytes)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -61,7 +60,7 @@ class DirectoryStore(Store):
                 raise ObjectMissing(f"{path}: there is no such object") from error
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
-        path = self._path(key)
+        path = Path(self._path(key))
         check_writable_size(str(path), content)
         with os_errors(path):
             _make_folder(path.parent)
@@ -76,7 +75,7 @@ class DirectoryStore(Store):
         return absent
 
     def replace(self, key: str, content: bytes) -> None:
-        path = self._path(key)
+        path = Path(self._path(key))
         check_writable_size(str(path), content)
         with os_errors(path):
             _make_folder(path.parent)
@@ -93,25 +92,22 @@ class DirectoryStore(Store):
         check_prefix(prefix)
         parent = self._folder(prefix)
         children = sorted(self._children(parent), key=lambda child: child.name)
-        return (
-            child.name
-            for child in children
-            # A link to a folder is listed, so that whoever opens it learns why it cannot be read.
-            if _is_link_to_folder(child)
-            or (_is_folder(child) and self._holds_object(parent / child.name))
-        )
+        return (child.name for child in children if self._is_listed(child))
 
     def exists(self, key: str) -> bool:
         path = self._path(key)
-        with os_errors(path):
-            # A link or a pipe takes the place of an object: reading it says what it is.
-            exists = os.path.lexists(path) and not stat.S_ISDIR(os.lstat(path).st_mode)
+        with read_errors(path):
+            try:
+                # A link or a pipe takes the place of an object: reading it says what it is.
+                exists = not stat.S_ISDIR(os.lstat(path).st_mode)
+            except (FileNotFoundError, NotADirectoryError):
+                exists = False
         if not exists:
             self._refuse_file_as_root()
         return exists
 
     def delete(self, key: str) -> None:
-        path = self._path(key)
+        path = Path(self._path(key))
         with os_errors(path):
             try:
                 path.unlink(missing_ok=True)
@@ -122,7 +118,7 @@ class DirectoryStore(Store):
                 _sync_folder(path.parent)
 
     def delete_folder(self, folder: str) -> None:
-        path = self._path(folder)
+        path = Path(self._path(folder))
         with os_errors(path):
             # A link in a stranger's store may lead to files that are not the store's.
             if path.is_symlink():
@@ -134,21 +130,21 @@ class DirectoryStore(Store):
         check_key(folder)
         # The top needs no resolving again, which takes longer than reading a small file.
         store = copy(self)
-        store._root = self._root / folder
-        store.url = str(store._root)
+        store.url = os.path.join(self.url, folder)
         return store
 
-    def _path(self, key: str) -> Path:
+    # Paths are texts where objects are read, since a listing reads thousands of them.
+
+    def _path(self, key: str) -> str:
         """Return the path of a key. Raises CorruptObject if a folder on the way is a link."""
         check_key(key)
         folder, _, name = key.rpartition("/")
-        return self._folder(folder) / name
+        return os.path.join(self._folder(folder), name)
 
-    def _folder(self, folder: str) -> Path:
+    def _folder(self, folder: str) -> str:
         """Return the path of a folder. Raises CorruptObject if it is a link, or below one."""
-        # Texts, since a listing looks at thousands of folders: paths would take most of its time.
         path = os.path.join(self.url, folder) if folder else self.url
-        end = len(str(self._top).rstrip("/"))
+        end = len(self._top.rstrip("/"))
         while end < len(path):
             end = path.find("/", end + 1)
             step = path if end < 0 else path[:end]
@@ -159,7 +155,7 @@ class DirectoryStore(Store):
                 )
             if end < 0:
                 break
-        return Path(path)
+        return path
 
     def _walk(self, folder: str, beginning: str = "") -> Iterator[Entry]:
         path = self._folder(folder)
@@ -173,16 +169,28 @@ class DirectoryStore(Store):
             elif entry := _entry(key, names[name]):
                 yield entry
 
-    def _holds_object(self, folder: Path) -> bool:
+    def _is_listed(self, child: os.DirEntry[str]) -> bool:
+        """Whether a folder holds an object, or what it holds cannot be read.
+
+        Whoever opens a link or a closed folder learns why it cannot be read.
+        """
+        try:
+            return _is_link_to_folder(child) or (
+                _is_folder(child) and self._holds_object(child.path)
+            )
+        except CorruptObject:
+            return True
+
+    def _holds_object(self, folder: str) -> bool:
         """False for a folder whose only writer was killed: on S3 it would not be there either."""
         children = self._children(folder)
         return any(not _is_folder(child) for child in children) or any(
-            self._holds_object(folder / child.name) for child in children if _is_folder(child)
+            self._holds_object(child.path) for child in children if _is_folder(child)
         )
 
-    def _children(self, folder: Path) -> Sequence[os.DirEntry[str]]:
+    def _children(self, folder: str) -> Sequence[os.DirEntry[str]]:
         """Files and folders that are the store's: neither hidden nor of names that no key has."""
-        with os_errors(folder):
+        with read_errors(folder):
             try:
                 with os.scandir(folder) as found:
                     return [child for child in found if is_key(child.name)]
@@ -191,10 +199,8 @@ class DirectoryStore(Store):
                 return []
 
     def _refuse_file_as_root(self) -> None:
-        if self._root.exists() and not self._root.is_dir():
-            raise NoSuchStore(
-                f"{self._root} is a file; a store is a directory or s3://bucket/prefix"
-            )
+        if os.path.exists(self.url) and not os.path.isdir(self.url):
+            raise NoSuchStore(f"{self.url} is a file; a store is a directory or s3://bucket/prefix")
 
 
 def _is_folder(child: os.DirEntry[str]) -> bool:
@@ -210,7 +216,7 @@ def _is_link_to_folder(child: os.DirEntry[str]) -> bool:
 
 
 def _entry(key: str, child: os.DirEntry[str]) -> Entry | None:
-    with os_errors(child.path):
+    with read_errors(child.path):
         try:
             status = child.stat(follow_symlinks=False)
         except FileNotFoundError:
@@ -219,7 +225,7 @@ def _entry(key: str, child: os.DirEntry[str]) -> Entry | None:
     return Entry(key, status.st_size, version, status.st_mtime)
 
 
-def _read_file(path: Path, max_bytes: int) -> bytes:
+def _read_file(path: str, max_bytes: int) -> bytes:
     """Return the content of a regular file. Raises OSError, CorruptObject."""
     # Opening a pipe would wait for a writer, and opening a device may do something.
     mode = os.lstat(path).st_mode
@@ -236,7 +242,7 @@ def _read_file(path: Path, max_bytes: int) -> bytes:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise CorruptObject(f"{path} is no regular file")
-        check_readable_size(str(path), status.st_size, max_bytes)
+        check_readable_size(path, status.st_size, max_bytes)
         # One byte more shows the end of the file to Python without another call.
         return file.read(status.st_size + 1)
 

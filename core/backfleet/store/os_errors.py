@@ -6,15 +6,16 @@ import errno
 import os
 from pathlib import Path
 
-from backfleet.errors import NoSuchStore, StoreError, StoreFull
+from backfleet.errors import CorruptObject, NoSuchStore, StoreError, StoreFull
 
-__all__ = ["os_errors"]
+__all__ = ["os_errors", "read_errors"]
 
 _FULL = {
     errno.ENOSPC: "no space is left on its file system",
     errno.EDQUOT: "the disk quota is used up",
 }
 _DENIED = (errno.EACCES, errno.EPERM)
+_UNREADABLE = (*_DENIED, errno.EIO, errno.EBADMSG)
 _FILE_IN_THE_WAY = "a file lies where the store needs a folder; move it or choose another store"
 _ADVICE = {
     errno.ENOTDIR: _FILE_IN_THE_WAY,
@@ -39,6 +40,21 @@ class os_errors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
             raise _explain(error, self._path) from error
+
+
+class read_errors(os_errors):
+    """As `os_errors`; but what may not or cannot be read is a CorruptObject.
+
+    One such file or folder must not hide the rest of a store.
+    """
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and error.errno in _UNREADABLE:
+            raise CorruptObject(
+                f"{self._path} cannot be read ({error.strerror}). Change its permissions, or put "
+                "back the original"
+            ) from error
+        super().__exit__(kind, error, trace)
 
 
 def _explain(error: OSError, path: Path | str) -> StoreError:

@@ -6,7 +6,7 @@ import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from backfleet.errors import PluginError
+from backfleet.errors import PluginError, error_line
 from backfleet.plugins import HOOKS, list_plugins, register
 
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ def emit(event: str, **facts: Any) -> None:
         hook = getattr(manager.hook, f"backfleet_{event}")
         try:
             hook(**facts)
-        except (Exception, SystemExit) as error:
-            _warn(f"plugin {plugin!r} failed in backfleet_{event}: {error!r}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            _warn(f"plugin {plugin!r} failed in backfleet_{event}: {error_line(error)}")
 
 
 @cache

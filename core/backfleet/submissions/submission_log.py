@@ -207,6 +207,14 @@ def _problem(submission: Submission, key: str, run_id: str | None) -> str | None
     parts = [part for shard in submission.shards for part in shard]
     if any(min(part) < 0 or part.first >= part.stop for part in parts):
         return "it names tasks that no run has"
+    paths = (
+        submission.data_path,
+        submission.strategy.folder or "",
+        *submission.auxiliary_paths.values(),
+        *submission.paths,
+    )
+    if any("\0" in path for path in paths):
+        return "it names a path with a NUL character, which no file has"
     try:
         is_dated = not parts or datetime.fromisoformat(submission.created).tzinfo is not None
     except ValueError:

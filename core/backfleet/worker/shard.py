@@ -15,12 +15,18 @@ from contextlib import contextmanager
 
 from backfleet import errors
 from backfleet.code.fetched_code import FetchedCode, fetch_code, search_first
-from backfleet.errors import BackfleetError, ExecutorError, PluginError
+from backfleet.errors import BackfleetError, ExecutorError, PlatformMismatch, PluginError
 from backfleet.plugins import find_plugin
 from backfleet.store import Store
 from backfleet.submission import Submission
 from backfleet.submissions.submission_log import read_submission
-from backfleet.worker.env_vars import INDEX_VARIABLES, SHARDS, STOP_WITH_PARENT
+from backfleet.worker.env_vars import (
+    IMAGE_INVENTORY,
+    INDEX_VARIABLES,
+    SHARDS,
+    STOP_WITH_PARENT,
+    TIME_LIMIT,
+)
 from backfleet.worker.environment import pin_environment
 from backfleet.worker.failure_record import write_failure_record
 from backfleet.worker.prewarmed import start_forkserver
@@ -30,7 +36,7 @@ __all__ = ["run_shards"]
 
 
 class Terminated(BaseException):
-    """SIGTERM: leave what is not committed to another worker."""
+    """SIGTERM, or the time limit of this worker: leave what is not committed to another worker."""
 
 
 def run_shards(url: str, shards: Sequence[int] = ()) -> int:
@@ -59,6 +65,7 @@ def _run(url: str, given: Sequence[int]) -> int:
         try:
             shards = list(given) or [shard_of_array()]
             store, submission = read_submission(url)
+            _check_image(submission, shards[0])
             code = _fetch_code(store, submission, shards[0])
             engine = find_plugin("engine", submission.engine).target.partition(":")[0]
             start_forkserver(engine, code.paths if code is not None else ())
@@ -98,6 +105,22 @@ def _shard_of(index: int) -> int:
         raise errors.JobError(f"{SHARDS}={ranges!r} has no worker {index}: {error}") from None
 
 
+def _check_image(submission: Submission, shard: int) -> None:
+    """Raise PlatformMismatch if this image has another inventory than the submission names.
+
+    The packages to ship were chosen by that inventory.
+    """
+    here = os.environ.get(IMAGE_INVENTORY, submission.inventory)
+    if submission.inventory in ("", here):
+        return
+    error = PlatformMismatch(
+        f"the inventory of this image has the SHA-256 {here}, the submission names "
+        f"{submission.inventory}. Build and push the image again ('backfleet image build')"
+    )
+    write_failure_record(submission.url, shard, error)
+    raise error
+
+
 def _fetch_code(store: Store, submission: Submission, shard: int) -> FetchedCode | None:
     """Fetch the code that a submission names, and have this process find it.
 
@@ -117,14 +140,27 @@ def _fetch_code(store: Store, submission: Submission, shard: int) -> FetchedCode
 @contextmanager
 def _terminable() -> Iterator[None]:
     def stop(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGALRM):
+            signal.signal(number, signal.SIG_IGN)
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, stop)
+    alarm = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, _time_limit())
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, alarm)
         signal.signal(signal.SIGTERM, before)
+
+
+def _time_limit() -> float:
+    """Return the seconds that this worker may take; 0 for no limit."""
+    try:
+        return max(0.0, float(os.environ.get(TIME_LIMIT, 0)))
+    except ValueError:
+        return 0.0
 
 
 def _stop_with_parent() -> None:

@@ -43,6 +43,10 @@ def connect() -> APIClient:
         raise ExecutorError(
             "the Docker SDK is not installed: pip install 'backfleet[docker]'"
         ) from None
+    host = engine_host()
+    if is_local(host) and not os.path.exists(host.removeprefix("unix://")):
+        # The SDK would leave a socket open, which Python warns of.
+        raise _silent(FileNotFoundError(host))
     try:
         client: APIClient = docker.from_env(timeout=ANSWER_SECONDS).api
     except docker.errors.DockerException as error:

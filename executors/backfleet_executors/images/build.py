@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
+from backfleet.sdk import canonical_digest
 from backfleet_executors.docker.engine import engine_errors
 from backfleet_executors.docker.image import Image, ImageMissing, find_image
 from backfleet_executors.images.inventory import LABEL, inventory_label
@@ -153,6 +154,7 @@ def _run_build(
         "INSTALL": "*.whl",
         "VERSION": version("backfleet"),
         "REVISION": json.loads(inventory)["backfleet"],
+        "INVENTORY": canonical_digest(json.loads(inventory)),
     }
     said: list[str] = []
     try:

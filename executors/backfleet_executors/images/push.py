@@ -8,7 +8,7 @@ from backfleet.errors import ExecutorError
 from backfleet_executors.docker.engine import engine_errors
 from backfleet_executors.docker.image import ImageMissing, find_image, is_in_registry
 from backfleet_executors.images.build import DEFAULT_TAG
-from backfleet_executors.images.inventory import label_of, record_inventory
+from backfleet_executors.images.inventory import record_of, remember_record
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -53,9 +53,9 @@ def push_image(client: APIClient, image: str, target: str) -> str:
     with engine_errors(f"push {target}"):
         client.tag(found.id, repository, tag)
         digest = _pushed(client, repository, tag)
-    inventory = label_of(found.facts)
-    if inventory is not None:
-        record_inventory(digest, inventory)
+    record = record_of(found.facts)
+    if record is not None:
+        remember_record(digest, record)
     return f"{repository}@{digest}"
 
 

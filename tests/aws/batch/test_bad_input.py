@@ -99,8 +99,8 @@ def test_an_image_of_which_nobody_here_knows_what_it_holds(
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     error = str(refused(image=aws_server.image))
 
-    assert f"what the image {aws_server.image} holds is not known here: it was not pushed" in error
-    assert "'backfleet image build'" in error
+    assert f"the inventory of the image {aws_server.image} is not known: s3://" in error
+    assert "'docker pull' it here" in error
 
 
 def test_no_credentials(
@@ -143,7 +143,11 @@ def test_a_queue_that_is_disabled(refused: Submit, aws_server: Any) -> None:
     assert f"job queue '{aws_server.queue}' in us-east-1: it is disabled" in str(refused())
 
 
-def test_a_directory_as_the_store_without_a_place_on_s3(refused: Submit, tmp_path: Path) -> None:
+def test_a_directory_as_the_store_without_a_place_on_s3(
+    refused: Submit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     error = refused("results.store=runs", store=None)
 
     assert "store is not set; run 'backfleet aws deploy'" in str(error)

@@ -25,10 +25,13 @@ from backfleet.job import Overrides
 from backfleet.plan.known_index import run_folders
 from backfleet.plan.plan import plan_job
 from backfleet.runs.open import open_run
+from backfleet.sdk import encode_record
 from backfleet.store import open_store
 from backfleet.store.records import DamagedRecord
 from backfleet.submissions.prepare import draft_of, prepare
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
+from backfleet_executors.aws.batch.settings import AwsBatchSettings
+from backfleet_executors.images.inventory import IMAGE, ImageRecord
 from stored_rows import run_of, stored_rows
 from waiting import until
 
@@ -258,11 +261,15 @@ def test_fault_22_data_that_changed_after_the_plan_ends_a_worker_with_65(
 
 
 def test_fault_23_an_image_with_another_backfleet_is_refused_before_the_submit(
-    executor: AwsBatchExecutor, job_file: Callable[..., Path], gate: Any
+    settings: dict[str, str], job_file: Callable[..., Path], gate: Any, aws_server: Any
 ) -> None:
-    handle: dict[str, Any] = {"run": "0" * 16, "number": 1, "url": "", "shards": 0, "arrays": []}
-    handle |= {"submitted": 0.0, "limits": {}}
-    executor.adopt_settings({}, handle | {"installed": {"backfleet": "0" * 64}})
+    digest = "ab" * 32
+    record = encode_record(IMAGE, ImageRecord({"backfleet": "0" * 64}, "amd64"))
+    s3 = aws_server.client("s3")
+    s3.put_object(Bucket=aws_server.bucket, Key=f"images/{digest}.json", Body=record)
+    image = f"registry.example.com/backfleet@sha256:{digest}"
+    aws_server.register(aws_server.job_definition, image=image)
+    executor = AwsBatchExecutor(AwsBatchSettings(**settings, image=image))
     plan = plan_job(bf.Job.load(job_file()))
     store = open_store(plan.job.results.store).at(plan.manifest.run_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,9 @@ def test_wrong_preset_is_refused_with_its_key(tmp_path: Path, text: str, message
     file.write_text(text)
     with pytest.raises(DataError, match=message):
         load_preset(str(file))
+
+
+def test_pipe_in_the_place_of_a_preset_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mine.toml")
+    with pytest.raises(DataError, match=r"mine\.toml: "):
+        load_preset(str(tmp_path / "mine.toml"))

@@ -16,7 +16,8 @@ from typing import Any
 import boto3
 
 from backfleet.code.hashes import distribution_hashes
-from backfleet_executors.images.inventory import record_inventory
+from backfleet.sdk import IMAGE_INVENTORY, canonical_digest, encode_record
+from backfleet_executors.images.inventory import IMAGE, ImageRecord
 from testbed.aws.server import REGION
 
 __all__ = ["LOCKED_DOWN", "AwsServer", "deploy", "make_bucket"]
@@ -118,13 +119,19 @@ class AwsServer:
         return "\n".join(["[executors.aws-batch]", *lines, ""])
 
     def known_image(self) -> str:
-        """The workers' image; where they are processes, it is said to hold what is installed."""
+        """The workers' image; where they are processes, its record in the bucket
+        says that it holds what is installed."""
         if "@" in self.image:
             return self.image
         digest = f"sha256:{1:064}"
-        record_inventory(digest, distribution_hashes(["backfleet", "backtrader"]))
-        self.register(self.job_definition, image=f"backfleet@{digest}")
-        return f"backfleet@{digest}"
+        inventory = distribution_hashes(["backfleet", "backtrader"])
+        image = f"backfleet@{digest}"
+        key = f"images/{digest.removeprefix('sha256:')}.json"
+        content = encode_record(IMAGE, ImageRecord(inventory, "amd64"))
+        self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
+        sha256 = {"name": IMAGE_INVENTORY, "value": canonical_digest(inventory)}
+        self.register(self.job_definition, image=image, environment=[sha256])
+        return image
 
     def job(self, job_id: str) -> Mapping[str, Any]:
         """What DescribeJobs says of one job."""

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from backfleet.errors import DataError
 from backfleet.job.refusal import nearest
+from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
 from backfleet.sources.importing.names import ROLES
 
@@ -191,7 +192,7 @@ def load_preset(name: str) -> Preset:
             "presets', or name a .toml file"
         )
     try:
-        content = parse_toml(path.read_text("utf-8"))
+        content = parse_toml(read_text_file(path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:

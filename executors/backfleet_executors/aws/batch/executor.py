@@ -23,6 +23,7 @@ from backfleet.executor import (
     Submission,
     Workload,
 )
+from backfleet.sdk import use_region
 from backfleet_executors.aws.batch.adopt import handles_of_run
 from backfleet_executors.aws.batch.aloud import say
 from backfleet_executors.aws.batch.arrays import ShardArray
@@ -42,16 +43,14 @@ from backfleet_executors.aws.batch.settings import (
 )
 from backfleet_executors.aws.batch.size import worker_size
 from backfleet_executors.aws.batch.submission import BatchSubmission
+from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.batch.waiting import why_waiting
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.prices import estimate
+from backfleet_executors.aws.prices import START_SECONDS, Charge, estimate
 
 __all__ = ["AwsBatchExecutor"]
 
 S3 = "s3://"
-
-START_SECONDS = 40.0
-"""Of a container, before its worker begins: it is charged from the download of its image on."""
 
 CANCELLED = "cancelled by 'backfleet cancel'"
 
@@ -70,6 +69,9 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         super().__init__(settings)
         assert isinstance(settings, AwsBatchSettings)
         self._settings = settings
+        if settings.region is not None:
+            use_region(settings.region)
+        self._limit = TimeLimit.of(settings, None)
         self._polls: dict[tuple[str, int], SubmissionPoll] = {}
         self._inventory: Mapping[str, str] | None = None
 
@@ -80,21 +82,14 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return {name: stored[name] for name in INHERITED if stored.get(name) is not None}
 
     def adopt_settings(self, settings: Mapping[str, Any], handle: Handle) -> None:
-        """Take the settings, and the inventory of the image if the image is that of the handle.
-
-        The inventory decides which code is shipped; workers reject other code than the run's.
-        """
         self._settings = self._settings.model_copy(update=settings)
-        stored = BatchHandle.read(handle)
-        if self._settings.image == stored.settings.get("image"):
-            self._inventory = stored.installed
 
     def installed(self) -> Mapping[str, str] | None:
-        """What the image holds; without the setting `image` nobody says, and no code travels."""
+        """Return the inventory of the image; without the setting `image` no code is shipped."""
         if self._inventory is None and self._settings.image is not None:
-            from backfleet_executors.aws.batch.image import image_inventory
+            from backfleet_executors.aws.image_records import image_inventory
 
-            self._inventory = image_inventory(self._settings.image)
+            self._inventory = image_inventory(self._settings.image, self._settings.store)
         return self._inventory
 
     def results_store(self, store: str) -> str:
@@ -111,20 +106,42 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         if workers is None:
             seconds = 60 * self._settings.shard_minutes
             workers = max(1, math.ceil(work.pace.seconds / work.cpus / seconds))
-        return min(workers, work.tasks)
+        shards = min(workers, work.tasks)
+        self._limit = self._time_limit(work, shards)
+        return shards
+
+    def _time_limit(self, work: Workload, shards: int) -> TimeLimit:
+        expected = None
+        if work.pace.is_measured:
+            expected = work.pace.seconds / work.cpus / shards
+        return TimeLimit.of(self._settings, expected)
 
     def cost(self, work: Workload, shards: int) -> Cost | None:
-        """Return the cost at stored prices, including the time in which containers start."""
+        """Return the cost at stored prices, including the time in which containers start.
+
+        The limit holds for the price on demand, which work pays that Spot interrupts too often.
+        """
         size = worker_size(work.cpus, work.memory)
-        seconds = work.pace.seconds / work.cpus / shards + START_SECONDS
-        priced = estimate(
-            size, seconds, shards, spot=self._settings.uses_spot, region=self._clients.region
+        charge = Charge(
+            size,
+            shards,
+            work.pace.seconds / work.cpus / shards,
+            spot=self._settings.uses_spot,
+            region=self._clients.region,
+            is_public=self._environment.is_public,
         )
+        priced = estimate(charge)
         how = "measured"
         if not work.pace.is_measured:
             how = "guessed: no task of this strategy was measured yet"
-        basis = f"{shards:,} x {size}, {seconds:,.0f} s each, {how}; {priced.basis}"
-        return Cost(priced.dollars, "USD", basis, self._settings.max_cost)
+        seconds = charge.seconds + START_SECONDS
+        limit = self._time_limit(work, shards)
+        basis = (
+            f"{shards:,} x {size}, {seconds:,.0f} s each, {how}, an attempt at most "
+            f"{limit.attempt / 60:,.0f} min; {priced.basis}"
+        )
+        maximum = self._settings.max_cost
+        return Cost(priced.dollars, "USD", basis, maximum, ceiling=priced.ceiling)
 
     def stage_data(self, path: str, symbols: Sequence[str]) -> str:
         """Return a location on S3 as it is; push the changed files of a directory to S3."""
@@ -154,8 +171,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         """One SubmitJob for up to 10,000 workers; what Spot interrupted before, on demand."""
         planned = self._planned(submission)
         planned.announce()
-        handle = planned.submit()
-        return handle | {"settings": inherited(self._settings), "installed": self._inventory}
+        return planned.submit() | {"settings": inherited(self._settings)}
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
         """Workers of an array are told apart when they fail or when all have ended."""
@@ -242,7 +258,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return poll
 
     def _planned(self, submission: Submission) -> BatchSubmission:
-        return BatchSubmission(submission, self._settings, self._environment)
+        return BatchSubmission(submission, self._settings, self._environment, self._limit)
 
     def _calls_of(self, handle: Mapping[str, Any]) -> BatchCalls:
         """For the region in which a submission's jobs are."""

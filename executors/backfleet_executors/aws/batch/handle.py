@@ -41,7 +41,6 @@ class BatchHandle:
     submitted: float
     limits: Mapping[str, float]
     settings: Mapping[str, str | None] = field(default_factory=dict)
-    installed: Mapping[str, str] | None = None
     job_definition: str | None = None
 
     @classmethod

@@ -62,8 +62,11 @@ def _builder(clients: Clients, preparation: Preparation) -> ImageBuilder | None:
     """What builds the image, or None where the one that there is will do."""
     from backfleet_executors.aws.stack.image import ImageBuilder, is_up_to_date
 
-    if preparation.has_image and is_up_to_date(preparation.parameters["Image"]):
-        return None
+    stack = preparation.stack
+    if stack is not None and preparation.has_image:
+        bucket = f"s3://{stack.outputs['ResultsBucket']}"
+        if is_up_to_date(preparation.parameters["Image"], bucket):
+            return None
     if preparation.has_image:
         click.echo("The image holds other code than what is installed here: one will be built.")
     return ImageBuilder(clients, click.echo)
@@ -103,7 +106,23 @@ def _write_settings(clients: Clients, stack: Stack) -> None:
     if "Notebook" in stack.outputs:
         upload_software(clients, stack, settings)
         click.echo(f"The notebook {stack.outputs['Notebook']} installs backfleet as it is here.")
+    if settings["image"]:
+        _publish_record(stack, settings["image"])
     write_settings(settings_file(), settings)
     click.echo(f"{settings_file().resolve()}: [executors.aws-batch] leads to this stack")
     if settings["image"]:
         click.echo("Next: backfleet run job.toml --executor aws-batch")
+
+
+def _publish_record(stack: Stack, image: str) -> None:
+    """Let every machine that submits know what the image holds."""
+    from backfleet_executors.aws.image_records import IMAGES, publish_record
+
+    bucket = f"s3://{stack.outputs['ResultsBucket']}"
+    if not publish_record(image, bucket):
+        click.echo(
+            f"The inventory of {image} is not known here, so {bucket}/{IMAGES} has no record of "
+            "it and new runs are refused: deploy again on the machine that pushed the image, or "
+            "after 'docker pull'",
+            err=True,
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 from backfleet_executors.aws.stack.intrinsics import allow, policy
 from backfleet_executors.aws.stack.notebook import SOFTWARE
+from backfleet_executors.aws.stack.storage import IMAGE_RECORDS
 
 __all__ = ["BY_CLOUDFORMATION", "DIRECTLY", "Place", "deployer_policy", "is_deployers"]
 
@@ -38,6 +39,7 @@ DIRECTLY = (
     "iam:CreateServiceLinkedRole",
     "iam:ListRoles",
     "s3:GetBucketTagging",
+    "s3:GetObject",
     "s3:ListBucket",
     "s3:PutObject",
 )
@@ -108,12 +110,12 @@ class Place:
         return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
 
     def buckets(self) -> list[str]:
-        """The stack's own buckets, and where what notebooks install lies."""
+        """The stack's own buckets, the software of notebooks, and the records of images."""
         data, results = (
             f"arn:{self.partition}:s3:::{self.name}-{suffix}-{self.account}-{self.region}"
             for suffix in ("data", "results")
         )
-        return [data, results, f"{results}/{SOFTWARE}/*"]
+        return [data, results, f"{results}/{SOFTWARE}/*", f"{results}{IMAGE_RECORDS}"]
 
 
 def deployer_policy(place: Place) -> dict[str, Any]:

@@ -22,15 +22,21 @@ TAG_LENGTH = 16
 """Of the image's id, which makes its tag: another content is another tag."""
 
 
-def is_up_to_date(image: str) -> bool:
-    """Whether an image, by digest, is known to hold backfleet as it is installed here."""
+def is_up_to_date(image: str, bucket: str) -> bool:
+    """Whether an image, by digest, is known to hold backfleet as it is installed here.
+
+    Parameters
+    ----------
+    bucket
+        The URL of the results bucket, which has the records of images.
+    """
     from backfleet.sdk import distribution_hashes
-    from backfleet_executors.images.inventory import inventory_of
+    from backfleet_executors.aws.image_records import image_inventory
 
     try:
-        inventory = inventory_of(image) or {}
+        inventory = image_inventory(image, bucket)
     except ExecutorError:
-        # Without an engine, only what was pushed from here is known.
+        # Nobody has recorded it, and there is no engine to ask.
         return False
     return inventory.get(OWN) == distribution_hashes([OWN])[OWN]
 
@@ -109,8 +115,8 @@ class ImageBuilder:
             self._engine.login(user, password, registry=registry, reauth=True)
 
     def _remember(self, digest: str, built: Image) -> None:
-        from backfleet_executors.images.inventory import label_of, record_inventory
+        from backfleet_executors.images.inventory import record_of, remember_record
 
-        inventory = label_of(built.facts)
-        if inventory is not None:
-            record_inventory(digest, inventory)
+        record = record_of(built.facts)
+        if record is not None:
+            remember_record(digest, record)

@@ -15,7 +15,13 @@ from backfleet_executors.aws.stack.intrinsics import (
     withhold,
 )
 from backfleet_executors.aws.stack.registry import REPOSITORY_ARN
-from backfleet_executors.aws.stack.storage import RUNS, SHARED, data_arn, results_arn
+from backfleet_executors.aws.stack.storage import (
+    IMAGE_RECORDS,
+    RUNS,
+    SHARED,
+    data_arn,
+    results_arn,
+)
 
 __all__ = ["RESOURCES"]
 
@@ -92,6 +98,7 @@ SUBMITTER = (
     ),
     allow("PushData", ["s3:GetObject", "s3:PutObject"], data_arn("/*")),
     allow("ListData", "s3:ListBucket", data_arn()),
+    allow("ReadImageRecords", "s3:GetObject", results_arn(IMAGE_RECORDS)),
     allow("UseStore", ["s3:GetObject", "s3:PutObject"], STORE),
     allow("ListStore", "s3:ListBucket", results_arn()),
     allow("ReadLogs", "logs:GetLogEvents", LOG_STREAMS),

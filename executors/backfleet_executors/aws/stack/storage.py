@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from backfleet_executors.aws.image_records import IMAGES
 from backfleet_executors.aws.stack.intrinsics import Section, deny, if_, policy, ref, sub
 
 __all__ = [
     "DATA_BUCKET",
+    "IMAGE_RECORDS",
     "RESOURCES",
     "RESULTS_BUCKET",
     "RUNS",
@@ -21,6 +23,9 @@ RESULTS_BUCKET = if_("OwnResultsBucket", ref("ResultsBucket"), ref("ResultsBucke
 
 RUNS = "runs"
 """The prefix that the store of runs has in the results bucket."""
+
+IMAGE_RECORDS = f"/{IMAGES}/*"
+"""The inventories of the workers' images. Only the deployer creates them, once."""
 
 WRITTEN_ONCE = ("manifest.json", "chunks/*", "parts/*", "blobs/*", "code/*")
 """What the store of a run writes only where there is nothing yet."""
@@ -93,7 +98,7 @@ def _only_tls(bucket: Section, objects: Section) -> Section:
 
 def _only_once() -> Section:
     """No object that is written once is ever written over, whoever asks."""
-    paths = [*(f"/{RUNS}/*/{name}" for name in WRITTEN_ONCE), *SHARED]
+    paths = [*(f"/{RUNS}/*/{name}" for name in WRITTEN_ONCE), *SHARED, IMAGE_RECORDS]
     # The parts of an upload carry no condition; finishing it does.
     condition = {
         "Null": {"s3:if-none-match": "true"},

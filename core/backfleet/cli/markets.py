@@ -1,0 +1,76 @@
+"""`backfleet markets`: which rules of a market held on a day, and where they come from."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from backfleet.cli.options import as_json, echo_json
+from backfleet.cli.table import print_columns
+from backfleet.plugins import list_plugins, load_plugin
+
+if TYPE_CHECKING:
+    from backfleet.market import Dated
+
+__all__ = ["markets"]
+
+
+@click.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def markets(context: click.Context, as_json: bool) -> None:
+    """List the markets whose rules a job can use, with the rules that can be switched off."""
+    from backfleet.market import Market
+
+    if context.invoked_subcommand is not None:
+        return
+    names = [plugin.name for plugin in list_plugins("market")]
+    rules = [load_plugin("market", name, Market).rules for name in names]
+    if as_json:
+        rows = zip(names, rules, strict=True)
+        echo_json([{"name": name, "rules": list(its_rules)} for name, its_rules in rows])
+        return
+    print_columns(["name", "rules"], [names, [", ".join(its_rules) or "-" for its_rules in rules]])
+
+
+@markets.command()
+@click.argument("name")
+@click.option("--symbol", required=True, help="A symbol, as in data.symbols.")
+@click.option(
+    "--on",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    metavar="DATE",
+    help="The session, such as 2020-08-24.",
+)
+@as_json
+def show(name: str, symbol: str, day: datetime, as_json: bool) -> None:
+    """Show which rules of a market held for a symbol on a day, and where they come from."""
+    from backfleet.market import Market, SymbolFacts
+
+    market = load_plugin("market", name, Market)()
+    rules = [_rule(table, day.date()) for table in market.tables(SymbolFacts(symbol))]
+    if as_json:
+        echo_json(rules)
+        return
+    if not rules:
+        click.echo(f"{name} has no dated rule")
+        return
+    columns = ["rule", "value", "unit", "since", "until", "certainty", "source"]
+    print_columns(columns, [[str(rule[column] or "-") for rule in rules] for column in columns])
+
+
+def _rule(table: Dated, day: date) -> dict[str, Any]:
+    step, until = table.step(day), table.until(day)
+    return {
+        "rule": table.rule,
+        "value": f"{step.value:.10f}".rstrip("0").rstrip("."),
+        "unit": table.unit,
+        "since": step.first.isoformat(),
+        "until": until and until.isoformat(),
+        "certainty": step.certainty.value,
+        "source": step.source,
+    }

@@ -1,0 +1,263 @@
+"""`Market`: dated rules, turned into the `Terms` of a symbol's bars.
+
+A market is a plugin of the group `backfleet.markets`. The job names it in `[market]`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.engine import RejectReason
+from backfleet.errors import MarketError
+from backfleet.terms import Terms
+
+__all__ = [
+    "Certainty",
+    "Dated",
+    "Market",
+    "MarketSettings",
+    "Span",
+    "Step",
+    "SymbolFacts",
+]
+
+Days = NDArray[np.datetime64]
+Floats = NDArray[np.float64]
+
+Span = tuple[date, date | None]
+"""First day and the day after the last one; None if the span lasts."""
+
+
+class Certainty(StrEnum):
+    """How sure a dated value is."""
+
+    OFFICIAL = "official text"
+    TWO_SOURCES = "two independent secondary sources"
+    CODE = "the code of a published engine or package"
+    UNCONFIRMED = "one secondary source, unconfirmed"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A value of a rule from a session on.
+
+    Attributes
+    ----------
+    first
+        The first session on which the value holds.
+    source
+        Where the value comes from, in words.
+    """
+
+    first: date
+    value: float
+    certainty: Certainty
+    source: str = ""
+
+    @classmethod
+    def of(cls, first: str, value: float, certainty: Certainty, source: str = "") -> Step:
+        """Return the step of an ISO 8601 date."""
+        return cls(date.fromisoformat(first), value, certainty, source)
+
+
+class Dated:
+    """A rule whose value changes on dates.
+
+    Parameters
+    ----------
+    rule
+        The name of the rule, for messages.
+    steps
+        In the order of their dates.
+    unit
+        What the value counts, for people.
+    checked_until
+        The first day for which nobody has checked the last value, as ISO 8601; None if it holds
+        until a later rule changes it.
+    """
+
+    def __init__(
+        self, rule: str, *steps: Step, unit: str = "", checked_until: str | None = None
+    ) -> None:
+        self.rule, self.steps, self.unit = rule, steps, unit
+        self._end = None if checked_until is None else date.fromisoformat(checked_until)
+        self._days = np.array([step.first for step in steps], "datetime64[D]")
+        self._values = np.array([step.value for step in steps], np.float64)
+        if not (self._days[1:] > self._days[:-1]).all():
+            raise ValueError(f"{rule}: the steps must be in the order of their dates")
+
+    def on(self, sessions: Days) -> Floats:
+        """Return the value on each session. Raises MarketError if one has none."""
+        if self._end is not None and len(sessions) and sessions.max() >= np.datetime64(self._end):
+            raise self._too_late(sessions.max().item())
+        at = np.searchsorted(self._days, sessions, "right") - 1
+        if len(at) and at.min() < 0:
+            raise self._too_early(sessions.min().item())
+        values: Floats = self._values[at]
+        return values
+
+    def step(self, day: date) -> Step:
+        """Return the step in force on a day. Raises MarketError if there is none."""
+        if self._end is not None and day >= self._end:
+            raise self._too_late(day)
+        earlier = [step for step in self.steps if step.first <= day]
+        if not earlier:
+            raise self._too_early(day)
+        return earlier[-1]
+
+    def until(self, day: date) -> date | None:
+        """Return the day on which the value of a day ends; None if it is the last one."""
+        return next((step.first for step in self.steps if step.first > day), None)
+
+    def _too_late(self, day: date) -> MarketError:
+        return MarketError(
+            f"{self.rule}: the values are checked for days before {self._end}, and {day} is "
+            "later. Let data.end be earlier, or switch the rule off"
+        )
+
+    def _too_early(self, day: date) -> MarketError:
+        return MarketError(
+            f"{self.rule}: the table begins on {self.steps[0].first}, and {day} is earlier. "
+            f"Let data.start be {self.steps[0].first} or later, or switch the rule off"
+        )
+
+
+@dataclass(frozen=True)
+class SymbolFacts:
+    """Facts about one symbol that its bars do not say.
+
+    Attributes
+    ----------
+    symbol
+        As the source names it.
+    listed, delisted
+        The first session, and the day from which the symbol is no longer traded; None if unknown.
+    board
+        The board in the words of the market; None if the market finds it from the symbol.
+    issue_price
+        None if unknown.
+    same_session
+        Whether shares can be sold in the session in which they were bought, as for some funds.
+    spans
+        Spans of states such as `st` and `delisting`, sorted; a state without a history is absent.
+    """
+
+    symbol: str
+    listed: date | None = None
+    delisted: date | None = None
+    board: str | None = None
+    issue_price: float | None = None
+    same_session: bool = False
+    spans: Mapping[str, tuple[Span, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def during(self, state: str, sessions: Days) -> NDArray[np.bool_]:
+        """Return on which sessions the symbol was in a state."""
+        inside = np.zeros(len(sessions), np.bool_)
+        for first, end in self.spans.get(state, ()):
+            inside |= (sessions >= np.datetime64(first)) & (
+                True if end is None else sessions < np.datetime64(end)
+            )
+        return inside
+
+
+@dataclass(frozen=True)
+class MarketSettings:
+    """How a job applies the rules of a market.
+
+    Attributes
+    ----------
+    off
+        Rules that are switched off.
+    orders
+        `day`: an order lives for the next session only; `wait`: it waits while the symbol is
+        halted.
+    limit_fill
+        `open`: a purchase whose bar opens at the upper limit is rejected, and a sale at the lower
+        one; `bar`: only if the price never leaves the limit during the bar.
+    volume_share
+        The most that an order fills, as a fraction of the bar's volume; 0 for no such limit.
+    """
+
+    off: frozenset[str] = frozenset()
+    orders: Literal["day", "wait"] = "day"
+    limit_fill: Literal["open", "bar"] = "open"
+    volume_share: float = 0.0
+
+
+class Market(ABC):
+    """The rules of a market.
+
+    Attributes
+    ----------
+    rules
+        The names of its rules; each can be switched off.
+    """
+
+    name: ClassVar[str]
+    rules: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
+        """Return the terms of all bars of a symbol; the rules in `off` are neutral.
+
+        The terms of a bar may depend on its raw open and on what was known before, and on nothing
+        later. What `apply` adds can be left out. Raises MarketError for a symbol or a date that
+        the rules do not cover.
+        """
+
+    def tables(self, facts: SymbolFacts) -> Sequence[Dated]:
+        """Return the dated rules of a symbol, to show them. Raises MarketError as `terms`."""
+        return ()
+
+    def assumptions(self, facts: SymbolFacts) -> Sequence[str]:
+        """Return what the rules take for granted about a symbol for lack of facts, in words."""
+        return ()
+
+    def apply(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Terms:
+        """Return the terms of a symbol's bars, with the rules that are the same everywhere: prices
+        at their limits, halted sessions and the share of the volume."""
+        terms = self.terms(bars, facts, settings.off)
+        if settings.orders == "day" and "halts" in self.rules and "halts" not in settings.off:
+            terms = terms.having(missed=_missed(bars))
+        if settings.volume_share:
+            terms = terms.having(cap=np.floor(bars.volume * settings.volume_share))
+        return _with_blocks(terms, bars, settings.limit_fill)
+
+
+def _missed(bars: Bars) -> NDArray[np.bool_]:
+    """Return at which bars an order that was placed at the tradable bar before is too late.
+
+    An order lives through the session of the next row, halted or not.
+    """
+    rows = np.arange(len(bars))
+    before = np.maximum.accumulate(np.where(bars.tradable, rows, -1))
+    # The first row after the last tradable bar before each row.
+    after = np.concatenate(([0], before[:-1] + 1))
+    is_missed: NDArray[np.bool_] = bars.session[after] != bars.session
+    is_missed[: int(np.argmax(bars.tradable)) + 1] = False
+    return is_missed
+
+
+def _with_blocks(terms: Terms, bars: Bars, limit_fill: str) -> Terms:
+    """Block purchases at the upper limit and sales at the lower one."""
+    half = terms.tick / 2.0
+    at_up = bars.raw.open >= terms.up - half
+    at_down = (terms.down > 0.0) & (bars.raw.open <= terms.down + half)
+    if limit_fill == "bar":
+        at_up &= bars.raw.low >= terms.up - half
+        at_down &= bars.raw.high <= terms.down + half
+    buy, sell = terms.buy_block, terms.sell_block
+    return terms.having(
+        buy_block=np.where((buy == RejectReason.NONE) & at_up, RejectReason.LIMIT_UP, buy),
+        sell_block=np.where((sell == RejectReason.NONE) & at_down, RejectReason.LIMIT_DOWN, sell),
+    )

@@ -1,0 +1,165 @@
+"""Exchanges and boards of Chinese securities, by their codes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from backfleet.errors import MarketError
+
+__all__ = ["Board", "Code", "Exchange", "find_board", "parse_code"]
+
+
+class Exchange(StrEnum):
+    """Where a security is listed; the value is the suffix that backfleet prints."""
+
+    SHANGHAI = "SH"
+    SHENZHEN = "SZ"
+    BEIJING = "BJ"
+
+
+class Board(StrEnum):
+    """Which rules a security follows."""
+
+    MAIN = "main"
+    CHINEXT = "chinext"
+    STAR = "star"
+    BEIJING = "beijing"
+    FUND = "fund"
+    FUND_20 = "fund-20"
+    """A fund whose limits are 20 %, since it holds only shares that have such limits."""
+    REIT = "reit"
+    CONVERTIBLE = "convertible"
+    B_SHARE = "b-share"
+    INDEX = "index"
+    REPO = "repo"
+
+
+REFUSED = {
+    Board.B_SHARE: "is a B share, which trades in another currency, and a run has one",
+    Board.INDEX: "is an index, which cannot be traded; name it in results.benchmark",
+    Board.REPO: "is a bond repurchase, which these rules do not cover",
+}
+
+SPELLINGS = {
+    Exchange.SHANGHAI: ("SH", "XSHG", "SS", "SHSE"),
+    Exchange.SHENZHEN: ("SZ", "XSHE", "SZSE"),
+    Exchange.BEIJING: ("BJ", "BJSE"),
+}
+EXCHANGES = {spelling: home for home, names in SPELLINGS.items() for spelling in names}
+
+AFTER = re.compile(r"(\d{6})\.([A-Z]+)")
+BEFORE = re.compile(r"([A-Z]+)\.?(\d{6})")
+
+PREFIXES: dict[Exchange, tuple[tuple[str, Board], ...]] = {
+    Exchange.SHANGHAI: (
+        *((prefix, Board.MAIN) for prefix in ("600", "601", "603", "605")),
+        *((prefix, Board.STAR) for prefix in ("688", "689")),
+        ("900", Board.B_SHARE),
+        *((prefix, Board.FUND_20) for prefix in ("588", "589")),
+        *((prefix, Board.FUND) for prefix in ("51", "52", "53", "56", "58")),
+        *((prefix, Board.FUND) for prefix in ("501", "502", "506")),
+        ("508", Board.REIT),
+        *((prefix, Board.CONVERTIBLE) for prefix in ("110", "111", "113", "118")),
+        ("204", Board.REPO),
+        ("000", Board.INDEX),
+    ),
+    Exchange.SHENZHEN: (
+        *((prefix, Board.MAIN) for prefix in ("000", "001", "002", "003")),
+        ("30", Board.CHINEXT),
+        ("200", Board.B_SHARE),
+        ("159", Board.FUND),
+        ("16", Board.FUND),
+        ("180", Board.REIT),
+        *((prefix, Board.CONVERTIBLE) for prefix in ("123", "127", "128")),
+        ("1318", Board.REPO),
+        ("399", Board.INDEX),
+    ),
+    Exchange.BEIJING: (
+        *((prefix, Board.BEIJING) for prefix in ("43", "83", "87", "88", "920")),
+        ("899", Board.INDEX),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Code:
+    """A security: six digits, its exchange, and the board that its digits belong to.
+
+    The board is None if no known range has the digits.
+    """
+
+    digits: str
+    exchange: Exchange
+    board: Board | None
+
+    def __str__(self) -> str:
+        return f"{self.digits}.{self.exchange}"
+
+
+def parse_code(symbol: str) -> Code:
+    """Return the security that a symbol names, in any of the usual spellings.
+
+    Six digits alone are a stock or fund: `000001` is Ping An Bank, and the composite index is
+    `000001.SH`. Raises MarketError for anything else.
+    """
+    text = symbol.upper()
+    if text.isascii() and text.isdigit() and len(text) == 6:
+        return _without_exchange(text)
+    if match := AFTER.fullmatch(text):
+        digits, spelling = match.groups()
+    elif match := BEFORE.fullmatch(text):
+        spelling, digits = match.groups()
+    else:
+        raise _unknown(symbol, "is no code of six digits, with or without its exchange")
+    exchange = EXCHANGES.get(spelling)
+    if exchange is None:
+        raise _unknown(symbol, f"names the exchange {spelling}, which is none of SH, SZ and BJ")
+    return Code(digits, exchange, _board_of(digits, exchange))
+
+
+def find_board(code: Code, stated: str | None) -> Board:
+    """Return the board of a security; `stated` is what the facts say, which counts first.
+
+    Raises MarketError if the board is unknown or its securities cannot be traded in a run.
+    """
+    if stated is not None and stated not in set(Board):
+        raise MarketError(
+            f"{code}: the facts give the board {stated!r}, which cn-a does not know. Use one of "
+            f"{', '.join(Board)}"
+        )
+    board = code.board if stated is None else Board(stated)
+    if board is None:
+        raise _unknown(str(code), "has a board that does not follow from its digits")
+    if board in REFUSED:
+        raise MarketError(f"{code} {REFUSED[board]}. Leave it out of data.symbols")
+    return board
+
+
+def _without_exchange(digits: str) -> Code:
+    homes = [
+        Code(digits, exchange, board)
+        for exchange in Exchange
+        if (board := _board_of(digits, exchange)) not in (None, Board.INDEX)
+    ]
+    if homes:
+        return homes[0]
+    for exchange in Exchange:
+        if board := _board_of(digits, exchange):
+            return Code(digits, exchange, board)
+    raise _unknown(digits, "has a board that does not follow from its digits")
+
+
+def _board_of(digits: str, exchange: Exchange) -> Board | None:
+    for prefix, board in sorted(PREFIXES[exchange], key=lambda entry: -len(entry[0])):
+        if digits.startswith(prefix):
+            return board
+    return None
+
+
+def _unknown(symbol: str, reason: str) -> MarketError:
+    return MarketError(
+        f"{symbol} {reason}, so that the rules of cn-a cannot be chosen. Give its board in the "
+        "facts of the job's data, or leave it out of data.symbols"
+    )

@@ -1,0 +1,59 @@
+"""Which sessions of a symbol have limits of their own: the first ones, and the delisting period."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.market import SymbolFacts
+from backfleet.markets.cn_a.codes import Board, Exchange
+from backfleet.markets.cn_a.tables import DELISTING_FREE_DAYS, FREE_DAYS
+
+__all__ = ["delisting_free_days", "free_days", "is_first_session", "sessions_since"]
+
+Days = NDArray[np.datetime64]
+Flags = NDArray[np.bool_]
+
+
+def sessions_since(bars: Bars, first: date) -> NDArray[np.int64]:
+    """Return which session each bar belongs to, counted from 1 on the given day; 0 before it.
+
+    If the bars begin later, the weekdays in between are counted instead of the sessions.
+    """
+    day = np.datetime64(first)
+    different = np.unique(bars.session[bars.session >= day])
+    skipped = 0
+    if len(bars) and bars.session[0] > day:
+        skipped = int(np.busday_count(day, bars.session[0]))
+    count = skipped + np.searchsorted(different, bars.session, "right")
+    return np.where(bars.session >= day, count, 0).astype(np.int64)
+
+
+def free_days(bars: Bars, facts: SymbolFacts, board: Board, exchange: Exchange) -> Flags:
+    """Return at which bars a new symbol has no limits."""
+    table = FREE_DAYS.get((board, exchange))
+    if facts.listed is None or table is None:
+        return np.zeros(len(bars), np.bool_)
+    count = sessions_since(bars, facts.listed)
+    free: Flags = (count >= 1) & (count <= table.step(facts.listed).value)
+    return free
+
+
+def is_first_session(bars: Bars, facts: SymbolFacts) -> Flags:
+    """Return which bars belong to the session of the listing."""
+    if facts.listed is None:
+        return np.zeros(len(bars), np.bool_)
+    first: Flags = bars.session == np.datetime64(facts.listed)
+    return first
+
+
+def delisting_free_days(bars: Bars, facts: SymbolFacts) -> Flags:
+    """Return at which bars of the delisting period there are no limits."""
+    free = np.zeros(len(bars), np.bool_)
+    for first, _ in facts.spans.get("delisting", ()):
+        count = sessions_since(bars, first)
+        free |= (count >= 1) & (count <= DELISTING_FREE_DAYS.step(first).value)
+    return free

@@ -1,0 +1,152 @@
+"""Markets: what `apply` adds to every market, switching rules off, and a stranger's market."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from datetime import date
+
+import numpy as np
+import pytest
+
+from backfleet.engine import RejectReason
+from backfleet.errors import MarketError
+from backfleet.market import Market, MarketSettings, SymbolFacts
+from backfleet.markets.cn_a.market import CnAMarket
+from backfleet.markets.crypto import Crypto
+from backfleet.markets.none import NoRules
+from backfleet.markets.us_equity import UsEquity
+from backfleet.terms import Terms
+from backfleet.testing.markets import MARKETS, synthetic_bars
+from markets.market_bars import bars_of
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+DAYS = ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08"]
+FACTS = SymbolFacts("600000")
+
+UP, DOWN = RejectReason.LIMIT_UP, RejectReason.LIMIT_DOWN
+
+
+def equal(left: Terms, right: Terms) -> bool:
+    pairs = zip(left.columns(), right.columns(), strict=True)
+    return all(np.array_equal(first, second) for first, second in pairs)
+
+
+@pytest.mark.parametrize("market", [CnAMarket, Crypto, UsEquity, NoRules])
+def test_a_market_whose_rules_are_all_off_is_neutral(market: type[Market]) -> None:
+    bars = bars_of("600000", DAYS, [(10.0,) * 4] * 5)
+    settings = MarketSettings(off=frozenset(market.rules))
+    assert equal(market().apply(bars, FACTS, settings).having(tick=0.0), Terms.neutral(5))
+
+
+@pytest.mark.parametrize("market", [CnAMarket, UsEquity])
+@pytest.mark.parametrize("kind", MARKETS)
+def test_no_term_depends_on_a_later_bar(market: type[Market], kind: str) -> None:
+    bars = synthetic_bars(kind, 60, "600000")
+    facts = SymbolFacts("600000", listed=bars.session[2].item())
+    off = MarketSettings(off=frozenset({"section-31"}))
+    whole = market().apply(bars, facts, off)
+    for count in (1, 7, 31):
+        assert equal(market().apply(bars[:count], facts, off), whole[:count])
+
+
+def test_opens_at_a_limit_block_one_side() -> None:
+    rows = [
+        (10.0, 10.0, 10.0, 10.0),
+        (11.0, 11.0, 10.5, 10.0),
+        (9.0, 9.5, 9.0, 10.0),
+        (11.0, 11.0, 11.0, 11.0),
+        (9.9, 9.9, 9.9, 9.9),
+    ]
+    bars = bars_of("600000", DAYS, rows)
+    terms = CnAMarket().apply(bars, FACTS, MarketSettings())
+    assert terms.buy_block.tolist() == [0, UP, 0, UP, 0]
+    assert terms.sell_block.tolist() == [0, 0, DOWN, 0, DOWN]
+    lenient = CnAMarket().apply(bars, FACTS, MarketSettings(limit_fill="bar"))
+    assert lenient.buy_block.tolist() == [0, 0, 0, UP, 0]
+    assert lenient.sell_block.tolist() == [0, 0, 0, 0, DOWN]
+
+
+def test_orders_die_in_a_halted_session_unless_they_wait() -> None:
+    bars = bars_of("600000", DAYS, [(10.0,) * 4] * 5, tradable=[True, True, False, False, True])
+    assert CnAMarket().apply(bars, FACTS, MarketSettings()).missed.tolist()[-1] is True
+    waiting = CnAMarket().apply(bars, FACTS, MarketSettings(orders="wait"))
+    assert not waiting.missed.any()
+
+
+def test_a_halt_within_a_session_does_not_end_an_order() -> None:
+    days = ["2024-01-02", "2024-01-03", "2024-01-03", "2024-01-03", "2024-01-04"]
+    bars = bars_of("600000", days, [(10.0,) * 4] * 5, tradable=[True, True, False, True, True])
+    assert not CnAMarket().apply(bars, FACTS, MarketSettings()).missed.any()
+
+
+def test_the_volume_share_is_a_whole_number_of_shares() -> None:
+    bars = bars_of("600000", DAYS, [(10.0,) * 4] * 5, volume=1030)
+    terms = CnAMarket().apply(bars, FACTS, MarketSettings(volume_share=0.25))
+    assert terms.cap.tolist() == [257.0] * 5
+
+
+def test_orders_outside_the_listing_are_blocked() -> None:
+    facts = SymbolFacts("600000", listed=date(2024, 1, 3), delisted=date(2024, 1, 8))
+    bars = bars_of("600000", DAYS, [(10.0,) * 4] * 5)
+    terms = CnAMarket().apply(bars, facts, MarketSettings())
+    gone = RejectReason.UNLISTED
+    assert terms.buy_block.tolist() == [gone, 0, 0, 0, gone]
+    assert terms.sell_block.tolist() == [gone, 0, 0, 0, gone]
+
+
+def test_a_value_that_nobody_has_checked_is_refused() -> None:
+    bars = bars_of("AAPL", ["2026-01-02"], [(10.0,) * 4])
+    with pytest.raises(MarketError, match="checked for days before 2026-01-01"):
+        UsEquity().terms(bars, SymbolFacts("AAPL"), frozenset())
+    assert UsEquity().terms(bars, SymbolFacts("AAPL"), frozenset({"section-31"})).sell_tax[0] == 0
+
+
+def test_us_equity_charges_sales_by_date() -> None:
+    days = ["2021-02-24", "2021-02-25", "2025-05-13", "2025-05-14"]
+    terms = UsEquity().terms(bars_of("AAPL", days, [(10.0,) * 4] * 4), FACTS, frozenset())
+    assert terms.sell_tax.tolist() == [22.10e-6, 5.10e-6, 27.80e-6, 0.0]
+    assert terms.shorts.all()
+
+
+def test_show_says_what_held_on_a_day_and_from_which_source(backfleet: Cli) -> None:
+    shown = backfleet(
+        "markets", "show", "cn-a", "--on", "2020-08-24", "--symbol", "300750", "--json"
+    )
+    rules = {rule["rule"]: rule for rule in json.loads(shown.stdout)}
+    assert rules["price limit"]["value"] == "200"
+    assert rules["price limit"]["since"] == "2020-08-24"
+    assert rules["price limit"]["source"] == "Shenzhen Stock Exchange"
+    assert rules["stamp duty of sales"]["until"] == "2023-08-28"
+
+
+def test_a_market_of_another_package_is_shown_like_any_other(
+    backfleet: Cli, installed: Callable[..., dict[str, str]]
+) -> None:
+    source = """
+from backfleet.market import Certainty, Dated, Market, Step
+from backfleet.terms import Terms
+
+LOT = Dated("lot", Step.of("2000-01-01", 7, Certainty.OFFICIAL, "Acme"), unit="shares")
+
+class Acme(Market):
+    name = "acme"
+    rules = ("lots",)
+
+    def terms(self, bars, facts, off):
+        lot = 0.0 if "lots" in off else LOT.on(bars.session)
+        return Terms.neutral(len(bars)).having(step=lot, least=lot)
+
+    def tables(self, facts):
+        return (LOT,)
+"""
+    env = installed(
+        "acme", {"acme_market.py": source}, {"backfleet.markets": {"acme": "acme_market:Acme"}}
+    )
+    shown = backfleet("markets", "show", "acme", "--on", "2024-01-02", "--symbol", "X", env=env)
+    assert "Acme" in shown.stdout
+    early = backfleet("markets", "show", "acme", "--on", "1999-12-31", "--symbol", "X", env=env)
+    assert early.returncode == 2
+    assert "lot: the table begins on 2000-01-01, and 1999-12-31 is earlier" in early.stderr
