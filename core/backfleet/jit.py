@@ -113,6 +113,8 @@ class Compiled(Generic[P, R]):
         if self.is_compiled and len(args) == self.arity:
             # Only tasks of some microseconds notice that this saves a call.
             return self.dispatcher(*args, **kwargs)
+        if _BUDGET.is_interpreting and not self.is_compiled:
+            return self.function(*args, **kwargs)
         return self.run(*args, **kwargs)
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from backfleet.current_directory import installed_path
 from backfleet.errors import PluginError, UnknownPlugin, error_line
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
     import pluggy
 
@@ -96,40 +96,51 @@ class Plugin:
 
 
 @cache
-def _entry_points(group: str) -> tuple[Plugin, ...]:
+def _plugins_by_kind() -> Mapping[str, Sequence[Plugin]]:
     from importlib.metadata import entry_points
 
-    kind = next(kind for kind, each in KINDS.items() if each == group)
     # The search has no argument for a path that keeps its rule for equal names.
     before = list(sys.path)
     sys.path[:] = installed_path()
     try:
-        points = entry_points(group=group)
+        # One search for all groups: it reads the entry points of every distribution.
+        points = entry_points()
     finally:
         sys.path[:] = before
-    found = {_plugin(kind, point) for point in points}
-    return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.distribution)))
+    return {kind: _plugins_of(kind, points.select(group=group)) for kind, group in KINDS.items()}
+
+
+def _plugins_of(kind: str, points: Iterable[EntryPoint]) -> Sequence[Plugin]:
+    plugins = {_plugin(kind, point) for point in points}
+    return sorted(plugins, key=lambda plugin: (plugin.name, plugin.distribution))
 
 
 def forget_plugins() -> None:
     """Look for plugins again the next time: `sys.path` has changed."""
-    _entry_points.cache_clear()
+    _plugins_by_kind.cache_clear()
+    _name_and_version.cache_clear()
 
 
 def _plugin(kind: str, point: EntryPoint) -> Plugin:
-    distribution = point.dist
-    # Broken metadata lack either; what they describe may still work.
-    name = (distribution and distribution.name) or "?"
-    version = (distribution and distribution.version) or "?"
+    name, version = _name_and_version(point.dist)
     # The extras that an entry point may ask for, in brackets, are no part of its target.
     target = point.value.partition("[")[0].replace(" ", "")
     return Plugin(kind, point.name, target, name, version)
 
 
+@cache
+def _name_and_version(distribution: Distribution | None) -> tuple[str, str]:
+    """Return both from the metadata of a distribution, which take long to parse."""
+    if distribution is None:
+        return "?", "?"
+    # Broken metadata lack either; what they describe may still work.
+    return distribution.name or "?", distribution.version or "?"
+
+
 def list_plugins(kind: str | None = None) -> Sequence[Plugin]:
     """All plugins of one kind, or of every kind; nothing is imported."""
-    groups = [KINDS[kind]] if kind else list(KINDS.values())
-    return [plugin for group in groups for plugin in _entry_points(group)]
+    kinds = [kind] if kind else list(KINDS)
+    return [plugin for name in kinds for plugin in _plugins_by_kind()[name]]
 
 
 def find_plugin(kind: str, name: str) -> Plugin:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backfleet.chunks.column_names import Kind
@@ -74,10 +73,28 @@ def fixed_width_values(column: pa.ChunkedArray, dtype: type[T]) -> NDArray[T]:
 
 def nullable_floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """Return the values of a column of numbers as float64, with NaN for null."""
-    # Filling nulls with a scalar would import pandas.
-    nothing = float_array(np.full(len(column), np.nan))
-    floats = pc.coalesce(pc.cast(column, pa.float64(), safe=False), nothing)
-    return fixed_width_values(floats, np.float64)
+    if column.type not in (pa.float64(), pa.int64()):
+        # Its import takes longer than all else that a verdict does.
+        import pyarrow.compute as pc
+
+        column = pc.cast(column, pa.float64(), safe=False)
+    dtype: type[Any] = np.float64 if column.type == pa.float64() else np.int64
+    floats = fixed_width_values(column, dtype).astype(np.float64)
+    if column.null_count:
+        floats[~_validity(column)] = np.nan
+    return floats
+
+
+def _validity(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Return whether each value of a column is there. `is_valid` would import pyarrow.compute."""
+    valid = np.ones(len(column), np.bool_)
+    start = 0
+    for chunk in column.chunks:
+        if chunk.null_count:
+            bits = np.unpackbits(np.frombuffer(chunk.buffers()[0], np.uint8), bitorder="little")
+            valid[start : start + len(chunk)] = bits[chunk.offset : chunk.offset + len(chunk)]
+        start += len(chunk)
+    return valid
 
 
 def time_array(values: NDArray[np.int64], missing: int) -> pa.Array:

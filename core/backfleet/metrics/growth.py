@@ -124,16 +124,29 @@ def _product(first: float, second: float) -> Pair:
 
 @compiled
 def _add(first: Pair, second: Pair) -> Pair:
-    high, low = _sum(first[0], second[0])
-    high_of_low, low_of_low = _sum(first[1], second[1])
-    high, low = _sum(high, low + high_of_low)
-    return _sum(high, low + low_of_low)
+    # Four times `_sum`, written out: interpreted calls take longer than what they compute.
+    high = first[0] + second[0]
+    part = high - first[0]
+    low = (first[0] - (high - part)) + (second[0] - part)
+    upper = first[1] + second[1]
+    part = upper - first[1]
+    lower = (first[1] - (upper - part)) + (second[1] - part)
+    low += upper
+    total = high + low
+    part = total - high
+    low = (high - (total - part)) + (low - part) + lower
+    high = total + low
+    part = high - total
+    return high, (total - (high - part)) + (low - part)
 
 
 @compiled
 def _multiply(first: Pair, second: Pair) -> Pair:
     high, low = _product(first[0], second[0])
-    return _sum(high, low + (first[0] * second[1] + first[1] * second[0]))
+    low += first[0] * second[1] + first[1] * second[0]
+    total = high + low
+    part = total - high
+    return total, (high - (total - part)) + (low - part)
 
 
 @compiled

@@ -184,10 +184,28 @@ def _sum_segments(returns: Floats, borders: Ints, sums: Floats) -> None:
 
 @_sum_segments.from_python
 def _sum_segments_of_arrays(returns: Floats, borders: Ints, sums: Floats) -> None:
-    squares = returns * returns
-    for segment, (first, end) in enumerate(pairwise(borders.tolist())):
-        sums[0, segment] = _sum_in_lanes(returns[first:end])
-        sums[1, segment] = _sum_in_lanes(squares[first:end])
+    # All segments at once: a call of numpy takes longer than adding the values of one segment.
+    starts, lengths = borders[:-1], np.diff(borders)
+    rest = lengths % LANES
+    rows = int((lengths // LANES).max(initial=0))
+    values = np.array([np.append(returns, -0.0), np.append(returns * returns, -0.0)])
+    lanes = _ranges(values, starts, lengths - rest, rows * LANES)
+    # Compiled lanes begin with 0, and so are 0 where all values are zeros below zero.
+    lanes = lanes.reshape((2, len(starts), rows, LANES)).sum(axis=2) + 0.0
+    a, b, c, d, e, f, g, h = np.moveaxis(lanes, 2, 0)
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    left = _ranges(values, borders[1:] - rest, rest, LANES - 1)
+    for position in range(LANES - 1):
+        total = total + left[:, :, position]
+    sums[:] = total
+
+
+def _ranges(values: Floats, starts: Ints, counts: Ints, width: int) -> Floats:
+    """Return the values of ranges side by side, filled up to a width with the last value of all:
+    -0.0, which changes no sum."""
+    offsets = np.arange(width)
+    positions = np.where(offsets < counts[:, None], starts[:, None] + offsets, -1)
+    return np.take(values, positions, axis=1)
 
 
 @compiled
@@ -232,12 +250,6 @@ def _sum_powers_of_arrays(returns: Floats, sums: Floats) -> None:
         sums[power] = _add_in_turn(pairwise_sum(_lanes(values, WIDTH)), values, WIDTH)
     for power, values in ((0, cubes), (1, fourths), (3, losses)):
         sums[power] += values[:1].sum()
-
-
-def _sum_in_lanes(values: Floats) -> float:
-    """Return the sum in eight lanes, as compiled code has it."""
-    a, b, c, d, e, f, g, h = _lanes(values, LANES).tolist()
-    return _add_in_turn(((a + b) + (c + d)) + ((e + f) + (g + h)), values, LANES)
 
 
 def _lanes(values: Floats, width: int) -> Floats:

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 __all__ = ["python_values", "with_unique_names"]
 
@@ -46,6 +45,8 @@ def _python_value(scalar: Any) -> Any:
         return scalar.as_py()
     except _UNREPRESENTABLE:
         pass
+    import pyarrow.compute as pc
+
     try:
         return pc.cast(scalar, pa.string()).as_py()
     except _UNREPRESENTABLE:

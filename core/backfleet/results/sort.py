@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 __all__ = ["SortOrder", "sorted_indices"]
 
@@ -35,5 +34,8 @@ def sorted_indices(keys: pa.Table, order: SortOrder) -> pa.Array:
     sort_keys = [(order.column, direction)]
     if order.column != "task":
         sort_keys.append(("task", "ascending"))
+    # Importing it takes longer than a short command.
+    import pyarrow.compute as pc
+
     # By default, rows without a value come last.
     return pc.sort_indices(whole, sort_keys=sort_keys)

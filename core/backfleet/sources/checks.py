@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backfleet.bars import Prices
 from backfleet.errors import DataError
-from backfleet.sources.layout import Layout
-from backfleet.sources.table import Table, as_text
+
+if TYPE_CHECKING:
+    from backfleet.sources.layout import Layout
+    from backfleet.sources.table import Table
 
 __all__ = [
     "check_factor",
@@ -80,6 +82,11 @@ def check_text(origin: str, content: bytes) -> None:
 
 def check_one_symbol(table: Table, name: str) -> None:
     """Raise DataError if a column of symbols has several: contracts or stocks one after another."""
+    # Every child process imports this module, and most of them never read a file.
+    import pyarrow.compute as pc
+
+    from backfleet.sources.table import as_text
+
     symbols = sorted(filter(None, pc.unique(as_text(table, name)).to_pylist()))
     if len(symbols) > 1:
         listed = ", ".join(symbols[:3]) + (", ..." if len(symbols) > 3 else "")

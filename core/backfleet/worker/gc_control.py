@@ -25,6 +25,8 @@ def defer_collection() -> None:
     """Exempt everything imported so far from collection, and make automatic collections rare."""
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
+    # The forkserver has disabled it.
+    gc.enable()
 
 
 def collect_between_tasks() -> None:

@@ -8,6 +8,7 @@ starts it first; it imports this module, which then imports what children need.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -74,11 +75,15 @@ def _preload(engine: str, *paths: str) -> None:
     disable_bytecode()
     from backfleet.code.open_recorder import wrap_open
 
+    # Imports create no garbage. A child enables collection again when it is ready.
+    gc.disable()
     # Before libraries are imported, which may keep `open` under names of their own.
     wrap_open()
     # A module that fails here fails again, and is reported, in the child.
     with contextlib.suppress(Exception):
-        import backfleet.worker.child  # noqa: F401
+        import backfleet.worker.builders
+        import backfleet.worker.child
+        import backfleet.worker.task  # noqa: F401
     # What is imported from here on may be the run's code.
     record_imports()
     with contextlib.suppress(Exception):

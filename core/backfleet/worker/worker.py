@@ -4,82 +4,35 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from backfleet import errors
 from backfleet.chunks.chunk import chunk_key, latest_chunk
-from backfleet.chunks.date_sums import DateSumsRecorder
 from backfleet.chunks.parts import ChunkTarget
 from backfleet.code.declared_files import check_declared_files
 from backfleet.code.fetched_code import FetchedCode, search_first
 from backfleet.code.run_code import RunCode
 from backfleet.code.versions import check_versions
 from backfleet.errors import BackfleetError, CorruptObject, StoreError
-from backfleet.no_bytecode import disable_bytecode
 from backfleet.plan.check_code import check_code
-from backfleet.plan.engines import VECTOR
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_context import TaskContext
 from backfleet.store import Store
 from backfleet.strategy_folder import strategy_root
 from backfleet.submission import ChunkRange, Submission
+from backfleet.worker.builders import TaskBuilders
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.chunk_writer import PART_TASKS, ChunkWriter, WriterSetup
-from backfleet.worker.enter_strategy_folder import enter_strategy_folder
 from backfleet.worker.failure_record import write_failure_record
-from backfleet.worker.messages import Builders, Encoded, Finished, Runner, Work
+from backfleet.worker.messages import Encoded, Finished, Work
 
 __all__ = ["ShardWorker"]
 
 ENCODED_BY_CHILD = 16
 """Tasks of a piece of work from which on a child encodes the results: fewer are done before a child
 has imported the encoder."""
-
-INTERPRETED_SECONDS_PER_BAR = 10e-6
-"""CPU time that the vector engine takes for a bar if nothing is compiled, indicators included."""
-
-
-@dataclass(frozen=True)
-class _Builders(Builders):
-    """For the children of a shard's worker, which itself runs no task: it is up sooner without what
-    they need.
-
-    Attributes
-    ----------
-    tasks
-        Number of tasks that a child is expected to run.
-    """
-
-    plan: TaskContext
-    tasks: float
-    paths: Sequence[str]
-    code: Sequence[str]
-    run_code: RunCode
-
-    def runner(self) -> Runner:
-        search_first(self.paths)
-        disable_bytecode()
-        from backfleet.jit import plan_work
-        from backfleet.worker.import_record import record_imports
-        from backfleet.worker.module_guard import GuardedRunner, ModuleGuard
-
-        enter_strategy_folder(self.plan, self.code)
-        from backfleet.worker.task import TaskRunner
-
-        if self.plan.manifest.engine == VECTOR:
-            bars = self.tasks * self.plan.manifest.bars_per_task
-            plan_work(bars * INTERPRETED_SECONDS_PER_BAR)
-        guard = ModuleGuard(self.run_code, record_imports())
-        return GuardedRunner(TaskRunner(self.plan), guard)
-
-    def encoder(self) -> ChunkEncoder:
-        return ChunkEncoder(self.plan.manifest)
-
-    def recorder(self, chunk: int) -> DateSumsRecorder | None:
-        layout = self.plan.manifest.returns_layout(chunk)
-        return None if layout is None else DateSumsRecorder(layout)
 
 
 class ShardWorker:
@@ -193,7 +146,7 @@ class ShardWorker:
         )
         size = min(self.submission.cpus, len(works))
         tasks = sum(len(work.tasks) for work in works) / size
-        pool = ChildPool(_Builders(plan, tasks, self.paths, self.code, run_code), size, limits)
+        pool = ChildPool(TaskBuilders(plan, tasks, self.paths, self.code, run_code), size, limits)
         try:
             try:
                 pool.run(works, self._take)
