@@ -14,6 +14,7 @@ import pytest
 
 from backfleet.job import Job, Overrides
 from backfleet.plan.manifest import Manifest
+from backfleet.store.s3_client import use_region
 from sample_job import SAMPLE_DATA, job_text
 from testbed.aws.server import reached, served, variables_for
 
@@ -52,6 +53,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "docker_engine" in getattr(item, "fixturenames", ()):
             item.add_marker("docker")
+
+
+@pytest.fixture(autouse=True)
+def _no_chosen_region() -> Iterator[None]:
+    """The region that a test's executor chose ends with the test."""
+    yield
+    use_region(None)
 
 
 @pytest.fixture(scope="session", autouse=True)

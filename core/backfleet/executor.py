@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backfleet.errors import BackfleetError, CorruptObject, ExecutorError, error_line
 from backfleet.store.plain_json import from_plain
+from backfleet.store.s3_client import SETTINGS_FILE
 from backfleet.submission import (
     ChunkGeneration,
     ChunkRange,
@@ -55,9 +56,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-SETTINGS_FILE = "backfleet.toml"
-"""Its tables `[executors.<name>]` hold the settings of executors."""
 
 
 class ExecutorSettings(BaseModel):
@@ -152,16 +150,25 @@ class Cost:
         The assumptions behind the amount, for the user.
     limit
         Highest amount that is spent without asking; None for no limit.
+    ceiling
+        The amount if everything runs at the highest price; None if it is `amount`. The limit holds
+        for it, since a price that moves is no promise.
     """
 
     amount: float
     currency: str
     basis: str
     limit: float | None = None
+    ceiling: float | None = None
+
+    @property
+    def highest(self) -> float:
+        """The ceiling, or the amount without one."""
+        return self.amount if self.ceiling is None else self.ceiling
 
     @property
     def exceeds_limit(self) -> bool:
-        return self.limit is not None and self.amount > self.limit
+        return self.limit is not None and self.highest > self.limit
 
 
 def read_handle(kind: type[T], handle: Handle) -> T:

@@ -41,10 +41,15 @@ if TYPE_CHECKING:
         encode_record,
         read_record,
     )
-    from backfleet.store.s3_client import s3_client
+    from backfleet.store.s3_client import s3_client, use_region
     from backfleet.store.s3_errors import s3_errors
     from backfleet.worker.assignment import assignment
-    from backfleet.worker.env_vars import IMAGE_INVENTORY, SHARDS, STOP_WITH_PARENT
+    from backfleet.worker.env_vars import (
+        IMAGE_INVENTORY,
+        SHARDS,
+        STOP_WITH_PARENT,
+        TIME_LIMIT,
+    )
     from backfleet.worker.ranges import format_ranges, parse_ranges
 
 _HOMES = {
@@ -79,9 +84,14 @@ _HOMES = {
         "encode_record",
         "read_record",
     ),
-    "backfleet.store.s3_client": ("s3_client",),
+    "backfleet.store.s3_client": ("s3_client", "use_region"),
     "backfleet.store.s3_errors": ("s3_errors",),
-    "backfleet.worker.env_vars": ("IMAGE_INVENTORY", "SHARDS", "STOP_WITH_PARENT"),
+    "backfleet.worker.env_vars": (
+        "IMAGE_INVENTORY",
+        "SHARDS",
+        "STOP_WITH_PARENT",
+        "TIME_LIMIT",
+    ),
     "backfleet.worker.assignment": ("assignment",),
     "backfleet.worker.ranges": ("format_ranges", "parse_ranges"),
 }
@@ -94,6 +104,7 @@ __all__ = [
     "OWN",
     "SHARDS",
     "STOP_WITH_PARENT",
+    "TIME_LIMIT",
     "CodePackage",
     "Directory",
     "Index",
@@ -126,6 +137,7 @@ __all__ = [
     "state_folder",
     "symbol_of_stem",
     "usable_cpus",
+    "use_region",
     "writable_state_folder",
     "write_quietly",
 ]

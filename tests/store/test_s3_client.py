@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from backfleet.store import open_store
-from backfleet.store.s3_client import s3_client
+from backfleet.store.s3_client import s3_client, use_region
 
 
 @pytest.mark.usefixtures("s3_endpoint")
@@ -52,3 +54,61 @@ def test_a_forked_child_has_a_client_of_its_own(s3_store_url: str) -> None:
         store.put_if_absent(key, key.encode())
 
     subprocess.run([sys.executable, "-c", FORK, s3_store_url], check=True)
+
+
+ENDPOINTS = {
+    "cn-north-1": "https://s3.cn-north-1.amazonaws.com.cn",
+    "us-gov-west-1": "https://s3.us-gov-west-1.amazonaws.com",
+    "eu-central-1": "https://s3.eu-central-1.amazonaws.com",
+}
+
+
+@pytest.fixture
+def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment that says nothing of AWS, in an empty folder."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.chdir(tmp_path)
+
+
+def settings_file(region: str) -> None:
+    Path("backfleet.toml").write_text(f'[executors.any]\nregion = "{region}"\n')
+
+
+@pytest.mark.usefixtures("plain_environment")
+@pytest.mark.parametrize("region", ENDPOINTS)
+def test_the_region_of_the_settings_file_decides_the_endpoint(
+    region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    settings_file(region)
+
+    assert s3_client().meta.endpoint_url == ENDPOINTS[region]
+
+
+@pytest.mark.usefixtures("plain_environment")
+def test_the_region_of_an_executor_wins_over_the_settings_file() -> None:
+    settings_file("us-gov-west-1")
+    use_region("cn-north-1")
+
+    assert s3_client().meta.endpoint_url == ENDPOINTS["cn-north-1"]
+
+
+@pytest.mark.usefixtures("plain_environment")
+def test_the_variable_of_containers_and_other_sdks_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "cn-north-1")
+
+    assert s3_client().meta.endpoint_url == ENDPOINTS["cn-north-1"]
+
+
+@pytest.mark.usefixtures("plain_environment")
+def test_a_damaged_settings_file_says_nothing_of_a_region(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("backfleet.toml").write_text("[executors")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+
+    assert s3_client().meta.endpoint_url == ENDPOINTS["eu-central-1"]

@@ -144,3 +144,15 @@ def test_a_worker_of_an_image_with_another_inventory_ends_with_64(undone: Path) 
     assert f"the inventory of this image has the SHA-256 {'2' * 64}" in done.stderr
     assert (undone / "submissions" / "1.failure.0.json").is_file()
     assert work(url, "0", BACKFLEET_IMAGE_INVENTORY="1" * 64).returncode == 0
+
+
+def test_a_worker_at_its_time_limit_ends_with_75_and_the_next_one_completes_the_work(
+    undone: Path,
+) -> None:
+    url = f"{undone}/submissions/1.json"
+
+    done = work(url, "0", BACKFLEET_TIME_LIMIT="0.001")
+
+    assert (done.returncode, done.stderr) == (75, "stopped; what is committed stays\n")
+    assert work(url, "0").returncode == 0
+    assert committed(undone)

@@ -1,10 +1,17 @@
-"""The S3 client: one for a process and its credentials, made when it is first needed."""
+"""The S3 client: one for a process, its region and its credentials, made when it is first needed.
+
+The region is the one that the executor in use is set to, else that of the settings file, else that
+of the environment or the profile. A bucket of another partition (China, GovCloud) is out of reach
+of the endpoints of the default region.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
+import tomllib
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backfleet.errors import StoreError
@@ -13,7 +20,10 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["s3_client"]
+__all__ = ["SETTINGS_FILE", "s3_client", "use_region"]
+
+SETTINGS_FILE = "backfleet.toml"
+"""Its tables `[executors.<name>]` hold the settings of executors."""
 
 ATTEMPTS = 6
 CONNECT_TIMEOUT = 10
@@ -21,6 +31,16 @@ READ_TIMEOUT = 60
 CONNECTIONS = 32
 
 _lock = threading.Lock()
+_chosen_region: str | None = None
+
+
+def use_region(region: str | None) -> None:
+    """Have this process reach S3 in a region, whatever the settings file and the environment say.
+
+    None takes this back.
+    """
+    global _chosen_region
+    _chosen_region = region
 
 
 def s3_client() -> S3Client:
@@ -30,22 +50,45 @@ def s3_client() -> S3Client:
     is missing.
     """
     settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+    region = _chosen_region or _region_of_settings() or os.environ.get("AWS_REGION")
     with _lock:
-        return _connect(settings)
+        return _connect(settings, region)
 
 
 @lru_cache(maxsize=4)
-def _connect(settings: tuple[tuple[str, str], ...]) -> S3Client:
+def _connect(settings: tuple[tuple[str, str], ...], region: str | None) -> S3Client:
     # Importing boto3 and making a client take 0.2 s, which a run in a directory need not pay.
     from boto3.session import Session
 
     try:
-        return Session().client("s3", config=_config())
+        return Session(region_name=region).client("s3", config=_config())
     except ValueError as error:
         raise StoreError(
             f"S3 cannot be used as it is set up: {error}; check the variables AWS_ENDPOINT_URL, "
             "AWS_DEFAULT_REGION and AWS_MAX_ATTEMPTS"
         ) from error
+
+
+def _region_of_settings() -> str | None:
+    """Return the region in the settings file of the current folder; None without one."""
+    try:
+        # Absolute: the cache must not mix up folders.
+        file = Path(SETTINGS_FILE).absolute()
+        return _read_region(file, file.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=4)
+def _read_region(file: Path, _modified: int) -> str | None:
+    try:
+        executors = tomllib.loads(file.read_text(encoding="utf-8")).get("executors")
+    except ValueError:
+        # Opening an executor reports it.
+        return None
+    tables = executors.values() if isinstance(executors, dict) else ()
+    regions = (table.get("region") for table in tables if isinstance(table, dict))
+    return next((region for region in regions if isinstance(region, str) and region), None)
 
 
 def _config() -> Config:

@@ -141,10 +141,16 @@ def prepare(
 def _check_cost(cost: Cost | None, *, accept_cost: bool) -> None:
     if cost is not None and cost.exceeds_limit and not accept_cost:
         raise ExecutorError(
-            f"estimated cost {cost.amount:.2f} {cost.currency} ({cost.basis}) exceeds the limit of "
-            f"{cost.limit:.2f} {cost.currency}. Nothing was started. Pass --yes to accept the "
-            "cost, or reduce the number of tasks"
+            f"the cost of up to {_money(cost.highest)} {cost.currency} ({cost.basis}) exceeds the "
+            f"limit of {_money(cost.limit)} {cost.currency}. Nothing was started. Pass --yes to "
+            "accept the cost, or reduce the number of tasks"
         )
+
+
+def _money(amount: float | None) -> str:
+    """Return an amount to the cent, and a smaller one with its first two digits."""
+    amount = amount or 0.0
+    return f"{amount:,.2f}" if amount >= 0.1 or not amount else f"{amount:.2g}"
 
 
 def _with_code(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["IMAGE_INVENTORY", "INDEX_VARIABLES", "PRELOAD", "SHARDS", "STOP_WITH_PARENT"]
+__all__ = [
+    "IMAGE_INVENTORY",
+    "INDEX_VARIABLES",
+    "PRELOAD",
+    "SHARDS",
+    "STOP_WITH_PARENT",
+    "TIME_LIMIT",
+]
 
 STOP_WITH_PARENT = "BACKFLEET_STOP_WITH_PARENT"
 """Set to 1 where the worker's standard input is a pipe: it ends when the pipe closes."""
@@ -16,6 +23,9 @@ Unset where they are all, from 0."""
 
 IMAGE_INVENTORY = "BACKFLEET_IMAGE_INVENTORY"
 """SHA-256 of the inventory of the image that a worker runs in. `backfleet image build` sets it."""
+
+TIME_LIMIT = "BACKFLEET_TIME_LIMIT"
+"""Seconds after which a worker stores what is finished and ends with 75, to be started again."""
 
 PRELOAD = "BACKFLEET_PRELOAD"
 """The engine's module and the folders of shipped code, as JSON; set for the forkserver alone."""

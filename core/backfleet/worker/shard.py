@@ -25,6 +25,7 @@ from backfleet.worker.env_vars import (
     INDEX_VARIABLES,
     SHARDS,
     STOP_WITH_PARENT,
+    TIME_LIMIT,
 )
 from backfleet.worker.environment import pin_environment
 from backfleet.worker.failure_record import write_failure_record
@@ -35,7 +36,7 @@ __all__ = ["run_shards"]
 
 
 class Terminated(BaseException):
-    """SIGTERM: leave what is not committed to another worker."""
+    """SIGTERM, or the time limit of this worker: leave what is not committed to another worker."""
 
 
 def run_shards(url: str, shards: Sequence[int] = ()) -> int:
@@ -139,14 +140,27 @@ def _fetch_code(store: Store, submission: Submission, shard: int) -> FetchedCode
 @contextmanager
 def _terminable() -> Iterator[None]:
     def stop(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGALRM):
+            signal.signal(number, signal.SIG_IGN)
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, stop)
+    alarm = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, _time_limit())
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, alarm)
         signal.signal(signal.SIGTERM, before)
+
+
+def _time_limit() -> float:
+    """Return the seconds that this worker may take; 0 for no limit."""
+    try:
+        return max(0.0, float(os.environ.get(TIME_LIMIT, 0)))
+    except ValueError:
+        return 0.0
 
 
 def _stop_with_parent() -> None:

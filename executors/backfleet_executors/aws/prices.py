@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backfleet_executors.aws.fargate import FargateSize
 
-__all__ = ["PRICES", "Cost", "Price", "cost_of", "estimate", "price_in"]
+__all__ = ["PRICES", "Charge", "Cost", "Price", "estimate", "price_in"]
 
 SPOT_FACTOR = 0.3
 """Share of the on-demand price that Spot costs: AWS says "up to 70 % off", and it moves."""
 
 LEAST_SECONDS = 60.0
 """What is charged for a task at least. Counted from the start of the image's download."""
+
+START_SECONDS = 40.0
+"""Time between the download of a worker's image, from which it is charged, and its first task."""
+
+ADDRESS_HOUR = 0.005
+"""US dollars for a public IPv4 address for an hour, in every region since February 2024."""
 
 HOUR = 3600.0
 GIB = 1024
@@ -27,13 +33,11 @@ class Price:
     Attributes
     ----------
     vcpu_hour
-        A vCPU for an hour.
+        One vCPU for one hour.
     gb_hour
-        A GB of memory (2**30 bytes) for an hour.
-    date
-        When it was looked up.
-    source
-        Where it was looked up.
+        One GB of memory (2**30 bytes) for one hour.
+    date, source
+        When and where it was looked up.
     """
 
     region: str
@@ -43,77 +47,104 @@ class Price:
     source: str
 
 
+_LIST = "the table of the project fargate-calc"
+_SEEN_AGAIN = {
+    "us-east-1": ("June 2026", "AWS's price page, by third parties"),
+    "eu-central-1": ("June 2023", "AWS's price page, by third parties"),
+    "ap-northeast-1": ("December 2025", "AWS's price page, by third parties"),
+}
+_TABLE = {
+    (0.04048, 0.004445): "us-east-1 us-east-2 us-west-2 eu-west-1 ap-south-1",
+    (0.04656, 0.00511): "us-west-1 eu-central-1 eu-west-2 ap-northeast-2",
+    (0.05056, 0.00553): "ap-northeast-1 ap-southeast-1",
+    (0.04456, 0.004865): "ca-central-1",
+    (0.04856, 0.00532): "ap-southeast-2",
+    (0.0696, 0.0076): "sa-east-1",
+}
 PRICES: Mapping[str, Price] = {
-    price.region: price
-    for price in (
-        Price("us-east-1", 0.04048, 0.004445, "March 2026", "third-party lists of AWS's prices"),
-    )
+    region: Price(region, *rates, *_SEEN_AGAIN.get(region, ("September 2020", _LIST)))
+    for rates, regions in _TABLE.items()
+    for region in regions.split()
 }
 """By region."""
 
 
 @dataclass(frozen=True)
+class Charge:
+    """The workers that are charged.
+
+    Attributes
+    ----------
+    seconds
+        Work of each, without its start.
+    is_public
+        Whether each has a public IPv4 address, which is paid by the hour.
+    """
+
+    size: FargateSize
+    workers: int
+    seconds: float
+    spot: bool
+    region: str
+    is_public: bool = True
+
+    @property
+    def hours(self) -> float:
+        """The hours that are charged, of all workers."""
+        return self.workers * max(self.seconds + START_SECONDS, LEAST_SECONDS) / HOUR
+
+
+@dataclass(frozen=True)
 class Cost:
-    """What tasks cost, in US dollars.
+    """The cost of workers, in US dollars.
 
     Attributes
     ----------
     dollars
-        With the usual price of Spot, where they run on it.
-    at_most
-        At on-demand prices: what Spot interrupts too often runs there.
-    vcpu_hours, gb_hours
-        What is charged.
-    price
-        The price used; its region is another where that of the tasks is not stored.
-    spot
-        Whether they run on Spot.
-    region
-        Where they run.
+        With the usual price of Spot, if they run on it.
+    ceiling
+        At on-demand prices: work that Spot interrupts too often runs there.
+    addresses
+        The share of public IPv4 addresses in both.
     """
 
-    dollars: float
-    at_most: float
-    vcpu_hours: float
-    gb_hours: float
+    charge: Charge
     price: Price
-    spot: bool
-    region: str
+    dollars: float
+    ceiling: float
+    addresses: float
+
+    @property
+    def is_of_region(self) -> bool:
+        """Whether the price is that of the workers' region."""
+        return self.charge.region == self.price.region
 
     @property
     def basis(self) -> str:
-        """What the figure stands on, in words."""
-        place = f"{self.price.region} of {self.price.date}"
-        if self.region != self.price.region:
-            place += f", for want of those of {self.region}, which may differ by a third"
-        kind = "Spot, 70 % off; its price moves" if self.spot else "on demand"
-        return f"prices of {place}; {kind}; without logs, storage and network"
-
-    def __str__(self) -> str:
-        most = f" (at most ${self.at_most:,.2f})" if self.spot else ""
-        return f"${self.dollars:,.2f}{most}: {self.basis}"
+        """The assumptions behind the figures."""
+        place = f"{self.price.region} of {self.price.date} ({self.price.source})"
+        if not self.is_of_region:
+            place += f", since those of {self.charge.region} are not stored and may differ by half"
+        kind = f"on demand at most {self.ceiling:,.4g} USD, Spot 70 % off; its price moves"
+        if not self.charge.spot:
+            kind = "on demand"
+        addresses = f"{self.addresses:,.4g} USD of it for public IPv4 addresses, "
+        return (
+            f"prices of {place}; {kind}; {addresses if self.addresses else ''}"
+            "without logs, storage and network"
+        )
 
 
 def price_in(region: str) -> Price:
-    """The region's price, or that of us-east-1 where it is not stored."""
+    """Return the region's price, or that of us-east-1 if it is not stored."""
     return PRICES.get(region, PRICES[USUAL_REGION])
 
 
-def estimate(size: FargateSize, seconds: float, shards: int, *, spot: bool, region: str) -> Cost:
-    """What so many shards of about so many seconds each will cost."""
-    return _cost(size, max(seconds, LEAST_SECONDS) * shards, spot, region)
-
-
-def cost_of(size: FargateSize, seconds: Iterable[float], *, spot: bool, region: str) -> Cost:
-    """What shards have cost that took so many seconds, one after the other."""
-    charged = sum(max(each, LEAST_SECONDS) for each in seconds)
-    return _cost(size, charged, spot, region)
-
-
-def _cost(size: FargateSize, charged: float, spot: bool, region: str) -> Cost:
-    price = price_in(region)
-    vcpu_hours = size.vcpus * charged / HOUR
-    gb_hours = size.memory / GIB * charged / HOUR
-    on_demand = vcpu_hours * price.vcpu_hour + gb_hours * price.gb_hour
-    dollars = on_demand * SPOT_FACTOR if spot else on_demand
-    return Cost(dollars, on_demand, vcpu_hours, gb_hours, price, spot, region)
+def estimate(charge: Charge) -> Cost:
+    """Return the cost of workers, including the time in which they start."""
+    price = price_in(charge.region)
+    hour = charge.size.vcpus * price.vcpu_hour + charge.size.memory / GIB * price.gb_hour
+    compute = charge.hours * hour
+    addresses = charge.hours * ADDRESS_HOUR if charge.is_public else 0.0
+    factor = SPOT_FACTOR if charge.spot else 1.0
+    return Cost(charge, price, compute * factor + addresses, compute + addresses, addresses)

@@ -99,8 +99,8 @@ def test_an_image_of_which_nobody_here_knows_what_it_holds(
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     error = str(refused(image=aws_server.image))
 
-    assert f"what the image {aws_server.image} holds is not known here: it was not pushed" in error
-    assert "'backfleet image build'" in error
+    assert f"the inventory of the image {aws_server.image} is not known: s3://" in error
+    assert "'docker pull' it here" in error
 
 
 def test_no_credentials(

@@ -21,6 +21,7 @@ from backfleet.plan.known_index import run_folders
 from backfleet.runs.open import open_run
 from backfleet.runs.verify import sample_tasks
 from backfleet.store import open_store
+from backfleet.store.s3_client import s3_client
 from backfleet.submissions.submission_log import SubmissionLog
 from backfleet.worker.env_vars import SHARDS
 from backfleet_executors.aws.batch.calls import BatchCalls
@@ -211,10 +212,13 @@ def test_a_run_has_a_price_before_and_after(
 
     assert guess is not None
     assert spent is not None
-    # 1,000 workers of 60 s at least; 1 vCPU and 3 GiB at 70 % off.
-    assert guess.amount == pytest.approx(0.3 * 1000 * 60 / 3600 * (0.04048 + 3 * 0.004445))
-    assert spent.amount == pytest.approx(0.3 * 1000 * 400 / 3600 * (0.04048 + 3 * 0.004445))
-    assert "1,000 x 1 vCPU and 3 GiB, 400 s each, measured; prices of us-east-1" in spent.basis
+    # 1,000 workers of 60 s at least; 1 vCPU and 3 GiB at 70 % off, and a public address.
+    on_demand = 0.04048 + 3 * 0.004445
+    assert guess.amount == pytest.approx(1000 * 60 / 3600 * (0.3 * on_demand + 0.005))
+    assert spent.amount == pytest.approx(1000 * 400 / 3600 * (0.3 * on_demand + 0.005))
+    assert spent.ceiling == pytest.approx(1000 * 400 / 3600 * (on_demand + 0.005))
+    assert "an attempt at most 60 min" in spent.basis
+    assert "1,000 x 1 vCPU and 3 GiB, 400 s each, measured, an attempt" in spent.basis
     assert "guessed: no task of this strategy was measured yet" in guess.basis
 
 
@@ -227,7 +231,7 @@ def test_without_a_spot_queue_the_price_is_the_on_demand_one(
 
     assert prices[0] is not None
     assert prices[1] is not None
-    assert prices[1].amount == pytest.approx(prices[0].amount / 0.3)
+    assert prices[1].amount == prices[0].ceiling
 
 
 def test_a_quota_that_holds_workers_back_is_said_aloud(
@@ -424,3 +428,28 @@ def test_a_detached_run_goes_on_and_is_waited_for_from_its_url(
     assert code == 0, stderr
     assert "continues in the background" in stdout
     assert run.state() == "complete"
+
+
+# -- regions -------------------------------------------------------------------------------------
+
+
+def test_the_executors_region_reaches_the_store(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    AwsBatchExecutor(AwsBatchSettings(**settings | {"region": "cn-north-1"}))
+
+    assert s3_client().meta.endpoint_url == "https://s3.cn-north-1.amazonaws.com.cn"
+
+
+def test_a_bucket_in_another_region_than_the_jobs_is_refused_before_the_submit(
+    executor: AwsBatchExecutor, submission: Submit, aws_server: Any
+) -> None:
+    asked = submission()
+    bucket = f"far-{aws_server.bucket}"
+    place = {"LocationConstraint": "eu-central-1"}
+    aws_server.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+    (problem,) = executor.preflight(replace(asked, data_path=f"s3://{bucket}/data"))
+
+    assert problem.startswith(f"the bucket {bucket} is in eu-central-1 and the jobs run in")
+    assert executor.preflight(asked) == []

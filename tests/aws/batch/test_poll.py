@@ -99,6 +99,7 @@ def test_stock_moto_takes_the_requests_too(moto_server: Any) -> None:
     from backfleet_executors.aws.batch.arrays import ShardArray
     from backfleet_executors.aws.batch.request import JobShape, submit_request
     from backfleet_executors.aws.batch.submit import JobSubmitter
+    from backfleet_executors.aws.batch.time_limit import TimeLimit
 
     calls = BatchCalls(Clients(moto_server.region))
     definition = calls.definition(moto_server.job_definition)
@@ -108,8 +109,7 @@ def test_stock_moto_takes_the_requests_too(moto_server: Any) -> None:
         definition=definition["jobDefinitionArn"],
         vcpus=1,
         memory=3072,
-        attempts=5,
-        timeout=3600,
+        limit=TimeLimit(attempt=3600, worker=3480, attempts=5),
         tags={"backfleet:run": "x"},
     )
     client = Clients(moto_server.region, total_max_attempts=1).batch

@@ -30,7 +30,7 @@ def test_many_shards_are_one_array_job_with_one_call(
     assert job["jobDefinition"].endswith(":1")
     assert job["retryStrategy"]["attempts"] == 5
     assert job["retryStrategy"]["evaluateOnExit"][-1] == {"onStatusReason": "*", "action": "RETRY"}
-    assert job["timeout"] == {"attemptDurationSeconds": 3600}
+    assert job["timeout"] == {"attemptDurationSeconds": 86_400}
     container = job["container"]
     assert container["command"] == ["worker", asked.url]
     assert {each["type"]: each["value"] for each in container["resourceRequirements"]} == {

@@ -26,8 +26,8 @@ def diagnosis(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iter
     checks: dict[str, Check] = {
         "aws-batch: queues": lambda: _queues(settings, environment),
         "aws-batch: job definition": lambda: _definition(environment),
-        "aws-batch: store": lambda: _place("aws-batch: store", settings.store),
-        "aws-batch: data": lambda: _place("aws-batch: data", settings.data),
+        "aws-batch: store": lambda: _place("aws-batch: store", settings.store, environment),
+        "aws-batch: data": lambda: _place("aws-batch: data", settings.data, environment),
         "aws-batch: quota": lambda: _quota(environment),
     }
     for subject, check in checks.items():
@@ -73,12 +73,16 @@ def _definition(environment: BatchEnvironment) -> Iterator[Finding]:
         yield Finding(subject, FindingStatus.OK, f"{revision} runs {image}")
 
 
-def _place(subject: str, url: str | None) -> Iterator[Finding]:
+def _place(subject: str, url: str | None, environment: BatchEnvironment) -> Iterator[Finding]:
     if url is None:
         yield Finding(subject, FindingStatus.WARNING, "it is not set", DEPLOY)
         return
     next(iter(open_store(url).list()), None)
-    yield Finding(subject, FindingStatus.OK, url)
+    faults = list(environment.bucket_problems([url]))
+    for fault in faults:
+        yield Finding(subject, FindingStatus.FAILURE, fault, DEPLOY)
+    if not faults:
+        yield Finding(subject, FindingStatus.OK, url)
 
 
 def _quota(environment: BatchEnvironment) -> Iterator[Finding]:

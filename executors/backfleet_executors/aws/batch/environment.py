@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backfleet.errors import ExecutorError
+from backfleet_executors.aws.batch.bucket import bucket_region
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.quota import fargate_quota
 from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
@@ -52,6 +53,16 @@ class BatchEnvironment:
         return fargate_quota(self.calls.clients, spot=self.settings.uses_spot)
 
     @property
+    def is_public(self) -> bool:
+        """Whether workers get public addresses. If nobody can tell, they do: it costs more."""
+        try:
+            container = self.definition.get("containerProperties", {})
+        except ExecutorError:
+            return True
+        network = container.get("networkConfiguration", {})
+        return network.get("assignPublicIp", "ENABLED") == "ENABLED"
+
+    @property
     def quota_name(self) -> str:
         return "Fargate Spot" if self.settings.uses_spot else "Fargate"
 
@@ -64,6 +75,18 @@ class BatchEnvironment:
                 f"the account may run {self.quota:g} vCPU of {self.quota_name} at once, and a "
                 f"worker needs {vcpus:g}; ask for more in Service Quotas (Fargate)"
             )
+
+    def bucket_problems(self, urls: Iterable[str]) -> Iterator[str]:
+        """Buckets in another region than the jobs, one sentence per bucket."""
+        region = self.calls.clients.region
+        for bucket in dict.fromkeys(url.split("/")[2] for url in urls if url.startswith("s3://")):
+            place = bucket_region(self.calls.clients, bucket)
+            if place not in ("", region):
+                yield (
+                    f"the bucket {bucket} is in {place} and the jobs run in {region}: reading "
+                    "across regions is slow and paid. Use a bucket of the jobs' region, or correct "
+                    "the setting region"
+                )
 
     def definition_problems(self) -> Iterator[str]:
         """Why the job definition does not do."""

@@ -23,6 +23,7 @@ from backfleet.executor import (
     Submission,
     Workload,
 )
+from backfleet.sdk import use_region
 from backfleet_executors.aws.batch.adopt import handles_of_run
 from backfleet_executors.aws.batch.aloud import say
 from backfleet_executors.aws.batch.arrays import ShardArray
@@ -42,16 +43,14 @@ from backfleet_executors.aws.batch.settings import (
 )
 from backfleet_executors.aws.batch.size import worker_size
 from backfleet_executors.aws.batch.submission import BatchSubmission
+from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.batch.waiting import why_waiting
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.prices import estimate
+from backfleet_executors.aws.prices import START_SECONDS, Charge, estimate
 
 __all__ = ["AwsBatchExecutor"]
 
 S3 = "s3://"
-
-START_SECONDS = 40.0
-"""Of a container, before its worker begins: it is charged from the download of its image on."""
 
 CANCELLED = "cancelled by 'backfleet cancel'"
 
@@ -70,6 +69,9 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         super().__init__(settings)
         assert isinstance(settings, AwsBatchSettings)
         self._settings = settings
+        if settings.region is not None:
+            use_region(settings.region)
+        self._limit = TimeLimit.of(settings, None)
         self._polls: dict[tuple[str, int], SubmissionPoll] = {}
         self._inventory: Mapping[str, str] | None = None
 
@@ -104,20 +106,42 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         if workers is None:
             seconds = 60 * self._settings.shard_minutes
             workers = max(1, math.ceil(work.pace.seconds / work.cpus / seconds))
-        return min(workers, work.tasks)
+        shards = min(workers, work.tasks)
+        self._limit = self._time_limit(work, shards)
+        return shards
+
+    def _time_limit(self, work: Workload, shards: int) -> TimeLimit:
+        expected = None
+        if work.pace.is_measured:
+            expected = work.pace.seconds / work.cpus / shards
+        return TimeLimit.of(self._settings, expected)
 
     def cost(self, work: Workload, shards: int) -> Cost | None:
-        """Return the cost at stored prices, including the time in which containers start."""
+        """Return the cost at stored prices, including the time in which containers start.
+
+        The limit holds for the price on demand, which work pays that Spot interrupts too often.
+        """
         size = worker_size(work.cpus, work.memory)
-        seconds = work.pace.seconds / work.cpus / shards + START_SECONDS
-        priced = estimate(
-            size, seconds, shards, spot=self._settings.uses_spot, region=self._clients.region
+        charge = Charge(
+            size,
+            shards,
+            work.pace.seconds / work.cpus / shards,
+            spot=self._settings.uses_spot,
+            region=self._clients.region,
+            is_public=self._environment.is_public,
         )
+        priced = estimate(charge)
         how = "measured"
         if not work.pace.is_measured:
             how = "guessed: no task of this strategy was measured yet"
-        basis = f"{shards:,} x {size}, {seconds:,.0f} s each, {how}; {priced.basis}"
-        return Cost(priced.dollars, "USD", basis, self._settings.max_cost)
+        seconds = charge.seconds + START_SECONDS
+        limit = self._time_limit(work, shards)
+        basis = (
+            f"{shards:,} x {size}, {seconds:,.0f} s each, {how}, an attempt at most "
+            f"{limit.attempt / 60:,.0f} min; {priced.basis}"
+        )
+        maximum = self._settings.max_cost
+        return Cost(priced.dollars, "USD", basis, maximum, ceiling=priced.ceiling)
 
     def stage_data(self, path: str, symbols: Sequence[str]) -> str:
         """Return a location on S3 as it is; push the changed files of a directory to S3."""
@@ -234,7 +258,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return poll
 
     def _planned(self, submission: Submission) -> BatchSubmission:
-        return BatchSubmission(submission, self._settings, self._environment)
+        return BatchSubmission(submission, self._settings, self._environment, self._limit)
 
     def _calls_of(self, handle: Mapping[str, Any]) -> BatchCalls:
         """For the region in which a submission's jobs are."""

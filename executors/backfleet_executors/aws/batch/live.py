@@ -20,6 +20,7 @@ from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
 from backfleet_executors.aws.batch.size import worker_size
 from backfleet_executors.aws.batch.states import state_of
 from backfleet_executors.aws.batch.submit import LOOKS, JobSubmitter
+from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.stack.live import unconditional_write
 
@@ -91,8 +92,7 @@ def _start(settings: AwsBatchSettings, environment: BatchEnvironment) -> _Trial:
         definition=environment.definition["jobDefinitionArn"],
         vcpus=size.vcpus,
         memory=size.memory,
-        attempts=1,
-        timeout=300,
+        limit=TimeLimit(attempt=300, worker=300, attempts=1),
         tags={"backfleet:run": LIVE},
     )
     run = secrets.token_hex(8)

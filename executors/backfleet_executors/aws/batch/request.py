@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backfleet.sdk import SHARDS
+from backfleet.sdk import SHARDS, TIME_LIMIT
 from backfleet_executors.aws.batch.arrays import ShardArray
+from backfleet_executors.aws.batch.time_limit import TimeLimit
 
 __all__ = ["RETRY_RULES", "JobShape", "over_limits", "submit_request", "tag_value"]
 
@@ -43,16 +44,13 @@ class JobShape:
         The job definition's ARN, with its revision.
     vcpus, memory
         A size that Fargate has; memory in MiB.
-    attempts, timeout
-        How often, and how many seconds an attempt may take.
     """
 
     url: str
     definition: str
     vcpus: float
     memory: int
-    attempts: int
-    timeout: int
+    limit: TimeLimit
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -62,8 +60,8 @@ def submit_request(array: ShardArray, shape: JobShape) -> dict[str, Any]:
         "jobName": array.name,
         "jobQueue": array.queue,
         "jobDefinition": shape.definition,
-        "retryStrategy": {"attempts": shape.attempts, "evaluateOnExit": list(RETRY_RULES)},
-        "timeout": {"attemptDurationSeconds": shape.timeout},
+        "retryStrategy": {"attempts": shape.limit.attempts, "evaluateOnExit": list(RETRY_RULES)},
+        "timeout": {"attemptDurationSeconds": shape.limit.attempt},
         "tags": dict(shape.tags),
         "propagateTags": True,
         "containerOverrides": _overrides(array, shape),
@@ -96,11 +94,11 @@ def tag_value(text: str) -> str:
 
 def _overrides(array: ShardArray, shape: JobShape) -> dict[str, Any]:
     command = ["worker", shape.url]
-    environment = []
+    environment = [{"name": TIME_LIMIT, "value": str(shape.limit.worker)}]
     if not array.is_array:
         command.append(array.shards)
     elif array.is_offset:
-        environment = [{"name": SHARDS, "value": array.shards}]
+        environment.append({"name": SHARDS, "value": array.shards})
     return {
         "command": command,
         "environment": environment,

@@ -52,8 +52,10 @@ class AwsBatchSettings(ExecutorSettings):
     workers: int | None = Field(
         default=None, ge=1, description="how many workers; by shard_minutes if unset"
     )
-    timeout_minutes: float = Field(
-        default=60, ge=1, description="longest that one attempt of a worker may take"
+    timeout_minutes: float | None = Field(
+        default=None,
+        ge=1,
+        description="longest that one attempt of a worker may take; by its expected time if unset",
     )
     attempts: int = Field(default=5, ge=1, le=10, description="attempts of a worker in one queue")
 

@@ -74,8 +74,9 @@ def _advice(shard: int, container: Mapping[str, Any], told: str, limits: Mapping
         )
     if TIMED_OUT in told:
         return (
-            f"shard {shard} took longer than {limits.get('timeout', 0) / 60:g} minutes; make "
-            "shards smaller (-o shard_minutes=2), or raise timeout_minutes"
+            f"shard {shard} took longer than {limits.get('timeout', 0) / 60:g} minutes, although a "
+            "worker stops earlier by itself: it hangs. See 'backfleet logs'; 'backfleet resume' "
+            "continues after the last stored part"
         )
     if is_interrupted(told):
         return (

@@ -23,6 +23,7 @@ from backfleet_executors.aws.batch.request import (
 from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
 from backfleet_executors.aws.batch.size import SUPERVISOR, worker_size
 from backfleet_executors.aws.batch.submit import JobSubmitter
+from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.fargate import FargateSize
 
@@ -38,6 +39,7 @@ class BatchSubmission:
     submission: Submission
     settings: AwsBatchSettings
     environment: BatchEnvironment
+    limit: TimeLimit
 
     @cached_property
     def size(self) -> FargateSize:
@@ -47,6 +49,9 @@ class BatchSubmission:
     def problems(self) -> Iterator[str]:
         """What would make it fail, each a sentence. Raises ExecutorError."""
         yield from self.environment.problems(self.size.vcpus)
+        yield from self.environment.bucket_problems([self.submission.url, *self.submission.data])
+        if problem := self.limit.problem(self.submission.task_timeout):
+            yield problem
         shape = self._shape({})
         for array in self._arrays(()):
             yield from over_limits(submit_request(array, shape))
@@ -82,7 +87,11 @@ class BatchSubmission:
             "arrays": [array.to_json() for array in arrays],
             "submitted": self.environment.calls.now,
             "job_definition": shape.definition,
-            "limits": {"vcpus": shape.vcpus, "memory": shape.memory, "timeout": shape.timeout},
+            "limits": {
+                "vcpus": shape.vcpus,
+                "memory": shape.memory,
+                "timeout": shape.limit.attempt,
+            },
         }
 
     def _started(self, arrays: Sequence[ShardArray], shape: JobShape) -> list[ShardArray]:
@@ -121,8 +130,7 @@ class BatchSubmission:
             definition=self.environment.definition["jobDefinitionArn"],
             vcpus=self.size.vcpus,
             memory=self.size.memory,
-            attempts=self.settings.attempts,
-            timeout=round(self.settings.timeout_minutes * 60),
+            limit=self.limit,
             tags=tags,
         )
 

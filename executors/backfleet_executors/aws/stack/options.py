@@ -92,10 +92,13 @@ def settings_file() -> Path:
 
 def clients_for(region: str | None) -> Clients:
     """Clients of the region that is asked for, or set. Raises ExecutorError."""
+    from backfleet.sdk import use_region
     from backfleet_executors.aws.clients import Clients
     from backfleet_executors.aws.stack.settings_file import read_region
 
-    return Clients(region or read_region(settings_file()))
+    clients = Clients(region or read_region(settings_file()))
+    use_region(clients.region)
+    return clients
 
 
 def existing_stack(clients: Clients, name: str) -> Stack:

@@ -1,0 +1,67 @@
+"""How long an attempt of a worker may take.
+
+AWS Batch never tries a job again that met its time-out, so the time-out is only for a worker that
+hangs. A healthy worker stops earlier by itself: it stores what is finished and ends with 75, and
+the next attempt continues there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backfleet_executors.aws.batch.settings import AwsBatchSettings
+
+__all__ = ["TimeLimit"]
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+SHORTEST, LONGEST = HOUR, 7 * DAY
+"""The hourly clean-up stops what is older than seven days."""
+
+UNMEASURED = DAY
+"""If no task was measured yet: the guess may be wrong by a factor of 1,000."""
+
+MARGIN = 2 * MINUTE
+"""For the task in progress to be abandoned, and for the finished ones to be stored."""
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """Limits of one attempt, in seconds.
+
+    Attributes
+    ----------
+    attempt
+        The time-out of the job. AWS Batch ends the worker, and does not try it again.
+    worker
+        The worker's own limit.
+    attempts
+        Number of attempts.
+    """
+
+    attempt: int
+    worker: int
+    attempts: int
+
+    @classmethod
+    def of(cls, settings: AwsBatchSettings, expected: float | None) -> TimeLimit:
+        """Return the limits for workers that are expected to take this number of seconds.
+
+        None if no task was measured yet.
+        """
+        if settings.timeout_minutes is not None:
+            attempt = round(settings.timeout_minutes * MINUTE)
+        elif expected is None:
+            attempt = UNMEASURED
+        else:
+            attempt = round(min(max(3 * expected + 30 * MINUTE, SHORTEST), LONGEST))
+        return cls(attempt, max(attempt - MARGIN, attempt // 2), settings.attempts)
+
+    def problem(self, task_timeout: float) -> str:
+        """Return why a run cannot succeed within the limits; empty if it can."""
+        if task_timeout > self.worker:
+            return (
+                f"resources.task_timeout is {task_timeout / MINUTE:g} minutes, and an attempt of a "
+                f"worker ends after {self.worker / MINUTE:g}: a task that takes longer would "
+                f"never end. Set timeout_minutes to more than {task_timeout / MINUTE + 2:g}"
+            )
+        return ""
