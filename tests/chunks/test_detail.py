@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.types as types
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from backfleet.chunks.detail import detail_bytes, detail_tables, merge_details
 from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.schemas import SCHEMAS
 from backfleet.engine import EQUITY, FILL, ORDER
+from backfleet.errors import CorruptObject
 from backfleet.metrics.trade_details import DETAILED_TRADE
 
 if TYPE_CHECKING:
@@ -48,6 +50,15 @@ def test_words_times_and_what_has_not_happened(result: MakeResult) -> None:
     assert open_["closed"] is None
     assert np.isnan(done["limit"])
     assert open_["limit"] == 2.5
+
+
+@pytest.mark.parametrize("column", ["task", "time", "value"])
+def test_a_stored_table_that_lacks_values_is_damaged(result: MakeResult, column: str) -> None:
+    equity = detail_tables([result(4, outcome=2)])["equity"]
+    position = equity.column_names.index(column)
+    nulls = pa.nulls(len(equity), equity.schema.field(column).type)
+    with pytest.raises(CorruptObject, match=f"its column '{column}' lacks values"):
+        SCHEMAS["equity"].check(equity.set_column(position, column, nulls))
 
 
 @given(

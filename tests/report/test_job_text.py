@@ -15,6 +15,7 @@ from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.report.job_text import job_text
 from backfleet.store import open_store
+from backfleet.store.records import DamagedRecord
 from backfleet.submissions.prepare import draft_of
 from backfleet.submissions.submission_log import SubmissionLog
 
@@ -110,3 +111,13 @@ def test_short_lists_take_one_line(make_job: MakeJob, tmp_path: Path) -> None:
     text = job_text(submitted(make_job(tmp_path / "runs")))
     assert "period = [5, 10, 15, 20]" in text
     assert 'symbols = ["600519", "600559"]' in text
+
+
+def test_a_run_whose_submission_is_damaged_still_has_its_job(
+    make_job: MakeJob, tmp_path: Path
+) -> None:
+    run = submitted(make_job(tmp_path / "runs"))
+    Path(run.url, "submissions", "1.json").write_bytes(b"{}")
+    with pytest.warns(DamagedRecord, match=r"1\.json: .* The page does not name the data's folder"):
+        text = job_text(bf.open_run(run.url))
+    assert 'path = "where the data lies"' in text

@@ -90,11 +90,15 @@ class TableSchema:
         return pa.schema([pa.field(one.name, one.type, one.nullable) for one in columns])
 
     def check(self, table: pa.Table) -> None:
-        """Raise CorruptObject unless a stored table has exactly these columns."""
+        """Raise CorruptObject unless a stored table has exactly these columns, without a null in
+        one that has none."""
         expected = [(field.name, _plain(field.type)) for field in self.arrow]
         stored = [(field.name, _plain(field.type)) for field in table.schema]
         if stored != expected:
             raise CorruptObject(f"its columns are not those of {self.label}: {stored}")
+        for field in self.arrow:
+            if not field.nullable and table[field.name].null_count:
+                raise CorruptObject(f"its column {field.name!r} lacks values")
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

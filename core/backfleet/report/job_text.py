@@ -13,6 +13,8 @@ from backfleet.errors import CorruptObject, RunNotFound
 from backfleet.plan.identity import FeedIdentity
 from backfleet.runs.run import Run
 from backfleet.runs.validation_rule import read_rule
+from backfleet.store.records import warn_of_damage
+from backfleet.submission import Submission
 
 __all__ = ["job_text"]
 
@@ -94,10 +96,21 @@ def _on_one_line(found: re.Match[str]) -> str:
 
 
 def _strategy(run: Run) -> str:
-    try:
-        return run.latest_submission().submission.strategy.reference
-    except RunNotFound:
+    newest = _newest_submission(run)
+    if newest is None:
         return run.manifest.identity.strategy.target
+    return newest.strategy.reference
+
+
+def _newest_submission(run: Run) -> Submission | None:
+    """Return the newest submission; None if the run was never submitted, or if none can be read."""
+    try:
+        return run.latest_submission().submission
+    except RunNotFound:
+        return None
+    except CorruptObject as error:
+        warn_of_damage(error, "The page does not name the data's folder")
+        return None
 
 
 def _axis(values: list[Any]) -> Any:
@@ -130,11 +143,10 @@ def _data(run: Run) -> dict[str, Any]:
 
 def _places(run: Run) -> tuple[str, Mapping[str, str]]:
     """Where workers found the data; a run that was never submitted does not say."""
-    try:
-        record = run.latest_submission().submission
-    except RunNotFound:
+    newest = _newest_submission(run)
+    if newest is None:
         return "where the data lies", {}
-    return record.data_path, record.auxiliary_paths
+    return newest.data_path, newest.auxiliary_paths
 
 
 def _origin(feed: FeedIdentity, path: str) -> dict[str, Any]:
