@@ -192,7 +192,8 @@ def _bar(row: Sequence[str], columns: Mapping[str, Any], time: int, session: dat
         raise ValueError("not positive")
     if tradable and high < low:
         raise ValueError("high is below low")
-    volume = number("volume", 0.0, may_miss=True)
+    # A volume that is not there is unknown, and not zero.
+    volume = number("volume", math.nan, may_miss=True)
     return SlowBar(time, session, opened, high, low, close, volume, factor, tradable)
 
 
