@@ -175,7 +175,7 @@ def test_hooks_that_go_wrong_are_warned_about_and_break_nothing(
     warnings = [line for line in done.stderr.splitlines() if "warning: " in line]
     for words in (
         ("'raises'", "failed in backfleet_run_planned", "no planning today"),
-        ("'raises'", "failed in backfleet_chunk_committed", "SystemExit(3)"),
+        ("'raises'", "failed in backfleet_chunk_committed", "SystemExit: 3"),
         ("'misspelled' of acme-misspelled 1.0", "did you mean 'backfleet_run_finished'?"),
         ("'unmarked' of acme-unmarked 1.0", "mark one with backfleet.hookimpl"),
     ):

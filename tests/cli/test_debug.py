@@ -19,7 +19,7 @@ def test_a_task_gives_the_numbers_that_the_run_has(ask: Ask, finished: str, what
     words = words_of(ask(f"debug {what.format(run=finished)} 1").out)
     assert words["task"] == "1: 600559, period=15, sizing=all-in"
     assert round(float(words["final_value"]), 2) == 106285.36
-    assert words["status"].startswith("suspicious. 290 of 296 orders were rejected: 290 for lack")
+    assert words["status"].startswith("suspicious. 290 of 296 orders were rejected: 290 due to")
 
 
 def test_the_first_task_is_taken_where_none_is_named(ask: Ask) -> None:

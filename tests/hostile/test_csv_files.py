@@ -14,7 +14,7 @@ from hostile.attack import Case, Ground, assert_withstood
 from sample_job import SAMPLE_DATA
 
 SEED = 11
-FEW, MANY = 30, 1500
+FEW, MANY = 40, 1500
 
 NUMBERS = (
     "", " ", "0", "-0", "-1", "+1", "1.", ".5", "1e3", "1E+3", "1e400", "1e-400", "-1e400",

@@ -196,7 +196,9 @@ def altered_chunk(run: bf.Run) -> tuple[Chunk, ChunkContent]:
 def test_a_contradicting_commit_of_sums_is_noticed(finished: RunOf) -> None:
     run = finished(engine="vector")
     chunk, content = altered_chunk(run)
-    with pytest.raises(NondeterministicResult, match="committed before with other numbers"):
+    with pytest.raises(
+        NondeterministicResult, match="was already committed with different results"
+    ):
         commit_chunk(run.store, encode_chunk(content))
     assert read_chunk(run.store, chunk.header.chunk, 0) == chunk
 

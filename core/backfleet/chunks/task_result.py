@@ -14,7 +14,14 @@ from backfleet.engine import Outcome, Records
 from backfleet.errors import DataError, TaskError
 from backfleet.summary import Metrics, Scalar, TaskSums
 
-__all__ = ["TaskResult", "TaskStatus", "is_retryable", "outcome_digest", "with_one_nan"]
+__all__ = [
+    "TaskResult",
+    "TaskStatus",
+    "is_retryable",
+    "outcome_digest",
+    "raise_data_error",
+    "with_one_nan",
+]
 
 NAN_BELOW_ZERO = b"\xf8\xff"
 """The last bytes of the NaN that operations give on x86-64; on ARM64 its sign is the other."""
@@ -77,11 +84,20 @@ class TaskResult:
 
 def is_retryable(error: str | None) -> bool:
     """Whether the error of a row may go away on another try."""
-    kind = getattr(errors, (error or "").partition(":")[0], None)
-    if not isinstance(kind, type):
-        return False
+    kind = _kind(error)
     # Data can be restored.
     return (issubclass(kind, TaskError) and kind.retryable) or issubclass(kind, DataError)
+
+
+def raise_data_error(error: str | None) -> None:
+    """Raise DataError if a row has no result because its task had no valid bars."""
+    if issubclass(_kind(error), DataError):
+        raise DataError((error or "").partition(": ")[2])
+
+
+def _kind(error: str | None) -> type:
+    kind = getattr(errors, (error or "").partition(":")[0], None)
+    return kind if isinstance(kind, type) else object
 
 
 def outcome_digest(outcome: Outcome) -> str:

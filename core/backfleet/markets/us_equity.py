@@ -12,11 +12,11 @@ __all__ = ["SECTION_31", "UsEquity"]
 
 SECTION_31 = Dated(
     "fee on sales (Section 31)",
-    Step.of("2020-02-18", 22.10e-6, Certainty.UNCONFIRMED, "SEC fee rate advisory"),
+    Step.of("2020-02-18", 22.10e-6, Certainty.UNCONFIRMED, "SEC fee rate advisory, not looked up"),
     Step.of("2021-02-25", 5.10e-6, Certainty.OFFICIAL, "SEC fee rate advisory"),
-    Step.of("2022-05-14", 22.90e-6, Certainty.UNCONFIRMED, "SEC fee rate advisory"),
-    Step.of("2023-02-27", 8.00e-6, Certainty.UNCONFIRMED, "SEC fee rate advisory"),
-    Step.of("2024-05-22", 27.80e-6, Certainty.UNCONFIRMED, "SEC fee rate advisory"),
+    Step.of("2022-05-14", 22.90e-6, Certainty.UNCONFIRMED, "SEC fee rate advisory, not looked up"),
+    Step.of("2023-02-27", 8.00e-6, Certainty.UNCONFIRMED, "SEC fee rate advisory, not looked up"),
+    Step.of("2024-05-22", 27.80e-6, Certainty.UNCONFIRMED, "SEC fee rate advisory, not looked up"),
     Step.of("2025-05-14", 0.0, Certainty.OFFICIAL, "SEC fee rate advisory"),
     unit="of the value of a sale",
     checked_until="2026-01-01",

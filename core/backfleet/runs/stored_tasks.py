@@ -15,7 +15,7 @@ from backfleet.chunks.detail import read_details, stored_tables
 from backfleet.chunks.rows import Rows, read_rows, scalar_text
 from backfleet.chunks.schemas import SUMS
 from backfleet.chunks.sums import segment_table
-from backfleet.chunks.task_result import TaskResult, TaskStatus
+from backfleet.chunks.task_result import TaskResult, TaskStatus, raise_data_error
 from backfleet.errors import ObjectMissing
 from backfleet.plan.rows import RowLayout
 from backfleet.runs.run import Run
@@ -93,7 +93,11 @@ class StoredTasks:
         return self.compare(stored, TaskRecord(row, details))
 
     def compare(self, ours: TaskRecord, theirs: TaskRecord) -> Difference | None:
-        """Return the first difference of two records of a task; None if all bits are equal."""
+        """Return the first difference of two records of a task; None if all bits are equal.
+
+        Raises DataError if the second one has no result because its bars were not valid.
+        """
+        raise_data_error(theirs.row.get("error"))
         key = self._run.manifest.task(ours.row["task"])
         for name in TABLES:
             if name in ours.details and name in theirs.details:
