@@ -27,7 +27,6 @@ __all__ = [
     "Market",
     "MarketSettings",
     "Step",
-    "SymbolFacts",
 ]
 
 Days = NDArray[np.datetime64]

@@ -11,7 +11,8 @@ SUFFIXES = (".md", ".py", ".html", ".js", ".css", ".toml")
 
 REJECTED = re.compile(
     r"\b(mend(s|ed|ing)?|aloud|anew|under way|c[ao]me along|let go of|taken apart|so many|"
-    r"for (want|lack) of|none the worse|(is|are) told|comes to|planned otherwise|a row a|one a|"
+    r"for (want|lack) of|none the worse|(is|are) told|comes to|planned otherwise|"
+    r"(a row|a line|a table|one) a|"
     r"came of|goes on where|dear|made of|"
     r"neighbours?|colours?|behaviour|catalogue|centre|(un)?cancelled|labelled|"
     r"(summar|recogn|normal|serial|optim|organ|initial)is(e|es|ed|ing|ation))\b",

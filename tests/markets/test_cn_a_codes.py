@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backfleet.errors import MarketError
-from backfleet.market import SymbolFacts
+from backfleet.facts import SymbolFacts
 from backfleet.markets.cn_a.codes import Board, find_board, parse_code
 from backfleet.markets.cn_a.market import CnAMarket
 

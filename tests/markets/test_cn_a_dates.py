@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from backfleet.errors import MarketError
-from backfleet.market import Dated, SymbolFacts
+from backfleet.facts import SymbolFacts
+from backfleet.market import Dated
 from backfleet.markets.cn_a import tables
 from backfleet.markets.cn_a.codes import Board, Exchange
 from backfleet.markets.cn_a.market import CnAMarket
@@ -182,7 +183,7 @@ def test_sessions_without_limits_after_a_listing(symbol: str, listed: str, free:
     facts = SymbolFacts(symbol, listed=date.fromisoformat(listed))
     terms = CnAMarket().terms(bars_of(symbol, days, [(10.0,) * 4] * 8), facts, NOTHING_OFF)
     assert np.isinf(terms.up).sum() == free
-    # A window that begins later must not begin to count anew.
+    # A window that begins later must not restart the count.
     later = CnAMarket().terms(bars_of(symbol, days[3:], [(10.0,) * 4] * 5), facts, NOTHING_OFF)
     assert later.up[1:].tolist() == terms.up[4:].tolist()
 

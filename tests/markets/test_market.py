@@ -12,7 +12,8 @@ import pytest
 
 from backfleet.engine import RejectReason
 from backfleet.errors import MarketError
-from backfleet.market import Market, MarketSettings, SymbolFacts
+from backfleet.facts import SymbolFacts
+from backfleet.market import Market, MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
 from backfleet.markets.crypto import Crypto
 from backfleet.markets.none import NoRules

@@ -17,7 +17,8 @@ from backfleet.engine import BrokerSettings, Outcome, RejectReason, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
-from backfleet.market import MarketSettings, SymbolFacts
+from backfleet.facts import SymbolFacts
+from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
 from markets.ledger import Bar, Ledger, Rules
 from markets.market_bars import bars_of

@@ -21,7 +21,8 @@ from backfleet.engine import BrokerSettings, Engine, OrderStatus, Outcome, Rejec
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
-from backfleet.market import MarketSettings, SymbolFacts
+from backfleet.facts import SymbolFacts
+from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
 from markets.market_bars import bars_of
 from vector.conftest import Scripted

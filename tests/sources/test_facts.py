@@ -144,3 +144,17 @@ def test_a_folder_without_instruments_is_refused(tmp_path: Path) -> None:
 def test_a_table_that_is_there_twice_is_refused(folder: Path) -> None:
     (folder / "instruments.parquet").write_bytes(b"")
     assert "there are instruments.csv and instruments.parquet" in refused(folder)
+
+
+def test_a_parquet_file_that_stands_for_more_than_memory_holds_is_refused(folder: Path) -> None:
+    (folder / "instruments.csv").unlink()
+    count = 4 * 2**20
+    board = pa.DictionaryArray.from_arrays(np.zeros(count, np.int8), ["x" * 256])
+    symbols = pa.array(np.zeros(count, np.int8)).cast(pa.string())
+    pq.write_table(pa.table({"symbol": symbols, "board": board}), folder / "instruments.parquet")
+    assert "instruments.parquet: this Parquet file is not read" in refused(folder)
+
+
+def test_what_is_no_parquet_file_is_refused(folder: Path) -> None:
+    (folder / "instruments.csv").rename(folder / "instruments.parquet")
+    assert "instruments.parquet: this is another kind of file" in refused(folder)

@@ -49,7 +49,8 @@ def markets(context: click.Context, as_json: bool) -> None:
 @as_json
 def show(name: str, symbol: str, day: datetime, as_json: bool) -> None:
     """Show which rules of a market held for a symbol on a day, and where they come from."""
-    from backfleet.market import Market, SymbolFacts
+    from backfleet.facts import SymbolFacts
+    from backfleet.market import Market
 
     market = load_plugin("market", name, Market)()
     rules = [_rule(table, day.date()) for table in market.tables(SymbolFacts(symbol))]

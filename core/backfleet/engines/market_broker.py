@@ -1,7 +1,7 @@
 """`MarketBroker`: backtrader's broker with the rules of a market, in plain Python.
 
-It is the oracle of `vector.market_rules`, whose functions it calls for each decision, so that a
-rule is written once. What is its own is how backtrader keeps orders and positions.
+It calls the functions of `vector.market_rules` for each decision, so that a rule is written once.
+What is its own is how backtrader keeps orders and positions.
 """
 
 # mypy: allow-subclassing-any

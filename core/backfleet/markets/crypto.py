@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from backfleet.bars import Bars
-from backfleet.market import Market, SymbolFacts
+from backfleet.facts import SymbolFacts
+from backfleet.market import Market
 from backfleet.terms import Terms
 
 __all__ = ["Crypto"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backfleet.bars import Bars
-from backfleet.market import Certainty, Dated, Market, Step, SymbolFacts
+from backfleet.facts import SymbolFacts
+from backfleet.market import Certainty, Dated, Market, Step
 from backfleet.terms import Terms
 
 __all__ = ["SECTION_31", "UsEquity"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from backfleet.bars import Bars, BarsWindow
-from backfleet.market import Market, MarketSettings, SymbolFacts
+from backfleet.facts import SymbolFacts
+from backfleet.market import Market, MarketSettings
 from backfleet.plan.identity import MarketIdentity
 from backfleet.plugins import load_plugin
 from backfleet.source import Source

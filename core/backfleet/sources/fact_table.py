@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -103,11 +103,10 @@ def read_rows(place: Place, folder: str, name: str, columns: Sequence[str]) -> l
     origin = f"{folder.rstrip('/')}/{files[0]}"
     content = place.read(files[0])
     is_csv = files[0].endswith(".csv")
-    rows = _of_csv(origin, content) if is_csv else _of_parquet(origin, content)
-    header = rows[0] if rows else []
+    header, rows = _of_csv(origin, content) if is_csv else _of_parquet(origin, content)
     _check_header(origin, header, columns)
     table = []
-    for number, row in enumerate(rows[1:], 2 if is_csv else 1):
+    for number, row in enumerate(rows, 2 if is_csv else 1):
         if len(row) not in (0, len(header)):
             raise DataError(
                 f"{origin}: row {number}: it has {len(row)} values and not {len(header)}; put "
@@ -132,26 +131,30 @@ def _check_header(origin: str, header: Sequence[str], columns: Sequence[str]) ->
         raise DataError(f"{origin}: row 1: there is no column {columns[0]!r}; add it")
 
 
-def _of_csv(origin: str, content: bytes) -> list[list[str]]:
+def _of_csv(origin: str, content: bytes) -> tuple[list[str], Iterable[list[str]]]:
     try:
-        return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
     except UnicodeDecodeError as error:
         raise DataError(f"{origin}: byte {error.start} is not UTF-8; save it as UTF-8") from None
     except csv.Error as error:
         raise DataError(f"{origin}: this is no CSV: {error}") from None
+    return (rows[0] if rows else []), rows[1:]
 
 
-def _of_parquet(origin: str, content: bytes) -> list[list[str]]:
+def _of_parquet(origin: str, content: bytes) -> tuple[list[str], Iterable[list[str]]]:
+    """Return the columns and the rows, which are read once the columns have been checked."""
     # Facts in CSV files need no pyarrow.
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from backfleet.sources.parquet_file import open_parquet, read_table
 
-    try:
-        table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{origin}: this is no Parquet file: {error}") from None
-    columns = [map(_text, column.to_pylist()) for column in table.columns]
-    return [list(table.column_names), *map(list, zip(*columns, strict=True))]
+    file = open_parquet(origin, content)
+    names = list(file.file.schema_arrow.names)
+
+    def rows() -> Iterator[list[str]]:
+        columns = read_table(origin, file, names).columns.values()
+        for row in zip(*(column.to_pylist() for column in columns), strict=True):
+            yield [_text(value) for value in row]
+
+    return names, rows()
 
 
 def _text(value: Any) -> str:

@@ -40,11 +40,12 @@ NEVER_ROUNDED_UP = 0.9999
 """A time of day below this, as a fraction, stays on its day when it becomes a datetime."""
 
 
-def method_of(owner: Any, name: str) -> Any:
+def method_of(owner: Any, name: str) -> Callable[..., Any]:
     """A method, looked up at each call if it was assigned to the object, since it may be again."""
     if name in owner.__dict__:
         return lambda *args: getattr(owner, name)(*args)
-    return getattr(owner, name)
+    method: Callable[..., Any] = getattr(owner, name)
+    return method
 
 
 def with_children(analyzers: Any) -> list[Any]:
@@ -96,7 +97,7 @@ def _inherits(analyzer: Any, name: str) -> bool:
 def _own_step(analyzer: Any, phase: str) -> Step:
     if type(analyzer) is DrawDown and "next" not in analyzer.__dict__:
         return _draw_down_step(analyzer)
-    return method_of(analyzer, phase)  # type: ignore[no-any-return]
+    return method_of(analyzer, phase)
 
 
 def _draw_down_step(analyzer: Any) -> Step:
@@ -168,7 +169,7 @@ def _period_step(analyzer: Any) -> Step:
 
 def _own_period_step(analyzer: Any) -> Step:
     if type(analyzer) is not TimeReturn or "next" in analyzer.__dict__:
-        return method_of(analyzer, "next")  # type: ignore[no-any-return]
+        return method_of(analyzer, "next")
 
     def step() -> None:
         value = analyzer._value

@@ -98,6 +98,7 @@ class StrategyRun:
             self._step_waiting()
         else:
             strategy.next()
+            # `_notice_listeners` without a call, which each bar would pay for.
             if sum(map(len, self._fields)) != self._field_count:
                 self._find_listeners()
             for step in self._after_next:

@@ -1,7 +1,7 @@
 """The rules of a market at one bar, compiled: sizes, rejections and costs.
 
-`engines.market_broker` computes the same with backtrader's own broker. Both read the rows of
-`market_rows`, so that neither knows a rule by name.
+`engines.market_broker` calls these functions for backtrader's own broker. They read the rows of
+`market_rows`, and know no rule by name.
 """
 
 from __future__ import annotations

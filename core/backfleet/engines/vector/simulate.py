@@ -121,13 +121,10 @@ def simulate(
             return WRONG_TARGETS, 0, 0, 0
     output = OutputArrays(account, orders, fills, np.empty(len(fills), np.int64))
     bars = BarArrays(time, prices)
-    if market is not None:
+    costs_more = broker.minimum_commission > 0.0 or broker.slippage != 0.0
+    if market is not None or has_protective_orders(rules) or costs_more:
         stopped, order_count, fill_count = run_bars(
             bars, targets, rules, broker, first, output, market
-        )
-    elif has_protective_orders(rules) or broker.minimum_commission > 0.0 or broker.slippage != 0.0:
-        stopped, order_count, fill_count = run_bars(
-            bars, targets, rules, broker, first, output, None
         )
     else:
         # Compiled a second time for the usual case, without the branches that constants exclude.
@@ -198,12 +195,9 @@ def run_bars(
         costs = broker_at(broker, market, bar)
         reverses = state.pending_reversal == state.pending_reversal
         if state.pending.size != 0.0 or state.protective.size != 0.0:
-            if market is None:
-                state, fill_count = fill(state, bars, bar, costs, output, fill_count)
-            else:
-                state, fill_count, bought = fill_in_market(
-                    state, bars, bar, costs, output, fill_count, market, bought
-                )
+            state, fill_count, bought = fill(
+                state, bars, bar, costs, output, fill_count, market, bought
+            )
         elif not reverses and not (is_protected and state.account.size != 0.0):
             bar = skip_idle_bars(targets, first, bar, state.account, rules, closes, output.curve)
             if bar == len(closes):
@@ -241,43 +235,11 @@ def fill(
     broker: BrokerParams,
     output: OutputArrays,
     fill_count: int,
-) -> tuple[LoopState, int]:
-    """Fill or reject the waiting orders. Returns the number of fills as well."""
-    time, open, high, low = (
-        bars.time[bar],
-        bars.prices[0, bar],
-        bars.prices[1, bar],
-        bars.prices[2, bar],
-    )
-    account, pending, protective = state.account, state.pending, state.protective
-    if pending.size != 0.0:
-        number = pending.order
-        account, done = fill_or_reject(pending, account, open, high, low, broker)
-        pending = Pending(0.0, 0.0, 0)
-    else:
-        number, price = triggered_order(protective, open, high, low, broker)
-        if price != price:
-            return state, fill_count
-        account, done = execute(account, protective.size, price, broker)
-        protective = cancel_protective_orders(output.orders, protective, time)
-    output.fill_bars[fill_count] = bar
-    fill_count = write_execution(output.orders, number, output.fills, fill_count, done, time)
-    return LoopState(account, pending, protective, state.pending_reversal), fill_count
-
-
-@inlined
-def fill_in_market(
-    state: LoopState,
-    bars: BarArrays,
-    bar: int,
-    broker: BrokerParams,
-    output: OutputArrays,
-    fill_count: int,
-    market: MarketRows,
+    market: MarketRows | None,
     bought: Bought,
 ) -> tuple[LoopState, int, Bought]:
-    """Fill or reject the waiting orders by the rules of a market. Returns the number of fills and
-    what was bought in the session as well."""
+    """Fill or reject the waiting orders, by the rules of a market if there is one. Returns the
+    number of fills and what was bought in the session as well."""
     time, open, high, low = (
         bars.time[bar],
         bars.prices[0, bar],
@@ -285,14 +247,22 @@ def fill_in_market(
         bars.prices[2, bar],
     )
     account, pending, protective = state.account, state.pending, state.protective
-    held, session = account.size, market[SESSION, bar]
-    fresh = bought.shares if bought.session == session else 0.0
+    held, fresh = account.size, 0.0
+    if market is not None:
+        fresh = bought.shares if bought.session == market[SESSION, bar] else 0.0
     if pending.size != 0.0:
         number = pending.order
-        account, done = fill_by_rules(pending, account, fresh, open, high, low, broker, market, bar)
+        if market is None:
+            account, done = fill_or_reject(pending, account, open, high, low, broker)
+        else:
+            account, done = fill_by_rules(
+                pending, account, fresh, open, high, low, broker, market, bar
+            )
         pending = Pending(0.0, 0.0, 0)
     else:
-        if must_wait(protective.size, held, fresh, market[CAP, bar], market, bar):
+        if market is not None and must_wait(
+            protective.size, held, fresh, market[CAP, bar], market, bar
+        ):
             return state, fill_count, bought
         number, price = triggered_order(protective, open, high, low, broker)
         if price != price:
@@ -301,9 +271,9 @@ def fill_in_market(
         protective = cancel_protective_orders(output.orders, protective, time)
     output.fill_bars[fill_count] = bar
     fill_count = write_execution(output.orders, number, output.fills, fill_count, done, time)
-    if market[LOCKED, bar] != 0.0:
+    if market is not None and market[LOCKED, bar] != 0.0:
         more = max(account.size, 0.0) - max(held, 0.0)
-        bought = Bought(fresh + max(more, 0.0), session)
+        bought = Bought(fresh + max(more, 0.0), market[SESSION, bar])
     return LoopState(account, pending, protective, state.pending_reversal), fill_count, bought
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
-from backfleet.market import SymbolFacts
+from backfleet.facts import SymbolFacts
 from backfleet.markets.cn_a.codes import Board, Exchange
 from backfleet.markets.cn_a.tables import DELISTING_FREE_DAYS, FREE_DAYS
 

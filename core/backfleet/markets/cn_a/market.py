@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import RejectReason
-from backfleet.market import Dated, Market, SymbolFacts
+from backfleet.facts import SymbolFacts
+from backfleet.market import Dated, Market
 from backfleet.markets.cn_a import tables
 from backfleet.markets.cn_a.codes import Board, Exchange, find_board, parse_code
 from backfleet.markets.cn_a.limits import limit_ticks, reference_ticks

@@ -215,54 +215,40 @@ DELISTING_FREE_DAYS = Dated(
     unit="sessions",
 )
 
-FREE_RULE = "sessions without limits of shares listed on this day"
+
+def _free_days(*steps: Step) -> Dated:
+    return Dated("sessions without limits of shares listed on this day", *steps, unit="sessions")
+
+
 REGISTERED = Step.of(MAIN_REFORM, 5.0, OFFICIAL, f"{EXCHANGES}: first registered listing")
 FREE_DAYS = {
-    (Board.MAIN, Exchange.SHANGHAI): Dated(
-        FREE_RULE,
+    (Board.MAIN, Exchange.SHANGHAI): _free_days(
         Step.of(OPENING, 1.0, OFFICIAL, SSE),
         Step.of("2013-12-13", 0.0, OFFICIAL, SSE),
         REGISTERED,
-        unit="sessions",
     ),
-    (Board.MAIN, Exchange.SHENZHEN): Dated(
-        FREE_RULE,
+    (Board.MAIN, Exchange.SHENZHEN): _free_days(
         Step.of(OPENING, 1.0, OFFICIAL, SZSE),
         Step.of("2014-06-13", 0.0, OFFICIAL, SZSE),
         REGISTERED,
-        unit="sessions",
     ),
-    (Board.CHINEXT, Exchange.SHENZHEN): Dated(
-        FREE_RULE,
+    (Board.CHINEXT, Exchange.SHENZHEN): _free_days(
         Step.of(CHINEXT_OPENING, 1.0, OFFICIAL, SZSE),
         Step.of("2014-06-13", 0.0, OFFICIAL, SZSE),
         Step.of(CHINEXT_REFORM, 5.0, OFFICIAL, SZSE),
-        unit="sessions",
     ),
-    (Board.STAR, Exchange.SHANGHAI): Dated(
-        FREE_RULE, Step.of(STAR_OPENING, 5.0, OFFICIAL, SSE), unit="sessions"
-    ),
-    (Board.BEIJING, Exchange.BEIJING): Dated(
-        FREE_RULE, Step.of(BEIJING_OPENING, 1.0, OFFICIAL, BSE), unit="sessions"
-    ),
-    (Board.CONVERTIBLE, Exchange.SHANGHAI): Dated(
-        FREE_RULE,
+    (Board.STAR, Exchange.SHANGHAI): _free_days(Step.of(STAR_OPENING, 5.0, OFFICIAL, SSE)),
+    (Board.BEIJING, Exchange.BEIJING): _free_days(Step.of(BEIJING_OPENING, 1.0, OFFICIAL, BSE)),
+    (Board.CONVERTIBLE, Exchange.SHANGHAI): _free_days(
         Step.of(OPENING, 1.0, OFFICIAL, SSE),
         Step.of("2022-08-01", 0.0, OFFICIAL, SSE),
-        unit="sessions",
     ),
-    (Board.CONVERTIBLE, Exchange.SHENZHEN): Dated(
-        FREE_RULE,
+    (Board.CONVERTIBLE, Exchange.SHENZHEN): _free_days(
         Step.of(OPENING, 1.0, OFFICIAL, SZSE),
         Step.of("2022-08-01", 0.0, OFFICIAL, SZSE),
-        unit="sessions",
     ),
-    (Board.REIT, Exchange.SHANGHAI): Dated(
-        FREE_RULE, Step.of("2021-01-29", 0.0, OFFICIAL, SSE), unit="sessions"
-    ),
-    (Board.REIT, Exchange.SHENZHEN): Dated(
-        FREE_RULE, Step.of("2021-01-29", 0.0, UNCONFIRMED, SZSE), unit="sessions"
-    ),
+    (Board.REIT, Exchange.SHANGHAI): _free_days(Step.of("2021-01-29", 0.0, OFFICIAL, SSE)),
+    (Board.REIT, Exchange.SHENZHEN): _free_days(Step.of("2021-01-29", 0.0, UNCONFIRMED, SZSE)),
 }
 """By the day of the listing. Funds have their usual limits from the first session on."""
 
@@ -286,26 +272,27 @@ SAME_SESSION_FUNDS = Dated(
     Step.of("2015-01-19", 0.0, OFFICIAL, f"{EXCHANGES}; commodity futures funds follow later"),
 )
 
+
+def _tick_floor(*steps: Step) -> Dated:
+    return Dated("limits are at least one tick away from the reference price", *steps)
+
+
 TICK_FLOOR = {
-    Exchange.SHANGHAI: Dated(
-        "limits are at least one tick away from the reference price",
+    Exchange.SHANGHAI: _tick_floor(
         Step.of(OPENING, 0.0, OFFICIAL, SSE),
         Step.of(MAIN_REFORM, 1.0, OFFICIAL, SSE),
     ),
-    Exchange.SHENZHEN: Dated(
-        "limits are at least one tick away from the reference price",
+    Exchange.SHENZHEN: _tick_floor(
         Step.of(OPENING, 0.0, OFFICIAL, SZSE),
         Step.of("2011-02-28", 1.0, OFFICIAL, SZSE),
     ),
-    Exchange.BEIJING: Dated(
-        "limits are at least one tick away from the reference price",
+    Exchange.BEIJING: _tick_floor(
         Step.of(BEIJING_OPENING, 0.0, UNCONFIRMED, BSE),
     ),
 }
 DELISTING_TICK_FLOOR = {
     **TICK_FLOOR,
-    Exchange.SHANGHAI: Dated(
-        "limits are at least one tick away from the reference price",
+    Exchange.SHANGHAI: _tick_floor(
         Step.of(OPENING, 0.0, OFFICIAL, SSE),
         Step.of("2013-01-01", 1.0, OFFICIAL, f"{SSE}: delisting board"),
     ),

@@ -64,7 +64,7 @@ def parameter_map(rows: pd.DataFrame, x: str, y: str, metric: str) -> go.Figure:
 
 
 def parallel_figure(rows: pd.DataFrame, columns: Sequence[str], metric: str) -> go.Figure:
-    """Parallel coordinates: a line a row through the values of `columns`, colored by `metric`."""
+    """Parallel coordinates: one line per row through `columns`, colored by `metric`."""
     figure = blank(400, margin={"l": 72, "r": 40, "t": 56, "b": 24})
     figure.add_parcoords(
         dimensions=[_dimension(rows[name]) for name in columns],

@@ -111,9 +111,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return shards
 
     def _time_limit(self, work: Workload, shards: int) -> TimeLimit:
-        expected = None
-        if work.pace.is_measured:
-            expected = work.pace.seconds / work.cpus / shards
+        expected = _seconds_each(work, shards) if work.pace.is_measured else None
         return TimeLimit.of(self._settings, expected)
 
     def cost(self, work: Workload, shards: int) -> Cost | None:
@@ -125,7 +123,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         charge = Charge(
             size,
             shards,
-            work.pace.seconds / work.cpus / shards,
+            _seconds_each(work, shards),
             spot=self._settings.uses_spot,
             region=self._clients.region,
             is_public=self._environment.is_public,
@@ -266,3 +264,8 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         if region is None or region == self._settings.region:
             return self._calls
         return BatchCalls(Clients(region))
+
+
+def _seconds_each(work: Workload, shards: int) -> float:
+    """Return the time that each worker is expected to take for its tasks."""
+    return work.pace.seconds / work.cpus / shards
