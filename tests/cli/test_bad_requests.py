@@ -62,12 +62,12 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ),
     # the store
     ("run sma.toml --set results.store=afile", 2, ("afile is a file", "a store is a directory")),
-    ("run sma.toml --set results.store=gs://a/b", 2, ("'gs://a/b' is no store", "s3://")),
+    ("run sma.toml --set results.store=gs://a/b", 2, ("'gs://a/b' is not a store", "s3://")),
     ("run sma.toml --set results.store=s3://absent/r", 2, ("s3://absent/r", "no such bucket")),
     ("run sma.toml --set data.path=s3://absent/r", 2, ("s3://absent/r", "no such bucket")),
     ("runs --store afile", 2, ("afile is a file",)),
     ("runs --store s3://absent/r", 2, ("no such bucket",)),
-    ("runs --store gs://a", 2, ("'gs://a' is no store",)),
+    ("runs --store gs://a", 2, ("'gs://a' is not a store",)),
     # the run's name
     ("status", 2, ("Missing argument 'RUN'",)),
     ("status ffff", 2, ("'ffff'", "backfleet runs --store runs")),
@@ -85,7 +85,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     # results
     ("results {run} --sort shrp", 2, ("--sort", "'shrp'", "did you mean 'sharpe'")),
     ("results {run} --sort zzz", 2, ("--sort", "there are task, symbol, period")),
-    ("results {run} --ascending", 2, ("--ascending goes with --sort",)),
+    ("results {run} --ascending", 2, ("--ascending requires --sort",)),
     ("results {run} --where 'perid > 3'", 2, ("--where", "'perid'", "did you mean 'period'")),
     ("results {run} --where 'period ='", 2, ("--where 'period ='", "SQL condition")),
     ("results {run} --where ''", 2, ("--where ''", "SQL condition")),

@@ -115,6 +115,6 @@ def subjects_of(plan: Plan) -> Sequence[Subject]:
         if len(subject.calendar) < FEWEST_BARS:
             raise DataError(
                 f"{subject.name} has {len(subject.calendar)} bars, and a check needs at least "
-                f"{FEWEST_BARS}; give more with --data"
+                f"{FEWEST_BARS}; pass more with --data"
             )
     return subjects

@@ -74,7 +74,7 @@ def test_preset_of_ones_own_works_like_a_shipped_one(importing: Import) -> None:
             "unknown role 'dated'; did you mean 'date'",
         ),
         (OWN + 'timezone = "Mars/North"', "timezone: .*Mars/North"),
-        (OWN + "path = '('", "is no regular expression"),
+        (OWN + "path = '('", "is not a regular expression"),
         ("= 1", "this is no TOML"),
     ],
 )

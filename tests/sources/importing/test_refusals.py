@@ -85,7 +85,7 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
     ),
     "a double day": (
         {"A.csv": table([[d, *b] for d, b in [*PAIRS[:5], (DAYS[4], BARS[9])]], OHLCV)}, {},
-        "row 7: 2021-05-21 is there twice for A, a duplicate of row 6",
+        "row 7: 2021-05-21 occurs twice for A, a duplicate of row 6",
     ),
     "a truncated row": (
         {"A.csv": with_date("%Y-%m-%d") + "2021-07-01,20.1\n"}, {}, "row 32: 2 values for 6",
