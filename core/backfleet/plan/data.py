@@ -42,7 +42,7 @@ __all__ = [
     "source_of",
 ]
 
-MAX_REASONS = 20
+MAX_REASONS = 10
 """Bad files that an error names."""
 
 
