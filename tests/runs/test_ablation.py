@@ -145,7 +145,7 @@ def test_an_incomplete_run_is_refused(run: bf.Run, tmp_path: Path) -> None:
     shutil.copytree(run.url, copy)
     for file in (copy / "chunks").iterdir():
         file.unlink()
-    with pytest.raises(UserError, match="2 of 2 tasks.*have no result.*backfleet resume"):
+    with pytest.raises(UserError, match=r"2 of 2 tasks.*have no result.*backfleet resume"):
         planned(bf.open_run(str(copy)))
 
 
