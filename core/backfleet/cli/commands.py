@@ -45,6 +45,10 @@ COMMANDS = {
         "backfleet.cli.verify:verify",
         "Run tasks again and compare them with the stored ones.",
     ),
+    "ablate": (
+        "backfleet.cli.ablate:ablate",
+        "Show what each rule of a run's market costs.",
+    ),
     "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
     "export": ("backfleet.cli.bundle:export", "Write a run into one file, to share it."),
     "import": ("backfleet.cli.bundle:import_", "Add an exported run to a store."),
