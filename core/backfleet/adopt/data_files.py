@@ -101,7 +101,7 @@ class DataWriter:
 
     @property
     def can_resample(self) -> bool:
-        """Whether a feed is made of longer bars, so that a job can make them."""
+        """Whether a feed has longer bars of the traded one, which a job can make itself."""
         others = self._feeds[self._symbol_count :]
         return any(feed.resampled for feed in others)
 
