@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
+    "AccessDenied",
     "BackfleetError",
     "CorruptObject",
     "DataChanged",
@@ -168,6 +169,10 @@ class ObjectMissing(StoreError):
     """The store holds no object under this key, or lacks one that another object names."""
 
     exit_code = 2
+
+
+class AccessDenied(StoreError):
+    """These credentials may not do in the store what was asked."""
 
 
 class StoreFull(StoreError):
