@@ -32,7 +32,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ("run sma.toml -p period=", 2, ("-p period=", "no value")),
     ("run sma.toml -p period=5:60", 2, ("-p period=5:60", "start:stop:step")),
     ("run sma.toml -p period=abc", 2, ("params.period", "abc", "whole number")),
-    ("run sma.toml -p period=60:5:5", 2, ("params.period.step = 5", "away from stop")),
+    ("run sma.toml -p period=60:5:5", 2, ("params.period.step = 5", "has the wrong sign")),
     ("run sma.toml --symbols 999999", 2, ("'999999'", "600519")),
     ("run sma.toml --symbols X*", 2, ("'X*' matches none", "600519")),
     ("run sma.toml --symbols ../etc", 2, ("../etc", "path separator")),
@@ -81,7 +81,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ("results twins/", 2, ("is a store", "append the id")),
     ("status aaaa --store twins", 2, ("'aaaa'", "2 runs", "aaaa0, aaaa1")),
     ("status s3://absent/r", 2, ("no such bucket",)),
-    ("status damaged/run", 2, ("damaged/run/manifest.json", "the record is not JSON")),
+    ("status damaged/run", 2, ("damaged/run/manifest.json", "the record cannot be read as JSON")),
     # results
     ("results {run} --sort shrp", 2, ("--sort", "'shrp'", "did you mean 'sharpe'")),
     ("results {run} --sort zzz", 2, ("--sort", "there are task, symbol, period")),

@@ -78,4 +78,4 @@ def test_what_is_not_there_or_not_absolute_is_refused() -> None:
         "/no/such does not exist, so that it cannot be mounted"
     ]
     (problem,) = mount_problems([Binding("/proc", "data")], IMAGE)
-    assert "no absolute path" in problem
+    assert "not an absolute path" in problem

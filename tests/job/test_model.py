@@ -292,7 +292,10 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"validation": {"family": " "}}, 'validation.family = " ": a family\'s name must be one'),
         ({"validation": {"prior_trials": 0}}, "validation.prior_trials = 0: must be greater"),
         ({"validation": {"prior_trials": 1.5}}, "validation.prior_trials = 1.5: must be a whole"),
-        ({"validation": {"prior_note": "x"}}, 'validation.prior_note = "x": is about prior_trials'),
+        (
+            {"validation": {"prior_note": "x"}},
+            'validation.prior_note = "x": describes prior_trials',
+        ),
         ({"validation": {"purge": 1}}, "validation: purge has no effect without windows"),
         (
             {"validation": {"windows": "rolling", "train": "3 years"}},

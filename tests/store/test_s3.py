@@ -122,7 +122,7 @@ def test_a_conflict_without_end_is_an_error_after_a_bounded_number_of_tries(
 ) -> None:
     endpoint.fail("PUT", times=1000, status=409, code="ConditionalRequestConflict")
 
-    with pytest.raises(StoreError, match="other writers of the same object got in the way"):
+    with pytest.raises(StoreError, match="other writers changed the same object"):
         s3_store.put_if_absent("chunks/0.0", b"rows")
     assert endpoint.requests == ["PUT"] * backoff.ATTEMPTS
 
@@ -177,7 +177,7 @@ def test_an_answer_that_always_ends_early_is_an_error(
     [
         (403, "AccessDenied", "a store needs s3:GetObject and s3:PutObject"),
         (403, "InvalidAccessKeyId", "the access key is unknown; set AWS_ACCESS_KEY_ID"),
-        (403, "SignatureDoesNotMatch", "the secret key does not fit"),
+        (403, "SignatureDoesNotMatch", "the secret key does not belong"),
         (403, "RequestTimeTooSkewed", "the clock of this machine is wrong"),
         (400, "ExpiredToken", "the credentials have expired; renew them"),
         (400, "AuthorizationHeaderMalformed", "another region; set AWS_DEFAULT_REGION"),

@@ -60,7 +60,7 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
     "text that changes": ({"RB.csv": CONTRACTS}, {}, "column 'what' has 2 values.*--column symb"),
     "small numbers as dates": (
         {"A.csv": table([[i, *b] for i, b in enumerate(BARS)], OHLCV)}, {},
-        "no date since 1970.*--column date=NAME",
+        "not a date since 1970.*--column date=NAME",
     ),
     "no column for a price": (
         {"A.csv": table([[d, *b[:3]] for d, b in PAIRS], "date,open,high,low")}, {},
@@ -100,7 +100,7 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
     ),
     "a message of the vendor": (
         {"A.csv": json.dumps({"Note": "5 calls per minute"})}, {},
-        "no data but a message of the vendor: 5 calls per minute",
+        "a message of the vendor, not data: 5 calls per minute",
     ),
     "a page": ({"A.csv": "<!DOCTYPE html><html></html>"}, {}, "an HTML or XML page"),
     "an empty file": ({"A.csv": ""}, {}, "the file is empty"),
