@@ -91,6 +91,8 @@ class Submission:
         ISO 8601, in UTC.
     data_path, auxiliary_paths
         The data as the workers see it, and each auxiliary feed's, by its name.
+    facts_path
+        The facts about the symbols as the workers see them; None for a run without facts.
     shards
         The chunks, or ranges of chunks, of each worker: one worker per element, numbered from 0.
     cpus, memory
@@ -125,6 +127,7 @@ class Submission:
     memory: int
     task_timeout: float
     auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
+    facts_path: str | None = None
     retry: bool = False
     detach: bool = False
     paths: tuple[str, ...] = ()
@@ -145,7 +148,8 @@ class Submission:
     @property
     def data(self) -> Sequence[str]:
         """The paths and URLs that workers read."""
-        return list(dict.fromkeys([self.data_path, *self.auxiliary_paths.values()]))
+        facts = () if self.facts_path is None else (self.facts_path,)
+        return list(dict.fromkeys([self.data_path, *self.auxiliary_paths.values(), *facts]))
 
 
 def trial_submission(run_url: str, *, shards: int = 1, memory: int) -> Submission:

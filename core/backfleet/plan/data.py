@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, UserError
-from backfleet.facts import SymbolFacts
+from backfleet.facts import Facts, SymbolFacts
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.refusal import nearest
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
 from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol
-from backfleet.plan.market_bars import MarketBars, MarketRules
+from backfleet.plan.market_bars import CompletedBars, MarketRules
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.describe_symbols import describe_symbols
+from backfleet.sources.facts import read_facts
 from backfleet.sources.prepared import PreparedBars, SymbolData
 
 if TYPE_CHECKING:
@@ -72,10 +73,12 @@ class PlannedData:
 
 @dataclass(frozen=True)
 class _Described:
-    """The symbols of a source: those whose bars can be read, and what is wrong with the others."""
+    """The symbols of a source: those whose bars can be read, what is wrong with the others, and
+    the job's facts."""
 
     symbols: dict[str, SymbolData]
     bad: dict[str, DataError]
+    facts: Facts | None
 
 
 def open_source(name: str, settings: SourceSettings) -> Source:
@@ -96,12 +99,15 @@ def planned_source(feed: FeedIdentity, path: str) -> Source:
     return open_source(feed.source.name, settings)
 
 
-def prepared_bars(source: str, rules: MarketRules | None = None) -> PreparedBars:
-    """The cache of a source's bars, under the hash of its code and of what prepares them; with the
-    rules of a market, its bars follow them."""
+def prepared_bars(
+    source: str, facts: Facts | None = None, rules: MarketRules | None = None
+) -> PreparedBars:
+    """The cache of a source's bars, under the hash of its code and of what prepares them; its bars
+    have the facts and follow the rules."""
     code = plugin_hash(find_plugin("source", source).target)
     code += own_hash(["backfleet.sources.prepared"])
-    return PreparedBars(code) if rules is None else MarketBars(code, rules)
+    has_no_additions = facts is None and rules is None
+    return PreparedBars(code) if has_no_additions else CompletedBars(code, facts, rules)
 
 
 def plan_data(data: Data, rules: MarketRules | None = None) -> PlannedData:
@@ -138,7 +144,8 @@ def replan_symbols(context: TaskContext, rules: MarketRules | None) -> Sequence[
     manifest = context.manifest
     feed, names = manifest.identity.data, [symbol.name for symbol in manifest.symbols]
     source, symbols = planned_source(feed, context.data_path), []
-    with prepared_bars(feed.source.name, rules) as prepared:
+    facts = None if context.facts_path is None else read_facts(context.facts_path)
+    with prepared_bars(feed.source.name, facts, rules) as prepared:
         for name, result in describe_symbols(prepared, source, names, manifest.window):
             if isinstance(result, DataError):
                 raise result
@@ -160,7 +167,7 @@ def benchmark_digest(data: Data, results: Results) -> str:
             source_of(data).fingerprint(benchmark)
             return ""
         # The columns are the strategy's, and a benchmark may lack them.
-        whole = {"exclude": (), "on_bad_symbol": "refuse"}
+        whole = {"exclude": (), "on_bad_symbol": "refuse", "facts": None}
         alone = data.model_copy(update={"symbols": (benchmark,), "columns": (), **whole})
         return _described(alone)[benchmark].digest
     except DataError as error:
@@ -189,8 +196,9 @@ def _described(data: Data) -> dict[str, SymbolData]:
 def _describe_all(data: Data, rules: MarketRules | None = None) -> _Described:
     source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
-    described = _Described({}, {})
-    with prepared_bars(data.source, rules) as prepared:
+    facts = None if data.facts is None else read_facts(data.facts)
+    described = _Described({}, {}, facts)
+    with prepared_bars(data.source, facts, rules) as prepared:
         chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
         for name, result in describe_symbols(prepared, source, chosen, window):
             if isinstance(result, DataError):
@@ -247,7 +255,8 @@ def _market_notes(described: _Described, rules: MarketRules) -> dict[str, int]:
     """Return what the rules took for granted, and of how many symbols."""
     notes: Counter[str] = Counter()
     for name, symbol in described.symbols.items():
-        notes.update(rules.market.assumptions(SymbolFacts(name)))
+        facts = SymbolFacts(name) if described.facts is None else described.facts.of(name)
+        notes.update(rules.market.assumptions(facts))
         if symbol.adjustment:
             notes["raw prices, and no dividend, split or bonus share is paid"] += 1
     return dict(notes)

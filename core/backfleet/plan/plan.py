@@ -59,7 +59,8 @@ class Plan:
     def task_context(self) -> TaskContext:
         """Return the context to run the job's tasks in this process."""
         data = self.job.data
-        return TaskContext(self.manifest, self.strategy, data.path, data.auxiliary_paths)
+        feeds = data.auxiliary_paths
+        return TaskContext(self.manifest, self.strategy, data.path, feeds, data.facts)
 
 
 def plan_job(job: Job) -> Plan:

@@ -59,6 +59,7 @@ def draft_of(plan: Plan, *, detach: bool = False) -> Submission:
         strategy=plan.strategy,
         data_path=plan.job.data.path,
         auxiliary_paths=plan.job.data.auxiliary_paths,
+        facts_path=plan.job.data.facts,
         shards=(),
         cpus=resources.cpus,
         memory=resources.memory,
