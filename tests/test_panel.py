@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,22 @@ def test_its_prices_are_nan_where_there_is_no_bar() -> None:
     np.testing.assert_array_equal(panel.low, panel.open - 1.0)
     np.testing.assert_array_equal(panel.close, panel.open + 0.5)
     np.testing.assert_array_equal(panel.volume, np.where(panel.has_bar, 1.0, np.nan))
+
+
+def test_raw_prices_and_returns_are_those_of_each_symbols_own_bars() -> None:
+    first = bars_on("A", [1, 3])
+    factor = np.array([1.0, 2.0])
+    split = replace(first, factor=factor, prices=first.raw.adjusted(factor))
+    panel = shown(split, bars_on("B", [0, 3]))
+    np.testing.assert_array_equal(panel.raw.open, [[np.nan, 10.0], [11.0, np.nan], [13.0, 13.0]])
+    for name in ("high", "low", "close"):
+        raw = getattr(panel.raw, name)
+        np.testing.assert_array_equal(raw[:, 0], [np.nan, *getattr(first, name)])
+    np.testing.assert_array_equal(panel.close[:, 0], [np.nan, 5.75, 13.5])
+    lasts = [13.5 * 2.0 / 11.5 - 1.0, 13.5 / 10.5 - 1.0]
+    np.testing.assert_array_equal(panel.returns, [[np.nan] * 2, [np.nan] * 2, lasts])
+    assert not panel.returns.flags.writeable
+    assert not panel.raw.close.flags.writeable
 
 
 def test_its_warmup_is_counted_in_steps() -> None:

@@ -81,7 +81,8 @@ class Bars:
         datetime64[D], the trading day a bar belongs to, in the source's time zone.
     prices
         float64, adjusted to the money of the last bar; what signals and engines use. Also reachable
-        as `open`, `high`, `low`, `close`.
+        as `open`, `high`, `low`, `close`. Their level depends on later splits and dividends: use
+        them for ratios, `returns` for returns, and `raw` for a level.
     raw
         float64, as traded. The same object as `prices` where the source knows no adjustment.
     volume
@@ -158,6 +159,19 @@ class Bars:
     @property
     def close(self) -> Floats:
         return self.prices.close
+
+    @cached_property
+    def returns(self) -> Floats:
+        """float64, the total return of each bar's close over the close before; NaN for the first.
+
+        It follows from raw prices and the factor, so that later splits and dividends cannot change
+        a bit of it.
+        """
+        worth = self.raw.close * self.factor
+        returns = np.full(len(self), np.nan)
+        returns[1:] = worth[1:] / worth[:-1] - 1.0
+        returns.flags.writeable = False
+        return returns
 
     @cached_property
     def end(self) -> NDArray[np.int64]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bars import Bars
 from backfleet.check.other_bars import scaled_prices
 from backfleet.check.result import CheckResult, Place, Status
 from backfleet.check.signals import Signals, first_difference, signals_of
@@ -93,65 +92,66 @@ class _Trials:
     def __init__(self, subject: Subject) -> None:
         self._subject = replace(subject, broker=RICH)
         self._signals = signals_of(self._subject)
-        self._has_sizes = not subject.is_vector or subject.strategy_value("target") == "size"
-        self.has_fixed_sizes = (
-            subject.is_vector
-            and subject.strategy_value("target") == "position"
-            and subject.strategy_value("sizing") == "fixed"
-        )
+        target = _setting(subject, "target")
+        # The targets of other vector strategies have no unit, or are money.
+        self._has_sizes = not subject.is_vector or target == "size"
+        self.has_fixed_sizes = target == "position" and _setting(subject, "sizing") == "fixed"
 
     def problem(self, scales: Floats) -> _Problem | None:
-        """Return how signals at these scales differ from what they should be, if they do."""
+        """Return how signals at these scales differ from what they should be; None if equal."""
         bars = tuple(map(scaled_prices, self._subject.bars, scales.tolist()))
         try:
             theirs = signals_of(self._subject.on(bars))
         except Exception as error:
-            return _Problem(f"raises {error_line(error)} where {_words(scales, 0)}; {ADVICE}")
+            message = f"{self._subject.name}: raises {error_line(error)} where prices are scaled"
+            return _Problem(f"{message} by powers of two; {ADVICE}")
         ours = self._signals
         if self._has_sizes:
-            ours, theirs = _comparable(ours), _comparable(theirs)
-            ours, theirs = self._without_sizes(ours, theirs, scales)
+            ours, theirs = _without_rounding(ours), _without_rounding(theirs)
+            theirs = self._with_expected_sizes(ours, theirs, scales)
         found = first_difference(ours, theirs, tolerance=TOLERANCE)
         if found is None:
             return None
-        where = _words(scales, found.symbol)
+        scale = float(scales[found.symbol])
+        times = f"{scale:g}" if scale > 1 else f"1/{1 / scale:g}"
+        message = f"{found.ours}, but {found.theirs} where its prices are {times} times as high"
         place = self._subject.place(found.time, found.symbol)
-        return _Problem(f"{found.ours}, but {found.theirs} where {where}: {ADVICE}", place)
+        return _Problem(f"{message}: {ADVICE}", place)
 
-    def _without_sizes(
-        self, ours: Signals, theirs: Signals, scales: Floats
-    ) -> tuple[Signals, Signals]:
-        """Return signals whose sizes are equal wherever they may be."""
+    def _with_expected_sizes(self, ours: Signals, theirs: Signals, scales: Floats) -> Signals:
+        """Return scaled signals in the money of `ours`, with its sizes where they correspond."""
+        scale = scales[theirs.symbol]
+        values = theirs.values.copy()
+        if values.shape[1] > 1:
+            values[:, PRICE] /= scale
+            values[:, LIMIT] /= scale
+        column = SIZE if values.shape[1] > 1 else 0
         count = min(len(ours), len(theirs))
-        is_same = (ours.time[:count] == theirs.time[:count]) & (
-            ours.symbol[:count] == theirs.symbol[:count]
-        )
-        scale = np.where(is_same, scales[ours.symbol[:count]], 1.0)
-        column = 0 if ours.values.shape[1] == 1 else SIZE
-        left, right = ours.values[:count, column], theirs.values[:count, column]
+        scale, left, right = scale[:count], ours.values[:count, column], values[:count, column]
         slack = ROUNDED_SHARES * np.maximum(scale, 1.0) + ROUNDED_SIZE * np.abs(left)
         is_scaled = np.abs(right * scale - left) <= slack
-        is_fixed = (left == right) & ~is_scaled
+        is_fixed = (right == left) & ~is_scaled
         self.has_fixed_sizes |= bool(is_fixed.any())
-        is_sound = is_same & (is_scaled | is_fixed) & (np.sign(left) == np.sign(right))
-        values = theirs.values.copy()
-        values[:count, column] = np.where(is_sound, left, right)
-        if values.shape[1] > 1:
-            values[:count, PRICE] /= scale
-            values[:count, LIMIT] /= scale
-            is_market = np.isnan(ours.values[:count, LIMIT]) & (ours.values[:count, 0] == 0)
-            values[:count, PRICE] = np.where(
-                is_market & is_sound, ours.values[:count, PRICE], values[:count, PRICE]
-            )
-        return ours, replace(theirs, values=values)
+        corresponds = (is_scaled | is_fixed) & (np.sign(right) == np.sign(left))
+        values[:count, column] = np.where(corresponds, left, right * scale)
+        values[count:, column] *= scales[theirs.symbol[count:]]
+        return replace(theirs, values=values)
 
 
-def _comparable(signals: Signals) -> Signals:
+def _setting(subject: Subject, name: str) -> Any:
+    """Return how a vector strategy turns targets into orders; None for another strategy."""
+    if not subject.is_vector:
+        return None
+    return subject.params.get(name, getattr(subject.strategy, name))
+
+
+def _without_rounding(signals: Signals) -> Signals:
     """Leave out orders of so few shares that they can be nothing but the rounding of others."""
     if signals.values.shape[1] == 1 or not len(signals):
         return signals
     sizes = np.abs(signals.values[:, SIZE])
-    return signals.of(sizes > ROUNDED_SIZE * np.median(sizes))
+    rows = sizes > ROUNDED_SIZE * np.median(sizes)
+    return Signals(signals.time[rows], signals.symbol[rows], signals.values[rows])
 
 
 def _scales(symbols: int) -> Iterator[Floats]:
@@ -163,9 +163,3 @@ def _scales(symbols: int) -> Iterator[Floats]:
             # Neighbors get distinct powers, so that they change places.
             chosen = np.resize(draw.permutation(powers), symbols)
             yield np.exp2(chosen)
-
-
-def _words(scales: Floats, symbol: int) -> str:
-    scale = float(scales[symbol])
-    times = f"{scale:g}" if scale > 1 else f"1/{1 / scale:g}"
-    return f"its prices are {times} times as high"
