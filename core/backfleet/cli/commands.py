@@ -53,6 +53,7 @@ COMMANDS = {
     "export": ("backfleet.cli.bundle:export", "Write a run into one file, to share it."),
     "import": ("backfleet.cli.bundle:import_", "Add an exported run to a store."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
+    "adopt": ("backfleet.cli.adopt:adopt", "Turn a backtrader script into a job."),
     "new": ("backfleet.cli.new:new", "Make a package with a strategy of your own."),
     "check": (
         "backfleet.cli.check:check",
