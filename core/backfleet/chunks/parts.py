@@ -63,7 +63,7 @@ class PartKey(NamedTuple):
 
     chunk: int
     generation: int
-    count: int
+    tasks: int
 
 
 def parse_part_key(key: str) -> PartKey | None:

@@ -29,7 +29,7 @@ class PartIndex:
         finished: Counter[tuple[int, int]] = Counter()
         for entry in self._store.list("parts/"):
             if part := parse_part_key(entry.key):
-                finished[part.chunk, part.generation] += part.count
+                finished[part.chunk, part.generation] += part.tasks
         self._finished = finished
 
     def counts(self) -> Counts:
