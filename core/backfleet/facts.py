@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 
 from backfleet.errors import DataError
 
-__all__ = ["FACT_TABLES", "Action", "Facts", "Span", "SymbolFacts", "members"]
-
-FACT_TABLES = ("instruments", "spans", "actions")
-"""The names of the tables that hold facts; only the first one must be there."""
+__all__ = ["Action", "Facts", "Span", "SymbolFacts", "members"]
 
 INDEX = "index:"
 """Begins the state of a member of an index."""
