@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
+    "AccessDenied",
     "BackfleetError",
     "CorruptObject",
     "DataChanged",
@@ -166,6 +167,10 @@ class NoSuchStore(StoreError):
 
 class ObjectMissing(StoreError):
     """The store holds no object under this key, or lacks one that another object names."""
+
+
+class AccessDenied(StoreError):
+    """These credentials may not do in the store what was asked."""
 
 
 class StoreFull(StoreError):

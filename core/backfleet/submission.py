@@ -110,6 +110,9 @@ class Submission:
     inventory
         SHA-256 of the inventory of the workers' image, by which the packages were chosen; empty if
         the executor tells of none.
+    run_key
+        The key of the run's seals, which an executor hands to workers that cannot read it; empty if
+        the run has none. It is stored apart.
     earlier
         The run's earlier submissions to the same executor with their handles, for `submit`.
     """
@@ -134,6 +137,7 @@ class Submission:
     code: tuple[StoredCode, ...] | None = None
     inventory: str = ""
     url: str = field(default="", metadata=UNSTORED)
+    run_key: str = field(default="", metadata=UNSTORED, repr=False)
     earlier: tuple[tuple[Submission, Handle], ...] = field(default=(), metadata=UNSTORED)
 
     @property

@@ -21,6 +21,7 @@ from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plan.market_bars import CompletedBars, MarketRules
+from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.describe_symbols import describe_symbols
@@ -40,6 +41,7 @@ __all__ = [
     "plan_data",
     "planned_source",
     "prepared_bars",
+    "replan_symbols",
     "source_of",
 ]
 
@@ -135,6 +137,23 @@ def plan_data(data: Data, rules: MarketRules | None = None) -> PlannedData:
         check_one_length(symbols)
     planned = [_planned(*each) for each in symbols.items()]
     return PlannedData(planned, auxiliary, _notes(data, described, rules))
+
+
+def replan_symbols(context: TaskContext, rules: MarketRules | None) -> Sequence[PlannedSymbol]:
+    """Return the symbols of a planned run as they are under the rules of a market.
+
+    Raises DataError, MarketError, PluginError.
+    """
+    manifest = context.manifest
+    feed, names = manifest.identity.data, [symbol.name for symbol in manifest.symbols]
+    source, symbols = planned_source(feed, context.data_path), []
+    facts = None if context.facts_path is None else read_facts(context.facts_path)
+    with prepared_bars(feed.source.name, facts, rules) as prepared:
+        for name, result in describe_symbols(prepared, source, names, manifest.window):
+            if isinstance(result, DataError):
+                raise result
+            symbols.append(_planned(name, result))
+    return symbols
 
 
 def benchmark_digest(data: Data, results: Results) -> str:

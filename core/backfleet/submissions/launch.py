@@ -44,7 +44,8 @@ def launch(
     if not submission.shards:
         return LogEntry(log.append(submission), None)
     submission = log.append(_with_staged_data(executor, submission, manifest))
-    handle = executor.submit(replace(submission, earlier=_earlier(log, submission)))
+    key = store.seals.keep()
+    handle = executor.submit(replace(submission, run_key=key, earlier=_earlier(log, submission)))
     log.keep_handle(submission.number, handle)
     trust_settings(executor, handle)
     emit(
