@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bar_length import UNKNOWN_LENGTH, Stamp, bar_ends
-from backfleet.facts import SymbolFacts
+from backfleet.facts import SymbolFacts, members
 from backfleet.terms import Terms
 
 __all__ = ["Bars", "BarsWindow", "Prices"]
@@ -109,8 +109,8 @@ class Bars:
         The rules of the job's market at each bar; None without a market. With a market, `prices`
         are the raw ones.
     facts
-        What is known of the symbol beside its bars, also about later days; None for a job without
-        facts.
+        What is known of the symbol beside its bars, also about later days, so that `member` is
+        safer; None for a job without facts.
     """
 
     symbol: str
@@ -183,6 +183,13 @@ class Bars:
         end = bar_ends(self.time, self.session, self.timezone, self.length, self.stamp)
         end.flags.writeable = False
         return end
+
+    def member(self, index: str) -> NDArray[np.bool_]:
+        """Return at which bars the symbol was a member of an index, as of the bar's session.
+
+        Raises DataError if the job's facts have no history of the members of this index.
+        """
+        return members(self.symbol, self.facts, index, self.session)
 
     @property
     def is_daily(self) -> bool:

@@ -45,6 +45,9 @@ __all__ = [
     "source_of",
 ]
 
+MIN_UNIVERSE = 10
+"""Number of symbols from which on a run is over a universe, of which some members may be gone."""
+
 MAX_REASONS = 20
 """Bad files that an error names."""
 
@@ -248,7 +251,23 @@ def _notes(data: Data, described: _Described, market: MarketRules | None) -> Dat
         doubts={name: symbol.doubt for name, symbol in described.symbols.items() if symbol.doubt},
         adjustments=dict(Counter(filter(None, rules))) if market is None else {},
         market={} if market is None else _market_notes(described, market),
+        survivorship=_survivorship(described),
     )
+
+
+def _survivorship(described: _Described) -> str:
+    """Return what the run knows of symbols that are no longer in its universe."""
+    if len(described.symbols) < MIN_UNIVERSE:
+        return ""
+    known = described.facts
+    facts = [] if known is None else [known.of(name) for name in described.symbols]
+    delisted = sum(symbol.delisted is not None for symbol in facts)
+    indices = facts[0].indices if facts else ()
+    if not (delisted or indices):
+        return "membership of today"
+    words = [f"{delisted:,} of {len(facts):,} symbols were delisted"]
+    words += [f"members of {', '.join(indices)} by date"] if indices else []
+    return "; ".join(words)
 
 
 def _market_notes(described: _Described, rules: MarketRules) -> dict[str, int]:
