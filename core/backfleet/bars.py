@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bar_length import UNKNOWN_LENGTH, Stamp, bar_ends
+from backfleet.events import Events
 from backfleet.terms import Terms
 
 __all__ = ["Bars", "BarsWindow", "Prices"]
@@ -104,8 +105,9 @@ class Bars:
     adjustment
         Where `factor` comes from, in words for people; no part of the digest.
     terms
-        The rules of the job's market at each bar; None without a market. With a market, `prices`
-        are the raw ones.
+        The rules of the job's market at each bar; None without a market.
+    events
+        The corporate actions that the books follow; None without a market.
     """
 
     symbol: str
@@ -124,6 +126,7 @@ class Bars:
     stamp: Stamp = "open"
     adjustment: str = ""
     terms: Terms | None = None
+    events: Events | None = None
 
     def __post_init__(self) -> None:
         if self.terms is not None and len(self.terms) != len(self.time):
@@ -153,6 +156,12 @@ class Bars:
     @property
     def close(self) -> Floats:
         return self.prices.close
+
+    @property
+    def traded(self) -> Prices:
+        """The prices at which orders are filled and positions are valued: the raw ones in a market,
+        else `prices`."""
+        return self.prices if self.terms is None else self.raw
 
     @cached_property
     def end(self) -> NDArray[np.int64]:
@@ -191,6 +200,7 @@ class Bars:
             factor=self.factor[key],
             tradable=self.tradable[key],
             terms=None if self.terms is None else self.terms[key],
+            events=None if self.events is None else self.events.within(self.session[key]),
             extra=MappingProxyType({name: column[key] for name, column in self.extra.items()}),
         )
 
@@ -205,7 +215,7 @@ class Bars:
             return self[:0]
         warmup = min(window.warmup, first)
         cut = self[first - warmup : stop]
-        is_raw = self.terms is not None or np.all(cut.factor == 1.0)
+        is_raw = np.all(cut.factor == 1.0)
         prices = cut.raw if is_raw else cut.raw.adjusted(cut.factor)
         return replace(cut, prices=prices, warmup=warmup)
 
@@ -229,8 +239,9 @@ class Bars:
         for name in sorted(self.extra):
             sha.update(name.encode() + b"\0")
             sha.update(np.ascontiguousarray(self.extra[name]).data)
-        for term in () if self.terms is None else self.terms.columns():
-            sha.update(np.ascontiguousarray(term).data)
+        for holder in (self.terms, self.events):
+            for column in () if holder is None else holder.columns():
+                sha.update(np.ascontiguousarray(column).data)
         for name in sorted(self.auxiliary):
             sha.update(f"{name}={self.auxiliary[name].digest()}".encode())
         return sha.hexdigest()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from backfleet.bars import Bars, BarsWindow
+from backfleet.errors import MarketError
 from backfleet.facts import SymbolFacts
 from backfleet.market import Market, MarketSettings
 from backfleet.plan.identity import MarketIdentity
 from backfleet.plugins import load_plugin
 from backfleet.source import Source
+from backfleet.sources.adjustment import ALREADY_ADJUSTED
 from backfleet.sources.prepared import PreparedBars, SymbolData, describe_bars
 
 __all__ = ["MarketBars", "MarketRules", "planned_rules"]
@@ -23,9 +25,26 @@ class MarketRules:
     settings: MarketSettings
 
     def applied(self, bars: Bars) -> Bars:
-        """Return all bars of a symbol on raw prices, with their terms. Raises MarketError."""
-        terms = self.market.apply(bars, SymbolFacts(bars.symbol), self.settings)
-        return replace(bars, prices=bars.raw, terms=terms)
+        """Return all bars of a symbol with their terms and events.
+
+        Raises MarketError, also if the raw prices are unknown and the books need them.
+        """
+        facts = SymbolFacts(bars.symbol)
+        if bars.adjustment == ALREADY_ADJUSTED:
+            self._check_adjusted(facts)
+        return self.market.follow(bars, facts, self.settings)
+
+    def _check_adjusted(self, facts: SymbolFacts) -> None:
+        if facts.actions:
+            reason = "data.facts has actions of it, which would be counted twice"
+        elif self.market.needs_raw_prices:
+            reason = f"lots and price limits of {self.market.name!r} need the prices as traded"
+        else:
+            return
+        raise MarketError(
+            f"market: the prices of {facts.symbol} are adjusted already, and {reason}. Bring raw "
+            "prices with an adjustment factor, or remove [market]"
+        )
 
 
 def planned_rules(identity: MarketIdentity | None) -> MarketRules | None:
@@ -37,6 +56,8 @@ def planned_rules(identity: MarketIdentity | None) -> MarketRules | None:
         orders=identity.orders,
         limit_fill=identity.limit_fill,
         volume_share=identity.volume_share,
+        actions=identity.actions,
+        rights=identity.rights,
     )
     return MarketRules(load_plugin("market", identity.rules.name, Market)(), settings)
 
