@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from backfleet.bar_length import UNKNOWN_LENGTH, Stamp, bar_ends
 from backfleet.events import Events
+from backfleet.facts import SymbolFacts
 from backfleet.terms import Terms
 
 __all__ = ["Bars", "BarsWindow", "Prices"]
@@ -108,6 +109,9 @@ class Bars:
         The rules of the job's market at each bar; None without a market.
     events
         The corporate actions that the books follow; None without a market.
+    facts
+        What is known of the symbol beside its bars, also about later days; None for a job without
+        facts.
     """
 
     symbol: str
@@ -127,6 +131,7 @@ class Bars:
     adjustment: str = ""
     terms: Terms | None = None
     events: Events | None = None
+    facts: SymbolFacts | None = None
 
     def __post_init__(self) -> None:
         if self.terms is not None and len(self.terms) != len(self.time):
@@ -205,7 +210,8 @@ class Bars:
         )
 
     def window(self, window: BarsWindow) -> Bars:
-        """The bars of `window`, adjusted to its last bar, so that later rows change nothing.
+        """The bars of `window`, adjusted to its last bar, with the facts known at its end, so that
+        what comes later changes nothing.
 
         The result is empty where no bar lies between start and end.
         """
@@ -217,7 +223,10 @@ class Bars:
         cut = self[first - warmup : stop]
         is_raw = np.all(cut.factor == 1.0)
         prices = cut.raw if is_raw else cut.raw.adjusted(cut.factor)
-        return replace(cut, prices=prices, warmup=warmup)
+        facts = self.facts
+        if facts is not None and window.end is not None:
+            facts = facts.until(window.end)
+        return replace(cut, prices=prices, warmup=warmup, facts=facts)
 
     def digest(self) -> str:
         """SHA-256 over all that an engine can see, as 64 hexadecimal digits."""
@@ -242,6 +251,8 @@ class Bars:
         for holder in (self.terms, self.events):
             for column in () if holder is None else holder.columns():
                 sha.update(np.ascontiguousarray(column).data)
+        if self.facts is not None:
+            sha.update(f"facts={self.facts.digest()}".encode())
         for name in sorted(self.auxiliary):
             sha.update(f"{name}={self.auxiliary[name].digest()}".encode())
         return sha.hexdigest()

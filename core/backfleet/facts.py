@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.errors import DataError
 
-__all__ = ["Action", "Facts", "Span", "SymbolFacts"]
+__all__ = ["FACT_TABLES", "Action", "Facts", "Span", "SymbolFacts"]
+
+FACT_TABLES = ("instruments", "spans", "actions")
+"""The names of the tables that hold facts; only the first one must be there."""
 
 Span = tuple[date, date | None]
 """First day and the day after the last one; None if the span lasts."""
@@ -89,6 +95,41 @@ class SymbolFacts:
                 True if end is None else sessions < np.datetime64(end)
             )
         return inside
+
+    def until(self, end: date) -> SymbolFacts:
+        """Return the facts as they were after a session: nothing later can be seen in them.
+
+        A span that ended later lasts. Days of the listing and of payments stay, since they are
+        announced before.
+        """
+        spans = {
+            state: tuple(
+                (first, None if stop is None or stop > end else stop)
+                for first, stop in spans
+                if first <= end
+            )
+            for state, spans in self.spans.items()
+        }
+        is_delisted = self.delisted is not None and self.delisted <= end
+        actions = self.actions
+        return replace(
+            self,
+            delisted=self.delisted if is_delisted else None,
+            spans=MappingProxyType(spans),
+            actions=None if actions is None else tuple(a for a in actions if a.ex <= end),
+        )
+
+    def digest(self) -> str:
+        """Return the SHA-256 over all facts, as 64 hexadecimal digits."""
+        text = json.dumps(vars(self), default=_plain, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> object:
+    """Return a date, a mapping or an action as JSON can hold it."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return dict(value) if isinstance(value, Mapping) else vars(value)
 
 
 @dataclass(frozen=True)

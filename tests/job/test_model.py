@@ -42,6 +42,7 @@ warmup = 0
 timezone = "Asia/Shanghai"
 columns = ["pe_ttm"]
 options = { date_column = "Date" }
+facts = "data/facts"
 
 [broker]
 cash = 50_000
@@ -140,6 +141,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "columns": ("pe_ttm",),
             "options": {"date_column": "Date"},
             "auxiliary": {},
+            "facts": str(tmp_path / "data/facts"),
         },
         "broker": {
             "cash": 50_000.0,
@@ -154,6 +156,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "orders": "wait",
             "limit_fill": "bar",
             "volume_share": 0.25,
+            "rights": "lapse",
         },
         "results": {
             "store": str(here / "runs"),

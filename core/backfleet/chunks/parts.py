@@ -36,7 +36,7 @@ from backfleet.chunks.rows import merge_rows, read_rows
 from backfleet.chunks.schemas import RETURNS, blob_names, table_names
 from backfleet.chunks.task_result import is_retryable
 from backfleet.errors import CorruptObject, ObjectMissing
-from backfleet.store import Store, is_sound_blob, put_blob
+from backfleet.store import Store, is_sound_blob, put_blob, put_sealed, read_sealed
 
 __all__ = [
     "ChunkTarget",
@@ -117,10 +117,10 @@ def store_part(store: Store, encoded: EncodedChunk) -> None:
     content = encoded.chunk.to_bytes(PART)
     for copy in count():
         free = f"{key}.{copy}" if copy else key
-        if store.put_if_absent(free, content):
+        if put_sealed(store, free, content):
             return
         try:
-            stored = Chunk.from_bytes(store.read(free), PART).header
+            stored = Chunk.from_bytes(read_sealed(store, free), PART).header
         except CorruptObject:
             continue
         if (stored.run_id, stored.logical) == (header.run_id, header.logical):
@@ -186,7 +186,7 @@ def _merge_returns(
 def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
     """Return the part under a key; None if it is damaged, or no part of this chunk."""
     try:
-        stored = Chunk.from_bytes(store.read(key), PART)
+        stored = Chunk.from_bytes(read_sealed(store, key), PART)
         rows = read_rows(stored.body, stored.header.count)
     except (CorruptObject, ObjectMissing):
         return None

@@ -83,6 +83,8 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
     manifest = plan.manifest
     root = open_store(Remote.of(executor).results_store(plan.job.results.store))
     store = root.at(manifest.run_id)
+    # As a submit does: of a run without a key, no chunk counts.
+    store.seals.prepare()
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
     check_undeclared_files(chunk_index, plan.strategy)

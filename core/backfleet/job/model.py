@@ -146,6 +146,9 @@ class Data(Section):
         The source's own: `backfleet plugins show csv`.
     auxiliary
         Further feeds by name.
+    facts
+        A directory or `s3://bucket/prefix` with tables of what is known of the symbols beside their
+        bars: `instruments`, `spans` and `actions`.
     """
 
     source: Text
@@ -162,6 +165,7 @@ class Data(Section):
     columns: Columns = ()
     options: dict[str, Any] = Field(default_factory=dict)
     auxiliary: dict[FeedName, Auxiliary] = Field(default_factory=dict)
+    facts: Location | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -192,7 +196,12 @@ class Data(Section):
         given = self.auxiliary[name].model_dump(exclude_none=True)
         if "source" in given:
             given.setdefault("options", {})
-        whole = {"auxiliary": {}, "exclude": (), "on_bad_symbol": "refuse"}
+        whole: dict[str, Any] = {
+            "auxiliary": {},
+            "exclude": (),
+            "on_bad_symbol": "refuse",
+            "facts": None,
+        }
         return self.model_copy(update={**given, **whole})
 
     @property

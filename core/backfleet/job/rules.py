@@ -152,6 +152,8 @@ def feed_name(name: str) -> str:
             "the feed's name must have 1 to 64 letters, digits, '.', '_' or '-', and begin with a "
             "letter or digit"
         )
+    if name == "facts":
+        raise ValueError("cannot be the name of a feed, since commands name data.facts so")
     return name
 
 

@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, UserError
+from backfleet.facts import Facts
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.refusal import nearest
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
 from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import FeedIdentity, MarketIdentity
 from backfleet.plan.manifest import PlannedSymbol
-from backfleet.plan.market_bars import MarketBars, MarketRules, planned_rules
+from backfleet.plan.market_bars import CompletedBars, MarketRules, planned_rules
 from backfleet.plan.market_notes import market_notes, unexplained
+from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.describe_symbols import describe_symbols
+from backfleet.sources.facts import read_facts
 from backfleet.sources.prepared import PreparedBars, SymbolData
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ __all__ = [
     "plan_data",
     "planned_source",
     "prepared_bars",
+    "replan_symbols",
     "source_of",
 ]
 
@@ -74,10 +78,12 @@ class PlannedData:
 
 @dataclass(frozen=True)
 class _Described:
-    """The symbols of a source: those whose bars can be read, and what is wrong with the others."""
+    """The symbols of a source: those whose bars can be read, what is wrong with the others, and
+    the job's facts."""
 
     symbols: dict[str, SymbolData]
     bad: dict[str, DataError]
+    facts: Facts | None
 
 
 def open_source(name: str, settings: SourceSettings) -> Source:
@@ -98,12 +104,15 @@ def planned_source(feed: FeedIdentity, path: str) -> Source:
     return open_source(feed.source.name, settings)
 
 
-def prepared_bars(source: str, rules: MarketRules | None = None) -> PreparedBars:
-    """The cache of a source's bars, under the hash of its code and of what prepares them; with the
-    rules of a market, its bars follow them."""
+def prepared_bars(
+    source: str, facts: Facts | None = None, rules: MarketRules | None = None
+) -> PreparedBars:
+    """The cache of a source's bars, under the hash of its code and of what prepares them; its bars
+    have the facts and follow the rules."""
     code = plugin_hash(find_plugin("source", source).target)
     code += own_hash(["backfleet.sources.prepared"])
-    return PreparedBars(code) if rules is None else MarketBars(code, rules)
+    has_no_additions = facts is None and rules is None
+    return PreparedBars(code) if has_no_additions else CompletedBars(code, facts, rules)
 
 
 def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
@@ -136,6 +145,23 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
     return PlannedData(planned, auxiliary, _notes(data, described, rules, doubts), market=market)
 
 
+def replan_symbols(context: TaskContext, rules: MarketRules | None) -> Sequence[PlannedSymbol]:
+    """Return the symbols of a planned run as they are under the rules of a market.
+
+    Raises DataError, MarketError, PluginError.
+    """
+    manifest = context.manifest
+    feed, names = manifest.identity.data, [symbol.name for symbol in manifest.symbols]
+    source, symbols = planned_source(feed, context.data_path), []
+    facts = None if context.facts_path is None else read_facts(context.facts_path)
+    with prepared_bars(feed.source.name, facts, rules) as prepared:
+        for name, result in describe_symbols(prepared, source, names, manifest.window):
+            if isinstance(result, DataError):
+                raise result
+            symbols.append(_planned(name, result))
+    return symbols
+
+
 def benchmark_digest(data: Data, results: Results) -> str:
     """Return the digest of the benchmark's bars if rows depend on them, else an empty string.
 
@@ -150,7 +176,7 @@ def benchmark_digest(data: Data, results: Results) -> str:
             source_of(data).fingerprint(benchmark)
             return ""
         # The columns are the strategy's, and a benchmark may lack them.
-        whole = {"exclude": (), "on_bad_symbol": "refuse"}
+        whole = {"exclude": (), "on_bad_symbol": "refuse", "facts": None}
         alone = data.model_copy(update={"symbols": (benchmark,), "columns": (), **whole})
         return _described(alone)[benchmark].digest
     except DataError as error:
@@ -179,8 +205,9 @@ def _described(data: Data) -> dict[str, SymbolData]:
 def _describe_all(data: Data, rules: MarketRules | None = None) -> _Described:
     source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
-    described = _Described({}, {})
-    with prepared_bars(data.source, rules) as prepared:
+    facts = None if data.facts is None else read_facts(data.facts)
+    described = _Described({}, {}, facts)
+    with prepared_bars(data.source, facts, rules) as prepared:
         chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
         for name, result in describe_symbols(prepared, source, chosen, window):
             if isinstance(result, DataError):
@@ -234,7 +261,9 @@ def _notes(
         skipped={name: str(error).replace(folder, "") for name, error in described.bad.items()},
         doubts={name: symbol.doubt for name, symbol in described.symbols.items() if symbol.doubt},
         adjustments=dict(Counter(filter(None, rules))) if market is None else {},
-        market={} if market is None else {**market_notes(described.symbols, market), **doubts},
+        market={}
+        if market is None
+        else {**market_notes(described.symbols, market, described.facts), **doubts},
     )
 
 

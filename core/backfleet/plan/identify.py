@@ -117,6 +117,7 @@ def _data(data: Data, planned: PlannedData) -> DataIdentity:
             for name, symbol in planned.auxiliary.items()
         },
         resampled=data.resampled_feeds,
+        facts=data.facts is not None,
     )
 
 

@@ -83,6 +83,9 @@ class DataIdentity(FeedIdentity):
         The auxiliary feeds that are read, by name.
     resampled
         The spans of the auxiliary feeds that are made from the symbols' own bars, by name.
+    facts
+        Whether the bars have facts, which are part of their digests. Bars without facts say
+        nothing of them in what is hashed.
     """
 
     universe: Literal["each", "portfolio"]
@@ -92,6 +95,7 @@ class DataIdentity(FeedIdentity):
     digests: Mapping[str, str]
     auxiliary: Mapping[str, AuxiliaryIdentity]
     resampled: Mapping[str, str]
+    facts: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,8 @@ class Identity:
         plain: dict[str, Any] = to_plain(self)
         if self.market is None:
             del plain["market"]
+        if not self.data.facts:
+            del plain["data"]["facts"]
         return plain
 
     def components(self) -> Iterator[tuple[str, Component]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from backfleet.facts import SymbolFacts
+from backfleet.facts import Facts, SymbolFacts
 from backfleet.plan.market_bars import MarketRules
 from backfleet.sources.prepared import SymbolData
 
@@ -18,13 +18,16 @@ WORDS = {
 }
 
 
-def market_notes(symbols: Mapping[str, SymbolData], rules: MarketRules) -> dict[str, int]:
+def market_notes(
+    symbols: Mapping[str, SymbolData], rules: MarketRules, facts: Facts | None
+) -> dict[str, int]:
     """Return what the rules took for granted and how actions are booked, and of how many
     symbols."""
     notes: Counter[str] = Counter()
     actions = rules.settings.actions
     for name, symbol in symbols.items():
-        notes.update(rules.market.assumptions(SymbolFacts(name)))
+        known = SymbolFacts(name) if facts is None else facts.of(name)
+        notes.update(rules.market.assumptions(known))
         if symbol.ex_dates or (actions == "none" and symbol.adjustment):
             notes[WORDS[actions]] += 1
     return dict(notes)

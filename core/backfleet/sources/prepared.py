@@ -103,6 +103,7 @@ class _Shelf:
 
     folder: Path
     inputs: Index[_Input]
+    additions: str
     windows: dict[BarsWindow, Index[_Windowed]] = field(default_factory=dict)
 
     def bars(self, symbol: str, digest: str) -> Path:
@@ -110,7 +111,7 @@ class _Shelf:
 
     def window(self, window: BarsWindow) -> Index[_Windowed]:
         if window not in self.windows:
-            key = _hash(str(window.start), str(window.end), window.warmup)
+            key = _hash(str(window.start), str(window.end), window.warmup, self.additions)
             self.windows[window] = Index(self.folder / f"window-{key}.json", _Windowed)
         return self.windows[window]
 
@@ -133,10 +134,14 @@ class PreparedBars:
         The hash of the source's code.
     folder
         Where to keep them; by default `bars` in backfleet's cache.
+    additions
+        What a subclass adds to the prepared bars. Windows of bars with other additions are indexed
+        apart.
     """
 
-    def __init__(self, code: str, folder: Path | None = None) -> None:
+    def __init__(self, code: str, folder: Path | None = None, additions: str = "") -> None:
         self._code = code
+        self._additions = additions
         self._folder = cache_folder() / "bars" if folder is None else folder
         self._shelves: dict[Source, _Shelf] = {}
 
@@ -191,7 +196,9 @@ class PreparedBars:
             return known
         bars, digest = self.load(source, symbol)
         data = describe_bars(source, bars, window)
-        self._shelf(source).window(window).put(symbol, _Windowed(digest, data))
+        self._shelf(source).window(window).put(
+            symbol, _Windowed(self._full_input(symbol, digest), data)
+        )
         return data
 
     def known(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData | None:
@@ -203,9 +210,15 @@ class PreparedBars:
         if known is None:
             return None
         try:
-            return known.data if known.input == self._known_input(source, symbol) else None
+            digest = self._known_input(source, symbol)
+            is_same = digest is not None and known.input == self._full_input(symbol, digest)
         except DataError:
             return None
+        return known.data if is_same else None
+
+    def _full_input(self, symbol: str, digest: str) -> str:
+        """Return a digest of all that the bars follow from, by the digest of their input."""
+        return digest
 
     def save(self) -> None:
         """Write the indexes, so that the next process reads no input that it need not."""
@@ -222,7 +235,7 @@ class PreparedBars:
             location = path if "://" in path else os.path.abspath(path)
             folder = self._folder / key
             inputs = Index(folder / f"inputs-{_hash(location)}.json", _Input)
-            self._shelves[source] = _Shelf(folder, inputs)
+            self._shelves[source] = _Shelf(folder, inputs, self._additions)
         return self._shelves[source]
 
     def _known_input(self, source: Source, symbol: str) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from backfleet.errors import CorruptObject, StoreError
+from backfleet.store.seals import Seals
 
 __all__ = ["MAX_OBJECT_BYTES", "Entry", "Store", "check_readable_size", "check_writable_size"]
 
@@ -46,6 +47,9 @@ class Store(ABC):
 
     url: str
     """The root as an absolute path or an `s3://` URL, without a slash at the end."""
+
+    seals: Seals = Seals()
+    """The seals of the run whose store this is."""
 
     @abstractmethod
     def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:

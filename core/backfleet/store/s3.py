@@ -16,13 +16,17 @@ from backfleet.store.base import (
     check_writable_size,
 )
 from backfleet.store.keys import check_key, check_prefix, is_key
+from backfleet.store.run_seals import RunSeals
 from backfleet.store.s3_client import s3_client
 from backfleet.store.s3_errors import broke_off, is_conflict, is_taken, s3_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
-__all__ = ["S3Store"]
+__all__ = ["KEYS", "S3Store"]
+
+KEYS = "keys"
+"""The folder of a bucket that holds the keys of its runs, in a folder per team."""
 
 
 class S3Store(Store):
@@ -40,6 +44,10 @@ class S3Store(Store):
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self.url = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
+        *folders, run = prefix.split("/")
+        # The stack has its store in `runs`, and those of teams below.
+        team = "/".join(folders[1:] if folders[:1] == ["runs"] else folders) or "all"
+        self.seals = RunSeals(lambda: S3Store(bucket, f"{KEYS}/{team}"), run)
 
     def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
         check_key(key)

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from backfleet.errors import CorruptObject, NoSuchStore, ObjectMissing, StoreError, StoreFull
+from backfleet.errors import (
+    AccessDenied,
+    CorruptObject,
+    NoSuchStore,
+    ObjectMissing,
+    StoreError,
+    StoreFull,
+)
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -67,7 +74,11 @@ _ADVICE = {
     "ProxyConnectionError": _UNREACHABLE,
     "ConnectionError": _UNREACHABLE,
 }
-_NO_BUCKET = ("NoSuchBucket", "InvalidBucketName")
+_KINDS = {
+    "NoSuchBucket": NoSuchStore,
+    "InvalidBucketName": NoSuchStore,
+    "AccessDenied": AccessDenied,
+}
 _INSUFFICIENT_STORAGE = 507
 
 
@@ -118,8 +129,7 @@ def _explain(error: ClientError, url: str) -> StoreError:
         return ObjectMissing(f"{url}: there is no such object")
     if _status(error) == _INSUFFICIENT_STORAGE:
         return StoreFull(_sentence(url, "the endpoint has no space left; free some", error))
-    kind = NoSuchStore if code in _NO_BUCKET else StoreError
-    return kind(_sentence(url, _advice(code), error))
+    return _KINDS.get(code, StoreError)(_sentence(url, _advice(code), error))
 
 
 def _status(error: ClientError) -> int:

@@ -14,6 +14,7 @@ from backfleet.code.packages import CodePackage
 from backfleet.code.stored_code import store_code
 from backfleet.code.trusted_code import trust_code
 from backfleet.executor import Executor, Handle, Remote, Submission
+from backfleet.facts import FACT_TABLES
 from backfleet.plan.check_code import check_code
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store
@@ -43,7 +44,8 @@ def launch(
     if not submission.shards:
         return LogEntry(log.append(submission), None)
     submission = log.append(_with_staged_data(executor, submission, manifest))
-    handle = executor.submit(replace(submission, earlier=_earlier(log, submission)))
+    key = store.seals.keep()
+    handle = executor.submit(replace(submission, run_key=key, earlier=_earlier(log, submission)))
     log.keep_handle(submission.number, handle)
     trust_settings(executor, handle)
     emit(
@@ -89,7 +91,7 @@ def _with_staged_data(executor: Executor, submission: Submission, manifest: Mani
         # Extended rows and reports need it; reports read where the workers do.
         symbols.append(benchmark)
     auxiliary = manifest.identity.data.auxiliary
-    remote = Remote.of(executor)
+    remote, facts = Remote.of(executor), submission.facts_path
     return replace(
         submission,
         data_path=remote.stage_data(submission.data_path, symbols),
@@ -97,4 +99,5 @@ def _with_staged_data(executor: Executor, submission: Submission, manifest: Mani
             feed: remote.stage_data(path, [auxiliary[feed].symbol])
             for feed, path in submission.auxiliary_paths.items()
         },
+        facts_path=None if facts is None else remote.stage_data(facts, FACT_TABLES),
     )

@@ -6,6 +6,7 @@ __all__ = [
     "IMAGE_INVENTORY",
     "INDEX_VARIABLES",
     "PRELOAD",
+    "RUN_KEY",
     "SHARDS",
     "STOP_WITH_PARENT",
     "TIME_LIMIT",
@@ -26,6 +27,9 @@ IMAGE_INVENTORY = "BACKFLEET_IMAGE_INVENTORY"
 
 TIME_LIMIT = "BACKFLEET_TIME_LIMIT"
 """Seconds after which a worker stores what is finished and ends with 75, to be started again."""
+
+RUN_KEY = "BACKFLEET_RUN_KEY"
+"""The key of the run's seals, for workers whose role cannot read it."""
 
 PRELOAD = "BACKFLEET_PRELOAD"
 """The engine's module and the folders of shipped code, as JSON; set for the forkserver alone."""

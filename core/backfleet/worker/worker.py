@@ -139,7 +139,11 @@ class ShardWorker:
     def _run(self, works: Sequence[Work], run_code: RunCode) -> None:
         submission = self.submission
         plan = TaskContext(
-            self.manifest, self.strategy, submission.data_path, submission.auxiliary_paths
+            self.manifest,
+            self.strategy,
+            submission.data_path,
+            submission.auxiliary_paths,
+            submission.facts_path,
         )
         limits = Limits(
             self.submission.task_timeout, self.submission.memory // self.submission.cpus

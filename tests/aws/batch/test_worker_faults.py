@@ -21,6 +21,7 @@ from backfleet.job import Overrides
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from stored_rows import run_of, stored_rows
+from testbed.aws.server import container_variables
 from waiting import until
 
 pytestmark = pytest.mark.testbed
@@ -58,7 +59,7 @@ def worker(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     def begin(submission: Submission, index: int = 0) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "backfleet", "worker", submission.url],
-            env=os.environ | {"AWS_BATCH_JOB_ARRAY_INDEX": str(index)},
+            env=os.environ | container_variables(submission, index),
             cwd=tmp_path,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backfleet.store import KEYS
 from backfleet_executors.aws.image_records import IMAGES
 from backfleet_executors.aws.stack.intrinsics import Section, deny, if_, policy, ref, sub
 
@@ -13,6 +14,7 @@ __all__ = [
     "RESOURCES",
     "RESULTS_BUCKET",
     "RUNS",
+    "RUN_KEYS",
     "SHARED",
     "data_arn",
     "results_arn",
@@ -26,6 +28,9 @@ RUNS = "runs"
 
 IMAGE_RECORDS = f"/{IMAGES}/*"
 """The inventories of the workers' images. Only the deployer creates them, once."""
+
+RUN_KEYS = f"/{KEYS}/*"
+"""The keys of the runs' seals. Submitters create them, once; workers cannot read them."""
 
 WRITTEN_ONCE = ("manifest.json", "chunks/*", "parts/*", "blobs/*", "code/*")
 """What the store of a run writes only where there is nothing yet."""
@@ -98,7 +103,7 @@ def _only_tls(bucket: Section, objects: Section) -> Section:
 
 def _only_once() -> Section:
     """No object that is written once is ever written over, whoever asks."""
-    paths = [*(f"/{RUNS}/*/{name}" for name in WRITTEN_ONCE), *SHARED, IMAGE_RECORDS]
+    paths = [*(f"/{RUNS}/*/{name}" for name in WRITTEN_ONCE), *SHARED, IMAGE_RECORDS, RUN_KEYS]
     # The parts of an upload carry no condition; finishing it does.
     condition = {
         "Null": {"s3:if-none-match": "true"},
