@@ -41,7 +41,7 @@ class Subject:
     params
         A value for each parameter that is set; the others keep their defaults.
     bars
-        One element a symbol.
+        One element per symbol.
     broker
         By default one with much cash and no commission.
     """
