@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars, Prices
+from backfleet.facts import members
 
 __all__ = ["Panel", "PanelPrices"]
 
@@ -65,6 +66,15 @@ class Panel:
             found[steps, column] = True
         found.flags.writeable = False
         return found
+
+    def member(self, index: str) -> NDArray[np.bool_]:
+        """Return which symbols were members of an index at each step, as of its session.
+
+        The result is bool of shape (steps, symbols) and also true for a member that has no bar at a
+        step. Raises DataError if the job's facts have no history of the members of this index.
+        """
+        columns = [members(each.symbol, each.facts, index, self.session) for each in self.bars]
+        return np.column_stack(columns)
 
     @cached_property
     def open(self) -> Floats:

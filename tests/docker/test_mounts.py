@@ -33,6 +33,12 @@ def test_the_run_is_writable_and_the_data_are_not() -> None:
     ]
 
 
+def test_facts_are_mounted_as_data_are() -> None:
+    url = "/store/run/submissions/1.json"
+    mounted = bindings(replace(submission(url, "/data"), facts_path="/data/facts"), ())
+    assert mounted[1:] == [Binding("/data", "/data"), Binding("/data/facts", "/data/facts")]
+
+
 def test_nothing_is_mounted_of_what_lies_on_s3() -> None:
     assert bindings(submission("s3://b/run/submissions/1.json", "s3://b/data"), ()) == []
 

@@ -156,6 +156,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "orders": "wait",
             "limit_fill": "bar",
             "volume_share": 0.25,
+            "rights": "lapse",
         },
         "results": {
             "store": str(here / "runs"),

@@ -98,6 +98,29 @@ def test_an_object_that_s3_does_not_delete_is_an_error_though_it_answers_200(
         s3_client().meta.events.unregister(event, unique_id="deny")
 
 
+def test_a_temporary_object_has_the_tag_by_which_its_bucket_removes_it(
+    s3_store: Store, s3_store_url: str
+) -> None:
+    from backfleet.store.s3_client import s3_client
+
+    assert s3_store.put_temporary("parts/0", b"rows")
+    assert not s3_store.put_temporary("parts/0", b"rows")
+    bucket = s3_store_url.split("/")[2]
+    tags = s3_client().get_object_tagging(Bucket=bucket, Key="runs/parts/0")["TagSet"]
+
+    assert tags == [{"Key": "backfleet-temporary", "Value": "true"}]
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (501, "NotImplemented")])
+def test_a_temporary_object_is_stored_without_a_tag_where_tags_are_refused(
+    s3_store: Store, endpoint: FaultyEndpoint, status: int, code: str
+) -> None:
+    endpoint.fail("PUT", status=status, code=code)
+
+    assert s3_store.put_temporary("parts/0", b"rows")
+    assert s3_store.read("parts/0") == b"rows"
+
+
 def test_a_put_whose_answer_is_lost_is_stored_once_and_reads_back(
     s3_store: Store, endpoint: FaultyEndpoint
 ) -> None:

@@ -27,7 +27,6 @@ __all__ = [
     "feed_name",
     "file_pattern",
     "job_name",
-    "market_actions",
     "name_of_strategy",
     "note",
     "one_or_more",
@@ -196,13 +195,6 @@ def family(name: str) -> str:
             f"a family's name must be one line of 1 to {MAX_FAMILY_CHARS:,} characters"
         )
     return name
-
-
-def market_actions(value: object) -> object:
-    """How corporate actions are booked."""
-    if value in ("exact", "factor"):
-        raise ValueError('is not available yet; use "none", which books no corporate action')
-    return value
 
 
 def note(text: str) -> str:

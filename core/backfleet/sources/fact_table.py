@@ -13,7 +13,7 @@ from typing import Any
 from backfleet.errors import DataError
 from backfleet.sources.places import Place
 
-__all__ = ["FactRow", "read_rows"]
+__all__ = ["FactRow", "read_rows", "table_files"]
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 SUFFIXES = (".csv", ".parquet")
@@ -85,6 +85,11 @@ class FactRow:
         return DataError(f"{self.origin}: row {self.number}: {reason}")
 
 
+def table_files(name: str, there: Sequence[str]) -> list[str]:
+    """Return which of the files in a folder hold a table."""
+    return [name + suffix for suffix in SUFFIXES if name + suffix in there]
+
+
 def read_rows(place: Place, folder: str, name: str, columns: Sequence[str]) -> list[FactRow] | None:
     """Return the rows of a table; None if the folder has no such table.
 
@@ -94,8 +99,7 @@ def read_rows(place: Place, folder: str, name: str, columns: Sequence[str]) -> l
         The table is there as CSV and as Parquet, cannot be read, or has other columns; the first of
         `columns` must be there.
     """
-    there = place.names()
-    files = [name + suffix for suffix in SUFFIXES if name + suffix in there]
+    files = table_files(name, place.names())
     if not files:
         return None
     if len(files) > 1:

@@ -18,7 +18,7 @@ from backfleet.errors import (
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-__all__ = ["broke_off", "is_conflict", "is_taken", "s3_errors"]
+__all__ = ["broke_off", "cannot_tag", "is_conflict", "is_taken", "s3_errors"]
 
 _CREDENTIALS = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or log in with `aws sso login`"
@@ -101,6 +101,11 @@ def s3_errors(url: str) -> Iterator[None]:
 def is_taken(error: ClientError) -> bool:
     """The answer to a conditional write: the key is taken."""
     return _status(error) == 412
+
+
+def cannot_tag(error: ClientError) -> bool:
+    """The answer to a write with a tag that the role or the endpoint may not allow."""
+    return error.response["Error"]["Code"] in ("AccessDenied", "NotImplemented")
 
 
 def is_conflict(error: Exception) -> bool:
