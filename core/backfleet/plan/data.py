@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, UserError
-from backfleet.facts import Facts
+from backfleet.facts import Facts, SymbolFacts
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.refusal import nearest
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
