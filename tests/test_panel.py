@@ -86,5 +86,7 @@ def test_its_arrays_are_read_only() -> None:
 
 def test_a_column_of_another_length_is_refused() -> None:
     panel = shown(bars_on("A", [1, 3]), bars_on("B", [0, 3, 4]))
-    with pytest.raises(ValueError, match=r"B: the column must have one number a bar, shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"B: the column must have one number per bar, shape \(3,\)"
+    ):
         panel.stacked([np.zeros(2), np.zeros(2)])

@@ -30,11 +30,11 @@ class Panel:
     Attributes
     ----------
     bars
-        One element a symbol, its tradable bars.
+        One element per symbol, its tradable bars.
     time, session
         int64 and datetime64[D] of shape (steps,), ascending; as in `Bars`.
     steps
-        One element a symbol: the step of each of its bars, intp of shape (bars,).
+        One element per symbol: the step of each of its bars, intp of shape (bars,).
     warmup
         How many of the first steps lie before the job's start.
     """
@@ -113,7 +113,7 @@ class Panel:
         Parameters
         ----------
         columns
-            One element a symbol, float64 of shape (bars of the symbol,).
+            One element per symbol, float64 of shape (bars of the symbol,).
 
         Returns
         -------
@@ -128,7 +128,7 @@ class Panel:
         for column, (bars, values) in enumerate(zip(self.bars, columns, strict=True)):
             if np.shape(values) != (len(bars),):
                 raise ValueError(
-                    f"{bars.symbol}: the column must have one number a bar, "
+                    f"{bars.symbol}: the column must have one number per bar, "
                     f"shape ({len(bars)},), not {np.shape(values)}"
                 )
             stacked[self.steps[column], column] = values

@@ -145,7 +145,7 @@ def test_a_conflict_without_end_is_an_error_after_a_bounded_number_of_tries(
 ) -> None:
     endpoint.fail("PUT", times=1000, status=409, code="ConditionalRequestConflict")
 
-    with pytest.raises(StoreError, match="other writers of the same object got in the way"):
+    with pytest.raises(StoreError, match="other writers changed the same object"):
         s3_store.put_if_absent("chunks/0.0", b"rows")
     assert endpoint.requests == ["PUT"] * backoff.ATTEMPTS
 
@@ -191,7 +191,7 @@ def test_an_answer_that_always_ends_early_is_an_error(
     s3_store.put_if_absent("a", b"content")
     endpoint.fail("GET", times=1000, keep=3)
 
-    with pytest.raises(StoreError, match="the connection broke off each time"):
+    with pytest.raises(StoreError, match="the connection was lost on every attempt"):
         s3_store.read("a")
 
 
@@ -200,7 +200,7 @@ def test_an_answer_that_always_ends_early_is_an_error(
     [
         (403, "AccessDenied", "a store needs s3:GetObject and s3:PutObject"),
         (403, "InvalidAccessKeyId", "the access key is unknown; set AWS_ACCESS_KEY_ID"),
-        (403, "SignatureDoesNotMatch", "the secret key does not fit"),
+        (403, "SignatureDoesNotMatch", "the secret key does not belong"),
         (403, "RequestTimeTooSkewed", "the clock of this machine is wrong"),
         (400, "ExpiredToken", "the credentials have expired; renew them"),
         (400, "AuthorizationHeaderMalformed", "another region; set AWS_DEFAULT_REGION"),
@@ -254,7 +254,7 @@ def test_missing_credentials_are_told(s3_store: Store, monkeypatch: pytest.Monke
 def test_half_of_the_credentials_is_told(s3_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
 
-    with pytest.raises(StoreError, match="half of the credentials is missing"):
+    with pytest.raises(StoreError, match="the credentials are incomplete"):
         s3_store.read("a")
 
 

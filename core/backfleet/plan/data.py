@@ -49,7 +49,7 @@ __all__ = [
 MIN_UNIVERSE = 10
 """Number of symbols from which on a run is over a universe, of which some members may be gone."""
 
-MAX_REASONS = 20
+MAX_REASONS = 10
 """Bad files that an error names."""
 
 
