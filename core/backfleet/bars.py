@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from backfleet.bar_length import UNKNOWN_LENGTH, Stamp, bar_ends
 from backfleet.events import Events
-from backfleet.facts import SymbolFacts
+from backfleet.facts import SymbolFacts, members
 from backfleet.terms import Terms
 
 __all__ = ["Bars", "BarsWindow", "Prices"]
@@ -82,7 +82,8 @@ class Bars:
         datetime64[D], the trading day a bar belongs to, in the source's time zone.
     prices
         float64, adjusted to the money of the last bar; what signals and engines use. Also reachable
-        as `open`, `high`, `low`, `close`.
+        as `open`, `high`, `low`, `close`. Their level depends on later splits and dividends: use
+        them for ratios, `returns` for returns, and `raw` for a level.
     raw
         float64, as traded. The same object as `prices` where the source knows no adjustment.
     volume
@@ -110,8 +111,8 @@ class Bars:
     events
         The corporate actions that the books follow; None without a market.
     facts
-        What is known of the symbol beside its bars, also about later days; None for a job without
-        facts.
+        What is known of the symbol beside its bars, also about later days, so that `member` is
+        safer; None for a job without facts.
     """
 
     symbol: str
@@ -169,6 +170,19 @@ class Bars:
         return self.prices if self.terms is None else self.raw
 
     @cached_property
+    def returns(self) -> Floats:
+        """float64, the total return of each bar's close over the close before; NaN for the first.
+
+        It follows from raw prices and the factor, so that later splits and dividends cannot change
+        a bit of it.
+        """
+        worth = self.raw.close * self.factor
+        returns = np.full(len(self), np.nan)
+        returns[1:] = worth[1:] / worth[:-1] - 1.0
+        returns.flags.writeable = False
+        return returns
+
+    @cached_property
     def end(self) -> NDArray[np.int64]:
         """int64, the moment at which each bar is over, in nanoseconds since the epoch in UTC.
 
@@ -178,6 +192,13 @@ class Bars:
         end = bar_ends(self.time, self.session, self.timezone, self.length, self.stamp)
         end.flags.writeable = False
         return end
+
+    def member(self, index: str) -> NDArray[np.bool_]:
+        """Return at which bars the symbol was a member of an index, as of the bar's session.
+
+        Raises DataError if the job's facts have no history of the members of this index.
+        """
+        return members(self.symbol, self.facts, index, self.session)
 
     @property
     def is_daily(self) -> bool:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from backfleet.errors import DataError
 
-__all__ = ["FACT_TABLES", "Action", "Facts", "Span", "SymbolFacts"]
+__all__ = ["Action", "Facts", "Span", "SymbolFacts", "members"]
 
-FACT_TABLES = ("instruments", "spans", "actions")
-"""The names of the tables that hold facts; only the first one must be there."""
+INDEX = "index:"
+"""Begins the state of a member of an index."""
 
 Span = tuple[date, date | None]
 """First day and the day after the last one; None if the span lasts."""
@@ -96,6 +96,11 @@ class SymbolFacts:
             )
         return inside
 
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """The indices that have a history of their members, sorted."""
+        return tuple(sorted(s.removeprefix(INDEX) for s in self.spans if s.startswith(INDEX)))
+
     def until(self, end: date) -> SymbolFacts:
         """Return the facts as they were after a session: nothing later can be seen in them.
 
@@ -123,6 +128,27 @@ class SymbolFacts:
         """Return the SHA-256 over all facts, as 64 hexadecimal digits."""
         text = json.dumps(vars(self), default=_plain, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def members(
+    symbol: str, facts: SymbolFacts | None, index: str, sessions: NDArray[np.datetime64]
+) -> NDArray[np.bool_]:
+    """Return on which sessions a symbol was a member of an index, as its facts say.
+
+    Raises DataError if they have no history of the members of this index.
+    """
+    if facts is None:
+        raise DataError(
+            f"{symbol}: nothing says when it was a member of the index {index!r}. Name tables of "
+            "facts in data.facts"
+        )
+    if index not in facts.indices:
+        raise DataError(
+            f"{symbol}: the facts have no history of the members of the index {index!r}, but of "
+            f"{', '.join(facts.indices) or 'none'}. Add rows with what = '{INDEX}{index}' to the "
+            "table spans"
+        )
+    return facts.during(INDEX + index, sessions)
 
 
 def _plain(value: Any) -> object:

@@ -143,7 +143,7 @@ def test_a_symbol_that_the_rules_do_not_cover_is_named(tmp_path: Path) -> None:
         "date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n2024-01-03,1,1,1,1,1\n"
     )
     path = {"source": "csv", "path": str(data), "symbols": ["AAPL"]}
-    with pytest.raises(MarketError, match="AAPL is no code of six digits"):
+    with pytest.raises(MarketError, match="AAPL is not a code of six digits"):
         plan_job(job(tmp_path, data=path, market=CN_A))
 
 

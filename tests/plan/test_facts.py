@@ -134,6 +134,37 @@ def test_a_symbol_without_facts_is_refused_with_what_to_add(
     ]
 
 
+@pytest.mark.parametrize(
+    ("instruments", "spans", "words"),
+    [
+        (None, None, "membership of today"),
+        ("", None, "membership of today"),
+        ("", "0,st,2020-01-01,\n", "membership of today"),
+        ("2024-01-09", None, "1 of 10 symbols were delisted"),
+        (
+            "",
+            "0,index:000300,2020-01-01,\n",
+            "0 of 10 symbols were delisted; members of 000300 by date",
+        ),
+    ],
+)
+def test_a_run_over_a_universe_says_what_it_knows_of_symbols_that_are_gone(
+    plan: Planner, folder: Path, instruments: str | None, spans: str | None, words: str
+) -> None:
+    symbols = [str(number) for number in range(10)]
+    for symbol in symbols:
+        (folder / f"{symbol}.csv").write_text((folder / "600000.csv").read_text())
+    (folder / "facts" / "spans.csv").unlink()
+    rows = "".join(f"{symbol},{(instruments or '') * (symbol == '3')}\n" for symbol in symbols)
+    write(folder, {"instruments": f"symbol,delisted\n{rows}"})
+    if spans is not None:
+        write(folder, {"spans": f"symbol,what,from,to\n{spans}"})
+    facts = {} if instruments is not None else {"facts": None}
+    notes = plan({"symbols": symbols, **facts}).manifest.notes
+    assert dict(notes.lines(10))["survivorship"] == words
+    assert not plan({"symbols": symbols[:9], **facts}).manifest.notes.survivorship
+
+
 def test_facts_that_are_not_there_are_refused(plan: Planner, folder: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
         plan({"facts": str(folder / "nowhere")})

@@ -39,7 +39,7 @@ def show_plan(plan: Plan, launch: LaunchOptions) -> None:
         echo_json(facts)
         return
     for name, text in _words(plan, facts).items():
-        click.echo(f"{name:<10}{text}")
+        click.echo(f"{name:<9} {text}")
 
 
 def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:

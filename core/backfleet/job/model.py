@@ -109,7 +109,9 @@ class Auxiliary(Section):
             raise ValueError('must have symbols = ["NAME"], or resample = "1w"')
         if "resample" in given and len(given) > 1:
             others = ", ".join(sorted(given - {"resample"}))
-            raise ValueError(f"resample uses the symbol's own bars and goes without {others}")
+            raise ValueError(
+                f"resample uses the symbol's own bars and cannot be combined with {others}"
+            )
         return self
 
 

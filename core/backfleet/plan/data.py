@@ -46,7 +46,10 @@ __all__ = [
     "source_of",
 ]
 
-MAX_REASONS = 20
+MIN_UNIVERSE = 10
+"""Number of symbols from which on a run is over a universe, of which some members may be gone."""
+
+MAX_REASONS = 10
 """Bad files that an error names."""
 
 
@@ -264,7 +267,23 @@ def _notes(
         market={}
         if market is None
         else {**market_notes(described.symbols, market, described.facts), **doubts},
+        survivorship=_survivorship(described),
     )
+
+
+def _survivorship(described: _Described) -> str:
+    """Return what the run knows of symbols that are no longer in its universe."""
+    if len(described.symbols) < MIN_UNIVERSE:
+        return ""
+    known = described.facts
+    facts = [] if known is None else [known.of(name) for name in described.symbols]
+    delisted = sum(symbol.delisted is not None for symbol in facts)
+    indices = facts[0].indices if facts else ()
+    if not (delisted or indices):
+        return "membership of today"
+    words = [f"{delisted:,} of {len(facts):,} symbols were delisted"]
+    words += [f"members of {', '.join(indices)} by date"] if indices else []
+    return "; ".join(words)
 
 
 def _planned(name: str, found: SymbolData) -> PlannedSymbol:

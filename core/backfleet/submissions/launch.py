@@ -14,13 +14,13 @@ from backfleet.code.packages import CodePackage
 from backfleet.code.stored_code import store_code
 from backfleet.code.trusted_code import trust_code
 from backfleet.executor import Executor, Handle, Remote, Submission
-from backfleet.facts import FACT_TABLES
 from backfleet.plan.check_code import check_code
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.events import emit
 from backfleet.submissions.prepare import PreparedSubmission
+from backfleet.submissions.stage_facts import stage_facts
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 from backfleet.submissions.trusted_settings import trust_settings
 
@@ -99,5 +99,5 @@ def _with_staged_data(executor: Executor, submission: Submission, manifest: Mani
             feed: remote.stage_data(path, [auxiliary[feed].symbol])
             for feed, path in submission.auxiliary_paths.items()
         },
-        facts_path=None if facts is None else remote.stage_data(facts, FACT_TABLES),
+        facts_path=None if facts is None else stage_facts(remote, facts),
     )
