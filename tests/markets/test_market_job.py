@@ -69,6 +69,17 @@ def test_sizes_are_lots_and_prices_are_raw(tmp_path: Path) -> None:
     assert "no dividend, split or bonus share is paid (1 symbols)" in facts["market"]
 
 
+def test_every_engine_agrees_on_a_portfolio_with_a_market(tmp_path: Path) -> None:
+    data = {"symbols": ["600519", "600559", "600560"], "universe": "portfolio"}
+    first, *others = (
+        bf.run(job(tmp_path, data=data, market={"rules": "cn-a"}, engine=engine))
+        .results()["final_value"]
+        .tolist()
+        for engine in ("auto", "backtrader", "backtrader-stock")
+    )
+    assert others == [first, first]
+
+
 def test_a_run_without_a_table_of_actions_says_that_it_reinvests_dividends(tmp_path: Path) -> None:
     run = bf.run(job(tmp_path, market={"rules": "cn-a"}))
     assert run.manifest.identity.market is not None
@@ -110,7 +121,6 @@ def test_prices_that_are_adjusted_already_have_no_lots(
         ({"market": {**CN_A, "rules": "cn-b"}}, "no market is named 'cn-b'"),
         ({"market": {**CN_A, "off": ["t+1"]}}, "market.off: 'cn-a' has no rule 't[+]1'"),
         ({"market": {**CN_A, "volume_share": 2}}, "market.volume_share"),
-        ({"market": CN_A, "data": {"universe": "portfolio"}}, 'universe = "portfolio"'),
     ],
 )
 def test_what_cannot_be_run_is_refused(
