@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from backfleet.worker.assignment import assignment
     from backfleet.worker.env_vars import (
         IMAGE_INVENTORY,
+        PINNED_HASHES,
         SHARDS,
         STOP_WITH_PARENT,
         TIME_LIMIT,
@@ -88,6 +89,7 @@ _HOMES = {
     "backfleet.store.s3_errors": ("s3_errors",),
     "backfleet.worker.env_vars": (
         "IMAGE_INVENTORY",
+        "PINNED_HASHES",
         "SHARDS",
         "STOP_WITH_PARENT",
         "TIME_LIMIT",
@@ -102,6 +104,7 @@ __all__ = [
     "IMAGE_INVENTORY",
     "KINDS",
     "OWN",
+    "PINNED_HASHES",
     "SHARDS",
     "STOP_WITH_PARENT",
     "TIME_LIMIT",
