@@ -43,15 +43,9 @@ class BoundedParquet:
     """An open file.
 
     Raises pa.ArrowException, OSError for anything that is no Parquet file.
-
-    Attributes
-    ----------
-    verify_pages
-        Whether reading compares the pages with their checksums.
     """
 
     content: bytes
-    verify_pages: bool = False
     file: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,11 +71,7 @@ class BoundedParquet:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        return pq.ParquetFile(
-            pa.BufferReader(self.content),
-            read_dictionary=list(encoded),
-            page_checksum_verification=self.verify_pages,
-        )
+        return pq.ParquetFile(pa.BufferReader(self.content), read_dictionary=list(encoded))
 
     @property
     def _max_bytes(self) -> int:

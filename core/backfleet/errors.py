@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
+    "AccessDenied",
     "BackfleetError",
     "CorruptObject",
     "DataChanged",
@@ -154,30 +155,33 @@ class UndeclaredFileChanged(UserError):
 class StoreError(BackfleetError):
     """The store cannot be read or written."""
 
+    exit_code = 2
     worker_exit_code = TRY_AGAIN
 
 
 class NoSuchStore(StoreError):
     """The store's path or URL leads to a bucket that is not there, or to a file."""
 
-    exit_code = 2
     worker_exit_code = BAD_CONFIG
 
 
 class ObjectMissing(StoreError):
     """The store holds no object under this key, or lacks one that another object names."""
 
-    exit_code = 2
+
+class AccessDenied(StoreError):
+    """These credentials may not do in the store what was asked."""
 
 
 class StoreFull(StoreError):
     """No space is left where the store keeps its objects."""
 
+    # Not a mistake in the request: what is stored stays valid, and the run goes on later.
+    exit_code = 1
+
 
 class CorruptObject(StoreError):
     """An object that is truncated, altered, or no object at all."""
-
-    exit_code = 2
 
 
 class NondeterministicResult(BackfleetError):

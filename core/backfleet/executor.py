@@ -293,7 +293,8 @@ class Remote(_Group):
     def stage_data(self, path: str, symbols: Sequence[str]) -> str:
         """Return the location at which workers read the data of these symbols.
 
-        An executor whose workers cannot reach `path` copies the data to that location first.
+        An executor whose workers cannot reach `path` copies the data to that location first. For a
+        folder of facts, the symbols are the names of its tables.
         """
         return path
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.errors import DataError
 
-__all__ = ["Action", "Facts", "Span", "SymbolFacts"]
+__all__ = ["Action", "Facts", "Span", "SymbolFacts", "members"]
+
+INDEX = "index:"
+"""Begins the state of a member of an index."""
 
 Span = tuple[date, date | None]
 """First day and the day after the last one; None if the span lasts."""
@@ -89,6 +95,67 @@ class SymbolFacts:
                 True if end is None else sessions < np.datetime64(end)
             )
         return inside
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """The indices that have a history of their members, sorted."""
+        return tuple(sorted(s.removeprefix(INDEX) for s in self.spans if s.startswith(INDEX)))
+
+    def until(self, end: date) -> SymbolFacts:
+        """Return the facts as they were after a session: nothing later can be seen in them.
+
+        A span that ended later lasts. Days of the listing and of payments stay, since they are
+        announced before.
+        """
+        spans = {
+            state: tuple(
+                (first, None if stop is None or stop > end else stop)
+                for first, stop in spans
+                if first <= end
+            )
+            for state, spans in self.spans.items()
+        }
+        is_delisted = self.delisted is not None and self.delisted <= end
+        actions = self.actions
+        return replace(
+            self,
+            delisted=self.delisted if is_delisted else None,
+            spans=MappingProxyType(spans),
+            actions=None if actions is None else tuple(a for a in actions if a.ex <= end),
+        )
+
+    def digest(self) -> str:
+        """Return the SHA-256 over all facts, as 64 hexadecimal digits."""
+        text = json.dumps(vars(self), default=_plain, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def members(
+    symbol: str, facts: SymbolFacts | None, index: str, sessions: NDArray[np.datetime64]
+) -> NDArray[np.bool_]:
+    """Return on which sessions a symbol was a member of an index, as its facts say.
+
+    Raises DataError if they have no history of the members of this index.
+    """
+    if facts is None:
+        raise DataError(
+            f"{symbol}: nothing says when it was a member of the index {index!r}. Name tables of "
+            "facts in data.facts"
+        )
+    if index not in facts.indices:
+        raise DataError(
+            f"{symbol}: the facts have no history of the members of the index {index!r}, but of "
+            f"{', '.join(facts.indices) or 'none'}. Add rows with what = '{INDEX}{index}' to the "
+            "table spans"
+        )
+    return facts.during(INDEX + index, sessions)
+
+
+def _plain(value: Any) -> object:
+    """Return a date, a mapping or an action as JSON can hold it."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return dict(value) if isinstance(value, Mapping) else vars(value)
 
 
 @dataclass(frozen=True)

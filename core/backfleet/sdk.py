@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from backfleet.worker.env_vars import (
         IMAGE_INVENTORY,
         PINNED_HASHES,
+        RUN_KEY,
         SHARDS,
         STOP_WITH_PARENT,
         TIME_LIMIT,
@@ -90,6 +91,7 @@ _HOMES = {
     "backfleet.worker.env_vars": (
         "IMAGE_INVENTORY",
         "PINNED_HASHES",
+        "RUN_KEY",
         "SHARDS",
         "STOP_WITH_PARENT",
         "TIME_LIMIT",
@@ -105,6 +107,7 @@ __all__ = [
     "KINDS",
     "OWN",
     "PINNED_HASHES",
+    "RUN_KEY",
     "SHARDS",
     "STOP_WITH_PARENT",
     "TIME_LIMIT",

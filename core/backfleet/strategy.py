@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from backfleet.backtest_on_import import backtest_on_import
 from backfleet.errors import BackfleetError, JobError, PluginError, error_line
 from backfleet.home import expand_home
 from backfleet.job.parameter import Parameter
@@ -147,6 +148,13 @@ def _import_file(file: Path) -> ModuleType:
         return known
     if known is not None:
         name = f"_strategy_{file.stem}"
+    line = backtest_on_import(file.read_bytes())
+    if line is not None:
+        raise JobError(
+            f"strategy: {file}, line {line}, runs a backtest when the file is imported. Put that "
+            "under 'if __name__ == \"__main__\":', or make a job of the script with "
+            f"'backfleet adopt {file.name} -o FOLDER'"
+        )
     spec = importlib.util.spec_from_file_location(name, file, loader=SourceLoader(name, str(file)))
     if spec is None or spec.loader is None:
         raise PluginError(f"{file} is not a Python file")

@@ -91,6 +91,8 @@ class Submission:
         ISO 8601, in UTC.
     data_path, auxiliary_paths
         The data as the workers see it, and each auxiliary feed's, by its name.
+    facts_path
+        The facts about the symbols as the workers see them; None for a run without facts.
     shards
         The chunks, or ranges of chunks, of each worker: one worker per element, numbered from 0.
     cpus, memory
@@ -108,6 +110,9 @@ class Submission:
     inventory
         SHA-256 of the inventory of the workers' image, by which the packages were chosen; empty if
         the executor tells of none.
+    run_key
+        The key of the run's seals, which an executor hands to workers that cannot read it; empty if
+        the run has none. It is stored apart.
     earlier
         The run's earlier submissions to the same executor with their handles, for `submit`.
     """
@@ -125,12 +130,14 @@ class Submission:
     memory: int
     task_timeout: float
     auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
+    facts_path: str | None = None
     retry: bool = False
     detach: bool = False
     paths: tuple[str, ...] = ()
     code: tuple[StoredCode, ...] | None = None
     inventory: str = ""
     url: str = field(default="", metadata=UNSTORED)
+    run_key: str = field(default="", metadata=UNSTORED, repr=False)
     earlier: tuple[tuple[Submission, Handle], ...] = field(default=(), metadata=UNSTORED)
 
     @property
@@ -145,7 +152,8 @@ class Submission:
     @property
     def data(self) -> Sequence[str]:
         """The paths and URLs that workers read."""
-        return list(dict.fromkeys([self.data_path, *self.auxiliary_paths.values()]))
+        facts = () if self.facts_path is None else (self.facts_path,)
+        return list(dict.fromkeys([self.data_path, *self.auxiliary_paths.values(), *facts]))
 
 
 def trial_submission(run_url: str, *, shards: int = 1, memory: int) -> Submission:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testbed.aws.deployment import LOCKED_DOWN, AwsServer, deploy, make_bucket
-from testbed.aws.server import reached, served
+from testbed.aws.server import SUBMITTER, reached, served
 
 if TYPE_CHECKING:
     from testbed.engine import Engine
@@ -47,9 +47,15 @@ def aws_bucket(_process_server: str) -> Iterator[str]:
 
 @pytest.fixture
 def aws_server(_process_server: str) -> Iterator[AwsServer]:
-    """Batch as AWS has it, whose jobs run as processes of this machine, four at once."""
-    with reached(_process_server) as environment:
-        yield deploy(_process_server, environment, "backfleet:test")
+    """Batch as AWS has it, whose jobs run as processes of this machine, four at once.
+
+    The policies of the template are enforced: this process has the rights of a submitter, and jobs
+    have those of workers.
+    """
+    with reached(_process_server, SUBMITTER) as environment:
+        server = deploy(_process_server, environment, "backfleet:test")
+        yield server
+        assert server.unevaluated() == []
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +71,7 @@ def aws_server_with_containers(_container_server: str, pushed_image: str) -> Ite
 
     Its job definition locks workers down as the one that is deployed does.
     """
-    with reached(_container_server) as environment:
+    with reached(_container_server, SUBMITTER) as environment:
         yield deploy(_container_server, environment, pushed_image, LOCKED_DOWN)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from backfleet.cli import cli, main
 from exhaustive_cases import cases
 from sample_job import SAMPLE_DATA, job_text
 
@@ -443,3 +444,16 @@ def test_a_terminal_of_nonsense_changes_nothing(place: Place) -> None:
     for variables in ({"COLUMNS": "-5"}, {"COLUMNS": "wide", "TERM": "nonsense"}):
         assert place("results", place.run, env=variables).returncode == 0
         assert place("--help", env=variables).returncode == 0
+
+
+def test_a_thread_that_cannot_start_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_thread(**_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(cli, "main", no_thread)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "ulimit -u" in capsys.readouterr().err

@@ -33,6 +33,12 @@ def test_the_run_is_writable_and_the_data_are_not() -> None:
     ]
 
 
+def test_facts_are_mounted_as_data_are() -> None:
+    url = "/store/run/submissions/1.json"
+    mounted = bindings(replace(submission(url, "/data"), facts_path="/data/facts"), ())
+    assert mounted[1:] == [Binding("/data", "/data"), Binding("/data/facts", "/data/facts")]
+
+
 def test_nothing_is_mounted_of_what_lies_on_s3() -> None:
     assert bindings(submission("s3://b/run/submissions/1.json", "s3://b/data"), ()) == []
 
@@ -75,7 +81,7 @@ def test_an_image_that_says_little_is_still_protected(image: dict[str, Any]) -> 
 
 def test_what_is_not_there_or_not_absolute_is_refused() -> None:
     assert mount_problems([Binding("/no/such", "/data")], IMAGE) == [
-        "/no/such is not there to be mounted"
+        "/no/such does not exist, so that it cannot be mounted"
     ]
     (problem,) = mount_problems([Binding("/proc", "data")], IMAGE)
-    assert "no absolute path" in problem
+    assert "not an absolute path" in problem

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 import backfleet as bf
+from backfleet.runs.watch import UnseenWorkers
 from sample_job import job_of
 from stored_records import sealed
 
@@ -76,3 +77,19 @@ def test_no_path_of_a_handle_is_opened(unfinished: Path, tmp_path: Path) -> None
     for path in (str(secret), "../../../secret"):
         rewrite_handle(unfinished, run=path, url=f"{path}/x", number=7)
         assert list(bf.open_run(unfinished).workers.log_lines(0)) == []
+
+
+def test_waiting_for_workers_of_another_machine_says_that_nobody_sees_them(
+    unfinished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    rewrite_handle(unfinished, host="elsewhere")
+    monkeypatch.setattr("backfleet.runs.watch.time.sleep", interrupted)
+
+    with (
+        pytest.warns(UnseenWorkers, match="worker 0: it runs on elsewhere.*Ctrl-C"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        bf.RunControl(bf.open_run(unfinished)).wait()

@@ -7,19 +7,14 @@ import subprocess
 from collections.abc import Callable
 from datetime import date
 
-import numpy as np
 import pytest
 
 from backfleet.engine import RejectReason
 from backfleet.errors import MarketError
 from backfleet.facts import SymbolFacts
-from backfleet.market import Market, MarketSettings
+from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
-from backfleet.markets.crypto import Crypto
-from backfleet.markets.none import NoRules
 from backfleet.markets.us_equity import UsEquity
-from backfleet.terms import Terms
-from backfleet.testing.markets import MARKETS, synthetic_bars
 from markets.market_bars import bars_of
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -28,29 +23,6 @@ DAYS = ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08"]
 FACTS = SymbolFacts("600000")
 
 UP, DOWN = RejectReason.LIMIT_UP, RejectReason.LIMIT_DOWN
-
-
-def equal(left: Terms, right: Terms) -> bool:
-    pairs = zip(left.columns(), right.columns(), strict=True)
-    return all(np.array_equal(first, second) for first, second in pairs)
-
-
-@pytest.mark.parametrize("market", [CnAMarket, Crypto, UsEquity, NoRules])
-def test_a_market_whose_rules_are_all_off_is_neutral(market: type[Market]) -> None:
-    bars = bars_of("600000", DAYS, [(10.0,) * 4] * 5)
-    settings = MarketSettings(off=frozenset(market.rules))
-    assert equal(market().apply(bars, FACTS, settings).having(tick=0.0), Terms.neutral(5))
-
-
-@pytest.mark.parametrize("market", [CnAMarket, UsEquity])
-@pytest.mark.parametrize("kind", MARKETS)
-def test_no_term_depends_on_a_later_bar(market: type[Market], kind: str) -> None:
-    bars = synthetic_bars(kind, 60, "600000")
-    facts = SymbolFacts("600000", listed=bars.session[2].item())
-    off = MarketSettings(off=frozenset({"section-31"}))
-    whole = market().apply(bars, facts, off)
-    for count in (1, 7, 31):
-        assert equal(market().apply(bars[:count], facts, off), whole[:count])
 
 
 def test_opens_at_a_limit_block_one_side() -> None:
@@ -128,7 +100,6 @@ def test_a_market_of_another_package_is_shown_like_any_other(
 ) -> None:
     source = """
 from backfleet.market import Certainty, Dated, Market, Step
-from backfleet.terms import Terms
 
 LOT = Dated("lot", Step.of("2000-01-01", 7, Certainty.OFFICIAL, "Acme"), unit="shares")
 

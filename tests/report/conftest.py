@@ -16,17 +16,10 @@ import numpy as np
 import pytest
 
 import backfleet as bf
-from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
-from backfleet.chunks.detail import stored_tables
-from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
-from backfleet.plan.rows import RowLayout
-from backfleet.plan.task_context import TaskContext
 from backfleet.store import open_store
-from backfleet.submissions.prepare import draft_of
-from backfleet.submissions.submission_log import SubmissionLog
-from backfleet.worker.task import TaskRunner
+from finished_runs import run_here
 from sample_job import job_of
 
 HOSTILE = "<script>window.hacked=1<!--"
@@ -67,25 +60,6 @@ class Fails(bt.Strategy):
 def make_job() -> Callable[..., bf.Job]:
     """A job of four periods on the sample data with a store, other keys as given."""
     return partial(job_of, params={"period": [5, 10, 15, 20]})
-
-
-def run_here(made: bf.Job, manifest: Manifest | None = None) -> bf.Run:
-    """Run a job in this process, and store what its workers would; under another manifest, if one
-    is given."""
-    plan = plan_job(made)
-    shown = manifest or plan.manifest
-    store = open_store(made.results.store).at(shown.run_id)
-    save_manifest(store, shown)
-    SubmissionLog(store).append(draft_of(plan))
-    data = plan.job.data
-    context = TaskContext(plan.manifest, plan.strategy, data.path, data.auxiliary_paths)
-    runner = TaskRunner(context)
-    for chunk in range(len(shown.chunks)):
-        results = [runner.result(task) for task in shown.chunks[chunk]]
-        tables = stored_tables(results, keeps_detail=shown.keeps_detail)
-        rows = RowLayout(shown).rows(results)
-        commit_chunk(store, encode_chunk(ChunkContent(shown.run_id, chunk, 0, rows, tables, {})))
-    return bf.Run(store)
 
 
 @pytest.fixture(scope="session")

@@ -26,10 +26,11 @@ class Bringing(LocalExecutor, Remote):
     place: Path
 
     def stage_data(self, path: str, symbols: Sequence[str]) -> str:
-        self.place.mkdir()
+        place = self.place / Path(path).name
+        place.mkdir(parents=True)
         for symbol in symbols:
-            shutil.copy(f"{path}/{symbol}.csv", self.place)
-        return str(self.place)
+            shutil.copy(f"{path}/{symbol}.csv", place)
+        return str(place)
 
 
 @pytest.mark.parametrize(
@@ -47,13 +48,45 @@ def test_the_benchmark_is_brought_along_with_the_symbols(
         "data": {"source": "cn-daily", "path": str(sample_data), "symbols": "600519"},
         "results": {"store": str(tmp_path / "runs"), "benchmark": benchmark},
     }
-    plan = plan_job(bf.Job(strategy="buy-and-hold", **values))
+    control = started(bf.Job(strategy="buy-and-hold", **values), tmp_path / "there")
+    place = tmp_path / "there" / sample_data.name
+    assert sorted(each.name for each in place.iterdir()) == brought
+    assert control.wait().succeeded
+    assert control.run.task_context().data_path == str(place)
+
+
+def test_each_content_of_the_facts_is_staged_apart(sample_data: Path, tmp_path: Path) -> None:
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    (facts / "notes.txt").write_text("no table")
+    (facts / "instruments.csv").write_text("symbol\n600519\n")
+    (facts / "spans.csv").write_text("symbol,what,from,to\n600519,st,2020-01-06,\n")
+    data = {"source": "cn-daily", "path": str(sample_data), "symbols": "600519"}
+    values: dict[str, Any] = {
+        "data": data | {"facts": str(facts)},
+        "results": {"store": str(tmp_path / "runs")},
+    }
+
+    def staged(there: str) -> Path:
+        control = started(bf.Job(strategy="buy-and-hold", **values), tmp_path / there)
+        assert control.wait().succeeded
+        return Path(control.run.task_context().facts_path or "")
+
+    first = staged("a")
+    (facts / "spans.csv").unlink()
+    second = staged("b")
+    assert first.parent == tmp_path / "a"
+    assert sorted(file.name for file in first.iterdir()) == ["instruments.csv", "spans.csv"]
+    assert [file.name for file in second.iterdir()] == ["instruments.csv"]
+    assert first.name != second.name
+
+
+def started(job: bf.Job, place: Path) -> RunControl:
+    """Start the first chunk of a job on workers whose data is copied to a place."""
+    plan = plan_job(job)
     store = open_store(plan.job.results.store).at(plan.manifest.run_id)
     executor = Bringing(LocalExecutor.Settings())
-    executor.place = tmp_path / "there"
-    run = Run(store, plan.manifest)
-    control = RunControl(run)
-    control.start(Submit(run, executor, draft_of(plan), lambda _: [(0, 0)]))
-    assert sorted(each.name for each in executor.place.iterdir()) == brought
-    assert control.wait().succeeded
-    assert run.task_context().data_path == str(executor.place)
+    executor.place = place
+    control = RunControl(Run(store, plan.manifest))
+    control.start(Submit(control.run, executor, draft_of(plan), lambda _: [(0, 0)]))
+    return control

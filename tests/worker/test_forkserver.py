@@ -30,14 +30,21 @@ def shown(category):
     return text.getvalue()
 
 
+def file_of(descriptor):
+    try:
+        file = os.readlink(f"/proc/self/fd/{descriptor}")
+    except FileNotFoundError:
+        return "the list of descriptors"
+    return re.sub("[0-9]+|(output|pym)-.*", "", file)
+
+
 def surroundings():
-    files = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
-             if os.path.exists(f"/proc/self/fd/{fd}")}
+    descriptors = [int(each) for each in os.listdir("/proc/self/fd")]
     return {
         "warnings": [shown(UserWarning), shown(FolderWarning)],
         "filters": sorted(map(repr, warnings.filters)),
-        "descriptors": sorted((int(fd), re.sub("[0-9]+|(output|pym)-.*", "", file)) for fd, file in files.items()),
-        "streams": [repr(type(stream)) for stream in (sys.stdin, sys.stdout, sys.stderr)],
+        "descriptors": sorted((each, file_of(each)) for each in descriptors),
+        "streams": [repr(type(each)) for each in (sys.stdin, sys.stdout, sys.stderr)],
         "signals": [repr(signal.getsignal(each)) for each in sorted(signal.valid_signals())],
         "threads": threading.active_count(),
         "collection": [gc.isenabled(), gc.get_threshold(), gc.get_freeze_count() > 0],
@@ -100,3 +107,10 @@ def test_a_child_of_a_forked_forkserver_is_like_one_of_a_fresh_interpreter(
         assert forked["surroundings"][part] == value, part
     assert forked["parents"][0] == forked["parents"][1], "the worker forked it"
     assert "multiprocessing.forkserver" in fresh["parents"][0][-1], "an interpreter of its own"
+
+
+def test_no_child_has_the_key_of_the_run_in_its_environment_or_memory(submission: Path) -> None:
+    child = probe(submission, PYTHONHASHSEED="0", BACKFLEET_RUN_KEY="00" * 32)
+
+    assert "BACKFLEET_RUN_KEY" not in child["surroundings"]["environment"]
+    assert "multiprocessing.forkserver" in child["parents"][0][-1], "a fork would have the key"

@@ -25,7 +25,7 @@ from backfleet.output_file import is_stream, open_output
 from backfleet.plan.manifest_store import MANIFEST, read_stored_manifest
 from backfleet.runs.run import Run
 from backfleet.runs.validation_rule import RULE
-from backfleet.store import ContentKey, Store, read_content
+from backfleet.store import ContentKey, Store, read_content, read_sealed
 from backfleet.store.plain_json import to_plain
 
 __all__ = ["export_bundle"]
@@ -84,6 +84,9 @@ def _content(store: Store, key: str) -> bytes:
     Raises ObjectMissing, CorruptObject.
     """
     folder, _, name = key.partition("/")
+    if folder == "chunks":
+        # Its seal is of no use in another store.
+        return read_sealed(store, key)
     if folder not in ("blobs", "code"):
         return store.read(key)
     sha256, dot, suffix = name.partition(".")

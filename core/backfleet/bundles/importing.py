@@ -19,7 +19,7 @@ from backfleet.plan.manifest_store import MANIFEST
 from backfleet.runs.labels import decode_label
 from backfleet.runs.run import Run
 from backfleet.runs.validation_rule import RULE, decode_rule
-from backfleet.store import Store, open_store
+from backfleet.store import Store, open_store, put_sealed, read_sealed
 from backfleet.submissions.trial_ledger import add_to_ledger
 
 __all__ = ["ImportedRun", "import_bundle"]
@@ -56,6 +56,9 @@ def import_bundle(file: Path, store: str) -> ImportedRun:
             _check_equal(archive, target)
         else:
             _check_free(archive, target)
+            # Whoever imports a run answers for its rows.
+            target.seals.prepare()
+            target.seals.keep()
             _write(archive, target, [key for key in archive.keys if not _is_last(key)])
         # A run that was there may lack what is no part of it.
         _write(archive, target, [key for key in archive.keys if _is_extra(key)])
@@ -142,9 +145,13 @@ def _check_free(archive: Archive, target: Store) -> None:
 
 def _is_stored(archive: Archive, target: Store, key: str) -> bool:
     try:
-        return target.read(key) == archive.read(key)
-    except ObjectMissing:
+        return _read(target, key) == archive.read(key)
+    except (CorruptObject, ObjectMissing):
         return False
+
+
+def _read(target: Store, key: str) -> bytes:
+    return read_sealed(target, key) if key.startswith("chunks/") else target.read(key)
 
 
 def _write(archive: Archive, target: Store, keys: Sequence[str]) -> None:
@@ -155,9 +162,11 @@ def _write(archive: Archive, target: Store, keys: Sequence[str]) -> None:
 
 def _write_one(archive: Archive, target: Store, key: str) -> None:
     content = archive.read(key)
-    if target.put_if_absent(key, content) or _is_extra(key):
+    is_chunk = key.startswith("chunks/")
+    is_new = put_sealed(target, key, content) if is_chunk else target.put_if_absent(key, content)
+    if is_new or _is_extra(key):
         return
-    if target.read(key) != content:
+    if _read(target, key) != content:
         raise UserError(
             f"{target.url}/{key} was written by somebody else during the import, with other "
             "content. Import again, or into another store with --store"

@@ -17,7 +17,7 @@ from backfleet.chunks.formats import CHUNK, check_stamp, stamp
 from backfleet.chunks.schemas import RETURNS, SCHEMAS
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing
-from backfleet.store import Store
+from backfleet.store import Store, read_sealed
 from backfleet.store.plain_json import from_plain
 from backfleet.store.records import parse_json
 
@@ -87,7 +87,7 @@ class ChunkHeader:
         try:
             data = parse_json(line)
         except ValueError as error:
-            raise CorruptObject(f"its header is not JSON that can be read: {error}") from error
+            raise CorruptObject(f"its header cannot be read as JSON: {error}") from error
         header: ChunkHeader = from_plain(cls, data)
         numbers = (header.chunk, header.generation, header.first, header.retryable)
         counts = (header.ok, header.suspicious, header.error, header.reused, header.seconds)
@@ -147,7 +147,7 @@ def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
     """Raises ObjectMissing, CorruptObject; also where another chunk lies under this key."""
     key = chunk_key(chunk, generation)
     try:
-        found = Chunk.from_bytes(store.read(key))
+        found = Chunk.from_bytes(read_sealed(store, key))
         if found.header.key != key:
             raise CorruptObject(f"{found.header.key} lies in its place")
         return found

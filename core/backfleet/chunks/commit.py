@@ -19,7 +19,7 @@ from backfleet.chunks.sums import sums_hash
 from backfleet.chunks.task_result import TaskStatus, is_retryable
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch
-from backfleet.store import Store, put_blob
+from backfleet.store import Store, put_blob, put_sealed, read_sealed
 
 __all__ = ["ChunkContent", "EncodedChunk", "commit_chunk", "encode_chunk"]
 
@@ -82,7 +82,7 @@ def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
     for blob in encoded.blobs:
         put_blob(store, blob)
     chunk = encoded.chunk
-    while not store.put_if_absent(chunk.header.key, chunk.to_bytes()):
+    while not put_sealed(store, chunk.header.key, chunk.to_bytes()):
         there = _read_or_none(store, chunk.header.key)
         if there is not None and not _supersedes(chunk.header, there.header):
             return there.header
@@ -124,7 +124,7 @@ def _logical_hash(content: ChunkContent, returns: EncodedDateSums | None) -> str
 
 def _read_or_none(store: Store, key: str) -> Chunk | None:
     try:
-        return Chunk.from_bytes(store.read(key))
+        return Chunk.from_bytes(read_sealed(store, key))
     except CorruptObject:
         return None
 

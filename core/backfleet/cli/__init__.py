@@ -67,6 +67,15 @@ def main() -> Any:
         _end(str(error), error.exit_code)
     except (OSError, MemoryError, RecursionError, UnicodeError) as error:
         _end(explained(error), UserError.exit_code)
+    except RuntimeError as error:
+        # Python has no class of its own for it.
+        if "can't start new thread" not in str(error):
+            raise
+        _end(
+            f"{error}. Stop other processes, or raise the limit of processes of this user "
+            "(ulimit -u) or container",
+            UserError.exit_code,
+        )
 
 
 def _end(message: str, exit_code: int) -> NoReturn:

@@ -43,7 +43,8 @@ data_option = click.option(
     "--data",
     multiple=True,
     metavar="[FEED=]DIR|S3-URL",
-    help="Where the run's data is now; its digests are checked. FEED= names an auxiliary feed.",
+    help="Where the run's data is now; its digests are checked. FEED= names an auxiliary feed, and "
+    "facts= the facts.",
 )
 
 

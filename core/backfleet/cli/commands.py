@@ -45,10 +45,15 @@ COMMANDS = {
         "backfleet.cli.verify:verify",
         "Run tasks again and compare them with the stored ones.",
     ),
+    "ablate": (
+        "backfleet.cli.ablate:ablate",
+        "Show what each rule of a run's market costs.",
+    ),
     "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
     "export": ("backfleet.cli.bundle:export", "Write a run into one file, to share it."),
     "import": ("backfleet.cli.bundle:import_", "Add an exported run to a store."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
+    "adopt": ("backfleet.cli.adopt:adopt", "Turn a backtrader script into a job."),
     "new": ("backfleet.cli.new:new", "Make a package with a strategy of your own."),
     "check": (
         "backfleet.cli.check:check",

@@ -39,7 +39,7 @@ def show_plan(plan: Plan, launch: LaunchOptions) -> None:
         echo_json(facts)
         return
     for name, text in _words(plan, facts).items():
-        click.echo(f"{name:<10}{text}")
+        click.echo(f"{name:<9} {text}")
 
 
 def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
@@ -83,6 +83,8 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
     manifest = plan.manifest
     root = open_store(Remote.of(executor).results_store(plan.job.results.store))
     store = root.at(manifest.run_id)
+    # As a submit does: of a run without a key, no chunk counts.
+    store.seals.prepare()
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
     check_undeclared_files(chunk_index, plan.strategy)

@@ -12,7 +12,7 @@ from backfleet.cli.run_summary import exit_with_status, print_summary, short_nam
 from backfleet.cli.verdict import summary_json
 from backfleet.runs.control import RunControl
 
-__all__ = ["follow", "show_detached"]
+__all__ = ["follow", "forget_interrupt", "show_detached"]
 
 
 def follow(control: RunControl, *, as_json: bool) -> NoReturn:
@@ -24,7 +24,7 @@ def follow(control: RunControl, *, as_json: bool) -> NoReturn:
     try:
         summary = control.wait(None if as_json else sys.stderr)
     except KeyboardInterrupt:
-        _forget_interrupt()
+        forget_interrupt()
         _interrupted(control)
         if as_json:
             echo_json(summary_json(control.run, control.summary()))
@@ -36,7 +36,7 @@ def follow(control: RunControl, *, as_json: bool) -> NoReturn:
     exit_with_status(control, summary)
 
 
-def _forget_interrupt() -> None:
+def forget_interrupt() -> None:
     """Let the exit code be ours: after an interrupt within the execution of a text, as imports make
     named tuples, Python ends by the signal whatever becomes of the exception, unless another text
     is executed."""

@@ -130,9 +130,9 @@ def _verdict(run: Run, rows: pa.Table, folds: Folds | BackfleetError | None) -> 
 
 
 def _data_notes(run: Run) -> list[str]:
-    """Skipped symbols, doubts about bars, and how prices are adjusted."""
+    """Skipped symbols, doubts about bars, how prices are adjusted, and the like."""
     notes = run.manifest.notes.lines(len(run.manifest.symbols))
-    return [f"{label + ':':<9}{text}" for label, text in notes]
+    return [f"{label + ':':<8} {text}" for label, text in notes]
 
 
 def _code_not_kept(summary: RunSummary) -> list[str]:

@@ -13,7 +13,7 @@ from backfleet.submission import StoredCode
 if TYPE_CHECKING:
     from backfleet.code.packages import CodePackage
 
-__all__ = ["MOST_BYTES", "MOST_FILES", "is_stored", "read_stored_code", "store_code"]
+__all__ = ["MOST_BYTES", "MOST_FILES", "copy_code", "is_stored", "read_stored_code", "store_code"]
 
 MOST_BYTES = 64 * 2**20
 MOST_FILES = 10_000
@@ -36,6 +36,12 @@ def store_code(store: Store, packages: Iterable[CodePackage]) -> list[StoredCode
     Raises PluginError where a package cannot be read, StoreError.
     """
     return [_store(store, package) for package in packages]
+
+
+def copy_code(source: Store, target: Store, code: Iterable[StoredCode]) -> None:
+    """Copy packages from one run's store into another's. Raises PluginError, StoreError."""
+    for package in code:
+        put_content(target, _key(package), read_stored_code(source, package))
 
 
 def is_stored(store: Store, code: Sequence[StoredCode]) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -33,6 +34,7 @@ Times = NDArray[np.datetime64]
 EPOCH_ORDINAL = 719163
 """`datetime.date(1970, 1, 1).toordinal()`."""
 DAY_US = 86_400_000_000
+NO_IDENTIFIER = re.compile(r"\W")
 PRICE_LINES = ("open", "high", "low", "close", "volume")
 
 
@@ -51,7 +53,8 @@ class FeedColumns:
     moments
         datetime64[us], the naive times that a strategy sees.
     lines
-        float64 by line: open, high, low, close, volume, then `Bars.extra`.
+        float64 by line: open, high, low, close, volume, then `Bars.extra`, then membership of each
+        index of the facts.
     start
         int64, `Bars.time` of the job's first bar; earlier ones are warm-up.
     """
@@ -64,17 +67,27 @@ class FeedColumns:
     start: int
 
     @classmethod
-    def of(cls, bars: Bars, moments: Times) -> FeedColumns:
-        """Drop the bars that are not tradable; `moments` are the naive times of all bars.
+    def of(cls, bars: Bars, moments: Times, traded: bool) -> FeedColumns:
+        """Drop the bars that are not tradable; `moments` are the naive times of all bars. `traded`
+        takes the prices at which orders are filled, not those that signals see.
 
-        Raises DataError where an extra column would hide a price line.
+        Raises DataError where an extra column would hide another line.
         """
-        columns = {name: getattr(bars, name) for name in PRICE_LINES}
+        prices = bars.traded if traded else bars.prices
+        columns = {name: getattr(prices, name) for name in PRICE_LINES[:4]}
+        columns["volume"] = bars.volume
         for name, values in bars.extra.items():
             if name in columns or name == "datetime":
                 raise DataError(
                     f"{bars.symbol}: the extra column {name!r} has the name of a price line; "
                     "rename it in the source"
+                )
+            columns[name] = values
+        for name, values in _member_lines(bars):
+            if name in columns:
+                raise DataError(
+                    f"{bars.symbol}: two columns are called {name!r}, one of which is the line of "
+                    "an index. Rename the extra column in the source, or the index in the facts"
                 )
             columns[name] = values
         keep = bars.tradable
@@ -109,10 +122,19 @@ class FeedColumns:
         return {"name": self.symbol, "timeframe": unit}
 
 
+def _member_lines(bars: Bars) -> Iterator[tuple[str, Floats]]:
+    """Yield a line for each index of the facts: 1 while the symbol is a member, otherwise 0."""
+    for index in () if bars.facts is None else bars.facts.indices:
+        yield f"member_{NO_IDENTIFIER.sub('_', index)}", bars.member(index).astype(np.float64)
+
+
 @lru_cache(maxsize=2)
-def columns_of(feeds: tuple[Bars, ...]) -> tuple[FeedColumns, ...]:
+def columns_of(feeds: tuple[Bars, ...], traded: bool = False) -> tuple[FeedColumns, ...]:
     """The columns of a task's feeds, made once for all tasks on the same bars."""
-    return tuple(map(FeedColumns.of, feeds, feed_times(feeds)))
+    return tuple(
+        FeedColumns.of(bars, moments, traded)
+        for bars, moments in zip(feeds, feed_times(feeds), strict=True)
+    )
 
 
 def date_numbers(moments: Times) -> Floats:

@@ -109,7 +109,9 @@ class Auxiliary(Section):
             raise ValueError('must have symbols = ["NAME"], or resample = "1w"')
         if "resample" in given and len(given) > 1:
             others = ", ".join(sorted(given - {"resample"}))
-            raise ValueError(f"resample uses the symbol's own bars and goes without {others}")
+            raise ValueError(
+                f"resample uses the symbol's own bars and cannot be combined with {others}"
+            )
         return self
 
 
@@ -146,6 +148,9 @@ class Data(Section):
         The source's own: `backfleet plugins show csv`.
     auxiliary
         Further feeds by name.
+    facts
+        A directory or `s3://bucket/prefix` with tables of what is known of the symbols beside their
+        bars: `instruments`, `spans` and `actions`.
     """
 
     source: Text
@@ -162,6 +167,7 @@ class Data(Section):
     columns: Columns = ()
     options: dict[str, Any] = Field(default_factory=dict)
     auxiliary: dict[FeedName, Auxiliary] = Field(default_factory=dict)
+    facts: Location | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -192,7 +198,12 @@ class Data(Section):
         given = self.auxiliary[name].model_dump(exclude_none=True)
         if "source" in given:
             given.setdefault("options", {})
-        whole = {"auxiliary": {}, "exclude": (), "on_bad_symbol": "refuse"}
+        whole: dict[str, Any] = {
+            "auxiliary": {},
+            "exclude": (),
+            "on_bad_symbol": "refuse",
+            "facts": None,
+        }
         return self.model_copy(update={**given, **whole})
 
     @property
@@ -241,8 +252,10 @@ class Market(Section):
     rules
         `cn-a`, `us-equity`, `crypto`, `none`, or a plugin; `backfleet markets` lists them.
     actions
-        How corporate actions are booked. `none`: prices are raw, and no dividend, split or bonus
-        share is paid.
+        How corporate actions are booked. `exact`: cash and shares by the table of actions in
+        `data.facts`; if it does not explain all ex-dates, the run uses `factor`. `factor`: every
+        dividend is reinvested at the reference price, untaxed. `none`: prices are raw, and no
+        dividend, split or bonus share is paid.
     off
         Rules to switch off, by the names that `backfleet markets` lists.
     orders
@@ -253,14 +266,17 @@ class Market(Section):
         one; `bar`: only if the price never leaves the limit during the bar.
     volume_share
         The most that an order fills, as a fraction of the bar's volume; 0 for no such limit.
+    rights
+        `lapse`: rights to new shares are lost; `subscribe`: they are taken up if the cash suffices.
     """
 
     rules: Text
-    actions: Annotated[Literal["none"], BeforeValidator(rules.market_actions)]
+    actions: Literal["exact", "factor", "none"] = "exact"
     off: Annotated[Names, AfterValidator(rules.distinct)] = ()
     orders: Literal["day", "wait"] = "day"
     limit_fill: Literal["open", "bar"] = "open"
     volume_share: Annotated[Number, Field(ge=0, le=1)] = 0.0
+    rights: Literal["lapse", "subscribe"] = "lapse"
 
 
 class Results(Section):

@@ -37,10 +37,12 @@ def absolute_strategy(reference: str, folder: Path | None = None) -> str:
 def anchor(raw: dict[str, Any], folder: Path) -> None:
     """Make the paths of a job file's content absolute, in place: they start at the file's folder.
 
-    These are `data.path`, those of further feeds, `sweep.points` and a strategy in a file;
-    `results.store` is about where the job is run. What is not text is left for the validation.
+    These are `data.path`, `data.facts`, those of further feeds, `sweep.points` and a strategy in a
+    file; `results.store` is about where the job is run. What is not text is left for the
+    validation.
     """
     _change(raw, "strategy", lambda value: absolute_strategy(value, folder))
+    _change(raw.get("data"), "facts", lambda value: absolute_path(value, folder))
     for table in _data_tables(raw.get("data")):
         _change(table, "path", lambda value: absolute_path(value, folder))
     _change(raw.get("sweep"), "points", lambda value: absolute_path(value, folder))

@@ -3,11 +3,19 @@ from what is stored of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isqrt
+from datetime import date
+from math import ceil, isqrt
+from typing import TYPE_CHECKING
 
 from backfleet.chunks.date_sums import KeptReturns
 from backfleet.plan.chunk_grid import MAX_CHUNKS
+from backfleet.plan.engines import VECTOR
+
+if TYPE_CHECKING:
+    from backfleet.plan.identity import Identity
+    from backfleet.plan.manifest import PlannedSymbol
 
 __all__ = ["RunSize", "chunk_size", "kept_returns"]
 
@@ -51,6 +59,8 @@ NUMBER = 8
 COLUMNS = 4
 """Numbers in a record of the equity."""
 
+DAYS_PER_YEAR = 365.25
+
 
 @dataclass(frozen=True)
 class RunSize:
@@ -77,6 +87,24 @@ class RunSize:
     @property
     def tasks(self) -> int:
         return self.symbols * self.points
+
+    @classmethod
+    def of(cls, identity: Identity, symbols: Sequence[PlannedSymbol], points: int) -> RunSize:
+        """Return the sizes of a run."""
+        is_portfolio = identity.data.universe == "portfolio"
+        keeps_detail = identity.results.detail == "full"
+        first = min(date.fromisoformat(symbol.first) for symbol in symbols)
+        last = max(date.fromisoformat(symbol.last) for symbol in symbols)
+        per_year = max(symbol.sessions_per_year for symbol in symbols)
+        return cls(
+            symbols=1 if is_portfolio else len(symbols),
+            points=points,
+            dates=1 + ceil((last - first).days / DAYS_PER_YEAR * per_year),
+            has_short_tasks=(
+                identity.engines[0].name == VECTOR and not keeps_detail and not is_portfolio
+            ),
+            keeps_detail=keeps_detail,
+        )
 
 
 def chunk_size(run: RunSize) -> int:

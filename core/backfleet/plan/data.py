@@ -6,24 +6,27 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, UserError
-from backfleet.facts import SymbolFacts
+from backfleet.facts import Facts
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.refusal import nearest
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
 from backfleet.plan.data_notes import DataNotes
-from backfleet.plan.identity import FeedIdentity
+from backfleet.plan.identity import FeedIdentity, MarketIdentity
 from backfleet.plan.manifest import PlannedSymbol
-from backfleet.plan.market_bars import MarketBars, MarketRules
+from backfleet.plan.market_bars import CompletedBars, MarketRules, planned_rules
+from backfleet.plan.market_notes import market_notes, unexplained
+from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.describe_symbols import describe_symbols
+from backfleet.sources.facts import read_facts
 from backfleet.sources.prepared import PreparedBars, SymbolData
 
 if TYPE_CHECKING:
@@ -39,10 +42,14 @@ __all__ = [
     "plan_data",
     "planned_source",
     "prepared_bars",
+    "replan_symbols",
     "source_of",
 ]
 
-MAX_REASONS = 20
+MIN_UNIVERSE = 10
+"""Number of symbols from which on a run is over a universe, of which some members may be gone."""
+
+MAX_REASONS = 10
 """Bad files that an error names."""
 
 
@@ -60,20 +67,26 @@ class PlannedData:
         What the data left open.
     benchmark_digest
         As in `ResultsIdentity`.
+    market
+        The market of the run, with the way in which its data allow to book corporate actions; None
+        without one.
     """
 
     symbols: Sequence[PlannedSymbol]
     auxiliary: Mapping[str, PlannedSymbol]
     notes: DataNotes = field(default_factory=DataNotes)
     benchmark_digest: str = ""
+    market: MarketIdentity | None = None
 
 
 @dataclass(frozen=True)
 class _Described:
-    """The symbols of a source: those whose bars can be read, and what is wrong with the others."""
+    """The symbols of a source: those whose bars can be read, what is wrong with the others, and
+    the job's facts."""
 
     symbols: dict[str, SymbolData]
     bad: dict[str, DataError]
+    facts: Facts | None
 
 
 def open_source(name: str, settings: SourceSettings) -> Source:
@@ -94,20 +107,27 @@ def planned_source(feed: FeedIdentity, path: str) -> Source:
     return open_source(feed.source.name, settings)
 
 
-def prepared_bars(source: str, rules: MarketRules | None = None) -> PreparedBars:
-    """The cache of a source's bars, under the hash of its code and of what prepares them; with the
-    rules of a market, its bars follow them."""
+def prepared_bars(
+    source: str, facts: Facts | None = None, rules: MarketRules | None = None
+) -> PreparedBars:
+    """The cache of a source's bars, under the hash of its code and of what prepares them; its bars
+    have the facts and follow the rules."""
     code = plugin_hash(find_plugin("source", source).target)
     code += own_hash(["backfleet.sources.prepared"])
-    return PreparedBars(code) if rules is None else MarketBars(code, rules)
+    has_no_additions = facts is None and rules is None
+    return PreparedBars(code) if has_no_additions else CompletedBars(code, facts, rules)
 
 
-def plan_data(data: Data, rules: MarketRules | None = None) -> PlannedData:
+def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
     """What a job's bars are; those that are traded follow the rules of a market.
 
     Raises DataError, PluginError, JobError.
     """
-    described = _describe_all(data, rules)
+    described, rules = _describe_all(data, planned_rules(market)), planned_rules(market)
+    doubts = {} if rules is None else unexplained(described.symbols)
+    if market is not None and market.actions == "exact" and doubts:
+        market = replace(market, actions="factor")
+        described, rules = _describe_all(data, planned_rules(market)), planned_rules(market)
     symbols = described.symbols
     if described.bad and (data.on_bad_symbol == "refuse" or not symbols):
         raise _refusal(data, described)
@@ -125,7 +145,24 @@ def plan_data(data: Data, rules: MarketRules | None = None) -> PlannedData:
     if data.universe == "portfolio":
         check_one_length(symbols)
     planned = [_planned(*each) for each in symbols.items()]
-    return PlannedData(planned, auxiliary, _notes(data, described, rules))
+    return PlannedData(planned, auxiliary, _notes(data, described, rules, doubts), market=market)
+
+
+def replan_symbols(context: TaskContext, rules: MarketRules | None) -> Sequence[PlannedSymbol]:
+    """Return the symbols of a planned run as they are under the rules of a market.
+
+    Raises DataError, MarketError, PluginError.
+    """
+    manifest = context.manifest
+    feed, names = manifest.identity.data, [symbol.name for symbol in manifest.symbols]
+    source, symbols = planned_source(feed, context.data_path), []
+    facts = None if context.facts_path is None else read_facts(context.facts_path)
+    with prepared_bars(feed.source.name, facts, rules) as prepared:
+        for name, result in describe_symbols(prepared, source, names, manifest.window):
+            if isinstance(result, DataError):
+                raise result
+            symbols.append(_planned(name, result))
+    return symbols
 
 
 def benchmark_digest(data: Data, results: Results) -> str:
@@ -142,7 +179,7 @@ def benchmark_digest(data: Data, results: Results) -> str:
             source_of(data).fingerprint(benchmark)
             return ""
         # The columns are the strategy's, and a benchmark may lack them.
-        whole = {"exclude": (), "on_bad_symbol": "refuse"}
+        whole = {"exclude": (), "on_bad_symbol": "refuse", "facts": None}
         alone = data.model_copy(update={"symbols": (benchmark,), "columns": (), **whole})
         return _described(alone)[benchmark].digest
     except DataError as error:
@@ -171,8 +208,9 @@ def _described(data: Data) -> dict[str, SymbolData]:
 def _describe_all(data: Data, rules: MarketRules | None = None) -> _Described:
     source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
-    described = _Described({}, {})
-    with prepared_bars(data.source, rules) as prepared:
+    facts = None if data.facts is None else read_facts(data.facts)
+    described = _Described({}, {}, facts)
+    with prepared_bars(data.source, facts, rules) as prepared:
         chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
         for name, result in describe_symbols(prepared, source, chosen, window):
             if isinstance(result, DataError):
@@ -213,7 +251,12 @@ def _refusal(data: Data, described: _Described) -> DataError:
     )
 
 
-def _notes(data: Data, described: _Described, market: MarketRules | None) -> DataNotes:
+def _notes(
+    data: Data,
+    described: _Described,
+    market: MarketRules | None,
+    doubts: Mapping[str, int],
+) -> DataNotes:
     # A run can be read elsewhere, where the folder of the data says nothing.
     folder = f"{data.path.rstrip('/')}/"
     rules = [symbol.adjustment for symbol in described.symbols.values()]
@@ -221,18 +264,26 @@ def _notes(data: Data, described: _Described, market: MarketRules | None) -> Dat
         skipped={name: str(error).replace(folder, "") for name, error in described.bad.items()},
         doubts={name: symbol.doubt for name, symbol in described.symbols.items() if symbol.doubt},
         adjustments=dict(Counter(filter(None, rules))) if market is None else {},
-        market={} if market is None else _market_notes(described, market),
+        market={}
+        if market is None
+        else {**market_notes(described.symbols, market, described.facts), **doubts},
+        survivorship=_survivorship(described),
     )
 
 
-def _market_notes(described: _Described, rules: MarketRules) -> dict[str, int]:
-    """Return what the rules took for granted, and of how many symbols."""
-    notes: Counter[str] = Counter()
-    for name, symbol in described.symbols.items():
-        notes.update(rules.market.assumptions(SymbolFacts(name)))
-        if symbol.adjustment:
-            notes["raw prices, and no dividend, split or bonus share is paid"] += 1
-    return dict(notes)
+def _survivorship(described: _Described) -> str:
+    """Return what the run knows of symbols that are no longer in its universe."""
+    if len(described.symbols) < MIN_UNIVERSE:
+        return ""
+    known = described.facts
+    facts = [] if known is None else [known.of(name) for name in described.symbols]
+    delisted = sum(symbol.delisted is not None for symbol in facts)
+    indices = facts[0].indices if facts else ()
+    if not (delisted or indices):
+        return "membership of today"
+    words = [f"{delisted:,} of {len(facts):,} symbols were delisted"]
+    words += [f"members of {', '.join(indices)} by date"] if indices else []
+    return "; ".join(words)
 
 
 def _planned(name: str, found: SymbolData) -> PlannedSymbol:

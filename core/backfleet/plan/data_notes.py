@@ -25,12 +25,16 @@ class DataNotes:
         How prices are adjusted, in words, and for how many symbols.
     market
         What the rules of the market take for granted, in words, and of how many symbols.
+    survivorship
+        What a run over a universe knows of symbols that are no longer in it; empty for a few
+        symbols, which somebody has chosen.
     """
 
     skipped: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
     adjustments: Mapping[str, int] = field(default_factory=dict)
     market: Mapping[str, int] = field(default_factory=dict)
+    survivorship: str = ""
 
     def lines(self, symbols: int) -> Iterator[tuple[str, str]]:
         """Yield a label and a line for each kind of note; `symbols` is how many the run has."""
@@ -48,6 +52,8 @@ class DataNotes:
         if self.market:
             counts = [f"{words} ({count:,} symbols)" for words, count in self.market.items()]
             yield "market", "; ".join(counts)
+        if self.survivorship:
+            yield "survivorship", self.survivorship
 
 
 def _named(reasons: Mapping[str, str]) -> str:

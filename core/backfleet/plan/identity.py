@@ -83,6 +83,9 @@ class DataIdentity(FeedIdentity):
         The auxiliary feeds that are read, by name.
     resampled
         The spans of the auxiliary feeds that are made from the symbols' own bars, by name.
+    facts
+        Whether the bars have facts, which are part of their digests. Bars without facts say
+        nothing of them in what is hashed.
     """
 
     universe: Literal["each", "portfolio"]
@@ -92,6 +95,7 @@ class DataIdentity(FeedIdentity):
     digests: Mapping[str, str]
     auxiliary: Mapping[str, AuxiliaryIdentity]
     resampled: Mapping[str, str]
+    facts: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,19 +125,21 @@ class MarketIdentity:
     rules
         The plugin.
     actions
-        How corporate actions are booked.
+        How corporate actions are booked. A run whose table of actions does not explain all ex-dates
+        has `factor`, whatever its job says.
     off
         Rules that are switched off, sorted.
-    orders, limit_fill, volume_share
+    orders, limit_fill, volume_share, rights
         As in `MarketSettings`.
     """
 
     rules: Component
-    actions: Literal["none"]
+    actions: Literal["exact", "factor", "none"]
     off: tuple[str, ...] = ()
     orders: Literal["day", "wait"] = "day"
     limit_fill: Literal["open", "bar"] = "open"
     volume_share: float = 0.0
+    rights: Literal["lapse", "subscribe"] = "lapse"
 
 
 @dataclass(frozen=True)
@@ -183,6 +189,8 @@ class Identity:
         plain: dict[str, Any] = to_plain(self)
         if self.market is None:
             del plain["market"]
+        if not self.data.facts:
+            del plain["data"]["facts"]
         return plain
 
     def components(self) -> Iterator[tuple[str, Component]]:

@@ -35,7 +35,7 @@ from backfleet.plan.known_returns import CommonTasks, take_returns
 from backfleet.plan.known_rows import KnownRows, OriginChunk
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.rows import RowLayout
-from backfleet.store import Store
+from backfleet.store import Store, read_sealed
 from backfleet.submission import ChunkGeneration
 
 __all__ = ["copy_known_rows"]
@@ -154,7 +154,7 @@ class _Copier:
         """Raises CorruptObject, ObjectMissing."""
         origin = self._known.origins[number]
         store = self._root.at(origin.run_id)
-        content = store.read(origin.key)
+        content = read_sealed(store, origin.key)
         if hashlib.sha256(content).hexdigest() != origin.sha256:
             raise CorruptObject(f"{store.url}/{origin.key}: the chunk has changed")
         stored = Chunk.from_bytes(content)

@@ -23,7 +23,7 @@ from backfleet.plan.known_rows import KnownRows, OriginChunk
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.plan.task_keys import TaskMatch, base_key
-from backfleet.store import Store
+from backfleet.store import Store, read_sealed
 from backfleet.submission import ChunkGeneration
 
 __all__ = ["search_rows"]
@@ -153,7 +153,7 @@ class _RunReader:
 
     def _read(self, chunk: int, generation: int) -> _Usable:
         """Raises CorruptObject, ObjectMissing."""
-        content = self._store.read(chunk_key(chunk, generation))
+        content = read_sealed(self._store, chunk_key(chunk, generation))
         stored = Chunk.from_bytes(content)
         header, tasks = stored.header, self.manifest.chunks[chunk]
         rows = read_rows(stored.body, stored.header.count)

@@ -1,31 +1,60 @@
-"""Bars with the terms of a job's market."""
+"""Bars with the facts about their symbols and the terms of a job's market."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from backfleet.bars import Bars, BarsWindow
-from backfleet.facts import SymbolFacts
+from backfleet.bars import Bars
+from backfleet.code.hashes import own_hash
+from backfleet.errors import MarketError
+from backfleet.facts import Facts, SymbolFacts
 from backfleet.market import Market, MarketSettings
 from backfleet.plan.identity import MarketIdentity
 from backfleet.plugins import load_plugin
 from backfleet.source import Source
-from backfleet.sources.prepared import PreparedBars, SymbolData, describe_bars
+from backfleet.sources.adjustment import ALREADY_ADJUSTED
+from backfleet.sources.prepared import PreparedBars
+from backfleet.store.plain_json import to_plain
+from backfleet.store.records import canonical_digest
 
-__all__ = ["MarketBars", "MarketRules", "planned_rules"]
+__all__ = ["CompletedBars", "MarketRules", "planned_rules"]
 
 
 @dataclass(frozen=True)
 class MarketRules:
-    """A market and how a job applies it."""
+    """A market and how a job applies it.
+
+    Attributes
+    ----------
+    digest
+        Of the market's code and the settings.
+    """
 
     market: Market
     settings: MarketSettings
+    digest: str
 
     def applied(self, bars: Bars) -> Bars:
-        """Return all bars of a symbol on raw prices, with their terms. Raises MarketError."""
-        terms = self.market.apply(bars, SymbolFacts(bars.symbol), self.settings)
-        return replace(bars, prices=bars.raw, terms=terms)
+        """Return all bars of a symbol with their terms and events.
+
+        Raises MarketError, also if the raw prices are unknown and the books need them.
+        """
+        facts = bars.facts or SymbolFacts(bars.symbol)
+        if bars.adjustment == ALREADY_ADJUSTED:
+            self._check_adjusted(facts)
+        return self.market.follow(bars, facts, self.settings)
+
+    def _check_adjusted(self, facts: SymbolFacts) -> None:
+        if facts.actions:
+            reason = "data.facts has actions of it, which would be counted twice"
+        elif self.market.needs_raw_prices:
+            reason = f"lots and price limits of {self.market.name!r} need the prices as traded"
+        else:
+            return
+        raise MarketError(
+            f"market: the prices of {facts.symbol} are adjusted already, and {reason}. Bring raw "
+            "prices with an adjustment factor, or remove [market]"
+        )
 
 
 def planned_rules(identity: MarketIdentity | None) -> MarketRules | None:
@@ -37,31 +66,37 @@ def planned_rules(identity: MarketIdentity | None) -> MarketRules | None:
         orders=identity.orders,
         limit_fill=identity.limit_fill,
         volume_share=identity.volume_share,
+        actions=identity.actions,
+        rights=identity.rights,
     )
-    return MarketRules(load_plugin("market", identity.rules.name, Market)(), settings)
+    digest = canonical_digest([own_hash([__name__]), to_plain(identity)])
+    return MarketRules(load_plugin("market", identity.rules.name, Market)(), settings, digest)
 
 
-class MarketBars(PreparedBars):
-    """`PreparedBars` that follow the rules of a market.
+class CompletedBars(PreparedBars):
+    """`PreparedBars` with the facts about their symbols, and with the terms of a market.
 
-    The prepared bars are the same as without a market. What a window is depends on the rules, so it
-    is not kept in the index.
+    The cache holds the same bars as without them.
     """
 
-    def __init__(self, code: str, rules: MarketRules) -> None:
-        super().__init__(code)
+    def __init__(self, code: str, facts: Facts | None, rules: MarketRules | None) -> None:
+        super().__init__(code, additions="facts" if rules is None else rules.digest)
+        self._facts = facts
         self._rules = rules
 
     def load(self, source: Source, symbol: str) -> tuple[Bars, str]:
         bars, digest = super().load(source, symbol)
-        return self._rules.applied(bars), digest
+        return self._completed(bars), digest
 
     def reload(self, source: Source, symbol: str) -> tuple[Bars, str]:
         bars, digest = super().reload(source, symbol)
-        return self._rules.applied(bars), digest
+        return self._completed(bars), digest
 
-    def digest(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData:
-        return describe_bars(source, self.load(source, symbol)[0], window)
+    def _completed(self, bars: Bars) -> Bars:
+        """Raises DataError for a symbol without facts, MarketError."""
+        if self._facts is not None:
+            bars = replace(bars, facts=self._facts.of(bars.symbol))
+        return bars if self._rules is None else self._rules.applied(bars)
 
-    def known(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData | None:
-        return None
+    def _full_input(self, symbol: str, digest: str) -> str:
+        return digest if self._facts is None else f"{digest} {self._facts.of(symbol).digest()}"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from math import ceil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +25,10 @@ from backfleet.plan.calendar import return_days, symbol_sessions
 from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
 from backfleet.plan.data import PlannedData, benchmark_digest, plan_data
 from backfleet.plan.describe import describe_strategy
-from backfleet.plan.engines import VECTOR, check_market, engine_candidates
+from backfleet.plan.engines import check_market, engine_candidates
 from backfleet.plan.identify import check_plugins, identify, market_identity
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST, read_manifest
-from backfleet.plan.market_bars import planned_rules
 from backfleet.plan.origins import planned_distributions
 from backfleet.plan.task_context import TaskContext
 from backfleet.plan.windows import CutWindows, cut_windows
@@ -40,9 +38,6 @@ from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["Plan", "adopt_stored_manifest", "plan_job"]
-
-
-DAYS_PER_YEAR = 365.25
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,8 @@ class Plan:
     def task_context(self) -> TaskContext:
         """Return the context to run the job's tasks in this process."""
         data = self.job.data
-        return TaskContext(self.manifest, self.strategy, data.path, data.auxiliary_paths)
+        feeds = data.auxiliary_paths
+        return TaskContext(self.manifest, self.strategy, data.path, feeds, data.facts)
 
 
 def plan_job(job: Job) -> Plan:
@@ -92,15 +88,15 @@ def _plan(job: Job) -> Plan:
     files = hash_declared_files(find_declared_files(strategy_root(strategy), job.files))
     points = _points(job, parameters)
     check_market(job, engines)
-    data = plan_data(job.data, planned_rules(market_identity(job.market)))
+    data = plan_data(job.data, market_identity(job.market))
     data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))
     windows = _cut_windows(job, data)
     is_flat = windows is not None and job.validation.start == "flat"
     if windows is not None and is_flat:
         points, parameters = _with_windows(job, points, parameters, windows, data)
-    run_size = _run_size(job, engines[0], len(points), data)
-    size = chunk_size(run_size)
     identity = identify(job, strategy, engines, points, data, files)
+    run_size = RunSize.of(identity, data.symbols, len(points))
+    size = chunk_size(run_size)
     manifest = Manifest(
         name=job.name or job.strategy,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -185,22 +181,6 @@ def _with_modules(strategy: StrategyReference, modules: Sequence[str]) -> Strate
             "strategy imports it"
         )
     return replace(strategy, modules=tuple(sorted(modules)))
-
-
-def _run_size(job: Job, engine: str, points: int, data: PlannedData) -> RunSize:
-    """Return the sizes of a job's run that decide its chunks."""
-    is_portfolio = job.data.universe == "portfolio"
-    keeps_detail = job.results.detail == "full"
-    first = min(date.fromisoformat(symbol.first) for symbol in data.symbols)
-    last = max(date.fromisoformat(symbol.last) for symbol in data.symbols)
-    per_year = max(symbol.sessions_per_year for symbol in data.symbols)
-    return RunSize(
-        symbols=1 if is_portfolio else len(data.symbols),
-        points=points,
-        dates=1 + ceil((last - first).days / DAYS_PER_YEAR * per_year),
-        has_short_tasks=engine == VECTOR and not keeps_detail and not is_portfolio,
-        keeps_detail=keeps_detail,
-    )
 
 
 def _points(job: Job, parameters: Sequence[Parameter]) -> Points:

@@ -21,6 +21,8 @@ class TaskContext:
         The data's directory or URL, as this process sees it.
     auxiliary_paths
         The same of each further feed, by its name.
+    facts_path
+        The same of the facts about the symbols; None for a run without facts.
     engine
         Another engine than the run's, for comparing the two.
     """
@@ -29,4 +31,5 @@ class TaskContext:
     strategy: StrategyReference
     data_path: str
     auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
+    facts_path: str | None = None
     engine: str | None = None

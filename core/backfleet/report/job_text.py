@@ -19,6 +19,7 @@ from backfleet.submission import Submission
 __all__ = ["job_text"]
 
 LONGEST = 88
+NO_FACTS_PATH = "where the facts lie"
 _NO_NONE = "TOML cannot write it, so set it from Python."
 _LIST = re.compile(r"\[\n((?:    (?!\[$).+,\n)+)\]", re.MULTILINE)
 """A list of plain values as tomli_w writes it, one per line."""
@@ -122,7 +123,7 @@ def _axis(values: list[Any]) -> Any:
 
 def _data(run: Run) -> dict[str, Any]:
     data = run.manifest.identity.data
-    path, feeds = _places(run)
+    path, feeds, facts = _places(run)
     made = _origin(data, path) | {
         "symbols": [symbol.name for symbol in run.manifest.symbols],
         "universe": data.universe,
@@ -135,18 +136,20 @@ def _data(run: Run) -> dict[str, Any]:
         name: _origin(feed, feeds.get(name, path)) | {"symbols": [feed.symbol]}
         for name, feed in data.auxiliary.items()
     }
+    if data.facts:
+        made["facts"] = facts
     auxiliary |= {name: {"resample": span} for name, span in data.resampled.items()}
     if auxiliary:
         made["auxiliary"] = auxiliary
     return made
 
 
-def _places(run: Run) -> tuple[str, Mapping[str, str]]:
+def _places(run: Run) -> tuple[str, Mapping[str, str], str]:
     """Where workers found the data; a run that was never submitted does not say."""
     newest = _newest_submission(run)
     if newest is None:
-        return "where the data lies", {}
-    return newest.data_path, newest.auxiliary_paths
+        return "where the data lies", {}, NO_FACTS_PATH
+    return newest.data_path, newest.auxiliary_paths, newest.facts_path or NO_FACTS_PATH
 
 
 def _origin(feed: FeedIdentity, path: str) -> dict[str, Any]:

@@ -96,6 +96,7 @@ def _details(run: Run, counts: Counts) -> Mapping[str, str]:
         "Tasks": _grid(run),
         "Data": f"{data.source.name}, {first} to {last}, {data.timezone}",
         **({"Prices": notes["prices"]} if "prices" in notes else {}),
+        **({"Survivorship": notes["survivorship"]} if "survivorship" in notes else {}),
         "Cash": f"{broker.cash:,.2f}",
         "Costs": (
             f"commission {broker.commission:.4%}, at least {broker.minimum_commission:,.2f} an "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
@@ -22,46 +23,49 @@ __all__ = ["RESULTS", "compact", "is_current", "read_compacted", "read_sorted"]
 
 RESULTS = "results.parquet"
 _MADE_FROM = b"backfleet.made_from"
+_BLANK = b"0" * 64
+_MARK = re.compile(_MADE_FROM + rb".{1,8}?([0-9a-f]{64})", re.DOTALL)
+"""The mark in the footer, behind its name and the bytes that give its length."""
 
 
 def compact(store: Store, chunk_index: ChunkIndex) -> None:
     """Write the file with the rows of a complete run, a part of them in memory at a time.
 
-    Raises CorruptObject, StoreError.
+    Nothing is written by whoever cannot read the run's key. Raises CorruptObject, StoreError.
     """
+    if store.seals.is_denied():
+        return
     listing = chunk_index.listing()
     tables = tables_of(chunk_index)
     first = next(tables)
     try:
         # As a rule the columns of the first chunk are those of all.
-        content = _encoded(chain([first], tables), listing, first.schema)
+        content = _encoded(chain([first], tables), first.schema)
     except OtherColumns:
         columns = common_columns(table.schema for table in tables_of(chunk_index))
-        content = _encoded(tables_of(chunk_index), listing, columns)
-    store.replace(RESULTS, content)
+        content = _encoded(tables_of(chunk_index), columns)
+    start = _find_mark(content)
+    mark = _mark(store, listing, content, start)
+    store.replace(RESULTS, b"".join([content[:start], mark, content[start + len(mark) :]]))
 
 
-def _encoded(tables: Iterable[pa.Table], listing: str, schema: pa.Schema) -> bytes:
-    marked = schema.with_metadata({_MADE_FROM: _mark(listing, schema)})
+def _encoded(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
+    """Return the file with a blank mark."""
+    schema = schema.remove_metadata()
     sink = io.BytesIO()
-    with pq.ParquetWriter(sink, marked, compression="zstd", write_page_checksum=True) as writer:
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for rows in row_groups(tables, schema):
-            writer.write_table(rows.replace_schema_metadata(marked.metadata))
+            writer.write_table(rows.replace_schema_metadata(None))
+        writer.add_key_value_metadata({_MADE_FROM: _BLANK})
     return sink.getvalue()
 
 
 def is_current(store: Store, listing: str) -> bool:
-    """Whether the file is there, sound, and made from the chunks of this listing."""
+    """Whether the file is there, unaltered, and made from the chunks of this listing."""
     try:
-        file = _opened(store, listing)
-        if file is None:
-            return False
-        file.check()
-        for group in range(file.file.num_row_groups):
-            file.file.read_row_group(group, use_threads=False)
+        return _opened(store, listing) is not None
     except _UNREADABLE:
         return False
-    return True
 
 
 def read_compacted(
@@ -104,14 +108,30 @@ _UNREADABLE = (ObjectMissing, CorruptObject, OSError, ValueError, pa.ArrowExcept
 
 
 def _opened(store: Store, listing: str) -> BoundedParquet | None:
-    """The file; None where it was made from other chunks. Raises one of `_UNREADABLE`."""
-    file = BoundedParquet(store.read(RESULTS), verify_pages=True)
-    schema = file.file.schema_arrow
-    mark = (schema.metadata or {}).get(_MADE_FROM)
-    return file if mark == _mark(listing, schema) else None
+    """The file; None where it was altered, or made from other chunks. Raises `_UNREADABLE`."""
+    content = store.read(RESULTS)
+    start = _find_mark(content)
+    mark = content[start : start + len(_BLANK)]
+    if store.seals.is_denied() or mark != _mark(store, listing, content, start):
+        return None
+    return BoundedParquet(content)
 
 
-def _mark(listing: str, schema: pa.Schema) -> bytes:
-    """What the file was made from, and its columns: the checksums of its pages cover no names."""
-    columns = schema.remove_metadata().to_string()
-    return hashlib.sha256(f"{listing}\n{columns}".encode()).hexdigest().encode()
+def _find_mark(content: bytes) -> int:
+    """Return where the mark begins, near the end of the file. Raises ValueError without one."""
+    match = _MARK.search(content, content.rindex(_MADE_FROM))
+    if match is None:
+        raise ValueError("the file has no mark")
+    return match.start(1)
+
+
+def _mark(store: Store, listing: str, content: bytes, start: int) -> bytes:
+    """Return the hash of a file, apart from the mark at `start`, and of what it was made from.
+
+    On S3 it is under the run's key, as the seals of the chunks are.
+    """
+    digest = hashlib.sha256(f"{listing}\n".encode())
+    whole = memoryview(content)
+    digest.update(whole[:start])
+    digest.update(whole[start + len(_BLANK) :])
+    return store.seals.mac(digest.digest()).encode()

@@ -82,6 +82,7 @@ class RunControl:
         self._started_at, self._seconds = time.monotonic(), None
         self.workers = RunWorkers(self.run.submission_log, submit.executor)
         self._entry = active_submission(self.run.submission_log, submit.executor)
+        self.run = submit.run
         self.done_before = self.run.counts().done
         check_undeclared_files(self.run.chunk_index, submit.draft.strategy)
         is_active = self._entry is not None

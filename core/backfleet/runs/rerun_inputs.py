@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from backfleet.errors import UserError
 from backfleet.job.model import Resources
@@ -10,7 +11,10 @@ from backfleet.runs.run import Run
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submission import Submission
 
-__all__ = ["data_paths", "default_submission", "newest_submission"]
+__all__ = ["DataPaths", "data_paths", "default_submission", "newest_submission"]
+
+FACTS = "facts"
+"""How `--data` names the facts; no auxiliary feed has this name."""
 
 
 def newest_submission(run: Run) -> Submission | None:
@@ -38,25 +42,46 @@ def default_submission(run: Run) -> Submission:
     )
 
 
-def data_paths(run: Run, given: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Return the path of the data, and of each auxiliary feed.
+class DataPaths(NamedTuple):
+    """Where the tasks of a run find their data.
+
+    Attributes
+    ----------
+    data
+        The data of the symbols.
+    feeds
+        The data of each auxiliary feed, by its name.
+    facts
+        The facts about the symbols; None for a run without facts.
+    """
+
+    data: str
+    feeds: Mapping[str, str]
+    facts: str | None
+
+
+def data_paths(run: Run, given: Sequence[str]) -> DataPaths:
+    """Return where the tasks of a run find their data.
 
     Parameters
     ----------
     given
-        Where the data is instead of where the run's workers found it: `PATH`, and `FEED=PATH` for
-        an auxiliary feed that is elsewhere.
+        Where the data is instead of where the run's workers found it: `PATH`, `FEED=PATH` for an
+        auxiliary feed that is elsewhere, and `facts=PATH`.
 
-    Raises UserError if nothing says where the data is.
+    Raises UserError if nothing says where the data or the facts are.
     """
     submission = newest_submission(run)
-    feeds = run.manifest.identity.data.auxiliary
-    named = dict(part.split("=", 1) for part in given if part.partition("=")[0] in feeds)
-    plain = [part for part in given if part.partition("=")[0] not in feeds]
+    data = run.manifest.identity.data
+    feeds = data.auxiliary
+    names = {*feeds, FACTS} if data.facts else {*feeds}
+    named = dict(part.split("=", 1) for part in given if part.partition("=")[0] in names)
+    plain = [part for part in given if part.partition("=")[0] not in names]
     if len(plain) > 1:
         raise UserError(
             f"--data {plain[1]}: the run has one data directory beside its auxiliary feeds "
-            f"({', '.join(feeds) or 'none'}); give another feed's as FEED=DIR"
+            f"({', '.join(feeds) or 'none'}){' and its facts' if data.facts else ''}; give another "
+            "one as FEED=DIR or facts=DIR"
         )
     if submission is None and not plain:
         raise UserError(
@@ -65,9 +90,23 @@ def data_paths(run: Run, given: Sequence[str]) -> tuple[str, dict[str, str]]:
         )
     path = plain[0] if plain else submission.data_path if submission else ""
     before = {} if submission is None else dict(submission.auxiliary_paths)
+    facts = None if submission is None else submission.facts_path
     if plain and submission is not None:
-        # Feeds that were beside the data are expected there again.
+        # What was beside the data is expected there again.
         before = {
             name: path if place == submission.data_path else place for name, place in before.items()
         }
-    return path, {name: named.get(name, before.get(name, path)) for name in feeds}
+        facts = _moved(facts, submission.data_path, path)
+    facts = named.get(FACTS, facts)
+    if data.facts and facts is None:
+        raise UserError(
+            f"{run.url} has facts, and nothing says where they are. Pass --data facts=DIR, too"
+        )
+    return DataPaths(path, {name: named.get(name, before.get(name, path)) for name in feeds}, facts)
+
+
+def _moved(facts: str | None, before: str, now: str) -> str | None:
+    """Return where the facts are if they moved with the data that they were in."""
+    if facts is None or not f"{facts}/".startswith(f"{before.rstrip('/')}/"):
+        return facts
+    return now.rstrip("/") + facts[len(before.rstrip("/")) :]

@@ -177,6 +177,7 @@ class Run:
             submission.strategy,
             submission.data_path,
             submission.auxiliary_paths,
+            submission.facts_path,
         )
 
     # -- results ------------------------------------------------------------------------------

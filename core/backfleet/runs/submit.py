@@ -62,6 +62,11 @@ class Submit:
         The run, with the manifest that its store holds.
     reused
         Number of tasks whose rows were copied.
+
+    Raises
+    ------
+    AccessDenied
+        If the key of the run's seals cannot be read.
     """
 
     def __init__(
@@ -77,6 +82,9 @@ class Submit:
         reuse: bool = True,
         validation: Validation | None = None,
     ) -> None:
+        if run.store.seals.prepare():
+            # Chunks that are there before the run has a key may be anybody's.
+            run = Run(run.store, run.manifest)
         self.run = run
         self.executor = executor
         self.draft = draft
@@ -109,6 +117,8 @@ class Submit:
 
     def save_manifest(self) -> None:
         """Write the manifest, or adopt the one of another planner, whose chunks then count."""
+        # Before anything that the key has to seal.
+        self.run.store.seals.keep()
         stored = save_manifest(self.run.store, self.run.manifest)
         if stored.chunks == self.run.manifest.chunks:
             return

@@ -26,7 +26,7 @@ from backfleet.plan.code_differences import (
     platform_differences,
 )
 from backfleet.plan.task_context import TaskContext
-from backfleet.runs.rerun_inputs import data_paths, default_submission, newest_submission
+from backfleet.runs.rerun_inputs import DataPaths, data_paths, default_submission, newest_submission
 from backfleet.runs.run import Run
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submission import StoredCode, Submission
@@ -73,15 +73,15 @@ class TaskCode:
         Parameters
         ----------
         data
-            Where the data is instead of where the run's workers found it: `PATH`, and `FEED=PATH`
-            for an auxiliary feed that is elsewhere.
+            Where the data is instead of where the run's workers found it, as for `data_paths`.
         engine
             Another engine than the run's.
 
         Raises UserError if nothing says where the data is.
         """
-        path, feeds = data_paths(self.run, data)
-        return TaskContext(self.run.manifest, self.strategy, path, feeds, engine)
+        return TaskContext(
+            self.run.manifest, self.strategy, *data_paths(self.run, data), engine=engine
+        )
 
     def draft(self, data: Sequence[str] | None = None) -> Submission:
         """Return a submission of the run with this code, without executor, shards and number.
@@ -90,12 +90,13 @@ class TaskCode:
         not say where the data is.
         """
         newest = newest_submission(self.run) or default_submission(self.run)
-        path, feeds = ("", {}) if data is None else data_paths(self.run, data)
+        paths = DataPaths("", {}, None) if data is None else data_paths(self.run, data)
         return replace(
             newest,
             strategy=self.strategy,
-            data_path=path,
-            auxiliary_paths=feeds,
+            data_path=paths.data,
+            auxiliary_paths=paths.feeds,
+            facts_path=paths.facts,
             retry=False,
             detach=False,
             code=self.packages or None,

@@ -16,7 +16,7 @@ from backfleet.chunks.rows import read_rows
 from backfleet.chunks.task_result import TaskStatus
 from backfleet.code.fetched_code import search_first
 from backfleet.code.isolated_imports import IsolatedImports
-from backfleet.code.stored_code import read_stored_code
+from backfleet.code.stored_code import copy_code
 from backfleet.errors import ExecutorError, StoreError
 from backfleet.executor import Executor, Remote
 from backfleet.no_bytecode import disable_bytecode
@@ -165,8 +165,7 @@ def _copy_of_plan(code: TaskCode, store: Store) -> Run:
         with IsolatedImports(code.folders).active():
             identity = identity_here(manifest.identity, code.strategy)
         manifest = replace(manifest, identity=identity)
-    for package in code.packages:
-        store.put_if_absent(package.key, read_stored_code(code.run.store, package))
+    copy_code(code.run.store, store, code.packages)
     return Run(store, save_manifest(store, manifest))
 
 
@@ -195,7 +194,7 @@ def _check_all_there(again: Run, chunks: Sequence[int]) -> None:
     for chunk in chunks:
         if again.chunk_index[chunk] is None:
             reasons = "; ".join(dict.fromkeys(failure.message for failure in again.failures()))
-            raise ExecutorError(f"chunk {chunk} did not come back from the executor: {reasons}")
+            raise ExecutorError(f"chunk {chunk} was not returned by the executor: {reasons}")
 
 
 def _compare_runs(run: Run, again: Run, tasks: Sequence[int]) -> Iterator[Difference]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backfleet.executor import Executor, ShardStatus
+from backfleet.executor import Executor, ShardState, ShardStatus
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.progress import Show
@@ -14,7 +15,7 @@ from backfleet.submissions.events import emit
 from backfleet.submissions.recover import poll_workers
 from backfleet.submissions.submission_log import LogEntry
 
-__all__ = ["WorkerWatch", "wait_for_workers"]
+__all__ = ["UnseenWorkers", "WorkerWatch", "wait_for_workers"]
 
 SHORTEST, LONGEST = 0.02, 1.0
 """Seconds between two looks."""
@@ -24,6 +25,10 @@ SHARE = 0.01
 
 LATE = 0.02
 """Of what a run has taken, may go by before its end is seen."""
+
+
+class UnseenWorkers(UserWarning):
+    """Workers run where their executor cannot see them, so that waiting for them may never end."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,13 @@ class WorkerWatch:
 
 def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
     """Return when all chunks are there or no worker is left, with the workers' last states."""
-    came = 0
+    came, has_warned = 0, False
     started = parts_due = time.monotonic()
     while True:
         began = time.monotonic()
         statuses = poll_workers(watch.executor, watch.entry)
         ended = all(status.state.ended for status in statuses)
+        has_warned = has_warned or _warn_of_unseen(statuses)
         fresh = watch.chunk_index.refresh()
         came += len(fresh)
         for header in fresh:
@@ -63,3 +69,16 @@ def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
         took = (time.monotonic() - began) / (1 + len(fresh))
         passed = time.monotonic() - started
         time.sleep(min(max(SHORTEST, took / SHARE, passed * LATE), LONGEST))
+
+
+def _warn_of_unseen(statuses: Sequence[ShardStatus]) -> bool:
+    """Warn if nobody can tell whether a worker is alive, and return whether that is so."""
+    unseen = next((status for status in statuses if status.state is ShardState.UNKNOWN), None)
+    if unseen is None:
+        return False
+    text = (
+        f"worker {unseen.shard}: {unseen.reason or 'its state is unknown'}. This machine cannot "
+        "tell whether it is alive, and waits until its tasks are stored. Ctrl-C ends the waiting"
+    )
+    warnings.warn(text, UnseenWorkers, stacklevel=3)
+    return True

@@ -13,7 +13,7 @@ from typing import Any
 from backfleet.errors import DataError
 from backfleet.sources.places import Place
 
-__all__ = ["FactRow", "read_rows"]
+__all__ = ["FactRow", "read_rows", "table_files"]
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 SUFFIXES = (".csv", ".parquet")
@@ -58,7 +58,8 @@ class FactRow:
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise self.refusal(f"{column} = {text!r} is no date; write it as 2024-01-31") from None
+            problem = f"{column} = {text!r} is not a date; write it as 2024-01-31"
+            raise self.refusal(problem) from None
 
     def number_of(self, column: str) -> float | None:
         """Return a number that is not negative; None if there is none. Raises DataError."""
@@ -85,6 +86,11 @@ class FactRow:
         return DataError(f"{self.origin}: row {self.number}: {reason}")
 
 
+def table_files(name: str, there: Sequence[str]) -> list[str]:
+    """Return which of the files in a folder hold a table."""
+    return [name + suffix for suffix in SUFFIXES if name + suffix in there]
+
+
 def read_rows(place: Place, folder: str, name: str, columns: Sequence[str]) -> list[FactRow] | None:
     """Return the rows of a table; None if the folder has no such table.
 
@@ -94,8 +100,7 @@ def read_rows(place: Place, folder: str, name: str, columns: Sequence[str]) -> l
         The table is there as CSV and as Parquet, cannot be read, or has other columns; the first of
         `columns` must be there.
     """
-    there = place.names()
-    files = [name + suffix for suffix in SUFFIXES if name + suffix in there]
+    files = table_files(name, place.names())
     if not files:
         return None
     if len(files) > 1:
@@ -137,7 +142,7 @@ def _of_csv(origin: str, content: bytes) -> tuple[list[str], Iterable[list[str]]
     except UnicodeDecodeError as error:
         raise DataError(f"{origin}: byte {error.start} is not UTF-8; save it as UTF-8") from None
     except csv.Error as error:
-        raise DataError(f"{origin}: this is no CSV: {error}") from None
+        raise DataError(f"{origin}: this is not CSV: {error}") from None
     return (rows[0] if rows else []), rows[1:]
 
 

@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 from backfleet.errors import DataError
 from backfleet.facts import Action, Facts, Span, SymbolFacts
-from backfleet.sources.fact_table import FactRow, read_rows
+from backfleet.sources.fact_table import FactRow, read_rows, table_files
 from backfleet.sources.places import place_at
 
-__all__ = ["read_facts"]
+__all__ = ["fact_files", "read_facts"]
 
 INSTRUMENTS = ("symbol", "listed", "delisted", "board", "kind", "issue_price", "t0")
 SPANS = ("symbol", "what", "from", "to")
@@ -51,6 +51,14 @@ def read_facts(path: str) -> Facts:
     return Facts(
         path, MappingProxyType(spans if actions is None else _with_actions(spans, actions))
     )
+
+
+def fact_files(path: str) -> dict[str, bytes]:
+    """Return the files of the tables at a location, by their names. Raises DataError."""
+    place = place_at(path)
+    there = place.names()
+    tables = ("instruments", "spans", "actions")
+    return {name: place.read(name) for table in tables for name in table_files(table, there)}
 
 
 def _instruments(rows: Sequence[FactRow]) -> dict[str, SymbolFacts]:

@@ -18,6 +18,7 @@ from backfleet.bar_length import find_length, length_words, nominal_ns
 from backfleet.bars import Bars, BarsWindow
 from backfleet.cache import cache_folder, write_quietly
 from backfleet.errors import DataError
+from backfleet.events import Events
 from backfleet.source import Source
 from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.index import Index
@@ -59,6 +60,10 @@ class SymbolData:
         The first and last session, without the warm-up.
     sessions_per_year
         `sessions_per_year` of the window without the warm-up.
+    ex_dates
+        How many corporate actions the books meet in the window; 0 without a market.
+    unexplained
+        The first ex-date in it that no action explains, in ISO 8601; empty if there is none.
     """
 
     digest: str
@@ -72,6 +77,8 @@ class SymbolData:
     end_known: bool
     adjustment: str = ""
     doubt: str = ""
+    ex_dates: int = 0
+    unexplained: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ class _Shelf:
 
     folder: Path
     inputs: Index[_Input]
+    additions: str
     windows: dict[BarsWindow, Index[_Windowed]] = field(default_factory=dict)
 
     def bars(self, symbol: str, digest: str) -> Path:
@@ -103,7 +111,7 @@ class _Shelf:
 
     def window(self, window: BarsWindow) -> Index[_Windowed]:
         if window not in self.windows:
-            key = _hash(str(window.start), str(window.end), window.warmup)
+            key = _hash(str(window.start), str(window.end), window.warmup, self.additions)
             self.windows[window] = Index(self.folder / f"window-{key}.json", _Windowed)
         return self.windows[window]
 
@@ -126,10 +134,14 @@ class PreparedBars:
         The hash of the source's code.
     folder
         Where to keep them; by default `bars` in backfleet's cache.
+    additions
+        What a subclass adds to the prepared bars. Windows of bars with other additions are indexed
+        apart.
     """
 
-    def __init__(self, code: str, folder: Path | None = None) -> None:
+    def __init__(self, code: str, folder: Path | None = None, additions: str = "") -> None:
         self._code = code
+        self._additions = additions
         self._folder = cache_folder() / "bars" if folder is None else folder
         self._shelves: dict[Source, _Shelf] = {}
 
@@ -184,7 +196,9 @@ class PreparedBars:
             return known
         bars, digest = self.load(source, symbol)
         data = describe_bars(source, bars, window)
-        self._shelf(source).window(window).put(symbol, _Windowed(digest, data))
+        self._shelf(source).window(window).put(
+            symbol, _Windowed(self._full_input(symbol, digest), data)
+        )
         return data
 
     def known(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData | None:
@@ -196,9 +210,15 @@ class PreparedBars:
         if known is None:
             return None
         try:
-            return known.data if known.input == self._known_input(source, symbol) else None
+            digest = self._known_input(source, symbol)
+            is_same = digest is not None and known.input == self._full_input(symbol, digest)
         except DataError:
             return None
+        return known.data if is_same else None
+
+    def _full_input(self, symbol: str, digest: str) -> str:
+        """Return a digest of all that the bars follow from, by the digest of their input."""
+        return digest
 
     def save(self) -> None:
         """Write the indexes, so that the next process reads no input that it need not."""
@@ -215,7 +235,7 @@ class PreparedBars:
             location = path if "://" in path else os.path.abspath(path)
             folder = self._folder / key
             inputs = Index(folder / f"inputs-{_hash(location)}.json", _Input)
-            self._shelves[source] = _Shelf(folder, inputs)
+            self._shelves[source] = _Shelf(folder, inputs, self._additions)
         return self._shelves[source]
 
     def _known_input(self, source: Source, symbol: str) -> str | None:
@@ -259,6 +279,7 @@ def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
             f"its sessions go from {bars.session[0]} to {bars.session[-1]}"
         )
     sessions = used.session[used.warmup :]
+    events = Events.none() if used.events is None else used.events
     return SymbolData(
         digest=used.digest(),
         bars=len(used),
@@ -271,6 +292,8 @@ def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
         doubt=one_line(find_doubts(used)),
         end_known=used.stamp == "close" or not np.isnat(used.length),
         sessions_per_year=sessions_per_year(sessions),
+        ex_dates=len(events),
+        unexplained=str(events.first_unexplained or ""),
     )
 
 

@@ -3,7 +3,8 @@
 `base.py` defines the interface. `put_if_absent` writes an object exactly once, whole and durable;
 `replace` is reserved for objects that can be computed again. `directory.py` uses hard links and
 fsync, `s3.py` conditional writes through the client of `s3_client.py`. `urls.py` parses locations,
-`keys.py` restricts keys to names that are safe everywhere. `blobs.py` stores content under its
+`keys.py` restricts keys to names that are safe everywhere. `seals.py` explains how a run on S3 is
+kept from counting forged chunks, and `run_seals.py` does it. `blobs.py` stores content under its
 SHA-256 and repairs a damaged object by a copy, and `records.py` reads and writes JSON records with
 a format, a checksum and strict types.
 `os_errors.py` and `s3_errors.py` translate errors into messages with a fix; `backoff.py` retries.
@@ -19,10 +20,14 @@ from backfleet.store.blobs import (
     read_content,
 )
 from backfleet.store.keys import check_key, is_key
+from backfleet.store.run_seals import put_sealed, read_sealed
+from backfleet.store.s3 import KEYS, TEMPORARY
 from backfleet.store.urls import DEFAULT_STORE, open_store, split_url
 
 __all__ = [
     "DEFAULT_STORE",
+    "KEYS",
+    "TEMPORARY",
     "ContentKey",
     "Entry",
     "Store",
@@ -32,7 +37,9 @@ __all__ = [
     "open_store",
     "put_blob",
     "put_content",
+    "put_sealed",
     "read_blob",
     "read_content",
+    "read_sealed",
     "split_url",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from backfleet.errors import CorruptObject, StoreError
+from backfleet.store.seals import Seals
 
 __all__ = ["MAX_OBJECT_BYTES", "Entry", "Store", "check_readable_size", "check_writable_size"]
 
@@ -47,6 +48,9 @@ class Store(ABC):
     url: str
     """The root as an absolute path or an `s3://` URL, without a slash at the end."""
 
+    seals: Seals = Seals()
+    """The seals of the run whose store this is."""
+
     @abstractmethod
     def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
         """Return the object.
@@ -61,6 +65,10 @@ class Store(ABC):
         Returns False, having changed nothing, where the key is taken, also by an equal object.
         Raises StoreFull, StoreError.
         """
+
+    def put_temporary(self, key: str, content: bytes) -> bool:
+        """`put_if_absent`, for an object that the store may remove after two weeks."""
+        return self.put_if_absent(key, content)
 
     @abstractmethod
     def replace(self, key: str, content: bytes) -> None:

@@ -20,6 +20,7 @@ from backfleet.store import Store
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.events import emit
 from backfleet.submissions.prepare import PreparedSubmission
+from backfleet.submissions.stage_facts import stage_facts
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 from backfleet.submissions.trusted_settings import trust_settings
 
@@ -43,7 +44,8 @@ def launch(
     if not submission.shards:
         return LogEntry(log.append(submission), None)
     submission = log.append(_with_staged_data(executor, submission, manifest))
-    handle = executor.submit(replace(submission, earlier=_earlier(log, submission)))
+    key = store.seals.keep()
+    handle = executor.submit(replace(submission, run_key=key, earlier=_earlier(log, submission)))
     log.keep_handle(submission.number, handle)
     trust_settings(executor, handle)
     emit(
@@ -89,7 +91,7 @@ def _with_staged_data(executor: Executor, submission: Submission, manifest: Mani
         # Extended rows and reports need it; reports read where the workers do.
         symbols.append(benchmark)
     auxiliary = manifest.identity.data.auxiliary
-    remote = Remote.of(executor)
+    remote, facts = Remote.of(executor), submission.facts_path
     return replace(
         submission,
         data_path=remote.stage_data(submission.data_path, symbols),
@@ -97,4 +99,5 @@ def _with_staged_data(executor: Executor, submission: Submission, manifest: Mani
             feed: remote.stage_data(path, [auxiliary[feed].symbol])
             for feed, path in submission.auxiliary_paths.items()
         },
+        facts_path=None if facts is None else stage_facts(remote, facts),
     )

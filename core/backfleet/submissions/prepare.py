@@ -24,7 +24,7 @@ from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.workload import estimate, workload
 
-__all__ = ["PreparedSubmission", "draft_of", "import_paths", "prepare"]
+__all__ = ["PreparedSubmission", "check_cost", "draft_of", "import_paths", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def draft_of(plan: Plan, *, detach: bool = False) -> Submission:
         strategy=plan.strategy,
         data_path=plan.job.data.path,
         auxiliary_paths=plan.job.data.auxiliary_paths,
+        facts_path=plan.job.data.facts,
         shards=(),
         cpus=resources.cpus,
         memory=resources.memory,
@@ -134,11 +135,12 @@ def prepare(
     problems = executor.preflight(submission)
     if problems:
         raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
-    _check_cost(cost, accept_cost=accept_cost)
+    check_cost(cost, accept_cost=accept_cost)
     return _with_code(store, executor, manifest, submission)
 
 
-def _check_cost(cost: Cost | None, *, accept_cost: bool) -> None:
+def check_cost(cost: Cost | None, *, accept_cost: bool) -> None:
+    """Raise ExecutorError for a cost above the executor's limit that nobody has accepted."""
     if cost is not None and cost.exceeds_limit and not accept_cost:
         raise ExecutorError(
             f"the cost of up to {_money(cost.highest)} {cost.currency} ({cost.basis}) exceeds the "

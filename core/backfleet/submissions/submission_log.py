@@ -211,6 +211,7 @@ def _problem(submission: Submission, key: str, run_id: str | None) -> str | None
         submission.data_path,
         submission.strategy.folder or "",
         *submission.auxiliary_paths.values(),
+        submission.facts_path or "",
         *submission.paths,
     )
     if any("\0" in path for path in paths):

@@ -8,6 +8,7 @@ __all__ = [
     "IMAGE_INVENTORY",
     "INDEX_VARIABLES",
     "PINNED_HASHES",
+    "RUN_KEY",
     "SHARDS",
     "STOP_WITH_PARENT",
     "TIME_LIMIT",
@@ -32,3 +33,6 @@ TIME_LIMIT = "BACKFLEET_TIME_LIMIT"
 PINNED_HASHES: Mapping[str, str] = {"PYTHONHASHSEED": "0"}
 """Of the pinned environment, what Python reads before it runs any code. A worker that is started
 with it can fork its children instead of starting an interpreter for them."""
+
+RUN_KEY = "BACKFLEET_RUN_KEY"
+"""The key of the run's seals, for workers whose role cannot read it."""

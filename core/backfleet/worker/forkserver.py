@@ -19,6 +19,7 @@ from multiprocessing import forkserver, util
 from typing import NoReturn
 
 from backfleet.errors import JobError
+from backfleet.worker.env_vars import RUN_KEY
 from backfleet.worker.environment import has_pinned_hashes, pin_environment
 from backfleet.worker.shared_imports import import_shared_modules
 
@@ -47,10 +48,10 @@ def start_forkserver() -> None:
 def fork_forkserver() -> None:
     """Start the forkserver as a fork of this process, before this process does anything else.
 
-    If that is not possible, start it as `start_forkserver` does. Raises JobError as that does.
+    Nothing happens if that is not possible: `start_forkserver` starts it later. Raises JobError as
+    that does.
     """
     if not _is_fresh():
-        start_forkserver()
         return
     _check_sockets()
     pin_environment()
@@ -61,9 +62,13 @@ def fork_forkserver() -> None:
 
 
 def _is_fresh() -> bool:
-    """Return whether a fork of this process is as good as a new interpreter: the pins come in time,
-    and no other thread would be missing in it."""
-    return has_pinned_hashes() and "numpy" not in sys.modules and threading.active_count() == 1
+    """Return whether a fork of this process is as good as a new interpreter.
+
+    The pins must come in time, no other thread may be missing in it, and the key of the run must
+    not be in its memory.
+    """
+    is_pinned = has_pinned_hashes() and "numpy" not in sys.modules
+    return is_pinned and threading.active_count() == 1 and RUN_KEY not in os.environ
 
 
 def _check_sockets() -> None:
@@ -100,7 +105,7 @@ def _fork(_: str, command: Sequence[str], descriptors: Sequence[int]) -> int:
 
 
 def _run_and_exit(statement: str, descriptors: Sequence[int]) -> NoReturn:
-    """Run a statement of multiprocessing in a fork, and end without any clean-up of its parent's."""
+    """Run a statement in a fork, and end without any clean-up of its parent's."""
     code = 1
     try:
         # It was held when this process was forked.

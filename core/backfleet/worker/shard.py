@@ -18,6 +18,7 @@ from backfleet.submissions.submission_log import read_submission
 from backfleet.worker.env_vars import (
     IMAGE_INVENTORY,
     INDEX_VARIABLES,
+    RUN_KEY,
     SHARDS,
     STOP_WITH_PARENT,
     TIME_LIMIT,
@@ -42,23 +43,26 @@ def run_shards(url: str, shards: Sequence[int] = ()) -> int:
 
     0 all chunks are committed · 64 bad configuration or code · 65 corrupt input · 75 try again.
     """
-    code = _run(url, shards)
+    # Neither child processes nor what they print shall have the key.
+    key = os.environ.pop(RUN_KEY, "")
+    code = _run(url, shards, key)
     if code != errors.BAD_INPUT or len(shards) < 2:
         return code
     for shard in shards:
-        alone = _run(url, [shard])
+        alone = _run(url, [shard], key)
         if alone not in (0, errors.BAD_INPUT):
             return alone
     return code
 
 
-def _run(url: str, given: Sequence[int]) -> int:
+def _run(url: str, given: Sequence[int], key: str) -> int:
     _stop_with_parent()
     with _terminable():
         try:
             start_forkserver()
             shards = list(given) or [shard_of_array()]
             store, submission = read_submission(url)
+            store.seals.use(key)
             _check_image(submission, shards[0])
             code = _fetch_code(store, submission, shards[0])
             from backfleet.worker.worker import ShardWorker

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars, BarsWindow
 from backfleet.code.open_recorder import recording_paused
 from backfleet.engine import Records
-from backfleet.errors import DataChanged
+from backfleet.errors import DataChanged, DataError
 from backfleet.job.windowed_points import Window
 from backfleet.plan.data import naming_feed, planned_source, prepared_bars
 from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol, TaskKey
-from backfleet.plan.market_bars import MarketRules, planned_rules
+from backfleet.plan.market_bars import planned_rules
 from backfleet.plan.task_context import TaskContext
-from backfleet.sources.prepared import sessions_per_year
+from backfleet.sources.facts import read_facts
+from backfleet.sources.prepared import PreparedBars, sessions_per_year
 from backfleet.sources.resample import resample
 
 if TYPE_CHECKING:
@@ -66,12 +67,9 @@ class BarsLoader:
     """Loads the bars of tasks, and keeps those of the last few."""
 
     def __init__(self, plan: TaskContext, hooks: Sequence[pluggy.PluginManager]) -> None:
-        data = plan.manifest.identity.data
         self._plan = plan
         self._manifest = plan.manifest
         self._hooks = hooks
-        rules = planned_rules(plan.manifest.identity.market)
-        self._reader = _Reader(data, plan.data_path, self._manifest.window, rules)
         self._kept = lru_cache(TASKS_HELD)(self._load)
 
     def of(self, key: TaskKey) -> TaskBars:
@@ -113,6 +111,20 @@ class BarsLoader:
         return bars
 
     @cached_property
+    def _reader(self) -> _Reader:
+        identity = self._manifest.identity
+        facts, path = None, self._plan.facts_path
+        if identity.data.facts:
+            if path is None:
+                raise DataError("the run has facts, and its submission does not say where they are")
+            # The digests of the bars cover the facts.
+            with recording_paused():
+                facts = read_facts(path)
+        rules = planned_rules(identity.market)
+        prepared = prepared_bars(identity.data.source.name, facts, rules)
+        return _Reader(identity.data, self._plan.data_path, self._manifest.window, prepared)
+
+    @cached_property
     def _benchmark(self) -> Bars | None:
         """The bars of the benchmark, the same for every symbol."""
         results = self._manifest.identity.results
@@ -137,9 +149,13 @@ class _Reader:
     """Loads bars as the run was planned with them, from what is said of their source."""
 
     def __init__(
-        self, feed: FeedIdentity, path: str, window: BarsWindow, rules: MarketRules | None = None
+        self,
+        feed: FeedIdentity,
+        path: str,
+        window: BarsWindow,
+        prepared: PreparedBars | None = None,
     ) -> None:
-        self._prepared = prepared_bars(feed.source.name, rules)
+        self._prepared = prepared or prepared_bars(feed.source.name)
         self._source = planned_source(feed, path)
         self._window = window
 
@@ -155,10 +171,14 @@ class _Reader:
             bars = self._prepared.reload(self._source, symbol)[0].window(self._window)
         if bars.digest() != digest:
             raise DataChanged(
-                f"{self._source.describe(symbol)} has changed since the run was planned; "
-                "plan it again with 'backfleet run', or put the old file back and resume"
+                f"{self._source.describe(symbol)}{_or_facts(bars)} has changed since the run was "
+                "planned; plan it again with 'backfleet run', or put the old file back and resume"
             )
         return bars
+
+
+def _or_facts(bars: Bars) -> str:
+    return "" if bars.facts is None else f", or a row about {bars.symbol} in the job's facts,"
 
 
 def _calendar(bars: tuple[Bars, ...]) -> tuple[NDArray[np.int64], NDArray[np.datetime64]]:

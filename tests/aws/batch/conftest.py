@@ -259,8 +259,8 @@ def s3_data(aws_server: Any, sample_data: Path) -> str:
     """The sample stocks on S3."""
     s3 = aws_server.client("s3")
     for file in sample_data.iterdir():
-        s3.upload_file(str(file), aws_server.bucket, f"sample/{file.name}")
-    return f"s3://{aws_server.bucket}/sample"
+        s3.upload_file(str(file), aws_server.data_bucket, f"sample/{file.name}")
+    return f"s3://{aws_server.data_bucket}/sample"
 
 
 JobFile = Callable[..., Path]
@@ -290,6 +290,8 @@ def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., S
         job = job_file(params, **job_options)
         plan = plan_job(bf.Job.load(job))
         store = open_store(plan.job.results.store).at(plan.manifest.run_id)
+        store.seals.prepare()
+        key = store.seals.keep()
         save_manifest(store, plan.manifest)
         chunks = [(chunk, 0) for chunk in range(len(plan.manifest.chunks))]
         intent = replace(
@@ -298,6 +300,7 @@ def submission(job_file: JobFile, executor: AwsBatchExecutor) -> Callable[..., S
             created="2024-01-01T00:00:00+00:00",
             shards=deal_chunks(chunks, plan.manifest.chunks, shards),
         )
-        return SubmissionLog(store).append(replace(intent, cpus=1, memory=2 * 2**30))
+        intent = replace(intent, cpus=1, memory=2 * 2**30, run_key=key)
+        return SubmissionLog(store).append(intent)
 
     return logged

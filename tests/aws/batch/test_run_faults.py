@@ -33,6 +33,7 @@ from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from backfleet_executors.images.inventory import IMAGE, ImageRecord
 from stored_rows import run_of, stored_rows
+from testbed.aws.server import container_variables
 from waiting import until
 
 ODD = Path(__file__).parent / "strategies" / "odd.py"
@@ -48,7 +49,7 @@ def worker(tmp_path: Path) -> Worker:
     def work(submission: Submission, index: int = 0, **environment: str) -> tuple[int, str]:
         done = subprocess.run(
             [sys.executable, "-P", "-m", "backfleet", "worker", submission.url],
-            env=os.environ | {"AWS_BATCH_JOB_ARRAY_INDEX": str(index)} | environment,
+            env=os.environ | container_variables(submission, index) | environment,
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -232,7 +233,7 @@ def test_fault_21_a_damaged_commit_is_set_aside_and_computed_again(
     whole = s3.get_object(Bucket=aws_server.bucket, Key=key)["Body"].read()
     s3.put_object(Bucket=aws_server.bucket, Key=key, Body=whole[:-7])
     again = open_run(run.url)
-    with pytest.warns(DamagedRecord, match=r"chunk 1, .* does not match its hash"):
+    with pytest.warns(DamagedRecord, match="chunk 1, .* its seal is not that of this run"):
         lacking = again.summary().missing
     control = bf.RunControl(again)
     control.resume()
@@ -249,9 +250,9 @@ def test_fault_22_a_symbol_that_changed_after_the_plan_costs_its_own_tasks(
 ) -> None:
     asked = submission(3, data=s3_data)
     s3 = aws_server.client("s3")
-    stored = s3.get_object(Bucket=aws_server.bucket, Key="sample/600519.csv")["Body"].read()
+    stored = s3.get_object(Bucket=aws_server.data_bucket, Key="sample/600519.csv")["Body"].read()
     changed = re.sub(rb"\n([^\n]+)\n([^\n]+)\n", rb"\n\1\n", stored, count=1)
-    s3.put_object(Bucket=aws_server.bucket, Key="sample/600519.csv", Body=changed)
+    s3.put_object(Bucket=aws_server.data_bucket, Key="sample/600519.csv", Body=changed)
     code, stderr = worker(asked)
 
     assert (code, stderr) == (0, "")
@@ -358,7 +359,7 @@ def test_fault_30_hostile_objects_are_neither_followed_nor_decoded(
         s3.put_object(Bucket=aws_server.bucket, Key=f"runs/{asked.run_id}/{key}", Body=body)
     run = run_of(asked)
 
-    with pytest.warns(DamagedRecord, match=r"chunk 0, .* does not match its hash"):
+    with pytest.warns(DamagedRecord, match="chunk 0, .* its seal is not that of this run"):
         assert run.summary().missing == run.manifest.tasks
     assert [entry.key for entry in run.store.list("chunks/")] == ["chunks/000000.0"]
     for key in ("../other-run/manifest.json", "/etc/passwd", "chunks/..", ".hidden"):

@@ -69,6 +69,8 @@ def aws_command(
 ) -> Command:
     """Run `backfleet aws` on the stack of this test, in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    # Who deploys has other rights than who submits.
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setattr(watch, "PAUSE", 0.05)
     monkeypatch.setattr(clients, "Clients", _cached_clients)
 

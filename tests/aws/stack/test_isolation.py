@@ -8,13 +8,21 @@ from typing import Any
 
 import pytest
 
-from policy_evaluator import ACCOUNT, Policies, Request, is_allowed, statements_of
+from policy_evaluator import (
+    ACCOUNT,
+    Policies,
+    Rendering,
+    Request,
+    is_allowed,
+    statements_of,
+)
 
 Statements = Sequence[Mapping[str, Any]]
 
 RESULTS = f"arn:aws:s3:::fleet-results-{ACCOUNT}-us-east-1"
 DATA = f"arn:aws:s3:::fleet-data-{ACCOUNT}-us-east-1"
 RUN = "runs/0123456789abcdef"
+KEY = "keys/all/0123456789abcdef"
 TLS = {"aws:SecureTransport": "true"}
 CREATE = TLS | {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
 OVERWRITE = TLS | {"s3:ObjectCreationOperation": "true"}
@@ -42,6 +50,8 @@ NEVER_WRITTEN_BY_WORKERS = (
     "runs/trials/1/family/run.json",
     "runs/trials/1/chunks/run.json",
     f"images/{'a' * 64}.json",
+    KEY,
+    "keys/alpha/0123456789abcdef",
     "software/backfleet.toml",
 )
 
@@ -77,13 +87,21 @@ def test_a_worker_cannot_write_what_clients_write(key: str, context: Mapping[str
     assert not is_allowed(policies(JOB_ROLE), put(key, context))
 
 
+@pytest.mark.parametrize("role", [JOB_ROLE, SUBMITTER])
+def test_parts_alone_are_tagged_for_their_removal(role: str) -> None:
+    assert [is_allowed(policies(role), request) for request in TAGS] == [True, False]
+
+
 def test_a_worker_reads_its_store_and_its_data_and_nothing_beside() -> None:
     worker = policies(JOB_ROLE)
     assert is_allowed(worker, get(f"{RUN}/manifest.json"))
     assert is_allowed(worker, Request("s3:GetObject", f"{DATA}/stock.csv", TLS))
     assert is_allowed(worker, listing(f"{RUN}/chunks/"))
     assert not is_allowed(worker, get(f"images/{'a' * 64}.json"))
+    assert not is_allowed(worker, get(KEY))
     assert not is_allowed(worker, listing("images/"))
+    # What S3 asks when an object is missing.
+    assert is_allowed(worker, Request("s3:ListBucket", RESULTS, TLS))
     assert not is_allowed(worker, Request("s3:PutObject", f"{DATA}/stock.csv", CREATE))
     assert not is_allowed(worker, Request("s3:DeleteObject", f"{RESULTS}/{RUN}/chunks/0", TLS))
 
@@ -96,6 +114,21 @@ def test_only_the_deployer_creates_records_of_images_and_submitters_read_them() 
     deployer = replace(submitter, identity=admin)
     assert is_allowed(deployer, put(f"images/{'a' * 64}.json"))
     assert not is_allowed(deployer, put(f"images/{'a' * 64}.json", OVERWRITE))
+
+
+def test_submitters_create_keys_and_read_them_and_nobody_writes_over_one() -> None:
+    submitter = policies(SUBMITTER)
+    assert is_allowed(submitter, put(KEY))
+    assert is_allowed(submitter, get(KEY))
+    assert not is_allowed(submitter, put(KEY, OVERWRITE))
+    admin: Statements = [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}]
+    assert not is_allowed(replace(submitter, identity=admin), put(KEY, OVERWRITE))
+
+
+def test_a_worker_reads_no_key_in_a_bucket_that_holds_the_data_too() -> None:
+    role = Policies(Rendering(names=ONE_BUCKET).statements_of(JOB_ROLE))
+    assert is_allowed(role, get("data/stock.csv"))
+    assert not is_allowed(role, get(KEY))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +173,14 @@ def weakened(statements: Statements) -> Iterator[tuple[str, Statements]]:
             yield name, [*others, {**statement, "Condition": rest}]
 
 
+ONE_BUCKET = {"DataBucket": f"fleet-results-{ACCOUNT}-us-east-1"}
+"""A rendering in which results and data have one bucket."""
+
 UPLOAD = TLS | {"s3:ObjectCreationOperation": "false"}
+TAGS = [
+    Request("s3:PutObjectTagging", f"{RESULTS}/{key}", TLS)
+    for key in (f"{RUN}/parts/000000.0/00000000-2", f"{RUN}/chunks/000000.0")
+]
 PLAIN = CREATE | {"aws:SecureTransport": "false"}
 REQUESTS = (
     *(
@@ -148,8 +188,10 @@ REQUESTS = (
         for key in (*CREATED_BY_WORKERS, *NEVER_WRITTEN_BY_WORKERS)
         for context in (CREATE, OVERWRITE, UPLOAD, PLAIN)
     ),
-    *map(get, ("images/x", f"{RUN}/manifest.json")),
+    *map(get, ("images/x", KEY, f"{RUN}/manifest.json")),
     *map(listing, (f"{RUN}/chunks/", "images/")),
+    *TAGS,
+    Request("s3:ListBucket", RESULTS, TLS),
     Request("s3:GetObject", f"{DATA}/x", TLS),
     Request("s3:PutObject", f"{DATA}/x", TLS),
     Request("s3:ListBucket", DATA, TLS),
@@ -163,10 +205,16 @@ def decisions(decided: Policies) -> list[bool]:
 @pytest.mark.parametrize("role", [JOB_ROLE, SUBMITTER])
 def test_every_statement_and_condition_of_a_role_decides_a_request(role: str) -> None:
     # Without the bucket policy: the user's own bucket does not have it.
-    statements = [each for each in statements_of(role) if _is_of_s3(each)]
-    before = decisions(Policies(statements))
-    unnoticed = [name for name, rest in weakened(statements) if decisions(Policies(rest)) == before]
-    assert unnoticed == []
+    unnoticed = []
+    for rendering in (Rendering(), Rendering(names=ONE_BUCKET)):
+        statements = [
+            statement for statement in rendering.statements_of(role) if _is_of_s3(statement)
+        ]
+        before = decisions(Policies(statements))
+        unnoticed.append(
+            {name for name, rest in weakened(statements) if decisions(Policies(rest)) == before}
+        )
+    assert set.intersection(*unnoticed) == set()
 
 
 def test_every_statement_and_condition_of_the_results_bucket_decides_a_request() -> None:

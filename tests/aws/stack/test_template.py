@@ -131,6 +131,7 @@ def test_what_a_store_writes_once_is_never_written_over(resources: Mapping[str, 
         "/runs/known/*",
         "/runs/trials/*",
         "/images/*",
+        "/keys/*",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import urllib.parse
@@ -18,7 +19,8 @@ import boto3
 from backfleet.code.hashes import distribution_hashes
 from backfleet.sdk import IMAGE_INVENTORY, canonical_digest, encode_record
 from backfleet_executors.images.inventory import IMAGE, ImageRecord
-from testbed.aws.server import REGION
+from policy_evaluator import Rendering
+from testbed.aws.server import REGION, SUBMITTER, WORKER
 
 __all__ = ["LOCKED_DOWN", "AwsServer", "deploy", "make_bucket"]
 
@@ -47,6 +49,8 @@ class AwsServer:
     ----------
     environment
         What the tests' own process has in its environment too while the fixture is in use.
+    bucket, data_bucket
+        For results and for data; the policies of the template govern the first.
     image
         What the job definition runs.
     job_definition
@@ -56,6 +60,7 @@ class AwsServer:
     url: str
     environment: Mapping[str, str]
     bucket: str
+    data_bucket: str = ""
     compute_environment: str = ""
     queue: str = ""
     on_demand_queue: str = ""
@@ -108,7 +113,7 @@ class AwsServer:
             "on_demand_queue": self.on_demand_queue,
             "job_definition": self.job_definition,
             "store": f"s3://{self.bucket}/runs",
-            "data": f"s3://{self.bucket}/data",
+            "data": f"s3://{self.data_bucket}/data",
             "log_group": self.log_group,
         }
 
@@ -149,6 +154,34 @@ class AwsServer:
             assert time.monotonic() < end, f"{job_id} is {job['status']}, not {' or '.join(states)}"
             time.sleep(0.1)
 
+    def rendered_policies(self) -> dict[str, Any]:
+        """Return what the template says of these buckets and of the roles that use them."""
+        names = {"ResultsBucket": self.bucket, "DataBucket": self.data_bucket}
+        rendering = Rendering(self.job_definition.removesuffix("-worker"), names)
+        return {
+            "roles": {
+                WORKER: rendering.statements_of("JobRole"),
+                SUBMITTER: rendering.statements_of("SubmitterPolicy"),
+            },
+            "buckets": {
+                self.bucket: rendering.statements_of("ResultsBucketPolicy"),
+                self.data_bucket: rendering.statements_of("DataBucketPolicy"),
+            },
+        }
+
+    def enforce(self, policies: Mapping[str, Any]) -> None:
+        """Have the server enforce policies, in place of earlier ones for the same buckets."""
+        body = json.dumps(policies).encode()
+        request = urllib.request.Request(f"{self.url}/testbed/policies", body, method="PUT")
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 200
+
+    def unevaluated(self) -> list[str]:
+        """Return what the enforced policies contain that nobody has evaluated, once."""
+        with urllib.request.urlopen(f"{self.url}/testbed/policies") as answer:
+            faults: list[str] = json.load(answer)
+        return faults
+
     def control(self, call: str, **arguments: object) -> None:
         """`interrupt` (job, reason), `kill` (job) or `chaos` (rate, seconds, seed)."""
         query = urllib.parse.urlencode(arguments)
@@ -159,7 +192,7 @@ class AwsServer:
 @cache
 def _session() -> Any:
     """One for all tests: reading the description of a service takes as long as a test."""
-    return boto3.Session(region_name=REGION)
+    return boto3.Session("testing", "testing", region_name=REGION)
 
 
 @cache
@@ -227,6 +260,7 @@ def deploy(
         url=url,
         environment=environment,
         bucket=make_bucket(),
+        data_bucket=make_bucket(),
         compute_environment=f"{name}-spot",
         queue=queues[0],
         on_demand_queue=queues[1],
@@ -234,4 +268,5 @@ def deploy(
         image=image,
     )
     server.register(server.job_definition, **properties)
+    server.enforce(server.rendered_policies())
     return server

@@ -11,10 +11,24 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["REGION", "reached", "served", "variables_for"]
+from backfleet.executor import Submission
+from backfleet.sdk import RUN_KEY
+
+__all__ = [
+    "REGION",
+    "SUBMITTER",
+    "WORKER",
+    "container_variables",
+    "reached",
+    "served",
+    "variables_for",
+]
 
 HERE = Path(__file__).parent
 REGION = "us-east-1"
+
+WORKER, SUBMITTER = "worker", "submitter"
+"""Access keys of roles. That of the tests is `testing`, and may do everything."""
 
 
 @contextmanager
@@ -50,10 +64,19 @@ def variables_for(url: str) -> Mapping[str, str]:
     }
 
 
+def container_variables(submission: Submission, index: int) -> Mapping[str, str]:
+    """What a worker's container has in its environment beside what `variables_for` says."""
+    return {
+        "AWS_ACCESS_KEY_ID": WORKER,
+        "AWS_BATCH_JOB_ARRAY_INDEX": str(index),
+        RUN_KEY: submission.run_key,
+    }
+
+
 @contextmanager
-def reached(url: str) -> Iterator[Mapping[str, str]]:
+def reached(url: str, access_key: str = "testing") -> Iterator[Mapping[str, str]]:
     """Point this process and its children to the server, and to nothing else of AWS."""
-    variables = variables_for(url)
+    variables = {**variables_for(url), "AWS_ACCESS_KEY_ID": access_key}
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backfleet.sdk import SHARDS, TIME_LIMIT
+from backfleet.sdk import RUN_KEY, SHARDS, TIME_LIMIT
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 
@@ -44,6 +44,8 @@ class JobShape:
         The job definition's ARN, with its revision.
     vcpus, memory
         A size that Fargate has; memory in MiB.
+    run_key
+        The key of the run's seals, which the role of workers cannot read.
     """
 
     url: str
@@ -51,6 +53,7 @@ class JobShape:
     vcpus: float
     memory: int
     limit: TimeLimit
+    run_key: str = field(default="", repr=False)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -95,6 +98,8 @@ def tag_value(text: str) -> str:
 def _overrides(array: ShardArray, shape: JobShape) -> dict[str, Any]:
     command = ["worker", shape.url]
     environment = [{"name": TIME_LIMIT, "value": str(shape.limit.worker)}]
+    if shape.run_key:
+        environment.append({"name": RUN_KEY, "value": shape.run_key})
     if not array.is_array:
         command.append(array.shards)
     elif array.is_offset:

@@ -131,6 +131,7 @@ class BatchSubmission:
             vcpus=self.size.vcpus,
             memory=self.size.memory,
             limit=self.limit,
+            run_key=self.submission.run_key,
             tags=tags,
         )
 

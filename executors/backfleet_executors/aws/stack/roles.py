@@ -17,6 +17,8 @@ from backfleet_executors.aws.stack.intrinsics import (
 from backfleet_executors.aws.stack.registry import REPOSITORY_ARN
 from backfleet_executors.aws.stack.storage import (
     IMAGE_RECORDS,
+    PARTS,
+    RUN_KEYS,
     RUNS,
     SHARED,
     data_arn,
@@ -50,7 +52,12 @@ ledger come from clients alone."""
 AS_NEW = {"Null": {"s3:if-none-match": "false"}}
 """Only where there is no object yet. The role demands it, since a bucket that the user brings has
 no policy of the stack."""
-IN_STORE = {"StringLike": {"s3:prefix": [f"{RUNS}/*", RUNS]}}
+TAG_PARTS = allow("TagParts", "s3:PutObjectTagging", results_arn(PARTS))
+"""The bucket removes parts by their tag."""
+
+IN_STORE = {"StringLikeIfExists": {"s3:prefix": [f"{RUNS}/*", RUNS]}}
+"""Without a prefix, too: S3 asks for this right when it is to say that an object is missing, and
+that request has none."""
 
 
 def _role(trusted: Section, name: str, *statements: Section) -> dict[str, Any]:
@@ -78,8 +85,11 @@ STORAGE_OF_JOBS = (
     allow("ListData", "s3:ListBucket", data_arn()),
     allow("ReadStore", "s3:GetObject", STORE),
     allow("WriteResults", "s3:PutObject", WRITTEN_BY_WORKERS, AS_NEW),
+    TAG_PARTS,
     # The `*` of a path matches slashes too: `runs/trials/1/chunks/x` looks like a chunk.
     withhold("LeaveShared", "s3:PutObject", [results_arn(path) for path in SHARED]),
+    # A user may have one bucket for data and for results.
+    withhold("LeaveKeys", "s3:GetObject", results_arn(RUN_KEYS)),
     # Without it a missing object would be told as a denied one.
     allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
 )
@@ -103,6 +113,9 @@ SUBMITTER = (
     allow("ListData", "s3:ListBucket", data_arn()),
     allow("ReadImageRecords", "s3:GetObject", results_arn(IMAGE_RECORDS)),
     allow("UseStore", ["s3:GetObject", "s3:PutObject"], STORE),
+    TAG_PARTS,
+    allow("ReadKeys", "s3:GetObject", results_arn(RUN_KEYS)),
+    allow("CreateKeys", "s3:PutObject", results_arn(RUN_KEYS), AS_NEW),
     allow("ListStore", "s3:ListBucket", results_arn()),
     allow("ReadLogs", "logs:GetLogEvents", LOG_STREAMS),
     allow("ReadQuota", "servicequotas:GetServiceQuota", "*"),

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from backfleet.store import KEYS, TEMPORARY
 from backfleet_executors.aws.image_records import IMAGES
 from backfleet_executors.aws.stack.intrinsics import Section, deny, if_, policy, ref, sub
 
 __all__ = [
     "DATA_BUCKET",
     "IMAGE_RECORDS",
+    "PARTS",
     "RESOURCES",
     "RESULTS_BUCKET",
     "RUNS",
+    "RUN_KEYS",
     "SHARED",
     "data_arn",
     "results_arn",
@@ -27,8 +30,16 @@ RUNS = "runs"
 IMAGE_RECORDS = f"/{IMAGES}/*"
 """The inventories of the workers' images. Only the deployer creates them, once."""
 
+RUN_KEYS = f"/{KEYS}/*"
+"""The keys of the runs' seals. Submitters create them, once; workers cannot read them."""
+
 WRITTEN_ONCE = ("manifest.json", "chunks/*", "parts/*", "blobs/*", "code/*")
 """What the store of a run writes only where there is nothing yet."""
+
+TEMPORARY_DAYS = 14
+"""Parts of chunks are removed then; nobody but S3 itself may delete an object."""
+
+PARTS = f"/{RUNS}/*/parts/*"
 
 SHARED = (f"/{RUNS}/known/*", f"/{RUNS}/trials/*")
 """What the store keeps of all runs: the index of known rows and the trial ledger. Both are written
@@ -76,7 +87,13 @@ def _bucket(condition: str, suffix: str) -> dict[str, Any]:
                         "Id": "unfinished-uploads",
                         "Status": "Enabled",
                         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
-                    }
+                    },
+                    {
+                        "Id": "temporary-objects",
+                        "Status": "Enabled",
+                        "TagFilters": [{"Key": TEMPORARY, "Value": "true"}],
+                        "ExpirationInDays": TEMPORARY_DAYS,
+                    },
                 ]
             },
         },
@@ -98,7 +115,7 @@ def _only_tls(bucket: Section, objects: Section) -> Section:
 
 def _only_once() -> Section:
     """No object that is written once is ever written over, whoever asks."""
-    paths = [*(f"/{RUNS}/*/{name}" for name in WRITTEN_ONCE), *SHARED, IMAGE_RECORDS]
+    paths = [*(f"/{RUNS}/*/{name}" for name in WRITTEN_ONCE), *SHARED, IMAGE_RECORDS, RUN_KEYS]
     # The parts of an upload carry no condition; finishing it does.
     condition = {
         "Null": {"s3:if-none-match": "true"},

@@ -56,7 +56,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _job_environment(url: str) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "testing",
+        # That of the job role.
+        "AWS_ACCESS_KEY_ID": "worker",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,

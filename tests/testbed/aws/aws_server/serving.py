@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from .batch_job import BatchJob
 from .checksums import Checked
+from .enforcement import ENFORCED, Enforced
 
 __all__ = ["LOCK", "serve"]
 
@@ -25,6 +27,8 @@ LOCK = threading.RLock()
 dictionaries must not change under whoever walks them."""
 
 CONTROL = "/testbed/"
+POLICIES = "/testbed/policies"
+"""PUT adds those of a deployment; GET tells what in them nobody has evaluated."""
 
 
 class QuietHandler(MotoRequestHandler):
@@ -34,7 +38,7 @@ class QuietHandler(MotoRequestHandler):
 
 def serve() -> BaseWSGIServer:
     """A server on a free port, in a thread of its own."""
-    app = _OneAtATime(Checked(DomainDispatcherApplication(create_backend_app)))
+    app = _OneAtATime(Enforced(Checked(DomainDispatcherApplication(create_backend_app))))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=QuietHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
@@ -46,12 +50,22 @@ class _OneAtATime:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
+        if path == POLICIES:
+            return _policies(environ, start_response)
         if path.startswith(CONTROL):
             _CONTROLS[path.removeprefix(CONTROL)](**dict(parse_qsl(environ["QUERY_STRING"])))
             start_response("204 No Content", [])
             return []
         with LOCK:
             return list(self._app(environ, start_response))
+
+
+def _policies(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    if environ["REQUEST_METHOD"] == "PUT":
+        ENFORCED.add(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+    start_response("200 OK", [("Content-Type", "application/json")])
+    faults, ENFORCED.faults = ENFORCED.faults, []
+    return [json.dumps(faults).encode()]
 
 
 def _job(job: str) -> BatchJob:

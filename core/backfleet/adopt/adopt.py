@@ -1,0 +1,215 @@
+"""From a script to a folder with a job that has the script's final value."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backfleet.adopt.choice import choose_run
+from backfleet.adopt.data_files import AdoptedData, DataWriter
+from backfleet.adopt.job_file import job_text
+from backfleet.adopt.observation import ObservedRun, ObservedScript
+from backfleet.adopt.proof import Comparison, RunJob, compare, run_job
+from backfleet.adopt.script import Ending, Script, read_observation, run_in_child
+from backfleet.adopt.strategy_file import StrategyFile, strategy_file
+from backfleet.errors import BackfleetError, UserError
+
+__all__ = ["Adoption", "Request", "adopt"]
+
+RunScript = Callable[[Script, Path], Ending]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be adopted.
+
+    Attributes
+    ----------
+    script
+        The script.
+    folder
+        The folder to write.
+    run
+        Which of the script's runs, counted from 1; None for the only one.
+    strict
+        Refuse what a job has no key for.
+    """
+
+    script: Script
+    folder: Path
+    run: int | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """A script that became a job.
+
+    Attributes
+    ----------
+    run
+        What the script did.
+    comparisons
+        The script's final values beside the job's, one per point.
+    reasons
+        What is in the generated subclass of the strategy.
+    notes
+        What else a reader should know.
+    """
+
+    run: ObservedRun
+    data: AdoptedData
+    strategy: StrategyFile
+    comparisons: Sequence[Comparison]
+    reasons: Sequence[str]
+    notes: Sequence[str]
+
+    @property
+    def is_equal(self) -> bool:
+        return all(comparison.is_equal for comparison in self.comparisons)
+
+
+def adopt(
+    request: Request, run_script: RunScript = run_in_child, prove: RunJob = run_job
+) -> Adoption:
+    """Run a script, write a job that does the same, and compare their final values.
+
+    The folder appears whole, or not at all; it also appears if the values differ.
+
+    Raises
+    ------
+    UserError
+        If the script cannot be adopted; nothing was written.
+    """
+    _check(request)
+    try:
+        with tempfile.TemporaryDirectory(
+            prefix=f".{request.folder.name[:60]}-", dir=request.folder.absolute().parent
+        ) as scratch:
+            return _Work(request, Path(scratch), run_script, prove).adopted()
+    except OSError as error:
+        raise UserError(
+            f"{request.folder} cannot be written: {error.strerror or error}. Name another folder"
+        ) from error
+
+
+def _check(request: Request) -> None:
+    script, folder = request.script.path, request.folder
+    if not script.is_file():
+        raise UserError(f"there is no script {script}. Name a Python file that runs a backtest")
+    if folder.exists() or folder.is_symlink():
+        raise UserError(f"{folder} exists already; name another folder with -o, or remove it")
+    if not folder.absolute().parent.is_dir():
+        raise UserError(f"there is no folder {folder.absolute().parent}; create it first")
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One adoption, in a scratch folder beside the one that will appear."""
+
+    request: Request
+    scratch: Path
+    run_script: RunScript
+    prove: RunJob
+
+    def adopted(self) -> Adoption:
+        ending, script = self._observe("script")
+        position = choose_run(script, self.request.run, str(self.request.script.path))
+        run = script.runs[position]
+        self._refuse(run.refusals)
+        if self.request.strict:
+            self._refuse([f"a job has no key for {item.reason}" for item in run.statements])
+        writer = DataWriter(run.feeds, self.scratch / "script", position)
+        strategy = strategy_file(self.request.script.path, run, writer.names)
+        self._refuse(strategy.refusals)
+        made, data, comparisons = self._proven(run, strategy, writer)
+        notes = [*run.notes, *self._notes(ending, writer)]
+        if not all(comparison.is_equal for comparison in comparisons):
+            notes += self._why_unequal(script)
+        os.rename(made, self.request.folder)
+        reasons = [statement.reason for statement in run.statements]
+        return Adoption(run, data, strategy, comparisons, reasons, notes)
+
+    def _observe(self, name: str) -> tuple[Ending, ObservedScript]:
+        folder = self.scratch / name
+        folder.mkdir()
+        ending = self.run_script(self.request.script, folder)
+        return ending, read_observation(self.request.script, folder, ending)
+
+    def _refuse(self, reasons: Sequence[str]) -> None:
+        if reasons:
+            lines = "".join(f"\n  {reason}" for reason in dict.fromkeys(reasons))
+            raise UserError(f"{self.request.script.path} cannot become a job:{lines}")
+
+    def _sources(self, strategy: StrategyFile) -> str:
+        folder = self.request.script.path.absolute().parent
+        texts = [(folder / module).read_text("utf-8", "replace") for module in strategy.modules]
+        return "\n".join([strategy.text, *texts])
+
+    def _proven(
+        self, run: ObservedRun, strategy: StrategyFile, writer: DataWriter
+    ) -> tuple[Path, AdoptedData, list[Comparison]]:
+        """Write the folder and run its job; longer bars come from the job if they are the same."""
+        if writer.can_resample:
+            made = self._written("resampling", run, strategy, writer, resample=True)
+            comparisons = self._compared(made[0], run)
+            if all(comparison.is_equal for comparison in comparisons):
+                return *made, comparisons
+        made = self._written("exported", run, strategy, writer, resample=False)
+        return *made, self._compared(made[0], run)
+
+    def _written(
+        self, name: str, run: ObservedRun, strategy: StrategyFile, writer: DataWriter, *,
+        resample: bool,
+    ) -> tuple[Path, AdoptedData]:  # fmt: skip
+        script = self.request.script
+        folder = self.scratch / name
+        folder.mkdir()
+        data = writer.write(folder / "data", self._sources(strategy), resample=resample)
+        strategy.write(folder, script.path.absolute().parent)
+        reference = f"{strategy.name}:{strategy.class_name}"
+        origin = shlex.join([script.path.name, *script.arguments])
+        text = job_text(_job_name(script.path), reference, run, data, origin)
+        (folder / "job.toml").write_text(text, "utf-8")
+        return folder, data
+
+    def _compared(self, folder: Path, run: ObservedRun) -> list[Comparison]:
+        store = self.scratch / f"runs-{folder.name}"
+        try:
+            return compare(run, self.prove(folder / "job.toml", store))
+        except BackfleetError as error:
+            reason = str(error).replace(f"{folder}/", "")
+            raise UserError(
+                f"{self.request.script.path} cannot become a job. The job that was written cannot "
+                f"run: {reason}"
+            ) from error
+
+    def _notes(self, ending: Ending, writer: DataWriter) -> list[str]:
+        notes = []
+        if ending.failure is not None:
+            notes.append(f"the script failed after the run: {ending.failure}")
+        for before, after in writer.names.items():
+            was = f"the feed {before!r}" if before else "the feed without a name"
+            notes.append(f"{was} is called {after} in the job")
+        return notes
+
+    def _why_unequal(self, first: ObservedScript) -> list[str]:
+        """Run the script once more: some give another value each time."""
+        _, second = self._observe("again")
+        before = [[point.final_value for point in run.points] for run in first.runs]
+        if before != [[point.final_value for point in run.points] for run in second.runs]:
+            return ["the script itself gives another final value each time; give it a fixed seed"]
+        return [
+            "a second run of the script gave the same value. Typical causes are settings that the "
+            "script changes while it runs, and bars of a day, which a job has at 00:00"
+        ]
+
+
+def _job_name(script: Path) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", script.stem).strip("._-")[:64]
+    return name or "adopted"

@@ -1,0 +1,39 @@
+"""The child process that runs a script: `python -m backfleet.adopt.child FOLDER SCRIPT [ARGS]`.
+
+Its output is the script's, and so is its exit code; what was observed lies in FOLDER.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Sequence
+from pathlib import Path
+
+from backfleet.adopt.python_code import MAIN
+from backfleet.adopt.recording import Journal, recording
+
+__all__ = ["run_script_here"]
+
+
+def run_script_here(script: str, arguments: Sequence[str], folder: Path) -> None:
+    """Run a script as Python runs the file that it is called with, and record its runs.
+
+    Whatever the script raises passes through.
+    """
+    code = compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)
+    module = types.ModuleType(MAIN)
+    module.__dict__.update(__file__=script, __builtins__=__builtins__)
+    before = sys.argv, sys.path[:], sys.modules[MAIN]
+    sys.argv = [script, *arguments]
+    sys.path.insert(0, str(Path(script).absolute().parent))
+    sys.modules[MAIN] = module
+    try:
+        with recording(Journal(folder)):
+            exec(code, vars(module))
+    finally:
+        sys.argv, sys.path[:], sys.modules[MAIN] = before
+
+
+if __name__ == "__main__":
+    run_script_here(sys.argv[2], sys.argv[3:], Path(sys.argv[1]))

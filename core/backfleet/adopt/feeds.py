@@ -1,0 +1,137 @@
+"""The feeds of a run, as the strategy saw them: their lines go into files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.adopt.observation import CsvFeed, ObservedFeed, feed_file
+from backfleet.engines.bt import bt
+
+__all__ = ["LINES", "Feeds", "observed_feeds"]
+
+LINES = ("open", "high", "low", "close", "volume", "openinterest", "datetime")
+"""The lines of every feed."""
+EPOCH = datetime(1970, 1, 1)
+SPANS = {
+    (bt.TimeFrame.Days, 1): "1d",
+    (bt.TimeFrame.Weeks, 1): "1w",
+    (bt.TimeFrame.Months, 1): "1mo",
+    (bt.TimeFrame.Months, 3): "3mo",
+    (bt.TimeFrame.Years, 1): "1y",
+}
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """The feeds of a run, notes on them, and why a job cannot have them."""
+
+    feeds: tuple[ObservedFeed, ...]
+    notes: tuple[str, ...]
+    refusals: tuple[str, ...]
+
+
+def observed_feeds(cerebro: Any, folder: Path, run: int) -> Feeds:
+    """Write the lines of a run's feeds into files after its first pass, and describe the feeds."""
+    traded = {id(order.data) for order in cerebro.broker.orders}
+    feeds, notes, refusals = [], [], []
+    for position, feed in enumerate(cerebro.datas):
+        label = feed._name or f"feed {position}"
+        refusals += _refusals(feed, label)
+        if feed._tz is not None:
+            notes.append(f"{label} has a time zone; in a job, the strategy sees its times in UTC")
+        lines = _lines_of(feed)
+        np.savez(folder / feed_file(run, position), **lines)  # type: ignore[arg-type]
+        feeds.append(
+            ObservedFeed(
+                name=str(feed._name or ""),
+                kind=type(feed).__name__,
+                bars=len(lines["moment"]),
+                extra=tuple(name for name in feed.getlinealiases() if name not in LINES),
+                is_traded=id(feed) in traded,
+                csv=_csv_of(feed),
+                resampled=_span_of(feed),
+            )
+        )
+    return Feeds(tuple(feeds), tuple(notes), tuple(refusals))
+
+
+def _lines_of(feed: Any) -> dict[str, NDArray[Any]]:
+    count = feed.buflen()
+    lines = {
+        name: np.array(getattr(feed.lines, name).array[:count], np.float64)
+        for name in feed.getlinealiases()
+    }
+    # As the strategy sees them: `num2date` rounds to whole seconds near these.
+    moments = [bt.num2date(number) for number in lines.pop("datetime")]
+    micros = [(moment - EPOCH) // datetime.resolution for moment in moments]
+    return {**lines, "moment": np.array(micros, np.int64)}
+
+
+def _refusals(feed: Any, label: str) -> list[str]:
+    reasons = []
+    if feed.replaying:
+        reasons.append(f"{label} is replayed, and a job has no replay")
+    elif feed._clone and not feed.resampling:
+        reasons.append(f"{label} is a copy of another feed, and a job has each feed once")
+    if feed.islive():
+        reasons.append(f"{label} is a live feed")
+    if not feed.buflen():
+        reasons.append(f"{label} has no bars")
+    if feed._compensate is not None:
+        reasons.append(f"{label} compensates the positions of another feed")
+    return reasons
+
+
+def _span_of(feed: Any) -> str | None:
+    if not (feed.resampling and feed._clone):
+        return None
+    return SPANS.get((feed._timeframe, feed._compression), "")
+
+
+def _csv_of(feed: Any) -> CsvFeed | None:
+    """The file of a CSV feed that has a header and no filters; None for all else."""
+    plain = isinstance(feed, bt.feed.CSVDataBase) and isinstance(feed.p.dataname, (str, Path))
+    if not plain or feed._filters or feed.resampling or not feed.p.headers:
+        return None
+    columns = _columns_of(feed)
+    if columns is None:
+        return None
+    date_format = _date_format(feed)
+    return CsvFeed(str(Path(feed.p.dataname).absolute()), feed.p.separator, date_format, columns)
+
+
+def _columns_of(feed: Any) -> dict[str, int] | None:
+    prices = ("open", "high", "low", "close")
+    if isinstance(feed, bt.feeds.GenericCSVData):
+        if not isinstance(feed.p.dtformat, str):
+            return None
+        aliases = [name for name in feed.getlinealiases() if name != "datetime"]
+        given = {name: getattr(feed.p, name) for name in aliases}
+        given = {**given, "date": feed.p.datetime, "time": feed.p.time}
+        columns = {name: int(i) for name, i in given.items() if i is not None and i >= 0}
+        return columns if {"date", *prices} <= columns.keys() else None
+    if isinstance(feed, bt.feeds.YahooFinanceCSVData):
+        return {
+            "date": 0,
+            **{name: i for i, name in enumerate(prices, 1)},
+            "adjclose": 5,
+            "volume": 6,
+        }
+    if isinstance(feed, bt.feeds.BacktraderCSVData):
+        names = (*prices, "volume")
+        return {"date": 0, **{name: i for i, name in enumerate(names, 1)}}
+    return None
+
+
+def _date_format(feed: Any) -> str | None:
+    if not isinstance(feed, bt.feeds.GenericCSVData):
+        return None
+    with_time = feed.p.time is not None and feed.p.time >= 0
+    text: str = feed.p.dtformat + (f" {feed.p.tmformat}" if with_time else "")
+    return None if text in ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S") else text

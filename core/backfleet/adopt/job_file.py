@@ -1,0 +1,86 @@
+"""The job file of an adopted script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import tomlkit
+
+from backfleet.adopt.data_files import AdoptedData
+from backfleet.adopt.observation import ObservedParameter, ObservedRun
+
+__all__ = ["job_text"]
+
+MIN_RANGE = 4
+"""Number of evenly spaced values from which on a range is written in place of a list."""
+
+
+def job_text(name: str, strategy: str, run: ObservedRun, data: AdoptedData, origin: str) -> str:
+    """Return the job as TOML.
+
+    Parameters
+    ----------
+    strategy
+        `file.py:Class`.
+    origin
+        The script's name and arguments, for the comment on top.
+    """
+    lines = [f"# Adopted from {origin} by 'backfleet adopt'.", f"name = {_toml(name)}"]
+    lines.append(f"strategy = {_toml(strategy)}")
+    if run.params:
+        lines += ["", "[params]", *map(_parameter, run.params)]
+    lines += ["", "[data]", *_data(data)]
+    for feed in data.auxiliary:
+        lines += ["", f"[data.auxiliary.{_key(feed.name)}]"]
+        if feed.resample is not None:
+            lines.append(f"resample = {_toml(feed.resample)}")
+        else:
+            lines.append(f"symbols = {_toml([feed.symbol])}")
+    broker = {"cash": run.cash, "commission": run.commission, "slippage": run.slippage}
+    given = {key: value for key, value in broker.items() if value or key == "cash"}
+    lines += ["", "[broker]", *(f"{key} = {_toml(value)}" for key, value in given.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _data(data: AdoptedData) -> Iterator[str]:
+    yield f"source = {_toml(data.source)}"
+    yield 'path = "data"'
+    yield f"symbols = {_toml(list(data.symbols))}"
+    if data.is_portfolio:
+        yield 'universe = "portfolio"'
+    if data.start is not None:
+        yield f"start = {_toml(data.start)}"
+    if data.end is not None:
+        yield f"end = {_toml(data.end)}"
+    if data.columns:
+        yield f"columns = {_toml(list(data.columns))}"
+    if data.options:
+        pairs = ", ".join(f"{key} = {_toml(value)}" for key, value in data.options.items())
+        yield f"options = {{ {pairs} }}"
+
+
+def _parameter(parameter: ObservedParameter) -> str:
+    values = [json.loads(text) for text in parameter.values]
+    return f"{_key(parameter.name)} = {_spec(values)}"
+
+
+def _spec(values: Sequence[Any]) -> str:
+    if len(values) == 1:
+        return _toml(values[0])
+    if len(values) >= MIN_RANGE and all(type(value) is int for value in values):
+        step = values[1] - values[0]
+        if step and all(b - a == step for a, b in pairwise(values)):
+            return f"{{ start = {values[0]}, stop = {values[-1]}, step = {step} }}"
+    return _toml(list(values))
+
+
+def _key(name: str) -> str:
+    return tomlkit.key(name).as_string() if name.isidentifier() else _toml(name)
+
+
+def _toml(value: Any) -> str:
+    text: str = tomlkit.item(value).as_string()
+    return text

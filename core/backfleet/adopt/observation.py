@@ -1,0 +1,190 @@
+"""What a script did, as plain data: the child process writes it, and its parent reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from backfleet.adopt.python_code import PythonCode
+
+__all__ = [
+    "RECORD_FORMAT",
+    "RUNS_FILE",
+    "CsvFeed",
+    "ObservedFeed",
+    "ObservedParameter",
+    "ObservedPoint",
+    "ObservedRun",
+    "ObservedScript",
+    "Statement",
+    "feed_file",
+]
+
+RECORD_FORMAT = "adopted-script/1"
+RUNS_FILE = "runs.json"
+
+Place = Literal["params", "init", "start"]
+
+
+def feed_file(run: int, feed: int) -> str:
+    """Return the name of the file with the lines of a feed, as `numpy.savez` writes it."""
+    return f"feed-{run}-{feed}.npz"
+
+
+@dataclass(frozen=True)
+class CsvFeed:
+    """A feed that reads a CSV file.
+
+    Attributes
+    ----------
+    path
+        Absolute path of the file.
+    separator
+        What stands between the columns.
+    date_format
+        As `datetime.strptime` reads it; None for ISO 8601.
+    columns
+        Position of the column by what it holds: date, time, open and so on, and further lines.
+    """
+
+    path: str
+    separator: str
+    date_format: str | None
+    columns: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class ObservedFeed:
+    """One of a run's feeds, in the order in which the script added them.
+
+    Attributes
+    ----------
+    name
+        The name that the strategy sees; empty if it has none.
+    kind
+        The feed's class.
+    bars
+        Number of bars.
+    extra
+        Names of its lines beyond those of every feed.
+    is_traded
+        Whether the strategy placed an order for it.
+    csv
+        The file that it reads, if it is a plain CSV feed.
+    resampled
+        The span of a resampled feed as a job writes it, such as `1w`; None for other feeds.
+    """
+
+    name: str
+    kind: str
+    bars: int
+    extra: tuple[str, ...]
+    is_traded: bool
+    csv: CsvFeed | None = None
+    resampled: str | None = None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Something that a job has no key for, as code of a subclass of the strategy.
+
+    Attributes
+    ----------
+    place
+        Whether it is a parameter, or belongs into `__init__` or `start`.
+    code
+        The statement; for a parameter, the pair of its name and value.
+    reason
+        What it sets, in words.
+    feed
+        The feed that the statement names; None if it names none.
+    """
+
+    place: Place
+    code: PythonCode
+    reason: str
+    feed: str | None = None
+
+
+@dataclass(frozen=True)
+class ObservedParameter:
+    """A parameter that the script gave to its strategy.
+
+    Attributes
+    ----------
+    name
+        The parameter.
+    values
+        JSON of each value, in the order of the sweep. Of a parameter that is not swept, one.
+    """
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ObservedPoint:
+    """One pass of the strategy.
+
+    Attributes
+    ----------
+    params
+        JSON of the swept parameters' values.
+    final_value
+        `repr` of the account's value at the end, as a float; None if the strategy asked to be
+        skipped.
+    """
+
+    params: Mapping[str, str]
+    final_value: str | None
+
+
+@dataclass(frozen=True)
+class ObservedRun:
+    """One call of `Cerebro.run`.
+
+    Attributes
+    ----------
+    strategy
+        Code of the strategy's class.
+    feeds
+        The feeds.
+    params
+        Parameters that the job can set.
+    points
+        The passes: one, or one per point of `optstrategy`.
+    cash
+        Cash at the start.
+    commission
+        Fraction of the traded value.
+    slippage
+        Slippage per share.
+    statements
+        What goes into a subclass of the strategy.
+    notes
+        What was left out without a change of the numbers.
+    refusals
+        Why a job cannot express this run; empty if it can.
+    globals
+        Plain values of the script's own names when the run began.
+    """
+
+    strategy: PythonCode
+    feeds: tuple[ObservedFeed, ...]
+    params: tuple[ObservedParameter, ...]
+    points: tuple[ObservedPoint, ...]
+    cash: float
+    commission: float
+    slippage: float
+    statements: tuple[Statement, ...] = ()
+    notes: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    globals: Mapping[str, PythonCode] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ObservedScript:
+    """All runs of a script, in their order."""
+
+    runs: tuple[ObservedRun, ...]

@@ -1,0 +1,100 @@
+"""Running a script in a child process, and reading what it did."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from backfleet.adopt.observation import RECORD_FORMAT, RUNS_FILE, ObservedScript
+from backfleet.errors import UserError, printable_line
+from backfleet.store.records import decode_record
+
+__all__ = ["Ending", "Script", "read_observation", "run_in_child"]
+
+MAX_OUTPUT_CHARS = 100_000
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script as the user names it, with its arguments, and a time limit in seconds."""
+
+    path: Path
+    arguments: tuple[str, ...] = ()
+    timeout: float = 300.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a script ended.
+
+    Attributes
+    ----------
+    failure
+        Why it failed, in one line; None if it did not.
+    """
+
+    failure: str | None = None
+
+
+def run_in_child(script: Script, folder: Path) -> Ending:
+    """Run a script with this Python in the current directory, and record its runs in `folder`.
+
+    Plots appear nowhere, and nobody answers where the script asks.
+    """
+    command = [sys.executable, "-P", "-m", "backfleet.adopt.child", str(folder), str(script.path)]
+    # Sets of texts have one order, the one that workers have.
+    settings = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+    output = folder / "output.txt"
+    with output.open("wb") as stream:
+        try:
+            done = subprocess.run(
+                [*command, *script.arguments],
+                env={**os.environ, **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                timeout=script.timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise UserError(
+                f"{script.path} was still running after {script.timeout:g} seconds. Give it more "
+                "time with --timeout"
+            ) from None
+    if done.returncode == 0:
+        return Ending()
+    return Ending(_failure(output, done.returncode))
+
+
+def _failure(output: Path, code: int) -> str:
+    """The last line of what the script printed, which of a traceback is the error."""
+    text = output.read_text("utf-8", "replace")[-MAX_OUTPUT_CHARS:].strip()
+    last = printable_line(text.rpartition("\n")[2])
+    # A prompt has no end of a line before it.
+    if "Traceback (most recent call last):" not in text:
+        return f"it ended with exit code {code}" + (f" after printing {last!r}" if last else "")
+    if last.startswith("EOFError"):
+        return "it asks for input, which nobody can answer here; take the answers from arguments"
+    return last
+
+
+def read_observation(script: Script, folder: Path, ending: Ending) -> ObservedScript:
+    """Return what was observed.
+
+    Raises UserError if the script ran no backtest.
+    """
+    record = folder / RUNS_FILE
+    if record.is_file():
+        return decode_record(ObservedScript, RECORD_FORMAT, record.read_bytes())
+    if ending.failure is not None:
+        raise UserError(
+            f"{script.path} failed before a backtest had ended: {ending.failure}. Make it run with "
+            f"'python {script.path}' first"
+        )
+    raise UserError(
+        f"{script.path} ran no backtest with data: Cerebro.run was not called. Give the arguments "
+        "with which it does, or name the script that does"
+    )

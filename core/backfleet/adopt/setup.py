@@ -1,0 +1,255 @@
+"""What counts when a script's run begins: strategy, broker, sizer and whatever else was added."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backfleet.adopt.broker_setup import BrokerSetup
+from backfleet.adopt.observation import ObservedParameter, Statement
+from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, code_of
+from backfleet.engines.bt import bt
+from backfleet.errors import JobError
+from backfleet.job.parameter import Parameter
+
+__all__ = ["Parameters", "Setup"]
+
+SWITCHES = ("cheat_on_open", "quicknotify", "oldsync")
+"""Switches of Cerebro that change the numbers."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The strategy's parameters: those that a job can set, and the others."""
+
+    parameters: tuple[ObservedParameter, ...]
+    statements: tuple[Statement, ...]
+    refusals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A Cerebro when its run begins.
+
+    Attributes
+    ----------
+    cls
+        The strategy's class.
+    strategy
+        Its code.
+    """
+
+    cls: Any
+    strategy: PythonCode
+    broker: BrokerSetup
+    statements: tuple[Statement, ...]
+    notes: tuple[str, ...]
+    refusals: tuple[str, ...]
+
+    @classmethod
+    def of(cls, cerebro: Any, iterstrat: Sequence[Any]) -> Setup:
+        """Read what a Cerebro was given, before anything of it is started."""
+        strategy, args, _ = iterstrat[0]
+        broker = BrokerSetup.of(cerebro.broker)
+        refusals = [*_refusals(cerebro, iterstrat), *broker.refusals]
+        statements = list(broker.statements)
+        notes: list[str] = []
+        for part in (_sizer, _signals, _observers, _analyzers, _history):
+            try:
+                statements += part(cerebro, strategy)
+            except NoCode as error:
+                refusals.append(str(error))
+        notes += _left_out(cerebro, strategy)
+        code = PythonCode("")
+        try:
+            code = code_of(strategy)
+        except NoCode as error:
+            refusals.append(f"the strategy {strategy.__name__} cannot be taken out: {error}")
+        if args:
+            refusals.append("the strategy is given arguments by position; give them by name")
+        return cls(strategy, code, broker, tuple(statements), tuple(notes), tuple(refusals))
+
+    @property
+    def cash(self) -> float:
+        return self.broker.cash
+
+    @property
+    def commission(self) -> float:
+        return self.broker.commission
+
+    @property
+    def slippage(self) -> float:
+        return self.broker.slippage
+
+    def parameters(self, passes: Sequence[Mapping[str, Any]]) -> Parameters:
+        """Return the parameters of all passes: values that differ are a sweep."""
+        defaults = dict(self.cls.params._getpairs())
+        chosen: list[ObservedParameter] = []
+        statements: list[Statement] = []
+        refusals: list[str] = []
+        for name in passes[0]:
+            if name in SIGNAL_PARAMETERS and issubclass(self.cls, bt.SignalStrategy):
+                continue
+            values = _distinct([params[name] for params in passes])
+            if name not in defaults:
+                refusals.append(f"the strategy is given {name}, which is not among its params")
+            elif (texts := _job_values(name, defaults[name], values)) is not None:
+                chosen.append(ObservedParameter(name, texts))
+            elif len(values) > 1:
+                refusals.append(f"a job cannot sweep the parameter {name} over {values!r}")
+            else:
+                try:
+                    pair = code_of((name, values[0]))
+                    statements.append(Statement("params", pair, f"the parameter {name}"))
+                except NoCode as error:
+                    refusals.append(f"the parameter {name} cannot be written: {error}")
+        return Parameters(tuple(chosen), tuple(statements), tuple(refusals))
+
+
+SIGNAL_PARAMETERS = ("signals", "_accumulate", "_concurrent")
+"""Parameters of a signal strategy that Cerebro gives to it."""
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    """The values without repetitions; 1, 1.0 and True are three values."""
+    distinct: list[Any] = []
+    for value in values:
+        if not any(type(value) is type(known) and value == known for known in distinct):
+            distinct.append(value)
+    return distinct
+
+
+def _job_values(name: str, default: object, values: Sequence[Any]) -> tuple[str, ...] | None:
+    """The values as JSON, if a job gives the strategy exactly these; else None."""
+    parameter = Parameter.of(name, default)
+    texts = []
+    for value in values:
+        # TOML has no null, and a list in a job becomes a list, where a script may give a tuple.
+        if value is None or isinstance(value, (list, tuple)):
+            return None
+        try:
+            same = parameter.coerce(value)
+        except JobError:
+            return None
+        if type(same) is not type(value) or same != value:
+            return None
+        texts.append(json.dumps(value))
+    return tuple(texts)
+
+
+def _refusals(cerebro: Any, iterstrat: Sequence[Any]) -> Iterator[str]:
+    if len(iterstrat) > 1:
+        names = ", ".join(item[0].__name__ for item in iterstrat)
+        yield f"{len(iterstrat)} strategies ({names}) share one account; a job has one"
+    if iterstrat[0][0] is bt.Strategy:
+        yield "no strategy was added"
+    for name in SWITCHES:
+        if getattr(cerebro.p, name):
+            yield f"{name} is switched on, and a job has no such switch"
+    if cerebro._pretimers:
+        yield "Cerebro has timers of its own; let the strategy add them"
+    if cerebro._tradingcal is not None:
+        yield "Cerebro has a trading calendar"
+    if cerebro._ohistory or cerebro._fhistory is not None:
+        yield "orders or fund values of the past are replayed"
+    if cerebro.indicators:
+        yield "Cerebro adds indicators; let the strategy create them"
+    if cerebro.stores:
+        yield "the script is connected to a store of live data"
+
+
+def _sizer(cerebro: Any, strategy: Any) -> Iterator[Statement]:
+    sizer, args, kwargs = cerebro.sizers.get(0, cerebro.sizers.get(None, (None, (), {})))
+    if sizer is not None:
+        call = _call(sizer, args, kwargs, "the sizer")
+        code = PythonCode(f"self.setsizer({call.text})", call.imports, call.names)
+        yield Statement("start", code, f"the sizer {sizer.__name__}")
+
+
+def _signals(cerebro: Any, strategy: Any) -> Iterator[Statement]:
+    for kind, indicator, args, kwargs in cerebro.signals:
+        call = _call(indicator, args, kwargs, "the signal")
+        names = [name for name in dir(bt.signal) if name.startswith("SIGNAL_")]
+        name = next(name for name in names if getattr(bt.signal, name) == kind)
+        text = f"self.signal_add(bt.{name}, {call.text})"
+        code = PythonCode(text, ("import backtrader as bt", *call.imports), call.names)
+        yield Statement("init", code, f"the signal {indicator.__name__}")
+    for name in ("accumulate", "concurrent"):
+        if cerebro.signals and getattr(cerebro, f"_signal_{name}"):
+            pair = PythonCode(f'("_{name}", True)')
+            yield Statement("params", pair, f"signals that {name}")
+
+
+def _observers(cerebro: Any, strategy: Any) -> Iterator[Statement]:
+    """The observers, if the strategy mentions them: otherwise nobody looks at them in a job."""
+    if not _mentions(strategy, "observers", "stats"):
+        return
+    given = list(cerebro.observers)
+    if cerebro.p.stdstats:
+        trades = bt.observers.Trades if len(cerebro.datas) == 1 else bt.observers.DataTrades
+        standard = (bt.observers.Broker, False), (bt.observers.BuySell, True), (trades, False)
+        given = [(multi, observer, (), {}) for observer, multi in standard] + given
+    for multi, observer, args, kwargs in given:
+        code = _added("_addobserver", [multi, observer, *args], kwargs, "the observer")
+        yield Statement("init", code, f"the observer {observer.__name__}")
+
+
+def _analyzers(cerebro: Any, strategy: Any) -> Iterator[Statement]:
+    """The analyzers, if the strategy mentions them."""
+    if not _mentions(strategy, "analyzers"):
+        return
+    for analyzer, args, kwargs in cerebro.analyzers:
+        code = _added("_addanalyzer", [analyzer, *args], kwargs, "the analyzer")
+        yield Statement("init", code, f"the analyzer {analyzer.__name__}")
+
+
+def _history(cerebro: Any, strategy: Any) -> Iterator[Statement]:
+    if cerebro.p.tradehistory:
+        yield Statement("start", PythonCode("self.set_tradehistory(True)"), "the trade history")
+
+
+def _left_out(cerebro: Any, strategy: Any) -> Iterator[str]:
+    """Parts of the script that change no number."""
+    observers = [item[1].__name__ for item in cerebro.observers]
+    if observers and not _mentions(strategy, "observers", "stats"):
+        yield f"observers are left out: {', '.join(observers)}"
+    analyzers = [item[0].__name__ for item in cerebro.analyzers]
+    if analyzers and not _mentions(strategy, "analyzers"):
+        yield f"analyzers are left out: {', '.join(analyzers)}"
+    if cerebro.writers or cerebro.p.writer:
+        yield "writers are left out"
+
+
+def _mentions(strategy: Any, *words: str) -> bool:
+    """Whether the source of a strategy, or of a base that is not backtrader's, has a word."""
+    for cls in strategy.__mro__:
+        if cls.__module__.partition(".")[0] in ("backtrader", "builtins"):
+            continue
+        try:
+            source = inspect.getsource(cls)
+        except (OSError, TypeError):
+            continue
+        if any(word in source for word in words):
+            return True
+    return False
+
+
+def _call(called: Any, args: Any, kwargs: Any, label: str) -> PythonCode:
+    """The code that calls a class. Raises NoCode with the label of what it stands for."""
+    try:
+        name, arguments = code_of(called), arguments_code(args, kwargs)
+    except NoCode as error:
+        raise NoCode(f"{label} {called.__name__} cannot be written: {error}") from None
+    text = f"{name.text}({arguments.text})"
+    return PythonCode(text, name.imports + arguments.imports, name.names + arguments.names)
+
+
+def _added(method: str, args: Sequence[Any], kwargs: Any, label: str) -> PythonCode:
+    try:
+        arguments = arguments_code(args, kwargs)
+    except NoCode as error:
+        raise NoCode(f"{label} cannot be written: {error}") from None
+    return PythonCode(f"self.{method}({arguments.text})", arguments.imports, arguments.names)

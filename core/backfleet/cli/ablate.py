@@ -1,0 +1,145 @@
+"""`backfleet ablate`: what each rule of a run's market costs."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import click
+
+from backfleet.cli.code_options import data_option, trust_option, with_consent
+from backfleet.cli.follow import forget_interrupt
+from backfleet.cli.options import (
+    as_json,
+    echo_json,
+    executor_options,
+    open_output_option,
+    store_option,
+    yes_option,
+)
+from backfleet.cli.run_summary import short_name
+from backfleet.cli.table import print_columns
+from backfleet.report.extras import REPORT, require_extra
+from backfleet.results.rule_costs import RuleCosts
+from backfleet.runs.ablation import Ablation, PointChoice, plan_ablation, run_ablation
+from backfleet.runs.ablation_words import (
+    CONVENTION,
+    HEADINGS,
+    cost_rows,
+    describe_ablation,
+    describe_failures,
+)
+from backfleet.runs.executors import open_executor
+from backfleet.runs.open import open_run
+from backfleet.runs.task_code import find_task_code
+
+__all__ = ["ablate"]
+
+
+@click.command()
+@click.argument("run")
+@store_option
+@click.option(
+    "--points",
+    type=click.Choice(["best", "all"]),
+    default="best",
+    show_default=True,
+    help="Run the best point of the sweep, or all of them.",
+)
+@click.option(
+    "--executor", default="local", show_default=True, metavar="NAME", help="Executor to use."
+)
+@executor_options
+@yes_option
+@trust_option
+@data_option
+@click.option("--output", metavar="FILE", help="Also write a page of HTML; '-': standard output.")
+@as_json
+def ablate(
+    run: str,
+    store: str,
+    points: PointChoice,
+    executor: str,
+    options: tuple[str, ...],
+    yes: bool,
+    trusted: tuple[str, ...],
+    data: tuple[str, ...],
+    output: str | None,
+    as_json: bool,
+) -> None:
+    """Show what each rule of a RUN's market costs: run its tasks again with one rule off at a time,
+    and without any.
+
+    The runs without rules are stored beside RUN, so that a further call computes only what is
+    missing. A cost is the value without the rule minus the value with it. Exits with 1 if a task
+    failed without a rule.
+    """
+    if output is not None:
+        require_extra("report", REPORT)
+    opened = open_run(run, store)
+    code = with_consent(partial(find_task_code, opened, "kept"), trusted)
+    ablation = plan_ablation(code, points, data)
+    try:
+        costs = run_ablation(
+            ablation,
+            open_executor(executor, options),
+            progress=None if as_json else sys.stderr,
+            accept_cost=yes,
+        )
+    except KeyboardInterrupt:
+        forget_interrupt()
+        click.echo(
+            "\nstopped; finished tasks are kept. Continue with: "
+            f"backfleet ablate {short_name(opened)}",
+            err=True,
+        )
+        sys.exit(1)
+    if output is not None:
+        _write_page(ablation, costs, output)
+    if as_json:
+        echo_json(_json(ablation, costs))
+    elif output != "-":
+        _show(ablation, costs)
+    is_failed = costs is not None and any(cost.failed for cost in (*costs.rules, costs.together))
+    sys.exit(1 if is_failed else 0)
+
+
+def _write_page(ablation: Ablation, costs: RuleCosts | None, output: str) -> None:
+    from backfleet.report.ablation_page import ablation_page
+    from backfleet.report.page import render_file
+
+    page = render_file(ablation_page(ablation, costs))
+    with open_output_option(output) as file:
+        file.write(page.encode())
+
+
+def _json(ablation: Ablation, costs: RuleCosts | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "run_id": ablation.run.id,
+        "point": ablation.point,
+        "tasks": len(ablation.tasks),
+        "untouched": list(ablation.untouched),
+    }
+    if costs is None:
+        return {**facts, "with_rules": None, "rules": [], "together": None, "interaction": None}
+    return {
+        **facts,
+        "with_rules": costs.with_rules,
+        "rules": [asdict(cost) for cost in costs.rules],
+        "together": asdict(costs.together),
+        "interaction": costs.interaction,
+    }
+
+
+def _show(ablation: Ablation, costs: RuleCosts | None) -> None:
+    for line in describe_ablation(ablation, costs):
+        click.echo(line)
+    if costs is None:
+        return
+    click.echo()
+    print_columns(HEADINGS, [list(column) for column in zip(*cost_rows(costs), strict=True)])
+    click.echo(f"\n{CONVENTION}")
+    for line in describe_failures(costs):
+        click.echo(line, err=True)

@@ -1,0 +1,122 @@
+"""The seals of a run on S3, and reading and writing of objects that are sealed; see `seals.py`."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+import threading
+import warnings
+from collections.abc import Callable
+
+from backfleet.errors import AccessDenied, CorruptObject, ObjectMissing
+from backfleet.store.base import Store
+from backfleet.store.seals import NotAuthenticated, Seals
+
+__all__ = ["RunSeals", "put_sealed", "read_sealed"]
+
+_SEAL = re.compile(rb"seal/1 ([0-9a-f]{64})\n")
+_SECRET = re.compile(rb"[0-9a-f]{64}")
+
+
+class RunSeals(Seals):
+    """The seals of one run on S3; the key is read when it is first needed.
+
+    Parameters
+    ----------
+    open_keys
+        Returns the store of keys.
+    name
+        The object with the key of this run.
+    """
+
+    def __init__(self, open_keys: Callable[[], Store], name: str) -> None:
+        self._open_keys = open_keys
+        self._name = name
+        self._lock = threading.Lock()
+        self._key: bytes | None = None
+        self._is_read = self._is_drawn = self._is_denied = False
+
+    def prepare(self) -> bool:
+        with self._lock:
+            if self._key is None:
+                self._key = self._read()
+            if self._key is None:
+                self._key, self._is_drawn = secrets.token_hex(32).encode(), True
+            self._is_read = True
+            return self._is_drawn
+
+    def keep(self) -> str:
+        with self._lock:
+            if self._is_drawn and self._key is not None:
+                if not self._open_keys().put_if_absent(self._name, self._key):
+                    # Another client was faster, or the answer to the first try was lost.
+                    self._key = self._read()
+                self._is_drawn = False
+        return (self._secret() or b"").decode()
+
+    def use(self, key: str) -> None:
+        with self._lock:
+            self._key = key.encode() or self._read()
+            self._is_read = True
+
+    def is_denied(self) -> bool:
+        return self._secret() is None and self._is_denied
+
+    def _secret(self) -> bytes | None:
+        with self._lock:
+            if not self._is_read:
+                try:
+                    self._key = self._read()
+                except AccessDenied as error:
+                    self._is_denied = True
+                    warnings.warn(
+                        f"the results are not authenticated: their key cannot be read ({error})",
+                        NotAuthenticated,
+                        stacklevel=2,
+                    )
+                self._is_read = True
+            return self._key
+
+    def _read(self) -> bytes | None:
+        """Return the stored key; None if there is none. Raises AccessDenied, CorruptObject."""
+        keys = self._open_keys()
+        try:
+            key = keys.read(self._name)
+        except ObjectMissing:
+            return None
+        if not _SECRET.fullmatch(key):
+            raise CorruptObject(f"{keys.url}/{self._name} is no key of a run")
+        return key
+
+
+def put_sealed(store: Store, key: str, content: bytes, *, is_temporary: bool = False) -> bool:
+    """`Store.put_if_absent` or `put_temporary`, with the seal of the run in front if it has a key.
+
+    Raises StoreError.
+    """
+    if not store.seals.is_open():
+        content = b"seal/1 %b\n%b" % (_seal(store, key, content), content)
+    return (store.put_temporary if is_temporary else store.put_if_absent)(key, content)
+
+
+def read_sealed(store: Store, key: str) -> bytes:
+    """Return the content of an object without its seal.
+
+    Raises ObjectMissing, CorruptObject, which also says that the seal is missing or wrong.
+    """
+    content = store.read(key)
+    match = _SEAL.match(content)
+    content = content[match.end() :] if match else content
+    if store.seals.is_open():
+        return content
+    if match is None or not hmac.compare_digest(match[1], _seal(store, key, content)):
+        raise CorruptObject(
+            "its seal is not that of this run: it is damaged, or not written by the run's workers"
+        )
+    return content
+
+
+def _seal(store: Store, key: str, content: bytes) -> bytes:
+    """The key of the object is sealed too, so that an object counts in its own place only."""
+    return store.seals.mac(key.encode() + b"\n" + content).encode()

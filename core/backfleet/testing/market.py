@@ -1,0 +1,181 @@
+"""Conformance tests of markets, to be subclassed in the tests of the package that brings one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars, Prices
+from backfleet.check.engines import check_engines
+from backfleet.check.result import Status
+from backfleet.check.subject import Subject
+from backfleet.chunks.task_result import outcome_digest
+from backfleet.facts import SymbolFacts
+from backfleet.market import Certainty, Market, MarketSettings
+from backfleet.terms import Terms
+from backfleet.testing.markets import MARKETS, synthetic_bars
+from backfleet.vector_strategy import VectorStrategy
+
+__all__ = ["MarketConformance"]
+
+BARS = 120
+CUTS = (1, 7, 31, 90)
+"""Numbers of bars after which the future is replaced."""
+
+WEEK = np.timedelta64(7, "D")
+
+SETTINGS = (
+    MarketSettings(),
+    MarketSettings(orders="wait", limit_fill="bar", volume_share=0.25),
+)
+"""How jobs apply a market; the second asks for everything that is optional."""
+
+
+class _Swings(VectorStrategy):
+    """Buys after rises and sells short after falls, so that every rule meets orders."""
+
+    def targets(self, bars: Bars) -> NDArray[np.float64]:
+        change = np.diff(bars.close, prepend=bars.close[:1])
+        return np.sign(change + np.roll(change, 1)).astype(np.float64)
+
+
+class MarketConformance:
+    """A market turns its dated rules into terms, and no term depends on the future::
+
+        class TestMyMarket(MarketConformance):
+            market = MyMarket
+            symbol = "600000"
+
+    Attributes
+    ----------
+    market
+        The class.
+    symbol
+        A symbol that the rules cover.
+    first
+        A day from which on all tables of the symbol have values for half a year; ISO 8601.
+    """
+
+    market: ClassVar[type[Market]]
+    symbol: ClassVar[str]
+    first: ClassVar[str] = "2024-01-01"
+
+    def facts(self) -> SymbolFacts:
+        """Return the facts about the symbol; a subclass may know more of them."""
+        first = np.datetime64(self.first, "D")
+        return SymbolFacts(self.symbol, listed=(first + np.timedelta64(2, "D")).item())
+
+    def bars(self) -> Iterator[Bars]:
+        """Yield the bars on which the market is tested; a subclass may have bars of its own."""
+        return (_from_day(synthetic_bars(kind, BARS, self.symbol), self.first) for kind in MARKETS)
+
+    def test_the_names_of_its_rules_can_be_written_in_a_job(self) -> None:
+        names = (self.market.name, *self.market.rules)
+        assert all(name and not set(name) & set(' \t\n"\\,') for name in names), names
+        assert len(set(self.market.rules)) == len(self.market.rules), self.market.rules
+
+    def test_every_rule_can_be_switched_off_alone(self) -> None:
+        bars = next(self.bars())
+        for rule in self.market.rules:
+            assert len(self._terms(bars, MarketSettings(off=frozenset({rule})))) == len(bars), rule
+
+    def test_terms_follow_from_bars_and_facts_alone(self) -> None:
+        for bars in self.bars():
+            first, again = (self._terms(bars, SETTINGS[1]) for _ in range(2))
+            _assert_equal(first, again, "two calls give different terms")
+
+    def test_facts_may_be_unknown(self) -> None:
+        bars, nothing_known = next(self.bars()), SymbolFacts(self.symbol)
+        assert len(self.market().apply(bars, nothing_known, SETTINGS[0])) == len(bars)
+        assert all(isinstance(text, str) for text in self.market().assumptions(nothing_known))
+
+    def test_no_term_depends_on_a_later_bar(self) -> None:
+        for bars in self.bars():
+            for settings in SETTINGS:
+                whole = self._terms(bars, settings)
+                for cut in CUTS:
+                    for kind, others in (
+                        ("missing", bars[:cut]),
+                        ("others", _with_other_prices(bars, cut)),
+                    ):
+                        message = f"{bars.symbol}: terms change if bars from {cut} on are {kind}"
+                        _assert_equal(self._terms(others, settings)[:cut], whole[:cut], message)
+
+    def test_no_term_depends_on_what_follows_the_open_of_its_bar(self) -> None:
+        for bars in self.bars():
+            whole = self._terms(bars, SETTINGS[0])
+            for cut in CUTS:
+                others = _with_other_prices(bars, cut, keeps_open=True)
+                message = f"{bars.symbol}: terms of bar {cut} change with its high, low or close"
+                upto = slice(cut + 1)
+                _assert_equal(self._terms(others, SETTINGS[0])[upto], whole[upto], message)
+
+    def test_without_any_rule_the_account_is_that_of_no_market(self) -> None:
+        off = MarketSettings(off=frozenset(self.market.rules))
+        for bars in self.bars():
+            raw = replace(bars, prices=bars.raw)
+            free, plain = replace(raw, terms=self._terms(raw, off)), _run(raw)
+            assert _run(free) == plain, "something applies although all rules are switched off"
+
+    def test_every_engine_comes_to_the_same(self) -> None:
+        for settings in SETTINGS:
+            subjects = [
+                Subject(_Swings, (replace(bars, prices=bars.raw, terms=terms),))
+                for bars in list(self.bars())[-3:]
+                for terms in [self._terms(bars, settings)]
+            ]
+            result = check_engines(subjects)
+            assert result.status is Status.PASSED, str(result)
+
+    def test_every_step_of_a_table_can_be_shown(self) -> None:
+        for table in self.market().tables(self.facts()):
+            for step in table.steps:
+                assert table.step(step.first) is step, table.rule
+                is_sourced = step.source or step.certainty is not Certainty.OFFICIAL
+                assert is_sourced, f"{table.rule}: {step.first} is official and names no source"
+            ends = [table.until(step.first) for step in table.steps]
+            expected: Sequence[date | None] = [*(step.first for step in table.steps[1:]), None]
+            assert ends == list(expected), table.rule
+
+    def _terms(self, bars: Bars, settings: MarketSettings) -> Terms:
+        terms: Terms = self.market().apply(bars, self.facts(), settings)
+        return terms
+
+
+def _run(bars: Bars) -> str:
+    return outcome_digest(Subject(_Swings, (bars,)).run())
+
+
+def _assert_equal(left: Terms, right: Terms, message: str) -> None:
+    for name, values in vars(left).items():
+        differs = values != getattr(right, name)
+        assert not differs.any(), f"{message}: {name}, first at bar {int(np.argmax(differs))}"
+
+
+def _from_day(bars: Bars, first: str) -> Bars:
+    """Return the bars whole weeks later or earlier, so that they begin on a day or just after."""
+    weeks = -((bars.session[0] - np.datetime64(first, "D")) // WEEK)
+    session = bars.session + weeks * WEEK
+    return replace(bars, session=session, time=session.astype("M8[ns]").view(np.int64))
+
+
+def _with_other_prices(bars: Bars, cut: int, *, keeps_open: bool = False) -> Bars:
+    """Return the bars with other prices from a bar on; with `keeps_open`, its open stays.
+
+    No open, high or low is at the limit of the price before.
+    """
+
+    def changed(values: NDArray[np.float64], first: int) -> NDArray[np.float64]:
+        return np.concatenate([values[:first], np.round(values[first:] * 1.03, 2)])
+
+    raw = Prices(
+        changed(bars.raw.open, cut + keeps_open),
+        *(changed(values, cut) for values in (bars.raw.high, bars.raw.low, bars.raw.close)),
+    )
+    others: dict[str, Any] = {"raw": raw, "prices": raw, "volume": changed(bars.volume, cut)}
+    return replace(bars, **others)

@@ -1,0 +1,106 @@
+"""What `adopt` writes, and when it says that the values differ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adopt.scripts import CROSS, FEED, SCRIPTS
+from backfleet.adopt.adopt import Adoption
+from backfleet.backtest_on_import import backtest_on_import
+from backfleet.errors import JobError, UserError
+from backfleet.job import Job
+from backfleet.plan.plan import plan_job
+
+Adopt = Callable[..., Adoption]
+
+RANDOM = f"""
+import random
+import backtrader as bt
+class Guesses(bt.Strategy):
+    def next(self):
+        self.order_target_size(target=random.randrange(5))
+cerebro = bt.Cerebro()
+cerebro.adddata({FEED})
+cerebro.addstrategy(Guesses)
+cerebro.run()
+"""
+
+
+def test_script_with_a_value_of_chance_is_said_to_be_unequal(adopt_text: Adopt) -> None:
+    adoption = adopt_text(RANDOM)
+    assert not adoption.is_equal
+    assert "gives another final value each time" in adoption.notes[-1]
+
+
+def test_strict_refuses_what_has_no_key(adopt_text: Adopt) -> None:
+    with pytest.raises(UserError, match="a job has no key for the sizer Tenth"):
+        adopt_text(SCRIPTS["sizer and commission of its own"], strict=True)
+    assert not Path("adopted").exists()
+
+
+def test_one_of_several_runs_is_chosen_by_its_number(adopt_text: Adopt) -> None:
+    text = f"import backtrader as bt\n{CROSS}\nfor fast in (3, 4):\n    cerebro = bt.Cerebro()\n"
+    text += f"    cerebro.adddata({FEED})\n    cerebro.addstrategy(Cross, fast=fast)\n"
+    text += "    cerebro.run()\n"
+    assert adopt_text(text, run=2).is_equal
+    assert "fast = 4" in Path("adopted", "job.toml").read_text()
+    os.rename("adopted", "other")
+    with pytest.raises(UserError, match=r"--run 3: script\.py has runs 1 to 2"):
+        adopt_text(text, run=3)
+
+
+def test_modules_beside_the_script_come_with_it(adopt_text: Adopt) -> None:
+    Path("signals_of_mine").mkdir()
+    Path("signals_of_mine/__init__.py").write_text("from .cross import Cross\n")
+    Path("signals_of_mine/cross.py").write_text(f"import backtrader as bt\n{CROSS}")
+    adoption = adopt_text(
+        "import backtrader as bt\nfrom signals_of_mine import Cross\n"
+        f"cerebro = bt.Cerebro()\ncerebro.adddata({FEED})\n"
+        "cerebro.addstrategy(Cross, fast=4)\ncerebro.run()\n"
+    )
+    assert adoption.is_equal
+    assert Path("adopted/signals_of_mine/cross.py").is_file()
+
+
+def test_existing_folder_is_left_alone(adopt_text: Adopt) -> None:
+    Path("adopted").mkdir()
+    with pytest.raises(UserError, match="exists already"):
+        adopt_text(SCRIPTS["top level with a plot"])
+    assert not list(Path("adopted").iterdir())
+
+
+def test_yahoo_prices_are_exported_as_the_strategy_saw_them(adopt_text: Adopt) -> None:
+    adopt_text(SCRIPTS["a file of Yahoo"])
+    assert 'source = "parquet"' in Path("adopted", "job.toml").read_text()
+
+
+def test_dates_of_a_feed_become_those_of_the_job(adopt_text: Adopt) -> None:
+    adoption = adopt_text(SCRIPTS["main guard and argparse"])
+    assert adoption.data.source == "csv"
+    text = Path("adopted", "job.toml").read_text()
+    assert "start = 2019-02-01" in text
+    assert "end = 2019-09-30" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("import backtrader as bt\ncerebro = bt.Cerebro()\nif 1:\n    cerebro.run()\n", 4),
+        ("from backtrader import Cerebro\nCerebro().run()\n", 2),
+        ("def go():\n    e = bt.Cerebro()\n    e.run()\ndef main():\n    go()\nmain()\n", 6),
+        ("def go():\n    bt.Cerebro().run()\nif __name__ == '__main__':\n    go()", None),
+    ],
+)
+def test_line_that_runs_a_backtest_on_import_is_found(text: str, line: int | None) -> None:
+    assert backtest_on_import(text.encode()) == line
+
+
+def test_job_that_names_a_script_is_told_to_adopt_it(workplace: Path) -> None:
+    Path("plain.py").write_text(SCRIPTS["top level with a plot"])
+    job = Job(strategy="plain.py:Cross", data={"source": "csv", "path": "."})
+    with pytest.raises(JobError, match=r"line 22, runs a backtest .* 'backfleet adopt plain.py"):
+        plan_job(job)

@@ -1,0 +1,92 @@
+"""An evaluator of rendered policies, with the rules of IAM that the template uses.
+
+An operator, a key or an element that it does not know is an error: nothing passes a test because
+nobody looked at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+__all__ = ["Policies", "Request", "UnknownPolicy", "is_allowed"]
+
+KEYS = (
+    "aws:SecureTransport",
+    "aws:SourceAccount",
+    "aws:ResourceTag/backfleet:run",
+    "s3:ObjectCreationOperation",
+    "s3:if-none-match",
+    "s3:prefix",
+)
+ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition", "Principal"}
+
+Statement = Mapping[str, Any]
+
+
+class UnknownPolicy(AssertionError):
+    """A part of a policy that nobody evaluates."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, and the keys of its context."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Policies:
+    """The statements that decide about requests of one role to one bucket."""
+
+    identity: Sequence[Statement]
+    bucket: Sequence[Statement] = ()
+
+
+def is_allowed(policies: Policies, request: Request) -> bool:
+    """Whether a request of a role of the same account is allowed; a denial wins."""
+    effects = {
+        statement["Effect"]
+        for statement in (*policies.identity, *policies.bucket)
+        if _applies(statement, request)
+    }
+    return effects == {"Allow"}
+
+
+def _applies(statement: Statement, request: Request) -> bool:
+    unknown = set(statement) - ELEMENTS
+    if unknown or statement.get("Principal", "*") != "*":
+        raise UnknownPolicy(f"elements that nobody evaluates: {unknown or 'Principal'}")
+    actions = (fnmatchcase(request.action, pattern) for pattern in _listed(statement["Action"]))
+    resources = (fnmatchcase(request.resource, name) for name in _listed(statement["Resource"]))
+    # All conditions are evaluated, so that an unknown one is noticed in every request.
+    holds = all([*_conditions(statement, request)])
+    return any(actions) and any(resources) and holds
+
+
+def _conditions(statement: Statement, request: Request) -> Iterator[bool]:
+    for operator, tests in statement.get("Condition", {}).items():
+        for key, expected in tests.items():
+            if key not in KEYS:
+                raise UnknownPolicy(f"a key that nobody evaluates: {key}")
+            yield _holds(operator, request.context.get(key), _listed(expected))
+
+
+def _holds(operator: str, actual: str | None, expected: Sequence[str]) -> bool:
+    if operator == "Null":
+        return str(actual is None).lower() in expected
+    if operator not in ("Bool", "StringEquals", "StringLike", "StringLikeIfExists"):
+        raise UnknownPolicy(f"an operator that nobody evaluates: {operator}")
+    if actual is None:
+        return operator.endswith("IfExists")
+    if operator.startswith("StringLike"):
+        return any(fnmatchcase(actual, pattern) for pattern in expected)
+    return actual in expected
+
+
+def _listed(value: Any) -> Sequence[str]:
+    return [value] if isinstance(value, str) else list(value)
