@@ -24,14 +24,9 @@ from backfleet.executor import (
 )
 from backfleet.plan.plan import plan_job
 from backfleet.results.rule_costs import RuleCosts
-from backfleet.runs.ablation import (
-    Ablation,
-    PointChoice,
-    ablation_work,
-    plan_ablation,
-    run_ablation,
-)
+from backfleet.runs.ablation import Ablation, PointChoice, plan_ablation
 from backfleet.runs.executors import open_executor
+from backfleet.runs.run_ablation import ablation_work, run_ablation
 from backfleet.runs.task_code import find_task_code
 from finished_runs import run_here
 from sample_job import SAMPLE_DATA, job_of
