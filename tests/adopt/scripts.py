@@ -366,6 +366,22 @@ cerebro.addanalyzer(bt.analyzers.TradeAnalyzer, _name="ta")
 cerebro.addstrategy(Watcher)
 cerebro.run()
 """,
+    "a license, imports of the future and an indicator of Cerebro": f"""#!/usr/bin/env python
+# -*- coding: utf-8; py-indent-offset:4 -*-
+###############################################################################
+# Everybody may use this.
+###############################################################################
+from __future__ import (absolute_import, division, print_function,
+                        unicode_literals)
+
+import backtrader as bt
+{HOLD}
+cerebro = bt.Cerebro()
+cerebro.adddata({FEED})
+cerebro.addindicator(bt.ind.SMA, period=40)
+cerebro.addstrategy(Hold)
+cerebro.run()
+""",
     "signals": f"""
 import backtrader as bt
 

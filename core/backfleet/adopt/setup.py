@@ -57,7 +57,7 @@ class Setup:
         refusals = [*_refusals(cerebro, iterstrat), *broker.refusals]
         statements = list(broker.statements)
         notes: list[str] = []
-        for part in (_sizer, _signals, _observers, _analyzers, _history):
+        for part in (_sizer, _signals, _observers, _indicators, _analyzers, _history):
             try:
                 statements += part(cerebro, strategy)
             except NoCode as error:
@@ -145,7 +145,7 @@ def _refusals(cerebro: Any, iterstrat: Sequence[Any]) -> Iterator[str]:
         names = ", ".join(item[0].__name__ for item in iterstrat)
         yield f"{len(iterstrat)} strategies ({names}) share one account; a job has one"
     if iterstrat[0][0] is bt.Strategy:
-        yield "no strategy was added"
+        yield "no strategy was added, or only bt.Strategy, which does nothing"
     for name in SWITCHES:
         if getattr(cerebro.p, name):
             yield f"{name} is switched on, and a job has no such switch"
@@ -155,8 +155,6 @@ def _refusals(cerebro: Any, iterstrat: Sequence[Any]) -> Iterator[str]:
         yield "Cerebro has a trading calendar"
     if cerebro._ohistory or cerebro._fhistory is not None:
         yield "orders or fund values of the past are replayed"
-    if cerebro.indicators:
-        yield "Cerebro adds indicators; let the strategy create them"
     if cerebro.stores:
         yield "the script is connected to a store of live data"
 
@@ -195,6 +193,13 @@ def _observers(cerebro: Any, strategy: Any) -> Iterator[Statement]:
     for multi, observer, args, kwargs in given:
         code = _added("_addobserver", [multi, observer, *args], kwargs, "the observer")
         yield Statement("init", code, f"the observer {observer.__name__}")
+
+
+def _indicators(cerebro: Any, strategy: Any) -> Iterator[Statement]:
+    """Indicators that Cerebro adds: the strategy begins only when they have a value."""
+    for indicator, args, kwargs in cerebro.indicators:
+        code = _added("_addindicator", [indicator, *args], kwargs, "the indicator")
+        yield Statement("init", code, f"the indicator {indicator.__name__}")
 
 
 def _analyzers(cerebro: Any, strategy: Any) -> Iterator[Statement]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backfleet.adopt.observation import ObservedRun, Statement
-from backfleet.adopt.strategy_source import ScriptSource
+from backfleet.adopt.strategy_source import ScriptSource, TakenSource
 
 __all__ = ["StrategyFile", "strategy_file"]
 
@@ -58,7 +58,7 @@ def strategy_file(script: Path, run: ObservedRun, names: Mapping[str, str]) -> S
     taken = ScriptSource(_read(script), run.globals).take(n for code in codes for n in code.names)
     extra = [line for code in codes for line in code.imports] + list(taken.imports)
     class_name = run.strategy.text
-    text = _with_imports(extra, taken.text)
+    text = _with_imports(extra, taken)
     if run.statements:
         class_name = _free_name(SUBCLASS, text)
         text = f"{text.rstrip()}\n\n\n{_subclass(class_name, run, names)}"
@@ -80,13 +80,12 @@ def _read(script: Path) -> str:
         return file.read()
 
 
-def _with_imports(lines: Iterable[str], text: str) -> str:
-    """The text with the lines of imports that it lacks, behind those of the future."""
-    present = set(text.splitlines())
+def _with_imports(lines: Iterable[str], taken: TakenSource) -> str:
+    """The source with the lines of imports that it lacks, behind those of the future."""
+    present = set(taken.text.splitlines())
     missing = [line for line in dict.fromkeys(lines) if line not in present]
-    future = [line for line in text.splitlines() if line.startswith("from __future__")]
-    rest = [line for line in text.splitlines() if not line.startswith("from __future__")]
-    return "\n".join([*future, *missing, *rest]).strip() + "\n"
+    parts = [taken.future, "\n".join([*missing, taken.text.strip()])]
+    return "\n\n".join(filter(None, parts)).strip() + "\n"
 
 
 def _free_name(name: str, text: str) -> str:
