@@ -523,6 +523,20 @@ cerebro.run()
 """,
         "2 strategies (Cross, Hold) share one account",
     ),
+    "a class that makes the strategy": (
+        f"""
+import backtrader as bt
+{CROSS}
+class Maker:
+    def __new__(cls, *args, which=0):
+        return (Cross, bt.Strategy)[which](*args)
+cerebro = bt.Cerebro()
+cerebro.adddata({FEED})
+cerebro.optstrategy(Maker, which=[0, 1])
+cerebro.run()
+""",
+        "only makes a strategy",
+    ),
     "several runs": (
         f"""
 import backtrader as bt

@@ -15,6 +15,30 @@ __all__ = ["StrategyFile", "strategy_file"]
 
 SUBCLASS = "Adopted"
 
+NUMBERS = '''def _numbers(analysis, prefix):
+    """Return the numbers of an analyzer by name; tables by date are left out."""
+    numbers = {}
+    for key, value in analysis.items():
+        if not isinstance(key, str):
+            continue
+        name = f"{prefix}_{key}"
+        if isinstance(value, dict):
+            numbers.update(_numbers(value, name))
+        elif value is None or isinstance(value, (int, float)):
+            numbers[name] = None if value is None else float(value)
+    return numbers
+
+'''
+
+METRICS = '''
+    @property
+    def metrics(self):
+        """The numbers of the analyzers, which become columns of the results."""
+        numbers = {}
+        for name, analyzer in self.analyzers.getitems():
+            numbers.update(_numbers(analyzer.get_analysis(), name))
+        return numbers'''
+
 
 @dataclass(frozen=True)
 class StrategyFile:
@@ -98,21 +122,24 @@ def _subclass(name: str, run: ObservedRun, names: Mapping[str, str]) -> str:
     base = run.strategy.text
     by_place = {
         place: [_renamed(item, names) for item in run.statements if item.place == place]
-        for place in ("params", "init", "start")
+        for place in ("params", "init", "analyzer", "start")
     }
+    in_init = [*by_place["init"], *by_place["analyzer"]]
     parts = [f"class {name}({base}):", f'    """`{base}`, with what a job has no key for."""']
     if by_place["params"]:
         pairs = "".join(f"        {pair},\n" for pair in by_place["params"])
         parts.append(f"\n    params = (\n{pairs}    )")
-    if by_place["init"]:
+    if in_init:
         parts.append("\n    def __init__(self, *args, **kwargs):")
         parts.append("        super().__init__(*args, **kwargs)")
-        parts += [f"        {line}" for line in by_place["init"]]
+        parts += [f"        {line}" for line in in_init]
     if by_place["start"]:
         parts.append("\n    def start(self):")
         parts += [f"        {line}" for line in by_place["start"]]
         parts.append("        super().start()")
-    return "\n".join(parts) + "\n"
+    if not by_place["analyzer"]:
+        return "\n".join(parts) + "\n"
+    return "\n".join([NUMBERS, *parts, METRICS]) + "\n"
 
 
 def _renamed(statement: Statement, names: Mapping[str, str]) -> str:
