@@ -72,6 +72,24 @@ def test_prices_are_in_the_money_of_the_last_bar_of_the_window() -> None:
     assert window.raw.close.tolist() == [10.0, 11.0, 12.0]
 
 
+def test_returns_include_what_the_factor_makes_up_for() -> None:
+    bars = make_bars(4, [1.0, 2.0, 2.0, 3.0])
+    expected = [11.0 * 2.0 / 10.0 - 1.0, 24.0 / 22.0 - 1.0, 13.0 * 3.0 / 24.0 - 1.0]
+    assert np.isnan(bars.returns[0])
+    assert bars.returns[1:].tolist() == expected
+    with pytest.raises(ValueError, match="read-only"):
+        bars.returns[1] = 0.0
+
+
+def test_raw_prices_and_returns_depend_on_no_later_row() -> None:
+    factors = [1.0, 2.0, 3.0, 7.0, 9.0]
+    whole = make_bars(5, factors).window(BarsWindow())
+    for end in range(5):
+        window = make_bars(5, factors).window(BarsWindow(end=day(end)))
+        np.testing.assert_array_equal(window.returns, whole.returns[: end + 1])
+        np.testing.assert_array_equal(window.raw.close, whole.raw.close[: end + 1])
+
+
 def test_unadjusted_bars_keep_one_set_of_prices() -> None:
     window = make_bars(4).window(BarsWindow(end=day(2)))
     assert window.prices is window.raw

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,22 @@ def test_its_prices_are_nan_where_there_is_no_bar() -> None:
     np.testing.assert_array_equal(panel.volume, np.where(panel.has_bar, 1.0, np.nan))
 
 
+def test_raw_prices_and_returns_are_those_of_each_symbols_own_bars() -> None:
+    first = bars_on("A", [1, 3])
+    factor = np.array([1.0, 2.0])
+    split = replace(first, factor=factor, prices=first.raw.adjusted(factor))
+    panel = shown(split, bars_on("B", [0, 3]))
+    np.testing.assert_array_equal(panel.raw.open, [[np.nan, 10.0], [11.0, np.nan], [13.0, 13.0]])
+    for name in ("high", "low", "close"):
+        raw = getattr(panel.raw, name)
+        np.testing.assert_array_equal(raw[:, 0], [np.nan, *getattr(first, name)])
+    np.testing.assert_array_equal(panel.close[:, 0], [np.nan, 5.75, 13.5])
+    lasts = [13.5 * 2.0 / 11.5 - 1.0, 13.5 / 10.5 - 1.0]
+    np.testing.assert_array_equal(panel.returns, [[np.nan] * 2, [np.nan] * 2, lasts])
+    assert not panel.returns.flags.writeable
+    assert not panel.raw.close.flags.writeable
+
+
 def test_its_warmup_is_counted_in_steps() -> None:
     panel = shown(bars_on("A", [0, 2, 4], warmup=2), bars_on("B", [1, 5], warmup=1))
     assert panel.warmup == 3
@@ -69,5 +86,7 @@ def test_its_arrays_are_read_only() -> None:
 
 def test_a_column_of_another_length_is_refused() -> None:
     panel = shown(bars_on("A", [1, 3]), bars_on("B", [0, 3, 4]))
-    with pytest.raises(ValueError, match=r"B: the column must have one number a bar, shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"B: the column must have one number per bar, shape \(3,\)"
+    ):
         panel.stacked([np.zeros(2), np.zeros(2)])

@@ -17,7 +17,7 @@ class WatchedStore(Store):
     def __init__(self, store: Store, watch: Callable[[str], None]) -> None:
         self._store = store
         self._watch = watch
-        self.url = store.url
+        self.url, self.seals = store.url, store.seals
 
     def read(self, key: str, *limit: int) -> bytes:
         self._watch(f"{self.url}/{key}")

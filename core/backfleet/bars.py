@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bar_length import UNKNOWN_LENGTH, Stamp, bar_ends
+from backfleet.events import Events
 from backfleet.facts import SymbolFacts, members
 from backfleet.terms import Terms
 
@@ -81,7 +82,8 @@ class Bars:
         datetime64[D], the trading day a bar belongs to, in the source's time zone.
     prices
         float64, adjusted to the money of the last bar; what signals and engines use. Also reachable
-        as `open`, `high`, `low`, `close`.
+        as `open`, `high`, `low`, `close`. Their level depends on later splits and dividends: use
+        them for ratios, `returns` for returns, and `raw` for a level.
     raw
         float64, as traded. The same object as `prices` where the source knows no adjustment.
     volume
@@ -105,8 +107,9 @@ class Bars:
     adjustment
         Where `factor` comes from, in words for people; no part of the digest.
     terms
-        The rules of the job's market at each bar; None without a market. With a market, `prices`
-        are the raw ones.
+        The rules of the job's market at each bar; None without a market.
+    events
+        The corporate actions that the books follow; None without a market.
     facts
         What is known of the symbol beside its bars, also about later days, so that `member` is
         safer; None for a job without facts.
@@ -128,6 +131,7 @@ class Bars:
     stamp: Stamp = "open"
     adjustment: str = ""
     terms: Terms | None = None
+    events: Events | None = None
     facts: SymbolFacts | None = None
 
     def __post_init__(self) -> None:
@@ -158,6 +162,25 @@ class Bars:
     @property
     def close(self) -> Floats:
         return self.prices.close
+
+    @property
+    def traded(self) -> Prices:
+        """The prices at which orders are filled and positions are valued: the raw ones in a market,
+        else `prices`."""
+        return self.prices if self.terms is None else self.raw
+
+    @cached_property
+    def returns(self) -> Floats:
+        """float64, the total return of each bar's close over the close before; NaN for the first.
+
+        It follows from raw prices and the factor, so that later splits and dividends cannot change
+        a bit of it.
+        """
+        worth = self.raw.close * self.factor
+        returns = np.full(len(self), np.nan)
+        returns[1:] = worth[1:] / worth[:-1] - 1.0
+        returns.flags.writeable = False
+        return returns
 
     @cached_property
     def end(self) -> NDArray[np.int64]:
@@ -203,6 +226,7 @@ class Bars:
             factor=self.factor[key],
             tradable=self.tradable[key],
             terms=None if self.terms is None else self.terms[key],
+            events=None if self.events is None else self.events.within(self.session[key]),
             extra=MappingProxyType({name: column[key] for name, column in self.extra.items()}),
         )
 
@@ -218,7 +242,7 @@ class Bars:
             return self[:0]
         warmup = min(window.warmup, first)
         cut = self[first - warmup : stop]
-        is_raw = self.terms is not None or np.all(cut.factor == 1.0)
+        is_raw = np.all(cut.factor == 1.0)
         prices = cut.raw if is_raw else cut.raw.adjusted(cut.factor)
         facts = self.facts
         if facts is not None and window.end is not None:
@@ -245,8 +269,9 @@ class Bars:
         for name in sorted(self.extra):
             sha.update(name.encode() + b"\0")
             sha.update(np.ascontiguousarray(self.extra[name]).data)
-        for term in () if self.terms is None else self.terms.columns():
-            sha.update(np.ascontiguousarray(term).data)
+        for holder in (self.terms, self.events):
+            for column in () if holder is None else holder.columns():
+                sha.update(np.ascontiguousarray(column).data)
         if self.facts is not None:
             sha.update(f"facts={self.facts.digest()}".encode())
         for name in sorted(self.auxiliary):

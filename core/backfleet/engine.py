@@ -91,7 +91,7 @@ class RejectReason(IntEnum):
 
 
 EQUITY = np.dtype([("time", "i8"), ("value", "f8"), ("cash", "f8"), ("exposure", "f8")])
-"""One record a bar, after it: account value, cash, and the gross value of all positions."""
+"""One record per bar, after it: account value, cash, and the gross value of all positions."""
 
 ORDER = np.dtype(
     [
@@ -172,7 +172,7 @@ class Simulation(NamedTuple):
     params
         A value for each parameter that the job sets; the others keep their defaults.
     bars
-        One element a symbol. Bars that are not tradable are still in it.
+        One element per symbol. Bars that are not tradable are still in it.
     calendar
         If set, a `Summary` along this calendar is enough; an engine may return it sooner than all
         orders and the equity curve. None asks for the outcome.

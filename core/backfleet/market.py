@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import ClassVar, Literal
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
+from backfleet.corporate_actions import ActionsMode, Rights, with_events
 from backfleet.engine import RejectReason
 from backfleet.errors import MarketError
 from backfleet.facts import SymbolFacts
@@ -143,12 +144,19 @@ class MarketSettings:
         one; `bar`: only if the price never leaves the limit during the bar.
     volume_share
         The most that an order fills, as a fraction of the bar's volume; 0 for no such limit.
+    actions
+        How corporate actions are booked. `exact`: by the table of actions of the facts; `factor`:
+        every dividend is reinvested at the reference price; `none`: not at all.
+    rights
+        `lapse`: rights to new shares are lost; `subscribe`: they are taken up if the cash suffices.
     """
 
     off: frozenset[str] = frozenset()
     orders: Literal["day", "wait"] = "day"
     limit_fill: Literal["open", "bar"] = "open"
     volume_share: float = 0.0
+    actions: ActionsMode = "none"
+    rights: Rights = "lapse"
 
 
 class Market(ABC):
@@ -158,10 +166,13 @@ class Market(ABC):
     ----------
     rules
         The names of its rules; each can be switched off.
+    needs_raw_prices
+        Whether its rules are about prices as they were traded, and not about adjusted ones.
     """
 
     name: ClassVar[str]
     rules: ClassVar[tuple[str, ...]]
+    needs_raw_prices: ClassVar[bool] = False
 
     @abstractmethod
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
@@ -179,6 +190,13 @@ class Market(ABC):
     def assumptions(self, facts: SymbolFacts) -> Sequence[str]:
         """Return the assumptions of the rules about a symbol without facts, in words."""
         return ()
+
+    def follow(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Bars:
+        """Return all bars of a symbol with their terms and events. Raises MarketError."""
+        following = with_events(bars, facts.actions, settings.actions, settings.rights)
+        # The limits of an ex-date follow from the factor, even if no event is booked.
+        adjusted = bars if settings.actions == "none" else following
+        return replace(following, prices=bars.raw, terms=self.apply(adjusted, facts, settings))
 
     def apply(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Terms:
         """Return the terms of a symbol's bars, with the rules that are the same everywhere: prices

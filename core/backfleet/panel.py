@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bars import Bars
+from backfleet.bars import Bars, Prices
 from backfleet.facts import members
 
-__all__ = ["Panel"]
+__all__ = ["Panel", "PanelPrices"]
 
 Floats = NDArray[np.float64]
 
@@ -24,15 +24,17 @@ class Panel:
     A step is a moment at which one symbol or more has a bar. Symbols that are not listed yet, are
     listed no more, or are halted have none. `open`, `high`, `low`, `close` and `volume` are float64
     of shape (steps, symbols), NaN where there is no bar, and made when they are first asked for.
+    Prices are adjusted, and their levels depend on later splits and dividends: compare symbols by
+    `returns`, by ratios of a symbol's own prices, or by `raw` prices.
 
     Attributes
     ----------
     bars
-        One element a symbol, its tradable bars.
+        One element per symbol, its tradable bars.
     time, session
         int64 and datetime64[D] of shape (steps,), ascending; as in `Bars`.
     steps
-        One element a symbol: the step of each of its bars, intp of shape (bars,).
+        One element per symbol: the step of each of its bars, intp of shape (bars,).
     warmup
         How many of the first steps lie before the job's start.
     """
@@ -94,13 +96,24 @@ class Panel:
     def volume(self) -> Floats:
         return self.stacked([each.volume for each in self.bars])
 
+    @cached_property
+    def raw(self) -> PanelPrices:
+        """The prices as traded."""
+        return PanelPrices(self, tuple(symbol.raw for symbol in self.bars))
+
+    @cached_property
+    def returns(self) -> Floats:
+        """float64 of shape (steps, symbols): the total return of a symbol's close over that of its
+        bar before, as `Bars.returns`; NaN for its first bar and where there is no bar."""
+        return self.stacked([symbol.returns for symbol in self.bars])
+
     def stacked(self, columns: Sequence[Floats]) -> Floats:
         """Put what was computed from each symbol's own bars side by side.
 
         Parameters
         ----------
         columns
-            One element a symbol, float64 of shape (bars of the symbol,).
+            One element per symbol, float64 of shape (bars of the symbol,).
 
         Returns
         -------
@@ -115,9 +128,37 @@ class Panel:
         for column, (bars, values) in enumerate(zip(self.bars, columns, strict=True)):
             if np.shape(values) != (len(bars),):
                 raise ValueError(
-                    f"{bars.symbol}: the column must have one number a bar, "
+                    f"{bars.symbol}: the column must have one number per bar, "
                     f"shape ({len(bars)},), not {np.shape(values)}"
                 )
             stacked[self.steps[column], column] = values
         stacked.flags.writeable = False
         return stacked
+
+
+@dataclass(frozen=True, eq=False)
+class PanelPrices:
+    """Prices of all symbols of a panel, such as the raw ones.
+
+    `open`, `high`, `low` and `close` are float64 of shape (steps, symbols), NaN where there is no
+    bar, and made when they are first asked for.
+    """
+
+    panel: Panel
+    prices: tuple[Prices, ...]
+
+    @cached_property
+    def open(self) -> Floats:
+        return self.panel.stacked([prices.open for prices in self.prices])
+
+    @cached_property
+    def high(self) -> Floats:
+        return self.panel.stacked([prices.high for prices in self.prices])
+
+    @cached_property
+    def low(self) -> Floats:
+        return self.panel.stacked([prices.low for prices in self.prices])
+
+    @cached_property
+    def close(self) -> Floats:
+        return self.panel.stacked([prices.close for prices in self.prices])

@@ -73,7 +73,9 @@ def _locate(strategy: StrategyReference) -> tuple[Path, str]:
             is_package = spec.submodule_search_locations is not None
             path = "/".join(parts[: count if is_package else count - 1])
             return Path(str(spec.origin)).absolute().parent, path
-    raise PluginError(f"{strategy.target}: there is no module {parts[0]!r} here, or it is no file")
+    raise PluginError(
+        f"{strategy.target}: there is no module {parts[0]!r} here, or it is not a file"
+    )
 
 
 def _find_spec(name: str) -> ModuleSpec | None:

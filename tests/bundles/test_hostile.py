@@ -139,11 +139,11 @@ def test_content_that_does_not_match_its_hash_is_refused(
 @pytest.mark.parametrize(
     ("folder", "reason"),
     [
-        ("manifest.json", "not JSON|checksum"),
+        ("manifest.json", "as JSON|checksum"),
         ("chunks", "does not match its hash"),
         ("blobs", "with the SHA-256"),
-        ("labels", "not JSON|checksum"),
-        ("validation.json", "not JSON|checksum"),
+        ("labels", "as JSON|checksum"),
+        ("validation.json", "as JSON|checksum"),
     ],
 )
 def test_an_object_that_contradicts_itself_is_refused_even_if_the_record_fits(
@@ -251,11 +251,11 @@ def test_a_record_that_is_no_record_is_refused(
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO, stat.S_IFCHR])
-def test_an_entry_that_is_no_plain_file_is_refused(
+def test_an_entry_that_is_not_a_regular_file_is_refused(
     check_refused: Any, files: Files, tmp_path: Path, kind: int
 ) -> None:
     hostile = zipped(tmp_path / "x.zip", files, mode=kind | 0o777)
-    assert "no plain file" in check_refused(hostile)
+    assert "not a regular file" in check_refused(hostile)
 
 
 def test_a_file_that_comes_twice_is_refused(

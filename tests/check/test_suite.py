@@ -26,6 +26,7 @@ BAD = {
     "deterministic": "remembers_tasks.py:RemembersTasks",
     "look-ahead": "looks_ahead.py:LooksAhead",
     "warm-up": "counts_from_the_first_bar.py:CountsFromTheFirstBar",
+    "scale": "buys_cheap_shares.py:BuysCheapShares",
     "engines": "knows_its_engine.py:KnowsItsEngine",
     "wheel": "needs_its_folder.py:NeedsItsFolder",
 }
@@ -91,7 +92,7 @@ def test_what_a_failed_check_leaves_nothing_to_compare_for_is_skipped(
     strategy = f"{bad_strategies}/{BAD['signals']}"
     results = list(check_strategy(subjects(strategy), locate_strategy(strategy)))
     skipped = [each.check for each in results if each.status is Status.SKIPPED]
-    assert skipped == ["deterministic", "look-ahead", "warm-up", "engines", "wheel"]
+    assert skipped == ["deterministic", "look-ahead", "warm-up", "scale", "engines", "wheel"]
     assert "--data" in results[1].message
 
 

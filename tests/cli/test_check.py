@@ -43,7 +43,7 @@ def test_json_has_every_check_and_nothing_that_the_strategy_prints(
 def test_skipped_checks_are_not_counted_as_failures(ask: Any) -> None:
     answer = ask(f"check {BAD}/never_trades.py:NeverTrades --symbols 600519")
     assert answer.code == 1
-    assert answer.out.splitlines()[-1] == "1 of 7 checks failed, 5 skipped"
+    assert answer.out.splitlines()[-1] == "1 of 8 checks failed, 6 skipped"
 
 
 def test_a_portfolio_is_checked_on_all_symbols_of_its_data(ask: Any, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_declaration_raises_the_total_and_never_lowers_it(ask: Ask, store: Pat
         (f"trials declare {FAMILY} 5", "Missing option '--note'"),
         ("trials show SmaCrossover", "has no family 'SmaCrossover'"),
         ("trials show backfleet_strategies.sma_crossover:SmaCrosover", f"did you mean '{FAMILY}'"),
-        (f"trials --json show {FAMILY}", "--json does not go with 'show'"),
+        (f"trials --json show {FAMILY}", "--json cannot be combined with 'show'"),
     ],
 )
 def test_a_wrong_request_ends_with_2_and_changes_nothing(

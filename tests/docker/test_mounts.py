@@ -81,7 +81,7 @@ def test_an_image_that_says_little_is_still_protected(image: dict[str, Any]) -> 
 
 def test_what_is_not_there_or_not_absolute_is_refused() -> None:
     assert mount_problems([Binding("/no/such", "/data")], IMAGE) == [
-        "/no/such is not there to be mounted"
+        "/no/such does not exist, so that it cannot be mounted"
     ]
     (problem,) = mount_problems([Binding("/proc", "data")], IMAGE)
-    assert "no absolute path" in problem
+    assert "not an absolute path" in problem

@@ -70,7 +70,7 @@ def test_data_that_would_cover_the_image_is_refused(yard: Yard, tmp_path: Path) 
 
 def test_a_mount_that_is_not_there_is_refused(yard: Yard) -> None:
     done = yard.run("-o", "mounts=/no/such/folder")
-    check_refused(yard, done, "/no/such/folder is not there to be mounted")
+    check_refused(yard, done, "/no/such/folder does not exist, so that it cannot be mounted")
 
 
 def test_a_variable_that_is_not_set_is_refused(yard: Yard) -> None:

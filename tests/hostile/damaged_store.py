@@ -138,7 +138,7 @@ def swap(run: Path, neighbor: Path, chance: random.Random) -> str:
 
 
 def exchange(run: Path, neighbor: Path, chance: random.Random) -> str:
-    """Put what is no regular file into the place of an object or a folder."""
+    """Put what is not a regular file into the place of an object or a folder."""
     path = _object(run, chance)
     if chance.random() < 0.3 and path.parent != run:
         path = path.parent

@@ -96,7 +96,7 @@ def test_a_requirement_that_is_not_installed_is_named(
     [
         ("numbaa", "no distribution 'numbaa' is installed here; did you mean 'numba'"),
         ("./gone.whl", "there is no such wheel or folder"),
-        ("{folder}", "without a pyproject.toml this folder is no project"),
+        ("{folder}", "without a pyproject.toml this folder cannot be installed"),
         ("{folder}/bad-1-py3-none-any.whl", "is not a wheel"),
     ],
 )

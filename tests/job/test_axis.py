@@ -111,7 +111,7 @@ def test_logarithmic_points_keep_a_constant_factor_and_both_ends(
         (WHOLE, [5, 5.0], r"params\.period = 5: is listed twice"),
         (WHOLE, [5, "x"], r"params\.period\[1\] = \"x\": must be a whole number"),
         (WHOLE, {"start": 1, "stop": 5, "step": 0}, r"params\.period\.step = 0: .* zero"),
-        (WHOLE, {"start": 1, "stop": 5, "step": -1}, r"params\.period\.step = -1: leads away"),
+        (WHOLE, {"start": 1, "stop": 5, "step": -1}, r"params\.period\.step = -1: has the wrong"),
         (WHOLE, {"start": 1, "stop": 2, "step": 0.5}, r"params\.period = 1\.5: must be a whole"),
         (WHOLE, {"start": 1, "stop": 10**9, "step": 1}, "1,000,000,000 values"),
         (FRACTION, {"start": 0, "stop": 1e308, "step": 1e-300}, "values; at most 100,000"),

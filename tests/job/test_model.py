@@ -156,6 +156,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "orders": "wait",
             "limit_fill": "bar",
             "volume_share": 0.25,
+            "rights": "lapse",
         },
         "results": {
             "store": str(here / "runs"),
@@ -292,7 +293,10 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"validation": {"family": " "}}, 'validation.family = " ": a family\'s name must be one'),
         ({"validation": {"prior_trials": 0}}, "validation.prior_trials = 0: must be greater"),
         ({"validation": {"prior_trials": 1.5}}, "validation.prior_trials = 1.5: must be a whole"),
-        ({"validation": {"prior_note": "x"}}, 'validation.prior_note = "x": is about prior_trials'),
+        (
+            {"validation": {"prior_note": "x"}},
+            'validation.prior_note = "x": describes prior_trials',
+        ),
         ({"validation": {"purge": 1}}, "validation: purge has no effect without windows"),
         (
             {"validation": {"windows": "rolling", "train": "3 years"}},
@@ -312,7 +316,7 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ),
         (
             {"validation": {"windows": "groups", "start": "flat"}},
-            'validation: start = "flat" does not go with windows = "groups", whose training has',
+            'validation: start = "flat" cannot be combined with windows = "groups", whose train',
         ),
         (
             {"validation": {"windows": "split"}},
@@ -320,7 +324,7 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ),
         (
             {"validation": {"windows": "split", "test": 9, "embargo": 1}},
-            'validation: embargo does not go with windows = "split", only with "groups"',
+            'validation: embargo cannot be combined with windows = "split", only with "groups"',
         ),
         (
             {"validation": {"windows": "groups", "groups": 4, "test_groups": 4}},
@@ -369,10 +373,10 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"strategy": "a b"}, 'strategy = "a b": must be a strategy\'s name'),
         ({"plugins": ["a", "a"]}, 'plugins = ["a", "a"]: names \'a\' twice'),
         ({"plugins": "a"}, 'plugins = "a": must be a list'),
-        (in_data(symbols=["A", "x/../y"]), 'data.symbols[1] = "x/../y": must not hold a path sep'),
-        (in_data(symbols="a\\b"), 'data.symbols[0] = "a\\\\b": must not hold a path separator'),
-        (in_data(symbols="a..b"), "data.symbols[0] = \"a..b\": must not hold '..'"),
-        (in_data(symbols=[".x"]), "data.symbols[0] = \".x\": must not hold '..' or begin with '.'"),
+        (in_data(symbols=["A", "x/../y"]), 'data.symbols[1] = "x/../y": must not contain a path'),
+        (in_data(symbols="a\\b"), 'data.symbols[0] = "a\\\\b": must not contain a path separator'),
+        (in_data(symbols="a..b"), "data.symbols[0] = \"a..b\": must not contain '..'"),
+        (in_data(symbols=[".x"]), "data.symbols[0] = \".x\": must not contain '..' or begin"),
         (in_data(symbols=600519), "data.symbols = 600519: must be text in quotes, or a list"),
         (in_data(symbols=["A", 5]), "data.symbols[1] = 5: must be text in quotes"),
         (in_data(symbols=[]), 'data.symbols = []: is empty; write "*"'),
@@ -387,9 +391,9 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         (in_data(warmup=-1), "data.warmup = -1: must be greater than or equal to 0"),
         (
             in_data(timezone="Asia/Shangai"),
-            'data.timezone = "Asia/Shangai": is no IANA time zone; ',
+            'data.timezone = "Asia/Shangai": is not an IANA time zone; ',
         ),
-        (in_data(timezone="Factory"), 'data.timezone = "Factory": is no IANA time zone'),
+        (in_data(timezone="Factory"), 'data.timezone = "Factory": is not an IANA time zone'),
         (in_data(universe="all"), "data.universe = \"all\": must be 'each' or 'portfolio'"),
         (
             {"results": {"detail": "ful"}},
@@ -426,7 +430,7 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ),
         (
             in_data(auxiliary={"i": {"symbols": "A", "timezone": "UCT+1"}}),
-            'data.auxiliary.i.timezone = "UCT+1": is no IANA time zone',
+            'data.auxiliary.i.timezone = "UCT+1": is not an IANA time zone',
         ),
         (
             in_data(auxiliary={"a b": {"symbols": "A"}}),
@@ -438,7 +442,7 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ),
         (
             {"results": {"benchmark": "../SPY"}},
-            'results.benchmark = "../SPY": must not hold a path separator',
+            'results.benchmark = "../SPY": must not contain a path separator',
         ),
     ],
 )

@@ -101,7 +101,7 @@ def test_the_later_of_two_holds_and_the_file_is_left_alone() -> None:
         (Overrides(sets=["brokr.cash=5"]), "brokr: unknown key; did you mean 'broker'?"),
         (Overrides(sets=["broker.csh=5"]), "broker.csh: unknown key; did you mean 'cash'?"),
         (Overrides(sets=["broker.cash=lots"]), 'broker.cash = "lots": must be a number'),
-        (Overrides(symbols="../x"), 'data.symbols[0] = "../x": must not hold a path separator'),
+        (Overrides(symbols="../x"), 'data.symbols[0] = "../x": must not contain a path separator'),
     ],
 )
 def test_what_cannot_be_set_is_refused(tmp_path: Path, overrides: Overrides, message: str) -> None:

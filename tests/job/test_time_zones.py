@@ -31,5 +31,5 @@ def test_a_time_zone_is_one_that_python_lists(name: str) -> None:
     if name in zoneinfo.available_timezones() - {"Factory"}:
         assert timezone(name) == name
     else:
-        with pytest.raises(ValueError, match="is no IANA time zone"):
+        with pytest.raises(ValueError, match="is not an IANA time zone"):
             timezone(name)

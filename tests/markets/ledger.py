@@ -6,13 +6,14 @@ and neither `Terms` nor the broker.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
-__all__ = ["Bar", "Ledger", "Rules"]
+__all__ = ["Bar", "Dividend", "Ledger", "Rules", "ex_price"]
 
 LIMITS = {"main": 10, "st": 5, "star": 20}
 LOTS = {"main": (100, 100), "st": (100, 100), "star": (200, 1)}
@@ -31,13 +32,34 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Dividend:
+    """Cash and new shares for each share that is held when a day begins; cash comes on `pay`."""
+
+    day: date
+    cash: Decimal
+    bonus: Decimal
+    pay: date
+
+
+@dataclass(frozen=True)
 class Rules:
-    """How the job applies the market; `share` is the share of the volume, None for no cap."""
+    """How the job applies the market; `share` is the share of the volume, None for no cap.
+    `reinvests` says whether dividends buy shares at the reference price, in fractions."""
 
     board: str = "main"
     waits: bool = False
     share: Fraction | None = None
     commission: Fraction = Fraction(25, 100_000)
+    reinvests: bool = False
+
+
+@dataclass
+class Order:
+    """An order that waits: the bar and the price at which it was made, and its size."""
+
+    made: int
+    price: Fraction
+    size: Fraction
 
 
 @dataclass
@@ -56,32 +78,64 @@ class Ledger:
 
     cash: Fraction
     rules: Rules
-    held: int = 0
-    fills: list[tuple[int, int, Decimal, Fraction]] = field(default_factory=list)
-    rejections: list[tuple[int, int, str]] = field(default_factory=list)
+    dividends: Sequence[Dividend] = ()
+    held: Fraction = Fraction(0)
+    fills: list[tuple[int, Fraction, Decimal, Fraction]] = field(default_factory=list)
+    rejections: list[tuple[int, Fraction, str]] = field(default_factory=list)
     values: list[Fraction] = field(default_factory=list)
-    _bought: dict[date, int] = field(default_factory=dict)
+    _bought: dict[date, Fraction] = field(default_factory=dict)
+    _due: list[tuple[date, Fraction]] = field(default_factory=list)
 
     def follow(self, bars: Sequence[Bar], targets: Sequence[int | None]) -> None:
         """Go through all bars; `targets` has an element per bar, those of halted ones unused."""
-        waiting: tuple[int, int] | None = None
+        waiting: Order | None = None
+        price: Decimal | None = None
+        day = bars[0].day
         for at, bar in enumerate(bars):
             if bar.halted:
                 continue
+            for dividend in self.dividends:
+                if price is not None and day < dividend.day <= bar.day:
+                    price = self._pay_out(dividend, price, waiting)
+            day = bar.day
+            self.cash += sum(money for pay, money in self._due if pay <= day)
+            self._due = [(pay, money) for pay, money in self._due if pay > day]
             if waiting is not None:
-                self._decide(bars, at, *waiting)
+                self._decide(bars, at, waiting)
                 waiting = None
-            self.values.append(self.cash + self.held * Fraction(bar.close))
-            target = targets[at]
+            receivable = sum(money for _, money in self._due)
+            self.values.append(self.cash + self.held * Fraction(bar.close) + receivable)
+            price, target = bar.close, targets[at]
             if target is None or target == self.held:
                 continue
             size = self._in_lots(target - self.held)
             if size or not self.held:
-                waiting = (at, size or target - self.held)
+                waiting = Order(at, Fraction(bar.close), size or target - self.held)
 
-    def _decide(self, bars: Sequence[Bar], at: int, made: int, size: int) -> None:
-        bar = bars[at]
-        reason = self._refusal(bars, at, made, size)
+    def _pay_out(self, dividend: Dividend, close: Decimal, waiting: Order | None) -> Decimal:
+        """Book a dividend and return the reference price, to which a waiting order moves."""
+        reference = ex_price(close, dividend)
+        before, ratio = self.held, 1 + Fraction(dividend.bonus)
+        if self.rules.reinvests:
+            ratio = Fraction(close) / Fraction(reference)
+            self.held *= ratio
+        else:
+            self.held = Fraction(math.floor(before * ratio + Fraction(1, 2)))
+            self._due.append((dividend.pay, before * Fraction(dividend.cash)))
+        if waiting is not None:
+            waiting.price *= Fraction(reference) / Fraction(close)
+            if waiting.size == -before:
+                waiting.size = -self.held
+            elif ratio != 1:
+                moved = waiting.size * ratio
+                if not self.rules.reinvests:
+                    moved = Fraction(math.trunc(moved))
+                waiting.size = self._in_lots(moved) or moved
+        return reference
+
+    def _decide(self, bars: Sequence[Bar], at: int, order: Order) -> None:
+        bar, size = bars[at], order.size
+        reason = self._refusal(bars, at, order)
         if reason:
             self.rejections.append((at, size, reason))
             return
@@ -95,7 +149,7 @@ class Ledger:
                 least, step = LOTS[self.rules.board]
                 lots = cap // step * step
                 lots = lots if lots >= least else 0
-                allowed, reason = (lots if size > 0 else -lots), "volume"
+                allowed, reason = Fraction(lots if size > 0 else -lots), "volume"
         fee = self._fee(bar.day, allowed, bar.open)
         if allowed > 0 and self.cash < allowed * Fraction(bar.open) + fee:
             self.rejections.append((at, size, "cash_at_fill"))
@@ -105,17 +159,17 @@ class Ledger:
             self.held += allowed
             self.fills.append((at, allowed, bar.open, fee))
             if allowed > 0:
-                self._bought[bar.day] = self._bought.get(bar.day, 0) + allowed
+                self._bought[bar.day] = self._bought.get(bar.day, Fraction(0)) + allowed
         if allowed != size:
             self.rejections.append((at, size - allowed, reason))
 
-    def _refusal(self, bars: Sequence[Bar], at: int, made: int, size: int) -> str:
-        bar, day = bars[at], bars[at].day
+    def _refusal(self, bars: Sequence[Bar], at: int, order: Order) -> str:
+        bar, day, made, size = bars[at], bars[at].day, order.made, order.size
         if not self._in_lots(size):
             return "lot"
         if abs(size) > MOST[self.rules.board]:
             return "order_size"
-        cost = size * Fraction(bars[made].close) + self._fee(day, size, bars[made].close)
+        cost = size * order.price + self._fee(day, size, order.price)
         if self.cash < cost:
             return "cash_at_submission"
         if not self.rules.waits and bars[made + 1].day != day and bars[made + 1].halted:
@@ -132,16 +186,16 @@ class Ledger:
             return "same_session"
         return ""
 
-    def _in_lots(self, size: int) -> int:
+    def _in_lots(self, size: Fraction) -> Fraction:
         least, step = LOTS[self.rules.board]
         if size < 0 and -size >= self.held > 0:
             return size
-        lots = abs(size) // step * step
+        lots = Fraction(abs(size) // step * step)
         if lots < least:
-            return 0
+            return Fraction(0)
         return lots if size > 0 else -lots
 
-    def _fee(self, day: date, size: int, price: Decimal) -> Fraction:
+    def _fee(self, day: date, size: Fraction, price: Decimal | Fraction) -> Fraction:
         value = abs(size) * Fraction(price)
         duty = Fraction(0)
         if size < 0:
@@ -154,9 +208,18 @@ class Ledger:
         if not earlier:
             return None, None
         close, percent = earlier[-1].close, LIMITS[self.rules.board]
+        for dividend in self.dividends:
+            if earlier[-1].day < dividend.day <= bars[at].day:
+                close = ex_price(close, dividend)
         cent = Decimal("0.01")
         up = (close * (100 + percent) / 100).quantize(cent, ROUND_HALF_UP)
         down = (close * (100 - percent) / 100).quantize(cent, ROUND_HALF_UP)
         if bars[at].day >= date(2023, 4, 10):
             up, down = max(up, close + cent), min(down, close - cent)
         return up, down
+
+
+def ex_price(close: Decimal, dividend: Dividend) -> Decimal:
+    """Return the reference price of an ex-date."""
+    price = (close - dividend.cash) / (1 + dividend.bonus)
+    return price.quantize(Decimal("0.01"), ROUND_HALF_UP)

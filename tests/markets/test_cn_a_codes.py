@@ -54,7 +54,7 @@ def test_boards_follow_from_the_digits(symbol: str, code: str, board: Board) -> 
         ("900901", r"900901\.SH is a B share, which trades in another currency"),
         ("204001", r"204001\.SH is a bond repurchase"),
         ("770001", r"770001 has a board that does not follow from its digits"),
-        ("AAPL", "AAPL is no code of six digits"),
+        ("AAPL", "AAPL is not a code of six digits"),
         ("600519.NYSE", "names the exchange NYSE"),
     ],
 )

@@ -38,7 +38,7 @@ def test_without_a_market_the_identity_says_nothing_of_markets(tmp_path: Path) -
 def test_every_key_of_the_market_is_part_of_the_runs_id(tmp_path: Path) -> None:
     changes = [
         {}, {"off": ["t1"]}, {"off": ["t1", "lots"]}, {"orders": "wait"}, {"limit_fill": "bar"},
-        {"volume_share": 0.25}, {"rules": "none"},
+        {"volume_share": 0.25}, {"rules": "none"}, {"actions": "factor"}, {"rights": "subscribe"},
     ]  # fmt: skip
     ids = {plan_job(job(tmp_path, market={**CN_A, **change})).manifest.run_id for change in changes}
     ids.add(plan_job(job(tmp_path)).manifest.run_id)
@@ -68,12 +68,42 @@ def test_sizes_are_lots_and_prices_are_raw(tmp_path: Path) -> None:
     assert "no dividend, split or bonus share is paid (1 symbols)" in facts["market"]
 
 
+def test_a_run_without_a_table_of_actions_says_that_it_reinvests_dividends(tmp_path: Path) -> None:
+    run = bf.run(job(tmp_path, market={"rules": "cn-a"}))
+    assert run.manifest.identity.market is not None
+    assert run.manifest.identity.market.actions == "factor"
+    notes = dict(run.manifest.notes.lines(1))["market"]
+    assert "dividends are reinvested at the reference price, untaxed (1 symbols)" in notes
+    assert "no action explains an ex-date such as that of 600559 on 2019-06-06" in notes
+    asked = plan_job(job(tmp_path, market={"rules": "cn-a", "actions": "factor"}))
+    assert asked.manifest.run_id == run.id
+
+
+@pytest.mark.parametrize(
+    ("rules", "refused"), [("cn-a", True), ("us-equity", False), ("none", False)]
+)
+def test_prices_that_are_adjusted_already_have_no_lots(
+    tmp_path: Path, rules: str, refused: bool
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "600000.csv").write_text(
+        "date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n2024-01-03,1,1,1,1,1\n"
+    )
+    source: dict[str, Any] = {"source": "csv", "path": str(data), "symbols": ["600000"]}
+    source["options"] = {"adjusted": "already-adjusted"}
+    asked = job(tmp_path, data=source, market={"rules": rules})
+    if not refused:
+        plan_job(asked)
+        return
+    with pytest.raises(MarketError, match="the prices of 600000 are adjusted already, and lots"):
+        plan_job(asked)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"market": {"rules": "cn-a"}}, "market.actions: is required"),
-        ({"market": {"rules": "cn-a", "actions": "exact"}}, "market.actions.*not available yet"),
-        ({"market": {"rules": "cn-a", "actions": "factor"}}, "market.actions.*not available yet"),
+        ({"market": {"rules": "cn-a", "actions": "all"}}, "market.actions"),
         ({"market": {**CN_A, "strict": True}}, "market.strict: unknown key"),
         ({"market": {**CN_A, "rules": "cn-b"}}, "no market is named 'cn-b'"),
         ({"market": {**CN_A, "off": ["t+1"]}}, "market.off: 'cn-a' has no rule 't[+]1'"),
@@ -103,7 +133,7 @@ def test_a_symbol_that_the_rules_do_not_cover_is_named(tmp_path: Path) -> None:
         "date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n2024-01-03,1,1,1,1,1\n"
     )
     path = {"source": "csv", "path": str(data), "symbols": ["AAPL"]}
-    with pytest.raises(MarketError, match="AAPL is no code of six digits"):
+    with pytest.raises(MarketError, match="AAPL is not a code of six digits"):
         plan_job(job(tmp_path, data=path, market=CN_A))
 
 

@@ -12,15 +12,15 @@ from random import Random
 import numpy as np
 import pytest
 
-from backfleet.bars import Bars
+from backfleet.bars import Bars, BarsWindow
 from backfleet.engine import BrokerSettings, Outcome, RejectReason, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
-from backfleet.facts import SymbolFacts
+from backfleet.facts import Action, SymbolFacts
 from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
-from markets.ledger import Bar, Ledger, Rules
+from markets.ledger import Bar, Dividend, Ledger, Rules, ex_price
 from markets.market_bars import bars_of
 from vector.conftest import Scripted
 
@@ -30,15 +30,20 @@ TABLES = ("equity", "orders", "fills", "trades")
 LIMITS = {"main": 100, "st": 50, "star": 200}
 
 
-def random_bars(draw: Random, board: str) -> list[Bar]:
-    """Return bars across a change of the duty: gaps to the limits, halts, several a session."""
+def random_bars(draw: Random, board: str) -> tuple[list[Bar], list[Dividend]]:
+    """Return bars across a change of the duty: gaps to the limits, halts, several a session, and
+    dividends in cash and in shares."""
     day, close, bars = date(2023, 8, 18), draw.choice((35, 480, 1000, 4321)), list[Bar]()
-    reference, a_day = close, draw.choice((1, 1, 3))
+    reference, a_day, dividends = close, draw.choice((1, 1, 3)), list[Dividend]()
     for _ in range(draw.randint(5, 40)):
+        if bars and draw.random() < 0.15:
+            dividends.append(random_dividend(draw, day, reference))
+            close = reference = int(ex_price(Decimal(reference) / 100, dividends[-1]) * 100)
         mille = LIMITS[board]
         up = max((reference * (1000 + mille) + 500) // 1000, reference + 1)
         down = max(min((reference * (1000 - mille) + 500) // 1000, reference - 1), 1)
         for _ in range(a_day):
+            before = close
             opened = draw.choice((close, draw.randint(down, up), up, down))
             close = draw.choice((opened, draw.randint(down, up), up, down))
             bars.append(
@@ -46,14 +51,21 @@ def random_bars(draw: Random, board: str) -> list[Bar]:
                     bool(bars) and draw.random() < 0.1)
             )  # fmt: skip
             if bars[-1].halted:
-                close = int(next(bar for bar in reversed(bars) if not bar.halted).close * 100)
+                close = before
         reference = close
         day += timedelta(days=draw.choice((1, 1, 3)))
-    return bars
+    return bars, dividends
 
 
-def as_bars(bars: Sequence[Bar], board: str, rules: Rules) -> Bars:
-    """Return the bars with the terms that `cn-a` gives them."""
+def random_dividend(draw: Random, day: date, reference: int) -> Dividend:
+    """Return a dividend that leaves a price, paid at once, later or never."""
+    cash = Decimal(draw.choice((0, reference // 20, reference // 2))) / 100
+    bonus = Decimal(draw.choice(("0", "0", "0.3", "0.15", "1", "2.5") if reference > 20 else "0"))
+    return Dividend(day, cash, bonus, day + timedelta(days=draw.choice((0, 0, 2, 5, 90))))
+
+
+def as_bars(bars: Sequence[Bar], dividends: Sequence[Dividend], board: str, rules: Rules) -> Bars:
+    """Return the bars with the terms and the events that `cn-a` gives them."""
     rows = []
     for bar in bars:
         opened, close = float(bar.open), float(bar.close)
@@ -65,21 +77,47 @@ def as_bars(bars: Sequence[Bar], board: str, rules: Rules) -> Bars:
         rows,
         volume=[bar.volume for bar in bars],
         tradable=[not bar.halted for bar in bars],
+        factor=factor_of(bars, dividends) if rules.reinvests else None,
     )
     # Bars of one session need moments of their own.
     plain = replace(plain, time=plain.time + np.arange(len(bars)) * 60_000_000_000)
     spans = {"st": ((date(2000, 1, 1), None),)} if board == "st" else {}
     settings = MarketSettings(
-        orders="wait" if rules.waits else "day", volume_share=float(rules.share or 0)
+        orders="wait" if rules.waits else "day",
+        volume_share=float(rules.share or 0),
+        actions="factor" if rules.reinvests else "exact",
     )
-    terms = CnAMarket().apply(plain, SymbolFacts(symbol, spans=spans), settings)
-    return replace(plain, terms=terms)
+    actions = tuple(
+        Action(each.day, cash=float(each.cash), bonus=float(each.bonus), pay=each.pay)
+        for each in dividends
+    )
+    facts = SymbolFacts(symbol, spans=spans, actions=actions)
+    return CnAMarket().follow(plain, facts, settings).window(BarsWindow())
 
 
-def outcomes(bars: Bars, targets: Sequence[int | None], cash: float) -> list[Outcome]:
+def factor_of(bars: Sequence[Bar], dividends: Sequence[Dividend]) -> list[float]:
+    """Return the cumulative factor of each bar, from the reference prices."""
+    factor, price, factors = 1.0, bars[0].close, list[float]()
+    day = bars[0].day
+    for bar in bars:
+        for dividend in dividends:
+            if day < dividend.day <= bar.day:
+                reference = ex_price(price, dividend)
+                factor *= float(price) / float(reference)
+                price = reference
+        day = bar.day
+        if not bar.halted:
+            price = bar.close
+        factors.append(factor)
+    return factors
+
+
+def outcomes(
+    bars: Bars, targets: Sequence[int | None], cash: float, **more: float
+) -> list[Outcome]:
     kept = [target for target, keep in zip(targets, bars.tradable, strict=True) if keep]
     numbers = np.array([np.nan if target is None else target for target in kept], np.float64)
-    params = {"script": numbers.tobytes().hex(), "target": "size"}
+    params = {"script": numbers.tobytes().hex(), "target": "size", **more}
     simulation = Simulation(Scripted, params, (bars,), BrokerSettings(cash, 0.00025))
     engines = (VectorEngine(), BacktraderStockEngine(), BacktraderEngine())
     results = [engine.run(simulation) for engine in engines]
@@ -92,44 +130,57 @@ def check(seed: int) -> set[str]:
     draw = Random(seed)
     board = draw.choice(list(SYMBOLS))
     share = draw.choice((None, None, Fraction(1, 4)))
-    rules = Rules(board, waits=draw.random() < 0.3, share=share)
-    rows = random_bars(draw, board)
+    waits, reinvests = draw.random() < 0.3, draw.random() < 0.3
+    rules = Rules(board, waits=waits, share=share, reinvests=reinvests)
+    rows, dividends = random_bars(draw, board)
     sizes = (0, 0, 0, 100, 150, 230, 400, 1000, 1530, -100, 60_000, None, None, None)
     targets = [draw.choice(sizes) for _ in rows]
     # No cash that fits an order exactly: in floats, such an order may be a hair too expensive.
     cash = draw.choice((2_000, 30_000, 5_000_000)) + 1 / 128
-    ledger = Ledger(Fraction(cash), rules)
+    ledger = Ledger(Fraction(cash), rules, dividends)
     ledger.follow(rows, targets)
-    bars = as_bars(rows, board, rules)
-    first, *others = outcomes(bars, targets, cash)
+    bars = as_bars(rows, dividends, board, rules)
+    outcome = assert_alike(outcomes(bars, targets, cash))
+    assert_ledger(ledger, outcome, bars)
+    # The ledger knows no stops.
+    assert_alike(outcomes(bars, targets, cash, stop_loss=0.05, take_profit=0.2))
+    return {reason for _, _, reason in ledger.rejections}
+
+
+def assert_alike(results: Sequence[Outcome]) -> Outcome:
+    first, *others = results
     for other in others:
         for table in TABLES:
             assert getattr(first, table).tobytes() == getattr(other, table).tobytes(), table
-    assert_ledger(ledger, first, bars)
-    return {reason for _, _, reason in ledger.rejections}
+    return first
 
 
 def assert_ledger(ledger: Ledger, outcome: Outcome, bars: Bars) -> None:
     fills = [
-        (int(np.searchsorted(bars.time, fill["time"])), fill["size"], fill["price"])
+        (int(np.searchsorted(bars.time, fill["time"])), shares(fill["size"]), fill["price"])
         for fill in outcome.fills
     ]
-    assert fills == [(at, size, float(price)) for at, size, price, _ in ledger.fills]
+    assert fills == [(at, shares(size), float(price)) for at, size, price, _ in ledger.fills]
     fees = [float(fee) for _, _, _, fee in ledger.fills]
     assert outcome.fills["commission"].tolist() == pytest.approx(fees, rel=1e-12, abs=1e-9)
     rejected = outcome.orders[outcome.orders["reason"] != RejectReason.NONE]
     reasons = [
         (
             int(np.searchsorted(bars.time, order["closed"])),
-            order["size"] - order["filled"],
+            shares(order["size"] - order["filled"]),
             RejectReason(order["reason"]).name.lower(),
         )
         for order in rejected
     ]
-    assert reasons == ledger.rejections
+    assert reasons == [(at, shares(size), reason) for at, size, reason in ledger.rejections]
     values = [float(value) for value in ledger.values]
     assert outcome.equity["value"].tolist() == pytest.approx(values, rel=1e-12, abs=1e-7)
     assert outcome.equity["cash"][-1] == pytest.approx(float(ledger.cash), rel=1e-12, abs=1e-7)
+
+
+def shares(size: float | Fraction) -> float:
+    """Return a number of shares without the error of floats, which reinvested fractions have."""
+    return round(float(size), 6)
 
 
 def test_engines_and_the_ledger_agree_on_random_markets() -> None:

@@ -1,9 +1,9 @@
 """The worked examples of the rules, to the cent, on every engine that can express them.
 
 Each example is a list of orders by bar. The backtrader engines place them as they are; `vector`
-follows targets, so that it has the examples with at most one order per bar. Examples of corporate
-actions, dividend tax and portfolios are missing, because `[market]` does not cover them yet; those
-of price limits are in `test_cn_a_dates` and `test_cn_a_limits`.
+follows targets, so that it has the examples with at most one order per bar. Examples of dividend
+tax and portfolios are missing, because `[market]` does not cover them yet; those of price limits
+are in `test_cn_a_dates` and `test_cn_a_limits`, and those of corporate actions in `test_money`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import backtrader as bt
 import numpy as np
 import pytest
 
-from backfleet.bars import Bars
+from backfleet.bars import Bars, BarsWindow
 from backfleet.engine import BrokerSettings, Engine, OrderStatus, Outcome, RejectReason, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
-from backfleet.facts import SymbolFacts
+from backfleet.facts import Action, SymbolFacts
 from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
 from markets.market_bars import bars_of
@@ -41,15 +41,15 @@ class Placing(bt.Strategy):
             self.buy(size=size) if size > 0 else self.sell(size=-size)
 
 
-def in_market(bars: Bars, **settings: Any) -> Bars:
-    market = MarketSettings(**settings)
-    return replace(bars, terms=CnAMarket().apply(bars, SymbolFacts(bars.symbol), market))
+def in_market(bars: Bars, *actions: Action, **settings: Any) -> Bars:
+    facts = SymbolFacts(bars.symbol, actions=actions)
+    return CnAMarket().follow(bars, facts, MarketSettings(**settings)).window(BarsWindow())
 
 
 def play(bars: Bars, orders: Orders, cash: float, *, slippage: float = 0.0) -> Outcome:
     """Run the orders on every engine that can express them, which must agree to the last bit."""
     broker = BrokerSettings(cash, 0.00025, slippage=slippage)
-    placing = Simulation(Placing, {"orders": tuple(orders.items())}, (bars,), broker)
+    placing = Simulation(Placing, {"orders": in_seen_shares(bars, orders)}, (bars,), broker)
     engines: list[Engine] = [BacktraderStockEngine(), BacktraderEngine()]
     results = [engine.run(placing) for engine in engines]
     if all(len(sizes) == 1 for sizes in orders.values()):
@@ -63,12 +63,26 @@ def play(bars: Bars, orders: Orders, cash: float, *, slippage: float = 0.0) -> O
     return first
 
 
+def in_seen_shares(bars: Bars, orders: Orders) -> tuple[tuple[int, list[float]], ...]:
+    """Return the orders in the shares that a backtrader strategy sees, as the adjusted prices."""
+    scale = (bars.factor / bars.factor[-1])[bars.tradable]
+    return tuple((at, [size / scale[at] for size in sizes]) for at, sizes in orders.items())
+
+
 def _on_vector(bars: Bars, orders: Orders, broker: BrokerSettings) -> Outcome:
     """Follow the targets that lead to the orders, one order after the other."""
     script = np.full(int(bars.tradable.sum()), np.nan)
     for at, (size,) in orders.items():
-        script[at] = _follow(bars, script, broker).fills["size"].sum() + size
+        script[at] = _held(bars, script, broker, at) + size
     return _follow(bars, script, broker)
+
+
+def _held(
+    bars: Bars, script: np.ndarray[Any, np.dtype[np.float64]], broker: BrokerSettings, at: int
+) -> float:
+    """Return the shares held after a bar."""
+    close = bars.raw.close[bars.tradable][at]
+    return round(float(_follow(bars, script, broker).equity["exposure"][at]) / close, 6)
 
 
 def _follow(bars: Bars, script: np.ndarray[Any, np.dtype[np.float64]], broker: Any) -> Outcome:

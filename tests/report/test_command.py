@@ -51,9 +51,9 @@ def test_a_task_and_a_comparison_have_their_reports(
     ("arguments", "words"),
     [
         (("9",), "tasks 0 to 7, no task 9"),
-        (("1", "--metric", "sharpe"), "a TASK goes neither with --compare nor with --metric"),
+        (("1", "--metric", "sharpe"), "a TASK cannot be combined with --compare or --metric"),
         (("--metric", "sharp"), "did you mean 'sharpe'?"),
-        (("--benchmark", "600560"), "--benchmark goes with a TASK only"),
+        (("--benchmark", "600560"), "--benchmark requires a TASK"),
         (("1", "--benchmark", "6005*"), "must be one symbol's name"),
         (("1", "--benchmark", "600550"), "symbol '600550': there is no"),
         (("-o", "absent/page.html"), "--output absent/page.html: No such file or directory"),

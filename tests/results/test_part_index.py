@@ -9,6 +9,7 @@ from backfleet.chunks.commit import commit_chunk
 from backfleet.chunks.parts import store_part
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
+from backfleet.store.records import DamagedRecord
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from made_results import MemoryStore, made_result
 from watched_store import WatchedStore
@@ -53,6 +54,16 @@ def test_parts_of_a_committed_chunk_and_of_another_generation_do_not_count(
     index.refresh()
     counts = PartIndex(store, index).counts()
     assert (counts.in_parts, counts.finished) == (0, TASKS)
+
+
+def test_parts_of_a_damaged_chunk_count_for_its_next_generation(
+    store: MemoryStore, index: ChunkIndex
+) -> None:
+    store_tasks(store, 0, 1)
+    store_tasks(store, 2, generation=1)
+    store.objects["chunks/000000.0"] = b"damaged"
+    with pytest.warns(DamagedRecord):
+        assert PartIndex(store, index).counts().in_parts == 3
 
 
 def test_no_part_is_read(store: MemoryStore, index: ChunkIndex) -> None:

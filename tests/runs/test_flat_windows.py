@@ -187,7 +187,7 @@ def test_the_job_on_the_report_is_the_same_run(run: bf.Run, tmp_path: Path) -> N
 def bad_jobs() -> list[tuple[dict[str, Any], str]]:
     groups = {"windows": "groups", "start": "flat"}
     return [
-        ({"validation": groups}, 'start = "flat" does not go with windows = "groups"'),
+        ({"validation": groups}, 'start = "flat" cannot be combined with windows = "groups"'),
         (
             {"results": {"detail": "summary"}},
             'validation.start = "flat": the accounts of each window are not stored',

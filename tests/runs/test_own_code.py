@@ -329,7 +329,7 @@ def test_a_pipe_that_a_store_names_is_not_opened(run: Run, tmp_path: Path) -> No
     record = json.loads(file.read_bytes())
     record["strategy"]["folder"] = str(tmp_path)
     file.write_bytes(sealed(record))
-    with pytest.raises(PluginError, match=r"mine\.py is no regular file"):
+    with pytest.raises(PluginError, match=r"mine\.py is not a regular file"):
         bf.run_task(run, 0, code="here")
 
 

@@ -223,7 +223,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "short row": (HEADER + GOOD + "\n2019-01-03,1,3\n", r"row 4: 3 values for 6 columns"),
     "open quote": (HEADER + GOOD + '2019-01-03,"1,3,0.5,2,1\n' + 9999 * GOOD, r"row 3: 2 values"),
-    "one long word": ("x" * 200_000, "row 1: these are no names of columns"),
+    "one long word": ("x" * 200_000, "row 1: these are not names of columns"),
     "only names": (HEADER, "no rows"),
     "empty": ("", "no rows: the file is empty"),
     "blank": ("\n \n", "no rows: the file is empty"),
@@ -286,8 +286,8 @@ def test_times_must_fit_their_format() -> None:
     ("date_format", "reason"),
     [
         ("%Y-%Y", "names a part of the date twice"),
-        ("%Q", "is no format of datetime.strptime: 'Q' is a bad directive"),
-        ("%Y%", "is no format of datetime.strptime: stray %"),
+        ("%Q", "is not a format of datetime.strptime: 'Q' is a bad directive"),
+        ("%Y%", "is not a format of datetime.strptime: stray %"),
         ("x" * 101, "is longer than 100 characters"),
     ],
 )

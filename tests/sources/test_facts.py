@@ -107,7 +107,11 @@ ACTIONS = "symbol,ex,cash\n"
         ("instruments", "listed\n2020-01-01\n", "row 1: there is no column 'symbol'"),
         ("instruments", "", "row 1: there is no column 'symbol'"),
         ("instruments", "symbol\nA\nA\n", "row 3: symbol = 'A' has a row above"),
-        ("instruments", "symbol,listed\nA,2020-02-30\n", "row 2: listed = '2020-02-30' is no date"),
+        (
+            "instruments",
+            "symbol,listed\nA,2020-02-30\n",
+            "row 2: listed = '2020-02-30' is not a date",
+        ),
         ("instruments", "symbol,issue_price\nA,nan\n", "row 2: issue_price = 'nan' must be"),
         ("instruments", "symbol,t0\nA,maybe\n", "row 2: t0 = 'maybe' must be true or false"),
         ("instruments", "symbol,listed\nA\n", "row 2: it has 1 values and not 2"),

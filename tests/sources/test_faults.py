@@ -149,7 +149,7 @@ def test_a_second_bar_of_a_session_among_daily_bars_is_a_fault(
     days = weekdays(5)
     write("AAA", *map(row, [*days[:3], f"{days[2]} 16:00", *days[3:]]))
     assert faults(source, "AAA") == [
-        (5, f"session {days[2]} comes twice, and most sessions have one bar")
+        (5, f"session {days[2]} occurs twice, and most sessions have one bar")
     ]
 
 

@@ -98,6 +98,29 @@ def test_an_object_that_s3_does_not_delete_is_an_error_though_it_answers_200(
         s3_client().meta.events.unregister(event, unique_id="deny")
 
 
+def test_a_temporary_object_has_the_tag_by_which_its_bucket_removes_it(
+    s3_store: Store, s3_store_url: str
+) -> None:
+    from backfleet.store.s3_client import s3_client
+
+    assert s3_store.put_temporary("parts/0", b"rows")
+    assert not s3_store.put_temporary("parts/0", b"rows")
+    bucket = s3_store_url.split("/")[2]
+    tags = s3_client().get_object_tagging(Bucket=bucket, Key="runs/parts/0")["TagSet"]
+
+    assert tags == [{"Key": "backfleet-temporary", "Value": "true"}]
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (501, "NotImplemented")])
+def test_a_temporary_object_is_stored_without_a_tag_where_tags_are_refused(
+    s3_store: Store, endpoint: FaultyEndpoint, status: int, code: str
+) -> None:
+    endpoint.fail("PUT", status=status, code=code)
+
+    assert s3_store.put_temporary("parts/0", b"rows")
+    assert s3_store.read("parts/0") == b"rows"
+
+
 def test_a_put_whose_answer_is_lost_is_stored_once_and_reads_back(
     s3_store: Store, endpoint: FaultyEndpoint
 ) -> None:
@@ -122,7 +145,7 @@ def test_a_conflict_without_end_is_an_error_after_a_bounded_number_of_tries(
 ) -> None:
     endpoint.fail("PUT", times=1000, status=409, code="ConditionalRequestConflict")
 
-    with pytest.raises(StoreError, match="other writers of the same object got in the way"):
+    with pytest.raises(StoreError, match="other writers changed the same object"):
         s3_store.put_if_absent("chunks/0.0", b"rows")
     assert endpoint.requests == ["PUT"] * backoff.ATTEMPTS
 
@@ -168,7 +191,7 @@ def test_an_answer_that_always_ends_early_is_an_error(
     s3_store.put_if_absent("a", b"content")
     endpoint.fail("GET", times=1000, keep=3)
 
-    with pytest.raises(StoreError, match="the connection broke off each time"):
+    with pytest.raises(StoreError, match="the connection was lost on every attempt"):
         s3_store.read("a")
 
 
@@ -177,7 +200,7 @@ def test_an_answer_that_always_ends_early_is_an_error(
     [
         (403, "AccessDenied", "a store needs s3:GetObject and s3:PutObject"),
         (403, "InvalidAccessKeyId", "the access key is unknown; set AWS_ACCESS_KEY_ID"),
-        (403, "SignatureDoesNotMatch", "the secret key does not fit"),
+        (403, "SignatureDoesNotMatch", "the secret key does not belong"),
         (403, "RequestTimeTooSkewed", "the clock of this machine is wrong"),
         (400, "ExpiredToken", "the credentials have expired; renew them"),
         (400, "AuthorizationHeaderMalformed", "another region; set AWS_DEFAULT_REGION"),
@@ -231,7 +254,7 @@ def test_missing_credentials_are_told(s3_store: Store, monkeypatch: pytest.Monke
 def test_half_of_the_credentials_is_told(s3_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
 
-    with pytest.raises(StoreError, match="half of the credentials is missing"):
+    with pytest.raises(StoreError, match="the credentials are incomplete"):
         s3_store.read("a")
 
 

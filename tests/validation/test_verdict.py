@@ -80,7 +80,7 @@ def test_verdict_of_a_sweep_that_luck_explains() -> None:
         "to 2.20.",
         "Choosing a point by one half of the sessions put it at or below the middle in the other "
         "half in 46% of 12,870 splits; on noise that is 29% to 72% in 9 of 10 sweeps. "
-        "Which point you take hardly matters, or nothing is there.",
+        "The choice of the point hardly matters, or no point has an edge.",
         "Had it been the only one, 1.6 of these 5.0 years would tell 1.30 from 0 (95%). To tell it "
         "from luck's 1.10 takes 67.9 years.",
         "Walk-forward, 7 folds: the chosen points have a Sharpe ratio of 1.20 per year in training "

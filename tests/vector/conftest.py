@@ -24,7 +24,7 @@ TABLES = ("equity", "orders", "fills", "trades")
 
 
 class ScriptedPanel(VectorStrategy):
-    """Wants what its script says, one number a step and symbol."""
+    """Wants what its script says, one number per step and symbol."""
 
     script: str = ""
     target: str = "position"

@@ -74,7 +74,9 @@ def test_wrong_targets_become_an_error_row(
     shown = backfleet("results", json.loads(ran.stdout)["run_id"], "--format", "json")
     (row,) = json.loads(shown.stdout)
     assert row["status"] == "error"
-    assert row["error"].startswith("ValueError: Short.targets must return one number a bar, shape")
+    assert row["error"].startswith(
+        "ValueError: Short.targets must return one number per bar, shape"
+    )
 
 
 @pytest.mark.parametrize(("tasks", "compiled_tasks"), [(20, 0), (300, 299)])

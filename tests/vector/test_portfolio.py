@@ -302,7 +302,7 @@ class Answer(VectorStrategy):
     [
         ([[1.0]], TypeError, "portfolio_targets must return a numpy array, not list"),
         (np.zeros((3, 2), np.int64), TypeError, "portfolio_targets must return float64, not int64"),
-        (np.zeros(3), ValueError, r"one number a step and symbol, shape \(3, 2\), not \(3,\)"),
+        (np.zeros(3), ValueError, r"one number per step and symbol, shape \(3, 2\), not \(3,\)"),
         (
             np.array([[0.0, 0.0], [0.0, np.inf], [0.0, 0.0]]),
             ValueError,
@@ -326,7 +326,9 @@ def test_wrong_targets_of_a_symbol_are_refused_by_its_own_bars(on_days: Any, eng
             return np.zeros(2)
 
     symbols = on_days("A", [0, 1]), on_days("B", [0, 1, 2])
-    with pytest.raises(ValueError, match=r"Short.targets must return one number a bar, shape \(3,"):
+    with pytest.raises(
+        ValueError, match=r"Short.targets must return one number per bar, shape \(3,"
+    ):
         engine.run(Simulation(Short, {}, symbols, BrokerSettings(1000.0, 0.0)))
 
 

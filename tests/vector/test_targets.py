@@ -45,7 +45,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     [
         ("list", "position", TypeError, "Answers.targets must return a numpy array, not list"),
         ("whole", "position", TypeError, "Answers.targets must return float64, not int64"),
-        ("short", "position", ValueError, r"one number a bar, shape \(4,\), not \(3,\)"),
+        ("short", "position", ValueError, r"one number per bar, shape \(4,\), not \(3,\)"),
         ("square", "size", ValueError, r"shape \(4,\), not \(4, 1\)"),
         ("infinite", "size", ValueError, r"is inf at bar 2 \(2020-01-03\); it must be finite"),
         ("infinite", "position", ValueError, r"is inf at bar 2 .* must be 1, -1, 0 or NaN"),

@@ -278,6 +278,19 @@ def test_a_damaged_part_is_computed_and_stored_again(
     check_equal(committed(store), whole)
 
 
+def test_the_generation_after_a_damaged_chunk_takes_over_the_valid_parts_of_earlier_ones(
+    store: MemoryStore, whole: ChunkHeader
+) -> None:
+    writer = writer_of(store)
+    for tasks in ((0, 1), (2, 3)):
+        writer.take(finished(*tasks))
+    store.objects["parts/000000.0/00000002-2"] = b"damaged"
+    store.objects["chunks/000000.0"] = b"damaged"
+
+    assert work_off(writer_of(store, generation=1)) == [2, 3, 4, 5]
+    check_equal(committed(store), whole)
+
+
 @pytest.mark.parametrize("again", [(0, 1, 4, 5), (0, 1, 4), (0,)])
 def test_a_part_with_a_damaged_detail_is_not_merged_whatever_pieces_its_tasks_come_in_again(
     store: MemoryStore, whole: ChunkHeader, again: tuple[int, ...]

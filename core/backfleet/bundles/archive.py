@@ -112,7 +112,7 @@ def _naming_faults(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: {error.strerror or error}. Nothing was imported") from error
     except _FAULTS as error:
         raise UserError(
-            f"{path} is no sound bundle: {error}. Nothing was imported; export the run again"
+            f"{path} is not a valid bundle: {error}. Nothing was imported; export the run again"
         ) from error
 
 
@@ -138,11 +138,11 @@ def _checked_entries(archive: ZipFile) -> dict[str, ZipInfo]:
         if name != entry.filename or name in entries:
             raise CorruptObject(f"it holds {name[:100]!r} twice, or under a second name")
         if kind not in (0, stat.S_IFREG):
-            raise CorruptObject(f"it holds {name[:100]!r}, which is no plain file")
+            raise CorruptObject(f"it holds {name[:100]!r}, which is not a regular file")
         if entry.compress_type != ZIP_STORED or entry.compress_size != entry.file_size:
-            raise CorruptObject(f"it holds {name[:100]!r} compressed, which no bundle does")
+            raise CorruptObject(f"it holds {name[:100]!r} compressed, which a bundle never does")
         if entry.flag_bits & _ENCRYPTED:
-            raise CorruptObject(f"it holds {name[:100]!r} encrypted, which no bundle does")
+            raise CorruptObject(f"it holds {name[:100]!r} encrypted, which a bundle never does")
         entries[name] = entry
     return entries
 

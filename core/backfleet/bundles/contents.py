@@ -74,7 +74,7 @@ def decode_bundle(content: bytes) -> Bundle:
     """Return the record of a bundle. Raises CorruptObject if anything in it cannot be."""
     bundle = decode_record(Bundle, FORMAT, content, MAX_RECORD_BYTES)
     if not _RUN_ID.fullmatch(bundle.run_id):
-        raise CorruptObject(f"{bundle.run_id[:60]!r} is no id of a run")
+        raise CorruptObject(f"{bundle.run_id[:60]!r} is not the id of a run")
     check_files(bundle.files)
     return bundle
 
@@ -92,13 +92,14 @@ def check_files(files: Sequence[BundledFile]) -> None:
 
 def _check_file(file: BundledFile) -> None:
     if not is_bundled(file.key):
-        raise CorruptObject(f"it lists {file.key[:100]!r}, which is no object that a bundle holds")
+        raise CorruptObject(f"it lists {file.key[:100]!r}, which a bundle cannot contain")
     if not 0 <= file.size <= MAX_FILE_BYTES:
         raise CorruptObject(
             f"it lists {file.key} with {file.size} bytes; 0 to {MAX_FILE_BYTES:,} are possible"
         )
     if not _SHA256.fullmatch(file.sha256):
-        raise CorruptObject(f"it lists {file.key} with {file.sha256[:80]!r}, which is no SHA-256")
+        digest = file.sha256[:80]
+        raise CorruptObject(f"it lists {file.key} with {digest!r}, which is not a SHA-256")
     name = re.fullmatch(r"(?:blobs|code)/([0-9a-f]{64})(?:\.whl)?", file.key)
     if name and name[1] != file.sha256:
         raise CorruptObject(f"it lists {file.key} with the SHA-256 {file.sha256}")

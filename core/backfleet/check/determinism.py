@@ -13,8 +13,8 @@ __all__ = ["check_determinism"]
 
 CHECK = "deterministic"
 ADVICE = (
-    "seed what is random from a parameter or use random and numpy.random as they are, which are "
-    "seeded for each task; keep nothing in classes and modules, read no clock"
+    "derive random seeds from a parameter, or use random and numpy.random, which are seeded for "
+    "each task; keep no state in classes and modules, and do not read the clock"
 )
 
 

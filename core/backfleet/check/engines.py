@@ -35,7 +35,7 @@ def check_engines(subjects: Sequence[Subject]) -> CheckResult:
             if found is not None:
                 message = (
                     f"{found.table} differ: {found.ours} on {engines[0]}, {found.theirs} on "
-                    f"{engine}; a strategy must not look at what runs it"
+                    f"{engine}; a strategy must not depend on the engine that runs it"
                 )
                 return CheckResult(CHECK, Status.FAILED, message, _place(subject, found))
     return CheckResult(CHECK, Status.PASSED, f"the same to the last bit on {', '.join(engines)}")

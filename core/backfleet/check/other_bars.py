@@ -1,4 +1,4 @@
-"""The same bars with less of a past, without a future, or with another one."""
+"""The same bars with less of a past, without a future, with another one, or at another scale."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars, Prices
 
-__all__ = ["with_another_future", "with_history", "without_future"]
+__all__ = ["scaled_prices", "with_another_future", "with_history", "without_future"]
 
 JUMP, STEP = 0.1, 0.02
 """How far prices of another future jump at once, and go astray from bar to bar; logarithms."""
@@ -41,6 +41,22 @@ def with_history(bars: tuple[Bars, ...], first: int, start: int) -> tuple[Bars, 
         return replace(each[int(begin) :], warmup=int(end - begin))
 
     return _changed(bars, cut)
+
+
+def scaled_prices(bars: Bars, scale: float) -> Bars:
+    """The same bars with adjusted prices in other money, as a later split would leave them.
+
+    Raw prices and the factor stay, and so do auxiliary feeds, unless they are made from the same
+    bars.
+    """
+    own = {
+        name: scaled_prices(feed, scale) if feed.symbol == bars.symbol else feed
+        for name, feed in bars.auxiliary.items()
+    }
+    path = np.full(len(bars), scale)
+    return replace(
+        bars, prices=_scaled(bars.prices, path), raw=bars.raw, auxiliary=MappingProxyType(own)
+    )
 
 
 def _changed(bars: tuple[Bars, ...], change: Callable[[Bars], Bars]) -> tuple[Bars, ...]:

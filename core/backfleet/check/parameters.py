@@ -28,8 +28,8 @@ def check_parameters(subject: Subject) -> CheckResult:
 def _problems(parameter: Parameter) -> Iterator[str]:
     if not parameter.describable:
         yield (
-            f"the default of {parameter.name} is no number, text, true, false or list of them: "
-            "no job can write it or sweep it"
+            f"the default of {parameter.name} is not a number, text, true, false or a list "
+            "of these, so that no job can set or sweep it"
         )
         return
     if not parameter.name.isidentifier() or parameter.name.startswith("_"):

@@ -29,8 +29,8 @@ def check_signals(subjects: Sequence[Subject]) -> CheckResult:
             return CheckResult(CHECK, Status.FAILED, message)
     if not orders:
         message = (
-            "it makes no order on these bars, so there is nothing to check; "
-            "give bars on which it does with --data, or other parameters with -p"
+            "it places no order on these bars, so there is nothing to check; "
+            "pass bars on which it trades with --data, or other parameters with -p"
         )
         return CheckResult(CHECK, Status.FAILED, message)
     tasks = "1 task" if len(subjects) == 1 else f"{len(subjects)} tasks"

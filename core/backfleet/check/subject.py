@@ -41,7 +41,7 @@ class Subject:
     params
         A value for each parameter that is set; the others keep their defaults.
     bars
-        One element a symbol.
+        One element per symbol.
     broker
         By default one with much cash and no commission.
     """
@@ -115,6 +115,6 @@ def subjects_of(plan: Plan) -> Sequence[Subject]:
         if len(subject.calendar) < FEWEST_BARS:
             raise DataError(
                 f"{subject.name} has {len(subject.calendar)} bars, and a check needs at least "
-                f"{FEWEST_BARS}; give more with --data"
+                f"{FEWEST_BARS}; pass more with --data"
             )
     return subjects

@@ -11,6 +11,7 @@ from backfleet.check.look_ahead import check_look_ahead
 from backfleet.check.parameters import check_parameters
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.running import check_signals, describe_error
+from backfleet.check.scale import check_scale
 from backfleet.check.subject import Subject
 from backfleet.check.warmup import check_warmup
 from backfleet.check.wheel import check_wheel
@@ -27,6 +28,7 @@ FOUNDATIONS: dict[str, Check] = {SIGNALS: check_signals, DETERMINISTIC: check_de
 COMPARISONS: dict[str, Check] = {
     "look-ahead": check_look_ahead,
     "warm-up": check_warmup,
+    "scale": check_scale,
     "engines": check_engines,
 }
 

@@ -30,13 +30,13 @@ def check_warmup(subjects: Sequence[Subject]) -> CheckResult:
         except Exception as error:
             message = (
                 f"raises {type(error).__name__} with {most} bars of history, and not with {start}, "
-                "so there is nothing to compare; give longer data"
+                "so there is nothing to compare; pass longer data"
             )
             return CheckResult(CHECK, Status.SKIPPED, message)
         if found is not None:
             message = (
                 f"{found.ours} with {start} bars of history, but {found.theirs} with {most}: it "
-                "depends on where the bars begin. If it needs more than that, give longer data"
+                "depends on where the bars begin. If it needs more than that, pass longer data"
             )
             place = subject.place(found.time, found.symbol)
             return CheckResult(CHECK, Status.FAILED, message, place)

@@ -30,7 +30,7 @@ __all__ = ["check_wheel"]
 
 CHECK = "wheel"
 ADVICE = (
-    "what travels to workers is the package, or for a file the Python files of its folder, and "
+    "workers get the package, or for a file the Python files of its folder, and "
     "what its metadata require"
 )
 

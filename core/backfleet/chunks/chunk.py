@@ -87,7 +87,7 @@ class ChunkHeader:
         try:
             data = parse_json(line)
         except ValueError as error:
-            raise CorruptObject(f"its header is not JSON that can be read: {error}") from error
+            raise CorruptObject(f"its header cannot be read as JSON: {error}") from error
         header: ChunkHeader = from_plain(cls, data)
         numbers = (header.chunk, header.generation, header.first, header.retryable)
         counts = (header.ok, header.suspicious, header.error, header.reused, header.seconds)

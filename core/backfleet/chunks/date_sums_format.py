@@ -129,7 +129,7 @@ def _decode(content: bytes, layout: DateSumsLayout) -> DateSums:
     try:
         header: _Header = from_plain(_Header, parse_json(content[first + 1 : second]))
     except ValueError as error:
-        raise CorruptObject(f"its header is not JSON that can be read: {error}") from error
+        raise CorruptObject(f"its header cannot be read as JSON: {error}") from error
     if min(header.dates, header.absent, *(min(block) for block in header.blocks), 0) < 0:
         raise CorruptObject("its header has negative numbers")
     size = header.size(len(layout.symbols))

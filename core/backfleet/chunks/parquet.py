@@ -52,4 +52,4 @@ def read_parquet(content: bytes, label: str, rows: int | None = None) -> pa.Tabl
             )
         return parquet.read(max_rows=rows).replace_schema_metadata(None)
     except (ValueError, OSError, pa.ArrowException) as error:
-        raise CorruptObject(f"it is no Parquet file that can be read: {error}") from error
+        raise CorruptObject(f"it cannot be read as Parquet: {error}") from error

@@ -12,15 +12,19 @@ parts of the chunk, and if they hold all tasks, it merges them and commits the c
   chunk without computing anything if they hold all tasks.
 - A damaged part is as good as absent. Its key is taken, so the tasks are stored again as a copy
   under the next free key, `<first>-<count>.1`.
+- If a committed chunk is damaged, the next generation takes over the valid parts of earlier ones.
 - Two parts may hold the same task if two workers computed it. A merge takes it from the first.
-- Nobody reads the parts of a committed chunk.
+- Nobody reads the parts of a committed chunk. A bucket may remove parts after two weeks; then their
+  tasks are computed again if the chunk is still missing.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -42,11 +46,30 @@ __all__ = [
     "ChunkTarget",
     "MergedParts",
     "Part",
+    "PartKey",
     "merge_parts",
     "missing_tasks",
+    "parse_part_key",
     "read_parts",
     "store_part",
 ]
+
+
+_KEY = re.compile(r"parts/(\d{6,})\.(\d+)/\d+-(\d+)(?:\.\d+)?")
+
+
+class PartKey(NamedTuple):
+    """What the key of a part says: its chunk, its generation and its number of tasks."""
+
+    chunk: int
+    generation: int
+    tasks: int
+
+
+def parse_part_key(key: str) -> PartKey | None:
+    """Return the fields of a part's key; None for a key of something else."""
+    match = _KEY.fullmatch(key)
+    return PartKey(*map(int, match.groups())) if match else None
 
 
 @dataclass(frozen=True)
@@ -112,12 +135,11 @@ def store_part(store: Store, encoded: EncodedChunk) -> None:
         put_blob(store, blob)
     header = encoded.chunk.header
     # The name has the number of tasks, so that a listing shows how much is finished.
-    folder = f"parts/{header.chunk:06}.{header.generation}"
-    key = f"{folder}/{header.first:08}-{header.count}"
+    key = f"{_folder(header)}/{header.first:08}-{header.count}"
     content = encoded.chunk.to_bytes(PART)
     for copy in count():
         free = f"{key}.{copy}" if copy else key
-        if put_sealed(store, free, content):
+        if put_sealed(store, free, content, is_temporary=True):
             return
         try:
             stored = Chunk.from_bytes(read_sealed(store, free), PART).header
@@ -127,9 +149,13 @@ def store_part(store: Store, encoded: EncodedChunk) -> None:
             return
 
 
-def read_parts(store: Store, target: ChunkTarget) -> list[Part]:
-    """Return the valid parts of a chunk, in the order of their keys."""
-    parts = (_read_part(store, entry.key, target) for entry in store.list(f"{target.folder}/"))
+def read_parts(store: Store, target: ChunkTarget, *, earlier: bool = True) -> list[Part]:
+    """Return the valid parts of a chunk, in the order of their keys.
+
+    With `earlier`, also those of the generations before, of which the chunk is damaged or missing.
+    """
+    listed = f"parts/{target.chunk:06}." if earlier else f"{target.folder}/"
+    parts = (_read_part(store, entry.key, target) for entry in store.list(listed))
     return [part for part in parts if part is not None]
 
 
@@ -192,12 +218,17 @@ def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
         return None
     header = stored.header
     part = Part(header, rows)
-    place = (header.run_id, header.chunk, header.generation)
-    if place != (target.run_id, target.chunk, target.generation):
+    if header.generation > target.generation or not key.startswith(f"{_folder(header)}/"):
+        return None
+    if (header.run_id, header.chunk) != (target.run_id, target.chunk):
         return None
     if set(header.blobs) != target.blobs:
         return None
     return part if _has_tasks_of(part, target.tasks) else None
+
+
+def _folder(header: ChunkHeader) -> str:
+    return f"parts/{header.chunk:06}.{header.generation}"
 
 
 def _has_tasks_of(part: Part, tasks: range) -> bool:

@@ -34,7 +34,7 @@ __all__ = ["Column", "RowTable", "Rows", "merge_rows", "read_rows", "scalar_text
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the rows, one value a task."""
+    """A column of the rows, one value per task."""
 
     name: str
     kind: Kind

@@ -132,7 +132,7 @@ def _import_facts(place: str, target: str, as_json: bool, reading: dict[str, Any
 
 def _check_target(place: str, target: str) -> None:
     if "://" in target:
-        raise click.UsageError(f"{target} is no directory; import into one and push that")
+        raise click.UsageError(f"{target} is not a directory; import into one and push that")
     inside = os.path.realpath(target)
     if os.path.realpath(place) == inside or os.path.realpath(place).startswith(inside + os.sep):
         raise click.UsageError("OUT is the folder of the files themselves; name another")

@@ -98,7 +98,7 @@ def _job_or_run(name: str, store: str, overrides: Overrides) -> Job | Run:
     if name.endswith(".toml") or Path(name).is_file():
         return Job.load(name, overrides)
     if overrides != Overrides():
-        raise click.UsageError("-p, --symbols and --set change a JOB; a RUN is what it is")
+        raise click.UsageError("-p, --symbols and --set can change a JOB, but not a stored RUN")
     return open_run(name, store)
 
 

@@ -64,9 +64,9 @@ def report(
     orders. The path of the file is printed.
     """
     if task is not None and (other or metric):
-        raise click.UsageError("a TASK goes neither with --compare nor with --metric")
+        raise click.UsageError("a TASK cannot be combined with --compare or --metric")
     if task is None and benchmark is not None:
-        raise click.UsageError("--benchmark goes with a TASK only")
+        raise click.UsageError("--benchmark requires a TASK")
     require_extra("report", REPORT)
     found = open_run(run, store)
     if task is None:

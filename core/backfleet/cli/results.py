@@ -142,19 +142,21 @@ def results(
     RUN it is over all runs of the store, and every table has a column run_id.
     """
     if ascending and sort is None:
-        raise click.UsageError("--ascending goes with --sort")
+        raise click.UsageError("--ascending requires --sort")
     if min_trades is not None and by is None:
-        raise click.UsageError("--min-trades goes with --by")
+        raise click.UsageError("--min-trades requires --by")
     limits = SqlLimits.of(memory, timeout)
     to = Output.of(columns, limit, form or ("json" if as_json else None), output)
     if sql is not None:
         if sort or where or columns or by:
-            raise click.UsageError("--sql says all; leave --sort, --where, --columns and --by out")
+            raise click.UsageError(
+                "--sql cannot be combined with --sort, --where, --columns or --by"
+            )
         rows = _query(run, store, sql, limits)
         _write_some(rows, replace(to, columns=rows.column_names))
         return
     if run is None:
-        raise click.UsageError("name a RUN; without one --sql asks about all of them")
+        raise click.UsageError("name a RUN; only --sql works without one, over all runs")
     opened = open_run(run, store)
     to = replace(to, swept=swept_columns(opened.manifest))
     if sort is not None and by is None and where is None:

@@ -65,7 +65,8 @@ def runs(
     if context.invoked_subcommand is not None:
         if where is not None or tag is not None or latest is not None or as_json:
             raise click.UsageError(
-                f"--where, --tag, --latest and --json do not go with {context.invoked_subcommand!r}"
+                "--where, --tag, --latest and --json cannot be combined with "
+                f"{context.invoked_subcommand!r}"
             )
         context.default_map = {name: {"store": store} for name in ("rm", "tag")}
         return
@@ -73,7 +74,7 @@ def runs(
     if latest is not None and not selected:
         raise UserError(
             f"no such run with the job name {latest!r} in {store}. "
-            f"'backfleet runs --store {store}' lists those there are"
+            f"'backfleet runs --store {store}' lists them"
         )
     if as_json:
         echo_json([dict(row) for row in selected.values()])

@@ -33,7 +33,7 @@ def trials(context: click.Context, store: str, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         if as_json:
-            raise click.UsageError(f"--json does not go with {context.invoked_subcommand!r}")
+            raise click.UsageError(f"--json cannot be combined with {context.invoked_subcommand!r}")
         context.default_map = {name: {"store": store} for name in ("show", "declare")}
         return
     rows = [_facts(family) for family in read_families(open_store(store), echo_damage)]

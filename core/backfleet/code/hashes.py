@@ -52,7 +52,7 @@ def strategy_closure(strategy: StrategyReference) -> ImportClosure:
     folder = Path(strategy.folder)
     # A stranger's store can name a pipe, which opening would wait for, or a device without an end.
     if (folder / place).exists() and not (folder / place).is_file():
-        raise PluginError(f"{folder / place} is no regular file, so it holds no strategy")
+        raise PluginError(f"{folder / place} is not a regular file, so it holds no strategy")
     return _closure(strategy.reference, strategy.modules, folder, place)
 
 

@@ -157,7 +157,7 @@ class _Walk:
         file = Path(str(spec.origin))
         if not file.is_file():
             raise PluginError(
-                f"module {module!r} lies in {file}, which is no file; install its package unpacked"
+                f"module {module!r} is in {file}, which is not a file; install its package unpacked"
             )
         parent = module.rpartition(".")[0]
         unit = self.unit_of[module] = self.unit_of.get(parent, module)

@@ -122,7 +122,9 @@ def _check_traded(symbols: NDArray[np.float64], others: Sequence[Any], traded: i
     wrong = symbols[symbols >= traded]
     if len(wrong):
         name = others[int(wrong[0]) - traded]._name
-        raise ValueError(f"data.auxiliary.{name} is a feed to look at, and cannot be traded")
+        raise ValueError(
+            f"data.auxiliary.{name} is an auxiliary feed, which can be read and not traded"
+        )
 
 
 def _equity(

@@ -41,15 +41,19 @@ def simulate(
     _count_from_one()
     cerebro = cerebro_class(stdstats=False)
     others = further_feeds(simulation)
-    columns = columns_of((*simulation.bars, *others.values()))
+    # A vector strategy reads its prices from the bars, and sizes its orders in traded shares.
+    is_vector = issubclass(simulation.strategy, VectorStrategy)
+    columns = columns_of((*simulation.bars, *others.values()), is_vector)
     traded = columns[: len(simulation.bars)]
     names = [*(each.symbol for each in traded), *others]
     feeds = [
         cerebro.adddata(feed(each), name=name) for each, name in zip(columns, names, strict=True)
     ]
     if has_market(simulation.bars):
-        own = dict(zip(feeds[: len(traded)], simulation.bars, strict=True))
-        set_up_market(cerebro, own, simulation.broker)
+        own = feeds[: len(traded)]
+        set_up_market(
+            cerebro, own, simulation.bars, simulation.broker, in_seen_shares=not is_vector
+        )
     else:
         apply_settings(cerebro.broker, simulation.broker)
     strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded))

@@ -67,12 +67,15 @@ class FeedColumns:
     start: int
 
     @classmethod
-    def of(cls, bars: Bars, moments: Times) -> FeedColumns:
-        """Drop the bars that are not tradable; `moments` are the naive times of all bars.
+    def of(cls, bars: Bars, moments: Times, traded: bool) -> FeedColumns:
+        """Drop the bars that are not tradable; `moments` are the naive times of all bars. `traded`
+        takes the prices at which orders are filled, not those that signals see.
 
         Raises DataError where an extra column would hide another line.
         """
-        columns = {name: getattr(bars, name) for name in PRICE_LINES}
+        prices = bars.traded if traded else bars.prices
+        columns = {name: getattr(prices, name) for name in PRICE_LINES[:4]}
+        columns["volume"] = bars.volume
         for name, values in bars.extra.items():
             if name in columns or name == "datetime":
                 raise DataError(
@@ -126,9 +129,12 @@ def _member_lines(bars: Bars) -> Iterator[tuple[str, Floats]]:
 
 
 @lru_cache(maxsize=2)
-def columns_of(feeds: tuple[Bars, ...]) -> tuple[FeedColumns, ...]:
+def columns_of(feeds: tuple[Bars, ...], traded: bool = False) -> tuple[FeedColumns, ...]:
     """The columns of a task's feeds, made once for all tasks on the same bars."""
-    return tuple(map(FeedColumns.of, feeds, feed_times(feeds)))
+    return tuple(
+        FeedColumns.of(bars, moments, traded)
+        for bars, moments in zip(feeds, feed_times(feeds), strict=True)
+    )
 
 
 def date_numbers(moments: Times) -> Floats:

@@ -1,28 +1,28 @@
 """`MarketBroker`: backtrader's broker with the rules of a market, in plain Python.
 
-It calls the functions of `vector.market_rules` for each decision, so that a rule is written once.
-What is its own is how backtrader keeps orders and positions.
+It calls the functions of `vector.market_rules` and `vector.bookings` for each decision, so that a
+rule is written once. What is its own is how backtrader keeps orders and positions.
 """
 
 # mypy: allow-subclassing-any
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 from backfleet.bars import Bars
 from backfleet.engine import BrokerSettings
 from backfleet.engines.bt import bt
-from backfleet.engines.vector.broker import commission
+from backfleet.engines.market_events import FollowPosition, OpenEvents
+from backfleet.engines.market_feed import FeedRules, events_of, feed_rules
+from backfleet.engines.vector.broker import commission, with_position
 from backfleet.engines.vector.market_rules import (
-    CAP,
-    LOCKED,
-    SESSION,
-    MarketRows,
+    BarTerms,
     allowed_size,
-    broker_at,
-    market_rows,
+    broker_with,
     must_wait,
     placed_size,
     rejection_at_open,
@@ -30,12 +30,14 @@ from backfleet.engines.vector.market_rules import (
     rounded_size,
 )
 from backfleet.engines.vector.state import BrokerParams
-from backfleet.engines.vector.targets import tradable_bars
 
 __all__ = ["MarketBroker", "has_market", "set_up_market"]
 
 REASON = "reject_reason"
 """The key in `order.info` under which the reason of a rejection lies."""
+
+EPSILON = 1e-6
+"""A number of traded shares that is this close to a whole number is one."""
 
 
 def has_market(bars: tuple[Bars, ...]) -> bool:
@@ -46,22 +48,32 @@ def has_market(bars: tuple[Bars, ...]) -> bool:
 class MarketCommission(bt.CommissionInfo):
     """The costs of a market at the feed's current bar."""
 
-    params = (("rows", None), ("feed", None), ("settings", None))
+    params = (("rules", None), ("feed", None), ("settings", None))
 
     def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
-        costs = broker_at(self.p.settings, self.p.rows, len(self.p.feed) - 1)
+        costs = broker_with(self.p.settings, self.p.rules.terms[len(self.p.feed) - 1])
         return float(commission(float(size), float(price), costs))
 
 
 class MarketBroker(bt.brokers.BackBroker):
     """A `BackBroker` that follows the rules of a market.
 
-    Lots are applied when an order is placed; all other rules at the open of the bar at which it
-    would be filled. Orders with a price of their own wait where a market order is rejected.
+    Its books, orders and trades count traded shares at traded prices. Lots are applied when an
+    order is placed; all other rules at the open of the bar at which it would be filled. Orders with
+    a price of their own wait where a market order is rejected.
+
+    Attributes
+    ----------
+    in_seen_shares
+        Whether the strategy counts shares as if all corporate actions until the last bar had
+        happened, as its prices do. The broker converts orders as they come in, and what it tells
+        the strategy about positions and orders.
     """
 
     def __init__(self) -> None:
-        self.rows: dict[Any, MarketRows] = {}
+        self.rules: dict[Any, FeedRules] = {}
+        self.in_seen_shares = False
+        self.events: OpenEvents | None = None
         self._is_set_up = False
         super().__init__()
 
@@ -71,26 +83,92 @@ class MarketBroker(bt.brokers.BackBroker):
         self._bought: dict[Any, tuple[float, float]] = {}
         self._filled: dict[Any, tuple[int, float]] = {}
 
+    def follow_positions(self, follow: FollowPosition) -> None:
+        """Have a function called with each position that a corporate action changes."""
+        if self.events is not None:
+            self.events.followers.append(follow)
+
     def is_below_lot(self, data: Any, size: float) -> bool:
         """Return whether a target's change of a position is no order."""
-        return placed_size(float(size), self._held(data), self.rows[data], self._bar(data)) == 0.0
+        return placed_size(float(size), self._held(data), self._terms(data)) == 0.0
 
-    def buy(self, owner: Any, data: Any, size: float, *args: Any, **options: Any) -> Any:
-        return super().buy(owner, data, self._in_lots(data, size), *args, **options)
+    def buy(
+        self, owner: Any, data: Any, size: float, price: Any = None, plimit: Any = None,
+        trailamount: Any = None, **options: Any,
+    ) -> Any:  # fmt: skip
+        size, prices = self._traded(data, abs(size), price, plimit, trailamount)
+        return super().buy(owner, data, size, **prices, **options)
 
-    def sell(self, owner: Any, data: Any, size: float, *args: Any, **options: Any) -> Any:
-        return super().sell(owner, data, -self._in_lots(data, -abs(size)), *args, **options)
+    def sell(
+        self, owner: Any, data: Any, size: float, price: Any = None, plimit: Any = None,
+        trailamount: Any = None, **options: Any,
+    ) -> Any:  # fmt: skip
+        size, prices = self._traded(data, -abs(size), price, plimit, trailamount)
+        return super().sell(owner, data, -size, **prices, **options)
 
-    def _in_lots(self, data: Any, size: float) -> float:
-        """Return a signed size in lots. One that is too small is left for the rejection."""
-        return rounded_size(float(size), self._held(data), self.rows[data], self._bar(data)) or size
+    def _traded(
+        self, data: Any, size: float, price: Any, plimit: Any, trailamount: Any
+    ) -> tuple[float, dict[str, Any]]:
+        """Return a signed size in lots of traded shares, and an order's prices as traded. A size
+        that is too small is left for the rejection."""
+        scale, held = self._scale(data), self._held(data)
+        size = float(size)
+        if scale != 1.0:
+            size = _traded_shares(size, held, scale, self._terms(data).step)
+        prices = {
+            name: value / scale if value and scale != 1.0 else value
+            for name, value in (("price", price), ("plimit", plimit), ("trailamount", trailamount))
+        }
+        if not price and not plimit:
+            prices["price"] = self.close_of(data)
+        return rounded_size(size, held, self._terms(data)) or size, prices
+
+    def notify(self, order: Any) -> None:
+        """Tell the strategy about an order in the shares and prices that it sees."""
+        traded = order.clone()
+        scale = self._scale(order.data)
+        seen = traded if scale == 1.0 else _seen_order(traded, scale)
+        seen.traded = traded
+        self.notifs.append(seen)
+
+    def getposition(self, data: Any) -> Any:
+        position, scale = self.positions[data], self._scale(data)
+        if scale == 1.0 or not position.size:
+            return position
+        return bt.Position(position.size / scale, position.price * scale)
+
+    def close_of(self, data: Any) -> float:
+        """Return the traded price at which a position is valued."""
+        moved = 1.0 if self.events is None else self.events.moved(data)
+        return float(self.rules[data].prices[self._bar(data)][3] * moved)
+
+    def _get_value(self, datas: Any = None, lever: bool = False) -> float:
+        total = gain = 0.0
+        for data in datas or self.positions:
+            position, close = self.positions[data], self.close_of(data)
+            size, price = float(position.size), position.price
+            if datas and len(datas) == 1:
+                return size * close
+            gain += size * (close - price)
+            total = with_position(total, size, price, close)
+        receivable = 0.0 if self.events is None else self.events.receivable
+        self._value = self._valuelever = self.cash + total + receivable
+        self._fundval = self._value / self._fundshares
+        self._valuemkt = self._valuemktlever = total
+        self._leverage, self._unrealized = 1.0, gain
+        return float(self._value)
+
+    def next(self) -> None:
+        if self.events is not None:
+            self.events.book(self)
+        super().next()
 
     def check_submitted(self) -> None:
         """Reject what breaks a rule, whatever the cash."""
         for order in list(self.submitted):
             data = order.data
             reason = rejection_when_placed(
-                float(order.created.size), self._held(data), self.rows[data], self._bar(data)
+                float(order.created.size), self._held(data), self._terms(data)
             )
             if reason:
                 self.submitted.remove(order)
@@ -99,29 +177,46 @@ class MarketBroker(bt.brokers.BackBroker):
 
     def _try_exec(self, order: Any) -> None:
         data, size = order.data, float(order.executed.remsize)
-        rows, bar, held = self.rows[data], self._bar(data), self._held(data)
+        terms, held = self._terms(data), self._held(data)
         fresh, cap = self._fresh(data), self._cap(data)
         if order.exectype != bt.Order.Market:
-            if must_wait(size, held, fresh, cap, rows, bar):
+            if must_wait(size, held, fresh, cap, terms):
                 return
-            super()._try_exec(order)
+            self._exec_with_price(order)
             self._note(order, held)
             return
         if data.datetime[0] <= order.created.dt:
             return
-        reason = rejection_at_open(size, held, fresh, rows, bar)
+        reason = rejection_at_open(size, held, fresh, terms)
         allowed = 0.0
         if not reason:
-            allowed, reason = allowed_size(size, held, fresh, cap, rows, bar)
+            allowed, reason = allowed_size(size, held, fresh, cap, terms)
         if not allowed:
             self._reject(order, reason)
             return
         self.p.filler = lambda order, price, ago: abs(allowed)
-        super()._try_exec(order)
+        opened, high, low, _ = self.rules[data].prices[self._bar(data)]
+        self._try_exec_market(order, opened, high, low)
         self.p.filler = None
         self._note(order, held)
         if order.alive():
             self._reject(order, reason)
+
+    def _exec_with_price(self, order: Any) -> None:
+        """`BackBroker._try_exec` at traded prices; the lines have those that signals see."""
+        opened, high, low, close = self.rules[order.data].prices[self._bar(order.data)]
+        price, limit, kind = order.created.price, order.created.pricelimit, order.exectype
+        has_limit = kind in (bt.Order.StopLimit, bt.Order.StopTrailLimit)
+        if kind == bt.Order.Close:
+            self._try_exec_close(order, close)
+        elif kind == bt.Order.Limit:
+            self._try_exec_limit(order, opened, high, low, price)
+        elif has_limit and order.triggered:
+            self._try_exec_limit(order, opened, high, low, limit)
+        elif has_limit:
+            self._try_exec_stoplimit(order, opened, high, low, close, price, limit)
+        elif kind in (bt.Order.Stop, bt.Order.StopTrail):
+            self._try_exec_stop(order, opened, high, low, price, close)
 
     def _reject(self, order: Any, reason: int) -> None:
         order.addinfo(**{REASON: reason})
@@ -133,29 +228,36 @@ class MarketBroker(bt.brokers.BackBroker):
     def _note(self, order: Any, held: float) -> None:
         """Note what was filled at this bar, and what was bought in this session."""
         data = order.data
-        rows, bar, now = self.rows[data], self._bar(data), self._held(data)
+        terms, bar, now = self._terms(data), self._bar(data), self._held(data)
         if now == held:
             return
         before = self._filled.get(data, (bar, 0.0))
         self._filled[data] = (bar, abs(now - held) + (before[1] if before[0] == bar else 0.0))
-        if rows[LOCKED, bar]:
+        if terms.locked:
             more = max(now, 0.0) - max(held, 0.0)
-            self._bought[data] = (rows[SESSION, bar], self._fresh(data) + max(more, 0.0))
+            self._bought[data] = (terms.session, self._fresh(data) + max(more, 0.0))
 
     def _fresh(self, data: Any) -> float:
         """Return how many shares were bought in this session and cannot be sold in it."""
         session, shares = self._bought.get(data, (0.0, 0.0))
-        return shares if session == self.rows[data][SESSION, self._bar(data)] else 0.0
+        return shares if session == self._terms(data).session else 0.0
 
     def _cap(self, data: Any) -> float:
         """Return how many shares the bar's volume still allows."""
         bar = self._bar(data)
         filled_at, shares = self._filled.get(data, (bar, 0.0))
-        cap = float(self.rows[data][CAP, bar])
+        cap = self._terms(data).cap
         return cap - shares if filled_at == bar else cap
 
     def _held(self, data: Any) -> float:
         return float(self.positions[data].size)
+
+    def _scale(self, data: Any) -> float:
+        """Return by what traded prices are multiplied in those that the strategy sees."""
+        return self.rules[data].scale[self._bar(data)] if self.in_seen_shares else 1.0
+
+    def _terms(self, data: Any) -> BarTerms:
+        return self.rules[data].terms[self._bar(data)]
 
     @staticmethod
     def _bar(data: Any) -> int:
@@ -182,14 +284,20 @@ class MarketBroker(bt.brokers.BackBroker):
 
 
 def set_up_market(
-    cerebro: Any, feeds: Mapping[Any, Bars], settings: BrokerSettings
-) -> MarketBroker:
+    cerebro: Any,
+    feeds: Sequence[Any],
+    bars: tuple[Bars, ...],
+    settings: BrokerSettings,
+    in_seen_shares: bool,
+) -> None:
     """Give a `Cerebro` a broker that follows the markets of its feeds.
 
     Parameters
     ----------
     feeds
-        The bars of each feed that is traded, by the feed.
+        The feed of each symbol that is traded.
+    in_seen_shares
+        As in `MarketBroker`.
     """
     broker = MarketBroker()
     cerebro.broker = broker
@@ -197,15 +305,34 @@ def set_up_market(
     if settings.slippage:
         broker.set_slippage_fixed(settings.slippage)
     params = BrokerParams.of(settings)
-    for feed, bars in feeds.items():
-        rows = market_rows(tradable_bars(bars))
-        if rows is None:
-            raise ValueError(f"{bars.symbol} has no terms of the market that others have")
-        broker.rows[feed] = rows
-        scheme = MarketCommission(rows=rows, feed=feed, settings=params)
+    for feed, rules in zip(feeds, feed_rules(bars), strict=True):
+        broker.rules[feed] = rules
+        scheme = MarketCommission(rules=rules, feed=feed, settings=params)
         broker.addcommissioninfo(scheme, name=feed._name)
+    broker.in_seen_shares = in_seen_shares
+    broker.events = OpenEvents(feeds, events_of(bars), broker.rules, in_seen_shares)
     broker._is_set_up = True
-    return broker
+
+
+def _traded_shares(size: float, held: float, scale: float, step: float) -> float:
+    """Return a signed number of seen shares in traded ones. All that is held stays all of it."""
+    shares = abs(size) * scale
+    if size * held < 0.0 and abs(shares - abs(held)) <= EPSILON:
+        shares = abs(held)
+    elif step != 0.0:
+        shares = float(math.floor(shares + EPSILON)) or shares
+    return math.copysign(shares, size)
+
+
+def _seen_order(order: Any, scale: float) -> Any:
+    """Return a copy of an order in the shares and prices that the strategy sees; its fills stay as
+    they are, since trades are computed from them."""
+    seen = copy(order)
+    seen.created, seen.executed = copy(order.created), copy(order.executed)
+    for part in (seen.created, seen.executed):
+        part.size, part.remsize = part.size / scale, part.remsize / scale
+        part.price, part.pricelimit = part.price * scale, part.pricelimit * scale
+    return seen
 
 
 def _refusal(what: str) -> ValueError:

@@ -16,7 +16,7 @@ from typing import Any
 from backfleet.engine import OrderKind, OrderStatus, RejectReason
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.broker import FastBroker
-from backfleet.engines.market_broker import REASON
+from backfleet.engines.market_broker import REASON, MarketBroker
 
 __all__ = ["ACCOUNT", "FILLS", "ORDERS", "Recorder", "TradeKey"]
 
@@ -62,6 +62,9 @@ class Recorder(bt.Analyzer):
         self._add = self.account.extend
         self._broker = self.strategy.broker
         self._is_fast = type(self._broker) is FastBroker
+        self._is_market = isinstance(self._broker, MarketBroker)
+        if self._is_market:
+            self._broker.follow_positions(self._follow_event)
         self._step_where_too_short()
 
     def _step_where_too_short(self) -> None:
@@ -85,10 +88,13 @@ class Recorder(bt.Analyzer):
         gross = 0.0
         for data, position in self._broker.positions.items():
             if position.size:
-                gross += abs(position.size * data.close[0])
+                close = self._broker.close_of(data) if self._is_market else data.close[0]
+                gross += abs(position.size * close)
         return gross
 
     def notify_order(self, order: Any) -> None:
+        if self._is_market:
+            order = order.traded
         status = order.status
         if status <= ACCEPTED:
             self._alive[order.ref] = order
@@ -150,6 +156,15 @@ class Recorder(bt.Analyzer):
             held += bit.opened
             trades[-1] = max(trades[-1], held, key=abs)
         self._held[key] = held
+
+    def _follow_event(self, data: Any, before: float, after: float) -> None:
+        """Follow a corporate action, which changes the positions of open trades."""
+        symbol = self._symbols[id(data)]
+        for key, held in self._held.items():
+            if key[0] == symbol and held:
+                self._held[key] = held = after if held == before else held * after / before
+                trades = self.largest[key]
+                trades[-1] = max(trades[-1], held, key=abs)
 
     def catch_up(self) -> None:
         """Take the notifications that backtrader did not deliver, those of the last bar, and the

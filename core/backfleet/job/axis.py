@@ -100,7 +100,7 @@ def _steps(table: _Table) -> list[Value]:
         raise table.refuse("step", "must not be zero")
     steps = EXACT.divide(EXACT.subtract(stop, start), step)
     if steps < 0:
-        raise table.refuse("step", "leads away from stop; there would be no values")
+        raise table.refuse("step", "has the wrong sign, so that the range has no values")
     count = int(steps) + 1
     _refuse_size(count, table.key, table.spec)
     whole = all(isinstance(value, int) for value in table.spec.values())

@@ -109,7 +109,9 @@ class Auxiliary(Section):
             raise ValueError('must have symbols = ["NAME"], or resample = "1w"')
         if "resample" in given and len(given) > 1:
             others = ", ".join(sorted(given - {"resample"}))
-            raise ValueError(f"resample uses the symbol's own bars and goes without {others}")
+            raise ValueError(
+                f"resample uses the symbol's own bars and cannot be combined with {others}"
+            )
         return self
 
 
@@ -250,8 +252,10 @@ class Market(Section):
     rules
         `cn-a`, `us-equity`, `crypto`, `none`, or a plugin; `backfleet markets` lists them.
     actions
-        How corporate actions are booked. `none`: prices are raw, and no dividend, split or bonus
-        share is paid.
+        How corporate actions are booked. `exact`: cash and shares by the table of actions in
+        `data.facts`; if it does not explain all ex-dates, the run uses `factor`. `factor`: every
+        dividend is reinvested at the reference price, untaxed. `none`: prices are raw, and no
+        dividend, split or bonus share is paid.
     off
         Rules to switch off, by the names that `backfleet markets` lists.
     orders
@@ -262,14 +266,17 @@ class Market(Section):
         one; `bar`: only if the price never leaves the limit during the bar.
     volume_share
         The most that an order fills, as a fraction of the bar's volume; 0 for no such limit.
+    rights
+        `lapse`: rights to new shares are lost; `subscribe`: they are taken up if the cash suffices.
     """
 
     rules: Text
-    actions: Annotated[Literal["none"], BeforeValidator(rules.market_actions)]
+    actions: Literal["exact", "factor", "none"] = "exact"
     off: Annotated[Names, AfterValidator(rules.distinct)] = ()
     orders: Literal["day", "wait"] = "day"
     limit_fill: Literal["open", "bar"] = "open"
     volume_share: Annotated[Number, Field(ge=0, le=1)] = 0.0
+    rights: Literal["lapse", "subscribe"] = "lapse"
 
 
 class Results(Section):

@@ -27,7 +27,7 @@ KEY = "sweep.points"
 
 
 class TablePoints(Points):
-    """Points held as one array a parameter.
+    """Points held as one array per parameter.
 
     Parameters
     ----------

@@ -27,7 +27,6 @@ __all__ = [
     "feed_name",
     "file_pattern",
     "job_name",
-    "market_actions",
     "name_of_strategy",
     "note",
     "one_or_more",
@@ -114,9 +113,9 @@ def strategy(reference: str) -> str:
 def symbol(name: str) -> str:
     """A symbol or glob; it names a file, and must not leave the source's folder."""
     if any(separator in name for separator in ("/", "\\", "\0")):
-        raise ValueError("must not hold a path separator; a symbol is a name below data.path")
+        raise ValueError("must not contain a path separator; a symbol is a name below data.path")
     if ".." in name or name.startswith("."):
-        raise ValueError("must not hold '..' or begin with '.'")
+        raise ValueError("must not contain '..' or begin with '.'")
     return name
 
 
@@ -164,7 +163,7 @@ def file_pattern(pattern: str) -> str:
         raise ValueError("must be relative to the strategy's folder, with '/' between folders")
     if {"", ".", ".."} & set(pattern.split("/")):
         raise ValueError(
-            "must not hold '.', '..' or an empty name: it names files below the strategy's folder"
+            "must not contain '.', '..' or an empty name: it names files in the strategy's folder"
         )
     return pattern
 
@@ -198,13 +197,6 @@ def family(name: str) -> str:
     return name
 
 
-def market_actions(value: object) -> object:
-    """How corporate actions are booked."""
-    if value in ("exact", "factor"):
-        raise ValueError('is not available yet; use "none", which books no corporate action')
-    return value
-
-
 def note(text: str) -> str:
     """A note of one line."""
     if len(text) > MAX_NOTE_CHARS or not text.isprintable():
@@ -218,7 +210,7 @@ def timezone(name: str) -> str:
         # "Factory" stands for a machine whose zone nobody has set, and Arrow does not know it.
         known = zoneinfo.available_timezones() - {"Factory"}
         if name not in known:
-            raise ValueError(f"is no IANA time zone{nearest(name, known)}")
+            raise ValueError(f"is not an IANA time zone{nearest(name, known)}")
     return name
 
 
@@ -242,7 +234,7 @@ def periods_per_year(value: object) -> object:
 def enough_memory(size: int) -> int:
     """Bytes that a worker can start in."""
     if size < LEAST_MEMORY:
-        raise ValueError("is too little for Python with its libraries; take at least 256 MiB")
+        raise ValueError("is too little for Python with its libraries; use at least 256 MiB")
     return size
 
 

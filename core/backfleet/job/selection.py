@@ -47,7 +47,7 @@ class Selection:
         kept, where = self._where(points)
         count = len(points) if kept is None else len(kept)
         if not count:
-            raise refusal(KEY, self.where, f"holds for none of {len(points):,} points")
+            raise refusal(KEY, self.where, f"is true for none of {len(points):,} points")
         if self.sample is None or self.sample >= count:
             return kept, Selection(where)
         drawn = random.Random(self.seed).sample(range(count), self.sample)

@@ -123,7 +123,7 @@ class Validation(Section):
     @classmethod
     def _about_prior_trials(cls, note: str | None, info: ValidationInfo) -> str | None:
         if note is not None and info.data.get("prior_trials", 1) is None:
-            raise ValueError("is about prior_trials, which is not set")
+            raise ValueError("describes prior_trials, which is not set")
         return note
 
     @field_validator("select")
@@ -134,7 +134,7 @@ class Validation(Section):
         works = f"Use {', '.join(SELECTABLE[:-1])} or {SELECTABLE[-1]}"
         if metric in COLUMNS:
             raise ValueError(f"does not follow from the returns of a window. {works}")
-        raise ValueError(f"is no metric of a window{nearest(metric, SELECTABLE)}. {works}")
+        raise ValueError(f"is not a metric of a window{nearest(metric, SELECTABLE)}. {works}")
 
     @field_validator("where")
     @classmethod
@@ -162,11 +162,14 @@ class Validation(Section):
             idle = sorted(given & (RULES | ANY_KEYS))
             return f"{idle[0]} has no effect without windows" if idle else ""
         if self.start == "flat" and self.windows == "groups":
-            return 'start = "flat" does not go with windows = "groups", whose training has gaps'
+            return (
+                'start = "flat" cannot be combined with windows = "groups", whose training has gaps'
+            )
         idle = sorted(given & ANY_KEYS - KEYS[self.windows])
         if idle:
             fitting = " or ".join(f'"{kind}"' for kind, keys in KEYS.items() if idle[0] in keys)
-            return f'{idle[0]} does not go with windows = "{self.windows}", only with {fitting}'
+            windows = f'windows = "{self.windows}"'
+            return f"{idle[0]} cannot be combined with {windows}, only with {fitting}"
         if self._problem_of_units():
             return self._problem_of_units()
         if self.windows in MOVING:

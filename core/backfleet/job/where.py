@@ -98,7 +98,7 @@ class _Rows:
         return _Rows(self.text, columns, int(np.count_nonzero(mask)))
 
     def evaluate(self, node: ast.expr) -> Column:
-        """One value a row: int64, float64, bool or object for text."""
+        """One value per row: int64, float64, bool or object for text."""
         try:
             match node:
                 case ast.Constant(value=value):

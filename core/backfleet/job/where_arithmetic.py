@@ -110,7 +110,7 @@ def signed(op: ast.unaryop, value: Column) -> Column:
 def condition(value: Column) -> Mask:
     """`value`, if it is true or false."""
     if value.dtype != np.bool_:
-        raise ValueError(f"takes {KINDS[value.dtype.kind]} for a condition")
+        raise ValueError(f"uses {KINDS[value.dtype.kind]} as a condition")
     return value
 
 

@@ -6,21 +6,22 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, UserError
-from backfleet.facts import Facts, SymbolFacts
+from backfleet.facts import Facts
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.refusal import nearest
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
 from backfleet.plan.data_notes import DataNotes
-from backfleet.plan.identity import FeedIdentity
+from backfleet.plan.identity import FeedIdentity, MarketIdentity
 from backfleet.plan.manifest import PlannedSymbol
-from backfleet.plan.market_bars import CompletedBars, MarketRules
+from backfleet.plan.market_bars import CompletedBars, MarketRules, planned_rules
+from backfleet.plan.market_notes import market_notes, unexplained
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
@@ -48,7 +49,7 @@ __all__ = [
 MIN_UNIVERSE = 10
 """Number of symbols from which on a run is over a universe, of which some members may be gone."""
 
-MAX_REASONS = 20
+MAX_REASONS = 10
 """Bad files that an error names."""
 
 
@@ -66,12 +67,16 @@ class PlannedData:
         What the data left open.
     benchmark_digest
         As in `ResultsIdentity`.
+    market
+        The market of the run, with the way in which its data allow to book corporate actions; None
+        without one.
     """
 
     symbols: Sequence[PlannedSymbol]
     auxiliary: Mapping[str, PlannedSymbol]
     notes: DataNotes = field(default_factory=DataNotes)
     benchmark_digest: str = ""
+    market: MarketIdentity | None = None
 
 
 @dataclass(frozen=True)
@@ -113,12 +118,16 @@ def prepared_bars(
     return PreparedBars(code) if has_no_additions else CompletedBars(code, facts, rules)
 
 
-def plan_data(data: Data, rules: MarketRules | None = None) -> PlannedData:
+def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
     """What a job's bars are; those that are traded follow the rules of a market.
 
     Raises DataError, PluginError, JobError.
     """
-    described = _describe_all(data, rules)
+    described, rules = _describe_all(data, planned_rules(market)), planned_rules(market)
+    doubts = {} if rules is None else unexplained(described.symbols)
+    if market is not None and market.actions == "exact" and doubts:
+        market = replace(market, actions="factor")
+        described, rules = _describe_all(data, planned_rules(market)), planned_rules(market)
     symbols = described.symbols
     if described.bad and (data.on_bad_symbol == "refuse" or not symbols):
         raise _refusal(data, described)
@@ -136,7 +145,7 @@ def plan_data(data: Data, rules: MarketRules | None = None) -> PlannedData:
     if data.universe == "portfolio":
         check_one_length(symbols)
     planned = [_planned(*each) for each in symbols.items()]
-    return PlannedData(planned, auxiliary, _notes(data, described, rules))
+    return PlannedData(planned, auxiliary, _notes(data, described, rules, doubts), market=market)
 
 
 def replan_symbols(context: TaskContext, rules: MarketRules | None) -> Sequence[PlannedSymbol]:
@@ -242,7 +251,12 @@ def _refusal(data: Data, described: _Described) -> DataError:
     )
 
 
-def _notes(data: Data, described: _Described, market: MarketRules | None) -> DataNotes:
+def _notes(
+    data: Data,
+    described: _Described,
+    market: MarketRules | None,
+    doubts: Mapping[str, int],
+) -> DataNotes:
     # A run can be read elsewhere, where the folder of the data says nothing.
     folder = f"{data.path.rstrip('/')}/"
     rules = [symbol.adjustment for symbol in described.symbols.values()]
@@ -250,7 +264,9 @@ def _notes(data: Data, described: _Described, market: MarketRules | None) -> Dat
         skipped={name: str(error).replace(folder, "") for name, error in described.bad.items()},
         doubts={name: symbol.doubt for name, symbol in described.symbols.items() if symbol.doubt},
         adjustments=dict(Counter(filter(None, rules))) if market is None else {},
-        market={} if market is None else _market_notes(described, market),
+        market={}
+        if market is None
+        else {**market_notes(described.symbols, market, described.facts), **doubts},
         survivorship=_survivorship(described),
     )
 
@@ -268,17 +284,6 @@ def _survivorship(described: _Described) -> str:
     words = [f"{delisted:,} of {len(facts):,} symbols were delisted"]
     words += [f"members of {', '.join(indices)} by date"] if indices else []
     return "; ".join(words)
-
-
-def _market_notes(described: _Described, rules: MarketRules) -> dict[str, int]:
-    """Return what the rules took for granted, and of how many symbols."""
-    notes: Counter[str] = Counter()
-    for name, symbol in described.symbols.items():
-        facts = SymbolFacts(name) if described.facts is None else described.facts.of(name)
-        notes.update(rules.market.assumptions(facts))
-        if symbol.adjustment:
-            notes["raw prices, and no dividend, split or bonus share is paid"] += 1
-    return dict(notes)
 
 
 def _planned(name: str, found: SymbolData) -> PlannedSymbol:

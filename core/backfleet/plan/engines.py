@@ -44,6 +44,6 @@ def engine_candidates(job: Job, kind: StrategyKind) -> Sequence[str]:
     if job.engine == VECTOR and kind != VECTOR:
         raise JobError(
             f"engine: 'vector' runs a backfleet.VectorStrategy, and {job.strategy} is a "
-            "backtrader.Strategy; take 'auto' or 'backtrader'"
+            "backtrader.Strategy; use 'auto' or 'backtrader'"
         )
     return (job.engine,)

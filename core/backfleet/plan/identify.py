@@ -62,7 +62,7 @@ def identify(
             benchmark_digest=data.benchmark_digest,
         ),
         modules=strategy.modules,
-        market=market_identity(job.market),
+        market=data.market,
     )
 
 
@@ -86,6 +86,7 @@ def market_identity(market: Market | None) -> MarketIdentity | None:
         orders=market.orders,
         limit_fill=market.limit_fill,
         volume_share=market.volume_share + 0.0,
+        rights=market.rights,
     )
 
 

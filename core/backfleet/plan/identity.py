@@ -125,19 +125,21 @@ class MarketIdentity:
     rules
         The plugin.
     actions
-        How corporate actions are booked.
+        How corporate actions are booked. A run whose table of actions does not explain all ex-dates
+        has `factor`, whatever its job says.
     off
         Rules that are switched off, sorted.
-    orders, limit_fill, volume_share
+    orders, limit_fill, volume_share, rights
         As in `MarketSettings`.
     """
 
     rules: Component
-    actions: Literal["none"]
+    actions: Literal["exact", "factor", "none"]
     off: tuple[str, ...] = ()
     orders: Literal["day", "wait"] = "day"
     limit_fill: Literal["open", "bar"] = "open"
     volume_share: float = 0.0
+    rights: Literal["lapse", "subscribe"] = "lapse"
 
 
 @dataclass(frozen=True)

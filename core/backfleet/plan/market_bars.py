@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 
 from backfleet.bars import Bars
 from backfleet.code.hashes import own_hash
+from backfleet.errors import MarketError
 from backfleet.facts import Facts, SymbolFacts
 from backfleet.market import Market, MarketSettings
 from backfleet.plan.identity import MarketIdentity
 from backfleet.plugins import load_plugin
 from backfleet.source import Source
+from backfleet.sources.adjustment import ALREADY_ADJUSTED
 from backfleet.sources.prepared import PreparedBars
 from backfleet.store.plain_json import to_plain
 from backfleet.store.records import canonical_digest
@@ -33,10 +35,26 @@ class MarketRules:
     digest: str
 
     def applied(self, bars: Bars) -> Bars:
-        """Return all bars of a symbol on raw prices, with their terms. Raises MarketError."""
+        """Return all bars of a symbol with their terms and events.
+
+        Raises MarketError, also if the raw prices are unknown and the books need them.
+        """
         facts = bars.facts or SymbolFacts(bars.symbol)
-        terms = self.market.apply(bars, facts, self.settings)
-        return replace(bars, prices=bars.raw, terms=terms)
+        if bars.adjustment == ALREADY_ADJUSTED:
+            self._check_adjusted(facts)
+        return self.market.follow(bars, facts, self.settings)
+
+    def _check_adjusted(self, facts: SymbolFacts) -> None:
+        if facts.actions:
+            reason = "data.facts has actions of it, which would be counted twice"
+        elif self.market.needs_raw_prices:
+            reason = f"lots and price limits of {self.market.name!r} need the prices as traded"
+        else:
+            return
+        raise MarketError(
+            f"market: the prices of {facts.symbol} are adjusted already, and {reason}. Bring raw "
+            "prices with an adjustment factor, or remove [market]"
+        )
 
 
 def planned_rules(identity: MarketIdentity | None) -> MarketRules | None:
@@ -48,6 +66,8 @@ def planned_rules(identity: MarketIdentity | None) -> MarketRules | None:
         orders=identity.orders,
         limit_fill=identity.limit_fill,
         volume_share=identity.volume_share,
+        actions=identity.actions,
+        rights=identity.rights,
     )
     digest = canonical_digest([own_hash([__name__]), to_plain(identity)])
     return MarketRules(load_plugin("market", identity.rules.name, Market)(), settings, digest)

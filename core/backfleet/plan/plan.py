@@ -29,7 +29,6 @@ from backfleet.plan.engines import check_market, engine_candidates
 from backfleet.plan.identify import check_plugins, identify, market_identity
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST, read_manifest
-from backfleet.plan.market_bars import planned_rules
 from backfleet.plan.origins import planned_distributions
 from backfleet.plan.task_context import TaskContext
 from backfleet.plan.windows import CutWindows, cut_windows
@@ -89,7 +88,7 @@ def _plan(job: Job) -> Plan:
     files = hash_declared_files(find_declared_files(strategy_root(strategy), job.files))
     points = _points(job, parameters)
     check_market(job, engines)
-    data = plan_data(job.data, planned_rules(market_identity(job.market)))
+    data = plan_data(job.data, market_identity(job.market))
     data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))
     windows = _cut_windows(job, data)
     is_flat = windows is not None and job.validation.start == "flat"

@@ -200,7 +200,7 @@ class ChunkIndex:
             or header.first != grid[header.chunk].start
             or header.count != len(grid[header.chunk])
         ):
-            return CorruptObject(f"{self._store.url}/{header.key} is no chunk of this run")
+            return CorruptObject(f"{self._store.url}/{header.key} is not a chunk of this run")
         return chunk if keep else Chunk(chunk.header, b"")
 
     def chunks(self) -> Iterator[Chunk]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import replace
 
+from backfleet.chunks.parts import parse_part_key
 from backfleet.results.chunk_index import ChunkIndex, Counts
 from backfleet.store import Store
 
 __all__ = ["PartIndex"]
-
-_KEY = re.compile(r"parts/(\d{6,})\.(\d+)/\d+-(\d+)(?:\.\d+)?")
 
 
 class PartIndex:
@@ -30,9 +28,8 @@ class PartIndex:
         """List the parts."""
         finished: Counter[tuple[int, int]] = Counter()
         for entry in self._store.list("parts/"):
-            if match := _KEY.fullmatch(entry.key):
-                chunk, generation, count = map(int, match.groups())
-                finished[chunk, generation] += count
+            if part := parse_part_key(entry.key):
+                finished[part.chunk, part.generation] += part.tasks
         self._finished = finished
 
     def counts(self) -> Counts:
@@ -48,5 +45,9 @@ class PartIndex:
             self.refresh()
         finished = self._finished or Counter()
         grid = self._chunk_index.manifest.chunks
-        missing = self._chunk_index.missing()
-        return sum(min(finished[chunk, number], len(grid[chunk])) for chunk, number in missing)
+        next_generation = dict(self._chunk_index.missing())
+        counts: Counter[int] = Counter()
+        for (chunk, generation), count in finished.items():
+            if generation <= next_generation.get(chunk, -1):
+                counts[chunk] += count
+        return sum(min(count, len(grid[chunk])) for chunk, count in counts.items())

@@ -42,7 +42,7 @@ class SqlLimits:
             )
         if timeout is not None and not 0 < timeout <= MAX_TIMEOUT_SECONDS:
             raise UserError(
-                f"the timeout {timeout!r} is no number of seconds above 0 and up to "
+                f"the timeout {timeout!r} is not a number of seconds above 0 and up to "
                 f"{MAX_TIMEOUT_SECONDS:,}"
             )
         return limits

@@ -33,7 +33,7 @@ def find_run(name: str, store: str = DEFAULT_STORE) -> Store:
         return _at(name)
     raise RunNotFound(
         f"no run in {root.url} has an id that begins with {name!r}; "
-        f"'backfleet runs --store {store}' lists those there are, --store names another place"
+        f"'backfleet runs --store {store}' lists them, --store names another place"
     )
 
 

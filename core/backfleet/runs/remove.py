@@ -73,7 +73,8 @@ def find_run_folder(argument: str, store: str = DEFAULT_STORE) -> RunFolder:
     except (CorruptObject, RunNotFound) as error:
         # Only the name shows that this folder is a run's and not somebody's project.
         if not _RUN_ID.fullmatch(name):
-            raise RunNotFound(f"{location.url} is no run, so it stays: {error}") from error
+            text = f"{location.url} is not a run and was not removed: {error}"
+            raise RunNotFound(text) from error
         run = None
     return RunFolder(open_store(parent), name, run)
 

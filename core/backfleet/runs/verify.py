@@ -198,7 +198,7 @@ def _check_all_there(again: Run, chunks: Sequence[int]) -> None:
     for chunk in chunks:
         if again.chunk_index[chunk] is None:
             reasons = "; ".join(dict.fromkeys(failure.message for failure in again.failures()))
-            raise ExecutorError(f"chunk {chunk} did not come back from the executor: {reasons}")
+            raise ExecutorError(f"chunk {chunk} was not returned by the executor: {reasons}")
 
 
 def _compare_runs(run: Run, again: Run, tasks: Sequence[int]) -> Iterator[Difference]:

@@ -116,7 +116,8 @@ class Site:
     def compare(self, request: Request) -> Response:
         names = request.query_params.getlist("run")
         if len(names) != 2:
-            raise UserError(f"two runs are compared, not {len(names)}; tick two in the list")
+            count = len(names)
+            raise UserError(f"a comparison takes two runs, not {count}; select two in the list")
         first, second = map(self._open, names)
         metric = request.query_params.get("metric")
         return _html(pages.comparison_html(first, second, metric))
@@ -135,7 +136,7 @@ class Site:
     def _open(self, name: str) -> Run:
         """A run of the store. Raises RunNotFound, CorruptObject, StoreError."""
         if not _ID.fullmatch(name):
-            raise RunNotFound(f"{name!r} is no run's id")
+            raise RunNotFound(f"{name!r} is not the id of a run")
         return Run(self._catalog.store.at(name))
 
 

@@ -18,7 +18,7 @@ class ReadOnlyStore(Store):
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.url = store.url
+        self.url, self.seals = store.url, store.seals
 
     def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
         return self._store.read(key, max_bytes)

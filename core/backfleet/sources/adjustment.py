@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Adjustment"]
+__all__ = ["ALREADY_ADJUSTED", "Adjustment"]
+
+ALREADY_ADJUSTED = "already adjusted, as the job says"
+"""The words about prices whose raw ones are unknown."""
 
 Rule = Literal["none", "factor", "adjusted", "events", "already"]
 
@@ -42,5 +45,5 @@ class Adjustment:
         if self.rule == "events":
             return f"adjusted by the events in {names}"
         if self.rule == "already":
-            return "already adjusted, as the job says"
+            return ALREADY_ADJUSTED
         return "as in the file" + (f"; {self.unused!r} is not used" if self.unused else "")

@@ -54,7 +54,7 @@ class CsvFile:
         try:
             names = next(csv.reader([first.decode()], delimiter=delimiter))
         except csv.Error as error:
-            raise DataError(f"{origin}: row 1: these are no names of columns: {error}") from None
+            raise DataError(f"{origin}: row 1: these are not names of columns: {error}") from None
         # A view: large files are in memory once.
         body = memoryview(encoded)[len(first) :]
         return cls(origin, [name.strip() for name in names], body, delimiter, content)

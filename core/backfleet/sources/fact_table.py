@@ -58,7 +58,8 @@ class FactRow:
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise self.refusal(f"{column} = {text!r} is no date; write it as 2024-01-31") from None
+            problem = f"{column} = {text!r} is not a date; write it as 2024-01-31"
+            raise self.refusal(problem) from None
 
     def number_of(self, column: str) -> float | None:
         """Return a number that is not negative; None if there is none. Raises DataError."""
@@ -141,7 +142,7 @@ def _of_csv(origin: str, content: bytes) -> tuple[list[str], Iterable[list[str]]
     except UnicodeDecodeError as error:
         raise DataError(f"{origin}: byte {error.start} is not UTF-8; save it as UTF-8") from None
     except csv.Error as error:
-        raise DataError(f"{origin}: this is no CSV: {error}") from None
+        raise DataError(f"{origin}: this is not CSV: {error}") from None
     return (rows[0] if rows else []), rows[1:]
 
 

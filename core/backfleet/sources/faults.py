@@ -186,7 +186,7 @@ def _double_sessions(checked: Checked, bars: Bars) -> Iterator[Fault]:
     if np.count_nonzero(count == 1) * 2 <= len(days):
         return
     for at in map(int, np.flatnonzero(bars.session[1:] == bars.session[:-1])):
-        problem = f"session {bars.session[at]} comes twice, and most sessions have one bar"
+        problem = f"session {bars.session[at]} occurs twice, and most sessions have one bar"
         yield Fault(checked.file, bars.symbol, checked.row(at + 1), problem)
 
 

@@ -42,7 +42,7 @@ def _date_format(text: str) -> str:
     except ValueError as error:
         # An empty text fits no format. Python reports a bad format with other words.
         if "does not match format" not in str(error):
-            raise ValueError(f"is no format of datetime.strptime: {error}") from None
+            raise ValueError(f"is not a format of datetime.strptime: {error}") from None
     return text
 
 

@@ -18,6 +18,7 @@ from backfleet.bar_length import find_length, length_words, nominal_ns
 from backfleet.bars import Bars, BarsWindow
 from backfleet.cache import cache_folder, write_quietly
 from backfleet.errors import DataError
+from backfleet.events import Events
 from backfleet.source import Source
 from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.index import Index
@@ -59,6 +60,10 @@ class SymbolData:
         The first and last session, without the warm-up.
     sessions_per_year
         `sessions_per_year` of the window without the warm-up.
+    ex_dates
+        How many corporate actions the books meet in the window; 0 without a market.
+    unexplained
+        The first ex-date in it that no action explains, in ISO 8601; empty if there is none.
     """
 
     digest: str
@@ -72,6 +77,8 @@ class SymbolData:
     end_known: bool
     adjustment: str = ""
     doubt: str = ""
+    ex_dates: int = 0
+    unexplained: str = ""
 
 
 @dataclass(frozen=True)
@@ -272,6 +279,7 @@ def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
             f"its sessions go from {bars.session[0]} to {bars.session[-1]}"
         )
     sessions = used.session[used.warmup :]
+    events = Events.none() if used.events is None else used.events
     return SymbolData(
         digest=used.digest(),
         bars=len(used),
@@ -284,6 +292,8 @@ def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
         doubt=one_line(find_doubts(used)),
         end_known=used.stamp == "close" or not np.isnat(used.length),
         sessions_per_year=sessions_per_year(sessions),
+        ex_dates=len(events),
+        unexplained=str(events.first_unexplained or ""),
     )
 
 

@@ -56,6 +56,9 @@ def resample(bars: Bars, span: str) -> Bars:
         warmup=int(np.count_nonzero(time < began)),
         length=length,
         stamp="open",
+        # Longer bars are only looked at, never traded.
+        terms=None,
+        events=None,
     )
 
 

@@ -21,12 +21,13 @@ from backfleet.store.blobs import (
 )
 from backfleet.store.keys import check_key, is_key
 from backfleet.store.run_seals import put_sealed, read_sealed
-from backfleet.store.s3 import KEYS
+from backfleet.store.s3 import KEYS, TEMPORARY
 from backfleet.store.urls import DEFAULT_STORE, open_store, split_url
 
 __all__ = [
     "DEFAULT_STORE",
     "KEYS",
+    "TEMPORARY",
     "ContentKey",
     "Entry",
     "Store",

@@ -66,6 +66,10 @@ class Store(ABC):
         Raises StoreFull, StoreError.
         """
 
+    def put_temporary(self, key: str, content: bytes) -> bool:
+        """`put_if_absent`, for an object that the store may remove after two weeks."""
+        return self.put_if_absent(key, content)
+
     @abstractmethod
     def replace(self, key: str, content: bytes) -> None:
         """Write the object atomically, over an existing one if it can be regenerated."""

@@ -241,7 +241,7 @@ def _read_file(path: str, max_bytes: int) -> bytes:
     with os.fdopen(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise CorruptObject(f"{path} is no regular file")
+            raise CorruptObject(f"{path} is not a regular file")
         check_readable_size(path, status.st_size, max_bytes)
         # One byte more shows the end of the file to Python without another call.
         return file.read(status.st_size + 1)

@@ -101,7 +101,7 @@ def decode_record(
     try:
         data = parse_json(content, max_bytes)
     except ValueError as error:
-        raise CorruptObject(f"the record is not JSON that can be read: {error}") from error
+        raise CorruptObject(f"the record cannot be read as JSON: {error}") from error
     if not isinstance(data, dict):
         raise CorruptObject(f"the record is not a JSON object but {shown(data)}")
     actual_format, writer = data.get(FORMAT), data.get(WRITER)
@@ -156,7 +156,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _reject_constant(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a valid JSON number")
 
 
 def _integer(text: str) -> int:

@@ -90,14 +90,14 @@ class RunSeals(Seals):
         return key
 
 
-def put_sealed(store: Store, key: str, content: bytes) -> bool:
-    """`Store.put_if_absent`, with the seal of the store's run in front if it has a key.
+def put_sealed(store: Store, key: str, content: bytes, *, is_temporary: bool = False) -> bool:
+    """`Store.put_if_absent` or `put_temporary`, with the seal of the run in front if it has a key.
 
     Raises StoreError.
     """
     if not store.seals.is_open():
         content = b"seal/1 %b\n%b" % (_seal(store, key, content), content)
-    return store.put_if_absent(key, content)
+    return (store.put_temporary if is_temporary else store.put_if_absent)(key, content)
 
 
 def read_sealed(store: Store, key: str) -> bytes:

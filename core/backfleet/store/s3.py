@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from backfleet.errors import StoreError
 from backfleet.store.backoff import retry
@@ -18,15 +18,22 @@ from backfleet.store.base import (
 from backfleet.store.keys import check_key, check_prefix, is_key
 from backfleet.store.run_seals import RunSeals
 from backfleet.store.s3_client import s3_client
-from backfleet.store.s3_errors import broke_off, is_conflict, is_taken, s3_errors
+from backfleet.store.s3_errors import broke_off, cannot_tag, is_conflict, is_taken, s3_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
-__all__ = ["KEYS", "S3Store"]
+__all__ = ["KEYS", "TEMPORARY", "S3Store"]
+
+TEMPORARY = "backfleet-temporary"
+"""The tag of objects that may be removed after two weeks."""
 
 KEYS = "keys"
 """The folder of a bucket that holds the keys of its runs, in a folder per team."""
+
+
+class _Tagging(TypedDict, total=False):
+    Tagging: str
 
 
 class S3Store(Store):
@@ -63,6 +70,13 @@ class S3Store(Store):
         check_writable_size(f"{self.url}/{key}", content)
         with s3_errors(f"{self.url}/{key}"):
             return retry(lambda: self._put_if_absent(key, content), is_conflict)
+
+    def put_temporary(self, key: str, content: bytes) -> bool:
+        """As the interface says: a rule for the life cycle of the bucket removes it by its tag."""
+        check_key(key)
+        check_writable_size(f"{self.url}/{key}", content)
+        with s3_errors(f"{self.url}/{key}"):
+            return retry(lambda: self._put_if_absent(key, content, TEMPORARY), is_conflict)
 
     def replace(self, key: str, content: bytes) -> None:
         check_key(key)
@@ -121,9 +135,10 @@ class S3Store(Store):
             ChecksumAlgorithm="SHA256",
         )
 
-    def _put_if_absent(self, key: str, content: bytes) -> bool:
+    def _put_if_absent(self, key: str, content: bytes, tag: str = "") -> bool:
         from botocore.exceptions import ClientError
 
+        tagging: _Tagging = {"Tagging": f"{tag}=true"} if tag else {}
         try:
             s3_client().put_object(
                 Bucket=self._bucket,
@@ -131,10 +146,13 @@ class S3Store(Store):
                 Body=content,
                 ChecksumAlgorithm="SHA256",
                 IfNoneMatch="*",
+                **tagging,
             )
         except ClientError as error:
             if is_taken(error):
                 return False
+            if tag and cannot_tag(error):
+                return self._put_if_absent(key, content)
             raise
         return True
 

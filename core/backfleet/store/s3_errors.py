@@ -18,7 +18,7 @@ from backfleet.errors import (
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-__all__ = ["broke_off", "is_conflict", "is_taken", "s3_errors"]
+__all__ = ["broke_off", "cannot_tag", "is_conflict", "is_taken", "s3_errors"]
 
 _CREDENTIALS = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or log in with `aws sso login`"
@@ -31,23 +31,23 @@ _REGION = "the bucket lies in another region; set AWS_DEFAULT_REGION to the buck
 _UNREACHABLE = (
     "the endpoint cannot be reached; check the network, the proxy and AWS_ENDPOINT_URL, then resume"
 )
-_BUSY = "S3 kept refusing to keep up; wait a little and resume the run with fewer workers"
-_BROKEN = "the connection broke off each time; check the network and resume the run"
+_BUSY = "S3 throttled every attempt; wait a minute and resume the run with fewer workers"
+_BROKEN = "the connection was lost on every attempt; check the network and resume the run"
 
 _ADVICE = {
     # S3's error codes
-    "NoSuchBucket": "there is no such bucket; correct the URL, or make the bucket (`aws s3 mb`)",
-    "InvalidBucketName": "this is no name of a bucket; correct the URL",
+    "NoSuchBucket": "there is no such bucket; correct the URL, or create the bucket (`aws s3 mb`)",
+    "InvalidBucketName": "this is not a valid name of a bucket; correct the URL",
     "AccessDenied": "these credentials may not do this; a store needs s3:GetObject and "
     "s3:PutObject on the prefix and s3:ListBucket on the bucket (without the last a missing object "
     "is denied too), and s3:DeleteObject to remove runs",
     "InvalidAccessKeyId": f"the access key is unknown; {_CREDENTIALS}",
-    "SignatureDoesNotMatch": f"the secret key does not fit the access key; {_CREDENTIALS}",
+    "SignatureDoesNotMatch": f"the secret key does not belong to the access key; {_CREDENTIALS}",
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
     "TokenRefreshRequired": _EXPIRED,
     "InvalidToken": _EXPIRED,
-    "RequestTimeTooSkewed": "the clock of this machine is wrong; set it, for S3 compares it",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong, and S3 checks it; set the clock",
     "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
     "IllegalLocationConstraintException": _REGION,
@@ -56,11 +56,11 @@ _ADVICE = {
     "SlowDown": _BUSY,
     "ServiceUnavailable": _BUSY,
     "InternalError": _BUSY,
-    "ConditionalRequestConflict": "other writers of the same object got in the way each time; "
+    "ConditionalRequestConflict": "other writers changed the same object on every attempt; "
     "resume the run",
     # botocore's exceptions
     "NoCredentialsError": f"no credentials were found; {_CREDENTIALS}",
-    "PartialCredentialsError": f"half of the credentials is missing; {_CREDENTIALS}",
+    "PartialCredentialsError": f"the credentials are incomplete; {_CREDENTIALS}",
     "CredentialRetrievalError": f"the credentials could not be fetched; {_CREDENTIALS}",
     "ProfileNotFound": "AWS_PROFILE names a profile that ~/.aws/config does not have; correct it",
     "SSOError": _EXPIRED,
@@ -90,7 +90,7 @@ def s3_errors(url: str) -> Iterator[None]:
     try:
         yield
     except FlexibleChecksumError as error:
-        raise CorruptObject(f"{url}: the content does not fit its checksum ({error})") from error
+        raise CorruptObject(f"{url}: the content does not match its checksum ({error})") from error
     except ClientError as error:
         raise _explain(error, url) from error
     except BotoCoreError as error:
@@ -101,6 +101,11 @@ def s3_errors(url: str) -> Iterator[None]:
 def is_taken(error: ClientError) -> bool:
     """The answer to a conditional write: the key is taken."""
     return _status(error) == 412
+
+
+def cannot_tag(error: ClientError) -> bool:
+    """The answer to a write with a tag that the role or the endpoint may not allow."""
+    return error.response["Error"]["Code"] in ("AccessDenied", "NotImplemented")
 
 
 def is_conflict(error: Exception) -> bool:

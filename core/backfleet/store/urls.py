@@ -31,9 +31,9 @@ def open_store(url: str) -> Store:
     if url.startswith(_S3):
         return _open_s3(url)
     if "://" in url or url.lower().startswith("s3:"):
-        raise UserError(f"{url!r} is no store{_suggestion(url)}; {_WANTED}")
+        raise UserError(f"{url!r} is not a store{_suggestion(url)}; {_WANTED}")
     if not url.strip() or "\0" in url:
-        raise UserError(f"{url!r} is no store; {_WANTED}")
+        raise UserError(f"{url!r} is not a store; {_WANTED}")
     return DirectoryStore(url)
 
 
@@ -59,7 +59,7 @@ def _open_s3(url: str) -> S3Store:
     bucket, _, prefix = url.removeprefix(_S3).partition("/")
     prefix = prefix.removesuffix("/")
     if not _BUCKET.fullmatch(bucket):
-        raise UserError(f"{url!r}: {bucket!r} is no name of a bucket; {_WANTED}")
+        raise UserError(f"{url!r}: {bucket!r} is not a valid name of a bucket; {_WANTED}")
     parts = prefix.split("/") if prefix else []
     if any(part in ("", ".", "..") or not part.isprintable() for part in parts):
         raise UserError(

@@ -12,6 +12,7 @@ from backfleet.check.look_ahead import check_look_ahead
 from backfleet.check.parameters import check_parameters
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.running import check_signals
+from backfleet.check.scale import check_scale
 from backfleet.check.subject import Subject
 from backfleet.check.warmup import check_warmup
 from backfleet.engine import Outcome
@@ -65,6 +66,9 @@ class StrategyConformance:
 
     def test_no_signal_depends_on_how_much_history_precedes(self) -> None:
         self._check(check_warmup)
+
+    def test_no_signal_depends_on_the_level_of_adjusted_prices(self) -> None:
+        self._check(check_scale)
 
     def test_every_engine_comes_to_the_same(self) -> None:
         self._check(check_engines)

@@ -152,7 +152,7 @@ def choice_sentences(overfitting: Overfitting | Missing, level: Level | None) ->
     elif level is Level.STANDS_OUT:
         yield "The strategy may be good, but the choice among its points is arbitrary."
     else:
-        yield "Which point you take hardly matters, or nothing is there."
+        yield "The choice of the point hardly matters, or no point has an edge."
 
 
 def _length(verdict: Verdict) -> Iterator[str]:

@@ -152,7 +152,7 @@ class ChunkWriter:
     def _parts(self) -> list[Part]:
         """Return the tasks of the chunk that the store holds already, with all their details."""
         store, target = self._setup.store, self._target
-        parts = read_parts(store, target)
+        parts = read_parts(store, target, earlier=not self._setup.retry)
         earlier = latest_chunk(store, target.chunk, 0) if self._setup.retry else None
         if earlier is not None:
             with contextlib.suppress(CorruptObject):

@@ -27,6 +27,6 @@ def parse_ranges(text: str) -> list[range]:
     for part in text.split(","):
         match = _RANGE.fullmatch(part)
         if match is None:
-            raise ValueError(f"{part!r} is neither a number nor a range such as 0-9")
+            raise ValueError(f"{part!r} must be a number or a range such as 0-9")
         found.append(range(int(match[1]), int(match[2] or match[1]) + 1))
     return found

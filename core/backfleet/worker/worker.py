@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from backfleet import errors
 from backfleet.chunks.chunk import chunk_key, latest_chunk
-from backfleet.chunks.parts import ChunkTarget
+from backfleet.chunks.parts import ChunkTarget, parse_part_key
 from backfleet.code.declared_files import check_declared_files
 from backfleet.code.fetched_code import FetchedCode, search_first
 from backfleet.code.run_code import RunCode
@@ -91,7 +91,8 @@ class ShardWorker:
         """
         # One listing each: asking for each chunk in turn would take minutes on S3.
         committed = {entry.key for entry in self.store.list("chunks/")}
-        begun = {entry.key.rpartition("/")[0] for entry in self.store.list("parts/")}
+        parts = map(parse_part_key, (entry.key for entry in self.store.list("parts/")))
+        begun = {part.chunk for part in parts if part is not None}
         for (chunk, generation), tasks in self._shares().items():
             if chunk_key(chunk, generation) in committed and latest_chunk(
                 self.store, chunk, generation
@@ -105,7 +106,7 @@ class ShardWorker:
                 self.manifest.keeps_detail,
                 self.manifest.returns_layout(chunk),
             )
-            writer = ChunkWriter(self._setup, target, tasks, has_parts=target.folder in begun)
+            writer = ChunkWriter(self._setup, target, tasks, has_parts=chunk in begun)
             if not writer.todo:
                 writer.finish()
                 continue

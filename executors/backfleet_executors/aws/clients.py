@@ -154,7 +154,7 @@ def _known_region(session: Session) -> str:
         near = difflib.get_close_matches(region, known)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "correct it."
         raise ExecutorError(
-            f"{region!r} is no region in which the installed botocore knows AWS Batch; {hint} "
+            f"{region!r} is not a region in which the installed botocore knows AWS Batch; {hint} "
             "(For a region newer than that: pip install --upgrade boto3)"
         )
     return region

@@ -26,11 +26,11 @@ _EXPIRED = (
     "again"
 )
 _BUSY = "AWS throttled every attempt; wait a minute and try again"
-_CLOCK = "the clock of this machine is wrong; set it, for AWS compares it"
+_CLOCK = "the clock of this machine is wrong, and AWS checks it; set the clock"
 _UNREACHABLE = (
     "the endpoint cannot be reached; check the region, the network, the proxy and AWS_ENDPOINT_URL"
 )
-_BROKEN = "the connection broke off each time; check the network and try again"
+_BROKEN = "the connection was lost on every attempt; check the network and try again"
 _NO_SERVICE = "this account has not been activated for the service; finish its sign-up"
 
 _ADVICE = {
@@ -43,8 +43,8 @@ _ADVICE = {
     "UnrecognizedClientException": _UNKNOWN_KEY,
     "InvalidAccessKeyId": _UNKNOWN_KEY,
     "AuthFailure": _UNKNOWN_KEY,
-    "SignatureDoesNotMatch": f"the secret key does not fit the access key; {_CREDENTIALS}",
-    "InvalidSignatureException": f"the secret key does not fit the access key, or {_CLOCK}",
+    "SignatureDoesNotMatch": f"the secret key does not belong to the access key; {_CREDENTIALS}",
+    "InvalidSignatureException": f"the secret key does not belong to the access key, or {_CLOCK}",
     "RequestTimeTooSkewed": _CLOCK,
     "RequestInTheFuture": _CLOCK,
     "OptInRequired": _NO_SERVICE,
@@ -59,7 +59,7 @@ _ADVICE = {
     "InternalError": _BUSY,
     # botocore's exceptions
     "NoCredentialsError": f"no credentials were found; {_CREDENTIALS}",
-    "PartialCredentialsError": f"half of the credentials is missing; {_CREDENTIALS}",
+    "PartialCredentialsError": f"the credentials are incomplete; {_CREDENTIALS}",
     "CredentialRetrievalError": f"the credentials could not be fetched; {_CREDENTIALS}",
     "ProfileNotFound": "AWS_PROFILE names a profile that ~/.aws/config does not have; correct it",
     "NoRegionError": "no AWS region is set; set AWS_DEFAULT_REGION",
@@ -71,8 +71,8 @@ _ADVICE = {
     "SSLError": "the endpoint's certificate is not trusted; set AWS_CA_BUNDLE to the authority's",
     "ProxyConnectionError": _UNREACHABLE,
     "ConnectionError": _UNREACHABLE,
-    "ResponseParserError": "what answered is not AWS, or a proxy spoke in its place; check the "
-    "proxy, the log-in of the network and AWS_ENDPOINT_URL",
+    "ResponseParserError": "the answer did not come from AWS; check the "
+    "proxy, the login page of the network and AWS_ENDPOINT_URL",
 }
 
 _DENIED = (

@@ -31,7 +31,7 @@ FORGOTTEN = timedelta(hours=1)
 PAUSE = 0.05
 ENDED = ("exited", "dead")
 GONE = End(None, "its container was removed before its exit status could be read")
-LOST = End(None, "its container was never started: what was to start it has gone")
+LOST = End(None, "its container was never started, because the command that started it has ended")
 
 Facts = Mapping[str, Any]
 
@@ -136,7 +136,7 @@ class Containers:
         """Keep what is to be known of a container that has ended, and remove it."""
         from docker.errors import NotFound
 
-        with engine_errors("read how a container ended"):
+        with engine_errors("read a container's exit status"):
             try:
                 facts = self._client.inspect_container(container)
                 log = self._client.logs(container)

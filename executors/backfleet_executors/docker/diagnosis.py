@@ -42,7 +42,7 @@ def diagnose(settings: DockerSettings) -> Iterator[Finding]:
     except ExecutorError as error:
         yield _failure("engine", str(error))
         return
-    with engine_errors("tell about itself"):
+    with engine_errors("describe itself"):
         info = client.info()
     cpus, memory = info["NCPU"], info["MemTotal"] / 2**30
     about = f"{info['ServerVersion']} at {engine_host()}, {cpus} CPUs, {memory:.1f} GiB"
@@ -66,7 +66,7 @@ def diagnose_live(settings: DockerSettings) -> Iterator[Finding]:
 def _limits(info: Mapping[str, Any]) -> Iterator[Finding]:
     for key, what in LIMITS.items():
         if not info.get(key):
-            text = f"the engine cannot hold containers to {what}"
+            text = f"the engine cannot limit containers to {what}"
             fix = "its machine's kernel lacks the cgroup controller for it"
             yield Finding("limits", FindingStatus.WARNING, text, fix)
 
@@ -78,7 +78,7 @@ def _disk(info: Mapping[str, Any]) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     text = f"{free / 2**30:.1f} GiB free in {folder}"
     if free < LITTLE_DISK:
-        fix = "'docker system prune' removes what nothing uses"
+        fix = "'docker system prune' removes unused images and containers"
         yield Finding("images' disk", FindingStatus.WARNING, text, fix)
     else:
         yield Finding("images' disk", FindingStatus.OK, text)
@@ -101,7 +101,7 @@ def _leftovers(client: APIClient) -> Iterator[Finding]:
         mine = client.containers(all=True, filters={"label": f"{LABEL}owner={owner()}"})
     running = sum(facts["State"] == "running" for facts in mine)
     if mine:
-        text = f"{running} at work, {len(mine) - running} ended and not yet read"
+        text = f"{running} running, {len(mine) - running} ended and not yet read"
         yield Finding("containers", FindingStatus.OK, text)
 
 

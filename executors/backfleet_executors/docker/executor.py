@@ -165,7 +165,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
             run = handle.url.rpartition("/submissions/")[0]
             raise EngineGone(
                 f"the Docker engine went away during the run: {error}; "
-                f"then go on with: backfleet resume {run}"
+                f"then continue with: backfleet resume {run}"
             ) from error
         shards = [shard for _, shards in handle.containers for shard in shards]
         return [ShardStatus(shard, ShardState.UNKNOWN, reason=str(error)) for shard in shards]

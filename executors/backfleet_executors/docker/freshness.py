@@ -19,7 +19,7 @@ def compare_code(image: Image) -> Finding:
 
     held = label_of(image.facts)
     if held is None:
-        text = f"{image.name} was not made by 'backfleet image build': what it holds is not known"
+        text = f"{image.name} was not made by 'backfleet image build': its content is unknown"
         return Finding("image", FindingStatus.WARNING, text, FIX)
     stale = _differing(held)
     if stale:

@@ -41,6 +41,6 @@ class DockerHandle:
             if not _ID.fullmatch(container):
                 raise ExecutorError(
                     f"the handle of submission {checked.number} names {container[:80]!r}, which "
-                    "is no container's id"
+                    "is not the id of a container"
                 )
         return checked

@@ -50,7 +50,7 @@ def find_image(client: APIClient, name: str) -> Image:
         except ImageNotFound:
             raise ImageMissing(
                 f"there is no image {name}: 'backfleet image build' makes backfleet:latest, and "
-                "-o image=NAME takes another one ('docker images' lists those there are)"
+                "-o image=NAME takes another one ('docker images' lists them)"
             ) from None
     return Image(name, facts["Id"], facts)
 

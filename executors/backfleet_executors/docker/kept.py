@@ -23,7 +23,7 @@ class Kept:
 
     def __init__(self, run: str, number: int) -> None:
         if not _RUN.fullmatch(run):
-            raise ExecutorError(f"{run[:80]!r} is no id of a run, so nothing is kept of it")
+            raise ExecutorError(f"{run[:80]!r} is not the id of a run, so nothing is kept of it")
         self._folder = state_folder() / run / str(number)
 
     def keep(self, container: str, end: End, log: bytes) -> None:

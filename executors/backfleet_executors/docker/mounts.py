@@ -63,14 +63,14 @@ def mount_problems(found: Sequence[Binding], image: Mapping[str, Any]) -> list[s
     problems = []
     for binding in found:
         if not PurePosixPath(binding.target).is_absolute():
-            problems.append(f"mounts: {binding.target} is no absolute path to mount at")
+            problems.append(f"mounts: {binding.target} is not an absolute path to mount at")
         elif covered := _covered(PurePosixPath(binding.target), own):
             problems.append(
                 f"{binding.source} cannot be mounted: in a container it would cover {covered} of "
                 "the image; move it elsewhere, such as below /data or /home"
             )
         elif not os.path.exists(binding.source) and not binding.writable:
-            problems.append(f"{binding.source} is not there to be mounted")
+            problems.append(f"{binding.source} does not exist, so that it cannot be mounted")
     return problems
 
 

@@ -20,7 +20,7 @@ __all__ = ["problems_of"]
 
 def problems_of(client: APIClient, settings: DockerSettings, submission: Submission) -> list[str]:
     """Problems, each a sentence; changes nothing."""
-    with engine_errors("tell about itself"):
+    with engine_errors("describe itself"):
         engine = client.info()
     return [
         *_image_problems(client, settings, submission),

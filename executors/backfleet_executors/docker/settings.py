@@ -26,7 +26,7 @@ class DockerSettings(ExecutorSettings):
     """Settings of the executor `docker`."""
 
     image: str = Field(
-        default="backfleet:latest", min_length=1, description="what containers are made from"
+        default="backfleet:latest", min_length=1, description="image of the containers"
     )
     workers: int | None = Field(
         default=None, ge=1, description="containers at once; cores / cpus if unset"
@@ -43,9 +43,9 @@ class DockerSettings(ExecutorSettings):
         default=(), description="names of variables that are passed on, such as AWS_PROFILE"
     )
     mounts: Words = Field(
-        default=(), description="further paths to see, read-only: PATH or PATH:PATH-INSIDE"
+        default=(), description="further paths that containers can read: PATH or PATH:PATH-INSIDE"
     )
     scratch: MemorySize = Field(
-        default=parse_memory("1 GiB"), description="most that /tmp of a container may hold"
+        default=parse_memory("1 GiB"), description="most that /tmp of a container can store"
     )
-    pids: int = Field(default=512, ge=64, description="most processes and threads of a container")
+    pids: int = Field(default=512, ge=64, description="most processes and threads in a container")

@@ -186,5 +186,8 @@ def _explained(error: ExecutorError, said: Sequence[str]) -> ExecutorError:
     """The error of a build, with the end of its log."""
     text = "\n".join([str(error), *said[-LAST_LINES:]])
     if "no space left" in text:
-        text = f"the engine's disk is full; 'docker system prune' frees what nothing uses\n{text}"
+        text = (
+            "the engine's disk is full; 'docker system prune' removes unused images and containers"
+            f"\n{text}"
+        )
     return ExecutorError(text)

@@ -26,16 +26,14 @@ def image() -> None:
     "--with",
     multiple=True,
     metavar="DIST|PATH",
-    help="An installed distribution, a wheel or a project's folder to add; may be given again.",
+    help="An installed distribution, a wheel or a project's folder to add; can be repeated.",
 )
 @click.option("--tag", default="backfleet:latest", show_default=True, help="The image's name.")
-@click.option(
-    "--base", metavar="IMAGE", help="The image to begin from.  [default: python:X.Y-slim]"
-)
+@click.option("--base", metavar="IMAGE", help="The base image.  [default: python:X.Y-slim]")
 @click.option(
     "--platform",
     type=click.Choice(["linux/amd64", "linux/arm64"]),
-    help="What the image is for.  [default: the engine's platform]",
+    help="The platform of the image.  [default: the engine's platform]",
 )
 def build(extra: tuple[str, ...], tag: str, base: str | None, platform: str | None) -> None:
     """Build an image of backfleet and of strategy packages, as they are installed here.
@@ -56,7 +54,7 @@ def build(extra: tuple[str, ...], tag: str, base: str | None, platform: str | No
 @image.command()
 @click.argument("repository", metavar="REGISTRY/REPO[:TAG]")
 @click.option(
-    "--image", "name", default="backfleet:latest", show_default=True, help="What to push."
+    "--image", "name", default="backfleet:latest", show_default=True, help="The image to push."
 )
 def push(repository: str, name: str) -> None:
     """Push the image, and print its name by digest, which is what executors are given."""

@@ -101,8 +101,8 @@ def _wheel_of(path: Path, folder: Path) -> Path:
         raise ExecutorError(f"--with {path}: there is no such wheel or folder")
     if not any((path / name).is_file() for name in PROJECT_FILES):
         raise ExecutorError(
-            f"--with {path}: without a pyproject.toml this folder is no project that could be "
-            "installed; 'backfleet new strategy NAME' makes one"
+            f"--with {path}: without a pyproject.toml this folder cannot be installed; "
+            "'backfleet new strategy NAME' makes one"
         )
     return build_wheel(path, folder)
 

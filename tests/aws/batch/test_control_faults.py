@@ -447,7 +447,7 @@ def test_fault_27_whoever_watches_a_run_is_told_that_its_jobs_go_on(
     handle = started()
     gate.refuse("DescribeJobs", 403, EXPIRED, "The security token has expired")
 
-    with pytest.raises(ExecutorError, match="The jobs go on: 'backfleet wait' waits for them"):
+    with pytest.raises(ExecutorError, match="The jobs continue: 'backfleet wait' waits for them"):
         executor.poll(handle)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -77,6 +78,23 @@ def test_only_a_task_that_may_outlast_an_attempt_is_refused(
 
     assert "resources.task_timeout is 5 minutes, and an attempt of a worker ends after 2" in problem
     assert executor.preflight(asked) == []
+
+
+@pytest.mark.parametrize("minutes", [5.0, 60.0, 600.0])
+def test_a_worker_whose_attempts_cannot_cover_its_work_is_refused(minutes: float) -> None:
+    settings = AwsBatchSettings(timeout_minutes=3.0, attempts=2)
+    problem = TimeLimit.of(settings, 60 * minutes).problem(task_timeout=1)
+    suggested = re.search(r"Set timeout_minutes to ([\d,]+) or more", problem)
+
+    assert f"expected to take {minutes:g} minutes, and its 2 attempts cover 2." in problem
+    assert suggested is not None
+    sufficient = AwsBatchSettings(timeout_minutes=suggested[1].replace(",", ""), attempts=2)
+    limit = TimeLimit.of(sufficient, 60 * minutes)
+    assert limit.problem(task_timeout=1) == ""
+
+
+def test_a_worker_of_unmeasured_tasks_is_not_refused_for_a_guess() -> None:
+    assert TimeLimit.of(AwsBatchSettings(timeout_minutes=3.0), None).problem(task_timeout=1) == ""
 
 
 def test_workers_get_a_limit_of_their_own_before_the_time_out_of_their_job(

@@ -20,6 +20,7 @@ from backfleet.executor import Submission
 from backfleet.job import Overrides
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
+from backfleet.store import TEMPORARY
 from stored_rows import run_of, stored_rows
 from testbed.aws.server import container_variables
 from waiting import until
@@ -152,6 +153,25 @@ def test_fault_03_spot_stops_a_worker_in_time_and_it_is_tried_again(
     attempts = aws_server.wait(child)["attempts"]
     assert [attempt["container"]["exitCode"] for attempt in attempts] == [75, 0]
     assert attempts[0]["statusReason"] == "Your Spot Task was interrupted."
+
+
+def test_fault_03_workers_of_one_chunk_finish_it_from_its_parts_although_some_are_stopped(
+    job_file: Callable[..., Path], options: list[str], aws_server: Any, tmp_path: Path
+) -> None:
+    # Nine chunks of two tasks: each worker has half of a chunk.
+    file = job_file('mode = "slow"\nperiod = { start = 5, stop = 10, step = 1 }', f"{ODD}:Odd")
+    control = bf.submit(bf.Job.load(file), "aws-batch", [*options, "workers=18"])
+    run, job = control.run, array_of(control.run)
+    for child, fault in ((0, "kill"), (1, "interrupt")):
+        aws_server.wait(f"{job}:{child}", ["RUNNING"])
+        aws_server.control(fault, job=f"{job}:{child}")
+    control.wait()
+    parts = [entry.key for entry in run.store.list("parts/")]
+    s3, key = aws_server.client("s3"), f"runs/{run.id}/{parts[0]}"
+    tags = s3.get_object_tagging(Bucket=aws_server.bucket, Key=key)["TagSet"]
+
+    assert tags == [{"Key": TEMPORARY, "Value": "true"}]
+    assert_whole(run, tmp_path)
 
 
 def test_fault_04_a_strategy_that_ignores_to_be_stopped_is_stopped_all_the_same(

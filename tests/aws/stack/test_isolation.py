@@ -87,6 +87,11 @@ def test_a_worker_cannot_write_what_clients_write(key: str, context: Mapping[str
     assert not is_allowed(policies(JOB_ROLE), put(key, context))
 
 
+@pytest.mark.parametrize("role", [JOB_ROLE, SUBMITTER])
+def test_parts_alone_are_tagged_for_their_removal(role: str) -> None:
+    assert [is_allowed(policies(role), request) for request in TAGS] == [True, False]
+
+
 def test_a_worker_reads_its_store_and_its_data_and_nothing_beside() -> None:
     worker = policies(JOB_ROLE)
     assert is_allowed(worker, get(f"{RUN}/manifest.json"))
@@ -172,6 +177,10 @@ ONE_BUCKET = {"DataBucket": f"fleet-results-{ACCOUNT}-us-east-1"}
 """A rendering in which results and data have one bucket."""
 
 UPLOAD = TLS | {"s3:ObjectCreationOperation": "false"}
+TAGS = [
+    Request("s3:PutObjectTagging", f"{RESULTS}/{key}", TLS)
+    for key in (f"{RUN}/parts/000000.0/00000000-2", f"{RUN}/chunks/000000.0")
+]
 PLAIN = CREATE | {"aws:SecureTransport": "false"}
 REQUESTS = (
     *(
@@ -181,6 +190,7 @@ REQUESTS = (
     ),
     *map(get, ("images/x", KEY, f"{RUN}/manifest.json")),
     *map(listing, (f"{RUN}/chunks/", "images/")),
+    *TAGS,
     Request("s3:ListBucket", RESULTS, TLS),
     Request("s3:GetObject", f"{DATA}/x", TLS),
     Request("s3:PutObject", f"{DATA}/x", TLS),

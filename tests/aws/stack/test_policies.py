@@ -111,18 +111,21 @@ def allowed(resource: str) -> set[str]:
     return {action for statement in _statements(resource) for action in _actions(statement)}
 
 
+TAGGING = {"s3:PutObjectTagging"}
+"""What a put with a tag needs beside itself."""
+
 REMOVAL = {"s3:DeleteObject", "s3:DeleteObjects"}
 """What `backfleet runs rm` calls; nobody else needs it, so that no worker can delete a result."""
 
 
 def test_the_submitter_may_do_what_the_executor_and_data_call() -> None:
     logging = {"logs:CreateLogStream", "logs:PutLogEvents"}
-    calls = called(AWS / "batch", AWS / "data", STORE)
+    calls = called(AWS / "batch", AWS / "data", STORE) | TAGGING
     assert allowed("SubmitterPolicy") == calls - logging - REMOVAL
 
 
 def test_a_job_may_do_what_the_store_calls_except_removing_runs() -> None:
-    assert allowed("JobRole") == called(STORE) - REMOVAL
+    assert allowed("JobRole") == called(STORE) - REMOVAL | TAGGING
 
 
 def test_the_clean_up_may_do_what_it_calls_and_write_its_log() -> None:

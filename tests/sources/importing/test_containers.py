@@ -123,7 +123,7 @@ def test_tables_of_databases_are_read(importing: Import) -> None:
         ("A.feather", b"ARROW1" + bytes(600), "this Feather file is damaged"),
         ("A.duckdb", bytes(8) + b"DUCK" + bytes(600), "this DuckDB database cannot be read"),
         ("A.db", b"SQLite format 3\0" + bytes(600), "this SQLite database cannot be read"),
-        ("A.json", b"[[1, 2", "this is no JSON"),
+        ("A.json", b"[[1, 2", "this is not JSON"),
         ("A.json", b'{"a": [1, {"b": 2}]}', "this JSON has no table of bars"),
         ("A.csv", bytes(range(1, 9)) + bytes(5000), "a binary file of an unknown kind"),
         ("A.xlsx", zipped({"xl/workbook.xml": "<x/>"}), "this workbook cannot be read"),

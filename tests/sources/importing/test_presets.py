@@ -74,8 +74,8 @@ def test_preset_of_ones_own_works_like_a_shipped_one(importing: Import) -> None:
             "unknown role 'dated'; did you mean 'date'",
         ),
         (OWN + 'timezone = "Mars/North"', "timezone: .*Mars/North"),
-        (OWN + "path = '('", "is no regular expression"),
-        ("= 1", "this is no TOML"),
+        (OWN + "path = '('", "is not a regular expression"),
+        ("= 1", "this is not TOML"),
     ],
 )
 def test_wrong_preset_is_refused_with_its_key(tmp_path: Path, text: str, message: str) -> None:

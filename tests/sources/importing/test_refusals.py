@@ -60,7 +60,7 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
     "text that changes": ({"RB.csv": CONTRACTS}, {}, "column 'what' has 2 values.*--column symb"),
     "small numbers as dates": (
         {"A.csv": table([[i, *b] for i, b in enumerate(BARS)], OHLCV)}, {},
-        "no date since 1970.*--column date=NAME",
+        "not a date since 1970.*--column date=NAME",
     ),
     "no column for a price": (
         {"A.csv": table([[d, *b[:3]] for d, b in PAIRS], "date,open,high,low")}, {},
@@ -85,7 +85,7 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
     ),
     "a double day": (
         {"A.csv": table([[d, *b] for d, b in [*PAIRS[:5], (DAYS[4], BARS[9])]], OHLCV)}, {},
-        "row 7: 2021-05-21 is there twice for A, a duplicate of row 6",
+        "row 7: 2021-05-21 occurs twice for A, a duplicate of row 6",
     ),
     "a truncated row": (
         {"A.csv": with_date("%Y-%m-%d") + "2021-07-01,20.1\n"}, {}, "row 32: 2 values for 6",
@@ -100,7 +100,7 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
     ),
     "a message of the vendor": (
         {"A.csv": json.dumps({"Note": "5 calls per minute"})}, {},
-        "no data but a message of the vendor: 5 calls per minute",
+        "a message of the vendor, not data: 5 calls per minute",
     ),
     "a page": ({"A.csv": "<!DOCTYPE html><html></html>"}, {}, "an HTML or XML page"),
     "an empty file": ({"A.csv": ""}, {}, "the file is empty"),

@@ -1,12 +1,13 @@
 """The rules of a market at one bar, compiled: sizes, rejections and costs.
 
-`engines.market_broker` calls these functions for backtrader's own broker. They read the rows of
-`market_rows`, and know no rule by name.
+`engines.market_broker` calls these functions for backtrader's own broker. They know no rule by
+name.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,27 +18,42 @@ from backfleet.engines.vector.state import BrokerParams
 from backfleet.jit import inlined
 
 __all__ = [
-    "CAP",
-    "LOCKED",
-    "SESSION",
+    "BarTerms",
     "MarketRows",
     "allowed_size",
     "broker_at",
+    "broker_with",
     "market_rows",
     "must_wait",
     "placed_size",
     "rejection_at_open",
     "rejection_when_placed",
     "rounded_size",
+    "terms_at",
 ]
 
 MarketRows = NDArray[np.float64]
-"""float64 of shape (rows, bars), one row per term, in the order of the numbers below."""
+"""float64 of shape (rows, bars), one row per field of `BarTerms`."""
 
-STEP, LEAST, MOST, CAP = 0, 1, 2, 3
-BUY_TAX, SELL_TAX, SHARE_FEE, MINIMUM = 4, 5, 6, 7
-BUY_BLOCK, SELL_BLOCK, MISSED = 8, 9, 10
-LOCKED, SHORTS, SESSION = 11, 12, 13
+
+class BarTerms(NamedTuple):
+    """The rules of a market at one bar: `Terms` as numbers, and the bar's session in days."""
+
+    step: float
+    least: float
+    most: float
+    cap: float
+    buy_tax: float
+    sell_tax: float
+    share_fee: float
+    minimum: float
+    buy_block: float
+    sell_block: float
+    missed: float
+    locked: float
+    shorts: float
+    session: float
+
 
 NOT_REJECTED = int(RejectReason.NONE)
 SAME_SESSION = int(RejectReason.SAME_SESSION)
@@ -61,75 +77,102 @@ def market_rows(bars: Bars) -> MarketRows | None:
 
 
 @inlined
+def terms_at(market: MarketRows, bar: int) -> BarTerms:
+    """Return the rules at a bar."""
+    return BarTerms(
+        market[0, bar],
+        market[1, bar],
+        market[2, bar],
+        market[3, bar],
+        market[4, bar],
+        market[5, bar],
+        market[6, bar],
+        market[7, bar],
+        market[8, bar],
+        market[9, bar],
+        market[10, bar],
+        market[11, bar],
+        market[12, bar],
+        market[13, bar],
+    )
+
+
+@inlined
 def broker_at(broker: BrokerParams, market: MarketRows | None, bar: int) -> BrokerParams:
     """Return the broker with the costs of a bar."""
     if market is None:
         return broker
+    return broker_with(broker, terms_at(market, bar))
+
+
+@inlined
+def broker_with(broker: BrokerParams, terms: BarTerms) -> BrokerParams:
+    """Return the broker with the costs of a bar."""
     minimum = broker.minimum_commission
     if not minimum > 0.0:
-        minimum = market[MINIMUM, bar]
+        minimum = terms.minimum
     return BrokerParams(
         broker.cash,
         broker.commission,
         minimum,
         broker.slippage,
-        market[BUY_TAX, bar],
-        market[SELL_TAX, bar],
-        market[SHARE_FEE, bar],
+        terms.buy_tax,
+        terms.sell_tax,
+        terms.share_fee,
     )
 
 
 @inlined
-def rounded_size(size: float, held: float, market: MarketRows, bar: int) -> float:
+def rounded_size(size: float, held: float, terms: BarTerms) -> float:
     """Return an order's signed size in whole lots; 0 if it is smaller than the smallest order.
 
     An order that closes a position, or more, keeps its size.
     """
-    shares, step = abs(size), float(market[STEP, bar])
+    shares, step = abs(size), terms.step
     if step == 0.0 or (size * held < 0.0 and shares >= abs(held)):
         return size
     lots = float(math.floor(shares / step)) * step
-    if lots < market[LEAST, bar]:
+    if lots < terms.least:
         return 0.0
     return lots if size > 0.0 else -lots
 
 
 @inlined
-def placed_size(size: float, held: float, market: MarketRows, bar: int) -> float:
+def placed_size(size: float, held: float, terms: BarTerms) -> float:
     """Return the size of the order that a target places.
 
     A change of a position that is smaller than a lot is no order. An entry that is smaller than a
     lot keeps its size, so that it is rejected and the reason is recorded.
     """
-    lots = rounded_size(size, held, market, bar) if size != 0.0 else 0.0
+    lots = rounded_size(size, held, terms) if size != 0.0 else 0.0
     if lots == 0.0 and held == 0.0:
         return size
     return lots
 
 
 @inlined
-def rejection_when_placed(size: float, held: float, market: MarketRows, bar: int) -> int:
+def rejection_when_placed(size: float, held: float, terms: BarTerms) -> int:
     """Return the reason for which an order is rejected before its cost is looked at."""
-    if rounded_size(size, held, market, bar) == 0.0:
+    if rounded_size(size, held, terms) == 0.0:
         return LOT
-    if abs(size) > market[MOST, bar]:
+    if abs(size) > terms.most:
         return ORDER_SIZE
     return NOT_REJECTED
 
 
 @inlined
-def rejection_at_open(size: float, held: float, fresh: float, market: MarketRows, bar: int) -> int:
+def rejection_at_open(size: float, held: float, fresh: float, terms: BarTerms) -> int:
     """Return the reason for which a market order is rejected at a bar's open.
 
     `fresh` is how many of the held shares were bought in this session and cannot be sold in it.
     """
-    if market[MISSED, bar] != 0.0:
+    if terms.missed != 0.0:
         return HALTED
-    block = market[BUY_BLOCK, bar] if size > 0.0 else market[SELL_BLOCK, bar]
+    block = terms.buy_block if size > 0.0 else terms.sell_block
     if block != 0.0:
         return int(block)
     if size < 0.0:
-        if market[SHORTS, bar] == 0.0 and held + size < 0.0:
+        if terms.shorts == 0.0 and held + size < 0.0:
             return SHORT
         if fresh > 0.0 and -size > held - fresh and not (-size == held and held > fresh):
             return SAME_SESSION
@@ -138,7 +181,7 @@ def rejection_at_open(size: float, held: float, fresh: float, market: MarketRows
 
 @inlined
 def allowed_size(
-    size: float, held: float, fresh: float, cap: float, market: MarketRows, bar: int
+    size: float, held: float, fresh: float, cap: float, terms: BarTerms
 ) -> tuple[float, int]:
     """Return how much of an order can be filled, signed, and why not the rest.
 
@@ -148,19 +191,17 @@ def allowed_size(
     if size < 0.0 and fresh > 0.0 and shares > held - fresh:
         shares, reason = held - fresh, SAME_SESSION
     if shares > cap:
-        step = market[STEP, bar]
+        step = terms.step
         shares, reason = cap, VOLUME
         if step != 0.0:
             shares = math.floor(cap / step) * step
-        if shares < market[LEAST, bar]:
+        if shares < terms.least:
             shares = 0.0
     return (shares if size > 0.0 else -shares), reason
 
 
 @inlined
-def must_wait(
-    size: float, held: float, fresh: float, cap: float, market: MarketRows, bar: int
-) -> bool:
+def must_wait(size: float, held: float, fresh: float, cap: float, terms: BarTerms) -> bool:
     """Return whether a protective order cannot be filled at a bar, whatever its price."""
-    block = market[BUY_BLOCK, bar] if size > 0.0 else market[SELL_BLOCK, bar]
+    block = terms.buy_block if size > 0.0 else terms.sell_block
     return block != 0.0 or abs(size) > cap or (size < 0.0 and fresh > 0.0 and -size > held - fresh)

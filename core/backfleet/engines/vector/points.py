@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import EQUITY, BrokerSettings, Outcome
+from backfleet.engines.vector.bookings import event_rows
 from backfleet.engines.vector.market_rules import market_rows
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.settings import pack_settings
@@ -63,6 +64,7 @@ class PointRunner:
         self.strategy = strategy
         self._arrays = BarArrays.of(self.bars)
         self._market = market_rows(self.bars)
+        self._events = event_rows((bars,), self.bars.session)
         self._broker = BrokerParams.of(broker)
         self._buffers = Buffers.of(len(self.bars), len(self.bars))
         self._sessions = sessions_of(self.bars.session[self.bars.warmup :])
@@ -129,6 +131,7 @@ class PointRunner:
             returns,
             row,
             self._market,
+            self._events,
         )
         if end != DONE:
             raise self._error(end, strategy, targets)

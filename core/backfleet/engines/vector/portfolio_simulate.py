@@ -102,7 +102,9 @@ def simulate_portfolio(
             order_count, waiting = update_protective_orders(
                 state, sizes, rules, orders, order_count, waiting, time[step]
             )
-    trade_count = write_trades(fills, fill_count, fill_bars, state.bars, broker, None, trades)
+    trade_count = write_trades(
+        time, fills, fill_count, fill_bars, state.bars, broker, None, None, None, trades
+    )
     return DONE, 0, order_count, fill_count, trade_count
 
 

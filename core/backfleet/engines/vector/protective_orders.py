@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 from backfleet.engine import OrderKind, OrderStatus
 from backfleet.engines.vector.rules import Rules
-from backfleet.engines.vector.state import ProtectiveOrders
+from backfleet.engines.vector.state import Account, ProtectiveOrders
 from backfleet.engines.vector.write_records import write_order
 from backfleet.jit import inlined
 
-__all__ = ["cancel_protective_orders", "has_protective_orders", "place_protective_orders"]
+__all__ = [
+    "cancel_protective_orders",
+    "has_protective_orders",
+    "moved_protective_orders",
+    "place_protective_orders",
+]
 
 Table = NDArray[np.void]
 
@@ -78,3 +83,21 @@ def cancel_protective_orders(
         orders[protective.limit_order]["status"] = OrderStatus.CANCELED
         orders[protective.limit_order]["closed"] = time
     return ProtectiveOrders(0.0, math.nan, math.nan, 0, 0)
+
+
+@inlined
+def moved_protective_orders(
+    protective: ProtectiveOrders, before: Account, after: Account, orders: Table
+) -> ProtectiveOrders:
+    """Let the protective orders of a position follow its shares and its mean entry price through a
+    corporate action."""
+    size = -after.size
+    move = after.price / before.price
+    stop, limit = protective.stop * move, protective.limit * move
+    if stop == stop:
+        orders[protective.stop_order]["size"] = size
+        orders[protective.stop_order]["price"] = stop
+    if limit == limit:
+        orders[protective.limit_order]["size"] = size
+        orders[protective.limit_order]["price"] = limit
+    return ProtectiveOrders(size, stop, limit, protective.stop_order, protective.limit_order)

@@ -16,27 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import OrderKind, OrderStatus
-from backfleet.engines.vector.broker import (
-    REJECTED_AT_SUBMISSION,
-    account_value,
-    cash_after,
-    execute,
-    fill_or_reject,
-    open_fill,
-    triggered_order,
+from backfleet.engines.vector.bookings import (
+    BookedEvents,
+    EventRows,
+    new_bookings,
+    next_stop,
 )
-from backfleet.engines.vector.market_rules import (
-    CAP,
-    LOCKED,
-    SESSION,
-    MarketRows,
-    allowed_size,
-    broker_at,
-    must_wait,
-    placed_size,
-    rejection_at_open,
-    rejection_when_placed,
-)
+from backfleet.engines.vector.broker import account_value
+from backfleet.engines.vector.market_rules import MarketRows, broker_at, placed_size, terms_at
 from backfleet.engines.vector.protective_orders import (
     cancel_protective_orders,
     has_protective_orders,
@@ -50,13 +37,13 @@ from backfleet.engines.vector.state import (
     BarArrays,
     Bought,
     BrokerParams,
-    Execution,
     LoopState,
     OutputArrays,
     Pending,
     ProtectiveOrders,
 )
-from backfleet.engines.vector.write_records import write_execution, write_order, write_trades
+from backfleet.engines.vector.waiting_orders import book_events, fill
+from backfleet.engines.vector.write_records import write_order, write_trades
 from backfleet.jit import compiled, inlined
 from backfleet.metrics.kernel import measure
 
@@ -81,6 +68,7 @@ def simulate(
     returns: NDArray[np.float64],
     row: NDArray[np.float64],
     market: MarketRows | None,
+    events: EventRows | None,
 ) -> tuple[int, int, int, int]:
     """Follow a strategy's targets, and write its records and its metrics.
 
@@ -107,6 +95,8 @@ def simulate(
     market
         `market_rows` of the bars. numba compiles the loop without a market by itself, so that it
         takes no longer than if there were none.
+    events
+        `event_rows` of the bars; None without a market.
 
     Returns
     -------
@@ -120,24 +110,25 @@ def simulate(
         if not is_possible(targets[bar], rules.target):
             return WRONG_TARGETS, 0, 0, 0
     output = OutputArrays(account, orders, fills, np.empty(len(fills), np.int64))
+    booked = None if events is None else new_bookings(events)
     bars = BarArrays(time, prices)
     costs_more = broker.minimum_commission > 0.0 or broker.slippage != 0.0
     if market is not None or has_protective_orders(rules) or costs_more:
         stopped, order_count, fill_count = run_bars(
-            bars, targets, rules, broker, first, output, market
+            bars, targets, rules, broker, first, output, market, events, booked
         )
     else:
         # Compiled a second time for the usual case, without the branches that constants exclude.
         rules = Rules(rules.target, rules.sizing, rules.amount, math.nan, math.nan)
         broker = BrokerParams(broker.cash, broker.commission, 0.0, 0.0, 0.0, 0.0, 0.0)
         stopped, order_count, fill_count = run_bars(
-            bars, targets, rules, broker, first, output, None
+            bars, targets, rules, broker, first, output, None, None, None
         )
     if stopped != DONE:
         return stopped, 0, 0, 0
     last_bars = np.full(1, len(time) - 1)
     trade_count = write_trades(
-        fills, fill_count, output.fill_bars, last_bars, broker, market, trades
+        time, fills, fill_count, output.fill_bars, last_bars, broker, market, events, booked, trades
     )
     if len(row):
         measure(
@@ -174,6 +165,8 @@ def run_bars(
     first: int,
     output: OutputArrays,
     market: MarketRows | None,
+    events: EventRows | None,
+    booked: BookedEvents | None,
 ) -> tuple[int, int, int]:
     """Loop over the bars. Returns how `simulate` ends, and the numbers of orders and fills.
 
@@ -191,19 +184,32 @@ def run_bars(
     # all functions that take it twice.
     order_count = fill_count = bar = len(targets[:0])
     bought = Bought(0.0, 0.0)
+    receivable, event_count, stop = 0.0, bar, len(closes)
+    if events is not None and booked is not None:
+        stop = next_stop(events, booked, event_count, stop)
     while bar < len(closes):
         costs = broker_at(broker, market, bar)
+        if events is not None and booked is not None and market is not None and bar == stop:
+            state, receivable, event_count = book_events(
+                state, bar, events, booked, event_count, market, orders
+            )
+            stop = next_stop(events, booked, event_count, len(closes))
         reverses = state.pending_reversal == state.pending_reversal
         if state.pending.size != 0.0 or state.protective.size != 0.0:
             state, fill_count, bought = fill(
                 state, bars, bar, costs, output, fill_count, market, bought
             )
         elif not reverses and not (is_protected and state.account.size != 0.0):
-            bar = skip_idle_bars(targets, first, bar, state.account, rules, closes, output.curve)
+            idle = closes if events is None else closes[:stop]
+            bar = skip_idle_bars(
+                targets, first, bar, state.account, receivable, rules, idle, output.curve, market
+            )
             if bar == len(closes):
                 break
+            if events is not None and bar == stop:
+                continue
         account, close = state.account, closes[bar]
-        value = write_value(account, close, output.curve, bar)
+        value = write_value(account, receivable, close, output.curve, bar, market)
         if not is_possible(targets[bar], rules.target):
             return WRONG_TARGETS, order_count, fill_count
         if bar >= first:
@@ -212,7 +218,7 @@ def run_bars(
             if not abs(size) < math.inf:
                 return bar, order_count, fill_count
             if market is not None:
-                size = placed_size(size, account.size, market, bar)
+                size = placed_size(size, account.size, terms_at(market, bar))
             protective = state.protective
             if size != 0.0:
                 state = submit(state, size, target, close, rules, orders, order_count, time[bar])
@@ -225,86 +231,6 @@ def run_bars(
                 state = LoopState(account, state.pending, protective, math.nan)
         bar += 1
     return DONE, order_count, fill_count
-
-
-@inlined
-def fill(
-    state: LoopState,
-    bars: BarArrays,
-    bar: int,
-    broker: BrokerParams,
-    output: OutputArrays,
-    fill_count: int,
-    market: MarketRows | None,
-    bought: Bought,
-) -> tuple[LoopState, int, Bought]:
-    """Fill or reject the waiting orders, by the rules of a market if there is one. Returns the
-    number of fills and what was bought in the session as well."""
-    time, open, high, low = (
-        bars.time[bar],
-        bars.prices[0, bar],
-        bars.prices[1, bar],
-        bars.prices[2, bar],
-    )
-    account, pending, protective = state.account, state.pending, state.protective
-    held, fresh = account.size, 0.0
-    if market is not None:
-        fresh = bought.shares if bought.session == market[SESSION, bar] else 0.0
-    if pending.size != 0.0:
-        number = pending.order
-        if market is None:
-            account, done = fill_or_reject(pending, account, open, high, low, broker)
-        else:
-            account, done = fill_by_rules(
-                pending, account, fresh, open, high, low, broker, market, bar
-            )
-        pending = Pending(0.0, 0.0, 0)
-    else:
-        if market is not None and must_wait(
-            protective.size, held, fresh, market[CAP, bar], market, bar
-        ):
-            return state, fill_count, bought
-        number, price = triggered_order(protective, open, high, low, broker)
-        if price != price:
-            return state, fill_count, bought
-        account, done = execute(account, protective.size, price, broker)
-        protective = cancel_protective_orders(output.orders, protective, time)
-    output.fill_bars[fill_count] = bar
-    fill_count = write_execution(output.orders, number, output.fills, fill_count, done, time)
-    if market is not None and market[LOCKED, bar] != 0.0:
-        more = max(account.size, 0.0) - max(held, 0.0)
-        bought = Bought(fresh + max(more, 0.0), market[SESSION, bar])
-    return LoopState(account, pending, protective, state.pending_reversal), fill_count, bought
-
-
-@inlined
-def fill_by_rules(
-    order: Pending,
-    account: Account,
-    fresh: float,
-    open: float,
-    high: float,
-    low: float,
-    broker: BrokerParams,
-    market: MarketRows,
-    bar: int,
-) -> tuple[Account, Execution]:
-    """Reject a market order, or fill as much of it at the open as the market allows."""
-    size, held = order.size, account.size
-    reason = rejection_when_placed(size, held, market, bar)
-    if reason == 0 and not cash_after(account, size, order.price, broker) >= 0.0:
-        reason = REJECTED_AT_SUBMISSION
-    if reason == 0:
-        reason = rejection_at_open(size, held, fresh, market, bar)
-    if reason == 0:
-        size, reason = allowed_size(size, held, fresh, market[CAP, bar], market, bar)
-        if size != 0.0:
-            price = open_fill(size, open, high, low, broker)
-            account, done = execute(account, size, price, broker)
-            if done.reason != 0:
-                return account, done
-            return account, Execution(done.size, done.price, done.commission, done.pnl, reason)
-    return account, Execution(0.0, 0.0, 0.0, 0.0, reason)
 
 
 @inlined
@@ -341,28 +267,39 @@ def skip_idle_bars(
     first: int,
     bar: int,
     account: Account,
+    receivable: float,
     rules: Rules,
     closes: NDArray[np.float64],
     curve: NDArray[np.float64],
+    market: MarketRows | None,
 ) -> int:
     """Write the curve until a target may place an order. Returns the bar of that target, or the
-    number of bars."""
+    number of closes."""
     no_op = no_op_target(account, rules)
     # Positions in a slice are known not to be negative, which saves a check for each.
-    rest, prices, values = targets[bar:], closes[bar:], curve[:, bar:]
+    rest, prices, values = targets[bar : len(closes)], closes[bar:], curve[:, bar:]
     warming = first - bar
     for index in range(len(rest)):
         target = rest[index]
         if target != no_op and target == target and index >= warming:
             return bar + index
-        write_value(account, prices[index], values, index)
-    return len(targets)
+        write_value(account, receivable, prices[index], values, index, market)
+    return len(closes)
 
 
 @inlined
-def write_value(account: Account, close: float, curve: NDArray[np.float64], bar: int) -> float:
+def write_value(
+    account: Account,
+    receivable: float,
+    close: float,
+    curve: NDArray[np.float64],
+    bar: int,
+    market: MarketRows | None,
+) -> float:
     """Write and return the account's value after a bar."""
     value = account_value(account, close)
+    if market is not None:
+        value += receivable
     curve[0, bar] = value
     curve[1, bar] = account.cash
     curve[2, bar] = abs(account.size * close) if account.size != 0.0 else 0.0

@@ -41,7 +41,8 @@ class BarArrays(NamedTuple):
     @classmethod
     def of(cls, bars: Bars) -> BarArrays:
         """`bars` must be tradable throughout. Copied, so that numba meets one kind of array."""
-        return cls(bars.time.copy(), np.array((bars.open, bars.high, bars.low, bars.close)))
+        prices = bars.traded
+        return cls(bars.time.copy(), np.array((prices.open, prices.high, prices.low, prices.close)))
 
 
 class BrokerParams(NamedTuple):

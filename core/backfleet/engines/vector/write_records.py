@@ -8,6 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import NOT_YET, OrderStatus, RejectReason
+from backfleet.engines.vector.bookings import (
+    AFTER,
+    AT,
+    BASIS,
+    BEFORE,
+    SYMBOL,
+    BookedEvents,
+    EventRows,
+)
 from backfleet.engines.vector.broker import REJECTED_AT_FILL, commission, legs
 from backfleet.engines.vector.market_rules import MarketRows, broker_at
 from backfleet.engines.vector.state import BrokerParams, Execution
@@ -78,37 +87,48 @@ def write_execution(
 
 @compiled
 def write_trades(
+    time: Integers,
     fills: Table,
     fill_count: int,
     fill_bars: Integers,
     last_bars: Integers,
     broker: BrokerParams,
     market: MarketRows | None,
+    events: EventRows | None,
+    booked: BookedEvents | None,
     trades: Table,
 ) -> int:
     """Write the trades that the first fills amount to (`Strategy._addnotification`).
 
     Parameters
     ----------
+    time
+        int64 of shape (steps,), the time of each step.
     fill_bars
         int64 of shape (fills,): the bar of each fill, counted per symbol.
     last_bars
         int64 of shape (symbols,): the last bar of each symbol, counted in the same way.
     market
         The rules of the only symbol's market; None without one.
+    events, booked
+        The events, and what they did; None without a market.
 
     Returns
     -------
     The number of trades.
     """
     # len(fills[:0]) is an int64 zero. numba would type a literal 0 as a type of its own.
-    count = len(fills[:0])
+    count = event_count = len(fills[:0])
     held = np.zeros(len(last_bars))
     current = np.zeros(len(last_bars), np.int64)
     opened_at = np.zeros(len(last_bars), np.int64)
     for number in range(fill_count):
         fill = fills[number]
         symbol, price = fill["symbol"], fill["price"]
+        if events is not None and booked is not None:
+            event_count = follow_events(
+                time, fill["time"], events, booked, event_count, held, current, trades
+            )
         costs = broker_at(broker, market, fill_bars[number])
         closed, opened = legs(held[symbol], fill["size"])
         if closed != 0.0:
@@ -127,10 +147,38 @@ def write_trades(
             trade = trades[current[symbol]]
             extend_trade(trade, held[symbol], opened, price, commission(opened, price, costs))
             held[symbol] += opened
+    if events is not None and booked is not None:
+        follow_events(time, time[-1], events, booked, event_count, held, current, trades)
     for symbol in range(len(last_bars)):
         if held[symbol] != 0.0:
             trades[current[symbol]]["bars"] = last_bars[symbol] - opened_at[symbol]
     return count
+
+
+@compiled
+def follow_events(
+    time: Integers,
+    until: int,
+    events: EventRows,
+    booked: BookedEvents,
+    event_count: int,
+    held: NDArray[np.float64],
+    current: Integers,
+    trades: Table,
+) -> int:
+    """Let the open trades follow the events up to a time. Returns the number of events until
+    then."""
+    while event_count < events.shape[1] and time[int(events[AT, event_count])] <= until:
+        before, after = booked[BEFORE, event_count], booked[AFTER, event_count]
+        if before != 0.0:
+            symbol = int(events[SYMBOL, event_count])
+            trade = trades[current[symbol]]
+            trade["price"] = (trade["price"] * before + booked[BASIS, event_count]) / after
+            held[symbol] = after
+            if abs(after) > abs(trade["size"]):
+                trade["size"] = after
+        event_count += 1
+    return event_count
 
 
 @inlined

@@ -112,7 +112,7 @@ def parse_code(symbol: str) -> Code:
     elif match := BEFORE.fullmatch(text):
         spelling, digits = match.groups()
     else:
-        raise _unknown(symbol, "is no code of six digits, with or without its exchange")
+        raise _unknown(symbol, "is not a code of six digits, with or without its exchange")
     exchange = EXCHANGES.get(spelling)
     if exchange is None:
         raise _unknown(symbol, f"names the exchange {spelling}, which is none of SH, SZ and BJ")

@@ -35,6 +35,7 @@ class CnAMarket(Market):
     """
 
     name = "cn-a"
+    needs_raw_prices = True
     rules = (
         "lots", "order-size", "t1", "limits", "listing", "halts", "shorts", "minimum", "duty",
         "transfer",

@@ -166,11 +166,11 @@ def _distinct(table: _Table, notes: Notes) -> _Table:
             before += f" of {table.origins[int(table.origin[row - 1])]}"
         raise table.refusal(
             row,
-            f"{table.when(row)} is there twice for {table.symbol}, a duplicate of {before} with "
+            f"{table.when(row)} occurs twice for {table.symbol}, a duplicate of {before} with "
             "other values. Remove one of them; if the rows are of several symbols, name their "
             "column with --column symbol=NAME",
         )
-    what = "that are there twice with equal values are left out"
+    what = "that occur twice with equal values are left out"
     notes.count(what, len(double), table.where(int(double[0])))
     keep = np.ones(len(key), dtype=np.bool_)
     keep[double] = False

@@ -85,7 +85,7 @@ def _no_form(sample: Frame, column: Any) -> DataError:
     hint = "give --date-format, such as '%Y-%m-%d'"
     if shown.replace(".", "").isdigit():
         hint = (
-            "a number this small is no date since 1970: name the column of the dates with "
+            "a number this small is not a date since 1970: name the column of the dates with "
             "--column date=NAME, or the unit with --date-format s, ms, us, ns or excel"
         )
     return sample.refusal(row, f"the date is {shown!r}, which is not understood; {hint}")

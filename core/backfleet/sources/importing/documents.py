@@ -35,7 +35,7 @@ def json_tables(file: Path, open_stream: Callable[[], BinaryIO]) -> Iterator[Cal
     except ValueError as error:
         document = _lines(content)
         if document is None:
-            raise DataError(f"{file}: this is no JSON: {error}") from None
+            raise DataError(f"{file}: this is not JSON: {error}") from None
     yield partial(_frame, str(file), document)
 
 
@@ -87,7 +87,7 @@ def _columns(origin: str, document: Any) -> tuple[dict[str, list[Any]], str | No
 def _object(origin: str, document: Mapping[str, Any]) -> tuple[dict[str, list[Any]], str | None]:
     if len(document) <= 2 and any(isinstance(document.get(key), str) for key in _ERRORS):
         text = next(document[key] for key in _ERRORS if isinstance(document.get(key), str))
-        raise DataError(f"{origin}: this is no data but a message of the vendor: {text}")
+        raise DataError(f"{origin}: this is a message of the vendor, not data: {text}")
     if "chart" in document:
         return _yahoo(document["chart"]["result"][0])
     if "columns" in document and "data" in document:

@@ -269,4 +269,4 @@ def _decode(origin: str, content: bytes, encoding: str) -> str:
             failure = error
         except LookupError:
             raise DataError(f"--encoding {encoding}: Python knows no such encoding") from None
-    raise DataError(f"{origin}: this is no text in {encoding}: {failure.reason}") from None
+    raise DataError(f"{origin}: this is not text in {encoding}: {failure.reason}") from None

@@ -38,7 +38,7 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"is no regular expression: {error}") from None
+        raise ValueError(f"is not a regular expression: {error}") from None
     return text
 
 
@@ -196,7 +196,7 @@ def load_preset(name: str) -> Preset:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise DataError(f"{path}: this is no TOML: {error}") from None
+        raise DataError(f"{path}: this is not TOML: {error}") from None
     return parse_preset(str(path), content)
 
 

@@ -57,7 +57,7 @@ def _queues(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iterat
         names = dict.fromkeys(filter(None, [settings.queue, settings.on_demand_queue]))
         yield Finding(subject, FindingStatus.OK, " and ".join(names))
     if not faults and settings.on_demand_queue is None:
-        text = "what Spot interrupts too often has no queue to go to"
+        text = "no queue is set for workers that Spot interrupts too often"
         yield Finding(subject, FindingStatus.WARNING, text, "set on_demand_queue")
 
 

@@ -181,7 +181,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             return self._polls[key].statuses()
         except ExecutorError as error:
             raise ExecutorError(
-                f"{error}. The jobs go on: 'backfleet wait' waits for them, with the run's URL"
+                f"{error}. The jobs continue: 'backfleet wait' waits for them, with the run's URL"
             ) from error
 
     def cancel(self, handle: Handle) -> None:

@@ -34,7 +34,7 @@ SubmitJob, and may wait, before that is explained."""
 PATIENCE = 600.0
 """Seconds for which AWS may be out of reach or too busy before that is an error."""
 
-NEVER_SUBMITTED = "it was never submitted: the client ended before; resume the run"
+NEVER_SUBMITTED = "it was never submitted, because the client ended first; resume the run"
 VANISHED = "AWS Batch does not know this job (any more); the store says what is done"
 
 

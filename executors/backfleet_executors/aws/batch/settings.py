@@ -30,7 +30,7 @@ class AwsBatchSettings(ExecutorSettings):
     region: str | None = Field(default=None, description="AWS region; AWS_REGION if unset")
     queue: str | None = Field(default=None, description="job queue that is tried first: Spot")
     on_demand_queue: str | None = Field(
-        default=None, description="job queue for what Spot interrupted too often"
+        default=None, description="job queue for workers that Spot interrupted too often"
     )
     job_definition: str | None = Field(
         default=None, description="job definition; its newest revision is pinned at a submission"

@@ -7,9 +7,11 @@ the next attempt continues there.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
+from backfleet_executors.aws.prices import START_SECONDS
 
 __all__ = ["TimeLimit"]
 
@@ -36,11 +38,14 @@ class TimeLimit:
         The worker's own limit.
     attempts
         Number of attempts.
+    expected
+        The time that a worker is expected to need for its tasks; 0 if no task was measured yet.
     """
 
     attempt: int
     worker: int
     attempts: int
+    expected: float = 0.0
 
     @classmethod
     def of(cls, settings: AwsBatchSettings, expected: float | None) -> TimeLimit:
@@ -54,7 +59,13 @@ class TimeLimit:
             attempt = UNMEASURED
         else:
             attempt = round(min(max(3 * expected + 30 * MINUTE, SHORTEST), LONGEST))
-        return cls(attempt, max(attempt - MARGIN, attempt // 2), settings.attempts)
+        worker = max(attempt - MARGIN, attempt // 2)
+        return cls(attempt, worker, settings.attempts, expected or 0.0)
+
+    @property
+    def covered(self) -> float:
+        """The seconds of work that all attempts do together, if each one starts a container."""
+        return self.attempts * max(0.0, self.worker - START_SECONDS)
 
     def problem(self, task_timeout: float) -> str:
         """Return why a run cannot succeed within the limits; empty if it can."""
@@ -64,4 +75,14 @@ class TimeLimit:
                 f"worker ends after {self.worker / MINUTE:g}: a task that takes longer would "
                 f"never end. Set timeout_minutes to more than {task_timeout / MINUTE + 2:g}"
             )
+        if self.expected > self.covered:
+            return (
+                f"a worker is expected to take {self.expected / MINUTE:,.0f} minutes, and its "
+                f"{self.attempts} attempts cover {self.covered / MINUTE:,.0f}. Set timeout_minutes "
+                f"to {self._sufficient_minutes():,} or more, or use more workers (workers, "
+                "shard_minutes)"
+            )
         return ""
+
+    def _sufficient_minutes(self) -> int:
+        return math.ceil((self.expected / self.attempts + START_SECONDS + MARGIN) / MINUTE)

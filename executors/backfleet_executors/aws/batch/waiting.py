@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["queue_faults", "why_waiting"]
 
-PATIENT = "capacity is short, or the account's quota is used up; it goes on when some is free"
+PATIENT = "capacity is short, or the account's quota is used up; it continues when some is free"
 
 
 def why_waiting(calls: BatchCalls, arrays: Sequence[ShardArray], vcpus: float) -> str:

@@ -118,7 +118,7 @@ def discard(clients: Clients, change_set: ChangeSet) -> None:
 
 def delete_review(clients: Clients, stack_id: str) -> None:
     """Delete a stack that is nothing but a change set, and wait until it is gone."""
-    with aws_errors("deleting a stack that was never made"):
+    with aws_errors("deleting a stack whose creation failed"):
         clients.cloudformation.delete_stack(StackName=stack_id)
     while (stack := find_stack(clients, stack_id)) is not None and stack.is_busy:
         time.sleep(PAUSE)

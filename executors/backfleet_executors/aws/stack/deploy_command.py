@@ -93,8 +93,8 @@ def _carry_out(clients: Clients, preparation: Preparation) -> Stack:
         return carry_out(clients, preparation, show_event)
     except KeyboardInterrupt:
         click.echo(
-            "\nCloudFormation goes on without this command; see 'backfleet aws status', and deploy "
-            "again when it is done",
+            "\nCloudFormation continues without this command; see 'backfleet aws status', and "
+            "deploy again when it is done",
             err=True,
         )
         raise
@@ -111,7 +111,7 @@ def _write_settings(clients: Clients, stack: Stack) -> None:
     if settings["image"]:
         _publish_record(stack, settings["image"])
     write_settings(settings_file(), settings)
-    click.echo(f"{settings_file().resolve()}: [executors.aws-batch] leads to this stack")
+    click.echo(f"{settings_file().resolve()}: [executors.aws-batch] points to this stack")
     if settings["image"]:
         click.echo("Next: backfleet run job.toml --executor aws-batch")
 

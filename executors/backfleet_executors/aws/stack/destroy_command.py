@@ -30,7 +30,7 @@ __all__ = ["destroy_command"]
 )
 @yes_option
 def destroy_command(name: str, region: str | None, images: bool | None, yes: bool) -> None:
-    """Delete the stack. The buckets stay; a later 'deploy' takes them up again."""
+    """Delete the stack. The buckets stay; a later 'deploy' uses them again."""
     from backfleet_executors.aws.stack.destroy import delete_images, destroy
     from backfleet_executors.aws.stack.settings_file import forget_settings
     from backfleet_executors.aws.stack.showing import show_event
@@ -47,7 +47,7 @@ def destroy_command(name: str, region: str | None, images: bool | None, yes: boo
         delete_images(clients, stack)
         click.echo(f"deleted the repository {stack.outputs['Repository']}")
     if forget_settings(settings_file(), stack):
-        click.echo(f"{settings_file().resolve()}: leads to its queues no more")
+        click.echo(f"{settings_file().resolve()}: no longer points to its queues")
 
 
 def _show_what_goes(clients: Clients, stack: Stack) -> None:

@@ -33,7 +33,7 @@ yes_option = click.option("--yes", is_flag=True, help="Answer every question wit
 
 CHOICES = (
     click.option("--image", help="The workers' image, by digest; else one is built and pushed."),
-    click.option("--vpc", help="A VPC that is there already; else one is made."),
+    click.option("--vpc", help="An existing VPC. Without it, one is created."),
     click.option("--subnets", help="Its subnets, separated by commas."),
     click.option(
         "--private/--public",
@@ -53,9 +53,9 @@ CHOICES = (
     click.option(
         "--notebook/--no-notebook", default=None, help="A SageMaker notebook too. [no notebook]"
     ),
-    click.option("--data-bucket", help="A bucket that is there already, for the data."),
-    click.option("--results-bucket", help="A bucket that is there already, for the results."),
-    click.option("--repository", help="An ECR repository that is there already."),
+    click.option("--data-bucket", help="An existing bucket for the data."),
+    click.option("--results-bucket", help="An existing bucket for the results."),
+    click.option("--repository", help="An existing ECR repository."),
 )
 
 

@@ -15,7 +15,7 @@ PARAMETERS: Section = {
         "Description": "The workers' image, by digest. Without it there is no job definition yet.",
         "AllowedPattern": r"(|.+@sha256:[0-9a-f]{64})",
     },
-    "VpcId": _TEXT | {"Description": "A VPC to use; without it one is made."},
+    "VpcId": _TEXT | {"Description": "A VPC to use. Without it, one is created."},
     "SubnetIds": _TEXT | {"Description": "Subnets of that VPC, separated by commas."},
     "Private": _SWITCH
     | {"Default": "false", "Description": "No public addresses: endpoints lead to AWS."},
@@ -37,13 +37,13 @@ PARAMETERS: Section = {
     | {"Description": "E-mail address for notices about finished runs and blocked queues."},
     "WithNotebook": _SWITCH
     | {"Default": "false", "Description": "A SageMaker notebook with backfleet installed."},
-    "DataBucketName": _TEXT | {"Description": "A bucket that is there already, for the data."},
-    "ResultsBucketName": _TEXT | {"Description": "A bucket that is there already, for results."},
+    "DataBucketName": _TEXT | {"Description": "An existing bucket for the data."},
+    "ResultsBucketName": _TEXT | {"Description": "An existing bucket for the results."},
     "SetDataPolicy": _SWITCH
     | {"Default": "true", "Description": "Whether the policy of the data bucket is the stack's."},
     "SetResultsPolicy": _SWITCH
     | {"Default": "true", "Description": "Whether that of the results bucket is."},
-    "RepositoryName": _TEXT | {"Description": "An ECR repository that is there already."},
+    "RepositoryName": _TEXT | {"Description": "An existing ECR repository."},
 }
 
 

@@ -17,6 +17,7 @@ from backfleet_executors.aws.stack.intrinsics import (
 from backfleet_executors.aws.stack.registry import REPOSITORY_ARN
 from backfleet_executors.aws.stack.storage import (
     IMAGE_RECORDS,
+    PARTS,
     RUN_KEYS,
     RUNS,
     SHARED,
@@ -51,6 +52,9 @@ ledger come from clients alone."""
 AS_NEW = {"Null": {"s3:if-none-match": "false"}}
 """Only where there is no object yet. The role demands it, since a bucket that the user brings has
 no policy of the stack."""
+TAG_PARTS = allow("TagParts", "s3:PutObjectTagging", results_arn(PARTS))
+"""The bucket removes parts by their tag."""
+
 IN_STORE = {"StringLikeIfExists": {"s3:prefix": [f"{RUNS}/*", RUNS]}}
 """Without a prefix, too: S3 asks for this right when it is to say that an object is missing, and
 that request has none."""
@@ -81,6 +85,7 @@ STORAGE_OF_JOBS = (
     allow("ListData", "s3:ListBucket", data_arn()),
     allow("ReadStore", "s3:GetObject", STORE),
     allow("WriteResults", "s3:PutObject", WRITTEN_BY_WORKERS, AS_NEW),
+    TAG_PARTS,
     # The `*` of a path matches slashes too: `runs/trials/1/chunks/x` looks like a chunk.
     withhold("LeaveShared", "s3:PutObject", [results_arn(path) for path in SHARED]),
     # A user may have one bucket for data and for results.
@@ -108,6 +113,7 @@ SUBMITTER = (
     allow("ListData", "s3:ListBucket", data_arn()),
     allow("ReadImageRecords", "s3:GetObject", results_arn(IMAGE_RECORDS)),
     allow("UseStore", ["s3:GetObject", "s3:PutObject"], STORE),
+    TAG_PARTS,
     allow("ReadKeys", "s3:GetObject", results_arn(RUN_KEYS)),
     allow("CreateKeys", "s3:PutObject", results_arn(RUN_KEYS), AS_NEW),
     allow("ListStore", "s3:ListBucket", results_arn()),

@@ -17,7 +17,7 @@ def missing_service_roles(clients: Clients) -> list[str]:
 
 def create_service_role(clients: Clients, service: str) -> None:
     """Make the service-linked role of a service. Raises ExecutorError."""
-    with aws_errors(f"making the service-linked role of {service}"):
+    with aws_errors(f"creating the service-linked role of {service}"):
         clients.iam.create_service_linked_role(AWSServiceName=service)
 
 

@@ -62,9 +62,9 @@ def show_status(facts: Mapping[str, Any]) -> None:
 
 def _notes(preparation: Preparation) -> Iterator[str]:
     for service in preparation.service_roles:
-        yield f"The account's service-linked role for {service} will be made."
+        yield f"The account's service-linked role for {service} will be created."
     if preparation.adopted.names:
-        yield f"Taken up again: {', '.join(preparation.adopted.names)}."
+        yield f"Used again: {', '.join(preparation.adopted.names)}."
     if not preparation.has_image:
         yield "Then the image is built and pushed, and the job definition names its digest."
 

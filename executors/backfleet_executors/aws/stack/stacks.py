@@ -23,10 +23,10 @@ REVIEW = "REVIEW_IN_PROGRESS"
 """A stack that has a change set and nothing else."""
 
 _ADVICE = {
-    "CREATE_FAILED": "it was never made whole",
-    "ROLLBACK_COMPLETE": "making it failed, and what was made has been taken away again",
-    "ROLLBACK_FAILED": "making it failed, and so did taking away what was made",
-    "DELETE_FAILED": "destroying it failed half-way",
+    "CREATE_FAILED": "its creation never finished",
+    "ROLLBACK_COMPLETE": "creating it failed, and what was created has been deleted again",
+    "ROLLBACK_FAILED": "creating it failed, and so did deleting what was created",
+    "DELETE_FAILED": "deleting it failed",
 }
 """States out of which only destroying leads."""
 

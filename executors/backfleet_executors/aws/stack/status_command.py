@@ -14,7 +14,7 @@ __all__ = ["status_command"]
 @stack_options
 @as_json
 def status_command(name: str, region: str | None, as_json: bool) -> None:
-    """Show how the stack stands."""
+    """Show the state of the stack."""
     from backfleet_executors.aws.stack.showing import show_status
     from backfleet_executors.aws.stack.status import status_of
 

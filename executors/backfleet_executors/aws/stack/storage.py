@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from backfleet.store import KEYS
+from backfleet.store import KEYS, TEMPORARY
 from backfleet_executors.aws.image_records import IMAGES
 from backfleet_executors.aws.stack.intrinsics import Section, deny, if_, policy, ref, sub
 
 __all__ = [
     "DATA_BUCKET",
     "IMAGE_RECORDS",
+    "PARTS",
     "RESOURCES",
     "RESULTS_BUCKET",
     "RUNS",
@@ -34,6 +35,11 @@ RUN_KEYS = f"/{KEYS}/*"
 
 WRITTEN_ONCE = ("manifest.json", "chunks/*", "parts/*", "blobs/*", "code/*")
 """What the store of a run writes only where there is nothing yet."""
+
+TEMPORARY_DAYS = 14
+"""Parts of chunks are removed then; nobody but S3 itself may delete an object."""
+
+PARTS = f"/{RUNS}/*/parts/*"
 
 SHARED = (f"/{RUNS}/known/*", f"/{RUNS}/trials/*")
 """What the store keeps of all runs: the index of known rows and the trial ledger. Both are written
@@ -81,7 +87,13 @@ def _bucket(condition: str, suffix: str) -> dict[str, Any]:
                         "Id": "unfinished-uploads",
                         "Status": "Enabled",
                         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
-                    }
+                    },
+                    {
+                        "Id": "temporary-objects",
+                        "Status": "Enabled",
+                        "TagFilters": [{"Key": TEMPORARY, "Value": "true"}],
+                        "ExpirationInDays": TEMPORARY_DAYS,
+                    },
                 ]
             },
         },

@@ -31,7 +31,7 @@ def template() -> dict[str, Any]:
     resources = {name: it for section in _SECTIONS for name, it in section.RESOURCES.items()}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "backfleet: what runs of backtests need on AWS Batch",
+        "Description": "backfleet: resources for backtests on AWS Batch",
         "Parameters": dict(PARAMETERS),
         "Conditions": dict(CONDITIONS),
         "Resources": resources,

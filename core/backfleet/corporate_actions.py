@@ -1,0 +1,148 @@
+"""Corporate actions as events of the books: from a table of actions, or from the factor alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.errors import MarketError
+from backfleet.events import Events
+from backfleet.facts import Action
+
+__all__ = ["ActionsMode", "Rights", "with_events"]
+
+ActionsMode = Literal["exact", "factor", "none"]
+Rights = Literal["lapse", "subscribe"]
+
+TICK = 0.01
+"""Reference prices are rounded to it; those of funds have three digits, which the tolerance
+covers."""
+
+TOLERANCE = 0.005
+"""The factor of a vendor and the table of actions may differ by this fraction of the price:
+holders of bought-back shares get no dividend, so that the reference price has a smaller one."""
+
+
+@dataclass(frozen=True)
+class _Ex:
+    """An ex-date: the actions on it, the row at which it is known, and the close before it."""
+
+    actions: tuple[Action, ...]
+    row: int
+    close: float
+
+    @property
+    def reference(self) -> float:
+        """The reference price, rounded half up."""
+        price = self.close
+        for action in self.actions:
+            rights_price = action.rights_price or 0.0
+            price = price - action.cash + action.rights * rights_price
+            price /= 1.0 + action.bonus + action.capital + action.rights
+        return math.floor(price / TICK + 0.5 + 1e-6) * TICK
+
+
+def with_events(
+    bars: Bars, actions: Sequence[Action] | None, mode: ActionsMode, rights: Rights
+) -> Bars:
+    """Return all bars of a symbol with their events.
+
+    Raises MarketError for actions that leave no price.
+
+    In the mode `none` there are no events, and the bars forget their factor, so that signals see
+    raw prices too. In the mode `exact`, bars without a factor get the one that follows from the
+    actions.
+    """
+    if mode == "none":
+        return replace(bars, factor=np.ones(len(bars)), events=Events.none())
+    if mode == "factor":
+        return replace(bars, events=_from_factor(bars))
+    dates = list(_ex_dates(bars, actions or ()))
+    if (bars.factor == 1.0).all():
+        bars = replace(bars, factor=_factor_of(len(bars), dates))
+        return replace(bars, events=_exact(dates, rights, np.empty(0, "datetime64[D]")))
+    return replace(bars, events=_exact(dates, rights, _unexplained(bars, dates)))
+
+
+def _from_factor(bars: Bars) -> Events:
+    """Return the events that reinvest every dividend at the reference price, in fractions."""
+    rows = np.flatnonzero(bars.factor[1:] != bars.factor[:-1]) + 1
+    day, ratio = bars.session[rows], bars.factor[rows] / bars.factor[rows - 1]
+    nothing = np.zeros(len(rows))
+    return Events(
+        day, ratio, nothing, day, nothing, nothing, 1.0 / ratio,
+        np.zeros(len(rows), np.bool_), np.empty(0, "datetime64[D]"),
+    )  # fmt: skip
+
+
+def _ex_dates(bars: Bars, actions: Sequence[Action]) -> Iterator[_Ex]:
+    """Yield the ex-dates of the bars' sessions; those before the first close are left out. Raises
+    MarketError for actions that leave no price."""
+    last = np.maximum.accumulate(np.where(bars.tradable, np.arange(len(bars)), -1))
+    by_day: dict[date, list[Action]] = {}
+    for action in actions:
+        by_day.setdefault(action.ex, []).append(action)
+    before, close = -1, 0.0
+    for day in sorted(by_day):
+        row = int(np.searchsorted(bars.session, np.datetime64(day), "left"))
+        if not 0 < row < len(bars) or last[row - 1] < 0:
+            continue
+        if last[row - 1] != before:
+            before = int(last[row - 1])
+            close = float(bars.raw.close[before])
+        ex = _Ex(tuple(by_day[day]), row, close)
+        if ex.reference <= 0.0:
+            raise MarketError(
+                f"data.facts: the actions of {bars.symbol} with ex = {day} leave nothing of its "
+                f"close, {close:g}. Correct them in the table actions"
+            )
+        yield ex
+        # The symbol may not trade before its next ex-date.
+        close = ex.reference
+
+
+def _exact(dates: Sequence[_Ex], rights: Rights, unexplained: NDArray[np.datetime64]) -> Events:
+    """Return one event per action."""
+    rows = [(ex, number, action) for ex in dates for number, action in enumerate(ex.actions)]
+    subscribed = [action.rights if rights == "subscribe" else 0.0 for _, _, action in rows]
+    return Events(
+        day=np.array([action.ex for *_, action in rows], "datetime64[D]"),
+        ratio=np.array([1.0 + action.bonus + action.capital for *_, action in rows]),
+        cash=np.array([action.cash for *_, action in rows], np.float64),
+        pay=np.array([action.pay or action.ex for *_, action in rows], "datetime64[D]"),
+        rights=np.array(subscribed, np.float64),
+        price=np.array([action.rights_price or 0.0 for *_, action in rows], np.float64),
+        # Several actions of one day move the price once.
+        move=np.array([1.0 if number else ex.reference / ex.close for ex, number, _ in rows]),
+        whole=np.ones(len(rows), np.bool_),
+        unexplained=unexplained,
+    )
+
+
+def _factor_of(count: int, dates: Sequence[_Ex]) -> NDArray[np.float64]:
+    """Return the cumulative factor that follows from the actions."""
+    factor = np.ones(count)
+    for ex in dates:
+        factor[ex.row :] *= ex.close / ex.reference
+    return factor
+
+
+def _unexplained(bars: Bars, dates: Sequence[_Ex]) -> NDArray[np.datetime64]:
+    """Return the days on which the factor and the actions differ."""
+    changes = set((np.flatnonzero(bars.factor[1:] != bars.factor[:-1]) + 1).tolist())
+    by_row: dict[int, float] = {}
+    for ex in dates:
+        by_row[ex.row] = by_row.get(ex.row, 1.0) * ex.reference / ex.close
+    wrong = []
+    for row in changes | by_row.keys():
+        implied = bars.factor[row - 1] / bars.factor[row]
+        if row not in by_row or abs(by_row[row] - implied) > TOLERANCE:
+            wrong.append(row)
+    return bars.session[np.array(sorted(wrong), np.intp)]

@@ -1,0 +1,131 @@
+"""Corporate actions in the books of a `MarketBroker`: positions, waiting orders, open trades, and
+the money that is not paid yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from backfleet.engines.bt import bt
+from backfleet.engines.market_feed import BookEvent, FeedRules
+from backfleet.engines.vector.bookings import book_event, moved_size
+from backfleet.engines.vector.state import Account
+
+__all__ = ["FollowPosition", "OpenEvents"]
+
+FollowPosition = Callable[[Any, float, float], None]
+"""Takes a feed, and the shares held before and after."""
+
+
+class OpenEvents:
+    """The events of a task that have not happened, or are not paid yet.
+
+    Attributes
+    ----------
+    followers
+        Called with each position that an event changes.
+    receivable
+        The money that is not paid yet.
+    """
+
+    def __init__(
+        self,
+        feeds: Sequence[Any],
+        events: Sequence[BookEvent],
+        rules: Mapping[Any, FeedRules],
+        in_seen_shares: bool,
+    ) -> None:
+        self.followers: list[FollowPosition] = []
+        self.receivable = 0.0
+        self._feeds = feeds
+        self._events = events
+        self._rules = rules
+        self._in_seen_shares = in_seen_shares
+        self._booked = 0
+        self._due: list[tuple[float, float]] = []
+        self._moved: dict[Any, tuple[int, float]] = {}
+
+    def moved(self, data: Any) -> float:
+        """Return by what the close of a feed's last bar has moved in ex-dates since."""
+        bars, move = self._moved.get(data, (0, 1.0))
+        return move if bars == len(data) else 1.0
+
+    def book(self, broker: Any) -> None:
+        """Book the events until the current session, and pay what is due."""
+        if self._booked == len(self._events) and not self._due:
+            return
+        today = max(
+            self._rules[feed].terms[len(feed) - 1].session for feed in self._feeds if len(feed)
+        )
+        while self._booked < len(self._events) and self._events[self._booked].day <= today:
+            self._book(broker, self._events[self._booked])
+            self._booked += 1
+        for pay, money in self._due:
+            if pay <= today:
+                broker.cash += money
+        self._due = [(pay, money) for pay, money in self._due if pay > today]
+        self.receivable = 0.0
+        for _, money in self._due:
+            self.receivable += money
+
+    def _book(self, broker: Any, event: BookEvent) -> None:
+        data = self._feeds[event.feed]
+        # If the feed has a new bar, that is the bar of the event, whose close has moved already.
+        is_halted = not self._has_bar(data, event.day)
+        if is_halted:
+            self._moved[data] = (len(data), self.moved(data) * event.move)
+        # The first access to a position decides its place in the account's value.
+        position = broker.positions.get(data)
+        before = Account(broker.cash, 0.0, 0.0)
+        if position is not None:
+            before = Account(broker.cash, float(position.size), position.price)
+        after, due, basis = book_event(
+            before, event.ratio, event.cash, event.rights, event.price, event.whole
+        )
+        if position is not None and before.size:
+            broker.cash = after.cash
+            position.fix(after.size, after.price)
+            self._move_trades(broker, data, before, after, basis)
+            for follow in self.followers:
+                follow(data, before.size, after.size)
+        if due:
+            self._due.append((event.pay, due))
+        for order in (*broker.submitted, *broker.pending):
+            if order.data is data:
+                self._move_order(order, event, before, after)
+
+    def _has_bar(self, data: Any, day: float) -> bool:
+        return bool(len(data)) and self._rules[data].terms[len(data) - 1].session >= day
+
+    def _move_order(self, order: Any, event: BookEvent, before: Account, after: Account) -> None:
+        """Let a waiting order follow: a market order the price, and one with a price of its own the
+        seen price, or the mean entry price of the position that it closes."""
+        terms = self._rules[order.data].terms[len(order.data) - 1]
+        created, size = order.created, float(order.executed.remsize)
+        created.size = order.executed.remsize = moved_size(
+            size, before.size, after.size, event.ratio, event.whole, terms
+        )
+        move = event.move
+        if order.exectype != bt.Order.Market and not self._in_seen_shares:
+            move = after.price / before.price
+        created.price = created.price * move
+        created.pricelimit = created.pricelimit * move
+        if created.trailamount:
+            created.trailamount *= move
+            order._limitoffset *= move
+
+    @staticmethod
+    def _move_trades(broker: Any, data: Any, before: Account, after: Account, basis: float) -> None:
+        """Let the open trades of a position follow. With several trade ids, each has its part."""
+        for trades in broker.cerebro.runningstrats[0]._trades[data].values():
+            trade = trades[-1]
+            if not trade.size:
+                continue
+            if trade.size == before.size:
+                trade.price = (trade.price * before.size + basis) / after.size
+                trade.size = after.size
+            else:
+                part = trade.size / before.size
+                size = part * after.size
+                trade.price = (trade.price * trade.size + part * basis) / size
+                trade.size = size

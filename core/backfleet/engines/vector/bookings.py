@@ -1,0 +1,180 @@
+"""The books of corporate actions, compiled: shares, cash, and money that is not paid yet.
+
+`engines.market_broker` calls `book_event` and `moved_size` too, so that an event is written once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.bars import Bars
+from backfleet.engines.vector.market_rules import BarTerms, rounded_size
+from backfleet.engines.vector.state import Account
+from backfleet.jit import compiled, inlined
+
+__all__ = [
+    "AT",
+    "CASH",
+    "MOVE",
+    "PAY",
+    "PRICE",
+    "RATIO",
+    "RIGHTS",
+    "SYMBOL",
+    "WHOLE",
+    "BookedEvents",
+    "EventRows",
+    "book_event",
+    "book_row",
+    "event_rows",
+    "moved_size",
+    "new_bookings",
+    "next_stop",
+    "pay_due",
+]
+
+EventRows = NDArray[np.float64]
+"""float64 of shape (9, events), in the order in which they are booked. `AT` and `PAY` are steps of
+the simulation, and the other rows are as in `Events`."""
+
+BookedEvents = NDArray[np.float64]
+"""float64 of shape (4, events): shares before and after an event, the change of what they cost in
+total, and the money that is not paid yet."""
+
+AT, SYMBOL, PAY, RATIO, CASH, RIGHTS, PRICE, MOVE, WHOLE = range(9)
+BEFORE, AFTER, BASIS, DUE = range(4)
+
+EPSILON = 1e-6
+"""A number of shares that is this close to a whole number, or to a half, is one."""
+
+
+def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRows | None:
+    """Return the events of all symbols, on the sessions of the steps; None without a market."""
+    if all(symbol.events is None for symbol in bars):
+        return None
+    tables = []
+    for number, symbol in enumerate(bars):
+        events = symbol.events
+        if events is None or not len(events):
+            continue
+        at = np.searchsorted(session, events.day, "left")
+        pay = np.maximum(np.searchsorted(session, events.pay, "left"), at)
+        columns = (
+            at, np.full(len(at), number), pay, events.ratio, events.cash, events.rights,
+            events.price, events.move, events.whole,
+        )  # fmt: skip
+        tables.append(np.array([np.asarray(column, np.float64) for column in columns]))
+    rows = np.concatenate(tables, axis=1) if tables else np.empty((9, 0))
+    rows = rows[:, rows[AT] < len(session)]
+    return np.ascontiguousarray(rows[:, np.argsort(rows[AT], kind="stable")])
+
+
+@compiled
+def new_bookings(events: EventRows) -> BookedEvents:
+    """Return bookings of events that have not happened."""
+    return np.zeros((4, events.shape[1]))
+
+
+@inlined
+def multiplied(size: float, ratio: float, half: float, whole: float) -> float:
+    """Return a signed number of shares times a ratio: a whole number if it is close to one, or if
+    it must be whole, which rounds down after `half` is added."""
+    # In floats, 400 * 1.15 is less than 460.
+    shares = abs(size) * ratio
+    down = float(math.floor(shares + half + EPSILON))
+    if whole != 0.0 or abs(shares - down) <= EPSILON:
+        shares = down
+    return shares if size > 0.0 else -shares
+
+
+@inlined
+def book_event(
+    account: Account, ratio: float, cash: float, rights: float, price: float, whole: float
+) -> tuple[Account, float, float]:
+    """Return the account after an event, the money that is due, and by how much the shares have
+    cost more in total. Rights that the cash does not suffice for lapse."""
+    before, money = account.size, account.cash
+    if before == 0.0:
+        return account, 0.0, 0.0
+    # Half a share is one more.
+    after = multiplied(before, ratio, 0.5 if whole != 0.0 else 0.0, whole)
+    due = before * cash
+    basis = -due
+    if rights > 0.0 and before > 0.0:
+        more = float(math.floor(before * rights + EPSILON))
+        cost = more * price
+        if cost <= money:
+            money -= cost
+            after += more
+            basis += cost
+    mean = (account.price * before + basis) / after if after != 0.0 else 0.0
+    return Account(money, after, mean), due, basis
+
+
+@inlined
+def moved_size(
+    size: float, before: float, after: float, ratio: float, whole: float, terms: BarTerms
+) -> float:
+    """Return the size of a waiting order after an event, in lots. An order that closes the position
+    closes it after the event too; one that is smaller than a lot is left for the rejection."""
+    if size == -before:
+        return -after
+    if ratio == 1.0:
+        return size
+    moved = multiplied(size, ratio, 0.0, whole)
+    lots = rounded_size(moved, after, terms)
+    return moved if lots == 0.0 else lots
+
+
+@inlined
+def book_row(account: Account, events: EventRows, number: int, booked: BookedEvents) -> Account:
+    """Book one of the events, and note what it did."""
+    before = account.size
+    account, due, basis = book_event(
+        account,
+        events[RATIO, number],
+        events[CASH, number],
+        events[RIGHTS, number],
+        events[PRICE, number],
+        events[WHOLE, number],
+    )
+    booked[BEFORE, number] = before
+    booked[AFTER, number] = account.size
+    booked[BASIS, number] = basis
+    booked[DUE, number] = due
+    return account
+
+
+@inlined
+def pay_due(
+    cash: float, events: EventRows, booked: BookedEvents, count: int, step: int
+) -> tuple[float, float]:
+    """Pay what is due at a step from the first `count` events. Returns the cash, and the money that
+    is not paid yet."""
+    receivable = 0.0
+    for number in range(count):
+        due = booked[DUE, number]
+        if due != 0.0:
+            if events[PAY, number] <= step:
+                cash += due
+                booked[DUE, number] = 0.0
+            else:
+                receivable += due
+    return cash, receivable
+
+
+@compiled
+def next_stop(events: EventRows, booked: BookedEvents, count: int, steps: int) -> int:
+    """Return the step of the next event or payment after the first `count` events are booked; the
+    number of steps if there is none."""
+    stop = steps
+    if count < events.shape[1]:
+        stop = min(stop, int(events[AT, count]))
+    for number in range(count):
+        if booked[DUE, number] != 0.0:
+            stop = min(stop, int(events[PAY, number]))
+    return stop

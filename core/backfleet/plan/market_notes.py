@@ -1,0 +1,45 @@
+"""Notes about how a run's market was applied to its data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from backfleet.facts import Facts, SymbolFacts
+from backfleet.plan.market_bars import MarketRules
+from backfleet.sources.prepared import SymbolData
+
+__all__ = ["market_notes", "unexplained"]
+
+WORDS = {
+    "exact": "cash and shares are booked by the table of actions",
+    "factor": "dividends are reinvested at the reference price, untaxed",
+    "none": "raw prices, and no dividend, split or bonus share is paid",
+}
+
+
+def market_notes(
+    symbols: Mapping[str, SymbolData], rules: MarketRules, facts: Facts | None
+) -> dict[str, int]:
+    """Return what the rules took for granted and how actions are booked, and of how many
+    symbols."""
+    notes: Counter[str] = Counter()
+    actions = rules.settings.actions
+    for name, symbol in symbols.items():
+        known = SymbolFacts(name) if facts is None else facts.of(name)
+        notes.update(rules.market.assumptions(known))
+        if symbol.ex_dates or (actions == "none" and symbol.adjustment):
+            notes[WORDS[actions]] += 1
+    return dict(notes)
+
+
+def unexplained(symbols: Mapping[str, SymbolData]) -> dict[str, int]:
+    """Return why actions cannot be booked exactly, and for how many symbols; empty if they can."""
+    doubtful = [(name, data.unexplained) for name, data in symbols.items() if data.unexplained]
+    if not doubtful:
+        return {}
+    name, day = doubtful[0]
+    return {
+        f"not booked exactly, since no action explains an ex-date such as that of {name} on "
+        f"{day}": len(doubtful)
+    }

@@ -1,0 +1,265 @@
+"""Corporate actions in the books: the worked examples to the cent on every engine, the shares that
+a backtrader strategy sees, and protective orders."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import backtrader as bt
+import numpy as np
+import pytest
+
+from backfleet.bars import Bars
+from backfleet.engine import BrokerSettings, Outcome, Simulation
+from backfleet.engines.backtrader import BacktraderEngine
+from backfleet.engines.backtrader_stock import BacktraderStockEngine
+from backfleet.engines.vector.engine import VectorEngine
+from backfleet.errors import MarketError
+from backfleet.facts import Action
+from markets.market_bars import bars_of
+from markets.test_worked_examples import DAYS, Placing, flat, in_market, play, reasons
+from vector.conftest import Scripted
+
+D1, D2, D3, D4, D5 = map(date.fromisoformat, DAYS)
+
+
+def exact(bars: Bars, *actions: Action, **settings: Any) -> Bars:
+    return in_market(bars, *actions, actions="exact", **settings)
+
+
+def test_example_19_an_odd_lot_of_bonus_shares_is_sold_whole() -> None:
+    bars = exact(flat("600000", DAYS, [13.0, 13.0, 10.0, 10.0, 10.0]), Action(D3, bonus=0.3))
+    outcome = play(bars, {0: [100], 2: [-50, -100], 3: [-30]}, 20_000)
+    assert reasons(outcome) == ["NONE", "LOT", "NONE", "NONE"]
+    assert outcome.fills["size"].tolist() == [100, -100, -30]
+    (trade,) = outcome.trades
+    assert (trade["size"], trade["price"], trade["pnl"]) == (130, 10.0, 0.0)
+
+
+EXAMPLE_20 = bars_of(
+    "600000",
+    DAYS,
+    [(10.0,) * 4, (10.0,) * 4, (9.5, 9.6, 9.5, 9.6), (9.6,) * 4, (9.6,) * 4],
+    factor=[1.0, 1.0, 10 / 9.5, 10 / 9.5, 10 / 9.5],
+)
+DIVIDEND = Action(D3, cash=0.5, pay=D5)
+
+
+def test_example_20_a_dividend_is_a_receivable_until_it_is_paid() -> None:
+    outcome = play(exact(EXAMPLE_20, DIVIDEND), {0: [900]}, 10_000)
+    value, cash = outcome.equity["value"], outcome.equity["cash"]
+    assert value == pytest.approx([10_000, 9_994.91, 10_084.91, 10_084.91, 10_084.91])
+    assert cash == pytest.approx([10_000, 994.91, 994.91, 994.91, 1_444.91])
+
+
+def test_example_20_the_factor_alone_reinvests_the_dividend() -> None:
+    outcome = play(in_market(EXAMPLE_20, actions="factor"), {0: [900]}, 10_000)
+    assert outcome.equity["value"][2:] == pytest.approx([10_089.646842] * 3)
+    assert outcome.trades["size"] == pytest.approx([947.368421])
+    exact_value = play(exact(EXAMPLE_20, DIVIDEND), {0: [900]}, 10_000).equity["value"][-1]
+    assert outcome.equity["value"][-1] - exact_value == pytest.approx(4.736842)
+
+
+def test_example_21_a_waiting_order_to_sell_all_sells_the_new_shares_too() -> None:
+    bars = exact(flat("600000", DAYS[:3], [20.0, 20.0, 10.2]), Action(D3, capital=1.0))
+    assert bars.terms is not None
+    assert (bars.terms.up[2], bars.terms.down[2]) == (11.0, 9.0)
+    outcome = play(bars, {0: [300], 1: [-300]}, 10_000)
+    assert outcome.fills["size"].tolist() == [300, -600]
+    assert outcome.equity["cash"][2] - outcome.equity["cash"][1] == pytest.approx(6_111.8788)
+    (trade,) = outcome.trades
+    assert (trade["price"], trade["pnl"]) == (10.0, pytest.approx(120.0))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "shares", "bonus", "after"),
+    [("688001", 305, 0.3, 397), ("600000", 6_000, 0.15, 6_900)],
+)
+def test_example_22_new_shares_are_rounded_half_up(
+    symbol: str, shares: int, bonus: float, after: int
+) -> None:
+    bars = exact(flat(symbol, DAYS[:4], [1.0] * 4), Action(D3, bonus=bonus))
+    outcome = play(bars, {0: [shares]}, 20_000)
+    assert outcome.equity["exposure"][2] == after
+
+
+@pytest.mark.parametrize(
+    ("rights", "cash", "paid", "worth"),
+    [("subscribe", 20_000, 1_800, 11_804), ("lapse", 20_000, 0, 9_080),
+     ("subscribe", 11_000, 0, 9_080)],
+)  # fmt: skip
+def test_example_23_rights_are_subscribed_or_lapse(
+    rights: str, cash: float, paid: float, worth: float
+) -> None:
+    action = Action(D3, rights=0.3, rights_price=6.0)
+    bars = exact(flat("600000", DAYS[:4], [10.0, 10.0, 9.08, 9.08]), action, rights=rights)
+    assert bars.terms is not None
+    assert bars.terms.up[2] == 9.99
+    outcome = play(bars, {0: [1_000]}, cash)
+    assert outcome.equity["cash"][1] - outcome.equity["cash"][2] == pytest.approx(paid)
+    assert outcome.equity["exposure"][2] == pytest.approx(worth)
+
+
+def test_example_24_the_reference_price_of_all_kinds_of_actions_at_once() -> None:
+    action = Action(D2, cash=0.15, bonus=0.3, capital=0.2, rights=0.3, rights_price=8.0)
+    bars = exact(flat("600000", DAYS[:3], [20.0, 12.36, 12.36]), action)
+    assert bars.factor.tolist() == [1.0, pytest.approx(20 / 12.36), pytest.approx(20 / 12.36)]
+    assert bars.terms is not None
+    assert (bars.terms.up[1], bars.terms.down[1]) == (13.6, 11.12)
+
+
+def test_example_26_an_ex_date_in_a_halt_counts_at_the_next_bar() -> None:
+    rows = flat(
+        "600000", DAYS, [8.0, 8.0, 8.0, 8.0, 7.2], tradable=[True, True, False, False, True]
+    )
+    bars = exact(rows, Action(D3, cash=0.8, pay=date(2024, 2, 1)))
+    assert bars.terms is not None
+    assert (bars.terms.up[4], bars.terms.down[4]) == (7.92, 6.48)
+    outcome = play(bars, {0: [500]}, 20_000)
+    assert outcome.equity["value"][-1] == outcome.equity["value"][-2]
+    assert outcome.equity["cash"][-1] == outcome.equity["cash"][-2]
+
+
+def test_two_ex_dates_in_one_halt_follow_each_other() -> None:
+    rows = flat(
+        "600000", DAYS, [8.0, 8.0, 8.0, 8.0, 3.0], tradable=[True, True, False, False, True]
+    )
+    bars = exact(rows, Action(D3, cash=2.0), Action(D4, bonus=1.0))
+    outcome = play(bars, {0: [500]}, 20_000)
+    assert outcome.equity["exposure"][-1] == 3_000
+    assert outcome.equity["cash"][-1] - outcome.equity["cash"][-2] == 1_000
+
+
+def test_an_ex_date_that_no_action_explains_is_found() -> None:
+    assert exact(EXAMPLE_20, DIVIDEND).events.first_unexplained is None  # type: ignore[union-attr]
+    for actions in ((), (Action(D3, cash=0.7),), (Action(D4, cash=0.5),)):
+        events = exact(EXAMPLE_20, *actions).events
+        assert events is not None
+        assert events.first_unexplained == D3
+
+
+def test_actions_that_leave_no_price_are_refused() -> None:
+    with pytest.raises(MarketError, match="ex = 2024-01-04 leave nothing of its close, 10"):
+        exact(flat("600000", DAYS, [10.0] * 5), Action(D3, cash=10.0))
+
+
+def test_events_after_the_last_bar_of_a_window_are_unknown_in_it() -> None:
+    bars = exact(EXAMPLE_20, DIVIDEND)
+    other = exact(EXAMPLE_20, Action(D3, cash=0.4))
+    assert bars[:2].digest() == other[:2].digest()
+    assert bars[:3].digest() != other[:3].digest()
+
+
+@pytest.mark.parametrize("mode", ["exact", "factor"])
+def test_protective_orders_follow_the_entry_price_through_a_split(mode: str) -> None:
+    prices = [(20.0,) * 4, (20.0,) * 4, (10.0,) * 4, (9.6, 9.6, 9.4, 9.5), (9.5,) * 4]
+    rows = bars_of("600000", DAYS, prices, factor=[1.0, 1.0, 2.0, 2.0, 2.0])
+    bars = in_market(rows, Action(D3, capital=1.0), actions=mode)
+    script = np.array([300.0] + [np.nan] * 4).tobytes().hex()
+    params = {"script": script, "target": "size", "stop_loss": 0.05, "take_profit": 0.2}
+    task = Simulation(Scripted, params, (bars,), BrokerSettings(10_000, 0.00025))
+    first, *others = (
+        engine.run(task) for engine in (VectorEngine(), BacktraderStockEngine(), BacktraderEngine())
+    )
+    assert isinstance(first, Outcome)
+    for other in others:
+        assert isinstance(other, Outcome)
+        assert first.orders.tobytes() == other.orders.tobytes()
+    assert first.fills["size"].tolist() == [300, -600]
+    assert first.fills["price"].tolist() == [20.0, 9.5]
+    assert first.orders["price"][1:].tolist() == [9.5, 12.0]
+
+
+class Watching(bt.Strategy):
+    """Buys once by its own rule, sells at the fifth bar, and notes what it sees."""
+
+    params = (("rule", "cash"),)
+
+    def __init__(self) -> None:
+        self.metrics: dict[str, Any] = {}
+
+    def next(self) -> None:
+        close = self.data.close[0]
+        if len(self) == 1:
+            self.metrics["placed"] = self.rule(close)
+        if len(self) == 3:
+            held, value = self.position, self.broker.getvalue([self.data])
+            self.metrics |= {"worth": held.size * close, "value": value, "entry": held.price}
+        if len(self) == 4:
+            self.close()
+
+    def rule(self, close: float) -> float:
+        if self.p.rule == "cash":
+            size = int(self.broker.getcash() / close)
+            self.buy(size=size)
+            return float(size)
+        if self.p.rule == "percent":
+            return float(self.order_target_percent(target=0.99).size)
+        return float(self.buy(size=100).size)
+
+    def notify_order(self, order: Any) -> None:
+        if order.status == order.Completed and order.isbuy():
+            self.metrics |= {"paid": order.executed.price, "bought": order.executed.size}
+
+
+SEEN = bars_of(
+    "600559", DAYS, [(12.4,) * 4, (12.4,) * 4, (8.27,) * 4, (8.27,) * 4, (8.27,) * 4],
+    factor=[1.0, 1.0, 1.5, 1.5, 1.5],
+)  # fmt: skip
+
+
+def watched(rule: str) -> Outcome:
+    bars = in_market(SEEN, Action(D3, capital=0.5), actions="exact")
+    task = Simulation(Watching, {"rule": rule}, (bars,), BrokerSettings(100_000, 0.0))
+    first, second = BacktraderStockEngine().run(task), BacktraderEngine().run(task)
+    assert isinstance(first, Outcome)
+    assert isinstance(second, Outcome)
+    for table in ("equity", "orders", "fills", "trades"):
+        assert getattr(first, table).tobytes() == getattr(second, table).tobytes()
+    assert first.metrics == second.metrics
+    return first
+
+
+def test_sizes_of_a_backtrader_strategy_are_in_the_shares_that_its_prices_are_of() -> None:
+    outcome = watched("cash")
+    # 100,000 buy 8,064 traded shares at 12.40, and the strategy sees 12,096 at 8.27.
+    assert outcome.metrics["placed"] == 12_096
+    assert outcome.fills["size"].tolist() == [8_000, -12_000]
+    assert outcome.fills["price"].tolist() == [12.4, 8.27]
+    assert outcome.orders["price"].tolist() == [12.4, 8.27]
+
+
+def test_what_a_backtrader_strategy_is_told_is_in_seen_shares_too() -> None:
+    metrics = watched("cash").metrics
+    assert metrics["bought"] == pytest.approx(12_000)
+    assert metrics["paid"] == pytest.approx(12.4 / 1.5)
+    assert metrics["worth"] == pytest.approx(metrics["value"])
+    assert metrics["entry"] == pytest.approx(12.4 / 1.5)
+
+
+def test_a_target_percent_of_a_backtrader_strategy_is_money() -> None:
+    assert watched("percent").fills["size"].tolist() == [7_900, -11_850]
+
+
+def test_a_fixed_size_of_a_backtrader_strategy_can_be_below_a_lot() -> None:
+    outcome = watched("fixed")
+    assert reasons(outcome) == ["LOT"]
+    assert outcome.orders["size"].tolist() == [66]
+
+
+def test_a_limit_order_keeps_its_seen_price_through_a_split() -> None:
+    class Waiting(Placing):
+        def next(self) -> None:
+            if len(self) == 1:
+                self.buy(size=1500, exectype=bt.Order.Limit, price=8.2)
+
+    prices = [(12.4,) * 4, (12.4,) * 4, (8.27,) * 4, (8.27, 8.27, 8.1, 8.2), (8.27,) * 4]
+    rows = bars_of("600559", DAYS, prices, factor=[1.0, 1.0, 1.5, 1.5, 1.5])
+    bars = in_market(rows, Action(D3, capital=0.5), actions="exact")
+    outcome = BacktraderStockEngine().run(
+        Simulation(Waiting, {}, (bars,), BrokerSettings(100_000, 0.0))
+    )
+    assert isinstance(outcome, Outcome)
+    assert outcome.fills["size"].tolist() == [1500]
+    assert outcome.fills["price"] == pytest.approx([8.2], rel=1e-3)
