@@ -120,12 +120,16 @@ def _sizes(vendor: str, facts: FactTables) -> list[str]:
     }
     spans, actions = facts.spans, facts.actions
     return [
-        f"{vendor}: {len(facts.instruments):,} symbols",
+        f"{vendor}: {_counted(len(facts.instruments), 'symbol')}",
         f"no history of ST shares: {no_names[vendor]}"
         if spans is None
-        else f"{len(spans):,} spans of ST and delisting periods, from the names",
+        else f"{_counted(len(spans), 'span')} of ST and delisting periods, from the names",
         "no corporate actions: the table of dividends is missing"
         if actions is None
-        else f"{len(actions):,} corporate actions; the table has no rights",
+        else f"{_counted(len(actions), 'corporate action')}; the table has no rights",
         "a day of delisting is the first one without trading",
     ]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
