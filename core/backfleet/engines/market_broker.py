@@ -139,8 +139,8 @@ class MarketBroker(bt.brokers.BackBroker):
 
     def close_of(self, data: Any) -> float:
         """Return the traded price at which a position is valued."""
-        moved = 1.0 if self.events is None else self.events.moved(data)
-        return float(self.rules[data].prices[self._bar(data)][3] * moved)
+        assert self.events is not None
+        return self.events.close_of(data)
 
     def _get_value(self, datas: Any = None, lever: bool = False) -> float:
         total = gain = 0.0
