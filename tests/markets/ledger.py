@@ -33,24 +33,30 @@ class Bar:
 
 @dataclass(frozen=True)
 class Dividend:
-    """Cash and new shares for each share that is held when a day begins; cash comes on `pay`."""
+    """Cash and new shares for each share that is held when a day begins; cash comes on `pay`.
+
+    If only the change of the adjustment factor is known, `factor` has it.
+    """
 
     day: date
     cash: Decimal
     bonus: Decimal
     pay: date
+    factor: Decimal | None = None
 
 
 @dataclass(frozen=True)
 class Rules:
     """How the job applies the market; `share` is the share of the volume, None for no cap.
-    `reinvests` says whether dividends buy shares at the reference price, in fractions."""
+    `reinvests` says whether dividends buy shares at the reference price, in fractions. With
+    `all_in`, targets are positions, and a purchase takes all cash at the close."""
 
     board: str = "main"
     waits: bool = False
     share: Fraction | None = None
     commission: Fraction = Fraction(25, 100_000)
     reinvests: bool = False
+    all_in: bool = False
 
 
 @dataclass
@@ -105,12 +111,18 @@ class Ledger:
                 waiting = None
             receivable = sum(money for _, money in self._due)
             self.values.append(self.cash + self.held * Fraction(bar.close) + receivable)
-            price, target = bar.close, targets[at]
+            price, target = bar.close, self._shares(targets[at], bar.close)
             if target is None or target == self.held:
                 continue
             size = self._in_lots(target - self.held)
             if size or not self.held:
                 waiting = Order(at, Fraction(bar.close), size or target - self.held)
+
+    def _shares(self, target: int | None, close: Decimal) -> Fraction | int | None:
+        """Return the shares that a target wants; None to keep what is held."""
+        if not self.rules.all_in or not target:
+            return target
+        return self.held or self.cash // Fraction(close)
 
     def _pay_out(self, dividend: Dividend, close: Decimal, waiting: Order | None) -> Decimal:
         """Book a dividend and return the reference price, to which a waiting order moves."""
@@ -118,6 +130,8 @@ class Ledger:
         before, ratio = self.held, 1 + Fraction(dividend.bonus)
         if self.rules.reinvests:
             ratio = Fraction(close) / Fraction(reference)
+            if dividend.factor is not None:
+                ratio = Fraction(dividend.factor)
             self.held *= ratio
         else:
             self.held = Fraction(math.floor(before * ratio + Fraction(1, 2)))
@@ -221,5 +235,8 @@ class Ledger:
 
 def ex_price(close: Decimal, dividend: Dividend) -> Decimal:
     """Return the reference price of an ex-date."""
+    if dividend.factor is not None:
+        # Factors have six digits.
+        return round(close / dividend.factor, 4).quantize(Decimal("0.01"), ROUND_HALF_UP)
     price = (close - dividend.cash) / (1 + dividend.bonus)
     return price.quantize(Decimal("0.01"), ROUND_HALF_UP)
