@@ -70,7 +70,13 @@ def random_dividend(draw: Random, day: date, reference: int) -> Dividend:
     return Dividend(day, cash, bonus, day + timedelta(days=draw.choice((0, 0, 2, 5, 90))))
 
 
-def as_bars(bars: Sequence[Bar], dividends: Sequence[Dividend], board: str, rules: Rules) -> Bars:
+def as_bars(
+    bars: Sequence[Bar],
+    dividends: Sequence[Dividend],
+    board: str,
+    rules: Rules,
+    delisted: date | None = None,
+) -> Bars:
     """Return the bars with the terms and the events that `cn-a` gives them."""
     rows = []
     for bar in bars:
@@ -98,7 +104,8 @@ def as_bars(bars: Sequence[Bar], dividends: Sequence[Dividend], board: str, rule
         Action(each.day, cash=float(each.cash), bonus=float(each.bonus), pay=each.pay)
         for each in dividends
     )
-    facts = SymbolFacts(symbol, spans=spans, actions=actions)
+    facts = SymbolFacts(symbol, spans=spans, actions=actions, delisted=delisted)
+    plain = replace(plain, facts=facts)
     return CnAMarket().follow(plain, facts, settings).window(BarsWindow())
 
 
@@ -201,7 +208,9 @@ def check_portfolio(seed: int) -> set[int]:
     symbols = []
     for board in draw.choices(list(SYMBOLS), k=draw.randint(2, 4)):
         rules = Rules(board, waits=waits, share=share, reinvests=reinvests)
-        bars = as_bars(*random_bars(draw, board, a_day), board, rules)
+        rows, dividends = random_bars(draw, board, a_day)
+        gone = draw.choice((None, None, draw.choice(rows).day + timedelta(days=1)))
+        bars = as_bars(rows, dividends, board, rules, gone)
         symbols.append(replace(bars, symbol=f"S{len(symbols)}"))
     target = draw.choice(("size", "position", "percent", "value"))
     steps = len(np.unique(np.concatenate([bars.time[bars.tradable] for bars in symbols])))

@@ -87,8 +87,6 @@ def _rules_of(bars: Bars) -> FeedRules:
 @lru_cache(maxsize=2)
 def events_of(bars: tuple[Bars, ...]) -> tuple[BookEvent, ...]:
     """Return the events of all symbols in the order in which they are booked."""
-    if not any(symbol.events for symbol in bars):
-        return ()
     session = panel_of(bars).session
     rows = bookings.event_rows(bars, session)
     if rows is None:

@@ -18,6 +18,7 @@ from backfleet.jit import compiled, inlined
 
 __all__ = [
     "AT",
+    "BARS",
     "CASH",
     "DUE",
     "MOVE",
@@ -43,11 +44,11 @@ EventRows = NDArray[np.float64]
 the simulation, and the other rows are as in `Events`."""
 
 BookedEvents = NDArray[np.float64]
-"""float64 of shape (4, events): shares before and after an event, the change of what they cost in
-total, and the money that is not paid yet."""
+"""float64 of shape (5, events): shares before and after an event, the change of what they cost in
+total, the money that is not paid yet, and the bars of the symbol until then."""
 
 AT, SYMBOL, PAY, RATIO, CASH, RIGHTS, PRICE, MOVE, WHOLE = range(9)
-BEFORE, AFTER, BASIS, DUE = range(4)
+BEFORE, AFTER, BASIS, DUE, BARS = range(5)
 
 EPSILON = 1e-6
 """A number of shares that is this close to a whole number, or to a half, is one."""
@@ -60,7 +61,7 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
     tables = []
     for number, symbol in enumerate(bars):
         events = symbol.events
-        if events is None or not len(events):
+        if events is None:
             continue
         at = np.searchsorted(session, events.day, "left")
         pay = np.maximum(np.searchsorted(session, events.pay, "left"), at)
@@ -69,15 +70,28 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
             events.price, events.move, events.whole,
         )  # fmt: skip
         tables.append(np.array([np.asarray(column, np.float64) for column in columns]))
+        tables.append(_delisting(symbol, number, session))
     rows = np.concatenate(tables, axis=1) if tables else np.empty((9, 0))
     rows = rows[:, rows[AT] < len(session)]
     return np.ascontiguousarray(rows[:, np.argsort(rows[AT], kind="stable")])
 
 
+def _delisting(bars: Bars, number: int, session: NDArray[np.datetime64]) -> EventRows:
+    """Return the event that pays the shares of a delisted symbol out at their last close."""
+    delisted = None if bars.facts is None else bars.facts.delisted
+    if delisted is None:
+        return np.empty((9, 0))
+    step = float(np.searchsorted(session, np.datetime64(delisted), "left"))
+    closes = bars.raw.close[bars.tradable & (bars.session < np.datetime64(delisted))]
+    if not len(closes):
+        return np.empty((9, 0))
+    return np.array([[step, number, step, 0.0, closes[-1], 0.0, 0.0, 1.0, 0.0]]).T
+
+
 @compiled
 def new_bookings(events: EventRows) -> BookedEvents:
     """Return bookings of events that have not happened."""
-    return np.zeros((4, events.shape[1]))
+    return np.zeros((5, events.shape[1]))
 
 
 @inlined
@@ -121,7 +135,10 @@ def moved_size(
     size: float, before: float, after: float, ratio: float, whole: float, terms: BarTerms
 ) -> float:
     """Return the size of a waiting order after an event, in lots. An order that closes the position
-    closes it after the event too; one that is smaller than a lot is left for the rejection."""
+    closes it after the event too; one that is smaller than a lot is left for the rejection, and so
+    is any if no share is left."""
+    if after == 0.0 and before != 0.0:
+        return size
     if size == -before:
         return -after
     if ratio == 1.0:
@@ -132,8 +149,10 @@ def moved_size(
 
 
 @inlined
-def book_row(account: Account, events: EventRows, number: int, booked: BookedEvents) -> Account:
-    """Book one of the events, and note what it did."""
+def book_row(
+    account: Account, events: EventRows, number: int, booked: BookedEvents, bars: int
+) -> Account:
+    """Book one of the events, and note what it did; `bars` counts those of the symbol."""
     before = account.size
     account, due, basis = book_event(
         account,
@@ -147,6 +166,7 @@ def book_row(account: Account, events: EventRows, number: int, booked: BookedEve
     booked[AFTER, number] = account.size
     booked[BASIS, number] = basis
     booked[DUE, number] = due
+    booked[BARS, number] = bars
     return account
 
 
