@@ -57,6 +57,7 @@ class Rules:
     commission: Fraction = Fraction(25, 100_000)
     reinvests: bool = False
     all_in: bool = False
+    taxed: bool = False
 
 
 @dataclass
@@ -66,6 +67,15 @@ class Order:
     made: int
     price: Fraction
     size: Fraction
+
+
+@dataclass
+class Lot:
+    """Shares of one purchase, and the dividends on them."""
+
+    day: date
+    shares: Fraction
+    dividends: Fraction = Fraction(0)
 
 
 @dataclass
@@ -91,6 +101,7 @@ class Ledger:
     values: list[Fraction] = field(default_factory=list)
     _bought: dict[date, Fraction] = field(default_factory=dict)
     _due: list[tuple[date, Fraction]] = field(default_factory=list)
+    _lots: list[Lot] = field(default_factory=list)
 
     def follow(self, bars: Sequence[Bar], targets: Sequence[int | None]) -> None:
         """Go through all bars; `targets` has an element per bar, those of halted ones unused."""
@@ -136,6 +147,9 @@ class Ledger:
         else:
             self.held = Fraction(math.floor(before * ratio + Fraction(1, 2)))
             self._due.append((dividend.pay, before * Fraction(dividend.cash)))
+        for lot in self._lots:
+            lot.dividends += lot.shares * Fraction(dividend.cash)
+            lot.shares *= self.held / before
         if waiting is not None:
             waiting.price *= Fraction(reference) / Fraction(close)
             if waiting.size == -before:
@@ -165,6 +179,9 @@ class Ledger:
                 lots = lots if lots >= least else 0
                 allowed, reason = Fraction(lots if size > 0 else -lots), "volume"
         fee = self._fee(bar.day, allowed, bar.open)
+        if allowed < 0:
+            tax = self._sell_lots(-allowed, bar.day)
+            fee += tax if self.rules.taxed else 0
         if allowed > 0 and self.cash < allowed * Fraction(bar.open) + fee:
             self.rejections.append((at, size, "cash_at_fill"))
             return
@@ -173,9 +190,28 @@ class Ledger:
             self.held += allowed
             self.fills.append((at, allowed, bar.open, fee))
             if allowed > 0:
+                self._lots.append(Lot(bar.day, Fraction(allowed)))
                 self._bought[bar.day] = self._bought.get(bar.day, Fraction(0)) + allowed
         if allowed != size:
             self.rejections.append((at, size - allowed, reason))
+
+    def _sell_lots(self, shares: Fraction, day: date) -> Fraction:
+        """Take shares out of the first purchases, and return the tax on their dividends."""
+        tax = Fraction(0)
+        while shares:
+            lot = self._lots[0]
+            part = min(shares, lot.shares)
+            months = (day.year - lot.day.year) * 12 + day.month - lot.day.month
+            months += day.day > lot.day.day
+            rate = Fraction(20 if months <= 1 else 10 if months <= 12 else 0, 100)
+            dividends = lot.dividends * part / lot.shares
+            tax += rate * dividends
+            lot.dividends -= dividends
+            lot.shares -= part
+            shares -= part
+            if not lot.shares:
+                del self._lots[0]
+        return tax
 
     def _refusal(self, bars: Sequence[Bar], at: int, order: Order) -> str:
         bar, day, made, size = bars[at], bars[at].day, order.made, order.size

@@ -115,6 +115,11 @@ def test_prices_that_are_adjusted_already_have_no_lots(
     ("changes", "message"),
     [
         ({"market": {"rules": "cn-a", "actions": "all"}}, "market.actions"),
+        ({"market": {"rules": "cn-a", "dividend_tax": True}}, "only if actions are booked exactly"),
+        (
+            {"market": {"rules": "cn-a", "dividend_tax": True}, "engine": "vector"},
+            "the engine 'vector' does not tax dividends",
+        ),
         ({"market": {**CN_A, "strict": True}}, "market.strict: unknown key"),
         ({"market": {**CN_A, "rules": "cn-b"}}, "no market is named 'cn-b'"),
         ({"market": {**CN_A, "off": ["t+1"]}}, "market.off: 'cn-a' has no rule 't[+]1'"),

@@ -204,6 +204,30 @@ def test_shares_of_a_delisted_symbol_are_paid_out_at_their_last_close() -> None:
     assert outcome.orders["status"].tolist() == [OrderStatus.COMPLETED, OrderStatus.CANCELED]
 
 
+@pytest.mark.parametrize(
+    ("sold", "tax"),
+    [("2024-01-08", 100), ("2024-07-01", 50), ("2025-01-03", 50), ("2025-01-06", 0)],
+)
+def test_example_31_the_tax_on_a_dividend_depends_on_how_long_the_share_was_held(
+    sold: str, tax: float
+) -> None:
+    days = [*DAYS[:3], sold, str(np.datetime64(sold) + 1)]
+    # Bought on 2024-01-03, and sold at the open of the fourth bar.
+    rows = flat("600000", days, [10.0, 10.0, 9.5, 9.5, 9.5])
+    bars = exact(rows, Action(D3, cash=0.5), dividend_tax=True)
+    script = np.array([1000, np.nan, 0, np.nan, np.nan], np.float64)
+    params = {"script": script.tobytes().hex(), "target": "size"}
+    task = Simulation(Scripted, params, (bars,), BrokerSettings(20_000, 0.0002))
+    stock, fast = BacktraderStockEngine().run(task), BacktraderEngine().run(task)
+    assert isinstance(stock, Outcome)
+    assert isinstance(fast, Outcome)
+    assert stock.fills.tobytes() == fast.fills.tobytes()
+    assert stock.fills["commission"][1] == pytest.approx(5 + 9_500 * (0.0005 + 0.00001) + tax)
+    assert stock.equity["cash"][-1] == pytest.approx(
+        20_000 + 500 - 500 - stock.fills["commission"].sum()
+    )
+
+
 def on_all_engines(
     strategy: type, params: dict[str, Any], bars: tuple[Bars, ...], cash: float
 ) -> Outcome:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from backfleet.bars import Bars, BarsWindow
-from backfleet.engine import BrokerSettings, Outcome, RejectReason, Simulation
+from backfleet.engine import BrokerSettings, Engine, Outcome, RejectReason, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
@@ -99,6 +99,7 @@ def as_bars(
         orders="wait" if rules.waits else "day",
         volume_share=float(rules.share or 0),
         actions="factor" if rules.reinvests else "exact",
+        dividend_tax=rules.taxed,
     )
     actions = tuple(
         Action(each.day, cash=float(each.cash), bonus=float(each.bonus), pay=each.pay)
@@ -136,7 +137,10 @@ def outcomes(
 
 
 def run_all(simulation: Simulation) -> list[Outcome]:
-    engines = (VectorEngine(), BacktraderStockEngine(), BacktraderEngine())
+    engines: list[Engine] = [BacktraderStockEngine(), BacktraderEngine()]
+    # The engine `vector` does not tax dividends.
+    if not any(bars.events.taxes.any() for bars in simulation.bars if bars.events is not None):
+        engines.append(VectorEngine())
     results = [engine.run(simulation) for engine in engines]
     assert all(isinstance(result, Outcome) for result in results)
     return results  # type: ignore[return-value]
@@ -148,7 +152,8 @@ def check(seed: int) -> set[str]:
     board = draw.choice(list(SYMBOLS))
     share = draw.choice((None, None, Fraction(1, 4)))
     waits, reinvests = draw.random() < 0.3, draw.random() < 0.3
-    rules = Rules(board, waits=waits, share=share, reinvests=reinvests)
+    taxed = not reinvests and draw.random() < 0.2
+    rules = Rules(board, waits=waits, share=share, reinvests=reinvests, taxed=taxed)
     rows, dividends = random_bars(draw, board, draw.choice((1, 1, 3)))
     sizes = (0, 0, 0, 100, 150, 230, 400, 1000, 1530, -100, 60_000, None, None, None)
     targets = [draw.choice(sizes) for _ in rows]

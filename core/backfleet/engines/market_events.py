@@ -8,6 +8,7 @@ from typing import Any
 
 from backfleet.engines.bt import bt
 from backfleet.engines.market_feed import BookEvent, FeedRules
+from backfleet.engines.tax_lots import TaxLots
 from backfleet.engines.vector.bookings import book_event, moved_size
 from backfleet.engines.vector.state import Account
 
@@ -26,6 +27,8 @@ class OpenEvents:
         Called with each position that an event changes.
     receivable
         The money that is not paid yet.
+    lots
+        The purchases of each feed whose dividends are taxed.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class OpenEvents:
     ) -> None:
         self.followers: list[FollowPosition] = []
         self.receivable = 0.0
+        self.lots = {feeds[event.feed]: TaxLots() for event in events if any(event.taxes)}
         self._feeds = feeds
         self._events = events
         self._rules = rules
@@ -86,6 +90,8 @@ class OpenEvents:
             broker.cash = after.cash
             position.fix(after.size, after.price)
             self._move_trades(broker, data, before, after, basis)
+            if data in self.lots:
+                self.lots[data].receive(event.taxes, event.cash, after.size / before.size)
             for follow in self.followers:
                 follow(data, before.size, after.size)
         if due:

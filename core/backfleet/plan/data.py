@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
-from backfleet.errors import DataError, UserError
+from backfleet.errors import DataError, JobError, UserError
 from backfleet.facts import Facts
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.refusal import nearest
@@ -128,6 +128,12 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
     if market is not None and market.actions == "exact" and doubts:
         market = replace(market, actions="factor")
         described, rules = _describe_all(data, planned_rules(market)), planned_rules(market)
+    if market is not None and market.dividend_tax and market.actions != "exact":
+        reason = next(iter(doubts), f'actions = "{market.actions}"')
+        raise JobError(
+            f"market.dividend_tax: dividends are known only if actions are booked exactly: "
+            f"{reason}. Bring the missing actions in data.facts, or remove dividend_tax"
+        )
     symbols = described.symbols
     if described.bad and (data.on_bad_symbol == "refuse" or not symbols):
         raise _refusal(data, described)

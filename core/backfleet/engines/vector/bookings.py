@@ -40,14 +40,15 @@ __all__ = [
 ]
 
 EventRows = NDArray[np.float64]
-"""float64 of shape (9, events), in the order in which they are booked. `AT` and `PAY` are steps of
-the simulation, and the other rows are as in `Events`."""
+"""float64 of shape (12, events), in the order in which they are booked. `AT` and `PAY` are steps of
+the simulation, and the other rows are as in `Events`; the last three are its `taxes`."""
 
 BookedEvents = NDArray[np.float64]
 """float64 of shape (5, events): shares before and after an event, the change of what they cost in
 total, the money that is not paid yet, and the bars of the symbol until then."""
 
 AT, SYMBOL, PAY, RATIO, CASH, RIGHTS, PRICE, MOVE, WHOLE = range(9)
+ROWS = 12
 BEFORE, AFTER, BASIS, DUE, BARS = range(5)
 
 EPSILON = 1e-6
@@ -67,11 +68,11 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
         pay = np.maximum(np.searchsorted(session, events.pay, "left"), at)
         columns = (
             at, np.full(len(at), number), pay, events.ratio, events.cash, events.rights,
-            events.price, events.move, events.whole,
+            events.price, events.move, events.whole, *events.taxes,
         )  # fmt: skip
         tables.append(np.array([np.asarray(column, np.float64) for column in columns]))
         tables.append(_delisting(symbol, number, session))
-    rows = np.concatenate(tables, axis=1) if tables else np.empty((9, 0))
+    rows = np.concatenate(tables, axis=1) if tables else np.empty((ROWS, 0))
     rows = rows[:, rows[AT] < len(session)]
     return np.ascontiguousarray(rows[:, np.argsort(rows[AT], kind="stable")])
 
@@ -80,12 +81,14 @@ def _delisting(bars: Bars, number: int, session: NDArray[np.datetime64]) -> Even
     """Return the event that pays the shares of a delisted symbol out at their last close."""
     delisted = None if bars.facts is None else bars.facts.delisted
     if delisted is None:
-        return np.empty((9, 0))
+        return np.empty((ROWS, 0))
     step = float(np.searchsorted(session, np.datetime64(delisted), "left"))
     closes = bars.raw.close[bars.tradable & (bars.session < np.datetime64(delisted))]
     if not len(closes):
-        return np.empty((9, 0))
-    return np.array([[step, number, step, 0.0, closes[-1], 0.0, 0.0, 1.0, 0.0]]).T
+        return np.empty((ROWS, 0))
+    row = np.zeros((ROWS, 1))
+    row[[AT, SYMBOL, PAY, CASH, MOVE], 0] = step, number, step, closes[-1], 1.0
+    return row
 
 
 @compiled
