@@ -45,6 +45,7 @@ COPY --from=dependencies /opt/backfleet /opt/backfleet
 ENV PATH=/opt/backfleet/bin:$PATH \
     HOME=/tmp \
     NUMBA_CACHE_DIR=/opt/backfleet/cache \
+    PYTHONHASHSEED=0 \
     PYTHONUNBUFFERED=1
 # On Fargate a volume that is mounted here is root's alone unless the image declares it.
 VOLUME ["/tmp"]

@@ -57,6 +57,7 @@ off = ["t1"]
 orders = "wait"
 limit_fill = "bar"
 volume_share = 0.25
+strict = true
 
 [results]
 store = "runs"
@@ -158,6 +159,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "volume_share": 0.25,
             "rights": "lapse",
             "dividend_tax": False,
+            "strict": True,
         },
         "results": {
             "store": str(here / "runs"),

@@ -271,6 +271,8 @@ class Market(Section):
     dividend_tax
         Whether dividends are taxed when the shares are sold, by how long they were held. Only with
         `exact`, and not on the engine `vector`.
+    strict
+        Whether to refuse a job for which the rules must assume something that no fact says.
     """
 
     rules: Text
@@ -281,6 +283,7 @@ class Market(Section):
     volume_share: Annotated[Number, Field(ge=0, le=1)] = 0.0
     rights: Literal["lapse", "subscribe"] = "lapse"
     dividend_tax: Annotated[bool, Field(strict=True)] = False
+    strict: Annotated[bool, Field(strict=True)] = False
 
 
 class Results(Section):

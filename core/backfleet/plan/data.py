@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, JobError, UserError
-from backfleet.facts import Facts
+from backfleet.facts import Facts, SymbolFacts
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.refusal import nearest
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
@@ -123,17 +123,8 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
 
     Raises DataError, PluginError, JobError.
     """
-    described, rules = _describe_all(data, planned_rules(market)), planned_rules(market)
-    doubts = {} if rules is None else unexplained(described.symbols)
-    if market is not None and market.actions == "exact" and doubts:
-        market = replace(market, actions="factor")
-        described, rules = _describe_all(data, planned_rules(market)), planned_rules(market)
-    if market is not None and market.dividend_tax and market.actions != "exact":
-        reason = next(iter(doubts), f'actions = "{market.actions}"')
-        raise JobError(
-            f"market.dividend_tax: dividends are known only if actions are booked exactly: "
-            f"{reason}. Bring the missing actions in data.facts, or remove dividend_tax"
-        )
+    market, described, doubts = _describe_in_market(data, market)
+    rules = planned_rules(market)
     symbols = described.symbols
     if described.bad and (data.on_bad_symbol == "refuse" or not symbols):
         raise _refusal(data, described)
@@ -152,6 +143,30 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
         check_one_length(symbols)
     planned = [_planned(*each) for each in symbols.items()]
     return PlannedData(planned, auxiliary, _notes(data, described, rules, doubts), market=market)
+
+
+def _describe_in_market(
+    data: Data, market: MarketIdentity | None
+) -> tuple[MarketIdentity | None, _Described, Mapping[str, int]]:
+    """Return the market with the way in which the data allow to book corporate actions, the symbols
+    in it, and why their actions are not booked exactly.
+
+    Raises JobError if dividends are to be taxed and are not known.
+    """
+    described = _describe_all(data, planned_rules(market))
+    doubts = unexplained(described.symbols)
+    if market is None:
+        return None, described, {}
+    if market.actions == "exact" and doubts:
+        market = replace(market, actions="factor")
+        described = _describe_all(data, planned_rules(market))
+    if market.dividend_tax and market.actions != "exact":
+        reason = next(iter(doubts), f'actions = "{market.actions}"')
+        raise JobError(
+            "market.dividend_tax: dividends are known only if actions are booked exactly: "
+            f"{reason}. Bring the missing actions in data.facts, or remove dividend_tax"
+        )
+    return market, described, doubts
 
 
 def replan_symbols(context: TaskContext, rules: MarketRules | None) -> Sequence[PlannedSymbol]:
@@ -219,11 +234,25 @@ def _describe_all(data: Data, rules: MarketRules | None = None) -> _Described:
     with prepared_bars(data.source, facts, rules) as prepared:
         chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
         for name, result in describe_symbols(prepared, source, chosen, window):
+            if isinstance(result, SymbolData) and rules is not None:
+                result = _uncovered_day(name, result, facts, rules) or result
             if isinstance(result, DataError):
                 described.bad[name] = result
             else:
                 described.symbols[name] = result
     return described
+
+
+def _uncovered_day(
+    name: str, symbol: SymbolData, facts: Facts | None, rules: MarketRules
+) -> DataError | None:
+    """Return why the rules do not cover the days of a symbol; None if they do."""
+    known = SymbolFacts(name) if facts is None else facts.of(name)
+    try:
+        rules.market.check_days(known, symbol.first, symbol.last, rules.settings.off)
+    except DataError as error:
+        return error
+    return None
 
 
 def _without(data: Data, symbols: Sequence[str]) -> list[str]:
