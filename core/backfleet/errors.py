@@ -7,6 +7,7 @@ Two exit codes belong to each class: `exit_code` is what the command line ends w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import ClassVar
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "CorruptObject",
     "DataChanged",
     "DataError",
+    "DayNotCovered",
     "ExecutorError",
     "FolderWarning",
     "JobError",
@@ -142,6 +144,21 @@ class DataError(UserError):
 
 class MarketError(DataError):
     """The rules of a market do not cover a symbol or a date."""
+
+
+class DayNotCovered(MarketError):
+    """A day on which a rule of a market has no value.
+
+    Attributes
+    ----------
+    first, end
+        The rule has values from `first` on, and before `end`; None if that side is open.
+    """
+
+    def __init__(self, message: str, first: date | None = None, end: date | None = None) -> None:
+        super().__init__(message)
+        self.first = first
+        self.end = end
 
 
 class DataChanged(DataError):

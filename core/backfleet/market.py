@@ -15,10 +15,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bars import Bars
+from backfleet.bars import Bars, Prices
 from backfleet.corporate_actions import ActionsMode, Rights, with_events
 from backfleet.engine import RejectReason
-from backfleet.errors import MarketError
+from backfleet.errors import DayNotCovered
 from backfleet.facts import SymbolFacts
 from backfleet.terms import Terms
 
@@ -93,7 +93,7 @@ class Dated:
             raise ValueError(f"{rule}: the steps must be in the order of their dates")
 
     def on(self, sessions: Days) -> Floats:
-        """Return the value on each session. Raises MarketError if one has none."""
+        """Return the value on each session. Raises DayNotCovered if one has none."""
         if self._end is not None and len(sessions) and sessions.max() >= np.datetime64(self._end):
             raise self._too_late(sessions.max().item())
         at = np.searchsorted(self._days, sessions, "right") - 1
@@ -103,7 +103,7 @@ class Dated:
         return values
 
     def step(self, day: date) -> Step:
-        """Return the step in force on a day. Raises MarketError if there is none."""
+        """Return the step in force on a day. Raises DayNotCovered if there is none."""
         if self._end is not None and day >= self._end:
             raise self._too_late(day)
         earlier = [step for step in self.steps if step.first <= day]
@@ -115,16 +115,19 @@ class Dated:
         """Return the day on which the value of a day ends; None if it is the last one."""
         return next((step.first for step in self.steps if step.first > day), None)
 
-    def _too_late(self, day: date) -> MarketError:
-        return MarketError(
+    def _too_late(self, day: date) -> DayNotCovered:
+        return DayNotCovered(
             f"{self.rule}: the values are checked for days before {self._end}, and {day} is "
-            "later. Let data.end be earlier, or switch the rule off"
+            "later. Let data.end be earlier, or switch the rule off",
+            end=self._end,
         )
 
-    def _too_early(self, day: date) -> MarketError:
-        return MarketError(
-            f"{self.rule}: the table begins on {self.steps[0].first}, and {day} is earlier. "
-            f"Let data.start be {self.steps[0].first} or later, or switch the rule off"
+    def _too_early(self, day: date) -> DayNotCovered:
+        first = self.steps[0].first
+        return DayNotCovered(
+            f"{self.rule}: the table begins on {first}, and {day} is earlier. "
+            f"Let data.start be {first} or later, or switch the rule off",
+            first=first,
         )
 
 
@@ -200,13 +203,59 @@ class Market(ABC):
 
     def apply(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Terms:
         """Return the terms of a symbol's bars, with the rules that are the same everywhere: prices
-        at their limits, halted sessions and the share of the volume."""
-        terms = self.terms(bars, facts, settings.off)
+        at their limits, halted sessions and the share of the volume.
+
+        Bars on days that a rule does not cover have neutral terms, since a file may begin before
+        the tables: `check_days` tells whether a job may use the bars. Raises MarketError.
+        """
+        terms = self._terms_of_covered_days(bars, facts, settings.off)
         if settings.orders == "day" and "halts" in self.rules and "halts" not in settings.off:
             terms = terms.having(missed=_missed(bars))
         if settings.volume_share:
             terms = terms.having(cap=np.floor(bars.volume * settings.volume_share))
         return _with_blocks(terms, bars, settings.limit_fill)
+
+    def check_days(self, facts: SymbolFacts, first: date, last: date, off: frozenset[str]) -> None:
+        """Raise MarketError unless the rules that are not in `off` cover the days of a job."""
+        days = np.array([first, last] if last > first else [first], "datetime64[D]")
+        ones = np.ones(len(days))
+        prices = Prices(ones, ones, ones, ones)
+        time = days.astype("M8[ns]").view(np.int64)
+        tradable = np.ones(len(days), np.bool_)
+        self.terms(Bars(facts.symbol, time, days, prices, prices, ones, ones, tradable), facts, off)
+
+    def _terms_of_covered_days(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
+        rows = slice(0, len(bars))
+        while True:
+            try:
+                terms = self.terms(bars[rows], facts, off)
+            except DayNotCovered as error:
+                fewer = _covered(bars, rows, error)
+                if fewer == rows or fewer.start >= fewer.stop:
+                    raise
+                rows = fewer
+            else:
+                break
+        return terms if len(terms) == len(bars) else _among_neutral(terms, rows, len(bars))
+
+
+def _covered(bars: Bars, rows: slice, error: DayNotCovered) -> slice:
+    """Return those of some rows whose days a rule covers."""
+    start, stop = rows.start, rows.stop
+    if error.first is not None:
+        start = max(start, int(np.searchsorted(bars.session, np.datetime64(error.first))))
+    if error.end is not None:
+        stop = min(stop, int(np.searchsorted(bars.session, np.datetime64(error.end))))
+    return slice(start, stop)
+
+
+def _among_neutral(terms: Terms, rows: slice, bars: int) -> Terms:
+    """Return terms that are these at some rows and neutral at all others."""
+    values = {}
+    for name, neutral in vars(Terms.neutral(bars)).items():
+        values[name] = neutral.copy()
+        values[name][rows] = getattr(terms, name)
+    return Terms(**values)
 
 
 def _missed(bars: Bars) -> NDArray[np.bool_]:

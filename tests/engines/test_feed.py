@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfleet.engines.bt import bt
-from backfleet.engines.feed import date_numbers
+from backfleet.engines.date_numbers import date_numbers
 from backfleet.errors import DataError
 
 MINUTE_NS = 60_000_000_000

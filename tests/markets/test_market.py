@@ -77,6 +77,26 @@ def test_a_value_that_nobody_has_checked_is_refused() -> None:
     assert UsEquity().terms(bars, SymbolFacts("AAPL"), frozenset({"section-31"})).sell_tax[0] == 0
 
 
+def test_days_outside_the_tables_are_neutral_and_others_as_without_them() -> None:
+    days = ["1997-05-08", "1997-05-09", "1997-05-12", "1997-05-13", "1997-05-14"]
+    bars = bars_of("600000", days, [(10.0,) * 4] * 5)
+    terms = CnAMarket().apply(bars, FACTS, MarketSettings())
+    assert terms.step.tolist() == [0.0, 0.0, 100.0, 100.0, 100.0]
+    assert terms.up[3:].tolist() == [11.0, 11.0]
+    later = CnAMarket().apply(bars[2:], FACTS, MarketSettings())
+    for name, values in vars(terms).items():
+        assert values[2:].tolist() == getattr(later, name).tolist(), name
+    ended = bars_of("AAPL", ["2025-12-30", "2025-12-31", "2026-01-02"], [(10.0,) * 4] * 3)
+    stepped = UsEquity().apply(ended, SymbolFacts("AAPL"), MarketSettings())
+    assert stepped.step.tolist() == [1.0, 1.0, 0.0]
+
+
+def test_bars_of_which_no_day_is_covered_are_refused() -> None:
+    bars = bars_of("600000", ["1991-01-02", "1991-01-03"], [(10.0,) * 4] * 2)
+    with pytest.raises(MarketError, match="the table begins on"):
+        CnAMarket().apply(bars, FACTS, MarketSettings())
+
+
 def test_us_equity_charges_sales_by_date() -> None:
     days = ["2021-02-24", "2021-02-25", "2025-05-13", "2025-05-14"]
     terms = UsEquity().terms(bars_of("AAPL", days, [(10.0,) * 4] * 4), FACTS, frozenset())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import backfleet as bf
@@ -68,6 +69,17 @@ def test_sizes_are_lots_and_prices_are_raw(tmp_path: Path) -> None:
     assert "no dividend, split or bonus share is paid (1 symbols)" in facts["market"]
 
 
+def test_every_engine_agrees_on_a_portfolio_with_a_market(tmp_path: Path) -> None:
+    data = {"symbols": ["600519", "600559", "600560"], "universe": "portfolio"}
+    first, *others = (
+        bf.run(job(tmp_path, data=data, market={"rules": "cn-a"}, engine=engine))
+        .results()["final_value"]
+        .tolist()
+        for engine in ("auto", "backtrader", "backtrader-stock")
+    )
+    assert others == [first, first]
+
+
 def test_a_run_without_a_table_of_actions_says_that_it_reinvests_dividends(tmp_path: Path) -> None:
     run = bf.run(job(tmp_path, market={"rules": "cn-a"}))
     assert run.manifest.identity.market is not None
@@ -104,11 +116,11 @@ def test_prices_that_are_adjusted_already_have_no_lots(
     ("changes", "message"),
     [
         ({"market": {"rules": "cn-a", "actions": "all"}}, "market.actions"),
-        ({"market": {**CN_A, "strict": True}}, "market.strict: unknown key"),
+        ({"market": {**CN_A, "strict": True}}, "market.strict: the rules would assume: never ST"),
+        ({"market": {"rules": "cn-a", "strict": True}}, "not booked exactly"),
         ({"market": {**CN_A, "rules": "cn-b"}}, "no market is named 'cn-b'"),
         ({"market": {**CN_A, "off": ["t+1"]}}, "market.off: 'cn-a' has no rule 't[+]1'"),
         ({"market": {**CN_A, "volume_share": 2}}, "market.volume_share"),
-        ({"market": CN_A, "data": {"universe": "portfolio"}}, 'universe = "portfolio"'),
     ],
 )
 def test_what_cannot_be_run_is_refused(
@@ -135,6 +147,31 @@ def test_a_symbol_that_the_rules_do_not_cover_is_named(tmp_path: Path) -> None:
     path = {"source": "csv", "path": str(data), "symbols": ["AAPL"]}
     with pytest.raises(MarketError, match="AAPL is not a code of six digits"):
         plan_job(job(tmp_path, data=path, market=CN_A))
+
+
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [
+        ({"start": "1997-06-02", "end": "2025-12-31"}, ""),
+        ({"start": "1997-05-09"}, "the table begins on 1997-05-10, and 1997-05-09 is earlier"),
+        ({}, "the table begins on"),
+    ],
+)
+def test_a_file_may_begin_before_the_tables_if_the_job_does_not(
+    tmp_path: Path, window: dict[str, str], message: str
+) -> None:
+    days = np.busday_offset("1996-01-02", np.arange(800)).astype(str)
+    lines = [f"{day},10,10.2,9.9,{10 + at % 7 / 100},10000" for at, day in enumerate(days)]
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "600000.csv").write_text("\n".join(["date,open,high,low,close,volume", *lines]))
+    old = {"source": "csv", "path": str(data), "symbols": ["600000"], **window}
+    asked = job(tmp_path, data=old, market=CN_A)
+    if not message:
+        assert plan_job(asked).manifest.symbols[0].first == "1997-06-02"
+        return
+    with pytest.raises(MarketError, match=message):
+        plan_job(asked)
 
 
 def test_a_market_needs_no_own_minimum_in_the_job(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from backfleet.errors import MarketError
 from backfleet.facts import Action
 from markets.market_bars import bars_of
 from markets.test_worked_examples import DAYS, Placing, flat, in_market, play, reasons
-from vector.conftest import Scripted
+from vector.conftest import Scripted, ScriptedPanel
 
 D1, D2, D3, D4, D5 = map(date.fromisoformat, DAYS)
 
@@ -169,6 +169,34 @@ def test_protective_orders_follow_the_entry_price_through_a_split(mode: str) -> 
     assert first.fills["size"].tolist() == [300, -600]
     assert first.fills["price"].tolist() == [20.0, 9.5]
     assert first.orders["price"][1:].tolist() == [9.5, 12.0]
+
+
+@pytest.mark.parametrize("sells_first", [True, False])
+def test_example_27_cash_of_a_sale_buys_at_the_same_open(sells_first: bool) -> None:
+    # A was bought with nearly all cash, and its sale comes before the purchase of B, or after it.
+    free = frozenset({"t1"})
+    first = in_market(flat("600000", DAYS[:4], [10.0] * 4), off=free)
+    second = in_market(flat("600001", DAYS[:4], [11.0] * 4), off=free)
+    # B comes first in the order of the symbols.
+    script = np.array([[0, 1000], [900, 0], [np.nan] * 2, [np.nan] * 2], np.float64)
+    params = {
+        "script": script.tobytes().hex(), "target": "size", "sells_first": sells_first
+    }  # fmt: skip
+    cash = 10_000 + 5.1
+    task = Simulation(ScriptedPanel, params, (second, first), BrokerSettings(cash + 1e-6, 0.00025))
+    outcome, *others = (
+        engine.run(task) for engine in (VectorEngine(), BacktraderStockEngine(), BacktraderEngine())
+    )
+    assert isinstance(outcome, Outcome)
+    for other in others:
+        assert isinstance(other, Outcome)
+        for table in ("equity", "orders", "fills", "trades"):
+            assert getattr(outcome, table).tobytes() == getattr(other, table).tobytes()
+    if sells_first:
+        assert outcome.equity["cash"][1:] == pytest.approx([0, 84.801, 84.801], abs=1e-5)
+    else:
+        assert reasons(outcome) == ["NONE", "CASH_AT_SUBMISSION", "NONE"]
+        assert outcome.equity["cash"][-1] == pytest.approx(9_989.90)
 
 
 class Watching(bt.Strategy):

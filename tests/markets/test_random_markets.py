@@ -22,19 +22,25 @@ from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
 from markets.ledger import Bar, Dividend, Ledger, Rules, ex_price
 from markets.market_bars import bars_of
-from vector.conftest import Scripted
+from vector.conftest import Scripted, ScriptedPanel
 
 FEW, MANY = 40, 10_000
 SYMBOLS = {"main": "600000", "st": "600001", "star": "688001"}
 TABLES = ("equity", "orders", "fills", "trades")
 LIMITS = {"main": 100, "st": 50, "star": 200}
+TARGETS: dict[str, tuple[float, ...]] = {
+    "size": (0, 0, 100, 150, 400, 1000, 1530, -100, 60_000, *[np.nan] * 8),
+    "position": (0, 1, 1, *[np.nan] * 3),
+    "percent": (0, 0.2, 0.4, 0.7, *[np.nan] * 4),
+    "value": (0, 900, 9_000, 20_000, *[np.nan] * 4),
+}
 
 
-def random_bars(draw: Random, board: str) -> tuple[list[Bar], list[Dividend]]:
-    """Return bars across a change of the duty: gaps to the limits, halts, several a session, and
-    dividends in cash and in shares."""
+def random_bars(draw: Random, board: str, a_day: int) -> tuple[list[Bar], list[Dividend]]:
+    """Return bars across a change of the duty: gaps to the limits, halts, and dividends in cash and
+    in shares."""
     day, close, bars = date(2023, 8, 18), draw.choice((35, 480, 1000, 4321)), list[Bar]()
-    reference, a_day, dividends = close, draw.choice((1, 1, 3)), list[Dividend]()
+    reference, dividends = close, list[Dividend]()
     for _ in range(draw.randint(5, 40)):
         if bars and draw.random() < 0.15:
             dividends.append(random_dividend(draw, day, reference))
@@ -80,7 +86,8 @@ def as_bars(bars: Sequence[Bar], dividends: Sequence[Dividend], board: str, rule
         factor=factor_of(bars, dividends) if rules.reinvests else None,
     )
     # Bars of one session need moments of their own.
-    plain = replace(plain, time=plain.time + np.arange(len(bars)) * 60_000_000_000)
+    first = np.searchsorted(plain.session, plain.session, "left")
+    plain = replace(plain, time=plain.time + (np.arange(len(bars)) - first) * 60_000_000_000)
     spans = {"st": ((date(2000, 1, 1), None),)} if board == "st" else {}
     settings = MarketSettings(
         orders="wait" if rules.waits else "day",
@@ -118,7 +125,10 @@ def outcomes(
     kept = [target for target, keep in zip(targets, bars.tradable, strict=True) if keep]
     numbers = np.array([np.nan if target is None else target for target in kept], np.float64)
     params = {"script": numbers.tobytes().hex(), "target": "size", **more}
-    simulation = Simulation(Scripted, params, (bars,), BrokerSettings(cash, 0.00025))
+    return run_all(Simulation(Scripted, params, (bars,), BrokerSettings(cash, 0.00025)))
+
+
+def run_all(simulation: Simulation) -> list[Outcome]:
     engines = (VectorEngine(), BacktraderStockEngine(), BacktraderEngine())
     results = [engine.run(simulation) for engine in engines]
     assert all(isinstance(result, Outcome) for result in results)
@@ -132,7 +142,7 @@ def check(seed: int) -> set[str]:
     share = draw.choice((None, None, Fraction(1, 4)))
     waits, reinvests = draw.random() < 0.3, draw.random() < 0.3
     rules = Rules(board, waits=waits, share=share, reinvests=reinvests)
-    rows, dividends = random_bars(draw, board)
+    rows, dividends = random_bars(draw, board, draw.choice((1, 1, 3)))
     sizes = (0, 0, 0, 100, 150, 230, 400, 1000, 1530, -100, 60_000, None, None, None)
     targets = [draw.choice(sizes) for _ in rows]
     # No cash that fits an order exactly: in floats, such an order may be a hair too expensive.
@@ -183,10 +193,49 @@ def shares(size: float | Fraction) -> float:
     return round(float(size), 6)
 
 
+def check_portfolio(seed: int) -> set[int]:
+    """Compare the engines on a random portfolio; return the reasons of its rejections."""
+    draw = Random(seed)
+    a_day, reinvests = draw.choice((1, 1, 3)), draw.random() < 0.3
+    share, waits = draw.choice((None, None, Fraction(1, 4))), draw.random() < 0.3
+    symbols = []
+    for board in draw.choices(list(SYMBOLS), k=draw.randint(2, 4)):
+        rules = Rules(board, waits=waits, share=share, reinvests=reinvests)
+        bars = as_bars(*random_bars(draw, board, a_day), board, rules)
+        symbols.append(replace(bars, symbol=f"S{len(symbols)}"))
+    target = draw.choice(("size", "position", "percent", "value"))
+    steps = len(np.unique(np.concatenate([bars.time[bars.tradable] for bars in symbols])))
+    script = [draw.choice(TARGETS[target]) for _ in range(steps * len(symbols))]
+    params: dict[str, object] = {
+        "script": np.array(script, np.float64).tobytes().hex(),
+        "target": target,
+        "sizing": draw.choice(("fee-aware", "percent-of-value")),
+        "amount": 0.4,
+        "sells_first": draw.random() < 0.5,
+    }
+    if draw.random() < 0.5:
+        params |= {"stop_loss": 0.05, "take_profit": 0.2}
+    cash = draw.choice((2_000, 30_000, 5_000_000)) + 1 / 128
+    task = Simulation(ScriptedPanel, params, tuple(symbols), BrokerSettings(cash, 0.00025))
+    return set(assert_alike(run_all(task)).orders["reason"].tolist())
+
+
 def test_engines_and_the_ledger_agree_on_random_markets() -> None:
     reasons = set[str]().union(*(check(seed) for seed in range(FEW)))
     # Otherwise the random markets would not reach the rules.
     assert reasons >= {"lot", "short", "same_session", "limit_up", "limit_down", "volume", "halted"}
+
+
+def test_engines_agree_on_random_portfolios() -> None:
+    reasons = set[int]().union(*(check_portfolio(seed) for seed in range(FEW)))
+    names = "LOT SAME_SESSION LIMIT_UP LIMIT_DOWN HALTED CASH_AT_SUBMISSION VOLUME"
+    assert reasons >= {int(RejectReason[name]) for name in names.split()}
+
+
+@pytest.mark.exhaustive
+def test_engines_agree_on_many_random_portfolios() -> None:
+    for seed in range(FEW, MANY // 5):
+        check_portfolio(seed)
 
 
 @pytest.mark.exhaustive

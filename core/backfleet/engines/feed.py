@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engines.bt import bt
+from backfleet.engines.date_numbers import date_numbers, doubles
 from backfleet.engines.feed_times import feed_times
 from backfleet.errors import DataError
 
@@ -23,17 +24,12 @@ __all__ = [
     "FeedColumns",
     "bulk_feed",
     "columns_of",
-    "date_numbers",
-    "doubles",
     "feed_class",
 ]
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
 
-EPOCH_ORDINAL = 719163
-"""`datetime.date(1970, 1, 1).toordinal()`."""
-DAY_US = 86_400_000_000
 NO_IDENTIFIER = re.compile(r"\W")
 PRICE_LINES = ("open", "high", "low", "close", "volume")
 
@@ -137,36 +133,6 @@ def columns_of(feeds: tuple[Bars, ...], traded: bool = False) -> tuple[FeedColum
     )
 
 
-def date_numbers(moments: Times) -> Floats:
-    """backtrader's numbers of times, bit for bit those of `backtrader.date2num`.
-
-    It adds the day and the fractions of hour, minute, second and microsecond exactly and rounds
-    once (`math.fsum`). A plain sum of the fractions is off by less than 2**-52, so adding the day
-    to it rounds alike unless the exact sum is that close to the middle of two doubles, which lie
-    2**-33 apart; those few are summed exactly.
-
-    Parameters
-    ----------
-    moments
-        datetime64[us], between the years 1436 and 2870.
-    """
-    day, rest = np.divmod(moments.astype("datetime64[us]").view(np.int64), DAY_US)
-    number = (day + EPOCH_ORDINAL).astype(np.float64)
-    if not rest.any():
-        return number
-    hour, rest = np.divmod(rest, 3_600_000_000)
-    minute, rest = np.divmod(rest, 60_000_000)
-    second, micro = np.divmod(rest, 1_000_000)
-    parts = (number, hour / 24.0, minute / 1440.0, second / 86400.0, micro / (1e6 * 86400.0))
-    fraction = parts[1] + parts[2] + parts[3] + parts[4]
-    steps = fraction * 2.0**33
-    near_middle = np.abs(steps - np.floor(steps) - 0.5) < 2.0**-16
-    number = number + fraction
-    for row in np.flatnonzero(near_middle):
-        number[row] = math.fsum(part[row] for part in parts)
-    return number
-
-
 @lru_cache(maxsize=64)
 def feed_class(base: type, extra: tuple[str, ...]) -> type:
     """`base` with further lines. Cached, since backtrader keeps every class it has made."""
@@ -194,10 +160,3 @@ class BulkFeed(bt.feed.DataBase):
 def bulk_feed(columns: FeedColumns) -> Any:
     """The feed of a symbol, filled in bulk."""
     return feed_class(BulkFeed, columns.extra)(columns=columns, **columns.settings())
-
-
-def doubles(values: Floats) -> array[float]:
-    """The values as a line holds them."""
-    line = array("d")
-    line.frombytes(np.ascontiguousarray(values, np.float64).tobytes())
-    return line

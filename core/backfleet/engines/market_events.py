@@ -45,10 +45,10 @@ class OpenEvents:
         self._due: list[tuple[float, float]] = []
         self._moved: dict[Any, tuple[int, float]] = {}
 
-    def moved(self, data: Any) -> float:
-        """Return by what the close of a feed's last bar has moved in ex-dates since."""
-        bars, move = self._moved.get(data, (0, 1.0))
-        return move if bars == len(data) else 1.0
+    def close_of(self, data: Any) -> float:
+        """Return the traded close of a feed's last bar, moved by the ex-dates since."""
+        bars, close = self._moved.get(data, (-1, 0.0))
+        return close if bars == len(data) else self._rules[data].prices[len(data) - 1][3]
 
     def book(self, broker: Any) -> None:
         """Book the events until the current session, and pay what is due."""
@@ -73,7 +73,7 @@ class OpenEvents:
         # If the feed has a new bar, that is the bar of the event, whose close has moved already.
         is_halted = not self._has_bar(data, event.day)
         if is_halted:
-            self._moved[data] = (len(data), self.moved(data) * event.move)
+            self._moved[data] = (len(data), self.close_of(data) * event.move)
         # The first access to a position decides its place in the account's value.
         position = broker.positions.get(data)
         before = Account(broker.cash, 0.0, 0.0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, UserError
-from backfleet.facts import Facts
+from backfleet.facts import Facts, SymbolFacts
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.refusal import nearest
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
@@ -213,11 +213,25 @@ def _describe_all(data: Data, rules: MarketRules | None = None) -> _Described:
     with prepared_bars(data.source, facts, rules) as prepared:
         chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
         for name, result in describe_symbols(prepared, source, chosen, window):
+            if isinstance(result, SymbolData) and rules is not None:
+                result = _uncovered_day(name, result, facts, rules) or result
             if isinstance(result, DataError):
                 described.bad[name] = result
             else:
                 described.symbols[name] = result
     return described
+
+
+def _uncovered_day(
+    name: str, symbol: SymbolData, facts: Facts | None, rules: MarketRules
+) -> DataError | None:
+    """Return why the rules do not cover the days of a symbol; None if they do."""
+    known = SymbolFacts(name) if facts is None else facts.of(name)
+    try:
+        rules.market.check_days(known, symbol.first, symbol.last, rules.settings.off)
+    except DataError as error:
+        return error
+    return None
 
 
 def _without(data: Data, symbols: Sequence[str]) -> list[str]:

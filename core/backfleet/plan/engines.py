@@ -21,11 +21,6 @@ def check_market(job: Job, engines: Sequence[str]) -> None:
     """Raise JobError for a job whose engines do not know the rules of its market."""
     if job.market is None:
         return
-    if job.data.universe == "portfolio":
-        raise JobError(
-            'market: data.universe = "portfolio" does not follow the rules of a market yet. Use '
-            'universe = "each", or remove [market]'
-        )
     for engine in engines:
         if engine not in MARKET_ENGINES:
             raise JobError(

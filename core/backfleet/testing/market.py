@@ -118,16 +118,15 @@ class MarketConformance:
     def test_without_any_rule_the_account_is_that_of_no_market(self) -> None:
         off = MarketSettings(off=frozenset(self.market.rules))
         for bars in self.bars():
-            raw = replace(bars, prices=bars.raw)
-            free, plain = replace(raw, terms=self._terms(raw, off)), _run(raw)
-            assert _run(free) == plain, "something applies although all rules are switched off"
+            free = self.market().follow(bars, self.facts(), off)
+            plain = replace(bars, prices=bars.raw)
+            assert _run(free) == _run(plain), "something applies although all rules are off"
 
     def test_every_engine_comes_to_the_same(self) -> None:
         for settings in SETTINGS:
             subjects = [
-                Subject(_Swings, (replace(bars, prices=bars.raw, terms=terms),))
+                Subject(_Swings, (self.market().follow(bars, self.facts(), settings),))
                 for bars in list(self.bars())[-3:]
-                for terms in [self._terms(bars, settings)]
             ]
             result = check_engines(subjects)
             assert result.status is Status.PASSED, str(result)

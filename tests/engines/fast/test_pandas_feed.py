@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from backfleet.engines.bt import bt
-from backfleet.engines.fast import pandas_feed
+from backfleet.engines.fast.column_feeds import read_by_the_column
 
 Frame = pd.DataFrame
 
@@ -79,7 +79,7 @@ def test_a_frame_gives_the_lines_that_backtrader_reads(
     cells: list[int] = []
     load = bt.feed.AbstractDataBase.load
     monkeypatch.setattr(bt.feed.AbstractDataBase, "load", _counting(load, cells))
-    with pandas_feed.read_by_the_column([feed]):
+    with read_by_the_column([feed]):
         found = loaded(feed, cerebro)
     assert found == expected
     assert (not cells) == at_once

@@ -17,10 +17,10 @@ from backtrader.strategy import Strategy
 
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.broker import FastBroker
+from backfleet.engines.fast.column_feeds import read_by_the_column
 from backfleet.engines.fast.indicators import by_the_column
 from backfleet.engines.fast.lines import CursorBindings
 from backfleet.engines.fast.loop import run_lean
-from backfleet.engines.fast.pandas_feed import read_by_the_column
 
 __all__ = ["Cerebro"]
 

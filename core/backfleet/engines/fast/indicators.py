@@ -3,7 +3,8 @@
 In its vectorised mode, backtrader calls `once(start, end)` of each indicator, which loops in
 Python. The most used of these loops get a twin in numpy, set on the single indicator object for as
 long as a run lasts. A twin is only used where it gives the same bits; for all else, and for a class
-that has an `once` of its own, backtrader's is called.
+that has an `once` of its own, backtrader's is called. A small run of a script that does without
+numpy stays without it.
 
 Must equal: each value of each line.
 """
@@ -11,44 +12,22 @@ Must equal: each value of each line.
 from __future__ import annotations
 
 import math
-import operator
+import sys
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import accumulate
 from typing import Any
 
-import numpy as np
-from backtrader import indicators as bt_indicators
-from backtrader.linebuffer import LineBuffer, LinesOperation, _LineDelay
+from backtrader.linebuffer import LineBuffer
 from backtrader.lineiterator import LineIterator
-from numpy.typing import NDArray
-
-from backfleet.engines.fast.rolling_sums import rolling_sums
 
 __all__ = ["by_the_column"]
 
-Floats = NDArray[np.float64]
-Twin = Callable[[Any, int, int], bool]
-"""Fills [start, end) of an indicator's line; false, with nothing written, if it cannot."""
-
 SHORTEST = 16
 """Bars from which on numpy pays."""
-EXACT_INT = 2**53
-
-UFUNCS: dict[Any, Any] = {
-    operator.add: np.add,
-    operator.sub: np.subtract,
-    operator.mul: np.multiply,
-    operator.truediv: np.true_divide,
-    operator.lt: np.less,
-    operator.le: np.less_equal,
-    operator.gt: np.greater,
-    operator.ge: np.greater_equal,
-    operator.eq: np.equal,
-    operator.ne: np.not_equal,
-}
+MIN_VALUES = 300_000
+"""Values to compute from which on the time that importing numpy takes is worth it."""
 
 
 @contextmanager
@@ -62,8 +41,9 @@ def by_the_column(strategies: list[Any]) -> Iterator[None]:
             if type(line).forward is LineBuffer.forward and "forward" not in line.__dict__:
                 line.__dict__["forward"] = partial(_forward, line)
                 replaced.append((line, "forward"))
+    twin_of = _twins(strategies, indicators)
     for indicator in indicators:
-        twin = _twin_of(indicator)
+        twin = twin_of(indicator)
         if twin is not None and "once" not in indicator.__dict__:
             indicator.__dict__["once"] = _once(indicator, twin)
             replaced.append((indicator, "once"))
@@ -96,7 +76,17 @@ def _indicators(owners: list[Any]) -> list[Any]:
     return list(found.values())
 
 
-def _once(indicator: Any, twin: Twin) -> Callable[[int, int], None]:
+def _twins(strategies: list[Any], indicators: list[Any]) -> Callable[[Any], Any]:
+    """Return the function that finds an indicator's twin."""
+    bars = max((data.buflen() for each in strategies for data in each.datas), default=0)
+    if "numpy" not in sys.modules and len(indicators) * bars < MIN_VALUES:
+        return lambda indicator: None
+    from backfleet.engines.fast.indicator_twins import twin_of
+
+    return twin_of
+
+
+def _once(indicator: Any, twin: Any) -> Callable[[int, int], None]:
     stock = type(indicator).once
 
     def once(start: int, end: int) -> None:
@@ -104,119 +94,3 @@ def _once(indicator: Any, twin: Twin) -> Callable[[int, int], None]:
             stock(indicator, start, end)
 
     return once
-
-
-def _twin_of(indicator: Any) -> Twin | None:
-    cls: Any = type(indicator)
-    if cls in BY_CLASS:
-        return BY_CLASS[cls]
-    return BY_METHOD.get(cls.once)
-
-
-def _values(line: Any, end: int) -> Floats | None:
-    """The values of a line's buffer, without a copy; None where it has fewer than `end`."""
-    values = line.array
-    if not isinstance(values, array) or len(values) < end:
-        return None
-    return np.frombuffer(values, np.float64)
-
-
-def _window(indicator: Any, start: int, end: int) -> Floats | None:
-    """What the windows of the bars [start, end) cover."""
-    values = _values(indicator.data, end)
-    first = start - indicator.p.period + 1
-    return None if values is None or first < 0 else values[first:end]
-
-
-def _write(line: Any, start: int, end: int, values: Floats | None) -> bool:
-    if values is None:
-        return False
-    np.frombuffer(line.array, np.float64)[start:end] = values
-    return True
-
-
-def _average(indicator: Any, start: int, end: int) -> bool:
-    period = indicator.p.period
-    window = _window(indicator, start, end)
-    if type(period) is not int or window is None:
-        return False
-    sums = rolling_sums(window, period)
-    return _write(indicator.line, start, end, None if sums is None else sums / period)
-
-
-def _sum(indicator: Any, start: int, end: int) -> bool:
-    period = indicator.p.period
-    window = _window(indicator, start, end)
-    if type(period) is not int or window is None:
-        return False
-    return _write(indicator.line, start, end, rolling_sums(window, period))
-
-
-def _extreme(reduce: Any) -> Twin:
-    def twin(indicator: Any, start: int, end: int) -> bool:
-        window = _window(indicator, start, end)
-        # Among zeros of both signs, and beside NaN, the order of comparing decides.
-        if window is None or np.isnan(window).any() or not window.all():
-            return False
-        windows = np.lib.stride_tricks.sliding_window_view(window, indicator.p.period)
-        return _write(indicator.line, start, end, reduce(windows, axis=1))
-
-    return twin
-
-
-def _exponential(indicator: Any, start: int, end: int) -> bool:
-    source, target = indicator.data.array, indicator.line.array
-    if not isinstance(source, array) or len(source) < end or start < 1:
-        return False
-    alpha, rest = indicator.alpha, indicator.alpha1
-    steps = accumulate(
-        source[start:end], lambda last, new: last * rest + new * alpha, initial=target[start - 1]
-    )
-    next(steps)
-    target[start:end] = array("d", steps)
-    return True
-
-
-def _delay(line: Any, start: int, end: int) -> bool:
-    source, ago = line.a.array, line.ago
-    if not isinstance(source, array) or start + ago < 0 or end + ago > len(source):
-        return False
-    line.array[start:end] = source[start + ago : end + ago]
-    return True
-
-
-def _operation(line: Any, start: int, end: int) -> bool:
-    ufunc = UFUNCS.get(line.operation)
-    if ufunc is None or line.btime:
-        return False
-    left = _operand(line.a, line.bline or not line.r, start, end)
-    right = _operand(line.b, line.bline or line.r, start, end)
-    if left is None or right is None:
-        return False
-    if ufunc is np.true_divide and not np.all(right):
-        return False  # Python raises ZeroDivisionError
-    with np.errstate(all="ignore"):
-        return _write(line, start, end, ufunc(left, right))
-
-
-def _operand(operand: Any, is_line: bool, start: int, end: int) -> Any:
-    """An operand's values; None where numpy could take it differently from Python."""
-    if is_line:
-        values = _values(operand, end)
-        return None if values is None else values[start:end]
-    if type(operand) is float or (type(operand) is int and abs(operand) <= EXACT_INT):
-        return np.float64(operand)
-    return None
-
-
-BY_METHOD: dict[Any, Twin] = {
-    bt_indicators.Average.once: _average,
-    bt_indicators.ExponentialSmoothing.once: _exponential,
-    LinesOperation.once: _operation,
-    _LineDelay.once: _delay,
-}
-BY_CLASS: dict[type, Twin] = {
-    bt_indicators.SumN: _sum,
-    bt_indicators.Highest: _extreme(np.max),
-    bt_indicators.Lowest: _extreme(np.min),
-}

@@ -9,77 +9,37 @@ Must equal: every line, and where the feed stands after `preload`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
-from backtrader.feed import AbstractDataBase
-from backtrader.feeds import PandasData
-from backtrader.linebuffer import LineBuffer
 from numpy.typing import NDArray
 
-from backfleet.engines.feed import date_numbers, doubles
+from backfleet.engines.date_numbers import date_numbers, doubles
 
-__all__ = ["read_by_the_column"]
+__all__ = ["fill"]
 
 Floats = NDArray[np.float64]
 
-READERS = ("preload", "load", "_load", "forward", "_last", "_fromstack", "home")
 FIRST, LAST = np.datetime64("1440-01-01"), np.datetime64("2860-01-01")
 """The years in which `date_numbers` is exact."""
 
 
-@contextmanager
-def read_by_the_column(feeds: Sequence[Any]) -> Iterator[None]:
-    """Read the plain pandas feeds among these by the column."""
-    changed = [feed for feed in feeds if _is_plain(feed)]
-    for feed in changed:
-        feed.__dict__["preload"] = partial(_preload, feed)
-    try:
-        yield
-    finally:
-        for feed in changed:
-            del feed.__dict__["preload"]
-
-
-def _is_plain(feed: Any) -> bool:
-    cls = type(feed)
-    return isinstance(feed, PandasData) and all(
-        getattr(cls, name) is getattr(PandasData, name) and name not in feed.__dict__
-        for name in READERS
-    )
-
-
-def _preload(feed: Any) -> None:
-    lines = None if _is_disturbed(feed) else _lines_of(feed)
+def fill(feed: Any) -> bool:
+    """Fill the lines of a feed that has not begun; false, with nothing changed, if it cannot."""
+    lines = _lines_of(feed)
     if lines is None:
-        AbstractDataBase.preload(feed)
-        return
+        return False
     times = lines["datetime"]
     first, stop = 0, len(times)
     if feed.fromdate > -np.inf or feed.todate < np.inf:
         if np.any(np.diff(times) < 0.0):
-            AbstractDataBase.preload(feed)
-            return
+            return False
         first = int(np.searchsorted(times, feed.fromdate, "left"))
         stop = max(int(np.searchsorted(times, feed.todate, "right")), first)
     for alias in feed.getlinealiases():
         getattr(feed.lines, alias).array = doubles(lines[alias][first:stop])
     feed._idx = stop
-    feed._last()
-    feed.home()
-
-
-def _is_disturbed(feed: Any) -> bool:
-    """Whether something stands between the frame and the lines."""
-    meddling = feed._filters or feed._ffilters or feed._tzinput or feed._barstack or feed._barstash
-    return bool(meddling) or any(_is_unusual(line) for line in feed.lines)
-
-
-def _is_unusual(line: Any) -> bool:
-    return bool(line.mode != LineBuffer.UnBounded or line.extension or len(line.array))
+    return True
 
 
 def _lines_of(feed: Any) -> dict[str, Floats] | None:

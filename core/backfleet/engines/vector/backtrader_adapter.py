@@ -15,7 +15,8 @@ import numpy as np
 from backfleet.bars import Bars, Prices
 from backfleet.engine import Simulation
 from backfleet.engines.bt import bt
-from backfleet.engines.feed import EPOCH_ORDINAL, PRICE_LINES
+from backfleet.engines.date_numbers import EPOCH_ORDINAL
+from backfleet.engines.feed import PRICE_LINES
 from backfleet.engines.market_broker import MarketBroker
 from backfleet.engines.vector.panels import (
     check_panel_targets,

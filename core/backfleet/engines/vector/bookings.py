@@ -19,6 +19,7 @@ from backfleet.jit import compiled, inlined
 __all__ = [
     "AT",
     "CASH",
+    "DUE",
     "MOVE",
     "PAY",
     "PRICE",
@@ -151,12 +152,12 @@ def book_row(account: Account, events: EventRows, number: int, booked: BookedEve
 
 @inlined
 def pay_due(
-    cash: float, events: EventRows, booked: BookedEvents, count: int, step: int
+    cash: float, events: EventRows, booked: BookedEvents, oldest: int, count: int, step: int
 ) -> tuple[float, float]:
-    """Pay what is due at a step from the first `count` events. Returns the cash, and the money that
-    is not paid yet."""
+    """Pay what is due at a step from the first `count` events, the first of which that is not paid
+    is `oldest` or a later one. Returns the cash, and the money that is not paid yet."""
     receivable = 0.0
-    for number in range(count):
+    for number in range(oldest, count):
         due = booked[DUE, number]
         if due != 0.0:
             if events[PAY, number] <= step:
@@ -168,13 +169,13 @@ def pay_due(
 
 
 @compiled
-def next_stop(events: EventRows, booked: BookedEvents, count: int, steps: int) -> int:
+def next_stop(events: EventRows, booked: BookedEvents, oldest: int, count: int, steps: int) -> int:
     """Return the step of the next event or payment after the first `count` events are booked; the
-    number of steps if there is none."""
+    number of steps if there is none. `oldest` is as in `pay_due`."""
     stop = steps
     if count < events.shape[1]:
         stop = min(stop, int(events[AT, count]))
-    for number in range(count):
+    for number in range(oldest, count):
         if booked[DUE, number] != 0.0:
             stop = min(stop, int(events[PAY, number]))
     return stop

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import BrokerSettings, Outcome
+from backfleet.engines.vector.bookings import event_rows
+from backfleet.engines.vector.panel_rules import panel_rules
 from backfleet.engines.vector.panels import (
     check_panel_targets,
     panel_of,
@@ -45,7 +47,11 @@ class PortfolioRunner:
             np.array([panel.stacked(column) for column in _columns(panel)]),
             panel.has_bar.copy(),
         )
-        self._final_close = np.array([bars.close[-1] if len(bars) else 0.0 for bars in panel.bars])
+        self._final_close = np.array(
+            [bars.traded.close[-1] if len(bars) else 0.0 for bars in panel.bars]
+        )
+        self._rules = panel_rules(panel)
+        self._events = event_rows(bars, panel.session)
         self._first = np.array([bars.warmup for bars in panel.bars], np.int64)
         self._broker = BrokerParams.of(broker)
         self._buffers = Buffers.of(len(panel), sum(map(len, panel.bars)))
@@ -71,6 +77,8 @@ class PortfolioRunner:
             orders,
             fills,
             trades,
+            self._rules,
+            self._events,
         )
         if stopped != DONE:
             steps = self.panel.steps[symbol]
@@ -88,4 +96,4 @@ class PortfolioRunner:
 def _columns(panel: Panel) -> Iterator[list[NDArray[np.float64]]]:
     """Opens, highs, lows and closes; the panel's own ones would be kept beside the market's."""
     for name in ("open", "high", "low", "close"):
-        yield [getattr(bars, name) for bars in panel.bars]
+        yield [getattr(bars.traded, name) for bars in panel.bars]

@@ -7,12 +7,20 @@ from numpy.typing import NDArray
 
 from backfleet.engine import OrderStatus, RejectReason
 from backfleet.engines.vector.broker import cash_after, execute, open_fill, with_position
+from backfleet.engines.vector.market_rules import (
+    allowed_size,
+    broker_with,
+    must_wait,
+    rejection_at_open,
+    rejection_when_placed,
+)
+from backfleet.engines.vector.panel_rules import PanelRules, panel_terms_at
 from backfleet.engines.vector.portfolio_protective_orders import (
     cancel_orders_of,
     triggered_order_of,
 )
 from backfleet.engines.vector.portfolio_state import PanelMarket, PortfolioState, account_of
-from backfleet.engines.vector.state import BrokerParams
+from backfleet.engines.vector.state import Account, BrokerParams, Execution
 from backfleet.engines.vector.write_records import write_execution
 from backfleet.jit import inlined
 
@@ -32,8 +40,9 @@ def check_cash(
     broker: BrokerParams,
     orders: Table,
     time: NDArray[np.int64],
+    rules: PanelRules | None,
 ) -> int:
-    """Accept the submitted orders that the cash suffices for.
+    """Accept the submitted orders that the rules allow and the cash suffices for.
 
     Each is checked as if all orders before it had been filled, even the rejected ones
     (`BackBroker.check_submitted`). Returns the number of queue entries.
@@ -42,7 +51,17 @@ def check_cash(
         symbol = state.submitted[place]
         order = orders[state.order[symbol]]
         size, price = state.order_size[symbol], state.order_price[symbol]
-        cash = cash_after(account_of(state, symbol, cash), size, price, broker)
+        costs = broker
+        if rules is not None:
+            terms = panel_terms_at(rules, state.last[symbol], symbol)
+            reason = rejection_when_placed(size, state.size[symbol], terms)
+            if reason != 0:
+                order["status"] = OrderStatus.REJECTED
+                order["reason"] = reason
+                order["closed"] = time[state.last[symbol]]
+                continue
+            costs = broker_with(broker, terms)
+        cash = cash_after(account_of(state, symbol, cash), size, price, costs)
         if cash >= 0.0:
             order["status"] = OrderStatus.ACCEPTED
             state.queue[waiting] = symbol
@@ -67,8 +86,9 @@ def fill(
     fills: Table,
     fill_count: int,
     fill_bars: NDArray[np.int64],
+    rules: PanelRules | None,
 ) -> tuple[int, int, float]:
-    """Fill the waiting orders that a bar of their symbol fills; the others keep their places.
+    """Fill or reject the orders of symbols that have a bar; the others keep their places.
 
     Returns
     -------
@@ -82,8 +102,17 @@ def fill(
             continue
         if market.has_bar[step, symbol]:
             size, number, price = fill_of(market, step, state, entry, broker)
-            if entry >= 0 or price == price:
-                account, done = execute(account_of(state, symbol, cash), size, price, broker)
+            before = account_of(state, symbol, cash)
+            is_waiting = entry < 0 and price != price
+            if rules is None:
+                account, done = before, Execution(0.0, 0.0, 0.0, 0.0, 0)
+                if not is_waiting:
+                    account, done = execute(before, size, price, broker)
+            else:
+                is_waiting, account, done = execute_by_rules(
+                    state, rules, step, entry, before, size, price, broker
+                )
+            if not is_waiting:
                 cash = account.cash
                 state.size[symbol], state.price[symbol] = account.size, account.price
                 fill_bars[fill_count] = state.bars[symbol]
@@ -96,6 +125,44 @@ def fill(
         state.queue[kept] = entry
         kept += 1
     return kept, fill_count, cash
+
+
+@inlined
+def execute_by_rules(
+    state: PortfolioState,
+    rules: PanelRules,
+    step: int,
+    entry: int,
+    account: Account,
+    size: float,
+    price: float,
+    broker: BrokerParams,
+) -> tuple[bool, Account, Execution]:
+    """Fill or reject the order of a queue entry by the rules of a market. Returns whether it waits,
+    the account, and the execution."""
+    symbol = max(entry, ~entry)
+    terms, held = panel_terms_at(rules, step, symbol), account.size
+    fresh = state.bought[symbol] if state.bought_session[symbol] == terms.session else 0.0
+    reason, allowed = 0, size
+    if entry < 0:
+        if price != price or must_wait(size, held, fresh, terms.cap, terms):
+            return True, account, Execution(0.0, 0.0, 0.0, 0.0, 0)
+    else:
+        reason = rejection_at_open(size, held, fresh, terms)
+        if reason == 0:
+            allowed, reason = allowed_size(size, held, fresh, terms.cap, terms)
+        else:
+            allowed = 0.0
+    if allowed == 0.0:
+        return False, account, Execution(0.0, 0.0, 0.0, 0.0, reason)
+    account, done = execute(account, allowed, price, broker_with(broker, terms))
+    if terms.locked != 0.0:
+        more = max(account.size, 0.0) - max(held, 0.0)
+        state.bought[symbol] = fresh + max(more, 0.0)
+        state.bought_session[symbol] = terms.session
+    if done.reason != 0:
+        reason = done.reason
+    return False, account, Execution(done.size, done.price, done.commission, done.pnl, reason)
 
 
 @inlined
@@ -115,7 +182,14 @@ def fill_of(
 
 
 @inlined
-def value_at(state: PortfolioState, cash: float, curve: NDArray[np.float64], step: int) -> float:
+def value_at(
+    state: PortfolioState,
+    cash: float,
+    receivable: float,
+    curve: NDArray[np.float64],
+    step: int,
+    rules: PanelRules | None,
+) -> float:
     """Write and return the account's value; positions are summed in the symbols' order."""
     total = exposure = 0.0
     for symbol in range(len(state.size)):
@@ -123,7 +197,10 @@ def value_at(state: PortfolioState, cash: float, curve: NDArray[np.float64], ste
         total = with_position(total, size, state.price[symbol], close)
         if size != 0.0:
             exposure += abs(size * close)
-    curve[0, step] = cash + total
+    value = cash + total
+    if rules is not None:
+        value += receivable
+    curve[0, step] = value
     curve[1, step] = cash
     curve[2, step] = exposure
-    return cash + total
+    return value

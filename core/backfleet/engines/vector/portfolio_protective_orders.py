@@ -24,7 +24,13 @@ from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.state import BrokerParams, ProtectiveOrders
 from backfleet.jit import inlined
 
-__all__ = ["cancel_orders_of", "triggered_order_of", "update_protective_orders"]
+__all__ = [
+    "cancel_orders_of",
+    "keep_orders",
+    "orders_of",
+    "triggered_order_of",
+    "update_protective_orders",
+]
 
 Table = NDArray[np.void]
 

@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import OrderKind, OrderStatus
+from backfleet.engines.vector.bookings import (
+    DUE,
+    EventRows,
+    new_bookings,
+    next_stop,
+    pay_due,
+)
+from backfleet.engines.vector.market_rules import broker_with, placed_size
+from backfleet.engines.vector.panel_rules import PanelRules, panel_terms_at
 from backfleet.engines.vector.portfolio_broker import check_cash, fill, value_at
+from backfleet.engines.vector.portfolio_events import book_panel_events
 from backfleet.engines.vector.portfolio_protective_orders import update_protective_orders
 from backfleet.engines.vector.portfolio_state import (
     PanelMarket,
@@ -49,6 +59,8 @@ def simulate_portfolio(
     orders: Table,
     fills: Table,
     trades: Table,
+    rules_of_market: PanelRules | None,
+    events: EventRows | None,
 ) -> tuple[int, int, int, int, int]:
     """Follow a strategy's targets, and write its records.
 
@@ -70,6 +82,8 @@ def simulate_portfolio(
         float64 of shape (3, steps): value, cash and exposure.
     orders, fills, trades
         `Buffers` with room for the bars of all symbols together.
+    rules_of_market, events
+        `panel_rules` and `event_rows`; None without a market.
 
     Returns
     -------
@@ -85,15 +99,44 @@ def simulate_portfolio(
     fill_bars = np.zeros(len(fills), np.int64)
     cash = broker.cash
     # len(time[:0]) is an int64 zero. numba would type a literal 0 as a separate type.
-    order_count = fill_count = waiting = submitted = len(time[:0])
+    order_count = fill_count = waiting = submitted = event_count = oldest = len(time[:0])
+    booked = None if events is None else new_bookings(events)
+    receivable, stop = 0.0, len(time)
+    if events is not None and booked is not None:
+        stop = next_stop(events, booked, oldest, event_count, len(time))
     for step in range(len(time)):
         receive_bars(market, step, state, first)
-        waiting = check_cash(state, submitted, waiting, cash, broker, orders, time)
+        if (
+            events is not None
+            and booked is not None
+            and rules_of_market is not None
+            and step == stop
+        ):
+            cash, event_count = book_panel_events(
+                market, step, state, cash, events, booked, event_count, rules_of_market, orders
+            )
+            cash, receivable = pay_due(cash, events, booked, oldest, event_count, step)
+            while oldest < event_count and booked[DUE, oldest] == 0.0:
+                oldest += 1
+            stop = next_stop(events, booked, oldest, event_count, len(time))
+        waiting = check_cash(state, submitted, waiting, cash, broker, orders, time, rules_of_market)
         waiting, fill_count, cash = fill(
-            market, step, state, waiting, cash, broker, orders, fills, fill_count, fill_bars
+            market,
+            step,
+            state,
+            waiting,
+            cash,
+            broker,
+            orders,
+            fills,
+            fill_count,
+            fill_bars,
+            rules_of_market,
         )
-        value = value_at(state, cash, curve, step)
-        wrong = size_orders(step, state, targets, cash, value, rules, broker, sizes)
+        value = value_at(state, cash, receivable, curve, step, rules_of_market)
+        wrong = size_orders(
+            step, state, targets, cash, value, rules, broker, sizes, rules_of_market
+        )
         if wrong >= 0:
             return step, wrong, order_count, fill_count, 0
         submitted = submit(state, sizes, sells_first, time[step], orders, order_count)
@@ -103,7 +146,17 @@ def simulate_portfolio(
                 state, sizes, rules, orders, order_count, waiting, time[step]
             )
     trade_count = write_trades(
-        time, fills, fill_count, fill_bars, state.bars, broker, None, None, None, trades
+        time,
+        fills,
+        fill_count,
+        fill_bars,
+        state.bars,
+        broker,
+        None,
+        rules_of_market,
+        events,
+        booked,
+        trades,
     )
     return DONE, 0, order_count, fill_count, trade_count
 
@@ -133,6 +186,7 @@ def size_orders(
     rules: Rules,
     broker: BrokerParams,
     sizes: NDArray[np.float64],
+    rules_of_market: PanelRules | None,
 ) -> int:
     """Write the signed size of each symbol's order, 0 for none.
 
@@ -148,9 +202,14 @@ def size_orders(
         if target != target:
             target = state.pending_reversal[symbol]
         account = account_of(state, symbol, cash)
-        size = order_size(target, account, value, state.close[symbol], rules, broker)
+        costs = broker
+        if rules_of_market is not None:
+            costs = broker_with(broker, panel_terms_at(rules_of_market, step, symbol))
+        size = order_size(target, account, value, state.close[symbol], rules, costs)
         if not abs(size) < math.inf:
             return symbol
+        if rules_of_market is not None:
+            size = placed_size(size, account.size, panel_terms_at(rules_of_market, step, symbol))
         sizes[symbol] = size
         state.pending_reversal[symbol] = reversal_after(size, target, account.size, rules)
     return -1

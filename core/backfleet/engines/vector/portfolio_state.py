@@ -77,6 +77,8 @@ class PortfolioState(NamedTuple):
         Symbols whose orders wait for the check of the cash.
     protective
         The protective orders of the positions.
+    bought, bought_session
+        Shares that were bought in a session and cannot be sold in it, and that session.
     """
 
     size: Floats
@@ -92,6 +94,8 @@ class PortfolioState(NamedTuple):
     queue: Integers
     submitted: Integers
     protective: PortfolioProtectiveOrders
+    bought: Floats
+    bought_session: Floats
 
 
 @compiled
@@ -124,6 +128,8 @@ def new_portfolio_state(final_close: Floats) -> PortfolioState:
         np.zeros(2 * count, np.int64),
         np.zeros(count, np.int64),
         no_protective_orders(count),
+        np.zeros(count),
+        np.zeros(count),
     )
 
 

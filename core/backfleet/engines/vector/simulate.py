@@ -128,7 +128,17 @@ def simulate(
         return stopped, 0, 0, 0
     last_bars = np.full(1, len(time) - 1)
     trade_count = write_trades(
-        time, fills, fill_count, output.fill_bars, last_bars, broker, market, events, booked, trades
+        time,
+        fills,
+        fill_count,
+        output.fill_bars,
+        last_bars,
+        broker,
+        market,
+        None,
+        events,
+        booked,
+        trades,
     )
     if len(row):
         measure(
@@ -186,14 +196,14 @@ def run_bars(
     bought = Bought(0.0, 0.0)
     receivable, event_count, stop = 0.0, bar, len(closes)
     if events is not None and booked is not None:
-        stop = next_stop(events, booked, event_count, stop)
+        stop = next_stop(events, booked, event_count, event_count, stop)
     while bar < len(closes):
         costs = broker_at(broker, market, bar)
         if events is not None and booked is not None and market is not None and bar == stop:
             state, receivable, event_count = book_events(
                 state, bar, events, booked, event_count, market, orders
             )
-            stop = next_stop(events, booked, event_count, len(closes))
+            stop = next_stop(events, booked, len(targets[:0]), event_count, len(closes))
         reverses = state.pending_reversal == state.pending_reversal
         if state.pending.size != 0.0 or state.protective.size != 0.0:
             state, fill_count, bought = fill(

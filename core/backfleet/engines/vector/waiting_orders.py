@@ -80,7 +80,7 @@ def book_events(
         if protective.size != 0.0:
             protective = moved_protective_orders(protective, before, account, orders)
         event_count += 1
-    cash, receivable = pay_due(account.cash, events, booked, event_count, bar)
+    cash, receivable = pay_due(account.cash, events, booked, 0, event_count, bar)
     account = Account(cash, account.size, account.price)
     return (
         LoopState(account, pending, protective, state.pending_reversal),

@@ -18,7 +18,8 @@ from backfleet.engines.vector.bookings import (
     EventRows,
 )
 from backfleet.engines.vector.broker import REJECTED_AT_FILL, commission, legs
-from backfleet.engines.vector.market_rules import MarketRows, broker_at
+from backfleet.engines.vector.market_rules import MarketRows, broker_at, broker_with
+from backfleet.engines.vector.panel_rules import PanelRules, panel_terms_at
 from backfleet.engines.vector.state import BrokerParams, Execution
 from backfleet.jit import compiled, inlined
 
@@ -94,6 +95,7 @@ def write_trades(
     last_bars: Integers,
     broker: BrokerParams,
     market: MarketRows | None,
+    rules: PanelRules | None,
     events: EventRows | None,
     booked: BookedEvents | None,
     trades: Table,
@@ -110,6 +112,8 @@ def write_trades(
         int64 of shape (symbols,): the last bar of each symbol, counted in the same way.
     market
         The rules of the only symbol's market; None without one.
+    rules
+        The rules of a portfolio's market; None without one.
     events, booked
         The events, and what they did; None without a market.
 
@@ -130,6 +134,9 @@ def write_trades(
                 time, fill["time"], events, booked, event_count, held, current, trades
             )
         costs = broker_at(broker, market, fill_bars[number])
+        if rules is not None:
+            step = np.searchsorted(time, fill["time"])
+            costs = broker_with(broker, panel_terms_at(rules, step, symbol))
         closed, opened = legs(held[symbol], fill["size"])
         if closed != 0.0:
             trade = trades[current[symbol]]

@@ -1,0 +1,111 @@
+"""The rules of a market for a portfolio, in little memory.
+
+`market_rows` of 5,000 symbols and 2,520 steps would take 1.4 GB. Most rules change on a few dates
+only, so that each combination of their values is kept once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backfleet.engines.vector.market_rules import BarTerms
+from backfleet.jit import inlined
+from backfleet.panel import Panel
+from backfleet.terms import Terms
+
+__all__ = ["PanelRules", "panel_rules", "panel_terms_at"]
+
+STEADY = (
+    "step", "least", "most", "buy_tax", "sell_tax", "share_fee", "minimum", "locked", "shorts",
+)  # fmt: skip
+"""The terms that change on a few dates only, in the order of `PanelRules.values`."""
+
+
+class PanelRules(NamedTuple):
+    """The rules at each step and symbol.
+
+    Attributes
+    ----------
+    values
+        float64 of shape (combinations, 9): the different combinations of the `STEADY` terms.
+    combination
+        uint16 of shape (steps, symbols): the row of `values`.
+    blocks
+        int8 of shape (3, steps, symbols): `buy_block`, `sell_block` and `missed`.
+    cap
+        float64 of shape (steps, symbols); of shape (0, 0) if no volume is limited.
+    session
+        float64 of shape (steps,): the session of each step in days.
+    """
+
+    values: NDArray[np.float64]
+    combination: NDArray[np.uint16]
+    blocks: NDArray[np.int8]
+    cap: NDArray[np.float64]
+    session: NDArray[np.float64]
+
+
+def panel_rules(panel: Panel) -> PanelRules | None:
+    """Return the rules of a panel; None without a market. Raises ValueError if only some of its
+    symbols follow one."""
+    if all(bars.terms is None for bars in panel.bars):
+        return None
+    shape = (len(panel), len(panel.bars))
+    combination, blocks = np.zeros(shape, np.uint16), np.zeros((3, *shape), np.int8)
+    every = [bars.terms for bars in panel.bars if bars.terms is not None]
+    has_cap = any(bool(np.isfinite(terms.cap).any()) for terms in every)
+    cap = np.full(shape, np.inf) if has_cap else np.empty((0, 0))
+    rows: dict[bytes, int] = {}
+    for column, (bars, steps) in enumerate(zip(panel.bars, panel.steps, strict=True)):
+        terms = bars.terms
+        if terms is None:
+            raise ValueError(f"{bars.symbol} has no terms of the market that others have")
+        combination[steps, column] = _combinations(terms, rows)
+        for row, name in enumerate(("buy_block", "sell_block", "missed")):
+            blocks[row, steps, column] = getattr(terms, name)
+        if has_cap:
+            cap[steps, column] = terms.cap
+    values = np.array([np.frombuffer(row, np.float64) for row in rows]).reshape(-1, len(STEADY))
+    session = panel.session.astype("M8[D]").view(np.int64).astype(np.float64)
+    return PanelRules(values, combination, blocks, cap, session)
+
+
+def _combinations(terms: Terms, rows: dict[bytes, int]) -> NDArray[np.intp]:
+    """Return the number of the combination at each bar, and add new ones to `rows`."""
+    columns = np.array([np.asarray(getattr(terms, name), np.float64) for name in STEADY])
+    if not len(terms):
+        return np.empty(0, np.intp)
+    changed = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
+    first = np.concatenate(([0], np.flatnonzero(changed) + 1))
+    numbers = [rows.setdefault(columns[:, bar].tobytes(), len(rows)) for bar in first]
+    if len(rows) > np.iinfo(np.uint16).max:
+        raise ValueError("the terms of the market have more than 65,535 combinations of values")
+    return np.repeat(np.array(numbers), np.diff(np.append(first, len(terms))))
+
+
+@inlined
+def panel_terms_at(rules: PanelRules, step: int, symbol: int) -> BarTerms:
+    """Return the rules of a symbol at a step at which it has a bar."""
+    row = rules.combination[step, symbol]
+    cap = np.inf
+    if rules.cap.size != 0:
+        cap = rules.cap[step, symbol]
+    return BarTerms(
+        rules.values[row, 0],
+        rules.values[row, 1],
+        rules.values[row, 2],
+        cap,
+        rules.values[row, 3],
+        rules.values[row, 4],
+        rules.values[row, 5],
+        rules.values[row, 6],
+        float(rules.blocks[0, step, symbol]),
+        float(rules.blocks[1, step, symbol]),
+        float(rules.blocks[2, step, symbol]),
+        rules.values[row, 7],
+        rules.values[row, 8],
+        rules.session[step],
+    )
