@@ -53,7 +53,7 @@ def probes_of(store: str) -> Sequence[Probe]:
             "missing objects",
             f"{store}/doctor-live/none/submissions/1.json",
             "ObjectMissing",
-            "workers are told that an object is missing",
+            "workers see that an object is missing",
             "workers cannot tell a missing object from a denied one",
         ),
     )
