@@ -74,7 +74,9 @@ class Evening(bt.Strategy):
     def next(self):
         self.metrics.setdefault("first", str(self.data.datetime.datetime(0)))
         if not self.position and len(self) == 1:
-            self.buy(size=1, valid=self.data.datetime.date(0) + timedelta(days=1))
+            tomorrow = self.data.datetime.date(0) + timedelta(days=1)
+            price = 2 * self.data.close[0]
+            self.buy(size=1, exectype=bt.Order.Limit, price=price, valid=tomorrow)
 """
 
 FILTERS = """
@@ -216,7 +218,7 @@ def test_daily_bars_have_the_time_of_the_sessions_end(
     )
     assert midnight.row["first"] == "2019-01-02 00:00:00"
     assert evening.row["first"] == "2019-01-02 15:00:30"
-    # An order that is valid until today's midnight lives through a bar of midnight only.
+    # An order that is valid until a day's midnight can still be filled by a bar of midnight.
     assert midnight.row["orders_completed"] > evening.row["orders_completed"] == 0
     assert midnight.outcome.equity["time"].tolist() == evening.outcome.equity["time"].tolist()
 
