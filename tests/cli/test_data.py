@@ -119,6 +119,21 @@ def test_import_through_a_source_gives_the_bars_that_the_source_gives(
     assert record["data"] == {"source": "parquet", "timezone": "Asia/Shanghai"}
 
 
+def test_import_of_facts_says_what_they_hold_and_what_to_write_into_the_job(
+    backfleet: Backfleet, tmp_path: Path
+) -> None:
+    (tmp_path / "basic.csv").write_text("ts_code,name,list_date\n600519.SH,A,20010827\n")
+    done = backfleet("data", "import", "--facts", "--digits", tmp_path / "basic.csv", "facts")
+    assert done.returncode == 0
+    assert "tushare: 1 symbol\nno history of ST shares: the table" in done.stdout
+    assert done.stdout.endswith('in the job file:\n  [data]\n  facts = "facts"\n')
+    again = backfleet("data", "import", "--facts", "--digits", tmp_path / "basic.csv", "facts")
+    assert "facts holds this import already" in again.stdout
+    wrong = backfleet("data", "import", "--facts", "--bar", "1d", tmp_path / "basic.csv", "facts")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "--bar is about bars; remove it" in wrong.stderr
+
+
 def test_presets_are_listed_with_the_first_lines_of_a_file(backfleet: Backfleet) -> None:
     listed = backfleet("data", "presets").stdout
     assert "tushare: tushare: daily, adj_factor and suspend_d\n    ts_code,trade_date," in listed

@@ -91,6 +91,13 @@ def test_where_the_facts_are_decides_nothing(plan: Planner, folder: Path) -> Non
     assert plan({"facts": str(elsewhere)}).manifest.run_id == before.run_id
 
 
+def test_facts_are_data_of_a_task_and_a_run_without_facts_has_no_empty_path(
+    plan: Planner, folder: Path
+) -> None:
+    assert plan().task_context().data == [str(folder), str(folder / "facts")]
+    assert plan({"facts": None}).task_context().data == [str(folder)]
+
+
 def test_facts_of_later_days_than_the_job_change_nothing(plan: Planner, folder: Path) -> None:
     before = plan({"end": "2024-01-05"}).manifest
     later = "600000,st,2024-01-04,2024-01-10\n600001,st,2024-01-08,\n"
@@ -178,6 +185,13 @@ def test_feeds_and_benchmarks_need_no_facts(plan: Planner, folder: Path) -> None
         results={"benchmark": "index", "extended": True},
     )
     assert runner(planned).result(0).error is None
+
+
+def test_the_example_with_a_market_has_facts_about_all_its_symbols() -> None:
+    job = Job.load(Path(__file__).parents[2] / "examples" / "jobs" / "sma-cn-a.toml")
+    manifest = plan_job(job).manifest
+    assert manifest.identity.data.facts
+    assert len(manifest.symbols) == 3
 
 
 def test_no_feed_is_called_facts() -> None:

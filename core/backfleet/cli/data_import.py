@@ -67,6 +67,12 @@ def _reading_options(command: F) -> F:
             help="Refuse all, or leave out symbols with bad rows.",
         ),
         click.option("--yes", is_flag=True, help="Accept readings that fit best."),
+        click.option(
+            "--facts", is_flag=True, help="Import tables of facts of tushare or baostock."
+        ),
+        click.option(
+            "--digits", is_flag=True, help="With --facts: 600519 instead of 600519.SH or sh.600519."
+        ),
         click.option("--source", metavar="NAME", help="Read with a source, as data.source."),
         click.option("--symbols", metavar="NAMES", help="With --source: names or globs."),
         click.option(
@@ -94,12 +100,34 @@ def import_command(place: str, target: str, as_json: bool, **reading: Any) -> No
     out, and with 2 if nothing was imported.
     """
     _check_target(place, target)
+    if reading["facts"]:
+        _import_facts(place, target, as_json, reading)
+        return
     outcome = _outcome(place, target, reading)
     if as_json:
         echo_json(asdict(outcome))
     else:
         _show(outcome, target)
     sys.exit(1 if outcome.record.refused else 0)
+
+
+def _import_facts(place: str, target: str, as_json: bool, reading: dict[str, Any]) -> None:
+    """Import tables of facts, and show what they hold. Raises DataError."""
+    from backfleet.sources.importing.fact_import import import_facts
+
+    plain = {"facts", "digits", "on_bad_symbol", "yes"}
+    given = [name for name, value in reading.items() if value and name not in plain]
+    if given:
+        raise click.UsageError(f"--facts: --{given[0].replace('_', '-')} is about bars; remove it")
+    outcome = import_facts(Path(place), Path(target), digits=reading["digits"])
+    if as_json:
+        echo_json(asdict(outcome))
+        return
+    if outcome.unchanged:
+        click.echo(f"{target} holds this import already; nothing was done")
+    for sentence in outcome.record.facts:
+        click.echo(sentence)
+    click.echo(f'\nin the job file:\n  [data]\n  facts = "{target}"')
 
 
 def _check_target(place: str, target: str) -> None:
@@ -119,6 +147,8 @@ def _outcome(place: str, target: str, reading: dict[str, Any]) -> Outcome:
 
         chosen = Selection.of(place, {"timezone": "UTC", "columns": None, **_given(reading)})
         return import_symbols(chosen.source, chosen.symbols, Path(target), skip_bad)
+    if reading["digits"]:
+        raise click.UsageError("--digits needs --facts")
     if reading["symbols"] or reading["options"]:
         raise click.UsageError("--symbols and --option need --source")
     return import_files(Path(place), Path(target), _choices(reading), _consent(reading["yes"]))

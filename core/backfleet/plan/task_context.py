@@ -33,3 +33,9 @@ class TaskContext:
     auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
     facts_path: str | None = None
     engine: str | None = None
+
+    @property
+    def data(self) -> list[str]:
+        """All paths and URLs of data. An empty one would stand for the current directory."""
+        facts = () if self.facts_path is None else (self.facts_path,)
+        return [self.data_path, *self.auxiliary_paths.values(), *facts]

@@ -24,8 +24,7 @@ def enter_strategy_folder(plan: TaskContext, code: Iterable[str]) -> None:
     # A relative setting would lead elsewhere from the new folder.
     os.environ["BACKFLEET_CACHE"] = os.path.abspath(cache_folder())
     files = plan.manifest.identity.files
-    data = [plan.data_path, *plan.auxiliary_paths.values(), plan.facts_path or ""]
-    start_recording(OpenedFiles(root, code, data, files))
+    start_recording(OpenedFiles(root, code, plan.data, files))
     os.chdir(root)
     if plan.strategy.folder is not None:
         # As if the file were run: the hash of the code covers the modules that are found so.

@@ -5,4 +5,7 @@
 (`date_choice`, `volume_units`, `adjustment_choice`, `order`, `shapes`). `part_rows` and `rows` read
 the rows, `pieces` collects them by symbol, `assemble` makes bars of them (`clock`, `adjustment`).
 `importer` is the whole way, and `run` writes the folder (`target`).
+
+Tables of facts go another way: `fact_tables` reads them, `fact_vendors` makes spans and actions of
+them, and `fact_import` writes the folder.
 """

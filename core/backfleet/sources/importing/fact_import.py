@@ -1,0 +1,135 @@
+"""Importing facts: from the tables of a vendor to a folder of backfleet's tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from backfleet.errors import DataError
+from backfleet.sources.facts import ACTIONS, INSTRUMENTS, SPANS
+from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.fact_tables import read_vendor_tables
+from backfleet.sources.importing.fact_vendors import FactTables, Row, convert_facts
+from backfleet.sources.importing.notes import Notes
+from backfleet.sources.importing.run import Outcome
+from backfleet.sources.importing.target import (
+    ImportRecord,
+    Inputs,
+    known_import,
+    open_target,
+    write_record,
+)
+
+__all__ = ["import_facts"]
+
+CODE = re.compile(r"(?:(?:sh|sz|bj)\.)?(\d{6})(?:\.(?:SH|SZ|BJ))?")
+
+
+def import_facts(root: Path, target: Path, *, digits: bool) -> Outcome:
+    """Import the tables of facts in a file or folder.
+
+    Parameters
+    ----------
+    digits
+        Whether symbols become their six digits, `600519` instead of `600519.SH`.
+
+    Raises
+    ------
+    DataError
+        A table cannot be understood or contradicts itself, or the folder cannot be written.
+        Nothing was changed.
+    """
+    inputs = replace(Inputs.of(root, Choices()), options=f"facts {digits}")
+    known = known_import(target, inputs)
+    if known is not None:
+        return Outcome(known, unchanged=True)
+    notes = Notes()
+    vendor, tables = read_vendor_tables(root)
+    facts = convert_facts(vendor, tables, notes)
+    if not facts.instruments:
+        table = "stock_basic" if vendor == "tushare" else "query_stock_basic"
+        raise DataError(
+            f"{root}: the table {table} of {vendor} is missing, which has the symbols. Download it"
+        )
+    symbols = _symbols(facts.instruments, digits)
+    with open_target(target) as folder:
+        outputs = _write(folder, facts, symbols)
+        record = ImportRecord(
+            inputs.fingerprint(),
+            inputs.contents(),
+            outputs=outputs,
+            symbols={symbol: name for name, symbol in symbols.items()},
+            facts=(*_sizes(vendor, facts), *notes.facts),
+        )
+        write_record(folder, record)
+    return Outcome(record, unchanged=False)
+
+
+def _symbols(names: Iterable[str], digits: bool) -> dict[str, str]:
+    """Return the symbol of each name of the vendor. Raises DataError if two would be the same."""
+    if not digits:
+        return {name: name for name in names}
+    symbols = {}
+    for name in names:
+        match = CODE.fullmatch(name)
+        if match is None:
+            raise DataError(f"{name!r} has no six digits. Import without --digits")
+        symbols[name] = match[1]
+    ((symbol, count),) = Counter(symbols.values()).most_common(1)
+    if count > 1:
+        same = " and ".join(name for name, plain in symbols.items() if plain == symbol)
+        raise DataError(f"{same} have the same digits. Import without --digits")
+    return symbols
+
+
+def _write(folder: Path, facts: FactTables, symbols: dict[str, str]) -> dict[str, int]:
+    instruments = [{"symbol": name, **row} for name, row in sorted(facts.instruments.items())]
+    tables: dict[str, tuple[Sequence[str], Sequence[Row] | None]] = {
+        "instruments": (INSTRUMENTS, instruments),
+        "spans": (SPANS, facts.spans),
+        "actions": (ACTIONS, facts.actions),
+    }
+    outputs = {}
+    for name, (columns, rows) in tables.items():
+        if rows is None:
+            continue
+        renamed = [{**row, "symbol": symbols[row["symbol"]]} for row in rows]
+        content = _csv((*columns, "source"), renamed)
+        (folder / f"{name}.csv").write_bytes(content)
+        outputs[f"{name}.csv"] = len(content)
+    return outputs
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _sizes(vendor: str, facts: FactTables) -> list[str]:
+    no_names = {
+        "tushare": "the table namechange is missing",
+        "baostock": "baostock has it in the column isST of its bars only",
+    }
+    spans, actions = facts.spans, facts.actions
+    return [
+        f"{vendor}: {_counted(len(facts.instruments), 'symbol')}",
+        f"no history of ST shares: {no_names[vendor]}"
+        if spans is None
+        else f"{_counted(len(spans), 'span')} of ST and delisting periods, from the names",
+        "no corporate actions: the table of dividends is missing"
+        if actions is None
+        else f"{_counted(len(actions), 'corporate action')}; the table has no rights",
+        "a day of delisting is the first one without trading",
+    ]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -1,0 +1,166 @@
+"""Tables of facts of tushare and baostock become instruments, spans and actions, or are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from backfleet.errors import DataError
+from backfleet.facts import Action, Facts
+from backfleet.sources.facts import read_facts
+from backfleet.sources.importing.fact_import import import_facts
+
+TUSHARE = {
+    # As `DataFrame.to_csv` writes it: with an index, and days as floats where some are missing.
+    "basic_L": ",ts_code,name,market,list_date,delist_date\n0,600519.SH,茅台,主板,20010827,\n",
+    "basic_D": ",ts_code,name,market,list_date,delist_date\n"
+    "0,600001.SH,甲退,主板,19980122,20091229.0\n1,000001.SZ,乙,主板,19910403.0,20100101\n",
+    "namechange": "ts_code,name,start_date,end_date\n"
+    "600001.SH,甲股份,19980122,20050505\n"
+    "600001.SH,ST甲,20050506,20060101\n"
+    "600001.SH,*ST甲,20060102,\n"
+    "600001.SH,*ST甲,20060102,20070228\n"
+    "600001.SH,甲股份,20070301,20091130\n"
+    "600001.SH,甲退,20091202,20091228\n",
+    "new_share": "ts_code,price,issue_date\n600519.SH,31.39,20010827\n688001.SH,24.26,20190722\n",
+    "dividend": "ts_code,div_proc,stk_div,stk_bo_rate,stk_co_rate,cash_div_tax,ex_date,pay_date,"
+    "div_listdate\n"
+    "600519.SH,实施,0.0,,,14.539,20190628,20190628,\n"
+    "600519.SH,实施,0.0,,,14.539,20190628,20190628,\n"
+    "600519.SH,预案,0.0,,,17.025,,,\n"
+    "600001.SH,实施,0.5,0.2,0.3,0.0,20050608,,20050609\n"
+    "600001.SH,实施,0.0,,,0.1,19970608,,\n",
+}
+BAOSTOCK = {
+    "query_stock_basic": "code,code_name,ipoDate,outDate,type,status\n"
+    "sh.600000,浦发银行,1999-11-10,,1,1\nsh.510300,沪深300ETF,2012-05-28,,5,1\n",
+    "dividends": "code,dividPreNoticeDate,dividOperateDate,dividPayDate,dividStockMarketDate,"
+    "dividCashPsBeforeTax,dividStocksPs,dividReserveToStockPs\n"
+    "sh.600000,,2015-06-23,2015-06-23,,0.757,0.000000,\n"
+    "sh.600000,,2016-06-23,2016-06-23,2016-06-24,0.515,0.000000,0.100000\n",
+}
+
+
+def imported(
+    folder: Path, tables: Mapping[str, str], *, digits: bool = False
+) -> tuple[Facts, list[str]]:
+    vendor = folder / "vendor"
+    vendor.mkdir(exist_ok=True)
+    for name, content in tables.items():
+        (vendor / f"{name}.csv").write_text(content)
+    outcome = import_facts(vendor, folder / "facts", digits=digits)
+    return read_facts(str(folder / "facts")), list(outcome.record.facts)
+
+
+def test_tables_of_tushare(tmp_path: Path) -> None:
+    facts, said = imported(tmp_path, TUSHARE)
+    moutai, gone = facts.of("600519.SH"), facts.of("600001.SH")
+    assert (moutai.listed, moutai.delisted) == (date(2001, 8, 27), None)
+    assert (moutai.board, moutai.kind, moutai.issue_price) == ("main", "stock", 31.39)
+    assert gone.delisted == date(2009, 12, 29)
+    # *ST follows ST without a gap, and the day without a name is in no span.
+    assert gone.spans["st"] == ((date(2005, 5, 6), date(2007, 3, 1)),)
+    assert gone.spans["delisting"] == ((date(2009, 12, 2), date(2009, 12, 29)),)
+    assert moutai.spans == {"st": (), "delisting": ()}
+    assert moutai.actions == (Action(date(2019, 6, 28), cash=14.539, pay=date(2019, 6, 28)),)
+    assert gone.actions == (
+        Action(date(2005, 6, 8), bonus=0.2, capital=0.3, listing=date(2005, 6, 9)),
+    )
+    assert said == [
+        "tushare: 3 symbols",
+        "2 spans of ST and delisting periods, from the names",
+        "2 corporate actions; the table has no rights",
+        "a day of delisting is the first one without trading",
+        "2 symbols have no row in namechange: never ST",
+        "1 rows of dividend are only proposals: left out",
+        "1 rows of new_share without a row in stock_basic are left out; the first is 688001.SH",
+        "1 rows of namechange are followed by days without a name; the first is "
+        "600001.SH 2009-11-30",
+        "1 rows of dividends before the listing are left out; the first is 600001.SH 1997-06-08",
+    ]
+
+
+def test_tables_of_baostock(tmp_path: Path) -> None:
+    facts, said = imported(tmp_path, BAOSTOCK)
+    bank = facts.of("sh.600000")
+    assert (bank.listed, bank.kind, facts.of("sh.510300").kind) == (
+        date(1999, 11, 10),
+        "stock",
+        "fund",
+    )
+    assert [(action.cash, action.capital) for action in bank.actions or ()] == [
+        (0.757, 0.0),
+        (0.515, 0.1),
+    ]
+    assert "st" not in bank.spans
+    assert "no history of ST shares: baostock has it in the column isST of its bars only" in said
+
+
+def test_digits_name_symbols_without_their_exchange(tmp_path: Path) -> None:
+    facts, _ = imported(tmp_path, TUSHARE, digits=True)
+    assert sorted(facts.symbols) == ["000001", "600001", "600519"]
+    composite = TUSHARE["basic_L"] + "1,000001.SH,上证指数,主板,19901219,\n"
+    with pytest.raises(DataError, match=r"000001.S. and 000001.S. have the same digits"):
+        imported(tmp_path, TUSHARE | {"basic_L": composite}, digits=True)
+
+
+def test_a_repeated_import_does_nothing_and_an_edited_one_replaces_it(tmp_path: Path) -> None:
+    imported(tmp_path, BAOSTOCK)
+    before = (tmp_path / "facts" / "instruments.csv").stat().st_mtime_ns
+    assert import_facts(tmp_path / "vendor", tmp_path / "facts", digits=False).unchanged
+    assert (tmp_path / "facts" / "instruments.csv").stat().st_mtime_ns == before
+    edited = BAOSTOCK["query_stock_basic"].replace("1999-11-10", "1999-11-11")
+    facts, _ = imported(tmp_path, {"query_stock_basic": edited})
+    assert facts.of("sh.600000").listed == date(1999, 11, 11)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        (
+            {"namechange": "ts_code,name,start_date\n600009.SH,丙,19980122\n"},
+            r"namechange.csv: row 2: ts_code = '600009.SH' has no row .* L, D and P",
+        ),
+        (
+            {
+                "namechange": "ts_code,name,start_date\n"
+                "600001.SH,甲,20200101\n600001.SH,ST甲,20200101\n"
+            },
+            r"row 3: name = 'ST甲' begins on 2020-01-01 as '甲' in row 2 does",
+        ),
+        (
+            {"basic_X": "ts_code,name,list_date\n600519.SH,茅台,20010828\n"},
+            r"'600519.SH' has a row above that differs",
+        ),
+        (
+            {"basic_X": "ts_code,name,list_date,delist_date\n600008.SH,丁,20010828,20000101\n"},
+            r"600008.SH was delisted on 2000-01-01, not after 2001-08-28",
+        ),
+        (
+            {"basic_X": "ts_code,name,list_date\n600008.SH,丁,20010832\n"},
+            r"list_date = '20010832' is no date",
+        ),
+        (
+            {"dividend": "ts_code,div_proc,ex_date,cash_div_tax\n600519.SH,实施,20190628,-1\n"},
+            r"cash_div_tax = '-1' must be a number that is not negative",
+        ),
+        ({"daily": "ts_code,trade_date,open\n600519.SH,20190628,1\n"}, r"daily.csv: .* Move it"),
+        (BAOSTOCK, r"is of tushare and .* of baostock, which name symbols"),
+    ],
+)
+def test_tables_that_cannot_be_understood_are_refused_and_nothing_is_written(
+    tmp_path: Path, tables: dict[str, str], message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as error:
+        imported(tmp_path, TUSHARE | tables)
+    assert error.value.exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["vendor"]
+
+
+def test_dividends_alone_name_the_table_that_is_missing(tmp_path: Path) -> None:
+    header = "ts_code,div_proc,ex_date,cash_div_tax\n"
+    with pytest.raises(DataError, match="the table stock_basic of tushare is missing"):
+        imported(tmp_path, {"dividend": header + "600519.SH,预案,,17.025\n"})
