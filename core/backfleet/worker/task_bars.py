@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, time
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -101,6 +101,8 @@ class BarsLoader:
             # Nothing after a window is known in it, neither prices nor later adjustments.
             bars = bars.window(cut)
             feeds = MappingProxyType({name: feed.window(cut) for name, feed in feeds.items()})
+        if self._session_end:
+            bars = replace(bars, session_end=self._session_end)
         spans = self._manifest.identity.data.resampled
         own = {name: resample(bars, span) for name, span in spans.items()}
         if feeds or own:
@@ -109,6 +111,12 @@ class BarsLoader:
             replaced = plugin.hook.backfleet_bars(bars=bars)
             bars = bars if replaced is None else replaced
         return bars
+
+    @cached_property
+    def _session_end(self) -> np.timedelta64:
+        text = self._manifest.identity.data.session_end
+        moment = time.fromisoformat(text) if text else time()
+        return np.timedelta64(datetime.combine(date.min, moment) - datetime.min)
 
     @cached_property
     def _reader(self) -> _Reader:
