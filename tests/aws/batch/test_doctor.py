@@ -10,6 +10,7 @@ from backfleet.executor import Finding, FindingStatus
 from backfleet_executors.aws.batch import live
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
+from testbed.aws.server import WORKER
 
 
 def by_subject(findings: Any) -> dict[str, Finding]:
@@ -73,9 +74,40 @@ def test_the_live_check_writes_twice_submits_an_array_and_reads_its_log(
         "two containers",
         "exit codes",
         "logs",
+        "keys of runs",
+        "missing objects",
     ]
     assert {finding.status for finding in found.values()} == {FindingStatus.OK}
     assert "backfleet" in found["logs"].text
+
+
+@pytest.mark.parametrize(
+    ("lifted", "subject", "shown"),
+    [
+        ("LeaveKeys", "keys of runs", "ObjectMissing"),
+        ("ListStore", "missing objects", "AccessDenied"),
+    ],
+)
+def test_the_live_check_fails_where_the_role_of_workers_differs(
+    executor: AwsBatchExecutor,
+    aws_server: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    lifted: str,
+    subject: str,
+    shown: str,
+) -> None:
+    monkeypatch.setattr(live, "PAUSE", 0.1)
+    policies = aws_server.rendered_policies()
+    rules = [rule for rule in policies["roles"][WORKER] if rule["Sid"] != lifted]
+    if lifted == "LeaveKeys":
+        # As a role has it that reads the whole bucket.
+        everything = f"arn:aws:s3:::{aws_server.bucket}/*"
+        rules.append({"Effect": "Allow", "Action": "s3:GetObject", "Resource": everything})
+    aws_server.enforce(policies | {"roles": policies["roles"] | {WORKER: rules}})
+    found = by_subject(executor.diagnose_live())
+
+    assert found[subject].status is FindingStatus.FAILURE
+    assert f"the container wrote: {shown}" in found[subject].text
 
 
 def test_the_live_check_tells_containers_that_do_not_run(

@@ -255,5 +255,28 @@ def test_every_statement_and_condition_of_the_results_bucket_decides_a_request()
     assert unnoticed == []
 
 
+@pytest.mark.parametrize("role", [SUBMITTER, "CleanupRole", "ExecutionRole"])
+def test_every_statement_and_condition_beside_s3_decides_a_request(role: str) -> None:
+    statements = [rule for rule in statements_of(role) if not _is_of_s3(rule)]
+    contexts: Sequence[Mapping[str, str]] = ({}, {"aws:ResourceTag/backfleet:run": "0" * 16})
+    requests = [
+        Request(action, resource.replace("*", "x"), context)
+        for rule in statements
+        for action in rule["Action"]
+        for resource in _listed(rule["Resource"])
+        for context in contexts
+    ]
+
+    def decided(rules: Statements) -> list[bool]:
+        return [is_allowed(Policies(rules), request) for request in requests]
+
+    before = decided(statements)
+    assert [name for name, rest in weakened(statements) if decided(rest) == before] == []
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
 def _is_of_s3(statement: Mapping[str, Any]) -> bool:
     return any(action.startswith("s3:") for action in statement["Action"])

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from backfleet.errors import ExecutorError
@@ -14,6 +15,7 @@ from backfleet.executor import Finding, FindingStatus
 from backfleet.store import open_store
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.environment import BatchEnvironment
+from backfleet_executors.aws.batch.live_probes import probes_of
 from backfleet_executors.aws.batch.logs import read_log
 from backfleet_executors.aws.batch.request import JobShape, submit_request
 from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
@@ -36,7 +38,7 @@ LIVE = "doctor-live"
 
 @dataclass
 class _Trial:
-    """An array of two containers that print backfleet's version."""
+    """A job whose containers run one command of backfleet."""
 
     settings: AwsBatchSettings
     environment: BatchEnvironment
@@ -62,11 +64,18 @@ def live_checks(settings: AwsBatchSettings, environment: BatchEnvironment) -> It
     """
     yield _conditional_write(required(settings, "store"))
     yield unconditional_write(environment.calls.clients, required(settings, "store"))
-    trial = _start(settings, environment)
+    trials = [_start(settings, environment, "0-1", ["--version"])]
     try:
-        yield from _followed(trial)
+        for probe in probes_of(required(settings, "store")):
+            trials.append(_start(settings, environment, "0", ["worker", probe.url]))
+        yield from _followed(trials[0])
+        for probe, trial in zip(probes_of(required(settings, "store")), trials[1:], strict=True):
+            ended = _waited(trial, probe.subject, partial(_has_ended, trial))
+            is_ended = ended.status is FindingStatus.OK
+            yield probe.finding(_lines(trial)) if is_ended else ended
     finally:
-        environment.calls.terminate(trial.array.job, "the check is over")
+        for trial in trials:
+            environment.calls.terminate(trial.array.job, "the check is over")
 
 
 def _conditional_write(url: str) -> Finding:
@@ -84,7 +93,12 @@ def _conditional_write(url: str) -> Finding:
     )
 
 
-def _start(settings: AwsBatchSettings, environment: BatchEnvironment) -> _Trial:
+def _start(
+    settings: AwsBatchSettings,
+    environment: BatchEnvironment,
+    shards: str,
+    command: Sequence[str],
+) -> _Trial:
     calls = environment.calls
     size = worker_size(1, GIB)
     shape = JobShape(
@@ -96,13 +110,13 @@ def _start(settings: AwsBatchSettings, environment: BatchEnvironment) -> _Trial:
         tags={"backfleet:run": LIVE},
     )
     run = secrets.token_hex(8)
-    array = ShardArray(run, 0, "0-1", required(settings, "queue"))
+    array = ShardArray(run, 0, shards, required(settings, "queue"))
     request = submit_request(array, shape)
-    request["containerOverrides"]["command"] = ["--version"]
+    request["containerOverrides"]["command"] = list(command)
     submitter = JobSubmitter(Clients(calls.clients.region, total_max_attempts=1).batch, calls)
     began = time.monotonic()
     job = submitter.submit(request)
-    return _Trial(settings, environment, ShardArray(run, 0, "0-1", array.queue, job), began)
+    return _Trial(settings, environment, ShardArray(run, 0, shards, array.queue, job), began)
 
 
 def _followed(trial: _Trial) -> Iterator[Finding]:
@@ -148,11 +162,16 @@ def _exit_codes(codes: Sequence[int | None]) -> Finding:
     return Finding(subject, FindingStatus.FAILURE, text, "see 'backfleet image build'")
 
 
+def _lines(trial: _Trial) -> list[str]:
+    """Raises ExecutorError."""
+    calls, group = trial.environment.calls, trial.settings.log_group
+    return list(read_log(calls, trial.array.child(0), group, follow=False))
+
+
 def _log(trial: _Trial) -> Finding:
     subject = "logs"
     try:
-        calls, group = trial.environment.calls, trial.settings.log_group
-        lines = list(read_log(calls, trial.array.child(0), group, follow=False))
+        lines = _lines(trial)
     except ExecutorError as error:
         return Finding(subject, FindingStatus.FAILURE, str(error))
     if any("backfleet" in line for line in lines):
