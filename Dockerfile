@@ -45,6 +45,7 @@ COPY --from=dependencies /opt/backfleet /opt/backfleet
 ENV PATH=/opt/backfleet/bin:$PATH \
     HOME=/tmp \
     NUMBA_CACHE_DIR=/opt/backfleet/cache \
+    PYTHONHASHSEED=0 \
     PYTHONUNBUFFERED=1
 # On Fargate a volume that is mounted here is root's alone unless the image declares it.
 VOLUME ["/tmp"]
@@ -52,6 +53,8 @@ USER 10001:10001
 ENTRYPOINT ["backfleet"]
 COPY --from=code /build/installed/ /opt/backfleet/
 ARG BASE_IMAGE
+# Of the base image in its registry.
+ARG BASE_DIGEST=
 ARG VERSION=checkout
 ARG REVISION=checkout
 # SHA-256 of the inventory: a worker compares it with what its submission was planned for.
@@ -62,5 +65,6 @@ LABEL org.opencontainers.image.title="backfleet" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="${BASE_IMAGE}" \
+      org.opencontainers.image.base.digest="${BASE_DIGEST}" \
       backfleet.inventory.sha256="${INVENTORY}" \
       org.opencontainers.image.licenses="GPL-3.0-or-later"

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from backfleet.worker.assignment import assignment
     from backfleet.worker.env_vars import (
         IMAGE_INVENTORY,
+        PINNED_HASHES,
         RUN_KEY,
         SHARDS,
         STOP_WITH_PARENT,
@@ -89,6 +90,7 @@ _HOMES = {
     "backfleet.store.s3_errors": ("s3_errors",),
     "backfleet.worker.env_vars": (
         "IMAGE_INVENTORY",
+        "PINNED_HASHES",
         "RUN_KEY",
         "SHARDS",
         "STOP_WITH_PARENT",
@@ -104,6 +106,7 @@ __all__ = [
     "IMAGE_INVENTORY",
     "KINDS",
     "OWN",
+    "PINNED_HASHES",
     "RUN_KEY",
     "SHARDS",
     "STOP_WITH_PARENT",

@@ -58,6 +58,8 @@ class WorkerProcess:
             return None
 
     def _is_worker(self, process: psutil.Process) -> bool:
+        if not _leads_session(process.pid):
+            return False
         command = process.cmdline()
         if command[-4:] == [*_COMMAND, self.url, str(self.shard)]:
             return True
@@ -126,7 +128,17 @@ def _commands() -> Iterator[tuple[str, int, list[float]]]:
         is_own = uids is not None and uids.real == os.getuid()
         if is_own and tuple(command[-4:-2]) == _COMMAND and _SHARD.fullmatch(command[-1]):
             worker = [process.info["pid"], process.info["create_time"]]
-            yield command[-2], int(command[-1]), worker
+            if _leads_session(process.info["pid"]):
+                yield command[-2], int(command[-1]), worker
+
+
+def _leads_session(pid: int) -> bool:
+    """Return whether a process has begun a session, as workers do. Their children have not, and
+    may have the same command line."""
+    try:
+        return os.getsid(pid) == pid
+    except OSError:
+        return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

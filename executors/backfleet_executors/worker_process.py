@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from backfleet.sdk import STOP_WITH_PARENT
+from backfleet.sdk import PINNED_HASHES, STOP_WITH_PARENT
 
 __all__ = ["let_go_of_ended", "start_worker"]
 
@@ -25,7 +25,7 @@ def start_worker(
 
     Unless it is detached, it ends when its standard input closes, as with this process it does.
     """
-    environment = dict(os.environ)
+    environment = {**os.environ, **PINNED_HASHES}
     stdin = subprocess.DEVNULL
     if not detach:
         environment[STOP_WITH_PARENT] = "1"

@@ -366,6 +366,22 @@ cerebro.addanalyzer(bt.analyzers.TradeAnalyzer, _name="ta")
 cerebro.addstrategy(Watcher)
 cerebro.run()
 """,
+    "a license, imports of the future and an indicator of Cerebro": f"""#!/usr/bin/env python
+# -*- coding: utf-8; py-indent-offset:4 -*-
+###############################################################################
+# Everybody may use this.
+###############################################################################
+from __future__ import (absolute_import, division, print_function,
+                        unicode_literals)
+
+import backtrader as bt
+{HOLD}
+cerebro = bt.Cerebro()
+cerebro.adddata({FEED})
+cerebro.addindicator(bt.ind.SMA, period=40)
+cerebro.addstrategy(Hold)
+cerebro.run()
+""",
     "signals": f"""
 import backtrader as bt
 
@@ -506,6 +522,20 @@ cerebro.addstrategy(Hold)
 cerebro.run()
 """,
         "2 strategies (Cross, Hold) share one account",
+    ),
+    "a class that makes the strategy": (
+        f"""
+import backtrader as bt
+{CROSS}
+class Maker:
+    def __new__(cls, *args, which=0):
+        return (Cross, bt.Strategy)[which](*args)
+cerebro = bt.Cerebro()
+cerebro.adddata({FEED})
+cerebro.optstrategy(Maker, which=[0, 1])
+cerebro.run()
+""",
+        "only makes a strategy",
     ),
     "several runs": (
         f"""

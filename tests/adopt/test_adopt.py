@@ -14,6 +14,7 @@ from backfleet.backtest_on_import import backtest_on_import
 from backfleet.errors import JobError, UserError
 from backfleet.job import Job
 from backfleet.plan.plan import plan_job
+from backfleet.runs.run_task import run_task
 
 Adopt = Callable[..., Adoption]
 
@@ -40,6 +41,21 @@ def test_strict_refuses_what_has_no_key(adopt_text: Adopt) -> None:
     with pytest.raises(UserError, match="a job has no key for the sizer Tenth"):
         adopt_text(SCRIPTS["sizer and commission of its own"], strict=True)
     assert not Path("adopted").exists()
+
+
+def test_numbers_of_analyzers_become_columns(adopt_text: Adopt) -> None:
+    adopt_text(SCRIPTS["analyzers, observers and writers"])
+    row = run_task(Job.load("adopted/job.toml"), 0).row
+    assert row["trades_total_closed"] == row["trades"]
+    # The prices are those of less than a year.
+    assert row["sharpe_sharperatio"] is None
+
+
+def test_strict_leaves_out_analyzers_that_nobody_reads(adopt_text: Adopt) -> None:
+    adoption = adopt_text(SCRIPTS["analyzers, observers and writers"], strict=True)
+    assert adoption.is_equal
+    assert "the analyzer SharpeRatio is left out" in adoption.notes
+    assert "Adopted" not in Path("adopted", "job.toml").read_text().partition("\n")[2]
 
 
 def test_one_of_several_runs_is_chosen_by_its_number(adopt_text: Adopt) -> None:

@@ -48,6 +48,9 @@ def test_the_table_the_page_and_json_have_the_same_costs(ask: Ask, tmp_path: Pat
     keys = {"broker": broker, "market": market("lots", "limits")}
     params = {"period": [10, 15], "sizing": "fee-aware"}
     run = run_here(job_of(tmp_path, symbols=["600559"], params=params, **keys))
+    dry = ask(f"ablate {run.url} --dry-run")
+    assert dry.out.splitlines()[-1] == "2 runs without rules, 2 tasks: 2 to compute"
+    assert [path.name for path in tmp_path.iterdir()] == [run.id]
     page = tmp_path / "costs.html"
     shown = ask(f"ablate {run.url} --output {page}")
     assert shown.code == 0, shown.err
@@ -62,6 +65,8 @@ def test_the_table_the_page_and_json_have_the_same_costs(ask: Ask, tmp_path: Pat
     cells = line.split()
     assert cells[1] == f"{duty['means']['total_return']['mean']:+.2%}"
     assert cells[-2] == f"{duty['means']['total_return']['worst']:+.2%}"
+    work = json.loads(ask(f"ablate {run.url} --dry-run --json").out)
+    assert (work["runs"], work["tasks"], work["missing"], work["cost"]) == (2, 2, 0, None)
     html = page.read_text()
     assert f'<td class="number">{cells[1]}</td>' in html
     assert f"<dt>Without duty</dt><dd>{duty['run_id']}</dd>" in html

@@ -29,6 +29,7 @@ from backfleet.store import open_store
 from backfleet.submissions.deal import deal_chunks
 from backfleet.submissions.prepare import draft_of
 from backfleet.submissions.submission_log import SubmissionLog
+from backfleet.worker.env_vars import PINNED_HASHES
 from stored_rows import stored_rows
 
 HERE = Path(__file__).parent
@@ -143,7 +144,7 @@ class Fleet:
     def work(self, submission: str, shard: int = 0, **environment: str) -> subprocess.Popen[str]:
         """Begin a worker of a submission, as executors do."""
         command = [sys.executable, "-P", "-m", "backfleet", "worker", submission, str(shard)]
-        return self._start(command, environment)
+        return self._start(command, {**PINNED_HASHES, **environment})
 
     def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
         paths = [str(HERE / "injection"), *filter(None, [os.environ.get("PYTHONPATH")])]

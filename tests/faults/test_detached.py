@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from backfleet.errors import ExecutorError
-from backfleet.executor import Executor, Handle, ShardState
+from backfleet.executor import Executor, Handle, Recoverable, ShardState
 from backfleet.runs.executors import open_executor
 from waiting import until
 
@@ -78,7 +78,7 @@ def worker() -> Iterator[subprocess.Popen[bytes]]:
     """A process with the command line of a worker."""
     sleep = "import time; time.sleep(600)"
     with subprocess.Popen(
-        [sys.executable, "-c", sleep, "backfleet", "worker", URL, "0"]
+        [sys.executable, "-c", sleep, "backfleet", "worker", URL, "0"], start_new_session=True
     ) as process:
         yield process
         process.kill()
@@ -143,9 +143,23 @@ def test_a_worker_of_somebody_else_is_never_signaled(
 ) -> None:
     sleep = "import time; time.sleep(600)"
     command = [sys.executable, "-c", sleep, "backfleet", "worker", *arguments]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        try:
+            assert state(local, handle_of(process)).ended
+            local.cancel(handle_of(process))
+            assert process.poll() is None
+        finally:
+            process.kill()
+
+
+def test_a_fork_of_a_worker_is_neither_taken_for_it_nor_signaled(local: Executor) -> None:
+    """It has the worker's command line, but has begun no session."""
+    sleep = "import time; time.sleep(600)"
+    command = [sys.executable, "-c", sleep, "backfleet", "worker", URL, "0"]
     with subprocess.Popen(command) as process:
         try:
             assert state(local, handle_of(process)).ended
+            assert not list(Recoverable.of(local).find_orphans("0123456789abcdef"))
             local.cancel(handle_of(process))
             assert process.poll() is None
         finally:

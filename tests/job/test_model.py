@@ -57,6 +57,7 @@ off = ["t1"]
 orders = "wait"
 limit_fill = "bar"
 volume_share = 0.25
+strict = true
 
 [results]
 store = "runs"
@@ -157,6 +158,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "limit_fill": "bar",
             "volume_share": 0.25,
             "rights": "lapse",
+            "strict": True,
         },
         "results": {
             "store": str(here / "runs"),

@@ -116,7 +116,8 @@ def test_prices_that_are_adjusted_already_have_no_lots(
     ("changes", "message"),
     [
         ({"market": {"rules": "cn-a", "actions": "all"}}, "market.actions"),
-        ({"market": {**CN_A, "strict": True}}, "market.strict: unknown key"),
+        ({"market": {**CN_A, "strict": True}}, "market.strict: the rules would assume: never ST"),
+        ({"market": {"rules": "cn-a", "strict": True}}, "not booked exactly"),
         ({"market": {**CN_A, "rules": "cn-b"}}, "no market is named 'cn-b'"),
         ({"market": {**CN_A, "off": ["t+1"]}}, "market.off: 'cn-a' has no rule 't[+]1'"),
         ({"market": {**CN_A, "volume_share": 2}}, "market.volume_share"),

@@ -124,8 +124,9 @@ def test_nothing_is_assumed_that_the_facts_say(plan: Planner) -> None:
         "listed before its first bar": 2,
         "raw prices": 2,
     }
-    with_facts = plan(market=CN_A).manifest.notes.market
-    assert [words.split(",")[0] for words in with_facts] == ["raw prices"]
+    manifest = plan(market=CN_A).manifest
+    assert [words.split(",")[0] for words in manifest.notes.market] == ["raw prices"]
+    assert plan(market={**CN_A, "strict": True}).manifest.run_id == manifest.run_id
 
 
 @pytest.mark.parametrize("market", [None, CN_A])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,26 @@ from typing import Any
 import pytest
 
 import backfleet as bf
-from backfleet.errors import DataChanged, PluginError, UserError
+from backfleet.errors import DataChanged, ExecutorError, PluginError, UserError
+from backfleet.executor import (
+    Cost,
+    Executor,
+    ExecutorSettings,
+    Handle,
+    Priced,
+    ShardStatus,
+    Submission,
+    Workload,
+)
 from backfleet.plan.plan import plan_job
 from backfleet.results.rule_costs import RuleCosts
-from backfleet.runs.ablation import Ablation, PointChoice, plan_ablation, run_ablation
+from backfleet.runs.ablation import (
+    Ablation,
+    PointChoice,
+    ablation_work,
+    plan_ablation,
+    run_ablation,
+)
 from backfleet.runs.executors import open_executor
 from backfleet.runs.task_code import find_task_code
 from finished_runs import run_here
@@ -128,6 +145,55 @@ def test_the_volume_share_is_a_rule_too(tmp_path: Path) -> None:
         "duty", "volume_share", "all rules",
     ]  # fmt: skip
     assert ablation.variants[-1].market.volume_share == 0.0
+
+
+class Paid(Executor, Priced):
+    """An executor whose every run is within its limit."""
+
+    name = "paid"
+
+    def cost(self, work: Workload, shards: int) -> Cost:
+        return Cost(1.0, "USD", "per run", limit=1.5)
+
+    def count_shards(self, work: Workload) -> int:
+        return 1
+
+    def preflight(self, submission: Submission) -> Sequence[str]:
+        return ()
+
+    def submit(self, submission: Submission) -> Handle:
+        raise AssertionError("nothing may start")
+
+    def poll(self, handle: Handle) -> Iterable[ShardStatus]:
+        return ()
+
+    def cancel(self, handle: Handle) -> None: ...
+
+    def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
+        return iter(())
+
+
+def test_all_runs_together_must_stay_below_the_limit_of_the_executor(tmp_path: Path) -> None:
+    stored = run_here(job(tmp_path, period=[10]))
+    ablation, paid = planned(stored), Paid(ExecutorSettings())
+    work = ablation_work(ablation, paid)
+    assert (work.tasks, work.missing) == (3, 3)
+    assert work.cost is not None
+    assert (work.cost.amount, work.cost.highest) == (3.0, 3.0)
+    with pytest.raises(ExecutorError, match=r"cost of up to 3.00 USD .* exceeds the limit of 1.50"):
+        run_ablation(ablation, paid)
+    assert [path.name for path in tmp_path.iterdir()] == [stored.id]
+
+
+def test_the_rules_follow_the_facts_of_the_run(tmp_path: Path) -> None:
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    (facts / "instruments.csv").write_text("symbol,listed\n600559,2020-01-02\n")
+    known = {**data(["600559"]), "facts": str(facts)}
+    ablation = planned(run_here(job(tmp_path / "runs", data=known, period=[10])))
+    assert [variant.without for variant in ablation.variants] == [
+        "limits", "listing", "duty", "all rules",
+    ]  # fmt: skip
 
 
 def test_a_run_that_nothing_can_be_taken_from_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import shlex
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backfleet.adopt.choice import choose_run
@@ -123,7 +123,10 @@ class _Work:
         run = script.runs[position]
         self._refuse(run.refusals)
         if self.request.strict:
-            self._refuse([f"a job has no key for {item.reason}" for item in run.statements])
+            needed = [item for item in run.statements if not item.optional]
+            self._refuse([f"a job has no key for {item.reason}" for item in needed])
+            dropped = tuple(f"{item.reason} is left out" for item in run.statements)
+            run = replace(run, statements=(), notes=run.notes + dropped)
         writer = DataWriter(run.feeds, self.scratch / "script", position)
         strategy = strategy_file(self.request.script.path, run, writer.names)
         self._refuse(strategy.refusals)

@@ -24,7 +24,7 @@ __all__ = [
 RECORD_FORMAT = "adopted-script/1"
 RUNS_FILE = "runs.json"
 
-Place = Literal["params", "init", "start"]
+Place = Literal["params", "init", "analyzer", "start"]
 
 
 def feed_file(run: int, feed: int) -> str:
@@ -92,19 +92,23 @@ class Statement:
     Attributes
     ----------
     place
-        Whether it is a parameter, or belongs into `__init__` or `start`.
+        Whether it is a parameter, or belongs into `__init__` or `start`. An analyzer belongs into
+        `__init__`, too, and its numbers become columns of the results.
     code
         The statement; for a parameter, the pair of its name and value.
     reason
         What it sets, in words.
     feed
         The feed that the statement names; None if it names none.
+    optional
+        Whether the final value is the same without it.
     """
 
     place: Place
     code: PythonCode
     reason: str
     feed: str | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backfleet.adopt.observation import ObservedPoint, ObservedRun
+from backfleet.errors import UserError
 from backfleet.job import Job
 from backfleet.runs.start import run
 
@@ -45,7 +46,10 @@ RunJob = Callable[[Path, Path], Sequence[JobResult]]
 
 
 def run_job(job_file: Path, store: Path) -> Sequence[JobResult]:
-    """Run a job on the local executor, with its results in `store`."""
+    """Run a job on the local executor, with its results in `store`.
+
+    Raises UserError if a task has no result.
+    """
     from backfleet.chunks.column_names import parameter_column
 
     job = load_job(job_file, store)
@@ -57,6 +61,9 @@ def run_job(job_file: Path, store: Path) -> Sequence[JobResult]:
         failed = row["status"] == "error"
         value = None if failed else repr(float(row["final_value"]))
         results.append(JobResult(params, value, str(row["error"]) if failed else ""))
+    if len(results) < finished.manifest.tasks:
+        failures = [f"{failure.kind}: {failure.message}" for failure in finished.failures()]
+        raise UserError("; ".join(dict.fromkeys(failures)) or "its workers gave up")
     return results
 
 

@@ -57,7 +57,7 @@ class Setup:
         refusals = [*_refusals(cerebro, iterstrat), *broker.refusals]
         statements = list(broker.statements)
         notes: list[str] = []
-        for part in (_sizer, _signals, _observers, _analyzers, _history):
+        for part in (_sizer, _signals, _observers, _indicators, _analyzers, _history):
             try:
                 statements += part(cerebro, strategy)
             except NoCode as error:
@@ -86,6 +86,8 @@ class Setup:
 
     def parameters(self, passes: Sequence[Mapping[str, Any]]) -> Parameters:
         """Return the parameters of all passes: values that differ are a sweep."""
+        if not _is_strategy(self.cls):
+            return Parameters((), (), ())
         defaults = dict(self.cls.params._getpairs())
         chosen: list[ObservedParameter] = []
         statements: list[Statement] = []
@@ -111,6 +113,10 @@ class Setup:
 
 SIGNAL_PARAMETERS = ("signals", "_accumulate", "_concurrent")
 """Parameters of a signal strategy that Cerebro gives to it."""
+
+
+def _is_strategy(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, bt.Strategy)
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:
@@ -145,7 +151,9 @@ def _refusals(cerebro: Any, iterstrat: Sequence[Any]) -> Iterator[str]:
         names = ", ".join(item[0].__name__ for item in iterstrat)
         yield f"{len(iterstrat)} strategies ({names}) share one account; a job has one"
     if iterstrat[0][0] is bt.Strategy:
-        yield "no strategy was added"
+        yield "no strategy was added, or only bt.Strategy, which does nothing"
+    if not _is_strategy(iterstrat[0][0]):
+        yield f"{iterstrat[0][0]!r} only makes a strategy; add the strategy itself"
     for name in SWITCHES:
         if getattr(cerebro.p, name):
             yield f"{name} is switched on, and a job has no such switch"
@@ -155,8 +163,6 @@ def _refusals(cerebro: Any, iterstrat: Sequence[Any]) -> Iterator[str]:
         yield "Cerebro has a trading calendar"
     if cerebro._ohistory or cerebro._fhistory is not None:
         yield "orders or fund values of the past are replayed"
-    if cerebro.indicators:
-        yield "Cerebro adds indicators; let the strategy create them"
     if cerebro.stores:
         yield "the script is connected to a store of live data"
 
@@ -197,13 +203,33 @@ def _observers(cerebro: Any, strategy: Any) -> Iterator[Statement]:
         yield Statement("init", code, f"the observer {observer.__name__}")
 
 
+def _indicators(cerebro: Any, strategy: Any) -> Iterator[Statement]:
+    """Indicators that Cerebro adds: the strategy begins only when they have a value."""
+    for indicator, args, kwargs in cerebro.indicators:
+        code = _added("_addindicator", [indicator, *args], kwargs, "the indicator")
+        yield Statement("init", code, f"the indicator {indicator.__name__}")
+
+
 def _analyzers(cerebro: Any, strategy: Any) -> Iterator[Statement]:
-    """The analyzers, if the strategy mentions them."""
-    if not _mentions(strategy, "analyzers"):
-        return
+    """The analyzers: the strategy mentions them, or their numbers become columns."""
+    needed = _mentions(strategy, "analyzers")
     for analyzer, args, kwargs in cerebro.analyzers:
+        if not needed and _why_left_out(strategy, analyzer, args, kwargs):
+            continue
         code = _added("_addanalyzer", [analyzer, *args], kwargs, "the analyzer")
-        yield Statement("init", code, f"the analyzer {analyzer.__name__}")
+        reason = f"the analyzer {analyzer.__name__}"
+        yield Statement("analyzer", code, reason, optional=not needed)
+
+
+def _why_left_out(strategy: Any, analyzer: Any, args: Any, kwargs: Any) -> str | None:
+    """Why an analyzer that the strategy does not mention is left out; None if it is not."""
+    if _mentions(strategy, "metrics"):
+        return "the strategy seems to have metrics of its own"
+    try:
+        _added("_addanalyzer", [analyzer, *args], kwargs, "it")
+    except NoCode as error:
+        return str(error)
+    return None
 
 
 def _history(cerebro: Any, strategy: Any) -> Iterator[Statement]:
@@ -216,9 +242,11 @@ def _left_out(cerebro: Any, strategy: Any) -> Iterator[str]:
     observers = [item[1].__name__ for item in cerebro.observers]
     if observers and not _mentions(strategy, "observers", "stats"):
         yield f"observers are left out: {', '.join(observers)}"
-    analyzers = [item[0].__name__ for item in cerebro.analyzers]
-    if analyzers and not _mentions(strategy, "analyzers"):
-        yield f"analyzers are left out: {', '.join(analyzers)}"
+    if not _mentions(strategy, "analyzers"):
+        for analyzer, args, kwargs in cerebro.analyzers:
+            reason = _why_left_out(strategy, analyzer, args, kwargs)
+            if reason is not None:
+                yield f"the analyzer {analyzer.__name__} is left out: {reason}"
     if cerebro.writers or cerebro.p.writer:
         yield "writers are left out"
 

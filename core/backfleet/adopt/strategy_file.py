@@ -9,11 +9,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backfleet.adopt.observation import ObservedRun, Statement
-from backfleet.adopt.strategy_source import ScriptSource
+from backfleet.adopt.strategy_source import ScriptSource, TakenSource
 
 __all__ = ["StrategyFile", "strategy_file"]
 
 SUBCLASS = "Adopted"
+
+NUMBERS = '''def _numbers(analysis, prefix):
+    """Return the numbers of an analyzer by name; tables by date are left out."""
+    numbers = {}
+    for key, value in analysis.items():
+        if not isinstance(key, str):
+            continue
+        name = f"{prefix}_{key}"
+        if isinstance(value, dict):
+            numbers.update(_numbers(value, name))
+        elif value is None or isinstance(value, (int, float)):
+            numbers[name] = None if value is None else float(value)
+    return numbers
+
+'''
+
+METRICS = '''
+    @property
+    def metrics(self):
+        """The numbers of the analyzers, which become columns of the results."""
+        numbers = {}
+        for name, analyzer in self.analyzers.getitems():
+            numbers.update(_numbers(analyzer.get_analysis(), name))
+        return numbers'''
 
 
 @dataclass(frozen=True)
@@ -58,7 +82,7 @@ def strategy_file(script: Path, run: ObservedRun, names: Mapping[str, str]) -> S
     taken = ScriptSource(_read(script), run.globals).take(n for code in codes for n in code.names)
     extra = [line for code in codes for line in code.imports] + list(taken.imports)
     class_name = run.strategy.text
-    text = _with_imports(extra, taken.text)
+    text = _with_imports(extra, taken)
     if run.statements:
         class_name = _free_name(SUBCLASS, text)
         text = f"{text.rstrip()}\n\n\n{_subclass(class_name, run, names)}"
@@ -80,13 +104,12 @@ def _read(script: Path) -> str:
         return file.read()
 
 
-def _with_imports(lines: Iterable[str], text: str) -> str:
-    """The text with the lines of imports that it lacks, behind those of the future."""
-    present = set(text.splitlines())
+def _with_imports(lines: Iterable[str], taken: TakenSource) -> str:
+    """The source with the lines of imports that it lacks, behind those of the future."""
+    present = set(taken.text.splitlines())
     missing = [line for line in dict.fromkeys(lines) if line not in present]
-    future = [line for line in text.splitlines() if line.startswith("from __future__")]
-    rest = [line for line in text.splitlines() if not line.startswith("from __future__")]
-    return "\n".join([*future, *missing, *rest]).strip() + "\n"
+    parts = [taken.future, "\n".join([*missing, taken.text.strip()])]
+    return "\n\n".join(filter(None, parts)).strip() + "\n"
 
 
 def _free_name(name: str, text: str) -> str:
@@ -99,21 +122,24 @@ def _subclass(name: str, run: ObservedRun, names: Mapping[str, str]) -> str:
     base = run.strategy.text
     by_place = {
         place: [_renamed(item, names) for item in run.statements if item.place == place]
-        for place in ("params", "init", "start")
+        for place in ("params", "init", "analyzer", "start")
     }
+    in_init = [*by_place["init"], *by_place["analyzer"]]
     parts = [f"class {name}({base}):", f'    """`{base}`, with what a job has no key for."""']
     if by_place["params"]:
         pairs = "".join(f"        {pair},\n" for pair in by_place["params"])
         parts.append(f"\n    params = (\n{pairs}    )")
-    if by_place["init"]:
+    if in_init:
         parts.append("\n    def __init__(self, *args, **kwargs):")
         parts.append("        super().__init__(*args, **kwargs)")
-        parts += [f"        {line}" for line in by_place["init"]]
+        parts += [f"        {line}" for line in in_init]
     if by_place["start"]:
         parts.append("\n    def start(self):")
         parts += [f"        {line}" for line in by_place["start"]]
         parts.append("        super().start()")
-    return "\n".join(parts) + "\n"
+    if not by_place["analyzer"]:
+        return "\n".join(parts) + "\n"
+    return "\n".join([NUMBERS, *parts, METRICS]) + "\n"
 
 
 def _renamed(statement: Statement, names: Mapping[str, str]) -> str:

@@ -41,14 +41,17 @@ class TakenSource:
 
     Attributes
     ----------
+    future
+        Its imports of the future, which come first in a file.
     text
-        Its statements, in the script's order.
+        Its other statements, in the script's order.
     imports
         Lines of imports that it needs in addition.
     refusals
         Names that the part needs and that cannot be taken, each with the reason.
     """
 
+    future: str
     text: str
     imports: tuple[str, ...]
     refusals: tuple[str, ...]
@@ -74,7 +77,7 @@ class ScriptSource:
         refusals: list[str] = []
         waiting, seen = list(names), set()
         for position, statement in enumerate(self._body):
-            if _is_always_kept(statement):
+            if _is_star_import(statement):
                 kept[position] = [self._segment(statement)]
         while waiting:
             name = waiting.pop()
@@ -93,8 +96,11 @@ class ScriptSource:
                     waiting += self._needed(statement)
                 else:
                     refusals.append(f"the strategy uses {name}, {reason}")
+        future = [ast.unparse(statement) for statement in self._body if _is_future(statement)]
         parts = [text for position in sorted(kept) for text in kept[position]]
-        return TakenSource(_arranged(parts), tuple(dict.fromkeys(imports)), tuple(refusals))
+        return TakenSource(
+            "\n".join(future), _arranged(parts), tuple(dict.fromkeys(imports)), tuple(refusals)
+        )
 
     def _take_value(
         self, name: str, position: int, kept: dict[int, list[str]], imports: list[str],
@@ -124,7 +130,12 @@ class ScriptSource:
         return set(_used(table, top=True)) & self._binders.keys()
 
     def _segment(self, statement: ast.stmt) -> str:
-        """The text of a statement with its decorators and the comment above it."""
+        """The text of a statement with its decorators and the comment above it.
+
+        Above imports is often a license, which belongs to the whole script.
+        """
+        if isinstance(statement, IMPORTS):
+            return ast.unparse(statement)
         decorators = getattr(statement, "decorator_list", [])
         first = min([statement.lineno, *(node.lineno for node in decorators)]) - 1
         stop = statement.end_lineno or first + 1
@@ -146,11 +157,13 @@ def _is_head(line: str, position: int) -> bool:
     return line.startswith("#!") or (position < 2 and "coding" in line)
 
 
-def _is_always_kept(statement: ast.stmt) -> bool:
-    """Whether a statement may bind any name, or changes the meaning of the source."""
-    if not isinstance(statement, ast.ImportFrom):
-        return False
-    return statement.module == "__future__" or any(a.name == "*" for a in statement.names)
+def _is_future(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def _is_star_import(statement: ast.stmt) -> bool:
+    """Whether a statement may bind any name."""
+    return isinstance(statement, ast.ImportFrom) and any(a.name == "*" for a in statement.names)
 
 
 def _is_definition(statement: ast.stmt) -> bool:

@@ -23,13 +23,21 @@ from backfleet.cli.run_summary import short_name
 from backfleet.cli.table import print_columns
 from backfleet.report.extras import REPORT, require_extra
 from backfleet.results.rule_costs import RuleCosts
-from backfleet.runs.ablation import Ablation, PointChoice, plan_ablation, run_ablation
+from backfleet.runs.ablation import (
+    Ablation,
+    AblationWork,
+    PointChoice,
+    ablation_work,
+    plan_ablation,
+    run_ablation,
+)
 from backfleet.runs.ablation_words import (
     CONVENTION,
     HEADINGS,
     cost_rows,
     describe_ablation,
     describe_failures,
+    describe_work,
 )
 from backfleet.runs.executors import open_executor
 from backfleet.runs.open import open_run
@@ -52,6 +60,9 @@ __all__ = ["ablate"]
     "--executor", default="local", show_default=True, metavar="NAME", help="Executor to use."
 )
 @executor_options
+@click.option(
+    "--dry-run", is_flag=True, help="Show the work and its cost without starting anything."
+)
 @yes_option
 @trust_option
 @data_option
@@ -63,6 +74,7 @@ def ablate(
     points: PointChoice,
     executor: str,
     options: tuple[str, ...],
+    dry_run: bool,
     yes: bool,
     trusted: tuple[str, ...],
     data: tuple[str, ...],
@@ -80,11 +92,14 @@ def ablate(
         require_extra("report", REPORT)
     opened = open_run(run, store)
     code = with_consent(partial(find_task_code, opened, "kept"), trusted)
-    ablation = plan_ablation(code, points, data)
+    ablation, chosen = plan_ablation(code, points, data), open_executor(executor, options)
+    if dry_run:
+        _show_work(ablation, ablation_work(ablation, chosen), as_json=as_json)
+        return
     try:
         costs = run_ablation(
             ablation,
-            open_executor(executor, options),
+            chosen,
             progress=None if as_json else sys.stderr,
             accept_cost=yes,
         )
@@ -104,6 +119,15 @@ def ablate(
         _show(ablation, costs)
     is_failed = costs is not None and any(cost.failed for cost in (*costs.rules, costs.together))
     sys.exit(1 if is_failed else 0)
+
+
+def _show_work(ablation: Ablation, work: AblationWork, *, as_json: bool) -> None:
+    if as_json:
+        facts = {"run_id": ablation.run.id, "point": ablation.point, "runs": len(ablation.variants)}
+        echo_json({**facts, **asdict(work)})
+        return
+    for line in (*describe_ablation(ablation, None), *describe_work(ablation, work)):
+        click.echo(line)
 
 
 def _write_page(ablation: Ablation, costs: RuleCosts | None, output: str) -> None:

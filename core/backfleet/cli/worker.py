@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import warnings
+from contextlib import suppress
 
 import click
 
-from backfleet.errors import FolderWarning
+from backfleet.errors import FolderWarning, JobError
 
 __all__ = ["worker"]
 
@@ -24,6 +25,11 @@ def worker(submission: str, shards: tuple[int, ...]) -> None:
     """
     # What a worker prints is taken for the reason of its failure.
     warnings.simplefilter("ignore", FolderWarning)
+    from backfleet.worker.forkserver import fork_forkserver
+
+    # The worker reports a fault of this machine when it has a shard.
+    with suppress(JobError):
+        fork_forkserver()
     if submission == "-":
         sys.exit(_run_assignment())
     from backfleet.worker.shard import run_shards
@@ -32,10 +38,8 @@ def worker(submission: str, shards: tuple[int, ...]) -> None:
 
 
 def _run_assignment() -> int:
+    import backfleet.worker.worker  # noqa: F401
     from backfleet.worker.assignment import read_assignment
-    from backfleet.worker.prewarmed import prewarm
-
-    prewarm()
     from backfleet.worker.shard import run_shards
 
     assignment = read_assignment()

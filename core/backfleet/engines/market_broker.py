@@ -274,6 +274,24 @@ class MarketBroker(bt.brokers.BackBroker):
     def set_coo(self, coo: bool) -> None:
         raise _refusal("cheat-on-open")
 
+    def set_cash(self, cash: float) -> None:
+        if self._is_set_up:
+            raise _refusal("the cash")
+        super().set_cash(cash)
+
+    setcash = set_cash
+
+    def add_cash(self, cash: float) -> None:
+        raise _refusal("the cash")
+
+    def set_slippage_fixed(self, fixed: float, *args: Any, **options: Any) -> None:
+        if self._is_set_up:
+            raise _refusal("a slippage of its own")
+        super().set_slippage_fixed(fixed, *args, **options)
+
+    def set_slippage_perc(self, *args: Any, **options: Any) -> None:
+        raise _refusal("a slippage of its own")
+
     def setcommission(self, *args: Any, **options: Any) -> None:
         raise _refusal("a commission, leverage or margin of its own")
 
@@ -338,5 +356,6 @@ def _seen_order(order: Any, scale: float) -> Any:
 def _refusal(what: str) -> ValueError:
     return ValueError(
         f"the strategy sets {what}, which the job's [market] excludes. Remove it from the "
-        "strategy, or remove [market] from the job"
+        "strategy (a job has broker.cash, broker.commission and broker.slippage), or remove "
+        "[market] from the job"
     )

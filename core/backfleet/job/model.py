@@ -268,6 +268,8 @@ class Market(Section):
         The most that an order fills, as a fraction of the bar's volume; 0 for no such limit.
     rights
         `lapse`: rights to new shares are lost; `subscribe`: they are taken up if the cash suffices.
+    strict
+        Whether to refuse a job for which the rules must assume something that no fact says.
     """
 
     rules: Text
@@ -277,6 +279,7 @@ class Market(Section):
     limit_fill: Literal["open", "bar"] = "open"
     volume_share: Annotated[Number, Field(ge=0, le=1)] = 0.0
     rights: Literal["lapse", "subscribe"] = "lapse"
+    strict: Annotated[bool, Field(strict=True)] = False
 
 
 class Results(Section):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from backfleet.errors import MarketError
 from backfleet.facts import Facts, SymbolFacts
 from backfleet.plan.market_bars import MarketRules
 from backfleet.sources.prepared import SymbolData
 
-__all__ = ["market_notes", "unexplained"]
+__all__ = ["check_strict", "market_notes", "unexplained"]
 
 WORDS = {
     "exact": "cash and shares are booked by the table of actions",
@@ -43,3 +44,17 @@ def unexplained(symbols: Mapping[str, SymbolData]) -> dict[str, int]:
         f"not booked exactly, since no action explains an ex-date such as that of {name} on "
         f"{day}": len(doubtful)
     }
+
+
+def check_strict(notes: Mapping[str, int]) -> None:
+    """Raise MarketError if the notes about a market name an assumption."""
+    assumed = [
+        f"{words} ({count:,} symbols)"
+        for words, count in notes.items()
+        if words not in WORDS.values()
+    ]
+    if assumed:
+        raise MarketError(
+            f"market.strict: the rules would assume: {'; '.join(assumed)}. Bring what is missing "
+            "with data.facts, or remove market.strict"
+        )

@@ -29,6 +29,7 @@ from backfleet.plan.engines import check_market, engine_candidates
 from backfleet.plan.identify import check_plugins, identify, market_identity
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST, read_manifest
+from backfleet.plan.market_notes import check_strict
 from backfleet.plan.origins import planned_distributions
 from backfleet.plan.task_context import TaskContext
 from backfleet.plan.windows import CutWindows, cut_windows
@@ -89,6 +90,8 @@ def _plan(job: Job) -> Plan:
     points = _points(job, parameters)
     check_market(job, engines)
     data = plan_data(job.data, market_identity(job.market))
+    if job.market is not None and job.market.strict:
+        check_strict(data.notes.market)
     data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))
     windows = _cut_windows(job, data)
     is_flat = windows is not None and job.validation.start == "flat"

@@ -37,7 +37,14 @@ from backfleet.submissions.workload import estimate, workload
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Ablation", "PointChoice", "plan_ablation", "run_ablation"]
+__all__ = [
+    "Ablation",
+    "AblationWork",
+    "PointChoice",
+    "ablation_work",
+    "plan_ablation",
+    "run_ablation",
+]
 
 PointChoice = Literal["best", "all"]
 
@@ -92,6 +99,23 @@ class Ablation:
         ]
 
 
+@dataclass(frozen=True)
+class AblationWork:
+    """What an ablation has to compute.
+
+    Attributes
+    ----------
+    tasks, missing
+        Number of tasks of all runs without rules, and of those that have no result yet.
+    cost
+        The cost of the missing ones; None if the executor has no price.
+    """
+
+    tasks: int
+    missing: int
+    cost: Cost | None
+
+
 def plan_ablation(
     code: TaskCode, choice: PointChoice = "best", data: Sequence[str] = ()
 ) -> Ablation:
@@ -138,6 +162,24 @@ def plan_ablation(
     )
 
 
+def ablation_work(ablation: Ablation, executor: Executor) -> AblationWork:
+    """Return what an ablation has to compute on an executor. Nothing is written."""
+    draft, costs = ablation.code.draft(), []
+    tasks = missing = 0
+    for run in _runs(ablation, executor):
+        counts = run.counts()
+        tasks, missing = tasks + counts.tasks, missing + counts.missing
+        chunks = run.chunk_index.missing()
+        work = workload(run.store, run.manifest, chunks, cpus=draft.cpus, memory=draft.memory)
+        _, cost = estimate(executor, work)
+        costs += [] if cost is None else [cost]
+    if not costs:
+        return AblationWork(tasks, missing, None)
+    amount = sum(cost.amount for cost in costs)
+    ceiling = sum(cost.highest for cost in costs)
+    return AblationWork(tasks, missing, replace(costs[0], amount=amount, ceiling=ceiling))
+
+
 def run_ablation(
     ablation: Ablation,
     executor: Executor,
@@ -157,11 +199,8 @@ def run_ablation(
     """
     if not ablation.variants:
         return None
-    root = open_store(Remote.of(executor).results_store(split_url(ablation.run.url)[0]))
-    runs = [_run_in(root, manifest) for manifest in ablation.manifests]
-    controls = [RunControl(run) for run in runs]
-    if not accept_cost:
-        _check_costs(ablation, executor, runs)
+    check_cost(ablation_work(ablation, executor).cost, accept_cost=accept_cost)
+    controls = [RunControl(run) for run in _runs(ablation, executor)]
     # Capacity that is paid for grows with the work; on one machine, runs would share the cores.
     size = len(controls) if isinstance(executor, Priced) else 1
     names = [variant.without for variant in ablation.variants]
@@ -214,24 +253,15 @@ def _tasks(manifest: Manifest, point: int | None) -> Sequence[int]:
     return chosen
 
 
+def _runs(ablation: Ablation, executor: Executor) -> Sequence[Run]:
+    """Return the run of each variant, in the store in which the executor's workers write."""
+    root = open_store(Remote.of(executor).results_store(split_url(ablation.run.url)[0]))
+    return [_run_in(root, manifest) for manifest in ablation.manifests]
+
+
 def _run_in(root: Store, manifest: Manifest) -> Run:
     store = root.at(manifest.run_id)
     return Run(store, read_manifest(store) if store.exists(MANIFEST) else manifest)
-
-
-def _check_costs(ablation: Ablation, executor: Executor, runs: Sequence[Run]) -> None:
-    """Raise ExecutorError if the runs together cost more than the executor's limit."""
-    draft = ablation.code.draft()
-    costs: list[Cost] = []
-    for run in runs:
-        run.chunk_index.refresh()
-        chunks = run.chunk_index.missing()
-        work = workload(run.store, run.manifest, chunks, cpus=draft.cpus, memory=draft.memory)
-        _, cost = estimate(executor, work)
-        costs += [] if cost is None else [cost]
-    if costs:
-        total = sum(cost.highest for cost in costs)
-        check_cost(replace(costs[0], amount=total, ceiling=None), accept_cost=False)
 
 
 def _run_together(

@@ -8,9 +8,16 @@ from backfleet.job.grid import GridPoints
 from backfleet.results.leaderboard import swept_parameters
 from backfleet.results.row_problems import count_of
 from backfleet.results.rule_costs import RuleCost, RuleCosts
-from backfleet.runs.ablation import Ablation
+from backfleet.runs.ablation import Ablation, AblationWork
 
-__all__ = ["CONVENTION", "HEADINGS", "cost_rows", "describe_ablation", "describe_failures"]
+__all__ = [
+    "CONVENTION",
+    "HEADINGS",
+    "cost_rows",
+    "describe_ablation",
+    "describe_failures",
+    "describe_work",
+]
 
 CONVENTION = (
     "A cost is the value without the rule minus the value with it: the mean over the tasks for "
@@ -58,6 +65,16 @@ def describe_failures(costs: RuleCosts) -> Iterator[str]:
         if cost.failed:
             tasks = count_of(cost.failed, "task")
             yield f"{tasks} failed without {cost.rule}, in run {cost.run_id}"
+
+
+def describe_work(ablation: Ablation, work: AblationWork) -> Iterator[str]:
+    """Yield what is left to compute, and its cost."""
+    runs = count_of(len(ablation.variants), "run")
+    tasks = count_of(work.tasks, "task")
+    yield f"{runs} without rules, {tasks}: {work.missing:,} to compute"
+    if work.cost is not None:
+        amount = f"{work.cost.amount:.4f} {work.cost.currency}"
+        yield f"about {amount} in all (one run: {work.cost.basis})"
 
 
 def _point(ablation: Ablation) -> str:

@@ -37,9 +37,8 @@ from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.enter_strategy_folder import enter_strategy_folder
-from backfleet.worker.environment import pin_environment
+from backfleet.worker.forkserver import start_forkserver
 from backfleet.worker.messages import Builders, Encoded, Finished, Work
-from backfleet.worker.prewarmed import start_forkserver
 from backfleet.worker.task import TaskRunner
 
 __all__ = ["other_engine", "sample_tasks", "verify_engine", "verify_executor"]
@@ -101,7 +100,7 @@ def verify_engine(
     """
     context = code.context(data, engine)
     with IsolatedImports(code.folders).active():
-        plugin = find_plugin("engine", engine)
+        find_plugin("engine", engine)
     stored = StoredTasks(code.run)
     differences: list[Difference] = []
 
@@ -110,10 +109,7 @@ def verify_engine(
         compared = map(stored.compare_result, done.results)
         differences.extend(difference for difference in compared if difference is not None)
 
-    pin_environment()
-    # Another engine may come from the run's code, which only the child processes import.
-    is_own = plugin.target.startswith("backfleet.")
-    start_forkserver(plugin.target.partition(":")[0] if is_own else "")
+    start_forkserver()
     works = list(_works(code.run.manifest, tasks))
     size = min(len(works), usable_cpus())
     pool = ChildPool(_Builders(context, code.folders), size, _limits(code, size))

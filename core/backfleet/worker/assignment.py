@@ -1,7 +1,7 @@
 """The line that tells a prewarmed worker which shard to run.
 
-It stands apart from `prewarmed`, since the client that writes it must not import what a worker
-needs: that would delay the start of the worker.
+The client that writes it must not import what a worker needs: that would delay the start of the
+worker.
 """
 
 from __future__ import annotations

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 __all__ = [
     "IMAGE_INVENTORY",
     "INDEX_VARIABLES",
-    "PRELOAD",
+    "PINNED_HASHES",
     "RUN_KEY",
     "SHARDS",
     "STOP_WITH_PARENT",
@@ -28,8 +30,9 @@ IMAGE_INVENTORY = "BACKFLEET_IMAGE_INVENTORY"
 TIME_LIMIT = "BACKFLEET_TIME_LIMIT"
 """Seconds after which a worker stores what is finished and ends with 75, to be started again."""
 
+PINNED_HASHES: Mapping[str, str] = {"PYTHONHASHSEED": "0"}
+"""Of the pinned environment, what Python reads before it runs any code. A worker that is started
+with it can fork its children instead of starting an interpreter for them."""
+
 RUN_KEY = "BACKFLEET_RUN_KEY"
 """The key of the run's seals, for workers whose role cannot read it."""
-
-PRELOAD = "BACKFLEET_PRELOAD"
-"""The engine's module and the folders of shipped code, as JSON; set for the forkserver alone."""

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from backfleet.processor import baseline
+from backfleet.worker.env_vars import PINNED_HASHES
 
 __all__ = [
+    "has_pinned_hashes",
     "limit_memory",
     "offer_to_out_of_memory",
     "pin_environment",
@@ -24,7 +27,7 @@ __all__ = [
 ]
 
 PINNED: Mapping[str, str] = {
-    "PYTHONHASHSEED": "0",
+    **PINNED_HASHES,
     "TZ": "UTC",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -43,8 +46,13 @@ def pinned_environment() -> Mapping[str, str]:
 
 
 def pin_environment() -> None:
-    """Pin this process's environment, for the children it will start."""
+    """Pin this process's environment, for libraries that it imports later and for its children."""
     os.environ.update(pinned_environment())
+
+
+def has_pinned_hashes() -> bool:
+    """Return whether this interpreter was started with the pinned seed of hashes, 0."""
+    return not sys.flags.hash_randomization
 
 
 def limit_memory(limit: int) -> None:

@@ -1,8 +1,4 @@
-"""A worker from its start to its exit code.
-
-The process that children are forked from takes longest to start, so it is started before this
-process imports what it needs itself.
-"""
+"""A worker from its start to its exit code."""
 
 from __future__ import annotations
 
@@ -16,7 +12,6 @@ from contextlib import contextmanager
 from backfleet import errors
 from backfleet.code.fetched_code import FetchedCode, fetch_code, search_first
 from backfleet.errors import BackfleetError, ExecutorError, PlatformMismatch, PluginError
-from backfleet.plugins import find_plugin
 from backfleet.store import Store
 from backfleet.submission import Submission
 from backfleet.submissions.submission_log import read_submission
@@ -28,9 +23,8 @@ from backfleet.worker.env_vars import (
     STOP_WITH_PARENT,
     TIME_LIMIT,
 )
-from backfleet.worker.environment import pin_environment
 from backfleet.worker.failure_record import write_failure_record
-from backfleet.worker.prewarmed import start_forkserver
+from backfleet.worker.forkserver import start_forkserver
 from backfleet.worker.ranges import parse_ranges
 
 __all__ = ["run_shards"]
@@ -62,17 +56,15 @@ def run_shards(url: str, shards: Sequence[int] = ()) -> int:
 
 
 def _run(url: str, given: Sequence[int], key: str) -> int:
-    pin_environment()
     _stop_with_parent()
     with _terminable():
         try:
+            start_forkserver()
             shards = list(given) or [shard_of_array()]
             store, submission = read_submission(url)
             store.seals.use(key)
             _check_image(submission, shards[0])
             code = _fetch_code(store, submission, shards[0])
-            engine = find_plugin("engine", submission.engine).target.partition(":")[0]
-            start_forkserver(engine, code.paths if code is not None else ())
             from backfleet.worker.worker import ShardWorker
 
             ShardWorker(store, submission, shards, code).run()

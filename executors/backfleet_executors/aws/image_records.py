@@ -20,7 +20,14 @@ from backfleet_executors.images.inventory import (
     image_digest,
 )
 
-__all__ = ["IMAGES", "bucket_of", "find_record", "image_inventory", "publish_record"]
+__all__ = [
+    "ARCHITECTURE",
+    "IMAGES",
+    "bucket_of",
+    "find_record",
+    "image_inventory",
+    "publish_record",
+]
 
 ARCHITECTURE = "amd64"
 """The architecture of the stack's compute environments, as Docker names it."""

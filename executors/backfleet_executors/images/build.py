@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,16 +18,26 @@ from backfleet.sdk import canonical_digest
 from backfleet_executors.docker.engine import engine_errors
 from backfleet_executors.docker.image import Image, ImageMissing, find_image
 from backfleet_executors.images.inventory import LABEL, inventory_label
-from backfleet_executors.images.parts import Parts, collect_parts
+from backfleet_executors.images.parts import Parts, collect_parts, wheel_distribution
 from backfleet_executors.images.wheels import pinned_wheels
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-__all__ = ["BASE_IMAGE", "DEFAULT_TAG", "MACHINES", "BuildRequest", "build_image"]
+__all__ = [
+    "BASE_IMAGE",
+    "DEFAULT_TAG",
+    "MACHINES",
+    "PYTHON",
+    "BuildRequest",
+    "build_image",
+    "prepare_base",
+    "requirements",
+]
 
 DEFAULT_TAG = "backfleet:latest"
-BASE_IMAGE = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+BASE_IMAGE = f"python:{PYTHON}-slim"
 """Wheels fit one minor version of Python, and so do a run's numbers: that of this process."""
 
 MACHINES: Mapping[str, str] = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
@@ -81,7 +91,7 @@ def build_image(
     ExecutorError
         Where a part cannot be had, the base image is missing, or the build fails.
     """
-    _have_base(client, request, report)
+    base = prepare_base(client, request, report)
     with tempfile.TemporaryDirectory(prefix="backfleet-image-") as folder:
         parts = collect_parts(request.extra, Path(folder))
         report(f"dependencies: {len(parts.pins)} distributions, by pip where they are not cached")
@@ -91,17 +101,30 @@ def build_image(
             _write_context(context, parts, wheels)
             context.seek(0)
             report(f"building {request.tag}: minutes where dependencies changed, else seconds")
-            _run_build(client, request, context, inventory_label([*wheels, *parts.code]))
+            inventory = inventory_label([*wheels, *parts.code])
+            _run_build(client, request, context, inventory, _digest_of(base))
     return find_image(client, request.tag)
 
 
-def _have_base(client: APIClient, request: BuildRequest, report: Callable[[str], None]) -> None:
-    """Pull the base image where the engine has none of its name, for the platform."""
+def prepare_base(client: APIClient, request: BuildRequest, report: Callable[[str], None]) -> Image:
+    """Return the base image, which is pulled if the engine has none of its name and platform.
+
+    Raises ExecutorError if it cannot be pulled, if its platform or its Python is another one, or if
+    the engine cannot run its programs.
+    """
+    try:
+        image = find_image(client, request.base)
+        if _platform_of(image) != (request.platform or _platform_of(image)):
+            image = _pull(client, request, report)
+    except ImageMissing:
+        image = _pull(client, request, report)
+    _check_base(request, image)
+    _check_emulation(client, image)
+    return image
+
+
+def _pull(client: APIClient, request: BuildRequest, report: Callable[[str], None]) -> Image:
     base = request.base
-    with suppress(ImageMissing):
-        architecture = find_image(client, base).facts.get("Architecture")
-        if not request.platform or request.platform == f"linux/{architecture}":
-            return
     report(f"pulling {base}")
     try:
         with engine_errors(f"pull {base}"):
@@ -109,6 +132,7 @@ def _have_base(client: APIClient, request: BuildRequest, report: Callable[[str],
             for event in pulled:
                 if "error" in event:
                     raise ExecutorError(str(event["error"]))
+        return find_image(client, base)
     except ExecutorError as error:
         raise ExecutorError(
             f"the base image {base} is not there and cannot be pulled: {error}; load it into the "
@@ -116,7 +140,58 @@ def _have_base(client: APIClient, request: BuildRequest, report: Callable[[str],
         ) from error
 
 
-def _write_context(context: IO[bytes], parts: Parts, wheels: Iterable[Path]) -> None:
+def _check_base(request: BuildRequest, image: Image) -> None:
+    """Raise ExecutorError unless wheels of this Python for the platform fit the base image."""
+    platform = _platform_of(image)
+    if platform != (request.platform or platform):
+        raise ExecutorError(
+            f"the base image {request.base} is for {platform}, and the image is built for "
+            f"{request.platform}. Nothing was built. Name a base for {request.platform} with --base"
+        )
+    variables = image.facts.get("Config", {}).get("Env") or ()
+    python = next((text[15:] for text in variables if text.startswith("PYTHON_VERSION=")), PYTHON)
+    if python.split(".")[:2] != PYTHON.split("."):
+        raise ExecutorError(
+            f"the base image {request.base} has Python {python}, and backfleet runs on {PYTHON} "
+            f"here. Nothing was built. Name a base with Python {PYTHON} with --base"
+        )
+
+
+def _check_emulation(client: APIClient, image: Image) -> None:
+    """Raise ExecutorError unless an engine of another architecture runs programs of the image."""
+    with engine_errors("tell its version"):
+        here = str(client.version().get("Arch", ""))
+    if here == image.facts.get("Architecture"):
+        return
+    try:
+        with engine_errors(f"run a program of {image.name}"):
+            container = client.create_container(image.id, ["-c", ""], entrypoint="python")
+            try:
+                client.start(container)
+                code = client.wait(container)["StatusCode"]
+            finally:
+                client.remove_container(container, force=True)
+        if code:
+            raise ExecutorError(f"a program of {image.name} ended with {code}")
+    except ExecutorError as error:
+        raise ExecutorError(
+            f"the Docker engine runs on {here} and cannot run programs of {_platform_of(image)} "
+            f"({error}). Nothing was built. Install 'qemu-user-static' with binfmt_misc on its "
+            f"machine, or build on a machine of {_platform_of(image)}"
+        ) from error
+
+
+def _platform_of(image: Image) -> str:
+    return f"linux/{image.facts.get('Architecture')}"
+
+
+def _digest_of(image: Image) -> str:
+    """Return the digest of an image in its registry, or its id if it came from none."""
+    digests = image.facts.get("RepoDigests") or [image.id]
+    return str(digests[0]).rpartition("@")[2]
+
+
+def _write_context(context: IO[bytes], parts: Parts, wheels: Sequence[Path]) -> None:
     with tarfile.open(fileobj=context, mode="w") as archive:
         _add(archive, DOCKERFILE, "Dockerfile")
         for wheel in wheels:
@@ -124,10 +199,19 @@ def _write_context(context: IO[bytes], parts: Parts, wheels: Iterable[Path]) -> 
         for wheel in sorted(parts.code):
             _add(archive, wheel, f"{CODE}/{wheel.name}")
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as project:
-            pins = [f"{name}=={version}" for name, version in sorted(parts.pins.items())]
-            project.write(f"[project]\ndependencies = {json.dumps(pins)}\n")
+            project.write(f"[project]\ndependencies = {json.dumps(requirements(wheels))}\n")
             project.flush()
             _add(archive, Path(project.name), "pyproject.toml")
+
+
+def requirements(wheels: Iterable[Path]) -> list[str]:
+    """Return lines for pip that accept these wheels and no others, by version and SHA-256."""
+    lines = []
+    for wheel in wheels:
+        found = wheel_distribution(wheel)
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        lines.append(f"{found.name}=={found.version} --hash=sha256:{digest}")
+    return sorted(lines)
 
 
 def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
@@ -145,9 +229,11 @@ def _run_build(
     request: BuildRequest,
     context: IO[bytes],
     inventory: str,
+    base_digest: str,
 ) -> None:
     arguments = {
         "BASE_IMAGE": request.base,
+        "BASE_DIGEST": base_digest,
         "PIP_NO_INDEX": "1",
         "DEPENDENCIES": DEPENDENCIES,
         "CODE": CODE,

@@ -197,7 +197,7 @@ def test_a_later_deployment_takes_up_what_was_kept(
     assert answer.error is None
     assert "Delete the repository" in answer.output
     plan = aws_command("plan").output
-    assert "Taken up again" in plan
+    assert "Used again" in plan
     assert bucket in plan
     assert "DataBucketPolicy" in plan
     assert aws_command("deploy", "--yes", "--image", image).error is None

@@ -22,6 +22,8 @@ class Choices:
     ----------
     image
         The workers' image, by digest.
+    base
+        The image that the workers' image begins from; empty for Python's own.
     vpc, subnets
         Where workers get their addresses; empty for a network of the stack's own.
     private
@@ -43,6 +45,7 @@ class Choices:
     """
 
     image: str | None = None
+    base: str | None = None
     vpc: str | None = None
     subnets: str | None = None
     private: bool | None = None
@@ -66,6 +69,7 @@ class Choices:
     def _chosen(self) -> dict[str, str]:
         values = {
             "Image": self.image,
+            "BaseImage": self.base,
             "VpcId": self.vpc,
             "SubnetIds": self.subnets,
             "Private": self.private,

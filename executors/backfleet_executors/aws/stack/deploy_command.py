@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backfleet.errors import UserError
 from backfleet_executors.aws.stack.options import (
     choice_options,
     choices_of,
@@ -33,9 +34,10 @@ __all__ = ["deploy_command"]
 @click.option(
     "--keep-image", is_flag=True, help="Keep the current image even if the local code is newer."
 )
+@click.option("--base", metavar="IMAGE", help="What the image begins from. [python:X.Y-slim]")
 @yes_option
 def deploy_command(
-    name: str, region: str | None, keep_image: bool, yes: bool, **chosen: Any
+    name: str, region: str | None, keep_image: bool, base: str | None, yes: bool, **chosen: Any
 ) -> None:
     """Create or update the stack and write backfleet.toml.
 
@@ -44,11 +46,16 @@ def deploy_command(
     """
     from backfleet_executors.aws.stack.deploy import drop, prepare_deployment
 
+    has_image = bool(chosen["image"]) or keep_image
+    if has_image and base is not None:
+        raise UserError(
+            "--base is for an image that is built here; leave out --image and --keep-image, or it"
+        )
     clients = clients_for(region)
     preparation = prepare_deployment(clients, name, choices_of(chosen))
     try:
         show_preparation(clients, preparation)
-        builder = None if chosen["image"] or keep_image else _builder(clients, preparation)
+        builder = None if has_image else _builder(clients, preparation, base)
         if preparation.change_set or preparation.service_roles or builder:
             confirm("Make these changes?", yes)
     except BaseException:
@@ -60,18 +67,24 @@ def deploy_command(
     _write_settings(clients, stack)
 
 
-def _builder(clients: Clients, preparation: Preparation) -> ImageBuilder | None:
-    """What builds the image, or None where the one that there is will do."""
+def _builder(clients: Clients, preparation: Preparation, base: str | None) -> ImageBuilder | None:
+    """What builds the image, or None where the one that there is will do.
+
+    `base` is the base image that is chosen; None keeps that of the stack.
+    """
     from backfleet_executors.aws.stack.image import ImageBuilder, is_up_to_date
 
     stack = preparation.stack
-    if stack is not None and preparation.has_image:
+    current = preparation.parameters["BaseImage"]
+    base = current if base is None else base
+    if stack is not None and preparation.has_image and base == current:
         bucket = f"s3://{stack.outputs['ResultsBucket']}"
         if is_up_to_date(preparation.parameters["Image"], bucket):
             return None
     if preparation.has_image:
-        click.echo("The image holds other code than what is installed here: one will be built.")
-    return ImageBuilder(clients, click.echo)
+        changed = "begins from another base" if base != current else "holds other code"
+        click.echo(f"The image {changed} than it would if it were built here: one will be built.")
+    return ImageBuilder(clients, click.echo, base)
 
 
 def _with_image(clients: Clients, stack: Stack, builder: ImageBuilder) -> Stack:
@@ -81,7 +94,7 @@ def _with_image(clients: Clients, stack: Stack, builder: ImageBuilder) -> Stack:
 
     with closing(builder):
         image = builder.build_and_push(stack)
-    preparation = prepare_deployment(clients, stack.name, Choices(image=image))
+    preparation = prepare_deployment(clients, stack.name, Choices(image=image, base=builder.base))
     show_preparation(clients, preparation)
     return _carry_out(clients, preparation)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors, code_of
+from backfleet_executors.aws.image_records import ARCHITECTURE
 from backfleet_executors.aws.stack.stacks import Stack
 
 if TYPE_CHECKING:
@@ -44,17 +45,28 @@ def is_up_to_date(image: str, bucket: str) -> bool:
 class ImageBuilder:
     """Builds with the Docker engine, which is asked for at once: before anything is changed.
 
+    Parameters
+    ----------
+    base
+        The image to begin from; empty for Python's own.
+
     Raises
     ------
     ExecutorError
-        Where there is no Docker SDK or no engine.
+        If there is no Docker SDK or no engine, or the base image is for other machines than those
+        that the stack's workers run on.
     """
 
-    def __init__(self, clients: Clients, show: Callable[[str], None]) -> None:
+    def __init__(self, clients: Clients, show: Callable[[str], None], base: str) -> None:
         from backfleet_executors.docker.engine import connect
+        from backfleet_executors.images.build import BASE_IMAGE, BuildRequest, prepare_base
 
         self._clients = clients
         self._show = show
+        self.base = base
+        self._request = BuildRequest(
+            tag=LOCAL_TAG, base=base or BASE_IMAGE, platform=f"linux/{ARCHITECTURE}"
+        )
         try:
             self._engine = connect()
         except ExecutorError as error:
@@ -63,13 +75,18 @@ class ImageBuilder:
                 "REGISTRY/REPOSITORY@sha256:... of one that was pushed from elsewhere, or "
                 "--keep-image"
             ) from error
+        try:
+            prepare_base(self._engine, self._request, show)
+        except ExecutorError:
+            self.close()
+            raise
 
     def build_and_push(self, stack: Stack) -> str:
         """The image's name by digest in the stack's repository. Raises ExecutorError."""
-        from backfleet_executors.images.build import BuildRequest, build_image
+        from backfleet_executors.images.build import build_image
         from backfleet_executors.images.push import push_image
 
-        built = build_image(self._engine, BuildRequest(tag=LOCAL_TAG), self._show)
+        built = build_image(self._engine, self._request, self._show)
         uri = self._repository_uri(stack.outputs["Repository"])
         tag = built.id.removeprefix("sha256:")[:TAG_LENGTH]
         there = self._digest_of(stack.outputs["Repository"], tag)

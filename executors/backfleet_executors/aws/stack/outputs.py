@@ -21,6 +21,7 @@ OUTPUTS: Section = {
     "OnDemandQueue": _output(ON_DEMAND_QUEUE),
     "JobDefinition": _output(JOB_DEFINITION, "HasImage"),
     "Image": _output(ref("Image"), "HasImage"),
+    "BaseImage": _output(ref("BaseImage"), "HasBase"),
     "DataBucket": _output(DATA_BUCKET),
     "ResultsBucket": _output(RESULTS_BUCKET),
     "LogGroup": _output(ref("LogGroup")),

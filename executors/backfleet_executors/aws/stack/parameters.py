@@ -15,6 +15,8 @@ PARAMETERS: Section = {
         "Description": "The workers' image, by digest. Without it there is no job definition yet.",
         "AllowedPattern": r"(|.+@sha256:[0-9a-f]{64})",
     },
+    "BaseImage": _TEXT
+    | {"Description": "What the workers' image begins from; python:X.Y-slim without it."},
     "VpcId": _TEXT | {"Description": "A VPC to use. Without it, one is created."},
     "SubnetIds": _TEXT | {"Description": "Subnets of that VPC, separated by commas."},
     "Private": _SWITCH
@@ -61,6 +63,7 @@ def _both(one: str, other: str) -> Section:
 
 CONDITIONS: Section = {
     "HasImage": _not(_is("Image", "")),
+    "HasBase": _not(_is("BaseImage", "")),
     "OwnVpc": _is("VpcId", ""),
     "IsPrivate": _is("Private", "true"),
     "IsPublic": _not(_is("Private", "true")),
