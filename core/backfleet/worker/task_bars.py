@@ -127,7 +127,7 @@ class BarsLoader:
                 raise DataError("the run has facts, and its submission does not say where they are")
             # The digests of the bars cover the facts.
             with recording_paused():
-                facts = read_facts(path)
+                facts = read_facts(path, {symbol.name for symbol in self._manifest.symbols})
         rules = planned_rules(identity.market)
         prepared = prepared_bars(identity.data.source.name, facts, rules)
         return _Reader(identity.data, self._plan.data_path, self._manifest.window, prepared)
