@@ -24,6 +24,8 @@ from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job
 from backfleet.results.point_sums import NoPointSums, PointReturns, PointSums
 from backfleet.runs.start import submit_plan
+from backfleet.runs.task_code import find_task_code
+from backfleet.runs.verify import verify_executor
 from backfleet.store import open_store, put_blob
 from backfleet_executors.local import LocalExecutor
 from exhaustive_cases import EVERY_ENGINE, cases
@@ -305,6 +307,22 @@ def test_impossible_returns_are_reported(folder: Path, tmp_path: Path) -> None:
             with_blobs(run, chunk, blobs | {RETURNS: digest}).point_sums()
     with pytest.raises(CorruptObject, match="has no returns by date"):
         with_blobs(run, chunk, blobs).point_returns([0])
+
+
+def test_verify_shows_returns_that_differ(folder: Path, tmp_path: Path) -> None:
+    run = submit(tmp_path, folder, together=2)
+    chunk = read_chunk(run.store, 1, 0)
+    sums = read_sums_of(run, chunk.header)
+    sums.blocks = {
+        span: replace(block, sums=block.sums + 0.01) for span, block in sums.blocks.items()
+    }
+    digest = put_blob(run.store, encode_date_sums(sums).content)
+    altered = with_blobs(run, chunk, {**chunk.header.blobs, RETURNS: digest})
+    tasks = range(chunk.header.first, chunk.header.first + chunk.header.count)
+    (difference,) = verify_executor(find_task_code(altered, "here"), tasks, "local")
+    assert (difference.table, difference.task) == ("returns", tasks[0])
+    assert difference.ours == {"sha256": digest}
+    assert difference.theirs == {"sha256": chunk.header.blobs[RETURNS]}
 
 
 @pytest.mark.parametrize(("points", "text"), [(1_500, "1,500 points"), (3, "more than 256 MB")])

@@ -58,7 +58,8 @@ def verify(
 
     Every bit of the rows and sums is compared, and of orders, fills, trades and equity if the run
     keeps them. Tasks run on another engine on this machine, or with --executor on that executor in
-    an empty store. Exits with 0 if all agree and 1 if one differs.
+    an empty store, which also compares the returns by date. Exits with 0 if all agree and 1 if one
+    differs.
     """
     if engine and executor:
         raise click.UsageError("--engine and --executor exclude each other")

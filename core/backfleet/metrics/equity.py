@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.jit import compiled
+from backfleet.jit import compiled, inlined
 from backfleet.metrics.growth import annual_growth
 from backfleet.metrics.pairwise import pairwise_sum
 from backfleet.metrics.sums import POWERS, measure_sums
@@ -27,6 +27,9 @@ FLAT = 1e-12
 
 ROUNDING = 1e-15
 """More than what four operations on floats round."""
+
+BLOCK = 32
+"""Values that are looked at together: most of them are in a drawdown that is not the deepest."""
 
 
 @compiled
@@ -197,22 +200,42 @@ def _drawdown(value: Floats, cash: float, days: Ints) -> tuple[float, float]:
 
     Only a value below `bound` can be deeper than all before; so hardly any is divided by its peak.
     """
-    last = len(value) - 1
+    count = len(value)
+    last = count - 1
     deepest, start, end = 0.0, 0, 0
     peak, at_peak, bound = cash, 0, cash
-    for index in range(len(value)):
-        now = value[index]
-        if now >= peak:
-            peak, at_peak = now, index
-            bound = peak * (1.0 + deepest + ROUNDING * (1.0 - deepest))
-            end = min(end, index)
-        elif now < bound:
-            depth = now / peak - 1.0
-            if depth < deepest:
-                deepest, start, end, bound = depth, at_peak, last, now
+    for first in range(0, count, BLOCK):
+        stop = min(first + BLOCK, count)
+        if _are_between(value[first:stop], bound, peak):
+            continue
+        for index in range(first, stop):
+            now = value[index]
+            if now >= peak:
+                peak, at_peak = now, index
+                bound = peak * (1.0 + deepest + ROUNDING * (1.0 - deepest))
+                end = min(end, index)
+            elif now < bound:
+                depth = now / peak - 1.0
+                if depth < deepest:
+                    deepest, start, end, bound = depth, at_peak, last, now
     if not math.isfinite(deepest):
         return math.nan, math.nan
     return deepest, float(days[end] - days[start])
+
+
+@inlined
+def _are_between(values: Floats, low: float, high: float) -> bool:
+    """Return whether all values are at least `low` and below `high`."""
+    # Counting, unlike a loop that ends at the first value outside, runs in vector registers.
+    outside = 0
+    for index in range(len(values)):
+        outside += values[index] >= high or values[index] < low
+    return outside == 0
+
+
+@_are_between.from_python
+def _are_between_in_array(values: Floats, low: float, high: float) -> bool:
+    return not ((values >= high) | (values < low)).any()
 
 
 @compiled

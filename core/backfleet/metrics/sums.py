@@ -31,6 +31,9 @@ POWERS = 4
 WIDTH = 64
 """Sums in an array, so that the loop over a row of them runs in vector registers."""
 
+ROWS = 2
+"""Rows that are added before the sums are written: with one, writing takes longer than adding."""
+
 I1, I2, I3, I4, I5, I6, I7, I8 = map(np.uintp, range(1, LANES + 1))
 
 
@@ -212,16 +215,12 @@ def _ranges(values: Floats, starts: Ints, counts: Ints, width: int) -> Floats:
 def _sum_powers(returns: Floats, sums: Floats) -> None:
     """Write Σr³, Σr⁴, Σ r(t) · r(t-1) and Σ min(r, 0)² into `sums`."""
     lanes = np.zeros((POWERS, WIDTH))
-    cubes, fourths, lagged, losses = lanes[0], lanes[1], lanes[2], lanes[3]
     first, end = 1, len(returns)
+    while first + ROWS * WIDTH <= end:
+        _add_rows(returns, first, ROWS, lanes)
+        first += ROWS * WIDTH
     while first + WIDTH <= end:
-        now, before = returns[first : first + WIDTH], returns[first - 1 : first - 1 + WIDTH]
-        for lane in range(WIDTH):
-            square = now[lane] * now[lane]
-            cubes[lane] += square * now[lane]
-            fourths[lane] += square * square
-            lagged[lane] += now[lane] * before[lane]
-            losses[lane] += square if now[lane] < 0.0 else 0.0
+        _add_rows(returns, first, 1, lanes)
         first += WIDTH
     for power in range(POWERS):
         sums[power] = pairwise_sum(lanes[power])
@@ -231,6 +230,24 @@ def _sum_powers(returns: Floats, sums: Floats) -> None:
     if end:
         # The first return has none before it.
         _add_powers(returns[0], sums)
+
+
+@inlined
+def _add_rows(returns: Floats, first: int, rows: int, lanes: Floats) -> None:
+    """Add rows of `WIDTH` returns, one after the other, to the sums in `lanes`."""
+    now = returns[first : first + rows * WIDTH]
+    before = returns[first - 1 : first - 1 + rows * WIDTH]
+    cubes, fourths, lagged, losses = lanes[0], lanes[1], lanes[2], lanes[3]
+    for lane in range(WIDTH):
+        cube, fourth, product, loss = cubes[lane], fourths[lane], lagged[lane], losses[lane]
+        for row in range(rows):
+            value = now[row * WIDTH + lane]
+            square = value * value
+            cube += square * value
+            fourth += square * square
+            product += value * before[row * WIDTH + lane]
+            loss += square if value < 0.0 else 0.0
+        cubes[lane], fourths[lane], lagged[lane], losses[lane] = cube, fourth, product, loss
 
 
 @inlined

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from backfleet.report.metric_words import metric_words
+from backfleet.validation.selection import pair_neighbors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,9 +60,9 @@ def sensitivity(rows: pd.DataFrame, parameters: Sequence[str], metric: str) -> S
     if points.empty:
         return None
     order = points[metric] * metric_words(metric).direction
-    best = {name: points[name].iloc[int(order.argmax())] for name in points}
-    numeric = [name for name in parameters if points[name].dtype.kind in "iuf"]
-    around = _neighbors(points, best, parameters, numeric)[metric]
+    place = int(order.argmax())
+    best = {name: points[name].iloc[place] for name in points}
+    around = points[metric].iloc[_neighbors(points, parameters, place)]
     mean = float(around.mean()) if len(around) else None
     return Sensitivity(
         best={name: best[name] for name in parameters},
@@ -86,17 +87,13 @@ def _shape(
 
 
 def _neighbors(
-    points: pd.DataFrame, best: Mapping[Any, Any], parameters: Sequence[str], numeric: Sequence[str]
-) -> pd.DataFrame:
-    """Points one step away along one numeric parameter, alike in all the others."""
-    near = np.zeros(len(points), np.bool_)
-    for name in numeric:
-        values = np.sort(points[name].unique())
-        at = int(np.searchsorted(values, best[name]))
-        steps = [values[each] for each in (at - 1, at + 1) if 0 <= each < len(values)]
-        alike = _alike(points, best, [each for each in parameters if each != name])
-        near |= alike & points[name].isin(steps).to_numpy()
-    return points[near]
+    points: pd.DataFrame, parameters: Sequence[str], place: int
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the places of the neighbors of the point at a place."""
+    is_numeric = np.array([points[name].dtype.kind in "iuf" for name in parameters], np.bool_)
+    codes = [points.groupby(name, observed=True, dropna=False).ngroup() for name in parameters]
+    pairs = pair_neighbors(np.stack(codes, axis=1).astype(np.int64), is_numeric)
+    return np.sort(pairs.others[pairs.points == place])
 
 
 def _alike(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from backfleet.chunks.chunk import read_chunk
 from backfleet.chunks.detail import read_details, stored_tables
 from backfleet.chunks.rows import Rows, read_rows, scalar_text
-from backfleet.chunks.schemas import SUMS
+from backfleet.chunks.schemas import RETURNS, SUMS
 from backfleet.chunks.sums import segment_table
 from backfleet.chunks.task_result import TaskResult, TaskStatus, raise_data_error
 from backfleet.errors import ObjectMissing
@@ -37,12 +37,14 @@ class Difference:
     Attributes
     ----------
     table
-        The table that differs: orders, fills, trades, equity or sums, or "columns" for the row.
+        The table that differs: orders, fills, trades, equity or sums, "columns" for the row, or
+        "returns" for the returns by date of the chunk that begins with the task.
     record
-        The first record of that table that differs, for sums the segment; None for columns.
+        The first record of that table that differs, for sums the segment; None for columns and
+        returns.
     ours, theirs
         The stored record and the other one, as far as they differ; empty where a side has no such
-        record.
+        record. For returns, the SHA-256 of the chunk's blob.
     """
 
     task: int
@@ -119,6 +121,21 @@ class StoredTasks:
             names = [name for name in ("status", "error") if name in names]
         sides = ({name: row.get(name) for name in names} for row in (ours.row, theirs.row))
         return Difference(key.index, key.name, key.params, "columns", None, *sides)
+
+    def compare_returns(self, other: StoredTasks, chunk: int) -> Difference | None:
+        """Compare the returns by date of a chunk in two runs of one plan.
+
+        A chunk with a failed task is not compared: the task may not fail again.
+        """
+        ours, theirs = (stored._run.chunk_index[chunk] for stored in (self, other))
+        if ours is None or theirs is None or ours.error or theirs.error:
+            return None
+        # The bytes of a complete chunk follow from the returns of its tasks.
+        stored, again = ({"sha256": header.blobs.get(RETURNS)} for header in (ours, theirs))
+        if stored == again:
+            return None
+        key = self._run.manifest.task(ours.first)
+        return Difference(key.index, key.name, key.params, RETURNS, None, stored, again)
 
     def _read_chunk(self, chunk: int) -> tuple[Mapping[int, Row], Mapping[str, pa.Table]]:
         store, header = self._run.store, self._run.chunk_index[chunk]

@@ -155,7 +155,7 @@ def verify_executor(
         control.wait(progress)
         again.counts()
         _check_all_there(again, chunks)
-        return list(_compare_runs(code.run, again, tasks))
+        return list(_compare_runs(code.run, again, tasks, chunks))
 
 
 def _copy_of_plan(code: TaskCode, store: Store) -> Run:
@@ -197,9 +197,18 @@ def _check_all_there(again: Run, chunks: Sequence[int]) -> None:
             raise ExecutorError(f"chunk {chunk} was not returned by the executor: {reasons}")
 
 
-def _compare_runs(run: Run, again: Run, tasks: Sequence[int]) -> Iterator[Difference]:
+def _compare_runs(
+    run: Run, again: Run, tasks: Sequence[int], chunks: Sequence[int]
+) -> Iterator[Difference]:
     first, second = StoredTasks(run), StoredTasks(again)
+    differing = set()
     for task in tasks:
         difference = first.compare(first.record(task), second.record(task))
         if difference is not None:
+            differing.add(run.manifest.chunks.chunk_of(task))
             yield difference
+    for chunk in chunks:
+        if chunk not in differing:
+            difference = first.compare_returns(second, chunk)
+            if difference is not None:
+                yield difference

@@ -12,7 +12,14 @@ from backfleet.metrics.equity import FLAT
 from backfleet.metrics.sums import ReturnSums, SegmentSums
 from backfleet.validation.missing import Missing, TooLittle, Undefined
 
-__all__ = ["FLAT", "MIN_SESSIONS", "Moments", "moments_of", "sharpe_ratios"]
+__all__ = [
+    "FLAT",
+    "MIN_SESSIONS",
+    "Moments",
+    "means_and_deviations",
+    "moments_of",
+    "sharpe_ratios",
+]
 
 MIN_SESSIONS = 3
 
@@ -86,8 +93,21 @@ def sharpe_ratios(sums: SegmentSums) -> NDArray[np.float64]:
     sums
         At least two returns in all, of one symbol.
     """
+    mean, deviation = means_and_deviations(sums)
+    is_flat = deviation == 0.0
+    return np.where(is_flat, 0.0, mean / np.where(is_flat, 1.0, deviation))
+
+
+def means_and_deviations(sums: SegmentSums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean and the standard deviation, 0 where it stood still, of every series.
+
+    Parameters
+    ----------
+    sums
+        At least two returns in all, of one symbol.
+    """
     count = sums.counts.sum(axis=0)
     total, square = sums.totals.sum(axis=0), sums.squares.sum(axis=0)
     variance = (square - total * total / count) / (count - 1)
     is_flat = variance <= FLAT * square / count
-    return np.where(is_flat, 0.0, total / count / np.sqrt(np.where(is_flat, 1.0, variance)))
+    return total / count, np.sqrt(np.where(is_flat, 0.0, variance))

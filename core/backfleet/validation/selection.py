@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from backfleet.job.points import Points
 
-__all__ = ["Neighbors", "choose_point", "count_steps", "find_neighbors", "rank_among"]
+__all__ = [
+    "Neighbors",
+    "choose_point",
+    "count_steps",
+    "find_neighbors",
+    "pair_neighbors",
+    "rank_among",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -75,7 +82,20 @@ def rank_among(scores: Floats, point: int) -> float | None:
 
 def find_neighbors(points: Points) -> Neighbors:
     """Return the neighbors of all points: one step of a numeric parameter's values away."""
-    codes, is_numeric = _codes(points)
+    return pair_neighbors(*_codes(points))
+
+
+def pair_neighbors(codes: Ints, is_numeric: Bools) -> Neighbors:
+    """Return the neighbors of points whose values are given by their places.
+
+    Parameters
+    ----------
+    codes
+        int64 of shape (points, parameters): the place of every point's value among the sorted
+        values of each parameter. No two points are equal.
+    is_numeric
+        bool of shape (parameters,): along which parameters points are neighbors.
+    """
     places = {tuple(code): point for point, code in enumerate(codes.tolist())}
     pairs = []
     for parameter in np.flatnonzero(is_numeric).tolist():

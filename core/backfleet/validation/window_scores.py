@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.validation.moments import FLAT
+from backfleet.metrics.sums import SegmentSums
+from backfleet.validation.moments import means_and_deviations
 
 __all__ = ["window_metric"]
 
@@ -37,13 +38,8 @@ def window_metric(name: str, returns: Floats, periods: float) -> Floats:
 
 
 def _mean_and_deviation(returns: Floats) -> tuple[Floats, Floats]:
-    count = len(returns)
-    mean = returns.sum(axis=0) / count
-    off = returns - mean
-    variance = (off * off).sum(axis=0) / (count - 1)
-    # Rounding leaves a little of the variance of returns that are all the same.
-    is_flat = variance <= FLAT * (variance + mean * mean)
-    return mean, np.where(is_flat, np.nan, np.sqrt(variance))
+    totals, squares = returns.sum(axis=0), (returns * returns).sum(axis=0)
+    return means_and_deviations(SegmentSums(np.array([len(returns)]), totals[None], squares[None]))
 
 
 def _sharpe(returns: Floats, periods: float) -> Floats:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,10 @@ from backfleet.engines.vector.settings import pack_settings
 from backfleet.engines.vector.simulate import DONE, simulate
 from backfleet.engines.vector.state import BarArrays, BrokerParams, Buffers
 from backfleet.engines.vector.targets import check_targets, no_size, targets_of, tradable_bars
-from backfleet.metrics.kernel import metrics_of, new_returns, new_row, sessions_of, sums_of
+from backfleet.metrics.kernel import metrics_of, new_row, sessions_of, sums_of
 from backfleet.metrics.segments import segments_of
 from backfleet.metrics.trust import status_of
-from backfleet.summary import Calendar, Summary, TaskReturns
+from backfleet.summary import Calendar, Segments, Summary, TaskReturns
 from backfleet.vector_strategy import VectorStrategy
 
 MAX_SETTINGS = 1_000
@@ -53,6 +54,32 @@ def copy_outcome(
     )
 
 
+@lru_cache(maxsize=1)
+def _buffers(bars: int) -> Buffers:
+    """Return buffers that all runners share: nothing in them outlives a point."""
+    return Buffers.of(bars, bars)
+
+
+class _SessionGrid(NamedTuple):
+    """The sessions of some bars, and the segments of their returns."""
+
+    days: NDArray[np.datetime64]
+    sessions: NDArray[np.int64]
+    segments: Segments
+
+
+_latest_grid: _SessionGrid | None = None
+
+
+def _session_grid(days: NDArray[np.datetime64]) -> _SessionGrid:
+    """Return the sessions of bars on these days. Most symbols of a market share them."""
+    global _latest_grid
+    if _latest_grid is None or not np.array_equal(_latest_grid.days, days):
+        sessions = sessions_of(days)
+        _latest_grid = _SessionGrid(days, sessions, segments_of(sessions[1, 1:]))
+    return _latest_grid
+
+
 class PointRunner:
     """Runs a strategy over one symbol at one parameter point after the other.
 
@@ -66,10 +93,10 @@ class PointRunner:
         self._market = market_rows(self.bars)
         self._events = event_rows((bars,), self.bars.session)
         self._broker = BrokerParams.of(broker)
-        self._buffers = Buffers.of(len(self.bars), len(self.bars))
-        self._sessions = sessions_of(self.bars.session[self.bars.warmup :])
+        self._buffers = _buffers(len(self.bars))
+        grid = _session_grid(self.bars.session[self.bars.warmup :])
+        self._sessions, self._segments = grid.sessions, grid.segments
         self._days = self._sessions[1, 1:]
-        self._segments = segments_of(self._days)
         self._row = new_row(self._segments)
         self._settings: dict[tuple[object, ...], NDArray[np.float64]] = {}
 
@@ -95,7 +122,7 @@ class PointRunner:
     def summarize(self, params: Mapping[str, Any], calendar: Calendar) -> Summary:
         """Return the summary of a point without copying its records. Raises as `run` does."""
         # The returns outlive the next point, so they are no buffer of this object.
-        returns = new_returns(self._sessions)
+        returns = np.empty(len(self._days))
         strategy, orders, fills, _ = self._simulate(
             params, calendar.periods_per_year, returns, self._row
         )
