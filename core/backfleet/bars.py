@@ -18,9 +18,11 @@ from backfleet.events import Events
 from backfleet.facts import SymbolFacts, members
 from backfleet.terms import Terms
 
-__all__ = ["Bars", "BarsWindow", "Prices"]
+__all__ = ["MIDNIGHT", "Bars", "BarsWindow", "Prices"]
 
 Floats = NDArray[np.float64]
+
+MIDNIGHT = np.timedelta64(0, "us")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,8 @@ class Bars:
         The length of the bars, as `backfleet.bar_length` finds it; NaT if it is unknown.
     stamp
         Whether `time` is the beginning of a bar, "open", or its end, "close".
+    session_end
+        Time of day of daily bars on backtrader's clock, timedelta64[us]; no part of the digest.
     adjustment
         Where `factor` comes from, in words for people; no part of the digest.
     terms
@@ -129,6 +133,7 @@ class Bars:
     timezone: str = "UTC"
     length: np.timedelta64 = UNKNOWN_LENGTH
     stamp: Stamp = "open"
+    session_end: np.timedelta64 = MIDNIGHT
     adjustment: str = ""
     terms: Terms | None = None
     events: Events | None = None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from backfleet.errors import DataError
 
-__all__ = ["Action", "Facts", "Span", "SymbolFacts", "members"]
+__all__ = ["INDEX", "Action", "Facts", "Span", "SymbolFacts", "members"]
 
 INDEX = "index:"
 """Begins the state of a member of an index."""

@@ -382,6 +382,26 @@ cerebro.addindicator(bt.ind.SMA, period=40)
 cerebro.addstrategy(Hold)
 cerebro.run()
 """,
+    "orders that are valid until a date": """
+import datetime
+import backtrader as bt
+
+class Until(bt.Strategy):
+    def next(self):
+        if not self.position and len(self) % 3 == 0:
+            until = self.data.datetime.date(0) + datetime.timedelta(days=2)
+            price = self.data.close[0] * 0.985
+            self.buy(exectype=bt.Order.Limit, price=price, valid=until, size=10)
+        elif self.position:
+            self.sell(exectype=bt.Order.Close, size=self.position.size)
+
+cerebro = bt.Cerebro()
+cerebro.adddata("""
+    + FEED
+    + """)
+cerebro.addstrategy(Until)
+cerebro.run()
+""",
     "signals": f"""
 import backtrader as bt
 

@@ -63,6 +63,22 @@ class Morning(bt.Strategy):
             self.buy(size=1000)
 """
 
+EVENING = """
+from datetime import timedelta
+import backtrader as bt
+
+class Evening(bt.Strategy):
+    def __init__(self):
+        self.metrics = {}
+
+    def next(self):
+        self.metrics.setdefault("first", str(self.data.datetime.datetime(0)))
+        if not self.position and len(self) == 1:
+            tomorrow = self.data.datetime.date(0) + timedelta(days=1)
+            price = 2 * self.data.close[0]
+            self.buy(size=1, exectype=bt.Order.Limit, price=price, valid=tomorrow)
+"""
+
 FILTERS = """
 import backtrader as bt
 import numpy as np
@@ -187,6 +203,31 @@ def test_minute_bars_are_seen_in_local_time_and_measured_by_the_session(
     gross = sum(abs(size * price) for size, price in ran.outcome.fills[["size", "price"]].tolist())
     assert ran.row["turnover"] == pytest.approx(gross / (2 * statistics.mean(value)) * 242 / 10)
     assert ran.row["total_return"] == pytest.approx(value[-1] / 100_000 - 1)
+
+
+@pytest.mark.parametrize("engine", ["backtrader", "backtrader-stock"])
+def test_daily_bars_have_the_time_of_the_sessions_end(
+    tmp_path: Path, sample_job: Path, engine: str
+) -> None:
+    (tmp_path / "evening.py").write_text(EVENING)
+    strategy = f"strategy='{tmp_path}/evening.py:Evening'"
+    settings = (strategy, "params={}", f"engine='{engine}'")
+    midnight = run_task(Job.load(sample_job, Overrides(sets=settings)), 0)
+    evening = run_task(
+        Job.load(sample_job, Overrides(sets=(*settings, "data.session_end='15:00:30'"))), 0
+    )
+    assert midnight.row["first"] == "2019-01-02 00:00:00"
+    assert evening.row["first"] == "2019-01-02 15:00:30"
+    # An order that is valid until a day's midnight can still be filled by a bar of midnight.
+    assert midnight.row["orders_completed"] > evening.row["orders_completed"] == 0
+    assert midnight.outcome.equity["time"].tolist() == evening.outcome.equity["time"].tolist()
+
+
+def test_session_end_changes_nothing_on_the_compiled_engine(sample_job: Path) -> None:
+    sets = ("engine='vector'", "params.period=15")
+    plain = run_task(Job.load(sample_job, Overrides(sets=sets)), 0)
+    late = run_task(Job.load(sample_job, Overrides(sets=(*sets, "data.session_end='16:00'"))), 0)
+    assert plain.row == late.row
 
 
 def test_a_market_filter_has_equal_rows_as_a_script_and_as_a_vector_strategy(

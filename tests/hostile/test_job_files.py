@@ -24,7 +24,7 @@ KEYS = (
     "sweep.where", "sweep.points", "sweep.sample", "data", "data.source", "data.path",
     "data.symbols", "data.universe",
     "data.start", "data.end", "data.warmup", "data.timezone", "data.columns", "data.options",
-    "data.facts", "data.options.delimiter",
+    "data.facts", "data.session_end", "data.options.delimiter",
     "data.options.date", "data.options.date_format", "data.options.factor", "data.auxiliary",
     "data.auxiliary.market",
     "data.auxiliary.market.symbols", "data.auxiliary.market.path", "data.auxiliary.market.source",

@@ -43,6 +43,7 @@ timezone = "Asia/Shanghai"
 columns = ["pe_ttm"]
 options = { date_column = "Date" }
 facts = "data/facts"
+session_end = "16:00"
 
 [broker]
 cash = 50_000
@@ -143,6 +144,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "options": {"date_column": "Date"},
             "auxiliary": {},
             "facts": str(tmp_path / "data/facts"),
+            "session_end": "16:00:00",
         },
         "broker": {
             "cash": 50_000.0,

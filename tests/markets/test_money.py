@@ -20,6 +20,7 @@ from backfleet.errors import MarketError
 from backfleet.facts import Action, SymbolFacts
 from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
+from backfleet.metrics.trade_details import detailed_trades
 from markets.market_bars import bars_of
 from markets.test_worked_examples import DAYS, Placing, flat, in_market, play, reasons
 from vector.conftest import Scripted, ScriptedPanel
@@ -202,6 +203,16 @@ def test_shares_of_a_delisted_symbol_are_paid_out_at_their_last_close() -> None:
     assert trade["closed"] == second.time[3]
     assert (trade["size"], trade["pnl"], trade["bars"]) == (1_000, -1_000, 1)
     assert outcome.orders["status"].tolist() == [OrderStatus.COMPLETED, OrderStatus.CANCELED]
+
+
+def test_excursions_of_a_trade_are_in_the_money_of_its_end() -> None:
+    prices = [(20.0,) * 4, (20.0, 22.0, 19.0, 20.0), (10.0,) * 4, (10.5,) * 4, (10.5,) * 4]
+    rows = bars_of("600000", DAYS, prices, factor=[1.0, 1.0, 2.0, 2.0, 2.0])
+    bars = exact(rows, Action(D3, capital=1.0))
+    outcome = play(bars, {0: [300], 2: [-600]}, 10_000)
+    (trade,) = detailed_trades(outcome.trades, outcome.fills, (bars,))
+    assert (trade["price"], trade["exit_price"]) == (10.0, 10.5)
+    assert (trade["mae"], trade["mfe"]) == (pytest.approx(-0.05), pytest.approx(0.1))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from markets.ledger import Bar, Dividend, Ledger, Rules, ex_price
 from markets.market_bars import bars_of
 from vector.conftest import Scripted, ScriptedPanel
 
-FEW, MANY = 40, 10_000
+FEW, MANY = 25, 10_000
 SYMBOLS = {"main": "600000", "st": "600001", "star": "688001"}
 TABLES = ("equity", "orders", "fills", "trades")
 LIMITS = {"main": 100, "st": 50, "star": 200}

@@ -102,6 +102,7 @@ def test_what_decides_no_number_does_not_change_the_id(plan: Planner, saying: st
         "data.start=2019-01-03",
         "data.end=2021-07-02",
         "data.timezone='UTC'",
+        "data.session_end='16:00'",
         "strategy='buy-and-hold'",
     ],
 )

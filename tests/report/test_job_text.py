@@ -88,11 +88,13 @@ def test_windows_feeds_and_portfolios_are_in_it(make_job: MakeJob, tmp_path: Pat
         "start": "2019-06-03",
         "end": "2020-12-31",
         "warmup": 20,
+        "session_end": "15:00",
         "auxiliary": {"index": {"symbols": ["600560"]}, "weekly": {"resample": "1w"}},
     }
     run = submitted(make_job(tmp_path / "runs", params={"period": 15}, data=data))
     text = job_text(run)
     assert "start = 2019-06-03" in text
+    assert 'session_end = "15:00:00"' in text
     assert "[data.auxiliary.index]" in text
     assert 'resample = "1w"' in text
     assert planned_again(run, tmp_path) == run.id

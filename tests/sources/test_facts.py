@@ -162,3 +162,14 @@ def test_a_parquet_file_that_stands_for_more_than_memory_holds_is_refused(folder
 def test_what_is_no_parquet_file_is_refused(folder: Path) -> None:
     (folder / "instruments.csv").rename(folder / "instruments.parquet")
     assert "instruments.parquet: this is another kind of file" in refused(folder)
+
+
+def test_facts_about_some_symbols_ignore_bad_rows_of_others_and_keep_all_states(
+    folder: Path,
+) -> None:
+    (folder / "spans.csv").write_text("symbol,what,from,to\nB,st,2020-01-06,\nC,st,none,\n")
+    (folder / "actions.csv").write_text("symbol,ex,cash\nA,2020-01-06,1\nB,2020-01-06,none\n")
+    facts = read_facts(str(folder), {"A"})
+    assert list(facts.symbols) == ["A"]
+    assert facts.of("A").spans == {"st": ()}
+    assert facts.of("A").actions == (Action(date(2020, 1, 6), cash=1.0),)

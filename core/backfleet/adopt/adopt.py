@@ -209,7 +209,7 @@ class _Work:
             return ["the script itself gives another final value each time; give it a fixed seed"]
         return [
             "a second run of the script gave the same value. Typical causes are settings that the "
-            "script changes while it runs, and bars of a day, which a job has at 00:00"
+            "script changes while it runs, and the order of feeds with times of several kinds"
         ]
 
 

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ class AdoptedData:
         The source's options.
     start, end
         Sessions; None if the files have no others.
+    session_end
+        Time of day of daily bars, ISO 8601; None for 00:00, and if it differs from bar to bar.
     """
 
     source: str
@@ -66,6 +68,7 @@ class AdoptedData:
     auxiliary: tuple[AuxiliaryFeed, ...] = ()
     start: date | None = None
     end: date | None = None
+    session_end: str | None = None
 
     @property
     def is_portfolio(self) -> bool:
@@ -132,7 +135,10 @@ class DataWriter:
         ]
         written = self._copied_csv(folder, used) or self._exported(folder, used)
         return replace(
-            written, symbols=tuple(self._names[: self._symbol_count]), auxiliary=auxiliary
+            written,
+            symbols=tuple(self._names[: self._symbol_count]),
+            auxiliary=auxiliary,
+            session_end=_session_end([self._lines[position] for position, _ in used]),
         )
 
     def _auxiliary(self, resample: bool) -> tuple[AuxiliaryFeed, ...]:
@@ -262,6 +268,14 @@ def _is_daily(lines: Lines) -> bool:
     """Whether no day has two bars."""
     days = _days(lines)
     return bool(np.all(days[1:] > days[:-1]))
+
+
+def _session_end(lines: Sequence[Lines]) -> str | None:
+    """The time of day that all bars have, if they are daily and it is not 00:00."""
+    times = np.unique(np.concatenate([each["moment"] % DAY_US for each in lines]))
+    if len(times) > 1 or not times[0] or not all(map(_is_daily, lines)):
+        return None
+    return (datetime.min + timedelta(microseconds=int(times[0]))).time().isoformat()
 
 
 def _write_parquet(path: Path, lines: Lines, columns: Sequence[str], daily: bool) -> None:

@@ -67,10 +67,16 @@ def _lines_of(feed: Any) -> dict[str, NDArray[Any]]:
         name: np.array(getattr(feed.lines, name).array[:count], np.float64)
         for name in feed.getlinealiases()
     }
-    # As the strategy sees them: `num2date` rounds to whole seconds near these.
-    moments = [bt.num2date(number) for number in lines.pop("datetime")]
+    moments = map(_moment, lines.pop("datetime"))
     micros = [(moment - EPOCH) // datetime.resolution for moment in moments]
     return {**lines, "moment": np.array(micros, np.int64)}
+
+
+def _moment(number: float) -> datetime:
+    """The time of a number of backtrader's; `num2date` can be a microsecond beside it."""
+    moment: datetime = bt.num2date(number)
+    beside = (moment, moment + datetime.resolution, moment - datetime.resolution)
+    return next((each for each in beside if bt.date2num(each) == number), moment)
 
 
 def _refusals(feed: Any, label: str) -> list[str]:

@@ -55,6 +55,8 @@ def _data(data: AdoptedData) -> Iterator[str]:
         yield f"start = {_toml(data.start)}"
     if data.end is not None:
         yield f"end = {_toml(data.end)}"
+    if data.session_end is not None:
+        yield f"session_end = {_toml(data.session_end)}"
     if data.columns:
         yield f"columns = {_toml(list(data.columns))}"
     if data.options:

@@ -129,7 +129,7 @@ def columns_of(feeds: tuple[Bars, ...], traded: bool = False) -> tuple[FeedColum
     """The columns of a task's feeds, made once for all tasks on the same bars."""
     return tuple(
         FeedColumns.of(bars, moments, traded)
-        for bars, moments in zip(feeds, feed_times(feeds), strict=True)
+        for bars, moments in zip(feeds, feed_times(feeds, feeds[0].session_end), strict=True)
     )
 
 

@@ -7,24 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bars import Bars
+from backfleet.bars import MIDNIGHT, Bars
 
 __all__ = ["feed_times", "wall_times"]
 
 Times = NDArray[np.datetime64]
 
 
-def feed_times(feeds: Sequence[Bars]) -> tuple[Times, ...]:
+def feed_times(feeds: Sequence[Bars], session_end: np.timedelta64 = MIDNIGHT) -> tuple[Times, ...]:
     """The naive times, datetime64[us], at which one task sees its feeds; one array a feed.
 
     Where a session has one moment in all of them, bars are daily and have their session's date at
-    00:00. Otherwise they have the local time of the first feed's zone, or all of them the time in
-    UTC where local times would not ascend, as in the hour that comes twice in autumn. Either way,
-    what happened at one moment is seen at one moment, and in the same order.
+    `session_end`. Otherwise they have the local time of the first feed's zone, or all of them the
+    time in UTC where local times would not ascend, as in the hour that comes twice in autumn.
+    Either way, what happened at one moment is seen at one moment, and in the same order.
     """
     time, first = np.unique(np.concatenate([each.time for each in feeds]), return_index=True)
     if _ascends(np.concatenate([each.session for each in feeds])[first]):
-        return tuple(each.session.astype("datetime64[us]") for each in feeds)
+        days: list[Times] = [each.session.astype("datetime64[us]") for each in feeds]
+        return tuple(day + session_end for day in days) if session_end else tuple(days)
     zone = feeds[0].timezone
     if not _ascends(wall_times(time, zone)):
         zone = "UTC"

@@ -54,6 +54,7 @@ Excluded = Annotated[
 ]
 Columns = Annotated[Names, AfterValidator(rules.distinct)]
 Zone = Annotated[Text, AfterValidator(rules.timezone)]
+SessionEnd = Annotated[Text, AfterValidator(rules.session_end)]
 Files = Annotated[
     tuple[Annotated[Text, AfterValidator(rules.file_pattern)], ...], AfterValidator(rules.distinct)
 ]
@@ -142,6 +143,9 @@ class Data(Section):
         Bars before `start` that only indicators see: no orders, and not part of the metrics.
     timezone
         IANA name of the zone of the source's times and of the sessions.
+    session_end
+        Time of day of daily bars as a `backtrader.Strategy` sees them, such as `"16:00"`; 00:00 if
+        unset. Orders that are valid until a date, or filled at the close, depend on it.
     columns
         Further columns that the strategy needs, as lines of the feed.
     options
@@ -164,6 +168,7 @@ class Data(Section):
     end: Day | None = None
     warmup: Annotated[Whole, Field(ge=0)] = 0
     timezone: Zone = "UTC"
+    session_end: SessionEnd | None = None
     columns: Columns = ()
     options: dict[str, Any] = Field(default_factory=dict)
     auxiliary: dict[FeedName, Auxiliary] = Field(default_factory=dict)

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import zoneinfo
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ __all__ = [
     "one_symbol",
     "periods_per_year",
     "plain_specs",
+    "session_end",
     "span",
     "strategy",
     "strategy_reference",
@@ -212,6 +213,17 @@ def timezone(name: str) -> str:
         if name not in known:
             raise ValueError(f"is not an IANA time zone{nearest(name, known)}")
     return name
+
+
+def session_end(text: str) -> str:
+    """A time of day without a zone, as ISO 8601."""
+    try:
+        moment = time.fromisoformat(text)
+    except ValueError:
+        raise ValueError('must be a time of day such as "16:00"') from None
+    if moment.tzinfo is not None:
+        raise ValueError("must be without a time zone; it is local time, as the bars' dates are")
+    return moment.isoformat()
 
 
 def span(text: str) -> str:

@@ -48,20 +48,22 @@ def detailed_trades(trades: Records, fills: Records, bars: Sequence[Bars]) -> Re
     for symbol in sorted(set(trades["symbol"].tolist())):
         own = np.flatnonzero(trades["symbol"] == symbol)
         part = trades[own]
-        exits = _exit_prices(part, fills[fills["symbol"] == symbol])
+        exits = _exit_prices(part, fills[fills["symbol"] == symbol], bars[symbol])
         detailed["exit_price"][own] = exits
         detailed["mae"][own], detailed["mfe"][own] = _excursions(part, exits, bars[symbol])
     return detailed
 
 
-def _exit_prices(trades: Records, fills: Records) -> Floats:
+def _exit_prices(trades: Records, fills: Records, bars: Bars) -> Floats:
     """Return the mean price at which each trade of one symbol was closed."""
+    # A corporate action changes positions between two fills.
+    has_splits = bars.events is not None and bool((bars.events.ratio != 1.0).any())
     size, price = fills["size"], fills["price"]
     after = np.cumsum(size)
     before = np.concatenate(([0.0], after[:-1]))
     closing = np.where(before * size < 0.0, np.minimum(np.abs(size), np.abs(before)), 0.0)
     opens = (after != 0.0) & ((before == 0.0) | (before * after < 0.0))
-    if np.count_nonzero(opens) == len(trades):
+    if np.count_nonzero(opens) == len(trades) and not has_splits:
         # The trade that a fill closes is the one that was open before it.
         closed = np.cumsum(opens) - opens - 1
         closed[closed < 0] = 0
@@ -79,13 +81,23 @@ def _excursions(trades: Records, exits: Floats, bars: Bars) -> tuple[Floats, Flo
     time = bars.time[bars.tradable]
     first = np.searchsorted(time, trades["opened"])
     end = np.where(trades["closed"] == NOT_YET, len(time), np.searchsorted(time, trades["closed"]))
-    entry = trades["price"]
+    # Signals see the highs and lows; trades are in the money of their last bar.
+    scale = _scale(bars)[np.minimum(end, len(time) - 1)]
+    entry, exits = trades["price"] * scale, exits * scale
     highest = _extremes(np.maximum, bars.high[bars.tradable], first, end, -np.inf)
     lowest = _extremes(np.minimum, bars.low[bars.tradable], first, end, np.inf)
     up = np.fmax(np.maximum(highest, entry), exits) / entry - 1.0
     down = np.fmin(np.minimum(lowest, entry), exits) / entry - 1.0
     is_long = trades["size"] > 0.0
     return np.where(is_long, down, 0.0 - up), np.where(is_long, up, 0.0 - down)
+
+
+def _scale(bars: Bars) -> Floats:
+    """Return by what the prices of trades are multiplied in those of the tradable bars."""
+    if bars.terms is None:
+        return np.ones(int(np.count_nonzero(bars.tradable)))
+    scale: Floats = (bars.factor / bars.factor[-1])[bars.tradable]
+    return scale
 
 
 def _extremes(

@@ -177,7 +177,7 @@ def replan_symbols(context: TaskContext, rules: MarketRules | None) -> Sequence[
     manifest = context.manifest
     feed, names = manifest.identity.data, [symbol.name for symbol in manifest.symbols]
     source, symbols = planned_source(feed, context.data_path), []
-    facts = None if context.facts_path is None else read_facts(context.facts_path)
+    facts = None if context.facts_path is None else read_facts(context.facts_path, set(names))
     with prepared_bars(feed.source.name, facts, rules) as prepared:
         for name, result in describe_symbols(prepared, source, names, manifest.window):
             if isinstance(result, DataError):
@@ -229,10 +229,10 @@ def _described(data: Data) -> dict[str, SymbolData]:
 def _describe_all(data: Data, rules: MarketRules | None = None) -> _Described:
     source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
-    facts = None if data.facts is None else read_facts(data.facts)
+    chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
+    facts = None if data.facts is None else read_facts(data.facts, set(chosen))
     described = _Described({}, {}, facts)
     with prepared_bars(data.source, facts, rules) as prepared:
-        chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
         for name, result in describe_symbols(prepared, source, chosen, window):
             if isinstance(result, SymbolData) and rules is not None:
                 result = _uncovered_day(name, result, facts, rules) or result

@@ -86,6 +86,9 @@ class DataIdentity(FeedIdentity):
     facts
         Whether the bars have facts, which are part of their digests. Bars without facts say
         nothing of them in what is hashed.
+    session_end
+        Time of day of daily bars on backtrader's clock, ISO 8601; empty for 00:00, of which what is
+        hashed says nothing.
     """
 
     universe: Literal["each", "portfolio"]
@@ -96,6 +99,7 @@ class DataIdentity(FeedIdentity):
     auxiliary: Mapping[str, AuxiliaryIdentity]
     resampled: Mapping[str, str]
     facts: bool = False
+    session_end: str = ""
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,8 @@ class Identity:
             del plain["market"]
         if not self.data.facts:
             del plain["data"]["facts"]
+        if not self.data.session_end:
+            del plain["data"]["session_end"]
         return plain
 
     def components(self) -> Iterator[tuple[str, Component]]:

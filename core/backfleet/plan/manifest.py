@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -341,6 +341,8 @@ def _check_values(stored: StoredManifest) -> None:
         datetime.fromisoformat(stored.created)
         for day in days:
             date.fromisoformat(day)
+        if data.session_end:
+            time.fromisoformat(data.session_end)
         for feed in identity.feeds:
             ZoneInfo(feed.timezone)
     except (ValueError, OSError, ZoneInfoNotFoundError) as error:

@@ -138,6 +138,8 @@ def _data(run: Run) -> dict[str, Any]:
     }
     if data.facts:
         made["facts"] = facts
+    if data.session_end:
+        made["session_end"] = data.session_end
     auxiliary |= {name: {"resample": span} for name, span in data.resampled.items()}
     if auxiliary:
         made["auxiliary"] = auxiliary

@@ -196,8 +196,12 @@ def _figures(task: Task, market: Market) -> Mapping[str, go.Figure]:
     fills = task.details.fills
     fills = fills.assign(time=local_times(task.run.manifest, fills["time"]))
     for panel, symbol in _panels(task, prices).items():
-        bars = thinned(prices.frames[symbol])
-        figures[panel] = draw_trading.price_figure(bars, fills[fills["symbol"] == symbol], symbol)
+        frame, own = prices.frames[symbol], fills[fills["symbol"] == symbol]
+        # Fills are in traded prices, and the chart has adjusted ones.
+        # A night in which clocks are set back has some local times twice.
+        scale = frame["scale"][~frame.index.duplicated()]
+        own = own.assign(price=own["price"] * scale.reindex(own["time"]).to_numpy())
+        figures[panel] = draw_trading.price_figure(thinned(frame), own, symbol)
     if account.window is not None:
         sharpe = draw_account.rolling_sharpe(
             account.returns, account.periods_per_year, account.window

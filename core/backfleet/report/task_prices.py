@@ -28,7 +28,8 @@ class TaskPrices:
     Attributes
     ----------
     frames
-        Columns high, low, close, indexed by local time; empty where they cannot be had.
+        Columns high, low, close and scale, by what the prices of fills are multiplied in these;
+        indexed by local time; empty where they cannot be had.
     missing
         Why they cannot be had.
     """
@@ -55,11 +56,12 @@ def reason_of(error: Exception) -> str:
 
 
 def price_frame(bars: Bars) -> pd.DataFrame:
-    """High, low and close by local time, of what can be traded from the job's start on."""
+    """High, low, close and scale by local time, of what can be traded from the job's start on."""
     import pandas as pd
 
     zone = bars.timezone
     index = pd.DatetimeIndex(bars.time.view("M8[ns]"), tz="UTC").tz_convert(zone).tz_localize(None)
-    columns = {"high": bars.high, "low": bars.low, "close": bars.close}
+    scale = np.ones(len(bars)) if bars.terms is None else bars.factor / bars.factor[-1]
+    columns = {"high": bars.high, "low": bars.low, "close": bars.close, "scale": scale}
     shown = bars.tradable & (np.arange(len(bars)) >= bars.warmup)
     return pd.DataFrame(columns, index=index)[shown]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -91,8 +91,19 @@ def table_files(name: str, there: Sequence[str]) -> list[str]:
     return [name + suffix for suffix in SUFFIXES if name + suffix in there]
 
 
-def read_rows(place: Place, folder: str, name: str, columns: Sequence[str]) -> list[FactRow] | None:
+def read_rows(
+    place: Place,
+    folder: str,
+    name: str,
+    columns: Sequence[str],
+    only: Collection[str] | None = None,
+) -> list[FactRow] | None:
     """Return the rows of a table; None if the folder has no such table.
+
+    Parameters
+    ----------
+    only
+        Leave out rows whose first of `columns` has another value.
 
     Raises
     ------
@@ -110,14 +121,14 @@ def read_rows(place: Place, folder: str, name: str, columns: Sequence[str]) -> l
     is_csv = files[0].endswith(".csv")
     header, rows = _of_csv(origin, content) if is_csv else _of_parquet(origin, content)
     _check_header(origin, header, columns)
-    table = []
+    table, key = [], header.index(columns[0])
     for number, row in enumerate(rows, 2 if is_csv else 1):
         if len(row) not in (0, len(header)):
             raise DataError(
                 f"{origin}: row {number}: it has {len(row)} values and not {len(header)}; put "
                 "quotes around values with commas"
             )
-        if row:
+        if row and (only is None or row[key].strip() in only):
             table.append(FactRow(origin, number, dict(zip(header, row, strict=True))))
     return table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, time
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -101,6 +101,8 @@ class BarsLoader:
             # Nothing after a window is known in it, neither prices nor later adjustments.
             bars = bars.window(cut)
             feeds = MappingProxyType({name: feed.window(cut) for name, feed in feeds.items()})
+        if self._session_end:
+            bars = replace(bars, session_end=self._session_end)
         spans = self._manifest.identity.data.resampled
         own = {name: resample(bars, span) for name, span in spans.items()}
         if feeds or own:
@@ -111,6 +113,12 @@ class BarsLoader:
         return bars
 
     @cached_property
+    def _session_end(self) -> np.timedelta64:
+        text = self._manifest.identity.data.session_end
+        moment = time.fromisoformat(text) if text else time()
+        return np.timedelta64(datetime.combine(date.min, moment) - datetime.min)
+
+    @cached_property
     def _reader(self) -> _Reader:
         identity = self._manifest.identity
         facts, path = None, self._plan.facts_path
@@ -119,7 +127,7 @@ class BarsLoader:
                 raise DataError("the run has facts, and its submission does not say where they are")
             # The digests of the bars cover the facts.
             with recording_paused():
-                facts = read_facts(path)
+                facts = read_facts(path, {symbol.name for symbol in self._manifest.symbols})
         rules = planned_rules(identity.market)
         prepared = prepared_bars(identity.data.source.name, facts, rules)
         return _Reader(identity.data, self._plan.data_path, self._manifest.window, prepared)

@@ -83,6 +83,28 @@ def test_tables_of_tushare(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("digits", "index"), [(False, "000300.SH"), (True, "000300")])
+def test_snapshots_of_an_index_are_spans_of_its_members(
+    tmp_path: Path, digits: bool, index: str
+) -> None:
+    days = {"20200131": ["600519.SH", "600001.SH"], "20200228": ["600519.SH"]}
+    days |= {"20200331": ["600519.SH", "600001.SH"], "20200430": ["600001.SH", "600519.SH"]}
+    rows = [f"000300.SH,{code},{day},1.0" for day in days for code in days[day]]
+    table = "index_code,con_code,trade_date,weight\n" + "\n".join(rows) + "\n"
+    basic = {name: TUSHARE[name] for name in ("basic_L", "basic_D")}
+    facts, said = imported(tmp_path, basic | {"index_weight": table}, digits=digits)
+    suffix = "" if digits else ".SH"
+    assert facts.of(f"600519{suffix}").spans == {f"index:{index}": ((date(2020, 1, 31), None),)}
+    assert facts.of(f"600001{suffix}").spans[f"index:{index}"] == (
+        (date(2020, 1, 31), date(2020, 2, 28)),
+        (date(2020, 3, 31), None),
+    )
+    assert any(
+        line.startswith("members of 000300.SH: 4 snapshots from 2020-01-31") for line in said
+    )
+    assert "no history of ST shares: the table namechange is missing" in said
+
+
 def test_tables_of_baostock(tmp_path: Path) -> None:
     facts, said = imported(tmp_path, BAOSTOCK)
     bank = facts.of("sh.600000")

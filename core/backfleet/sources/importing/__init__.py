@@ -7,5 +7,5 @@ the rows, `pieces` collects them by symbol, `assemble` makes bars of them (`cloc
 `importer` is the whole way, and `run` writes the folder (`target`).
 
 Tables of facts go another way: `fact_tables` reads them, `fact_vendors` makes spans and actions of
-them, and `fact_import` writes the folder.
+them (`fact_members`), and `fact_import` writes the folder.
 """

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backfleet.errors import DataError
+from backfleet.facts import INDEX
 from backfleet.sources.facts import ACTIONS, INSTRUMENTS, SPANS
 from backfleet.sources.importing.choices import Choices
 from backfleet.sources.importing.fact_tables import read_vendor_tables
@@ -58,7 +59,7 @@ def import_facts(root: Path, target: Path, *, digits: bool) -> Outcome:
         )
     symbols = _symbols(facts.instruments, digits)
     with open_target(target) as folder:
-        outputs = _write(folder, facts, symbols)
+        outputs = _write(folder, _with_digits(facts) if digits else facts, symbols)
         record = ImportRecord(
             inputs.fingerprint(),
             inputs.contents(),
@@ -87,11 +88,23 @@ def _symbols(names: Iterable[str], digits: bool) -> dict[str, str]:
     return symbols
 
 
+def _with_digits(facts: FactTables) -> FactTables:
+    """Return facts whose indices are named by their digits, as their symbols will be."""
+    members = None if facts.members is None else [_plain_index(row) for row in facts.members]
+    return replace(facts, members=members)
+
+
+def _plain_index(row: Row) -> Row:
+    match = CODE.fullmatch(row["what"].removeprefix(INDEX))
+    return row if match is None else {**row, "what": INDEX + match[1]}
+
+
 def _write(folder: Path, facts: FactTables, symbols: dict[str, str]) -> dict[str, int]:
     instruments = [{"symbol": name, **row} for name, row in sorted(facts.instruments.items())]
+    has_spans = facts.spans is not None or facts.members is not None
     tables: dict[str, tuple[Sequence[str], Sequence[Row] | None]] = {
         "instruments": (INSTRUMENTS, instruments),
-        "spans": (SPANS, facts.spans),
+        "spans": (SPANS, [*(facts.spans or ()), *(facts.members or ())] if has_spans else None),
         "actions": (ACTIONS, facts.actions),
     }
     outputs = {}

@@ -21,6 +21,7 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "stock_basic": ("ts_code", "list_date"),
         "namechange": ("ts_code", "name", "start_date"),
         "new_share": ("ts_code", "price", "issue_date"),
+        "index_weight": ("index_code", "con_code", "trade_date"),
         "dividend": ("ts_code", "div_proc", "ex_date", "cash_div_tax"),
     },
     "baostock": {

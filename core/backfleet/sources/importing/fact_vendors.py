@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import zip_longest
 
+from backfleet.sources.importing.fact_members import member_spans
 from backfleet.sources.importing.fact_tables import VendorRow
 from backfleet.sources.importing.notes import Notes
 
@@ -36,6 +37,7 @@ class FactTables:
     instruments: dict[str, Row] = field(default_factory=dict)
     listed: dict[str, date | None] = field(default_factory=dict)
     spans: list[Row] | None = None
+    members: list[Row] | None = None
     actions: list[Row] | None = None
 
 
@@ -75,6 +77,8 @@ def convert_facts(vendor: str, tables: Tables, notes: Notes) -> FactTables:
             _add_issue_price(facts, row, notes)
         if "namechange" in tables:
             facts.spans = list(_spans(facts, tables["namechange"], notes))
+        if "index_weight" in tables:
+            facts.members = list(_members(facts, tables["index_weight"], notes))
         if "dividend" in tables:
             done = [row for row in tables["dividend"] if row.text("div_proc") == IMPLEMENTED]
             _tell(notes, len(tables["dividend"]) - len(done), "rows of dividend are only proposals")
@@ -188,16 +192,28 @@ def _spans_of(symbol: str, names: Sequence[tuple[date, VendorRow]], notes: Notes
                 merged[-1] = merged[-1][0], stop
             elif state in states:
                 merged.append((first, stop))
-        yield from (_span_row(symbol, state, *span) for span in merged)
+        yield from (_span_row("namechange", symbol, state, *span) for span in merged)
 
 
-def _span_row(symbol: str, state: str, first: date, stop: date | None) -> Row:
+def _members(facts: FactTables, rows: Iterable[VendorRow], notes: Notes) -> Iterator[Row]:
+    """Yield the spans of members of an index, which its weights tell."""
+    snapshots: dict[str, dict[date, set[str]]] = {}
+    for row in rows:
+        row.need("trade_date")
+        day, symbol = row.day("trade_date"), _check_known(facts, row, "con_code")
+        assert day is not None
+        snapshots.setdefault(row.need("index_code"), {}).setdefault(day, set()).add(symbol)
+    for span in member_spans(snapshots, notes):
+        yield _span_row("index_weight", *span)
+
+
+def _span_row(table: str, symbol: str, state: str, first: date, stop: date | None) -> Row:
     return {
         "symbol": symbol,
         "what": state,
         "from": _iso(first),
         "to": _iso(stop),
-        "source": "tushare namechange",
+        "source": f"tushare {table}",
     }
 
 
