@@ -78,7 +78,7 @@ def _from_factor(bars: Bars) -> Events:
     nothing = np.zeros(len(rows))
     return Events(
         day, ratio, nothing, day, nothing, nothing, 1.0 / ratio,
-        np.zeros(len(rows), np.bool_), np.empty(0, "datetime64[D]"),
+        np.zeros(len(rows), np.bool_), np.zeros((3, len(rows))), np.empty(0, "datetime64[D]"),
     )  # fmt: skip
 
 
@@ -122,6 +122,7 @@ def _exact(dates: Sequence[_Ex], rights: Rights, unexplained: NDArray[np.datetim
         # Several actions of one day move the price once.
         move=np.array([1.0 if number else ex.reference / ex.close for ex, number, _ in rows]),
         whole=np.ones(len(rows), np.bool_),
+        taxes=np.zeros((3, len(rows))),
         unexplained=unexplained,
     )
 

@@ -41,6 +41,9 @@ class Events:
         float64, the reference price of the ex-date divided by the close before it.
     whole
         bool, whether the shares held are rounded to a whole number.
+    taxes
+        float64 of shape (3, events), the tax on the cash as a fraction, which is taken when the
+        shares are sold: of shares held up to a month, up to a year, and longer. 0 for none.
     unexplained
         datetime64[D] of shape (days,): days on which the adjustment factor changes and no action
         explains it.
@@ -54,6 +57,7 @@ class Events:
     price: Floats
     move: Floats
     whole: NDArray[np.bool_]
+    taxes: Floats
     unexplained: Days
 
     def __post_init__(self) -> None:
@@ -68,8 +72,9 @@ class Events:
         """Return no events."""
         days, numbers = np.empty(0, "datetime64[D]"), np.empty(0)
         return cls(
-            days, numbers, numbers, days, numbers, numbers, numbers, np.empty(0, np.bool_), days
-        )
+            days, numbers, numbers, days, numbers, numbers, numbers,
+            np.empty(0, np.bool_), np.empty((3, 0)), days,
+        )  # fmt: skip
 
     def within(self, session: Days) -> Events:
         """Return the events that a position can meet in these sessions, which ascend."""
@@ -79,7 +84,7 @@ class Events:
         keep = (self.day > first) & (self.day <= last)
         doubtful = (self.unexplained > first) & (self.unexplained <= last)
         arrays: dict[str, Any] = {
-            item.name: getattr(self, item.name)[keep]
+            item.name: getattr(self, item.name)[..., keep]
             for item in fields(self)
             if item.name != "unexplained"
         }

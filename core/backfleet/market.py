@@ -152,6 +152,8 @@ class MarketSettings:
         every dividend is reinvested at the reference price; `none`: not at all.
     rights
         `lapse`: rights to new shares are lost; `subscribe`: they are taken up if the cash suffices.
+    dividend_tax
+        Whether dividends in cash are taxed when the shares are sold. Only with `exact`.
     """
 
     off: frozenset[str] = frozenset()
@@ -160,6 +162,7 @@ class MarketSettings:
     volume_share: float = 0.0
     actions: ActionsMode = "none"
     rights: Rights = "lapse"
+    dividend_tax: bool = False
 
 
 class Market(ABC):
@@ -194,9 +197,17 @@ class Market(ABC):
         """Return the assumptions of the rules about a symbol without facts, in words."""
         return ()
 
+    def dividend_taxes(self, days: Days, facts: SymbolFacts) -> Floats:
+        """Return the tax on dividends with these ex-dates, as in `Events.taxes`. Raises MarketError
+        if a table has no value for a day."""
+        return np.zeros((3, len(days)))
+
     def follow(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Bars:
         """Return all bars of a symbol with their terms and events. Raises MarketError."""
         following = with_events(bars, facts.actions, settings.actions, settings.rights)
+        if settings.dividend_tax and following.events is not None:
+            taxes = self.dividend_taxes(following.events.day, facts)
+            following = replace(following, events=replace(following.events, taxes=taxes))
         # The limits of an ex-date follow from the factor, even if no event is booked.
         adjusted = bars if settings.actions == "none" else following
         return replace(following, prices=bars.raw, terms=self.apply(adjusted, facts, settings))

@@ -98,7 +98,9 @@ def test_a_page_in_the_place_of_an_answer_is_one_line_with_what_to_check() -> No
     with pytest.raises(ExecutorError) as raised:
         Clients("us-east-1").account()
     text = str(raised.value)
-    assert text.startswith("asking AWS whose credentials these are: what answered is not AWS")
+    assert text.startswith(
+        "asking AWS whose credentials these are: the answer did not come from AWS"
+    )
     assert "check the proxy" in text
     assert "\n" not in text
     assert "Log in" not in text

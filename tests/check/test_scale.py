@@ -100,8 +100,8 @@ class Sized(VectorStrategy):
 
     def targets(self, bars: Bars) -> Floats:
         shares = 500.0 if self.is_fixed else np.floor(1e6 / bars.close)
-        wanted = (np.arange(len(bars)) % 10 < 5) & (bars.close < self.at_most)
-        return np.where(wanted, shares, 0.0)
+        is_held = (np.arange(len(bars)) % 10 < 5) & (bars.close < self.at_most)
+        return np.where(is_held, shares, 0.0)
 
 
 def test_sizes_are_divided_by_the_scale() -> None:

@@ -255,7 +255,7 @@ def test_a_module_in_an_archive_is_refused_by_name(
         archive.writestr("egg_lib.py", "")
     monkeypatch.syspath_prepend(str(tmp_path / "old.egg"))
     write({"mine_lib.py": "import egg_lib"})
-    with pytest.raises(PluginError, match=r"module 'egg_lib' lies in .*old\.egg.*unpacked"):
+    with pytest.raises(PluginError, match=r"module 'egg_lib' is in .*old\.egg.*unpacked"):
         reached("mine_lib")
 
 

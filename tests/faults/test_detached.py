@@ -77,9 +77,10 @@ URL = "/somewhere/runs/0123456789abcdef/submissions/1.json"
 def worker() -> Iterator[subprocess.Popen[bytes]]:
     """A process with the command line of a worker."""
     sleep = "import time; time.sleep(600)"
-    with subprocess.Popen(
-        [sys.executable, "-c", sleep, "backfleet", "worker", URL, "0"], start_new_session=True
-    ) as process:
+    command = [sys.executable, "-c", sleep, "backfleet", "worker", URL, "0"]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        # Linux shows a new command line a moment after the system call that brings it.
+        until(lambda: psutil.Process(process.pid).cmdline() == command, "the command line is set")
         yield process
         process.kill()
 

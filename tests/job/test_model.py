@@ -158,6 +158,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "limit_fill": "bar",
             "volume_share": 0.25,
             "rights": "lapse",
+            "dividend_tax": False,
             "strict": True,
         },
         "results": {

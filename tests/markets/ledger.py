@@ -33,24 +33,31 @@ class Bar:
 
 @dataclass(frozen=True)
 class Dividend:
-    """Cash and new shares for each share that is held when a day begins; cash comes on `pay`."""
+    """Cash and new shares for each share that is held when a day begins; cash comes on `pay`.
+
+    If only the change of the adjustment factor is known, `factor` has it.
+    """
 
     day: date
     cash: Decimal
     bonus: Decimal
     pay: date
+    factor: Decimal | None = None
 
 
 @dataclass(frozen=True)
 class Rules:
     """How the job applies the market; `share` is the share of the volume, None for no cap.
-    `reinvests` says whether dividends buy shares at the reference price, in fractions."""
+    `reinvests` says whether dividends buy shares at the reference price, in fractions. With
+    `all_in`, targets are positions, and a purchase takes all cash at the close."""
 
     board: str = "main"
     waits: bool = False
     share: Fraction | None = None
     commission: Fraction = Fraction(25, 100_000)
     reinvests: bool = False
+    all_in: bool = False
+    taxed: bool = False
 
 
 @dataclass
@@ -60,6 +67,15 @@ class Order:
     made: int
     price: Fraction
     size: Fraction
+
+
+@dataclass
+class Lot:
+    """Shares of one purchase, and the dividends on them."""
+
+    day: date
+    shares: Fraction
+    dividends: Fraction = Fraction(0)
 
 
 @dataclass
@@ -85,6 +101,7 @@ class Ledger:
     values: list[Fraction] = field(default_factory=list)
     _bought: dict[date, Fraction] = field(default_factory=dict)
     _due: list[tuple[date, Fraction]] = field(default_factory=list)
+    _lots: list[Lot] = field(default_factory=list)
 
     def follow(self, bars: Sequence[Bar], targets: Sequence[int | None]) -> None:
         """Go through all bars; `targets` has an element per bar, those of halted ones unused."""
@@ -105,12 +122,18 @@ class Ledger:
                 waiting = None
             receivable = sum(money for _, money in self._due)
             self.values.append(self.cash + self.held * Fraction(bar.close) + receivable)
-            price, target = bar.close, targets[at]
+            price, target = bar.close, self._shares(targets[at], bar.close)
             if target is None or target == self.held:
                 continue
             size = self._in_lots(target - self.held)
             if size or not self.held:
                 waiting = Order(at, Fraction(bar.close), size or target - self.held)
+
+    def _shares(self, target: int | None, close: Decimal) -> Fraction | int | None:
+        """Return the shares that a target wants; None to keep what is held."""
+        if not self.rules.all_in or not target:
+            return target
+        return self.held or self.cash // Fraction(close)
 
     def _pay_out(self, dividend: Dividend, close: Decimal, waiting: Order | None) -> Decimal:
         """Book a dividend and return the reference price, to which a waiting order moves."""
@@ -118,10 +141,15 @@ class Ledger:
         before, ratio = self.held, 1 + Fraction(dividend.bonus)
         if self.rules.reinvests:
             ratio = Fraction(close) / Fraction(reference)
+            if dividend.factor is not None:
+                ratio = Fraction(dividend.factor)
             self.held *= ratio
         else:
             self.held = Fraction(math.floor(before * ratio + Fraction(1, 2)))
             self._due.append((dividend.pay, before * Fraction(dividend.cash)))
+        for lot in self._lots:
+            lot.dividends += lot.shares * Fraction(dividend.cash)
+            lot.shares *= self.held / before
         if waiting is not None:
             waiting.price *= Fraction(reference) / Fraction(close)
             if waiting.size == -before:
@@ -151,6 +179,9 @@ class Ledger:
                 lots = lots if lots >= least else 0
                 allowed, reason = Fraction(lots if size > 0 else -lots), "volume"
         fee = self._fee(bar.day, allowed, bar.open)
+        if allowed < 0:
+            tax = self._sell_lots(-allowed, bar.day)
+            fee += tax if self.rules.taxed else 0
         if allowed > 0 and self.cash < allowed * Fraction(bar.open) + fee:
             self.rejections.append((at, size, "cash_at_fill"))
             return
@@ -159,9 +190,28 @@ class Ledger:
             self.held += allowed
             self.fills.append((at, allowed, bar.open, fee))
             if allowed > 0:
+                self._lots.append(Lot(bar.day, Fraction(allowed)))
                 self._bought[bar.day] = self._bought.get(bar.day, Fraction(0)) + allowed
         if allowed != size:
             self.rejections.append((at, size - allowed, reason))
+
+    def _sell_lots(self, shares: Fraction, day: date) -> Fraction:
+        """Take shares out of the first purchases, and return the tax on their dividends."""
+        tax = Fraction(0)
+        while shares:
+            lot = self._lots[0]
+            part = min(shares, lot.shares)
+            months = (day.year - lot.day.year) * 12 + day.month - lot.day.month
+            months += day.day > lot.day.day
+            rate = Fraction(20 if months <= 1 else 10 if months <= 12 else 0, 100)
+            dividends = lot.dividends * part / lot.shares
+            tax += rate * dividends
+            lot.dividends -= dividends
+            lot.shares -= part
+            shares -= part
+            if not lot.shares:
+                del self._lots[0]
+        return tax
 
     def _refusal(self, bars: Sequence[Bar], at: int, order: Order) -> str:
         bar, day, made, size = bars[at], bars[at].day, order.made, order.size
@@ -221,5 +271,8 @@ class Ledger:
 
 def ex_price(close: Decimal, dividend: Dividend) -> Decimal:
     """Return the reference price of an ex-date."""
+    if dividend.factor is not None:
+        # Factors have six digits.
+        return round(close / dividend.factor, 4).quantize(Decimal("0.01"), ROUND_HALF_UP)
     price = (close - dividend.cash) / (1 + dividend.bonus)
     return price.quantize(Decimal("0.01"), ROUND_HALF_UP)

@@ -116,6 +116,11 @@ def test_prices_that_are_adjusted_already_have_no_lots(
     ("changes", "message"),
     [
         ({"market": {"rules": "cn-a", "actions": "all"}}, "market.actions"),
+        ({"market": {"rules": "cn-a", "dividend_tax": True}}, "only if actions are booked exactly"),
+        (
+            {"market": {"rules": "cn-a", "dividend_tax": True}, "engine": "vector"},
+            "the engine 'vector' does not tax dividends",
+        ),
         ({"market": {**CN_A, "strict": True}}, "market.strict: the rules would assume: never ST"),
         ({"market": {"rules": "cn-a", "strict": True}}, "not booked exactly"),
         ({"market": {**CN_A, "rules": "cn-b"}}, "no market is named 'cn-b'"),

@@ -3,6 +3,7 @@ a backtrader strategy sees, and protective orders."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -10,13 +11,15 @@ import backtrader as bt
 import numpy as np
 import pytest
 
-from backfleet.bars import Bars
-from backfleet.engine import BrokerSettings, Outcome, Simulation
+from backfleet.bars import Bars, BarsWindow
+from backfleet.engine import BrokerSettings, OrderStatus, Outcome, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet.errors import MarketError
-from backfleet.facts import Action
+from backfleet.facts import Action, SymbolFacts
+from backfleet.market import MarketSettings
+from backfleet.markets.cn_a.market import CnAMarket
 from markets.market_bars import bars_of
 from markets.test_worked_examples import DAYS, Placing, flat, in_market, play, reasons
 from vector.conftest import Scripted, ScriptedPanel
@@ -158,14 +161,7 @@ def test_protective_orders_follow_the_entry_price_through_a_split(mode: str) -> 
     bars = in_market(rows, Action(D3, capital=1.0), actions=mode)
     script = np.array([300.0] + [np.nan] * 4).tobytes().hex()
     params = {"script": script, "target": "size", "stop_loss": 0.05, "take_profit": 0.2}
-    task = Simulation(Scripted, params, (bars,), BrokerSettings(10_000, 0.00025))
-    first, *others = (
-        engine.run(task) for engine in (VectorEngine(), BacktraderStockEngine(), BacktraderEngine())
-    )
-    assert isinstance(first, Outcome)
-    for other in others:
-        assert isinstance(other, Outcome)
-        assert first.orders.tobytes() == other.orders.tobytes()
+    first = on_all_engines(Scripted, params, (bars,), 10_000)
     assert first.fills["size"].tolist() == [300, -600]
     assert first.fills["price"].tolist() == [20.0, 9.5]
     assert first.orders["price"][1:].tolist() == [9.5, 12.0]
@@ -183,20 +179,68 @@ def test_example_27_cash_of_a_sale_buys_at_the_same_open(sells_first: bool) -> N
         "script": script.tobytes().hex(), "target": "size", "sells_first": sells_first
     }  # fmt: skip
     cash = 10_000 + 5.1
-    task = Simulation(ScriptedPanel, params, (second, first), BrokerSettings(cash + 1e-6, 0.00025))
-    outcome, *others = (
-        engine.run(task) for engine in (VectorEngine(), BacktraderStockEngine(), BacktraderEngine())
-    )
-    assert isinstance(outcome, Outcome)
-    for other in others:
-        assert isinstance(other, Outcome)
-        for table in ("equity", "orders", "fills", "trades"):
-            assert getattr(outcome, table).tobytes() == getattr(other, table).tobytes()
+    outcome = on_all_engines(ScriptedPanel, params, (second, first), cash + 1e-6)
     if sells_first:
         assert outcome.equity["cash"][1:] == pytest.approx([0, 84.801, 84.801], abs=1e-5)
     else:
         assert reasons(outcome) == ["NONE", "CASH_AT_SUBMISSION", "NONE"]
         assert outcome.equity["cash"][-1] == pytest.approx(9_989.90)
+
+
+def test_shares_of_a_delisted_symbol_are_paid_out_at_their_last_close() -> None:
+    gone = SymbolFacts("600001", delisted=D4, actions=())
+    rows = replace(flat("600001", DAYS[:3], [10.0, 10.0, 9.0]), facts=gone)
+    first = CnAMarket().follow(rows, gone, MarketSettings(actions="exact")).window(BarsWindow())
+    second = exact(flat("600000", DAYS, [10.0] * 5))
+    script = np.array([[1000, np.nan], *[[np.nan] * 2] * 4], np.float64)
+    params = {"script": script.tobytes().hex(), "target": "size", "stop_loss": 0.5}
+    outcome = on_all_engines(ScriptedPanel, params, (first, second), 20_000)
+    steps = np.diff(outcome.equity["cash"]), np.diff(outcome.equity["value"])
+    assert steps[0] == pytest.approx([-10_005.1, 0, 9_000, 0])
+    assert steps[1] == pytest.approx([-5.1, -1_000, 0, 0])
+    (trade,) = outcome.trades
+    assert trade["closed"] == second.time[3]
+    assert (trade["size"], trade["pnl"], trade["bars"]) == (1_000, -1_000, 1)
+    assert outcome.orders["status"].tolist() == [OrderStatus.COMPLETED, OrderStatus.CANCELED]
+
+
+@pytest.mark.parametrize(
+    ("sold", "tax"),
+    [("2024-01-08", 100), ("2024-07-01", 50), ("2025-01-03", 50), ("2025-01-06", 0)],
+)
+def test_example_31_the_tax_on_a_dividend_depends_on_how_long_the_share_was_held(
+    sold: str, tax: float
+) -> None:
+    days = [*DAYS[:3], sold, str(np.datetime64(sold) + 1)]
+    # Bought on 2024-01-03, and sold at the open of the fourth bar.
+    rows = flat("600000", days, [10.0, 10.0, 9.5, 9.5, 9.5])
+    bars = exact(rows, Action(D3, cash=0.5), dividend_tax=True)
+    script = np.array([1000, np.nan, 0, np.nan, np.nan], np.float64)
+    params = {"script": script.tobytes().hex(), "target": "size"}
+    task = Simulation(Scripted, params, (bars,), BrokerSettings(20_000, 0.0002))
+    stock, fast = BacktraderStockEngine().run(task), BacktraderEngine().run(task)
+    assert isinstance(stock, Outcome)
+    assert isinstance(fast, Outcome)
+    assert stock.fills.tobytes() == fast.fills.tobytes()
+    assert stock.fills["commission"][1] == pytest.approx(5 + 9_500 * (0.0005 + 0.00001) + tax)
+    assert stock.equity["cash"][-1] == pytest.approx(
+        20_000 + 500 - 500 - stock.fills["commission"].sum()
+    )
+
+
+def on_all_engines(
+    strategy: type, params: dict[str, Any], bars: tuple[Bars, ...], cash: float
+) -> Outcome:
+    task = Simulation(strategy, params, bars, BrokerSettings(cash, 0.00025))
+    first, *others = (
+        engine.run(task) for engine in (VectorEngine(), BacktraderStockEngine(), BacktraderEngine())
+    )
+    assert isinstance(first, Outcome)
+    for other in others:
+        assert isinstance(other, Outcome)
+        for table in ("equity", "orders", "fills", "trades"):
+            assert getattr(first, table).tobytes() == getattr(other, table).tobytes()
+    return first
 
 
 class Watching(bt.Strategy):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from backfleet.bars import Bars, BarsWindow
-from backfleet.engine import BrokerSettings, Outcome, RejectReason, Simulation
+from backfleet.engine import BrokerSettings, Engine, Outcome, RejectReason, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
@@ -70,7 +70,13 @@ def random_dividend(draw: Random, day: date, reference: int) -> Dividend:
     return Dividend(day, cash, bonus, day + timedelta(days=draw.choice((0, 0, 2, 5, 90))))
 
 
-def as_bars(bars: Sequence[Bar], dividends: Sequence[Dividend], board: str, rules: Rules) -> Bars:
+def as_bars(
+    bars: Sequence[Bar],
+    dividends: Sequence[Dividend],
+    board: str,
+    rules: Rules,
+    delisted: date | None = None,
+) -> Bars:
     """Return the bars with the terms and the events that `cn-a` gives them."""
     rows = []
     for bar in bars:
@@ -93,12 +99,14 @@ def as_bars(bars: Sequence[Bar], dividends: Sequence[Dividend], board: str, rule
         orders="wait" if rules.waits else "day",
         volume_share=float(rules.share or 0),
         actions="factor" if rules.reinvests else "exact",
+        dividend_tax=rules.taxed,
     )
     actions = tuple(
         Action(each.day, cash=float(each.cash), bonus=float(each.bonus), pay=each.pay)
         for each in dividends
     )
-    facts = SymbolFacts(symbol, spans=spans, actions=actions)
+    facts = SymbolFacts(symbol, spans=spans, actions=actions, delisted=delisted)
+    plain = replace(plain, facts=facts)
     return CnAMarket().follow(plain, facts, settings).window(BarsWindow())
 
 
@@ -129,7 +137,10 @@ def outcomes(
 
 
 def run_all(simulation: Simulation) -> list[Outcome]:
-    engines = (VectorEngine(), BacktraderStockEngine(), BacktraderEngine())
+    engines: list[Engine] = [BacktraderStockEngine(), BacktraderEngine()]
+    # The engine `vector` does not tax dividends.
+    if not any(bars.events.taxes.any() for bars in simulation.bars if bars.events is not None):
+        engines.append(VectorEngine())
     results = [engine.run(simulation) for engine in engines]
     assert all(isinstance(result, Outcome) for result in results)
     return results  # type: ignore[return-value]
@@ -141,7 +152,8 @@ def check(seed: int) -> set[str]:
     board = draw.choice(list(SYMBOLS))
     share = draw.choice((None, None, Fraction(1, 4)))
     waits, reinvests = draw.random() < 0.3, draw.random() < 0.3
-    rules = Rules(board, waits=waits, share=share, reinvests=reinvests)
+    taxed = not reinvests and draw.random() < 0.2
+    rules = Rules(board, waits=waits, share=share, reinvests=reinvests, taxed=taxed)
     rows, dividends = random_bars(draw, board, draw.choice((1, 1, 3)))
     sizes = (0, 0, 0, 100, 150, 230, 400, 1000, 1530, -100, 60_000, None, None, None)
     targets = [draw.choice(sizes) for _ in rows]
@@ -201,7 +213,9 @@ def check_portfolio(seed: int) -> set[int]:
     symbols = []
     for board in draw.choices(list(SYMBOLS), k=draw.randint(2, 4)):
         rules = Rules(board, waits=waits, share=share, reinvests=reinvests)
-        bars = as_bars(*random_bars(draw, board, a_day), board, rules)
+        rows, dividends = random_bars(draw, board, a_day)
+        gone = draw.choice((None, None, draw.choice(rows).day + timedelta(days=1)))
+        bars = as_bars(rows, dividends, board, rules, gone)
         symbols.append(replace(bars, symbol=f"S{len(symbols)}"))
     target = draw.choice(("size", "position", "percent", "value"))
     steps = len(np.unique(np.concatenate([bars.time[bars.tradable] for bars in symbols])))

@@ -180,7 +180,7 @@ def test_all_bad_files_are_in_one_message(plan: Planner, folder: Path) -> None:
 def test_many_bad_files_are_counted(plan: Planner, folder: Path) -> None:
     for number in range(30):
         (folder / f"X{number}.csv").write_text("")
-    with pytest.raises(DataError, match=r"\.\.\. and 10 more\n30 of 34 symbols of"):
+    with pytest.raises(DataError, match=r"\.\.\. and 20 more\n30 of 34 symbols of"):
         plan({}, symbols="*")
 
 

@@ -24,15 +24,11 @@ from backfleet.executor import (
 )
 from backfleet.plan.plan import plan_job
 from backfleet.results.rule_costs import RuleCosts
-from backfleet.runs.ablation import (
-    Ablation,
-    PointChoice,
-    ablation_work,
-    plan_ablation,
-    run_ablation,
-)
+from backfleet.runs.ablation import Ablation, PointChoice, plan_ablation
 from backfleet.runs.executors import open_executor
+from backfleet.runs.run_ablation import ablation_work, run_ablation
 from backfleet.runs.task_code import find_task_code
+from backfleet_executors.local import LocalExecutor
 from finished_runs import run_here
 from sample_job import SAMPLE_DATA, job_of
 
@@ -183,6 +179,22 @@ def test_all_runs_together_must_stay_below_the_limit_of_the_executor(tmp_path: P
     with pytest.raises(ExecutorError, match=r"cost of up to 3.00 USD .* exceeds the limit of 1.50"):
         run_ablation(ablation, paid)
     assert [path.name for path in tmp_path.iterdir()] == [stored.id]
+
+
+class PaidLocal(LocalExecutor, Priced):
+    """Local workers with a price, so that all runs are started before any is waited for."""
+
+    def cost(self, work: Workload, shards: int) -> Cost:
+        return Cost(1.0, "USD", "per run", limit=5.0)
+
+
+def test_runs_on_capacity_that_is_paid_for_start_together(tmp_path: Path) -> None:
+    ablation = planned(run_here(job(tmp_path, period=[10])))
+    costs = run_ablation(ablation, PaidLocal(LocalExecutor.Settings()))
+    assert costs is not None
+    runs = [bf.open_run(cost.run_id, tmp_path) for cost in (*costs.rules, costs.together)]
+    assert [run.counts().missing for run in runs] == [0, 0, 0]
+    assert [run.submission_log.numbers() for run in runs] == [[1], [1], [1]]
 
 
 def test_the_rules_follow_the_facts_of_the_run(tmp_path: Path) -> None:

@@ -93,11 +93,11 @@ def test_two_runs_are_compared(serve: Serve, store_url: str, finished: Runs, row
     [
         ("/runs/0000000000000000", 404, "there is no run at"),
         ("/runs/..%2f..%2fetc", 404, "no such page"),
-        ("/runs/not-a-run", 404, "is no run&#39;s id"),
+        ("/runs/not-a-run", 404, "is not the id of a run"),
         ("/runs/{run}/tasks/4", 404, "tasks 0 to 3, no task 4"),
         ("/runs/{run}/tasks/x", 404, "no such page"),
-        ("/compare?run={run}", 400, "tick two"),
-        ("/compare?run={run}&run=x", 404, "is no run&#39;s id"),
+        ("/compare?run={run}", 400, "select two"),
+        ("/compare?run={run}&run=x", 404, "is not the id of a run"),
         ("/static/secret.py", 404, "no such page"),
         ("/static/absent.js", 404, "no such page"),
         ("/nowhere", 404, "no such page"),
@@ -175,7 +175,7 @@ def test_a_damaged_manifest_is_listed_as_such_and_spoils_no_other(
     assert found[sound]["state"] == "complete"
     answer = server.get(f"/runs/{broken}")
     assert answer.status == 503
-    assert "the record is not JSON" in answer.text
+    assert "the record cannot be read as JSON" in answer.text
 
 
 def test_names_that_look_like_html_stay_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ from typing import Any
 import pytest
 
 import backfleet as bf
-from backfleet.executor import Remote
+from backfleet.errors import StoreError
+from backfleet.executor import Handle, Remote, Submission
 from backfleet.plan.plan import plan_job
 from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run
+from backfleet.runs.start import submit_plan
 from backfleet.runs.submit import Submit
 from backfleet.store import open_store
 from backfleet.submissions.prepare import draft_of
+from backfleet.submissions.submission_log import SubmissionLog
 from backfleet_executors.local import LocalExecutor
 
 
@@ -79,6 +83,53 @@ def test_each_content_of_the_facts_is_staged_apart(sample_data: Path, tmp_path: 
     assert sorted(file.name for file in first.iterdir()) == ["instruments.csv", "spans.csv"]
     assert [file.name for file in second.iterdir()] == ["instruments.csv"]
     assert first.name != second.name
+
+
+class Interrupted(LocalExecutor):
+    """Ctrl-C is pressed after the workers were started, and before their handle is kept."""
+
+    canceled: list[Handle]
+
+    def submit(self, submission: Submission) -> Handle:
+        handle = super().submit(submission)
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+        return handle
+
+    def cancel(self, handle: Handle) -> None:
+        self.canceled = [handle]
+        super().cancel(handle)
+
+
+def test_a_ctrl_c_between_the_start_of_workers_and_their_handle_stops_them(
+    sample_job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = plan_job(bf.Job.load(sample_job))
+    executor = Interrupted(LocalExecutor.Settings())
+    with pytest.raises(KeyboardInterrupt):
+        submit_plan(plan, executor)
+    run = bf.open_run(f"{plan.job.results.store}/{plan.manifest.run_id}")
+    (entry,) = run.submission_log.entries()
+
+    assert entry.canceled
+    assert [handle["url"] for handle in executor.canceled] == [entry.submission.url]
+    assert "the workers are being started" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_workers_whose_handle_cannot_be_kept_are_stopped(
+    sample_job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreError("the store cannot be written")
+
+    monkeypatch.setattr(SubmissionLog, "keep_handle", refuse)
+    executor = Interrupted(LocalExecutor.Settings())
+    monkeypatch.setattr(Interrupted, "submit", LocalExecutor.submit)
+    with pytest.raises(StoreError, match="cannot be written"):
+        submit_plan(plan_job(bf.Job.load(sample_job)), executor)
+
+    assert len(executor.canceled) == 1
 
 
 def started(job: bf.Job, place: Path) -> RunControl:

@@ -162,7 +162,7 @@ def test_a_market_filter_acts_alike_as_a_vector_strategy_and_as_a_script(make_ba
 @pytest.mark.parametrize("engine", [BacktraderEngine(), BacktraderStockEngine()])
 def test_to_trade_a_further_feed_is_an_error_that_names_it(make_bars: Any, engine: Any) -> None:
     bars = beside(make_bars(walk(5, 1)), market=make_bars(walk(5, 2), symbol="M"))
-    with pytest.raises(ValueError, match=r"data\.auxiliary\.market is a feed to look at"):
+    with pytest.raises(ValueError, match=r"data\.auxiliary\.market is an auxiliary feed"):
         engine.run(Simulation(TradesMarket, {}, (bars,), BrokerSettings(100.0, 0.0)))
 
 

@@ -109,14 +109,14 @@ class _Trials:
         if self._has_sizes:
             ours, theirs = _without_rounding(ours), _without_rounding(theirs)
             theirs = self._with_expected_sizes(ours, theirs, scales)
-        found = first_difference(ours, theirs, tolerance=TOLERANCE)
-        if found is None:
+        difference = first_difference(ours, theirs, tolerance=TOLERANCE)
+        if difference is None:
             return None
-        scale = float(scales[found.symbol])
+        scale = float(scales[difference.symbol])
         times = f"{scale:g}" if scale > 1 else f"1/{1 / scale:g}"
-        message = f"{found.ours}, but {found.theirs} where its prices are {times} times as high"
-        place = self._subject.place(found.time, found.symbol)
-        return _Problem(f"{message}: {ADVICE}", place)
+        change = f"{difference.ours}, but {difference.theirs}"
+        place = self._subject.place(difference.time, difference.symbol)
+        return _Problem(f"{change} where its prices are {times} times as high: {ADVICE}", place)
 
     def _with_expected_sizes(self, ours: Signals, theirs: Signals, scales: Floats) -> Signals:
         """Return scaled signals in the money of `ours`, with its sizes where they correspond."""

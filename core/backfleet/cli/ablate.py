@@ -1,4 +1,4 @@
-"""`backfleet ablate`: what each rule of a run's market costs."""
+"""`backfleet ablate`: the costs of the rules of a run's market."""
 
 from __future__ import annotations
 
@@ -23,14 +23,7 @@ from backfleet.cli.run_summary import short_name
 from backfleet.cli.table import print_columns
 from backfleet.report.extras import REPORT, require_extra
 from backfleet.results.rule_costs import RuleCosts
-from backfleet.runs.ablation import (
-    Ablation,
-    AblationWork,
-    PointChoice,
-    ablation_work,
-    plan_ablation,
-    run_ablation,
-)
+from backfleet.runs.ablation import Ablation, PointChoice, plan_ablation
 from backfleet.runs.ablation_words import (
     CONVENTION,
     HEADINGS,
@@ -41,6 +34,7 @@ from backfleet.runs.ablation_words import (
 )
 from backfleet.runs.executors import open_executor
 from backfleet.runs.open import open_run
+from backfleet.runs.run_ablation import AblationWork, ablation_work, run_ablation
 from backfleet.runs.task_code import find_task_code
 
 __all__ = ["ablate"]

@@ -46,13 +46,16 @@ def has_market(bars: tuple[Bars, ...]) -> bool:
 
 
 class MarketCommission(bt.CommissionInfo):
-    """The costs of a market at the feed's current bar."""
+    """The costs of a market at the feed's current bar, with the tax on dividends."""
 
-    params = (("rules", None), ("feed", None), ("settings", None))
+    params = (("rules", None), ("feed", None), ("settings", None), ("lots", None))
 
     def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
-        costs = broker_with(self.p.settings, self.p.rules.terms[len(self.p.feed) - 1])
-        return float(commission(float(size), float(price), costs))
+        terms = self.p.rules.terms[len(self.p.feed) - 1]
+        fee = float(commission(float(size), float(price), broker_with(self.p.settings, terms)))
+        if self.p.lots is not None and size < 0:
+            fee += self.p.lots.tax(-float(size), terms.session)
+        return fee
 
 
 class MarketBroker(bt.brokers.BackBroker):
@@ -233,6 +236,11 @@ class MarketBroker(bt.brokers.BackBroker):
             return
         before = self._filled.get(data, (bar, 0.0))
         self._filled[data] = (bar, abs(now - held) + (before[1] if before[0] == bar else 0.0))
+        lots = None if self.events is None else self.events.lots.get(data)
+        if lots is not None and now > held:
+            lots.buy(terms.session, now - held)
+        elif lots is not None:
+            lots.sell(held - now)
         if terms.locked:
             more = max(now, 0.0) - max(held, 0.0)
             self._bought[data] = (terms.session, self._fresh(data) + max(more, 0.0))
@@ -323,12 +331,13 @@ def set_up_market(
     if settings.slippage:
         broker.set_slippage_fixed(settings.slippage)
     params = BrokerParams.of(settings)
-    for feed, rules in zip(feeds, feed_rules(bars), strict=True):
-        broker.rules[feed] = rules
-        scheme = MarketCommission(rules=rules, feed=feed, settings=params)
+    broker.rules.update(zip(feeds, feed_rules(bars), strict=True))
+    broker.events = OpenEvents(feeds, events_of(bars), broker.rules, in_seen_shares)
+    for feed, rules in broker.rules.items():
+        lots = broker.events.lots.get(feed)
+        scheme = MarketCommission(rules=rules, feed=feed, settings=params, lots=lots)
         broker.addcommissioninfo(scheme, name=feed._name)
     broker.in_seen_shares = in_seen_shares
-    broker.events = OpenEvents(feeds, events_of(bars), broker.rules, in_seen_shares)
     broker._is_set_up = True
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from backfleet.engines.bt import bt
 from backfleet.engines.market_feed import BookEvent, FeedRules
+from backfleet.engines.tax_lots import TaxLots
 from backfleet.engines.vector.bookings import book_event, moved_size
 from backfleet.engines.vector.state import Account
 
@@ -26,6 +27,8 @@ class OpenEvents:
         Called with each position that an event changes.
     receivable
         The money that is not paid yet.
+    lots
+        The purchases of each feed whose dividends are taxed.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class OpenEvents:
     ) -> None:
         self.followers: list[FollowPosition] = []
         self.receivable = 0.0
+        self.lots = {feeds[event.feed]: TaxLots() for event in events if any(event.taxes)}
         self._feeds = feeds
         self._events = events
         self._rules = rules
@@ -86,20 +90,28 @@ class OpenEvents:
             broker.cash = after.cash
             position.fix(after.size, after.price)
             self._move_trades(broker, data, before, after, basis)
+            if data in self.lots:
+                self.lots[data].receive(event.taxes, event.cash, after.size / before.size)
             for follow in self.followers:
                 follow(data, before.size, after.size)
         if due:
             self._due.append((event.pay, due))
         for order in (*broker.submitted, *broker.pending):
             if order.data is data:
-                self._move_order(order, event, before, after)
+                self._move_order(broker, order, event, before, after)
 
     def _has_bar(self, data: Any, day: float) -> bool:
         return bool(len(data)) and self._rules[data].terms[len(data) - 1].session >= day
 
-    def _move_order(self, order: Any, event: BookEvent, before: Account, after: Account) -> None:
+    def _move_order(
+        self, broker: Any, order: Any, event: BookEvent, before: Account, after: Account
+    ) -> None:
         """Let a waiting order follow: a market order the price, and one with a price of its own the
-        seen price, or the mean entry price of the position that it closes."""
+        seen price, or the mean entry price of the position that it closes. If no share is left, the
+        latter are canceled."""
+        if before.size and not after.size and order.exectype != bt.Order.Market:
+            broker.cancel(order)
+            return
         terms = self._rules[order.data].terms[len(order.data) - 1]
         created, size = order.created, float(order.executed.remsize)
         created.size = order.executed.remsize = moved_size(
@@ -114,18 +126,28 @@ class OpenEvents:
             created.trailamount *= move
             order._limitoffset *= move
 
-    @staticmethod
-    def _move_trades(broker: Any, data: Any, before: Account, after: Account, basis: float) -> None:
+    def _move_trades(
+        self, broker: Any, data: Any, before: Account, after: Account, basis: float
+    ) -> None:
         """Let the open trades of a position follow. With several trade ids, each has its part."""
         for trades in broker.cerebro.runningstrats[0]._trades[data].values():
             trade = trades[-1]
             if not trade.size:
                 continue
-            if trade.size == before.size:
-                trade.price = (trade.price * before.size + basis) / after.size
-                trade.size = after.size
-            else:
+            size, cost, left = before.size, basis, after.size
+            if trade.size != before.size:
                 part = trade.size / before.size
-                size = part * after.size
-                trade.price = (trade.price * trade.size + part * basis) / size
-                trade.size = size
+                size, cost, left = trade.size, part * basis, part * after.size
+            if left:
+                trade.price = (trade.price * size + cost) / left
+            else:
+                self._close_trade(trade, -(trade.price * size + cost))
+            trade.size = left
+
+    def _close_trade(self, trade: Any, pnl: float) -> None:
+        trade.pnl += pnl
+        trade.pnlcomm = trade.pnl - trade.commission
+        trade.isclosed, trade.isopen, trade.status = True, False, trade.Closed
+        trade.barclose = len(trade.data)
+        trade.barlen = trade.barclose - trade.baropen
+        trade.dtclose = max(feed.datetime[0] for feed in self._feeds if len(feed))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
+from backfleet.engines.tax_lots import Rates
 from backfleet.engines.vector import bookings
 from backfleet.engines.vector.market_rules import BarTerms, market_rows
 from backfleet.engines.vector.panels import panel_of
@@ -47,7 +48,7 @@ class BookEvent:
         The position of the feed.
     day, pay
         Sessions in days; `pay` is infinite if the money is not paid before the last one.
-    ratio, cash, rights, price, move, whole
+    ratio, cash, rights, price, move, whole, taxes
         As in `Events`.
     """
 
@@ -60,6 +61,7 @@ class BookEvent:
     price: float
     move: float
     whole: float
+    taxes: Rates
 
 
 # A sweep runs many points on the same bars.
@@ -87,8 +89,6 @@ def _rules_of(bars: Bars) -> FeedRules:
 @lru_cache(maxsize=2)
 def events_of(bars: tuple[Bars, ...]) -> tuple[BookEvent, ...]:
     """Return the events of all symbols in the order in which they are booked."""
-    if not any(symbol.events for symbol in bars):
-        return ()
     session = panel_of(bars).session
     rows = bookings.event_rows(bars, session)
     if rows is None:
@@ -98,6 +98,17 @@ def events_of(bars: tuple[Bars, ...]) -> tuple[BookEvent, ...]:
 
 
 def _event(column: Sequence[float], days: NDArray[np.int64]) -> BookEvent:
-    at, feed, pay, *rest = column
+    at, feed, pay, ratio, cash, rights, price, move, whole, month, year, longer = column
     paid = float(days[int(pay)]) if pay < len(days) else np.inf
-    return BookEvent(int(feed), float(days[int(at)]), paid, *rest)
+    return BookEvent(
+        feed=int(feed),
+        day=float(days[int(at)]),
+        pay=paid,
+        ratio=ratio,
+        cash=cash,
+        rights=rights,
+        price=price,
+        move=move,
+        whole=whole,
+        taxes=(month, year, longer),
+    )

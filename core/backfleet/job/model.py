@@ -268,6 +268,9 @@ class Market(Section):
         The most that an order fills, as a fraction of the bar's volume; 0 for no such limit.
     rights
         `lapse`: rights to new shares are lost; `subscribe`: they are taken up if the cash suffices.
+    dividend_tax
+        Whether dividends are taxed when the shares are sold, by how long they were held. Only with
+        `exact`, and not on the engine `vector`.
     strict
         Whether to refuse a job for which the rules must assume something that no fact says.
     """
@@ -279,6 +282,7 @@ class Market(Section):
     limit_fill: Literal["open", "bar"] = "open"
     volume_share: Annotated[Number, Field(ge=0, le=1)] = 0.0
     rights: Literal["lapse", "subscribe"] = "lapse"
+    dividend_tax: Annotated[bool, Field(strict=True)] = False
     strict: Annotated[bool, Field(strict=True)] = False
 
 

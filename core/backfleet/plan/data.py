@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
-from backfleet.errors import DataError, UserError
+from backfleet.errors import DataError, JobError, UserError
 from backfleet.facts import Facts, SymbolFacts
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.refusal import nearest
@@ -123,11 +123,8 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
 
     Raises DataError, PluginError, JobError.
     """
-    described, rules = _describe_all(data, planned_rules(market)), planned_rules(market)
-    doubts = {} if rules is None else unexplained(described.symbols)
-    if market is not None and market.actions == "exact" and doubts:
-        market = replace(market, actions="factor")
-        described, rules = _describe_all(data, planned_rules(market)), planned_rules(market)
+    market, described, doubts = _describe_in_market(data, market)
+    rules = planned_rules(market)
     symbols = described.symbols
     if described.bad and (data.on_bad_symbol == "refuse" or not symbols):
         raise _refusal(data, described)
@@ -146,6 +143,30 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
         check_one_length(symbols)
     planned = [_planned(*each) for each in symbols.items()]
     return PlannedData(planned, auxiliary, _notes(data, described, rules, doubts), market=market)
+
+
+def _describe_in_market(
+    data: Data, market: MarketIdentity | None
+) -> tuple[MarketIdentity | None, _Described, Mapping[str, int]]:
+    """Return the market with the way in which the data allow to book corporate actions, the symbols
+    in it, and why their actions are not booked exactly.
+
+    Raises JobError if dividends are to be taxed and are not known.
+    """
+    described = _describe_all(data, planned_rules(market))
+    doubts = unexplained(described.symbols)
+    if market is None:
+        return None, described, {}
+    if market.actions == "exact" and doubts:
+        market = replace(market, actions="factor")
+        described = _describe_all(data, planned_rules(market))
+    if market.dividend_tax and market.actions != "exact":
+        reason = next(iter(doubts), f'actions = "{market.actions}"')
+        raise JobError(
+            "market.dividend_tax: dividends are known only if actions are booked exactly: "
+            f"{reason}. Bring the missing actions in data.facts, or remove dividend_tax"
+        )
+    return market, described, doubts
 
 
 def replan_symbols(context: TaskContext, rules: MarketRules | None) -> Sequence[PlannedSymbol]:

@@ -34,8 +34,14 @@ def engine_candidates(job: Job, kind: StrategyKind) -> Sequence[str]:
 
     Raises JobError where the engine that the job names cannot run it.
     """
+    has_tax = job.market is not None and job.market.dividend_tax
     if job.engine == AUTO:
-        return (VECTOR, BACKTRADER) if kind == VECTOR else (BACKTRADER,)
+        return (VECTOR, BACKTRADER) if kind == VECTOR and not has_tax else (BACKTRADER,)
+    if job.engine == VECTOR and has_tax:
+        raise JobError(
+            "market.dividend_tax: the engine 'vector' does not tax dividends. Use engine = "
+            "'backtrader', or remove dividend_tax"
+        )
     if job.engine == VECTOR and kind != VECTOR:
         raise JobError(
             f"engine: 'vector' runs a backfleet.VectorStrategy, and {job.strategy} is a "

@@ -87,6 +87,7 @@ def market_identity(market: Market | None) -> MarketIdentity | None:
         limit_fill=market.limit_fill,
         volume_share=market.volume_share + 0.0,
         rights=market.rights,
+        dividend_tax=market.dividend_tax,
     )
 
 

@@ -129,7 +129,7 @@ class MarketIdentity:
         has `factor`, whatever its job says.
     off
         Rules that are switched off, sorted.
-    orders, limit_fill, volume_share, rights
+    orders, limit_fill, volume_share, rights, dividend_tax
         As in `MarketSettings`.
     """
 
@@ -140,6 +140,7 @@ class MarketIdentity:
     limit_fill: Literal["open", "bar"] = "open"
     volume_share: float = 0.0
     rights: Literal["lapse", "subscribe"] = "lapse"
+    dividend_tax: bool = False
 
 
 @dataclass(frozen=True)

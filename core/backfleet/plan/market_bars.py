@@ -68,6 +68,7 @@ def planned_rules(identity: MarketIdentity | None) -> MarketRules | None:
         volume_share=identity.volume_share,
         actions=identity.actions,
         rights=identity.rights,
+        dividend_tax=identity.dividend_tax,
     )
     digest = canonical_digest([own_hash([__name__]), to_plain(identity)])
     return MarketRules(load_plugin("market", identity.rules.name, Market)(), settings, digest)

@@ -29,6 +29,10 @@ def market_notes(
     for name, symbol in symbols.items():
         known = SymbolFacts(name) if facts is None else facts.of(name)
         notes.update(rules.market.assumptions(known))
+        if known.delisted is not None and known.delisted > symbol.first:
+            notes["shares are paid out at their last close when they are delisted"] += 1
+        if actions == "exact" and known.actions is None:
+            notes["no corporate actions, since the facts have no table of them"] += 1
         if symbol.ex_dates or (actions == "none" and symbol.adjustment):
             notes[WORDS[actions]] += 1
     return dict(notes)

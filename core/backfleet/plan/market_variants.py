@@ -107,8 +107,10 @@ def _fewer_rules(market: MarketIdentity) -> dict[str, MarketIdentity]:
 def _check_unchanged(context: TaskContext, symbols: Sequence[PlannedSymbol]) -> None:
     for planned, symbol in zip(context.manifest.symbols, symbols, strict=True):
         if symbol.digest != planned.digest:
-            source = planned_source(context.manifest.identity.data, context.data_path)
+            data = context.manifest.identity.data
+            place = planned_source(data, context.data_path).describe(symbol.name)
+            facts = f", or a row about {symbol.name} in the job's facts," if data.facts else ""
             raise DataChanged(
-                f"{source.describe(symbol.name)} has changed since the run was planned. Run its "
-                "job again, or put the old file back"
+                f"{place}{facts} has changed since the run was planned. Run its job again, or put "
+                "the old file back"
             )

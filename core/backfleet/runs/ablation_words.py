@@ -8,7 +8,8 @@ from backfleet.job.grid import GridPoints
 from backfleet.results.leaderboard import swept_parameters
 from backfleet.results.row_problems import count_of
 from backfleet.results.rule_costs import RuleCost, RuleCosts
-from backfleet.runs.ablation import Ablation, AblationWork
+from backfleet.runs.ablation import Ablation
+from backfleet.runs.run_ablation import AblationWork
 
 __all__ = [
     "CONVENTION",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TextIO
 
-from backfleet.errors import BackfleetError
+from backfleet.errors import BackfleetError, StoreError
 from backfleet.executor import (
     ChunkGeneration,
     Executor,
@@ -92,10 +92,18 @@ class RunControl:
         submit.record_trials()
         self.run = submit.run
         emit("run_planned", run_id=self.run.id, tasks=self.run.manifest.tasks)
-        self._entry = self._entry or submit.launch()
+        self._entry = self._entry or self._launch(submit)
         self.reused = submit.reused
         has_shards = self._entry is not None and bool(self._entry.submission.shards)
         self.started_workers = has_shards and not is_active
+
+    def _launch(self, submit: Submit) -> LogEntry | None:
+        try:
+            return submit.launch()
+        except KeyboardInterrupt:
+            # Workers may have been started, and nobody waits for them.
+            self.cancel()
+            raise
 
     def wait(self, progress: TextIO | None = None) -> RunSummary:
         """Block until every task has a row or no worker is left.
@@ -115,13 +123,26 @@ class RunControl:
             expected = len(self._unfinished(list(entry.submission.generations.items())))
             parts = PartIndex(run.store, run.chunk_index)
             watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected)
-            before = parts.counts()
-            with progress_on(progress, run.id, before) as show:
-                show(before)
-                self.worker_statuses = wait_for_workers(watch, show)
+            with self._naming_workers(executor, entry):
+                before = parts.counts()
+                with progress_on(progress, run.id, before) as show:
+                    show(before)
+                    self.worker_statuses = wait_for_workers(watch, show)
         if entry is not None:
             self._clean_up(entry)
         return self.finish()
+
+    @contextlib.contextmanager
+    def _naming_workers(self, executor: Executor, entry: LogEntry) -> Iterator[None]:
+        """Say in an error of the store, such as expired credentials, that workers continue."""
+        try:
+            yield
+        except StoreError as error:
+            if entry.submission.detach or isinstance(executor, Recoverable):
+                raise type(error)(
+                    f"{error}. The workers continue: 'backfleet wait {self.run.url}' waits for them"
+                ) from error
+            raise
 
     def finish(self) -> RunSummary:
         """Compact the results of a complete run, and notify the plugins."""

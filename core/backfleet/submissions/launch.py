@@ -6,6 +6,7 @@ client asks the executor for the workers (`recover`).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,12 +14,14 @@ from backfleet.code.kept_code import store_packages
 from backfleet.code.packages import CodePackage
 from backfleet.code.stored_code import store_code
 from backfleet.code.trusted_code import trust_code
+from backfleet.errors import BackfleetError
 from backfleet.executor import Executor, Handle, Remote, Submission
 from backfleet.plan.check_code import check_code
 from backfleet.plan.manifest import Manifest
 from backfleet.store import Store
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.events import emit
+from backfleet.submissions.interrupts import interrupts_deferred
 from backfleet.submissions.prepare import PreparedSubmission
 from backfleet.submissions.stage_facts import stage_facts
 from backfleet.submissions.submission_log import LogEntry, SubmissionLog
@@ -45,8 +48,10 @@ def launch(
         return LogEntry(log.append(submission), None)
     submission = log.append(_with_staged_data(executor, submission, manifest))
     key = store.seals.keep()
-    handle = executor.submit(replace(submission, run_key=key, earlier=_earlier(log, submission)))
-    log.keep_handle(submission.number, handle)
+    request = replace(submission, run_key=key, earlier=_earlier(log, submission))
+    with interrupts_deferred():
+        handle = executor.submit(request)
+        _keep_handle(log, executor, submission, handle)
     trust_settings(executor, handle)
     emit(
         "run_submitted",
@@ -55,6 +60,18 @@ def launch(
         shards=len(submission.shards),
     )
     return LogEntry(submission, handle)
+
+
+def _keep_handle(
+    log: SubmissionLog, executor: Executor, submission: Submission, handle: Handle
+) -> None:
+    """Write the handle. If that fails, stop the workers, which nobody would find."""
+    try:
+        log.keep_handle(submission.number, handle)
+    except BaseException:
+        with contextlib.suppress(BackfleetError):
+            executor.cancel(handle)
+        raise
 
 
 def _keep_code(

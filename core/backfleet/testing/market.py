@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bars import Bars, Prices
+from backfleet.bars import Bars, BarsWindow, Prices
 from backfleet.check.engines import check_engines
 from backfleet.check.result import Status
 from backfleet.check.subject import Subject
@@ -31,7 +31,7 @@ WEEK = np.timedelta64(7, "D")
 
 SETTINGS = (
     MarketSettings(),
-    MarketSettings(orders="wait", limit_fill="bar", volume_share=0.25),
+    MarketSettings(orders="wait", limit_fill="bar", volume_share=0.25, actions="factor"),
 )
 """How jobs apply a market; the second asks for everything that is optional."""
 
@@ -125,8 +125,9 @@ class MarketConformance:
     def test_every_engine_comes_to_the_same(self) -> None:
         for settings in SETTINGS:
             subjects = [
-                Subject(_Swings, (self.market().follow(bars, self.facts(), settings),))
+                Subject(_Swings, (followed.window(BarsWindow()),))
                 for bars in list(self.bars())[-3:]
+                for followed in [self.market().follow(bars, self.facts(), settings)]
             ]
             result = check_engines(subjects)
             assert result.status is Status.PASSED, str(result)

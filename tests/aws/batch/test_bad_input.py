@@ -64,7 +64,7 @@ def test_a_setting_that_leads_nowhere(
 def test_a_bucket_that_is_not_there(refused: Submit, aws_server: Any) -> None:
     error = refused("results.store=s3://no-such-bucket-here/runs")
 
-    assert "there is no such bucket; correct the URL, or make the bucket" in str(error)
+    assert "there is no such bucket; correct the URL, or create the bucket" in str(error)
     assert error.exit_code == 2
 
 

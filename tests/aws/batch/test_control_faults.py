@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from backfleet.errors import ExecutorError
+import backfleet as bf
+from backfleet.errors import ExecutorError, StoreError
 from backfleet.executor import ShardState, Submission, trial_submission
 from backfleet_executors.aws.batch import poll as poll_module
 from backfleet_executors.aws.batch import submit as submit_module
@@ -449,6 +450,17 @@ def test_fault_27_whoever_watches_a_run_is_told_that_its_jobs_go_on(
 
     with pytest.raises(ExecutorError, match="The jobs continue: 'backfleet wait' waits for them"):
         executor.poll(handle)
+
+
+def test_fault_27_a_client_whose_credentials_expire_at_the_store_says_that_the_workers_continue(
+    job_file: Callable[..., Path], options: list[str], gate: Any
+) -> None:
+    control = bf.submit(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"])
+    gate.refuse("GET ", 403, "ExpiredToken", "The security token has expired")
+    with pytest.raises(StoreError, match=r"have expired.* The workers continue: 'backfleet wait"):
+        control.wait()
+    gate.rules.clear()
+    control.cancel()
 
 
 def test_fault_27_credentials_that_can_be_renewed_are(

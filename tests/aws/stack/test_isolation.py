@@ -151,6 +151,35 @@ def test_nobody_writes_over_what_a_store_writes_once(key: str) -> None:
     assert is_allowed(submitter, put(key, TLS | {"s3:ObjectCreationOperation": "false"}))
 
 
+def test_the_endpoint_to_s3_lets_through_what_workers_may_do_and_no_other_bucket() -> None:
+    endpoint, worker = Policies(statements_of("S3Endpoint")), policies(JOB_ROLE)
+    allowed = [request for request in REQUESTS if is_allowed(worker, request)]
+    assert len(allowed) > 6
+    assert all(is_allowed(endpoint, request) for request in allowed)
+    for action in ("s3:GetObject", "s3:PutObject"):
+        assert not is_allowed(endpoint, Request(action, "arn:aws:s3:::elsewhere/x", CREATE))
+    assert not is_allowed(endpoint, Request("s3:DeleteObject", f"{RESULTS}/{RUN}/x", TLS))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "allowed", "other"),
+    [
+        ("EcrApiEndpoint", "ecr:BatchGetImage", "ecr:PutImage"),
+        ("EcrLayersEndpoint", "ecr:GetDownloadUrlForLayer", "ecr:PutImage"),
+        ("LogsEndpoint", "logs:PutLogEvents", "logs:CreateLogGroup"),
+    ],
+)
+def test_other_endpoints_let_through_what_starting_a_container_takes(
+    endpoint: str, allowed: str, other: str
+) -> None:
+    statements = statements_of(endpoint)
+    (own,) = (rule["Resource"] for rule in statements if allowed in rule["Action"])
+    assert is_allowed(Policies(statements), Request(allowed, own))
+    assert not is_allowed(Policies(statements), Request(other, own))
+    elsewhere = own.replace(ACCOUNT, "210987654321")
+    assert not is_allowed(Policies(statements), Request(allowed, elsewhere))
+
+
 @pytest.mark.parametrize("role", [JOB_ROLE, SUBMITTER])
 def test_nothing_is_sent_in_plain_text(role: str) -> None:
     plain = {"aws:SecureTransport": "false"}

@@ -18,6 +18,7 @@ from backfleet.jit import compiled, inlined
 
 __all__ = [
     "AT",
+    "BARS",
     "CASH",
     "DUE",
     "MOVE",
@@ -39,15 +40,16 @@ __all__ = [
 ]
 
 EventRows = NDArray[np.float64]
-"""float64 of shape (9, events), in the order in which they are booked. `AT` and `PAY` are steps of
-the simulation, and the other rows are as in `Events`."""
+"""float64 of shape (12, events), in the order in which they are booked. `AT` and `PAY` are steps of
+the simulation, and the other rows are as in `Events`; the last three are its `taxes`."""
 
 BookedEvents = NDArray[np.float64]
-"""float64 of shape (4, events): shares before and after an event, the change of what they cost in
-total, and the money that is not paid yet."""
+"""float64 of shape (5, events): shares before and after an event, the change of what they cost in
+total, the money that is not paid yet, and the bars of the symbol until then."""
 
 AT, SYMBOL, PAY, RATIO, CASH, RIGHTS, PRICE, MOVE, WHOLE = range(9)
-BEFORE, AFTER, BASIS, DUE = range(4)
+ROWS = 12
+BEFORE, AFTER, BASIS, DUE, BARS = range(5)
 
 EPSILON = 1e-6
 """A number of shares that is this close to a whole number, or to a half, is one."""
@@ -60,24 +62,39 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
     tables = []
     for number, symbol in enumerate(bars):
         events = symbol.events
-        if events is None or not len(events):
+        if events is None:
             continue
         at = np.searchsorted(session, events.day, "left")
         pay = np.maximum(np.searchsorted(session, events.pay, "left"), at)
         columns = (
             at, np.full(len(at), number), pay, events.ratio, events.cash, events.rights,
-            events.price, events.move, events.whole,
+            events.price, events.move, events.whole, *events.taxes,
         )  # fmt: skip
         tables.append(np.array([np.asarray(column, np.float64) for column in columns]))
-    rows = np.concatenate(tables, axis=1) if tables else np.empty((9, 0))
+        tables.append(_delisting(symbol, number, session))
+    rows = np.concatenate(tables, axis=1) if tables else np.empty((ROWS, 0))
     rows = rows[:, rows[AT] < len(session)]
     return np.ascontiguousarray(rows[:, np.argsort(rows[AT], kind="stable")])
+
+
+def _delisting(bars: Bars, number: int, session: NDArray[np.datetime64]) -> EventRows:
+    """Return the event that pays the shares of a delisted symbol out at their last close."""
+    delisted = None if bars.facts is None else bars.facts.delisted
+    if delisted is None:
+        return np.empty((ROWS, 0))
+    step = float(np.searchsorted(session, np.datetime64(delisted), "left"))
+    closes = bars.raw.close[bars.tradable & (bars.session < np.datetime64(delisted))]
+    if not len(closes):
+        return np.empty((ROWS, 0))
+    row = np.zeros((ROWS, 1))
+    row[[AT, SYMBOL, PAY, CASH, MOVE], 0] = step, number, step, closes[-1], 1.0
+    return row
 
 
 @compiled
 def new_bookings(events: EventRows) -> BookedEvents:
     """Return bookings of events that have not happened."""
-    return np.zeros((4, events.shape[1]))
+    return np.zeros((5, events.shape[1]))
 
 
 @inlined
@@ -121,7 +138,10 @@ def moved_size(
     size: float, before: float, after: float, ratio: float, whole: float, terms: BarTerms
 ) -> float:
     """Return the size of a waiting order after an event, in lots. An order that closes the position
-    closes it after the event too; one that is smaller than a lot is left for the rejection."""
+    closes it after the event too; one that is smaller than a lot is left for the rejection, and so
+    is any if no share is left."""
+    if after == 0.0 and before != 0.0:
+        return size
     if size == -before:
         return -after
     if ratio == 1.0:
@@ -132,8 +152,10 @@ def moved_size(
 
 
 @inlined
-def book_row(account: Account, events: EventRows, number: int, booked: BookedEvents) -> Account:
-    """Book one of the events, and note what it did."""
+def book_row(
+    account: Account, events: EventRows, number: int, booked: BookedEvents, bars: int
+) -> Account:
+    """Book one of the events, and note what it did; `bars` counts those of the symbol."""
     before = account.size
     account, due, basis = book_event(
         account,
@@ -147,6 +169,7 @@ def book_row(account: Account, events: EventRows, number: int, booked: BookedEve
     booked[AFTER, number] = account.size
     booked[BASIS, number] = basis
     booked[DUE, number] = due
+    booked[BARS, number] = bars
     return account
 
 

@@ -45,7 +45,7 @@ def book_panel_events(
     while event_count < events.shape[1] and events[AT, event_count] <= step:
         symbol = int(events[SYMBOL, event_count])
         before = account_of(state, symbol, cash)
-        account = book_row(before, events, event_count, booked)
+        account = book_row(before, events, event_count, booked, state.bars[symbol])
         cash = account.cash
         state.size[symbol], state.price[symbol] = account.size, account.price
         if not market.has_bar[step, symbol]:
@@ -53,7 +53,9 @@ def book_panel_events(
         move_order(state, symbol, before, account, events, event_count, rules, orders)
         if state.protective.size[symbol] != 0.0:
             protective = orders_of(state.protective, symbol)
-            moved = moved_protective_orders(protective, before, account, orders)
+            # backtrader dates a cancellation by the symbol's own last bar.
+            time = market.time[state.last[symbol]]
+            moved = moved_protective_orders(protective, before, account, orders, time)
             keep_orders(state.protective, symbol, moved)
         event_count += 1
     return cash, event_count

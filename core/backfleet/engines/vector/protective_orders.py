@@ -87,10 +87,12 @@ def cancel_protective_orders(
 
 @inlined
 def moved_protective_orders(
-    protective: ProtectiveOrders, before: Account, after: Account, orders: Table
+    protective: ProtectiveOrders, before: Account, after: Account, orders: Table, time: int
 ) -> ProtectiveOrders:
     """Let the protective orders of a position follow its shares and its mean entry price through a
-    corporate action."""
+    corporate action; cancel them if no share is left."""
+    if after.size == 0.0:
+        return cancel_protective_orders(orders, protective, time)
     size = -after.size
     move = after.price / before.price
     stop, limit = protective.stop * move, protective.limit * move

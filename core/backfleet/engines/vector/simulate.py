@@ -201,7 +201,7 @@ def run_bars(
         costs = broker_at(broker, market, bar)
         if events is not None and booked is not None and market is not None and bar == stop:
             state, receivable, event_count = book_events(
-                state, bar, events, booked, event_count, market, orders
+                state, bar, events, booked, event_count, market, orders, time[bar]
             )
             stop = next_stop(events, booked, len(targets[:0]), event_count, len(closes))
         reverses = state.pending_reversal == state.pending_reversal

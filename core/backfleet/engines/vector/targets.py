@@ -75,9 +75,9 @@ def frozen_answer(
     if answer.dtype != FLOAT:
         raise TypeError(f"{_who(strategy, method)} must return float64, not {answer.dtype}")
     if answer.shape != shape:
-        each = "a bar" if len(shape) == 1 else "a step and symbol"
+        axes = "bar" if len(shape) == 1 else "step and symbol"
         raise ValueError(
-            f"{_who(strategy, method)} must return one number {each}, shape {shape}, "
+            f"{_who(strategy, method)} must return one number per {axes}, shape {shape}, "
             f"not {answer.shape}"
         )
     targets: Floats = np.ascontiguousarray(answer).view()

@@ -63,13 +63,14 @@ def book_events(
     event_count: int,
     market: MarketRows,
     orders: NDArray[np.void],
+    time: int,
 ) -> tuple[LoopState, float, int]:
     """Book the events of a bar, and pay what is due. Returns the money that is not paid yet and the
     number of booked events as well."""
     account, pending, protective = state.account, state.pending, state.protective
     while event_count < events.shape[1] and events[AT, event_count] <= bar:
         before = account
-        account = book_row(account, events, event_count, booked)
+        account = book_row(account, events, event_count, booked, bar)
         if pending.size != 0.0:
             ratio, whole = events[RATIO, event_count], events[WHOLE, event_count]
             terms = terms_at(market, bar)
@@ -78,7 +79,7 @@ def book_events(
             orders[pending.order]["size"] = size
             orders[pending.order]["price"] = pending.price
         if protective.size != 0.0:
-            protective = moved_protective_orders(protective, before, account, orders)
+            protective = moved_protective_orders(protective, before, account, orders, time)
         event_count += 1
     cash, receivable = pay_due(account.cash, events, booked, 0, event_count, bar)
     account = Account(cash, account.size, account.price)

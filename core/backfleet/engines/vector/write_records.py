@@ -11,6 +11,7 @@ from backfleet.engine import NOT_YET, OrderStatus, RejectReason
 from backfleet.engines.vector.bookings import (
     AFTER,
     AT,
+    BARS,
     BASIS,
     BEFORE,
     SYMBOL,
@@ -131,7 +132,7 @@ def write_trades(
         symbol, price = fill["symbol"], fill["price"]
         if events is not None and booked is not None:
             event_count = follow_events(
-                time, fill["time"], events, booked, event_count, held, current, trades
+                time, fill["time"], events, booked, event_count, held, current, opened_at, trades
             )
         costs = broker_at(broker, market, fill_bars[number])
         if rules is not None:
@@ -155,7 +156,7 @@ def write_trades(
             extend_trade(trade, held[symbol], opened, price, commission(opened, price, costs))
             held[symbol] += opened
     if events is not None and booked is not None:
-        follow_events(time, time[-1], events, booked, event_count, held, current, trades)
+        follow_events(time, time[-1], events, booked, event_count, held, current, opened_at, trades)
     for symbol in range(len(last_bars)):
         if held[symbol] != 0.0:
             trades[current[symbol]]["bars"] = last_bars[symbol] - opened_at[symbol]
@@ -171,6 +172,7 @@ def follow_events(
     event_count: int,
     held: NDArray[np.float64],
     current: Integers,
+    opened_at: Integers,
     trades: Table,
 ) -> int:
     """Let the open trades follow the events up to a time. Returns the number of events until
@@ -180,8 +182,15 @@ def follow_events(
         if before != 0.0:
             symbol = int(events[SYMBOL, event_count])
             trade = trades[current[symbol]]
-            trade["price"] = (trade["price"] * before + booked[BASIS, event_count]) / after
+            basis = booked[BASIS, event_count]
             held[symbol] = after
+            if after == 0.0:
+                trade["pnl"] += -(trade["price"] * before + basis)
+                trade["pnl_net"] = trade["pnl"] - trade["commission"]
+                trade["closed"] = time[int(events[AT, event_count])]
+                trade["bars"] = int(booked[BARS, event_count]) - opened_at[symbol]
+            else:
+                trade["price"] = (trade["price"] * before + basis) / after
             if abs(after) > abs(trade["size"]):
                 trade["size"] = after
         event_count += 1

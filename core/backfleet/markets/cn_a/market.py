@@ -67,7 +67,15 @@ class CnAMarket(Market):
         if board in STOCKS:
             rules += [tables.BUY_DUTY, tables.SELL_DUTY, tables.TRANSFER[exchange]]
             rules += [tables.SHARE_FEE[exchange]] if exchange is Exchange.SHANGHAI else []
+            rules += tables.DIVIDEND_TAX
         return (*rules, tables.MINIMUM)
+
+    def dividend_taxes(
+        self, days: NDArray[np.datetime64], facts: SymbolFacts
+    ) -> NDArray[np.float64]:
+        if _home(facts)[1] not in STOCKS:
+            return np.zeros((3, len(days)))
+        return np.array([table.on(days) for table in tables.DIVIDEND_TAX])
 
     def assumptions(self, facts: SymbolFacts) -> Sequence[str]:
         _, board = _home(facts)

@@ -303,3 +303,23 @@ TICK = {
     **dict.fromkeys((Board.FUND, Board.FUND_20, Board.REIT, Board.CONVERTIBLE), 1000),
 }
 """Ticks a CNY."""
+
+
+def _dividend_tax(holding: str, *steps: Step) -> Dated:
+    return Dated(f"dividend tax of shares held {holding}", *steps, unit="of the cash")
+
+
+FLAT_TAX = Step.of("2005-06-13", 0.10, UNCONFIRMED, "Caishui 2005/102")
+GRADED = "Caishui 2012/85"
+
+DIVIDEND_TAX = (
+    _dividend_tax("up to a month", FLAT_TAX, Step.of("2013-01-01", 0.20, OFFICIAL, GRADED)),
+    _dividend_tax("up to a year", FLAT_TAX, Step.of("2013-01-01", 0.10, OFFICIAL, GRADED)),
+    _dividend_tax(
+        "longer",
+        FLAT_TAX,
+        Step.of("2013-01-01", 0.05, OFFICIAL, GRADED),
+        Step.of("2015-09-08", 0.0, OFFICIAL, "Caishui 2015/101"),
+    ),
+)
+"""By the ex-date of the dividend."""

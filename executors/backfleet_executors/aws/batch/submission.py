@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -102,9 +103,10 @@ class BatchSubmission:
             for array in arrays:
                 job = submitter.submit(submit_request(array, shape))
                 started.append(replace(array, job=job))
-        except BackfleetError:
+        except BaseException:
             for array in started:
-                calls.terminate(array.job, INCOMPLETE)
+                with suppress(BackfleetError):
+                    calls.terminate(array.job, INCOMPLETE)
             raise
         return started
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.stack.parameters import PARAMETERS
+from backfleet_executors.aws.stack.zones import LETTERS
 
 __all__ = ["Choices", "check_image"]
 
@@ -26,6 +28,8 @@ class Choices:
         The image that the workers' image begins from; empty for Python's own.
     vpc, subnets
         Where workers get their addresses; empty for a network of the stack's own.
+    zones
+        The availability zones of the stack's own network.
     private
         No public addresses.
     spot
@@ -48,6 +52,7 @@ class Choices:
     base: str | None = None
     vpc: str | None = None
     subnets: str | None = None
+    zones: Sequence[str] | None = None
     private: bool | None = None
     spot: bool | None = None
     max_vcpus: int | None = None
@@ -84,7 +89,12 @@ class Choices:
             "SetResultsPolicy": self.set_results_policy,
             "RepositoryName": self.repository,
         }
-        return {name: _text(value) for name, value in values.items() if value is not None}
+        chosen = {name: _text(value) for name, value in values.items() if value is not None}
+        return chosen | (_zone_parameters(self.zones) if self.zones is not None else {})
+
+
+def _zone_parameters(zones: Sequence[str]) -> dict[str, str]:
+    return {f"Zone{letter}": zone for letter, zone in zip_longest(LETTERS, zones, fillvalue="")}
 
 
 def check_image(image: str) -> None:

@@ -20,6 +20,7 @@ from backfleet_executors.aws.stack.kept import Kept, find_kept
 from backfleet_executors.aws.stack.service_roles import create_service_role, missing_service_roles
 from backfleet_executors.aws.stack.stacks import Stack, check_name, check_settled, find_stack
 from backfleet_executors.aws.stack.watch import StackEvent, Watch
+from backfleet_executors.aws.stack.zones import find_zones
 
 __all__ = ["Preparation", "carry_out", "drop", "prepare_deployment"]
 
@@ -69,6 +70,7 @@ def prepare_deployment(clients: Clients, name: str, choices: Choices) -> Prepara
         check_image(choices.image)
     stack = _settled_stack(clients, name)
     adopted = Kept() if stack else find_kept(clients, name, choices)
+    choices = _with_zones(clients, choices, stack)
     parameters = _chosen(clients, choices, stack, adopted)
     check_existing(clients, parameters)
     _check_spot(clients, parameters)
@@ -136,6 +138,22 @@ def _chosen(
             spot=clients.partition != CHINA if choices.spot is None else choices.spot,
         )
     return choices.parameters(stack.parameters if stack else {})
+
+
+def _with_zones(clients: Clients, choices: Choices, stack: Stack | None) -> Choices:
+    """The choices with all zones for a new network; one that is there keeps its zones."""
+    vpc = choices.vpc if choices.vpc is not None else stack and stack.parameters.get("VpcId")
+    has_zones = stack is not None and bool(stack.parameters.get("ZoneA"))
+    if vpc:
+        if choices.zones:
+            raise ExecutorError(
+                "--availability-zones is for a network of the stack's own, and "
+                "--vpc names another; leave one of them out"
+            )
+        return choices
+    if choices.zones is None and has_zones:
+        return choices
+    return replace(choices, zones=find_zones(clients, choices.zones or ()))
 
 
 def _is_own(bucket: str | None) -> bool | None:

@@ -30,6 +30,7 @@ DIRECTLY = (
     "cloudformation:DescribeStackEvents",
     "cloudformation:DescribeStacks",
     "cloudformation:ExecuteChangeSet",
+    "ec2:DescribeAvailabilityZones",
     "ec2:DescribeSubnets",
     "ecr:DeleteRepository",
     "ecr:DescribeImages",

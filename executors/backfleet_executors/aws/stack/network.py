@@ -1,15 +1,44 @@
-"""The network: two subnets, a security group that lets nothing in, and the way to AWS."""
+"""The network: a subnet per zone, a security group that lets nothing in, and the way to AWS."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from backfleet_executors.aws.stack.intrinsics import Section, get_att, if_, policy, ref, sub, tags
+from backfleet_executors.aws.stack.execution import IMAGES_ALONE, LOGS_ALONE
+from backfleet_executors.aws.stack.intrinsics import (
+    NO_VALUE,
+    Section,
+    get_att,
+    if_,
+    policy,
+    ref,
+    sub,
+    tags,
+)
 from backfleet_executors.aws.stack.storage import data_arn, results_arn
+from backfleet_executors.aws.stack.zones import LETTERS, MIN_ZONES
 
 __all__ = ["ASSIGN_PUBLIC_IP", "RESOURCES", "SECURITY_GROUPS", "SUBNETS"]
 
-SUBNETS = if_("OwnVpc", [ref("SubnetA"), ref("SubnetB")], {"Fn::Split": [",", ref("SubnetIds")]})
+ALWAYS = LETTERS[:MIN_ZONES]
+"""The subnets that every network has."""
+
+
+def _where(letter: str) -> str:
+    """The condition under which there is the subnet of this letter."""
+    return "OwnVpc" if letter in ALWAYS else f"OwnZone{letter}"
+
+
+SUBNETS = if_(
+    "OwnVpc",
+    [
+        ref(f"Subnet{letter}")
+        if letter in ALWAYS
+        else if_(_where(letter), ref(f"Subnet{letter}"), NO_VALUE)
+        for letter in LETTERS
+    ],
+    {"Fn::Split": [",", ref("SubnetIds")]},
+)
 SECURITY_GROUPS = [get_att("SecurityGroup", "GroupId")]
 ASSIGN_PUBLIC_IP = if_("IsPrivate", "DISABLED", "ENABLED")
 
@@ -21,7 +50,7 @@ S3_POLICY = policy(
         "Sid": "BucketsOfTheStack",
         "Effect": "Allow",
         "Principal": "*",
-        "Action": ["s3:GetObject", "s3:PutObject", "s3:ListBucket"],
+        "Action": ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:ListBucket"],
         "Resource": [data_arn(), data_arn("/*"), results_arn(), results_arn("/*")],
     },
     {
@@ -38,12 +67,12 @@ S3_POLICY = policy(
 def _subnet(number: int, letter: str) -> dict[str, Any]:
     return {
         "Type": "AWS::EC2::Subnet",
-        "Condition": "OwnVpc",
+        "Condition": _where(letter),
         "Properties": {
             "VpcId": ref("Vpc"),
-            "CidrBlock": f"10.0.{64 * number}.0/18",
-            "AvailabilityZone": {"Fn::Select": [number, {"Fn::GetAZs": ""}]},
-            "Tags": tags(letter),
+            "CidrBlock": f"10.0.{32 * number}.0/19",
+            "AvailabilityZone": ref(f"Zone{letter}"),
+            "Tags": tags(letter.lower()),
         },
     }
 
@@ -51,13 +80,13 @@ def _subnet(number: int, letter: str) -> dict[str, Any]:
 def _association(letter: str) -> dict[str, Any]:
     return {
         "Type": "AWS::EC2::SubnetRouteTableAssociation",
-        "Condition": "OwnVpc",
+        "Condition": _where(letter),
         "Properties": {"SubnetId": ref(f"Subnet{letter}"), "RouteTableId": ref("RouteTable")},
     }
 
 
-def _endpoint(service: str) -> dict[str, Any]:
-    """A private address of a service of AWS, in both subnets."""
+def _endpoint(service: str, document: Section) -> dict[str, Any]:
+    """A private address of a service of AWS, in two subnets: each costs by the hour."""
     return {
         "Type": "AWS::EC2::VPCEndpoint",
         "Condition": "OwnPrivateVpc",
@@ -65,9 +94,10 @@ def _endpoint(service: str) -> dict[str, Any]:
             "VpcEndpointType": "Interface",
             "VpcId": ref("Vpc"),
             "ServiceName": _service_name(service),
-            "SubnetIds": [ref("SubnetA"), ref("SubnetB")],
+            "SubnetIds": [ref(f"Subnet{letter}") for letter in ALWAYS],
             "SecurityGroupIds": [get_att("EndpointSecurityGroup", "GroupId")],
             "PrivateDnsEnabled": True,
+            "PolicyDocument": document,
         },
     }
 
@@ -90,15 +120,13 @@ RESOURCES: Section = {
             "Tags": tags("vpc"),
         },
     },
-    "SubnetA": _subnet(0, "a"),
-    "SubnetB": _subnet(1, "b"),
+    **{f"Subnet{letter}": _subnet(number, letter) for number, letter in enumerate(LETTERS)},
     "RouteTable": {
         "Type": "AWS::EC2::RouteTable",
         "Condition": "OwnVpc",
         "Properties": {"VpcId": ref("Vpc"), "Tags": tags("routes")},
     },
-    "RoutesOfA": _association("A"),
-    "RoutesOfB": _association("B"),
+    **{f"RoutesOf{letter}": _association(letter) for letter in LETTERS},
     "Gateway": {
         "Type": "AWS::EC2::InternetGateway",
         "Condition": "OwnPublicVpc",
@@ -151,7 +179,7 @@ RESOURCES: Section = {
             "PolicyDocument": S3_POLICY,
         },
     },
-    "EcrApiEndpoint": _endpoint("ecr.api"),
-    "EcrLayersEndpoint": _endpoint("ecr.dkr"),
-    "LogsEndpoint": _endpoint("logs"),
+    "EcrApiEndpoint": _endpoint("ecr.api", IMAGES_ALONE),
+    "EcrLayersEndpoint": _endpoint("ecr.dkr", IMAGES_ALONE),
+    "LogsEndpoint": _endpoint("logs", LOGS_ALONE),
 }

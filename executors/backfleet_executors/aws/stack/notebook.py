@@ -13,7 +13,7 @@ from backfleet_executors.aws.stack.intrinsics import (
 )
 from backfleet_executors.aws.stack.storage import RESULTS_BUCKET, results_arn
 
-__all__ = ["LAST", "RESOURCES", "SOFTWARE"]
+__all__ = ["LAST", "ON_START", "PINS", "PYTHON", "RESOURCES", "SOFTWARE", "WHEELS"]
 
 SOFTWARE = "software"
 """The prefix of the results bucket from which a notebook takes backfleet's wheel and settings."""
@@ -21,22 +21,33 @@ SOFTWARE = "software"
 LAST = "backfleet.toml"
 """Uploaded last: when it is there, all is."""
 
-INSTANCE = "ml.t3.medium"
-PLATFORM = "notebook-al2-v3"
+PINS, WHEELS, PYTHON = "pins.txt", "wheels.txt", "python.txt"
+"""Versions of what comes from the package index, names of the wheels, and the version of Python."""
 
-# It may take five minutes, and installing takes longer: it goes on in the background.
+INSTANCE = "ml.t3.medium"
+PLATFORM = "notebook-al2023-v1"
+
+# It may take five minutes, and installing takes longer: it goes on in the background. Workers
+# compare versions exactly, so the pins are installed and not only kept to. Another set of pins gets
+# a folder of its own, so that nothing of an earlier one is left in it.
 ON_START = f"""#!/bin/bash
 cat > /tmp/backfleet.sh <<'END'
 set -e
-cd /home/ec2-user/SageMaker
+cd "$HOME/SageMaker"
 mkdir -p .backfleet
+exec > .backfleet/log 2>&1
 until aws s3 cp "s3://${{Bucket}}/{SOFTWARE}/{LAST}" .backfleet; do sleep 20; done
 aws s3 cp --recursive "s3://${{Bucket}}/{SOFTWARE}/" .backfleet
-source /home/ec2-user/anaconda3/bin/activate
-[ -d .backfleet/python ] || conda create --yes --prefix .backfleet/python python=3.11 ipykernel
-.backfleet/python/bin/pip install --upgrade .backfleet/*.whl
-.backfleet/python/bin/python -m ipykernel install --user --name backfleet
-[ -e {LAST} ] || cp .backfleet/{LAST} .
+source "$HOME/anaconda3/bin/activate"
+cd .backfleet
+python=python-$(cat {PYTHON})-$(sha256sum {PINS} | cut -c 1-12)
+[ -d $python ] || conda create --yes --prefix ./$python python=$(cat {PYTHON}) pip
+$python/bin/python -m pip install --no-deps --requirement {PINS}
+$python/bin/python -m pip install --no-deps --force-reinstall --requirement {WHEELS}
+$python/bin/python -m pip install --constraint {PINS} ipykernel
+$python/bin/python -m ipykernel install --user --name backfleet
+[ -e ../{LAST} ] || cp {LAST} ..
+$python/bin/python -m backfleet doctor
 END
 nohup sudo -u ec2-user -i bash /tmp/backfleet.sh > /tmp/backfleet.log 2>&1 &
 """

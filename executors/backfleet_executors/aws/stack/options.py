@@ -36,6 +36,13 @@ CHOICES = (
     click.option("--vpc", help="An existing VPC. Without it, one is created."),
     click.option("--subnets", help="Its subnets, separated by commas."),
     click.option(
+        "--availability-zones",
+        "zones",
+        metavar="NAMES",
+        callback=lambda _, __, names: names.split(",") if names else None,
+        help="Zones of the network, separated by commas. [all with Fargate, up to six]",
+    ),
+    click.option(
         "--private/--public",
         default=None,
         help="Workers without public addresses, which reach AWS by endpoints. [public]",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backfleet_executors.aws.stack.intrinsics import Section, ref
+from backfleet_executors.aws.stack.zones import LETTERS, MIN_ZONES
 
 __all__ = ["CONDITIONS", "PARAMETERS"]
 
@@ -19,6 +20,10 @@ PARAMETERS: Section = {
     | {"Description": "What the workers' image begins from; python:X.Y-slim without it."},
     "VpcId": _TEXT | {"Description": "A VPC to use. Without it, one is created."},
     "SubnetIds": _TEXT | {"Description": "Subnets of that VPC, separated by commas."},
+    **{
+        f"Zone{letter}": _TEXT | {"Description": f"Availability zone of subnet {letter}."}
+        for letter in LETTERS
+    },
     "Private": _SWITCH
     | {"Default": "false", "Description": "No public addresses: endpoints lead to AWS."},
     "Spot": _SWITCH
@@ -65,6 +70,8 @@ CONDITIONS: Section = {
     "HasImage": _not(_is("Image", "")),
     "HasBase": _not(_is("BaseImage", "")),
     "OwnVpc": _is("VpcId", ""),
+    **{f"OwnZone{letter}": _both("OwnVpc", f"HasZone{letter}") for letter in LETTERS[MIN_ZONES:]},
+    **{f"HasZone{letter}": _not(_is(f"Zone{letter}", "")) for letter in LETTERS[MIN_ZONES:]},
     "IsPrivate": _is("Private", "true"),
     "IsPublic": _not(_is("Private", "true")),
     "OwnPublicVpc": _both("OwnVpc", "IsPublic"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from backfleet_executors.aws.stack.compute import QUEUE_ARNS
+from backfleet_executors.aws.stack.execution import EXECUTION, LOG_STREAMS
 from backfleet_executors.aws.stack.intrinsics import (
     Section,
     allow,
@@ -14,7 +15,6 @@ from backfleet_executors.aws.stack.intrinsics import (
     trust,
     withhold,
 )
-from backfleet_executors.aws.stack.registry import REPOSITORY_ARN
 from backfleet_executors.aws.stack.storage import (
     IMAGE_RECORDS,
     PARTS,
@@ -32,9 +32,6 @@ TASKS = trust(
     {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
 )
 JOBS = sub("arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job/*")
-LOG_STREAMS = sub(
-    "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${LogGroup}:*"
-)
 DEFINITIONS = sub(
     "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
     "${AWS::StackName}-worker:*"
@@ -69,16 +66,6 @@ def _role(trusted: Section, name: str, *statements: Section) -> dict[str, Any]:
         },
     }
 
-
-EXECUTION = (
-    allow("Login", "ecr:GetAuthorizationToken", "*"),
-    allow(
-        "Image",
-        ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-        REPOSITORY_ARN,
-    ),
-    allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], LOG_STREAMS),
-)
 
 STORAGE_OF_JOBS = (
     allow("ReadData", "s3:GetObject", data_arn("/*")),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import platform
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors
-from backfleet_executors.aws.stack.notebook import LAST, SOFTWARE
+from backfleet_executors.aws.stack.notebook import LAST, PINS, PYTHON, SOFTWARE, WHEELS
 from backfleet_executors.aws.stack.settings_file import write_settings
 from backfleet_executors.aws.stack.stacks import Stack
+
+if TYPE_CHECKING:
+    from backfleet_executors.images.parts import Parts
 
 __all__ = ["upload_software"]
 
@@ -24,11 +29,24 @@ def upload_software(clients: Clients, stack: Stack, settings: Mapping[str, str])
 
     bucket = stack.outputs["ResultsBucket"]
     with tempfile.TemporaryDirectory(prefix="backfleet-software-") as folder:
-        wheels = collect_parts([], Path(folder)).code
+        parts = collect_parts([], Path(folder))
+        files = [*parts.code, *_write_lists(Path(folder), parts)]
         last = Path(folder, LAST)
         write_settings(last, settings)
         with aws_errors(f"uploading backfleet to s3://{bucket}/{SOFTWARE}"):
-            for file in (*wheels, last):
+            for file in (*files, last):
                 clients.s3.put_object(
                     Bucket=bucket, Key=f"{SOFTWARE}/{file.name}", Body=file.read_bytes()
                 )
+
+
+def _write_lists(folder: Path, parts: Parts) -> list[Path]:
+    """Write what the notebook installs: the versions that an image built here holds."""
+    texts = {
+        PINS: "".join(f"{name}=={version}\n" for name, version in sorted(parts.pins.items())),
+        WHEELS: "".join(f"./{wheel.name}\n" for wheel in sorted(parts.code)),
+        PYTHON: ".".join(platform.python_version_tuple()[:2]),
+    }
+    for name, text in texts.items():
+        Path(folder, name).write_text(text, encoding="utf-8")
+    return [Path(folder, name) for name in texts]

@@ -1,0 +1,81 @@
+"""The purchases of one symbol, whose dividends are taxed when the shares are sold."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass, field
+from datetime import date
+
+__all__ = ["Rates", "TaxLots"]
+
+Rates = tuple[float, float, float]
+"""Fractions of a dividend, for shares held up to a month, up to a year, and longer."""
+
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+@dataclass
+class _Lot:
+    day: int
+    shares: float
+    dividends: list[tuple[Rates, float]] = field(default_factory=list)
+
+
+class TaxLots:
+    """Purchases, first in, first out. Days are counted from 1970-01-01."""
+
+    def __init__(self) -> None:
+        self._lots: list[_Lot] = []
+
+    def buy(self, day: float, shares: float) -> None:
+        """Add a purchase."""
+        self._lots.append(_Lot(int(day), shares))
+
+    def receive(self, rates: Rates, cash: float, ratio: float) -> None:
+        """Note a dividend in cash per share, and multiply the shares."""
+        for lot in self._lots:
+            if cash and any(rates):
+                lot.dividends.append((rates, lot.shares * cash))
+            lot.shares *= ratio
+
+    def tax(self, shares: float, day: float) -> float:
+        """Return the tax on the dividends of shares that are sold on a day."""
+        total = 0.0
+        for lot in self._lots:
+            part = min(shares, lot.shares)
+            if part <= 0.0:
+                break
+            if lot.dividends:
+                period = _period(lot.day, int(day))
+                for rates, money in lot.dividends:
+                    total += rates[period] * money * (part / lot.shares)
+            shares -= part
+        return total
+
+    def sell(self, shares: float) -> None:
+        """Take shares out."""
+        while self._lots and shares > 0.0:
+            lot = self._lots[0]
+            if shares >= lot.shares:
+                shares -= lot.shares
+                del self._lots[0]
+                continue
+            rest = lot.shares - shares
+            lot.dividends = [(rates, money * rest / lot.shares) for rates, money in lot.dividends]
+            lot.shares = rest
+            return
+
+
+def _period(bought: int, sold: int) -> int:
+    """Return 0 for shares held up to a month, 1 up to a year, and 2 longer."""
+    day = date.fromordinal(EPOCH_ORDINAL + bought)
+    until = date.fromordinal(EPOCH_ORDINAL + sold)
+    if until <= _months_later(day, 1):
+        return 0
+    return 1 if until <= _months_later(day, 12) else 2
+
+
+def _months_later(day: date, months: int) -> date:
+    month = day.month - 1 + months
+    year, month = day.year + month // 12, month % 12 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
