@@ -316,7 +316,7 @@ def test_a_damaged_rule_is_reported(tmp_path: Path) -> None:
 def bad_requests() -> Iterator[tuple[dict[str, Any], str]]:
     yield {"train": "20 years"}, "no window fits into 607 sessions from 2019-01-03 to 2021-07-05"
     yield {"select": "win_rate"}, "does not follow from the returns of a window. Use sharpe"
-    yield {"select": "sharp"}, "is not a metric of a window; did you mean 'sharpe'?"
+    yield {"select": "sharp"}, "is not a metric of a window. Use sharpe, sortino"
     yield {"step": "1 month"}, "test windows overlap: step is 1 month, test is 6 months"
     yield {"where": "1 / trades > 0 and trades / 0 > 1"}, "zero"
     yield {"holdout": "2019-01-01"}, "no window fits into 0 sessions"

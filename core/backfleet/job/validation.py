@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from backfleet.errors import JobError
 from backfleet.job import rules
 from backfleet.job.fields import Day, Text, Whole
-from backfleet.job.refusal import nearest
 from backfleet.job.section import Section
 from backfleet.job.where import Where
 from backfleet.job.window_length import Length
@@ -134,7 +133,7 @@ class Validation(Section):
         works = f"Use {', '.join(SELECTABLE[:-1])} or {SELECTABLE[-1]}"
         if metric in COLUMNS:
             raise ValueError(f"does not follow from the returns of a window. {works}")
-        raise ValueError(f"is not a metric of a window{nearest(metric, SELECTABLE)}. {works}")
+        raise ValueError(f"is not a metric of a window. {works}")
 
     @field_validator("where")
     @classmethod

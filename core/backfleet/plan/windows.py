@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from backfleet.errors import JobError
 from backfleet.job.validation import Validation
+from backfleet.job.window_length import WindowLength
 from backfleet.job.windowed_points import Window
 
 __all__ = [
@@ -151,8 +152,7 @@ class Months:
 
     def length(self, count: int) -> str:
         """Return a length in words."""
-        years, months = divmod(count, 12)
-        return f"{count:,} months" if months else f"{years:,} years"
+        return str(WindowLength(count, "months"))
 
 
 @dataclass(frozen=True)
@@ -276,14 +276,17 @@ def _split(units: Sessions | Months, rule: Validation) -> Fold:
 
 
 def _too_long(units: Sessions | Months, train: int, purge: int, test: int) -> JobError:
-    lengths = " + ".join((units.length(train), f"{purge:,}", units.length(test)))
-    needed = "" if isinstance(units, Months) else f" = {train + purge + test:,}"
     available = f"{units.sessions:,} sessions"
-    if isinstance(units, Months) and units.sessions:
-        available += f" from {units.days[0]} to {units.days[-1]}"
+    if isinstance(units, Months):
+        parts = [units.length(train), f"{purge:,} sessions", units.length(test)]
+        needed = " + ".join(parts if purge else parts[::2])
+        if units.sessions:
+            available += f" from {units.days[0]} to {units.days[-1]}"
+    else:
+        needed = f"{train:,} + {purge:,} + {test:,} = {train + purge + test:,}"
     return JobError(
         f"validation: no window fits into {available} (training, purge and test take "
-        f"{lengths}{needed}). Use shorter windows or more data."
+        f"{needed}). Use shorter windows or more data."
     )
 
 

@@ -99,11 +99,12 @@ class _Totals:
 
     def _count(self, symbol: int, calendar: Indices) -> None:
         """Count a symbol on its dates, once if its points are in several consecutive chunks."""
-        is_known = symbol == self._last_symbol
-        fresh = np.setdiff1d(calendar, self._last_calendar) if is_known else calendar
+        fresh = calendar
+        if symbol == self._last_symbol:
+            fresh = np.setdiff1d(calendar, self._last_calendar)
+            calendar = np.union1d(self._last_calendar, calendar)
         self._counts[np.searchsorted(self._days, fresh)] += 1
-        known = self._last_calendar if is_known else calendar
-        self._last_symbol, self._last_calendar = symbol, np.union1d(known, calendar)
+        self._last_symbol, self._last_calendar = symbol, calendar
 
     def leave_out(self, tasks: Indices) -> None:
         """Leave out the points of tasks without returns."""
