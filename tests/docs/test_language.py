@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
+
+from user_texts import REVIEWED, collected_texts
 
 ROOT = Path(__file__).parents[2]
 TEXTS = ("README.md", "CONTRIBUTING.md", "docs", "core", "executors", "strategies", "examples")
@@ -23,6 +26,8 @@ REJECTED = re.compile(
 WORDS_OF_OTHERS = ('"cancelled" not in self.reason',)
 """Parts of lines that quote another program, here CloudFormation."""
 
+ADVICE = "Read the changed texts as a user would, then run `PYTHONPATH=tests python -m user_texts`:"
+
 
 def _texts() -> list[Path]:
     paths = [ROOT / name for name in TEXTS]
@@ -39,3 +44,10 @@ def test_no_text_uses_a_rejected_word() -> None:
         if REJECTED.search(line) and not any(words in line for words in WORDS_OF_OTHERS)
     ]
     assert not lines, "\n".join(lines)
+
+
+def test_the_texts_that_users_read_are_those_that_were_reviewed() -> None:
+    reviewed = REVIEWED.read_text(encoding="utf-8").splitlines()
+    now = collected_texts().splitlines()
+    changes = "\n".join(difflib.unified_diff(reviewed, now, "reviewed", "now", lineterm=""))
+    assert not changes, f"{ADVICE}\n{changes}"
