@@ -124,7 +124,25 @@ def locate_strategy(reference: str) -> StrategyReference:
     file = Path(os.path.realpath(expand_home(place)))
     if not file.is_file():
         raise JobError(f"strategy: there is no file {file}")
+    _refuse_backtest(file)
     return StrategyReference(f"{file.name}:{name}", str(file.parent))
+
+
+def _refuse_backtest(file: Path) -> None:
+    """Raise JobError for a script, which would run its backtest whenever it is imported.
+
+    Workers do not look again: what they open counts as data of the run.
+    """
+    try:
+        line = backtest_on_import(file.read_bytes())
+    except OSError:
+        return
+    if line is not None:
+        raise JobError(
+            f"strategy: {file}, line {line}, runs a backtest when the file is imported. Put that "
+            "under 'if __name__ == \"__main__\":', or make a job of the script with "
+            f"'backfleet adopt {file.name} -o FOLDER'"
+        )
 
 
 _IMPORTED: ContextVar[str | None] = ContextVar("_IMPORTED", default=None)
@@ -148,13 +166,6 @@ def _import_file(file: Path) -> ModuleType:
         return known
     if known is not None:
         name = f"_strategy_{file.stem}"
-    line = backtest_on_import(file.read_bytes())
-    if line is not None:
-        raise JobError(
-            f"strategy: {file}, line {line}, runs a backtest when the file is imported. Put that "
-            "under 'if __name__ == \"__main__\":', or make a job of the script with "
-            f"'backfleet adopt {file.name} -o FOLDER'"
-        )
     spec = importlib.util.spec_from_file_location(name, file, loader=SourceLoader(name, str(file)))
     if spec is None or spec.loader is None:
         raise PluginError(f"{file} is not a Python file")
