@@ -43,7 +43,7 @@ def test_a_body_with_other_rows_than_its_header_says_is_not_decoded() -> None:
 
 
 def test_what_is_no_parquet_file_is_corrupt() -> None:
-    with pytest.raises(CorruptObject, match="no Parquet file that can be read"):
+    with pytest.raises(CorruptObject, match="cannot be read as Parquet"):
         read_parquet(b"PAR1 it is not", ROWS)
 
 

@@ -97,8 +97,8 @@ def test_an_endless_query_is_stopped() -> None:
         ("lots", None, "the memory limit 'lots' must be"),
         ("1 MiB", None, "'1 MiB' is too small for a query; give 64 MiB or more"),
         (None, 0.0, "the timeout 0.0 is not a number of seconds above 0"),
-        (None, float("nan"), "the timeout nan is no number of seconds"),
-        (None, 1e300, "the timeout 1e[+]300 is no number of seconds"),
+        (None, float("nan"), "the timeout nan is not a number of seconds"),
+        (None, 1e300, "the timeout 1e[+]300 is not a number of seconds"),
     ],
 )
 def test_odd_limits_are_refused(memory: str | None, timeout: float | None, words: str) -> None:

@@ -471,5 +471,5 @@ def test_finding_takes_few_requests_on_s3(s3_store_url: str) -> None:
     finally:
         s3_client().meta.events.unregister("before-call.s3", count)
     assert len(rows) == 4
-    # The index; of the one candidate its manifest, its chunks, and the four with known rows.
-    assert requests == {"ListObjectsV2": 2, "GetObject": 1 + 4}
+    # The index; of the one candidate its manifest, key and chunks, and the four with known rows.
+    assert requests == {"ListObjectsV2": 2, "GetObject": 2 + 4}
