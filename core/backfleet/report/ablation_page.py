@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["ablation_page"]
 
 FIGURES = {
-    "total_return": ("Cost in total return, mean over the tasks", "+.2~%"),
-    "sharpe": ("Cost in Sharpe ratio, mean over the tasks", "+.3~f"),
+    "total_return": ("Mean cost in total return", "+.2~%"),
+    "sharpe": ("Mean cost in Sharpe ratio", "+.3~f"),
 }
 """The metrics that are drawn, with the titles and formats of their axes."""
 
