@@ -25,4 +25,4 @@ class TestAwsBatch(ExecutorConformance):
             monkeypatch.setenv(f"BACKFLEET_AWS_BATCH_{name.upper()}", value)
 
     def store(self, tmp_path: Path) -> str:
-        return f"s3://{self.bucket}/{tmp_path.name}"
+        return f"s3://{self.bucket}/runs/{tmp_path.name}"

@@ -58,7 +58,7 @@ def test_it_installs_passes_its_tests_and_runs_a_sweep(
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    assert "8 passed" in call("pytest", "-q", "-W", "error")
+    assert "9 passed" in call("pytest", "-q", "-W", "error")
     checked = json.loads(call("backfleet", "check", "my-factor", "--json"))
     assert checked["passed"]
     summary = json.loads(call("backfleet", "run", "sweep.toml", "--json"))
