@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -136,6 +137,13 @@ def arguments(path: tuple[str, ...], run: str, chance: random.Random) -> list[st
     return texts
 
 
+def _named(texts: Sequence[str]) -> Iterator[str]:
+    """Yield the writing of files outside the case's folder that the command line itself names."""
+    for path in map(os.path.normpath, texts):
+        if os.path.isabs(path) and path != os.sep:
+            yield f"write {path}"
+
+
 def case(number: int, template: Path) -> Case:
     chance = random.Random(f"{SEED} {number}")
     known = commands()
@@ -155,7 +163,7 @@ def case(number: int, template: Path) -> Case:
         tuple(texts),
         files={"fifo": None, "AAA.csv": sample, "odd\udcff.toml": b"strategy = 1"},
         template=template,
-        effects=STARTS,
+        effects=(*STARTS, *_named(texts)),
         # Without a Docker daemon.
         environment={"DOCKER_HOST": "tcp://127.0.0.1:9"},
         exit_codes=WORKER_CODES if path == ("worker",) else frozenset({0, 1, 2}),
