@@ -106,7 +106,8 @@ def test_rows_after_the_end_leave_the_digest() -> None:
 def test_each_column_is_in_the_digest(column: str) -> None:
     bars = make_bars(4)
     values = getattr(bars, column).copy()
-    values[2] = not values[2] if column == "tradable" else values[2] + 1
+    step = np.timedelta64(1, "D") if column == "session" else 1
+    values[2] = not values[2] if column == "tradable" else values[2] + step
     assert replace(bars, **{column: values}).digest() != bars.digest()
 
 

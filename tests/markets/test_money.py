@@ -222,7 +222,7 @@ def test_excursions_of_a_trade_are_in_the_money_of_its_end() -> None:
 def test_example_31_the_tax_on_a_dividend_depends_on_how_long_the_share_was_held(
     sold: str, tax: float
 ) -> None:
-    days = [*DAYS[:3], sold, str(np.datetime64(sold) + 1)]
+    days = [*DAYS[:3], sold, str(np.datetime64(sold) + np.timedelta64(1, "D"))]
     # Bought on 2024-01-03, and sold at the open of the fourth bar.
     rows = flat("600000", days, [10.0, 10.0, 9.5, 9.5, 9.5])
     bars = exact(rows, Action(D3, cash=0.5), dividend_tax=True)

@@ -116,7 +116,8 @@ def test_an_account_without_returns_has_no_sums() -> None:
 
 
 def segments_between(first: str, last: str) -> Segments:
-    return segments_of(sessions_of(np.arange(np.datetime64(first), np.datetime64(last) + 1))[1, 1:])
+    end = np.datetime64(last) + np.timedelta64(1, "D")
+    return segments_of(sessions_of(np.arange(np.datetime64(first), end))[1, 1:])
 
 
 @pytest.mark.parametrize(

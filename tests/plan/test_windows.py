@@ -116,7 +116,7 @@ def test_each_path_covers_every_group_once(groups: int, test_groups: int) -> Non
 
 
 def weekdays(first: str, last: str) -> Days:
-    days = np.arange(np.datetime64(first), np.datetime64(last) + 1)
+    days = np.arange(np.datetime64(first), np.datetime64(last) + np.timedelta64(1, "D"))
     return days[np.is_busday(days)]
 
 

@@ -125,7 +125,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prices")
     numbers = np.random.default_rng(0)
     for place, name in enumerate(("A00", *NAMES, "ZZZ")):
-        days = np.arange(np.datetime64("2023-01-02") + 17 * place, np.datetime64("2023-06-01"))
+        days = np.arange(
+            np.datetime64("2023-01-02") + np.timedelta64(17 * place, "D"),
+            np.datetime64("2023-06-01"),
+        )
         if name == "DDD":
             days = days[numbers.random(len(days)) < 0.8]
         closes = 100 * np.cumprod(1 + numbers.normal(0.0, 0.02, len(days)))

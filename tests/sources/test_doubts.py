@@ -183,7 +183,7 @@ def test_opens_highs_and_lows_that_copy_the_close_are_told() -> None:
 
 def test_days_that_are_shifted_by_one_have_sundays_and_no_fridays() -> None:
     sound = walk()
-    shifted = replace(sound, session=sound.session - 1)
+    shifted = replace(sound, session=sound.session - np.timedelta64(1, "D"))
     (doubt, *notes) = find_doubts(shifted)
     assert doubt.kind == "weekend"
     assert "Sunday" in doubt.text

@@ -28,6 +28,7 @@ MINUTE_NS = 60_000_000_000
 ENGINES = (BacktraderEngine(), BacktraderStockEngine())
 BROKER = BrokerSettings(10_000.0, 0.0)
 MONDAY = np.datetime64("2024-01-01", "D")
+DAY = np.timedelta64(1, "D")
 
 
 class FollowsWeek(VectorStrategy):
@@ -93,16 +94,18 @@ def assert_shown_when_over(bars: Bars, name: str) -> None:
 
 
 def test_a_week_dated_by_its_monday_is_first_seen_on_the_next_monday(make_bars: Any) -> None:
-    days = daily(make_bars(np.arange(1.0, 16.0)), np.arange(15) + MONDAY)
-    weeks = daily(make_bars([10.0, 20.0]), [MONDAY, MONDAY + 7])
+    days = daily(make_bars(np.arange(1.0, 16.0)), np.arange(15) * DAY + MONDAY)
+    weeks = daily(make_bars([10.0, 20.0]), [MONDAY, MONDAY + 7 * DAY])
     seen = tradable_bars(beside(days, week=weeks)).auxiliary["week"].close
     np.testing.assert_array_equal(seen, [np.nan] * 6 + [10.0] * 7 + [20.0] * 2)
     assert_shown_when_over(beside(days, week=weeks), "week")
 
 
 def test_a_week_dated_by_its_friday_is_seen_on_friday_if_the_job_says_so(make_bars: Any) -> None:
-    days = daily(make_bars(np.arange(1.0, 12.0)), np.arange(11) + MONDAY)
-    weeks = replace(daily(make_bars([10.0, 20.0]), [MONDAY + 4, MONDAY + 11]), stamp="close")
+    days = daily(make_bars(np.arange(1.0, 12.0)), np.arange(11) * DAY + MONDAY)
+    weeks = replace(
+        daily(make_bars([10.0, 20.0]), [MONDAY + 4 * DAY, MONDAY + 11 * DAY]), stamp="close"
+    )
     bars = beside(days, week=weeks)
     seen = tradable_bars(bars).auxiliary["week"].close
     np.testing.assert_array_equal(seen, [np.nan] * 4 + [10.0] * 7)
@@ -143,7 +146,7 @@ def test_hours_beside_quarters_are_seen_when_they_are_over(
 def test_shorter_bars_beside_days_are_not_seen_early(
     make_bars: Any, minutes: list[int], stamps: tuple[str, str]
 ) -> None:
-    bars = daily(make_bars(walk(9, 1)), np.arange(9) + MONDAY)
+    bars = daily(make_bars(walk(9, 1)), np.arange(9) * DAY + MONDAY)
     feed = intraday(make_bars(walk(len(minutes), 2)), np.array(minutes) * 15)
     feed = replace(feed, length=np.timedelta64(15 * MINUTE_NS, "ns"), stamp=stamps[1])
     bars = beside(replace(bars, stamp=stamps[0]), quarter=feed)
@@ -156,7 +159,7 @@ def test_shorter_bars_beside_days_are_not_seen_early(
 def test_a_day_beside_minutes_is_first_seen_on_the_next_day(make_bars: Any) -> None:
     minutes = [day * 1440 + 570 + step * 15 for day in range(3) for step in range(4)]
     bars = intraday(make_bars(walk(12, 1)), minutes)
-    days = daily(make_bars([10.0, 20.0, 30.0]), np.arange(3) + MONDAY)
+    days = daily(make_bars([10.0, 20.0, 30.0]), np.arange(3) * DAY + MONDAY)
     seen = tradable_bars(beside(bars, day=days)).auxiliary["day"].close
     np.testing.assert_array_equal(seen, [np.nan] * 4 + [10.0] * 4 + [20.0] * 4)
     assert_shown_when_over(beside(bars, day=days), "day")
@@ -178,7 +181,7 @@ def test_resampled_bars_hold_the_symbols_own_bars_and_are_seen_when_over(
     unit = "M8[W]" if span == "1w" else "M8[M]"
     # numpy's weeks begin on Thursdays.
     shift = 3 if span == "1w" else 0
-    spans = (kept.session + shift).astype(unit)
+    spans = (kept.session + np.timedelta64(shift, "D")).astype(unit)
     for row, label in enumerate(np.unique(spans)):
         inside = spans == label
         assert longer.open[row] == kept.open[inside][0]
@@ -206,7 +209,7 @@ def test_no_strategy_gains_from_the_weeks_of_a_random_walk(make_bars: Any) -> No
 
 def test_symbols_of_a_portfolio_have_their_own_resampled_feeds(make_bars: Any) -> None:
     def symbol(name: str, seed: int) -> Bars:
-        bars = daily(make_bars(walk(15, seed), symbol=name), np.arange(15) + MONDAY)
+        bars = daily(make_bars(walk(15, seed), symbol=name), np.arange(15) * DAY + MONDAY)
         return beside(bars, week=resample(bars, "1w"))
 
     class Names(bt.Strategy):

@@ -147,7 +147,7 @@ class Months:
 
     def place(self, count: int) -> int:
         """Return the number of the first session in or after the month of this number."""
-        day = (self.first + count).astype("datetime64[D]")
+        day = (self.first + np.timedelta64(count, "M")).astype("datetime64[D]")
         return int(np.searchsorted(self.days, day))
 
     def length(self, count: int) -> str:

@@ -30,7 +30,8 @@ def session_dates(starts: Days, months: int, counts: NDArray[np.int64], periods:
         Sessions per year.
     """
     firsts = starts.astype(np.float64)
-    ends = (starts.astype("datetime64[M]") + months).astype("datetime64[D]").astype(np.float64)
+    after = starts.astype("datetime64[M]") + np.timedelta64(months, "M")
+    ends = after.astype("datetime64[D]").astype(np.float64)
     filled = np.flatnonzero(counts)
     if len(filled):
         first, last = filled[0], filled[-1]
