@@ -174,6 +174,14 @@ class Bars:
         else `prices`."""
         return self.prices if self.terms is None else self.raw
 
+    @property
+    def seen_scale(self) -> Floats:
+        """float64, by what `traded` prices are multiplied in `prices`; 1 without a market."""
+        if self.terms is None or not len(self):
+            return np.ones(len(self))
+        scale: Floats = self.factor / self.factor[-1]
+        return scale
+
     @cached_property
     def returns(self) -> Floats:
         """float64, the total return of each bar's close over the close before; NaN for the first.

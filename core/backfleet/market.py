@@ -217,7 +217,7 @@ class Market(ABC):
         at their limits, halted sessions and the share of the volume.
 
         Bars on days that a rule does not cover have neutral terms, since a file may begin before
-        the tables: `check_days` tells whether a job may use the bars. Raises MarketError.
+        the tables; `check_days` refuses a job that uses such days. Raises MarketError.
         """
         terms = self._terms_of_covered_days(bars, facts, settings.off)
         if settings.orders == "day" and "halts" in self.rules and "halts" not in settings.off:

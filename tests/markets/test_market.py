@@ -15,6 +15,7 @@ from backfleet.facts import SymbolFacts
 from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
 from backfleet.markets.us_equity import UsEquity
+from market_of_a_stranger import ENTRY_POINTS, MODULE
 from markets.market_bars import bars_of
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -118,25 +119,7 @@ def test_show_says_what_held_on_a_day_and_from_which_source(backfleet: Cli) -> N
 def test_a_market_of_another_package_is_shown_like_any_other(
     backfleet: Cli, installed: Callable[..., dict[str, str]]
 ) -> None:
-    source = """
-from backfleet.market import Certainty, Dated, Market, Step
-
-LOT = Dated("lot", Step.of("2000-01-01", 7, Certainty.OFFICIAL, "Acme"), unit="shares")
-
-class Acme(Market):
-    name = "acme"
-    rules = ("lots",)
-
-    def terms(self, bars, facts, off):
-        lot = 0.0 if "lots" in off else LOT.on(bars.session)
-        return Terms.neutral(len(bars)).having(step=lot, least=lot)
-
-    def tables(self, facts):
-        return (LOT,)
-"""
-    env = installed(
-        "acme", {"acme_market.py": source}, {"backfleet.markets": {"acme": "acme_market:Acme"}}
-    )
+    env = installed("acme", MODULE, ENTRY_POINTS)
     shown = backfleet("markets", "show", "acme", "--on", "2024-01-02", "--symbol", "X", env=env)
     assert "Acme" in shown.stdout
     early = backfleet("markets", "show", "acme", "--on", "1999-12-31", "--symbol", "X", env=env)

@@ -19,6 +19,7 @@ from backfleet.markets.none import NoRules
 from backfleet.markets.us_equity import UsEquity
 from backfleet.terms import Terms
 from backfleet.testing import MarketConformance
+from market_of_a_stranger import ENTRY_POINTS, MODULE
 
 
 class TestCnA(MarketConformance):
@@ -102,24 +103,6 @@ def test_a_bad_market_fails(tests: type[MarketConformance], test: str) -> None:
         getattr(tests(), test)()
 
 
-STRANGER = """
-from backfleet.market import Certainty, Dated, Market, Step
-from backfleet.terms import Terms
-
-LOT = Dated("lot", Step.of("2000-01-01", 7, Certainty.OFFICIAL, "Acme"), unit="shares")
-
-class Acme(Market):
-    name = "acme"
-    rules = ("lots",)
-
-    def terms(self, bars, facts, off):
-        lot = 0.0 if "lots" in off else LOT.on(bars.session)
-        return Terms.neutral(len(bars)).having(step=lot, least=lot)
-
-    def tables(self, facts):
-        return (LOT,)
-"""
-
 ITS_TESTS = """
 from acme_market import Acme
 from backfleet.plugins import load_plugin
@@ -138,8 +121,7 @@ def test_jobs_find_it():
 def test_the_package_of_a_stranger_is_tested_in_its_own_process(
     installed: Callable[..., dict[str, str]],
 ) -> None:
-    files = {"acme_market.py": STRANGER, "acme_tests.py": ITS_TESTS}
-    env = installed("acme", files, {"backfleet.markets": {"acme": "acme_market:Acme"}})
+    env = installed("acme", {**MODULE, "acme_tests.py": ITS_TESTS}, ENTRY_POINTS)
     site = env["PYTHONPATH"].partition(":")[0]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "acme_tests.py"]
     done = subprocess.run(

@@ -46,6 +46,7 @@ def observed_feeds(cerebro: Any, folder: Path, run: int) -> Feeds:
         if feed._tz is not None:
             notes.append(f"{label} has a time zone; in a job, the strategy sees its times in UTC")
         lines = _lines_of(feed)
+        # numpy's types take an array of any name for its option `allow_pickle`.
         np.savez(folder / feed_file(run, position), **lines)  # type: ignore[arg-type]
         feeds.append(
             ObservedFeed(

@@ -18,6 +18,7 @@ from backfleet.engine import BrokerSettings
 from backfleet.engines.bt import bt
 from backfleet.engines.market_events import FollowPosition, OpenEvents
 from backfleet.engines.market_feed import FeedRules, events_of, feed_rules
+from backfleet.engines.vector.bookings import EPSILON
 from backfleet.engines.vector.broker import commission, with_position
 from backfleet.engines.vector.market_rules import (
     BarTerms,
@@ -35,9 +36,6 @@ __all__ = ["MarketBroker", "has_market", "set_up_market"]
 
 REASON = "reject_reason"
 """The key in `order.info` under which the reason of a rejection lies."""
-
-EPSILON = 1e-6
-"""A number of traded shares that is this close to a whole number is one."""
 
 
 def has_market(bars: tuple[Bars, ...]) -> bool:

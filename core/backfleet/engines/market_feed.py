@@ -78,11 +78,10 @@ def _rules_of(bars: Bars) -> FeedRules:
         raise ValueError(f"{bars.symbol} has no terms of the market that others have")
     traded = kept.traded
     prices = np.array((traded.open, traded.high, traded.low, traded.close))
-    scale = (bars.factor / bars.factor[-1])[bars.tradable] if len(bars) else np.ones(0)
     return FeedRules(
         [BarTerms(*column) for column in rows.T.tolist()],
         [(each[0], each[1], each[2], each[3]) for each in prices.T.tolist()],
-        scale.tolist(),
+        bars.seen_scale[bars.tradable].tolist(),
     )
 
 

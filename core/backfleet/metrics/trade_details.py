@@ -82,7 +82,7 @@ def _excursions(trades: Records, exits: Floats, bars: Bars) -> tuple[Floats, Flo
     first = np.searchsorted(time, trades["opened"])
     end = np.where(trades["closed"] == NOT_YET, len(time), np.searchsorted(time, trades["closed"]))
     # Signals see the highs and lows; trades are in the money of their last bar.
-    scale = _scale(bars)[np.minimum(end, len(time) - 1)]
+    scale = bars.seen_scale[bars.tradable][np.minimum(end, len(time) - 1)]
     entry, exits = trades["price"] * scale, exits * scale
     highest = _extremes(np.maximum, bars.high[bars.tradable], first, end, -np.inf)
     lowest = _extremes(np.minimum, bars.low[bars.tradable], first, end, np.inf)
@@ -90,14 +90,6 @@ def _excursions(trades: Records, exits: Floats, bars: Bars) -> tuple[Floats, Flo
     down = np.fmin(np.minimum(lowest, entry), exits) / entry - 1.0
     is_long = trades["size"] > 0.0
     return np.where(is_long, down, 0.0 - up), np.where(is_long, up, 0.0 - down)
-
-
-def _scale(bars: Bars) -> Floats:
-    """Return by what the prices of trades are multiplied in those of the tradable bars."""
-    if bars.terms is None:
-        return np.ones(int(np.count_nonzero(bars.tradable)))
-    scale: Floats = (bars.factor / bars.factor[-1])[bars.tradable]
-    return scale
 
 
 def _extremes(

@@ -154,9 +154,9 @@ def _describe_in_market(
     Raises JobError if dividends are to be taxed and are not known.
     """
     described = _describe_all(data, planned_rules(market))
-    doubts = unexplained(described.symbols)
     if market is None:
         return None, described, {}
+    doubts = unexplained(described.symbols)
     if market.actions == "exact" and doubts:
         market = replace(market, actions="factor")
         described = _describe_all(data, planned_rules(market))

@@ -61,7 +61,7 @@ def price_frame(bars: Bars) -> pd.DataFrame:
 
     zone = bars.timezone
     index = pd.DatetimeIndex(bars.time.view("M8[ns]"), tz="UTC").tz_convert(zone).tz_localize(None)
-    scale = np.ones(len(bars)) if bars.terms is None else bars.factor / bars.factor[-1]
+    scale = bars.seen_scale
     columns = {"high": bars.high, "low": bars.low, "close": bars.close, "scale": scale}
     shown = bars.tradable & (np.arange(len(bars)) >= bars.warmup)
     return pd.DataFrame(columns, index=index)[shown]

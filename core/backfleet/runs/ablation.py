@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from backfleet.results.read import read_results
 from backfleet.runs.run import Run
 from backfleet.runs.task_code import TaskCode
 from backfleet.runs.undeclared import check_undeclared_files
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Ablation", "PointChoice", "plan_ablation"]
 

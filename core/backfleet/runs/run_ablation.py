@@ -53,9 +53,13 @@ class AblationWork:
 
 def ablation_work(ablation: Ablation, executor: Executor) -> AblationWork:
     """Return what an ablation has to compute on an executor. Nothing is written."""
+    return _work_of(ablation, executor, _runs(ablation, executor))
+
+
+def _work_of(ablation: Ablation, executor: Executor, runs: Sequence[Run]) -> AblationWork:
     draft, costs = ablation.code.draft(), []
     tasks = missing = 0
-    for run in _runs(ablation, executor):
+    for run in runs:
         counts = run.counts()
         tasks, missing = tasks + counts.tasks, missing + counts.missing
         chunks = run.chunk_index.missing()
@@ -88,8 +92,9 @@ def run_ablation(
     """
     if not ablation.variants:
         return None
-    check_cost(ablation_work(ablation, executor).cost, accept_cost=accept_cost)
-    controls = [RunControl(run) for run in _runs(ablation, executor)]
+    runs = _runs(ablation, executor)
+    check_cost(_work_of(ablation, executor, runs).cost, accept_cost=accept_cost)
+    controls = [RunControl(run) for run in runs]
     # Capacity that is paid for grows with the work; on one machine, runs would share the cores.
     size = len(controls) if isinstance(executor, Priced) else 1
     names = [variant.without for variant in ablation.variants]

@@ -21,6 +21,7 @@ __all__ = [
     "BARS",
     "CASH",
     "DUE",
+    "EPSILON",
     "MOVE",
     "PAY",
     "PRICE",

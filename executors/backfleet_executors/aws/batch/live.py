@@ -62,14 +62,16 @@ def live_checks(settings: AwsBatchSettings, environment: BatchEnvironment) -> It
 
     Raises ExecutorError, StoreError.
     """
-    yield _conditional_write(required(settings, "store"))
-    yield unconditional_write(environment.calls.clients, required(settings, "store"))
+    store = required(settings, "store")
+    probes = probes_of(store)
+    yield _conditional_write(store)
+    yield unconditional_write(environment.calls.clients, store)
     trials = [_start(settings, environment, "0-1", ["--version"])]
     try:
-        for probe in probes_of(required(settings, "store")):
+        for probe in probes:
             trials.append(_start(settings, environment, "0", ["worker", probe.url]))
         yield from _followed(trials[0])
-        for probe, trial in zip(probes_of(required(settings, "store")), trials[1:], strict=True):
+        for probe, trial in zip(probes, trials[1:], strict=True):
             ended = _waited(trial, probe.subject, partial(_has_ended, trial))
             is_ended = ended.status is FindingStatus.OK
             yield probe.finding(_lines(trial)) if is_ended else ended
