@@ -14,6 +14,8 @@ from backfleet.report.page import Page as Report
 from backfleet.report.page import render_file
 from backfleet.report.sweep_page import sweep_page
 from backfleet.report.task_page import task_page
+from finished_runs import run_here
+from sample_job import job_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -63,7 +65,7 @@ def test_all_figures_of_a_sweep_are_drawn(
 ) -> None:
     report = sweep_page(sweep)
     page = look_at(report, color_scheme=scheme)
-    assert draw_all(page) == len(report.figures) == 7
+    assert draw_all(page) == len(report.figures) == 6
     assert page.query_selector_all(".plot .main-svg")
 
 
@@ -144,6 +146,52 @@ def test_the_map_follows_its_axes_and_the_filter(
         "document.querySelector('[data-figure=parameter-map]')._fullLayout[each].type)"
     )
     assert kinds == ["category", "category"]
+
+
+def test_the_map_shows_the_mean_the_median_or_the_worst(
+    look_at: Callable[..., Page], tmp_path: Path
+) -> None:
+    params = {"fast": [5, 8], "slow": [20, 30]}
+    run = run_here(job_of(tmp_path, strategy="dual-moving-average", params=params))
+    page = look_at(sweep_page(run))
+    draw_all(page)
+    page.locator("#map-form [name=y]").select_option("symbol")
+    page.locator("#map-form [name=measure]").select_option("volatility")
+    groups = run.results().groupby(["symbol", "fast"])["volatility"]
+    # Volatility is better if it is smaller, so the worst is the largest.
+    for statistic, expected in (("median", groups.median()), ("worst", groups.max())):
+        page.locator("#map-form [name=statistic]").select_option(statistic)
+        page.get_by_text(f"The {statistic} over all 8 tasks.").wait_for()
+        cells = page.evaluate("document.querySelector('[data-figure=parameter-map]').data[0].z")
+        assert cells == expected.unstack().to_numpy().tolist()
+    page.locator("#map-form [name=x]").select_option("symbol")
+    page.get_by_text("Choose two different axes.").wait_for()
+
+
+def test_parallel_coordinates_need_no_webgl_and_follow_the_filter(
+    look_at: Callable[..., Page], sweep: bf.Run
+) -> None:
+    page = look_at(sweep_page(sweep))
+    place = page.locator("[data-parallel]")
+    place.scroll_into_view_if_needed()
+    assert place.get_attribute("data-lines") == "8"
+    inked = """() => { const canvas = document.querySelector("[data-parallel] canvas");
+        return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+            .data.some((value) => value > 0); }"""
+    assert page.evaluate(inked)
+    box = place.bounding_box()
+    assert box is not None
+    x, top, bottom = box["x"] + 44, box["y"] + 60, box["y"] + 210
+    page.mouse.move(x, top)
+    page.mouse.down()
+    page.mouse.move(x, bottom)
+    page.mouse.up()
+    assert page.get_by_label("Filter").input_value().startswith("period >= 1")
+    rows = sweep.results()
+    assert place.get_attribute("data-lines") == str((rows["period"] >= 15).sum())
+    page.mouse.click(x, top)
+    assert page.get_by_label("Filter").input_value() == ""
+    assert place.get_attribute("data-lines") == "8"
 
 
 def test_a_tasks_number_opens_all_its_values(look_at: Callable[..., Page], sweep: bf.Run) -> None:

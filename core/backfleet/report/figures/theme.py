@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BENCHMARK",
+    "DIVERGING",
     "GAIN",
     "LOSS",
+    "MAX_SYMBOLS",
+    "MIDDLE",
     "SCALE",
     "SECOND",
     "SERIES",
@@ -37,6 +40,14 @@ BENCHMARK = "#808080"
 
 SCALE = "Cividis"
 """From dark blue to yellow, alike to all eyes (Nuñez, Anderton and Renslow 2018)."""
+
+MIDDLE = "#F2F0EC"
+"""Neither good nor bad. The page's script changes it to a dark color on dark pages."""
+
+DIVERGING = ((0.0, LOSS), (0.5, MIDDLE), (1.0, SERIES))
+
+MAX_SYMBOLS = 60
+"""Symbols of a map. Of more, the best and the worst half of this number."""
 
 HEIGHT = 320
 MARGIN = {"l": 56, "r": 16, "t": 16, "b": 32}

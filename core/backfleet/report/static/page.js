@@ -33,6 +33,16 @@
     return made;
   };
 
+  // A color of the style sheet, as figures and canvases take it.
+  page.color = (name) => {
+    const probe = page.element("span");
+    probe.style.color = `var(--${name})`;
+    document.body.append(probe);
+    const color = getComputedStyle(probe).color;
+    probe.remove();
+    return color;
+  };
+
   // Theme: the system's, until somebody chooses.
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
