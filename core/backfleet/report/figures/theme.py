@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
@@ -25,6 +27,7 @@ __all__ = [
     "SERIES",
     "add_band",
     "add_line",
+    "add_signed_histogram",
     "band",
     "blank",
     "money_axis",
@@ -50,6 +53,7 @@ MAX_SYMBOLS = 60
 """Symbols of a map. Of more, the best and the worst half of this number."""
 
 HEIGHT = 320
+BINS = 40
 MARGIN = {"l": 56, "r": 16, "t": 16, "b": 32}
 
 
@@ -113,6 +117,24 @@ def add_band(
     figure.add_scatter(
         x=x, y=high, fill="tonexty", fillcolor=band(SERIES, opacity), name=name, **style
     )
+
+
+def add_signed_histogram(
+    figure: go.Figure, values: pd.Series, names: tuple[str, str], colors: tuple[str, str]
+) -> None:
+    """Count the values up to 0 and those above it; `names` and `colors` are in this order."""
+    if not len(values):
+        return
+    low, high = float(values.min()), float(values.max())
+    # Bins meet at 0, so that none holds values of both signs.
+    size = max((high - low) / BINS, float(np.finfo(float).tiny))
+    start = -size * (int(max(-low, 0.0) / size) + 1)
+    bins = {"start": start, "end": high + size, "size": size}
+    parts = (values[values <= 0], values[values > 0])
+    for name, part, color in zip(names, parts, colors, strict=True):
+        figure.add_histogram(
+            x=part.to_numpy(), name=f"{name} ({len(part):,})", xbins=bins, marker={"color": color}
+        )
 
 
 def money_axis(title: str) -> Mapping[str, Any]:

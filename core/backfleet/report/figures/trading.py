@@ -11,6 +11,7 @@ from backfleet.report.figures.theme import (
     SERIES,
     add_band,
     add_line,
+    add_signed_histogram,
     blank,
     plain,
 )
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 __all__ = ["price_figure", "trade_results_figure"]
-
-BINS = 40
 
 
 def price_figure(bars: pd.DataFrame, fills: pd.DataFrame, symbol: str) -> go.Figure:
@@ -66,15 +65,5 @@ def trade_results_figure(results: pd.Series) -> go.Figure:
         xaxis={"title": {"text": "net result of a trade (% of its entry)"}, "tickformat": ".1%"},
         yaxis={"title": {"text": "trades"}, "tickformat": "d"},
     )
-    low, high = float(results.min()), float(results.max())
-    # Bins meet at 0, so that none holds profits and losses.
-    size = max((high - low) / BINS, 1e-4)
-    bins = {"start": -size * (int(max(-low, 0.0) / size) + 1), "end": high + size, "size": size}
-    for name, part, color in (
-        ("loss", results[results <= 0], LOSS),
-        ("profit", results[results > 0], GAIN),
-    ):
-        figure.add_histogram(
-            x=part.to_numpy(), name=f"{name} ({len(part):,})", xbins=bins, marker={"color": color}
-        )
+    add_signed_histogram(figure, results, ("loss", "profit"), (LOSS, GAIN))
     return figure

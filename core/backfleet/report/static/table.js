@@ -37,7 +37,8 @@
       this.render = {};
       this.view = Array.from({ length: this.rows }, (_, row) => row);
       this.build();
-      this.apply("");
+      this.input.value = place.dataset.filter || "";
+      this.apply(this.input.value);
     }
 
     take(block) {
