@@ -205,6 +205,41 @@ def test_a_tasks_number_opens_all_its_values(look_at: Callable[..., Page], sweep
     assert not dialog.is_visible()
 
 
+def test_a_trade_zooms_the_price_chart(look_at: Callable[..., Page], sweep: bf.Run) -> None:
+    page = look_at(task_page(sweep, 2))
+    trade = sweep.trades(2).iloc[1]
+    page.get_by_role("button", name="Show the price during Trade 1", exact=True).click()
+    page.get_by_text("Trade 1. Double-click the chart").wait_for()
+    low, high = page.evaluate(
+        "document.querySelector('[data-figure=price-0]').layout.xaxis.range.map(Number)"
+    )
+    times = [moment.timestamp() * 1000 for moment in (trade["opened_local"], trade["closed_local"])]
+    assert low < times[0] <= times[1] < high
+    assert high - low < 5 * (times[1] - times[0]) + 60 * 86_400_000
+
+
+def test_the_price_chart_of_another_symbol_is_drawn_when_it_is_chosen(
+    look_at: Callable[..., Page], tmp_path: Path
+) -> None:
+    job = job_of(tmp_path, params={"period": 15})
+    data = job.data.model_copy(update={"universe": "portfolio"})
+    run = run_here(job.model_copy(update={"data": data}))
+    page = look_at(task_page(run, 0))
+    draw_all(page)
+    title = "document.querySelector('[data-figure^=price-]').layout.yaxis.title.text"
+    select = page.locator("#price-symbol")
+    names = select.locator("option").all_text_contents()
+    assert page.evaluate(title) == f"{names[0]}, adjusted price"
+    select.select_option(names[1])
+    page.wait_for_function(f"{title} === '{names[1]}, adjusted price'")
+    symbols = run.trades(0)["symbol"].tolist()
+    first = symbols.index(names[0])
+    page.locator("[data-table=trades] select").select_option("250")
+    page.get_by_role("button", name=f"Show the price during Trade {first}", exact=True).click()
+    page.get_by_text(f"Trade {first} of {names[0]}.").wait_for()
+    assert page.evaluate(title) == f"{names[0]}, adjusted price"
+
+
 def test_formulas_show_to_the_mouse_and_to_the_keyboard(
     look_at: Callable[..., Page], sweep: bf.Run
 ) -> None:

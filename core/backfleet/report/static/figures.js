@@ -7,7 +7,7 @@
     displaylogo: false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
   };
-  const drawn = new Set();
+  const drawn = new Map();
 
   // The library takes a while to start: it lies in the page as text until a figure needs it, or the
   // reader has had time for a first click and the browser nothing to do.
@@ -82,9 +82,7 @@
     place[last] = value;
   };
 
-  const draw = async (place) => {
-    if (drawn.has(place)) return;
-    drawn.add(place);
+  const plot = async (place) => {
     const figure = JSON.parse(document.getElementById(`figure-${place.dataset.figure}`).textContent);
     const narrow = place.clientWidth < 520;
     if (narrow && figure.layout.margin) Object.assign(figure.layout.margin, { l: 52, r: 8 });
@@ -94,7 +92,16 @@
     await ready();
     await Plotly.newPlot(place, figure.data, figure.layout, { ...config, displayModeBar: narrow ? false : "hover" });
     place.dataset.drawn = "yes";
-    place.dispatchEvent(new Event("drawn"));
+  };
+  // Resolves when the figure of a place is drawn, however often it is asked for.
+  const draw = (place) => {
+    if (!drawn.has(place)) drawn.set(place, plot(place));
+    return drawn.get(place);
+  };
+  page.draw = draw;
+  page.redraw = (place) => {
+    drawn.delete(place);
+    return draw(place);
   };
 
   const watcher = new IntersectionObserver((entries) => {
@@ -108,7 +115,7 @@
   for (const place of document.querySelectorAll("[data-figure]")) watcher.observe(place);
 
   document.addEventListener("themechange", () => {
-    for (const place of drawn) {
+    for (const place of drawn.keys()) {
       if (!place.layout) continue;
       place.data.forEach(recolor);
       for (const [path, value] of Object.entries(theme(place.layout))) set(place.layout, path, value);

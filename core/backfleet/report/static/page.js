@@ -8,6 +8,14 @@
     return block ? JSON.parse(block.textContent) : null;
   };
 
+  // Numbers in Base64, as the tables and the figures of a page have them.
+  page.decode = (text) => {
+    const binary = atob(text);
+    const bytes = new Uint8Array(binary.length);
+    for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at);
+    return new Float64Array(bytes.buffer);
+  };
+
   // A cell's text, by the form of its column.
   const fixed = (digits) =>
     new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
