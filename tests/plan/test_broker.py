@@ -100,6 +100,12 @@ def test_costs_of_an_unknown_symbol_are_refused_with_the_nearest_name() -> None:
         plan_job(job({"symbols": {"600518": {"commission": 0}}}))
 
 
+def test_costs_of_a_symbol_outside_the_run_do_not_change_its_id() -> None:
+    data = {**DATA, "symbols": ["600519"]}
+    costs = {"symbols": {"600559": {"commission": 0.3}}}
+    assert planned(costs, data=data).run_id == planned({}, data=data).run_id
+
+
 @pytest.mark.parametrize(
     ("given", "attribute", "value"),
     [
