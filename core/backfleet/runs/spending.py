@@ -42,7 +42,7 @@ def _cost_of(run: Run, workers: RunWorkers, entry: LogEntry) -> Cost | None:
         # Without its plugin, credentials or jobs, an executor cannot say.
         return None
     if cost is not None and cost.is_final:
-        # Whoever may only read is told all the same.
+        # Without the right to write, the cost is computed again next time.
         with suppress(StoreError):
             run.submission_log.keep_final_cost(number, cost)
     return cost
