@@ -116,12 +116,12 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
 
 def setup_diff(first: RunRows, second: RunRows) -> Sequence[str]:
     """Return the lines of a unified diff of two identities; none if they are the same."""
-    lines = [
+    before, after = (
         [f"{key} = {json.dumps(value)}" for key, value in _setup(run).items()]
         for run in (first, second)
-    ]
+    )
     ids = (first.manifest.run_id, second.manifest.run_id)
-    return list(unified_diff(*lines, *ids, n=1, lineterm=""))
+    return list(unified_diff(before, after, *ids, n=1, lineterm=""))
 
 
 def _setup(run: RunRows) -> Mapping[str, Any]:
