@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from backfleet_executors.aws.cleanup import function, source
+from testbed.aws.deployment import SHARE
+from testbed.aws.server import CLEANUP
 
 HOUR = 3_600_000
 Submit = Callable[..., str]
@@ -24,6 +26,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch, aws_server: Any) -> None:
         "STUCK_HOURS": "24",
         "LONGEST_HOURS": "168",
         "KEPT_REVISIONS": "3",
+        "AWS_ACCESS_KEY_ID": CLEANUP,
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
@@ -42,6 +45,7 @@ def submit(aws_server: Any) -> Submit:
             jobQueue=queue or aws_server.queue,
             jobDefinition=image,
             tags={"backfleet:run": "3f2a"} if tagged else {"team": "other"},
+            **SHARE,
             **request,
         )
         job: str = answer["jobId"]
@@ -106,6 +110,7 @@ def test_old_revisions_are_retired_unless_a_job_uses_them(
         jobQueue=aws_server.queue,
         jobDefinition=used,
         tags={"backfleet:run": "3f2a"},
+        **SHARE,
     )["jobId"]
     for _ in range(4):
         aws_server.register(name)

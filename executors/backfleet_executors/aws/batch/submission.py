@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,7 +22,13 @@ from backfleet_executors.aws.batch.request import (
     submit_request,
     tag_value,
 )
-from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
+from backfleet_executors.aws.batch.settings import (
+    NO_TEAM,
+    TEAM_TAG,
+    AwsBatchSettings,
+    required,
+)
+from backfleet_executors.aws.batch.share import Share
 from backfleet_executors.aws.batch.size import SUPERVISOR, worker_size
 from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.batch.time_limit import TimeLimit
@@ -101,7 +108,8 @@ class BatchSubmission:
         started: list[ShardArray] = []
         try:
             for array in arrays:
-                job = submitter.submit(submit_request(array, shape))
+                shared = replace(shape, share=self._share(array.queue))
+                job = submitter.submit(submit_request(array, shared))
                 started.append(replace(array, job=job))
         except BaseException:
             for array in started:
@@ -137,6 +145,18 @@ class BatchSubmission:
             tags=tags,
         )
 
+    def _share(self, queue: str) -> Share | None:
+        """The share on a queue; None on one that starts jobs in the order of their submission."""
+        if not self.environment.is_fair_share(queue):
+            return None
+        return Share.of(self.settings.team, self.environment.user, self._expected_seconds())
+
+    def _expected_seconds(self) -> float:
+        """The time that the run is expected to take; 0 if nobody knows."""
+        at_once = (self.environment.quota or math.inf) // self.size.vcpus
+        waves = math.ceil(self.submission.shard_count / max(1.0, at_once))
+        return self.limit.expected * waves
+
     def _tags(self) -> dict[str, str]:
         tags = {
             "backfleet:run": self.submission.run_id,
@@ -144,5 +164,6 @@ class BatchSubmission:
             SHARDS_TAG: str(self.submission.shard_count),
             "backfleet:job": self.submission.name,
             "backfleet:user": self.environment.user,
+            TEAM_TAG: self.settings.team or NO_TEAM,
         }
         return {name: tag_value(value) for name, value in tags.items()}

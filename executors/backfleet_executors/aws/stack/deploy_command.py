@@ -45,6 +45,7 @@ def deploy_command(
     local Docker engine where the code that is installed here is not what the image holds.
     """
     from backfleet_executors.aws.stack.deploy import drop, prepare_deployment
+    from backfleet_executors.aws.stack.disruption import check_idle
 
     has_image = bool(chosen["image"]) or keep_image
     if has_image and base is not None:
@@ -55,6 +56,7 @@ def deploy_command(
     preparation = prepare_deployment(clients, name, choices_of(chosen))
     try:
         show_preparation(clients, preparation)
+        check_idle(clients, preparation.stack, preparation.change_set)
         builder = None if has_image else _builder(clients, preparation, base)
         if preparation.change_set or preparation.service_roles or builder:
             confirm("Make these changes?", yes)
