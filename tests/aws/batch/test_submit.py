@@ -55,6 +55,7 @@ def test_jobs_are_tagged_with_run_submission_job_and_user(
         "backfleet:shards": "2",
         "backfleet:job": "sample",
         "backfleet:user": "moto",
+        "backfleet:team": "all",
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from backfleet_executors.aws.cleanup import function, source
@@ -28,6 +29,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch, aws_server: Any) -> None:
         "KEPT_REVISIONS": "3",
         "AWS_ACCESS_KEY_ID": CLEANUP,
     }
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
 

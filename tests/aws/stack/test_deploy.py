@@ -315,6 +315,7 @@ def test_queues_without_fair_share_are_not_replaced_while_they_have_jobs(
     assert aws_server.job(job)["status"] not in ("SUCCEEDED", "FAILED")
     assert cloudformation.list_change_sets(StackName=stack_name)["Summaries"] == before
     batch.terminate_job(jobId=job, reason="seen")
+    aws_server.wait(job)
     assert aws_command("deploy", "--yes", "--keep-image").error is None
     queues = batch.describe_job_queues()["jobQueues"]
     policies = {queue["jobQueueName"]: queue["schedulingPolicyArn"] for queue in queues}
