@@ -56,6 +56,7 @@ def test_jobs_are_tagged_with_run_submission_job_and_user(
         "backfleet:job": "sample",
         "backfleet:user": "moto",
         "backfleet:team": "all",
+        "backfleet:price": "0.058815 0.0211445 0.005 USD",
     }
 
 

@@ -318,7 +318,7 @@ def test_queues_without_fair_share_are_not_replaced_while_they_have_jobs(
     aws_server.wait(job)
     assert aws_command("deploy", "--yes", "--keep-image").error is None
     queues = batch.describe_job_queues()["jobQueues"]
-    policies = {queue["jobQueueName"]: queue["schedulingPolicyArn"] for queue in queues}
+    policies = {queue["jobQueueName"]: queue.get("schedulingPolicyArn") for queue in queues}
     arn = f"arn:aws:batch:us-east-1:123456789012:scheduling-policy/{stack_name}-fair"
     assert policies[f"{stack_name}-spot-fair"] == policies[f"{stack_name}-on-demand-fair"] == arn
     assert deployed_fifo not in policies
@@ -340,3 +340,36 @@ def test_spot_is_not_given_up_while_its_queue_has_jobs(
     answer = aws_command("deploy", "--yes", "--keep-image", "--no-spot")
     assert "delete SpotEnvironment, SpotFairQueue" in str(answer.error)
     batch.terminate_job(jobId=job, reason="seen")
+
+
+def test_a_budget_is_made_changed_and_removed_with_the_stack(
+    aws_command: Command, aws_server: Any, stack_name: str, image: str
+) -> None:
+    budgets = aws_server.client("budgets")
+
+    def amounts() -> list[str]:
+        found = budgets.describe_budgets(AccountId="123456789012")["Budgets"]
+        return [
+            budget["BudgetLimit"]["Amount"]
+            for budget in found
+            if budget["BudgetName"] == f"{stack_name}-monthly"
+        ]
+
+    made = aws_command("deploy", "--yes", "--image", image, "--budget", "50")
+    assert made.error is None
+    assert "The budget is 50.00 USD per month, with a notice at 80 %" in made.output
+    assert amounts() == ["50.00"]
+    (definition,) = aws_server.client("batch").describe_job_definitions(
+        jobDefinitionName=f"{stack_name}-worker", status="ACTIVE"
+    )["jobDefinitions"]
+    assert definition["tags"] == {"backfleet:stack": stack_name}
+    assert aws_command("deploy", "--yes", "--image", image, "--budget", "0").error is None
+    assert amounts() == []
+    assert aws_command("deploy", "--yes", "--image", image, "--budget", "7").error is None
+    assert aws_command("destroy", "--yes").error is None
+    assert amounts() == []
+
+
+def test_a_budget_where_aws_has_none_is_refused(aws_command: Command, stack_name: str) -> None:
+    refused = aws_command("deploy", "--yes", "--region", "us-gov-west-1", "--budget", "7")
+    assert str(refused.error).startswith("--budget: AWS Budgets is not available in us-gov-west-1")

@@ -205,6 +205,11 @@ class AwsServer:
             faults: list[str] = json.load(answer)
         return faults
 
+    def ledger(self, job: str) -> list[float]:
+        """Return how many seconds each attempt of a job, or of an array's children, has run."""
+        with urllib.request.urlopen(f"{self.url}/testbed/ledger") as answer:
+            return [seconds for name, seconds in json.load(answer) if name.startswith(job)]
+
     def control(self, call: str, **arguments: object) -> None:
         """`interrupt` (job, reason), `kill` (job) or `chaos` (rate, seconds, seed)."""
         query = urllib.parse.urlencode(arguments)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import ExecutorSettings
+from backfleet_executors.aws.prices import Price
 
 __all__ = ["INHERITED", "NO_TEAM", "TEAM_TAG", "AwsBatchSettings", "inherited", "required"]
 
@@ -56,7 +57,12 @@ class AwsBatchSettings(ExecutorSettings):
         description="team whose share of the queues and whose tag the jobs get",
     )
     max_cost: float | None = Field(
-        default=None, ge=0, description="USD that a submission may cost without --yes"
+        default=None,
+        ge=0,
+        description="amount that a submission may cost without --yes, in the currency of the price",
+    )
+    price: Price | None = Field(
+        default=None, description="price of a region; 'backfleet aws prices' writes it"
     )
     shard_minutes: float = Field(
         default=4, gt=0, le=60, description="minutes of work that a worker should get"

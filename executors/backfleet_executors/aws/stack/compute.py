@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backfleet_executors.aws.stack.budget import STACK_TAG
 from backfleet_executors.aws.stack.intrinsics import NO_VALUE, Section, get_att, if_, ref, sub
 from backfleet_executors.aws.stack.network import ASSIGN_PUBLIC_IP, SECURITY_GROUPS, SUBNETS
 
@@ -148,6 +149,8 @@ RESOURCES: Section = {
             "PlatformCapabilities": ["FARGATE"],
             "PropagateTags": True,
             "SchedulingPriority": PRIORITY,
+            # Of every container, for the budget.
+            "Tags": {STACK_TAG: ref("AWS::StackName")},
             # A run that is in progress keeps the revision that it was submitted with.
             "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
             "ContainerProperties": _container(),

@@ -23,6 +23,7 @@ DIRECTLY = (
     "batch:DescribeJobDefinitions",
     "batch:DescribeJobQueues",
     "batch:ListJobs",
+    "budgets:ModifyBudget",
     "cloudformation:CreateChangeSet",
     "cloudformation:DeleteChangeSet",
     "cloudformation:DeleteStack",
@@ -131,12 +132,16 @@ def deployer_policy(place: Place) -> dict[str, Any]:
         "s3": place.buckets(),
         "sns": [place.arn("sns", f"{place.name}-news*")],
     }
+    actions = _by_service()
     statements = [
-        allow(service.capitalize(), actions, named.get(service, "*"))
-        for service, actions in _by_service().items()
-        if service != "iam"
+        allow(service.capitalize(), actions[service], resources)
+        for service, resources in named.items()
     ]
-    return dict(policy(*statements, *_iam(place), _login()))
+    # One statement for all services whose resources have no names of their own: a managed policy
+    # has at most 6,144 characters.
+    others = [actions[service] for service in actions if service not in (*named, "iam")]
+    unnamed = [LOGIN, "iam:ListRoles", *(action for group in others for action in group)]
+    return dict(policy(*statements, *_iam(place), allow("Others", unnamed, "*")))
 
 
 def is_deployers(action: str) -> bool:
@@ -160,10 +165,6 @@ def _by_service() -> dict[str, list[str]]:
     return grouped
 
 
-def _login() -> dict[str, Any]:
-    return allow("Login", LOGIN, "*")
-
-
 def _iam(place: Place) -> Sequence[dict[str, Any]]:
     roles = place.arn("iam", f"role/{place.name}-*", is_global=True)
     policies = place.arn("iam", f"policy/{place.name}-*", is_global=True)
@@ -172,7 +173,6 @@ def _iam(place: Place) -> Sequence[dict[str, Any]]:
     actions = [action for action in _by_service()["iam"] if action not in apart]
     return (
         allow("Roles", actions, [roles, policies]),
-        allow("LookForRoles", "iam:ListRoles", "*"),
         allow("Hand", "iam:PassRole", roles, _equals("iam:PassedToService", TAKEN_BY)),
         allow(
             "Linked", "iam:CreateServiceLinkedRole", linked, _equals("iam:AWSServiceName", LINKED)

@@ -109,7 +109,7 @@ SUBMITTER = (
     allow("CreateKeys", "s3:PutObject", results_arn(RUN_KEYS), AS_NEW),
     allow("ListStore", "s3:ListBucket", results_arn()),
     allow("ReadLogs", "logs:GetLogEvents", LOG_STREAMS),
-    allow("ReadQuota", "servicequotas:GetServiceQuota", "*"),
+    allow("ReadQuotaAndPrices", ["servicequotas:GetServiceQuota", "pricing:GetProducts"], "*"),
 )
 
 CLEANUP = (
