@@ -65,7 +65,9 @@ def test_runs_are_listed_newest_first(workshop: Any, ask: Ask, finished: str, fa
     assert by_run[finished]["state"] == "complete"
     lines = ask("runs").out.splitlines()
     assert len(lines) == 4
-    assert lines[0].split()[:3] == ["run_id", "name", "strategy"]
+    assert lines[0].split()[:7] == [
+        *("run_id", "name", "strategy", "code", "first", "last", "parameters")
+    ]
 
 
 def test_an_empty_store_has_no_runs(ask: Ask) -> None:

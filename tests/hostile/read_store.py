@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backfleet.cli import main as cli_main
-from backfleet.serve.catalog import Catalog
 from backfleet.serve.read_only import ReadOnlyStore
+from backfleet.serve.run_catalog import Catalog
 from backfleet.store import open_store
 from hostile.damaged_store import SECRET_TEXT, damage
 

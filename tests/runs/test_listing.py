@@ -10,12 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import backfleet as bf
 from backfleet.errors import CorruptObject
+from backfleet.plan.plan import plan_job
 from backfleet.runs.labels import add_labels
 from backfleet.runs.listing import list_rows
+from backfleet.runs.parameter_ranges import parameter_ranges
 from backfleet.store import open_store
 from backfleet.store.records import DamagedRecord
 from sample_job import job_of
@@ -44,6 +48,42 @@ def test_rows_are_the_facts_of_the_runs(run: Path) -> None:
     expected = [dict(bf.open_run(run).facts())]
     assert rows_of(run) == expected
     assert rows_of(run) == expected
+
+
+def test_rows_tell_what_was_swept_over_which_data_and_what_came_out(run: Path) -> None:
+    (row,) = rows_of(run)
+    opened = bf.open_run(run)
+    results = opened.results()
+    assert row["parameters"] == "period 10/15, sizing all-in"
+    assert (row["first"], row["last"]) == ("2019-01-02", "2021-07-05")
+    assert opened.manifest.identity.strategy.code.startswith(row["code"])
+    assert row["metric"] == "sharpe"
+    ranked = results[results["trades"] >= 10]
+    assert row["best"] == ranked["sharpe"].max()
+    assert row["median"] == results["sharpe"].median()
+    assert row["seconds"] == pytest.approx(results["seconds"].sum())
+
+
+@pytest.mark.parametrize(
+    ("params", "line"),
+    [
+        ({"period": 15}, "period 15, sizing all-in"),
+        ({"sizing": ["all-in", "fee-aware"], "period": 7}, "sizing all-in/fee-aware, period 7"),
+        ({"period": [5, 10, 15, 30]}, "period 5 to 30 (4), sizing all-in"),
+    ],
+)
+def test_swept_parameters_come_first_with_their_ranges(
+    params: dict[str, Any], line: str, tmp_path: Path
+) -> None:
+    manifest = plan_job(job_of(tmp_path, params=params)).manifest
+    assert parameter_ranges(manifest.points) == line
+
+
+def test_explicit_points_are_counted(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"period": [3, 9]}), tmp_path / "points.parquet")
+    sweep = {"points": str(tmp_path / "points.parquet")}
+    manifest = plan_job(job_of(tmp_path, params={}, sweep=sweep)).manifest
+    assert parameter_ranges(manifest.points) == "2 points of a table"
 
 
 def test_the_facts_of_a_complete_run_are_those_of_its_chunks(run: Path) -> None:

@@ -13,7 +13,9 @@ import pytest
 
 import backfleet as bf
 from backfleet.bundles import export_bundle, import_bundle
+from backfleet.executor import Cost
 from backfleet.plan.plan import plan_job
+from backfleet.runs.labels import add_labels
 from backfleet.store import open_store
 from waiting import until
 
@@ -43,6 +45,36 @@ def test_runs_are_listed_with_what_their_manifests_say(
     assert found["strategy"] == "backfleet_strategies.sma_crossover:SmaCrossover"
     assert found["tasks"] == 4
     assert found["created"] in finished[0].manifest.created.replace("T", " ")
+
+
+def test_runs_of_one_strategy_can_be_told_apart(
+    serve: Serve, store_url: str, finished: Runs, tmp_path: Path
+) -> None:
+    store = Path(shutil.copytree(store_url, tmp_path / "runs"))
+    first, second = (run.id for run in finished)
+    add_labels(open_store(str(store / first)), ("paper",), None)
+    by_id = {row["run_id"]: row for row in standings(serve(str(store)))}
+    assert by_id[first]["parameters"] == "period 10/15, sizing all-in"
+    assert by_id[second]["parameters"] == "period 15/20, sizing all-in"
+    assert (by_id[first]["tags"], by_id[second]["tags"]) == ("paper", None)
+    for run in finished:
+        row, results = by_id[run.id], run.results()
+        assert (row["first"], row["last"], row["symbols"]) == ("2019-01-02", "2021-07-05", 2)
+        assert run.manifest.identity.strategy.code.startswith(row["code"])
+        assert row["metric"] == "sharpe"
+        assert row["best"] == results[results["trades"] >= 10]["sharpe"].max()
+        assert row["median"] == results["sharpe"].median()
+        assert row["seconds"] == pytest.approx(run.counts().seconds)
+
+
+def test_what_was_charged_is_listed(
+    serve: Serve, store_url: str, finished: Runs, tmp_path: Path
+) -> None:
+    store = Path(shutil.copytree(store_url, tmp_path / "runs"))
+    log = bf.open_run(store / finished[0].id).submission_log
+    log.keep_final_cost(1, Cost(1.5, "USD", "two workers", ceiling=1.5, is_final=True))
+    charged = {row["run_id"]: row["charged"] for row in standings(serve(str(store)))}
+    assert charged == {finished[0].id: "1.50 USD", finished[1].id: None}
 
 
 def test_how_runs_stand_becomes_known(serve: Serve, store_url: str, finished: Runs) -> None:

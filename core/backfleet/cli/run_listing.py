@@ -28,9 +28,16 @@ from backfleet.runs.remove import RunFolder, check_removable, find_run_folder, r
 
 __all__ = ["runs"]
 
-SHOWN = ("run_id", "name", "strategy", "created", "state", "tasks", "done", "error")
+SHOWN = (
+    *("run_id", "name", "strategy", "code", "first", "last", "parameters"),
+    *("best", "median", "seconds", "created", "state", "tasks", "done", "error"),
+)
 LABELS = ("tags", "note")
 """Columns of the table, and those that it has if a run has a label; JSON has more."""
+
+FORMS = {"best": ".3g", "median": ".3g", "seconds": ".1f"}
+MAX_CELL_CHARS = 48
+"""Longer texts are cut in the table; JSON has the whole."""
 
 
 @click.group(invoke_without_command=True)
@@ -156,7 +163,17 @@ def _selected(
 
 def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     names = [*SHOWN, *(name for name in LABELS if any(row[name] for row in rows))]
-    print_columns(names, [[str(row[name]) or "-" for row in rows] for name in names])
+    print_columns(names, [[_cell(name, row[name]) for row in rows] for name in names])
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if name in FORMS:
+        return f"{value:{FORMS[name]}}"
+    # Minutes tell runs apart; JSON has the seconds and the zone.
+    text = str(value)[:16].replace("T", " ") if name == "created" else str(value)
+    return text if len(text) <= MAX_CELL_CHARS else f"{text[: MAX_CELL_CHARS - 3]}..."
 
 
 def _description(folder: RunFolder) -> str:

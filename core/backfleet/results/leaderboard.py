@@ -24,6 +24,7 @@ from backfleet.plan.manifest import Manifest
 from backfleet.summary import COUNTS
 
 __all__ = [
+    "DEFAULT_METRICS",
     "GROUPINGS",
     "IDENTICAL",
     "MIN_TRADES",

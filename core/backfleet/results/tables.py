@@ -22,9 +22,16 @@ DETAIL_TABLES = ("equity", "orders", "fills", "trades")
 
 TEXTS = (
     *("run_id", "name", "strategy", "created", "state"),
-    *("engine", "universe", "detail", "tags", "note"),
+    *("engine", "universe", "detail", "code", "first", "last", "parameters", "metric"),
+    *("tags", "note"),
 )
-FACTS = (*TEXTS[:5], "tasks", "done", "ok", "suspicious", "error", "symbols", *TEXTS[5:])
+NUMBERS = ("best", "median", "seconds")
+FACTS = (
+    *("run_id", "name", "strategy", "created", "state"),
+    *("tasks", "done", "ok", "suspicious", "error", "symbols"),
+    *("engine", "universe", "detail", "code", "first", "last", "parameters"),
+    *("metric", "best", "median", "seconds", "tags", "note"),
+)
 
 
 def run_tables(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> Mapping[str, Table]:
@@ -45,7 +52,6 @@ def runs_table(facts: Sequence[Mapping[str, Any]]) -> pa.Table:
 
     from backfleet.chunks.arrow import array_of
 
-    arrays = [
-        array_of("str" if name in TEXTS else "int", [row[name] for row in facts]) for name in FACTS
-    ]
+    kinds = dict.fromkeys(TEXTS, "str") | dict.fromkeys(NUMBERS, "float")
+    arrays = [array_of(kinds.get(name, "int"), [row[name] for row in facts]) for name in FACTS]
     return pa.Table.from_arrays(arrays, names=list(FACTS))

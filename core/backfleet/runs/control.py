@@ -165,7 +165,10 @@ class RunControl:
             if not is_current(run.store, run.chunk_index.listing()):
                 compact(run.store, run.chunk_index)
             if read_facts(run.store) is None:
-                write_facts(run.store, RunFacts.of(run.manifest, counts))
+                from backfleet.runs.run_scores import run_scores
+
+                scores = run_scores(run.store, run.chunk_index.listing())
+                write_facts(run.store, RunFacts.of(run.manifest, counts, scores))
         self._seconds = time.monotonic() - self._started_at
         summary = self.summary()
         emit("run_finished", run_id=run.id, summary=summary.to_json())

@@ -20,21 +20,66 @@ from backfleet.plan.manifest_store import MANIFEST
 from backfleet.plugins import list_plugins
 from backfleet.results.chunk_index import Counts, chunk_listing
 from backfleet.runs.labels import Labels
+from backfleet.runs.parameter_ranges import parameter_ranges
 from backfleet.store import Store
 from backfleet.store.records import MAX_RECORD_BYTES, encode_record, read_record
 
-__all__ = ["RunFacts", "RunState", "installed_strategies", "read_facts", "write_facts"]
+__all__ = [
+    "CODE_DIGITS",
+    "RunFacts",
+    "RunScores",
+    "RunState",
+    "installed_strategies",
+    "read_facts",
+    "write_facts",
+]
 
 FACTS = "facts.json"
-FORMAT = "facts/1"
+FORMAT = "facts/2"
 MAX_FACTS_BYTES = 64 * 2**10
+
+CODE_DIGITS = 12
+"""Digits of the code's hash in listings."""
 
 RunState = Literal["complete", "running", "canceled", "failed", "incomplete"]
 
 
 @dataclass(frozen=True)
+class RunScores:
+    """The best and the median result of a run.
+
+    Attributes
+    ----------
+    metric
+        The column by which the run is ranked; empty if its rows are not known.
+    best
+        The best task with enough trades, as on the page of the run; None if no task has a value.
+    median
+        Over all tasks with a value.
+    """
+
+    metric: str = ""
+    best: float | None = None
+    median: float | None = None
+
+
+@dataclass(frozen=True)
 class RunFacts:
-    """The facts of a run that its manifest and its chunks decide; `strategy` is a target."""
+    """The facts of a run that its manifest and its chunks decide.
+
+    Attributes
+    ----------
+    strategy
+        Its target.
+    code
+        Hash of the strategy's code.
+    first, last
+        The first and the last session of the data.
+    parameters
+        See `parameter_ranges`.
+    seconds
+        Compute time, summed over the tasks.
+    """
 
     run_id: str
     name: str
@@ -48,9 +93,15 @@ class RunFacts:
     engine: str
     universe: str
     detail: str
+    code: str
+    first: str
+    last: str
+    parameters: str
+    seconds: float
+    scores: RunScores
 
     @classmethod
-    def of(cls, manifest: Manifest, counts: Counts) -> RunFacts:
+    def of(cls, manifest: Manifest, counts: Counts, scores: RunScores | None = None) -> RunFacts:
         identity = manifest.identity
         return cls(
             run_id=manifest.run_id,
@@ -65,6 +116,12 @@ class RunFacts:
             engine=manifest.engine,
             universe=identity.data.universe,
             detail=identity.results.detail,
+            code=identity.strategy.code,
+            first=str(min(symbol.first for symbol in manifest.symbols)),
+            last=str(max(symbol.last for symbol in manifest.symbols)),
+            parameters=parameter_ranges(manifest.points),
+            seconds=counts.seconds,
+            scores=scores or RunScores(),
         )
 
     @property
@@ -73,7 +130,7 @@ class RunFacts:
 
     @property
     def counts(self) -> Counts:
-        return Counts(self.tasks, self.ok, self.suspicious, self.error)
+        return Counts(self.tasks, self.ok, self.suspicious, self.error, seconds=self.seconds)
 
     def row(
         self, state: RunState, labels: Labels, strategies: Mapping[str, str]
@@ -98,6 +155,14 @@ class RunFacts:
             "engine": self.engine,
             "universe": self.universe,
             "detail": self.detail,
+            "code": self.code[:CODE_DIGITS],
+            "first": self.first,
+            "last": self.last,
+            "parameters": self.parameters,
+            "metric": self.scores.metric,
+            "best": self.scores.best,
+            "median": self.scores.median,
+            "seconds": self.seconds,
             "tags": ", ".join(labels.tags),
             "note": "; ".join(labels.notes),
         }

@@ -14,7 +14,7 @@ from backfleet.store import Store
 
 __all__ = ["ListingCache", "run_version"]
 
-SCHEMA = "listing/1"
+SCHEMA = "listing/2"
 """Changes with the columns of `Run.facts()`."""
 
 

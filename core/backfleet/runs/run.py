@@ -130,7 +130,13 @@ class Run:
 
     def facts(self) -> Mapping[str, Any]:
         """Return the run's row in listings: texts and numbers by column."""
-        facts = RunFacts.of(self.manifest, self.counts())
+        counts, scores = self.counts(), None
+        if not counts.missing:
+            # It imports pyarrow, which a listing of runs with stored facts can do without.
+            from backfleet.runs.run_scores import run_scores
+
+            scores = run_scores(self.store, self.chunk_index.listing())
+        facts = RunFacts.of(self.manifest, counts, scores)
         return facts.row(self.state(), self.labels(), installed_strategies())
 
     def labels(self) -> Labels:

@@ -9,9 +9,9 @@ from backfleet.errors import BackfleetError, StoreError
 from backfleet.executor import Cost, Priced, executor_errors
 from backfleet.runs.run import Run
 from backfleet.runs.workers import RunWorkers
-from backfleet.submissions.submission_log import LogEntry
+from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
-__all__ = ["cost_so_far"]
+__all__ = ["cost_so_far", "stored_cost"]
 
 
 def cost_so_far(run: Run, workers: RunWorkers) -> Cost | None:
@@ -21,6 +21,15 @@ def cost_so_far(run: Run, workers: RunWorkers) -> Cost | None:
     Raises StoreError.
     """
     costs = (_cost_of(run, workers, entry) for entry in run.submission_log.entries())
+    return _total([cost for cost in costs if cost is not None])
+
+
+def stored_cost(log: SubmissionLog) -> Cost | None:
+    """Return the final costs that the store holds of a run; None if it holds none.
+
+    No executor is asked. Raises StoreError.
+    """
+    costs = (log.final_cost(number) for number in log.numbers())
     return _total([cost for cost in costs if cost is not None])
 
 

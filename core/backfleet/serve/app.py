@@ -23,9 +23,9 @@ from backfleet.report.page import script_source
 from backfleet.runs.run import Run
 from backfleet.serve import pages
 from backfleet.serve.access import Access, AccessCheck
-from backfleet.serve.catalog import Catalog
 from backfleet.serve.problems import log_problem
 from backfleet.serve.read_only import ReadOnlyStore
+from backfleet.serve.run_catalog import Catalog
 from backfleet.store import Store
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Site:
         return [
             Route("/", _in_thread(self.runs, lists)),
             Route("/api/runs", _in_thread(self.runs_json, lists)),
-            Route("/api/runs/{run}", _in_thread(self.standing_json, lists)),
+            Route("/api/runs/{run}", _in_thread(self.status_json, lists)),
             Route("/runs/{run}", _in_thread(self.run, reports)),
             Route("/runs/{run}/tasks/{task}", _in_thread(self.task, reports)),
             Route("/compare", _in_thread(self.compare, reports)),
@@ -94,7 +94,7 @@ class Site:
     def runs_json(self, request: Request) -> Response:
         return _json(pages.runs_table(self._catalog.runs()))
 
-    def standing_json(self, request: Request) -> Response:
+    def status_json(self, request: Request) -> Response:
         run = self._open(request.path_params["run"])
         counts = run.counts()
         facts = {name: getattr(counts, name) for name in ("tasks", "done", "suspicious", "error")}

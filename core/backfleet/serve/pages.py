@@ -12,8 +12,9 @@ from backfleet.report.data_table import Heading, data_table
 from backfleet.report.page import Page, render_linked
 from backfleet.report.sweep_page import sweep_page
 from backfleet.report.task_page import task_page
+from backfleet.runs.facts import CODE_DIGITS
 from backfleet.runs.run import Run
-from backfleet.serve.catalog import Listed
+from backfleet.serve.run_catalog import Listed
 
 __all__ = ["comparison_html", "problem_html", "run_html", "runs_html", "runs_table", "task_html"]
 
@@ -24,21 +25,28 @@ MAX_PROBLEM_CHARS = 2000
 """A message may quote a long text of the store or of the request."""
 
 HEADINGS = (
-    Heading("run_id", "Run"),
-    Heading("name", "Name"),
+    Heading("name", "Run"),
     Heading("strategy", "Strategy"),
-    Heading("created", "Planned", "time", "In UTC."),
+    Heading("first", "Data", "time", "The first and the last session, and the symbols."),
+    Heading("parameters", "Parameters"),
+    Heading("best", "Best", "number", "The best task with enough trades, by the metric below."),
+    Heading("median", "Median", "number", "The median over all tasks that have the metric."),
     Heading("state", "State"),
-    Heading("part", "Progress", "percent", "Tasks that have a result, of all."),
-    Heading("tasks", "Tasks", "count"),
-    Heading(
-        "suspicious",
-        "Suspicious",
-        "count",
-        "Tasks with no fills, or with more than half of their orders rejected.",
-    ),
-    Heading("error", "Failed", "count"),
+    Heading("seconds", "Cost", "number", "Compute time of all tasks, and what was charged."),
+    Heading("created", "Planned", "time", "In UTC."),
+    Heading("run_id", "Run id", shown=False),
+    Heading("tags", "Tags", shown=False),
+    Heading("code", "Code", shown=False),
+    Heading("last", "Last session", "time", shown=False),
+    Heading("symbols", "Symbols", "count", shown=False),
+    Heading("metric", "Metric", shown=False),
+    Heading("part", "Progress", "percent", shown=False),
+    Heading("tasks", "Tasks", "count", shown=False),
+    Heading("suspicious", "Suspicious", "count", shown=False),
+    Heading("error", "Failed", "count", shown=False),
+    Heading("charged", "Charged", shown=False),
 )
+NUMBERS = ("count", "percent", "number")
 
 
 def runs_html(runs: Sequence[Listed], store: str) -> str:
@@ -61,7 +69,7 @@ def runs_table(runs: Sequence[Listed]) -> Mapping[str, Any]:
     rows = [_checked_row(listed) for listed in runs]
     frame = pd.DataFrame(rows, columns=[heading.name for heading in HEADINGS])
     for heading in HEADINGS:
-        if heading.form in ("count", "percent"):
+        if heading.form in NUMBERS:
             frame[heading.name] = frame[heading.name].astype(float)
     soon = any(row["state"] in UNFINISHED for row in rows)
     return {"table": data_table(frame, HEADINGS), "soon": soon}
@@ -79,25 +87,39 @@ def _checked_row(listed: Listed) -> dict[str, Any]:
 
 
 def _row(listed: Listed) -> dict[str, Any]:
-    row: dict[str, Any] = {
+    facts, status = listed.facts, listed.status
+    row: dict[str, Any] = dict.fromkeys(heading.name for heading in HEADINGS)
+    row |= {
         "run_id": listed.run_id,
-        "name": listed.name or listed.problem,
-        "strategy": listed.strategy,
-        "created": listed.created.removesuffix("+00:00").replace("T", " "),
+        "name": listed.problem,
         "state": "damaged" if listed.problem else "",
-        "part": None,
-        "tasks": float(listed.tasks),
-        "suspicious": None,
-        "error": None,
+        "created": listed.created.removesuffix("+00:00").replace("T", " "),
     }
-    if listed.standing is not None:
-        counts = listed.standing.counts
+    if facts is not None:
         row |= {
-            "state": listed.standing.state,
-            "part": counts.done / listed.tasks if listed.tasks else None,
+            "name": facts.name,
+            "strategy": facts.strategy,
+            "code": facts.code[:CODE_DIGITS],
+            "first": facts.first,
+            "last": facts.last,
+            "symbols": float(facts.symbols),
+            "parameters": facts.parameters,
+            "tasks": float(facts.tasks),
+        }
+    if facts is not None and status is not None:
+        counts, cost = status.counts, status.cost
+        row |= {
+            "state": status.state,
+            "part": counts.done / facts.tasks if facts.tasks else None,
             "suspicious": counts.suspicious,
             "error": counts.error,
+            "seconds": counts.seconds,
+            "tags": status.tags or None,
+            "charged": None if cost is None else f"{cost.amount:,.2f} {cost.currency}",
         }
+        if status.scores is not None and status.scores.metric:
+            scores = status.scores
+            row |= {"metric": scores.metric, "best": scores.best, "median": scores.median}
     return row
 
 

@@ -1,4 +1,4 @@
-"""The runs of a store: what their manifests say at once, how they stand as it becomes known."""
+"""The runs of a store: the facts of their manifests at once, their status once it is known."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from backfleet.errors import BackfleetError, RunNotFound, error_line
+from backfleet.executor import Cost
 from backfleet.plan.known_index import run_folders
-from backfleet.plan.manifest_store import read_stored_manifest
+from backfleet.plan.manifest_store import read_manifest
 from backfleet.results.chunk_index import Counts
-from backfleet.runs.facts import RunState, read_facts
+from backfleet.runs.facts import RunFacts, RunScores, RunState, read_facts
+from backfleet.runs.labels import read_labels
 from backfleet.runs.run import Run
+from backfleet.runs.run_scores import run_scores
+from backfleet.runs.spending import stored_cost
 from backfleet.serve.problems import log_problem
 from backfleet.store import Store
+from backfleet.submissions.submission_log import SubmissionLog
 
-__all__ = ["Catalog", "Listed", "Standing"]
+__all__ = ["Catalog", "Listed", "RunStatus"]
 
 READERS = 16
 WATCHED = 10.0
@@ -26,19 +30,32 @@ WATCHED = 10.0
 
 PAUSE = 0.25
 UNFINISHED, FINISHED = 2.0, 60.0
-"""Seconds after which a run's standing is looked at again; a finished one may be resumed too."""
+"""Seconds after which a run's status is looked at again; a finished one may be resumed too."""
 
 SHARE = 20.0
 """Looking at a run that answers slowly is to take no more than a twentieth of the time."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a run stood when it was last looked at; `again` is when to look next."""
+class RunStatus:
+    """The status of a run when it was last looked at; `next_check` is when to look again.
+
+    Attributes
+    ----------
+    tags
+        Separated by commas.
+    scores
+        None if the run is not complete.
+    cost
+        What workers of ended submissions were charged; None if nothing is known.
+    """
 
     state: str
     counts: Counts
-    again: float
+    next_check: float
+    tags: str = ""
+    scores: RunScores | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -47,24 +64,28 @@ class Listed:
 
     Attributes
     ----------
-    standing
+    facts
+        None if the manifest cannot be read.
+    status
         None while it is not yet known.
     problem
         Why its manifest cannot be read; empty for a sound one.
     """
 
     run_id: str
-    name: str = ""
-    strategy: str = ""
-    created: str = ""
-    tasks: int = 0
-    standing: Standing | None = None
+    facts: RunFacts | None = None
+    status: RunStatus | None = None
     problem: str = ""
+
+    @property
+    def created(self) -> str:
+        """When the run was planned; empty if that cannot be read."""
+        return self.facts.created if self.facts else ""
 
 
 class Catalog:
-    """Lists the runs of a store, and looks at how they stand in threads of its own while somebody
-    is asking.
+    """Lists the runs of a store, and looks at their status in threads of its own while somebody is
+    asking.
 
     Manifests never change and are read once.
     """
@@ -72,7 +93,7 @@ class Catalog:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._facts: dict[str, Listed] = {}
-        self._standings: dict[str, Standing] = {}
+        self._statuses: dict[str, RunStatus] = {}
         self._open: dict[str, Run] = {}
         self._logged: set[str] = set()
         self._asked = 0.0
@@ -98,24 +119,23 @@ class Catalog:
         fresh = [name for name in names if name not in self._facts]
         # Threads wait for S3 together. On small local files they only hinder each other.
         read_all = self._readers.map if self.store.url.startswith("s3://") else map
-        found = dict(zip(fresh, read_all(self._read, fresh), strict=True))
+        answers = dict(zip(fresh, read_all(self._read, fresh), strict=True))
         # What cannot be read may be put right: it is not remembered.
-        self._facts.update({name: it for name, it in found.items() if it and not it.problem})
-        known = [self._facts.get(name) or found.get(name) for name in names]
-        there = [self._with_standing(each) for each in known if each is not None]
-        return sorted(there, key=lambda each: (each.created, each.run_id), reverse=True)
-
-    def _with_standing(self, listed: Listed) -> Listed:
-        return Listed(**{**vars(listed), "standing": self._standings.get(listed.run_id)})
+        self._facts.update({name: it for name, it in answers.items() if it and not it.problem})
+        known = [self._facts.get(name) or answers.get(name) for name in names]
+        listed = [
+            replace(run, status=self._statuses.get(run.run_id)) for run in known if run is not None
+        ]
+        return sorted(listed, key=lambda run: (run.created, run.run_id), reverse=True)
 
     def _read(self, name: str) -> Listed | None:
-        """What a manifest says; None for a folder without one."""
+        """Return the facts of a manifest; None for a folder without one."""
         try:
             store = self.store.at(name)
             facts = read_facts(store)
-            if facts is not None:
-                return Listed(name, facts.name, facts.strategy, facts.created, facts.tasks)
-            stored = read_stored_manifest(store)
+            if facts is None:
+                manifest = read_manifest(store)
+                facts = RunFacts.of(manifest, Counts(manifest.tasks))
         except RunNotFound:
             return None
         except BackfleetError as error:
@@ -123,13 +143,7 @@ class Catalog:
         except Exception as error:
             self._log_once(name, error)
             return Listed(name, problem=error_line(error))
-        return Listed(
-            run_id=name,
-            name=stored.name,
-            strategy=stored.identity.strategy.target,
-            created=stored.created,
-            tasks=stored.tasks,
-        )
+        return Listed(name, facts)
 
     def _look_on(self) -> None:
         while not self._ended.wait(PAUSE):
@@ -139,36 +153,40 @@ class Catalog:
                     pass
 
     def _is_due(self, name: str) -> bool:
-        known = self._standings.get(name)
-        return known is None or known.again <= time.monotonic()
+        known = self._statuses.get(name)
+        return known is None or known.next_check <= time.monotonic()
 
     def _look(self, name: str) -> None:
         began = time.monotonic()
-        state: RunState | Literal["unreadable"]
         try:
-            state, counts = self._state(name)
+            status = self._status(name)
         except BackfleetError:
-            state, counts = "unreadable", Counts(0)
+            status = RunStatus("unreadable", Counts(0), 0.0)
         except Exception as error:
             # It must not end the thread, which would hide the state of all other runs.
             self._log_once(name, error)
-            state, counts = "unreadable", Counts(0)
+            status = RunStatus("unreadable", Counts(0), 0.0)
         took = time.monotonic() - began
-        pause = FINISHED if state == "complete" else max(UNFINISHED, took * SHARE)
-        self._standings[name] = Standing(state, counts, time.monotonic() + pause)
+        pause = FINISHED if status.state == "complete" else max(UNFINISHED, took * SHARE)
+        self._statuses[name] = replace(status, next_check=time.monotonic() + pause)
 
-    def _state(self, name: str) -> tuple[RunState, Counts]:
-        """Return the state of a run. One that is not complete stays open: it knows its chunks."""
+    def _status(self, name: str) -> RunStatus:
+        """Return the status of a run. One that is not complete stays open: it knows its chunks."""
         store = self.store.at(name)
         facts = read_facts(store)
+        scores: RunScores | None = None
+        state: RunState
         if facts is not None:
             self._open.pop(name, None)
-            return "complete", facts.counts
-        run = self._open.get(name) or self._open.setdefault(name, Run(store))
-        state = run.state()
-        if state == "complete":
-            self._open.pop(name)
-        return state, run.chunk_index.counts()
+            state, counts, scores = "complete", facts.counts, facts.scores
+        else:
+            run = self._open.get(name) or self._open.setdefault(name, Run(store))
+            state, counts = run.state(), run.chunk_index.counts()
+            if state == "complete":
+                self._open.pop(name)
+                scores = run_scores(store, run.chunk_index.listing())
+        tags = ", ".join(read_labels(store).tags)
+        return RunStatus(state, counts, 0.0, tags, scores, stored_cost(SubmissionLog(store)))
 
     def _log_once(self, name: str, error: Exception) -> None:
         """Log an exception of a run, but not each time that the list is asked for."""
