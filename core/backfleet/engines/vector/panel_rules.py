@@ -75,12 +75,12 @@ def panel_rules(panel: Panel) -> PanelRules | None:
 
 def _combinations(terms: Terms, rows: dict[bytes, int]) -> NDArray[np.intp]:
     """Return the number of the combination at each bar, and add new ones to `rows`."""
-    columns = np.array([np.asarray(getattr(terms, name), np.float64) for name in STEADY])
     if not len(terms):
         return np.empty(0, np.intp)
-    changed = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
-    first = np.concatenate(([0], np.flatnonzero(changed) + 1))
-    numbers = [rows.setdefault(columns[:, bar].tobytes(), len(rows)) for bar in first]
+    changed = np.unique(np.concatenate([terms.changes(name) for name in STEADY]))
+    first = np.concatenate(([0], changed)).astype(np.intp)
+    columns = np.array([np.asarray(getattr(terms, name)[first], np.float64) for name in STEADY])
+    numbers = [rows.setdefault(column.tobytes(), len(rows)) for column in columns.T]
     if len(rows) > np.iinfo(np.uint16).max:
         raise ValueError("the terms of the market have more than 65,535 combinations of values")
     return np.repeat(np.array(numbers), np.diff(np.append(first, len(terms))))

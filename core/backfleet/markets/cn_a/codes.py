@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from backfleet.errors import MarketError
 
@@ -98,6 +99,7 @@ class Code:
         return f"{self.digits}.{self.exchange}"
 
 
+@lru_cache(maxsize=8)
 def parse_code(symbol: str) -> Code:
     """Return the security that a symbol names, in any of the usual spellings.
 
