@@ -30,7 +30,7 @@ from backfleet import Panel, VectorStrategy
 
 
 class Rotation(VectorStrategy):
-    """Holds the symbols with the highest returns of 20 sessions, and chooses anew every month."""
+    """Holds the symbols with the highest returns of 20 sessions, and changes them every month."""
 
     target = "percent"
     sells_first = True

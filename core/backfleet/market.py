@@ -20,7 +20,7 @@ from backfleet.corporate_actions import ActionsMode, Rights, with_events
 from backfleet.engine import RejectReason
 from backfleet.errors import DayNotCovered
 from backfleet.facts import SymbolFacts
-from backfleet.terms import Terms
+from backfleet.terms import Terms, repeated
 
 __all__ = [
     "Certainty",
@@ -103,7 +103,7 @@ class Dated:
             raise self._too_early(sessions[0].item())
         if first == last:
             # Most tables change on no day of a job.
-            return np.broadcast_to(self._values[first], sessions.shape)
+            return repeated(float(self._values[first]), self._values.dtype, len(sessions))
         values: Floats = self._values[np.searchsorted(self._days, sessions, "right") - 1]
         return values
 

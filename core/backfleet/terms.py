@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Terms"]
+__all__ = ["Terms", "repeated"]
 
 Floats = NDArray[np.float64]
 Reasons = NDArray[np.int8]
@@ -116,24 +116,35 @@ class Terms:
 
     def columns(self) -> Iterator[NDArray[Any]]:
         """Yield arrays that say the same as all terms, in a fixed order, for a digest."""
-        for column in vars(self).values():
-            changed = _changes(column)
-            yield np.array([len(changed)])
+        changes = {name: self.changes(name) for name in vars(self)}
+        yield np.array([len(changed) for changed in changes.values()])
+        for name, changed in changes.items():
+            column = getattr(self, name)
             # Most terms change on a few dates, if at all.
-            if len(changed) < len(column) // 2:
-                yield changed
-                yield np.concatenate((column[:1], column[changed]))
-            else:
+            if len(changed) >= len(column) // 2 > 0:
                 yield column
+            elif len(changed):
+                yield changed
+                yield column[np.concatenate(([0], changed))]
+        yield np.array([float(getattr(self, name)[0]) for name in changes if len(self)])
 
 
 def _column(name: str, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return a number or an array as a column. A number takes the room of one bar, since a market
-    of 5,000 symbols has many of them."""
-    column = np.asarray(value)
-    if column.ndim and _is_one_number(column):
-        column = column[:1]
-    return np.broadcast_to(np.array(column, _type_of(name)), shape)
+    """Return a number or an array as a column. A number takes the room of one bar, and a read-only
+    array is shared, since a market of 5,000 symbols has many of them."""
+    if np.ndim(value) == 0:
+        return repeated(value, _type_of(name), shape[0])
+    if _is_one_number(value) and value.shape == shape and shape != (0,):
+        return repeated(value[0].item(), _type_of(name), shape[0])
+    if value.flags.writeable or value.dtype != _type_of(name):
+        value = np.array(value, _type_of(name))
+    return np.broadcast_to(value, shape)
+
+
+@lru_cache(maxsize=256)
+def repeated(value: float, kind: np.dtype[Any], count: int) -> NDArray[Any]:
+    """Return a read-only array of equal elements, which takes the room of one."""
+    return np.broadcast_to(np.array(value, kind), (count,))
 
 
 def _changes(column: NDArray[Any]) -> NDArray[np.intp]:
@@ -148,7 +159,7 @@ def _is_one_number(column: NDArray[Any]) -> bool:
     return column.strides == (0,)
 
 
-def _type_of(name: str) -> type[Any]:
+def _type_of(name: str) -> np.dtype[Any]:
     if name in ("missed", "locked", "shorts"):
-        return np.bool_
-    return np.int8 if name in ("buy_block", "sell_block") else np.float64
+        return np.dtype(np.bool_)
+    return np.dtype(np.int8 if name in ("buy_block", "sell_block") else np.float64)

@@ -83,6 +83,11 @@ PREFIXES: dict[Exchange, tuple[tuple[str, Board], ...]] = {
     ),
 }
 
+LONGEST_FIRST = {
+    exchange: sorted(entries, key=lambda entry: -len(entry[0]))
+    for exchange, entries in PREFIXES.items()
+}
+
 
 @dataclass(frozen=True)
 class Code:
@@ -154,7 +159,7 @@ def _without_exchange(digits: str) -> Code:
 
 
 def _board_of(digits: str, exchange: Exchange) -> Board | None:
-    for prefix, board in sorted(PREFIXES[exchange], key=lambda entry: -len(entry[0])):
+    for prefix, board in LONGEST_FIRST[exchange]:
         if digits.startswith(prefix):
             return board
     return None

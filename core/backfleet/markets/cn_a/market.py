@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = ["CnAMarket"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Days = NDArray[np.datetime64]
 
 Values = dict[str, Any]
 """Numbers and arrays of `Terms`, by their names."""
@@ -48,7 +50,8 @@ class CnAMarket(Market):
 
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
         exchange, board = _home(facts)
-        values = _orders(bars, facts, board, off) | _costs(bars, exchange, board, off)
+        days = bars.session.tobytes()
+        values = dict(_terms_by_date(days, exchange, board, _settlement(facts, board), off))
         values["shorts"] = "shorts" in off
         if "limits" not in off:
             values |= _limits(bars, facts, exchange, board, "listing" not in off)
@@ -99,17 +102,29 @@ def _home(facts: SymbolFacts) -> tuple[Exchange, Board]:
     return code.exchange, find_board(code, facts.board)
 
 
-def _orders(bars: Bars, facts: SymbolFacts, board: Board, off: frozenset[str]) -> Values:
+# Most symbols of a run share their days, and then the arrays.
+@lru_cache(maxsize=32)
+def _terms_by_date(
+    days: bytes, exchange: Exchange, board: Board, settlement: Dated | None, off: frozenset[str]
+) -> Values:
+    """Return the terms that follow from the days of the bars alone."""
+    sessions = np.frombuffer(days, "datetime64[D]")
+    values = _orders(sessions, board, settlement, off) | _costs(sessions, exchange, board, off)
+    for column in values.values():
+        column.flags.writeable = False
+    return values
+
+
+def _orders(sessions: Days, board: Board, settlement: Dated | None, off: frozenset[str]) -> Values:
     """Return lots, the size of orders, and from when on shares can be sold."""
     values: Values = {}
     if "lots" not in off:
-        values["step"] = tables.LOT[board].on(bars.session)
-        values["least"] = tables.LEAST[board].on(bars.session)
+        values["step"] = tables.LOT[board].on(sessions)
+        values["least"] = tables.LEAST[board].on(sessions)
     if "order-size" not in off:
-        values["most"] = tables.MOST[board].on(bars.session)
-    settlement = _settlement(facts, board)
+        values["most"] = tables.MOST[board].on(sessions)
     if "t1" not in off and settlement is not None:
-        values["locked"] = settlement.on(bars.session)
+        values["locked"] = settlement.on(sessions) == 1.0
     return values
 
 
@@ -119,23 +134,21 @@ def _settlement(facts: SymbolFacts, board: Board) -> Dated | None:
     return tables.SAME_SESSION_FUNDS if facts.same_session else tables.NEXT_SESSION
 
 
-def _costs(bars: Bars, exchange: Exchange, board: Board, off: frozenset[str]) -> Values:
+def _costs(sessions: Days, exchange: Exchange, board: Board, off: frozenset[str]) -> Values:
     """Return the minimum commission, stamp duty and transfer fee."""
     values: Values = {}
     if "minimum" not in off:
-        values["minimum"] = tables.MINIMUM.on(bars.session)
+        values["minimum"] = tables.MINIMUM.on(sessions)
     if board not in STOCKS:
         return values
-    values |= {"buy_tax": np.zeros(1), "sell_tax": np.zeros(1)}
+    buy = sell = np.zeros(len(sessions))
     if "duty" not in off:
-        values["buy_tax"] = tables.BUY_DUTY.on(bars.session)
-        values["sell_tax"] = tables.SELL_DUTY.on(bars.session)
+        buy, sell = tables.BUY_DUTY.on(sessions), tables.SELL_DUTY.on(sessions)
     if "transfer" not in off:
-        transfer = tables.TRANSFER[exchange].on(bars.session)
-        values["buy_tax"] = values["buy_tax"] + transfer
-        values["sell_tax"] = values["sell_tax"] + transfer
-        values["share_fee"] = tables.SHARE_FEE[exchange].on(bars.session)
-    return values
+        transfer = tables.TRANSFER[exchange].on(sessions)
+        buy, sell = buy + transfer, sell + transfer
+        values["share_fee"] = tables.SHARE_FEE[exchange].on(sessions)
+    return values | {"buy_tax": buy, "sell_tax": sell}
 
 
 def _limits_of(exchange: Exchange, board: Board) -> Dated:
