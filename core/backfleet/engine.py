@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
+from backfleet.broker_settings import BrokerSettings, Commission, Slippage, SymbolCosts
 from backfleet.summary import Calendar, Scalar, Summary
 
 __all__ = [
@@ -20,12 +21,15 @@ __all__ = [
     "ORDER",
     "TRADE",
     "BrokerSettings",
+    "Commission",
     "Engine",
     "OrderKind",
     "OrderStatus",
     "Outcome",
     "RejectReason",
     "Simulation",
+    "Slippage",
+    "SymbolCosts",
 ]
 
 Records = NDArray[np.void]
@@ -136,30 +140,6 @@ TRADE = np.dtype(
         ("bars", "i8"),  # bars held
     ]
 )
-
-
-@dataclass(frozen=True)
-class BrokerSettings:
-    """The simulated broker. Money is in the currency of the prices.
-
-    Attributes
-    ----------
-    cash
-        At the start.
-    commission
-        As a fraction of traded value.
-    minimum_commission
-        The least that an order costs; one that reverses a position has two legs, which cost this
-        much each.
-    slippage
-        Added to what a purchase costs a share and taken off what a sale brings, within the bar's
-        range; orders that fill at their limit have none.
-    """
-
-    cash: float
-    commission: float
-    minimum_commission: float = 0.0
-    slippage: float = 0.0
 
 
 class Simulation(NamedTuple):

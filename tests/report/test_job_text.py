@@ -46,8 +46,16 @@ def planned_again(run: bf.Run, folder: Path) -> str:
         | {"sweep": {"where": "fast < slow", "sample": 3}, "seed": 7},
         {"engine": "backtrader", "broker": {"cash": 5.5, "commission": 0, "slippage": 0.01}},
         {"params": {"period": 15, "sizing": "fee-aware"}, "results": {"periods_per_year": 250}},
+        {
+            "broker": {
+                "commission": {"per_share": 0.01, "margin": 500, "multiplier": 2},
+                "slippage": {"rate": 0.001, "open": False},
+                "symbols": {"600519": {"commission": {"leverage": 3}}},
+                "fill_at_close": True,
+            }
+        },
     ],
-    ids=["plain", "sampled", "engine and broker", "fixed"],
+    ids=["plain", "sampled", "engine and broker", "fixed", "tables of costs"],
 )
 def test_the_jobs_text_makes_the_same_run(
     make_job: MakeJob, tmp_path: Path, settings: Mapping[str, Any]

@@ -39,7 +39,8 @@ def simulate(
         Where the strategy asked to be skipped, which backtrader itself keeps quiet about.
     """
     _count_from_one()
-    cerebro = cerebro_class(stdstats=False)
+    cheats = simulation.broker.cheat_on_open
+    cerebro = cerebro_class(stdstats=False, cheat_on_open=cheats)
     others = further_feeds(simulation)
     # A vector strategy reads its prices from the bars, and sizes its orders in traded shares.
     is_vector = issubclass(simulation.strategy, VectorStrategy)
@@ -55,7 +56,7 @@ def simulate(
             cerebro, own, simulation.bars, simulation.broker, in_seen_shares=not is_vector
         )
     else:
-        apply_settings(cerebro.broker, simulation.broker)
+        apply_settings(cerebro.broker, simulation.broker, names[: len(traded)])
     strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded))
     cerebro.addstrategy(strategy, **params)
     cerebro.addanalyzer(Recorder, _name=Recorder.NAME)

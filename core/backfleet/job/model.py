@@ -20,6 +20,7 @@ from backfleet.errors import JobError
 from backfleet.html import facts_table, heading
 from backfleet.job import rules
 from backfleet.job.benchmark import BUY_AND_HOLD
+from backfleet.job.broker import Broker
 from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_strategy, anchor
@@ -226,27 +227,6 @@ class Data(Section):
         """The spans of the further feeds that are made from the symbols' own bars, by name."""
         feeds = sorted(self.auxiliary.items())
         return {name: feed.resample for name, feed in feeds if feed.resample is not None}
-
-
-class Broker(Section):
-    """`[broker]`: the simulated broker. Money is in the currency of the prices.
-
-    Attributes
-    ----------
-    cash
-        At the start, in the currency of the prices.
-    commission
-        A fraction of the traded value.
-    minimum_commission
-        Minimum commission per order. A reversal pays it twice: to close and to open.
-    slippage
-        Slippage per share, in price units. Fills stay within the bar's range.
-    """
-
-    cash: Annotated[Number, Field(gt=0)] = 100_000.0
-    commission: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    minimum_commission: Annotated[Number, Field(ge=0)] = 0.0
-    slippage: Annotated[Number, Field(ge=0)] = 0.0
 
 
 class Market(Section):

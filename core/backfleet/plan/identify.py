@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from backfleet.code.hashes import backfleet_hash, strategy_hash
 from backfleet.code.versions import library_versions
-from backfleet.engine import BrokerSettings, Engine
+from backfleet.engine import Engine
 from backfleet.errors import JobError
 from backfleet.job import Data, Job, Points
 from backfleet.job.model import Market
 from backfleet.job.refusal import nearest
 from backfleet.market import Market as MarketPlugin
+from backfleet.plan.broker import broker_settings
 from backfleet.plan.code_differences import component
 from backfleet.plan.data import PlannedData, source_of
 from backfleet.plan.identity import (
@@ -52,7 +53,7 @@ def identify(
         files=files,
         points=points.to_json(),
         data=_data(job.data, data),
-        broker=BrokerSettings(**{k: v + 0.0 for k, v in job.broker.model_dump().items()}),
+        broker=broker_settings(job.broker, [symbol.name for symbol in data.symbols]),
         results=ResultsIdentity(
             detail=job.results.detail,
             benchmark=job.results.benchmark,

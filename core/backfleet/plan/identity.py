@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
 
@@ -23,6 +23,9 @@ __all__ = [
 ]
 
 ID_DIGITS = 16
+
+LATER_SETTINGS = tuple(field.name for field in fields(BrokerSettings))[4:]
+"""Those after cash, commission, minimum commission and slippage."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,11 @@ class Identity:
         plain: dict[str, Any] = to_plain(self)
         if self.market is None:
             del plain["market"]
+        # Settings of the broker that were added later are absent while they have their defaults.
+        defaults = to_plain(BrokerSettings(self.broker.cash))
+        for name in LATER_SETTINGS:
+            if plain["broker"][name] == defaults[name]:
+                del plain["broker"][name]
         if not self.data.facts:
             del plain["data"]["facts"]
         if not self.data.session_end:

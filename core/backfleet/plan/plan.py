@@ -21,6 +21,7 @@ from backfleet.job.refusal import show
 from backfleet.job.validation import TRADES, Validation, parse_condition
 from backfleet.job.windowed_points import WINDOW, WindowedPoints
 from backfleet.no_bytecode import bytecode_disabled
+from backfleet.plan.broker import check_broker, check_symbols
 from backfleet.plan.calendar import return_days, symbol_sessions
 from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
 from backfleet.plan.data import PlannedData, benchmark_digest, plan_data
@@ -89,7 +90,9 @@ def _plan(job: Job) -> Plan:
     files = hash_declared_files(find_declared_files(strategy_root(strategy), job.files))
     points = _points(job, parameters)
     check_market(job, engines)
+    check_broker(job, engines)
     data = plan_data(job.data, market_identity(job.market))
+    check_symbols(job, [symbol.name for symbol in data.symbols])
     if job.market is not None and job.market.strict:
         check_strict(data.notes.market)
     data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))

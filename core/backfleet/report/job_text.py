@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from backfleet.errors import CorruptObject, RunNotFound
+from backfleet.plan.broker import broker_table
 from backfleet.plan.identity import FeedIdentity
 from backfleet.runs.run import Run
 from backfleet.runs.validation_rule import read_rule
@@ -66,7 +67,7 @@ def job_text(run: Run) -> str:
         notes.append(f"# The {points.count:,} points came from a table (digest {points.digest}):\n")
         notes.append("# give it again as sweep.points.\n")
     job["data"] = _data(run)
-    job["broker"] = asdict(identity.broker)
+    job["broker"] = broker_table(identity.broker)
     market = identity.market
     if market is not None:
         job["market"] = {**asdict(market), "rules": market.rules.name, "off": list(market.off)}
