@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
 import backfleet as bf
+from backfleet.cli.report import report as report_command
 from backfleet.report.comparison_page import comparison_page
 from backfleet.report.page import Page as Report
 from backfleet.report.page import render_file
@@ -74,6 +76,19 @@ def test_all_figures_of_a_task_and_of_a_comparison_are_drawn(
 ) -> None:
     for report in (task_page(sweep, 2), comparison_page(sweep, sweep)):
         assert draw_all(look_at(report)) == len(report.figures)
+
+
+def test_a_page_with_a_linked_library_draws_its_figures(
+    visit: Visit, sweep: bf.Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    done = CliRunner().invoke(
+        report_command, [sweep.url, "2", "--assets", "linked", "-o", str(file)]
+    )
+    assert done.exit_code == 0
+    page = visit(file.as_uri())
+    page.context.set_offline(True)
+    assert draw_all(page) > 3
 
 
 def test_the_numbers_shown_are_the_stores(look_at: Callable[..., Page], sweep: bf.Run) -> None:

@@ -47,9 +47,23 @@ def test_a_task_and_a_comparison_have_their_reports(
     assert {file.suffix for file in tmp_path.iterdir()} == {".html"}
 
 
+def test_pages_with_linked_assets_share_the_library_and_are_small(
+    call: Callable[..., Result], sweep: bf.Run, tmp_path: Path
+) -> None:
+    for arguments in ((), (3,), ("--compare", sweep.url)):
+        path = tmp_path / "small.html"
+        assert call(sweep.url, *arguments, "--assets", "linked", "-o", path).exit_code == 0
+        assert path.stat().st_size < 1_500_000
+        (library,) = (tmp_path / "backfleet-assets").iterdir()
+        assert f'data-src="backfleet-assets/{library.name}"' in path.read_text()
+        assert library.stat().st_size > 1_000_000
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("-o", "-", "--assets", "linked"), "--assets linked needs a file as --output"),
+        (("-o", "absent/page.html", "--assets", "linked"), "absent/backfleet-assets cannot be"),
         (("9",), "tasks 0 to 7, no task 9"),
         (("1", "--metric", "sharpe"), "a TASK cannot be combined with --compare or --metric"),
         (("--metric", "sharp"), "did you mean 'sharpe'?"),

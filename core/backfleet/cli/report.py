@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from backfleet.cli.options import open_output_option, store_option
+from backfleet.errors import UserError
 from backfleet.job.rules import symbol_name
+from backfleet.output_file import is_stream
 from backfleet.report.extras import REPORT, require_extra
 from backfleet.results.leaderboard import MIN_TRADES
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 
+if TYPE_CHECKING:
+    from backfleet.report.page import Page
+
 __all__ = ["report"]
+
+ASSETS = "backfleet-assets"
+"""The folder beside pages with linked assets."""
 
 
 def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
@@ -48,6 +59,14 @@ def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str
     metavar="FILE",
     help="A file to write to, or '-'; by default named after the run, here.",
 )
+@click.option(
+    "--assets",
+    type=click.Choice(["inline", "linked"]),
+    default="inline",
+    show_default=True,
+    help="Where the plotting library is: inline in the page, which takes 5 MB, or linked from the "
+    "folder backfleet-assets beside it, which all pages there share.",
+)
 def report(
     run: str,
     task: int | None,
@@ -57,6 +76,7 @@ def report(
     metric: str | None,
     min_trades: int,
     output: str | None,
+    assets: str,
 ) -> None:
     """Write a report: one self-contained HTML page.
 
@@ -68,34 +88,51 @@ def report(
     if task is None and benchmark is not None:
         raise click.UsageError("--benchmark requires a TASK")
     require_extra("report", REPORT)
-    found = open_run(run, store)
-    if task is None:
-        page = _run_report(found, open_run(other, store) if other else None, metric, min_trades)
-    else:
-        page = _task_report(found, task, benchmark)
-    name = found.id if task is None else f"{found.id}-{task}"
+    opened = open_run(run, store)
+    name = opened.id if task is None else f"{opened.id}-{task}"
     path = output or f"{name}.html"
-    with open_output_option(path) as file:
-        file.write(page.encode())
+    is_linked = assets == "linked"
+    if is_linked and (path == "-" or is_stream(Path(path))):
+        raise click.UsageError("--assets linked needs a file as --output, to put the assets beside")
+    if task is None:
+        page = _run_page(opened, open_run(other, store) if other else None, metric, min_trades)
+    else:
+        page = _task_page(opened, task, benchmark)
+    _write(page, path, is_linked=is_linked)
     # With '-', standard output is the page and nothing else.
     click.echo(path, err=path == "-")
 
 
-def _task_report(run: Run, task: int, benchmark: str | None) -> str:
-    from backfleet.report.page import render_file
+def _write(page: Page, path: str, *, is_linked: bool) -> None:
+    from backfleet.report.page import PLOTLY, library_file, render_file, script_source
+
+    link = f"{ASSETS}/{library_file()}" if is_linked and page.figures else ""
+    if link and not (library := Path(path).parent / link).exists():
+        try:
+            library.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"{library.parent} cannot be created: {error.strerror}. Name another --output"
+            ) from error
+        with open_output_option(str(library)) as file:
+            file.write(script_source(PLOTLY).encode())
+    with open_output_option(path) as file:
+        file.write(render_file(page, link).encode())
+
+
+def _task_page(run: Run, task: int, benchmark: str | None) -> Page:
     from backfleet.report.task_page import task_page
 
     try:
-        return render_file(task_page(run, task, benchmark))
+        return task_page(run, task, benchmark)
     except IndexError as error:
         raise click.UsageError(str(error)) from None
 
 
-def _run_report(run: Run, other: Run | None, metric: str | None, min_trades: int) -> str:
+def _run_page(run: Run, other: Run | None, metric: str | None, min_trades: int) -> Page:
     from backfleet.report.comparison_page import comparison_page
-    from backfleet.report.page import render_file
     from backfleet.report.sweep_page import sweep_page
 
     if other is not None:
-        return render_file(comparison_page(run, other, metric))
-    return render_file(sweep_page(run, metric, min_trades))
+        return comparison_page(run, other, metric)
+    return sweep_page(run, metric, min_trades)

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     import jinja2
     import plotly.graph_objects as go
 
-__all__ = ["Page", "figure_json", "render_file", "render_linked", "script_source", "style_source"]
+__all__ = [
+    "PLOTLY",
+    "Page",
+    "figure_json",
+    "library_file",
+    "render_file",
+    "render_linked",
+    "script_source",
+    "style_source",
+]
 
 PLOTLY = "plotly.min.js"
 STATIC = "/static"
@@ -65,13 +74,31 @@ class Page:
         return ("page.js", *self.scripts, *(("figures.js",) if self.figures else ()))
 
 
-def render_file(page: Page) -> str:
-    """The page as one file that holds its styles, scripts and data."""
+def render_file(page: Page, library_link: str = "") -> str:
+    """Return the page as one file that holds its styles, scripts and data.
+
+    Parameters
+    ----------
+    library_link
+        Where the plotting library is, from the page; without a link the page holds it too.
+    """
     sources = [script_source(name) for name in page.all_scripts]
-    library = script_source(PLOTLY) if page.figures else ""
-    hashes = " ".join(f"'sha256-{_sha256(source)}'" for source in (*sources, library) if source)
+    library = script_source(PLOTLY) if page.figures and not library_link else ""
+    allowed = [f"'sha256-{_sha256(source)}'" for source in (*sources, library) if source]
+    if library_link:
+        # A page that is opened from a disk has no origin, so 'self' does not name its folder.
+        allowed += ["'self'", "file:"]
     assets = {"sources": sources, "library": library, "style": style_source()}
-    return _render(page, {**assets, "policy": _policy(hashes)})
+    return _render(
+        page, {**assets, "library_link": library_link, "policy": _policy(" ".join(allowed))}
+    )
+
+
+def library_file() -> str:
+    """Return the name of a file for the plotting library, which has its version."""
+    from plotly.offline import get_plotlyjs_version
+
+    return f"plotly-{get_plotlyjs_version()}.min.js"
 
 
 def render_linked(page: Page) -> str:

@@ -25,7 +25,7 @@ __all__ = ["price_panels", "task_figures"]
 MAX_PANELS = 12
 """Symbols of a portfolio whose prices are drawn: those with the most fills."""
 
-PANEL_POINTS = 1_000
+PANEL_POINTS = 750
 """Bars of each price chart if there are several."""
 
 
