@@ -30,8 +30,8 @@ from synthetic import write_job, write_symbols
 import backfleet as bf
 from backfleet.chunks.chunk import Chunk
 from backfleet.job import Job
-from backfleet.runs.facts import RunFacts, write_facts
-from backfleet.serve.catalog import Catalog
+from backfleet.runs.facts import RunFacts, RunScores, write_facts
+from backfleet.serve.run_catalog import Catalog
 from backfleet.store import open_store
 
 ODD = 20
@@ -79,7 +79,8 @@ def fill(store: Path, run: bf.Run, count: int) -> None:
             header = replace(chunk.header, run_id=manifest.run_id)
             (folder / header.key).write_bytes(replace(chunk, header=header).to_bytes())
         copy = bf.open_run(folder)
-        write_facts(copy.store, RunFacts.of(manifest, copy.counts()))
+        scores = RunScores("sharpe", 1.0, 0.5)
+        write_facts(copy.store, RunFacts.of(manifest, copy.counts(), scores))
     template = next(iter(store.iterdir()))
     for number in range(ODD):
         folder = Path(shutil.copytree(template, store / f"odd{number}"))

@@ -57,7 +57,7 @@ def main() -> None:
     arguments.add_argument("--repetitions", type=int, default=7)
     repetitions = arguments.parse_args().repetitions
     with workspace() as folder:
-        store, manifest = _filled(folder)
+        store, manifest = filled(folder, SYMBOLS, POINTS, BARS)
         chunk_index = ChunkIndex(store, manifest)
         chunks = len(manifest.chunks)
         compare(
@@ -96,10 +96,10 @@ def _load(url: str, repetitions: int) -> None:
     )
 
 
-def _filled(folder: Path) -> tuple[Store, Manifest]:
-    """A run with a row for every task, committed as workers do."""
-    data = write_symbols(folder / "data", SYMBOLS, BARS)
-    job = write_job(folder / "job.toml", data, POINTS, detail="summary", store=folder / "runs")
+def filled(folder: Path, symbols: int, points: int, bars: int) -> tuple[Store, Manifest]:
+    """Return a run with a row for every task, committed as workers do."""
+    data = write_symbols(folder / "data", symbols, bars)
+    job = write_job(folder / "job.toml", data, points, detail="summary", store=folder / "runs")
     plan = plan_job(Job.load(str(job)))
     store = open_store(plan.job.results.store).at(plan.manifest.run_id)
     manifest = save_manifest(store, plan.manifest)

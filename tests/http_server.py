@@ -123,7 +123,8 @@ def rows_of(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of a table's data block."""
     columns = {}
     for column in table["columns"]:
-        numbers = np.frombuffer(base64.b64decode(column.get("numbers") or column["codes"]), "<f8")
+        content = column["numbers"] if "numbers" in column else column["codes"]
+        numbers = np.frombuffer(base64.b64decode(content), f"<{column['type']}")
         values: list[Any] = [None if np.isnan(number) else float(number) for number in numbers]
         if "texts" in column:
             values = [None if number < 0 else column["texts"][int(number)] for number in numbers]

@@ -157,7 +157,8 @@ class ParsedPage(HTMLParser):
         (found,) = (
             each for each in self.blocks[f"data-{table}"]["columns"] if each["name"] == name
         )
-        numbers = np.frombuffer(base64.b64decode(found.get("numbers") or found["codes"]), "<f8")
+        content = found["numbers"] if "numbers" in found else found["codes"]
+        numbers = np.frombuffer(base64.b64decode(content), f"<{found['type']}")
         if "numbers" in found:
             return [None if np.isnan(each) else float(each) for each in numbers]
         return [None if code < 0 else found["texts"][int(code)] for code in numbers]

@@ -104,7 +104,7 @@ def test_the_difference_of_setup_and_source_is_shown(
         (folder / "mine.py").write_text(SOURCE.format(size=size))
         strategy = f"{folder}/mine.py:Mine"
         runs.append(bf.run(job_of(tmp_path / "runs", strategy=strategy, params={}), progress=None))
-    diff = _diff(*runs, parsed)
+    diff = _diff(runs[0], runs[1], parsed)
     assert "- self.buy(size=1) + self.buy(size=2)" in diff
     assert "Differences of setup" not in parsed(render_file(comparison_page(sweep, sweep))).text
 

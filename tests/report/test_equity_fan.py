@@ -35,7 +35,7 @@ def test_the_leaders_curve_is_its_equity_as_it_was_known_then(sweep: bf.Run) -> 
 def test_of_too_many_tasks_some_are_left_out_but_never_the_leader(
     sweep: bf.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_CURVES", 4)
+    monkeypatch.setattr(module, "MAX_CURVES", 4)
     whole = len(sweep.chunk_index.headers())
     assert whole > 2
     for leader in range(8):

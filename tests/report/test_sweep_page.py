@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import backfleet as bf
+import backfleet.report.sweep_rows as sweep_rows
 from backfleet.errors import UserError
 from backfleet.metrics import Metrics
 from backfleet.report.figures.sweep import parameter_map
@@ -126,6 +127,27 @@ def test_a_map_of_many_symbols_keeps_the_best_and_the_worst(axes: tuple[str, str
     (trace,) = parameter_map(rows, *axes, "sharpe").data
     shown = trace.y if axes[1] == "symbol" else trace.x
     assert list(shown) == [*symbols[:30], *symbols[-30:]]
+
+
+def test_a_large_run_shows_its_best_tasks_with_all_columns(
+    sweep: bf.Run, parsed: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sweep_page(sweep, "total_return")
+    monkeypatch.setattr(sweep_rows, "MAX_ROWS", 7)
+    monkeypatch.setattr(sweep_rows, "CUT_ROWS", 3)
+    cut = sweep_page(sweep, "total_return")
+    page = parsed(render_file(cut))
+    best = sweep.results().sort_values("total_return", ascending=False).head(3)
+    for name in best:
+        expected = [None if value != value else value for value in best[name]]
+        assert page.column("leaderboard", name) == expected, name
+    assert "The table holds the 3 best; 5 more are in the store." in page.text
+    for name in ("leaders", "tiles", "measures", "notes"):
+        first, second = whole.context[name], cut.context[name]
+        assert repr(first) == repr(second), name
+    assert {name: figure.to_json() for name, figure in whole.figures.items()} == {
+        name: figure.to_json() for name, figure in cut.figures.items()
+    }
 
 
 def test_a_long_key_figure_says_how_long_it_is(parsed: Parse, sweep: bf.Run) -> None:

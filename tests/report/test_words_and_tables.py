@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 
 import numpy as np
@@ -9,14 +10,14 @@ import pandas as pd
 import pytest
 
 from backfleet.chunks.column_names import METRICS
-from backfleet.report.data_table import data_table, heading_of
-from backfleet.report.metric_words import format_value, metric_words, notation
-from backfleet.report.thinning import MOST_POINTS, thinned
+from backfleet.report.data_table import Heading, data_table, heading_of
+from backfleet.report.downsample import MAX_POINTS, downsample
+from backfleet.report.metric_labels import format_value, metric_label, notation
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_has_a_label_and_its_documented_formula(name: str) -> None:
-    words = metric_words(name)
+    words = metric_label(name)
     assert words.label != name
     assert words.formula.endswith((".", ")."))
 
@@ -59,7 +60,28 @@ def test_text_flags_and_gaps_become_codes() -> None:
 
 def test_a_long_series_keeps_its_ends_and_extremes() -> None:
     series = pd.Series(np.random.default_rng(1).normal(size=50_000).cumsum())
-    short = thinned(series)
-    assert len(short) <= MOST_POINTS
+    short = downsample(series)
+    assert len(short) <= MAX_POINTS
     assert {0, 49_999, series.idxmin(), series.idxmax()} <= set(short.index)
-    assert thinned(series.head(10)).equals(series.head(10))
+    assert downsample(series.head(10)).equals(series.head(10))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1.0, -128.0], "i1"),
+        ([1.0, 128.0], "i2"),
+        ([40_000.0], "i4"),
+        ([3e9], "f8"),
+        ([1.0, math.nan], "f8"),
+        ([0.5], "f8"),
+        ([-0.0], "f8"),
+        ([], "f8"),
+    ],
+)
+def test_whole_numbers_take_few_bytes_and_no_bit_is_lost(values: list[float], kind: str) -> None:
+    column = data_table(pd.DataFrame({"x": values}, dtype=float), [Heading("x", "X", "number")])
+    block = column["columns"][0]
+    assert block["type"] == kind
+    numbers = np.frombuffer(base64.b64decode(block["numbers"]), f"<{kind}").astype("<f8")
+    assert numbers.tobytes() == np.array(values, "<f8").tobytes()

@@ -10,7 +10,7 @@ import numpy as np
 
 from backfleet.metrics.extended import relative_metrics
 from backfleet.metrics.growth import annual_growth
-from backfleet.report.metric_words import format_value, metric_words
+from backfleet.report.metric_labels import format_value, metric_label
 from backfleet.report.task_account import TaskAccount
 
 __all__ = ["ComparedMetric", "compare_accounts", "measure_benchmark"]
@@ -52,7 +52,7 @@ def compare_accounts(
     rows = [
         ComparedMetric(
             name,
-            metric_words(name).label,
+            metric_label(name).label,
             format_value(name, row[name]),
             format_value(name, held[name]),
         )

@@ -10,7 +10,7 @@ from backfleet.chunks.column_names import METRICS
 from backfleet.errors import NoVerdict, StoreError
 from backfleet.report.equity_fan import equity_fan
 from backfleet.report.metric_difference import metric_difference
-from backfleet.report.metric_words import metric_words, notation
+from backfleet.report.metric_labels import metric_label, notation
 from backfleet.report.page import Page
 from backfleet.report.pair_tables import MAX_PAIRS, changed_pairs, pairs_table, symbols_table
 from backfleet.report.run_facts import RunFacts, read_facts
@@ -60,12 +60,12 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
             "pairs": len(pairs),
             "keys": matched.keys,
             "facts": _facts(runs, facts),
-            "metric": metric_words(shown),
+            "metric": metric_label(shown),
             "changed": int(changed_pairs(pairs).sum()),
             "left_out": max(0, len(pairs) - MAX_PAIRS),
             "change": metric_difference(pairs, shown),
             "differences": [
-                (metric_words(name), metric_difference(pairs, name)) for name in METRICS
+                (metric_label(name), metric_difference(pairs, name)) for name in METRICS
             ],
             "notation": notation(),
             "verdicts": _verdicts(runs),
@@ -144,7 +144,7 @@ def _figures(
     frame = frame[[*keys, "a", "b"]].dropna(subset=["a", "b"])
     if len(frame) > 1:
         steps = frame["b"] - frame["a"]
-        figures["differences"] = draw.difference_figure(steps, metric_words(metric))
+        figures["differences"] = draw.difference_figure(steps, metric_label(metric))
         frame = frame.iloc[:: -(-len(frame) // MAX_MARKERS)]
         labels = [", ".join(map(str, values)) for values in frame[list(keys)].to_numpy()]
         figures["pairs"] = draw.scatter_figure(frame.assign(label=labels), metric, LETTERS)

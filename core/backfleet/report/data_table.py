@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from backfleet.report.metric_words import metric_words
+from backfleet.report.metric_labels import metric_label
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Heading", "data_table", "heading_of"]
+
+Floats = NDArray[np.float64]
 
 TITLES = {"task": "Task", "symbol": "Symbol", "status": "Status", "error": "Error"}
 
@@ -28,7 +31,7 @@ class Heading:
     name
         Of the column in the frame, and in a filter.
     form
-        See `metric_words`; "text" for what is not a number.
+        See `metric_label`; "text" for what is not a number.
     tip
         A sentence for whoever points at the heading.
     shown
@@ -48,7 +51,7 @@ def heading_of(name: str, column: pd.Series, *, shown: bool = True) -> Heading:
         return Heading(name, TITLES.get(name, name), shown=shown)
     if name in TITLES:
         return Heading(name, TITLES[name], "count", shown=shown)
-    words = metric_words(name)
+    words = metric_label(name)
     return Heading(name, words.label, words.form, words.formula, shown)
 
 
@@ -60,10 +63,29 @@ def data_table(frame: pd.DataFrame, headings: Sequence[Heading]) -> Mapping[str,
 
 def _content(column: pd.Series) -> Mapping[str, Any]:
     if column.dtype.kind in "iuf":
-        return {"numbers": _base64(column.to_numpy(np.float64, na_value=np.nan))}
+        return packed("numbers", column.to_numpy(np.float64, na_value=np.nan))
     texts = _Texts()
     codes = [texts.code(value) for value in column]
-    return {"texts": texts.known, "codes": _base64(np.array(codes, np.float64))}
+    return {"texts": texts.known, **packed("codes", np.array(codes, np.float64))}
+
+
+def packed(name: str, values: Floats) -> Mapping[str, str]:
+    """Return numbers in Base64 under a name, and their type, which is the smallest that fits."""
+    kind = "<f8"
+    # -0 and NaN are no integers.
+    if (
+        len(values)
+        and (values == np.trunc(values)).all()
+        and not np.signbit(values[values == 0]).any()
+    ):
+        low, high = values.min(), values.max()
+        for integer in ("<i1", "<i2", "<i4"):
+            limits = np.iinfo(integer)
+            if limits.min <= low and high <= limits.max:
+                kind = integer
+                break
+    content = np.ascontiguousarray(values, kind).tobytes()
+    return {name: base64.b64encode(content).decode(), "type": kind.removeprefix("<")}
 
 
 @dataclass
@@ -81,7 +103,3 @@ class _Texts:
             self.codes[text] = len(self.known)
             self.known.append(text)
         return self.codes[text]
-
-
-def _base64(values: np.ndarray[Any, np.dtype[np.float64]]) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, "<f8").tobytes()).decode()

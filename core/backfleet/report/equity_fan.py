@@ -26,7 +26,7 @@ Ints = NDArray[np.int64]
 MOMENTS = 240
 """Points in time at which the curves are looked at."""
 
-MOST_CURVES = 10_000
+MAX_CURVES = 10_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 DAY = 86_400_000_000_000
 
@@ -43,7 +43,7 @@ def equity_fan(run: Run, leader: int | None = None) -> EquityFan | None:
     """Quantiles of account value / cash over the tasks; None where the run keeps no details.
 
     A task counts as 1 before its first bar and keeps its last value after its end. Of more than
-    `MOST_CURVES` tasks whole chunks are left out evenly, never that of `leader`, whose curve is
+    `MAX_CURVES` tasks whole chunks are left out evenly, never that of `leader`, whose curve is
     the column `best`.
 
     Raises CorruptObject, StoreError.
@@ -75,7 +75,7 @@ def equity_fan(run: Run, leader: int | None = None) -> EquityFan | None:
 def _chosen(run: Run, leader: int | None) -> Sequence[ChunkHeader]:
     headers = [each for each in run.chunk_index.headers() if "equity" in each.blobs]
     curves = sum(header.count for header in headers)
-    step = -(-curves // MOST_CURVES) or 1
+    step = -(-curves // MAX_CURVES) or 1
     return [
         header
         for at, header in enumerate(headers)

@@ -11,7 +11,7 @@ import numpy as np
 from backfleet.errors import BackfleetError
 from backfleet.report.data_table import Heading, data_table
 from backfleet.report.fold_benchmark import benchmark_returns
-from backfleet.report.metric_words import metric_words
+from backfleet.report.metric_labels import metric_label
 from backfleet.report.task_prices import reason_of
 from backfleet.runs.run import Run
 from backfleet.validation.accounts import stitch
@@ -147,7 +147,7 @@ def _parameters(folds: Folds, fixed: Sequence[str]) -> list[str]:
 
 
 def _heading(name: str, frame: pd.DataFrame, folds: Folds) -> Heading:
-    score = metric_words(folds.rule.select)
+    score = metric_label(folds.rule.select)
     labels = {
         "train_score": Heading(name, f"{score.label}, training", score.form),
         "test_score": Heading(name, f"{score.label}, test", score.form),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backfleet.report.metric_words import metric_words
+from backfleet.report.metric_labels import metric_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +47,8 @@ def metric_difference(pairs: pd.DataFrame, metric: str) -> MetricDifference:
     columns.columns = ["first", "second"]
     both = columns.dropna()
     steps = both["second"] - both["first"]
-    gains = steps * metric_words(metric).better
-    is_judged = metric_words(metric).better != 0
+    gains = steps * metric_label(metric).better
+    is_judged = metric_label(metric).better != 0
     return MetricDifference(
         name=metric,
         first=_median(columns["first"]),

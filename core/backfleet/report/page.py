@@ -179,7 +179,7 @@ def _sha256(source: str) -> str:
 def _environment(package: str) -> jinja2.Environment:
     import jinja2
 
-    from backfleet.report.metric_words import format_value
+    from backfleet.report.metric_labels import format_value
 
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.chunks.column_names import METRICS
 from backfleet.report.data_table import Heading, data_table
-from backfleet.report.metric_words import metric_words
+from backfleet.report.metric_labels import metric_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def pairs_table(pairs: pd.DataFrame, keys: Sequence[str], metric: str) -> Mappin
         *(Heading(f"{side.lower()}_task", f"Task {side}", "count") for side in "AB"),
     ]
     for name in dict.fromkeys((metric, *SHOWN)):
-        words = metric_words(name)
+        words = metric_label(name)
         frame = frame.assign(**{f"d_{name}": frame[f"b_{name}"] - frame[f"a_{name}"]})
         for side in "AB":
             label = f"{words.label} {side}"
@@ -48,7 +48,7 @@ def pairs_table(pairs: pd.DataFrame, keys: Sequence[str], metric: str) -> Mappin
         headings.append(Heading(f"d_{name}", f"{words.label} B − A", words.form, words.formula))
     frame = frame.assign(size=frame[f"d_{metric}"].abs())
     headings += [
-        Heading("size", "Size of the difference", metric_words(metric).form, shown=False),
+        Heading("size", "Size of the difference", metric_label(metric).form, shown=False),
         Heading("changed", "Changed", shown=False),
     ]
     frame = frame.sort_values("size", ascending=False, kind="stable").head(MAX_PAIRS)
@@ -57,7 +57,7 @@ def pairs_table(pairs: pd.DataFrame, keys: Sequence[str], metric: str) -> Mappin
 
 def symbols_table(pairs: pd.DataFrame, metric: str) -> Mapping[str, Any]:
     """Return one row per symbol: how many tasks are better, worse and equal, and the means."""
-    words = metric_words(metric)
+    words = metric_label(metric)
     both = pairs[["symbol", f"a_{metric}", f"b_{metric}"]].dropna()
     both.columns = ["symbol", "first", "second"]
     both = both.assign(difference=both["second"] - both["first"])

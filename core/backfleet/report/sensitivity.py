@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from backfleet.report.metric_words import metric_words
+from backfleet.report.metric_labels import metric_label
 from backfleet.validation.selection import pair_neighbors
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def sensitivity(rows: pd.DataFrame, parameters: Sequence[str], metric: str) -> S
     points: pd.DataFrame = grouped.mean().dropna().reset_index()
     if points.empty:
         return None
-    order = points[metric] * metric_words(metric).direction
+    order = points[metric] * metric_label(metric).direction
     place = int(order.argmax())
     best = {name: points[name].iloc[place] for name in points}
     around = points[metric].iloc[_neighbors(points, parameters, place)]

@@ -13,10 +13,16 @@ from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.equity_fan import EquityFan, equity_fan
 from backfleet.report.figures.theme import DIVERGING, MAX_SYMBOLS
 from backfleet.report.fold_section import fold_section
-from backfleet.report.metric_words import format_value, metric_words, notation
+from backfleet.report.metric_labels import format_value, metric_label, notation
 from backfleet.report.page import Page
 from backfleet.report.run_facts import RunFacts, read_facts
 from backfleet.report.sensitivity import Sensitivity, sensitivity
+from backfleet.report.sweep_rows import (
+    LEADER_METRICS,
+    PARALLEL_METRICS,
+    read_sweep_rows,
+    shown_rows,
+)
 from backfleet.report.verdict_section import verdict_section
 from backfleet.results.leaderboard import (
     IDENTICAL,
@@ -25,9 +31,7 @@ from backfleet.results.leaderboard import (
     Leaderboard,
     Ranking,
     leaders_of,
-    rank_metric,
 )
-from backfleet.results.read import read_results
 from backfleet.results.row_problems import describe_problems
 from backfleet.runs.run import Run
 from backfleet.runs.verdict import read_folds
@@ -38,32 +42,21 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep_page"]
 
-SHOWN = (
-    "total_return",
-    "cagr",
-    "sharpe",
-    "max_drawdown",
-    "trades",
-    "win_rate",
-    "orders_rejected",
-)
 LEADERS = 20
 """Points in the table of the leaders."""
 
-MOST_ROWS = 20_000
-"""Rows in the page's table: of more, the best."""
-
-PARALLEL_METRICS = ("sharpe", "total_return", "max_drawdown", "trades")
-MOST_PARAMETERS = 6
-MOST_SYMBOLS = 30
+MAX_PARAMETERS = 6
+MAX_BOXES = 30
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepPageData:
     """A run's rows, and by which metric they are ranked.
 
     Attributes
     ----------
+    rows
+        All rows, with the columns that figures are made from.
     points, tasks
         The leading points, or tasks if there is only one point; and the leading task.
     """
@@ -83,9 +76,14 @@ class Sweep:
         return [name for name in names if self.rows[name].nunique(dropna=False) > 1]
 
     @cached_property
+    def shown(self) -> pd.DataFrame:
+        """The rows of the page's table."""
+        return shown_rows(self.run, self.metric)
+
+    @cached_property
     def measured(self) -> pd.DataFrame:
         """The rows that have the metric, the best first."""
-        direction = metric_words(self.metric).direction
+        direction = metric_label(self.metric).direction
         rows = self.rows[self.rows[self.metric].notna()]
         return rows.sort_values(self.metric, ascending=direction < 0, kind="stable")
 
@@ -103,21 +101,8 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
 
     Raises UserError for a metric that the rows do not have, CorruptObject, StoreError.
     """
-    facts = read_facts(run)
-    table = read_results(run.store, run.chunk_index)
-    rows: pd.DataFrame = table.to_pandas()
-    chosen = rank_metric(table, metric)
-    direction = metric_words(chosen).direction
-    ranking = Ranking(chosen, min_trades=min_trades, ascending=direction < 0)
-    sweep = Sweep(
-        run,
-        facts,
-        rows,
-        describe_problems(table),
-        chosen,
-        leaders_of(table, run.manifest, ranking, LEADERS),
-        leaders_of(table, run.manifest, replace(ranking, by="task"), 1),
-    )
+    sweep = _read(run, metric, min_trades)
+    facts = sweep.facts
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
     known = read_folds(run.stored, with_costs=True)
@@ -126,15 +111,14 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
     figures = _figures(sweep, fan, steady)
     for section in (verdict, folds):
         figures = {**figures, **(section.figures if section else {})}
-    shown = sweep.measured.head(MOST_ROWS) if len(rows) > MOST_ROWS else rows
     return Page(
         template="sweep.html",
         title=f"{run.manifest.name} · backfleet",
         context={
             "facts": facts,
             "notes": sweep.notes,
-            "metric": metric_words(chosen),
-            "glossary": [metric_words(name) for name in METRICS],
+            "metric": metric_label(sweep.metric),
+            "glossary": [metric_label(name) for name in METRICS],
             "notation": notation(),
             "tiles": _tiles(sweep),
             "board": sweep.points,
@@ -144,14 +128,14 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
             "fan": fan,
             "verdict": verdict,
             "folds": folds,
-            "left_out": len(rows) - len(shown),
-            "symbols": rows["symbol"].nunique(),
+            "left_out": len(sweep.rows) - len(sweep.shown),
+            "symbols": sweep.rows["symbol"].nunique(),
             "max_symbols": MAX_SYMBOLS,
             "axes": _axes(sweep),
             "measures": _measures(sweep),
         },
         data={
-            "leaderboard": _leaderboard(sweep, shown),
+            "leaderboard": _leaderboard(sweep, sweep.shown),
             **({"folds": folds.table} if folds and folds.table else {}),
             "sweep": _script_facts(sweep),
         },
@@ -160,7 +144,26 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
     )
 
 
-def _script_facts(sweep: Sweep) -> Mapping[str, Any]:
+def _read(run: Run, metric: str | None, min_trades: int) -> SweepPageData:
+    # The table of all rows is gone when this ends, and the leaders, which take the most memory
+    # beside it, come first: a large run fits into half a gigabyte.
+    rows = read_sweep_rows(run, metric)
+    direction = metric_label(rows.metric).direction
+    ranking = Ranking(rows.metric, min_trades=min_trades, ascending=direction < 0)
+    tasks = leaders_of(rows.table, run.manifest, replace(ranking, by="task"), 1)
+    points = leaders_of(rows.table, run.manifest, ranking, LEADERS)
+    return SweepPageData(
+        run=run,
+        facts=read_facts(run),
+        rows=rows.frame([parameter_column(name) for name in run.manifest.points.names]),
+        notes=describe_problems(rows.table),
+        metric=rows.metric,
+        points=points,
+        tasks=tasks,
+    )
+
+
+def _script_facts(sweep: SweepPageData) -> Mapping[str, Any]:
     """Return what the page's script cannot read off the leaderboard."""
     return {
         "metric": sweep.metric,
@@ -168,13 +171,13 @@ def _script_facts(sweep: Sweep) -> Mapping[str, Any]:
         "tasks": f"/runs/{sweep.run.id}/tasks",
         "maxSymbols": MAX_SYMBOLS,
         "diverging": DIVERGING,
-        "smallerIsBetter": [name for name in METRICS if metric_words(name).direction < 0],
+        "smallerIsBetter": [name for name in METRICS if metric_label(name).direction < 0],
         "parallel": [*sweep.parameters, *_parallel_metrics(sweep.measured, sweep.metric)],
     }
 
 
-def _tiles(sweep: Sweep) -> Sequence[Mapping[str, str]]:
-    words = metric_words(sweep.metric)
+def _tiles(sweep: SweepPageData) -> Sequence[Mapping[str, str]]:
+    words = metric_label(sweep.metric)
     counts = sweep.facts.counts
     tiles = [{"label": "Tasks", "value": f"{counts.tasks:,}", "note": _standing(sweep.facts)}]
     if not len(sweep.measured):
@@ -219,13 +222,21 @@ def _standing(facts: RunFacts) -> str:
     return ", ".join(parts)
 
 
-def _leaders(sweep: Sweep) -> Mapping[str, Any]:
+def _leaders(sweep: SweepPageData) -> Mapping[str, Any]:
     """Return the columns and rows of the leading points."""
-    head = ("task", "symbol", *sweep.parameters, "symbols", sweep.metric, *SHOWN, IDENTICAL)
+    head = (
+        "task",
+        "symbol",
+        *sweep.parameters,
+        "symbols",
+        sweep.metric,
+        *LEADER_METRICS,
+        IDENTICAL,
+    )
     there = sweep.points.rows.column_names
     names = [name for name in dict.fromkeys(head) if name in there]
     rows = sweep.points.rows.select(names).to_pylist()
-    labels = {name: metric_words(name).label for name in names if name in METRICS}
+    labels = {name: metric_label(name).label for name in names if name in METRICS}
     columns = [
         (name, labels.get(name, name), name in labels, sweep.points.rows[name].type in NUMBERS)
         for name in names
@@ -233,10 +244,10 @@ def _leaders(sweep: Sweep) -> Mapping[str, Any]:
     return {"columns": columns, "rows": rows}
 
 
-def _leaderboard(sweep: Sweep, rows: pd.DataFrame) -> Mapping[str, Any]:
+def _leaderboard(sweep: SweepPageData, rows: pd.DataFrame) -> Mapping[str, Any]:
     """The rows' columns: what varies and what matters is shown, the rest is in a row's details."""
     tail = ["error"] if rows["error"].notna().any() else []
-    first = ["task", "symbol", *sweep.parameters, sweep.metric, "status", *SHOWN, *tail]
+    first = ["task", "symbol", *sweep.parameters, sweep.metric, "status", *LEADER_METRICS, *tail]
     shown = list(dict.fromkeys(first))
     hidden = [str(name) for name in rows if name not in shown]
     headings = [heading_of(name, rows[name]) for name in shown]
@@ -244,31 +255,31 @@ def _leaderboard(sweep: Sweep, rows: pd.DataFrame) -> Mapping[str, Any]:
     return data_table(rows, headings)
 
 
-def _axes(sweep: Sweep) -> Sequence[str]:
+def _axes(sweep: SweepPageData) -> Sequence[str]:
     """What a map may have as an axis: parameters, and the symbols where there are several."""
     several = sweep.rows["symbol"].nunique() > 1
     return [*sweep.parameters, *(["symbol"] if several else [])]
 
 
-def _measures(sweep: Sweep) -> Sequence[str]:
+def _measures(sweep: SweepPageData) -> Sequence[str]:
     """Metrics and the strategy's own numbers, as far as any row has them."""
     taken = {"task", "seconds", *sweep.parameters}
     parameters = {parameter_column(name) for name in sweep.run.manifest.points.names}
-    numbers = [name for name in sweep.rows if sweep.rows[name].dtype.kind in "iuf"]
+    numbers = [name for name in sweep.shown if sweep.shown[name].dtype.kind in "iuf"]
     return [
         str(name)
         for name in numbers
-        if name not in taken | parameters and sweep.rows[name].notna().any()
+        if name not in taken | parameters and sweep.shown[name].notna().any()
     ]
 
 
-def _sensitivity(sweep: Sweep) -> Sensitivity | None:
-    parameters = list(sweep.parameters[:MOST_PARAMETERS])
+def _sensitivity(sweep: SweepPageData) -> Sensitivity | None:
+    parameters = list(sweep.parameters[:MAX_PARAMETERS])
     return sensitivity(sweep.measured, parameters, sweep.metric) if parameters else None
 
 
 def _figures(
-    sweep: Sweep, fan: EquityFan | None, steady: Sensitivity | None
+    sweep: SweepPageData, fan: EquityFan | None, steady: Sensitivity | None
 ) -> Mapping[str, go.Figure]:
     from backfleet.report.figures import sweep as draw
 
@@ -300,9 +311,9 @@ def _spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Quartiles and extremes by symbol, the best median at the top; of many symbols both ends."""
     from backfleet.report.figures.sweep import symbol_spread
 
-    is_ascending = metric_words(metric).direction > 0
+    is_ascending = metric_label(metric).direction > 0
     frame = symbol_spread(rows, metric).sort_values("middle", ascending=is_ascending)
-    if len(frame) > MOST_SYMBOLS:
-        half = MOST_SYMBOLS // 2
+    if len(frame) > MAX_BOXES:
+        half = MAX_BOXES // 2
         frame = frame.iloc[[*range(half), *range(len(frame) - half, len(frame))]]
     return frame

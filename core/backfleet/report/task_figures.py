@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from backfleet.report.downsample import MAX_POINTS, downsample
 from backfleet.report.task_account import TaskAccount, local_times
 from backfleet.report.task_data import Details, Task, TaskMarketData
 from backfleet.report.task_holdings import (
@@ -15,7 +16,6 @@ from backfleet.report.task_holdings import (
 )
 from backfleet.report.task_prices import TaskPrices
 from backfleet.report.task_tables import closed_trades
-from backfleet.report.thinning import MOST_POINTS, thinned
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -65,9 +65,10 @@ def _account_figures(market: TaskMarketData, held: TaskAccount | None) -> Mappin
     account, label = market.account, market.benchmark.label
     figures = {
         "account": draw.account_figure(
-            thinned(account.value), None if held is None else thinned(held.value).rename(label)
+            downsample(account.value),
+            None if held is None else downsample(held.value).rename(label),
         ),
-        "drawdown": draw.drawdown_figure(thinned(account.drawdown)),
+        "drawdown": draw.drawdown_figure(downsample(account.drawdown)),
         "years": draw.yearly_figure(
             account.monthly()["year"],
             None if held is None else held.monthly()["year"].rename(label),
@@ -85,14 +86,14 @@ def _price_figures(task: Task, details: Details, prices: TaskPrices) -> Mapping[
     figures = {}
     fills = details.fills.assign(time=local_times(task.run.manifest, details.fills["time"]))
     panels = price_panels(task, prices)
-    points = MOST_POINTS if len(panels) == 1 else PANEL_POINTS
+    points = MAX_POINTS if len(panels) == 1 else PANEL_POINTS
     for panel, symbol in panels.items():
         frame, own = prices.frames[symbol], fills[fills["symbol"] == symbol]
         # Fills are in traded prices, and the chart has adjusted ones.
         # A night in which clocks are set back has some local times twice.
         scale = frame["scale"][~frame.index.duplicated()]
         own = own.assign(price=own["price"] * scale.reindex(own["time"]).to_numpy())
-        figures[panel] = price_figure(thinned(frame, points), own, symbol)
+        figures[panel] = price_figure(downsample(frame, points), own, symbol)
     return figures
 
 
@@ -120,12 +121,12 @@ def _portfolio_figures(
     if not task.run.manifest.is_portfolio:
         return {}
     figures = {
-        "exposure": draw.exposure_figure(thinned(exposure_by_bar(details, market.account))),
+        "exposure": draw.exposure_figure(downsample(exposure_by_bar(details, market.account))),
         "turnover": draw.turnover_figure(
             monthly_turnover(task.run.manifest, details, market.account)
         ),
     }
     if holdings is not None:
-        weights = thinned(holdings.largest(), PANEL_POINTS)
+        weights = downsample(holdings.largest(), PANEL_POINTS)
         figures["holdings"] = draw.holdings_figure(weights, OTHERS)
     return figures

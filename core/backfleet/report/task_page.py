@@ -9,7 +9,7 @@ from typing import Any
 
 from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.report.against_benchmark import ComparedMetric, compare_accounts
-from backfleet.report.metric_words import MetricWords, format_value, metric_words, notation
+from backfleet.report.metric_labels import MetricLabel, format_value, metric_label, notation
 from backfleet.report.page import Page
 from backfleet.report.run_facts import RunFacts, read_facts
 from backfleet.report.task_account import TaskAccount
@@ -75,7 +75,7 @@ def _context(
         "is_portfolio": run.manifest.is_portfolio,
         "error": values["error"],
         "notes": describe_problems(task.row),
-        "tiles": [(metric_words(name), values[name]) for name in TILES],
+        "tiles": [(metric_label(name), values[name]) for name in TILES],
         "metrics": _metrics(task),
         "custom": _custom(task),
         "notation": notation(),
@@ -98,11 +98,11 @@ def _compared(task: Task, market: TaskMarketData, held: TaskAccount) -> Sequence
     return compare_accounts(task.values, market.account, held, rate)
 
 
-def _metrics(task: Task) -> Sequence[tuple[MetricWords, str, Any]]:
+def _metrics(task: Task) -> Sequence[tuple[MetricLabel, str, Any]]:
     """Words, the number as shown, and as stored."""
     values = task.values
     return [
-        (metric_words(name), format_value(name, values[name]), values[name]) for name in METRICS
+        (metric_label(name), format_value(name, values[name]), values[name]) for name in METRICS
     ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backfleet.errors import NoVerdict, StoreError
-from backfleet.report.metric_words import format_value
+from backfleet.report.metric_labels import format_value
 from backfleet.runs.run import Run
 from backfleet.runs.verdict import run_data_with
 from backfleet.validation.bootstrap import Interval

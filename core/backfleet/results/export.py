@@ -22,6 +22,10 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet would compute a text that begins so."""
 
 
+ROWS_AT_A_TIME = 10_000
+"""Rows that are Python objects at once; a million of them would take a gigabyte."""
+
+
 def export_rows(rows: pa.Table, form: str, stream: BinaryIO) -> None:
     """Write rows to a stream in one of `FORMATS`."""
     FORMATS[form](rows, stream)
@@ -31,7 +35,7 @@ def _csv(rows: pa.Table, stream: BinaryIO) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows.column_names)
-    for batch in rows.to_batches():
+    for batch in rows.to_batches(ROWS_AT_A_TIME):
         columns = [python_values(column) for column in batch.columns]
         writer.writerows([_csv_cell(value) for value in row] for row in zip(*columns, strict=True))
     text.detach()
@@ -44,12 +48,15 @@ def _csv_cell(value: Any) -> Any:
 
 
 def _json(rows: pa.Table, stream: BinaryIO) -> None:
-    """A list of objects."""
-    objects = [
-        json.dumps(dict(zip(rows.column_names, map(_finite, row), strict=True)), default=_plain)
-        for row in zip(*map(python_values, rows.columns), strict=True)
-    ]
-    stream.write(b"[" + ",\n ".join(objects).encode() + b"]\n")
+    """Write a list of objects."""
+    separator = b"["
+    for batch in rows.to_batches(ROWS_AT_A_TIME):
+        columns = [python_values(column) for column in batch.columns]
+        for row in zip(*columns, strict=True):
+            values = dict(zip(rows.column_names, map(_finite, row), strict=True))
+            stream.write(separator + json.dumps(values, default=_plain).encode())
+            separator = b",\n "
+    stream.write(b"[]\n" if separator == b"[" else b"]\n")
 
 
 def _finite(value: Any) -> Any:

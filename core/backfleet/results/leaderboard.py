@@ -29,6 +29,7 @@ __all__ = [
     "IDENTICAL",
     "MIN_TRADES",
     "NUMBERS",
+    "OUTCOME",
     "Grouping",
     "Leaderboard",
     "Ranking",

@@ -17,7 +17,7 @@ from backfleet.report.figures.theme import (
     blank,
     plain,
 )
-from backfleet.report.metric_words import MetricWords
+from backfleet.report.metric_labels import MetricLabel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ def scatter_figure(pairs: pd.DataFrame, metric: str, names: tuple[str, str]) -> 
     return figure
 
 
-def difference_figure(steps: pd.Series, words: MetricWords) -> go.Figure:
+def difference_figure(steps: pd.Series, words: MetricLabel) -> go.Figure:
     """Draw a histogram of the differences of a metric, the second run less the first."""
     figure = blank(
         380,

@@ -9,11 +9,12 @@
   };
 
   // Numbers in Base64, as the tables and the figures of a page have them.
-  page.decode = (text) => {
+  const ARRAYS = { f8: Float64Array, i1: Int8Array, i2: Int16Array, i4: Int32Array };
+  page.decode = (text, type = "f8") => {
     const binary = atob(text);
     const bytes = new Uint8Array(binary.length);
     for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at);
-    return new Float64Array(bytes.buffer);
+    return new ARRAYS[type](bytes.buffer);
   };
 
   // A cell's text, by the form of its column.

@@ -10,11 +10,11 @@
   // A column with `at(row)`: a number, a text, or null.
   const column = (block) => {
     if (block.numbers !== undefined) {
-      const numbers = page.decode(block.numbers);
+      const numbers = page.decode(block.numbers, block.type);
       const at = (row) => (Number.isNaN(numbers[row]) ? null : numbers[row]);
       return { ...block, isNumber: true, numbers, at };
     }
-    const codes = page.decode(block.codes);
+    const codes = page.decode(block.codes, block.type);
     return { ...block, isNumber: false, at: (row) => (codes[row] < 0 ? null : block.texts[codes[row]]) };
   };
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from backfleet.summary import Metrics
 
-__all__ = ["MetricWords", "format_value", "metric_words", "notation"]
+__all__ = ["MetricLabel", "format_value", "metric_label", "notation"]
 
 Form = Literal["money", "percent", "ratio", "count", "number", "text"]
 
@@ -45,7 +45,7 @@ _NAMES = re.compile(r"[a-z_]+(, [a-z_]+)*")
 
 
 @dataclass(frozen=True)
-class MetricWords:
+class MetricLabel:
     """A column in words.
 
     Attributes
@@ -71,17 +71,17 @@ class MetricWords:
 
 
 @cache
-def metric_words(name: str) -> MetricWords:
+def metric_label(name: str) -> MetricLabel:
     """The words for a metric, or for any other column of numbers, which keeps its name."""
     label, form, better = _KNOWN.get(name, (name, "number", 1))
-    return MetricWords(name, label, form, better, _formulas().get(name, ""))
+    return MetricLabel(name, label, form, better, _formulas().get(name, ""))
 
 
 def format_value(name: str, value: float | int | None) -> str:
     """A number as the page's tables write it; a dash for what is undefined."""
     if value is None or value != value:
         return "–"
-    form = metric_words(name).form
+    form = metric_label(name).form
     if form == "percent":
         return f"{value:,.2%}"
     if form == "count":

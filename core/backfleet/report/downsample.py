@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     Frame = TypeVar("Frame", pd.Series, pd.DataFrame)
 
-__all__ = ["MOST_POINTS", "thinned"]
+__all__ = ["MAX_POINTS", "downsample"]
 
-MOST_POINTS = 6_000
+MAX_POINTS = 6_000
 """More than a wide screen has columns of pixels."""
 
 
-def thinned(series: Frame, most: int = MOST_POINTS) -> Frame:
+def downsample(series: Frame, most: int = MAX_POINTS) -> Frame:
     """Return the series, or a limited number of its rows, evenly spaced.
 
     The first and the last row stay, and those where the last column is highest and lowest.
