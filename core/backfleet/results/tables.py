@@ -13,6 +13,8 @@ from backfleet.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from backfleet.chunks.column_names import Kind
+
 __all__ = ["DETAIL_TABLES", "Table", "run_tables", "runs_table"]
 
 Table = Callable[[], "pa.Table"]
@@ -52,6 +54,7 @@ def runs_table(facts: Sequence[Mapping[str, Any]]) -> pa.Table:
 
     from backfleet.chunks.arrow import array_of
 
-    kinds = dict.fromkeys(TEXTS, "str") | dict.fromkeys(NUMBERS, "float")
+    kinds: dict[str, Kind] = dict.fromkeys(TEXTS, "str")
+    kinds |= dict.fromkeys(NUMBERS, "float")
     arrays = [array_of(kinds.get(name, "int"), [row[name] for row in facts]) for name in FACTS]
     return pa.Table.from_arrays(arrays, names=list(FACTS))
