@@ -23,7 +23,7 @@ from backfleet.engine import (
     Outcome,
     RejectReason,
 )
-from backfleet.metrics import COLUMNS, Metrics, compute_metrics, verdict
+from backfleet.metrics import COLUMNS, Metrics, assess_outcome, compute_metrics
 
 ISSUE_COLUMNS = (
     "final_value,total_return,cagr,volatility,sharpe,sortino,max_drawdown,max_drawdown_days,calmar,"
@@ -261,8 +261,8 @@ SUBMISSION, AT_FILL = RejectReason.CASH_AT_SUBMISSION, RejectReason.CASH_AT_FILL
 
 def test_a_task_that_traded_is_ok_up_to_half_of_its_orders_rejected() -> None:
     traded = outcome_of([1.0], fills=FILLS, statuses=[COMPLETED, MARGIN], reasons=[0, SUBMISSION])
-    assert verdict(traded).status == "ok"
-    assert verdict(traded).reason == ""
+    assert assess_outcome(traded).status == "ok"
+    assert assess_outcome(traded).reason == ""
 
 
 @pytest.mark.parametrize(
@@ -287,5 +287,5 @@ def test_a_task_that_traded_is_ok_up_to_half_of_its_orders_rejected() -> None:
     ],
 )
 def test_a_suspicious_task_is_told_why(parts: dict[str, Any], sentence: str) -> None:
-    found = verdict(outcome_of([1.0], **parts))
+    found = assess_outcome(outcome_of([1.0], **parts))
     assert (found.status, found.reason) == ("suspicious", sentence)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backfleet.check import CheckResult, Status, Subject, check_strategy, subjects_of
+from backfleet.check import CheckCase, CheckResult, Status, check_cases_of, check_strategy
 from backfleet.check.request import check_job
 from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
@@ -22,18 +22,18 @@ def bad_strategies() -> Path:
 
 
 @pytest.fixture(scope="session")
-def subjects() -> Callable[..., Sequence[Subject]]:
+def subjects() -> Callable[..., Sequence[CheckCase]]:
     """A strategy, by its reference, on the sample data."""
 
-    def find(strategy: str, *params: str, symbols: str | None = None) -> Sequence[Subject]:
+    def find(strategy: str, *params: str, symbols: str | None = None) -> Sequence[CheckCase]:
         job = check_job(strategy, None, "csv", Overrides(params, symbols))
-        return subjects_of(plan_job(job))
+        return check_cases_of(plan_job(job))
 
     return find
 
 
 @pytest.fixture
-def one(subjects: Callable[..., Sequence[Subject]]) -> Subject:
+def one(subjects: Callable[..., Sequence[CheckCase]]) -> CheckCase:
     """The bars of one symbol, with a strategy to be replaced."""
     (found,) = subjects("sma-crossover", symbols="600519")
     return found
@@ -43,7 +43,7 @@ def one(subjects: Callable[..., Sequence[Subject]]) -> Subject:
 def failures() -> Callable[..., dict[str, CheckResult]]:
     """The checks that a strategy fails, by name; that of its wheel only where it is named."""
 
-    def find(subjects: Sequence[Subject], strategy: str | None = None) -> dict[str, Any]:
+    def find(subjects: Sequence[CheckCase], strategy: str | None = None) -> dict[str, Any]:
         results = check_strategy(subjects, locate_strategy(strategy) if strategy else None)
         return {each.check: each for each in results if each.status is Status.FAILED}
 

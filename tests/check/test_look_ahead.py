@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from backfleet import Bars, Panel, VectorStrategy
-from backfleet.check import Status, Subject
+from backfleet.check import CheckCase, Status
 from backfleet.check.look_ahead import check_look_ahead
 from backfleet.check.result import CheckResult
 from backfleet.indicators import sma
@@ -19,7 +19,7 @@ from backfleet.indicators import sma
 Floats = NDArray[np.float64]
 
 
-def leak_of(subject: Subject, strategy: type) -> CheckResult:
+def leak_of(subject: CheckCase, strategy: type) -> CheckResult:
     return check_look_ahead([replace(subject, strategy=strategy, params={})])
 
 
@@ -90,7 +90,7 @@ class RanksLater(VectorStrategy):
 @pytest.mark.parametrize(
     ("strategy", "first"), [(Normalized, 0), (LateLeak, 100), (ClosesAtTheEnd, 0)]
 )
-def test_the_first_bar_that_leaks_is_named(one: Subject, strategy: type, first: int) -> None:
+def test_the_first_bar_that_leaks_is_named(one: CheckCase, strategy: type, first: int) -> None:
     result = leak_of(one, strategy)
     assert result.status is Status.FAILED
     assert result.place is not None
@@ -99,7 +99,7 @@ def test_the_first_bar_that_leaks_is_named(one: Subject, strategy: type, first: 
     assert result.place.session == str(one.bars[0].session[result.place.bar])
 
 
-def test_a_backtrader_strategy_that_peeks_is_caught_at_its_first_order(one: Subject) -> None:
+def test_a_backtrader_strategy_that_peeks_is_caught_at_its_first_order(one: CheckCase) -> None:
     orders = replace(one, strategy=Peeks, params={}).run().orders
     result = leak_of(one, Peeks)
     assert result.status is Status.FAILED
@@ -108,11 +108,11 @@ def test_a_backtrader_strategy_that_peeks_is_caught_at_its_first_order(one: Subj
     assert 40 <= result.place.bar <= first
 
 
-def test_a_crash_on_a_short_history_is_no_leak(one: Subject) -> None:
+def test_a_crash_on_a_short_history_is_no_leak(one: CheckCase) -> None:
     assert leak_of(one, CrashesWhileShort).status is Status.PASSED
 
 
-def test_a_strategy_that_refuses_few_bars_does_not_leak(one: Subject) -> None:
+def test_a_strategy_that_refuses_few_bars_does_not_leak(one: CheckCase) -> None:
     assert leak_of(one, NeedsMany).status is Status.PASSED
 
 
@@ -121,7 +121,7 @@ def test_a_portfolio_leaks_too(subjects: Any) -> None:
     assert leak_of(portfolio, RanksLater).status is Status.FAILED
 
 
-def test_extra_columns_and_further_feeds_have_another_future_too(one: Subject) -> None:
+def test_extra_columns_and_further_feeds_have_another_future_too(one: CheckCase) -> None:
     (bars,) = one.bars
     with_more = replace(bars, extra={"pe": bars.close.copy()}, auxiliary={"index": bars})
 

@@ -12,13 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from backfleet import Bars, Panel, VectorStrategy
-from backfleet.check import Status, Subject
+from backfleet.check import CheckCase, Status
 from backfleet.check.other_bars import scaled_prices
 from backfleet.check.scale import check_scale
 from backfleet.testing import synthetic_bars
 from backfleet.testing.markets import MARKETS
 
-Find = Callable[..., Sequence[Subject]]
+Find = Callable[..., Sequence[CheckCase]]
 Floats = NDArray[np.float64]
 
 MANY = tuple(synthetic_bars(kind, 120) for kind in MARKETS)
@@ -76,7 +76,7 @@ class DollarVolume(VectorStrategy):
 
 @pytest.mark.parametrize("strategy", [LowestClose, LogOfClose, DollarVolume])
 def test_a_ranking_by_the_level_of_adjusted_prices_fails(strategy: type[VectorStrategy]) -> None:
-    result = check_scale([Subject(strategy, MANY)])
+    result = check_scale([CheckCase(strategy, MANY)])
     assert result.status is Status.FAILED
     assert "times as high: it depends on the level of adjusted prices" in result.message
     assert "bars.raw.close" in result.message
@@ -85,7 +85,7 @@ def test_a_ranking_by_the_level_of_adjusted_prices_fails(strategy: type[VectorSt
 
 @pytest.mark.parametrize("strategy", [LowestRawClose, Returns, LogMomentum])
 def test_a_ranking_by_returns_or_raw_prices_passes(strategy: type[VectorStrategy]) -> None:
-    result = check_scale([Subject(strategy, MANY)])
+    result = check_scale([CheckCase(strategy, MANY)])
     assert (result.status, result.message) == (
         Status.PASSED, "no signal changed with the level of prices",
     )  # fmt: skip
@@ -105,7 +105,7 @@ class Sized(VectorStrategy):
 
 
 def test_sizes_are_divided_by_the_scale() -> None:
-    result = check_scale([Subject(Sized, MANY[:1])])
+    result = check_scale([CheckCase(Sized, MANY[:1])])
     assert (result.status, result.message) == (
         Status.PASSED, "no signal changed with the level of prices",
     )  # fmt: skip
@@ -116,7 +116,7 @@ def test_sizes_are_divided_by_the_scale() -> None:
     [(Sized, {"is_fixed": True}), ("sma-crossover", {"sizing": "fixed", "period": 5})],
 )
 def test_fixed_sizes_pass_and_are_reported(
-    strategy: Any, params: dict[str, Any], one: Subject
+    strategy: Any, params: dict[str, Any], one: CheckCase
 ) -> None:
     chosen = one.strategy if isinstance(strategy, str) else strategy
     result = check_scale([replace(one, strategy=chosen, params=params)])
@@ -127,7 +127,7 @@ def test_fixed_sizes_pass_and_are_reported(
 def test_a_price_that_decides_fails_whatever_the_sizes_are() -> None:
     for is_fixed in (True, False):
         params = {"is_fixed": is_fixed, "at_most": 55.0}
-        assert check_scale([Subject(Sized, MANY[:1], params)]).status is Status.FAILED
+        assert check_scale([CheckCase(Sized, MANY[:1], params)]).status is Status.FAILED
 
 
 class Trades(bt.Strategy):
@@ -181,7 +181,7 @@ class Trades(bt.Strategy):
 def test_orders_of_backtrader_strategies_keep_times_and_sides(
     how: str, status: Status, message: str
 ) -> None:
-    result = check_scale([Subject(Trades, MANY[:4], {"how": how})])
+    result = check_scale([CheckCase(Trades, MANY[:4], {"how": how})])
     assert result.status is status, str(result)
     assert message in result.message
 
@@ -194,7 +194,7 @@ class RaisesAtLowPrices(VectorStrategy):
 
 
 def test_a_strategy_that_raises_at_another_scale_fails() -> None:
-    result = check_scale([Subject(RaisesAtLowPrices, MANY[:1])])
+    result = check_scale([CheckCase(RaisesAtLowPrices, MANY[:1])])
     assert result.status is Status.FAILED
     assert "rising: raises ValueError: a penny stock where prices are scaled" in result.message
 
@@ -206,12 +206,12 @@ class Weekly(VectorStrategy):
         return np.where(bars.close > bars.auxiliary["week"].close, 1.0, 0.0)
 
 
-def test_feeds_made_from_the_same_bars_follow_the_scale(one: Subject) -> None:
+def test_feeds_made_from_the_same_bars_follow_the_scale(one: CheckCase) -> None:
     from backfleet.sources.resample import resample
 
     bars = one.bars[0]
     weekly = replace(bars, auxiliary={"week": resample(bars, "1w")})
-    assert check_scale([Subject(Weekly, (weekly,))]).status is Status.PASSED
+    assert check_scale([CheckCase(Weekly, (weekly,))]).status is Status.PASSED
 
 
 def test_scaled_bars_have_the_same_raw_prices_and_returns() -> None:

@@ -13,11 +13,11 @@ import pytest
 from numpy.typing import NDArray
 
 from backfleet import Bars, VectorStrategy
-from backfleet.check import CHECKS, CheckResult, Status, Subject, check_strategy
+from backfleet.check import CHECKS, CheckCase, CheckResult, Status, check_strategy
 from backfleet.plugins import list_plugins
 from backfleet.strategy import locate_strategy
 
-Find = Callable[..., Sequence[Subject]]
+Find = Callable[..., Sequence[CheckCase]]
 Failures = Callable[..., dict[str, CheckResult]]
 
 BAD = {
@@ -81,7 +81,7 @@ class Crossing(bt.Strategy):
 
 
 def test_a_backtrader_strategy_passes_even_if_it_closes_its_position_at_the_end(
-    one: Subject, failures: Failures
+    one: CheckCase, failures: Failures
 ) -> None:
     assert failures([replace(one, strategy=Crossing, params={})]) == {}
 
@@ -105,7 +105,7 @@ class Raises(VectorStrategy):
 
 @pytest.mark.parametrize(("at", "name"), [(0, "SystemExit: 0"), (1, "KeyError: 'moon'")])
 def test_a_strategy_that_raises_is_told_with_the_line(
-    one: Subject, failures: Failures, at: int, name: str
+    one: CheckCase, failures: Failures, at: int, name: str
 ) -> None:
     found = failures([replace(one, strategy=Raises, params={"at": at})])
     assert list(found) == ["signals"]
@@ -113,7 +113,7 @@ def test_a_strategy_that_raises_is_told_with_the_line(
 
 
 def test_a_strategy_that_draws_from_a_generator_of_its_own_is_not_deterministic(
-    one: Subject, failures: Failures
+    one: CheckCase, failures: Failures
 ) -> None:
     class Draws(VectorStrategy):
         def targets(self, bars: Bars) -> NDArray[np.float64]:
@@ -127,7 +127,7 @@ def test_a_strategy_that_draws_from_a_generator_of_its_own_is_not_deterministic(
     assert "deterministic" not in failures([replace(one, strategy=Seeded, params={})])
 
 
-def test_metrics_count_as_what_a_strategy_comes_to(one: Subject, failures: Failures) -> None:
+def test_metrics_count_as_what_a_strategy_comes_to(one: CheckCase, failures: Failures) -> None:
     count: list[Any] = []
 
     class Counts(VectorStrategy):

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from backfleet import Bars, VectorStrategy
-from backfleet.check import Status, Subject
+from backfleet.check import CheckCase, Status
 from backfleet.check.warmup import check_warmup
 
 
@@ -24,14 +24,14 @@ class Cumulates(VectorStrategy):
 
 @pytest.mark.parametrize(("period", "enough"), [(15, 16), (60, 64), (100, 128)])
 def test_it_says_how_many_bars_are_enough(
-    subjects: Callable[..., Sequence[Subject]], period: int, enough: int
+    subjects: Callable[..., Sequence[CheckCase]], period: int, enough: int
 ) -> None:
     result = check_warmup(subjects("sma-crossover", f"period={period}"))
     assert result.status is Status.PASSED
     assert f"from {enough} bars of history on" in result.message
 
 
-def test_what_never_forgets_fails(subjects: Callable[..., Sequence[Subject]]) -> None:
+def test_what_never_forgets_fails(subjects: Callable[..., Sequence[CheckCase]]) -> None:
     found = [replace(each, strategy=Cumulates, params={}) for each in subjects("buy-and-hold")]
     result = check_warmup(found)
     assert result.status is Status.FAILED
@@ -49,7 +49,7 @@ class NeedsMany(VectorStrategy):
 
 
 def test_a_crash_on_a_short_history_is_skipped(
-    subjects: Callable[..., Sequence[Subject]],
+    subjects: Callable[..., Sequence[CheckCase]],
 ) -> None:
     found = [replace(each, strategy=NeedsMany, params={}) for each in subjects("buy-and-hold")]
     result = check_warmup(found[:1])

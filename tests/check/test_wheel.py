@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backfleet import Bars
-from backfleet.check import CheckResult, Status, Subject
+from backfleet.check import CheckCase, CheckResult, Status
 from backfleet.check.wheel import check_wheel
 from backfleet.strategy import load_strategy
 from backfleet.strategy_reference import StrategyReference
@@ -53,7 +53,7 @@ def wheel_of(
         for module in [name for name in sys.modules if name.partition(".")[0] == "mine"]:
             monkeypatch.delitem(sys.modules, module)
         strategy = StrategyReference("mine.strategy:Mine")
-        return check_wheel([Subject(load_strategy(strategy), (rising_bars,))], strategy)
+        return check_wheel([CheckCase(load_strategy(strategy), (rising_bars,))], strategy)
 
     return check
 

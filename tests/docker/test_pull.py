@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from backfleet.errors import ExecutorError
-from backfleet_executors.docker.engine import connect
+from backfleet_executors.docker.client import connect
 from backfleet_executors.docker.image import ImageMissing, is_in_registry, pull_image
 
 if TYPE_CHECKING:

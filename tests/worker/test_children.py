@@ -14,12 +14,12 @@ from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import DataError, PluginError
 from backfleet.worker.child_process import Limits
 from backfleet.worker.children import ChildPool
-from backfleet.worker.messages import Finished, Work
+from backfleet.worker.messages import TaskBatch, TaskResults
 
 Outcomes = dict[int, TaskResult]
 Run = Callable[..., Outcomes]
 
-CHUNKS = [Work(0, range(4)), Work(1, range(4, 8)), Work(2, range(8, 12))]
+CHUNKS = [TaskBatch(0, range(4)), TaskBatch(1, range(4, 8)), TaskBatch(2, range(8, 12))]
 GIB = 2**30
 
 
@@ -39,7 +39,7 @@ def run(make: Any) -> Run:
         pool = ChildPool(make(name, bad, deed), size, Limits(task_timeout=2, memory=GIB))
         outcomes: Outcomes = {}
 
-        def take(finished: Finished) -> None:
+        def take(finished: TaskResults) -> None:
             for result in finished.results:
                 assert result.task in CHUNKS[finished.chunk].tasks
                 assert result.task not in outcomes, "a task has one result"

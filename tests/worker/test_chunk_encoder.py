@@ -18,7 +18,7 @@ from backfleet.store import open_store
 from backfleet.submissions.prepare import draft_of, prepare
 from backfleet.submissions.submission_log import SubmissionLog, read_submission
 from backfleet.worker import worker
-from backfleet.worker.messages import Encoded, Finished
+from backfleet.worker.messages import Encoded, TaskResults
 from backfleet.worker.worker import ShardWorker
 
 POINTS = 1100
@@ -48,7 +48,7 @@ def test_rows_and_details_are_the_same_whoever_encodes_them(
     taken: Counter[type] = Counter()
     take = ShardWorker._take
 
-    def counting(self: ShardWorker, done: Finished | Encoded) -> None:
+    def counting(self: ShardWorker, done: TaskResults | Encoded) -> None:
         taken[type(done)] += 1
         take(self, done)
 
@@ -59,7 +59,7 @@ def test_rows_and_details_are_the_same_whoever_encodes_them(
         run, submission = make_run(tmp_path / whoever, sample_data, detail)
         taken.clear()
         ShardWorker(*read_submission(submission), [0]).run()
-        assert set(taken) == ({Encoded, Finished} if whoever == "child" else {Finished})
+        assert set(taken) == ({Encoded, TaskResults} if whoever == "child" else {TaskResults})
         assert run.counts().error == 2, "the first periods are refused"
         assert list(run.logs(0)), "its traceback is kept"
         headers.append(

@@ -19,7 +19,7 @@ from backfleet.plan.manifest import Manifest, PlannedSymbol
 from backfleet.worker import chunk_writer
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.chunk_writer import PART_SECONDS, ChunkWriter, WriterSetup
-from backfleet.worker.messages import Encoded, Finished
+from backfleet.worker.messages import Encoded, TaskResults
 from identities import make_identity
 from made_results import MemoryStore, made_result
 
@@ -67,8 +67,8 @@ def result_of(task: int) -> TaskResult:
     return made_result(task, outcome=3, custom={"mood": mood}, log=f"task {task} prints")
 
 
-def finished(*tasks: int, seconds: float = SLOW) -> Finished:
-    return Finished(0, [result_of(task) for task in tasks], seconds * len(tasks))
+def finished(*tasks: int, seconds: float = SLOW) -> TaskResults:
+    return TaskResults(0, [result_of(task) for task in tasks], seconds * len(tasks))
 
 
 def work_off(writer: ChunkWriter) -> list[int]:
@@ -343,7 +343,7 @@ def test_a_retry_takes_over_rows_and_parts_and_runs_what_failed(
     late = {"status": TaskStatus.ERROR, "error": "TaskTimeout: late", "metrics": None}
     bad = [made_result(task, digest="", seconds=9.0, **late) for task in (1, 2, 5)]
     good = [result_of(task) for task in (0, 3, 4)]
-    writer_of(store).take(Finished(0, [*good, *bad], 1.0))
+    writer_of(store).take(TaskResults(0, [*good, *bad], 1.0))
     retry = writer_of(store, generation=1, retry=True)
     todo = list(retry.todo)
     retry.take(finished(1, 2))

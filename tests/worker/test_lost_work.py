@@ -16,7 +16,7 @@ from backfleet.plan.chunk_size import RunSize, chunk_size
 from backfleet.worker.child import TaskLoop
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.chunk_writer import ChunkWriter, WriterSetup
-from backfleet.worker.messages import Work
+from backfleet.worker.messages import TaskBatch
 from made_results import MemoryStore, made_result
 
 MOST_LOST = 120.0
@@ -87,7 +87,7 @@ def test_a_lost_worker_costs_two_minutes_at_most(symbols: int, points: int, seco
     quiet = cast(Any, Quiet())
     loop = TaskLoop(cast(Any, life), quiet, cast(Any, life), quiet, quiet)
     loop.clock = life.clock
-    loop.run(Work(0, range(min(size, FOLLOWED))))
+    loop.run(TaskBatch(0, range(min(size, FOLLOWED))))
 
     assert life.ended == min(size, FOLLOWED)
     assert life.most_lost <= MOST_LOST

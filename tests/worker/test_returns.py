@@ -20,7 +20,7 @@ from backfleet.plan.manifest import Manifest, PlannedSymbol
 from backfleet.summary import TaskReturns
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.chunk_writer import PART_SECONDS, ChunkWriter, WriterSetup
-from backfleet.worker.messages import Finished
+from backfleet.worker.messages import TaskResults
 from identities import make_identity
 from made_results import MemoryStore, made_result
 
@@ -61,7 +61,7 @@ class Setting:
         setup = WriterSetup(self.store, self.encoder, retry=generation > 0)
         return ChunkWriter(setup, target, tasks, has_parts=True)
 
-    def finished(self, tasks: Sequence[int], failing: int = -1) -> Finished:
+    def finished(self, tasks: Sequence[int], failing: int = -1) -> TaskResults:
         """Return what a child sends that has run tasks; one of them fails for good."""
         recorder = DateSumsRecorder(self.layout)
         for task in tasks:
@@ -73,7 +73,7 @@ class Setting:
             _failed(task, "ValueError: odd") if task == failing else made_result(task)
             for task in tasks
         ]
-        return Finished(0, results, PART_SECONDS, returns=recorder.take())
+        return TaskResults(0, results, PART_SECONDS, returns=recorder.take())
 
     def header(self) -> ChunkHeader:
         chunk = latest_chunk(self.store, 0, 0)
@@ -126,7 +126,7 @@ def _take(
     """Let a writer take tasks, in one of which a child process dies."""
     if lost in piece:
         error = f"{TaskTimeout.__name__}: timed out after 1 s"
-        writer.take(Finished(0, [_failed(lost, error)], 1.0))
+        writer.take(TaskResults(0, [_failed(lost, error)], 1.0))
     rest = [task for task in piece if task != lost]
     if rest:
         writer.take(setting.finished(rest, failing))

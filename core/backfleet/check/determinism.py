@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backfleet.check.check_case import CheckCase
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.signals import first_difference, signals_of
-from backfleet.check.subject import Subject
 from backfleet.chunks.task_result import outcome_digest
 
 __all__ = ["check_determinism"]
@@ -18,7 +18,7 @@ ADVICE = (
 )
 
 
-def check_determinism(subjects: Sequence[Subject]) -> CheckResult:
+def check_determinism(subjects: Sequence[CheckCase]) -> CheckResult:
     """Run again in another order, in one process, everything comes out the same."""
     first = [signals_of(each) for each in subjects]
     again = [*reversed([*enumerate(subjects)]), *enumerate(subjects)]
@@ -36,7 +36,7 @@ def check_determinism(subjects: Sequence[Subject]) -> CheckResult:
     return CheckResult(CHECK, Status.PASSED, "the same in every run, whichever ran before")
 
 
-def _digest(subject: Subject) -> str:
+def _digest(subject: CheckCase) -> str:
     outcome = subject.run()
     # A NaN is no difference to another.
     return f"{outcome_digest(outcome)} {sorted(outcome.metrics.items())!r}"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backfleet.check.result import CheckResult, Place, Status
-from backfleet.check.subject import Subject
+from backfleet.check.check_case import CheckCase
+from backfleet.check.result import BarLocation, CheckResult, Status
 from backfleet.engine import Outcome, Records
 
 __all__ = ["check_engines"]
@@ -23,7 +23,7 @@ SAY_LITTLE = ("time", "created", "opened", "closed", "status", "reason")
 MOST_NAMES = 3
 
 
-def check_engines(subjects: Sequence[Subject]) -> CheckResult:
+def check_engines(subjects: Sequence[CheckCase]) -> CheckResult:
     """Orders, fills, trades and equity are the same to the last bit on every engine that takes the
     strategy."""
     engines: Sequence[str] = ()
@@ -83,7 +83,7 @@ def _words(left: Records, right: Records, at: int) -> tuple[str, str]:
     return next(sides), next(sides)
 
 
-def _place(subject: Subject, found: _Difference) -> Place:
+def _place(subject: CheckCase, found: _Difference) -> BarLocation:
     names = found.record.dtype.names
     symbol = int(found.record["symbol"]) if "symbol" in names else 0
     return subject.place(int(found.record[TIMES[found.table]]), symbol)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
+from backfleet.check.check_case import CheckCase
 from backfleet.check.other_bars import with_another_future, without_future
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.signals import ALWAYS, Signals, first_difference, signals_of
-from backfleet.check.subject import Subject
 from backfleet.errors import error_line
 
 __all__ = ["check_look_ahead"]
@@ -31,7 +31,7 @@ TOLERANCE = 1e-9
 MOVES = (("rise", 1.0), ("fall", -1.0))
 
 
-def check_look_ahead(subjects: Sequence[Subject]) -> CheckResult:
+def check_look_ahead(subjects: Sequence[CheckCase]) -> CheckResult:
     """Signals up to a bar are the same when the bars after it are others, and when there are none.
 
     The first bar at which they are not is named.
@@ -67,7 +67,7 @@ class _Search:
         Why nothing could be compared; None where something was.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: CheckCase) -> None:
         self._subject = subject
         self._signals = signals_of(subject)
         first = max(int(each.time[0]) for each in subject.bars)

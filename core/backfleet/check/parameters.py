@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from backfleet.check.check_case import CheckCase
 from backfleet.check.result import CheckResult, Status
-from backfleet.check.subject import Subject
 from backfleet.errors import JobError
 from backfleet.job.parameter import Parameter
 from backfleet.strategy import description_of
@@ -15,7 +15,7 @@ __all__ = ["check_parameters"]
 CHECK = "parameters"
 
 
-def check_parameters(subject: Subject) -> CheckResult:
+def check_parameters(subject: CheckCase) -> CheckResult:
     """Every parameter has a default of a plain type, so that a job can set it and sweep it."""
     parameters = description_of(subject.strategy).parameters
     problems = [problem for each in parameters for problem in _problems(each)]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["CheckResult", "Place", "Status"]
+__all__ = ["BarLocation", "CheckResult", "Status"]
 
 
 class Status(StrEnum):
@@ -18,7 +18,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Place:
+class BarLocation:
     """A bar: its symbol, its number among the symbol's tradable bars, and its session."""
 
     symbol: str
@@ -44,7 +44,7 @@ class CheckResult:
     check: str
     status: Status
     message: str
-    place: Place | None = None
+    place: BarLocation | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import traceback
 from collections.abc import Sequence
 
+from backfleet.check.check_case import CheckCase
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.signals import signals_of
-from backfleet.check.subject import Subject
 from backfleet.errors import error_line
 
 __all__ = ["check_signals", "describe_error"]
@@ -15,7 +15,7 @@ __all__ = ["check_signals", "describe_error"]
 CHECK = "signals"
 
 
-def check_signals(subjects: Sequence[Subject]) -> CheckResult:
+def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
     """The strategy runs on all bars, and makes an order at least."""
     orders = 0
     for subject in subjects:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.check.check_case import CheckCase
 from backfleet.check.other_bars import scaled_prices
-from backfleet.check.result import CheckResult, Place, Status
+from backfleet.check.result import BarLocation, CheckResult, Status
 from backfleet.check.signals import Signals, first_difference, signals_of
-from backfleet.check.subject import Subject
 from backfleet.engine import BrokerSettings
 from backfleet.errors import error_line
 
@@ -53,7 +53,7 @@ SIZE, PRICE, LIMIT = 1, 2, 3
 Floats = NDArray[np.float64]
 
 
-def check_scale(subjects: Sequence[Subject]) -> CheckResult:
+def check_scale(subjects: Sequence[CheckCase]) -> CheckResult:
     """With the prices of each symbol multiplied by its own power of two, targets stay the same, and
     orders keep their times and sides while their sizes are divided by it."""
     fixed: list[str] = []
@@ -77,7 +77,7 @@ def check_scale(subjects: Sequence[Subject]) -> CheckResult:
 @dataclass(frozen=True)
 class _Problem:
     message: str
-    place: Place | None = None
+    place: BarLocation | None = None
 
 
 class _Trials:
@@ -89,7 +89,7 @@ class _Trials:
         Whether sizes did not follow the scale in a trial.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: CheckCase) -> None:
         self._subject = replace(subject, broker=RICH)
         self._signals = signals_of(self._subject)
         target = _setting(subject, "target")
@@ -138,7 +138,7 @@ class _Trials:
         return replace(theirs, values=values)
 
 
-def _setting(subject: Subject, name: str) -> Any:
+def _setting(subject: CheckCase, name: str) -> Any:
     """Return how a vector strategy turns targets into orders; None for another strategy."""
     if not subject.is_vector:
         return None

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.check.subject import Subject
+from backfleet.check.check_case import CheckCase
 from backfleet.engine import OrderKind, Records
 from backfleet.engines.vector.panels import is_portfolio, panel_of, panel_targets
 from backfleet.engines.vector.targets import targets_of, tradable_bars
 
-__all__ = ["Difference", "Signals", "first_difference", "signals_of"]
+__all__ = ["SignalDifference", "Signals", "first_difference", "signals_of"]
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class Signals:
 
 
 @dataclass(frozen=True)
-class Difference:
+class SignalDifference:
     """Where two signals differ first, and how, in words."""
 
     time: int
@@ -66,7 +66,7 @@ class Difference:
     theirs: str
 
 
-def signals_of(subject: Subject) -> Signals:
+def signals_of(subject: CheckCase) -> Signals:
     """The signals of a strategy. What it raises passes through."""
     if not subject.is_vector:
         return _of_orders(subject.run().orders)
@@ -84,7 +84,7 @@ def signals_of(subject: Subject) -> Signals:
 
 def first_difference(
     ours: Signals, theirs: Signals, span: tuple[int, int] = ALWAYS, tolerance: float = 0.0
-) -> Difference | None:
+) -> SignalDifference | None:
     """Where two signals differ first within a span of time, both ends included.
 
     Parameters
@@ -103,7 +103,7 @@ def first_difference(
     return _difference(left, right, at)
 
 
-def _difference(left: Signals, right: Signals, at: int) -> Difference:
+def _difference(left: Signals, right: Signals, at: int) -> SignalDifference:
     """The earlier of two rows; the other side has none at its moment."""
     sides = [(int(side.time[at]), int(side.symbol[at])) for side in (left, right) if at < len(side)]
     first = min(sides)
@@ -113,7 +113,7 @@ def _difference(left: Signals, right: Signals, at: int) -> Difference:
         else "no order"
         for side in (left, right)
     ]
-    return Difference(*first, *words)
+    return SignalDifference(*first, *words)
 
 
 def _of_orders(orders: Records) -> Signals:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from backfleet.check.check_case import CheckCase
 from backfleet.check.determinism import check_determinism
 from backfleet.check.engines import check_engines
 from backfleet.check.look_ahead import check_look_ahead
@@ -12,14 +13,13 @@ from backfleet.check.parameters import check_parameters
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.running import check_signals, describe_error
 from backfleet.check.scale import check_scale
-from backfleet.check.subject import Subject
 from backfleet.check.warmup import check_warmup
 from backfleet.check.wheel import check_wheel
 from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["CHECKS", "check_strategy"]
 
-Check = Callable[[Sequence[Subject]], CheckResult]
+Check = Callable[[Sequence[CheckCase]], CheckResult]
 
 SIGNALS, DETERMINISTIC, WHEEL = "signals", "deterministic", "wheel"
 
@@ -37,7 +37,7 @@ CHECKS = ("parameters", *FOUNDATIONS, *COMPARISONS, WHEEL)
 
 
 def check_strategy(
-    subjects: Sequence[Subject], strategy: StrategyReference | None = None
+    subjects: Sequence[CheckCase], strategy: StrategyReference | None = None
 ) -> Iterator[CheckResult]:
     """Check a strategy on the bars of some tasks; a result a check, as they come.
 
@@ -59,7 +59,7 @@ def check_strategy(
         yield _skipped(name, obstacle) if obstacle else _guarded(name, check, subjects)
 
 
-def _guarded(name: str, check: Check, subjects: Sequence[Subject]) -> CheckResult:
+def _guarded(name: str, check: Check, subjects: Sequence[CheckCase]) -> CheckResult:
     """What a strategy raises on bars that it was not written for is a failure of its check."""
     try:
         return check(subjects)

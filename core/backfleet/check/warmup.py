@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backfleet.check.check_case import CheckCase
 from backfleet.check.other_bars import with_history
 from backfleet.check.result import CheckResult, Status
-from backfleet.check.signals import ALWAYS, Difference, Signals, first_difference, signals_of
-from backfleet.check.subject import Subject
+from backfleet.check.signals import ALWAYS, SignalDifference, Signals, first_difference, signals_of
 
 __all__ = ["check_warmup"]
 
@@ -16,7 +16,7 @@ TOLERANCE = 1e-6
 """Relative; what an exponential average still remembers of bars long gone."""
 
 
-def check_warmup(subjects: Sequence[Subject]) -> CheckResult:
+def check_warmup(subjects: Sequence[CheckCase]) -> CheckResult:
     """From the middle of the bars on, signals are the same with three quarters of the bars before
     as with all of them. Says how many bars of history are enough.
     """
@@ -45,13 +45,13 @@ def check_warmup(subjects: Sequence[Subject]) -> CheckResult:
     return CheckResult(CHECK, Status.PASSED, f"signals are the same {words}")
 
 
-def _lasting(subject: Subject) -> Subject:
+def _lasting(subject: CheckCase) -> CheckCase:
     """Without the symbols that have no bar in the second half."""
     middle = subject.calendar[len(subject.calendar) // 2]
     return subject.on(tuple(each for each in subject.bars if each.time[-1] >= middle))
 
 
-def _enough(subject: Subject, whole: Signals, start: int, most: int) -> int:
+def _enough(subject: CheckCase, whole: Signals, start: int, most: int) -> int:
     """The least history, by powers of two, from which on all that are tried give the same."""
     tried = [0, *(2**power for power in range(most.bit_length()) if 2**power < most)]
     enough = most
@@ -66,13 +66,15 @@ def _enough(subject: Subject, whole: Signals, start: int, most: int) -> int:
     return enough
 
 
-def _difference(subject: Subject, whole: Signals, start: int, history: int) -> Difference | None:
+def _difference(
+    subject: CheckCase, whole: Signals, start: int, history: int
+) -> SignalDifference | None:
     other = _signals(subject, start, history)
     span = (int(subject.calendar[start]), ALWAYS[1])
     return first_difference(whole, other, span, TOLERANCE)
 
 
-def _signals(subject: Subject, start: int, history: int) -> Signals:
+def _signals(subject: CheckCase, start: int, history: int) -> Signals:
     calendar = subject.calendar
     bars = with_history(subject.bars, int(calendar[start - history]), int(calendar[start]))
     return signals_of(subject.on(bars))

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from backfleet.check.alone import Surroundings, read_only, signals_digest
+from backfleet.check.check_case import CheckCase
+from backfleet.check.isolated import Surroundings, read_only, signals_digest
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.signals import signals_of
-from backfleet.check.subject import Subject
 from backfleet.code.distributions import canonical_name, find_distribution
 from backfleet.code.packages import OWN, CodePackage, strategy_packages
 from backfleet.code.ship_code import required_names
@@ -35,7 +35,7 @@ ADVICE = (
 )
 
 
-def check_wheel(subjects: Sequence[Subject], strategy: StrategyReference) -> CheckResult:
+def check_wheel(subjects: Sequence[CheckCase], strategy: StrategyReference) -> CheckResult:
     """In a fresh process that finds the strategy's wheel, what it requires and backfleet, but not
     the folder that the code lies in, the signals are the same."""
     package = _own_package(strategy)
@@ -103,16 +103,16 @@ def _required(names: Sequence[str]) -> Iterator[str]:
 
 
 def _alone(
-    subjects: Sequence[Subject],
+    subjects: Sequence[CheckCase],
     strategy: StrategyReference,
     scratch: Path,
     surroundings: Surroundings,
 ) -> Mapping[str, Any]:
-    """What `backfleet.check.alone` answers, in a process of its own."""
+    """What `backfleet.check.isolated` answers, in a process of its own."""
     request = scratch / "request"
     tasks = [(each.bars, each.params, each.broker) for each in subjects]
     request.write_bytes(surroundings.to_bytes() + _pickled((strategy.target, tasks)))
-    command = [sys.executable, "-P", "-m", "backfleet.check.alone", str(request)]
+    command = [sys.executable, "-P", "-m", "backfleet.check.isolated", str(request)]
     done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
     try:
         answer: Mapping[str, Any] = json.loads(done.stdout.rstrip().rpartition("\n")[2])

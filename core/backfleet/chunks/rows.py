@@ -81,7 +81,7 @@ class Rows:
         ]
         return cls([*head, *points, *state, *_metrics(results), *_custom(results), *tail])
 
-    def lasting(self) -> list[Column]:
+    def comparable_columns(self) -> list[Column]:
         """The columns that two equal results agree in."""
         return [column for column in self.columns if column.name not in VOLATILE]
 

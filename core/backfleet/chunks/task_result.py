@@ -76,7 +76,7 @@ class TaskResult:
     log: str = ""
 
     @classmethod
-    def lost(cls, task: int, error: TaskError, seconds: float, log: str) -> TaskResult:
+    def child_died(cls, task: int, error: TaskError, seconds: float, log: str) -> TaskResult:
         """A task whose process ended under it."""
         text = f"{type(error).__name__}: {error}"
         return cls(task, TaskStatus.ERROR, error=text, seconds=seconds, log=log)

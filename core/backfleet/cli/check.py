@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 
+from backfleet.check.check_case import CheckCase, check_cases_of
 from backfleet.check.request import check_job
 from backfleet.check.result import CheckResult, Status
-from backfleet.check.subject import Subject, subjects_of
 from backfleet.check.suite import check_strategy
 from backfleet.cli.options import as_json, echo_json, job_overrides
 from backfleet.current_directory import search_current_directory
@@ -60,7 +60,7 @@ def check(
     plan = plan_job(job)
     # What a strategy prints must not mix with the answer.
     with contextlib.redirect_stdout(sys.stderr):
-        subjects = subjects_of(plan)
+        subjects = check_cases_of(plan)
     if not as_json:
         click.echo(f"{strategy} on {_bars(subjects)}\n")
     results = []
@@ -84,7 +84,7 @@ def _line(result: CheckResult) -> str:
     return f"{WORDS[result.status]:<9}{result.check:<15}{result}"
 
 
-def _bars(subjects: Sequence[Subject]) -> str:
+def _bars(subjects: Sequence[CheckCase]) -> str:
     symbols = [bars.symbol for subject in subjects for bars in subject.bars]
     names = ", ".join(symbols[:MOST_NAMES])
     if symbols[MOST_NAMES:]:

@@ -15,7 +15,7 @@ from backfleet.metrics.kernel import (
     sums_of,
 )
 from backfleet.metrics.segments import segments_of
-from backfleet.metrics.trust import verdict
+from backfleet.metrics.task_status import assess_outcome
 from backfleet.summary import Calendar, Metrics, Segments, Summary, TaskReturns
 
 __all__ = ["compute_metrics", "summary_of", "with_risk_free_rate"]
@@ -28,7 +28,7 @@ def summary_of(outcome: Outcome, cash: float, calendar: Calendar) -> Summary:
     """Return the summary of an outcome; `cash` is the initial cash."""
     row, segments, returns = _measured(outcome, cash, calendar)
     sums = sums_of(row, segments)
-    return Summary(metrics_of(row), verdict(outcome).status, outcome.metrics, sums, returns)
+    return Summary(metrics_of(row), assess_outcome(outcome).status, outcome.metrics, sums, returns)
 
 
 def compute_metrics(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backfleet.engine import RejectReason
-from backfleet.metrics.trust import REJECTIONS
+from backfleet.metrics.task_status import REJECTIONS
 from backfleet.plan.manifest import Manifest
 from backfleet.report.data_table import Heading, data_table
 from backfleet.report.task_account import local_times

@@ -10,7 +10,7 @@ from typing import Any
 from backfleet.code.isolated_imports import IsolatedImports
 from backfleet.engine import Outcome
 from backfleet.job import Job
-from backfleet.metrics import Verdict, verdict
+from backfleet.metrics import TaskAssessment, assess_outcome
 from backfleet.plan.code_differences import CodeDifference
 from backfleet.plan.plan import plan_job
 from backfleet.runs.run import Run
@@ -40,7 +40,7 @@ class TaskRun:
     params: Mapping[str, Any]
     outcome: Outcome
     row: Mapping[str, Any]
-    verdict: Verdict
+    verdict: TaskAssessment
 
     @property
     def strategy(self) -> Any:
@@ -72,7 +72,7 @@ class PreparedTask:
                 params=ran.key.params,
                 outcome=ran.outcome,
                 row=summary.metrics._asdict() | own_columns(summary.custom, ran.key.params),
-                verdict=verdict(ran.outcome),
+                verdict=assess_outcome(ran.outcome),
             )
 
 

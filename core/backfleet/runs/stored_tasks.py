@@ -142,7 +142,7 @@ class StoredTasks:
         if header is None:
             raise ObjectMissing(f"chunk {chunk} of {store.url} is missing")
         stored = read_chunk(store, header.chunk, header.generation)
-        lasting = Rows.from_arrow(read_rows(stored.body, stored.header.count)).lasting()
+        lasting = Rows.from_arrow(read_rows(stored.body, stored.header.count)).comparable_columns()
         values = zip(*(column.values for column in lasting), strict=True)
         rows = [dict(zip((column.name for column in lasting), row, strict=True)) for row in values]
         details = {
@@ -154,7 +154,7 @@ class StoredTasks:
 
 
 def _first_row(rows: Rows) -> dict[str, Any]:
-    return {column.name: column.values[0] for column in rows.lasting()}
+    return {column.name: column.values[0] for column in rows.comparable_columns()}
 
 
 def _differing_record(left: pa.Table, right: pa.Table) -> tuple[int, Row, Row] | None:

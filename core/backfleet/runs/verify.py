@@ -38,7 +38,7 @@ from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.enter_strategy_folder import enter_strategy_folder
 from backfleet.worker.forkserver import start_forkserver
-from backfleet.worker.messages import Builders, Encoded, Finished, Work
+from backfleet.worker.messages import Builders, Encoded, TaskBatch, TaskResults
 from backfleet.worker.task import TaskRunner
 
 __all__ = ["other_engine", "sample_tasks", "verify_engine", "verify_executor"]
@@ -104,8 +104,8 @@ def verify_engine(
     stored = StoredTasks(code.run)
     differences: list[Difference] = []
 
-    def compare(done: Finished | Encoded) -> None:
-        assert isinstance(done, Finished)
+    def compare(done: TaskResults | Encoded) -> None:
+        assert isinstance(done, TaskResults)
         compared = map(stored.compare_result, done.results)
         differences.extend(difference for difference in compared if difference is not None)
 
@@ -120,12 +120,12 @@ def verify_engine(
     return sorted(differences, key=lambda difference: difference.task)
 
 
-def _works(manifest: Manifest, tasks: Sequence[int]) -> Iterator[Work]:
+def _works(manifest: Manifest, tasks: Sequence[int]) -> Iterator[TaskBatch]:
     """Return the tasks by chunks, so that what is stored of each chunk is read once."""
     chunks: dict[int, list[int]] = {}
     for task in tasks:
         chunks.setdefault(manifest.chunks.chunk_of(task), []).append(task)
-    return (Work(chunk, chunk_tasks) for chunk, chunk_tasks in chunks.items())
+    return (TaskBatch(chunk, chunk_tasks) for chunk, chunk_tasks in chunks.items())
 
 
 def _limits(code: TaskCode, processes: int) -> Limits:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars, BarsWindow, Prices
+from backfleet.check.check_case import CheckCase
 from backfleet.check.engines import check_engines
 from backfleet.check.result import Status
-from backfleet.check.subject import Subject
 from backfleet.chunks.task_result import outcome_digest
 from backfleet.facts import SymbolFacts
 from backfleet.market import Certainty, Market, MarketSettings
@@ -125,7 +125,7 @@ class MarketConformance:
     def test_every_engine_comes_to_the_same(self) -> None:
         for settings in SETTINGS:
             subjects = [
-                Subject(_Swings, (followed.window(BarsWindow()),))
+                CheckCase(_Swings, (followed.window(BarsWindow()),))
                 for bars in list(self.bars())[-3:]
                 for followed in [self.market().follow(bars, self.facts(), settings)]
             ]
@@ -148,7 +148,7 @@ class MarketConformance:
 
 
 def _run(bars: Bars) -> str:
-    return outcome_digest(Subject(_Swings, (bars,)).run())
+    return outcome_digest(CheckCase(_Swings, (bars,)).run())
 
 
 def _assert_equal(left: Terms, right: Terms, message: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from backfleet.bars import Bars
+from backfleet.check.check_case import CheckCase
 from backfleet.check.determinism import check_determinism
 from backfleet.check.engines import check_engines
 from backfleet.check.look_ahead import check_look_ahead
@@ -13,7 +14,6 @@ from backfleet.check.parameters import check_parameters
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.running import check_signals
 from backfleet.check.scale import check_scale
-from backfleet.check.subject import Subject
 from backfleet.check.warmup import check_warmup
 from backfleet.engine import Outcome
 from backfleet.testing.markets import BARS, MARKETS, synthetic_bars
@@ -45,12 +45,12 @@ class StrategyConformance:
     markets: ClassVar[Sequence[str]] = MARKETS
     bars: ClassVar[int] = BARS
 
-    def subjects(self) -> Sequence[Subject]:
+    def subjects(self) -> Sequence[CheckCase]:
         """What is checked; a subclass may give bars of its own."""
         bars = tuple(synthetic_bars(market, self.bars) for market in self.markets)
         if issubclass(self.strategy, VectorStrategy) and self.strategy.is_cross_sectional():
-            return [Subject(self.strategy, bars, self.params)]
-        return [Subject(self.strategy, (each,), self.params) for each in bars]
+            return [CheckCase(self.strategy, bars, self.params)]
+        return [CheckCase(self.strategy, (each,), self.params) for each in bars]
 
     def test_parameters_can_be_set_by_a_job(self) -> None:
         _assert_passed(check_parameters(self.subjects()[0]))
@@ -73,7 +73,7 @@ class StrategyConformance:
     def test_every_engine_comes_to_the_same(self) -> None:
         self._check(check_engines)
 
-    def _check(self, check: Callable[[Sequence[Subject]], CheckResult]) -> None:
+    def _check(self, check: Callable[[Sequence[CheckCase]], CheckResult]) -> None:
         _assert_passed(check(self.subjects()))
 
 
@@ -90,4 +90,4 @@ def run_strategy(strategy: type, *bars: Bars, **params: Any) -> Outcome:
     params
         A value for each parameter that is to differ from its default.
     """
-    return Subject(strategy, bars, params).run()
+    return CheckCase(strategy, bars, params).run()

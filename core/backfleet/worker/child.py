@@ -28,11 +28,11 @@ from backfleet.worker.messages import (
     ChildSetup,
     Encoded,
     Fatal,
-    Finished,
     InFlight,
     Ready,
     Runner,
-    Work,
+    TaskBatch,
+    TaskResults,
 )
 from backfleet.worker.output import TaskOutput
 
@@ -92,7 +92,7 @@ def _end() -> NoReturn:
     raise SystemExit
 
 
-def _works(connection: Connection) -> Iterator[Work]:
+def _works(connection: Connection) -> Iterator[TaskBatch]:
     while True:
         try:
             yield connection.recv()
@@ -112,7 +112,7 @@ class TaskLoop:
     clock: Callable[[], float] = time.monotonic
     _recorder: DateSumsRecorder | None = None
 
-    def run(self, work: Work) -> None:
+    def run(self, work: TaskBatch) -> None:
         """Run tasks and send their results, in one piece if that does not take long."""
         process = os.getpid()
         batch: list[TaskResult] = []
@@ -121,7 +121,7 @@ class TaskLoop:
         for task in work.tasks:
             now = self.clock()
             if now - flushed > FLUSH_SECONDS:
-                self._send(Finished(work.chunk, batch, now - flushed), recorder)
+                self._send(TaskResults(work.chunk, batch, now - flushed), recorder)
                 batch, flushed = [], now
             collect_between_tasks()
             self.in_flight.begin(task, now)
@@ -136,7 +136,7 @@ class TaskLoop:
             batch.append(replace(result, log=printed + result.log) if printed else result)
             self.in_flight.end()
         if work.generation is None or len(batch) < len(work.tasks):
-            self._send(Finished(work.chunk, batch, self.clock() - flushed), recorder)
+            self._send(TaskResults(work.chunk, batch, self.clock() - flushed), recorder)
             return
         content = self._encoder.encode(
             work.chunk, work.generation, batch, recorded_files(), _taken(recorder)
@@ -152,7 +152,7 @@ class TaskLoop:
         self._recorder = recorder
         return recorder
 
-    def _send(self, done: Finished, recorder: DateSumsRecorder | None) -> None:
+    def _send(self, done: TaskResults, recorder: DateSumsRecorder | None) -> None:
         """Send results, with the files that were read and the returns that were recorded."""
         self.connection.send(replace(done, undeclared=recorded_files(), returns=_taken(recorder)))
 

@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from backfleet.errors import TaskCrashed, TaskError, TaskKilled, TaskOutOfMemory
-from backfleet.worker.messages import OUT_OF_MEMORY, Builders, ChildSetup, InFlight, Work
+from backfleet.worker.messages import OUT_OF_MEMORY, Builders, ChildSetup, InFlight, TaskBatch
 from backfleet.worker.output import read_output
 
 __all__ = ["ChildProcess", "Limits"]
@@ -56,7 +56,7 @@ class ChildProcess:
 
     def __init__(self, builders: Builders, limits: Limits) -> None:
         context = get_context("forkserver")
-        self.works: deque[Work] = deque()
+        self.works: deque[TaskBatch] = deque()
         self.ready = False
         self._limits = limits
         self._started = time.monotonic()
@@ -82,12 +82,12 @@ class ChildProcess:
         """It is dead, or as good as dead: alive without its connection."""
         return self._silent or self._process.exitcode is not None
 
-    def give(self, work: Work) -> None:
+    def give(self, work: TaskBatch) -> None:
         self.works.append(work)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(work)
 
-    def hear(self) -> Iterator[object]:
+    def receive(self) -> Iterator[object]:
         """What it has said since the last time, also just before it died."""
         try:
             while self.connection.poll():

@@ -13,7 +13,7 @@ from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import BackfleetError, MachineCodeError, PluginError, TaskError, TaskTimeout
 from backfleet.jit_cache import machine_code_cache
 from backfleet.worker.child_process import ChildProcess, Limits
-from backfleet.worker.messages import Builders, Encoded, Fatal, Finished, Ready, Work
+from backfleet.worker.messages import Builders, Encoded, Fatal, Ready, TaskBatch, TaskResults
 
 __all__ = ["ChildPool"]
 
@@ -25,7 +25,7 @@ AHEAD = 2
 """Pieces of work a child holds, so that it need not wait for its worker."""
 
 
-OnResults = Callable[[Finished | Encoded], None]
+OnResults = Callable[[TaskResults | Encoded], None]
 
 
 class ChildPool:
@@ -42,12 +42,12 @@ class ChildPool:
         self._limits = limits
         self._failed_starts = 0
         self._deaths: Counter[int] = Counter()
-        self._waiting: deque[Work] = deque()
+        self._waiting: deque[TaskBatch] = deque()
         self._has_results = False
-        self._doubtful: list[Finished] = []
+        self._doubtful: list[TaskResults] = []
         self._children = [ChildProcess(builders, limits) for _ in range(size)]
 
-    def run(self, works: Sequence[Work], on_results: OnResults) -> None:
+    def run(self, works: Sequence[TaskBatch], on_results: OnResults) -> None:
         """Run all work, and call `on_results` in this process as results come.
 
         Raises the error of a child that could not work at all, and MachineCodeError.
@@ -98,13 +98,13 @@ class ChildPool:
         self._replace(position)
 
     def _hear(self, child: ChildProcess, on_results: OnResults) -> None:
-        for message in child.hear():
+        for message in child.receive():
             if isinstance(message, Ready):
                 child.ready = True
                 self._failed_starts = 0
             elif isinstance(message, Fatal):
                 raise _error(message)
-            elif isinstance(message, Finished | Encoded):
+            elif isinstance(message, TaskResults | Encoded):
                 self._has_results = True
                 self._believe_doubtful(on_results)
                 on_results(message)
@@ -115,7 +115,7 @@ class ChildPool:
         work = child.works.popleft()
         left = [task for task in work.tasks if task not in done]
         if left:
-            child.works.appendleft(Work(work.chunk, left))
+            child.works.appendleft(TaskBatch(work.chunk, left))
 
     def _died(self, child: ChildProcess, on_results: OnResults) -> None:
         """Let the task that a child died in run alone, or, the second time, let it be lost."""
@@ -133,7 +133,7 @@ class ChildPool:
             return
         chunk = child.works[0].chunk
         self._settle(child, {task})
-        child.works.appendleft(Work(chunk, [task]))
+        child.works.appendleft(TaskBatch(chunk, [task]))
 
     def _doubt(self, child: ChildProcess) -> None:
         """Keep the result of a task that died in machine code that has never run before, until the
@@ -142,8 +142,8 @@ class ChildPool:
         if len(self._doubtful) > 1:
             raise _machine_code_error(child)
 
-    def _keep_doubtful(self, results: Finished | Encoded) -> None:
-        if isinstance(results, Finished):
+    def _keep_doubtful(self, results: TaskResults | Encoded) -> None:
+        if isinstance(results, TaskResults):
             self._doubtful.append(results)
 
     def _believe_doubtful(self, on_results: OnResults) -> None:
@@ -154,8 +154,8 @@ class ChildPool:
         """Make an error the result of the task that a child died in."""
         task, since = child.suspect()
         seconds = time.monotonic() - since
-        lost = TaskResult.lost(task, error, seconds, child.printed())
-        on_results(Finished(child.works[0].chunk, [lost], seconds))
+        lost = TaskResult.child_died(task, error, seconds, child.printed())
+        on_results(TaskResults(child.works[0].chunk, [lost], seconds))
         self._settle(child, {task})
 
     def _failed_to_start(self, child: ChildProcess) -> None:

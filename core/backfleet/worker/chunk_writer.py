@@ -15,7 +15,7 @@ from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject
 from backfleet.store import Store
 from backfleet.worker.chunk_encoder import ChunkEncoder
-from backfleet.worker.messages import Encoded, Finished
+from backfleet.worker.messages import Encoded, TaskResults
 
 __all__ = ["PART_SECONDS", "PART_TASKS", "ChunkWriter", "WriterSetup"]
 
@@ -68,7 +68,7 @@ class ChunkWriter:
         self._seconds = 0.0
         self._undeclared: set[UndeclaredFile] = set()
 
-    def take(self, done: Finished | Encoded) -> bool:
+    def take(self, done: TaskResults | Encoded) -> bool:
         """Store or keep finished tasks, and return whether they were the last.
 
         Raises NondeterministicResult, StoreError.
@@ -119,7 +119,7 @@ class ChunkWriter:
         layout = self._target.returns
         return None if layout is None else DateSums(layout)
 
-    def _take_returns(self, done: Finished) -> None:
+    def _take_returns(self, done: TaskResults) -> None:
         if self._returns is None:
             return
         if done.returns is not None:

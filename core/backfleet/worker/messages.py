@@ -22,11 +22,11 @@ __all__ = [
     "ChildSetup",
     "Encoded",
     "Fatal",
-    "Finished",
     "InFlight",
     "Ready",
     "Runner",
-    "Work",
+    "TaskBatch",
+    "TaskResults",
 ]
 
 IDLE = -1
@@ -79,7 +79,7 @@ class ChildSetup:
 
 
 @dataclass(frozen=True)
-class Work:
+class TaskBatch:
     """To the child: run these tasks.
 
     Attributes
@@ -100,7 +100,7 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Finished:
+class TaskResults:
     """From the child: results, sent at least every `FLUSH_SECONDS`.
 
     Attributes

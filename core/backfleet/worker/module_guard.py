@@ -36,7 +36,7 @@ class GuardedRunner:
         error = self._guard.check()
         if error is None or result.status is TaskStatus.ERROR:
             return result
-        return TaskResult.lost(index, error, result.seconds, result.log)
+        return TaskResult.child_died(index, error, result.seconds, result.log)
 
     @property
     def returns(self) -> TaskReturns | None:

@@ -26,7 +26,7 @@ from backfleet.worker.children import ChildPool
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.chunk_writer import PART_TASKS, ChunkWriter, WriterSetup
 from backfleet.worker.failure_record import write_failure_record
-from backfleet.worker.messages import Encoded, Finished, Work
+from backfleet.worker.messages import Encoded, TaskBatch, TaskResults
 
 __all__ = ["ShardWorker"]
 
@@ -84,7 +84,7 @@ class ShardWorker:
                 write_failure_record(self.submission.url, self.shards[0], error)
             raise
 
-    def _works(self) -> Iterator[Work]:
+    def _works(self) -> Iterator[TaskBatch]:
         """Open the chunks that are not committed yet, and cut their tasks into pieces of work.
 
         The children of a worker share the pieces of a large chunk.
@@ -113,7 +113,9 @@ class ShardWorker:
             self._writers[chunk] = writer
             for at in range(0, len(writer.todo), PART_TASKS):
                 piece = writer.todo[at : at + PART_TASKS]
-                yield Work(chunk, piece, generation if len(piece) >= ENCODED_BY_CHILD else None)
+                yield TaskBatch(
+                    chunk, piece, generation if len(piece) >= ENCODED_BY_CHILD else None
+                )
 
     def _shares(self) -> dict[tuple[int, int], Sequence[int]]:
         """Return the tasks that the shards hold of each chunk and generation. Raises CorruptObject.
@@ -137,7 +139,7 @@ class ShardWorker:
             raise CorruptObject(f"the submission names {part}, which the run does not have")
         return range(part.first, part.stop)
 
-    def _run(self, works: Sequence[Work], run_code: RunCode) -> None:
+    def _run(self, works: Sequence[TaskBatch], run_code: RunCode) -> None:
         submission = self.submission
         plan = TaskContext(
             self.manifest,
@@ -161,7 +163,7 @@ class ShardWorker:
             self._keep_finished()
             raise
 
-    def _take(self, done: Finished | Encoded) -> None:
+    def _take(self, done: TaskResults | Encoded) -> None:
         if self._writers[done.chunk].take(done):
             del self._writers[done.chunk]
 

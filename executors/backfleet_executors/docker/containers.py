@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import ShardState
+from backfleet_executors.docker.client import engine_errors
 from backfleet_executors.docker.container import LABEL, owner
-from backfleet_executors.docker.ends import End, read_end
-from backfleet_executors.docker.engine import engine_errors
+from backfleet_executors.docker.container_exit import ContainerExit, read_exit
 from backfleet_executors.docker.handle import DockerHandle
-from backfleet_executors.docker.kept import Kept
+from backfleet_executors.docker.kept import ContainerArchive
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -30,8 +30,10 @@ FORGOTTEN = timedelta(hours=1)
 
 PAUSE = 0.05
 ENDED = ("exited", "dead")
-GONE = End(None, "its container was removed before its exit status could be read")
-LOST = End(None, "its container was never started, because the command that started it has ended")
+GONE = ContainerExit(None, "its container was removed before its exit status could be read")
+LOST = ContainerExit(
+    None, "its container was never started, because the command that started it has ended"
+)
 
 Facts = Mapping[str, Any]
 
@@ -41,12 +43,12 @@ class Containers:
 
     def __init__(self, client: APIClient) -> None:
         self._client = client
-        self._ends: dict[str, End] = {}
+        self._ends: dict[str, ContainerExit] = {}
 
     def of_run(self, run: str) -> list[Facts]:
         return self._listed(f"run={run}")
 
-    def states(self, handle: DockerHandle) -> dict[str, ShardState | End]:
+    def states(self, handle: DockerHandle) -> dict[str, ShardState | ContainerExit]:
         """How each container of a submission is; those that have ended are read and removed."""
         listed = self._of_submission(handle)
         return {
@@ -58,7 +60,7 @@ class Containers:
         """Whether all containers of a submission have ended within the given seconds."""
         until = time.monotonic() + seconds
         while True:
-            if all(isinstance(state, End) for state in self.states(handle).values()):
+            if all(isinstance(state, ContainerExit) for state in self.states(handle).values()):
                 return True
             if time.monotonic() > until:
                 return False
@@ -67,7 +69,7 @@ class Containers:
     def signal(self, handle: DockerHandle, name: str) -> None:
         """Send a signal to the workers of a submission that still run."""
         for container, state in self.states(handle).items():
-            if not isinstance(state, End):
+            if not isinstance(state, ContainerExit):
                 # It may have ended just now.
                 with contextlib.suppress(ExecutorError), engine_errors("stop a container"):
                     self._client.kill(container, name)
@@ -93,7 +95,7 @@ class Containers:
         with contextlib.suppress(ExecutorError), engine_errors("remove a container"):
             self._client.remove_container(container, force=True)
 
-    def sweep(self) -> None:
+    def remove_expired(self) -> None:
         """Read and remove this user's containers that ended long ago."""
         for facts in self._listed(f"owner={owner()}", status="exited"):
             kept = _kept_by_labels(facts)
@@ -118,7 +120,9 @@ class Containers:
             )
         return found
 
-    def _state(self, kept: Kept, container: str, facts: Facts | None) -> ShardState | End:
+    def _state(
+        self, kept: ContainerArchive, container: str, facts: Facts | None
+    ) -> ShardState | ContainerExit:
         if container in self._ends:
             return self._ends[container]
         if facts is None:
@@ -132,7 +136,7 @@ class Containers:
         self.remove(container)
         return LOST
 
-    def _read(self, kept: Kept, container: str) -> End:
+    def _read(self, kept: ContainerArchive, container: str) -> ContainerExit:
         """Keep what is to be known of a container that has ended, and remove it."""
         from docker.errors import NotFound
 
@@ -143,20 +147,20 @@ class Containers:
             except NotFound:
                 # Another process was sooner.
                 return kept.end(container) or GONE
-        end = read_end(facts, log[-LOG_TAIL:].decode("utf-8", "replace").strip())
+        end = read_exit(facts, log[-LOG_TAIL:].decode("utf-8", "replace").strip())
         kept.keep(container, end, log)
         self._ends[container] = end
         self.remove(container)
         return end
 
 
-def _kept(handle: DockerHandle) -> Kept:
-    return Kept(handle.run, handle.number)
+def _kept(handle: DockerHandle) -> ContainerArchive:
+    return ContainerArchive(handle.run, handle.number)
 
 
-def _kept_by_labels(facts: Facts) -> Kept:
+def _kept_by_labels(facts: Facts) -> ContainerArchive:
     labels = facts["Labels"]
-    return Kept(labels[LABEL + "run"], int(labels[LABEL + "submission"]))
+    return ContainerArchive(labels[LABEL + "run"], int(labels[LABEL + "submission"]))
 
 
 def _age(time_stamp: str) -> timedelta:

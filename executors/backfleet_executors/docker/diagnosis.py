@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import Finding, FindingStatus, trial_submission
+from backfleet_executors.docker.client import connect, engine_errors, engine_host, is_local
 from backfleet_executors.docker.container import LABEL, ContainerPlan, create_container, owner
-from backfleet_executors.docker.engine import connect, engine_errors, engine_host, is_local
 from backfleet_executors.docker.image import ImageMissing, find_image
 from backfleet_executors.docker.mounts import bindings
 from backfleet_executors.docker.settings import DockerSettings

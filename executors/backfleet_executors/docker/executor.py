@@ -24,6 +24,7 @@ from backfleet.executor import (
     Workload,
 )
 from backfleet.sdk import usable_cpus
+from backfleet_executors.docker.client import EngineSilent, connect, engine_errors
 from backfleet_executors.docker.container import (
     LABEL,
     STOP_SECONDS,
@@ -31,10 +32,9 @@ from backfleet_executors.docker.container import (
     create_container,
     deal_shards,
 )
+from backfleet_executors.docker.container_exit import ContainerExit
 from backfleet_executors.docker.containers import Containers
 from backfleet_executors.docker.diagnosis import diagnose, diagnose_live
-from backfleet_executors.docker.ends import End
-from backfleet_executors.docker.engine import EngineSilent, connect, engine_errors
 from backfleet_executors.docker.handle import DockerHandle
 from backfleet_executors.docker.image import pull_image
 from backfleet_executors.docker.mounts import bindings
@@ -115,7 +115,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
             bindings(submission, self.settings.mounts),
         )
         dealt = deal_shards(submission.shard_count, self._workers(submission.cpus))
-        self._containers.sweep()
+        self._containers.remove_expired()
         started = self._start_all(plan, dealt)
         return _handle(plan, list(zip(started, dealt, strict=True)))
 
@@ -212,7 +212,7 @@ def _handle(plan: ContainerPlan, containers: Sequence[tuple[str, Sequence[int]]]
     return {**plan.handle, "containers": [[name, list(shards)] for name, shards in containers]}
 
 
-def _status(shard: int, state: ShardState | End) -> ShardStatus:
+def _status(shard: int, state: ShardState | ContainerExit) -> ShardStatus:
     if isinstance(state, ShardState):
         return ShardStatus(shard, state)
     ended = ShardState.SUCCEEDED if state.succeeded else ShardState.FAILED

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
-from backfleet_executors.docker.engine import engine_errors
+from backfleet_executors.docker.client import engine_errors
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from backfleet.errors import ExecutorError
 from backfleet.sdk import state_folder, write_quietly
-from backfleet_executors.docker.ends import End
+from backfleet_executors.docker.container_exit import ContainerExit
 
-__all__ = ["Kept"]
+__all__ = ["ContainerArchive"]
 
 
 # A label may say anything, and the run becomes the name of a folder.
 _RUN = re.compile("[A-Za-z0-9_-]{1,64}")
 
 
-class Kept:
+class ContainerArchive:
     """A folder of this user's, for the containers of a submission. Raises ExecutorError."""
 
     def __init__(self, run: str, number: int) -> None:
@@ -26,14 +26,14 @@ class Kept:
             raise ExecutorError(f"{run[:80]!r} is not the id of a run, so nothing is kept of it")
         self._folder = state_folder() / run / str(number)
 
-    def keep(self, container: str, end: End, log: bytes) -> None:
+    def keep(self, container: str, end: ContainerExit, log: bytes) -> None:
         """Keep the log first: an end that is kept says that all is."""
         write_quietly(self._log(container), log)
         write_quietly(self._end(container), json.dumps(asdict(end)).encode())
 
-    def end(self, container: str) -> End | None:
+    def end(self, container: str) -> ContainerExit | None:
         try:
-            return End(**json.loads(self._end(container).read_bytes()))
+            return ContainerExit(**json.loads(self._end(container).read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
 

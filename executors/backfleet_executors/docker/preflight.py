@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backfleet.executor import Submission
-from backfleet_executors.docker.engine import engine_errors, engine_host, is_local
+from backfleet_executors.docker.client import engine_errors, engine_host, is_local
 from backfleet_executors.docker.image import ImageMissing, find_image, is_in_registry
 from backfleet_executors.docker.mounts import bindings, mount_problems
 from backfleet_executors.docker.settings import DockerSettings

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet.sdk import canonical_digest
-from backfleet_executors.docker.engine import engine_errors
+from backfleet_executors.docker.client import engine_errors
 from backfleet_executors.docker.image import Image, ImageMissing, find_image
 from backfleet_executors.images.inventory import LABEL, inventory_label
 from backfleet_executors.images.parts import Parts, collect_parts, wheel_distribution

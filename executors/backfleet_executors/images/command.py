@@ -66,7 +66,7 @@ def push(repository: str, name: str) -> None:
 
 @contextmanager
 def _engine() -> Iterator[APIClient]:
-    from backfleet_executors.docker.engine import connect
+    from backfleet_executors.docker.client import connect
 
     client = connect()
     try:

@@ -95,7 +95,7 @@ def engine_record(image: str, client: APIClient | None = None) -> ImageRecord | 
 
     Raises ExecutorError without an engine.
     """
-    from backfleet_executors.docker.engine import connect
+    from backfleet_executors.docker.client import connect
     from backfleet_executors.docker.image import ImageMissing, find_image
 
     with nullcontext(client) if client is not None else closing(connect()) as engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
-from backfleet_executors.docker.engine import engine_errors
+from backfleet_executors.docker.client import engine_errors
 from backfleet_executors.docker.image import ImageMissing, find_image, is_in_registry
 from backfleet_executors.images.build import DEFAULT_TAG
 from backfleet_executors.images.inventory import record_of, remember_record

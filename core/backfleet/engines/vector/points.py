@@ -20,7 +20,7 @@ from backfleet.engines.vector.state import BarArrays, BrokerParams, Buffers
 from backfleet.engines.vector.targets import check_targets, no_size, targets_of, tradable_bars
 from backfleet.metrics.kernel import metrics_of, new_row, sessions_of, sums_of
 from backfleet.metrics.segments import segments_of
-from backfleet.metrics.trust import status_of
+from backfleet.metrics.task_status import status_of
 from backfleet.summary import Calendar, Segments, Summary, TaskReturns
 from backfleet.vector_strategy import VectorStrategy
 

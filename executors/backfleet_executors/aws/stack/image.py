@@ -58,7 +58,7 @@ class ImageBuilder:
     """
 
     def __init__(self, clients: Clients, show: Callable[[str], None], base: str) -> None:
-        from backfleet_executors.docker.engine import connect
+        from backfleet_executors.docker.client import connect
         from backfleet_executors.images.build import BASE_IMAGE, BuildRequest, prepare_base
 
         self._clients = clients
@@ -122,7 +122,7 @@ class ImageBuilder:
 
     def _log_in(self) -> None:
         """Log the engine's client in to ECR; nothing of it is written to a file."""
-        from backfleet_executors.docker.engine import engine_errors
+        from backfleet_executors.docker.client import engine_errors
 
         with aws_errors("asking ECR for a token"):
             (data,) = self._clients.ecr.get_authorization_token()["authorizationData"]

@@ -9,7 +9,7 @@ import numpy as np
 from backfleet.engine import Outcome, RejectReason
 from backfleet.summary import Status
 
-__all__ = ["Verdict", "status_of", "verdict"]
+__all__ = ["TaskAssessment", "assess_outcome", "status_of"]
 
 REJECTIONS = {
     RejectReason.CASH_AT_SUBMISSION: "due to insufficient cash at submission",
@@ -28,7 +28,7 @@ REJECTIONS = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TaskAssessment:
     """The status of a task, and the reason if it is suspicious."""
 
     status: Status
@@ -40,19 +40,19 @@ def status_of(orders: int, rejected: int, fills: int) -> Status:
     return "ok" if fills and 2 * rejected <= orders else "suspicious"
 
 
-def verdict(outcome: Outcome) -> Verdict:
+def assess_outcome(outcome: Outcome) -> TaskAssessment:
     """Whether an outcome is to be trusted: suspicious is one without any fill, or one that had more
     than half of its orders rejected, which backtrader does not say by itself."""
     orders = len(outcome.orders)
     if not orders:
-        return Verdict("suspicious", "The strategy placed no orders.")
+        return TaskAssessment("suspicious", "The strategy placed no orders.")
     reasons = np.bincount(outcome.orders["reason"], minlength=len(RejectReason)).tolist()
     rejected = orders - reasons[RejectReason.NONE]
     if status_of(orders, rejected, len(outcome.fills)) == "ok":
-        return Verdict("ok")
+        return TaskAssessment("ok")
     subject = "No order was filled; " if not len(outcome.fills) else ""
     if not rejected:
-        return Verdict("suspicious", f"{subject}none of {orders} was rejected.")
+        return TaskAssessment("suspicious", f"{subject}none of {orders} was rejected.")
     parts = [f"{reasons[why]} {words}" for why, words in REJECTIONS.items() if reasons[why]]
     share = f"{rejected} of {orders} {'order was' if orders == 1 else 'orders were'} rejected"
-    return Verdict("suspicious", f"{subject}{share}: {', '.join(parts)}.")
+    return TaskAssessment("suspicious", f"{subject}{share}: {', '.join(parts)}.")

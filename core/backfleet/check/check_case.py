@@ -1,4 +1,4 @@
-"""`Subject`: a strategy on the bars of one task, which every check looks at."""
+"""`CheckCase`: a strategy on the bars of one task, which every check looks at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
-from backfleet.check.result import Place
+from backfleet.check.result import BarLocation
 from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
 from backfleet.errors import DataError
 from backfleet.plan.manifest import TaskKey
@@ -22,7 +22,7 @@ from backfleet.vector_strategy import VectorStrategy
 from backfleet.worker.seeding import seed_generators
 from backfleet.worker.task_bars import BarsLoader
 
-__all__ = ["FEWEST_BARS", "Subject", "subjects_of"]
+__all__ = ["FEWEST_BARS", "CheckCase", "check_cases_of"]
 
 FEWEST_BARS = 60
 """On fewer bars the checks would have next to nothing to compare."""
@@ -31,7 +31,7 @@ RICH = BrokerSettings(cash=1_000_000.0, commission=0.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class CheckCase:
     """A strategy at one parameter point, on the bars of one task.
 
     Attributes
@@ -65,7 +65,7 @@ class Subject:
         """The symbol, or the symbols of a portfolio."""
         return ", ".join(each.symbol for each in self.bars)
 
-    def on(self, bars: tuple[Bars, ...]) -> Subject:
+    def on(self, bars: tuple[Bars, ...]) -> CheckCase:
         """The same strategy on other bars."""
         return replace(self, bars=bars)
 
@@ -91,15 +91,15 @@ class Subject:
         bars = next(each for each in self.bars if time in each.time)
         return str(bars.session[np.searchsorted(bars.time, time)])
 
-    def place(self, time: int, symbol: int) -> Place:
+    def place(self, time: int, symbol: int) -> BarLocation:
         """The bar of a symbol at a moment."""
         bars = self.bars[symbol]
         at = int(np.searchsorted(bars.time, time, "right")) - 1
         number = int(np.count_nonzero(bars.tradable[:at]))
-        return Place(bars.symbol, number, str(bars.session[at]))
+        return BarLocation(bars.symbol, number, str(bars.session[at]))
 
 
-def subjects_of(plan: Plan) -> Sequence[Subject]:
+def check_cases_of(plan: Plan) -> Sequence[CheckCase]:
     """A subject for each task at the job's first parameter point.
 
     Raises DataError where there are too few bars to tell anything.
@@ -109,7 +109,7 @@ def subjects_of(plan: Plan) -> Sequence[Subject]:
     loader = BarsLoader(plan.task_context(), row_hooks(plan.job.plugins))
     tasks = [manifest.task(index) for index in range(0, manifest.tasks, len(manifest.points))]
     subjects = [
-        Subject(strategy, loader.of(key).bars, key.params, manifest.broker) for key in tasks
+        CheckCase(strategy, loader.of(key).bars, key.params, manifest.broker) for key in tasks
     ]
     for subject in subjects:
         if len(subject.calendar) < FEWEST_BARS:

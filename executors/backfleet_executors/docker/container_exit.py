@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["End", "read_end"]
+__all__ = ["ContainerExit", "read_exit"]
 
 NO_EXECUTABLE = (126, 127)
 """Exit codes of what could not be executed, or was not found."""
@@ -17,7 +17,7 @@ SIGNALLED = 128
 
 
 @dataclass(frozen=True)
-class End:
+class ContainerExit:
     """How a container ended: the exit code of its worker, and why, where it failed."""
 
     exit_code: int | None
@@ -28,7 +28,7 @@ class End:
         return self.exit_code == 0
 
 
-def read_end(facts: Mapping[str, Any], words: str) -> End:
+def read_exit(facts: Mapping[str, Any], words: str) -> ContainerExit:
     """The end of a container.
 
     Parameters
@@ -41,18 +41,18 @@ def read_end(facts: Mapping[str, Any], words: str) -> End:
     state = facts["State"]
     code = int(state["ExitCode"])
     if code == 0:
-        return End(0)
+        return ContainerExit(0)
     if state.get("OOMKilled") and code == SIGNALLED + signal.SIGKILL:
-        return End(code, _out_of_memory(facts))
+        return ContainerExit(code, _out_of_memory(facts))
     if code in NO_EXECUTABLE:
-        return End(
+        return ContainerExit(
             code,
             f"the image {facts['Config']['Image']} cannot start backfleet ({words}); "
             "'backfleet image build' makes one that can",
         )
     if code in (SIGNALLED + signal.SIGKILL, SIGNALLED + signal.SIGTERM, 255):
-        return End(code, _stopped(code))
-    return End(code, words or state.get("Error") or "it wrote nothing")
+        return ContainerExit(code, _stopped(code))
+    return ContainerExit(code, words or state.get("Error") or "it wrote nothing")
 
 
 def _out_of_memory(facts: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The fresh process that runs a strategy from its wheel: `python -m backfleet.check.alone FILE`."""
+"""The fresh process of `python -m backfleet.check.isolated FILE`: a strategy from its wheel."""
 
 from __future__ import annotations
 
@@ -88,16 +88,16 @@ def answer(request: Path) -> Mapping[str, Any]:
         surroundings = Surroundings(**json.loads(stream.readline()))
         surroundings.enter()
         target, tasks = pickle.load(stream)
+    from backfleet.check.check_case import CheckCase
     from backfleet.check.running import describe_error
     from backfleet.check.signals import signals_of
-    from backfleet.check.subject import Subject
     from backfleet.strategy import load_strategy
     from backfleet.strategy_reference import StrategyReference
 
     folder = surroundings.code if surroundings.folder else None
     try:
         strategy = load_strategy(StrategyReference(target, folder))
-        subjects = [Subject(strategy, bars, params, broker) for bars, params, broker in tasks]
+        subjects = [CheckCase(strategy, bars, params, broker) for bars, params, broker in tasks]
         return {"digests": [signals_digest(signals_of(subject)) for subject in subjects]}
     except KeyboardInterrupt:
         raise
