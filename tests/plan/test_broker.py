@@ -71,7 +71,7 @@ def test_costs_of_one_symbol_in_a_portfolio_need_backtrader() -> None:
     broker = {"symbols": {"600519": {"minimum_commission": 5}}}
     data = {**DATA, "universe": "portfolio"}
     assert planned(broker, data=data).engine == "backtrader"
-    with pytest.raises(JobError, match=r"broker\.symbols\.600519\.minimum_commission: the engine"):
+    with pytest.raises(JobError, match=r"broker\.symbols\.600519\.commission: the engine"):
         plan_job(job(broker, data=data, engine="vector"))
 
 
