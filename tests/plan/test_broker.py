@@ -83,6 +83,9 @@ def test_costs_of_one_symbol_in_a_portfolio_need_backtrader() -> None:
         {"slippage": {"rate": 0.1, "out": True}},
         {"fill_at_close": True},
         {"cheat_on_open": True},
+        {"commission": {"leverage": 2}},
+        {"commission": {"class": "CommInfo"}},
+        {"volume_filler": {"class": "FixedSize"}},
     ],
 )
 def test_a_market_excludes_what_would_leave_its_rules(broker: dict[str, Any]) -> None:
