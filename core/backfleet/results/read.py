@@ -10,10 +10,24 @@ import pyarrow as pa
 from backfleet.errors import StoreError
 from backfleet.results.assemble import assemble
 from backfleet.results.chunk_index import ChunkIndex
-from backfleet.results.compact import compact, read_compacted
+from backfleet.results.compact import MAX_FILE_TASKS, compact, read_compacted
+from backfleet.results.partitions import Partitions, open_partitions
 from backfleet.store import Store
 
-__all__ = ["read_results"]
+__all__ = ["open_results", "read_results"]
+
+
+def open_results(store: Store, chunk_index: ChunkIndex) -> pa.Table | Partitions:
+    """Return the files of a large run that is complete, to be read in part, or else all rows."""
+    if chunk_index.manifest.tasks > MAX_FILE_TASKS:
+        partitions = open_partitions(store, chunk_index.listing())
+        if partitions is None and chunk_index.complete:
+            with suppress(StoreError):
+                compact(store, chunk_index)
+                partitions = open_partitions(store, chunk_index.listing())
+        if partitions is not None:
+            return partitions
+    return read_results(store, chunk_index)
 
 
 def read_results(
@@ -32,7 +46,7 @@ def read_results(
     there = read_compacted(store, chunk_index.listing(), columns)
     if there is not None:
         return there
-    chunk_index.refresh(keep=True)
+    chunk_index.refresh()
     if chunk_index.complete:
         # Whoever may only read still gets the rows.
         with suppress(StoreError):

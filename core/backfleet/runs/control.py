@@ -127,7 +127,8 @@ class RunControl:
             expected = len(self._unfinished(list(entry.submission.generations.items())))
             parts = PartIndex(run.store, run.chunk_index)
             stop = partial(self._stop_at_limit, entry)
-            watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected, stop)
+            done = run.chunk_index.counts().done
+            watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected, done, stop)
             with self._naming_workers(executor, entry):
                 before = parts.counts()
                 with progress_on(progress, run.id, before) as show:

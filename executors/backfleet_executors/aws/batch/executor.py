@@ -170,6 +170,12 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             say(f"{len(pushed.files):,} files, {pushed.bytes:,} bytes, pushed to {pushed.url}")
         return pushed.url
 
+    def finished_workers(self, handle: Handle) -> int | None:
+        """Return how many children AWS Batch counted as succeeded at the last look."""
+        stored = BatchHandle.read(handle)
+        poll = self._polls.get((stored.run, stored.number))
+        return None if poll is None else poll.succeeded()
+
     def preflight(self, submission: Submission) -> Sequence[str]:
         """Looks at the account, the queues, the job definition, the quota and the limits."""
         if not submission.url.startswith(S3):
