@@ -89,3 +89,12 @@ def test_an_index_that_is_altered_or_missing_counts_for_nothing(large: bf.Run, c
     assert open_partitions(large.store, listing) is None
     assert large.query("select count(*) as n from results")["n"].tolist() == [4], "made again"
     assert open_partitions(large.store, listing) is not None
+
+
+def test_a_run_of_millions_is_not_read_with_all_columns(
+    whole: bf.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MAX_TABLE_TASKS", 3)
+    with pytest.raises(bf.errors.UserError, match="has 4 tasks, too many to read with all columns"):
+        whole.results()
+    assert list(whole.results(["task", "sharpe"])) == ["task", "sharpe"]

@@ -9,6 +9,7 @@ import click
 
 from backfleet.cli.options import as_json, echo_json, store_option
 from backfleet.errors import NoVerdict, StoreError
+from backfleet.results.large_runs import MAX_TABLE_TASKS
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.runs.summary import RunSummary
@@ -56,6 +57,8 @@ def verdict_lines(read: Callable[[], Verdict]) -> list[str]:
 def has_quick_verdict(summary: RunSummary) -> bool:
     """Whether the run has rows, and reading them takes no longer than a command may."""
     done = summary.tasks - summary.missing
+    if summary.tasks > MAX_TABLE_TASKS:
+        return False
     return done > 0 and (not summary.missing or done <= MAX_ROWS)
 
 

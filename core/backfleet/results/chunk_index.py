@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -91,6 +91,7 @@ class ChunkIndex:
         self._seen: dict[tuple[int, int], ChunkHeader | None] = {}
         self._found: dict[int, ChunkHeader] = {}
         self._is_read = False
+        self._counts: Counts | None = None
         self.listed = 0
 
     @property
@@ -118,6 +119,7 @@ class ChunkIndex:
             self._seen[key] = header
             known = self._found.get(header.chunk)
             if known is None or known.generation < header.generation:
+                self._counts = None
                 self._found[header.chunk] = header
                 came.append(header)
         self._warn([damage[chunk] for chunk in sorted(damage) if chunk not in self._found])
@@ -150,6 +152,11 @@ class ChunkIndex:
 
     def counts(self) -> Counts:
         found = self._valid.values()
+        # Who watches asks many times between two chunks.
+        self._counts = self._counts or self._count(found)
+        return self._counts
+
+    def _count(self, found: Collection[ChunkHeader]) -> Counts:
         return Counts(
             tasks=self.manifest.tasks,
             ok=sum(header.ok for header in found),

@@ -18,6 +18,7 @@ from backfleet.bounded_parquet import BoundedParquet
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.results.assemble import OtherColumns, common_columns, row_groups, tables_of
 from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.large_runs import MAX_FILE_TASKS
 from backfleet.results.partitions import open_partitions, write_partitions
 from backfleet.results.query import check_sort_column
 from backfleet.results.sort import SortOrder, sorted_indices
@@ -26,10 +27,6 @@ from backfleet.store import Store
 __all__ = ["RESULTS", "compact", "is_current", "read_compacted", "read_sorted"]
 
 RESULTS = "results.parquet"
-
-MAX_FILE_TASKS = 1_000_000
-"""Beyond it, a reader should not have to fetch the whole file."""
-
 _MADE_FROM = b"backfleet.made_from"
 _BLANK = b"0" * 64
 _MARK = re.compile(_MADE_FROM + rb".{1,8}?([0-9a-f]{64})", re.DOTALL)

@@ -69,7 +69,7 @@ def write_partitions(
     store: Store, listing: str, tables: Iterable[pa.Table], schema: pa.Schema
 ) -> None:
     """Write the rows of all tables, and the index last. Raises OtherColumns, StoreError."""
-    partitions = []
+    partitions: list[Partition] = []
     for content, rows in _encoded(tables, schema.remove_metadata()):
         key = f"{FOLDER}/{listing[:16]}-{len(partitions):05}.parquet"
         store.replace(key, content)

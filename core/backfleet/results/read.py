@@ -7,14 +7,26 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-from backfleet.errors import StoreError
+from backfleet.errors import StoreError, UserError
+from backfleet.plan.manifest import Manifest
 from backfleet.results.assemble import assemble
 from backfleet.results.chunk_index import ChunkIndex
-from backfleet.results.compact import MAX_FILE_TASKS, compact, read_compacted
+from backfleet.results.compact import compact, read_compacted
+from backfleet.results.large_runs import MAX_FILE_TASKS, MAX_TABLE_TASKS
 from backfleet.results.partitions import Partitions, open_partitions
 from backfleet.store import Store
 
-__all__ = ["open_results", "read_results"]
+__all__ = ["check_table_size", "open_results", "read_results"]
+
+
+def check_table_size(manifest: Manifest) -> None:
+    """Raise UserError for a run whose rows, with all columns, do not fit into the memory."""
+    if manifest.tasks > MAX_TABLE_TASKS:
+        raise UserError(
+            f"run {manifest.run_id} has {manifest.tasks:,} tasks, too many to read with all "
+            "columns. Name the columns, or select rows with SQL: backfleet results RUN --sql "
+            "'select task, sharpe from results order by sharpe desc limit 10'"
+        )
 
 
 def open_results(store: Store, chunk_index: ChunkIndex) -> pa.Table | Partitions:

@@ -16,8 +16,8 @@ from backfleet.store.seals import NotAuthenticated, Seals
 __all__ = ["RunSeals", "put_sealed", "read_sealed", "read_sealed_head"]
 
 _SEAL = re.compile(rb"seal/1 ([0-9a-f]{64})\n")
-HEAD_BYTES = 4096
-"""Read of an object for its head. A chunk's head has about 1,000 bytes."""
+HEAD_SIZES = (1536, 65_536)
+"""Bytes that are read of an object until its head is among them. A chunk's head has about 1,100."""
 
 MAX_HEAD_LINES = 3
 """The seal, and the two lines that it covers."""
@@ -118,10 +118,11 @@ def read_sealed(store: Store, key: str) -> bytes:
 def read_sealed_head(store: Store, key: str) -> Head:
     """Return the first two lines of an object without its seal, and possibly more. Raises as
     `read_sealed` does."""
-    head = store.read_head(key, HEAD_BYTES)
-    if not head.is_whole and head.content.count(b"\n") < MAX_HEAD_LINES:
-        head = Head(store.read(key), is_whole=True)
-    return Head(_unsealed(store, key, head.content), head.is_whole)
+    for size in HEAD_SIZES:
+        head = store.read_head(key, size)
+        if head.is_whole or head.content.count(b"\n") >= MAX_HEAD_LINES:
+            return Head(_unsealed(store, key, head.content), head.is_whole)
+    return Head(read_sealed(store, key), is_whole=True)
 
 
 def _unsealed(store: Store, key: str, content: bytes) -> bytes:

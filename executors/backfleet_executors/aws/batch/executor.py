@@ -149,13 +149,14 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         stored = BatchHandle.read(handle)
         if stored.price is None:
             return None
-        is_ended = all(status.state.ended for status in self.poll(handle))
         key = (stored.run, stored.number)
+        if key not in self._polls:
+            self.poll(handle)
         if key not in self._spending:
             budget = Budget(stored.price, stored.spot_queue, stored.max_cost)
             arrays, calls = stored.shard_arrays(), self._calls_of(handle)
             self._spending[key] = Spending(arrays, budget, calls, self._polls[key].running)
-        return self._spending[key].cost(is_ended=is_ended)
+        return self._spending[key].cost(is_ended=self._polls[key].is_ended)
 
     def stage_data(self, path: str, symbols: Sequence[str]) -> str:
         """Return a location on S3 as it is; push the changed files of a directory to S3."""

@@ -152,6 +152,11 @@ class SubmissionPoll:
         self._waiting = ""
         self._explained: float | None = None
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether no worker was left at the last look."""
+        return all(view.ended for view in self.views)
+
     def succeeded(self) -> int:
         """Return the number of workers that had succeeded at the last look."""
         return sum(view.succeeded for view in self.views)
