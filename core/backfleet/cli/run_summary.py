@@ -32,10 +32,10 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
     """Print the leaderboard and the summary of a run."""
     run = control.run
     from backfleet.cli.folds import fold_lines
-    from backfleet.results.large_runs import MAX_TABLE_TASKS
     from backfleet.results.read import read_results
     from backfleet.results.row_problems import describe_problems
     from backfleet.runs.verdict import read_folds
+    from backfleet.submissions.large_runs import MAX_TABLE_TASKS
 
     if summary.missing == summary.tasks:
         click.echo(_headline(control, summary))

@@ -9,10 +9,10 @@ import click
 
 from backfleet.cli.options import as_json, echo_json, store_option
 from backfleet.errors import NoVerdict, StoreError
-from backfleet.results.large_runs import MAX_TABLE_TASKS
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.runs.summary import RunSummary
+from backfleet.submissions.large_runs import MAX_TABLE_TASKS
 
 if TYPE_CHECKING:
     from backfleet.validation.verdict import Verdict

@@ -18,11 +18,11 @@ from backfleet.bounded_parquet import BoundedParquet
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.results.assemble import OtherColumns, common_columns, row_groups, tables_of
 from backfleet.results.chunk_index import ChunkIndex
-from backfleet.results.large_runs import MAX_FILE_TASKS
 from backfleet.results.partitions import open_partitions, write_partitions
 from backfleet.results.query import check_sort_column
 from backfleet.results.sort import SortOrder, sorted_indices
 from backfleet.store import Store
+from backfleet.submissions.large_runs import MAX_FILE_TASKS
 
 __all__ = ["RESULTS", "compact", "is_current", "read_compacted", "read_sorted"]
 

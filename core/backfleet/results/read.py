@@ -12,9 +12,9 @@ from backfleet.plan.manifest import Manifest
 from backfleet.results.assemble import assemble
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.compact import compact, read_compacted
-from backfleet.results.large_runs import MAX_FILE_TASKS, MAX_TABLE_TASKS
 from backfleet.results.partitions import Partitions, open_partitions
 from backfleet.store import Store
+from backfleet.submissions.large_runs import MAX_FILE_TASKS, MAX_TABLE_TASKS
 
 __all__ = ["check_table_size", "open_results", "read_results"]
 

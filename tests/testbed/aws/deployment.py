@@ -20,7 +20,7 @@ from backfleet.code.hashes import distribution_hashes
 from backfleet.sdk import IMAGE_INVENTORY, canonical_digest, encode_record
 from backfleet_executors.images.inventory import IMAGE, ImageRecord
 from policy_evaluator import Rendering
-from testbed.aws.server import REGION, SUBMITTER, WORKER
+from testbed.aws.server import COMPACTION, REGION, SUBMITTER, WORKER
 
 __all__ = ["LOCKED_DOWN", "AwsServer", "deploy", "make_bucket"]
 
@@ -161,6 +161,7 @@ class AwsServer:
         return {
             "roles": {
                 WORKER: rendering.statements_of("JobRole"),
+                COMPACTION: rendering.statements_of("CompactionRole"),
                 SUBMITTER: rendering.statements_of("SubmitterPolicy"),
             },
             "buckets": {

@@ -32,10 +32,13 @@ TASKS = trust(
     {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
 )
 JOBS = sub("arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job/*")
-DEFINITIONS = sub(
-    "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
-    "${AWS::StackName}-worker:*"
-)
+DEFINITIONS = [
+    sub(
+        "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
+        f"${{AWS::StackName}}-{name}:*"
+    )
+    for name in ("worker", "compaction")
+]
 OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""
 
@@ -81,8 +84,15 @@ STORAGE_OF_JOBS = (
     allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
 )
 
+STORAGE_OF_COMPACTION = (
+    allow("ReadStore", "s3:GetObject", [STORE, results_arn(RUN_KEYS)]),
+    allow("WriteResults", "s3:PutObject", results_arn(f"/{RUNS}/*/results*")),
+    allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
+)
+"""It runs no strategy, so it may read keys and write what is derived from the chunks."""
+
 SUBMITTER = (
-    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, DEFINITIONS]),
+    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, *DEFINITIONS]),
     allow("TagJobs", "batch:TagResource", JOBS),
     allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
     allow(
@@ -135,6 +145,7 @@ ANYBODY_OF_THE_ACCOUNT = policy(
 RESOURCES: Section = {
     "ExecutionRole": _role(TASKS, "start-containers", *EXECUTION),
     "JobRole": _role(TASKS, "read-data-and-write-results", *STORAGE_OF_JOBS),
+    "CompactionRole": _role(TASKS, "compact-results", *STORAGE_OF_COMPACTION),
     "SubmitterPolicy": {
         "Type": "AWS::IAM::ManagedPolicy",
         "Properties": {
