@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from backfleet_executors.aws.cleanup import function, source
+from testbed.aws.deployment import SHARE
+from testbed.aws.server import CLEANUP
 
 HOUR = 3_600_000
 Submit = Callable[..., str]
@@ -24,7 +27,9 @@ def _settings(monkeypatch: pytest.MonkeyPatch, aws_server: Any) -> None:
         "STUCK_HOURS": "24",
         "LONGEST_HOURS": "168",
         "KEPT_REVISIONS": "3",
+        "AWS_ACCESS_KEY_ID": CLEANUP,
     }
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
 
@@ -37,11 +42,12 @@ def submit(aws_server: Any) -> Submit:
     )
 
     def call(*, queue: str = "", tagged: bool = True, **request: Any) -> str:
+        tags = {"backfleet:run": "3f2a"} if tagged else {"team": "other"}
         answer = aws_server.client("batch").submit_job(
             jobName=f"bf-{uuid.uuid4().hex[:8]}",
             jobQueue=queue or aws_server.queue,
             jobDefinition=image,
-            **{"tags": {"backfleet:run": "3f2a"} if tagged else {"team": "other"}} | request,
+            **{"tags": tags, **SHARE, **request},
         )
         job: str = answer["jobId"]
         return job
@@ -105,6 +111,7 @@ def test_old_revisions_are_retired_unless_a_job_uses_them(
         jobQueue=aws_server.queue,
         jobDefinition=used,
         tags={"backfleet:run": "3f2a"},
+        **SHARE,
     )["jobId"]
     for _ in range(4):
         aws_server.register(name)

@@ -15,6 +15,7 @@ from backfleet.executor import Submission
 from backfleet.sdk import RUN_KEY
 
 __all__ = [
+    "CLEANUP",
     "COMPACTION",
     "REGION",
     "SUBMITTER",
@@ -28,7 +29,7 @@ __all__ = [
 HERE = Path(__file__).parent
 REGION = "us-east-1"
 
-WORKER, SUBMITTER, COMPACTION = "worker", "submitter", "compaction"
+WORKER, SUBMITTER, CLEANUP, COMPACTION = "worker", "submitter", "cleanup", "compaction"
 """Access keys of roles. That of the tests is `testing`, and may do everything."""
 
 

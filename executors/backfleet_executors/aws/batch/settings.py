@@ -10,7 +10,13 @@ from backfleet.errors import ExecutorError
 from backfleet.executor import ExecutorSettings
 from backfleet_executors.aws.prices import Price
 
-__all__ = ["INHERITED", "AwsBatchSettings", "inherited", "required"]
+__all__ = ["INHERITED", "NO_TEAM", "TEAM_TAG", "AwsBatchSettings", "inherited", "required"]
+
+TEAM_TAG = "backfleet:team"
+"""The tag by which roles distinguish the jobs of teams."""
+
+NO_TEAM = "all"
+"""The value of the tag without the setting `team`, and the name of the stack's own team."""
 
 INHERITED = (
     "region",
@@ -22,6 +28,7 @@ INHERITED = (
     "data",
     "image",
     "log_group",
+    "team",
 )
 """What a later submission of a run takes from an earlier one, where it is not set."""
 
@@ -48,6 +55,11 @@ class AwsBatchSettings(ExecutorSettings):
     image: str | None = Field(default=None, description="the workers' image, by digest")
     log_group: str | None = Field(
         default=None, description="CloudWatch log group; the job definition's if unset"
+    )
+    team: str | None = Field(
+        default=None,
+        pattern="^[a-z][a-z0-9]{0,15}$",
+        description="team whose share of the queues and whose tag the jobs get",
     )
     max_cost: float | None = Field(
         default=None,

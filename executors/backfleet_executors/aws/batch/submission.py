@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +24,13 @@ from backfleet_executors.aws.batch.request import (
     submit_request,
     tag_value,
 )
-from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
+from backfleet_executors.aws.batch.settings import (
+    NO_TEAM,
+    TEAM_TAG,
+    AwsBatchSettings,
+    required,
+)
+from backfleet_executors.aws.batch.share import Share
 from backfleet_executors.aws.batch.size import SUPERVISOR, worker_size
 from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.batch.time_limit import TimeLimit
@@ -145,17 +152,14 @@ class BatchSubmission:
 
         If it cannot be started, the client compacts them.
         """
-        request = compaction_request(
-            self.submission,
-            self.settings.compaction_definition,
-            self.settings.on_demand_queue or required(self.settings, "queue"),
-            jobs,
-            shape.tags,
-        )
+        queue = self.settings.on_demand_queue or required(self.settings, "queue")
+        definition = self.settings.compaction_definition
+        request = compaction_request(self.submission, definition, queue, jobs, shape.tags)
         if request is None:
             return None
+        share = self._share(queue)
         try:
-            return self._submitter.submit(request)
+            return self._submitter.submit(request | (share.request if share else {}))
         except ExecutorError as error:
             say(f"the results will be compacted by a client that waits for the run: {error}")
             return None
@@ -171,7 +175,7 @@ class BatchSubmission:
         started: list[ShardArray] = []
         try:
             for array in arrays:
-                job = submitter.submit(submit_request(array, self._with_price(shape, array)))
+                job = submitter.submit(submit_request(array, self._shaped(shape, array)))
                 started.append(replace(array, job=job))
         except BaseException:
             for array in started:
@@ -180,11 +184,12 @@ class BatchSubmission:
             raise
         return started
 
-    def _with_price(self, shape: JobShape, array: ShardArray) -> JobShape:
-        """Return the shape of a job with its share of what the workers may cost."""
+    def _shaped(self, shape: JobShape, array: ShardArray) -> JobShape:
+        """Return the shape of a job with its share of the queue and of the cost."""
         limit = self.max_cost
-        share = None if limit is None else limit * array.size / self.submission.shard_count
-        return replace(shape, tags={**shape.tags, **price_tags(self.price, share)})
+        part = None if limit is None else limit * array.size / self.submission.shard_count
+        tags = {**shape.tags, **price_tags(self.price, part)}
+        return replace(shape, tags=tags, share=self._share(array.queue))
 
     def _arrays(self, on_demand: Sequence[int]) -> list[ShardArray]:
         """The jobs of the Spot queue, and of the on-demand queue those that hold these shards."""
@@ -213,6 +218,18 @@ class BatchSubmission:
             tags=tags,
         )
 
+    def _share(self, queue: str) -> Share | None:
+        """The share on a queue; None on one that starts jobs in the order of their submission."""
+        if not self.environment.is_fair_share(queue):
+            return None
+        return Share.of(self.settings.team, self.environment.user, self._expected_seconds())
+
+    def _expected_seconds(self) -> float:
+        """The time that the run is expected to take; 0 if nobody knows."""
+        at_once = (self.environment.quota or math.inf) // self.size.vcpus
+        waves = math.ceil(self.submission.shard_count / max(1.0, at_once))
+        return self.limit.expected * waves
+
     def _tags(self) -> dict[str, str]:
         tags = {
             "backfleet:run": self.submission.run_id,
@@ -220,5 +237,6 @@ class BatchSubmission:
             SHARDS_TAG: str(self.submission.shard_count),
             "backfleet:job": self.submission.name,
             "backfleet:user": self.environment.user,
+            TEAM_TAG: self.settings.team or NO_TEAM,
         }
         return {name: tag_value(value) for name, value in tags.items()}

@@ -58,6 +58,7 @@ def deploy_command(
     """
     from backfleet_executors.aws.stack.budget import check_budget
     from backfleet_executors.aws.stack.deploy import drop, prepare_deployment
+    from backfleet_executors.aws.stack.disruption import check_idle
 
     has_image = bool(chosen["image"]) or keep_image
     if has_image and base is not None:
@@ -70,6 +71,7 @@ def deploy_command(
     preparation = prepare_deployment(clients, name, choices_of(chosen))
     try:
         show_preparation(clients, preparation)
+        check_idle(clients, preparation.stack, preparation.change_set)
         builder = None if has_image else _builder(clients, preparation, base)
         if preparation.change_set or preparation.service_roles or builder:
             confirm("Make these changes?", yes)

@@ -62,7 +62,8 @@ PUSHING = (
 
 BY_CLOUDFORMATION = {
     "batch": "CreateComputeEnvironment DeleteComputeEnvironment UpdateComputeEnvironment "
-    "CreateJobQueue DeleteJobQueue UpdateJobQueue RegisterJobDefinition TagResource",
+    "CreateJobQueue DeleteJobQueue UpdateJobQueue RegisterJobDefinition TagResource "
+    "*SchedulingPolic*",
     "cloudwatch": "PutMetricAlarm DeleteAlarms DescribeAlarms PutDashboard DeleteDashboards "
     "GetDashboard ListTagsForResource",
     "ec2": "CreateVpc DeleteVpc ModifyVpcAttribute CreateSubnet DeleteSubnet "
@@ -158,6 +159,8 @@ def _by_service() -> dict[str, list[str]]:
     }
     grouped: dict[str, list[str]] = {}
     for action in sorted(actions):
+        if any(pattern != action and fnmatchcase(action, pattern) for pattern in actions):
+            continue
         grouped.setdefault(action.partition(":")[0], []).append(action)
     return grouped
 

@@ -79,7 +79,7 @@ def _function() -> dict[str, Any]:
                 "Variables": {
                     "QUEUES": if_(
                         "HasSpot",
-                        sub("${AWS::StackName}-spot,${AWS::StackName}-on-demand"),
+                        sub("${AWS::StackName}-spot-fair,${AWS::StackName}-on-demand-fair"),
                         ON_DEMAND_QUEUE,
                     ),
                     "JOB_DEFINITION": JOB_DEFINITION,

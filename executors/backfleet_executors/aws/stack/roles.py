@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backfleet_executors.aws.batch.share import USER
 from backfleet_executors.aws.stack.compute import QUEUE_ARNS
 from backfleet_executors.aws.stack.execution import EXECUTION, LOG_STREAMS
 from backfleet_executors.aws.stack.intrinsics import (
@@ -41,6 +42,9 @@ DEFINITIONS = [
 ]
 OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""
+
+SHARE_OF_USERS = {"StringLike": {"batch:ShareIdentifier": f"{USER}*"}}
+"""No share of a team. Which user's it is, nobody holds anybody to."""
 
 STORE = results_arn(f"/{RUNS}/*")
 WRITTEN_BY_WORKERS = [
@@ -92,7 +96,7 @@ STORAGE_OF_COMPACTION = (
 """It runs no strategy, so it may read keys and write what is derived from the chunks."""
 
 SUBMITTER = (
-    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, *DEFINITIONS]),
+    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, *DEFINITIONS], SHARE_OF_USERS),
     allow("TagJobs", "batch:TagResource", JOBS),
     allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
     allow(
