@@ -36,5 +36,6 @@ OUTPUTS: Section = {
     "Topic": _output(ref("Topic")),
     "SubmitterRole": _output(get_att("SubmitterRole", "Arn")),
     "SubmitterPolicy": _output(ref("SubmitterPolicy")),
+    "CuratorRole": _output(get_att("CuratorRole", "Arn"), "HasCurator"),
     "Notebook": _output(ref("Notebook"), "HasNotebook"),
 }

@@ -95,6 +95,15 @@ STORAGE_OF_COMPACTION = (
 )
 """It runs no strategy, so it may read keys and write what is derived from the chunks."""
 
+CURATOR = (
+    allow("LookAtJobs", ["batch:DescribeJobs", "batch:ListJobs"], "*"),
+    allow("ReadStore", "s3:GetObject", [STORE, results_arn(RUN_KEYS)]),
+    allow("ListStore", "s3:ListBucket", results_arn()),
+    allow("RemoveRuns", "s3:DeleteObject", STORE),
+    withhold("KeepTrials", "s3:DeleteObject", results_arn(f"/{RUNS}/trials/*")),
+)
+"""Whoever takes this role can remove runs, and can neither submit nor write anything."""
+
 SUBMITTER = (
     allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, *DEFINITIONS], SHARE_OF_USERS),
     allow("TagJobs", "batch:TagResource", JOBS),
@@ -162,6 +171,14 @@ RESOURCES: Section = {
         "Properties": {
             "AssumeRolePolicyDocument": ANYBODY_OF_THE_ACCOUNT,
             "ManagedPolicyArns": [ref("SubmitterPolicy")],
+        },
+    },
+    "CuratorRole": {
+        "Type": "AWS::IAM::Role",
+        "Condition": "HasCurator",
+        "Properties": {
+            "AssumeRolePolicyDocument": ANYBODY_OF_THE_ACCOUNT,
+            "Policies": [{"PolicyName": "remove-runs", "PolicyDocument": policy(*CURATOR)}],
         },
     },
     "CleanupRole": _role(trust("lambda.amazonaws.com"), "clean-up", *CLEANUP),
