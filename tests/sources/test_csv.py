@@ -571,6 +571,6 @@ def test_numbers_are_read_the_fast_way_as_they_are_as_text(monkeypatch: pytest.M
         return f"{bars.digest()} {bars.time.tolist()}"
 
     fast = [outcome(content) for content in contents]
-    monkeypatch.setattr("backfleet.sources.csv._fast", lambda file, reading: None)
+    monkeypatch.setattr("backfleet.sources.csv._fast", lambda *_: None)
     assert fast == [outcome(content) for content in contents]
     assert len(set(fast)) > 50

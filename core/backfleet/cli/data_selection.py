@@ -52,6 +52,7 @@ class Selection:
 
     def for_symbols(self, call: Callable[[str], T]) -> Iterator[T]:
         """Yield the call's result for every symbol, in order."""
+        self.source.expect(len(self.symbols))
         with ThreadPoolExecutor(THREADS) as pool:
             yield from pool.map(call, self.symbols)
 

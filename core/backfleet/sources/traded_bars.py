@@ -34,8 +34,6 @@ class TradedBars:
         Prices as the file has them.
     ratio
         Adjusted close over the one before; 1 for the first bar.
-    weekday
-        0 is Monday.
     """
 
     symbol: str
@@ -45,14 +43,14 @@ class TradedBars:
     raw: Prices
     volume: Floats
     ratio: Floats
-    weekday: NDArray[np.int64]
     has_one_per_session: bool
 
     @classmethod
     def of(cls, bars: Bars) -> TradedBars:
         keep: Any = slice(None) if bars.tradable.all() else bars.tradable
-        raw = bars.raw
-        prices = Prices(raw.open[keep], raw.high[keep], raw.low[keep], raw.close[keep])
+        prices = raw = bars.raw
+        if keep is bars.tradable:
+            prices = Prices(raw.open[keep], raw.high[keep], raw.low[keep], raw.close[keep])
         session = bars.session[keep]
         adjusted = prices.close * bars.factor[keep]
         ratio = np.ones(len(adjusted))
@@ -65,7 +63,6 @@ class TradedBars:
             raw=prices,
             volume=bars.volume[keep],
             ratio=ratio,
-            weekday=(session.astype(np.int64) + 3) % 7,
             has_one_per_session=_has_one_per_session(session),
         )
 
@@ -75,8 +72,8 @@ class TradedBars:
     @cached_property
     def is_daily(self) -> bool:
         """Whether these are days, and no weeks or months."""
-        days = np.diff(self.session.astype(np.int64))
-        return self.has_one_per_session and 2 * int(np.count_nonzero(days > 4)) <= len(days)
+        long = int(np.count_nonzero(self.pauses > 4))
+        return self.has_one_per_session and 2 * long <= len(self.pauses)
 
     @cached_property
     def is_five_day(self) -> bool:
@@ -91,7 +88,33 @@ class TradedBars:
     @cached_property
     def weekend_share(self) -> float:
         """Share of Saturdays and Sundays."""
-        return float(np.mean(self.weekday >= 5))
+        return int(np.count_nonzero(~np.is_busday(self.session))) / len(self)
+
+    @cached_property
+    def weekday(self) -> NDArray[np.int64]:
+        """0 is Monday."""
+        return (self.session.view(np.int64) + 3) % 7
+
+    @cached_property
+    def pauses(self) -> NDArray[np.int64]:
+        """Days from each session to the next one."""
+        days = self.session.view(np.int64)
+        return days[1:] - days[:-1]
+
+    @cached_property
+    def top(self) -> Floats:
+        """The higher one of open and close."""
+        return np.maximum(self.raw.open, self.raw.close)
+
+    @cached_property
+    def bottom(self) -> Floats:
+        """The lower one of open and close."""
+        return np.minimum(self.raw.open, self.raw.close)
+
+    @cached_property
+    def has_volume(self) -> bool:
+        """Whether every bar has a positive volume."""
+        return bool(self.volume.min() > 0)
 
     @cached_property
     def is_china(self) -> bool:
