@@ -110,6 +110,8 @@ class Submission:
     inventory
         SHA-256 of the inventory of the workers' image, by which the packages were chosen; empty if
         the executor tells of none.
+    accept_cost
+        The workers may cost more than the executor's limit.
     run_key
         The key of the run's seals, which an executor hands to workers that cannot read it; empty if
         the run has none. It is stored apart.
@@ -137,6 +139,7 @@ class Submission:
     code: tuple[StoredCode, ...] | None = None
     inventory: str = ""
     url: str = field(default="", metadata=UNSTORED)
+    accept_cost: bool = field(default=False, metadata=UNSTORED)
     run_key: str = field(default="", metadata=UNSTORED, repr=False)
     earlier: tuple[tuple[Submission, Handle], ...] = field(default=(), metadata=UNSTORED)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from backfleet.cost import Cost, money
 from backfleet.errors import BackfleetError
 from backfleet.executor import ShardState
 from backfleet.runs.control import RunControl
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from backfleet.validation.walk_forward import Folds
 
-__all__ = ["exit_with_status", "print_summary", "run_argument", "short_name"]
+__all__ = ["describe_cost", "exit_with_status", "print_summary", "run_argument", "short_name"]
 
 LEADERS = 10
 
@@ -58,8 +59,8 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
 def exit_with_status(control: RunControl, summary: RunSummary) -> NoReturn:
     """Exit as the run ended; for a run with missing tasks, say why on standard error."""
     if summary.missing:
-        reasons = _reasons(control)
-        for line in reasons:
+        reasons = [] if control.excess else _reasons(control)
+        for line in [*_excess(control.excess), *reasons]:
             click.echo(line, err=True)
         advice = "After fixing this, run" if reasons else "Resume with"
         click.echo(
@@ -156,11 +157,17 @@ def _worker_failure_warning(control: RunControl, summary: RunSummary) -> list[st
 
 
 def _spending(control: RunControl) -> list[str]:
-    """What this wait's workers have cost, where an executor charges."""
+    """What the run's workers have cost, if an executor charges."""
     from backfleet.runs.spending import cost_so_far
 
-    cost = cost_so_far(control.run, control.workers) if control.started_workers else None
-    return [f"cost:    about {cost.amount:.4f} {cost.currency} ({cost.basis})"] if cost else []
+    cost = cost_so_far(control.run, control.workers)
+    return [f"cost:    {describe_cost(cost)}"] if cost else []
+
+
+def describe_cost(cost: Cost) -> str:
+    """Return what a run has cost so far, in words."""
+    so_far = "" if cost.is_final else " so far"
+    return f"about {money(cost.amount)} {cost.currency}{so_far} ({cost.basis})"
 
 
 def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
@@ -179,6 +186,16 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
             lines.append(f"luck:    backfleet verdict {name}")
         lines.append(f"results: backfleet results {name}{option}")
     return lines
+
+
+def _excess(cost: Cost | None) -> list[str]:
+    """Say that the workers were stopped at their limit, and what they have cost."""
+    if cost is None:
+        return []
+    return [
+        f"the workers were stopped: they have cost up to {money(cost.highest)} {cost.currency}, "
+        f"and the limit is {money(cost.limit)} {cost.currency}. What is committed stays"
+    ]
 
 
 def _reasons(control: RunControl) -> Sequence[str]:

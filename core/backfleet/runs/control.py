@@ -12,6 +12,7 @@ from typing import TextIO
 from backfleet.errors import BackfleetError, StoreError
 from backfleet.executor import (
     ChunkGeneration,
+    Cost,
     Executor,
     Recoverable,
     ShardStatus,
@@ -55,6 +56,8 @@ class RunControl:
         The run's workers, as the executor that was opened to start them reports them.
     worker_statuses
         Last status that the executor reported for each shard, set when `wait` returns.
+    excess
+        The cost at which `wait` stopped the workers, because it exceeded their limit.
     cancel_failures
         Why `cancel` could not ask the executors of some submissions.
     """
@@ -65,6 +68,7 @@ class RunControl:
         self.reused = 0
         self.started_workers = False
         self.worker_statuses: Sequence[ShardStatus] = ()
+        self.excess: Cost | None = None
         self.cancel_failures: list[BackfleetError] = []
         self.workers = run.workers
         self._entry: LogEntry | None = None
@@ -79,7 +83,7 @@ class RunControl:
         ExecutorError, PluginError, UndeclaredFileChanged
             If something speaks against it; nothing was written and nothing started.
         """
-        self._started_at, self._seconds = time.monotonic(), None
+        self._started_at, self._seconds, self.excess = time.monotonic(), None, None
         self.workers = RunWorkers(self.run.submission_log, submit.executor)
         self._entry = active_submission(self.run.submission_log, submit.executor)
         self.run = submit.run
@@ -122,7 +126,8 @@ class RunControl:
             executor = self.workers.executor_of(entry)
             expected = len(self._unfinished(list(entry.submission.generations.items())))
             parts = PartIndex(run.store, run.chunk_index)
-            watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected)
+            stop = partial(self._stop_at_limit, entry)
+            watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected, stop)
             with self._naming_workers(executor, entry):
                 before = parts.counts()
                 with progress_on(progress, run.id, before) as show:
@@ -131,6 +136,12 @@ class RunControl:
         if entry is not None:
             self._clean_up(entry)
         return self.finish()
+
+    def _stop_at_limit(self, entry: LogEntry, cost: Cost) -> None:
+        """Stop workers that have cost more than their limit; what they have committed stays."""
+        self.excess = cost
+        self.workers.cancel(entry)
+        self.run.submission_log.mark_canceled(entry.submission.number)
 
     @contextlib.contextmanager
     def _naming_workers(self, executor: Executor, entry: LogEntry) -> Iterator[None]:

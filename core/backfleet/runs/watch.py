@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from backfleet.executor import Executor, ShardState, ShardStatus
+from backfleet.executor import Cost, Executor, Priced, ShardState, ShardStatus, executor_errors
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.progress import Show
@@ -33,25 +33,34 @@ class UnseenWorkers(UserWarning):
 
 @dataclass(frozen=True)
 class WorkerWatch:
-    """Whom to watch: a submission, through its executor, and where its chunks turn up."""
+    """Whom to watch: a submission, through its executor, and where its chunks turn up.
+
+    Attributes
+    ----------
+    expected_chunks
+        Chunks that must have come when the submission is through.
+    stop
+        Stops the workers, which have cost more than their limit.
+    """
 
     chunk_index: ChunkIndex
     part_index: PartIndex
     executor: Executor
     entry: LogEntry
     expected_chunks: int
-    """Chunks that must have come when the submission is through."""
+    stop: Callable[[Cost], None]
 
 
 def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
     """Return when all chunks are there or no worker is left, with the workers' last states."""
-    came, has_warned = 0, False
+    came, has_warned, is_stopped = 0, False, False
     started = parts_due = time.monotonic()
     while True:
         began = time.monotonic()
         statuses = poll_workers(watch.executor, watch.entry)
         ended = all(status.state.ended for status in statuses)
         has_warned = has_warned or _warn_of_unseen(statuses)
+        is_stopped = is_stopped or (not ended and _stop_at_limit(watch))
         fresh = watch.chunk_index.refresh()
         came += len(fresh)
         for header in fresh:
@@ -69,6 +78,18 @@ def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
         took = (time.monotonic() - began) / (1 + len(fresh))
         passed = time.monotonic() - started
         time.sleep(min(max(SHORTEST, took / SHARE, passed * LATE), LONGEST))
+
+
+def _stop_at_limit(watch: WorkerWatch) -> bool:
+    """Stop the workers if they have cost more than their limit, and return whether they have."""
+    if watch.entry.handle is None or not isinstance(watch.executor, Priced):
+        return False
+    with executor_errors(watch.executor):
+        cost = watch.executor.spent(watch.entry.handle)
+    if cost is None or not cost.exceeds_limit:
+        return False
+    watch.stop(cost)
+    return True
 
 
 def _warn_of_unseen(statuses: Sequence[ShardStatus]) -> bool:

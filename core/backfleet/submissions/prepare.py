@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from backfleet.code.declared_files import add_declared_files
 from backfleet.code.kept_code import is_kept
 from backfleet.code.packages import OWN, CodePackage, strategy_packages
+from backfleet.cost import Cost, money
 from backfleet.errors import ExecutorError
-from backfleet.executor import ChunkGeneration, Cost, Executor, Remote, Submission
+from backfleet.executor import ChunkGeneration, Executor, Remote, Submission
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.store import Store
@@ -115,6 +116,7 @@ def prepare(
         draft,
         executor=executor.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        accept_cost=accept_cost,
     )
     if not chunks:
         submission = replace(draft, shards=(), code=None)
@@ -143,16 +145,10 @@ def check_cost(cost: Cost | None, *, accept_cost: bool) -> None:
     """Raise ExecutorError for a cost above the executor's limit that nobody has accepted."""
     if cost is not None and cost.exceeds_limit and not accept_cost:
         raise ExecutorError(
-            f"the cost of up to {_money(cost.highest)} {cost.currency} ({cost.basis}) exceeds the "
-            f"limit of {_money(cost.limit)} {cost.currency}. Nothing was started. Pass --yes to "
+            f"the cost of up to {money(cost.highest)} {cost.currency} ({cost.basis}) exceeds the "
+            f"limit of {money(cost.limit)} {cost.currency}. Nothing was started. Pass --yes to "
             "accept the cost, or reduce the number of tasks"
         )
-
-
-def _money(amount: float | None) -> str:
-    """Return an amount to the cent, and a smaller one with its first two digits."""
-    amount = amount or 0.0
-    return f"{amount:,.2f}" if amount >= 0.1 or not amount else f"{amount:.2g}"
 
 
 def _with_code(

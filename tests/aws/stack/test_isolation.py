@@ -258,7 +258,12 @@ def test_every_statement_and_condition_of_the_results_bucket_decides_a_request()
 @pytest.mark.parametrize("role", [SUBMITTER, "CleanupRole", "ExecutionRole"])
 def test_every_statement_and_condition_beside_s3_decides_a_request(role: str) -> None:
     statements = [rule for rule in statements_of(role) if not _is_of_s3(rule)]
-    contexts: Sequence[Mapping[str, str]] = ({}, {"aws:ResourceTag/backfleet:run": "0" * 16})
+    contexts: Sequence[Mapping[str, str]] = (
+        {},
+        {"aws:ResourceTag/backfleet:run": "0" * 16},
+        {"batch:ShareIdentifier": "userann"},
+        {"batch:ShareIdentifier": "teamalpha"},
+    )
     requests = [
         Request(action, resource.replace("*", "x"), context)
         for rule in statements

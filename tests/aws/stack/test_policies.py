@@ -31,15 +31,20 @@ SCHEMAS = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
 
 PREFIXES = {
     "batch": "batch",
+    "budgets": "budgets",
     "cloudformation": "cloudformation",
     "ec2": "ec2",
     "ecr": "ecr",
     "iam": "iam",
     "logs": "logs",
+    "pricing": "pricing",
     "s3": "s3",
     "service-quotas": "servicequotas",
 }
 NAMED_OTHERWISE = {
+    "budgets:CreateBudget": "budgets:ModifyBudget",
+    "budgets:DeleteBudget": "budgets:ModifyBudget",
+    "budgets:UpdateBudget": "budgets:ModifyBudget",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",

@@ -16,7 +16,7 @@ from backfleet_executors.aws.fargate import nearest_size
 from backfleet_executors.aws.stack.template import LIMIT, render, template
 
 REGIONS = ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"]
-QUEUE = "arn:aws:batch:us-east-1:123456789012:job-queue/fleet-spot"
+QUEUE = "arn:aws:batch:us-east-1:123456789012:job-queue/fleet-spot-fair"
 SERVICE = re.compile(r"[a-z-]+\.amazonaws\.com")
 
 
@@ -70,7 +70,7 @@ def test_the_job_definition_keeps_the_limits_of_batch_and_fargate(
 
 
 def test_queues_keep_the_limits_of_batch(resources: Mapping[str, Any]) -> None:
-    for queue in ("SpotQueue", "OnDemandQueue"):
+    for queue in ("SpotFairQueue", "OnDemandFairQueue"):
         properties = resources[queue]["Properties"]
         assert 1 <= len(properties["ComputeEnvironmentOrder"]) <= 3
         for action in properties["JobStateTimeLimitActions"]:
@@ -207,7 +207,7 @@ def test_the_dashboard_names_what_is_there(resources: Mapping[str, Any]) -> None
 
 def test_every_resource_of_spot_goes_without_spot(resources: Mapping[str, Any]) -> None:
     spot = {name for name, each in resources.items() if each.get("Condition") == "HasSpot"}
-    assert spot == {"SpotEnvironment", "SpotQueue", "SpotNearQuota"}
+    assert spot == {"SpotEnvironment", "SpotFairQueue", "SpotNearQuota"}
 
 
 def test_the_alarm_on_a_missing_clean_up_is_silent_until_data_stops_coming(

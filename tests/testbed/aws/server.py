@@ -15,6 +15,7 @@ from backfleet.executor import Submission
 from backfleet.sdk import RUN_KEY
 
 __all__ = [
+    "CLEANUP",
     "REGION",
     "SUBMITTER",
     "WORKER",
@@ -27,7 +28,7 @@ __all__ = [
 HERE = Path(__file__).parent
 REGION = "us-east-1"
 
-WORKER, SUBMITTER = "worker", "submitter"
+WORKER, SUBMITTER, CLEANUP = "worker", "submitter", "cleanup"
 """Access keys of roles. That of the tests is `testing`, and may do everything."""
 
 

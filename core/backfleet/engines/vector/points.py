@@ -92,7 +92,7 @@ class PointRunner:
         self._arrays = BarArrays.of(self.bars)
         self._market = market_rows(self.bars)
         self._events = event_rows((bars,), self.bars.session)
-        self._broker = BrokerParams.of(broker)
+        self._broker = BrokerParams.of(broker, bars.symbol)
         self._buffers = _buffers(len(self.bars))
         grid = _session_grid(self.bars.session[self.bars.warmup :])
         self._sessions, self._segments = grid.sessions, grid.segments

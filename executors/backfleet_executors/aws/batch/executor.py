@@ -42,6 +42,7 @@ from backfleet_executors.aws.batch.settings import (
     required,
 )
 from backfleet_executors.aws.batch.size import worker_size
+from backfleet_executors.aws.batch.spending import Budget, Spending
 from backfleet_executors.aws.batch.submission import BatchSubmission
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.batch.waiting import why_waiting
@@ -73,6 +74,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             use_region(settings.region)
         self._limit = TimeLimit.of(settings, None)
         self._polls: dict[tuple[str, int], SubmissionPoll] = {}
+        self._spending: dict[tuple[str, int], Spending] = {}
         self._inventory: Mapping[str, str] | None = None
 
     # -- before ------------------------------------------------------------------------------
@@ -128,7 +130,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             region=self._clients.region,
             is_public=self._environment.is_public,
         )
-        priced = estimate(charge)
+        priced = estimate(charge, self._settings.price)
         how = "measured"
         if not work.pace.is_measured:
             how = "guessed: no task of this strategy was measured yet"
@@ -139,7 +141,21 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             f"{limit.attempt / 60:,.0f} min; {priced.basis}"
         )
         maximum = self._settings.max_cost
-        return Cost(priced.dollars, "USD", basis, maximum, ceiling=priced.ceiling)
+        currency = priced.price.currency
+        return Cost(priced.amount, currency, basis, maximum, ceiling=priced.ceiling)
+
+    def spent(self, handle: Handle) -> Cost | None:
+        """Return the cost by the times of all attempts, at the prices of the submission."""
+        stored = BatchHandle.read(handle)
+        if stored.price is None:
+            return None
+        is_ended = all(status.state.ended for status in self.poll(handle))
+        key = (stored.run, stored.number)
+        if key not in self._spending:
+            budget = Budget(stored.price, stored.spot_queue, stored.max_cost)
+            arrays, calls = stored.shard_arrays(), self._calls_of(handle)
+            self._spending[key] = Spending(arrays, budget, calls, self._polls[key].running)
+        return self._spending[key].cost(is_ended=is_ended)
 
     def stage_data(self, path: str, symbols: Sequence[str]) -> str:
         """Return a location on S3 as it is; push the changed files of a directory to S3."""

@@ -75,6 +75,15 @@ class ArrayView:
         started = {"STARTING", "RUNNING", "SUCCEEDED", "FAILED"}
         return self.status in started or any(self.counts.get(name) for name in started)
 
+    @property
+    def running(self) -> int:
+        """Workers that have a container."""
+        if self.ended:
+            return 0
+        if self.array.is_array:
+            return self.counts.get("STARTING", 0) + self.counts.get("RUNNING", 0)
+        return int(self.status in ("STARTING", "RUNNING"))
+
     def state(self) -> ShardState:
         """Of all children that have not failed: they are not told apart."""
         if self.vanished:
@@ -135,6 +144,10 @@ class SubmissionPoll:
         self._answered = self._began
         self._waiting = ""
         self._explained: float | None = None
+
+    def running(self) -> list[int]:
+        """Return the number of running workers of each array at the last look."""
+        return [view.running for view in self.views]
 
     def statuses(self) -> list[ShardStatus]:
         """Raises ExecutorError where AWS cannot be asked."""

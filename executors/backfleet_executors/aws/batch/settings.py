@@ -8,8 +8,15 @@ from pydantic import Field
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import ExecutorSettings
+from backfleet_executors.aws.prices import Price
 
-__all__ = ["INHERITED", "AwsBatchSettings", "inherited", "required"]
+__all__ = ["INHERITED", "NO_TEAM", "TEAM_TAG", "AwsBatchSettings", "inherited", "required"]
+
+TEAM_TAG = "backfleet:team"
+"""The tag by which roles distinguish the jobs of teams."""
+
+NO_TEAM = "all"
+"""The value of the tag without the setting `team`, and the name of the stack's own team."""
 
 INHERITED = (
     "region",
@@ -20,6 +27,7 @@ INHERITED = (
     "data",
     "image",
     "log_group",
+    "team",
 )
 """What a later submission of a run takes from an earlier one, where it is not set."""
 
@@ -43,8 +51,18 @@ class AwsBatchSettings(ExecutorSettings):
     log_group: str | None = Field(
         default=None, description="CloudWatch log group; the job definition's if unset"
     )
+    team: str | None = Field(
+        default=None,
+        pattern="^[a-z][a-z0-9]{0,15}$",
+        description="team whose share of the queues and whose tag the jobs get",
+    )
     max_cost: float | None = Field(
-        default=None, ge=0, description="USD that a submission may cost without --yes"
+        default=None,
+        ge=0,
+        description="amount that a submission may cost without --yes, in the currency of the price",
+    )
+    price: Price | None = Field(
+        default=None, description="price of a region; 'backfleet aws prices' writes it"
     )
     shard_minutes: float = Field(
         default=4, gt=0, le=60, description="minutes of work that a worker should get"

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from backfleet_executors.aws.stack.budget import STACK_TAG
 from backfleet_executors.aws.stack.intrinsics import NO_VALUE, Section, get_att, if_, ref, sub
 from backfleet_executors.aws.stack.network import ASSIGN_PUBLIC_IP, SECURITY_GROUPS, SUBNETS
 
-__all__ = ["JOB_DEFINITION", "ON_DEMAND_QUEUE", "QUEUE_ARNS", "RESOURCES", "SPOT_QUEUE"]
+__all__ = [
+    "FAIR_SHARE",
+    "JOB_DEFINITION",
+    "ON_DEMAND_QUEUE",
+    "QUEUE_ARNS",
+    "RESOURCES",
+    "SPOT_QUEUE",
+]
 
-ON_DEMAND_QUEUE = sub("${AWS::StackName}-on-demand")
-SPOT_QUEUE = if_("HasSpot", sub("${AWS::StackName}-spot"), ON_DEMAND_QUEUE)
+ON_DEMAND_QUEUE = sub("${AWS::StackName}-on-demand-fair")
+SPOT_QUEUE = if_("HasSpot", sub("${AWS::StackName}-spot-fair"), ON_DEMAND_QUEUE)
 JOB_DEFINITION = sub("${AWS::StackName}-worker")
-QUEUE_ARNS = [ref("OnDemandQueue"), if_("HasSpot", ref("SpotQueue"), NO_VALUE)]
+QUEUE_ARNS = [ref("OnDemandFairQueue"), if_("HasSpot", ref("SpotFairQueue"), NO_VALUE)]
 
 SCRATCH = "/tmp"
 """The only folder that workers can write to."""
@@ -29,6 +37,13 @@ NEVER_FITS = (
 """Why a job at the head of its queue would block it for ever."""
 
 NEVER_FITS_SECONDS = 1800
+
+FAIR_SHARE: Section = {"ShareDecaySeconds": 3600, "ComputeReservation": 0}
+"""Shares count the use of the last hour, all weigh the same, and no capacity is kept idle for
+shares that have no jobs."""
+
+PRIORITY = 10
+"""Of a job within its share, if a submission names none. A fair-share queue demands one."""
 
 
 def _environment(kind: str) -> dict[str, Any]:
@@ -55,6 +70,7 @@ def _queue(name: Section, environment: str) -> dict[str, Any]:
             "JobQueueName": name,
             "State": "ENABLED",
             "Priority": 1,
+            "SchedulingPolicyArn": ref("FairShare"),
             "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": ref(environment)}],
             "JobStateTimeLimitActions": [
                 {
@@ -116,10 +132,14 @@ def _retry_strategy() -> dict[str, Any]:
 
 RESOURCES: Section = {
     "SpotEnvironment": _environment("FARGATE_SPOT") | {"Condition": "HasSpot"},
-    "SpotQueue": _queue(sub("${AWS::StackName}-spot"), "SpotEnvironment")
+    "FairShare": {
+        "Type": "AWS::Batch::SchedulingPolicy",
+        "Properties": {"Name": sub("${AWS::StackName}-fair"), "FairsharePolicy": FAIR_SHARE},
+    },
+    "SpotFairQueue": _queue(sub("${AWS::StackName}-spot-fair"), "SpotEnvironment")
     | {"Condition": "HasSpot"},
     "OnDemandEnvironment": _environment("FARGATE"),
-    "OnDemandQueue": _queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
+    "OnDemandFairQueue": _queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
     "JobDefinition": {
         "Type": "AWS::Batch::JobDefinition",
         "Condition": "HasImage",
@@ -128,6 +148,9 @@ RESOURCES: Section = {
             "JobDefinitionName": JOB_DEFINITION,
             "PlatformCapabilities": ["FARGATE"],
             "PropagateTags": True,
+            "SchedulingPriority": PRIORITY,
+            # Of every container, for the budget.
+            "Tags": {STACK_TAG: ref("AWS::StackName")},
             # A run that is in progress keeps the revision that it was submitted with.
             "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
             "ContainerProperties": _container(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backfleet_executors.aws.batch.share import USER
 from backfleet_executors.aws.stack.compute import QUEUE_ARNS
 from backfleet_executors.aws.stack.execution import EXECUTION, LOG_STREAMS
 from backfleet_executors.aws.stack.intrinsics import (
@@ -38,6 +39,9 @@ DEFINITIONS = sub(
 )
 OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""
+
+SHARE_OF_USERS = {"StringLike": {"batch:ShareIdentifier": f"{USER}*"}}
+"""No share of a team. Which user's it is, nobody holds anybody to."""
 
 STORE = results_arn(f"/{RUNS}/*")
 WRITTEN_BY_WORKERS = [
@@ -82,7 +86,7 @@ STORAGE_OF_JOBS = (
 )
 
 SUBMITTER = (
-    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, DEFINITIONS]),
+    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, DEFINITIONS], SHARE_OF_USERS),
     allow("TagJobs", "batch:TagResource", JOBS),
     allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
     allow(
@@ -105,7 +109,7 @@ SUBMITTER = (
     allow("CreateKeys", "s3:PutObject", results_arn(RUN_KEYS), AS_NEW),
     allow("ListStore", "s3:ListBucket", results_arn()),
     allow("ReadLogs", "logs:GetLogEvents", LOG_STREAMS),
-    allow("ReadQuota", "servicequotas:GetServiceQuota", "*"),
+    allow("ReadQuotaAndPrices", ["servicequotas:GetServiceQuota", "pricing:GetProducts"], "*"),
 )
 
 CLEANUP = (
