@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Prices
 from backfleet.errors import DataError
+from backfleet.sources.blocks import blocks
 
 if TYPE_CHECKING:
     from backfleet.sources.layout import Layout
@@ -113,13 +114,19 @@ def check_order(table: Table, column: str, time: NDArray[np.int64]) -> None:
 def check_prices(table: Table, layout: Layout, prices: Prices, tradable: NDArray[np.bool_]) -> None:
     """Raise DataError at the first tradable row with an impossible price, or if adjusted and raw
     prices are mixed."""
-    top, bottom = np.maximum(prices.open, prices.close), np.minimum(prices.open, prices.close)
-    # NaN fails every comparison. Nearly all files end here.
-    is_in_range = prices.low.min() > 0 and prices.high.max() < np.inf
-    if is_in_range and np.all(top <= prices.high) and np.all(bottom >= prices.low):
+    # Nearly all files end here.
+    if all(_are_sound(prices[part]) for part in blocks(len(prices.close))):
         return
     _check_rows(table, layout, prices, tradable)
     _check_mixture(table, layout, prices)
+
+
+def _are_sound(prices: Prices) -> bool:
+    """Whether the prices are possible, and each open and close is between low and high."""
+    top, bottom = np.maximum(prices.open, prices.close), np.minimum(prices.open, prices.close)
+    # NaN fails every comparison.
+    is_positive = prices.low.min() > 0 and prices.high.max() < np.inf
+    return bool(is_positive and np.all(top <= prices.high) and np.all(bottom >= prices.low))
 
 
 def _check_rows(table: Table, layout: Layout, prices: Prices, tradable: NDArray[np.bool_]) -> None:

@@ -78,10 +78,11 @@ def bars_of(table: Table, reading: Reading) -> Bars:
     check_prices(table, layout, prices, tradable)
     factor = find_factor(table, layout.adjustment, prices.close, tradable)
     # A volume that is not there is unknown: no shares were traded says something else.
-    volume = np.full(len(table), np.nan)
     if layout.volume:
         volume = floats(table, layout.volume)
         check_volume(table, layout.volume, volume, tradable)
+    else:
+        volume = np.full(len(table), np.nan)
     bars = Bars(
         symbol=reading.symbol,
         time=times.utc,

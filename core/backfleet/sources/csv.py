@@ -65,6 +65,7 @@ def _fast(file: CsvFile, reading: Reading, files: int) -> Bars | None:
     """
     import pyarrow as pa
 
+    from backfleet.sources.long_file import LONG_BYTES, read_long_file
     from backfleet.sources.plain_rows import read_plain_rows
 
     layout = reading.layout
@@ -73,7 +74,10 @@ def _fast(file: CsvFile, reading: Reading, files: int) -> Bars | None:
         return None
     numbers = [name for name in layout.columns if name not in layout.times]
     if len(layout.times) == 1:
-        table = read_plain_rows(file, layout.times[0], numbers, reading.date_format, files)
+        (time,) = layout.times
+        table = read_plain_rows(file, time, numbers, reading.date_format, files)
+        if table is None and len(file.body) >= LONG_BYTES:
+            table = read_long_file(file, time, numbers, reading.date_format)
         bars = _bars_if_sound(table, reading)
         if bars is not None:
             return bars

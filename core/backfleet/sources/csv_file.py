@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -100,6 +100,21 @@ class CsvFile:
             columns[at] = whole(columns[at])
         named = dict(zip(all_kinds, columns, strict=True))
         return Table(self.origin, named, int)
+
+    def pieces(self, kinds: Mapping[str, Any]) -> Iterator[Table]:
+        """Yield columns with their types, some rows after the other. Raises pa.ArrowInvalid if a
+        value is of another kind."""
+        positions = {str(self.names.index(name)): kind for name, kind in kinds.items()}
+        read, convert = _options(len(self.names), tuple(positions.items()))
+        parse = pacsv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
+        reader = pacsv.open_csv(pa.BufferReader(self.body), read, parse, convert)
+        while True:
+            try:
+                with others_run:
+                    batch = reader.read_next_batch()
+            except StopIteration:
+                return
+            yield Table(self.origin, dict(zip(kinds, batch.columns, strict=True)), int)
 
     def _columns(self, kinds: Mapping[str, Any], wrong: list[Any]) -> Any:
         """Columns by their positions; notes a row with another count of values in `wrong`."""

@@ -43,10 +43,10 @@ RATIOS = (
 
 
 def _outside(traded: TradedBars) -> Iterator[Doubt]:
-    raw = traded.raw
     # Nearly all files end here, and so do most of the checks below at their first condition.
-    if np.all(traded.top <= raw.high) and np.all(traded.bottom >= raw.low):
+    if traded.is_in_range:
         return
+    raw = traded.raw
     outside = outside_range(raw)
     count = int(np.count_nonzero(outside))
     if not count:
@@ -63,7 +63,9 @@ def _outside(traded: TradedBars) -> Iterator[Doubt]:
 
 def _jumps(traded: TradedBars) -> Iterator[Doubt]:
     least = JUMP if traded.is_five_day else JUMP_EVERY_DAY
-    if not traded.is_china and not _has_beyond(traded.ratio, least):
+    lowest, highest = traded.ratio_range
+    is_quiet = lowest >= math.exp(-least) and highest <= math.exp(least)
+    if is_quiet and not traded.is_china:
         return
     jumps = np.zeros(len(traded), np.bool_)
     for bar in np.flatnonzero(_is_beyond(traded.ratio, least)).tolist():
@@ -84,12 +86,6 @@ def _jumps(traded: TradedBars) -> Iterator[Doubt]:
 def _is_beyond(ratio: Floats, logarithm: float) -> NDArray[np.bool_]:
     """Whether the logarithm of a ratio is that large, up or down: few are, and logarithms cost."""
     return np.asarray((ratio > math.exp(logarithm)) | (ratio < math.exp(-logarithm)))
-
-
-def _has_beyond(ratio: Floats, logarithm: float) -> bool:
-    """Whether one of the ratios is beyond, or is no number."""
-    least, most = ratio.min(), ratio.max()
-    return not (least >= math.exp(-logarithm) and most <= math.exp(logarithm))
 
 
 def _around(bar: int) -> slice:
@@ -119,8 +115,11 @@ def _near_ratio(ratio: float) -> str:
 
 
 def _spikes(traded: TradedBars) -> Iterator[Doubt]:
+    if traded.largest_spike <= math.exp(SPIKE):
+        return
     raw = traded.raw
-    up, down = raw.high / traded.top, traded.bottom / raw.low
+    up = raw.high / np.maximum(raw.open, raw.close)
+    down = np.minimum(raw.open, raw.close) / raw.low
     size = np.maximum(up, down)
     for bar in np.flatnonzero(size > math.exp(SPIKE))[:MAX_TOLD].tolist():
         usual = float(np.median(np.log(np.maximum(size[_around(bar)], 1.0))))
