@@ -605,7 +605,7 @@ def test_a_long_file_is_read_as_a_short_one(
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("2019-01-12 19:23,1,3,x,2,1", "row 15001: low is 'x', not a number"),
+        ("2019-01-12 13:03,1,3,x,2,1", "row 15001: low is 'x', not a number"),
         ("2019-03-01,1,3,1,2", "row 15001: 5 values for 6 columns"),
         ("nonsense,1,3,1,2,1", "row 15001: date is 'nonsense', not an ISO 8601 date or time"),
     ],
