@@ -136,8 +136,8 @@ class Compiled(Generic[P, R]):
             return self._run_compiled(*args, **kwargs)
 
     def compile_if_worth(self, saved: float) -> bool:
-        """Return whether machine code is worth its loading, or its compiling, for so many seconds
-        of CPU time that it saves; if it is, calls run it from now on.
+        """Return whether machine code saves more CPU time than it takes to load or compile it. If
+        it does, calls run it from now on; `saved` is in seconds.
 
         For a function that is never interpreted, because there is another way.
         """

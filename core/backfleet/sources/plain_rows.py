@@ -30,7 +30,7 @@ MAX_ROW_BYTES = 1000
 """Beginning of a file in which the time of the first row is."""
 DELIMITERS = ",;\t|"
 SKIPPED, TIME = -2, -1
-"""What a column holds, if it is no number."""
+"""Roles of columns that are no numbers."""
 POWERS = np.array([10.0**exponent for exponent in range(19)])
 """They are exact, and so is a number of up to 2**53: their quotient is the nearest float."""
 GIVE_UP = -1
@@ -38,8 +38,7 @@ GIVE_UP = -1
 
 @dataclass(frozen=True)
 class _Form:
-    """How the rows of a file are read: what each column holds, and what each character of a time
-    is."""
+    """The columns of a row, and the characters of its time."""
 
     roles: Integers
     fields: Integers
@@ -49,8 +48,11 @@ class _Form:
 def read_plain_rows(
     file: CsvFile, time: str, numbers: Sequence[str], date_format: str | None, files: int
 ) -> Table | None:
-    """Columns as `CsvFile.read_numbers` reads them, if compiled code is worth its loading for so
-    many files, and reads this one; else None."""
+    """Columns as `CsvFile.read_numbers` reads them.
+
+    None if the file holds anything unusual, or if `files` of this size are too few for compiled
+    code.
+    """
     body = np.frombuffer(file.body, np.uint8)
     if not _read_rows.compile_if_worth(SAVED_PER_BYTE * len(body) * files):
         return None
