@@ -15,6 +15,7 @@ import pytest
 from backfleet.job import Job, Overrides
 from backfleet.plan.manifest import Manifest
 from backfleet.store.s3_client import use_region
+from in_process import InProcess
 from sample_job import SAMPLE_DATA, job_text
 from testbed.aws.server import reached, served, variables_for
 
@@ -66,8 +67,11 @@ def _no_chosen_region() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Caches and worker logs of the tests stay out of the user's.
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Caches and worker logs of the tests stay out of the user's, and runs have one worker.
+
+    Starting a second one takes longer than most runs of tests. A test of several workers says how
+    many it needs.
 
     Tests that run side by side share the cache, as a user's processes do; with
     `BACKFLEET_TEST_CACHE`, as in CI, so do test sessions.
@@ -78,6 +82,7 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         cache = os.environ.get("BACKFLEET_TEST_CACHE", str(shared / "cache"))
         environment.setenv("BACKFLEET_CACHE", cache)
         environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        environment.setenv("BACKFLEET_LOCAL_WORKERS", "1")
         yield
 
 
@@ -113,6 +118,12 @@ def backfleet(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
         )
 
     return call
+
+
+@pytest.fixture
+def in_process(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> InProcess:
+    """Run the command line as `backfleet` does, but in this process."""
+    return InProcess(tmp_path, capfd)
 
 
 @pytest.fixture
