@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from backfleet.job import model
+from backfleet.job import broker, model
 from backfleet.job.section import Section
 from backfleet.sources.importing.preset import all_presets
 
@@ -28,12 +28,16 @@ SECTIONS: dict[str, type[Section]] = {
     "sweep": model.Sweep,
     "data": model.Data,
     "data.auxiliary.NAME": model.Auxiliary,
-    "broker": model.Broker,
+    "broker": broker.Broker,
+    "broker.commission": broker.Commission,
+    "broker.slippage": broker.Slippage,
+    "broker.symbols.NAME": broker.SymbolCosts,
     "market": model.Market,
     "results": model.Results,
     "validation": model.Validation,
     "resources": model.Resources,
 }
+OWN_TABLES = (["params"], ["auxiliary"])
 ENTRY = re.compile(r"^(\w[\w, ]*)\n((?:    .*\n?)+)", re.M)
 
 
@@ -62,7 +66,7 @@ def _meanings(section: type[Section]) -> Iterator[tuple[list[str], str]]:
     text = inspect.cleandoc(section.__doc__ or "").partition("----------\n")[2]
     for names, meaning in ENTRY.findall(text.partition("\nRaises\n")[0]):
         keys = [each.strip() for each in names.split(",")]
-        if keys not in (["params"], ["auxiliary"]):
+        if keys not in OWN_TABLES and not (section is broker.Broker and keys == ["symbols"]):
             yield keys, " ".join(meaning.split()).replace("``", "`")
 
 
@@ -72,6 +76,8 @@ def _default(field: Any) -> str:
     value = field.get_default(call_default_factory=True)
     if value in (None, "", (), {}):
         return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     return f"`{SPELLED.get(value) or _toml(value)}`"
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
+from backfleet.broker_settings import BrokerSettings, Commission, Slippage, SymbolCosts
+from backfleet.class_call import ClassCall
 from backfleet.summary import Calendar, Scalar, Summary
 
 __all__ = [
@@ -20,12 +22,15 @@ __all__ = [
     "ORDER",
     "TRADE",
     "BrokerSettings",
+    "Commission",
     "Engine",
     "OrderKind",
     "OrderStatus",
     "Outcome",
     "RejectReason",
     "Simulation",
+    "Slippage",
+    "SymbolCosts",
 ]
 
 Records = NDArray[np.void]
@@ -138,30 +143,6 @@ TRADE = np.dtype(
 )
 
 
-@dataclass(frozen=True)
-class BrokerSettings:
-    """The simulated broker. Money is in the currency of the prices.
-
-    Attributes
-    ----------
-    cash
-        At the start.
-    commission
-        As a fraction of traded value.
-    minimum_commission
-        The least that an order costs; one that reverses a position has two legs, which cost this
-        much each.
-    slippage
-        Added to what a purchase costs a share and taken off what a sale brings, within the bar's
-        range; orders that fill at their limit have none.
-    """
-
-    cash: float
-    commission: float
-    minimum_commission: float = 0.0
-    slippage: float = 0.0
-
-
 class Simulation(NamedTuple):
     """One task, ready to run.
 
@@ -176,6 +157,9 @@ class Simulation(NamedTuple):
     calendar
         If set, a `Summary` along this calendar is enough; an engine may return it sooner than all
         orders and the equity curve. None asks for the outcome.
+    analyzers
+        Pairs of name and class: backtrader's analyzers, whose numbers are among the outcome's
+        metrics.
     """
 
     strategy: type
@@ -183,6 +167,7 @@ class Simulation(NamedTuple):
     bars: tuple[Bars, ...]
     broker: BrokerSettings
     calendar: Calendar | None = None
+    analyzers: tuple[tuple[str, ClassCall], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from backfleet.cost import Cost
 from backfleet.errors import BackfleetError, CorruptObject, ExecutorError, error_line
 from backfleet.store.plain_json import from_plain
 from backfleet.store.s3_client import SETTINGS_FILE
@@ -136,39 +137,6 @@ class Workload:
     def pace(self) -> Pace:
         """Expected duration, which core measures from earlier runs of the store."""
         return self.measure()
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Cost of workers: an estimate before they start, or the amount spent so far.
-
-    Attributes
-    ----------
-    amount, currency
-        Such as 0.42 and "USD".
-    basis
-        The assumptions behind the amount, for the user.
-    limit
-        Highest amount that is spent without asking; None for no limit.
-    ceiling
-        The amount if everything runs at the highest price; None if it is `amount`. The limit holds
-        for it, since a price that moves is no promise.
-    """
-
-    amount: float
-    currency: str
-    basis: str
-    limit: float | None = None
-    ceiling: float | None = None
-
-    @property
-    def highest(self) -> float:
-        """The ceiling, or the amount without one."""
-        return self.amount if self.ceiling is None else self.ceiling
-
-    @property
-    def exceeds_limit(self) -> bool:
-        return self.limit is not None and self.highest > self.limit
 
 
 def read_handle(kind: type[T], handle: Handle) -> T:
@@ -302,15 +270,35 @@ class Remote(_Group):
         """Return the store to use for a job that names `store`."""
         return store
 
+    def is_compacting(self, handle: Handle) -> bool:
+        """Return whether a job is waiting or running that compacts the results of a large run.
+
+        `submit` may start one for a submission that is large, with the command
+        `backfleet compact <run>` after all workers. Core then waits for it, and otherwise does it.
+        """
+        return False
+
+    def finished_workers(self, handle: Handle) -> int | None:
+        """Return how many workers had succeeded when `poll` last looked; None if it is unknown.
+
+        Core asks often, to show progress between two listings of a remote store, so it must cost
+        nothing. It helps an executor whose `poll` does not distinguish its workers.
+        """
+        return None
+
 
 class Priced(_Group):
     """For workers that cost money."""
 
     def cost(self, work: Workload, shards: int) -> Cost | None:
-        """Return the cost of this number of workers; None if nothing is charged.
+        """Return the expected cost of this number of workers; None if nothing is charged."""
+        return None
 
-        Core asks with the expected pace before a submission, and with the measured seconds of the
-        committed chunks afterwards.
+    def spent(self, handle: Handle) -> Cost | None:
+        """Return what a submission's workers have cost so far, every attempt counted.
+
+        While core waits for the workers, it asks often, and cancels them if the cost exceeds its
+        limit. None if nothing is charged, or if it is unknown.
         """
         return None
 

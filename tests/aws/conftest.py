@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.aws.deployment import LOCKED_DOWN, AwsServer, deploy, make_bucket
+from testbed.aws.deployment import LOCKED_DOWN, SHARE, AwsServer, deploy, make_bucket
 from testbed.aws.server import SUBMITTER, reached, served
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def submitted(aws_server: AwsServer) -> Callable[..., str]:
     def submit(command: str, **request: Any) -> str:
         name = f"shell-{uuid.uuid4().hex[:12]}"
         definition = aws_server.register(name, image="shell", command=["sh", "-c", command])
-        request = {"jobName": name, "jobQueue": aws_server.queue} | request
+        request = {"jobName": name, "jobQueue": aws_server.queue, **SHARE} | request
         answer = aws_server.client("batch").submit_job(jobDefinition=definition, **request)
         job_id: str = answer["jobId"]
         return job_id

@@ -24,16 +24,16 @@ HOUR = Charge(SMALL, 1, 3600 - START_SECONDS, spot=False, region="us-east-1", is
 
 def test_an_hour_of_one_vcpu_and_two_gib_costs_what_the_list_says() -> None:
     cost = estimate(HOUR)
-    assert cost.dollars == pytest.approx(ON_DEMAND_HOUR)
-    assert cost.ceiling == cost.dollars
+    assert cost.amount == pytest.approx(ON_DEMAND_HOUR)
+    assert cost.ceiling == cost.amount
 
 
 def test_a_public_address_is_a_third_of_a_small_spot_worker_and_not_discounted() -> None:
     spot = replace(HOUR, spot=True)
     private, public = estimate(spot), estimate(replace(spot, is_public=True))
-    assert public.dollars - private.dollars == pytest.approx(ADDRESS_HOUR)
+    assert public.amount - private.amount == pytest.approx(ADDRESS_HOUR)
     assert public.ceiling - private.ceiling == pytest.approx(ADDRESS_HOUR)
-    assert ADDRESS_HOUR / private.dollars == pytest.approx(0.34, abs=0.01)
+    assert ADDRESS_HOUR / private.amount == pytest.approx(0.34, abs=0.01)
     assert "0.005 USD of it for public IPv4 addresses" in public.basis
     assert "IPv4" not in private.basis
 
@@ -42,7 +42,7 @@ def test_a_thousand_workers_of_four_minutes_on_spot_have_the_ceiling_of_on_deman
     cost = estimate(replace(HOUR, workers=1000, seconds=240, spot=True))
     hours = 1000 * (240 + START_SECONDS) / 3600
     assert cost.ceiling == pytest.approx(hours * ON_DEMAND_HOUR)
-    assert cost.dollars == pytest.approx(0.3 * cost.ceiling)
+    assert cost.amount == pytest.approx(0.3 * cost.ceiling)
     assert "on demand at most 3.84 USD, Spot 70 % off" in cost.basis
 
 

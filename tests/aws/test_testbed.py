@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from testbed.aws.deployment import AwsServer
+from testbed.aws.deployment import SHARE, AwsServer
 
 Submitted = Callable[..., str]
 RETRIES = {"attempts": 3, "evaluateOnExit": [{"onExitCode": "64", "action": "EXIT"}]}
@@ -194,6 +194,7 @@ def test_stock_moto_takes_the_same_requests(moto_server: AwsServer) -> None:
         jobQueue=moto_server.queue,
         jobDefinition=moto_server.job_definition,
         retryStrategy={"attempts": 2},
+        **SHARE,
     )
     assert moto_server.wait(answer["jobId"])["status"] == "SUCCEEDED"
 
@@ -260,6 +261,6 @@ def run_python(
         **properties,
     )
     answer = server.client("batch").submit_job(
-        jobName="python", jobQueue=server.queue, jobDefinition=definition, **request
+        jobName="python", jobQueue=server.queue, jobDefinition=definition, **SHARE, **request
     )
     return server.wait(answer["jobId"])

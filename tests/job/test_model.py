@@ -50,6 +50,12 @@ cash = 50_000
 commission = 0.0002
 minimum_commission = 5
 slippage = 0.01
+fill_at_close = true
+[sizer]
+class = "FixedSize"
+stake = 20
+[results.analyzers]
+sqn = "SQN"
 
 [market]
 rules = "cn-a"
@@ -151,7 +157,18 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "commission": 0.0002,
             "minimum_commission": 5.0,
             "slippage": 0.01,
+            "symbols": {},
+            "check_cash_at_submission": True,
+            "fill_at_close": True,
+            "cheat_on_open": False,
+            "session_end_fills": False,
+            "short_cash": True,
+            "interest_in_pnl": True,
+            "fund_mode": False,
+            "fund_start_value": 100.0,
+            "volume_filler": None,
         },
+        "sizer": {"class": "FixedSize", "stake": 20},
         "market": {
             "rules": "cn-a",
             "actions": "none",
@@ -170,6 +187,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "periods_per_year": 252.0,
             "risk_free_rate": 0.02,
             "extended": True,
+            "analyzers": {"sqn": {"class": "SQN"}},
         },
         "validation": {
             "family": "averages",
@@ -414,6 +432,24 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"sweep": {"sample": 0}}, "sweep.sample = 0: must be greater than or equal to 1"),
         ({"sweep": {"sample": 10**9}}, "sweep.sample = 1000000000: must be less than or equal to"),
         ({"sweep": {"where": True}}, "sweep.where = true: must be text in quotes"),
+        ({"broker": {"commission": "a"}}, 'broker.commission = "a": must be a number'),
+        (
+            {"broker": {"commission": {"per_shares": 1}}},
+            "broker.commission.per_shares: unknown key; did",
+        ),
+        ({"broker": {"commission": {"rate": 2}}}, "broker.commission.rate = 2: must be less than"),
+        ({"broker": {"commission": {"margin": 0}}}, "broker.commission.margin = 0: must be great"),
+        (
+            {"broker": {"slippage": {"rate": 0.1, "per_share": 1}}},
+            "broker.slippage: has both per_share",
+        ),
+        ({"broker": {"slippage": {"percent": 1}}}, "broker.slippage.percent: unknown key; there"),
+        ({"broker": {"symbols": {"A*": {}}}}, "broker.symbols.A*"),
+        (
+            {"broker": {"symbols": {"A": {"commission": {"x": 1}}}}},
+            "broker.symbols.A.commission.x: unknown key; there are interest",
+        ),
+        ({"broker": {"fill_at_close": 1}}, "broker.fill_at_close = 1: must be true or false"),
         ({"broker": {"minimum_commission": -5}}, "broker.minimum_commission = -5: "),
         ({"broker": {"slippage": float("nan")}}, "broker.slippage = NaN: must be a finite number"),
         (

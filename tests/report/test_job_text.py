@@ -46,8 +46,24 @@ def planned_again(run: bf.Run, folder: Path) -> str:
         | {"sweep": {"where": "fast < slow", "sample": 3}, "seed": 7},
         {"engine": "backtrader", "broker": {"cash": 5.5, "commission": 0, "slippage": 0.01}},
         {"params": {"period": 15, "sizing": "fee-aware"}, "results": {"periods_per_year": 250}},
+        {
+            "broker": {
+                "commission": {"per_share": 0.01, "margin": 500, "multiplier": 2},
+                "slippage": {"rate": 0.001, "open": False},
+                "symbols": {"600519": {"commission": {"leverage": 3}}},
+                "fill_at_close": True,
+            }
+        },
+        {
+            "broker": {
+                "commission": {"class": "CommissionInfo", "commission": 0.1},
+                "symbols": {"600519": {"commission": {"class": "CommInfo", "mult": 2}}},
+                "volume_filler": {"class": "FixedBarPerc", "perc": 10},
+            },
+            "results": {"analyzers": {"sqn": "SQN", "dd": {"class": "DrawDown", "fund": True}}},
+        },
     ],
-    ids=["plain", "sampled", "engine and broker", "fixed"],
+    ids=["plain", "sampled", "engine and broker", "fixed", "tables of costs", "classes"],
 )
 def test_the_jobs_text_makes_the_same_run(
     make_job: MakeJob, tmp_path: Path, settings: Mapping[str, Any]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from backfleet.cost import Cost, money
 from backfleet.errors import BackfleetError
 from backfleet.executor import ShardState
 from backfleet.runs.control import RunControl
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from backfleet.validation.walk_forward import Folds
 
-__all__ = ["exit_with_status", "print_summary", "run_argument", "short_name"]
+__all__ = ["describe_cost", "exit_with_status", "print_summary", "run_argument", "short_name"]
 
 LEADERS = 10
 
@@ -34,9 +35,14 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
     from backfleet.results.read import read_results
     from backfleet.results.row_problems import describe_problems
     from backfleet.runs.verdict import read_folds
+    from backfleet.submissions.large_runs import MAX_TABLE_TASKS
 
     if summary.missing == summary.tasks:
         click.echo(_headline(control, summary))
+        return
+    if summary.tasks > MAX_TABLE_TASKS:
+        for line in [_headline(control, summary), *_spending(control), _leaders_by_sql(run)]:
+            click.echo(line)
         return
     rows = read_results(run.store, run.chunk_index, _columns(run))
     _show_leaders(run, rows)
@@ -58,8 +64,8 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
 def exit_with_status(control: RunControl, summary: RunSummary) -> NoReturn:
     """Exit as the run ended; for a run with missing tasks, say why on standard error."""
     if summary.missing:
-        reasons = _reasons(control)
-        for line in reasons:
+        reasons = [] if control.excess else _reasons(control)
+        for line in [*_excess(control.excess), *reasons]:
             click.echo(line, err=True)
         advice = "After fixing this, run" if reasons else "Resume with"
         click.echo(
@@ -103,6 +109,12 @@ def _show_leaders(run: Run, rows: pa.Table) -> None:
     if board.total > 1:
         click.echo(board.describe())
     click.echo()
+
+
+def _leaders_by_sql(run: Run) -> str:
+    """The command for the best tasks of a run whose rows are too many to be ranked here."""
+    query = "select task, symbol, sharpe from results order by sharpe desc limit 10"
+    return f'leaders: backfleet results {short_name(run)} --sql "{query}"'
 
 
 def _headline(control: RunControl, summary: RunSummary) -> str:
@@ -156,11 +168,17 @@ def _worker_failure_warning(control: RunControl, summary: RunSummary) -> list[st
 
 
 def _spending(control: RunControl) -> list[str]:
-    """What this wait's workers have cost, where an executor charges."""
+    """What the run's workers have cost, if an executor charges."""
     from backfleet.runs.spending import cost_so_far
 
-    cost = cost_so_far(control.run, control.workers) if control.started_workers else None
-    return [f"cost:    about {cost.amount:.4f} {cost.currency} ({cost.basis})"] if cost else []
+    cost = cost_so_far(control.run, control.workers)
+    return [f"cost:    {describe_cost(cost)}"] if cost else []
+
+
+def describe_cost(cost: Cost) -> str:
+    """Return what a run has cost so far, in words."""
+    so_far = "" if cost.is_final else " so far"
+    return f"about {money(cost.amount)} {cost.currency}{so_far} ({cost.basis})"
 
 
 def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
@@ -179,6 +197,16 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
             lines.append(f"luck:    backfleet verdict {name}")
         lines.append(f"results: backfleet results {name}{option}")
     return lines
+
+
+def _excess(cost: Cost | None) -> list[str]:
+    """Say that the workers were stopped at their limit, and what they have cost."""
+    if cost is None:
+        return []
+    return [
+        f"the workers were stopped: they have cost up to {money(cost.highest)} {cost.currency}, "
+        f"and the limit is {money(cost.limit)} {cost.currency}. What is committed stays"
+    ]
 
 
 def _reasons(control: RunControl) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 
 import click
@@ -21,6 +22,7 @@ from backfleet.cli.options import (
     tag_option,
     yes_option,
 )
+from backfleet.cli.run_summary import describe_cost
 from backfleet.cli.verdict import has_quick_verdict, summary_json, verdict_lines
 from backfleet.current_directory import search_current_directory
 from backfleet.errors import ExecutorError
@@ -29,6 +31,7 @@ from backfleet.results.part_index import PartIndex
 from backfleet.runs.control import RunControl
 from backfleet.runs.labels import add_labels
 from backfleet.runs.open import open_run
+from backfleet.runs.spending import cost_so_far
 
 __all__ = ["cancel", "logs", "resume", "status", "wait"]
 
@@ -53,6 +56,8 @@ def status(run: str, store: str, as_json: bool) -> None:
     workers = found.workers.statuses() if facts["state"] == "running" else []
     facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
     facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
+    cost = cost_so_far(found, found.workers)
+    facts["cost"] = None if cost is None else asdict(cost)
     if as_json:
         echo_json(facts | summary_json(found, summary))
         return
@@ -74,6 +79,8 @@ def status(run: str, store: str, as_json: bool) -> None:
     if workers:
         counts = ", ".join(f"{number:,} {state}" for state, number in facts["workers"].items())
         click.echo(f"{'workers':<12}{counts}")
+    if cost is not None:
+        click.echo(f"{'cost':<12}{describe_cost(cost)}")
     for reason in facts["waiting"]:
         click.echo(f"{'waiting':<12}{reason}")
     for failure in facts["failures"] if facts["missing"] else []:

@@ -2,36 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from backfleet.engine import BrokerSettings
+from backfleet.class_call import ClassCall
+from backfleet.engine import BrokerSettings, Commission, SymbolCosts
 from backfleet.engines.bt import bt
+from backfleet.engines.classes import made
+from backfleet.engines.vector.broker import commission
+from backfleet.engines.vector.state import BrokerParams
 
-__all__ = ["MinimumCommission", "apply_settings"]
+__all__ = ["JobCommission", "apply_settings", "apply_slippage"]
 
 
-class MinimumCommission(bt.CommissionInfo):
-    """A fraction of the traded value, but at least `minimum` for each leg of an order.
+class JobCommission(bt.CommissionInfo):
+    """The commission of a job, by the formula of the compiled broker."""
 
-    An order that closes one position and opens the opposite one has two legs.
-    """
-
-    params = (("minimum", 0.0),)
+    params = (("settings", None),)
 
     def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
-        fee = abs(size) * self.p.commission * price
-        return float(self.p.minimum if fee < self.p.minimum else fee)
+        return float(commission(float(size), float(price), self.p.settings))
 
 
-def apply_settings(broker: Any, settings: BrokerSettings) -> None:
-    """Set a `bt.brokers.BackBroker` up."""
+def apply_settings(broker: Any, settings: BrokerSettings, symbols: Sequence[str]) -> None:
+    """Set a `bt.brokers.BackBroker` up for feeds with the names of `symbols`."""
     broker.setcash(settings.cash)
-    if settings.minimum_commission:
-        scheme = MinimumCommission(
-            commission=settings.commission, minimum=settings.minimum_commission
-        )
-        broker.addcommissioninfo(scheme)
-    else:
-        broker.setcommission(commission=settings.commission)
-    if settings.slippage:
-        broker.set_slippage_fixed(settings.slippage)
+    broker.addcommissioninfo(_scheme(settings, ""))
+    for costs in settings.symbols:
+        if costs.symbol in symbols:
+            broker.addcommissioninfo(_scheme(settings, costs.symbol), name=costs.symbol)
+    apply_slippage(broker, settings)
+    broker.set_checksubmit(settings.check_cash_at_submission)
+    broker.set_coc(settings.fill_at_close)
+    broker.set_eosbar(settings.session_end_fills)
+    broker.set_shortcash(settings.short_cash)
+    broker.set_int2pnl(settings.interest_in_pnl)
+    broker.set_fundmode(settings.fund_mode, settings.fund_start_value)
+    if settings.volume_filler is not None:
+        broker.set_filler(made(settings.volume_filler, "volume filler"))
+
+
+def apply_slippage(broker: Any, settings: BrokerSettings) -> None:
+    """Set the slippage of a `bt.brokers.BackBroker`."""
+    terms = settings.slippage_terms
+    switches = {
+        "slip_open": terms.open,
+        "slip_limit": terms.limit,
+        "slip_match": terms.match,
+        "slip_out": terms.out,
+    }
+    if terms.rate:
+        broker.set_slippage_perc(terms.rate, **switches)
+    elif terms.per_share:
+        broker.set_slippage_fixed(terms.per_share, **switches)
+
+
+def _scheme(settings: BrokerSettings, symbol: str) -> Any:
+    """Return the commission scheme of a symbol: backtrader's own, which the fast broker knows, if
+    it has one for these costs."""
+    costs = settings.costs_of(symbol)
+    terms = costs.commission
+    if isinstance(terms, ClassCall):
+        return made(terms, "commission scheme")
+    common = {
+        "margin": terms.margin or None,
+        "stocklike": not terms.margin,
+        "mult": terms.multiplier,
+        "leverage": terms.leverage,
+        "interest": terms.interest,
+        "interest_long": terms.interest_on_long,
+    }
+    if not _is_backtraders(costs, terms):
+        rates = {
+            "settings": BrokerParams.of(settings, symbol),
+            "commtype": bt.CommInfoBase.COMM_PERC,
+        }
+        return JobCommission(**rates, **common)
+    if terms.per_share:
+        fixed = bt.CommInfoBase.COMM_FIXED
+        return bt.CommissionInfo(commission=terms.per_share, commtype=fixed, **common)
+    by_value = bt.CommInfoBase.COMM_PERC
+    return bt.CommissionInfo(commission=terms.rate, commtype=by_value, **common)
+
+
+def _is_backtraders(costs: SymbolCosts, terms: Commission) -> bool:
+    has_both = terms.rate and terms.per_share
+    return not (has_both or terms.per_order or costs.minimum_commission)

@@ -14,7 +14,9 @@ from copy import copy
 from typing import Any
 
 from backfleet.bars import Bars
+from backfleet.broker_settings import MARKET_KEYS
 from backfleet.engine import BrokerSettings
+from backfleet.engines.broker import apply_slippage
 from backfleet.engines.bt import bt
 from backfleet.engines.market_events import FollowPosition, OpenEvents
 from backfleet.engines.market_feed import FeedRules, events_of, feed_rules
@@ -151,7 +153,7 @@ class MarketBroker(bt.brokers.BackBroker):
             if datas and len(datas) == 1:
                 return size * close
             gain += size * (close - price)
-            total = with_position(total, size, price, close)
+            total = with_position(total, size, price, close, 1.0)
         receivable = 0.0 if self.events is None else self.events.receivable
         self._value = self._valuelever = self.cash + total + receivable
         self._fundval = self._value / self._fundshares
@@ -295,8 +297,10 @@ class MarketBroker(bt.brokers.BackBroker):
             raise _refusal("a slippage of its own")
         super().set_slippage_fixed(fixed, *args, **options)
 
-    def set_slippage_perc(self, *args: Any, **options: Any) -> None:
-        raise _refusal("a slippage of its own")
+    def set_slippage_perc(self, perc: float, *args: Any, **options: Any) -> None:
+        if self._is_set_up:
+            raise _refusal("a slippage of its own")
+        super().set_slippage_perc(perc, *args, **options)
 
     def setcommission(self, *args: Any, **options: Any) -> None:
         raise _refusal("a commission, leverage or margin of its own")
@@ -323,16 +327,18 @@ def set_up_market(
     in_seen_shares
         As in `MarketBroker`.
     """
+    unknown = settings.unknown_key(MARKET_KEYS, has_symbols=True)
+    if unknown is not None:
+        raise ValueError(f"broker.{unknown}: the rules of a market exclude it")
     broker = MarketBroker()
     cerebro.broker = broker
     broker.setcash(settings.cash)
-    if settings.slippage:
-        broker.set_slippage_fixed(settings.slippage)
-    params = BrokerParams.of(settings)
+    apply_slippage(broker, settings)
     broker.rules.update(zip(feeds, feed_rules(bars), strict=True))
     broker.events = OpenEvents(feeds, events_of(bars), broker.rules, in_seen_shares)
     for feed, rules in broker.rules.items():
         lots = broker.events.lots.get(feed)
+        params = BrokerParams.of(settings, feed._name)
         scheme = MarketCommission(rules=rules, feed=feed, settings=params, lots=lots)
         broker.addcommissioninfo(scheme, name=feed._name)
     broker.in_seen_shares = in_seen_shares

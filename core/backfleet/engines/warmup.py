@@ -79,6 +79,10 @@ def _waiting(strategy: Any) -> Any:
             if self.__warmup.is_over(self.datas):
                 super().prenext()
 
+        def prenext_open(self) -> None:
+            if self.__warmup.is_over(self.datas):
+                super().prenext_open()
+
         def notify_timer(self, *args: Any, **kwargs: Any) -> None:
             if self.__warmup.is_over(self.datas):
                 super().notify_timer(*args, **kwargs)

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backfleet.job.axis import axis_values
     from backfleet.job.benchmark import BUY_AND_HOLD
-    from backfleet.job.model import Broker, Data, Job, Resources, Results, Sweep, Validation
+    from backfleet.job.broker import Broker
+    from backfleet.job.model import Data, Job, Resources, Results, Sweep, Validation
     from backfleet.job.overrides import Overrides
     from backfleet.job.parameter import Parameter, Value
     from backfleet.job.planning import plan_points
@@ -46,7 +47,7 @@ __all__ = [
 
 _HOMES = {
     "BUY_AND_HOLD": "benchmark",
-    "Broker": "model",
+    "Broker": "broker",
     "Data": "model",
     "Job": "model",
     "Overrides": "overrides",

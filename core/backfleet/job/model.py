@@ -20,6 +20,8 @@ from backfleet.errors import JobError
 from backfleet.html import facts_table, heading
 from backfleet.job import rules
 from backfleet.job.benchmark import BUY_AND_HOLD
+from backfleet.job.broker import Broker
+from backfleet.job.class_table import Analyzers, ClassTable
 from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_strategy, anchor
@@ -228,27 +230,6 @@ class Data(Section):
         return {name: feed.resample for name, feed in feeds if feed.resample is not None}
 
 
-class Broker(Section):
-    """`[broker]`: the simulated broker. Money is in the currency of the prices.
-
-    Attributes
-    ----------
-    cash
-        At the start, in the currency of the prices.
-    commission
-        A fraction of the traded value.
-    minimum_commission
-        Minimum commission per order. A reversal pays it twice: to close and to open.
-    slippage
-        Slippage per share, in price units. Fills stay within the bar's range.
-    """
-
-    cash: Annotated[Number, Field(gt=0)] = 100_000.0
-    commission: Annotated[Number, Field(ge=0, lt=1)] = 0.0
-    minimum_commission: Annotated[Number, Field(ge=0)] = 0.0
-    slippage: Annotated[Number, Field(ge=0)] = 0.0
-
-
 class Market(Section):
     """`[market]`: the rules of a market that orders follow; without it, any order is possible.
 
@@ -310,6 +291,8 @@ class Results(Section):
     extended
         Whether rows also have skewness, kurtosis, value at risk, ulcer index and underwater days,
         and alpha, beta, correlation, tracking error and information ratio against the benchmark.
+    analyzers
+        `[results.analyzers]`: backtrader's analyzers by name, whose numbers become columns, below.
     """
 
     store: Location = "runs"
@@ -320,6 +303,7 @@ class Results(Section):
     ] = "auto"
     risk_free_rate: Annotated[Number, Field(gt=-1, lt=1)] = 0.0
     extended: Annotated[bool, Field(strict=True)] = False
+    analyzers: Analyzers = Field(default_factory=dict)
 
 
 class Resources(Section):
@@ -371,6 +355,8 @@ class Job(Section):
         and shipped with the code.
     params
         A spec for each parameter that is set; see `backfleet.job.axis_values`.
+    sizer
+        `[sizer]`: a class that gives the size of orders that name none, below.
 
     Raises
     ------
@@ -396,6 +382,7 @@ class Job(Section):
     sweep: Sweep = Sweep()
     data: Data
     broker: Broker = Broker()
+    sizer: ClassTable | None = None
     market: Market | None = None
     results: Results = Field(default_factory=Results)
     validation: Validation = Validation()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,7 +10,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from backfleet.errors import JobError
 from backfleet.job.refusal import all_refusals, nearest, refusal
 
-__all__ = ["Section"]
+__all__ = ["CLASS_TAG", "NUMBER_TAG", "TABLE_TAG", "Section"]
+
+NUMBER_TAG, TABLE_TAG, CLASS_TAG = "[number]", "[table]", "[class]"
+"""Tags of the forms of a value that is a number, a table or a class. pydantic puts them into the
+paths of problems, as it does its own mark of a table's key."""
+UNNAMED = ("[key]", NUMBER_TAG, TABLE_TAG, CLASS_TAG)
 
 PLAIN_WORDS = {
     "bool_type": "must be true or false",
@@ -72,9 +77,11 @@ def _reason(problem: Any) -> str:
 
 
 def _dotted(location: Sequence[int | str]) -> str:
-    """`("data", "symbols", 1)` as `data.symbols[1]`; pydantic's mark of a table's key goes."""
+    """`("data", "symbols", 1)` as `data.symbols[1]`, without what is no key of the job."""
     parts = [
-        f"[{each}]" if isinstance(each, int) else f".{each}" for each in location if each != "[key]"
+        f"[{part}]" if isinstance(part, int) else f".{part}"
+        for part in location
+        if part not in UNNAMED
     ]
     return "".join(parts).removeprefix(".")
 
@@ -83,8 +90,14 @@ def _section_at(section: type[Section], location: Sequence[int | str]) -> type[S
     for key in location:
         field = section.model_fields.get(str(key))
         # A table of tables, `dict[str, Section]`, has names below it that are no fields.
-        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
-        for kind in kinds:
+        for kind in _kinds(field.annotation) if field else ():
             if isinstance(kind, type) and issubclass(kind, Section):
                 section = kind
     return section
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation names, at any depth."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _kinds(part)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backfleet.errors import JobError
+from backfleet.plan.broker_keys import unknown_to_vector
 from backfleet.strategy import StrategyKind
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def engine_candidates(job: Job, kind: StrategyKind) -> Sequence[str]:
     """
     has_tax = job.market is not None and job.market.dividend_tax
     if job.engine == AUTO:
-        return (VECTOR, BACKTRADER) if kind == VECTOR and not has_tax else (BACKTRADER,)
+        is_vector = kind == VECTOR and not has_tax and unknown_to_vector(job) is None
+        return (VECTOR, BACKTRADER) if is_vector else (BACKTRADER,)
     if job.engine == VECTOR and has_tax:
         raise JobError(
             "market.dividend_tax: the engine 'vector' does not tax dividends. Use engine = "

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from backfleet.class_call import ClassCall
 from backfleet.code.hashes import backfleet_hash, strategy_hash
 from backfleet.code.versions import library_versions
-from backfleet.engine import BrokerSettings, Engine
+from backfleet.engine import Engine
 from backfleet.errors import JobError
 from backfleet.job import Data, Job, Points
 from backfleet.job.model import Market
 from backfleet.job.refusal import nearest
 from backfleet.market import Market as MarketPlugin
+from backfleet.plan.broker import broker_settings
 from backfleet.plan.code_differences import component
 from backfleet.plan.data import PlannedData, source_of
 from backfleet.plan.identity import (
@@ -52,7 +54,7 @@ def identify(
         files=files,
         points=points.to_json(),
         data=_data(job.data, data),
-        broker=BrokerSettings(**{k: v + 0.0 for k, v in job.broker.model_dump().items()}),
+        broker=broker_settings(job.broker, [symbol.name for symbol in data.symbols], job.sizer),
         results=ResultsIdentity(
             detail=job.results.detail,
             benchmark=job.results.benchmark,
@@ -60,6 +62,9 @@ def identify(
             risk_free_rate=job.results.risk_free_rate + 0.0,
             extended=job.results.extended,
             benchmark_digest=data.benchmark_digest,
+            analyzers=tuple(
+                (name, ClassCall.of(table)) for name, table in sorted(job.results.analyzers.items())
+            ),
         ),
         modules=strategy.modules,
         market=data.market,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
 
+from backfleet.class_call import ClassCall
 from backfleet.engine import BrokerSettings
 from backfleet.plugins import HOOKS
 from backfleet.store.plain_json import to_plain
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 ID_DIGITS = 16
+
+LATER_SETTINGS = tuple(field.name for field in fields(BrokerSettings))[4:]
+"""Those after cash, commission, minimum commission and slippage."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,8 @@ class ResultsIdentity:
     ----------
     benchmark_digest
         `Bars.digest()` of the benchmark if rows depend on another symbol's bars, else empty.
+    analyzers
+        Pairs of name and class, sorted by name. Without any, what is hashed says nothing of them.
     """
 
     detail: Literal["summary", "full"]
@@ -118,6 +124,7 @@ class ResultsIdentity:
     risk_free_rate: float = 0.0
     extended: bool = False
     benchmark_digest: str = ""
+    analyzers: tuple[tuple[str, ClassCall], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -194,6 +201,13 @@ class Identity:
         plain: dict[str, Any] = to_plain(self)
         if self.market is None:
             del plain["market"]
+        # Settings of the broker that were added later are absent while they have their defaults.
+        defaults = to_plain(BrokerSettings(self.broker.cash))
+        for name in LATER_SETTINGS:
+            if plain["broker"][name] == defaults[name]:
+                del plain["broker"][name]
+        if not self.results.analyzers:
+            del plain["results"]["analyzers"]
         if not self.data.facts:
             del plain["data"]["facts"]
         if not self.data.session_end:

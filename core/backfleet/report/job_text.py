@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from backfleet.errors import CorruptObject, RunNotFound
+from backfleet.plan.broker import broker_table
 from backfleet.plan.identity import FeedIdentity
 from backfleet.runs.run import Run
 from backfleet.runs.validation_rule import read_rule
@@ -66,7 +67,9 @@ def job_text(run: Run) -> str:
         notes.append(f"# The {points.count:,} points came from a table (digest {points.digest}):\n")
         notes.append("# give it again as sweep.points.\n")
     job["data"] = _data(run)
-    job["broker"] = asdict(identity.broker)
+    job["broker"] = broker_table(identity.broker)
+    if identity.broker.sizer is not None:
+        job["sizer"] = identity.broker.sizer.table()
     market = identity.market
     if market is not None:
         job["market"] = {**asdict(market), "rules": market.rules.name, "off": list(market.off)}
@@ -169,7 +172,11 @@ def _origin(feed: FeedIdentity, path: str) -> dict[str, Any]:
 
 def _results(run: Run) -> dict[str, Any]:
     store = run.url.removesuffix(f"/{run.id}")
-    keys = asdict(run.manifest.identity.results)
+    results = run.manifest.identity.results
+    keys = asdict(results)
+    keys["analyzers"] = {name: call.table() for name, call in results.analyzers}
     # The digest follows from the data, and is no key of a job.
     del keys["benchmark_digest"]
+    if not results.analyzers:
+        del keys["analyzers"]
     return {"store": store, **keys}

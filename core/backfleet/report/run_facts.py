@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backfleet.plan.identity import MarketIdentity
+from backfleet.report.broker_words import broker_words
 from backfleet.report.job_text import job_text
 from backfleet.results.chunk_index import Counts
 from backfleet.runs.facts import RunState
@@ -98,10 +99,7 @@ def _details(run: Run, counts: Counts) -> Mapping[str, str]:
         **({"Prices": notes["prices"]} if "prices" in notes else {}),
         **({"Survivorship": notes["survivorship"]} if "survivorship" in notes else {}),
         "Cash": f"{broker.cash:,.2f}",
-        "Costs": (
-            f"commission {broker.commission:.4%}, at least {broker.minimum_commission:,.2f} an "
-            f"order; slippage {broker.slippage:g} a share"
-        ),
+        **broker_words(broker),
         **({} if identity.market is None else {"Market": _market(identity.market, notes)}),
         "Engine": ", ".join(engine.name for engine in identity.engines),
         "Seed": str(identity.seed),

@@ -12,8 +12,10 @@ from typing import TextIO
 from backfleet.errors import BackfleetError, StoreError
 from backfleet.executor import (
     ChunkGeneration,
+    Cost,
     Executor,
     Recoverable,
+    Remote,
     ShardStatus,
     Submission,
     executor_errors,
@@ -30,11 +32,15 @@ from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
 from backfleet.submissions.events import emit
+from backfleet.submissions.large_runs import MAX_FILE_TASKS
 from backfleet.submissions.recover import active_submission, has_active_workers, with_handle
 from backfleet.submissions.submission_log import LogEntry
 from backfleet.submissions.trusted_settings import adopt_settings, check_settings
 
 __all__ = ["RunControl"]
+
+COMPACTION_PAUSE = 10.0
+"""Seconds between two looks at the job that compacts the results."""
 
 
 class RunControl:
@@ -55,6 +61,8 @@ class RunControl:
         The run's workers, as the executor that was opened to start them reports them.
     worker_statuses
         Last status that the executor reported for each shard, set when `wait` returns.
+    excess
+        The cost at which `wait` stopped the workers, because it exceeded their limit.
     cancel_failures
         Why `cancel` could not ask the executors of some submissions.
     """
@@ -65,6 +73,7 @@ class RunControl:
         self.reused = 0
         self.started_workers = False
         self.worker_statuses: Sequence[ShardStatus] = ()
+        self.excess: Cost | None = None
         self.cancel_failures: list[BackfleetError] = []
         self.workers = run.workers
         self._entry: LogEntry | None = None
@@ -79,7 +88,7 @@ class RunControl:
         ExecutorError, PluginError, UndeclaredFileChanged
             If something speaks against it; nothing was written and nothing started.
         """
-        self._started_at, self._seconds = time.monotonic(), None
+        self._started_at, self._seconds, self.excess = time.monotonic(), None, None
         self.workers = RunWorkers(self.run.submission_log, submit.executor)
         self._entry = active_submission(self.run.submission_log, submit.executor)
         self.run = submit.run
@@ -122,7 +131,9 @@ class RunControl:
             executor = self.workers.executor_of(entry)
             expected = len(self._unfinished(list(entry.submission.generations.items())))
             parts = PartIndex(run.store, run.chunk_index)
-            watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected)
+            stop = partial(self._stop_at_limit, entry)
+            done = run.chunk_index.counts().done
+            watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected, done, stop)
             with self._naming_workers(executor, entry):
                 before = parts.counts()
                 with progress_on(progress, run.id, before) as show:
@@ -131,6 +142,12 @@ class RunControl:
         if entry is not None:
             self._clean_up(entry)
         return self.finish()
+
+    def _stop_at_limit(self, entry: LogEntry, cost: Cost) -> None:
+        """Stop workers that have cost more than their limit; what they have committed stays."""
+        self.excess = cost
+        self.workers.cancel(entry)
+        self.run.submission_log.mark_canceled(entry.submission.number)
 
     @contextlib.contextmanager
     def _naming_workers(self, executor: Executor, entry: LogEntry) -> Iterator[None]:
@@ -151,6 +168,7 @@ class RunControl:
         run = self.run
         counts = run.counts()
         if not counts.missing:
+            self._wait_for_compaction()
             if not is_current(run.store, run.chunk_index.listing()):
                 compact(run.store, run.chunk_index)
             if read_facts(run.store) is None:
@@ -159,6 +177,20 @@ class RunControl:
         summary = self.summary()
         emit("run_finished", run_id=run.id, summary=summary.to_json())
         return summary
+
+    def _wait_for_compaction(self) -> None:
+        """Wait for the job that compacts the results of a large run, if the executor has one."""
+        if self.run.manifest.tasks <= MAX_FILE_TASKS:
+            return
+        entry = self._entry or self.run.submission_log.newest()
+        if entry is None or entry.handle is None:
+            return
+        with contextlib.suppress(BackfleetError):
+            # Without an answer, this process compacts the results.
+            executor = self.workers.executor_of(entry)
+            with executor_errors(executor):
+                while Remote.of(executor).is_compacting(entry.handle):
+                    time.sleep(COMPACTION_PAUSE)
 
     def summary(self) -> RunSummary:
         """Return the run's summary, with the seconds since it was started here."""

@@ -14,14 +14,16 @@ from datetime import UTC, datetime
 from backfleet.code.declared_files import add_declared_files
 from backfleet.code.kept_code import is_kept
 from backfleet.code.packages import OWN, CodePackage, strategy_packages
+from backfleet.cost import Cost, money
 from backfleet.errors import ExecutorError
-from backfleet.executor import ChunkGeneration, Cost, Executor, Remote, Submission
+from backfleet.executor import ChunkGeneration, Executor, Remote, Submission
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan
 from backfleet.store import Store
 from backfleet.store.records import canonical_digest
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.deal import deal_chunks
+from backfleet.submissions.large_runs import MAX_FILE_TASKS
 from backfleet.submissions.workload import estimate, workload
 
 __all__ = ["PreparedSubmission", "check_cost", "draft_of", "import_paths", "prepare"]
@@ -115,6 +117,8 @@ def prepare(
         draft,
         executor=executor.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        accept_cost=accept_cost,
+        is_large=manifest.tasks > MAX_FILE_TASKS,
     )
     if not chunks:
         submission = replace(draft, shards=(), code=None)
@@ -143,16 +147,10 @@ def check_cost(cost: Cost | None, *, accept_cost: bool) -> None:
     """Raise ExecutorError for a cost above the executor's limit that nobody has accepted."""
     if cost is not None and cost.exceeds_limit and not accept_cost:
         raise ExecutorError(
-            f"the cost of up to {_money(cost.highest)} {cost.currency} ({cost.basis}) exceeds the "
-            f"limit of {_money(cost.limit)} {cost.currency}. Nothing was started. Pass --yes to "
+            f"the cost of up to {money(cost.highest)} {cost.currency} ({cost.basis}) exceeds the "
+            f"limit of {money(cost.limit)} {cost.currency}. Nothing was started. Pass --yes to "
             "accept the cost, or reduce the number of tasks"
         )
-
-
-def _money(amount: float | None) -> str:
-    """Return an amount to the cent, and a smaller one with its first two digits."""
-    amount = amount or 0.0
-    return f"{amount:,.2f}" if amount >= 0.1 or not amount else f"{amount:.2g}"
 
 
 def _with_code(

@@ -2,8 +2,9 @@
 
 `<n>.json` is the submission, written before any worker starts; `<n>.handle.json` says how to find
 its workers; `<n>.canceled.json` marks it as canceled; `<n>.failure.<shard>.json` is why a worker
-gave up. A submission without a handle had a client that died before the executor answered. A record
-that cannot be read costs a warning; the others are read all the same.
+gave up; `<n>.cost.json` is the final cost. A submission without a handle had a client that died
+before the executor answered. A record that cannot be read costs a warning; the others are read all
+the same.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from backfleet.cost import Cost
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store, open_store
 from backfleet.store.records import encode_record, read_record, warn_of_damage
@@ -24,6 +26,7 @@ __all__ = ["LogEntry", "SubmissionLog", "WorkerFailure", "read_submission", "wri
 
 FOLDER = "submissions"
 SUBMISSION, HANDLE, FAILURE, CANCELED = "submission/2", "handle/2", "failure/2", "canceled/2"
+COST = "cost/1"
 
 _KEY = re.compile(rf"{FOLDER}/(0|[1-9]\d{{0,8}})\.json")
 
@@ -61,6 +64,16 @@ class _StoredHandle:
     """The fields of `<n>.handle.json`; what is in the handle is its executor's own."""
 
     handle: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _StoredCost:
+    """The fields of `<n>.cost.json`, which are those of a final `Cost`."""
+
+    amount: float
+    currency: str
+    basis: str
+    ceiling: float
 
 
 class SubmissionLog:
@@ -103,6 +116,24 @@ class SubmissionLog:
 
     def mark_canceled(self, number: int) -> None:
         self._store.put_if_absent(_key(number, "canceled"), encode_record(CANCELED, {}))
+
+    def keep_final_cost(self, number: int, cost: Cost) -> None:
+        """Write what the workers of a submission cost, once they have ended."""
+        record = _StoredCost(cost.amount, cost.currency, cost.basis, cost.highest)
+        self._store.replace(_key(number, "cost"), encode_record(COST, record))
+
+    def final_cost(self, number: int) -> Cost | None:
+        """Return what the workers of a submission cost; None if nobody has written it."""
+        try:
+            stored = read_record(self._store, _key(number, "cost"), _StoredCost, COST)
+        except ObjectMissing:
+            return None
+        except CorruptObject as error:
+            warn_of_damage(error, "The executor is asked about the cost again")
+            return None
+        return Cost(
+            stored.amount, stored.currency, stored.basis, ceiling=stored.ceiling, is_final=True
+        )
 
     def entries(self) -> list[LogEntry]:
         """Return all submissions that can be read, oldest first, with a warning for any other."""

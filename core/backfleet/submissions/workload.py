@@ -20,19 +20,16 @@ def workload(
     cpus: int,
     memory: int,
     reused: int = 0,
-    seconds: float | None = None,
 ) -> Workload:
     """Return the size of these chunks, for workers of `cpus` cores and `memory` bytes.
 
-    `seconds` is the sum over their tasks if these have run. Otherwise the pace is measured from
-    earlier runs when the executor reads it. `reused` is the number of tasks whose rows are copied.
+    The pace is measured from earlier runs when the executor reads it. `reused` is the number of
+    tasks whose rows are copied.
     """
     tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in chunks) - reused
     bars = round(tasks * manifest.bars_per_task)
 
     def measure() -> Pace:
-        if seconds is not None:
-            return Pace(seconds, is_measured=True)
         return measure_pace(store, manifest, tasks, bars)
 
     return Workload(len(chunks), tasks, bars, cpus, memory, measure)

@@ -143,7 +143,10 @@ class TaskRunner:
     def _simulation(
         self, key: TaskKey, bars: TaskBars, calendar: Calendar | None = None
     ) -> Simulation:
-        return Simulation(self.strategy, key.params, bars.bars, self.manifest.broker, calendar)
+        analyzers = self.manifest.identity.results.analyzers
+        return Simulation(
+            self.strategy, key.params, bars.bars, self.manifest.broker, calendar, analyzers
+        )
 
     def _summarized(self, key: TaskKey, bars: TaskBars) -> TaskResult:
         """The result of a task whose details are not stored."""
@@ -172,8 +175,8 @@ class TaskRunner:
     def _result(
         self, key: TaskKey, summary: Summary, seconds: float, fallback: str | None
     ) -> TaskResult:
-        is_finite = math.isfinite(sum(summary.sums.values.tolist()))
-        self.returns = summary.returns if is_finite else None
+        # Of all sums, that of the fourth powers is the first that is no finite number.
+        self.returns = summary.returns if math.isfinite(summary.sums.fourths) else None
         return TaskResult(
             task=key.index,
             status=TaskStatus(summary.status),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.errors import aws_errors, explained
@@ -78,6 +78,14 @@ class Clients:
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
         return self.session.client("logs", config=self._config())
+
+    @cached_property
+    def budgets(self) -> Any:
+        return self.session.client("budgets", config=self._config())
+
+    def pricing(self, region: str) -> Any:
+        """The Price List, which few regions have."""
+        return self.session.client("pricing", region_name=region, config=self._config())
 
     @cached_property
     def s3(self) -> S3Client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from backfleet_executors.aws.prices_command import prices_command
 from backfleet_executors.aws.stack.deploy_command import deploy_command
 from backfleet_executors.aws.stack.destroy_command import destroy_command
 from backfleet_executors.aws.stack.plan_command import plan_command
@@ -18,5 +19,12 @@ def aws() -> None:
     """Manage the AWS stack: queues, buckets, image repository and roles."""
 
 
-for command in (plan_command, deploy_command, status_command, destroy_command, policy_command):
+for command in (
+    plan_command,
+    deploy_command,
+    status_command,
+    destroy_command,
+    policy_command,
+    prices_command,
+):
     aws.add_command(command)

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 from backfleet_executors.aws.fargate import FargateSize
 
-__all__ = ["PRICES", "Charge", "Cost", "Price", "estimate", "price_in"]
+__all__ = [
+    "HOUR",
+    "PRICES",
+    "Charge",
+    "Estimate",
+    "HourlyPrice",
+    "Price",
+    "charged_seconds",
+    "estimate",
+    "hourly_price",
+    "known_price",
+    "price_in",
+]
 
 SPOT_FACTOR = 0.3
 """Share of the on-demand price that Spot costs: AWS says "up to 70 % off", and it moves."""
@@ -28,10 +40,12 @@ USUAL_REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Price:
-    """On-demand prices of Linux on x86-64, in US dollars.
+    """On-demand prices of Linux on x86-64.
 
     Attributes
     ----------
+    region
+        Code of the region.
     vcpu_hour
         One vCPU for one hour.
     gb_hour
@@ -45,6 +59,10 @@ class Price:
     gb_hour: float
     date: str
     source: str
+    currency: str = "USD"
+
+    def __str__(self) -> str:
+        return f"prices of {self.region} of {self.date} ({self.source})"
 
 
 _LIST = "the table of the project fargate-calc"
@@ -91,16 +109,37 @@ class Charge:
     @property
     def hours(self) -> float:
         """The hours that are charged, of all workers."""
-        return self.workers * max(self.seconds + START_SECONDS, LEAST_SECONDS) / HOUR
+        return self.workers * charged_seconds(self.seconds) / HOUR
 
 
 @dataclass(frozen=True)
-class Cost:
-    """The cost of workers, in US dollars.
+class HourlyPrice:
+    """The price of one worker for an hour, with its public address if it has one.
 
     Attributes
     ----------
-    dollars
+    spot
+        The usual price on Spot.
+    address
+        The share of the address in both.
+    source
+        Region, date and source of the price, in words.
+    """
+
+    on_demand: float
+    spot: float
+    address: float
+    currency: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The expected cost of workers.
+
+    Attributes
+    ----------
+    amount
         With the usual price of Spot, if they run on it.
     ceiling
         At on-demand prices: work that Spot interrupts too often runs there.
@@ -110,7 +149,7 @@ class Cost:
 
     charge: Charge
     price: Price
-    dollars: float
+    amount: float
     ceiling: float
     addresses: float
 
@@ -122,29 +161,50 @@ class Cost:
     @property
     def basis(self) -> str:
         """The assumptions behind the figures."""
-        place = f"{self.price.region} of {self.price.date} ({self.price.source})"
+        place, currency = str(self.price), self.price.currency
         if not self.is_of_region:
             place += f", since those of {self.charge.region} are not stored and may differ by half"
-        kind = f"on demand at most {self.ceiling:,.4g} USD, Spot 70 % off; its price moves"
+        kind = f"on demand at most {self.ceiling:,.4g} {currency}, Spot 70 % off; its price moves"
         if not self.charge.spot:
             kind = "on demand"
-        addresses = f"{self.addresses:,.4g} USD of it for public IPv4 addresses, "
+        addresses = f"{self.addresses:,.4g} {currency} of it for public IPv4 addresses, "
         return (
-            f"prices of {place}; {kind}; {addresses if self.addresses else ''}"
+            f"{place}; {kind}; {addresses if self.addresses else ''}"
             "without logs, storage and network"
         )
 
 
-def price_in(region: str) -> Price:
-    """Return the region's price, or that of us-east-1 if it is not stored."""
-    return PRICES.get(region, PRICES[USUAL_REGION])
+def charged_seconds(seconds: float) -> float:
+    """Return the seconds that are charged for an attempt whose container runs for `seconds`."""
+    return max(seconds + START_SECONDS, LEAST_SECONDS)
 
 
-def estimate(charge: Charge) -> Cost:
-    """Return the cost of workers, including the time in which they start."""
-    price = price_in(charge.region)
-    hour = charge.size.vcpus * price.vcpu_hour + charge.size.memory / GIB * price.gb_hour
-    compute = charge.hours * hour
-    addresses = charge.hours * ADDRESS_HOUR if charge.is_public else 0.0
-    factor = SPOT_FACTOR if charge.spot else 1.0
-    return Cost(charge, price, compute * factor + addresses, compute + addresses, addresses)
+def known_price(region: str, own: Price | None = None) -> Price | None:
+    """Return the price of a region, `own` first; None if it is not known."""
+    return own if own is not None and own.region == region else PRICES.get(region)
+
+
+def price_in(region: str, own: Price | None = None) -> Price:
+    """Return the price of a region, or that of us-east-1 if it is not known."""
+    return known_price(region, own) or PRICES[USUAL_REGION]
+
+
+def hourly_price(size: FargateSize, price: Price, *, is_public: bool) -> HourlyPrice:
+    """Return the price of a worker of this size for an hour."""
+    compute = size.vcpus * price.vcpu_hour + size.memory / GIB * price.gb_hour
+    address = ADDRESS_HOUR if is_public else 0.0
+    return HourlyPrice(
+        compute + address, compute * SPOT_FACTOR + address, address, price.currency, str(price)
+    )
+
+
+def estimate(charge: Charge, own: Price | None = None) -> Estimate:
+    """Return the cost of workers, including the time in which they start.
+
+    `own` is a price that the user has looked up.
+    """
+    price = price_in(charge.region, own)
+    hour = hourly_price(charge.size, price, is_public=charge.is_public)
+    ceiling = charge.hours * hour.on_demand
+    amount = charge.hours * hour.spot if charge.spot else ceiling
+    return Estimate(charge, price, amount, ceiling, charge.hours * hour.address)

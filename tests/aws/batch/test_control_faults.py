@@ -24,6 +24,7 @@ from backfleet_executors.aws.batch.request import OVERRIDES_LIMIT, PAYLOAD_LIMIT
 from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.clients import Clients
 from stored_rows import run_of
+from testbed.aws.deployment import SHARE
 
 Submit = Callable[..., Submission]
 EXPIRED = "ExpiredTokenException"
@@ -170,6 +171,7 @@ def test_fault_11_a_minute_of_throttling_delays_a_submission_and_costs_few_calls
         "jobName": "throttled",
         "jobQueue": aws_server.queue,
         "jobDefinition": aws_server.job_definition,
+        **SHARE,
     }
     job = JobSubmitter(client, calls, sleep).submit(request)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 import backfleet as bf
@@ -33,7 +34,7 @@ from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from backfleet_executors.images.inventory import IMAGE, ImageRecord
 from stored_rows import run_of, stored_rows
-from testbed.aws.server import container_variables
+from testbed.aws.server import CLEANUP, container_variables
 from waiting import until
 
 ODD = Path(__file__).parent / "strategies" / "odd.py"
@@ -373,6 +374,8 @@ def test_fault_33_the_clean_up_function_leaves_jobs_of_others_alone(
 ) -> None:
     from backfleet_executors.aws.cleanup import function
 
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", CLEANUP)
     monkeypatch.setenv("QUEUES", aws_server.queue)
     monkeypatch.setenv("JOB_DEFINITION", aws_server.job_definition)
     for name in ("STUCK_HOURS", "LONGEST_HOURS", "KEPT_REVISIONS"):

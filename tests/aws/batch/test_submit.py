@@ -55,6 +55,8 @@ def test_jobs_are_tagged_with_run_submission_job_and_user(
         "backfleet:shards": "2",
         "backfleet:job": "sample",
         "backfleet:user": "moto",
+        "backfleet:team": "all",
+        "backfleet:price": "0.058815 0.0211445 0.005 USD",
     }
 
 

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from backfleet_executors.aws.cleanup import function, source
+from testbed.aws.deployment import SHARE
+from testbed.aws.server import CLEANUP
 
 HOUR = 3_600_000
 Submit = Callable[..., str]
@@ -24,7 +27,9 @@ def _settings(monkeypatch: pytest.MonkeyPatch, aws_server: Any) -> None:
         "STUCK_HOURS": "24",
         "LONGEST_HOURS": "168",
         "KEPT_REVISIONS": "3",
+        "AWS_ACCESS_KEY_ID": CLEANUP,
     }
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
 
@@ -37,12 +42,12 @@ def submit(aws_server: Any) -> Submit:
     )
 
     def call(*, queue: str = "", tagged: bool = True, **request: Any) -> str:
+        tags = {"backfleet:run": "3f2a"} if tagged else {"team": "other"}
         answer = aws_server.client("batch").submit_job(
             jobName=f"bf-{uuid.uuid4().hex[:8]}",
             jobQueue=queue or aws_server.queue,
             jobDefinition=image,
-            tags={"backfleet:run": "3f2a"} if tagged else {"team": "other"},
-            **request,
+            **{"tags": tags, **SHARE, **request},
         )
         job: str = answer["jobId"]
         return job
@@ -106,6 +111,7 @@ def test_old_revisions_are_retired_unless_a_job_uses_them(
         jobQueue=aws_server.queue,
         jobDefinition=used,
         tags={"backfleet:run": "3f2a"},
+        **SHARE,
     )["jobId"]
     for _ in range(4):
         aws_server.register(name)
@@ -150,3 +156,40 @@ def test_the_code_stands_alone_in_the_template() -> None:
     namespace: dict[str, Any] = {}
     exec(compile(source(), "index.py", "exec"), namespace)
     assert callable(namespace["handle"])
+
+
+PRICED = {"backfleet:price": "3.6 1.2 0 USD", "backfleet:max-cost": "0.5"}
+"""A dollar per 1,000 seconds on demand."""
+
+
+def test_a_job_that_has_cost_more_than_its_run_may_is_stopped(
+    aws_server: Any, submit: Submit, hours_later: Callable[[float], Mapping[str, Any]]
+) -> None:
+    tags = {"backfleet:run": "3f2a", **PRICED}
+    job = submit(queue=aws_server.on_demand_queue, tags=tags)
+    aws_server.wait(job, ("RUNNING",))
+    assert hours_later(0)["stopped"] == []
+    assert hours_later(1)["stopped"] == [job]
+    assert "its workers have cost 3.6" in aws_server.wait(job)["statusReason"]
+
+
+def test_the_children_of_an_array_cost_what_a_sample_of_them_does() -> None:
+    now = 1_000_000_000
+    ended = {"startedAt": now - 360_000, "stopped": 0, "stoppedAt": now - 320_000}
+    child = {"status": "RUNNING", "startedAt": now - 60_000, "attempts": [ended]}
+    asked: list[list[str]] = []
+
+    class Batch:
+        def describe_jobs(self, jobs: list[str]) -> Any:
+            asked.append(jobs)
+            return {"jobs": [child] * len(jobs)}
+
+    array = {"jobId": "a", "status": "PENDING", "arrayProperties": {"size": 1000}, "tags": PRICED}
+    reason = function.over_limit(Batch(), array, now)
+    # Each child: an attempt of 40 s and one of 60 s, both with 40 s for their start.
+    assert "cost 180.00, more than max_cost allows" in reason
+    assert asked[0][:2] == ["a:0", "a:10"]
+    assert len(asked[0]) == 100
+    free = array | {"tags": {**PRICED, "backfleet:max-cost": "180"}}
+    assert function.over_limit(Batch(), free, now) == ""
+    assert function.over_limit(Batch(), array | {"tags": {}}, now) == ""

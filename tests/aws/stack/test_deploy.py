@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import subprocess
 import tomllib
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from backfleet.errors import ExecutorError, UserError
+from backfleet_executors.aws.stack.template import render
+from testbed.aws.deployment import SHARE
 
 Command = Callable[..., Any]
 
@@ -27,7 +30,7 @@ def test_a_plan_shows_every_resource_and_leaves_nothing_behind(
 ) -> None:
     facts = aws_command("plan", "--json").json
     kinds = {change["resource"]: change["kind"] for change in facts["changes"]}
-    assert kinds["SpotQueue"] == "AWS::Batch::JobQueue"
+    assert kinds["SpotFairQueue"] == "AWS::Batch::JobQueue"
     assert kinds["DataBucket"] == "AWS::S3::Bucket"
     assert {change["action"] for change in facts["changes"]} == {"Add"}
     assert not facts["exists"]
@@ -63,7 +66,7 @@ def test_deploying_shows_events_and_writes_the_settings_of_the_executor(
     )
     answer = aws_command("deploy", "--yes", "--image", image)
     assert answer.error is None
-    assert "CREATE_COMPLETE      SpotQueue (Batch::JobQueue)" in answer.output
+    assert "CREATE_COMPLETE      SpotFairQueue (Batch::JobQueue)" in answer.output
     text = Path("backfleet.toml").read_text()
     assert text.startswith("# mine\n")
     assert "max_cost = 5.0  # USD" in text
@@ -71,9 +74,10 @@ def test_deploying_shows_events_and_writes_the_settings_of_the_executor(
     assert settings == {
         "max_cost": 5.0,
         "region": "us-east-1",
-        "queue": f"{stack_name}-spot",
-        "on_demand_queue": f"{stack_name}-on-demand",
+        "queue": f"{stack_name}-spot-fair",
+        "on_demand_queue": f"{stack_name}-on-demand-fair",
         "job_definition": f"{stack_name}-worker",
+        "compaction_definition": f"{stack_name}-compaction",
         "store": f"s3://{stack_name}-results-123456789012-us-east-1/runs",
         "data": f"s3://{stack_name}-data-123456789012-us-east-1",
         "image": image,
@@ -112,9 +116,9 @@ def test_what_is_not_chosen_stays_as_it_was_chosen(
     assert aws_command("plan", "--max-vcpus", "12", "--json").json["parameters"]["Image"]
     changed = aws_command("plan", "--no-spot", "--json").json["changes"]
     removed = {change["resource"] for change in changed if change["action"] == "Remove"}
-    assert removed == {"SpotEnvironment", "SpotQueue", "SpotNearQuota"}
+    assert removed == {"SpotEnvironment", "SpotFairQueue", "SpotNearQuota"}
     modified = {change["resource"] for change in changed if change["action"] == "Modify"}
-    assert not modified & {"OnDemandQueue", "DataBucket", "JobDefinition"}
+    assert not modified & {"OnDemandFairQueue", "DataBucket", "JobDefinition"}
 
 
 def test_another_image_is_a_new_revision_and_the_old_one_stays(
@@ -133,7 +137,7 @@ def test_without_spot_both_settings_name_the_on_demand_queue(
 ) -> None:
     assert aws_command("deploy", "--yes", "--no-spot", "--image", image).error is None
     settings = aws_command("status", "--json").json["settings"]
-    assert settings["queue"] == settings["on_demand_queue"] == f"{stack_name}-on-demand"
+    assert settings["queue"] == settings["on_demand_queue"] == f"{stack_name}-on-demand-fair"
 
 
 def test_an_existing_network_is_used_and_none_is_made(
@@ -225,12 +229,13 @@ def test_status_tells_queues_environments_and_jobs(
     batch = aws_server.client("batch")
     job = batch.submit_job(
         jobName="long",
-        jobQueue=f"{stack_name}-spot",
+        jobQueue=f"{stack_name}-spot-fair",
         jobDefinition=f"{stack_name}-worker",
         containerOverrides={"command": ["sleep", "60"]},
+        **SHARE,
     )["jobId"]
     output = aws_command("status").output
-    assert f"{stack_name}-spot: ENABLED, VALID; FARGATE_SPOT up to 256 vCPU" in output
+    assert f"{stack_name}-spot-fair: ENABLED, VALID; FARGATE_SPOT up to 256 vCPU" in output
     assert "1 running" in output
     batch.terminate_job(jobId=job, reason="seen")
 
@@ -267,3 +272,105 @@ def test_a_notebook_finds_backfleet_and_its_settings(
     names = {each["Key"].partition("/")[2] for each in found}
     assert "backfleet.toml" in names
     assert any(name.startswith("backfleet-") and name.endswith(".whl") for name in names)
+
+
+def _with_fifo_queues(rendered: str) -> str:
+    """Return the template as a stack has it whose queues have no scheduling policy."""
+    text = rendered.replace("SpotFairQueue", "SpotQueue")
+    text = text.replace("OnDemandFairQueue", "OnDemandQueue")
+    text = text.replace("-spot-fair", "-spot").replace("-on-demand-fair", "-on-demand")
+    template = json.loads(text)
+    for name in ("SpotQueue", "OnDemandQueue"):
+        del template["Resources"][name]["Properties"]["SchedulingPolicyArn"]
+    del template["Resources"]["FairShare"]
+    return json.dumps(template)
+
+
+@pytest.fixture
+def deployed_fifo(
+    aws_command: Command, image: str, monkeypatch: pytest.MonkeyPatch, stack_name: str
+) -> str:
+    """The Spot queue of a stack whose queues start jobs in the order of their submission."""
+    with monkeypatch.context() as patch:
+        fifo = _with_fifo_queues(render())
+        patch.setattr("backfleet_executors.aws.stack.change_set.render", lambda: fifo)
+        assert aws_command("deploy", "--yes", "--image", image).error is None
+    return f"{stack_name}-spot"
+
+
+def test_queues_without_fair_share_are_not_replaced_while_they_have_jobs(
+    deployed_fifo: str, aws_command: Command, aws_server: Any, stack_name: str
+) -> None:
+    batch = aws_server.client("batch")
+    job = batch.submit_job(
+        jobName="long",
+        jobQueue=deployed_fifo,
+        jobDefinition=f"{stack_name}-worker",
+        containerOverrides={"command": ["sleep", "60"]},
+    )["jobId"]
+    cloudformation = aws_server.client("cloudformation")
+    before = cloudformation.list_change_sets(StackName=stack_name)["Summaries"]
+    error = aws_command("deploy", "--yes", "--keep-image").error
+    assert isinstance(error, ExecutorError)
+    assert "delete OnDemandQueue, SpotQueue, and with it 1 jobs that have not ended" in str(error)
+    assert aws_server.job(job)["status"] not in ("SUCCEEDED", "FAILED")
+    assert cloudformation.list_change_sets(StackName=stack_name)["Summaries"] == before
+    batch.terminate_job(jobId=job, reason="seen")
+    aws_server.wait(job)
+    assert aws_command("deploy", "--yes", "--keep-image").error is None
+    queues = batch.describe_job_queues()["jobQueues"]
+    policies = {queue["jobQueueName"]: queue.get("schedulingPolicyArn") for queue in queues}
+    arn = f"arn:aws:batch:us-east-1:123456789012:scheduling-policy/{stack_name}-fair"
+    assert policies[f"{stack_name}-spot-fair"] == policies[f"{stack_name}-on-demand-fair"] == arn
+    assert deployed_fifo not in policies
+    settings = tomllib.loads(Path("backfleet.toml").read_text())["executors"]["aws-batch"]
+    assert settings["queue"] == f"{stack_name}-spot-fair"
+
+
+def test_spot_is_not_given_up_while_its_queue_has_jobs(
+    deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str
+) -> None:
+    batch = aws_server.client("batch")
+    job = batch.submit_job(
+        jobName="long",
+        jobQueue=f"{stack_name}-spot-fair",
+        jobDefinition=f"{stack_name}-worker",
+        containerOverrides={"command": ["sleep", "60"]},
+        **SHARE,
+    )["jobId"]
+    answer = aws_command("deploy", "--yes", "--keep-image", "--no-spot")
+    assert "delete SpotEnvironment, SpotFairQueue" in str(answer.error)
+    batch.terminate_job(jobId=job, reason="seen")
+
+
+def test_a_budget_is_made_changed_and_removed_with_the_stack(
+    aws_command: Command, aws_server: Any, stack_name: str, image: str
+) -> None:
+    budgets = aws_server.client("budgets")
+
+    def amounts() -> list[str]:
+        found = budgets.describe_budgets(AccountId="123456789012")["Budgets"]
+        return [
+            budget["BudgetLimit"]["Amount"]
+            for budget in found
+            if budget["BudgetName"] == f"{stack_name}-monthly"
+        ]
+
+    made = aws_command("deploy", "--yes", "--image", image, "--budget", "50")
+    assert made.error is None
+    assert "The budget is 50.00 USD per month, with a notice at 80 %" in made.output
+    assert amounts() == ["50.00"]
+    (definition,) = aws_server.client("batch").describe_job_definitions(
+        jobDefinitionName=f"{stack_name}-worker", status="ACTIVE"
+    )["jobDefinitions"]
+    assert definition["tags"] == {"backfleet:stack": stack_name}
+    assert aws_command("deploy", "--yes", "--image", image, "--budget", "0").error is None
+    assert amounts() == []
+    assert aws_command("deploy", "--yes", "--image", image, "--budget", "7").error is None
+    assert aws_command("destroy", "--yes").error is None
+    assert amounts() == []
+
+
+def test_a_budget_where_aws_has_none_is_refused(aws_command: Command, stack_name: str) -> None:
+    refused = aws_command("deploy", "--yes", "--region", "us-gov-west-1", "--budget", "7")
+    assert str(refused.error).startswith("--budget: AWS Budgets is not available in us-gov-west-1")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from testbed.aws.deployment import SHARE
+
 Command = Callable[..., Any]
 
 pytestmark = pytest.mark.testbed
@@ -33,8 +35,9 @@ def test_the_image_is_built_pushed_and_run_by_its_digest(
     assert pushed["containerProperties"]["image"] == image
     job = aws_server.client("batch").submit_job(
         jobName=stack_name,
-        jobQueue=f"{stack_name}-spot",
+        jobQueue=f"{stack_name}-spot-fair",
         jobDefinition=f"{stack_name}-worker",
+        **SHARE,
     )["jobId"]
     ended = aws_server.wait(job)
     assert ended["container"]["exitCode"] == 0, ended

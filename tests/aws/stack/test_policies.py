@@ -29,15 +29,20 @@ STORE = Path(backfleet.store.__file__).parent
 
 PREFIXES = {
     "batch": "batch",
+    "budgets": "budgets",
     "cloudformation": "cloudformation",
     "ec2": "ec2",
     "ecr": "ecr",
     "iam": "iam",
     "logs": "logs",
+    "pricing": "pricing",
     "s3": "s3",
     "service-quotas": "servicequotas",
 }
 NAMED_OTHERWISE = {
+    "budgets:CreateBudget": "budgets:ModifyBudget",
+    "budgets:DeleteBudget": "budgets:ModifyBudget",
+    "budgets:UpdateBudget": "budgets:ModifyBudget",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -141,12 +146,17 @@ def test_nobody_but_the_deployer_may_choose_images_or_roles() -> None:
     roles = [
         name
         for name, each in template()["Resources"].items()
-        if each["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+        if each["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy") and name != "CuratorRole"
     ]
     assert len(roles) >= 6
     for role in roles:
         assert not allowed(role) & choosing
         assert not any("*" in action for action in allowed(role))
+
+
+def test_the_curator_removes_objects_of_runs_and_changes_nothing_else() -> None:
+    looks = {"batch:DescribeJobs", "batch:ListJobs", "s3:GetObject", "s3:ListBucket"}
+    assert allowed("CuratorRole") == {"s3:DeleteObject", *looks}
 
 
 NOT_USED = (

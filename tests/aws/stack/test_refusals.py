@@ -183,7 +183,7 @@ def test_a_failure_is_told_with_its_reason_undone_and_can_be_mended(
     batch = aws_server.client("batch")
     order = [{"order": 1, "computeEnvironment": aws_server.compute_environment}]
     queue = batch.create_job_queue(
-        jobQueueName=f"{stack_name}-spot",
+        jobQueueName=f"{stack_name}-spot-fair",
         state="ENABLED",
         priority=1,
         computeEnvironmentOrder=order,
@@ -191,7 +191,7 @@ def test_a_failure_is_told_with_its_reason_undone_and_can_be_mended(
     answer = aws_command("deploy", "--yes", "--image", image)
     text = refusal(answer)
     assert "CREATE_FAILED" in answer.output
-    assert "SpotQueue (AWS::Batch::JobQueue)" in text
+    assert "SpotFairQueue (AWS::Batch::JobQueue)" in text
     assert "already exists" in text
     assert aws_command("status", "--json").json["status"] == "ROLLBACK_COMPLETE"
     again = refusal(aws_command("deploy", "--yes", "--image", image))

@@ -14,7 +14,7 @@ from backfleet_executors.aws.fargate import nearest_size
 from backfleet_executors.aws.stack.template import LIMIT, render, template
 
 REGIONS = ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"]
-QUEUE = "arn:aws:batch:us-east-1:123456789012:job-queue/fleet-spot"
+QUEUE = "arn:aws:batch:us-east-1:123456789012:job-queue/fleet-spot-fair"
 SERVICE = re.compile(r"[a-z-]+\.amazonaws\.com")
 
 
@@ -71,7 +71,7 @@ def test_the_job_definition_keeps_the_limits_of_batch_and_fargate(
 
 
 def test_queues_keep_the_limits_of_batch(resources: Mapping[str, Any]) -> None:
-    for queue in ("SpotQueue", "OnDemandQueue"):
+    for queue in ("SpotFairQueue", "OnDemandFairQueue"):
         properties = resources[queue]["Properties"]
         assert 1 <= len(properties["ComputeEnvironmentOrder"]) <= 3
         for action in properties["JobStateTimeLimitActions"]:
@@ -122,7 +122,7 @@ def test_what_a_store_writes_once_is_never_written_over(resources: Mapping[str, 
     assert only_once["Effect"] == "Deny"
     assert only_once["Action"] == ["s3:PutObject"]
     assert only_once["Condition"]["Null"] == {"s3:if-none-match": "true"}
-    paths = [each["Fn::Sub"][0].partition("${Bucket}")[2] for each in only_once["Resource"]]
+    paths = [each["Fn::Sub"][0].partition("${B}")[2] for each in only_once["Resource"]]
     assert paths == [
         "/runs/*/manifest.json",
         "/runs/*/chunks/*",
@@ -145,7 +145,7 @@ def _may_put(statements: list[Mapping[str, Any]], key: str) -> bool:
         for resource in (statement["Resource"],)
         for arn in (resource if isinstance(resource, list) else [resource])
         if "ResultsBucket" in json.dumps(arn)
-        and fnmatchcase(key, arn["Fn::Sub"][0].partition("${Bucket}")[2])
+        and fnmatchcase(key, arn["Fn::Sub"][0].partition("${B}")[2])
     }
     return effects == {"Allow"}
 
@@ -211,7 +211,7 @@ def test_the_dashboard_names_what_is_there(resources: Mapping[str, Any]) -> None
 
 def test_every_resource_of_spot_goes_without_spot(resources: Mapping[str, Any]) -> None:
     spot = {name for name, each in resources.items() if each.get("Condition") == "HasSpot"}
-    assert spot == {"SpotEnvironment", "SpotQueue", "SpotNearQuota"}
+    assert spot == {"SpotEnvironment", "SpotFairQueue", "SpotNearQuota"}
 
 
 def test_the_alarm_on_a_missing_clean_up_is_silent_until_data_stops_coming(

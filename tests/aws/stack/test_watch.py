@@ -34,8 +34,8 @@ def test_a_state_that_is_told_late_is_not_taken_for_the_end(
     stack = carry_out(clients, preparation, events.append)
     assert stale[0] == LATE
     assert stack.status == "CREATE_COMPLETE"
-    assert stack.outputs["Queue"] == f"{stack_name}-spot"
-    assert [event for event in events if event.resource == "SpotQueue"]
+    assert stack.outputs["Queue"] == f"{stack_name}-spot-fair"
+    assert [event for event in events if event.resource == "SpotFairQueue"]
     assert len(events) == len({(event.resource, event.status) for event in events})
 
 

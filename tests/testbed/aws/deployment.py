@@ -20,9 +20,9 @@ from backfleet.code.hashes import distribution_hashes
 from backfleet.sdk import IMAGE_INVENTORY, canonical_digest, encode_record
 from backfleet_executors.images.inventory import IMAGE, ImageRecord
 from policy_evaluator import Rendering
-from testbed.aws.server import REGION, SUBMITTER, WORKER
+from testbed.aws.server import CLEANUP, COMPACTION, CURATOR, REGION, SUBMITTER, WORKER
 
-__all__ = ["LOCKED_DOWN", "AwsServer", "deploy", "make_bucket"]
+__all__ = ["LOCKED_DOWN", "SHARE", "AwsServer", "deploy", "make_bucket"]
 
 ACCOUNT = "123456789012"
 ENDED = ("SUCCEEDED", "FAILED")
@@ -31,6 +31,9 @@ ROLE_OF_TASKS = (
     '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", '
     '"Principal": {"Service": "ecs-tasks.amazonaws.com"}}]}'
 )
+SHARE: Mapping[str, Any] = {"shareIdentifier": "usertests", "schedulingPriorityOverride": 1}
+"""What a job that a test submits itself needs on a queue of the deployment."""
+
 LOCKED_DOWN: Mapping[str, Any] = {
     "user": "10001:10001",
     "readonlyRootFilesystem": True,
@@ -104,6 +107,15 @@ class AwsServer:
         arn: str = answer["jobDefinitionArn"]
         return arn
 
+    def fifo_queue(self) -> str:
+        """The name of a new queue without a scheduling policy."""
+        name = f"{self.queue}-fifo"
+        order = [{"order": 1, "computeEnvironment": self.compute_environment}]
+        self.client("batch").create_job_queue(
+            jobQueueName=name, state="ENABLED", priority=1, computeEnvironmentOrder=order
+        )
+        return name
+
     @property
     def settings(self) -> dict[str, str]:
         """The executor's settings, as a deployment writes them."""
@@ -156,17 +168,25 @@ class AwsServer:
 
     def rendered_policies(self) -> dict[str, Any]:
         """Return what the template says of these buckets and of the roles that use them."""
-        names = {"ResultsBucket": self.bucket, "DataBucket": self.data_bucket}
+        names = {
+            "ResultsBucket": self.bucket,
+            "DataBucket": self.data_bucket,
+            "LogGroup": self.log_group,
+        }
         rendering = Rendering(self.job_definition.removesuffix("-worker"), names)
         return {
             "roles": {
                 WORKER: rendering.statements_of("JobRole"),
+                CURATOR: rendering.statements_of("CuratorRole"),
+                COMPACTION: rendering.statements_of("CompactionRole"),
                 SUBMITTER: rendering.statements_of("SubmitterPolicy"),
+                CLEANUP: rendering.statements_of("CleanupRole"),
             },
             "buckets": {
                 self.bucket: rendering.statements_of("ResultsBucketPolicy"),
                 self.data_bucket: rendering.statements_of("DataBucketPolicy"),
             },
+            "names": [self.queue, self.on_demand_queue, self.job_definition, self.log_group],
         }
 
     def enforce(self, policies: Mapping[str, Any]) -> None:
@@ -176,11 +196,21 @@ class AwsServer:
         with urllib.request.urlopen(request) as answer:
             assert answer.status == 200
 
+    def lift_roles(self, *names: str) -> None:
+        """Let everybody do everything with the queues and the job definition, and other ones."""
+        own = [self.queue, self.on_demand_queue, self.job_definition]
+        self.enforce({"roles": {}, "buckets": {}, "names": [*own, *names]})
+
     def unevaluated(self) -> list[str]:
         """Return what the enforced policies contain that nobody has evaluated, once."""
         with urllib.request.urlopen(f"{self.url}/testbed/policies") as answer:
             faults: list[str] = json.load(answer)
         return faults
+
+    def ledger(self, job: str) -> list[float]:
+        """Return how many seconds each attempt of a job, or of an array's children, has run."""
+        with urllib.request.urlopen(f"{self.url}/testbed/ledger") as answer:
+            return [seconds for name, seconds in json.load(answer) if name.startswith(job)]
 
     def control(self, call: str, **arguments: object) -> None:
         """`interrupt` (job, reason), `kill` (job) or `chaos` (rate, seconds, seed)."""
@@ -235,6 +265,9 @@ def deploy(
     role = f"arn:aws:iam::{ACCOUNT}:role/{_role()}"
     name = f"test-{uuid.uuid4().hex[:12]}"
     queues = []
+    policy = batch.create_scheduling_policy(
+        name=f"{name}-fair", fairsharePolicy={"shareDecaySeconds": 3600, "computeReservation": 0}
+    )
     for suffix, kind in (("spot", "FARGATE_SPOT"), ("on-demand", "FARGATE")):
         made = batch.create_compute_environment(
             computeEnvironmentName=f"{name}-{suffix}",
@@ -250,12 +283,13 @@ def deploy(
         )
         order = {"order": 1, "computeEnvironment": made["computeEnvironmentArn"]}
         batch.create_job_queue(
-            jobQueueName=f"{name}-{suffix}",
+            jobQueueName=f"{name}-{suffix}-fair",
             state="ENABLED",
             priority=1,
+            schedulingPolicyArn=policy["arn"],
             computeEnvironmentOrder=[order],
         )
-        queues.append(f"{name}-{suffix}")
+        queues.append(f"{name}-{suffix}-fair")
     server = AwsServer(
         url=url,
         environment=environment,

@@ -15,6 +15,9 @@ from backfleet.executor import Submission
 from backfleet.sdk import RUN_KEY
 
 __all__ = [
+    "CLEANUP",
+    "COMPACTION",
+    "CURATOR",
     "REGION",
     "SUBMITTER",
     "WORKER",
@@ -27,7 +30,8 @@ __all__ = [
 HERE = Path(__file__).parent
 REGION = "us-east-1"
 
-WORKER, SUBMITTER = "worker", "submitter"
+WORKER, SUBMITTER, CLEANUP, COMPACTION = "worker", "submitter", "cleanup", "compaction"
+CURATOR = "curator"
 """Access keys of roles. That of the tests is `testing`, and may do everything."""
 
 

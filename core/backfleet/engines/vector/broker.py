@@ -41,9 +41,12 @@ REJECTED_AT_FILL = int(RejectReason.CASH_AT_FILL)
 
 @inlined
 def commission(size: float, price: float, broker: BrokerParams) -> float:
-    """`CommInfoBase.getcommission`, and the schemes of `engines.broker` and
-    `engines.market_broker`."""
+    """The commission of a leg. `engines.broker` and `engines.market_broker` call it, too."""
     fee = abs(size) * broker.commission * price
+    if broker.per_share != 0.0:
+        fee += abs(size) * broker.per_share
+    if broker.per_order != 0.0:
+        fee += broker.per_order
     if broker.minimum_commission > 0.0 and fee < broker.minimum_commission:
         fee = broker.minimum_commission
     tax = broker.buy_tax if size > 0.0 else broker.sell_tax
@@ -90,7 +93,7 @@ def execute(
     closed, opened = legs(account.size, size)
     cash = account.cash
     # backtrader's whole 0 has no sign, while -0.0 would turn that of the product.
-    pnl = (-closed if closed != 0.0 else 0.0) * (price - account.price)
+    pnl = (-closed if closed != 0.0 else 0.0) * (price - account.price) * broker.multiplier
     closed_fee = opened_fee = 0.0
     reason = NOT_REJECTED
     if closed != 0.0:
@@ -126,37 +129,45 @@ def moved(held: float, mean: float, size: float, price: float) -> tuple[float, f
 
 
 @inlined
-def account_value(account: Account, close: float) -> float:
+def account_value(account: Account, close: float, multiplier: float) -> float:
     """Cash and position (`BackBroker._get_value`)."""
-    return account.cash + with_position(0.0, account.size, account.price, close)
+    return account.cash + with_position(0.0, account.size, account.price, close, multiplier)
 
 
 @inlined
-def with_position(total: float, size: float, price: float, close: float) -> float:
+def with_position(
+    total: float, size: float, price: float, close: float, multiplier: float
+) -> float:
     """The value of some positions and of one more (`BackBroker._get_value`)."""
     worth = size * close
     if worth > 0.0:
-        gain = size * (close - price)
+        gain = size * (close - price) * multiplier
         return total + (worth - gain) + gain
     return total + worth
 
 
 @inlined
 def slipped_up(highest: float, price: float, broker: BrokerParams) -> float:
-    """`BackBroker._slip_up` with a fixed slippage."""
-    if broker.slippage == 0.0:
+    """`BackBroker._slip_up` of orders that never wait for a better price."""
+    if broker.slippage_rate != 0.0:
+        slipped = price * (1.0 + broker.slippage_rate)
+    elif broker.slippage != 0.0:
+        slipped = price + broker.slippage
+    else:
         return price
-    slipped = price + broker.slippage
-    return slipped if slipped <= highest else highest
+    return slipped if slipped <= highest or broker.slips_out != 0.0 else highest
 
 
 @inlined
 def slipped_down(lowest: float, price: float, broker: BrokerParams) -> float:
-    """`BackBroker._slip_down` with a fixed slippage."""
-    if broker.slippage == 0.0:
+    """`BackBroker._slip_down` of orders that never wait for a better price."""
+    if broker.slippage_rate != 0.0:
+        slipped = price * (1.0 - broker.slippage_rate)
+    elif broker.slippage != 0.0:
+        slipped = price - broker.slippage
+    else:
         return price
-    slipped = price - broker.slippage
-    return slipped if slipped >= lowest else lowest
+    return slipped if slipped >= lowest or broker.slips_out != 0.0 else lowest
 
 
 @inlined
@@ -171,7 +182,9 @@ def fill_or_reject(
 
 @inlined
 def open_fill(size: float, open: float, high: float, low: float, broker: BrokerParams) -> float:
-    """The price of a market order."""
+    """The price of an order that fills at the open; `high` and `low` bound its slippage."""
+    if broker.slips_open == 0.0:
+        return open
     return slipped_up(high, open, broker) if size > 0.0 else slipped_down(low, open, broker)
 
 
@@ -196,10 +209,10 @@ def stop_fill(
     """The price of a stop order, NaN where the bar does not reach it (`_try_exec_stop`)."""
     if size > 0.0:
         if open >= stop:
-            return slipped_up(high, open, broker)
+            return open_fill(size, open, high, low, broker)
         return slipped_up(high, stop, broker) if high >= stop else math.nan
     if open <= stop:
-        return slipped_down(low, open, broker)
+        return open_fill(size, open, high, low, broker)
     return slipped_down(low, stop, broker) if low <= stop else math.nan
 
 
@@ -210,8 +223,8 @@ def limit_fill(
     """The price of a limit order, NaN where the bar does not reach it (`_try_exec_limit`)."""
     if size > 0.0:
         if limit >= open:
-            return slipped_up(limit if limit < high else high, open, broker)
+            return open_fill(size, open, limit if limit < high else high, low, broker)
         return limit if limit >= low else math.nan
     if limit <= open:
-        return slipped_down(limit, open, broker)
+        return open_fill(size, open, high, limit, broker)
     return limit if limit <= high else math.nan

@@ -189,12 +189,13 @@ def value_at(
     curve: NDArray[np.float64],
     step: int,
     rules: PanelRules | None,
+    multiplier: float,
 ) -> float:
     """Write and return the account's value; positions are summed in the symbols' order."""
     total = exposure = 0.0
     for symbol in range(len(state.size)):
         size, close = state.size[symbol], state.close[symbol]
-        total = with_position(total, size, state.price[symbol], close)
+        total = with_position(total, size, state.price[symbol], close, multiplier)
         if size != 0.0:
             exposure += abs(size * close)
     value = cash + total

@@ -133,7 +133,7 @@ def simulate_portfolio(
             fill_bars,
             rules_of_market,
         )
-        value = value_at(state, cash, receivable, curve, step, rules_of_market)
+        value = value_at(state, cash, receivable, curve, step, rules_of_market, broker.multiplier)
         wrong = size_orders(
             step, state, targets, cash, value, rules, broker, sizes, rules_of_market
         )

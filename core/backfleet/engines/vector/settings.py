@@ -34,4 +34,18 @@ def rules_of(settings: NDArray[np.float64]) -> Rules:
 def broker_of(settings: NDArray[np.float64]) -> BrokerParams:
     """Return the broker in an array of settings. What a market adds is a constant 0, whose sums the
     compiler leaves out."""
-    return BrokerParams(settings[5], settings[6], settings[7], settings[8], 0.0, 0.0, 0.0)
+    return BrokerParams(
+        settings[5],
+        settings[6],
+        settings[7],
+        settings[8],
+        settings[9],
+        settings[10],
+        settings[11],
+        settings[12],
+        settings[13],
+        settings[14],
+        0.0,
+        0.0,
+        0.0,
+    )

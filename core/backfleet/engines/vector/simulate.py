@@ -41,6 +41,8 @@ from backfleet.engines.vector.state import (
     OutputArrays,
     Pending,
     ProtectiveOrders,
+    has_rate_only,
+    rate_only,
 )
 from backfleet.engines.vector.waiting_orders import book_events, fill
 from backfleet.engines.vector.write_records import write_order, write_trades
@@ -112,17 +114,15 @@ def simulate(
     output = OutputArrays(account, orders, fills, np.empty(len(fills), np.int64))
     booked = None if events is None else new_bookings(events)
     bars = BarArrays(time, prices)
-    costs_more = broker.minimum_commission > 0.0 or broker.slippage != 0.0
-    if market is not None or has_protective_orders(rules) or costs_more:
+    if market is not None or has_protective_orders(rules) or not has_rate_only(broker):
         stopped, order_count, fill_count = run_bars(
             bars, targets, rules, broker, first, output, market, events, booked
         )
     else:
         # Compiled a second time for the usual case, without the branches that constants exclude.
         rules = Rules(rules.target, rules.sizing, rules.amount, math.nan, math.nan)
-        broker = BrokerParams(broker.cash, broker.commission, 0.0, 0.0, 0.0, 0.0, 0.0)
         stopped, order_count, fill_count = run_bars(
-            bars, targets, rules, broker, first, output, None, None, None
+            bars, targets, rules, rate_only(broker), first, output, None, None, None
         )
     if stopped != DONE:
         return stopped, 0, 0, 0
@@ -212,14 +212,25 @@ def run_bars(
         elif not reverses and not (is_protected and state.account.size != 0.0):
             idle = closes if events is None else closes[:stop]
             bar = skip_idle_bars(
-                targets, first, bar, state.account, receivable, rules, idle, output.curve, market
+                targets,
+                first,
+                bar,
+                state.account,
+                receivable,
+                rules,
+                idle,
+                output.curve,
+                market,
+                broker.multiplier,
             )
             if bar == len(closes):
                 break
             if events is not None and bar == stop:
                 continue
         account, close = state.account, closes[bar]
-        value = write_value(account, receivable, close, output.curve, bar, market)
+        value = write_value(
+            account, receivable, close, output.curve, bar, market, broker.multiplier
+        )
         if not is_possible(targets[bar], rules.target):
             return WRONG_TARGETS, order_count, fill_count
         if bar >= first:
@@ -282,6 +293,7 @@ def skip_idle_bars(
     closes: NDArray[np.float64],
     curve: NDArray[np.float64],
     market: MarketRows | None,
+    multiplier: float,
 ) -> int:
     """Write the curve until a target may place an order. Returns the bar of that target, or the
     number of closes."""
@@ -293,7 +305,7 @@ def skip_idle_bars(
         target = rest[index]
         if target != no_op and target == target and index >= warming:
             return bar + index
-        write_value(account, receivable, prices[index], values, index, market)
+        write_value(account, receivable, prices[index], values, index, market, multiplier)
     return len(closes)
 
 
@@ -305,9 +317,10 @@ def write_value(
     curve: NDArray[np.float64],
     bar: int,
     market: MarketRows | None,
+    multiplier: float,
 ) -> float:
     """Write and return the account's value after a bar."""
-    value = account_value(account, close)
+    value = account_value(account, close, multiplier)
     if market is not None:
         value += receivable
     curve[0, bar] = value

@@ -84,7 +84,7 @@ def max_affordable(cash: float, close: float, most: float, broker: BrokerParams)
         return most
     few, many = 0.0, max(most, 0.0)
     # Where the minimum commission does not count, this is it, or a share beside it.
-    likely = float(np.floor(cash / (close * (1.0 + broker.commission))))
+    likely = float(np.floor(cash / (close * (1.0 + broker.commission) + broker.per_share)))
     if few <= likely < many and fits(likely, cash, close, broker):
         if not fits(likely + 1.0, cash, close, broker):
             return likely

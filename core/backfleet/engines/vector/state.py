@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
+from backfleet.class_call import ClassCall
 from backfleet.engine import FILL, ORDER, TRADE, BrokerSettings
+from backfleet.jit import inlined
 
 __all__ = [
     "Account",
@@ -21,6 +23,8 @@ __all__ = [
     "OutputArrays",
     "Pending",
     "ProtectiveOrders",
+    "has_rate_only",
+    "rate_only",
 ]
 
 
@@ -46,30 +50,69 @@ class BarArrays(NamedTuple):
 
 
 class BrokerParams(NamedTuple):
-    """`BrokerSettings`, for compiled code, and what a market adds to the commission.
+    """`BrokerSettings` of one symbol, for compiled code, and what a market adds to the commission.
 
-    `buy_tax` and `sell_tax` are fractions of the value, `share_fee` is money per share.
+    `slippage` is money per share and `slippage_rate` a fraction; `slips_open` and `slips_out` are 1
+    for True. `buy_tax` and `sell_tax` are fractions of the value, `share_fee` is money per share.
     """
 
     cash: float
     commission: float
     minimum_commission: float
     slippage: float
+    per_share: float
+    per_order: float
+    multiplier: float
+    slippage_rate: float
+    slips_open: float
+    slips_out: float
     buy_tax: float
     sell_tax: float
     share_fee: float
 
     @classmethod
-    def of(cls, broker: BrokerSettings) -> BrokerParams:
+    def of(cls, broker: BrokerSettings, symbol: str = "") -> BrokerParams:
+        costs, slippage = broker.costs_of(symbol), broker.slippage_terms
+        commission = costs.commission
+        if isinstance(commission, ClassCall):
+            raise TypeError(f"compiled code cannot call the commission scheme {commission.target}")
         return cls(
             float(broker.cash),
-            float(broker.commission),
-            float(broker.minimum_commission),
-            float(broker.slippage),
+            float(commission.rate),
+            float(costs.minimum_commission),
+            float(slippage.per_share),
+            float(commission.per_share),
+            float(commission.per_order),
+            float(commission.multiplier),
+            float(slippage.rate),
+            float(slippage.open),
+            float(slippage.out),
             0.0,
             0.0,
             0.0,
         )
+
+
+@inlined
+def has_rate_only(broker: BrokerParams) -> bool:
+    """Return whether the only cost is a fraction of the traded value."""
+    return (
+        broker.minimum_commission == 0.0
+        and broker.per_share == 0.0
+        and broker.per_order == 0.0
+        and broker.multiplier == 1.0
+        and broker.slippage == 0.0
+        and broker.slippage_rate == 0.0
+    )
+
+
+@inlined
+def rate_only(broker: BrokerParams) -> BrokerParams:
+    """Return a broker that `has_rate_only` with constants in place of the other costs, whose
+    branches the compiler leaves out."""
+    return BrokerParams(
+        broker.cash, broker.commission, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0
+    )
 
 
 class Account(NamedTuple):

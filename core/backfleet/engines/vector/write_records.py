@@ -142,7 +142,8 @@ def write_trades(
         if closed != 0.0:
             trade = trades[current[symbol]]
             held[symbol] += closed
-            reduce_trade(trade, closed, price, commission(closed, price, costs))
+            fee = commission(closed, price, costs)
+            reduce_trade(trade, closed, price, fee, costs.multiplier)
             if held[symbol] == 0.0:
                 trade["closed"] = fill["time"]
                 trade["bars"] = fill_bars[number] - opened_at[symbol]
@@ -221,8 +222,8 @@ def extend_trade(trade: np.void, held: float, size: float, price: float, fee: fl
 
 
 @inlined
-def reduce_trade(trade: np.void, size: float, price: float, fee: float) -> None:
+def reduce_trade(trade: np.void, size: float, price: float, fee: float, multiplier: float) -> None:
     """Take shares out of a trade (`Trade.update`)."""
     trade["commission"] += fee
-    trade["pnl"] += -size * (price - trade["price"])
+    trade["pnl"] += -size * (price - trade["price"]) * multiplier
     trade["pnl_net"] = trade["pnl"] - trade["commission"]

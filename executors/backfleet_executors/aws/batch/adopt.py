@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from backfleet.sdk import SHARDS
 from backfleet_executors.aws.batch.arrays import ShardArray, name_prefix, parse_name
 from backfleet_executors.aws.batch.calls import BatchCalls
+from backfleet_executors.aws.batch.price_tags import max_cost_of, price_of
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -50,6 +52,9 @@ def _handle(
     ]
     first = jobs[0][1]
     timeout = first.get("timeout", {}).get("attemptDurationSeconds", 0)
+    price = price_of(first.get("tags", {}))
+    parts = (max_cost_of(job.get("tags", {})) for _, job in jobs)
+    limits = [part for part in parts if part is not None]
     return {
         "run": run,
         "number": number,
@@ -58,6 +63,8 @@ def _handle(
         "submitted": first.get("createdAt", 0) / 1000,
         "limits": {"memory": _memory(first), "timeout": timeout},
         "settings": dict(settings),
+        "price": None if price is None else asdict(price),
+        "max_cost": sum(limits) if limits else None,
     }
 
 

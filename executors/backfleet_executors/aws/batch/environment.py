@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ class BatchEnvironment:
 
     settings: AwsBatchSettings
     calls: BatchCalls
+    _fair_share: dict[str, bool] = field(default_factory=dict)
 
     @cached_property
     def user(self) -> str:
@@ -34,6 +35,13 @@ class BatchEnvironment:
         with aws_errors("asking AWS whose credentials these are"):
             arn = self.calls.clients.sts.get_caller_identity()["Arn"]
         return arn.rpartition("/")[2].rpartition(":")[2]
+
+    def is_fair_share(self, name: str) -> bool:
+        """Whether a queue has a scheduling policy, and so demands a share of each job."""
+        if name not in self._fair_share:
+            queue = self.calls.queue(name)
+            self._fair_share[name] = bool(queue and queue.get("schedulingPolicyArn"))
+        return self._fair_share[name]
 
     @cached_property
     def definition(self) -> JobDefinitionTypeDef:

@@ -10,6 +10,7 @@ from backfleet.errors import ExecutorError
 from backfleet.executor import Handle, read_handle
 from backfleet.sdk import parse_ranges
 from backfleet_executors.aws.batch.arrays import ARRAY_LIMIT, ShardArray
+from backfleet_executors.aws.prices import HourlyPrice
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -31,7 +32,19 @@ class StoredArray:
 
 @dataclass(frozen=True)
 class BatchHandle:
-    """The handle of a submission; `url` is the location of the submission's record."""
+    """The handle of a submission.
+
+    Attributes
+    ----------
+    url
+        Location of the submission's record.
+    price
+        Of one worker for an hour; None if it is not known.
+    compaction
+        Id of the job that compacts the results; None without one.
+    max_cost
+        What the workers may cost on demand before they are stopped; None for no limit.
+    """
 
     run: str
     number: int
@@ -42,6 +55,9 @@ class BatchHandle:
     limits: Mapping[str, float]
     settings: Mapping[str, str | None] = field(default_factory=dict)
     job_definition: str | None = None
+    price: HourlyPrice | None = None
+    max_cost: float | None = None
+    compaction: str | None = None
 
     @classmethod
     def read(cls, handle: Handle) -> BatchHandle:
@@ -57,6 +73,12 @@ class BatchHandle:
                 f"the handle of submission {checked.number} names shards that no job runs"
             )
         return checked
+
+    @property
+    def spot_queue(self) -> str | None:
+        """The queue whose workers run on Spot; None if all run on demand."""
+        spot, on_demand = self.settings.get("queue"), self.settings.get("on_demand_queue")
+        return None if on_demand is None or spot == on_demand else spot
 
     def shard_arrays(self) -> list[ShardArray]:
         """Return the arrays. Their names follow from the submission, whatever the handle says."""

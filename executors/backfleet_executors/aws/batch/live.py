@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,13 @@ from backfleet_executors.aws.batch.environment import BatchEnvironment
 from backfleet_executors.aws.batch.live_probes import probes_of
 from backfleet_executors.aws.batch.logs import read_log
 from backfleet_executors.aws.batch.request import JobShape, submit_request
-from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
+from backfleet_executors.aws.batch.settings import (
+    NO_TEAM,
+    TEAM_TAG,
+    AwsBatchSettings,
+    required,
+)
+from backfleet_executors.aws.batch.share import Share
 from backfleet_executors.aws.batch.size import worker_size
 from backfleet_executors.aws.batch.states import state_of
 from backfleet_executors.aws.batch.submit import LOOKS, JobSubmitter
@@ -109,10 +115,12 @@ def _start(
         vcpus=size.vcpus,
         memory=size.memory,
         limit=TimeLimit(attempt=300, worker=300, attempts=1),
-        tags={"backfleet:run": LIVE},
+        tags={"backfleet:run": LIVE, TEAM_TAG: settings.team or NO_TEAM},
     )
     run = secrets.token_hex(8)
     array = ShardArray(run, 0, shards, required(settings, "queue"))
+    if environment.is_fair_share(array.queue):
+        shape = replace(shape, share=Share.of(settings.team, environment.user, 0))
     request = submit_request(array, shape)
     request["containerOverrides"]["command"] = list(command)
     submitter = JobSubmitter(Clients(calls.clients.region, total_max_attempts=1).batch, calls)

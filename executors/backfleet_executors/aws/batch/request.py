@@ -10,6 +10,7 @@ from typing import Any
 
 from backfleet.sdk import RUN_KEY, SHARDS, TIME_LIMIT
 from backfleet_executors.aws.batch.arrays import ShardArray
+from backfleet_executors.aws.batch.share import Share
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 
 __all__ = ["RETRY_RULES", "JobShape", "over_limits", "submit_request", "tag_value"]
@@ -46,6 +47,8 @@ class JobShape:
         A size that Fargate has; memory in MiB.
     run_key
         The key of the run's seals, which the role of workers cannot read.
+    share
+        None on a queue without a scheduling policy, which refuses it.
     """
 
     url: str
@@ -55,6 +58,7 @@ class JobShape:
     limit: TimeLimit
     run_key: str = field(default="", repr=False)
     tags: Mapping[str, str] = field(default_factory=dict)
+    share: Share | None = None
 
 
 def submit_request(array: ShardArray, shape: JobShape) -> dict[str, Any]:
@@ -71,7 +75,7 @@ def submit_request(array: ShardArray, shape: JobShape) -> dict[str, Any]:
     }
     if array.is_array:
         request["arrayProperties"] = {"size": array.size}
-    return request
+    return request | (shape.share.request if shape.share else {})
 
 
 def over_limits(request: Mapping[str, Any]) -> Iterator[str]:

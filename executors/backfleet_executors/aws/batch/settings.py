@@ -8,18 +8,27 @@ from pydantic import Field
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import ExecutorSettings
+from backfleet_executors.aws.prices import Price
 
-__all__ = ["INHERITED", "AwsBatchSettings", "inherited", "required"]
+__all__ = ["INHERITED", "NO_TEAM", "TEAM_TAG", "AwsBatchSettings", "inherited", "required"]
+
+TEAM_TAG = "backfleet:team"
+"""The tag by which roles distinguish the jobs of teams."""
+
+NO_TEAM = "all"
+"""The value of the tag without the setting `team`, and the name of the stack's own team."""
 
 INHERITED = (
     "region",
     "queue",
     "on_demand_queue",
     "job_definition",
+    "compaction_definition",
     "store",
     "data",
     "image",
     "log_group",
+    "team",
 )
 """What a later submission of a run takes from an earlier one, where it is not set."""
 
@@ -35,6 +44,10 @@ class AwsBatchSettings(ExecutorSettings):
     job_definition: str | None = Field(
         default=None, description="job definition; its newest revision is pinned at a submission"
     )
+    compaction_definition: str | None = Field(
+        default=None,
+        description="job definition that compacts large results; the client does it if unset",
+    )
     store: str | None = Field(
         default=None, description="s3:// place of runs whose job names a directory"
     )
@@ -43,8 +56,18 @@ class AwsBatchSettings(ExecutorSettings):
     log_group: str | None = Field(
         default=None, description="CloudWatch log group; the job definition's if unset"
     )
+    team: str | None = Field(
+        default=None,
+        pattern="^[a-z][a-z0-9]{0,15}$",
+        description="team whose share of the queues and whose tag the jobs get",
+    )
     max_cost: float | None = Field(
-        default=None, ge=0, description="USD that a submission may cost without --yes"
+        default=None,
+        ge=0,
+        description="amount that a submission may cost without --yes, in the currency of the price",
+    )
+    price: Price | None = Field(
+        default=None, description="price of a region; 'backfleet aws prices' writes it"
     )
     shard_minutes: float = Field(
         default=4, gt=0, le=60, description="minutes of work that a worker should get"

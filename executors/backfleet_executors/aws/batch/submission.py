@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from backfleet.errors import BackfleetError
+from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Submission
 from backfleet_executors.aws.batch.adopt import SHARDS_TAG
 from backfleet_executors.aws.batch.arrays import ShardArray, split_shards
+from backfleet_executors.aws.batch.compaction import compaction_request
 from backfleet_executors.aws.batch.environment import BatchEnvironment
 from backfleet_executors.aws.batch.history import interrupted_shards
 from backfleet_executors.aws.batch.notices import say
+from backfleet_executors.aws.batch.price_tags import price_tags
 from backfleet_executors.aws.batch.request import (
     JobShape,
     over_limits,
     submit_request,
     tag_value,
 )
-from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
+from backfleet_executors.aws.batch.settings import (
+    NO_TEAM,
+    TEAM_TAG,
+    AwsBatchSettings,
+    required,
+)
+from backfleet_executors.aws.batch.share import Share
 from backfleet_executors.aws.batch.size import SUPERVISOR, worker_size
 from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.fargate import FargateSize
+from backfleet_executors.aws.prices import HOUR, HourlyPrice, hourly_price, known_price
 
 __all__ = ["BatchSubmission"]
 
 INCOMPLETE = "another job of its submission was refused"
+
+STOP_SECONDS = 120.0
+"""Time that a worker gets to store what is finished when it is stopped."""
 
 
 @dataclass
@@ -47,8 +60,29 @@ class BatchSubmission:
         """Raises ExecutorError."""
         return worker_size(self.submission.cpus, self.submission.memory)
 
+    @cached_property
+    def price(self) -> HourlyPrice | None:
+        """Of one worker for an hour; None if the price of the region is not known."""
+        price = known_price(self.environment.calls.clients.region, self.settings.price)
+        if price is None:
+            return None
+        return hourly_price(self.size, price, is_public=self.environment.is_public)
+
+    @property
+    def max_cost(self) -> float | None:
+        """What the workers may cost before they are stopped; None if the user has set no limit, or
+        has accepted more."""
+        return None if self.submission.accept_cost else self.settings.max_cost
+
     def problems(self) -> Iterator[str]:
         """What would make it fail, each a sentence. Raises ExecutorError."""
+        if self.settings.max_cost is not None and self.price is None:
+            region = self.environment.calls.clients.region
+            yield (
+                f"the price of Fargate in {region} is not known here, so max_cost = "
+                f"{self.settings.max_cost:g} cannot be kept. Look the price up with 'backfleet aws "
+                f"prices --region {region}', or submit without max_cost"
+            )
         yield from self.environment.problems(self.size.vcpus)
         yield from self.environment.bucket_problems([self.submission.url, *self.submission.data])
         if problem := self.limit.problem(self.submission.task_timeout):
@@ -72,6 +106,21 @@ class BatchSubmission:
                 f"the account may run {quota:g} vCPU of {self.environment.quota_name} at once: "
                 f"{quota // self.size.vcpus:,.0f} of {asked.shard_count:,} workers at a time"
             )
+        if self.max_cost is not None and self.price is not None:
+            say(
+                f"the run is stopped at {self.max_cost:,.2f} {self.price.currency} while a client "
+                "waits for it. Without one, the hourly clean-up of the stack stops it, and it can "
+                f"cost up to {self._overshoot():,.2f} {self.price.currency} more"
+            )
+
+    def _overshoot(self) -> float:
+        """Return what all workers that can run at a time cost in an hour, and while they stop."""
+        assert self.price is not None
+        quota = self.environment.quota
+        at_once = self.submission.shard_count
+        if quota is not None:
+            at_once = min(at_once, int(quota // self.size.vcpus))
+        return at_once * self.price.on_demand * (1 + STOP_SECONDS / HOUR)
 
     def submit(self) -> dict[str, Any]:
         """Start the jobs, all or none, and return how to find them. Raises ExecutorError."""
@@ -81,6 +130,7 @@ class BatchSubmission:
         shape = self._shape(self._tags())
         arrays = [*self._started(self._arrays(interrupted), shape)]
         return {
+            "compaction": self._compaction([array.job for array in arrays], shape),
             "run": self.submission.run_id,
             "number": self.submission.number,
             "url": self.submission.url,
@@ -88,6 +138,8 @@ class BatchSubmission:
             "arrays": [array.to_json() for array in arrays],
             "submitted": self.environment.calls.now,
             "job_definition": shape.definition,
+            "price": None if self.price is None else asdict(self.price),
+            "max_cost": self.max_cost,
             "limits": {
                 "vcpus": shape.vcpus,
                 "memory": shape.memory,
@@ -95,13 +147,35 @@ class BatchSubmission:
             },
         }
 
-    def _started(self, arrays: Sequence[ShardArray], shape: JobShape) -> list[ShardArray]:
+    def _compaction(self, jobs: Sequence[str], shape: JobShape) -> str | None:
+        """Start the job that compacts the results after the workers; None without one.
+
+        If it cannot be started, the client compacts them.
+        """
+        queue = self.settings.on_demand_queue or required(self.settings, "queue")
+        definition = self.settings.compaction_definition
+        request = compaction_request(self.submission, definition, queue, jobs, shape.tags)
+        if request is None:
+            return None
+        share = self._share(queue)
+        try:
+            return self._submitter.submit(request | (share.request if share else {}))
+        except ExecutorError as error:
+            say(f"the results will be compacted by a client that waits for the run: {error}")
+            return None
+
+    @cached_property
+    def _submitter(self) -> JobSubmitter:
         calls = self.environment.calls
-        submitter = JobSubmitter(Clients(calls.clients.region, total_max_attempts=1).batch, calls)
+        client = Clients(calls.clients.region, total_max_attempts=1).batch
+        return JobSubmitter(client, calls)
+
+    def _started(self, arrays: Sequence[ShardArray], shape: JobShape) -> list[ShardArray]:
+        calls, submitter = self.environment.calls, self._submitter
         started: list[ShardArray] = []
         try:
             for array in arrays:
-                job = submitter.submit(submit_request(array, shape))
+                job = submitter.submit(submit_request(array, self._shaped(shape, array)))
                 started.append(replace(array, job=job))
         except BaseException:
             for array in started:
@@ -109,6 +183,13 @@ class BatchSubmission:
                     calls.terminate(array.job, INCOMPLETE)
             raise
         return started
+
+    def _shaped(self, shape: JobShape, array: ShardArray) -> JobShape:
+        """Return the shape of a job with its share of the queue and of the cost."""
+        limit = self.max_cost
+        part = None if limit is None else limit * array.size / self.submission.shard_count
+        tags = {**shape.tags, **price_tags(self.price, part)}
+        return replace(shape, tags=tags, share=self._share(array.queue))
 
     def _arrays(self, on_demand: Sequence[int]) -> list[ShardArray]:
         """The jobs of the Spot queue, and of the on-demand queue those that hold these shards."""
@@ -137,6 +218,18 @@ class BatchSubmission:
             tags=tags,
         )
 
+    def _share(self, queue: str) -> Share | None:
+        """The share on a queue; None on one that starts jobs in the order of their submission."""
+        if not self.environment.is_fair_share(queue):
+            return None
+        return Share.of(self.settings.team, self.environment.user, self._expected_seconds())
+
+    def _expected_seconds(self) -> float:
+        """The time that the run is expected to take; 0 if nobody knows."""
+        at_once = (self.environment.quota or math.inf) // self.size.vcpus
+        waves = math.ceil(self.submission.shard_count / max(1.0, at_once))
+        return self.limit.expected * waves
+
     def _tags(self) -> dict[str, str]:
         tags = {
             "backfleet:run": self.submission.run_id,
@@ -144,5 +237,6 @@ class BatchSubmission:
             SHARDS_TAG: str(self.submission.shard_count),
             "backfleet:job": self.submission.name,
             "backfleet:user": self.environment.user,
+            TEAM_TAG: self.settings.team or NO_TEAM,
         }
         return {name: tag_value(value) for name, value in tags.items()}

@@ -1,4 +1,5 @@
-"""Stops jobs that nobody will: those that never start, and those that outlive every run.
+"""Stops jobs that nobody will: those that never start, that outlive every run, or that have cost
+more than their run may.
 
 Environment: QUEUES and JOB_DEFINITION by name, STUCK_HOURS, LONGEST_HOURS, KEPT_REVISIONS.
 """
@@ -11,6 +12,8 @@ import boto3
 from botocore.exceptions import ClientError
 
 RUN_TAG = "backfleet:run"
+PRICE_TAG = "backfleet:price"
+LIMIT_TAG = "backfleet:max-cost"
 LIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
 DESCRIBED_AT_ONCE = 100
@@ -23,7 +26,8 @@ def handle(event: Any, context: Any) -> dict[str, Any]:
     jobs = live_jobs(batch, os.environ["QUEUES"].split(","))
     done: dict[str, Any] = {"stopped": [], "retired": [], "failed": []}
     for job in jobs:
-        reason = why_stop(job, time.time() * 1000)
+        now = time.time() * 1000
+        reason = why_stop(job, now) or over_limit(batch, job, now)
         if reason:
             attempt(
                 done,
@@ -65,6 +69,34 @@ def why_stop(job: Any, now: float) -> str:
     if hours > float(os.environ["STUCK_HOURS"]) and not has_begun(job):
         return f"backfleet clean-up: nothing of it has started in {hours:.0f} hours"
     return ""
+
+
+def over_limit(batch: Any, job: Any, now: float) -> str:
+    """The reason to stop a job whose workers have cost more on demand than its tags allow."""
+    tags = job["tags"]
+    if PRICE_TAG not in tags or LIMIT_TAG not in tags:
+        return ""
+    hour, limit = float(tags[PRICE_TAG].split()[0]), float(tags[LIMIT_TAG])
+    size = job.get("arrayProperties", {}).get("size", 0)
+    count = min(size, DESCRIBED_AT_ONCE)
+    # A hundred children at equal distances stand for all of an array.
+    names = [f"{job['jobId']}:{number * size // count}" for number in range(count)]
+    jobs = batch.describe_jobs(jobs=names)["jobs"] if names else [job]
+    if not jobs:
+        return ""
+    seconds = sum(charged(sampled, now) for sampled in jobs) / len(jobs) * max(size, 1)
+    spent = seconds / 3600 * hour
+    if spent <= limit:
+        return ""
+    return f"backfleet clean-up: its workers have cost {spent:.2f}, more than max_cost allows"
+
+
+def charged(job: Any, now: float) -> float:
+    """The seconds of all attempts, with 40 s to start a container, and at least a minute each."""
+    times = [(each.get("startedAt"), each.get("stoppedAt")) for each in job.get("attempts", ())]
+    if job["status"] in ("STARTING", "RUNNING"):
+        times.append((job.get("startedAt"), now))
+    return float(sum(max((end - start) / 1000 + 40, 60) for start, end in times if start and end))
 
 
 def has_begun(job: Any) -> bool:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from backfleet_executors.aws.stack.budget import STACK_TAG
 from backfleet_executors.aws.stack.intrinsics import NO_VALUE, Section, get_att, if_, ref, sub
 from backfleet_executors.aws.stack.network import ASSIGN_PUBLIC_IP, SECURITY_GROUPS, SUBNETS
 
-__all__ = ["JOB_DEFINITION", "ON_DEMAND_QUEUE", "QUEUE_ARNS", "RESOURCES", "SPOT_QUEUE"]
+__all__ = [
+    "COMPACTION",
+    "FAIR_SHARE",
+    "JOB_DEFINITION",
+    "ON_DEMAND_QUEUE",
+    "QUEUE_ARNS",
+    "RESOURCES",
+    "SPOT_QUEUE",
+]
 
-ON_DEMAND_QUEUE = sub("${AWS::StackName}-on-demand")
-SPOT_QUEUE = if_("HasSpot", sub("${AWS::StackName}-spot"), ON_DEMAND_QUEUE)
+ON_DEMAND_QUEUE = sub("${AWS::StackName}-on-demand-fair")
+SPOT_QUEUE = if_("HasSpot", sub("${AWS::StackName}-spot-fair"), ON_DEMAND_QUEUE)
 JOB_DEFINITION = sub("${AWS::StackName}-worker")
-QUEUE_ARNS = [ref("OnDemandQueue"), if_("HasSpot", ref("SpotQueue"), NO_VALUE)]
+COMPACTION = sub("${AWS::StackName}-compaction")
+QUEUE_ARNS = [ref("OnDemandFairQueue"), if_("HasSpot", ref("SpotFairQueue"), NO_VALUE)]
 
 SCRATCH = "/tmp"
 """The only folder that workers can write to."""
@@ -29,6 +39,13 @@ NEVER_FITS = (
 """Why a job at the head of its queue would block it for ever."""
 
 NEVER_FITS_SECONDS = 1800
+
+FAIR_SHARE: Section = {"ShareDecaySeconds": 3600, "ComputeReservation": 0}
+"""Shares count the use of the last hour, all weigh the same, and no capacity is kept idle for
+shares that have no jobs."""
+
+PRIORITY = 10
+"""Of a job within its share, if a submission names none. A fair-share queue demands one."""
 
 
 def _environment(kind: str) -> dict[str, Any]:
@@ -55,6 +72,7 @@ def _queue(name: Section, environment: str) -> dict[str, Any]:
             "JobQueueName": name,
             "State": "ENABLED",
             "Priority": 1,
+            "SchedulingPolicyArn": ref("FairShare"),
             "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": ref(environment)}],
             "JobStateTimeLimitActions": [
                 {
@@ -69,7 +87,7 @@ def _queue(name: Section, environment: str) -> dict[str, Any]:
     }
 
 
-def _container() -> dict[str, Any]:
+def _container(role: str) -> dict[str, Any]:
     return {
         "Image": ref("Image"),
         "Command": ["--version"],
@@ -79,7 +97,7 @@ def _container() -> dict[str, Any]:
             {"Type": "VCPU", "Value": "1"},
             {"Type": "MEMORY", "Value": "2048"},
         ],
-        "JobRoleArn": get_att("JobRole", "Arn"),
+        "JobRoleArn": get_att(role, "Arn"),
         "ExecutionRoleArn": get_att("ExecutionRole", "Arn"),
         "Volumes": [{"Name": "scratch"}],
         "MountPoints": [{"SourceVolume": "scratch", "ContainerPath": SCRATCH, "ReadOnly": False}],
@@ -114,25 +132,41 @@ def _retry_strategy() -> dict[str, Any]:
     }
 
 
-RESOURCES: Section = {
-    "SpotEnvironment": _environment("FARGATE_SPOT") | {"Condition": "HasSpot"},
-    "SpotQueue": _queue(sub("${AWS::StackName}-spot"), "SpotEnvironment")
-    | {"Condition": "HasSpot"},
-    "OnDemandEnvironment": _environment("FARGATE"),
-    "OnDemandQueue": _queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
-    "JobDefinition": {
+def _definition(name: Section, role: str, properties: Section) -> dict[str, Any]:
+    return {
         "Type": "AWS::Batch::JobDefinition",
         "Condition": "HasImage",
         "Properties": {
             "Type": "container",
-            "JobDefinitionName": JOB_DEFINITION,
+            "JobDefinitionName": name,
             "PlatformCapabilities": ["FARGATE"],
             "PropagateTags": True,
-            # A run that is in progress keeps the revision that it was submitted with.
-            "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
-            "ContainerProperties": _container(),
-            "RetryStrategy": _retry_strategy(),
-            "Timeout": {"AttemptDurationSeconds": ATTEMPT_SECONDS},
+            "SchedulingPriority": PRIORITY,
+            # Of every container, for the budget.
+            "Tags": {STACK_TAG: ref("AWS::StackName")},
+            "ContainerProperties": _container(role),
+            **properties,
         },
+    }
+
+
+WORKERS = {
+    # A run that is in progress keeps the revision that it was submitted with.
+    "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
+    "RetryStrategy": _retry_strategy(),
+    "Timeout": {"AttemptDurationSeconds": ATTEMPT_SECONDS},
+}
+
+RESOURCES: Section = {
+    "SpotEnvironment": _environment("FARGATE_SPOT") | {"Condition": "HasSpot"},
+    "FairShare": {
+        "Type": "AWS::Batch::SchedulingPolicy",
+        "Properties": {"Name": sub("${AWS::StackName}-fair"), "FairsharePolicy": FAIR_SHARE},
     },
+    "SpotFairQueue": _queue(sub("${AWS::StackName}-spot-fair"), "SpotEnvironment")
+    | {"Condition": "HasSpot"},
+    "OnDemandEnvironment": _environment("FARGATE"),
+    "OnDemandFairQueue": _queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
+    "JobDefinition": _definition(JOB_DEFINITION, "JobRole", WORKERS),
+    "Compaction": _definition(COMPACTION, "CompactionRole", {}),
 }

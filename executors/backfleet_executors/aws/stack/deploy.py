@@ -15,6 +15,7 @@ from backfleet_executors.aws.stack.change_set import (
     prepare,
 )
 from backfleet_executors.aws.stack.choices import Choices, check_image
+from backfleet_executors.aws.stack.disruption import check_idle
 from backfleet_executors.aws.stack.existing import check_existing
 from backfleet_executors.aws.stack.kept import Kept, find_kept
 from backfleet_executors.aws.stack.service_roles import create_service_role, missing_service_roles
@@ -90,8 +91,13 @@ def carry_out(
     """Do what was prepared and wait until it is done.
 
     Raises ExecutorError where it fails; CloudFormation has then undone it, or says what it could
-    not undo.
+    not undo. The same if it would end jobs, which may have been submitted in the meantime.
     """
+    try:
+        check_idle(clients, preparation.stack, preparation.change_set)
+    except ExecutorError:
+        drop(clients, preparation)
+        raise
     for service in preparation.service_roles:
         create_service_role(clients, service)
     change_set = preparation.change_set

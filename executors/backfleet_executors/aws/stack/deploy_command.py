@@ -35,16 +35,30 @@ __all__ = ["deploy_command"]
     "--keep-image", is_flag=True, help="Keep the current image even if the local code is newer."
 )
 @click.option("--base", metavar="IMAGE", help="What the image begins from. [python:X.Y-slim]")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="Monthly budget of the stack's jobs, with a notice at 80 %; 0 removes it. [none]",
+)
 @yes_option
 def deploy_command(
-    name: str, region: str | None, keep_image: bool, base: str | None, yes: bool, **chosen: Any
+    name: str,
+    region: str | None,
+    keep_image: bool,
+    base: str | None,
+    budget: float | None,
+    yes: bool,
+    **chosen: Any,
 ) -> None:
     """Create or update the stack and write backfleet.toml.
 
     The changes are shown, and asked about, before anything is changed. The image is built with the
     local Docker engine where the code that is installed here is not what the image holds.
     """
+    from backfleet_executors.aws.stack.budget import check_budget
     from backfleet_executors.aws.stack.deploy import drop, prepare_deployment
+    from backfleet_executors.aws.stack.disruption import check_idle
 
     has_image = bool(chosen["image"]) or keep_image
     if has_image and base is not None:
@@ -52,9 +66,12 @@ def deploy_command(
             "--base is for an image that is built here; leave out --image and --keep-image, or it"
         )
     clients = clients_for(region)
+    if budget is not None:
+        check_budget(clients)
     preparation = prepare_deployment(clients, name, choices_of(chosen))
     try:
         show_preparation(clients, preparation)
+        check_idle(clients, preparation.stack, preparation.change_set)
         builder = None if has_image else _builder(clients, preparation, base)
         if preparation.change_set or preparation.service_roles or builder:
             confirm("Make these changes?", yes)
@@ -64,7 +81,22 @@ def deploy_command(
     stack = _carry_out(clients, preparation)
     if builder is not None:
         stack = _with_image(clients, stack, builder)
+    if budget is not None:
+        _set_budget(clients, stack, budget)
     _write_settings(clients, stack)
+
+
+def _set_budget(clients: Clients, stack: Stack, dollars: float) -> None:
+    from backfleet_executors.aws.stack.budget import STACK_TAG, remove_budget, set_budget
+
+    if not dollars:
+        remove_budget(clients, stack)
+        return
+    set_budget(clients, stack, dollars)
+    click.echo(
+        f"The budget is {dollars:,.2f} USD per month, with a notice at 80 %. It counts what has "
+        f"the tag {STACK_TAG}: activate that tag for cost allocation in the payer's account"
+    )
 
 
 def _builder(clients: Clients, preparation: Preparation, base: str | None) -> ImageBuilder | None:

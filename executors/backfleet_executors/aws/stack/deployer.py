@@ -23,6 +23,7 @@ DIRECTLY = (
     "batch:DescribeJobDefinitions",
     "batch:DescribeJobQueues",
     "batch:ListJobs",
+    "budgets:ModifyBudget",
     "cloudformation:CreateChangeSet",
     "cloudformation:DeleteChangeSet",
     "cloudformation:DeleteStack",
@@ -61,7 +62,8 @@ PUSHING = (
 
 BY_CLOUDFORMATION = {
     "batch": "CreateComputeEnvironment DeleteComputeEnvironment UpdateComputeEnvironment "
-    "CreateJobQueue DeleteJobQueue UpdateJobQueue RegisterJobDefinition TagResource",
+    "CreateJobQueue DeleteJobQueue UpdateJobQueue RegisterJobDefinition TagResource "
+    "*SchedulingPolic*",
     "cloudwatch": "PutMetricAlarm DeleteAlarms DescribeAlarms PutDashboard DeleteDashboards "
     "GetDashboard ListTagsForResource",
     "ec2": "CreateVpc DeleteVpc ModifyVpcAttribute CreateSubnet DeleteSubnet "
@@ -130,12 +132,16 @@ def deployer_policy(place: Place) -> dict[str, Any]:
         "s3": place.buckets(),
         "sns": [place.arn("sns", f"{place.name}-news*")],
     }
+    actions = _by_service()
     statements = [
-        allow(service.capitalize(), actions, named.get(service, "*"))
-        for service, actions in _by_service().items()
-        if service != "iam"
+        allow(service.capitalize(), actions[service], resources)
+        for service, resources in named.items()
     ]
-    return dict(policy(*statements, *_iam(place), _login()))
+    # One statement for all services whose resources have no names of their own: a managed policy
+    # has at most 6,144 characters.
+    others = [actions[service] for service in actions if service not in (*named, "iam")]
+    unnamed = [LOGIN, "iam:ListRoles", *(action for group in others for action in group)]
+    return dict(policy(*statements, *_iam(place), allow("Others", unnamed, "*")))
 
 
 def is_deployers(action: str) -> bool:
@@ -153,12 +159,10 @@ def _by_service() -> dict[str, list[str]]:
     }
     grouped: dict[str, list[str]] = {}
     for action in sorted(actions):
+        if any(pattern != action and fnmatchcase(action, pattern) for pattern in actions):
+            continue
         grouped.setdefault(action.partition(":")[0], []).append(action)
     return grouped
-
-
-def _login() -> dict[str, Any]:
-    return allow("Login", LOGIN, "*")
 
 
 def _iam(place: Place) -> Sequence[dict[str, Any]]:
@@ -169,7 +173,6 @@ def _iam(place: Place) -> Sequence[dict[str, Any]]:
     actions = [action for action in _by_service()["iam"] if action not in apart]
     return (
         allow("Roles", actions, [roles, policies]),
-        allow("LookForRoles", "iam:ListRoles", "*"),
         allow("Hand", "iam:PassRole", roles, _equals("iam:PassedToService", TAKEN_BY)),
         allow(
             "Linked", "iam:CreateServiceLinkedRole", linked, _equals("iam:AWSServiceName", LINKED)

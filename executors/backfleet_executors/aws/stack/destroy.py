@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors
+from backfleet_executors.aws.stack.budget import remove_budget
 from backfleet_executors.aws.stack.stacks import Stack
 from backfleet_executors.aws.stack.watch import StackEvent, Watch
 
@@ -53,6 +54,7 @@ def destroy(clients: Clients, stack: Stack, show: Callable[[StackEvent], None]) 
         clients.cloudformation.delete_stack(StackName=stack.id)
     watch.wait()
     _deregister(clients, stack)
+    remove_budget(clients, stack)
 
 
 def delete_images(clients: Clients, stack: Stack) -> None:

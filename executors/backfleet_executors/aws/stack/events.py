@@ -50,6 +50,9 @@ def _rule(description: str, pattern: Section, paths: Section, sentence: str) -> 
     }
 
 
+OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
+
+
 def _may_publish(service: str, condition: Section) -> dict[str, Any]:
     return {
         "Effect": "Allow",
@@ -76,7 +79,7 @@ def _function() -> dict[str, Any]:
                 "Variables": {
                     "QUEUES": if_(
                         "HasSpot",
-                        sub("${AWS::StackName}-spot,${AWS::StackName}-on-demand"),
+                        sub("${AWS::StackName}-spot-fair,${AWS::StackName}-on-demand-fair"),
                         ON_DEMAND_QUEUE,
                     ),
                     "JOB_DEFINITION": JOB_DEFINITION,
@@ -112,8 +115,9 @@ RESOURCES: Section = {
                 ),
                 _may_publish(
                     "cloudwatch.amazonaws.com",
-                    {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
+                    OF_THIS_ACCOUNT,
                 ),
+                _may_publish("budgets.amazonaws.com", OF_THIS_ACCOUNT),
             ),
         },
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backfleet_executors.aws.batch.share import USER
 from backfleet_executors.aws.stack.compute import QUEUE_ARNS
 from backfleet_executors.aws.stack.execution import EXECUTION, LOG_STREAMS
 from backfleet_executors.aws.stack.intrinsics import (
@@ -32,12 +33,18 @@ TASKS = trust(
     {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
 )
 JOBS = sub("arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job/*")
-DEFINITIONS = sub(
-    "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
-    "${AWS::StackName}-worker:*"
-)
+DEFINITIONS = [
+    sub(
+        "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
+        f"${{AWS::StackName}}-{name}:*"
+    )
+    for name in ("worker", "compaction")
+]
 OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""
+
+SHARE_OF_USERS = {"StringLike": {"batch:ShareIdentifier": f"{USER}*"}}
+"""No share of a team. Which user's it is, nobody holds anybody to."""
 
 STORE = results_arn(f"/{RUNS}/*")
 WRITTEN_BY_WORKERS = [
@@ -81,8 +88,24 @@ STORAGE_OF_JOBS = (
     allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
 )
 
+STORAGE_OF_COMPACTION = (
+    allow("ReadStore", "s3:GetObject", [STORE, results_arn(RUN_KEYS)]),
+    allow("WriteResults", "s3:PutObject", results_arn(f"/{RUNS}/*/results*")),
+    allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
+)
+"""It runs no strategy, so it may read keys and write what is derived from the chunks."""
+
+CURATOR = (
+    allow("LookAtJobs", ["batch:DescribeJobs", "batch:ListJobs"], "*"),
+    allow("ReadStore", "s3:GetObject", [STORE, results_arn(RUN_KEYS)]),
+    allow("ListStore", "s3:ListBucket", results_arn()),
+    allow("RemoveRuns", "s3:DeleteObject", STORE),
+    withhold("KeepTrials", "s3:DeleteObject", results_arn(f"/{RUNS}/trials/*")),
+)
+"""Whoever takes this role can remove runs, and can neither submit nor write anything."""
+
 SUBMITTER = (
-    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, DEFINITIONS]),
+    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, *DEFINITIONS], SHARE_OF_USERS),
     allow("TagJobs", "batch:TagResource", JOBS),
     allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
     allow(
@@ -105,7 +128,7 @@ SUBMITTER = (
     allow("CreateKeys", "s3:PutObject", results_arn(RUN_KEYS), AS_NEW),
     allow("ListStore", "s3:ListBucket", results_arn()),
     allow("ReadLogs", "logs:GetLogEvents", LOG_STREAMS),
-    allow("ReadQuota", "servicequotas:GetServiceQuota", "*"),
+    allow("ReadQuotaAndPrices", ["servicequotas:GetServiceQuota", "pricing:GetProducts"], "*"),
 )
 
 CLEANUP = (
@@ -135,6 +158,7 @@ ANYBODY_OF_THE_ACCOUNT = policy(
 RESOURCES: Section = {
     "ExecutionRole": _role(TASKS, "start-containers", *EXECUTION),
     "JobRole": _role(TASKS, "read-data-and-write-results", *STORAGE_OF_JOBS),
+    "CompactionRole": _role(TASKS, "compact-results", *STORAGE_OF_COMPACTION),
     "SubmitterPolicy": {
         "Type": "AWS::IAM::ManagedPolicy",
         "Properties": {
@@ -147,6 +171,14 @@ RESOURCES: Section = {
         "Properties": {
             "AssumeRolePolicyDocument": ANYBODY_OF_THE_ACCOUNT,
             "ManagedPolicyArns": [ref("SubmitterPolicy")],
+        },
+    },
+    "CuratorRole": {
+        "Type": "AWS::IAM::Role",
+        "Condition": "HasCurator",
+        "Properties": {
+            "AssumeRolePolicyDocument": ANYBODY_OF_THE_ACCOUNT,
+            "Policies": [{"PolicyName": "remove-runs", "PolicyDocument": policy(*CURATOR)}],
         },
     },
     "CleanupRole": _role(trust("lambda.amazonaws.com"), "clean-up", *CLEANUP),

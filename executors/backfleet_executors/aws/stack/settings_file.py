@@ -29,6 +29,7 @@ def settings_of(stack: Stack, region: str) -> dict[str, str]:
         "queue": outputs["Queue"],
         "on_demand_queue": outputs["OnDemandQueue"],
         "job_definition": outputs.get("JobDefinition", ""),
+        "compaction_definition": outputs.get("Compaction", ""),
         "store": f"s3://{outputs['ResultsBucket']}/{RUNS}",
         "data": f"s3://{outputs['DataBucket']}",
         "image": outputs.get("Image", ""),
@@ -36,7 +37,7 @@ def settings_of(stack: Stack, region: str) -> dict[str, str]:
     }
 
 
-def write_settings(file: Path, settings: Mapping[str, str]) -> None:
+def write_settings(file: Path, settings: Mapping[str, Any]) -> None:
     """Write the settings into the executor's table; what else is in the file stays as it is.
 
     Empty ones are left out. Raises ExecutorError where the file cannot be read or written.

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moto.batch import models
+from moto.batch import models, urls
 from moto.batch.exceptions import ClientException
 from moto.batch.models import BatchBackend
 from moto.batch.responses import BatchResponse
 from moto.iam.exceptions import NotFoundException
 
-from .batch_job import REQUESTED_RETRY, BatchJob, Surroundings
+from .batch_job import REQUESTED, BatchJob, Surroundings
 from .described_job import WAITING
 
 __all__ = ["mend_batch", "service_role"]
 
+SHARE = re.compile(r"[A-Za-z0-9]{1,255}")
+SNAPSHOT = 100
 ARRAY_SIZES = range(2, 10_001)
 DESCRIBED = 100
 LISTED = 1000
@@ -43,18 +47,57 @@ def mend_batch(surroundings: Surroundings) -> None:
         setattr(BatchBackend, name, method)
     setattr(BatchResponse, "submitjob", _submit_job)  # noqa: B010
     setattr(BatchResponse, "listjobs", _list_jobs_page)  # noqa: B010
+    setattr(BatchResponse, "getjobqueuesnapshot", _snapshot)  # noqa: B010
+    urls.url_paths["{0}/v1/getjobqueuesnapshot$"] = BatchResponse.dispatch
 
 
 def _submit_job(self: BatchResponse) -> str:
-    """Keeps retryStrategy; refuses an array of a size that AWS refuses."""
+    """Keep what moto forgets; refuse an array of a size that AWS refuses, and a wrong share."""
     size = (self._get_param("arrayProperties") or {}).get("size")
     if size is not None and int(size) not in ARRAY_SIZES:
         raise ClientException("Array size must be between 2 and 10,000")
-    token = REQUESTED_RETRY.set(self._get_param("retryStrategy"))
+    names = ("retryStrategy", "shareIdentifier", "schedulingPriorityOverride")
+    requested = {name: self._get_param(name) for name in names}
+    _check_share(self, requested)
+    token = REQUESTED.set(requested)
     try:
         return _submit(self)
     finally:
-        REQUESTED_RETRY.reset(token)
+        REQUESTED.reset(token)
+
+
+def _check_share(self: BatchResponse, requested: Mapping[str, Any]) -> None:
+    """A queue with a scheduling policy demands a share and a priority; others refuse a share."""
+    queue = self.batch_backend.get_job_queue(self._get_param("jobQueue"))
+    share = requested["shareIdentifier"]
+    if queue is None or not queue.schedule_policy:
+        if share:
+            raise ClientException("shareIdentifier is not supported for a FIFO job queue.")
+        return
+    if not share or not SHARE.fullmatch(share):
+        raise ClientException("shareIdentifier must have up to 255 letters and digits.")
+    if requested["schedulingPriorityOverride"] is None:
+        raise ClientException("A scheduling priority must be set on a fair-share job queue.")
+
+
+def _snapshot(self: BatchResponse) -> str:
+    """The vCPU of each share, and the first 100 jobs that wait."""
+    queue = self.batch_backend.get_job_queue(self._get_param("jobQueue"))
+    scheduler = BatchJob.surroundings.scheduler
+    now = int(time.time())
+    used = [
+        {
+            "shareIdentifier": share,
+            "capacityUsage": [{"capacityUnit": "vCPU", "quantity": vcpus}],
+        }
+        for share, vcpus in scheduler.shares(queue.arn).items()
+    ]
+    jobs = [
+        {"jobArn": waiting.job.__self__.arn, "earliestTimeAtPosition": now}
+        for waiting in scheduler.waiting(queue.arn)[:SNAPSHOT]
+    ]
+    utilization = {"fairshareUtilization": {"topCapacityUtilization": used}}
+    return json.dumps({"frontOfQueue": {"jobs": jobs}, "queueUtilization": utilization})
 
 
 def _describe_jobs(self: BatchBackend, jobs: list[str] | None) -> list[dict[str, Any]]:

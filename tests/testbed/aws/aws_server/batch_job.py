@@ -9,17 +9,19 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from moto.batch.models import datetime2int_milliseconds
 
 from .described_job import DONE, WAITING, DescribedJob
 from .events import tell_state
+from .fair_share import SchedulingPolicy, Waiting
 from .retries import TIMED_OUT, is_retried
 from .scheduler import Scheduler
 from .tasks import Attempt, CannotStart, Ended, Runner, Task
 
-__all__ = ["REQUESTED_RETRY", "BatchJob", "Chaos", "Surroundings"]
+__all__ = ["REQUESTED", "BatchJob", "Chaos", "Surroundings"]
 
 STOP_TIMEOUT = 30
 LOOK_SECONDS = 0.05
@@ -29,8 +31,8 @@ NO_ROOM = (
     "higher than that can be met by the CE(s) attached to the job queue."
 )
 
-REQUESTED_RETRY: ContextVar[Mapping[str, Any] | None] = ContextVar("retry", default=None)
-"""The retryStrategy of the SubmitJob under way, which moto hands to no job."""
+REQUESTED: ContextVar[Mapping[str, Any]] = ContextVar("requested", default=MappingProxyType({}))
+"""The fields of the SubmitJob request in progress that moto hands to no job."""
 
 
 @dataclass
@@ -57,6 +59,8 @@ class Surroundings:
         What the job role and AWS's own endpoints are on AWS: credentials and the server's URL.
     lock
         Held by whoever changes what moto keeps.
+    ledger
+        The job and the seconds of every attempt, by a clock that no answer shows.
     """
 
     runner: Runner
@@ -64,6 +68,7 @@ class Surroundings:
     environment: Mapping[str, str]
     lock: Any
     chaos: Chaos = field(default_factory=Chaos)
+    ledger: list[tuple[str, float]] = field(default_factory=list)
 
 
 class BatchJob(DescribedJob):
@@ -73,7 +78,10 @@ class BatchJob(DescribedJob):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self.retry = REQUESTED_RETRY.get() or self.retry
+        requested = REQUESTED.get()
+        self.retry = requested.get("retryStrategy") or self.retry
+        self.share: str = requested.get("shareIdentifier") or ""
+        self.priority = int(requested.get("schedulingPriorityOverride") or 0)
         self.interruption: str | None = None
         self.task: Task | None = None
 
@@ -108,9 +116,23 @@ class BatchJob(DescribedJob):
     def _queue(self) -> None:
         self.status = "RUNNABLE"
         if self._fits():
-            self.surroundings.scheduler.add(self.run)
+            vcpus = float(self._get_container_property("vcpus", 1))
+            waiting = Waiting(self.run, self.share, self.priority, vcpus)
+            self.surroundings.scheduler.add(self.job_queue.arn, self._policy(), waiting)
         else:
             self.job_stopped_reason = NO_ROOM
+
+    def _policy(self) -> SchedulingPolicy | None:
+        arn = self.job_queue.schedule_policy
+        if not arn:
+            return None
+        return SchedulingPolicy.of(self.backend._scheduling_policies[arn].fairshare_policy)
+
+    def describe(self) -> dict[str, Any]:
+        result = super().describe()
+        if self.share:
+            result |= {"shareIdentifier": self.share, "schedulingPriority": self.priority}
+        return result
 
     def _fits(self) -> bool:
         """A job whose size no compute environment has waits for ever."""
@@ -151,6 +173,13 @@ class BatchJob(DescribedJob):
             self.end(False, reason)
 
     def _attempt(self) -> Ended:
+        began = time.monotonic()
+        try:
+            return self._container()
+        finally:
+            self.surroundings.ledger.append((self.job_id, time.monotonic() - began))
+
+    def _container(self) -> Ended:
         self.log_stream_name = None
         self.interruption = None
         self.job_started_at = datetime.now()

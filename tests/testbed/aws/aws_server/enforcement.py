@@ -1,8 +1,9 @@
 """Roles and bucket policies are enforced: who may not do what a request asks gets 403.
 
-Each deployment hands over the statements of its template with `/testbed/policies`. The access key
-of a request says whose it is: that of the tests may do everything, in the template's place, and so
-may everybody in buckets that no deployment governs.
+Requests to S3, AWS Batch and CloudWatch Logs are decided about. Each deployment hands over the
+statements of its template with `/testbed/policies`. The access key of a request says whose it is:
+that of the tests may do everything, in the template's place, and so may everybody in buckets and
+queues that no deployment governs.
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs
 
+from .batch_requests import asked
 from .policies import Policies, Request, UnknownPolicy, is_allowed
 
 __all__ = ["ENFORCED", "Deployment", "Enforced"]
 
+OTHERS = ("batch", "logs")
+"""Services whose requests name their resources in the body."""
+
+DENIED_ERROR = "AccessDeniedException"
 _CREDENTIAL = re.compile(r"Credential=([^/,]+)/[^/,]+/[^/,]+/([^/,]+)/aws4_request")
 _DENIED = (
     b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access Denied'
@@ -46,10 +52,13 @@ class Deployment:
         Statements by access key.
     buckets
         Statements of the bucket policies by bucket.
+    names
+        Names of its queues, job definitions and log groups.
     """
 
     roles: Mapping[str, Sequence[Mapping[str, Any]]]
     buckets: Mapping[str, Sequence[Mapping[str, Any]]]
+    names: Sequence[str] = ()
 
 
 @dataclass
@@ -65,11 +74,30 @@ class Enforcement:
     def of_bucket(self, bucket: str) -> Deployment | None:
         return next((one for one in reversed(self.deployments) if bucket in one.buckets), None)
 
+    def of_names(self, names: Sequence[str]) -> Deployment | None:
+        """The deployment that has one of these resources; the newest for requests without one."""
+        known = (
+            one for one in reversed(self.deployments) if not names or set(names) & set(one.names)
+        )
+        return next(known, None)
+
     def allows(self, access_key: str, bucket: str, requests: Iterable[Request]) -> bool:
         deployment = self.of_bucket(bucket)
         if deployment is None or access_key not in deployment.roles:
             return True
-        policies = Policies(deployment.roles[access_key], deployment.buckets[bucket])
+        return self._allows(
+            Policies(deployment.roles[access_key], deployment.buckets[bucket]), requests
+        )
+
+    def allows_names(
+        self, access_key: str, names: Sequence[str], requests: Iterable[Request]
+    ) -> bool:
+        deployment = self.of_names(names)
+        if deployment is None or access_key not in deployment.roles:
+            return True
+        return self._allows(Policies(deployment.roles[access_key]), requests)
+
+    def _allows(self, policies: Policies, requests: Iterable[Request]) -> bool:
         try:
             return all(is_allowed(policies, request) for request in requests)
         except UnknownPolicy as error:
@@ -88,8 +116,10 @@ class Enforced:
 
     def __call__(self, environ: dict[str, Any], start_response: _Start) -> Iterable[bytes]:
         credential = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if credential is None or credential[2] != "s3":
+        if credential is None or credential[2] not in ("s3", *OTHERS):
             return self._app(environ, start_response)
+        if credential[2] in OTHERS:
+            return self._decided(environ, start_response, credential[1], credential[2])
         bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
         requests = list(_s3_requests(environ, bucket, key))
         if not ENFORCED.allows(credential[1], bucket, requests):
@@ -99,6 +129,22 @@ class Enforced:
         listing = Request("s3:ListBucket", f"arn:aws:s3:::{bucket}", _SECURE)
         is_open = not key or ENFORCED.allows(credential[1], bucket, [listing])
         return self._answer(environ, start_response, is_open)
+
+    def _decided(
+        self, environ: dict[str, Any], start_response: _Start, access_key: str, service: str
+    ) -> Iterable[bytes]:
+        question = asked(service, environ, _body(environ))
+        if ENFORCED.allows_names(access_key, question.names, question.requests):
+            return self._app(environ, start_response)
+        first = question.requests[0]
+        message = (
+            f"User: arn:aws:iam::123456789012:user/{access_key} is not authorized to perform: "
+            f"{first.action} on resource: {first.resource} because no identity-based policy "
+            f"allows the {first.action} action"
+        )
+        headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", DENIED_ERROR)]
+        start_response("403 Forbidden", headers)
+        return [json.dumps({"__type": DENIED_ERROR, "message": message}).encode()]
 
     def _answer(
         self, environ: dict[str, Any], start_response: _Start, is_open: bool

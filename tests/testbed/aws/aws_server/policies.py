@@ -14,9 +14,13 @@ from typing import Any
 __all__ = ["Policies", "Request", "UnknownPolicy", "is_allowed"]
 
 KEYS = (
+    "aws:RequestTag/backfleet:team",
+    "aws:ResourceTag/backfleet:run",
+    "aws:ResourceTag/backfleet:team",
     "aws:SecureTransport",
     "aws:SourceAccount",
-    "aws:ResourceTag/backfleet:run",
+    "batch:ShareIdentifier",
+    "kms:ViaService",
     "s3:ObjectCreationOperation",
     "s3:if-none-match",
     "s3:prefix",
@@ -79,7 +83,13 @@ def _conditions(statement: Statement, request: Request) -> Iterator[bool]:
 def _holds(operator: str, actual: str | None, expected: Sequence[str]) -> bool:
     if operator == "Null":
         return str(actual is None).lower() in expected
-    if operator not in ("Bool", "StringEquals", "StringLike", "StringLikeIfExists"):
+    if operator not in (
+        "Bool",
+        "StringEquals",
+        "StringEqualsIfExists",
+        "StringLike",
+        "StringLikeIfExists",
+    ):
         raise UnknownPolicy(f"an operator that nobody evaluates: {operator}")
     if actual is None:
         return operator.endswith("IfExists")

@@ -30,6 +30,9 @@ CONTROL = "/testbed/"
 POLICIES = "/testbed/policies"
 """PUT adds those of a deployment; GET tells what in them nobody has evaluated."""
 
+LEDGER = "/testbed/ledger"
+"""GET tells how long every attempt of every job has run."""
+
 
 class QuietHandler(MotoRequestHandler):
     def log(self, type: str, message: str, *arguments: object) -> None:
@@ -52,6 +55,9 @@ class _OneAtATime:
         path = environ["PATH_INFO"]
         if path == POLICIES:
             return _policies(environ, start_response)
+        if path == LEDGER:
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(BatchJob.surroundings.ledger).encode()]
         if path.startswith(CONTROL):
             _CONTROLS[path.removeprefix(CONTROL)](**dict(parse_qsl(environ["QUERY_STRING"])))
             start_response("204 No Content", [])

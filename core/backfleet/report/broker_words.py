@@ -1,0 +1,40 @@
+"""The costs and the other settings of a run's broker in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from backfleet.engine import BrokerSettings
+from backfleet.plan.broker import broker_table
+
+__all__ = ["broker_words"]
+
+COSTS = ("commission", "minimum_commission", "slippage")
+
+
+def broker_words(broker: BrokerSettings) -> Mapping[str, str]:
+    """Return label to text. Settings that are tables are written as in the job."""
+    table = broker_table(broker)
+    commission, slippage = broker.commission, broker.slippage
+    if isinstance(commission, float) and isinstance(slippage, float):
+        costs = (
+            f"commission {commission:.4%}, at least {broker.minimum_commission:,.2f} an "
+            f"order; slippage {slippage:g} a share"
+        )
+    else:
+        costs = _settings({name: table[name] for name in COSTS})
+    others = {name: value for name, value in table.items() if name not in ("cash", *COSTS)}
+    return {"Costs": costs, **({"Broker": _settings(others)} if others else {})}
+
+
+def _settings(table: Mapping[str, object]) -> str:
+    return "; ".join(f"{name} = {_toml(value)}" for name, value in table.items())
+
+
+def _toml(value: object) -> str:
+    import tomlkit
+
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{name} = {_toml(part)}' for name, part in value.items())} }}"
+    text: str = tomlkit.item(value).as_string()
+    return text

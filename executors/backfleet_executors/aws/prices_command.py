@@ -1,0 +1,30 @@
+"""`backfleet aws prices`: the price of Fargate in a region, for `max_cost`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from backfleet_executors.aws.stack.options import clients_for, settings_file
+
+__all__ = ["prices_command"]
+
+
+@click.command("prices")
+@click.option("--region", help="AWS region; else backfleet.toml's, else the environment's.")
+def prices_command(region: str | None) -> None:
+    """Look up the price of Fargate and write it into backfleet.toml.
+
+    Without it, backfleet uses the prices that it knows, which are of some regions and some date.
+    """
+    from backfleet_executors.aws.batch.price_list import look_up_price
+    from backfleet_executors.aws.stack.settings_file import write_settings
+
+    price = look_up_price(clients_for(region))
+    write_settings(settings_file(), {"price": asdict(price)})
+    click.echo(
+        f"{price.region}: {price.vcpu_hour:g} {price.currency} per vCPU-hour and {price.gb_hour:g} "
+        f"per GB-hour on demand, of {price.date} ({price.source})"
+    )
+    click.echo(f"{settings_file().resolve()}: [executors.aws-batch.price] has this price")
