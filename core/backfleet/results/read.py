@@ -7,13 +7,47 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-from backfleet.errors import StoreError
+from backfleet.errors import StoreError, UserError
+from backfleet.plan.manifest import Manifest
 from backfleet.results.assemble import assemble
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.compact import compact, read_compacted
+from backfleet.results.partitions import Partitions, open_partitions
 from backfleet.store import Store
+from backfleet.submissions.large_runs import MAX_FILE_TASKS, MAX_TABLE_TASKS
 
-__all__ = ["read_results"]
+__all__ = ["open_results", "read_results"]
+
+
+def _check_table_size(manifest: Manifest) -> None:
+    """Raise UserError for a run whose rows, with all columns, do not fit into the memory."""
+    if manifest.tasks > MAX_TABLE_TASKS:
+        raise UserError(
+            f"run {manifest.run_id} has {manifest.tasks:,} tasks, too many to read with all "
+            "columns. Name the columns, or select rows with SQL: backfleet results RUN --sql "
+            "'select task, sharpe from results order by sharpe desc limit 10'"
+        )
+
+
+def open_results(store: Store, chunk_index: ChunkIndex) -> pa.Table | Partitions:
+    """Return the files of a large run that is complete, to be read in part, or else all rows.
+
+    Raises UserError for a run that is too large without the files.
+    """
+    if chunk_index.manifest.tasks > MAX_FILE_TASKS:
+        partitions = open_partitions(store, chunk_index.listing())
+        if partitions is None and chunk_index.complete:
+            with suppress(StoreError):
+                compact(store, chunk_index)
+                partitions = open_partitions(store, chunk_index.listing())
+        if partitions is not None:
+            return partitions
+    if chunk_index.manifest.tasks > MAX_TABLE_TASKS:
+        raise UserError(
+            f"run {chunk_index.manifest.run_id} has {chunk_index.manifest.tasks:,} tasks, and the "
+            f"files with its results are missing. Finish it: backfleet resume {store.url}"
+        )
+    return read_results(store, chunk_index)
 
 
 def read_results(
@@ -22,17 +56,19 @@ def read_results(
     """All rows there are: from the compacted file where it is current, else from the chunks.
 
     Where a run has become complete and nobody was waiting for it, this makes that file. Raises
-    CorruptObject.
+    CorruptObject, and UserError for a run of millions without `columns`.
 
     Parameters
     ----------
     columns
         Those that are wanted, which takes less memory; all of them if None.
     """
+    if columns is None:
+        _check_table_size(chunk_index.manifest)
     there = read_compacted(store, chunk_index.listing(), columns)
     if there is not None:
         return there
-    chunk_index.refresh(keep=True)
+    chunk_index.refresh()
     if chunk_index.complete:
         # Whoever may only read still gets the rows.
         with suppress(StoreError):

@@ -9,8 +9,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from cfnlint.api import ManualArgs, lint
-from moto.events.models import EventPattern
 
 from backfleet_executors.aws.fargate import nearest_size
 from backfleet_executors.aws.stack.template import LIMIT, render, template
@@ -42,6 +40,9 @@ def test_cloudformation_takes_it_without_a_bucket_to_read_it_from() -> None:
 
 
 def test_cfn_lint_finds_nothing_in_any_partition() -> None:
+    # Every process of a test run imports this module, and cfn-lint takes half a second.
+    from cfnlint.api import ManualArgs, lint
+
     # An empty list of subnets is the default, with which a condition leaves it unused.
     found = lint(render(), config=ManualArgs(regions=REGIONS, ignore_checks=["W1033"]))
     assert found == []
@@ -121,7 +122,7 @@ def test_what_a_store_writes_once_is_never_written_over(resources: Mapping[str, 
     assert only_once["Effect"] == "Deny"
     assert only_once["Action"] == ["s3:PutObject"]
     assert only_once["Condition"]["Null"] == {"s3:if-none-match": "true"}
-    paths = [each["Fn::Sub"][0].partition("${Bucket}")[2] for each in only_once["Resource"]]
+    paths = [each["Fn::Sub"][0].partition("${B}")[2] for each in only_once["Resource"]]
     assert paths == [
         "/runs/*/manifest.json",
         "/runs/*/chunks/*",
@@ -144,7 +145,7 @@ def _may_put(statements: list[Mapping[str, Any]], key: str) -> bool:
         for resource in (statement["Resource"],)
         for arn in (resource if isinstance(resource, list) else [resource])
         if "ResultsBucket" in json.dumps(arn)
-        and fnmatchcase(key, arn["Fn::Sub"][0].partition("${Bucket}")[2])
+        and fnmatchcase(key, arn["Fn::Sub"][0].partition("${B}")[2])
     }
     return effects == {"Allow"}
 
@@ -176,6 +177,9 @@ def test_images_can_be_pulled_through_the_endpoint_of_s3(resources: Mapping[str,
 
 def _matches(rule: Mapping[str, Any], detail_type: str, detail: Mapping[str, Any]) -> bool:
     """Whether a rule of the template, with its queue put in, matches an event of AWS Batch."""
+    # As slow to import as cfn-lint.
+    from moto.events.models import EventPattern
+
     pattern = json.loads(json.dumps(rule["Properties"]["EventPattern"]))
     pattern["detail"]["jobQueue"] = [QUEUE]
     event = {"source": "aws.batch", "detail-type": detail_type, "detail": detail}
