@@ -68,8 +68,8 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
         at = np.searchsorted(session, events.day, "left")
         pay = np.maximum(np.searchsorted(session, events.pay, "left"), at)
         columns = (
-            at, np.full(len(at), number), pay, events.ratio, events.cash, events.rights,
-            events.price, events.move, events.whole, *events.taxes,
+            at, np.full(len(at), number), pay, events.ratio, events.cash * symbol.unit,
+            events.rights, events.price * symbol.unit, events.move, events.whole, *events.taxes,
         )  # fmt: skip
         tables.append(np.array([np.asarray(column, np.float64) for column in columns]))
         tables.append(_delisting(symbol, number, session))
@@ -84,7 +84,7 @@ def _delisting(bars: Bars, number: int, session: NDArray[np.datetime64]) -> Even
     if delisted is None:
         return np.empty((ROWS, 0))
     step = float(np.searchsorted(session, np.datetime64(delisted), "left"))
-    closes = bars.raw.close[bars.tradable & (bars.session < np.datetime64(delisted))]
+    closes = bars.traded.close[bars.tradable & (bars.session < np.datetime64(delisted))]
     if not len(closes):
         return np.empty((ROWS, 0))
     row = np.zeros((ROWS, 1))
