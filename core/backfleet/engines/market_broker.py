@@ -19,9 +19,9 @@ from backfleet.engines.broker import apply_slippage
 from backfleet.engines.bt import bt
 from backfleet.engines.market_events import FollowPosition, OpenEvents
 from backfleet.engines.market_feed import FeedRules, events_of, feed_rules
-from backfleet.engines.vector.bookings import EPSILON
 from backfleet.engines.vector.broker import commission, with_position
 from backfleet.engines.vector.market_rules import (
+    EPSILON,
     BarTerms,
     allowed_size,
     broker_with,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
-from backfleet.engines.vector.market_rules import BarTerms, rounded_size
+from backfleet.engines.vector.market_rules import EPSILON, BarTerms, rounded_size
 from backfleet.engines.vector.state import Account
 from backfleet.jit import compiled, inlined
 
@@ -21,7 +21,6 @@ __all__ = [
     "BARS",
     "CASH",
     "DUE",
-    "EPSILON",
     "MOVE",
     "PAY",
     "PRICE",
@@ -51,9 +50,6 @@ total, the money that is not paid yet, and the bars of the symbol until then."""
 AT, SYMBOL, PAY, RATIO, CASH, RIGHTS, PRICE, MOVE, WHOLE = range(9)
 ROWS = 12
 BEFORE, AFTER, BASIS, DUE, BARS = range(5)
-
-EPSILON = 1e-6
-"""A number of shares that is this close to a whole number, or to a half, is one."""
 
 
 def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRows | None:
