@@ -162,7 +162,7 @@ def _with_windows(
                     'Leave the symbol out, use other windows, or start = "running"'
                 )
     window = Parameter(WINDOW, "str", doc="first and last session of the window")
-    return WindowedPoints(points, spans), (*parameters, window)
+    return WindowedPoints(points, spans, windows.gaps()), (*parameters, window)
 
 
 def _check_stored(rule: Validation) -> None:
