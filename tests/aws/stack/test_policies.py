@@ -148,12 +148,17 @@ def test_nobody_but_the_deployer_may_choose_images_or_roles() -> None:
     roles = [
         name
         for name, each in template()["Resources"].items()
-        if each["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+        if each["Type"] in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy") and name != "CuratorRole"
     ]
     assert len(roles) >= 6
     for role in roles:
         assert not allowed(role) & choosing
         assert not any("*" in action for action in allowed(role))
+
+
+def test_the_curator_removes_objects_of_runs_and_changes_nothing_else() -> None:
+    looks = {"batch:DescribeJobs", "batch:ListJobs", "s3:GetObject", "s3:ListBucket"}
+    assert allowed("CuratorRole") == {"s3:DeleteObject", *looks}
 
 
 NOT_USED = (

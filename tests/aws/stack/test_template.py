@@ -121,7 +121,7 @@ def test_what_a_store_writes_once_is_never_written_over(resources: Mapping[str, 
     assert only_once["Effect"] == "Deny"
     assert only_once["Action"] == ["s3:PutObject"]
     assert only_once["Condition"]["Null"] == {"s3:if-none-match": "true"}
-    paths = [each["Fn::Sub"][0].partition("${Bucket}")[2] for each in only_once["Resource"]]
+    paths = [each["Fn::Sub"][0].partition("${B}")[2] for each in only_once["Resource"]]
     assert paths == [
         "/runs/*/manifest.json",
         "/runs/*/chunks/*",
@@ -144,7 +144,7 @@ def _may_put(statements: list[Mapping[str, Any]], key: str) -> bool:
         for resource in (statement["Resource"],)
         for arn in (resource if isinstance(resource, list) else [resource])
         if "ResultsBucket" in json.dumps(arn)
-        and fnmatchcase(key, arn["Fn::Sub"][0].partition("${Bucket}")[2])
+        and fnmatchcase(key, arn["Fn::Sub"][0].partition("${B}")[2])
     }
     return effects == {"Allow"}
 

@@ -16,6 +16,8 @@ from backfleet.sdk import RUN_KEY
 
 __all__ = [
     "CLEANUP",
+    "COMPACTION",
+    "CURATOR",
     "REGION",
     "SUBMITTER",
     "WORKER",
@@ -28,7 +30,8 @@ __all__ = [
 HERE = Path(__file__).parent
 REGION = "us-east-1"
 
-WORKER, SUBMITTER, CLEANUP = "worker", "submitter", "cleanup"
+WORKER, SUBMITTER, CLEANUP, COMPACTION = "worker", "submitter", "cleanup", "compaction"
+CURATOR = "curator"
 """Access keys of roles. That of the tests is `testing`, and may do everything."""
 
 

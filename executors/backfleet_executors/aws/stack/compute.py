@@ -9,6 +9,7 @@ from backfleet_executors.aws.stack.intrinsics import NO_VALUE, Section, get_att,
 from backfleet_executors.aws.stack.network import ASSIGN_PUBLIC_IP, SECURITY_GROUPS, SUBNETS
 
 __all__ = [
+    "COMPACTION",
     "FAIR_SHARE",
     "JOB_DEFINITION",
     "ON_DEMAND_QUEUE",
@@ -20,6 +21,7 @@ __all__ = [
 ON_DEMAND_QUEUE = sub("${AWS::StackName}-on-demand-fair")
 SPOT_QUEUE = if_("HasSpot", sub("${AWS::StackName}-spot-fair"), ON_DEMAND_QUEUE)
 JOB_DEFINITION = sub("${AWS::StackName}-worker")
+COMPACTION = sub("${AWS::StackName}-compaction")
 QUEUE_ARNS = [ref("OnDemandFairQueue"), if_("HasSpot", ref("SpotFairQueue"), NO_VALUE)]
 
 SCRATCH = "/tmp"
@@ -85,7 +87,7 @@ def _queue(name: Section, environment: str) -> dict[str, Any]:
     }
 
 
-def _container() -> dict[str, Any]:
+def _container(role: str) -> dict[str, Any]:
     return {
         "Image": ref("Image"),
         "Command": ["--version"],
@@ -95,7 +97,7 @@ def _container() -> dict[str, Any]:
             {"Type": "VCPU", "Value": "1"},
             {"Type": "MEMORY", "Value": "2048"},
         ],
-        "JobRoleArn": get_att("JobRole", "Arn"),
+        "JobRoleArn": get_att(role, "Arn"),
         "ExecutionRoleArn": get_att("ExecutionRole", "Arn"),
         "Volumes": [{"Name": "scratch"}],
         "MountPoints": [{"SourceVolume": "scratch", "ContainerPath": SCRATCH, "ReadOnly": False}],
@@ -130,6 +132,31 @@ def _retry_strategy() -> dict[str, Any]:
     }
 
 
+def _definition(name: Section, role: str, properties: Section) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Batch::JobDefinition",
+        "Condition": "HasImage",
+        "Properties": {
+            "Type": "container",
+            "JobDefinitionName": name,
+            "PlatformCapabilities": ["FARGATE"],
+            "PropagateTags": True,
+            "SchedulingPriority": PRIORITY,
+            # Of every container, for the budget.
+            "Tags": {STACK_TAG: ref("AWS::StackName")},
+            "ContainerProperties": _container(role),
+            **properties,
+        },
+    }
+
+
+WORKERS = {
+    # A run that is in progress keeps the revision that it was submitted with.
+    "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
+    "RetryStrategy": _retry_strategy(),
+    "Timeout": {"AttemptDurationSeconds": ATTEMPT_SECONDS},
+}
+
 RESOURCES: Section = {
     "SpotEnvironment": _environment("FARGATE_SPOT") | {"Condition": "HasSpot"},
     "FairShare": {
@@ -140,22 +167,6 @@ RESOURCES: Section = {
     | {"Condition": "HasSpot"},
     "OnDemandEnvironment": _environment("FARGATE"),
     "OnDemandFairQueue": _queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
-    "JobDefinition": {
-        "Type": "AWS::Batch::JobDefinition",
-        "Condition": "HasImage",
-        "Properties": {
-            "Type": "container",
-            "JobDefinitionName": JOB_DEFINITION,
-            "PlatformCapabilities": ["FARGATE"],
-            "PropagateTags": True,
-            "SchedulingPriority": PRIORITY,
-            # Of every container, for the budget.
-            "Tags": {STACK_TAG: ref("AWS::StackName")},
-            # A run that is in progress keeps the revision that it was submitted with.
-            "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
-            "ContainerProperties": _container(),
-            "RetryStrategy": _retry_strategy(),
-            "Timeout": {"AttemptDurationSeconds": ATTEMPT_SECONDS},
-        },
-    },
+    "JobDefinition": _definition(JOB_DEFINITION, "JobRole", WORKERS),
+    "Compaction": _definition(COMPACTION, "CompactionRole", {}),
 }

@@ -44,6 +44,7 @@ PARAMETERS: Section = {
     | {"Description": "E-mail address for notices about finished runs and blocked queues."},
     "WithNotebook": _SWITCH
     | {"Default": "false", "Description": "A SageMaker notebook with backfleet installed."},
+    "WithCurator": _SWITCH | {"Default": "false", "Description": "A role that can remove runs."},
     "DataBucketName": _TEXT | {"Description": "An existing bucket for the data."},
     "ResultsBucketName": _TEXT | {"Description": "An existing bucket for the results."},
     "SetDataPolicy": _SWITCH
@@ -79,6 +80,7 @@ CONDITIONS: Section = {
     "IsChina": {"Fn::Equals": [ref("AWS::Partition"), "aws-cn"]},
     "HasSpot": _is("Spot", "true"),
     "HasEmail": _not(_is("Email", "")),
+    "HasCurator": _is("WithCurator", "true"),
     "HasNotebook": _is("WithNotebook", "true"),
     "OwnDataBucket": _is("DataBucketName", ""),
     "OwnResultsBucket": _is("ResultsBucketName", ""),

@@ -33,10 +33,13 @@ TASKS = trust(
     {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
 )
 JOBS = sub("arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job/*")
-DEFINITIONS = sub(
-    "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
-    "${AWS::StackName}-worker:*"
-)
+DEFINITIONS = [
+    sub(
+        "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
+        f"${{AWS::StackName}}-{name}:*"
+    )
+    for name in ("worker", "compaction")
+]
 OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""
 
@@ -85,8 +88,24 @@ STORAGE_OF_JOBS = (
     allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
 )
 
+STORAGE_OF_COMPACTION = (
+    allow("ReadStore", "s3:GetObject", [STORE, results_arn(RUN_KEYS)]),
+    allow("WriteResults", "s3:PutObject", results_arn(f"/{RUNS}/*/results*")),
+    allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
+)
+"""It runs no strategy, so it may read keys and write what is derived from the chunks."""
+
+CURATOR = (
+    allow("LookAtJobs", ["batch:DescribeJobs", "batch:ListJobs"], "*"),
+    allow("ReadStore", "s3:GetObject", [STORE, results_arn(RUN_KEYS)]),
+    allow("ListStore", "s3:ListBucket", results_arn()),
+    allow("RemoveRuns", "s3:DeleteObject", STORE),
+    withhold("KeepTrials", "s3:DeleteObject", results_arn(f"/{RUNS}/trials/*")),
+)
+"""Whoever takes this role can remove runs, and can neither submit nor write anything."""
+
 SUBMITTER = (
-    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, DEFINITIONS], SHARE_OF_USERS),
+    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, *DEFINITIONS], SHARE_OF_USERS),
     allow("TagJobs", "batch:TagResource", JOBS),
     allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
     allow(
@@ -139,6 +158,7 @@ ANYBODY_OF_THE_ACCOUNT = policy(
 RESOURCES: Section = {
     "ExecutionRole": _role(TASKS, "start-containers", *EXECUTION),
     "JobRole": _role(TASKS, "read-data-and-write-results", *STORAGE_OF_JOBS),
+    "CompactionRole": _role(TASKS, "compact-results", *STORAGE_OF_COMPACTION),
     "SubmitterPolicy": {
         "Type": "AWS::IAM::ManagedPolicy",
         "Properties": {
@@ -151,6 +171,14 @@ RESOURCES: Section = {
         "Properties": {
             "AssumeRolePolicyDocument": ANYBODY_OF_THE_ACCOUNT,
             "ManagedPolicyArns": [ref("SubmitterPolicy")],
+        },
+    },
+    "CuratorRole": {
+        "Type": "AWS::IAM::Role",
+        "Condition": "HasCurator",
+        "Properties": {
+            "AssumeRolePolicyDocument": ANYBODY_OF_THE_ACCOUNT,
+            "Policies": [{"PolicyName": "remove-runs", "PolicyDocument": policy(*CURATOR)}],
         },
     },
     "CleanupRole": _role(trust("lambda.amazonaws.com"), "clean-up", *CLEANUP),

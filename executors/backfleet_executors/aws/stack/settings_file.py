@@ -29,6 +29,7 @@ def settings_of(stack: Stack, region: str) -> dict[str, str]:
         "queue": outputs["Queue"],
         "on_demand_queue": outputs["OnDemandQueue"],
         "job_definition": outputs.get("JobDefinition", ""),
+        "compaction_definition": outputs.get("Compaction", ""),
         "store": f"s3://{outputs['ResultsBucket']}/{RUNS}",
         "data": f"s3://{outputs['DataBucket']}",
         "image": outputs.get("Image", ""),

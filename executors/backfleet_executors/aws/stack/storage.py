@@ -57,7 +57,8 @@ def results_arn(path: str = "") -> Section:
 
 
 def _arn(bucket: Section, path: str) -> Section:
-    return {"Fn::Sub": ["arn:${AWS::Partition}:s3:::${Bucket}" + path, {"Bucket": bucket}]}
+    # Dozens of statements have one, and a template may have 51,200 bytes.
+    return {"Fn::Sub": ["arn:${AWS::Partition}:s3:::${B}" + path, {"B": bucket}]}
 
 
 def _bucket(condition: str, suffix: str) -> dict[str, Any]:
