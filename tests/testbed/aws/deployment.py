@@ -177,7 +177,7 @@ class AwsServer:
         return {
             "roles": {
                 WORKER: rendering.statements_of("JobRole"),
-                SUBMITTER: rendering.statements_of("SubmitterPolicy"),
+                SUBMITTER: rendering.statements_of("SubmitterRole"),
                 CLEANUP: rendering.statements_of("CleanupRole"),
             },
             "buckets": {

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from importlib.resources import files
 
 __all__ = ["source"]
 
 
 def source() -> str:
-    """The function's code, which stands alone: it imports boto3 and the standard library only."""
-    return files(__package__).joinpath("function.py").read_text(encoding="utf-8")
+    """The function's code, which stands alone: it imports boto3 and the standard library only.
+
+    Without comments and docstrings, because the template may have 51,200 bytes.
+    """
+    tree = ast.parse(files(__package__).joinpath("function.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node):
+            del node.body[0]
+    return ast.unparse(tree)

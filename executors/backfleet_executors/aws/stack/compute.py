@@ -15,6 +15,7 @@ __all__ = [
     "QUEUE_ARNS",
     "RESOURCES",
     "SPOT_QUEUE",
+    "job_definition",
 ]
 
 ON_DEMAND_QUEUE = sub("${AWS::StackName}-on-demand-fair")
@@ -85,7 +86,40 @@ def _queue(name: Section, environment: str) -> dict[str, Any]:
     }
 
 
-def _container() -> dict[str, Any]:
+def job_definition(
+    name: Section,
+    *,
+    stack: Section,
+    job_role: Section,
+    execution_role: Section,
+    log_group: Section,
+    public_ip: Section,
+) -> dict[str, Any]:
+    """A job definition by the image of the parameter `Image`, with these roles."""
+    return {
+        "Type": "AWS::Batch::JobDefinition",
+        "Properties": {
+            "Type": "container",
+            "JobDefinitionName": name,
+            "PlatformCapabilities": ["FARGATE"],
+            "PropagateTags": True,
+            "SchedulingPriority": PRIORITY,
+            # Of every container, for the budget.
+            "Tags": {STACK_TAG: stack},
+            # A run that is in progress keeps the revision that it was submitted with.
+            "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
+            "ContainerProperties": {
+                **_container(public_ip, log_group),
+                "JobRoleArn": job_role,
+                "ExecutionRoleArn": execution_role,
+            },
+            "RetryStrategy": _retry_strategy(),
+            "Timeout": {"AttemptDurationSeconds": ATTEMPT_SECONDS},
+        },
+    }
+
+
+def _container(public_ip: Section, log_group: Section) -> dict[str, Any]:
     return {
         "Image": ref("Image"),
         "Command": ["--version"],
@@ -95,8 +129,6 @@ def _container() -> dict[str, Any]:
             {"Type": "VCPU", "Value": "1"},
             {"Type": "MEMORY", "Value": "2048"},
         ],
-        "JobRoleArn": get_att("JobRole", "Arn"),
-        "ExecutionRoleArn": get_att("ExecutionRole", "Arn"),
         "Volumes": [{"Name": "scratch"}],
         "MountPoints": [{"SourceVolume": "scratch", "ContainerPath": SCRATCH, "ReadOnly": False}],
         "Environment": [
@@ -104,13 +136,13 @@ def _container() -> dict[str, Any]:
             {"Name": "TMPDIR", "Value": SCRATCH},
         ],
         "LinuxParameters": {"InitProcessEnabled": True},
-        "NetworkConfiguration": {"AssignPublicIp": ASSIGN_PUBLIC_IP},
+        "NetworkConfiguration": {"AssignPublicIp": public_ip},
         "FargatePlatformConfiguration": {"PlatformVersion": "1.4.0"},
         "RuntimePlatform": {"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"},
         "LogConfiguration": {
             "LogDriver": "awslogs",
             "Options": {
-                "awslogs-group": ref("LogGroup"),
+                "awslogs-group": log_group,
                 "awslogs-region": ref("AWS::Region"),
                 "awslogs-stream-prefix": "worker",
             },
@@ -140,22 +172,13 @@ RESOURCES: Section = {
     | {"Condition": "HasSpot"},
     "OnDemandEnvironment": _environment("FARGATE"),
     "OnDemandFairQueue": _queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
-    "JobDefinition": {
-        "Type": "AWS::Batch::JobDefinition",
-        "Condition": "HasImage",
-        "Properties": {
-            "Type": "container",
-            "JobDefinitionName": JOB_DEFINITION,
-            "PlatformCapabilities": ["FARGATE"],
-            "PropagateTags": True,
-            "SchedulingPriority": PRIORITY,
-            # Of every container, for the budget.
-            "Tags": {STACK_TAG: ref("AWS::StackName")},
-            # A run that is in progress keeps the revision that it was submitted with.
-            "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
-            "ContainerProperties": _container(),
-            "RetryStrategy": _retry_strategy(),
-            "Timeout": {"AttemptDurationSeconds": ATTEMPT_SECONDS},
-        },
-    },
+    "JobDefinition": job_definition(
+        JOB_DEFINITION,
+        stack=ref("AWS::StackName"),
+        job_role=get_att("JobRole", "Arn"),
+        execution_role=get_att("ExecutionRole", "Arn"),
+        log_group=ref("LogGroup"),
+        public_ip=ASSIGN_PUBLIC_IP,
+    )
+    | {"Condition": "HasImage"},
 }

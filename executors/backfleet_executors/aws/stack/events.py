@@ -15,6 +15,7 @@ from backfleet_executors.aws.stack.intrinsics import (
     ref,
     sub,
 )
+from backfleet_executors.aws.stack.storage import KEY
 
 __all__ = ["RESOURCES"]
 
@@ -74,6 +75,7 @@ def _function() -> dict[str, Any]:
             "Handler": "index.handle",
             "Role": get_att("CleanupRole", "Arn"),
             "Timeout": CLEANUP_SECONDS,
+            "KmsKeyArn": KEY,
             "Code": {"ZipFile": cleanup.source()},
             "Environment": {
                 "Variables": {
@@ -95,7 +97,7 @@ def _function() -> dict[str, Any]:
 RESOURCES: Section = {
     "Topic": {
         "Type": "AWS::SNS::Topic",
-        "Properties": {"TopicName": sub("${AWS::StackName}-news")},
+        "Properties": {"TopicName": sub("${AWS::StackName}-news"), "KmsMasterKeyId": KEY},
     },
     "TopicPolicy": {
         "Type": "AWS::SNS::TopicPolicy",
@@ -150,6 +152,7 @@ RESOURCES: Section = {
         "Type": "AWS::Logs::LogGroup",
         "Properties": {
             "LogGroupName": sub("/aws/lambda/${AWS::StackName}-cleanup"),
+            "KmsKeyId": KEY,
             "RetentionInDays": ref("LogDays"),
         },
     },

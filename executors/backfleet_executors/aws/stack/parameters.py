@@ -50,6 +50,11 @@ PARAMETERS: Section = {
     | {"Default": "true", "Description": "Whether the policy of the data bucket is the stack's."},
     "SetResultsPolicy": _SWITCH
     | {"Default": "true", "Description": "Whether that of the results bucket is."},
+    "KmsKey": _TEXT | {"Description": "The ARN of a KMS key for what the stack stores."},
+    "RepositoryKey": _TEXT | {"Description": "That of the repository, chosen when it is created."},
+    "BucketKeys": _TEXT
+    | {"Description": "ARNs of the keys that encrypt the buckets, separated by commas."},
+    "PermissionsBoundary": _TEXT | {"Description": "The ARN of a policy that bounds every role."},
     "RepositoryName": _TEXT | {"Description": "An existing ECR repository."},
 }
 
@@ -84,5 +89,9 @@ CONDITIONS: Section = {
     "OwnResultsBucket": _is("ResultsBucketName", ""),
     "HasDataPolicy": _is("SetDataPolicy", "true"),
     "HasResultsPolicy": _is("SetResultsPolicy", "true"),
+    "HasKey": _not(_is("KmsKey", "")),
+    "HasRepositoryKey": _not(_is("RepositoryKey", "")),
+    "HasBucketKeys": _not(_is("BucketKeys", "")),
+    "HasBoundary": _not(_is("PermissionsBoundary", "")),
     "OwnRepository": _is("RepositoryName", ""),
 }

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 from backfleet.errors import ExecutorError
 from backfleet.sdk import open_output
 from backfleet_executors.aws.stack.stacks import Stack
-from backfleet_executors.aws.stack.storage import RUNS
+from backfleet_executors.aws.stack.storage import RUNS, TEAMS
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
-__all__ = ["EXECUTOR", "forget_settings", "read_region", "settings_of", "write_settings"]
+__all__ = [
+    "EXECUTOR",
+    "forget_settings",
+    "read_region",
+    "settings_of",
+    "team_settings",
+    "write_settings",
+]
 
 EXECUTOR = "aws-batch"
 STORAGE = ("region", "store", "data")
@@ -33,6 +40,18 @@ def settings_of(stack: Stack, region: str) -> dict[str, str]:
         "data": f"s3://{outputs['DataBucket']}",
         "image": outputs.get("Image", ""),
         "log_group": outputs["LogGroup"],
+        "team": "",
+    }
+
+
+def team_settings(stack: Stack, team_stack: Stack, team: str) -> dict[str, str]:
+    """The settings of a team that differ from those of its stack."""
+    folder = f"{TEAMS}/{team}"
+    return {
+        "job_definition": team_stack.outputs["JobDefinition"],
+        "store": f"s3://{stack.outputs['ResultsBucket']}/{folder}/{RUNS}",
+        "data": f"s3://{stack.outputs['DataBucket']}/{folder}/data",
+        "team": team,
     }
 
 
