@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backfleet.class_call import ClassCall
+
 __all__ = ["BrokerSettings", "Commission", "Slippage", "SymbolCosts"]
 
 
@@ -85,7 +87,7 @@ class SymbolCosts:
     """
 
     symbol: str
-    commission: Commission
+    commission: Commission | ClassCall
     minimum_commission: float = 0.0
 
 
@@ -98,7 +100,7 @@ class BrokerSettings:
     cash
         At the start.
     commission
-        As a fraction of traded value, or a table.
+        As a fraction of traded value, a table, or a commission scheme.
     minimum_commission
         The least that an order costs; one that reverses a position has two legs, which cost this
         much each.
@@ -121,10 +123,14 @@ class BrokerSettings:
         Whether the interest of a position is part of the commission of the order that closes it.
     fund_mode, fund_start_value
         Whether analyzers measure the value of a fund's share, and its value at the start.
+    volume_filler
+        The class that says how much of an order a bar's volume fills; None for all of it.
+    sizer
+        The class that gives the size of orders that name none; None for backtrader's own.
     """
 
     cash: float
-    commission: float | Commission = 0.0
+    commission: float | Commission | ClassCall = 0.0
     minimum_commission: float = 0.0
     slippage: float | Slippage = 0.0
     symbols: tuple[SymbolCosts, ...] = ()
@@ -136,6 +142,8 @@ class BrokerSettings:
     interest_in_pnl: bool = True
     fund_mode: bool = False
     fund_start_value: float = 100.0
+    volume_filler: ClassCall | None = None
+    sizer: ClassCall | None = None
 
     @property
     def slippage_terms(self) -> Slippage:
@@ -149,5 +157,5 @@ class BrokerSettings:
             if costs.symbol == symbol:
                 return costs
         commission = self.commission
-        table = commission if isinstance(commission, Commission) else Commission(rate=commission)
+        table = Commission(rate=commission) if isinstance(commission, (int, float)) else commission
         return SymbolCosts("", table, self.minimum_commission)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.broker_settings import BrokerSettings, Commission, Slippage, SymbolCosts
+from backfleet.class_call import ClassCall
 from backfleet.summary import Calendar, Scalar, Summary
 
 __all__ = [
@@ -156,6 +157,9 @@ class Simulation(NamedTuple):
     calendar
         If set, a `Summary` along this calendar is enough; an engine may return it sooner than all
         orders and the equity curve. None asks for the outcome.
+    analyzers
+        Pairs of name and class: backtrader's analyzers, whose numbers are among the outcome's
+        metrics.
     """
 
     strategy: type
@@ -163,6 +167,7 @@ class Simulation(NamedTuple):
     bars: tuple[Bars, ...]
     broker: BrokerSettings
     calendar: Calendar | None = None
+    analyzers: tuple[tuple[str, ClassCall], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

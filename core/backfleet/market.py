@@ -6,11 +6,11 @@ A market is a plugin of the group `backfleet.markets`. The job names it in `[mar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from backfleet.corporate_actions import ActionsMode, Rights, with_events
 from backfleet.engine import RejectReason
 from backfleet.errors import DayNotCovered
 from backfleet.facts import SymbolFacts
-from backfleet.terms import Terms
+from backfleet.terms import Terms, repeated
 
 __all__ = [
     "Certainty",
@@ -93,13 +93,18 @@ class Dated:
             raise ValueError(f"{rule}: the steps must be in the order of their dates")
 
     def on(self, sessions: Days) -> Floats:
-        """Return the value on each session. Raises DayNotCovered if one has none."""
-        if self._end is not None and len(sessions) and sessions.max() >= np.datetime64(self._end):
-            raise self._too_late(sessions.max().item())
-        at = np.searchsorted(self._days, sessions, "right") - 1
-        if len(at) and at.min() < 0:
-            raise self._too_early(sessions.min().item())
-        values: Floats = self._values[at]
+        """Return the value on each session, which ascend. Raises DayNotCovered if one has none."""
+        if not len(sessions):
+            return np.empty(0)
+        if self._end is not None and sessions[-1] >= np.datetime64(self._end):
+            raise self._too_late(sessions[-1].item())
+        first, last = np.searchsorted(self._days, sessions[[0, -1]], "right") - 1
+        if first < 0:
+            raise self._too_early(sessions[0].item())
+        if first == last:
+            # Most tables change on no day of a job.
+            return repeated(float(self._values[first]), self._values.dtype, len(sessions))
+        values: Floats = self._values[np.searchsorted(self._days, sessions, "right") - 1]
         return values
 
     def step(self, day: date) -> Step:
@@ -220,11 +225,13 @@ class Market(ABC):
         the tables; `check_days` refuses a job that uses such days. Raises MarketError.
         """
         terms = self._terms_of_covered_days(bars, facts, settings.off)
-        if settings.orders == "day" and "halts" in self.rules and "halts" not in settings.off:
-            terms = terms.having(missed=_missed(bars))
+        values: dict[str, Any] = dict(_blocks(terms, bars, settings.limit_fill))
+        has_halts = "halts" in self.rules and "halts" not in settings.off
+        if settings.orders == "day" and has_halts and not bars.tradable.all():
+            values["missed"] = _missed(bars)
         if settings.volume_share:
-            terms = terms.having(cap=np.floor(bars.volume * settings.volume_share))
-        return _with_blocks(terms, bars, settings.limit_fill)
+            values["cap"] = np.floor(bars.volume * settings.volume_share)
+        return terms.having(**values)
 
     def check_days(self, facts: SymbolFacts, first: date, last: date, off: frozenset[str]) -> None:
         """Raise MarketError unless the rules that are not in `off` cover the days of a job."""
@@ -236,15 +243,15 @@ class Market(ABC):
         self.terms(Bars(facts.symbol, time, days, prices, prices, ones, ones, tradable), facts, off)
 
     def _terms_of_covered_days(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
-        rows = slice(0, len(bars))
+        rows, covered = slice(0, len(bars)), bars
         while True:
             try:
-                terms = self.terms(bars[rows], facts, off)
+                terms = self.terms(covered, facts, off)
             except DayNotCovered as error:
                 fewer = _covered(bars, rows, error)
                 if fewer == rows or fewer.start >= fewer.stop:
                     raise
-                rows = fewer
+                rows, covered = fewer, bars[fewer]
             else:
                 break
         return terms if len(terms) == len(bars) else _among_neutral(terms, rows, len(bars))
@@ -283,16 +290,18 @@ def _missed(bars: Bars) -> NDArray[np.bool_]:
     return is_missed
 
 
-def _with_blocks(terms: Terms, bars: Bars, limit_fill: str) -> Terms:
-    """Block purchases at the upper limit and sales at the lower one."""
+def _blocks(terms: Terms, bars: Bars, limit_fill: str) -> Iterator[tuple[str, NDArray[np.int8]]]:
+    """Yield the blocks of purchases at the upper limit and of sales at the lower one."""
     half = terms.tick / 2.0
     at_up = bars.raw.open >= terms.up - half
     at_down = (terms.down > 0.0) & (bars.raw.open <= terms.down + half)
     if limit_fill == "bar":
         at_up &= bars.raw.low >= terms.up - half
         at_down &= bars.raw.high <= terms.down + half
-    buy, sell = terms.buy_block, terms.sell_block
-    return terms.having(
-        buy_block=np.where((buy == RejectReason.NONE) & at_up, RejectReason.LIMIT_UP, buy),
-        sell_block=np.where((sell == RejectReason.NONE) & at_down, RejectReason.LIMIT_DOWN, sell),
-    )
+    for name, is_at, limit in (
+        ("buy_block", at_up, RejectReason.LIMIT_UP),
+        ("sell_block", at_down, RejectReason.LIMIT_DOWN),
+    ):
+        if is_at.any():
+            block = getattr(terms, name)
+            yield name, np.where(is_at & (block == RejectReason.NONE), np.int8(limit), block)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import os
 import sys
@@ -18,9 +17,9 @@ from typing import Any, Literal
 
 from backfleet.backtest_on_import import backtest_on_import
 from backfleet.errors import BackfleetError, JobError, PluginError, error_line
+from backfleet.file_import import import_file
 from backfleet.home import expand_home
 from backfleet.job.parameter import Parameter
-from backfleet.no_bytecode import SourceLoader
 from backfleet.plugins import find_plugin
 from backfleet.strategy_folder import in_strategy_folder
 from backfleet.strategy_reference import StrategyReference
@@ -70,7 +69,7 @@ def _import(strategy: StrategyReference, place: str) -> ModuleType:
     try:
         with _importing(strategy.reference), in_strategy_folder(strategy):
             if strategy.folder:
-                return _import_file(Path(strategy.folder, place))
+                return import_file(Path(strategy.folder, place))
             return importlib.import_module(place)
     except BackfleetError:
         raise
@@ -156,27 +155,6 @@ def _importing(reference: str) -> Iterator[None]:
         yield
     finally:
         _IMPORTED.reset(token)
-
-
-def _import_file(file: Path) -> ModuleType:
-    """Import a file as a module of its stem."""
-    name = file.stem
-    known = sys.modules.get(name)
-    if known is not None and getattr(known, "__file__", None) == str(file):
-        return known
-    if known is not None:
-        name = f"_strategy_{file.stem}"
-    spec = importlib.util.spec_from_file_location(name, file, loader=SourceLoader(name, str(file)))
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{file} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _classes(module: ModuleType) -> str:

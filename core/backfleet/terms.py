@@ -6,13 +6,15 @@ rule; a rule that is switched off has its neutral element in them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Terms"]
+__all__ = ["Terms", "repeated"]
 
 Floats = NDArray[np.float64]
 Reasons = NDArray[np.int8]
@@ -85,33 +87,79 @@ class Terms:
         return len(self.step)
 
     def __getitem__(self, key: slice | Flags) -> Terms:
-        return Terms(**{name: value[key] for name, value in vars(self).items()})
+        if isinstance(key, slice):
+            return Terms(**{name: value[key] for name, value in vars(self).items()})
+        kept = slice(int(np.count_nonzero(key)))
+        return Terms(
+            **{
+                name: value[kept] if _is_one_number(value) else value[key]
+                for name, value in vars(self).items()
+            }
+        )
 
     @classmethod
+    @lru_cache(maxsize=8)
     def neutral(cls, bars: int) -> Terms:
         """Return the terms of a market without rules."""
-        values: dict[str, Any] = {
-            field.name: np.zeros(bars, _type_of(field.name)) for field in fields(cls)
-        }
-        for name in ("most", "up", "cap"):
-            values[name] = np.full(bars, np.inf)
-        values["shorts"] = np.ones(bars, np.bool_)
-        return cls(**values)
+        values: dict[str, Any] = {field.name: 0 for field in fields(cls)}
+        values |= {"most": np.inf, "up": np.inf, "cap": np.inf, "shorts": True}
+        return cls(**{name: _column(name, value, (bars,)) for name, value in values.items()})
 
     def having(self, **values: Any) -> Self:
         """Return these terms with other arrays; a number stands for all bars."""
-        arrays = {
-            name: np.array(np.broadcast_to(value, self.step.shape), _type_of(name))
-            for name, value in values.items()
-        }
-        return replace(self, **arrays)
+        shape = self.step.shape
+        return replace(self, **{n: _column(n, value, shape) for n, value in values.items()})
 
-    def columns(self) -> list[NDArray[Any]]:
-        """Return all arrays in a fixed order, for a digest."""
-        return [getattr(self, field.name) for field in fields(self)]
+    def changes(self, name: str) -> NDArray[np.intp]:
+        """Return the bars at which a term differs from that of the bar before."""
+        return _changes(getattr(self, name))
+
+    def columns(self) -> Iterator[NDArray[Any]]:
+        """Yield arrays that say the same as all terms, in a fixed order, for a digest."""
+        changes = {name: self.changes(name) for name in vars(self)}
+        yield np.array([len(changed) for changed in changes.values()])
+        for name, changed in changes.items():
+            column = getattr(self, name)
+            # Most terms change on a few dates, if at all.
+            if len(changed) >= len(column) // 2 > 0:
+                yield column
+            elif len(changed):
+                yield changed
+                yield column[np.concatenate(([0], changed))]
+        yield np.array([float(getattr(self, name)[0]) for name in changes if len(self)])
 
 
-def _type_of(name: str) -> type[Any]:
+def _column(name: str, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a number or an array as a column. A number takes the room of one bar, and a read-only
+    array is shared, since a market of 5,000 symbols has many of them."""
+    if np.ndim(value) == 0:
+        return repeated(value, _type_of(name), shape[0])
+    if _is_one_number(value) and value.shape == shape and shape != (0,):
+        return repeated(value[0].item(), _type_of(name), shape[0])
+    if value.flags.writeable or value.dtype != _type_of(name):
+        value = np.array(value, _type_of(name))
+    return np.broadcast_to(value, shape)
+
+
+@lru_cache(maxsize=256)
+def repeated(value: float, kind: np.dtype[Any], count: int) -> NDArray[Any]:
+    """Return a read-only array of equal elements, which takes the room of one."""
+    return np.broadcast_to(np.array(value, kind), (count,))
+
+
+def _changes(column: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the bars whose value differs from that of the bar before."""
+    if _is_one_number(column):
+        return np.empty(0, np.intp)
+    return np.flatnonzero(column[1:] != column[:-1]) + 1
+
+
+def _is_one_number(column: NDArray[Any]) -> bool:
+    """Return whether a column is known to have the same value at all bars, without looking."""
+    return column.strides == (0,)
+
+
+def _type_of(name: str) -> np.dtype[Any]:
     if name in ("missed", "locked", "shorts"):
-        return np.bool_
-    return np.int8 if name in ("buy_block", "sell_block") else np.float64
+        return np.dtype(np.bool_)
+    return np.dtype(np.int8 if name in ("buy_block", "sell_block") else np.float64)

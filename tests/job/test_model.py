@@ -51,6 +51,11 @@ commission = 0.0002
 minimum_commission = 5
 slippage = 0.01
 fill_at_close = true
+[sizer]
+class = "FixedSize"
+stake = 20
+[results.analyzers]
+sqn = "SQN"
 
 [market]
 rules = "cn-a"
@@ -161,7 +166,9 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "interest_in_pnl": True,
             "fund_mode": False,
             "fund_start_value": 100.0,
+            "volume_filler": None,
         },
+        "sizer": {"class": "FixedSize", "stake": 20},
         "market": {
             "rules": "cn-a",
             "actions": "none",
@@ -180,6 +187,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "periods_per_year": 252.0,
             "risk_free_rate": 0.02,
             "extended": True,
+            "analyzers": {"sqn": {"class": "SQN"}},
         },
         "validation": {
             "family": "averages",

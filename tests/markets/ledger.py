@@ -113,21 +113,35 @@ class Ledger:
                 continue
             for dividend in self.dividends:
                 if price is not None and day < dividend.day <= bar.day:
-                    price = self._pay_out(dividend, price, waiting)
+                    price = self.pay_out(dividend, price, waiting)
             day = bar.day
-            self.cash += sum(money for pay, money in self._due if pay <= day)
-            self._due = [(pay, money) for pay, money in self._due if pay > day]
+            self.cash += self.paid(day)
             if waiting is not None:
                 self._decide(bars, at, waiting)
                 waiting = None
-            receivable = sum(money for _, money in self._due)
-            self.values.append(self.cash + self.held * Fraction(bar.close) + receivable)
-            price, target = bar.close, self._shares(targets[at], bar.close)
-            if target is None or target == self.held:
-                continue
-            size = self._in_lots(target - self.held)
-            if size or not self.held:
-                waiting = Order(at, Fraction(bar.close), size or target - self.held)
+            self.values.append(self.cash + self.held * Fraction(bar.close) + self.receivable)
+            price = bar.close
+            waiting = self.order_for(self._shares(targets[at], bar.close), at, bar.close)
+
+    @property
+    def receivable(self) -> Fraction:
+        """The money that is not paid yet."""
+        return sum((money for _, money in self._due), Fraction(0))
+
+    def paid(self, day: date) -> Fraction:
+        """Return the money that is paid until a day, and forget it."""
+        money = sum((money for pay, money in self._due if pay <= day), Fraction(0))
+        self._due = [(pay, money) for pay, money in self._due if pay > day]
+        return money
+
+    def order_for(self, target: Fraction | int | None, at: int, close: Decimal) -> Order | None:
+        """Return the order that a target number of shares places after a bar, if any."""
+        if target is None or target == self.held:
+            return None
+        size = self._in_lots(target - self.held)
+        if not size and self.held:
+            return None
+        return Order(at, Fraction(close), size or target - self.held)
 
     def _shares(self, target: int | None, close: Decimal) -> Fraction | int | None:
         """Return the shares that a target wants; None to keep what is held."""
@@ -135,7 +149,7 @@ class Ledger:
             return target
         return self.held or self.cash // Fraction(close)
 
-    def _pay_out(self, dividend: Dividend, close: Decimal, waiting: Order | None) -> Decimal:
+    def pay_out(self, dividend: Dividend, close: Decimal, waiting: Order | None) -> Decimal:
         """Book a dividend and return the reference price, to which a waiting order moves."""
         reference = ex_price(close, dividend)
         before, ratio = self.held, 1 + Fraction(dividend.bonus)
@@ -162,6 +176,34 @@ class Ledger:
         return reference
 
     def _decide(self, bars: Sequence[Bar], at: int, order: Order) -> None:
+        reason = self.reason_when_placed(order)
+        cost = order.size * order.price + self._fee(bars[at].day, order.size, order.price)
+        if not reason and self.cash < cost:
+            reason = "cash_at_submission"
+        if reason:
+            self.rejections.append((at, order.size, reason))
+        else:
+            self.fill(bars, at, order)
+
+    def reason_when_placed(self, order: Order) -> str:
+        """Return why an order is rejected whatever the cash; an empty string if it is not."""
+        if not self._in_lots(order.size):
+            return "lot"
+        return "order_size" if abs(order.size) > MOST[self.rules.board] else ""
+
+    def cash_after(self, cash: Fraction, day: date, order: Order) -> Fraction:
+        """Return what is left of some cash after an order fills at the price at which it was made;
+        what closes a position and what opens one have a fee each."""
+        closed = Fraction(0)
+        if order.size * self.held < 0:
+            closed = max(min(order.size, -self.held), -self.held, key=lambda size: -abs(size))
+        for size in (closed, order.size - closed):
+            if size:
+                cash -= size * order.price + self._fee(day, size, order.price)
+        return cash
+
+    def fill(self, bars: Sequence[Bar], at: int, order: Order) -> None:
+        """Fill an order at the open of a bar, or reject it."""
         bar, size = bars[at], order.size
         reason = self._refusal(bars, at, order)
         if reason:
@@ -215,13 +257,6 @@ class Ledger:
 
     def _refusal(self, bars: Sequence[Bar], at: int, order: Order) -> str:
         bar, day, made, size = bars[at], bars[at].day, order.made, order.size
-        if not self._in_lots(size):
-            return "lot"
-        if abs(size) > MOST[self.rules.board]:
-            return "order_size"
-        cost = size * order.price + self._fee(day, size, order.price)
-        if self.cash < cost:
-            return "cash_at_submission"
         if not self.rules.waits and bars[made + 1].day != day and bars[made + 1].halted:
             return "halted"
         up, down = self._limits(bars, at)

@@ -1,8 +1,8 @@
-"""The dated figures of cn-a: each change on the day before it and on the day."""
+"""The dated figures of cn-a and us-equity: each change on the day before it and on the day."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from backfleet.errors import MarketError
 from backfleet.facts import SymbolFacts
 from backfleet.market import Dated
+from backfleet.markets import us_equity
 from backfleet.markets.cn_a import tables
 from backfleet.markets.cn_a.codes import Board, Exchange
 from backfleet.markets.cn_a.market import CnAMarket
@@ -21,9 +22,11 @@ NOTHING_OFF: frozenset[str] = frozenset()
 
 
 def all_tables() -> Iterator[Dated]:
+    """Yield each table of cn-a and us-equity once."""
     seen: set[int] = set()
-    for value in vars(tables).values():
-        for table in value.values() if isinstance(value, dict) else [value]:
+    for value in [*vars(tables).values(), *vars(us_equity).values()]:
+        entries = value.values() if isinstance(value, dict) else value
+        for table in entries if isinstance(entries, Iterable) else [entries]:
             if isinstance(table, Dated) and id(table) not in seen:
                 seen.add(id(table))
                 yield table

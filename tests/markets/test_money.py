@@ -21,6 +21,7 @@ from backfleet.facts import Action, SymbolFacts
 from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
 from backfleet.metrics.trade_details import detailed_trades
+from markets import test_worked_examples
 from markets.market_bars import bars_of
 from markets.test_worked_examples import DAYS, Placing, flat, in_market, play, reasons
 from vector.conftest import Scripted, ScriptedPanel
@@ -346,3 +347,10 @@ def test_a_limit_order_keeps_its_seen_price_through_a_split() -> None:
     assert isinstance(outcome, Outcome)
     assert outcome.fills["size"].tolist() == [1500]
     assert outcome.fills["price"] == pytest.approx([8.2], rel=1e-3)
+
+
+def test_every_worked_example_has_a_test_on_the_engines() -> None:
+    names = [*globals(), *vars(test_worked_examples)]
+    numbers = {int(name.split("_")[2]) for name in names if name.startswith("test_example_")}
+    assert numbers == set(range(1, 33))
+    assert set(test_worked_examples.NOT_ON_VECTOR) <= numbers

@@ -22,9 +22,10 @@ from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
 from markets.ledger import Bar, Dividend, Ledger, Rules, ex_price
 from markets.market_bars import bars_of
+from markets.portfolio_ledger import PortfolioLedger, Symbol, moments_of
 from vector.conftest import Scripted, ScriptedPanel
 
-FEW, MANY = 25, 10_000
+FEW, MANY, PIECE = 25, 10_000, 1_000
 SYMBOLS = {"main": "600000", "st": "600001", "star": "688001"}
 TABLES = ("equity", "orders", "fills", "trades")
 LIMITS = {"main": 100, "st": 50, "star": 200}
@@ -178,14 +179,22 @@ def assert_alike(results: Sequence[Outcome]) -> Outcome:
 
 
 def assert_ledger(ledger: Ledger, outcome: Outcome, bars: Bars) -> None:
+    assert_fills(ledger, outcome, bars, 0)
+    assert_equity(ledger.values, ledger.cash, outcome)
+
+
+def assert_fills(ledger: Ledger, outcome: Outcome, bars: Bars, symbol: int) -> None:
+    """Compare the fills and rejections of a symbol."""
+    own_fills = outcome.fills[outcome.fills["symbol"] == symbol]
     fills = [
         (int(np.searchsorted(bars.time, fill["time"])), shares(fill["size"]), fill["price"])
-        for fill in outcome.fills
+        for fill in own_fills
     ]
     assert fills == [(at, shares(size), float(price)) for at, size, price, _ in ledger.fills]
     fees = [float(fee) for _, _, _, fee in ledger.fills]
-    assert outcome.fills["commission"].tolist() == pytest.approx(fees, rel=1e-12, abs=1e-9)
-    rejected = outcome.orders[outcome.orders["reason"] != RejectReason.NONE]
+    assert own_fills["commission"].tolist() == pytest.approx(fees, rel=1e-12, abs=1e-9)
+    own_orders = outcome.orders[outcome.orders["symbol"] == symbol]
+    rejected = own_orders[own_orders["reason"] != RejectReason.NONE]
     reasons = [
         (
             int(np.searchsorted(bars.time, order["closed"])),
@@ -195,9 +204,13 @@ def assert_ledger(ledger: Ledger, outcome: Outcome, bars: Bars) -> None:
         for order in rejected
     ]
     assert reasons == [(at, shares(size), reason) for at, size, reason in ledger.rejections]
-    values = [float(value) for value in ledger.values]
-    assert outcome.equity["value"].tolist() == pytest.approx(values, rel=1e-12, abs=1e-7)
-    assert outcome.equity["cash"][-1] == pytest.approx(float(ledger.cash), rel=1e-12, abs=1e-7)
+
+
+def assert_equity(values: Sequence[Fraction], cash: Fraction, outcome: Outcome) -> None:
+    """Compare the values of the account, and the cash at the end."""
+    expected = [float(value) for value in values]
+    assert outcome.equity["value"].tolist() == pytest.approx(expected, rel=1e-12, abs=1e-7)
+    assert outcome.equity["cash"][-1] == pytest.approx(float(cash), rel=1e-12, abs=1e-7)
 
 
 def shares(size: float | Fraction) -> float:
@@ -234,6 +247,46 @@ def check_portfolio(seed: int) -> set[int]:
     return set(assert_alike(run_all(task)).orders["reason"].tolist())
 
 
+def check_ledger_of_portfolio(seed: int) -> set[str]:
+    """Compare the engines and the ledger on a random portfolio; return the reasons of its
+    rejections."""
+    draw = Random(seed)
+    a_day, reinvests = draw.choice((1, 1, 3)), draw.random() < 0.3
+    share, waits = draw.choice((None, None, Fraction(1, 4))), draw.random() < 0.3
+    symbols, bars = list[Symbol](), list[Bars]()
+    for board in draw.choices(list(SYMBOLS), k=draw.randint(2, 4)):
+        rules = Rules(board, waits=waits, share=share, reinvests=reinvests)
+        rows, dividends = random_bars(draw, board, a_day)
+        followed = as_bars(rows, dividends, board, rules)
+        bars.append(replace(followed, symbol=f"S{len(bars)}"))
+        symbols.append(Symbol(rows, Ledger(Fraction(0), rules, dividends), list(dividends)))
+    clock = sorted(
+        {
+            moment
+            for symbol in symbols
+            for moment, row in zip(moments_of(symbol.rows), symbol.rows, strict=True)
+            if not row.halted
+        }
+    )
+    sizes = (0, 0, 100, 150, 400, 1000, 1530, -100, 60_000, *[None] * 8)
+    targets = {moment: [draw.choice(sizes) for _ in symbols] for moment in clock}
+    cash = draw.choice((2_000, 30_000, 5_000_000)) + 1 / 128
+    ledger = PortfolioLedger(Fraction(cash), symbols, draw.random() < 0.5)
+    ledger.follow(targets)
+    script = [np.nan if size is None else size for row in targets.values() for size in row]
+    params = {
+        "script": np.array(script, np.float64).tobytes().hex(),
+        "target": "size",
+        "sells_first": ledger.sells_first,
+    }
+    task = Simulation(ScriptedPanel, params, tuple(bars), BrokerSettings(cash, 0.00025))
+    outcome = assert_alike(run_all(task))
+    for number, symbol in enumerate(symbols):
+        assert_fills(symbol.ledger, outcome, bars[number], number)
+    assert_equity(ledger.values, ledger.cash, outcome)
+    return {reason for symbol in symbols for _, _, reason in symbol.ledger.rejections}
+
+
 def test_engines_and_the_ledger_agree_on_random_markets() -> None:
     reasons = set[str]().union(*(check(seed) for seed in range(FEW)))
     # Otherwise the random markets would not reach the rules.
@@ -246,13 +299,28 @@ def test_engines_agree_on_random_portfolios() -> None:
     assert reasons >= {int(RejectReason[name]) for name in names.split()}
 
 
-@pytest.mark.exhaustive
-def test_engines_agree_on_many_random_portfolios() -> None:
-    for seed in range(FEW, MANY // 5):
-        check_portfolio(seed)
+def test_engines_and_the_ledger_agree_on_random_portfolios() -> None:
+    reasons = set[str]().union(*(check_ledger_of_portfolio(seed) for seed in range(FEW)))
+    assert reasons >= {"lot", "same_session", "limit_up", "limit_down", "cash_at_submission"}
 
 
+# Each piece takes about a minute of CPU, and its result counts alone.
 @pytest.mark.exhaustive
-def test_engines_and_the_ledger_agree_on_many_random_markets() -> None:
-    for seed in range(FEW, MANY):
+@pytest.mark.parametrize("first", range(0, MANY, PIECE))
+def test_engines_and_the_ledger_agree_on_many_random_markets(first: int) -> None:
+    for seed in range(first, first + PIECE):
         check(seed)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("first", range(0, MANY, PIECE))
+def test_engines_and_the_ledger_agree_on_many_random_portfolios(first: int) -> None:
+    for seed in range(first, first + PIECE):
+        check_ledger_of_portfolio(seed)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("first", range(0, MANY // 5, PIECE))
+def test_engines_agree_on_many_random_portfolios(first: int) -> None:
+    for seed in range(first, first + PIECE):
+        check_portfolio(seed)

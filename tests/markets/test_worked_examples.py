@@ -1,15 +1,15 @@
 """The worked examples of the rules, to the cent, on every engine that can express them.
 
 Each example is a list of orders by bar. The backtrader engines place them as they are; `vector`
-follows targets, so that it has the examples with at most one order per bar. Examples of dividend
-tax and portfolios are missing, because `[market]` does not cover them yet; those of price limits
-are in `test_cn_a_dates` and `test_cn_a_limits`, and those of corporate actions in `test_money`.
+follows targets, so that it has the examples with at most one order per bar. `NOT_ON_VECTOR` lists
+the others. Examples of corporate actions are in `test_money`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import backtrader as bt
@@ -101,6 +101,14 @@ def reasons(outcome: Outcome) -> list[str]:
     return [RejectReason(reason).name for reason in outcome.orders["reason"]]
 
 
+NOT_ON_VECTOR = {
+    2: "several orders at one bar, while a target is one order",
+    18: "a sale of less than a lot and another order at one bar",
+    19: "a sale of less than a lot and another order at one bar",
+    31: "vector does not tax dividends: planning refuses the job",
+}
+"""Examples, and the reason for which they cannot be written as targets."""
+
 DAYS = ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08"]
 
 
@@ -171,17 +179,76 @@ def test_example_7_the_transfer_fee_by_date(day: str, fee: float) -> None:
     assert outcome.fills["commission"] == pytest.approx([25 + fee])
 
 
+def assert_limits(
+    bars: Bars, up: float, down: float, *, tick: float = 0.01, sales: bool = True, **facts: Any
+) -> None:
+    """Check that the last bar rejects a purchase that it opens at its upper limit, and fills it one
+    tick lower; the same for sales. Without earlier sessions there is nothing to sell."""
+    last = len(bars) - 1
+    purchase: Orders = {last - 1: [500]}
+    sale: Orders = {last - 2: [500], last - 1: [-500]}
+    cases = [(purchase, up, "LIMIT_UP"), (purchase, up - tick, "NONE")]
+    if sales:
+        cases += [(purchase, down, "NONE"), (sale, up, "NONE")]
+        cases += [(sale, down, "LIMIT_DOWN"), (sale, down + tick, "NONE")]
+    for orders, opened, reason in cases:
+        price = round(opened, 2)
+        rows = np.array([vars(bars.raw)[name] for name in ("open", "high", "low", "close")]).T
+        rows[-1] = price
+        days = bars.session.astype(str).tolist()
+        moved = bars_of(bars.symbol, days, [(row[0], row[1], row[2], row[3]) for row in rows])
+        known = SymbolFacts(bars.symbol, **facts)
+        followed = CnAMarket().follow(moved, known, MarketSettings()).window(BarsWindow())
+        assert reasons(play(followed, orders, 100_000))[-1] == reason, price
+
+
+ST = {"spans": {"st": ((date(2000, 1, 1), None),)}}
+
+
+@pytest.mark.parametrize(
+    ("symbol", "reference", "up", "down", "facts"),
+    [
+        ("600000", 12.35, 13.59, 11.12, {}),
+        ("600000", 10.05, 11.06, 9.05, {}),
+        ("600000", 4.30, 4.52, 4.09, ST),
+        ("920001.BJ", 5.55, 7.22, 3.89, {}),
+        ("600000", 1.15, 1.27, 1.04, {}),
+    ],
+)
+def test_example_8_limits_are_rounded_half_up(
+    symbol: str, reference: float, up: float, down: float, facts: Any
+) -> None:
+    assert_limits(flat(symbol, DAYS[:3], [reference] * 3), up, down, **facts)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "year", "up", "down"),
+    [("000001", "2012", 0.05, 0.03), ("600000", "2024", 0.05, 0.03)],
+)
+def test_example_9_limits_are_one_tick_away(symbol: str, year: str, up: float, down: float) -> None:
+    days = [f"{year}-03-{day}" for day in ("05", "06", "07")]
+    assert_limits(flat(symbol, days, [0.04] * 3), up, down)
+
+
+def test_example_9_without_the_floor_no_order_passes() -> None:
+    days = ["2012-03-05", "2012-03-06", "2012-03-07"]
+    for size, reason in ((500, "LIMIT_UP"), (-500, "LIMIT_DOWN")):
+        bars = in_market(flat("600000", days, [0.04] * 3))
+        assert reasons(play(bars, {0: [size]}, 1_000)) == [reason]
+
+
 def test_example_10_a_share_that_opens_at_its_upper_limit_is_sold_and_not_bought() -> None:
     bars = in_market(flat("600000", DAYS[:3], [10.0, 10.0, 11.0]))
-    outcome = play(bars, {0: [500], 1: [500, -500]}, 20_000)
-    assert reasons(outcome) == ["NONE", "LIMIT_UP", "NONE"]
-    assert outcome.fills["price"].tolist() == [10.0, 11.0]
+    assert reasons(play(bars, {1: [500]}, 20_000)) == ["LIMIT_UP"]
+    sold = play(bars, {0: [500], 1: [-500]}, 20_000)
+    assert reasons(sold) == ["NONE", "NONE"]
+    assert sold.fills["price"].tolist() == [10.0, 11.0]
 
 
 def test_example_11_a_share_that_opens_at_its_lower_limit_is_bought_and_not_sold() -> None:
     bars = in_market(flat("600000", DAYS[:3], [10.0, 10.0, 9.0]))
-    outcome = play(bars, {0: [500], 1: [-500, 100]}, 20_000)
-    assert reasons(outcome) == ["NONE", "LIMIT_DOWN", "NONE"]
+    assert reasons(play(bars, {0: [500], 1: [-500]}, 20_000)) == ["NONE", "LIMIT_DOWN"]
+    assert reasons(play(bars, {1: [100]}, 20_000)) == ["NONE"]
 
 
 @pytest.mark.parametrize(("limit_fill", "reason"), [("open", "LIMIT_UP"), ("bar", "NONE")])
@@ -199,6 +266,48 @@ def test_example_12_a_limit_that_opens_again(limit_fill: str, reason: str) -> No
 def test_example_13_the_wider_limits_of_chinext(days: list[str], reason: str) -> None:
     outcome = play(in_market(flat("300001", days, [10.0, 11.0])), {0: [500]}, 20_000)
     assert reasons(outcome) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "days", "up", "down"),
+    [
+        ("600000", ["2026-07-01", "2026-07-02", "2026-07-03"], 4.20, 3.80),
+        ("600000", ["2026-07-02", "2026-07-03", "2026-07-06"], 4.40, 3.60),
+        ("300001", ["2026-07-02", "2026-07-03", "2026-07-06"], 4.80, 3.20),
+    ],
+)
+def test_example_14_limits_of_st_shares_by_date(
+    symbol: str, days: list[str], up: float, down: float
+) -> None:
+    assert_limits(flat(symbol, days, [4.0] * 3), up, down, **ST)
+
+
+def test_example_15_a_new_share_of_2015_has_limits_of_its_issue_price() -> None:
+    facts = {"listed": date(2015, 3, 10), "issue_price": 10.0}
+    # The bar before is only there to place the order.
+    days = ["2015-03-09", "2015-03-10"]
+    assert_limits(flat("600000", days, [10.0, 14.4]), 14.4, 6.4, sales=False, **facts)
+    second = flat("600000", ["2015-03-10", "2015-03-11"], [14.4, 14.4])
+    assert_limits(second, 15.84, 12.96, sales=False, **facts)
+
+
+def test_example_16_a_registered_issue_has_no_limits_at_first() -> None:
+    facts = {"listed": date(2024, 1, 3)}
+    days = np.busday_offset("2024-01-02", np.arange(7)).astype(str).tolist()
+    free = flat("600000", days[:6], [10.0, 10.0, 40.0, 2.0, 90.0, 30.0])
+    known = SymbolFacts("600000", **facts)  # type: ignore[arg-type]
+    followed = CnAMarket().follow(free, known, MarketSettings()).window(BarsWindow())
+    assert (
+        reasons(play(followed, {1: [100], 2: [100], 3: [100], 4: [-200]}, 100_000)) == ["NONE"] * 4
+    )
+    sixth = flat("600000", days, [30.0] * 7)
+    assert_limits(sixth, 33.0, 27.0, **facts)
+    beijing = flat("920001.BJ", days[:2], [7.0, 7.77])
+    known = SymbolFacts("920001.BJ", **facts)  # type: ignore[arg-type]
+    first = CnAMarket().follow(beijing, known, MarketSettings()).window(BarsWindow())
+    assert reasons(play(first, {0: [100]}, 10_000)) == ["NONE"]
+    second = flat("920001.BJ", days[:3], [7.0, 7.77, 7.77])
+    assert_limits(second, 10.10, 5.44, sales=False, **facts)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from backfleet.engine import Commission, Slippage, SymbolCosts
 from backfleet.errors import JobError
 from backfleet.job import Job
-from backfleet.plan.broker import broker_settings, broker_table, check_broker
+from backfleet.plan.broker import broker_settings, broker_table
+from backfleet.plan.broker_keys import check_broker
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import plan_job
 from sample_job import SAMPLE_DATA

@@ -14,6 +14,8 @@ from backfleet.report.page import Page as Report
 from backfleet.report.page import render_file
 from backfleet.report.sweep_page import sweep_page
 from backfleet.report.task_page import task_page
+from finished_runs import run_here
+from sample_job import job_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -63,7 +65,7 @@ def test_all_figures_of_a_sweep_are_drawn(
 ) -> None:
     report = sweep_page(sweep)
     page = look_at(report, color_scheme=scheme)
-    assert draw_all(page) == len(report.figures) == 7
+    assert draw_all(page) == len(report.figures) == 6
     assert page.query_selector_all(".plot .main-svg")
 
 
@@ -146,6 +148,52 @@ def test_the_map_follows_its_axes_and_the_filter(
     assert kinds == ["category", "category"]
 
 
+def test_the_map_shows_the_mean_the_median_or_the_worst(
+    look_at: Callable[..., Page], tmp_path: Path
+) -> None:
+    params = {"fast": [5, 8], "slow": [20, 30]}
+    run = run_here(job_of(tmp_path, strategy="dual-moving-average", params=params))
+    page = look_at(sweep_page(run))
+    draw_all(page)
+    page.locator("#map-form [name=y]").select_option("symbol")
+    page.locator("#map-form [name=measure]").select_option("volatility")
+    groups = run.results().groupby(["symbol", "fast"])["volatility"]
+    # Volatility is better if it is smaller, so the worst is the largest.
+    for statistic, expected in (("median", groups.median()), ("worst", groups.max())):
+        page.locator("#map-form [name=statistic]").select_option(statistic)
+        page.get_by_text(f"The {statistic} over all 8 tasks.").wait_for()
+        cells = page.evaluate("document.querySelector('[data-figure=parameter-map]').data[0].z")
+        assert cells == expected.unstack().to_numpy().tolist()
+    page.locator("#map-form [name=x]").select_option("symbol")
+    page.get_by_text("Choose two different axes.").wait_for()
+
+
+def test_parallel_coordinates_need_no_webgl_and_follow_the_filter(
+    look_at: Callable[..., Page], sweep: bf.Run
+) -> None:
+    page = look_at(sweep_page(sweep))
+    place = page.locator("[data-parallel]")
+    place.scroll_into_view_if_needed()
+    assert place.get_attribute("data-lines") == "8"
+    inked = """() => { const canvas = document.querySelector("[data-parallel] canvas");
+        return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+            .data.some((value) => value > 0); }"""
+    assert page.evaluate(inked)
+    box = place.bounding_box()
+    assert box is not None
+    x, top, bottom = box["x"] + 44, box["y"] + 60, box["y"] + 210
+    page.mouse.move(x, top)
+    page.mouse.down()
+    page.mouse.move(x, bottom)
+    page.mouse.up()
+    assert page.get_by_label("Filter").input_value().startswith("period >= 1")
+    rows = sweep.results()
+    assert place.get_attribute("data-lines") == str((rows["period"] >= 15).sum())
+    page.mouse.click(x, top)
+    assert page.get_by_label("Filter").input_value() == ""
+    assert place.get_attribute("data-lines") == "8"
+
+
 def test_a_tasks_number_opens_all_its_values(look_at: Callable[..., Page], sweep: bf.Run) -> None:
     page = look_at(sweep_page(sweep))
     page.get_by_role("button", name="Details of Task 3", exact=True).click()
@@ -155,6 +203,41 @@ def test_a_tasks_number_opens_all_its_values(look_at: Callable[..., Page], sweep
     assert f"{sweep.results()['volatility'][3]:.2%}" in dialog.inner_text()
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
+
+
+def test_a_trade_zooms_the_price_chart(look_at: Callable[..., Page], sweep: bf.Run) -> None:
+    page = look_at(task_page(sweep, 2))
+    trade = sweep.trades(2).iloc[1]
+    page.get_by_role("button", name="Show the price during Trade 1", exact=True).click()
+    page.get_by_text("Trade 1. Double-click the chart").wait_for()
+    low, high = page.evaluate(
+        "document.querySelector('[data-figure=price-0]').layout.xaxis.range.map(Number)"
+    )
+    times = [moment.timestamp() * 1000 for moment in (trade["opened_local"], trade["closed_local"])]
+    assert low < times[0] <= times[1] < high
+    assert high - low < 5 * (times[1] - times[0]) + 60 * 86_400_000
+
+
+def test_the_price_chart_of_another_symbol_is_drawn_when_it_is_chosen(
+    look_at: Callable[..., Page], tmp_path: Path
+) -> None:
+    job = job_of(tmp_path, params={"period": 15})
+    data = job.data.model_copy(update={"universe": "portfolio"})
+    run = run_here(job.model_copy(update={"data": data}))
+    page = look_at(task_page(run, 0))
+    draw_all(page)
+    title = "document.querySelector('[data-figure^=price-]').layout.yaxis.title.text"
+    select = page.locator("#price-symbol")
+    names = select.locator("option").all_text_contents()
+    assert page.evaluate(title) == f"{names[0]}, adjusted price"
+    select.select_option(names[1])
+    page.wait_for_function(f"{title} === '{names[1]}, adjusted price'")
+    symbols = run.trades(0)["symbol"].tolist()
+    first = symbols.index(names[0])
+    page.locator("[data-table=trades] select").select_option("250")
+    page.get_by_role("button", name=f"Show the price during Trade {first}", exact=True).click()
+    page.get_by_text(f"Trade {first} of {names[0]}.").wait_for()
+    assert page.evaluate(title) == f"{names[0]}, adjusted price"
 
 
 def test_formulas_show_to_the_mouse_and_to_the_keyboard(

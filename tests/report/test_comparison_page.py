@@ -13,6 +13,17 @@ import backfleet as bf
 from backfleet.errors import UserError
 from backfleet.report.comparison_page import comparison_page
 from backfleet.report.page import render_file
+from sample_job import job_of
+
+SOURCE = """
+import backtrader as bt
+
+
+class Mine(bt.Strategy):
+    def next(self):
+        if len(self) == 3:
+            self.buy(size={size})
+"""
 
 MakeJob = Callable[..., bf.Job]
 RunJob = Callable[[bf.Job], bf.Run]
@@ -44,6 +55,71 @@ def test_differences_are_the_second_less_the_first(
         assert page.column("pairs", "a_total_return")[at] == ours
         assert page.column("pairs", "b_total_return")[at] == theirs
         assert page.column("pairs", "d_total_return")[at] == theirs - ours
+
+
+def test_tasks_are_counted_as_better_worse_and_equal(
+    sweep: bf.Run, wider: bf.Run, parsed: Parse
+) -> None:
+    page = parsed(render_file(comparison_page(sweep, wider, "total_return")))
+    steps = [second - first for first, second in _paired(sweep, wider, "total_return")]
+    better, worse = sum(step > 0 for step in steps), sum(step < 0 for step in steps)
+    assert f"{better} {worse} worse, {4 - better - worse} equal" in page.text
+    assert page.column("symbols", "symbol") == ["600519", "600559"]
+    assert sum(page.column("symbols", "better")) == better
+    assert sum(page.column("symbols", "worse")) == worse
+    assert page.column("symbols", "difference") == [
+        pytest.approx(sum(steps[:2]) / 2),
+        pytest.approx(sum(steps[2:]) / 2),
+    ]
+
+
+def test_changed_tasks_come_first_and_by_the_size_of_their_difference(
+    sweep: bf.Run, wider: bf.Run, parsed: Parse
+) -> None:
+    page = parsed(render_file(comparison_page(sweep, wider, "total_return")))
+    (table,) = (each for _, each in page.elements if each.get("data-table") == "pairs")
+    assert table["data-filter"] == "changed = yes"
+    assert page.column("pairs", "changed") == ["yes"] * 4
+    sizes = [abs(step) for step in page.column("pairs", "d_total_return")]
+    assert sizes == page.column("pairs", "size") == sorted(sizes, reverse=True)
+    same = parsed(render_file(comparison_page(sweep, sweep)))
+    assert same.column("pairs", "changed") == ["no"] * 8
+    assert "all are equal" in same.text
+
+
+def test_the_histogram_counts_every_difference(sweep: bf.Run, wider: bf.Run) -> None:
+    traces = comparison_page(sweep, wider, "total_return").figures["differences"].data
+    assert sum(len(trace.x) for trace in traces) == 4
+    assert not comparison_page(sweep, sweep).figures["differences"].data
+
+
+def test_the_difference_of_setup_and_source_is_shown(
+    sweep: bf.Run, wider: bf.Run, tmp_path: Path, parsed: Parse
+) -> None:
+    assert "-broker.cash = 100000.0 +broker.cash = 200000.0" in _diff(sweep, wider, parsed)
+    runs = []
+    for size in (1, 2):
+        folder = tmp_path / f"code-{size}"
+        folder.mkdir()
+        (folder / "mine.py").write_text(SOURCE.format(size=size))
+        strategy = f"{folder}/mine.py:Mine"
+        runs.append(bf.run(job_of(tmp_path / "runs", strategy=strategy, params={}), progress=None))
+    diff = _diff(*runs, parsed)
+    assert "- self.buy(size=1) + self.buy(size=2)" in diff
+    assert "Differences of setup" not in parsed(render_file(comparison_page(sweep, sweep))).text
+
+
+def _diff(first: bf.Run, second: bf.Run, parsed: Parse) -> str:
+    text: str = parsed(render_file(comparison_page(first, second))).text
+    return text.partition("Differences of setup and source")[2]
+
+
+def _paired(first: bf.Run, second: bf.Run, metric: str) -> list[tuple[float, float]]:
+    """Return the values of the tasks of both, by symbol and period."""
+    keys = ["symbol", "period"]
+    left, right = (run.results().set_index(keys)[metric] for run in (first, second))
+    both = left.to_frame("a").join(right.rename("b"), how="inner").sort_index()
+    return list(zip(both["a"], both["b"], strict=True))
 
 
 def test_what_the_runs_are_made_of_is_marked_where_it_differs(sweep: bf.Run, wider: bf.Run) -> None:

@@ -54,8 +54,16 @@ def planned_again(run: bf.Run, folder: Path) -> str:
                 "fill_at_close": True,
             }
         },
+        {
+            "broker": {
+                "commission": {"class": "CommissionInfo", "commission": 0.1},
+                "symbols": {"600519": {"commission": {"class": "CommInfo", "mult": 2}}},
+                "volume_filler": {"class": "FixedBarPerc", "perc": 10},
+            },
+            "results": {"analyzers": {"sqn": "SQN", "dd": {"class": "DrawDown", "fund": True}}},
+        },
     ],
-    ids=["plain", "sampled", "engine and broker", "fixed", "tables of costs"],
+    ids=["plain", "sampled", "engine and broker", "fixed", "tables of costs", "classes"],
 )
 def test_the_jobs_text_makes_the_same_run(
     make_job: MakeJob, tmp_path: Path, settings: Mapping[str, Any]

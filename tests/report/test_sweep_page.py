@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import backfleet as bf
 from backfleet.errors import UserError
 from backfleet.metrics import Metrics
+from backfleet.report.figures.sweep import parameter_map
 from backfleet.report.page import render_file
 from backfleet.report.sweep_page import sweep_page
 
@@ -97,7 +99,7 @@ def test_a_metric_that_is_not_there_is_refused_with_the_nearest_one(sweep: bf.Ru
 
 def test_a_sweep_has_all_its_figures(sweep: bf.Run) -> None:
     page = sweep_page(sweep)
-    rows = {"parameter-map", "sensitivity-0", "parallel", "spread", "fan"}
+    rows = {"parameter-map", "sensitivity-0", "spread", "fan"}
     assert set(page.figures) == rows | {"luck", "intervals"}
 
 
@@ -107,6 +109,29 @@ def test_the_map_holds_the_mean_of_each_cell(sweep: bf.Run) -> None:
     cell = rows[(rows["period"] == 15) & (rows["symbol"] == "600519")]["sharpe"].mean()
     x, y = list(figure.x).index("15"), list(figure.y).index("600519")
     assert figure.z[y][x] == cell
+
+
+def test_colors_of_the_map_diverge_from_zero_if_there_are_both_signs() -> None:
+    rows = pd.DataFrame({"symbol": ["a", "b"], "k": [1, 1], "sharpe": [-0.5, 2.0]})
+    (trace,) = parameter_map(rows, "k", "symbol", "sharpe").data
+    assert (trace.zmin, trace.zmid, trace.zmax) == (-2.0, 0.0, 2.0)
+    (trace,) = parameter_map(rows.assign(sharpe=[0.5, 2.0]), "k", "symbol", "sharpe").data
+    assert (trace.zmin, trace.zmid, trace.zmax) == (0.5, None, 2.0)
+
+
+@pytest.mark.parametrize("axes", [("k", "symbol"), ("symbol", "k")])
+def test_a_map_of_many_symbols_keeps_the_best_and_the_worst(axes: tuple[str, str]) -> None:
+    symbols = [f"s{number:02}" for number in range(70)]
+    rows = pd.DataFrame({"symbol": symbols, "k": 1, "sharpe": [float(n) for n in range(70)]})
+    (trace,) = parameter_map(rows, *axes, "sharpe").data
+    shown = trace.y if axes[1] == "symbol" else trace.x
+    assert list(shown) == [*symbols[:30], *symbols[-30:]]
+
+
+def test_a_long_key_figure_says_how_long_it_is(parsed: Parse, sweep: bf.Run) -> None:
+    html = render_file(sweep_page(sweep, "final_value"))
+    best = f"{sweep.results()['final_value'].max():,.2f}"
+    assert f'style="--chars: {len(best)}">{best}<' in html
 
 
 def test_a_run_without_any_row_says_so(planned: Callable[..., bf.Run], parsed: Parse) -> None:

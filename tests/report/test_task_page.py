@@ -10,12 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import backfleet as bf
 from backfleet.errors import RunNotFound
 from backfleet.metrics import Metrics
+from backfleet.report.against_benchmark import measure_benchmark
 from backfleet.report.page import render_file
+from backfleet.report.task_account import TaskAccount, task_account
 from backfleet.report.task_page import task_page
 
 Parse = Callable[[str], Any]
@@ -118,20 +122,110 @@ def test_without_its_data_a_task_has_no_price_and_says_why(
     assert "figure-price-0" not in page.blocks
 
 
-def test_a_portfolio_names_its_symbols(
+def test_the_benchmark_is_measured_by_the_formulas_of_the_results(sweep: bf.Run) -> None:
+    key = sweep.manifest.task(TASK)
+    account = task_account(sweep.manifest, key, sweep.equity(TASK))
+    row = sweep.results().iloc[TASK]
+    for name, value in measure_benchmark(account, 0.0).items():
+        assert value == pytest.approx(row[name], rel=1e-12), name
+
+
+def test_the_account_stands_against_the_benchmark(html: str, sweep: bf.Run) -> None:
+    page = task_page(sweep, TASK)
+    strategy, held = (np.array(trace.y) for trace in page.figures["account"].data)
+    returns = [np.diff(values) / values[:-1] for values in (strategy, held)]
+    beta = np.cov(*returns)[0, 1] / np.var(returns[1], ddof=1)
+    correlation = np.corrcoef(*returns)[0, 1]
+    shown = dict(re.findall(r'data-compared="([a-z_]+)">([^<]*)<', html))
+    assert shown["beta"] == f"{beta:.3f}"
+    assert shown["correlation"] == f"{correlation:.3f}"
+    row = re.search(r'data-compared="total_return">[^<]*</td><td class="number">([^<]*)<', html)
+    assert row is not None
+    assert row[1] == f"{held[-1] / 100_000 - 1:.2%}"
+
+
+def test_years_of_the_account_and_of_the_benchmark_are_bars(sweep: bf.Run) -> None:
+    strategy, held = task_page(sweep, TASK).figures["years"].data
+    total = sweep.results()["total_return"][TASK]
+    assert math.prod(1 + each for each in strategy.y) - 1 == pytest.approx(total)
+    account = task_page(sweep, TASK).figures["account"].data[1]
+    assert math.prod(1 + each for each in held.y) == pytest.approx(account.y[-1] / 100_000)
+
+
+def test_drawdowns_are_listed_with_their_dates_the_deepest_first() -> None:
+    days = pd.date_range("2024-01-01", periods=8)
+    values = [100.0, 90.0, 95.0, 110.0, 111.0, 99.9, 88.8, 100.0]
+    first, second = TaskAccount(pd.Series(values, days), 100.0, 252.0).drawdowns(5)
+    assert first.depth == pytest.approx(-0.2)
+    assert (first.start, first.bottom, first.recovered) == (days[4], days[6], None)
+    assert second.depth == pytest.approx(-0.1)
+    assert (second.start, second.bottom, second.recovered) == (days[0], days[1], days[3])
+    assert len(TaskAccount(pd.Series(values, days), 100.0, 252.0).drawdowns(1)) == 1
+
+
+def test_excursions_of_all_closed_trades_are_drawn(sweep: bf.Run) -> None:
+    page, trades = task_page(sweep, TASK), sweep.trades(TASK)
+    closed = trades[trades["closed"].notna()]
+    for name in ("mae", "mfe"):
+        drawn = [value for trace in page.figures[name].data for value in trace.x]
+        assert sorted(drawn) == sorted(closed[name])
+
+
+@pytest.fixture(scope="module")
+def portfolio(
     make_job: Callable[..., bf.Job],
     run_job: Callable[[bf.Job], bf.Run],
-    tmp_path: Path,
-    parsed: Parse,
-) -> None:
-    job = make_job(tmp_path, params={"period": 15})
+    tmp_path_factory: pytest.TempPathFactory,
+) -> bf.Run:
+    job = make_job(tmp_path_factory.mktemp("portfolio"), params={"period": 15})
     data = job.data.model_copy(update={"universe": "portfolio"})
-    run = run_job(job.model_copy(update={"data": data}))
-    page = task_page(run, 0)
+    return run_job(job.model_copy(update={"data": data}))
+
+
+def test_a_portfolio_names_its_symbols(portfolio: bf.Run, parsed: Parse) -> None:
+    page = task_page(portfolio, 0)
     text = parsed(render_file(page)).text
     assert "Portfolio of 2 symbols" in text
     assert {"price-0", "price-1", "account"} <= set(page.figures)
     assert set(parsed(render_file(page)).column("orders", "symbol")) == {"600519", "600559"}
+
+
+def test_only_one_price_chart_of_a_portfolio_is_shown_at_once(
+    portfolio: bf.Run, parsed: Parse
+) -> None:
+    page = parsed(render_file(task_page(portfolio, 0)))
+    places = [each["data-figure"] for _, each in page.elements if each.get("data-figure")]
+    assert [name for name in places if name.startswith("price-")] == ["price-0"]
+    assert [each["value"] for tag, each in page.elements if tag == "option"] == [
+        "price-0",
+        "price-1",
+    ]
+
+
+def test_contributions_of_the_symbols_add_up_to_the_profit(
+    portfolio: bf.Run, parsed: Parse
+) -> None:
+    page = parsed(render_file(task_page(portfolio, 0)))
+    profit = portfolio.results()["final_value"][0] - 100_000
+    assert sum(page.column("contributions", "contribution")) == pytest.approx(profit)
+    fees = portfolio.results()["fees"][0]
+    assert sum(page.column("contributions", "fees")) == pytest.approx(fees)
+
+
+def test_holdings_add_up_to_the_exposure(portfolio: bf.Run) -> None:
+    figures = task_page(portfolio, 0).figures
+    weights = np.sum([trace.y for trace in figures["holdings"].data], axis=0)
+    equity = portfolio.equity(0)
+    assert weights == pytest.approx((equity["exposure"] / equity["value"]).to_numpy(), abs=1e-9)
+    assert list(figures["exposure"].data[0].y) == (equity["exposure"] / equity["value"]).tolist()
+
+
+def test_turnover_of_the_months_is_what_was_traded(portfolio: bf.Run) -> None:
+    (trace,) = task_page(portfolio, 0).figures["turnover"].data
+    fills, equity = portfolio.fills(0), portfolio.equity(0)
+    value = equity.groupby(equity["local_time"].dt.to_period("M"))["value"].mean()
+    traded = (np.array(trace.y) * 2 * value.to_numpy()).sum()
+    assert traded == pytest.approx((fills["size"].abs() * fills["price"]).sum())
 
 
 def test_a_failed_task_shows_its_error_as_text(hostile: bf.Run, parsed: Parse) -> None:

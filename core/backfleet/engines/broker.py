@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from backfleet.class_call import ClassCall
 from backfleet.engine import BrokerSettings, Commission, SymbolCosts
 from backfleet.engines.bt import bt
+from backfleet.engines.classes import made
 from backfleet.engines.vector.broker import commission
 from backfleet.engines.vector.state import BrokerParams
 
@@ -36,6 +38,8 @@ def apply_settings(broker: Any, settings: BrokerSettings, symbols: Sequence[str]
     broker.set_shortcash(settings.short_cash)
     broker.set_int2pnl(settings.interest_in_pnl)
     broker.set_fundmode(settings.fund_mode, settings.fund_start_value)
+    if settings.volume_filler is not None:
+        broker.set_filler(made(settings.volume_filler, "volume filler"))
 
 
 def apply_slippage(broker: Any, settings: BrokerSettings) -> None:
@@ -58,6 +62,8 @@ def _scheme(settings: BrokerSettings, symbol: str) -> Any:
     it has one for these costs."""
     costs = settings.costs_of(symbol)
     terms = costs.commission
+    if isinstance(terms, ClassCall):
+        return made(terms, "commission scheme")
     common = {
         "margin": terms.margin or None,
         "stocklike": not terms.margin,

@@ -9,9 +9,11 @@ from typing import Any
 
 from backfleet.bars import Bars
 from backfleet.engine import Outcome, Simulation
+from backfleet.engines.analyzer_numbers import analyzer_numbers
 from backfleet.engines.broker import apply_settings
 from backfleet.engines.bt import bt
 from backfleet.engines.build_outcome import build_outcome
+from backfleet.engines.classes import load_class
 from backfleet.engines.feed import FeedColumns, columns_of
 from backfleet.engines.market_broker import has_market, set_up_market
 from backfleet.engines.recorder import Recorder
@@ -59,12 +61,21 @@ def simulate(
         apply_settings(cerebro.broker, simulation.broker, names[: len(traded)])
     strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded))
     cerebro.addstrategy(strategy, **params)
+    sizer = simulation.broker.sizer
+    if sizer is not None:
+        cerebro.addsizer(load_class(sizer, "sizer"), **dict(sizer.arguments))
+    for name, call in simulation.analyzers:
+        cerebro.addanalyzer(load_class(call, "analyzer"), _name=name, **dict(call.arguments))
     cerebro.addanalyzer(Recorder, _name=Recorder.NAME)
     strategies = cerebro.run()
     if not strategies:
         raise bt.errors.StrategySkipError(f"{simulation.strategy.__name__} asked to be skipped")
     outcome = build_outcome(strategies[0], columns, len(traded))
-    return replace(outcome, fallback=getattr(cerebro, "fallback", None))
+    fallback = getattr(cerebro, "fallback", None)
+    if not simulation.analyzers:
+        return replace(outcome, fallback=fallback)
+    numbers = analyzer_numbers(strategies[0], [name for name, _ in simulation.analyzers])
+    return replace(outcome, fallback=fallback, metrics={**numbers, **outcome.metrics})
 
 
 def further_feeds(simulation: Simulation) -> Mapping[str, Bars]:

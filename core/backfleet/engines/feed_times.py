@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import MIDNIGHT, Bars
+from backfleet.united_times import UnitedTimes
 
 __all__ = ["feed_times", "wall_times"]
 
@@ -22,12 +23,12 @@ def feed_times(feeds: Sequence[Bars], session_end: np.timedelta64 = MIDNIGHT) ->
     time in UTC where local times would not ascend, as in the hour that comes twice in autumn.
     Either way, what happened at one moment is seen at one moment, and in the same order.
     """
-    time, first = np.unique(np.concatenate([each.time for each in feeds]), return_index=True)
-    if _ascends(np.concatenate([each.session for each in feeds])[first]):
+    united = UnitedTimes.of([feed.time for feed in feeds])
+    if _ascends(united.first([feed.session for feed in feeds])):
         days: list[Times] = [each.session.astype("datetime64[us]") for each in feeds]
         return tuple(day + session_end for day in days) if session_end else tuple(days)
     zone = feeds[0].timezone
-    if not _ascends(wall_times(time, zone)):
+    if not _ascends(wall_times(united.time, zone)):
         zone = "UTC"
     return tuple(wall_times(each.time, zone) for each in feeds)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from backfleet.class_call import CLASS
 from backfleet.job import rules
+from backfleet.job.class_table import ClassTable
 from backfleet.job.fields import Number, Text
-from backfleet.job.section import NUMBER_TAG, TABLE_TAG, Section
+from backfleet.job.section import CLASS_TAG, NUMBER_TAG, TABLE_TAG, Section
 
 __all__ = ["Broker", "Commission", "Slippage", "SymbolCosts"]
 
@@ -19,6 +21,8 @@ NotNegative = Annotated[Number, Field(ge=0)]
 
 
 def _tag(value: object) -> str:
+    if isinstance(value, Mapping) and CLASS in value:
+        return CLASS_TAG
     return TABLE_TAG if isinstance(value, (Mapping, Section)) else NUMBER_TAG
 
 
@@ -93,13 +97,18 @@ class Slippage(Section):
 
 CommissionValue = Annotated[
     Annotated[Annotated[Number, Field(ge=0, lt=1)], Tag(NUMBER_TAG)]
-    | Annotated[Commission, Tag(TABLE_TAG)],
+    | Annotated[Commission, Tag(TABLE_TAG)]
+    | Annotated[ClassTable, Tag(CLASS_TAG)],
     Discriminator(_tag),
 ]
 SlippageValue = Annotated[
     Annotated[NotNegative, Tag(NUMBER_TAG)] | Annotated[Slippage, Tag(TABLE_TAG)],
-    Discriminator(_tag),
+    Discriminator(lambda value: NUMBER_TAG if _tag(value) == NUMBER_TAG else TABLE_TAG),
 ]
+
+
+AnyCommission = float | Commission | dict[str, Any]
+"""The three forms of a valid commission."""
 
 
 class SymbolCosts(Section):
@@ -114,6 +123,12 @@ class SymbolCosts(Section):
     commission: CommissionValue | None = None
     minimum_commission: NotNegative | None = None
 
+    @model_validator(mode="after")
+    def _one_minimum(self) -> Self:
+        if isinstance(self.commission, dict) and self.minimum_commission:
+            raise ValueError("minimum_commission cannot be combined with a class of commissions")
+        return self
+
 
 class Broker(Section):
     """`[broker]`: the simulated broker. Money is in the currency of the prices.
@@ -123,7 +138,8 @@ class Broker(Section):
     cash
         At the start, in the currency of the prices.
     commission
-        A fraction of the traded value, or a table.
+        A fraction of the traded value, or a table; with the key `class`, a class of
+        commission schemes, below.
     minimum_commission
         Minimum commission per order. A reversal pays it twice: to close and to open.
     slippage
@@ -146,6 +162,8 @@ class Broker(Section):
         Whether interest is part of the commission of the order that closes the position.
     fund_mode, fund_start_value
         Whether analyzers measure the value of a fund's share, and what it is at the start.
+    volume_filler
+        A class that says how much of an order a bar's volume fills, below.
     """
 
     cash: Positive = 100_000.0
@@ -163,6 +181,13 @@ class Broker(Section):
     interest_in_pnl: Switch = True
     fund_mode: Switch = False
     fund_start_value: Positive = 100.0
+    volume_filler: ClassTable | None = None
+
+    @model_validator(mode="after")
+    def _one_minimum(self) -> Self:
+        if isinstance(self.commission, dict) and self.minimum_commission:
+            raise ValueError("minimum_commission cannot be combined with a class of commissions")
+        return self
 
     def changed_keys(self) -> tuple[str, ...]:
         """Return the keys whose values are not the defaults, such as `commission.margin`."""
@@ -174,6 +199,8 @@ def _changed(section: Section, default: Section, path: str) -> Iterator[str]:
         value, usual = getattr(section, name), getattr(default, name)
         if isinstance(value, Section):
             yield from _changed(value, type(value)(), f"{path}{name}.")
+        elif isinstance(value, dict) and CLASS in value:
+            yield f"{path}{name}.{CLASS}"
         elif isinstance(value, dict):
             for key, part in value.items():
                 yield from _changed(part, type(part)(), f"{path}{name}.{key}.")

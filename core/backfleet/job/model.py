@@ -21,6 +21,7 @@ from backfleet.html import facts_table, heading
 from backfleet.job import rules
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.broker import Broker
+from backfleet.job.class_table import Analyzers, ClassTable
 from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_strategy, anchor
@@ -290,6 +291,8 @@ class Results(Section):
     extended
         Whether rows also have skewness, kurtosis, value at risk, ulcer index and underwater days,
         and alpha, beta, correlation, tracking error and information ratio against the benchmark.
+    analyzers
+        `[results.analyzers]`: backtrader's analyzers by name, whose numbers become columns, below.
     """
 
     store: Location = "runs"
@@ -300,6 +303,7 @@ class Results(Section):
     ] = "auto"
     risk_free_rate: Annotated[Number, Field(gt=-1, lt=1)] = 0.0
     extended: Annotated[bool, Field(strict=True)] = False
+    analyzers: Analyzers = Field(default_factory=dict)
 
 
 class Resources(Section):
@@ -351,6 +355,8 @@ class Job(Section):
         and shipped with the code.
     params
         A spec for each parameter that is set; see `backfleet.job.axis_values`.
+    sizer
+        `[sizer]`: a class that gives the size of orders that name none, below.
 
     Raises
     ------
@@ -376,6 +382,7 @@ class Job(Section):
     sweep: Sweep = Sweep()
     data: Data
     broker: Broker = Broker()
+    sizer: ClassTable | None = None
     market: Market | None = None
     results: Results = Field(default_factory=Results)
     validation: Validation = Validation()

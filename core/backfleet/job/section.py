@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from backfleet.errors import JobError
 from backfleet.job.refusal import all_refusals, nearest, refusal
 
-__all__ = ["NUMBER_TAG", "TABLE_TAG", "Section"]
+__all__ = ["CLASS_TAG", "NUMBER_TAG", "TABLE_TAG", "Section"]
 
-NUMBER_TAG, TABLE_TAG = "[number]", "[table]"
-"""Tags of the two forms of a value that is a number or a table. pydantic puts them into the paths
-of problems, as it does its own mark of a table's key."""
-UNNAMED = ("[key]", NUMBER_TAG, TABLE_TAG)
+NUMBER_TAG, TABLE_TAG, CLASS_TAG = "[number]", "[table]", "[class]"
+"""Tags of the forms of a value that is a number, a table or a class. pydantic puts them into the
+paths of problems, as it does its own mark of a table's key."""
+UNNAMED = ("[key]", NUMBER_TAG, TABLE_TAG, CLASS_TAG)
 
 PLAIN_WORDS = {
     "bool_type": "must be true or false",

@@ -20,7 +20,7 @@ from backfleet.metrics.kernel import sessions_of
 from backfleet.metrics.pairwise import pairwise_sum
 from backfleet.summary import Calendar
 
-__all__ = ["EXTENDED", "Comparison", "benchmark_values", "extended_metrics"]
+__all__ = ["EXTENDED", "Comparison", "benchmark_values", "extended_metrics", "relative_metrics"]
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.datetime64]
@@ -72,7 +72,7 @@ def extended_metrics(
     if held is not None:
         others = held[1:] / held[:-1] - 1.0
         rate = comparison.risk_free_rate / calendar.periods_per_year
-        metrics |= _against(returns, others, rate, calendar.periods_per_year)
+        metrics |= relative_metrics(returns, others, rate, calendar.periods_per_year)
     return {name: _defined(value) for name, value in metrics.items()}
 
 
@@ -122,8 +122,18 @@ def _drawdowns(values: Floats, days: NDArray[np.int64], cash: float) -> dict[str
     }
 
 
-def _against(returns: Floats, others: Floats, rate: float, periods: float) -> dict[str, float]:
-    """Return the metrics against the benchmark, with a risk-free rate per session."""
+def relative_metrics(
+    returns: Floats, others: Floats, rate: float, periods: float
+) -> dict[str, float]:
+    """Return the defined metrics of returns against those of a benchmark.
+
+    Parameters
+    ----------
+    rate
+        The risk-free rate per session.
+    periods
+        Sessions per year.
+    """
     count = len(returns)
     mean, other_mean = _mean(returns), _mean(others)
     off, other_off = returns - mean, others - other_mean

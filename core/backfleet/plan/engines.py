@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backfleet.errors import JobError
-from backfleet.plan.broker import unknown_to_vector
+from backfleet.plan.broker_keys import unknown_to_vector
 from backfleet.strategy import StrategyKind
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from backfleet.class_call import ClassCall
 from backfleet.code.hashes import backfleet_hash, strategy_hash
 from backfleet.code.versions import library_versions
 from backfleet.engine import Engine
@@ -53,7 +54,7 @@ def identify(
         files=files,
         points=points.to_json(),
         data=_data(job.data, data),
-        broker=broker_settings(job.broker, [symbol.name for symbol in data.symbols]),
+        broker=broker_settings(job.broker, [symbol.name for symbol in data.symbols], job.sizer),
         results=ResultsIdentity(
             detail=job.results.detail,
             benchmark=job.results.benchmark,
@@ -61,6 +62,9 @@ def identify(
             risk_free_rate=job.results.risk_free_rate + 0.0,
             extended=job.results.extended,
             benchmark_digest=data.benchmark_digest,
+            analyzers=tuple(
+                (name, ClassCall.of(table)) for name, table in sorted(job.results.analyzers.items())
+            ),
         ),
         modules=strategy.modules,
         market=data.market,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
 
+from backfleet.class_call import ClassCall
 from backfleet.engine import BrokerSettings
 from backfleet.plugins import HOOKS
 from backfleet.store.plain_json import to_plain
@@ -113,6 +114,8 @@ class ResultsIdentity:
     ----------
     benchmark_digest
         `Bars.digest()` of the benchmark if rows depend on another symbol's bars, else empty.
+    analyzers
+        Pairs of name and class, sorted by name. Without any, what is hashed says nothing of them.
     """
 
     detail: Literal["summary", "full"]
@@ -121,6 +124,7 @@ class ResultsIdentity:
     risk_free_rate: float = 0.0
     extended: bool = False
     benchmark_digest: str = ""
+    analyzers: tuple[tuple[str, ClassCall], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,8 @@ class Identity:
         for name in LATER_SETTINGS:
             if plain["broker"][name] == defaults[name]:
                 del plain["broker"][name]
+        if not self.results.analyzers:
+            del plain["results"]["analyzers"]
         if not self.data.facts:
             del plain["data"]["facts"]
         if not self.data.session_end:

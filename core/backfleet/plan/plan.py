@@ -21,10 +21,11 @@ from backfleet.job.refusal import show
 from backfleet.job.validation import TRADES, Validation, parse_condition
 from backfleet.job.windowed_points import WINDOW, WindowedPoints
 from backfleet.no_bytecode import bytecode_disabled
-from backfleet.plan.broker import check_broker, check_symbols
+from backfleet.plan.broker_keys import check_broker, check_symbols
 from backfleet.plan.calendar import return_days, symbol_sessions
 from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
-from backfleet.plan.data import PlannedData, benchmark_digest, plan_data
+from backfleet.plan.classes import check_classes, with_class_modules
+from backfleet.plan.data import PlannedData, benchmark_digest, plan_data, source_of
 from backfleet.plan.describe import describe_strategy
 from backfleet.plan.engines import check_market, engine_candidates
 from backfleet.plan.identify import check_plugins, identify, market_identity
@@ -82,7 +83,7 @@ def adopt_stored_manifest(plan: Plan, store: Store) -> Plan:
 
 
 def _plan(job: Job) -> Plan:
-    strategy = _with_modules(locate_strategy(job.strategy), job.modules)
+    strategy = with_class_modules(job, _with_modules(locate_strategy(job.strategy), job.modules))
     description = describe_strategy(strategy)
     engines = engine_candidates(job, description.kind)
     parameters = description.parameters
@@ -91,8 +92,10 @@ def _plan(job: Job) -> Plan:
     points = _points(job, parameters)
     check_market(job, engines)
     check_broker(job, engines)
+    check_classes(job, strategy, description.kind)
     data = plan_data(job.data, market_identity(job.market))
-    check_symbols(job, [symbol.name for symbol in data.symbols])
+    names = [symbol.name for symbol in data.symbols]
+    check_symbols(job.broker, names, source_of(job.data).symbols)
     if job.market is not None and job.market.strict:
         check_strict(data.notes.market)
     data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))

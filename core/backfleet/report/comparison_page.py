@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.chunks.column_names import METRICS
 from backfleet.errors import NoVerdict, StoreError
-from backfleet.report.data_table import Heading, data_table
 from backfleet.report.equity_fan import equity_fan
 from backfleet.report.metric_difference import metric_difference
 from backfleet.report.metric_words import metric_words, notation
 from backfleet.report.page import Page
+from backfleet.report.pair_tables import MAX_PAIRS, changed_pairs, pairs_table, symbols_table
 from backfleet.report.run_facts import RunFacts, read_facts
+from backfleet.results.compare import setup_diff
+from backfleet.results.compare_code import compare_sources
 from backfleet.results.leaderboard import rank_metric
 from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.read import read_results
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["comparison_page"]
 
 LETTERS = ("A", "B")
-SHOWN = ("total_return", "max_drawdown")
+MAX_MARKERS = 5_000
+"""Tasks in the scatter plot, evenly chosen."""
+
 OWN = ("Run", "Store", "Planned", "Tasks", "Compute time")
 """What differs between any two runs, or follows from what differs."""
 
@@ -57,13 +61,18 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
             "keys": matched.keys,
             "facts": _facts(runs, facts),
             "metric": metric_words(shown),
+            "changed": int(changed_pairs(pairs).sum()),
+            "left_out": max(0, len(pairs) - MAX_PAIRS),
+            "change": metric_difference(pairs, shown),
             "differences": [
                 (metric_words(name), metric_difference(pairs, name)) for name in METRICS
             ],
             "notation": notation(),
             "verdicts": _verdicts(runs),
+            "setup": setup_diff(*sides),
+            "source": compare_sources(*sides),
         },
-        data={"pairs": _table(pairs, matched.keys, shown)} if len(pairs) else {},
+        data=_tables(pairs, matched.keys, shown) if len(pairs) else {},
         figures=_figures(runs, pairs, matched.keys, shown),
         scripts=("filter.js", "table.js"),
     )
@@ -118,40 +127,27 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _table(frame: pd.DataFrame, keys: Sequence[str], metric: str) -> Mapping[str, Any]:
-    """One row per pair: the metric of both and the difference, then those of `SHOWN`."""
-    headings = [
-        *(
-            Heading(key, key.capitalize() if key == "symbol" else key, _form(frame, key))
-            for key in keys
-        ),
-        *(Heading(f"{side.lower()}_task", f"Task {side}", "count") for side in LETTERS),
-    ]
-    for name in dict.fromkeys((metric, *SHOWN)):
-        words = metric_words(name)
-        frame = frame.assign(**{f"d_{name}": frame[f"b_{name}"] - frame[f"a_{name}"]})
-        for side in LETTERS:
-            label = f"{words.label} {side}"
-            headings.append(Heading(f"{side.lower()}_{name}", label, words.form, words.formula))
-        headings.append(Heading(f"d_{name}", f"{words.label} B − A", words.form, words.formula))
-    return data_table(frame, headings)
-
-
-def _form(frame: pd.DataFrame, key: str) -> str:
-    return "number" if frame[key].dtype.kind in "iuf" else "text"
+def _tables(pairs: pd.DataFrame, keys: Sequence[str], metric: str) -> Mapping[str, Any]:
+    tables = {"pairs": pairs_table(pairs, keys, metric)}
+    if pairs["symbol"].nunique() > 1:
+        tables["symbols"] = symbols_table(pairs, metric)
+    return tables
 
 
 def _figures(
     runs: tuple[Run, Run], pairs: pd.DataFrame, keys: Sequence[str], metric: str
 ) -> Mapping[str, go.Figure]:
-    from backfleet.report.figures.comparison import curves_figure, scatter_figure
+    from backfleet.report.figures import comparison as draw
 
     figures: dict[str, go.Figure] = {}
     frame = pairs.rename(columns={f"a_{metric}": "a", f"b_{metric}": "b"})
     frame = frame[[*keys, "a", "b"]].dropna(subset=["a", "b"])
     if len(frame) > 1:
+        steps = frame["b"] - frame["a"]
+        figures["differences"] = draw.difference_figure(steps, metric_words(metric))
+        frame = frame.iloc[:: -(-len(frame) // MAX_MARKERS)]
         labels = [", ".join(map(str, values)) for values in frame[list(keys)].to_numpy()]
-        figures["pairs"] = scatter_figure(frame.assign(label=labels), metric, LETTERS)
+        figures["pairs"] = draw.scatter_figure(frame.assign(label=labels), metric, LETTERS)
     fans = [equity_fan(run) for run in runs]
     curves = [
         (letter, fan.frame[0.5])
@@ -159,5 +155,5 @@ def _figures(
         if fan is not None
     ]
     if curves:
-        figures["curves"] = curves_figure(curves)
+        figures["curves"] = draw.curves_figure(curves)
     return figures

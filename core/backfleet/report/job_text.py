@@ -68,6 +68,8 @@ def job_text(run: Run) -> str:
         notes.append("# give it again as sweep.points.\n")
     job["data"] = _data(run)
     job["broker"] = broker_table(identity.broker)
+    if identity.broker.sizer is not None:
+        job["sizer"] = identity.broker.sizer.table()
     market = identity.market
     if market is not None:
         job["market"] = {**asdict(market), "rules": market.rules.name, "off": list(market.off)}
@@ -170,7 +172,11 @@ def _origin(feed: FeedIdentity, path: str) -> dict[str, Any]:
 
 def _results(run: Run) -> dict[str, Any]:
     store = run.url.removesuffix(f"/{run.id}")
-    keys = asdict(run.manifest.identity.results)
+    results = run.manifest.identity.results
+    keys = asdict(results)
+    keys["analyzers"] = {name: call.table() for name, call in results.analyzers}
     # The digest follows from the data, and is no key of a job.
     del keys["benchmark_digest"]
+    if not results.analyzers:
+        del keys["analyzers"]
     return {"store": store, **keys}

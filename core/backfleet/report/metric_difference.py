@@ -23,15 +23,21 @@ class MetricDifference:
         The medians of the two runs.
     median
         Of second - first, over the pairs in which both have a value.
-    improved
-        Pairs in which the second is better; `pairs` have a value on both sides.
+    better, worse
+        Pairs in which the second run is better or worse; None if more is neither.
+    equal
+        Pairs whose values are equal to the last bit.
+    pairs
+        Pairs in which both have a value.
     """
 
     name: str
     first: float | None
     second: float | None
     median: float | None
-    improved: int
+    better: int | None
+    worse: int | None
+    equal: int
     pairs: int
 
 
@@ -41,16 +47,20 @@ def metric_difference(pairs: pd.DataFrame, metric: str) -> MetricDifference:
     columns.columns = ["first", "second"]
     both = columns.dropna()
     steps = both["second"] - both["first"]
+    gains = steps * metric_words(metric).better
+    is_judged = metric_words(metric).better != 0
     return MetricDifference(
         name=metric,
         first=_median(columns["first"]),
         second=_median(columns["second"]),
         median=_median(steps),
-        improved=int((steps * metric_words(metric).better > 0).sum()),
+        better=int((gains > 0).sum()) if is_judged else None,
+        worse=int((gains < 0).sum()) if is_judged else None,
+        equal=int((steps == 0).sum()),
         pairs=len(both),
     )
 
 
 def _median(values: pd.Series) -> float | None:
-    found = float(values.median())
-    return None if found != found else found
+    median = float(values.median())
+    return None if median != median else median

@@ -11,6 +11,7 @@ from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.errors import BackfleetError
 from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.equity_fan import EquityFan, equity_fan
+from backfleet.report.figures.theme import DIVERGING, MAX_SYMBOLS
 from backfleet.report.fold_section import fold_section
 from backfleet.report.metric_words import format_value, metric_words, notation
 from backfleet.report.page import Page
@@ -20,6 +21,7 @@ from backfleet.report.verdict_section import verdict_section
 from backfleet.results.leaderboard import (
     IDENTICAL,
     MIN_TRADES,
+    NUMBERS,
     Leaderboard,
     Ranking,
     leaders_of,
@@ -51,7 +53,6 @@ LEADERS = 20
 MOST_ROWS = 20_000
 """Rows in the page's table: of more, the best."""
 
-PARALLEL_ROWS = 10_000
 PARALLEL_METRICS = ("sharpe", "total_return", "max_drawdown", "trades")
 MOST_PARAMETERS = 6
 MOST_SYMBOLS = 30
@@ -145,17 +146,31 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
             "folds": folds,
             "left_out": len(rows) - len(shown),
             "symbols": rows["symbol"].nunique(),
+            "max_symbols": MAX_SYMBOLS,
             "axes": _axes(sweep),
             "measures": _measures(sweep),
         },
         data={
             "leaderboard": _leaderboard(sweep, shown),
             **({"folds": folds.table} if folds and folds.table else {}),
-            "sweep": {"metric": chosen, "run": run.url, "tasks": f"/runs/{run.id}/tasks"},
+            "sweep": _script_facts(sweep),
         },
         figures=figures,
-        scripts=("filter.js", "table.js", "sweep.js"),
+        scripts=("filter.js", "table.js", "sweep.js", "parallel.js"),
     )
+
+
+def _script_facts(sweep: Sweep) -> Mapping[str, Any]:
+    """Return what the page's script cannot read off the leaderboard."""
+    return {
+        "metric": sweep.metric,
+        "run": sweep.run.url,
+        "tasks": f"/runs/{sweep.run.id}/tasks",
+        "maxSymbols": MAX_SYMBOLS,
+        "diverging": DIVERGING,
+        "smallerIsBetter": [name for name in METRICS if metric_words(name).direction < 0],
+        "parallel": [*sweep.parameters, *_parallel_metrics(sweep.measured, sweep.metric)],
+    }
 
 
 def _tiles(sweep: Sweep) -> Sequence[Mapping[str, str]]:
@@ -211,7 +226,10 @@ def _leaders(sweep: Sweep) -> Mapping[str, Any]:
     names = [name for name in dict.fromkeys(head) if name in there]
     rows = sweep.points.rows.select(names).to_pylist()
     labels = {name: metric_words(name).label for name in names if name in METRICS}
-    columns = [(name, labels.get(name, name), name in labels) for name in names]
+    columns = [
+        (name, labels.get(name, name), name in labels, sweep.points.rows[name].type in NUMBERS)
+        for name in names
+    ]
     return {"columns": columns, "rows": rows}
 
 
@@ -263,9 +281,9 @@ def _figures(
         figures["parameter-map"] = draw.parameter_map(rows, axes[0], axes[1], metric)
     if steady is not None:
         for at, (name, marginal) in enumerate(steady.marginals.items()):
-            figures[f"sensitivity-{at}"] = draw.sensitivity_figure(marginal, name, metric)
-        columns = [*sweep.parameters, *_parallel_metrics(rows, metric)]
-        figures["parallel"] = draw.parallel_figure(rows.head(PARALLEL_ROWS), columns, metric)
+            figure = draw.sensitivity_figure(marginal, name, metric)
+            # The page has one legend for all of them.
+            figures[f"sensitivity-{at}"] = figure.update_layout(showlegend=False)
     if rows["symbol"].nunique() > 1:
         figures["spread"] = draw.spread_figure(_spread(rows, metric), metric)
     if fan is not None:
@@ -274,8 +292,8 @@ def _figures(
 
 
 def _parallel_metrics(rows: pd.DataFrame, metric: str) -> Sequence[str]:
-    wanted = dict.fromkeys((*PARALLEL_METRICS, metric))
-    return [name for name in wanted if rows[name].notna().all()]
+    names = dict.fromkeys((*PARALLEL_METRICS, metric))
+    return [name for name in names if rows[name].notna().all()]
 
 
 def _spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:

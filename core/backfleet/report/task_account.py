@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,11 +15,31 @@ from backfleet.sources.prepared import sessions_per_year
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TaskAccount", "local_times", "task_account"]
+__all__ = ["Drawdown", "TaskAccount", "local_times", "task_account"]
 
 WINDOWS = (126, 63, 21)
 """Sessions of the rolling Sharpe: half a year where there are twice as many, else a quarter, a
 month."""
+
+
+@dataclass(frozen=True)
+class Drawdown:
+    """A time in which an account was below its running maximum.
+
+    Attributes
+    ----------
+    depth
+        Lowest value over the running maximum, minus 1.
+    start, bottom
+        The last session at the maximum, or the first of all, and the session of the lowest value.
+    recovered
+        The first session that reached the maximum again; None if the account has not recovered.
+    """
+
+    depth: float
+    start: pd.Timestamp
+    bottom: pd.Timestamp
+    recovered: pd.Timestamp | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +76,24 @@ class TaskAccount:
     def window(self) -> int | None:
         """Sessions for the rolling Sharpe; None where there are too few."""
         return next((each for each in WINDOWS if len(self.returns) >= 2 * each), None)
+
+    def drawdowns(self, limit: int) -> Sequence[Drawdown]:
+        """Return the deepest drawdowns by session, the deepest first."""
+        values = self.by_session
+        peaks = values.cummax().clip(lower=self.cash)
+        below = (values < peaks).to_numpy()
+        # Each run of sessions below the peak is one drawdown. It began in the session before.
+        edges = np.flatnonzero(np.diff(below.astype(np.int8), prepend=0, append=0))
+        depths = (values / peaks - 1.0).to_numpy()
+        days = values.index
+        drawdowns = []
+        for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            bottom = start + int(depths[start:end].argmin())
+            recovered = days[end] if end < len(days) else None
+            drawdowns.append(
+                Drawdown(float(depths[bottom]), days[max(start - 1, 0)], days[bottom], recovered)
+            )
+        return sorted(drawdowns, key=lambda drawdown: drawdown.depth)[:limit]
 
     def monthly(self) -> pd.DataFrame:
         """Returns by calendar month, one row per year, columns 1 to 12 and `year`; NaN where none.

@@ -4,69 +4,26 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from backfleet.chunks.column_names import METRICS, parameter_column
-from backfleet.errors import RunNotFound
-from backfleet.plan.manifest import TaskKey
-from backfleet.report.benchmark import Benchmark, task_benchmark
+from backfleet.report.against_benchmark import ComparedMetric, compare_accounts
 from backfleet.report.metric_words import MetricWords, format_value, metric_words, notation
 from backfleet.report.page import Page
 from backfleet.report.run_facts import RunFacts, read_facts
-from backfleet.report.task_account import TaskAccount, local_times, task_account
-from backfleet.report.task_prices import TaskPrices, task_prices
-from backfleet.report.task_tables import orders_table, rejections, trade_results, trades_table
-from backfleet.report.thinning import thinned
-from backfleet.results.read import read_results
+from backfleet.report.task_account import TaskAccount
+from backfleet.report.task_data import Task, TaskMarketData, market_data, read_task
+from backfleet.report.task_figures import price_panels, task_figures
+from backfleet.report.task_holdings import Holdings, contributions_table, task_holdings
+from backfleet.report.task_tables import orders_table, rejections, trades_table
 from backfleet.results.row_problems import describe_problems
 from backfleet.runs.run import Run
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import plotly.graph_objects as go
-    import pyarrow as pa
 
 __all__ = ["task_page"]
 
 TILES = ("final_value", "total_return", "cagr", "sharpe", "max_drawdown", "trades")
-MOST_PANELS = 12
-"""Symbols of a portfolio whose prices are drawn: those with the most fills."""
-
-
-@dataclass(frozen=True)
-class Details:
-    """A task's details, as the run keeps them."""
-
-    equity: pd.DataFrame
-    orders: pd.DataFrame
-    fills: pd.DataFrame
-    trades: pd.DataFrame
-
-
-@dataclass(frozen=True, eq=False)
-class Market:
-    """A task's account, and what it is drawn beside."""
-
-    account: TaskAccount
-    prices: TaskPrices
-    benchmark: Benchmark
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task with a row; `details` is None where it failed or the run keeps none."""
-
-    run: Run
-    key: TaskKey
-    row: pa.Table
-    details: Details | None
-
-    @property
-    def values(self) -> Mapping[str, Any]:
-        """The row's columns."""
-        found: Mapping[str, Any] = self.row.to_pylist()[0]
-        return found
+MAX_DRAWDOWNS = 5
 
 
 def task_page(run: Run, index: int, benchmark: str | None = None) -> Page:
@@ -75,47 +32,37 @@ def task_page(run: Run, index: int, benchmark: str | None = None) -> Page:
     Raises IndexError for a task that the run does not have, RunNotFound for one without a result,
     DataError where the benchmark that is given cannot be had, CorruptObject, StoreError.
     """
-    task = _read(run, index)
+    task = read_task(run, index)
     facts = read_facts(run)
-    market = _market(task, benchmark)
+    market = market_data(task, benchmark)
+    held = _held(market) if market else None
+    holdings = _holdings(task, market) if market else None
     return Page(
         template="task.html",
         title=f"{task.key.name} · {run.manifest.name} · backfleet",
-        context=_context(task, facts, market),
-        data=_tables(task),
-        figures=_figures(task, market) if market else {},
-        scripts=("filter.js", "table.js"),
+        context=_context(task, facts, market, held),
+        data=_tables(task, market, holdings),
+        figures=task_figures(task, market, held, holdings) if market else {},
+        scripts=("filter.js", "table.js", "task.js"),
     )
 
 
-def _read(run: Run, index: int) -> Task:
-    import pyarrow.compute as pc
-
-    key = run.manifest.task(index)
-    rows = read_results(run.store, run.chunk_index)
-    row = rows.filter(pc.equal(rows["task"], index))
-    if not row.num_rows:
-        raise RunNotFound(
-            f"task {index} has no result yet; 'backfleet resume {shlex.quote(run.url)}' computes it"
-        )
-    failed = row["status"][0].as_py() == "error"
-    if failed or not run.manifest.keeps_detail:
-        return Task(run, key, row, None)
-    details = Details(run.equity(index), run.orders(index), run.fills(index), run.trades(index))
-    return Task(run, key, row, details)
+def _held(market: TaskMarketData) -> TaskAccount | None:
+    """Return the account of the benchmark."""
+    value = market.benchmark.value
+    return None if value is None else replace(market.account, value=value)
 
 
-def _market(task: Task, benchmark: str | None) -> Market | None:
-    """None for a task without an equity curve."""
-    run = task.run
-    if task.details is None or not len(task.details.equity):
+def _holdings(task: Task, market: TaskMarketData) -> Holdings | None:
+    manifest = task.run.manifest
+    if task.details is None or not manifest.is_portfolio:
         return None
-    account = task_account(run.manifest, task.key, task.details.equity)
-    prices = task_prices(run, task.key)
-    return Market(account, prices, task_benchmark(run, account, prices, benchmark))
+    return task_holdings(manifest, task.details, market.account, market.prices)
 
 
-def _context(task: Task, facts: RunFacts, market: Market | None) -> Mapping[str, Any]:
+def _context(
+    task: Task, facts: RunFacts, market: TaskMarketData | None, held: TaskAccount | None
+) -> Mapping[str, Any]:
     run, values = task.run, task.values
     name = shlex.quote(run.url)
     more = {
@@ -128,20 +75,27 @@ def _context(task: Task, facts: RunFacts, market: Market | None) -> Mapping[str,
         "is_portfolio": run.manifest.is_portfolio,
         "error": values["error"],
         "notes": describe_problems(task.row),
-        "tiles": [(metric_words(each), values[each]) for each in TILES],
+        "tiles": [(metric_words(name), values[name]) for name in TILES],
         "metrics": _metrics(task),
         "custom": _custom(task),
         "notation": notation(),
         "account": market and market.account,
         "benchmark": market and market.benchmark,
+        "compared": _compared(task, market, held) if market and held else [],
         "monthly": _monthly(market.account) if market else [],
+        "drawdowns": market.account.drawdowns(MAX_DRAWDOWNS) if market else [],
         "prices_missing": market and market.prices.missing,
-        "panels": list(_panels(task, market.prices)) if market else [],
+        "panels": price_panels(task, market.prices) if market else {},
         "keeps_detail": run.manifest.keeps_detail,
         "rejections": rejections(task.details.orders) if task.details else [],
         "trades": len(task.details.trades) if task.details else 0,
         "orders": len(task.details.orders) if task.details else 0,
     }
+
+
+def _compared(task: Task, market: TaskMarketData, held: TaskAccount) -> Sequence[ComparedMetric]:
+    rate = task.run.manifest.identity.results.risk_free_rate
+    return compare_accounts(task.values, market.account, held, rate)
 
 
 def _metrics(task: Task) -> Sequence[tuple[MetricWords, str, Any]]:
@@ -171,53 +125,16 @@ def _monthly(account: TaskAccount) -> Sequence[tuple[int, Sequence[float | None]
     ]
 
 
-def _panels(task: Task, prices: TaskPrices) -> Mapping[str, str]:
-    """The id of each price figure, to its symbol."""
-    there = [name for name, frame in prices.frames.items() if len(frame)]
-    if task.details is not None:
-        fills = task.details.fills["symbol"].value_counts()
-        there.sort(key=lambda name: -int(fills.get(name, 0)))
-    return {f"price-{at}": name for at, name in enumerate(there[:MOST_PANELS])}
-
-
-def _figures(task: Task, market: Market) -> Mapping[str, go.Figure]:
-    from backfleet.report.figures import account as draw_account
-    from backfleet.report.figures import trading as draw_trading
-
-    assert task.details is not None
-    account, prices, held = market.account, market.prices, market.benchmark.value
-    figures = {
-        "account": draw_account.account_figure(
-            thinned(account.value),
-            None if held is None else thinned(held).rename(market.benchmark.label),
-        ),
-        "drawdown": draw_account.drawdown_figure(thinned(account.drawdown)),
-    }
-    fills = task.details.fills
-    fills = fills.assign(time=local_times(task.run.manifest, fills["time"]))
-    for panel, symbol in _panels(task, prices).items():
-        frame, own = prices.frames[symbol], fills[fills["symbol"] == symbol]
-        # Fills are in traded prices, and the chart has adjusted ones.
-        # A night in which clocks are set back has some local times twice.
-        scale = frame["scale"][~frame.index.duplicated()]
-        own = own.assign(price=own["price"] * scale.reindex(own["time"]).to_numpy())
-        figures[panel] = draw_trading.price_figure(thinned(frame), own, symbol)
-    if account.window is not None:
-        sharpe = draw_account.rolling_sharpe(
-            account.returns, account.periods_per_year, account.window
-        )
-        figures["rolling-sharpe"] = draw_account.rolling_sharpe_figure(sharpe, account.window)
-    results = trade_results(task.details.trades)
-    if len(results):
-        figures["trade-results"] = draw_trading.trade_results_figure(results)
-    return figures
-
-
-def _tables(task: Task) -> Mapping[str, Any]:
+def _tables(
+    task: Task, market: TaskMarketData | None, holdings: Holdings | None
+) -> Mapping[str, Any]:
     if task.details is None:
         return {}
     manifest = task.run.manifest
-    return {
+    tables = {
         "trades": trades_table(manifest, task.details.trades),
         "orders": orders_table(manifest, task.details.orders),
     }
+    if holdings is not None:
+        tables["contributions"] = contributions_table(holdings, task.details, manifest.broker.cash)
+    return tables

@@ -14,7 +14,7 @@ from backfleet.report.task_account import local_times
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["orders_table", "rejections", "trade_results", "trades_table"]
+__all__ = ["closed_trades", "orders_table", "rejections", "trades_table"]
 
 TRADES = (
     Heading("number", "Trade", "count"),
@@ -35,7 +35,7 @@ TRADES = (
 ORDERS = (
     Heading("number", "Order", "count"),
     Heading("symbol", "Symbol"),
-    Heading("created", "Created", "time", "The bar in which the strategy made it."),
+    Heading("created", "Created", "time", "The bar in which the strategy placed it."),
     Heading("closed", "Closed", "time", "Empty while the order is alive."),
     Heading("type", "Type"),
     Heading("size", "Size", "number", "Ordered size; negative means sell."),
@@ -47,11 +47,10 @@ ORDERS = (
 )
 
 
-def trade_results(trades: pd.DataFrame) -> pd.Series:
-    """Net result of each closed trade, as a fraction of its entry."""
-    closed = trades[trades["closed"].notna()]
-    results: pd.Series = closed["return"]
-    return results
+def closed_trades(trades: pd.DataFrame) -> pd.DataFrame:
+    """Return the closed trades, with their numbers among all trades."""
+    numbered = trades.assign(number=range(len(trades)))
+    return numbered[trades["closed"].notna()]
 
 
 def trades_table(manifest: Manifest, trades: pd.DataFrame) -> Mapping[str, Any]:
@@ -90,8 +89,7 @@ def _headings(headings: Sequence[Heading], manifest: Manifest) -> Sequence[Headi
 
 
 def _why(reason: object) -> str | None:
-    found = RejectReason[str(reason).upper()]
-    return REJECTIONS.get(found)
+    return REJECTIONS.get(RejectReason[str(reason).upper()])
 
 
 def _moments(manifest: Manifest, times: pd.Series) -> pd.Series:

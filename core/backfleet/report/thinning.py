@@ -17,14 +17,14 @@ MOST_POINTS = 6_000
 """More than a wide screen has columns of pixels."""
 
 
-def thinned(series: Frame) -> Frame:
+def thinned(series: Frame, most: int = MOST_POINTS) -> Frame:
     """Return the series, or a limited number of its rows, evenly spaced.
 
     The first and the last row stay, and those where the last column is highest and lowest.
     """
-    if len(series) <= MOST_POINTS:
+    if len(series) <= most:
         return series
     values = series.to_numpy().reshape(len(series), -1)[:, -1]
-    even = np.linspace(0, len(series) - 1, MOST_POINTS - 2).astype(np.int64)
+    even = np.linspace(0, len(series) - 1, most - 2).astype(np.int64)
     extremes = np.array([np.argmin(values), np.argmax(values)])
     return series.iloc[np.unique(np.concatenate((even, extremes)))]

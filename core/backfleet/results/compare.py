@@ -17,7 +17,7 @@ from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.query import join_tables
 from backfleet.store.plain_json import to_plain
 
-__all__ = ["Comparison", "ConfigDifference", "MetricPair", "compare_runs"]
+__all__ = ["Comparison", "ConfigDifference", "MetricPair", "compare_runs", "setup_diff"]
 
 BEST = 5
 
@@ -99,13 +99,11 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
     """
     matched = match_tasks(first, second)
     pairs = matched.rows
-    left, right = (dict(_flat(to_plain(run.manifest.identity))) for run in (first, second))
-    ids = (first.manifest.run_id, second.manifest.run_id)
     return Comparison(
-        first=ids[0],
-        second=ids[1],
-        config=list(_config_differences(left, right)),
-        setup=list(unified_diff(_lines(left), _lines(right), *ids, n=1, lineterm="")),
+        first=first.manifest.run_id,
+        second=second.manifest.run_id,
+        config=list(_config_differences(_setup(first), _setup(second))),
+        setup=setup_diff(first, second),
         source=compare_sources(first, second),
         matched_by=matched.keys,
         matched=pairs.num_rows,
@@ -114,6 +112,20 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
         metrics=[_pair(pairs, name) for name in METRICS if _has_values(pairs, name)],
         best=(_best(first), _best(second)),
     )
+
+
+def setup_diff(first: RunRows, second: RunRows) -> Sequence[str]:
+    """Return the lines of a unified diff of two identities; none if they are the same."""
+    before, after = (
+        [f"{key} = {json.dumps(value)}" for key, value in _setup(run).items()]
+        for run in (first, second)
+    )
+    ids = (first.manifest.run_id, second.manifest.run_id)
+    return list(unified_diff(before, after, *ids, n=1, lineterm=""))
+
+
+def _setup(run: RunRows) -> Mapping[str, Any]:
+    return dict(_flat(to_plain(run.manifest.identity)))
 
 
 def _pair(pairs: pa.Table, metric: str) -> MetricPair:
@@ -148,10 +160,6 @@ def _config_differences(
     for key in dict.fromkeys([*left, *right]):
         if left.get(key) != right.get(key):
             yield ConfigDifference(key, left.get(key), right.get(key))
-
-
-def _lines(setup: Mapping[str, Any]) -> list[str]:
-    return [f"{key} = {json.dumps(value)}" for key, value in setup.items()]
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

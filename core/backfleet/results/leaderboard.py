@@ -27,6 +27,7 @@ __all__ = [
     "GROUPINGS",
     "IDENTICAL",
     "MIN_TRADES",
+    "NUMBERS",
     "Grouping",
     "Leaderboard",
     "Ranking",

@@ -143,7 +143,10 @@ class TaskRunner:
     def _simulation(
         self, key: TaskKey, bars: TaskBars, calendar: Calendar | None = None
     ) -> Simulation:
-        return Simulation(self.strategy, key.params, bars.bars, self.manifest.broker, calendar)
+        analyzers = self.manifest.identity.results.analyzers
+        return Simulation(
+            self.strategy, key.params, bars.bars, self.manifest.broker, calendar, analyzers
+        )
 
     def _summarized(self, key: TaskKey, bars: TaskBars) -> TaskResult:
         """The result of a task whose details are not stored."""

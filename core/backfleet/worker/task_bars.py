@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from backfleet.plan.task_context import TaskContext
 from backfleet.sources.facts import read_facts
 from backfleet.sources.prepared import PreparedBars, sessions_per_year
 from backfleet.sources.resample import resample
+from backfleet.united_times import UnitedTimes
 
 if TYPE_CHECKING:
     import pluggy
@@ -175,8 +176,9 @@ class _Reader:
 
     def _load(self, symbol: str, digest: str) -> Bars:
         bars = self._prepared.load(self._source, symbol)[0].window(self._window)
-        if bars.digest() != digest:
-            bars = self._prepared.reload(self._source, symbol)[0].window(self._window)
+        if bars.digest() == digest:
+            return bars
+        bars = self._prepared.reload(self._source, symbol)[0].window(self._window)
         if bars.digest() != digest:
             raise DataChanged(
                 f"{self._source.describe(symbol)}{_or_facts(bars)} has changed since the run was "
@@ -190,9 +192,12 @@ def _or_facts(bars: Bars) -> str:
 
 
 def _calendar(bars: tuple[Bars, ...]) -> tuple[NDArray[np.int64], NDArray[np.datetime64]]:
-    parts = [(each.time[each.warmup :], each.session[each.warmup :]) for each in bars]
-    open_ = [each.tradable[each.warmup :] for each in bars]
-    times = np.concatenate([time[mask] for (time, _), mask in zip(parts, open_, strict=True)])
-    days = np.concatenate([day[mask] for (_, day), mask in zip(parts, open_, strict=True)])
-    unique, first = np.unique(times, return_index=True)
-    return unique, days[first]
+    united = UnitedTimes.of([_of_account(symbol, symbol.time) for symbol in bars])
+    return united.time, united.first([_of_account(symbol, symbol.session) for symbol in bars])
+
+
+def _of_account(bars: Bars, column: NDArray[Any]) -> NDArray[Any]:
+    """Return the values of a column at the tradable bars after the warm-up."""
+    is_open = bars.tradable[bars.warmup :]
+    values = column[bars.warmup :]
+    return values if is_open.all() else values[is_open]

@@ -65,7 +65,9 @@ def panel_rules(panel: Panel) -> PanelRules | None:
             raise ValueError(f"{bars.symbol} has no terms of the market that others have")
         combination[steps, column] = _combinations(terms, rows)
         for row, name in enumerate(("buy_block", "sell_block", "missed")):
-            blocks[row, steps, column] = getattr(terms, name)
+            block = getattr(terms, name)
+            if len(terms.changes(name)) or block[:1].any():
+                blocks[row, steps, column] = block
         if has_cap:
             cap[steps, column] = terms.cap
     values = np.array([np.frombuffer(row, np.float64) for row in rows]).reshape(-1, len(STEADY))
@@ -75,12 +77,13 @@ def panel_rules(panel: Panel) -> PanelRules | None:
 
 def _combinations(terms: Terms, rows: dict[bytes, int]) -> NDArray[np.intp]:
     """Return the number of the combination at each bar, and add new ones to `rows`."""
-    columns = np.array([np.asarray(getattr(terms, name), np.float64) for name in STEADY])
     if not len(terms):
         return np.empty(0, np.intp)
-    changed = (columns[:, 1:] != columns[:, :-1]).any(axis=0)
-    first = np.concatenate(([0], np.flatnonzero(changed) + 1))
-    numbers = [rows.setdefault(columns[:, bar].tobytes(), len(rows)) for bar in first]
+    changes = [changed for name in STEADY if len(changed := terms.changes(name))]
+    changed = np.unique(np.concatenate(changes)) if changes else np.empty(0, np.intp)
+    first = [0, *changed.tolist()]
+    columns = np.array([getattr(terms, name)[first].astype(np.float64) for name in STEADY])
+    numbers = [rows.setdefault(column.tobytes(), len(rows)) for column in columns.T]
     if len(rows) > np.iinfo(np.uint16).max:
         raise ValueError("the terms of the market have more than 65,535 combinations of values")
     return np.repeat(np.array(numbers), np.diff(np.append(first, len(terms))))

@@ -17,6 +17,7 @@ from backfleet.engines.vector.targets import (
     tradable_bars,
 )
 from backfleet.panel import Panel
+from backfleet.united_times import UnitedTimes
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["check_panel_targets", "is_portfolio", "panel_of", "panel_targets"]
@@ -32,14 +33,18 @@ def is_portfolio(strategy: type[VectorStrategy], symbols: int) -> bool:
 def panel_of(bars: Sequence[Bars]) -> Panel:
     """The calendar on which backtrader would step through these bars, and the bars on it."""
     kept = tuple(map(tradable_bars, bars))
-    moments = [time[each.tradable] for each, time in zip(bars, feed_times(bars), strict=True)]
-    _, first, inverse = np.unique(np.concatenate(moments), return_index=True, return_inverse=True)
-    time = np.concatenate([each.time for each in kept])[first]
-    session = np.concatenate([each.session for each in kept])[first]
-    ends = np.cumsum([len(each) for each in kept])[:-1]
+    moments = feed_times(bars)
+    united = UnitedTimes.of(
+        [
+            time if symbol.tradable.all() else time[symbol.tradable]
+            for symbol, time in zip(bars, moments, strict=True)
+        ]
+    )
+    time = united.first([symbol.time for symbol in kept])
+    session = united.first([symbol.session for symbol in kept])
     starts = [int(each.time[each.warmup]) for each in bars if each.warmup < len(each)]
     warmup = int(np.searchsorted(time, min(starts))) if starts else len(time)
-    return Panel(kept, time, session, tuple(np.split(inverse, ends)), warmup)
+    return Panel(kept, time, session, united.steps, warmup)
 
 
 def panel_targets(strategy: VectorStrategy, panel: Panel) -> Floats:

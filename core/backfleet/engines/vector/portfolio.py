@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class PortfolioRunner:
         self.strategy = strategy
         self._market = PanelMarket(
             panel.time.copy(),
-            np.array([panel.stacked(column) for column in _columns(panel)]),
+            _prices(panel),
             panel.has_bar.copy(),
         )
         self._final_close = np.array(
@@ -93,7 +93,11 @@ class PortfolioRunner:
         )
 
 
-def _columns(panel: Panel) -> Iterator[list[NDArray[np.float64]]]:
-    """Opens, highs, lows and closes; the panel's own ones would be kept beside the market's."""
-    for name in ("open", "high", "low", "close"):
-        yield [getattr(bars.traded, name) for bars in panel.bars]
+def _prices(panel: Panel) -> NDArray[np.float64]:
+    """Return opens, highs, lows and closes. The panel's own ones would be kept beside them, and
+    would need the memory twice."""
+    prices = np.full((4, len(panel), len(panel.bars)), np.nan)
+    for column, (bars, steps) in enumerate(zip(panel.bars, panel.steps, strict=True)):
+        for row, name in enumerate(("open", "high", "low", "close")):
+            prices[row, steps, column] = getattr(bars.traded, name)
+    return prices

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
+from backfleet.class_call import ClassCall
 from backfleet.engine import FILL, ORDER, TRADE, BrokerSettings
 from backfleet.jit import inlined
 
@@ -73,6 +74,8 @@ class BrokerParams(NamedTuple):
     def of(cls, broker: BrokerSettings, symbol: str = "") -> BrokerParams:
         costs, slippage = broker.costs_of(symbol), broker.slippage_terms
         commission = costs.commission
+        if isinstance(commission, ClassCall):
+            raise TypeError(f"compiled code cannot call the commission scheme {commission.target}")
         return cls(
             float(broker.cash),
             float(commission.rate),

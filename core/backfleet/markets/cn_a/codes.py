@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from backfleet.errors import MarketError
 
@@ -82,6 +83,11 @@ PREFIXES: dict[Exchange, tuple[tuple[str, Board], ...]] = {
     ),
 }
 
+LONGEST_FIRST = {
+    exchange: sorted(entries, key=lambda entry: -len(entry[0]))
+    for exchange, entries in PREFIXES.items()
+}
+
 
 @dataclass(frozen=True)
 class Code:
@@ -98,6 +104,7 @@ class Code:
         return f"{self.digits}.{self.exchange}"
 
 
+@lru_cache(maxsize=8)
 def parse_code(symbol: str) -> Code:
     """Return the security that a symbol names, in any of the usual spellings.
 
@@ -152,7 +159,7 @@ def _without_exchange(digits: str) -> Code:
 
 
 def _board_of(digits: str, exchange: Exchange) -> Board | None:
-    for prefix, board in sorted(PREFIXES[exchange], key=lambda entry: -len(entry[0])):
+    for prefix, board in LONGEST_FIRST[exchange]:
         if digits.startswith(prefix):
             return board
     return None

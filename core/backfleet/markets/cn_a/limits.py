@@ -25,15 +25,17 @@ def reference_ticks(bars: Bars, ticks_per_unit: int) -> Ticks:
     It is the last close of an earlier session, adjusted for the ex-dates between the two, and
     rounded half up.
     """
-    begins = np.searchsorted(bars.session, bars.session, "left")
-    last = np.maximum.accumulate(np.where(bars.tradable, np.arange(len(bars)), -1))
+    rows = np.arange(len(bars))
+    begins = rows if bars.is_daily else np.searchsorted(bars.session, bars.session, "left")
+    last = rows if bars.tradable.all() else np.maximum.accumulate(np.where(bars.tradable, rows, -1))
     before = np.where(begins > 0, last[begins - 1], -1)
     close, factor = bars.raw.close[before], bars.factor
-    plain = np.rint(close * ticks_per_unit)
-    # The published factors have six digits: rounding to 4 decimals takes their error off.
-    adjusted = np.round(close * factor[before] / factor, 4)
-    ex = np.floor(np.round(adjusted * ticks_per_unit, 2) + 0.5)
-    ticks = np.where(factor[before] == factor, plain, ex)
+    ticks = np.rint(close * ticks_per_unit)
+    ex = np.flatnonzero(factor[before] != factor)
+    if len(ex):
+        # The published factors have six digits: rounding to 4 decimals takes their error off.
+        adjusted = np.round(close[ex] * factor[before[ex]] / factor[ex], 4)
+        ticks[ex] = np.floor(np.round(adjusted * ticks_per_unit, 2) + 0.5)
     whole: Ticks = np.where(before < 0, NO_REFERENCE, ticks).astype(np.int64)
     return whole
 

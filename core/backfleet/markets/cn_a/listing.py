@@ -23,13 +23,14 @@ def sessions_since(bars: Bars, first: date) -> NDArray[np.int64]:
 
     If the bars begin later, the weekdays in between are counted instead of the sessions.
     """
-    day = np.datetime64(first)
-    different = np.unique(bars.session[bars.session >= day])
-    skipped = 0
-    if len(bars) and bars.session[0] > day:
-        skipped = int(np.busday_count(day, bars.session[0]))
-    count = skipped + np.searchsorted(different, bars.session, "right")
-    return np.where(bars.session >= day, count, 0).astype(np.int64)
+    day, count = np.datetime64(first), np.zeros(len(bars), np.int64)
+    if not len(bars):
+        return count
+    skipped = int(np.busday_count(day, bars.session[0])) if bars.session[0] > day else 0
+    is_new = np.concatenate(([True], bars.session[1:] != bars.session[:-1]))
+    at = int(np.searchsorted(bars.session, day))
+    count[at:] = skipped + np.cumsum(is_new[at:])
+    return count
 
 
 def free_days(bars: Bars, facts: SymbolFacts, board: Board, exchange: Exchange) -> Flags:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,12 @@ from backfleet.terms import Terms
 
 __all__ = ["CnAMarket"]
 
+Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Days = NDArray[np.datetime64]
+
+Values = dict[str, Any]
+"""Numbers and arrays of `Terms`, by their names."""
 
 STOCKS = (Board.MAIN, Board.CHINEXT, Board.STAR, Board.BEIJING)
 """The boards whose shares pay stamp duty and the transfer fee, and can be ST."""
@@ -43,14 +50,15 @@ class CnAMarket(Market):
 
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
         exchange, board = _home(facts)
-        terms = Terms.neutral(len(bars)).having(shorts="shorts" in off)
-        terms = _with_orders(terms, bars, facts, board, off)
-        terms = _with_costs(terms, bars, exchange, board, off)
+        days = bars.session.tobytes()
+        values = dict(_terms_by_date(days, exchange, board, _settlement(facts, board), off))
+        values["shorts"] = "shorts" in off
         if "limits" not in off:
-            terms = _with_limits(terms, bars, facts, exchange, board, "listing" not in off)
-        if "listing" not in off:
-            terms = _unlisted(terms, bars, facts)
-        return terms
+            values |= _limits(bars, facts, exchange, board, "listing" not in off)
+        if "listing" not in off and (outside := _outside_listing(bars, facts)).any():
+            for name in ("buy_block", "sell_block"):
+                values[name] = np.where(outside, RejectReason.UNLISTED, values.get(name, 0))
+        return Terms.neutral(len(bars)).having(**values)
 
     def tables(self, facts: SymbolFacts) -> Sequence[Dated]:
         exchange, board = _home(facts)
@@ -94,19 +102,30 @@ def _home(facts: SymbolFacts) -> tuple[Exchange, Board]:
     return code.exchange, find_board(code, facts.board)
 
 
-def _with_orders(
-    terms: Terms, bars: Bars, facts: SymbolFacts, board: Board, off: frozenset[str]
-) -> Terms:
-    """Add lots, the size of orders, and from when on shares can be sold."""
+# Most symbols of a run share their days, and then the arrays.
+@lru_cache(maxsize=32)
+def _terms_by_date(
+    days: bytes, exchange: Exchange, board: Board, settlement: Dated | None, off: frozenset[str]
+) -> Values:
+    """Return the terms that follow from the days of the bars alone."""
+    sessions = np.frombuffer(days, "datetime64[D]")
+    values = _orders(sessions, board, settlement, off) | _costs(sessions, exchange, board, off)
+    for column in values.values():
+        column.flags.writeable = False
+    return values
+
+
+def _orders(sessions: Days, board: Board, settlement: Dated | None, off: frozenset[str]) -> Values:
+    """Return lots, the size of orders, and from when on shares can be sold."""
+    values: Values = {}
     if "lots" not in off:
-        least = tables.LEAST[board].on(bars.session)
-        terms = terms.having(step=tables.LOT[board].on(bars.session), least=least)
+        values["step"] = tables.LOT[board].on(sessions)
+        values["least"] = tables.LEAST[board].on(sessions)
     if "order-size" not in off:
-        terms = terms.having(most=tables.MOST[board].on(bars.session))
-    settlement = _settlement(facts, board)
+        values["most"] = tables.MOST[board].on(sessions)
     if "t1" not in off and settlement is not None:
-        terms = terms.having(locked=settlement.on(bars.session) == 1.0)
-    return terms
+        values["locked"] = settlement.on(sessions) == 1.0
+    return values
 
 
 def _settlement(facts: SymbolFacts, board: Board) -> Dated | None:
@@ -115,49 +134,38 @@ def _settlement(facts: SymbolFacts, board: Board) -> Dated | None:
     return tables.SAME_SESSION_FUNDS if facts.same_session else tables.NEXT_SESSION
 
 
-def _with_costs(
-    terms: Terms, bars: Bars, exchange: Exchange, board: Board, off: frozenset[str]
-) -> Terms:
-    """Add the minimum commission, stamp duty and transfer fee."""
+def _costs(sessions: Days, exchange: Exchange, board: Board, off: frozenset[str]) -> Values:
+    """Return the minimum commission, stamp duty and transfer fee."""
+    values: Values = {}
     if "minimum" not in off:
-        terms = terms.having(minimum=tables.MINIMUM.on(bars.session))
+        values["minimum"] = tables.MINIMUM.on(sessions)
     if board not in STOCKS:
-        return terms
-    buy = sell = np.zeros(len(bars))
+        return values
+    buy = sell = np.zeros(len(sessions))
     if "duty" not in off:
-        buy, sell = tables.BUY_DUTY.on(bars.session), tables.SELL_DUTY.on(bars.session)
+        buy, sell = tables.BUY_DUTY.on(sessions), tables.SELL_DUTY.on(sessions)
     if "transfer" not in off:
-        transfer = tables.TRANSFER[exchange].on(bars.session)
+        transfer = tables.TRANSFER[exchange].on(sessions)
         buy, sell = buy + transfer, sell + transfer
-        terms = terms.having(share_fee=tables.SHARE_FEE[exchange].on(bars.session))
-    return terms.having(buy_tax=buy, sell_tax=sell)
+        values["share_fee"] = tables.SHARE_FEE[exchange].on(sessions)
+    return values | {"buy_tax": buy, "sell_tax": sell}
 
 
 def _limits_of(exchange: Exchange, board: Board) -> Dated:
     return tables.FUND_20_LIMITS[exchange] if board is Board.FUND_20 else tables.LIMITS[board]
 
 
-def _with_limits(
-    terms: Terms, bars: Bars, facts: SymbolFacts, exchange: Exchange, board: Board, listing: bool
-) -> Terms:
-    """Add the price limits; `listing` says whether new symbols have limits of their own."""
+def _limits(
+    bars: Bars, facts: SymbolFacts, exchange: Exchange, board: Board, listing: bool
+) -> Values:
+    """Return the price limits; `listing` says whether new symbols have limits of their own."""
     per_unit = tables.TICK[board]
-    mille = _limits_of(exchange, board).on(bars.session)
-    floor = tables.TICK_FLOOR[exchange].on(bars.session)
-    if board in tables.ST_LIMITS and (is_st := facts.during(ST, bars.session)).any():
-        mille = np.where(is_st, tables.ST_LIMITS[board].on(bars.session), mille)
-    for first, end in facts.spans.get(DELISTING, ()):
-        inside = facts.during(DELISTING, bars.session) & (bars.session >= np.datetime64(first))
-        inside &= True if end is None else bars.session < np.datetime64(end)
-        table = tables.DELISTING_LIMITS.get(board, _limits_of(exchange, board))
-        mille = np.where(inside, table.step(first).value, mille)
-        special = tables.DELISTING_TICK_FLOOR[exchange].on(bars.session)
-        floor = np.where(inside, special, floor)
-    mille = np.where(delisting_free_days(bars, facts), 0.0, mille)
+    mille, floor = _limit_widths(bars, facts, exchange, board)
     reference = reference_ticks(bars, per_unit)
     above = below = mille.astype(np.int64)
     has_limits = (mille > 0.0) & (reference >= 0)
-    if listing:
+    values: Values = {"tick": 1.0 / per_unit}
+    if listing and facts.listed is not None:
         has_limits &= ~free_days(bars, facts, board, exchange)
         if _needs_issue_price(facts):
             first_day = is_first_session(bars, facts)
@@ -166,13 +174,34 @@ def _with_limits(
             issue = np.rint((facts.issue_price or 0.0) * per_unit).astype(np.int64)
             reference = np.where(first_day, issue, reference)
             has_limits |= first_day & (facts.issue_price is not None)
-            terms = _not_tradable(terms, first_day & (facts.issue_price is None))
+            if facts.issue_price is None:
+                # Their limits are unknown.
+                values["buy_block"] = np.where(first_day, RejectReason.LIMIT_UP, 0)
+                values["sell_block"] = np.where(first_day, RejectReason.LIMIT_DOWN, 0)
     upper, lower = limit_ticks(reference, above, below, floor == 1.0)
-    return terms.having(
-        up=np.where(has_limits, upper / per_unit, np.inf),
-        down=np.where(has_limits, lower / per_unit, 0.0),
-        tick=1.0 / per_unit,
-    )
+    values["up"] = np.where(has_limits, upper / per_unit, np.inf)
+    values["down"] = np.where(has_limits, lower / per_unit, 0.0)
+    return values
+
+
+def _limit_widths(
+    bars: Bars, facts: SymbolFacts, exchange: Exchange, board: Board
+) -> tuple[Floats, Floats]:
+    """Return the price limits per mille, and whether they are at least a tick."""
+    mille = _limits_of(exchange, board).on(bars.session)
+    floor = tables.TICK_FLOOR[exchange].on(bars.session)
+    if board in tables.ST_LIMITS and (is_st := facts.during(ST, bars.session)).any():
+        mille = np.where(is_st, tables.ST_LIMITS[board].on(bars.session), mille)
+    if DELISTING not in facts.spans:
+        return mille, floor
+    for first, end in facts.spans[DELISTING]:
+        inside = facts.during(DELISTING, bars.session) & (bars.session >= np.datetime64(first))
+        inside &= True if end is None else bars.session < np.datetime64(end)
+        table = tables.DELISTING_LIMITS.get(board, _limits_of(exchange, board))
+        mille = np.where(inside, table.step(first).value, mille)
+        special = tables.DELISTING_TICK_FLOOR[exchange].on(bars.session)
+        floor = np.where(inside, special, floor)
+    return np.where(delisting_free_days(bars, facts), 0.0, mille), floor
 
 
 def _needs_issue_price(facts: SymbolFacts) -> bool:
@@ -184,22 +213,11 @@ def _needs_issue_price(facts: SymbolFacts) -> bool:
     return table.step(facts.listed).value == 0.0
 
 
-def _not_tradable(terms: Terms, at: Flags) -> Terms:
-    """Block purchases and sales whose limits are unknown."""
-    return terms.having(
-        buy_block=np.where(at, RejectReason.LIMIT_UP, terms.buy_block),
-        sell_block=np.where(at, RejectReason.LIMIT_DOWN, terms.sell_block),
-    )
-
-
-def _unlisted(terms: Terms, bars: Bars, facts: SymbolFacts) -> Terms:
-    """Block all orders before the listing and after the delisting."""
+def _outside_listing(bars: Bars, facts: SymbolFacts) -> Flags:
+    """Return which bars lie before the listing or after the delisting."""
     outside = np.zeros(len(bars), np.bool_)
     if facts.listed is not None:
         outside |= bars.session < np.datetime64(facts.listed)
     if facts.delisted is not None:
         outside |= bars.session >= np.datetime64(facts.delisted)
-    return terms.having(
-        buy_block=np.where(outside, RejectReason.UNLISTED, terms.buy_block),
-        sell_block=np.where(outside, RejectReason.UNLISTED, terms.sell_block),
-    )
+    return outside

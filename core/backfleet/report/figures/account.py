@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-__all__ = ["account_figure", "drawdown_figure", "rolling_sharpe", "rolling_sharpe_figure"]
+__all__ = [
+    "account_figure",
+    "drawdown_figure",
+    "rolling_sharpe",
+    "rolling_sharpe_figure",
+    "yearly_figure",
+]
 
 PERCENT = ".0%"
 
@@ -64,11 +70,41 @@ def rolling_sharpe(returns: pd.Series, periods_per_year: float, window: int) -> 
 
 
 def rolling_sharpe_figure(sharpe: pd.Series, window: int) -> go.Figure:
-    """The Sharpe ratio of the sessions before each one, annualised."""
+    """The Sharpe ratio of the sessions before each one, annualized."""
     figure = blank(
         220,
         yaxis={"title": {"text": f"Sharpe, {window} sessions"}, "tickformat": ".2~f"},
         showlegend=False,
     )
     add_line(figure, sharpe, "rolling Sharpe", SERIES, 1.5, ".2f")
+    return figure
+
+
+def yearly_figure(years: pd.Series, benchmark: pd.Series | None = None) -> go.Figure:
+    """Draw the returns by calendar year as bars.
+
+    Parameters
+    ----------
+    years
+        Indexed by year, as fractions.
+    benchmark
+        Those of the benchmark; the legend shows the series' name.
+    """
+    figure = blank(
+        260,
+        barmode="group",
+        xaxis={"type": "category"},
+        yaxis={"title": {"text": "return of a year"}, "tickformat": PERCENT},
+    )
+    bars = [("strategy", years, SERIES)]
+    if benchmark is not None:
+        bars.append((plain(benchmark.name), benchmark, BENCHMARK))
+    for name, returns, color in bars:
+        figure.add_bar(
+            x=[str(year) for year in returns.index],
+            y=returns.to_numpy(),
+            name=name,
+            marker={"color": color},
+            hovertemplate="%{y:.2%}",
+        )
     return figure

@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from backfleet.report.figures.theme import BENCHMARK, SECOND, SERIES, add_line, band, blank, plain
+from backfleet.report.figures.theme import (
+    BENCHMARK,
+    GAIN,
+    LOSS,
+    SECOND,
+    SERIES,
+    add_line,
+    add_signed_histogram,
+    band,
+    blank,
+    plain,
+)
+from backfleet.report.metric_words import MetricWords
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-__all__ = ["curves_figure", "scatter_figure"]
+__all__ = ["curves_figure", "difference_figure", "scatter_figure"]
 
 
 def scatter_figure(pairs: pd.DataFrame, metric: str, names: tuple[str, str]) -> go.Figure:
@@ -46,6 +58,23 @@ def scatter_figure(pairs: pd.DataFrame, metric: str, names: tuple[str, str]) -> 
         customdata=pairs["label"].map(plain),
         hovertemplate="%{customdata}<br>%{x:.4~g} and %{y:.4~g}<extra></extra>",
     )
+    return figure
+
+
+def difference_figure(steps: pd.Series, words: MetricWords) -> go.Figure:
+    """Draw a histogram of the differences of a metric, the second run less the first."""
+    figure = blank(
+        380,
+        barmode="stack",
+        bargap=0.05,
+        hovermode="closest",
+        xaxis={"title": {"text": plain(f"{words.name}, B − A")}, "tickformat": ".3~g"},
+        yaxis={"title": {"text": "tasks"}, "tickformat": "d"},
+    )
+    below, above = ("worse", "better") if words.better > 0 else ("better", "worse")
+    names = (below, above) if words.better else ("lower", "higher")
+    colors = (LOSS, GAIN) if words.better >= 0 else (GAIN, LOSS)
+    add_signed_histogram(figure, steps[steps != 0], names, colors)
     return figure
 
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backfleet.report.figures.theme import (
     BENCHMARK,
+    DIVERGING,
+    MAX_SYMBOLS,
     SCALE,
     SECOND,
     SERIES,
@@ -25,35 +28,47 @@ if TYPE_CHECKING:
 
 __all__ = [
     "equity_fan_figure",
-    "parallel_figure",
     "parameter_map",
     "sensitivity_figure",
     "spread_figure",
     "symbol_spread",
 ]
 
+Floats = NDArray[np.float64]
+
 FAN = ((0.05, 0.95, 0.12), (0.25, 0.75, 0.25))
 """Lower and upper quantile of a band, and its opacity."""
 
-WRITTEN_CELLS = 150
+MAX_WRITTEN_CELLS = 150
 """A map of no more cells than these has its numbers written in."""
+
+ROW_PIXELS = 16
+MIN_MAP_PIXELS = 400
 
 
 def parameter_map(rows: pd.DataFrame, x: str, y: str, metric: str) -> go.Figure:
-    """A heat map: the mean of `metric` over all rows of each pair of values of two columns."""
+    """Draw the mean of `metric` over all rows of each pair of values of two columns.
+
+    The script of the page draws the same for other columns and statistics.
+    """
     table = rows.pivot_table(metric, index=y, columns=x, aggfunc="mean", sort=True)
+    if y == "symbol":
+        table = _both_ends(table, rows, metric)
+    elif x == "symbol":
+        table = _both_ends(table.T, rows, metric).T
     figure = blank(
-        400,
+        max(MIN_MAP_PIXELS, ROW_PIXELS * len(table) + 100),
         hovermode="closest",
         xaxis={"title": {"text": plain(x)}, "type": "category"},
         yaxis={"title": {"text": plain(y)}, "type": "category"},
     )
+    values = table.to_numpy()
     figure.add_heatmap(
         x=[plain(value) for value in table.columns],
         y=[plain(value) for value in table.index],
-        z=table.to_numpy(),
-        colorscale=SCALE,
-        texttemplate="%{z:.3~g}" if table.size <= WRITTEN_CELLS else "",
+        z=values,
+        **_colors(values),
+        texttemplate="%{z:.3~g}" if table.size <= MAX_WRITTEN_CELLS else "",
         xgap=1,
         ygap=1,
         colorbar={"title": {"text": plain(metric)}, "thickness": 12, "outlinewidth": 0},
@@ -63,33 +78,22 @@ def parameter_map(rows: pd.DataFrame, x: str, y: str, metric: str) -> go.Figure:
     return figure
 
 
-def parallel_figure(rows: pd.DataFrame, columns: Sequence[str], metric: str) -> go.Figure:
-    """Parallel coordinates: one line per row through `columns`, colored by `metric`."""
-    figure = blank(400, margin={"l": 72, "r": 40, "t": 56, "b": 24})
-    figure.add_parcoords(
-        dimensions=[_dimension(rows[name]) for name in columns],
-        line={
-            "color": rows[metric].astype(float).to_numpy(),
-            "colorscale": SCALE,
-            "showscale": True,
-            "colorbar": {"title": {"text": plain(metric)}, "thickness": 12, "outlinewidth": 0},
-        },
-        labelangle=-12,
-    )
-    return figure
+def _both_ends(table: pd.DataFrame, rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the symbols of a table with the largest and the smallest mean, if it has many."""
+    if len(table) <= MAX_SYMBOLS:
+        return table
+    means = rows.groupby("symbol", observed=True)[metric].mean().sort_values(kind="stable")
+    half = MAX_SYMBOLS // 2
+    return table.loc[[*means.index[:half], *means.index[-half:]]]
 
 
-def _dimension(column: pd.Series) -> Mapping[str, Any]:
-    if column.dtype.kind in "if":
-        return {"label": plain(column.name), "values": column.astype(float).to_numpy()}
-    names = sorted(column.astype(str).unique())
-    codes = {name: float(at) for at, name in enumerate(names)}
-    return {
-        "label": plain(column.name),
-        "values": np.array([codes[each] for each in column.astype(str)]),
-        "tickvals": list(codes.values()),
-        "ticktext": [plain(name) for name in names],
-    }
+def _colors(values: Floats) -> Mapping[str, Any]:
+    """Return a scale that diverges from 0 if there are values on both sides of it."""
+    low, high = np.nanmin(values), np.nanmax(values)
+    if low < 0.0 < high:
+        reach = float(max(-low, high))
+        return {"colorscale": DIVERGING, "zmid": 0.0, "zmin": -reach, "zmax": reach}
+    return {"colorscale": SCALE, "zmin": float(low), "zmax": float(high)}
 
 
 def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> go.Figure:

@@ -9,19 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
 __all__ = [
     "BENCHMARK",
+    "DIVERGING",
     "GAIN",
     "LOSS",
+    "MAX_SYMBOLS",
+    "MIDDLE",
+    "PALETTE",
     "SCALE",
     "SECOND",
     "SERIES",
     "add_band",
     "add_line",
+    "add_signed_histogram",
+    "axis_values",
     "band",
     "blank",
     "money_axis",
@@ -35,10 +43,25 @@ GAIN = "#009E73"
 LOSS = "#D55E00"
 BENCHMARK = "#808080"
 
+PALETTE = (
+    *("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7"),
+    *("#0072B2", "#D55E00", "#999933", "#882255", "#44AA99"),
+)
+"""Colors of neighboring areas: Okabe and Ito (2008), then Tol (2021)."""
+
 SCALE = "Cividis"
 """From dark blue to yellow, alike to all eyes (Nuñez, Anderton and Renslow 2018)."""
 
+MIDDLE = "#F2F0EC"
+"""Neither good nor bad. The page's script changes it to a dark color on dark pages."""
+
+DIVERGING = ((0.0, LOSS), (0.5, MIDDLE), (1.0, SERIES))
+
+MAX_SYMBOLS = 60
+"""Symbols of a map. Of more, the best and the worst half of this number."""
+
 HEIGHT = 320
+BINS = 40
 MARGIN = {"l": 56, "r": 16, "t": 16, "b": 32}
 
 
@@ -84,7 +107,7 @@ def add_line(
 ) -> None:
     """Draw a series over its index; `form` is the format of its values."""
     figure.add_scatter(
-        x=series.index,
+        x=axis_values(figure, series.index),
         y=series.to_numpy(),
         name=name,
         line={"color": color, "width": width},
@@ -93,15 +116,44 @@ def add_line(
     )
 
 
+def axis_values(figure: go.Figure, values: Any) -> Any:
+    """Return what is drawn along the horizontal axis: times as milliseconds, which take a third of
+    the space of texts in a page."""
+    dates = np.asarray(values)
+    if dates.dtype.kind != "M":
+        return values
+    figure.update_xaxes(type="date")
+    return dates.astype("datetime64[ms]").astype(np.float64)
+
+
 def add_band(
     figure: go.Figure, x: object, low: pd.Series, high: pd.Series, name: str, opacity: float
 ) -> None:
     """Fill what is between two series."""
     style: dict[str, Any] = {"line": {"color": band(SERIES, 0.0), "width": 0}, "hoverinfo": "skip"}
+    x = axis_values(figure, x)
     figure.add_scatter(x=x, y=low, showlegend=False, **style)
     figure.add_scatter(
         x=x, y=high, fill="tonexty", fillcolor=band(SERIES, opacity), name=name, **style
     )
+
+
+def add_signed_histogram(
+    figure: go.Figure, values: pd.Series, names: tuple[str, str], colors: tuple[str, str]
+) -> None:
+    """Count the values up to 0 and those above it; `names` and `colors` are in this order."""
+    if not len(values):
+        return
+    low, high = float(values.min()), float(values.max())
+    # Bins meet at 0, so that none holds values of both signs.
+    size = max((high - low) / BINS, float(np.finfo(float).tiny))
+    start = -size * (int(max(-low, 0.0) / size) + 1)
+    bins = {"start": start, "end": high + size, "size": size}
+    parts = (values[values <= 0], values[values > 0])
+    for name, part, color in zip(names, parts, colors, strict=True):
+        figure.add_histogram(
+            x=part.to_numpy(), name=f"{name} ({len(part):,})", xbins=bins, marker={"color": color}
+        )
 
 
 def money_axis(title: str) -> Mapping[str, Any]:

@@ -11,6 +11,8 @@ from backfleet.report.figures.theme import (
     SERIES,
     add_band,
     add_line,
+    add_signed_histogram,
+    axis_values,
     blank,
     plain,
 )
@@ -19,9 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-__all__ = ["price_figure", "trade_results_figure"]
-
-BINS = 40
+__all__ = ["excursion_figure", "price_figure", "trade_results_figure"]
 
 
 def price_figure(bars: pd.DataFrame, fills: pd.DataFrame, symbol: str) -> go.Figure:
@@ -46,7 +46,7 @@ def price_figure(bars: pd.DataFrame, fills: pd.DataFrame, symbol: str) -> go.Fig
 
 def _add_fills(figure: go.Figure, fills: pd.DataFrame, name: str, mark: str, color: str) -> None:
     figure.add_scatter(
-        x=fills["time"],
+        x=axis_values(figure, fills["time"]),
         y=fills["price"],
         name=f"{name} ({len(fills):,})",
         mode="markers",
@@ -66,15 +66,35 @@ def trade_results_figure(results: pd.Series) -> go.Figure:
         xaxis={"title": {"text": "net result of a trade (% of its entry)"}, "tickformat": ".1%"},
         yaxis={"title": {"text": "trades"}, "tickformat": "d"},
     )
-    low, high = float(results.min()), float(results.max())
-    # Bins meet at 0, so that none holds profits and losses.
-    size = max((high - low) / BINS, 1e-4)
-    bins = {"start": -size * (int(max(-low, 0.0) / size) + 1), "end": high + size, "size": size}
+    add_signed_histogram(figure, results, ("loss", "profit"), (LOSS, GAIN))
+    return figure
+
+
+def excursion_figure(trades: pd.DataFrame, column: str, title: str) -> go.Figure:
+    """Draw an excursion of each closed trade across and its return upwards.
+
+    Parameters
+    ----------
+    trades
+        Columns number, return and `column`, which is mae or mfe.
+    """
+    figure = blank(
+        300,
+        hovermode="closest",
+        xaxis={"title": {"text": title}, "tickformat": ".1%"},
+        yaxis={"title": {"text": "return"}, "tickformat": ".1%"},
+    )
     for name, part, color in (
-        ("loss", results[results <= 0], LOSS),
-        ("profit", results[results > 0], GAIN),
+        ("loss", trades[trades["return"] <= 0], LOSS),
+        ("profit", trades[trades["return"] > 0], GAIN),
     ):
-        figure.add_histogram(
-            x=part.to_numpy(), name=f"{name} ({len(part):,})", xbins=bins, marker={"color": color}
+        figure.add_scatter(
+            x=part[column],
+            y=part["return"],
+            name=f"{name} ({len(part):,})",
+            mode="markers",
+            marker={"color": color, "size": 7, "opacity": 0.7},
+            customdata=part["number"],
+            hovertemplate="trade %{customdata}: %{x:.2%}, return %{y:.2%}<extra></extra>",
         )
     return figure

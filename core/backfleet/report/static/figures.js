@@ -7,7 +7,7 @@
     displaylogo: false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
   };
-  const drawn = new Set();
+  const drawn = new Map();
 
   // The library takes a while to start: it lies in the page as text until a figure needs it, or the
   // reader has had time for a first click and the browser nothing to do.
@@ -30,18 +30,9 @@
   const idle = window.requestIdleCallback || ((call) => setTimeout(call, 500));
   addEventListener("load", () => setTimeout(() => idle(ready), PAUSE));
 
-  const color = (name) => {
-    const probe = page.element("span");
-    probe.style.color = `var(--${name})`;
-    document.body.append(probe);
-    const found = getComputedStyle(probe).color;
-    probe.remove();
-    return found;
-  };
-
   const AXIS = /^[xy]axis\d*$/;
   const theme = (layout) => {
-    const ink = color("ink"), quiet = color("quiet"), line = color("line"), panel = color("panel");
+    const [ink, quiet, line, panel] = ["ink", "quiet", "line", "panel"].map(page.color);
     const themed = {
       "font.color": quiet,
       "font.family": getComputedStyle(document.body).fontFamily,
@@ -64,17 +55,24 @@
   };
 
   // The palette's blue is too dark for a dark page; there its sky blue stands for it.
-  const LIGHT = ["#0072B2", "rgba(0,114,178,"], DARK = ["#56B4E9", "rgba(86,180,233,"];
+  // The middle of a diverging scale is the color of the page.
+  const LIGHT = ["#0072B2", "rgba(0,114,178,", "#F2F0EC"];
+  const DARK = ["#56B4E9", "rgba(86,180,233,", "#262A31"];
   const swapped = (text) => {
     const [from, to] = page.isDark() ? [LIGHT, DARK] : [DARK, LIGHT];
-    return from.reduce((found, each, at) => found.replace(each, to[at]), text);
+    return from.reduce((result, color, at) => result.replace(color, to[at]), text);
   };
   const recolor = (part) => {
     for (const [key, value] of Object.entries(part)) {
       if (typeof value === "string" && /color$/.test(key)) part[key] = swapped(value);
+      else if (key === "colorscale" && Array.isArray(value)) {
+        part[key] = value.map(([at, color]) => [at, swapped(color)]);
+      }
       else if (value && Object.getPrototypeOf(value) === Object.prototype) recolor(value);
     }
   };
+
+  page.recolor = recolor;
 
   const set = (target, path, value) => {
     const keys = path.split(".");
@@ -84,9 +82,7 @@
     place[last] = value;
   };
 
-  const draw = async (place) => {
-    if (drawn.has(place)) return;
-    drawn.add(place);
+  const plot = async (place) => {
     const figure = JSON.parse(document.getElementById(`figure-${place.dataset.figure}`).textContent);
     const narrow = place.clientWidth < 520;
     if (narrow && figure.layout.margin) Object.assign(figure.layout.margin, { l: 52, r: 8 });
@@ -96,7 +92,16 @@
     await ready();
     await Plotly.newPlot(place, figure.data, figure.layout, { ...config, displayModeBar: narrow ? false : "hover" });
     place.dataset.drawn = "yes";
-    place.dispatchEvent(new Event("drawn"));
+  };
+  // Resolves when the figure of a place is drawn, however often it is asked for.
+  const draw = (place) => {
+    if (!drawn.has(place)) drawn.set(place, plot(place));
+    return drawn.get(place);
+  };
+  page.draw = draw;
+  page.redraw = (place) => {
+    drawn.delete(place);
+    return draw(place);
   };
 
   const watcher = new IntersectionObserver((entries) => {
@@ -110,7 +115,7 @@
   for (const place of document.querySelectorAll("[data-figure]")) watcher.observe(place);
 
   document.addEventListener("themechange", () => {
-    for (const place of drawn) {
+    for (const place of drawn.keys()) {
       if (!place.layout) continue;
       place.data.forEach(recolor);
       for (const [path, value] of Object.entries(theme(place.layout))) set(place.layout, path, value);

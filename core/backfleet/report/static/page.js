@@ -8,6 +8,14 @@
     return block ? JSON.parse(block.textContent) : null;
   };
 
+  // Numbers in Base64, as the tables and the figures of a page have them.
+  page.decode = (text) => {
+    const binary = atob(text);
+    const bytes = new Uint8Array(binary.length);
+    for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at);
+    return new Float64Array(bytes.buffer);
+  };
+
   // A cell's text, by the form of its column.
   const fixed = (digits) =>
     new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -31,6 +39,16 @@
     const made = Object.assign(document.createElement(tag), properties);
     made.append(...children);
     return made;
+  };
+
+  // A color of the style sheet, as figures and canvases take it.
+  page.color = (name) => {
+    const probe = page.element("span");
+    probe.style.color = `var(--${name})`;
+    document.body.append(probe);
+    const color = getComputedStyle(probe).color;
+    probe.remove();
+    return color;
   };
 
   // Theme: the system's, until somebody chooses.

@@ -7,21 +7,14 @@
   const DEPTH = /^([ab]_)?max_drawdown$/;
   const SIGNED = new Set(["money", "percent", "ratio"]);
 
-  const decode = (text) => {
-    const binary = atob(text);
-    const bytes = new Uint8Array(binary.length);
-    for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at);
-    return new Float64Array(bytes.buffer);
-  };
-
   // A column with `at(row)`: a number, a text, or null.
   const column = (block) => {
     if (block.numbers !== undefined) {
-      const numbers = decode(block.numbers);
+      const numbers = page.decode(block.numbers);
       const at = (row) => (Number.isNaN(numbers[row]) ? null : numbers[row]);
       return { ...block, isNumber: true, numbers, at };
     }
-    const codes = decode(block.codes);
+    const codes = page.decode(block.codes);
     return { ...block, isNumber: false, at: (row) => (codes[row] < 0 ? null : block.texts[codes[row]]) };
   };
 
@@ -35,9 +28,11 @@
       this.sorted = { name: place.dataset.sort || "", down: place.dataset.down === "true" };
       this.listeners = [];
       this.render = {};
+      this.openLabel = "Details of";
       this.view = Array.from({ length: this.rows }, (_, row) => row);
       this.build();
-      this.apply("");
+      this.input.value = place.dataset.filter || "";
+      this.apply(this.input.value);
     }
 
     take(block) {
@@ -196,7 +191,7 @@
       } else if (at === 0 && this.open) {
         const button = element("button", { type: "button", className: "link" });
         button.textContent = page.format(each.form, value);
-        button.setAttribute("aria-label", `Details of ${each.label} ${value}`);
+        button.setAttribute("aria-label", `${this.openLabel} ${each.label} ${value}`);
         button.addEventListener("click", () => this.open(row));
         cell.append(button);
       } else {

@@ -1,0 +1,74 @@
+"""Tables of a job that name a class; their other keys are its arguments."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+from backfleet.class_call import CLASS
+from backfleet.job.refusal import show
+
+__all__ = ["Analyzers", "ClassTable"]
+
+ANALYZER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+RECORDER = "backfleet"
+"""The name of backfleet's own analyzer."""
+
+
+def class_table(table: dict[str, Any]) -> dict[str, Any]:
+    """A table with a `class` and arguments that are numbers, texts and bools."""
+    if CLASS not in table:
+        raise ValueError('must have a class, such as class = "NAME"')
+    _check_reference(table[CLASS])
+    for name, value in table.items():
+        if not name.isidentifier():
+            raise ValueError(f"{name!r} cannot be the name of an argument")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} = {show(value)} must be a finite number")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError(f"{name} = {show(value)} must fit into 64 bits")
+        if not isinstance(value, (str, int, float)):
+            raise ValueError(f"{name} = {show(value)} must be a number, text in quotes or a bool")
+    return table
+
+
+def _check_reference(reference: object) -> None:
+    forms = "must be a class of backtrader's, pkg.module:Class or file.py:Class"
+    if not isinstance(reference, str):
+        raise ValueError(f"class = {show(reference)} {forms}")
+    place, colon, name = reference.rpartition(":")
+    if not name.isidentifier() or bool(colon) != bool(place):
+        raise ValueError(f"class = {show(reference)} {forms}")
+    if "/" in place or "\\" in place:
+        raise ValueError(
+            f"class = {show(reference)} must name a file in the strategy's folder, without a folder"
+        )
+    if not all(part.isidentifier() for part in place.removesuffix(".py").split(".") if place):
+        raise ValueError(f"class = {show(reference)} {forms}")
+
+
+def class_or_table(value: object) -> object:
+    """A class without arguments may stand by itself: `"SQN"`."""
+    return {CLASS: value} if isinstance(value, str) else value
+
+
+def analyzer_name(name: str) -> str:
+    """The name of an analyzer, which begins the names of its columns."""
+    if not ANALYZER_NAME.fullmatch(name):
+        raise ValueError(
+            "the analyzer's name must have 1 to 32 lowercase letters, digits or '_', and begin "
+            "with a letter"
+        )
+    if name == RECORDER:
+        raise ValueError("cannot be the name of an analyzer, since backfleet's own has it")
+    return name
+
+
+ClassTable = Annotated[dict[str, Any], AfterValidator(class_table)]
+Analyzers = dict[
+    Annotated[str, AfterValidator(analyzer_name)],
+    Annotated[ClassTable, BeforeValidator(class_or_table)],
+]

@@ -1,0 +1,68 @@
+"""The times of several symbols on one calendar.
+
+Most symbols of a market have the same times, so that they are compared and not sorted: `np.unique`
+over the 12 million times of 5,000 symbols takes more than a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["UnitedTimes"]
+
+Times = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class UnitedTimes:
+    """The different times of some symbols.
+
+    Attributes
+    ----------
+    time
+        Ascending, without duplicates.
+    steps
+        One element per symbol: where `time` has each of its times, intp.
+    """
+
+    time: Times
+    steps: tuple[NDArray[np.intp], ...]
+
+    @classmethod
+    def of(cls, times: Sequence[Times]) -> UnitedTimes:
+        """Return the times of one symbol or more; each array ascends."""
+        calendar = max(times, key=len)
+        missing = [part for own in times for part in _missing(own, calendar)]
+        if missing:
+            calendar = np.unique(np.concatenate([calendar, *missing]))
+        every = np.arange(len(calendar))
+        steps = (
+            every if np.array_equal(own, calendar) else np.searchsorted(calendar, own)
+            for own in times
+        )
+        return cls(calendar, tuple(steps))
+
+    def first(self, columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Return what the first symbol that has a time has at it.
+
+        `columns` has one element per symbol, with one value per time of the symbol.
+        """
+        values = np.empty(len(self.time), columns[0].dtype)
+        for steps, column in zip(reversed(self.steps), reversed(columns), strict=True):
+            values[steps] = column
+        return values
+
+
+def _missing(times: Times, calendar: Times) -> Iterator[Times]:
+    """Yield the times that a calendar lacks, if there are any."""
+    if not len(times) or np.array_equal(times, calendar):
+        return
+    at = np.minimum(np.searchsorted(calendar, times), len(calendar) - 1)
+    is_missing = calendar[at] != times
+    if is_missing.any():
+        yield times[is_missing]

@@ -1,0 +1,238 @@
+"""Classes that a job names: sizers, commission schemes, volume fillers and analyzers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import backtrader as bt
+import pandas as pd
+import pytest
+
+import backfleet as bf
+from backfleet.errors import JobError
+from backfleet.job import Job
+from backfleet.plan.plan import plan_job
+from backfleet.runs.run_task import run_task
+from sample_job import SAMPLE_DATA
+
+ENGINES = ("backtrader", "backtrader-stock")
+
+STRATEGY = """
+import backtrader as bt
+
+
+class Cross(bt.Strategy):
+    params = (("period", 15),)
+
+    def __init__(self):
+        self.average = bt.indicators.SimpleMovingAverage(period=self.p.period)
+
+    def next(self):
+        if not self.position and self.data.close[0] > self.average[0]:
+            self.buy()
+        elif self.position and self.data.close[0] < self.average[0]:
+            self.close()
+
+
+class Half(bt.Sizer):
+    params = (("part", 0.5),)
+
+    def _getsizing(self, comminfo, cash, data, isbuy):
+        return int(cash * self.p.part / data.close[0])
+"""
+
+FEES = """
+import backtrader as bt
+
+from rates import STAMP
+
+
+class Stamp(bt.CommInfoBase):
+    params = (("floor", 0.0), ("stocklike", True), ("commtype", bt.CommInfoBase.COMM_PERC))
+
+    def _getcommission(self, size, price, pseudoexec):
+        value = abs(size) * price
+        return max(value * 0.0003, self.p.floor) + (value * STAMP if size < 0 else 0.0)
+
+
+class Tenth:
+    def __call__(self, order, price, ago):
+        return min(abs(order.executed.remsize), order.data.volume[ago] // 10)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "cross.py").write_text(STRATEGY)
+    (tmp_path / "fees.py").write_text(FEES)
+    (tmp_path / "rates.py").write_text("STAMP = 0.001\n")
+    return tmp_path
+
+
+def job(folder: Path, **more: Any) -> Job:
+    data = {
+        "source": "cn-daily", "path": str(SAMPLE_DATA), "timezone": "Asia/Shanghai",
+        "symbols": ["600519"], "session_end": "15:00",
+    }  # fmt: skip
+    results = {"store": str(folder / "runs"), **more.pop("results", {})}
+    strategy = str(folder / "cross.py:Cross")
+    return Job(**{"strategy": strategy, "data": data, **more, "results": results})
+
+
+def final_values(folder: Path, **more: Any) -> set[float]:
+    rows = [run_task(job(folder, engine=name, **more), 0).row for name in ENGINES]
+    return {row["final_value"] for row in rows}
+
+
+def script_value(folder: Path, set_up: Any) -> float:
+    """The final value of a plain script that sets the same classes."""
+    text = "\n".join((folder / name).read_text() for name in ("rates.py", "cross.py", "fees.py"))
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(text.replace("from rates import STAMP", ""), names)
+    task = run_task(job(folder, engine="backtrader-stock"), 0)
+    bars = task.strategy.data
+    columns = {
+        name: getattr(bars.lines, name).array for name in ("open", "high", "low", "close", "volume")
+    }
+    index = pd.DatetimeIndex([bt.num2date(number) for number in bars.lines.datetime.array])
+    cerebro = bt.Cerebro()
+    cerebro.adddata(bt.feeds.PandasData(dataname=pd.DataFrame(columns, index=index)))
+    cerebro.broker.setcash(100_000.0)
+    cerebro.addstrategy(names["Cross"])
+    set_up(cerebro, names)
+    cerebro.run()
+    return float(cerebro.broker.getvalue())
+
+
+def test_a_sizer_of_backtraders_sizes_orders(folder: Path) -> None:
+    expected = script_value(folder, lambda c, names: c.addsizer(bt.sizers.FixedSize, stake=20))
+    assert final_values(folder, sizer={"class": "FixedSize", "stake": 20}) == {expected}
+
+
+def test_a_sizer_of_the_strategys_own_file_sizes_orders(folder: Path) -> None:
+    expected = script_value(folder, lambda c, names: c.addsizer(names["Half"], part=0.3))
+    assert final_values(folder, sizer={"class": "cross.py:Half", "part": 0.3}) == {expected}
+
+
+def test_a_commission_scheme_of_another_file_charges_orders(folder: Path) -> None:
+    def set_up(cerebro: Any, names: Any) -> None:
+        cerebro.addsizer(names["Half"])
+        cerebro.broker.addcommissioninfo(names["Stamp"](floor=5.0))
+
+    broker = {"commission": {"class": "fees.py:Stamp", "floor": 5.0}}
+    sizer = {"class": "cross.py:Half"}
+    values = final_values(folder, broker=broker, sizer=sizer)
+    assert values == {script_value(folder, set_up)}
+    of_symbol = {"symbols": {"600519": broker}}
+    assert final_values(folder, broker=of_symbol, sizer=sizer) == values
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_volume_filler_limits_fills(folder: Path, own: bool) -> None:
+    table = {"class": "fees.py:Tenth"} if own else {"class": "FixedBarPerc", "perc": 0.001}
+
+    def set_up(cerebro: Any, names: Any) -> None:
+        cerebro.addsizer(names["Half"])
+        filler = names["Tenth"]() if own else bt.fillers.FixedBarPerc(perc=0.001)
+        cerebro.broker.set_filler(filler)
+
+    values = final_values(folder, broker={"volume_filler": table}, sizer={"class": "cross.py:Half"})
+    assert values == {script_value(folder, set_up)}
+
+
+def test_numbers_of_analyzers_are_columns(folder: Path) -> None:
+    analyzers = {
+        "sqn": "SQN",
+        "trades": {"class": "TradeAnalyzer"},
+        "by_year": {"class": "TimeReturn", "timeframe": 8},
+    }
+    rows = [
+        run_task(job(folder, engine=name, results={"analyzers": analyzers}), 0).row
+        for name in ENGINES
+    ]
+    assert json.dumps(rows[0]) == json.dumps(rows[1])
+    assert rows[0]["sqn_trades"] == rows[0]["trades_total_closed"] == rows[0]["trades"] - 0.0
+    assert rows[0]["trades_pnl_net_total"] == pytest.approx(rows[0]["final_value"] - 1e5, abs=1e3)
+    assert not [name for name in rows[0] if name.startswith("by_year")]
+
+
+def test_workers_run_a_job_with_classes_and_their_code_belongs_to_the_run(folder: Path) -> None:
+    request = job(
+        folder,
+        broker={"commission": {"class": "fees.py:Stamp"}},
+        sizer={"class": "cross.py:Half"},
+        results={"analyzers": {"sqn": "SQN"}},
+    )
+    run = bf.run(request, progress=None)
+    row = run.results().iloc[0]
+    assert row["status"] != "error", row["error"]
+    assert row["sqn_trades"] > 0
+    (folder / "rates.py").write_text("STAMP = 0.002\n")
+    assert plan_job(request).manifest.run_id != run.id
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            {"sizer": {"class": "FixedSiz"}},
+            "sizer: 'FixedSiz': backtrader has no sizer 'FixedSiz'; did you mean 'FixedSize'?",
+        ),
+        (
+            {"sizer": {"class": "FixedSize", "stakes": 1}},
+            "sizer: stakes: FixedSize has no parameter 'stakes'; did you mean 'stake'?",
+        ),
+        (
+            {"sizer": {"class": "cross.py:Haf"}},
+            "sizer: 'cross.py:Haf': cross.py has no sizer 'Haf'; did you mean 'Half'?",
+        ),
+        (
+            {"sizer": {"class": "fees.py:Stamp"}},
+            "sizer: 'fees.py:Stamp' is no subclass of backtrader's Sizer",
+        ),
+        ({"sizer": {"class": "nobody.py:X"}}, "sizer.class: nobody.py must be a file in the"),
+        ({"sizer": {"class": "nobody.at:X"}}, "sizer.class: there is no module 'nobody.at' here"),
+        ({"sizer": {"stake": 1}}, 'sizer: must have a class, such as class = "NAME"'),
+        (
+            {"sizer": {"class": "a/b.py:X"}},
+            'sizer: class = "a/b.py:X" must name a file in the strategy\'s folder',
+        ),
+        (
+            {"sizer": {"class": "FixedSize", "stake": [1]}},
+            "sizer: stake = [1] must be a number, text in quotes or a bool",
+        ),
+        (
+            {"broker": {"commission": {"class": "fees.py:Stamp"}, "minimum_commission": 1}},
+            "broker: minimum_commission cannot be combined with a class of commissions",
+        ),
+        (
+            {"results": {"analyzers": {"Sqn": "SQN"}}},
+            "results.analyzers.Sqn",
+        ),
+        (
+            {"results": {"analyzers": {"sqn": "SQM"}}},
+            "results.analyzers.sqn: 'SQM': backtrader has no analyzer 'SQM'; did you mean 'SQN'?",
+        ),
+    ],
+)
+def test_a_wrong_class_is_refused_with_its_key(
+    folder: Path, more: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(JobError) as refusal:
+        plan_job(job(folder, **more))
+    assert str(refusal.value).startswith(message)
+
+
+def test_a_vector_strategy_sizes_its_own_orders(folder: Path) -> None:
+    request = job(folder, strategy="sma-crossover", sizer={"class": "FixedSize"})
+    with pytest.raises(JobError, match="sizer: a VectorStrategy sizes its own orders"):
+        plan_job(request)
+
+
+def test_analyzers_of_a_vector_strategy_need_backtrader(folder: Path) -> None:
+    more: dict[str, Any] = {"strategy": "sma-crossover", "results": {"analyzers": {"sqn": "SQN"}}}
+    assert run_task(job(folder, **more), 0).row["sqn_trades"] > 0
+    with pytest.raises(JobError, match=r"^results\.analyzers: the engine 'vector' does not know"):
+        plan_job(job(folder, engine="vector", **more))
