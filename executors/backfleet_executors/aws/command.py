@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from backfleet_executors.aws.batch.container_check import container_check
 from backfleet_executors.aws.prices_command import prices_command
 from backfleet_executors.aws.stack.connect_command import connect_command
 from backfleet_executors.aws.stack.deploy_command import deploy_command
@@ -32,5 +33,6 @@ for command in (
     policy_command,
     prices_command,
     template_command,
+    container_check,
 ):
     aws.add_command(command)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import csv
+import os
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cfnlint.api import ManualArgs, lint
 
 from backfleet.code.hashes import distribution_hashes
@@ -51,6 +55,7 @@ ALPHA = Rendering(
     {"HasGitHub": True},
     template("alpha"),
 )
+WORKFLOW = Path(__file__).parents[3] / "examples" / "github-actions.yml"
 ROLES = ("JobRole", "SubmitterRole")
 
 
@@ -223,10 +228,28 @@ def team(aws_command: Command, *arguments: str, **options: Any) -> Any:
     return aws_command("team", *arguments, **options)
 
 
-def test_a_team_runs_its_job_with_the_rights_of_its_roles(
+def run_workflow(folder: Path, environment: Mapping[str, str]) -> str:
+    """Run the steps of the example for GitHub Actions, and return the URL of its run.
+
+    Credentials come from the environment, and backfleet is installed.
+    """
+    workflow = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if step.get("name") in ("Run", "Results")]
+    assert len(commands) == 2
+    exported = folder / "github_env"
+    variables = {**os.environ, **environment, "GITHUB_ENV": str(exported)}
+    for command in commands:
+        shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command]
+        done = subprocess.run(shell, cwd=folder, env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        variables |= dict(line.split("=", 1) for line in exported.read_text().splitlines())
+    return variables["RUN"]
+
+
+def test_the_workflow_for_github_runs_with_the_rights_of_its_team(
     aws_command: Command,
     aws_server: Any,
-    backfleet: Callable[..., Any],
     sample_job: Path,
     stack_name: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -244,12 +267,15 @@ def test_a_team_runs_its_job_with_the_rights_of_its_roles(
     outputs = aws_command("status", "--json").json["outputs"]
     enforce_team(aws_server, stack_name, outputs)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "submitter-alpha")
-    done = backfleet("run", sample_job, "--executor", "aws-batch", "--json")
-    assert done.returncode == 0, done.stderr
-    url = json.loads(done.stdout.splitlines()[-1])["store"]
+    if sample_job != Path("job.toml").resolve():
+        Path("job.toml").write_text(sample_job.read_text(encoding="utf-8"), encoding="utf-8")
+    scripts = str(Path(sys.executable).parent)
+    url = run_workflow(Path.cwd(), {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"})
     assert "/teams/alpha/runs/" in url
-    rows = json.loads(backfleet("results", url, "--format", "json").stdout)
-    assert {row["symbol"]: round(row["final_value"], 2) for row in rows} == GOLDEN
+    with open("results.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["symbol"]: round(float(row["final_value"]), 2) for row in rows} == GOLDEN
+    assert Path("report.html").stat().st_size > 10_000
 
 
 def enforce_team(server: Any, stack: str, outputs: Mapping[str, str]) -> None:

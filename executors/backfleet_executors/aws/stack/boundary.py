@@ -15,6 +15,8 @@ READING_JOBS = (
     "batch:DescribeJobDefinitions",
     "batch:DescribeJobQueues",
     "batch:DescribeJobs",
+    "batch:DescribeSchedulingPolicies",
+    "batch:GetJobQueueSnapshot",
     "batch:ListJobs",
 )
 

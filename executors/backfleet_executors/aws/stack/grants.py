@@ -136,6 +136,8 @@ def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
         "batch:DescribeJobDefinitions",
         "batch:DescribeJobQueues",
         "batch:DescribeJobs",
+        "batch:DescribeSchedulingPolicies",
+        "batch:GetJobQueueSnapshot",
         "batch:ListJobs",
     ]
     return [
