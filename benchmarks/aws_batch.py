@@ -3,23 +3,22 @@
 The other end is the tests' stand-in for AWS on this machine. Its jobs wait for ever, since what is
 measured is what the client does: calls to AWS Batch in an hour of watching 1,000 workers (that hour
 passes on a clock of its own), memory at 1,000 and at 1,000,000 tasks, and the time in which the
-results of 100,000 tasks are collected from S3 and sorted.
+results of 100,000 tasks are collected from S3 and sorted. `aws_large.py` does so for ten million.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
+from aws_large import counted, large_run
 from aws_stand_in import aws_stand_in
 from measure import workspace
 from results_load import made_up_result
@@ -72,13 +71,19 @@ print(len(frame), time.perf_counter() - began, time.process_time() - cpu, bare)
 
 
 def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--tasks", type=int, default=10_000_000, help="of the large run")
+    arguments.add_argument("--only-large", action="store_true", help="leave out the others")
+    chosen = arguments.parse_args()
     with workspace() as folder, aws_stand_in("--jobs", "processes", "--slots", "0"):
         os.environ["BACKFLEET_CACHE"] = str(folder / "cache")
         data = write_symbols(folder / "data", SYMBOLS, BARS)
         options = _deployed()
-        run = _hour(folder, data, options)
-        _memory(folder, data, options)
-        _collected(run)
+        if not chosen.only_large:
+            run = _hour(folder, data, options)
+            _memory(folder, data, options)
+            _collected(run)
+        large_run(folder, options, BUCKET, chosen.tasks)
 
 
 def _job(folder: Path, data: Path, tasks: int) -> Path:
@@ -91,7 +96,7 @@ def _job(folder: Path, data: Path, tasks: int) -> Path:
 def _hour(folder: Path, data: Path, options: list[str]) -> Run:
     """Submit 100,000 tasks to 1,000 workers, and watch them for an hour that nobody waits for."""
     calls: Counter[str] = Counter()
-    with _counted(calls):
+    with counted(calls):
         job = bf.Job.load(_job(folder, data, 100_000))
         control = bf.submit(job, "aws-batch", [*options, f"workers={WORKERS}"])
         run = control.run
@@ -109,7 +114,7 @@ def _hour(folder: Path, data: Path, options: list[str]) -> Run:
 
     events = batch.clients.batch.meta.events
     events.register("after-call.batch.DescribeJobs", progress)
-    with _counted(calls):
+    with counted(calls):
         poll = SubmissionPoll(handle, batch, lambda _: "", lambda: now)
         while now < HOUR:
             poll.statuses()
@@ -153,23 +158,6 @@ def _collected(run: Run) -> None:
     print(f"  seconds                     {seconds:>8.1f}   limit 10")
     print(f"  of them this process's CPU  {cpu:>8.1f}")
     print(f"  reading the chunks alone    {bare:>8.1f}   which is the stand-in's time")
-
-
-@contextmanager
-def _counted(calls: Counter[str]) -> Iterator[None]:
-    """Count the requests to AWS Batch that are sent meanwhile."""
-    from botocore.httpsession import URLLib3Session
-
-    send = URLLib3Session.send
-
-    def counting(session: Any, request: Any) -> Any:
-        path = request.url.partition("/v1/")[2]
-        if path:
-            calls[{"submitjob": "SubmitJob"}.get(path, path)] += 1
-        return send(session, request)
-
-    with mock.patch.object(URLLib3Session, "send", counting):
-        yield
 
 
 def _deployed() -> list[str]:

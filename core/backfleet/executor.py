@@ -270,6 +270,22 @@ class Remote(_Group):
         """Return the store to use for a job that names `store`."""
         return store
 
+    def is_compacting(self, handle: Handle) -> bool:
+        """Return whether a job is waiting or running that compacts the results of a large run.
+
+        `submit` may start one for a submission that is large, with the command
+        `backfleet compact <run>` after all workers. Core then waits for it, and otherwise does it.
+        """
+        return False
+
+    def finished_workers(self, handle: Handle) -> int | None:
+        """Return how many workers had succeeded when `poll` last looked; None if it is unknown.
+
+        Core asks often, to show progress between two listings of a remote store, so it must cost
+        nothing. It helps an executor whose `poll` does not distinguish its workers.
+        """
+        return None
+
 
 class Priced(_Group):
     """For workers that cost money."""

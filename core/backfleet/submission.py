@@ -110,6 +110,8 @@ class Submission:
     inventory
         SHA-256 of the inventory of the workers' image, by which the packages were chosen; empty if
         the executor tells of none.
+    is_large
+        The run has so many tasks that an executor may have its results compacted by a job.
     accept_cost
         The workers may cost more than the executor's limit.
     run_key
@@ -139,6 +141,7 @@ class Submission:
     code: tuple[StoredCode, ...] | None = None
     inventory: str = ""
     url: str = field(default="", metadata=UNSTORED)
+    is_large: bool = field(default=False, metadata=UNSTORED)
     accept_cost: bool = field(default=False, metadata=UNSTORED)
     run_key: str = field(default="", metadata=UNSTORED, repr=False)
     earlier: tuple[tuple[Submission, Handle], ...] = field(default=(), metadata=UNSTORED)

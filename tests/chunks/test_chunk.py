@@ -63,11 +63,11 @@ def test_a_flipped_bit_is_found(bit: int) -> None:
         Chunk.from_bytes(bytes(altered))
 
 
-def sealed(header: bytes, label: str = "chunk/1 backfleet-9.8") -> bytes:
-    """A chunk with this header and the hash that belongs to it."""
-    rest = header + b"\nrows"
-    digest = hashlib.sha256(label.encode() + rest).hexdigest()
-    return f"{label} {digest}\n".encode() + rest
+def sealed(header: bytes, label: str = "chunk/2 backfleet-9.8") -> bytes:
+    """A chunk with this header and the hashes that belong to it."""
+    body = hashlib.sha256(b"rows").hexdigest()
+    digest = hashlib.sha256(f"{label}\n{body}\n".encode() + header).hexdigest()
+    return f"{label} {digest} {body}\n".encode() + header + b"\nrows"
 
 
 def changed(**fields: object) -> bytes:
@@ -102,9 +102,9 @@ def test_a_header_that_is_sealed_and_odd_is_refused(header: bytes, message: str)
 @pytest.mark.parametrize(
     ("label", "message"),
     [
-        ("chunk/2 backfleet-9.8", r"the format chunk/2.*reads chunk/1; .*with backfleet 9\.8"),
-        ("part/1 backfleet-9.8", "the format part/1"),
-        ("chunk/1", "does not begin with its format"),
+        ("chunk/3 backfleet-9.8", r"the format chunk/3.*reads chunk/2; .*with backfleet 9\.8"),
+        ("part/2 backfleet-9.8", "the format part/2"),
+        ("chunk/2", "does not begin with its format"),
     ],
 )
 def test_a_record_of_another_format_names_the_backfleet_that_reads_it(
@@ -115,9 +115,9 @@ def test_a_record_of_another_format_names_the_backfleet_that_reads_it(
 
 
 def test_a_chunk_begins_with_its_format_and_is_no_part() -> None:
-    assert CONTENT.startswith(b"chunk/1 backfleet-")
+    assert CONTENT.startswith(b"chunk/2 backfleet-")
     assert Chunk.from_bytes(chunk().to_bytes(PART), PART) == chunk()
-    with pytest.raises(CorruptObject, match="the format chunk/1, and this backfleet reads part/1"):
+    with pytest.raises(CorruptObject, match="the format chunk/2, and this backfleet reads part/2"):
         Chunk.from_bytes(CONTENT, PART)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from backfleet.errors import AccessDenied, CorruptObject
-from backfleet.store import Store, open_store, put_sealed, read_sealed
+from backfleet.store import Store, open_store, put_sealed, read_sealed, read_sealed_head
 from backfleet.store.seals import NotAuthenticated
 
 if TYPE_CHECKING:
@@ -144,3 +144,30 @@ def test_a_directory_has_no_keys_and_reads_a_copy_of_a_sealed_run(
     assert read_sealed(here, "chunks/0.0") == b"rows"
     assert (tmp_path / "chunks" / "1.0").read_bytes() == b"rows"
     assert (here.seals.prepare(), here.seals.keep()) == (False, "")
+
+
+HEAD = b"format hash\n{}\n"
+
+
+def test_the_head_of_a_large_object_is_checked_without_the_rest(run: Store) -> None:
+    content = HEAD + b"x" * 10**6
+    put_sealed(run, "chunks/0.0", content)
+    head = read_sealed_head(again(run), "chunks/0.0")
+    assert not head.is_whole
+    assert head.content.startswith(HEAD)
+    assert len(head.content) < 5000
+    assert read_sealed(again(run), "chunks/0.0") == content
+
+    stored = run.read("chunks/0.0")
+    run.put_if_absent("chunks/1.0", stored)
+    run.put_if_absent("chunks/2.0", stored.replace(b"hash", b"hush"))
+    for key in ("chunks/1.0", "chunks/2.0"):
+        with pytest.raises(CorruptObject, match="its seal is not that of this run"):
+            read_sealed_head(again(run), key)
+
+
+@pytest.mark.parametrize("content", [b"", b"a\nb\nc", b"a" * 5000, b"a\n" + b"b" * 70_000 + b"\nc"])
+def test_a_small_object_and_one_with_a_long_head_are_read_whole(run: Store, content: bytes) -> None:
+    put_sealed(run, "chunks/0.0", content)
+    head = read_sealed_head(again(run), "chunks/0.0")
+    assert (head.content, head.is_whole) == (content, True)

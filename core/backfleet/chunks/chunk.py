@@ -1,7 +1,9 @@
-"""A chunk as an object of the store: a line with its format and hash, a line of JSON, then Parquet.
+"""A chunk as an object of the store: a line with format and hashes, a line of JSON, then Parquet.
 
-The hash is the SHA-256 of everything else, so that a chunk that was cut short or altered is known
-before anything in it is decoded. A part of a chunk has the same layout and another format.
+The first hash is the SHA-256 of the head, that is of the format, the second hash and the line of
+JSON. The second hash is the SHA-256 of the Parquet file. So a chunk that was cut short or altered
+is known before anything in it is decoded, and its head can be read and checked without the rest. A
+part of a chunk has the same layout and another format.
 """
 
 from __future__ import annotations
@@ -17,14 +19,24 @@ from backfleet.chunks.formats import CHUNK, check_stamp, stamp
 from backfleet.chunks.schemas import RETURNS, SCHEMAS
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing
-from backfleet.store import Store, read_sealed
+from backfleet.store import Store, read_sealed, read_sealed_head
 from backfleet.store.plain_json import from_plain
 from backfleet.store.records import parse_json
 
-__all__ = ["Chunk", "ChunkHeader", "chunk_key", "latest_chunk", "parse_chunk_key", "read_chunk"]
+__all__ = [
+    "Chunk",
+    "ChunkHeader",
+    "chunk_key",
+    "latest_chunk",
+    "parse_chunk_key",
+    "read_chunk",
+    "read_header",
+]
 
 _FIRST_LINE = 256
 """Bytes in which the first line of a chunk must end."""
+
+_ALTERED = "its content does not match its hash"
 
 _KEY = re.compile(r"chunks/(\d{6,})\.(\d+)")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -110,26 +122,36 @@ class Chunk:
 
     def to_bytes(self, label: str = CHUNK) -> bytes:
         """Return the chunk as it is stored; `label` is the format of a chunk or of a part."""
-        mark = stamp(label).encode()
-        rest = self.header.to_bytes() + b"\n" + self.body
-        digest = hashlib.sha256(mark)
-        digest.update(rest)
-        return b"%b %b\n%b" % (mark, digest.hexdigest().encode(), rest)
+        mark, header = stamp(label).encode(), self.header.to_bytes()
+        body = hashlib.sha256(self.body).hexdigest().encode()
+        first = b"%b %b %b\n" % (mark, _head_hash(mark, body, header), body)
+        return b"".join([first, header, b"\n", self.body])
 
     @classmethod
     def from_bytes(cls, content: bytes, label: str = CHUNK) -> Chunk:
         """Read what `to_bytes` wrote. Raises CorruptObject if a single bit differs."""
-        end = content.find(b"\n", 0, _FIRST_LINE)
-        mark, _, digest = content[: max(end, 0)].rpartition(b" ")
-        actual = hashlib.sha256(mark)
-        actual.update(memoryview(content)[end + 1 :])
-        if end < 0 or actual.hexdigest().encode() != digest:
-            raise CorruptObject("its content does not match its hash")
-        check_stamp(mark.decode("ascii", "replace"), label)
-        body = content.find(b"\n", end + 1)
-        if body < 0:
-            raise CorruptObject("it ends within its header")
-        return cls(ChunkHeader.from_bytes(content[end + 1 : body]), content[body + 1 :])
+        header, digest, start = _read_head(content, label)
+        if hashlib.sha256(memoryview(content)[start:]).hexdigest().encode() != digest:
+            raise CorruptObject(_ALTERED)
+        return cls(header, content[start:])
+
+
+def _read_head(content: bytes, label: str) -> tuple[ChunkHeader, bytes, int]:
+    """Return the header, the hash of the body and where the body begins. Raises CorruptObject."""
+    first = content.find(b"\n", 0, _FIRST_LINE)
+    end = content.find(b"\n", first + 1)
+    parts = content[: max(first, 0)].rsplit(b" ", 2)
+    if first < 0 or end < 0 or len(parts) != 3:
+        raise CorruptObject(_ALTERED)
+    (mark, digest, body), header = parts, content[first + 1 : end]
+    if _head_hash(mark, body, header) != digest:
+        raise CorruptObject(_ALTERED)
+    check_stamp(mark.decode("ascii", "replace"), label)
+    return ChunkHeader.from_bytes(header), body, end + 1
+
+
+def _head_hash(mark: bytes, body: bytes, header: bytes) -> bytes:
+    return hashlib.sha256(b"\n".join([mark, body, header])).hexdigest().encode()
 
 
 def chunk_key(chunk: int, generation: int) -> str:
@@ -151,6 +173,27 @@ def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
         if found.header.key != key:
             raise CorruptObject(f"{found.header.key} lies in its place")
         return found
+    except CorruptObject as error:
+        raise CorruptObject(
+            f"chunk {chunk}, generation {generation}, in {store.url}: {error}"
+        ) from error
+
+
+def read_header(store: Store, chunk: int, generation: int) -> ChunkHeader:
+    """Return the header of a chunk. A store on S3 sends only the head of the object.
+
+    Where a store sends all of it, the body is checked, too. Raises ObjectMissing, CorruptObject.
+    """
+    key = chunk_key(chunk, generation)
+    try:
+        head = read_sealed_head(store, key)
+        if head.is_whole:
+            header = Chunk.from_bytes(head.content).header
+        else:
+            header, _, _ = _read_head(head.content, CHUNK)
+        if header.key != key:
+            raise CorruptObject(f"{header.key} lies in its place")
+        return header
     except CorruptObject as error:
         raise CorruptObject(
             f"chunk {chunk}, generation {generation}, in {store.url}: {error}"

@@ -9,8 +9,8 @@ from backfleet.errors import CorruptObject
 
 __all__ = ["CHUNK", "PART", "ROWS", "check_stamp", "stamp"]
 
-CHUNK = "chunk/1"
-PART = "part/1"
+CHUNK = "chunk/2"
+PART = "part/2"
 ROWS = "rows/2"
 
 _STAMP = re.compile(r"([a-z]{1,32}/\d{1,9}) backfleet-([A-Za-z0-9.+!-]{1,64})")
@@ -18,7 +18,7 @@ _STAMP = re.compile(r"([a-z]{1,32}/\d{1,9}) backfleet-([A-Za-z0-9.+!-]{1,64})")
 
 @cache
 def stamp(label: str) -> str:
-    """Return the text that begins or marks a record of a format, such as `chunk/1`."""
+    """Return the text that begins or marks a record of a format, such as `chunk/2`."""
     from importlib.metadata import version
 
     return f"{label} backfleet-{version('backfleet')}"

@@ -50,6 +50,10 @@ COMMANDS = {
         "Show what each rule of a run's market costs.",
     ),
     "debug": ("backfleet.cli.debug:debug", "Run one task in this process."),
+    "compact": (
+        "backfleet.cli.compact:compact_command",
+        "Write the files with all rows of a complete run.",
+    ),
     "export": ("backfleet.cli.bundle:export", "Write a run into one file, to share it."),
     "import": ("backfleet.cli.bundle:import_", "Add an exported run to a store."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),

@@ -35,9 +35,14 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
     from backfleet.results.read import read_results
     from backfleet.results.row_problems import describe_problems
     from backfleet.runs.verdict import read_folds
+    from backfleet.submissions.large_runs import MAX_TABLE_TASKS
 
     if summary.missing == summary.tasks:
         click.echo(_headline(control, summary))
+        return
+    if summary.tasks > MAX_TABLE_TASKS:
+        for line in [_headline(control, summary), *_spending(control), _leaders_by_sql(run)]:
+            click.echo(line)
         return
     rows = read_results(run.store, run.chunk_index, _columns(run))
     _show_leaders(run, rows)
@@ -104,6 +109,12 @@ def _show_leaders(run: Run, rows: pa.Table) -> None:
     if board.total > 1:
         click.echo(board.describe())
     click.echo()
+
+
+def _leaders_by_sql(run: Run) -> str:
+    """The command for the best tasks of a run whose rows are too many to be ranked here."""
+    query = "select task, symbol, sharpe from results order by sharpe desc limit 10"
+    return f'leaders: backfleet results {short_name(run)} --sql "{query}"'
 
 
 def _headline(control: RunControl, summary: RunSummary) -> str:

@@ -12,6 +12,7 @@ from backfleet.errors import NoVerdict, StoreError
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.runs.summary import RunSummary
+from backfleet.submissions.large_runs import MAX_TABLE_TASKS
 
 if TYPE_CHECKING:
     from backfleet.validation.verdict import Verdict
@@ -56,6 +57,8 @@ def verdict_lines(read: Callable[[], Verdict]) -> list[str]:
 def has_quick_verdict(summary: RunSummary) -> bool:
     """Whether the run has rows, and reading them takes no longer than a command may."""
     done = summary.tasks - summary.missing
+    if summary.tasks > MAX_TABLE_TASKS:
+        return False
     return done > 0 and (not summary.missing or done <= MAX_ROWS)
 
 

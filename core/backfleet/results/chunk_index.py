@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
-from backfleet.chunks.chunk import Chunk, ChunkHeader, parse_chunk_key, read_chunk
+from backfleet.chunks.chunk import (
+    Chunk,
+    ChunkHeader,
+    parse_chunk_key,
+    read_chunk,
+    read_header,
+)
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.plan.manifest import Manifest
@@ -36,6 +41,8 @@ class Counts:
         Sum over the tasks that were computed for this run.
     in_parts
         Number of tasks that are finished while their chunk is missing; see `PartIndex`.
+    is_estimate
+        Whether `in_parts` follows from the number of workers that have ended.
     """
 
     tasks: int
@@ -46,6 +53,7 @@ class Counts:
     reused: int = 0
     seconds: float = 0.0
     in_parts: int = 0
+    is_estimate: bool = False
 
     @property
     def finished(self) -> int:
@@ -69,7 +77,12 @@ def chunk_listing(store: Store) -> str:
 class ChunkIndex:
     """The chunks of a run, of each the highest valid generation.
 
-    They are read when they are first asked for, and again with `refresh`.
+    Their headers are read when they are first asked for, and again with `refresh`.
+
+    Attributes
+    ----------
+    listed
+        Number of objects that the last `refresh` has listed.
     """
 
     def __init__(self, store: Store, manifest: Manifest) -> None:
@@ -77,33 +90,36 @@ class ChunkIndex:
         self.manifest = manifest
         self._seen: dict[tuple[int, int], ChunkHeader | None] = {}
         self._found: dict[int, ChunkHeader] = {}
-        self._kept: dict[tuple[int, int], Chunk] = {}
         self._is_read = False
+        self._counts: Counts | None = None
+        self.listed = 0
+
+    @property
+    def seconds_per_key(self) -> float:
+        """Seconds to pause after listing a chunk."""
+        return self._store.seconds_per_key
 
     def listing(self) -> str:
         """Return `chunk_listing` of the run."""
         return chunk_listing(self._store)
 
-    def refresh(self, *, keep: bool = False) -> list[ChunkHeader]:
-        """Look for chunks that came since the last time, and return them.
-
-        With `keep`, the next `chunks` need not read them again: on S3 that takes half the time.
-        """
+    def refresh(self) -> list[ChunkHeader]:
+        """Look for chunks that came since the last time, and return their headers."""
         keys = [parse_chunk_key(entry.key) for entry in self._store.list(FOLDER)]
+        self.listed = len(keys)
         fresh = [key for key in keys if key is not None and key not in self._seen]
         came = []
         damage: dict[int, CorruptObject] = {}
         self._is_read = True
-        for key, chunk in zip(fresh, self._read(fresh, keep), strict=True):
-            if isinstance(chunk, CorruptObject):
+        for key, header in zip(fresh, self._read(fresh), strict=True):
+            if isinstance(header, CorruptObject):
                 self._seen[key] = None
-                damage[key[0]] = chunk
+                damage[key[0]] = header
                 continue
-            header = self._seen[key] = chunk.header
-            if keep:
-                self._kept[key] = chunk
+            self._seen[key] = header
             known = self._found.get(header.chunk)
             if known is None or known.generation < header.generation:
+                self._counts = None
                 self._found[header.chunk] = header
                 came.append(header)
         self._warn([damage[chunk] for chunk in sorted(damage) if chunk not in self._found])
@@ -136,6 +152,11 @@ class ChunkIndex:
 
     def counts(self) -> Counts:
         found = self._valid.values()
+        # Who watches asks many times between two chunks.
+        self._counts = self._counts or self._count(found)
+        return self._counts
+
+    def _count(self, found: Collection[ChunkHeader]) -> Counts:
         return Counts(
             tasks=self.manifest.tasks,
             ok=sum(header.ok for header in found),
@@ -160,15 +181,19 @@ class ChunkIndex:
         return self._next([header.chunk for header in self.headers() if header.retryable])
 
     def damaged(self) -> list[tuple[int, int]]:
-        """(chunk, generation to write) of all chunks of which a detail is missing or altered; to
-        know it, all details are read."""
+        """(chunk, generation to write) of all chunks that are altered, or of which a detail is
+        missing or altered; to know it, all chunks and details are read."""
         headers = self.headers()
         with ThreadPoolExecutor(READERS) as readers:
-            sound = list(readers.map(self._has_sound_details, headers))
+            sound = list(readers.map(self._is_sound, headers))
         pairs = zip(headers, sound, strict=True)
         return self._next([header.chunk for header, is_sound in pairs if not is_sound])
 
-    def _has_sound_details(self, header: ChunkHeader) -> bool:
+    def _is_sound(self, header: ChunkHeader) -> bool:
+        try:
+            read_chunk(self._store, header.chunk, header.generation)
+        except (CorruptObject, ObjectMissing):
+            return False
         return all(is_sound_blob(self._store, digest) for digest in header.blobs.values())
 
     def _next(self, chunks: Iterable[int]) -> list[tuple[int, int]]:
@@ -177,23 +202,22 @@ class ChunkIndex:
             newest[chunk] = max(generation, newest.get(chunk, -1))
         return [(chunk, newest.get(chunk, -1) + 1) for chunk in chunks]
 
-    def _read(self, keys: list[tuple[int, int]], keep: bool) -> Iterator[Chunk | CorruptObject]:
-        read = partial(self._chunk, keep=keep)
+    def _read(self, keys: list[tuple[int, int]]) -> Iterator[ChunkHeader | CorruptObject]:
         if len(keys) < READERS:
-            yield from map(read, keys)
+            yield from map(self._header, keys)
             return
         with ThreadPoolExecutor(READERS) as readers:
-            yield from readers.map(read, keys)
+            yield from readers.map(self._header, keys)
 
-    def _chunk(self, key: tuple[int, int], *, keep: bool) -> Chunk | CorruptObject:
-        """Return a chunk, the body only with `keep`, or why it is no valid one of the run."""
+    def _header(self, key: tuple[int, int]) -> ChunkHeader | CorruptObject:
+        """Return the header of a chunk, or why it is no valid one of the run."""
         try:
-            chunk = read_chunk(self._store, *key)
+            header = read_header(self._store, *key)
         except CorruptObject as error:
             return error
         except ObjectMissing as error:
             return CorruptObject(str(error))
-        header, grid = chunk.header, self.manifest.chunks
+        grid = self.manifest.chunks
         is_of_run = header.run_id == self.manifest.run_id and header.chunk < len(grid)
         if (
             not is_of_run
@@ -201,19 +225,24 @@ class ChunkIndex:
             or header.count != len(grid[header.chunk])
         ):
             return CorruptObject(f"{self._store.url}/{header.key} is not a chunk of this run")
-        return chunk if keep else Chunk(chunk.header, b"")
+        return header
 
     def chunks(self) -> Iterator[Chunk]:
-        """Of all chunks there are, header and rows, in their order."""
+        """Of all chunks there are, header and rows, in their order. Raises CorruptObject."""
         ahead: deque[Future[Chunk]] = deque()
         with ThreadPoolExecutor(READERS) as readers:
             for header in self.headers():
                 key = (header.chunk, header.generation)
-                ahead.append(readers.submit(self._kept_or_read, key))
+                ahead.append(readers.submit(self._chunk, key))
                 if len(ahead) > READ_AHEAD:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
 
-    def _kept_or_read(self, key: tuple[int, int]) -> Chunk:
-        return self._kept.pop(key, None) or read_chunk(self._store, *key)
+    def _chunk(self, key: tuple[int, int]) -> Chunk:
+        try:
+            return read_chunk(self._store, *key)
+        except CorruptObject as error:
+            raise CorruptObject(
+                f"{error}. 'backfleet resume {self._store.url}' computes it again"
+            ) from error

@@ -1,4 +1,7 @@
-"""`results.parquet`: all rows of a complete run in one file, for this program and for any other."""
+"""`results.parquet`: all rows of a complete run in one file, for this program and for any other.
+
+A run of more than a million tasks has several files instead, in `results/`; see `partitions.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,11 @@ from backfleet.bounded_parquet import BoundedParquet
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.results.assemble import OtherColumns, common_columns, row_groups, tables_of
 from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.partitions import open_partitions, write_partitions
 from backfleet.results.query import check_sort_column
 from backfleet.results.sort import SortOrder, sorted_indices
 from backfleet.store import Store
+from backfleet.submissions.large_runs import MAX_FILE_TASKS
 
 __all__ = ["RESULTS", "compact", "is_current", "read_compacted", "read_sorted"]
 
@@ -29,21 +34,27 @@ _MARK = re.compile(_MADE_FROM + rb".{1,8}?([0-9a-f]{64})", re.DOTALL)
 
 
 def compact(store: Store, chunk_index: ChunkIndex) -> None:
-    """Write the file with the rows of a complete run, a part of them in memory at a time.
+    """Write the file or files with the rows of a complete run, a part in memory at a time.
 
     Nothing is written by whoever cannot read the run's key. Raises CorruptObject, StoreError.
     """
     if store.seals.is_denied():
         return
+    is_large = chunk_index.manifest.tasks > MAX_FILE_TASKS
+    write = write_partitions if is_large else _write_file
     listing = chunk_index.listing()
     tables = tables_of(chunk_index)
     first = next(tables)
     try:
         # As a rule the columns of the first chunk are those of all.
-        content = _encoded(chain([first], tables), first.schema)
+        write(store, listing, chain([first], tables), first.schema)
     except OtherColumns:
         columns = common_columns(table.schema for table in tables_of(chunk_index))
-        content = _encoded(tables_of(chunk_index), columns)
+        write(store, listing, tables_of(chunk_index), columns)
+
+
+def _write_file(store: Store, listing: str, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    content = _encoded(tables, schema)
     start = _find_mark(content)
     mark = _mark(store, listing, content, start)
     store.replace(RESULTS, b"".join([content[:start], mark, content[start + len(mark) :]]))
@@ -63,28 +74,35 @@ def _encoded(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
 def is_current(store: Store, listing: str) -> bool:
     """Whether the file is there, unaltered, and made from the chunks of this listing."""
     try:
-        return _opened(store, listing) is not None
+        if _opened(store, listing) is not None:
+            return True
     except _UNREADABLE:
-        return False
+        pass
+    return open_partitions(store, listing) is not None
 
 
 def read_compacted(
     store: Store, listing: str, columns: Sequence[str] | None = None
 ) -> pa.Table | None:
-    """The file's table, or some of its columns; None where it is missing, damaged, or made from
-    other chunks than those of this `ChunkIndex.listing()`."""
+    """The table of the file or files, or some of its columns; None where they are missing, damaged,
+    or made from other chunks than those of this `ChunkIndex.listing()`."""
+    names = None if columns is None else list(columns)
     try:
         file = _opened(store, listing)
-        if file is None:
-            return None
-        names = None if columns is None else list(columns)
-        return file.read(names).replace_schema_metadata(None)
+        return None if file is None else file.read(names).replace_schema_metadata(None)
+    except ObjectMissing:
+        partitions = open_partitions(store, listing)
+    except _UNREADABLE:
+        return None
+    try:
+        return None if partitions is None else partitions.read(names)
     except _UNREADABLE:
         return None
 
 
 def read_sorted(store: Store, listing: str, order: SortOrder, limit: int | None) -> pa.Table | None:
-    """Return the rows of the file in an order, at most `limit`; None as `read_compacted` does.
+    """Return the rows of the file or files in an order, at most `limit`; None as `read_compacted`
+    does.
 
     Column by column, so that no more than the result and one column are in memory beside the file.
     Raises UserError for an unknown column.
@@ -99,9 +117,28 @@ def read_sorted(store: Store, listing: str, order: SortOrder, limit: int | None)
         if limit is not None:
             chosen = chosen.slice(0, limit)
         columns = [file.read([name]).column(0).take(chosen) for name in names]
+    except ObjectMissing:
+        return _sorted_partitions(store, listing, order, limit)
     except _UNREADABLE:
         return None
     return pa.table(columns, names=names)
+
+
+def _sorted_partitions(
+    store: Store, listing: str, order: SortOrder, limit: int | None
+) -> pa.Table | None:
+    """Read the columns to sort by, and then the rows that are first."""
+    partitions = open_partitions(store, listing)
+    if partitions is None:
+        return None
+    try:
+        check_sort_column(order.column, partitions.schema.names)
+        keys = partitions.read(list(dict.fromkeys([order.column, "task"])))
+        chosen = sorted_indices(keys, order)
+        del keys
+        return partitions.take((chosen if limit is None else chosen.slice(0, limit)).to_pylist())
+    except _UNREADABLE:
+        return None
 
 
 _UNREADABLE = (ObjectMissing, CorruptObject, OSError, ValueError, pa.ArrowException)

@@ -42,9 +42,7 @@ def open_session(memory: int | None = None) -> Any:
     return duckdb.connect(config=config)
 
 
-def select(
-    connection: Any, sql: str, names: Collection[str], load: Callable[[str], pa.Table]
-) -> Any:
+def select(connection: Any, sql: str, names: Collection[str], load: Callable[[str], Any]) -> Any:
     """Return the relation of one SELECT statement; only the tables that it names are loaded.
 
     Raises NotOneSelect, duckdb.Error.

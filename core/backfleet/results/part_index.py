@@ -12,25 +12,39 @@ from backfleet.store import Store
 __all__ = ["PartIndex"]
 
 
+MAX_CHUNKS_WITH_PARTS = 1000
+"""A chunk can have dozens of parts: beyond this number, their listing would be too long."""
+
+
 class PartIndex:
     """Counts tasks that are finished and whose chunk is not.
 
     Parts are listed when they are first asked for, and again with `refresh`. None is read: their
     names have the numbers of tasks. A damaged part counts until its chunk is committed.
+
+    Attributes
+    ----------
+    listed
+        Number of objects that the last `refresh` has listed.
     """
 
     def __init__(self, store: Store, chunk_index: ChunkIndex) -> None:
         self._store = store
         self._chunk_index = chunk_index
         self._finished: Counter[tuple[int, int]] | None = None
+        self.listed = 0
 
     def refresh(self) -> None:
-        """List the parts."""
+        """List the parts, unless listing costs and the run may have too many of them."""
         finished: Counter[tuple[int, int]] = Counter()
+        self._finished, self.listed = finished, 0
+        chunks = len(self._chunk_index.manifest.chunks)
+        if self._store.seconds_per_key and chunks > MAX_CHUNKS_WITH_PARTS:
+            return
         for entry in self._store.list("parts/"):
+            self.listed += 1
             if part := parse_part_key(entry.key):
                 finished[part.chunk, part.generation] += part.tasks
-        self._finished = finished
 
     def counts(self) -> Counts:
         """Return the counts of the chunk index, and the number of tasks in parts.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -16,6 +17,9 @@ from backfleet.errors import UserError
 from backfleet.results.python_values import with_unique_names
 from backfleet.results.sort import SortOrder, sorted_indices
 from backfleet.results.sql_limits import SqlLimits
+
+if TYPE_CHECKING:
+    from backfleet.results.partitions import Partitions
 
 __all__ = ["check_sort_column", "join_tables", "query_rows", "query_tables", "select_columns"]
 
@@ -57,14 +61,17 @@ def check_sort_column(name: str, columns: Sequence[str]) -> None:
 
 
 def query_tables(
-    sql: str, tables: Mapping[str, Callable[[], pa.Table]], limits: SqlLimits | None = None
+    sql: str,
+    tables: Mapping[str, Callable[[], pa.Table | Partitions]],
+    limits: SqlLimits | None = None,
 ) -> pa.Table:
     """Return the result of one SELECT statement of a user.
 
     Parameters
     ----------
     tables
-        Name to a function that makes the table; only those that the statement names are made.
+        Name to a function that makes the table, or opens its files; only those that the statement
+        names are made.
 
     Raises
     ------

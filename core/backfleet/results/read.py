@@ -7,13 +7,39 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-from backfleet.errors import StoreError
+from backfleet.errors import StoreError, UserError
+from backfleet.plan.manifest import Manifest
 from backfleet.results.assemble import assemble
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.compact import compact, read_compacted
+from backfleet.results.partitions import Partitions, open_partitions
 from backfleet.store import Store
+from backfleet.submissions.large_runs import MAX_FILE_TASKS, MAX_TABLE_TASKS
 
-__all__ = ["read_results"]
+__all__ = ["check_table_size", "open_results", "read_results"]
+
+
+def check_table_size(manifest: Manifest) -> None:
+    """Raise UserError for a run whose rows, with all columns, do not fit into the memory."""
+    if manifest.tasks > MAX_TABLE_TASKS:
+        raise UserError(
+            f"run {manifest.run_id} has {manifest.tasks:,} tasks, too many to read with all "
+            "columns. Name the columns, or select rows with SQL: backfleet results RUN --sql "
+            "'select task, sharpe from results order by sharpe desc limit 10'"
+        )
+
+
+def open_results(store: Store, chunk_index: ChunkIndex) -> pa.Table | Partitions:
+    """Return the files of a large run that is complete, to be read in part, or else all rows."""
+    if chunk_index.manifest.tasks > MAX_FILE_TASKS:
+        partitions = open_partitions(store, chunk_index.listing())
+        if partitions is None and chunk_index.complete:
+            with suppress(StoreError):
+                compact(store, chunk_index)
+                partitions = open_partitions(store, chunk_index.listing())
+        if partitions is not None:
+            return partitions
+    return read_results(store, chunk_index)
 
 
 def read_results(
@@ -32,7 +58,7 @@ def read_results(
     there = read_compacted(store, chunk_index.listing(), columns)
     if there is not None:
         return there
-    chunk_index.refresh(keep=True)
+    chunk_index.refresh()
     if chunk_index.complete:
         # Whoever may only read still gets the rows.
         with suppress(StoreError):

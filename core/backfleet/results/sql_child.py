@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from backfleet.operating_system import data_bytes
 from backfleet.results.duckdb_session import filter_and_sort, open_session, select
+from backfleet.results.range_server import RangeClient
 
 __all__ = ["FAILED", "ROWS", "SqlFailure", "SqlRequest", "main"]
 
@@ -47,6 +48,8 @@ class SqlRequest:
         One SELECT, or a condition over the table `ROWS` if `is_condition`.
     tables
         Name of a table to the file descriptor through which it comes when it is asked for.
+    ranges
+        File descriptor of the socket that answers for ranges of files.
     """
 
     sql: str
@@ -54,6 +57,7 @@ class SqlRequest:
     order: str | None
     memory: int
     tables: dict[str, int]
+    ranges: int = -1
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,11 @@ def main() -> None:
 
 
 def _answer(request: SqlRequest, answer: IO[bytes]) -> None:
-    def load(name: str) -> pa.Table:
-        """Ask the parent for a table, and map it into memory."""
+    def load(name: str) -> Any:
+        """Ask the parent for a table, and map it into memory, or read it range by range."""
         _send(answer, name)
-        sys.stdin.buffer.readline()
+        if sizes := json.loads(sys.stdin.buffer.readline() or "[]"):
+            return RangeClient(request.ranges).dataset(sizes)
         return _mapped(request.tables[name])
 
     connection = open_session(int(request.memory * ACCOUNTED))

@@ -8,14 +8,16 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import IO, Any
 
 import pyarrow as pa
 
 from backfleet.operating_system import anonymous_file
+from backfleet.results.partitions import Partitions
+from backfleet.results.range_server import RangeServer
 from backfleet.results.sql_child import FAILED, ROWS, SqlFailure, SqlRequest
 from backfleet.results.sql_limits import SqlLimits
 
@@ -31,7 +33,7 @@ class SqlError(Exception):
 
 
 def select_in_process(
-    sql: str, tables: Mapping[str, Callable[[], pa.Table]], limits: SqlLimits
+    sql: str, tables: Mapping[str, Callable[[], pa.Table | Partitions]], limits: SqlLimits
 ) -> pa.Table:
     """Return the result of one SELECT. Raises SqlError, and errors of making the tables."""
     with _files(tables) as files:
@@ -41,7 +43,7 @@ def select_in_process(
 
 def filter_in_process(rows: pa.Table, where: str, order: str | None, limits: SqlLimits) -> pa.Table:
     """Return the rows for which a condition holds, in an order. Raises SqlError."""
-    tables = {ROWS: lambda: rows}
+    tables: Mapping[str, Callable[[], pa.Table | Partitions]] = {ROWS: lambda: rows}
     with _files(tables) as files:
         request = SqlRequest(where, True, order, limits.memory, files)
         # The result is no larger than the rows, which are in memory already.
@@ -53,18 +55,24 @@ class _Query:
     """A query that is running."""
 
     request: SqlRequest
-    tables: Mapping[str, Callable[[], pa.Table]]
+    tables: Mapping[str, Callable[[], pa.Table | Partitions]]
     limits: SqlLimits
     is_late: threading.Event = field(default_factory=threading.Event)
+    ranges: RangeServer = field(default_factory=RangeServer)
 
     def run(self, max_bytes: int) -> pa.Table:
-        with subprocess.Popen(
-            COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=tuple(self.request.tables.values()),
-        ) as process:
+        there = self.ranges.there.fileno()
+        self.request = replace(self.request, ranges=there)
+        with (
+            self.ranges.running(),
+            subprocess.Popen(
+                COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(*self.request.tables.values(), there),
+            ) as process,
+        ):
             try:
                 with self._stopped_in_time(process):
                     table = self._result(process, max_bytes)
@@ -73,6 +81,8 @@ class _Query:
                     process.wait()
             finally:
                 process.kill()
+        if self.ranges.failure is not None:
+            raise self.ranges.failure
         self._check_end(process.returncode, message)
         if table is None:
             raise SqlError("DuckDB ended without a result")
@@ -104,20 +114,24 @@ class _Query:
             while (line := process.stdout.readline()) != b"\n":
                 if not line:
                     return None
-                self._hand_over(line.decode().strip())
-                _send(process.stdin, "")
+                _send(process.stdin, json.dumps(self._hand_over(line.decode().strip())))
             return _read(process.stdout, max_bytes)
         except BrokenPipeError:
             # The end of the process says why.
             return None
 
-    def _hand_over(self, name: str) -> None:
+    def _hand_over(self, name: str) -> Sequence[int]:
+        """Hand over a table, or the sizes of the files from which it is read range by range."""
         table = self.tables[name]()
+        if isinstance(table, Partitions):
+            self.ranges.offer(table)
+            return [file.bytes for file in table.files]
         with (
             open(self.request.tables[name], "wb", closefd=False) as file,
             pa.ipc.new_file(file, table.schema) as writer,
         ):
             writer.write_table(table)
+        return ()
 
     def _check_end(self, code: int, message: bytes) -> None:
         if self.is_late.is_set():

@@ -13,10 +13,12 @@ from backfleet.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from backfleet.results.partitions import Partitions
+
 __all__ = ["DETAIL_TABLES", "Table", "run_tables", "runs_table"]
 
-Table = Callable[[], "pa.Table"]
-"""Makes a table when a query names it."""
+Table = Callable[[], "pa.Table | Partitions"]
+"""Makes a table, or opens its files, when a query names it."""
 
 DETAIL_TABLES = ("equity", "orders", "fills", "trades")
 
@@ -30,13 +32,13 @@ FACTS = (*TEXTS[:5], "tasks", "done", "ok", "suspicious", "error", "symbols", *T
 def run_tables(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> Mapping[str, Table]:
     """Return `results` and the detail tables of one run, with a column `task`."""
     from backfleet.results.detail import read_all_details
-    from backfleet.results.read import read_results
+    from backfleet.results.read import open_results
 
     details = {
         name: partial(read_all_details, store, manifest, chunk_index, name)
         for name in DETAIL_TABLES
     }
-    return {"results": partial(read_results, store, chunk_index), **details}
+    return {"results": partial(open_results, store, chunk_index), **details}
 
 
 def runs_table(facts: Sequence[Mapping[str, Any]]) -> pa.Table:

@@ -15,6 +15,7 @@ from backfleet.executor import (
     Cost,
     Executor,
     Recoverable,
+    Remote,
     ShardStatus,
     Submission,
     executor_errors,
@@ -31,11 +32,15 @@ from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.runs.watch import WorkerWatch, wait_for_workers
 from backfleet.runs.workers import RunWorkers
 from backfleet.submissions.events import emit
+from backfleet.submissions.large_runs import MAX_FILE_TASKS
 from backfleet.submissions.recover import active_submission, has_active_workers, with_handle
 from backfleet.submissions.submission_log import LogEntry
 from backfleet.submissions.trusted_settings import adopt_settings, check_settings
 
 __all__ = ["RunControl"]
+
+COMPACTION_PAUSE = 10.0
+"""Seconds between two looks at the job that compacts the results."""
 
 
 class RunControl:
@@ -127,7 +132,8 @@ class RunControl:
             expected = len(self._unfinished(list(entry.submission.generations.items())))
             parts = PartIndex(run.store, run.chunk_index)
             stop = partial(self._stop_at_limit, entry)
-            watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected, stop)
+            done = run.chunk_index.counts().done
+            watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected, done, stop)
             with self._naming_workers(executor, entry):
                 before = parts.counts()
                 with progress_on(progress, run.id, before) as show:
@@ -162,6 +168,7 @@ class RunControl:
         run = self.run
         counts = run.counts()
         if not counts.missing:
+            self._wait_for_compaction()
             if not is_current(run.store, run.chunk_index.listing()):
                 compact(run.store, run.chunk_index)
             if read_facts(run.store) is None:
@@ -170,6 +177,20 @@ class RunControl:
         summary = self.summary()
         emit("run_finished", run_id=run.id, summary=summary.to_json())
         return summary
+
+    def _wait_for_compaction(self) -> None:
+        """Wait for the job that compacts the results of a large run, if the executor has one."""
+        if self.run.manifest.tasks <= MAX_FILE_TASKS:
+            return
+        entry = self._entry or self.run.submission_log.newest()
+        if entry is None or entry.handle is None:
+            return
+        with contextlib.suppress(BackfleetError):
+            # Without an answer, this process compacts the results.
+            executor = self.workers.executor_of(entry)
+            with executor_errors(executor):
+                while Remote.of(executor).is_compacting(entry.handle):
+                    time.sleep(COMPACTION_PAUSE)
 
     def summary(self) -> RunSummary:
         """Return the run's summary, with the seconds since it was started here."""

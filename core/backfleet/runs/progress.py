@@ -53,8 +53,8 @@ class PlainLines:
         speed = f", {rate:.1f}/s" if rate else ""
         eta = f", about {_duration(left)} left" if left else ""
         print(
-            f"run {self._run}: {counts.finished:,} of {counts.tasks:,} tasks{speed}{eta}"
-            f"{_failures(counts)}",
+            f"run {self._run}: {_about(counts)}{counts.finished:,} of {counts.tasks:,} tasks"
+            f"{speed}{eta}{_failures(counts)}",
             file=self._stream,
             flush=True,
         )
@@ -97,10 +97,14 @@ def _bar(stream: TextIO) -> Any:
 def _words(counts: Counts, pace: Pace) -> str:
     """Rate, time left and failures."""
     rate, left = pace.look(counts)
-    words = f"{rate:.1f}/s" if rate else ""
+    words = f"{_about(counts)}{rate:.1f}/s" if rate else ""
     if left:
         words += f", {_duration(left)} left"
     return words + _failures(counts)
+
+
+def _about(counts: Counts) -> str:
+    return "about " if counts.is_estimate else ""
 
 
 def _failures(counts: Counts) -> str:

@@ -64,6 +64,7 @@ def _of_all(runs: Sequence[Run], name: str, on_damage: Callable[[CorruptObject],
     """Return a table of all readable runs, with a column `run_id` before the others."""
     from backfleet.chunks.arrow import array_of
     from backfleet.results.assemble import stack
+    from backfleet.results.partitions import Partitions
 
     tables = []
     if not runs:
@@ -74,6 +75,8 @@ def _of_all(runs: Sequence[Run], name: str, on_damage: Callable[[CorruptObject],
         except CorruptObject as error:
             on_damage(error)
             continue
+        if isinstance(table, Partitions):
+            table = table.read()
         ids = array_of("str", [run.id] * table.num_rows)
         tables.append(table.add_column(0, "run_id", ids))
     if not tables:

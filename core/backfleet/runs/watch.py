@@ -5,10 +5,18 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from backfleet.executor import Cost, Executor, Priced, ShardState, ShardStatus, executor_errors
-from backfleet.results.chunk_index import ChunkIndex
+from backfleet.executor import (
+    Cost,
+    Executor,
+    Priced,
+    Remote,
+    ShardState,
+    ShardStatus,
+    executor_errors,
+)
+from backfleet.results.chunk_index import ChunkIndex, Counts
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.progress import Show
 from backfleet.submissions.events import emit
@@ -39,6 +47,8 @@ class WorkerWatch:
     ----------
     expected_chunks
         Chunks that must have come when the submission is through.
+    done_before
+        Number of tasks that had a row before.
     stop
         Stops the workers, which have cost more than their limit.
     """
@@ -48,20 +58,38 @@ class WorkerWatch:
     executor: Executor
     entry: LogEntry
     expected_chunks: int
+    done_before: int
     stop: Callable[[Cost], None]
+
+    def counts(self) -> Counts:
+        """Return the counts of what is stored, or an estimate by the workers that have ended."""
+        counts, submission = self.part_index.counts(), self.entry.submission
+        if self.entry.handle is None or not counts.missing:
+            return counts
+        ended = Remote.of(self.executor).finished_workers(self.entry.handle)
+        if ended is None:
+            return counts
+        tasks = sum(part.stop - part.first for shard in submission.shards for part in shard)
+        finished = self.done_before + tasks * ended // max(1, submission.shard_count)
+        if finished <= counts.finished:
+            return counts
+        return replace(counts, in_parts=finished - counts.done, is_estimate=True)
 
 
 def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
     """Return when all chunks are there or no worker is left, with the workers' last states."""
     came, has_warned, is_stopped = 0, False, False
-    started = parts_due = time.monotonic()
+    started = chunks_due = parts_due = time.monotonic()
+    pause = watch.chunk_index.seconds_per_key
     while True:
         began = time.monotonic()
         statuses = poll_workers(watch.executor, watch.entry)
         ended = all(status.state.ended for status in statuses)
         has_warned = has_warned or _warn_of_unseen(statuses)
         is_stopped = is_stopped or (not ended and _stop_at_limit(watch))
-        fresh = watch.chunk_index.refresh()
+        fresh = watch.chunk_index.refresh() if ended or began >= chunks_due else []
+        if fresh or began >= chunks_due:
+            chunks_due = time.monotonic() + watch.chunk_index.listed * pause
         came += len(fresh)
         for header in fresh:
             emit("chunk_committed", run_id=header.run_id, chunk=header.chunk, tasks=header.count)
@@ -70,8 +98,9 @@ def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
             watch.part_index.refresh()
             listed = time.monotonic()
             # On S3, listing thousands of parts takes longer than all else of a look.
-            parts_due = listed + (listed - now) / SHARE
-        show(watch.part_index.counts())
+            slowest = max((listed - now) / SHARE, 2 * watch.part_index.listed * pause)
+            parts_due = listed + slowest
+        show(watch.counts())
         if ended or (watch.chunk_index.complete and came >= watch.expected_chunks):
             return statuses
         # What has come must be read once, however often one looks.

@@ -20,7 +20,7 @@ from backfleet.store.blobs import (
     read_content,
 )
 from backfleet.store.keys import check_key, is_key
-from backfleet.store.run_seals import put_sealed, read_sealed
+from backfleet.store.run_seals import put_sealed, read_sealed, read_sealed_head
 from backfleet.store.s3 import KEYS, TEMPORARY
 from backfleet.store.urls import DEFAULT_STORE, open_store, split_url
 
@@ -41,5 +41,6 @@ __all__ = [
     "read_blob",
     "read_content",
     "read_sealed",
+    "read_sealed_head",
     "split_url",
 ]

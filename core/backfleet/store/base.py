@@ -9,7 +9,14 @@ from typing import NamedTuple
 from backfleet.errors import CorruptObject, StoreError
 from backfleet.store.seals import Seals
 
-__all__ = ["MAX_OBJECT_BYTES", "Entry", "Store", "check_readable_size", "check_writable_size"]
+__all__ = [
+    "MAX_OBJECT_BYTES",
+    "Entry",
+    "Head",
+    "Store",
+    "check_readable_size",
+    "check_writable_size",
+]
 
 MAX_OBJECT_BYTES = 512 * 2**20
 """Size limit of an object: a store may come from a stranger, and an object is read as a whole."""
@@ -36,6 +43,13 @@ class Entry(NamedTuple):
     modified: float
 
 
+class Head(NamedTuple):
+    """The first bytes of an object, and whether they are all of it."""
+
+    content: bytes
+    is_whole: bool
+
+
 class Store(ABC):
     """A directory or an S3 prefix.
 
@@ -48,6 +62,10 @@ class Store(ABC):
     url: str
     """The root as an absolute path or an `s3://` URL, without a slash at the end."""
 
+    seconds_per_key: float = 0.0
+    """Seconds to pause after listing an object, so that a client that watches thousands of them
+    neither costs much nor fills a line."""
+
     seals: Seals = Seals()
     """The seals of the run whose store this is."""
 
@@ -57,6 +75,20 @@ class Store(ABC):
 
         Raises ObjectMissing, CorruptObject if it is larger than `max_bytes` or no regular file.
         """
+
+    def read_head(self, key: str, size: int) -> Head:
+        """Return at least the first `size` bytes of an object, or all of it where that is as cheap.
+
+        Raises as `read` does.
+        """
+        return Head(self.read(key), is_whole=True)
+
+    def read_range(self, key: str, start: int, length: int, version: str) -> bytes:
+        """Return bytes of an object. A store on S3 refuses if its version is another one.
+
+        Raises as `read` does, StoreError.
+        """
+        return self.read(key)[start : start + length]
 
     @abstractmethod
     def put_if_absent(self, key: str, content: bytes) -> bool:

@@ -10,12 +10,18 @@ import warnings
 from collections.abc import Callable
 
 from backfleet.errors import AccessDenied, CorruptObject, ObjectMissing
-from backfleet.store.base import Store
+from backfleet.store.base import Head, Store
 from backfleet.store.seals import NotAuthenticated, Seals
 
-__all__ = ["RunSeals", "put_sealed", "read_sealed"]
+__all__ = ["RunSeals", "put_sealed", "read_sealed", "read_sealed_head"]
 
 _SEAL = re.compile(rb"seal/1 ([0-9a-f]{64})\n")
+HEAD_SIZES = (1536, 65_536)
+"""Bytes that are read of an object until its head is among them. A chunk's head has about 1,100."""
+
+MAX_HEAD_LINES = 3
+"""The seal, and the two lines that it covers."""
+
 _SECRET = re.compile(rb"[0-9a-f]{64}")
 
 
@@ -103,9 +109,23 @@ def put_sealed(store: Store, key: str, content: bytes, *, is_temporary: bool = F
 def read_sealed(store: Store, key: str) -> bytes:
     """Return the content of an object without its seal.
 
-    Raises ObjectMissing, CorruptObject, which also says that the seal is missing or wrong.
+    The seal covers the first two lines, which must hold a hash of the rest. Raises ObjectMissing,
+    CorruptObject, which also says that the seal is missing or wrong.
     """
-    content = store.read(key)
+    return _unsealed(store, key, store.read(key))
+
+
+def read_sealed_head(store: Store, key: str) -> Head:
+    """Return the first two lines of an object without its seal, and possibly more. Raises as
+    `read_sealed` does."""
+    for size in HEAD_SIZES:
+        head = store.read_head(key, size)
+        if head.is_whole or head.content.count(b"\n") >= MAX_HEAD_LINES:
+            return Head(_unsealed(store, key, head.content), head.is_whole)
+    return Head(read_sealed(store, key), is_whole=True)
+
+
+def _unsealed(store: Store, key: str, content: bytes) -> bytes:
     match = _SEAL.match(content)
     content = content[match.end() :] if match else content
     if store.seals.is_open():
@@ -118,5 +138,13 @@ def read_sealed(store: Store, key: str) -> bytes:
 
 
 def _seal(store: Store, key: str, content: bytes) -> bytes:
-    """The key of the object is sealed too, so that an object counts in its own place only."""
-    return store.seals.mac(key.encode() + b"\n" + content).encode()
+    """The seal of the first two lines and of the key, so that an object counts in its own place
+    only."""
+    head = content[: _end_of_head(content)]
+    return store.seals.mac(key.encode() + b"\n" + head).encode()
+
+
+def _end_of_head(content: bytes) -> int:
+    """Return where the second line ends; the end of the content if it has no two lines."""
+    end = content.find(b"\n", content.find(b"\n") + 1)
+    return end + 1 if end >= 0 and content.find(b"\n") >= 0 else len(content)

@@ -11,6 +11,7 @@ from backfleet.store.backoff import retry
 from backfleet.store.base import (
     MAX_OBJECT_BYTES,
     Entry,
+    Head,
     Store,
     check_readable_size,
     check_writable_size,
@@ -36,6 +37,13 @@ class _Tagging(TypedDict, total=False):
     Tagging: str
 
 
+LISTED_BYTES = 350
+"""Of the answer to a listing, for each object."""
+
+WATCHED_BYTES_PER_SECOND = 30 * 2**20 / 3600
+"""A client that watches a run downloads at most 50 MB per hour, the heads of chunks included."""
+
+
 class S3Store(Store):
     """A prefix of a bucket. Nothing is asked of S3 before the first object.
 
@@ -46,6 +54,8 @@ class S3Store(Store):
     prefix
         Without slashes at its ends; empty for the whole bucket.
     """
+
+    seconds_per_key = LISTED_BYTES / WATCHED_BYTES_PER_SECOND
 
     def __init__(self, bucket: str, prefix: str = "") -> None:
         self._bucket = bucket
@@ -60,6 +70,16 @@ class S3Store(Store):
         check_key(key)
         with s3_errors(f"{self.url}/{key}"):
             return retry(lambda: self._get(key, max_bytes), broke_off)
+
+    def read_head(self, key: str, size: int) -> Head:
+        check_key(key)
+        with s3_errors(f"{self.url}/{key}"):
+            return retry(lambda: self._get_head(key, size), broke_off)
+
+    def read_range(self, key: str, start: int, length: int, version: str) -> bytes:
+        check_key(key)
+        with s3_errors(f"{self.url}/{key}"):
+            return retry(lambda: self._get_range(key, start, length, version), broke_off)
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
         """As the interface says; where an answer was lost, also False for one's own object.
@@ -125,6 +145,25 @@ class S3Store(Store):
         # Entering the body itself would give the raw stream, which checks nothing.
         with closing(answer["Body"]) as body:
             check_readable_size(f"{self.url}/{key}", answer["ContentLength"], max_bytes)
+            return body.read()
+
+    def _get_head(self, key: str, size: int) -> Head:
+        answer = s3_client().get_object(
+            Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes=0-{size - 1}"
+        )
+        with closing(answer["Body"]) as body:
+            content = body.read()
+        total = answer.get("ContentRange", "").rpartition("/")[2]
+        return Head(content, is_whole=total in ("", str(len(content))))
+
+    def _get_range(self, key: str, start: int, length: int, version: str) -> bytes:
+        answer = s3_client().get_object(
+            Bucket=self._bucket,
+            Key=self._prefix + key,
+            Range=f"bytes={start}-{start + length - 1}",
+            IfMatch=f'"{version}"',
+        )
+        with closing(answer["Body"]) as body:
             return body.read()
 
     def _put(self, key: str, content: bytes) -> None:

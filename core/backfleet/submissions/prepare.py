@@ -23,6 +23,7 @@ from backfleet.store import Store
 from backfleet.store.records import canonical_digest
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submissions.deal import deal_chunks
+from backfleet.submissions.large_runs import MAX_FILE_TASKS
 from backfleet.submissions.workload import estimate, workload
 
 __all__ = ["PreparedSubmission", "check_cost", "draft_of", "import_paths", "prepare"]
@@ -117,6 +118,7 @@ def prepare(
         executor=executor.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         accept_cost=accept_cost,
+        is_large=manifest.tasks > MAX_FILE_TASKS,
     )
     if not chunks:
         submission = replace(draft, shards=(), code=None)

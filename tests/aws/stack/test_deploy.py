@@ -77,6 +77,7 @@ def test_deploying_shows_events_and_writes_the_settings_of_the_executor(
         "queue": f"{stack_name}-spot-fair",
         "on_demand_queue": f"{stack_name}-on-demand-fair",
         "job_definition": f"{stack_name}-worker",
+        "compaction_definition": f"{stack_name}-compaction",
         "store": f"s3://{stack_name}-results-123456789012-us-east-1/runs",
         "data": f"s3://{stack_name}-data-123456789012-us-east-1",
         "image": image,

@@ -139,7 +139,9 @@ def test_a_policy_fits_into_a_managed_policy(document: Mapping[str, Any]) -> Non
     assert len(json.dumps(document, separators=(",", ":"))) <= 6144
 
 
-@pytest.mark.parametrize("role", ["JobRole", "SubmitterRole", "ExecutionRole", "CleanupRole"])
+@pytest.mark.parametrize(
+    "role", ["JobRole", "CompactionRole", "SubmitterRole", "ExecutionRole", "CleanupRole"]
+)
 def test_the_boundary_lets_through_all_that_a_role_may_do_and_nothing_that_makes_rights(
     role: str,
 ) -> None:
@@ -220,7 +222,7 @@ def test_a_boundary_is_set_on_every_role_of_the_stack_and_of_its_teams(
         for role in iam.list_roles(MaxItems=1000)["Roles"]
         if role["RoleName"].startswith(stack_name)
     ]
-    assert len(roles) == 6
+    assert len(roles) == 8
     boundaries = {role["PermissionsBoundary"]["PermissionsBoundaryArn"] for role in roles}
     assert boundaries == {arn}
 

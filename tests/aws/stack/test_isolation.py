@@ -230,7 +230,7 @@ def decisions(decided: Policies) -> list[bool]:
     return [is_allowed(decided, request) for request in REQUESTS]
 
 
-@pytest.mark.parametrize("role", [JOB_ROLE, SUBMITTER])
+@pytest.mark.parametrize("role", [JOB_ROLE, SUBMITTER, "CompactionRole"])
 def test_every_statement_and_condition_of_a_role_decides_a_request(role: str) -> None:
     # Without the bucket policy: the user's own bucket does not have it.
     unnoticed = []

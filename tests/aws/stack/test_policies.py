@@ -148,7 +148,7 @@ def test_nobody_but_the_deployer_may_choose_images_or_roles() -> None:
     roles = [
         name for name, each in template()["Resources"].items() if each["Type"] == "AWS::IAM::Role"
     ]
-    assert len(roles) == 4
+    assert len(roles) == 5
     for role in roles:
         assert not allowed(role) & choosing
         assert not any("*" in action for action in allowed(role))

@@ -105,6 +105,7 @@ REQUESTS = [
     *(get(path) for path in (*WRITTEN, *FILES, f"{RESULTS}/images/x.json")),
     *map(put, FILES),
     put(f"{RESULTS}/{OWN}0123456789abcdef/submissions/1.failure.0.json"),
+    put(f"{RESULTS}/{OWN}0123456789abcdef/results/0/00000.parquet"),
     *(put(f"{RESULTS}/{OWN}{shared}/1/chunks/x") for shared in ("known", "trials")),
     *(
         Request("s3:PutObjectTagging", f"arn:aws:s3:::{RESULTS}/{OWN}0123/{kind}/0", TLS)
@@ -172,7 +173,7 @@ def test_people_of_a_team_submit_and_stop_jobs_of_their_team_alone() -> None:
     )
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, "CompactionRole"])
 def test_every_statement_and_condition_of_a_teams_role_decides_a_request(role: str) -> None:
     statements = ALPHA.statements_of(role)
     before = decisions(statements)

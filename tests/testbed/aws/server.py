@@ -16,6 +16,7 @@ from backfleet.sdk import RUN_KEY
 
 __all__ = [
     "CLEANUP",
+    "COMPACTION",
     "REGION",
     "SUBMITTER",
     "WORKER",
@@ -28,7 +29,7 @@ __all__ = [
 HERE = Path(__file__).parent
 REGION = "us-east-1"
 
-WORKER, SUBMITTER, CLEANUP = "worker", "submitter", "cleanup"
+WORKER, SUBMITTER, CLEANUP, COMPACTION = "worker", "submitter", "cleanup", "compaction"
 """Access keys of roles. That of the tests is `testing`, and may do everything."""
 
 

@@ -43,6 +43,7 @@ from backfleet_executors.aws.batch.settings import (
 )
 from backfleet_executors.aws.batch.size import worker_size
 from backfleet_executors.aws.batch.spending import Budget, Spending
+from backfleet_executors.aws.batch.states import state_of
 from backfleet_executors.aws.batch.submission import BatchSubmission
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.batch.waiting import why_waiting
@@ -149,13 +150,14 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         stored = BatchHandle.read(handle)
         if stored.price is None:
             return None
-        is_ended = all(status.state.ended for status in self.poll(handle))
         key = (stored.run, stored.number)
+        if key not in self._polls:
+            self.poll(handle)
         if key not in self._spending:
             budget = Budget(stored.price, stored.spot_queue, stored.max_cost)
             arrays, calls = stored.shard_arrays(), self._calls_of(handle)
             self._spending[key] = Spending(arrays, budget, calls, self._polls[key].running)
-        return self._spending[key].cost(is_ended=is_ended)
+        return self._spending[key].cost(is_ended=self._polls[key].is_ended)
 
     def stage_data(self, path: str, symbols: Sequence[str]) -> str:
         """Return a location on S3 as it is; push the changed files of a directory to S3."""
@@ -169,6 +171,20 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         if pushed.files:
             say(f"{len(pushed.files):,} files, {pushed.bytes:,} bytes, pushed to {pushed.url}")
         return pushed.url
+
+    def is_compacting(self, handle: Handle) -> bool:
+        """Return whether the job that compacts the results has not ended."""
+        job = BatchHandle.read(handle).compaction
+        if job is None:
+            return False
+        found = self._calls_of(handle).describe([job]).get(job)
+        return found is not None and not state_of(found["status"]).ended
+
+    def finished_workers(self, handle: Handle) -> int | None:
+        """Return how many children AWS Batch counted as succeeded at the last look."""
+        stored = BatchHandle.read(handle)
+        poll = self._polls.get((stored.run, stored.number))
+        return None if poll is None else poll.succeeded()
 
     def preflight(self, submission: Submission) -> Sequence[str]:
         """Looks at the account, the queues, the job definition, the quota and the limits."""
@@ -209,6 +225,8 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             # For a while AWS Batch does not know a job that was just submitted; it can stop it.
             if job is None or is_job_of(job, array, stored.url):
                 calls.terminate(array.job, CANCELED)
+        if stored.compaction is not None and self.is_compacting(handle):
+            calls.terminate(stored.compaction, CANCELED)
 
     def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
         """From CloudWatch, attempt by attempt."""

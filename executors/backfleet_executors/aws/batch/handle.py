@@ -40,6 +40,8 @@ class BatchHandle:
         Location of the submission's record.
     price
         Of one worker for an hour; None if it is not known.
+    compaction
+        Id of the job that compacts the results; None without one.
     max_cost
         What the workers may cost on demand before they are stopped; None for no limit.
     """
@@ -55,6 +57,7 @@ class BatchHandle:
     job_definition: str | None = None
     price: HourlyPrice | None = None
     max_cost: float | None = None
+    compaction: str | None = None
 
     @classmethod
     def read(cls, handle: Handle) -> BatchHandle:

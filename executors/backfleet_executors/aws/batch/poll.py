@@ -84,6 +84,13 @@ class ArrayView:
             return self.counts.get("STARTING", 0) + self.counts.get("RUNNING", 0)
         return int(self.status in ("STARTING", "RUNNING"))
 
+    @property
+    def succeeded(self) -> int:
+        """Workers that have succeeded."""
+        if self.array.is_array:
+            return self.counts.get("SUCCEEDED", 0)
+        return int(self.status == "SUCCEEDED")
+
     def state(self) -> ShardState:
         """Of all children that have not failed: they are not told apart."""
         if self.vanished:
@@ -144,6 +151,15 @@ class SubmissionPoll:
         self._answered = self._began
         self._waiting = ""
         self._explained: float | None = None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether no worker was left at the last look."""
+        return all(view.ended for view in self.views)
+
+    def succeeded(self) -> int:
+        """Return the number of workers that had succeeded at the last look."""
+        return sum(view.succeeded for view in self.views)
 
     def running(self) -> list[int]:
         """Return the number of running workers of each array at the last look."""

@@ -23,6 +23,7 @@ INHERITED = (
     "queue",
     "on_demand_queue",
     "job_definition",
+    "compaction_definition",
     "store",
     "data",
     "image",
@@ -42,6 +43,10 @@ class AwsBatchSettings(ExecutorSettings):
     )
     job_definition: str | None = Field(
         default=None, description="job definition; its newest revision is pinned at a submission"
+    )
+    compaction_definition: str | None = Field(
+        default=None,
+        description="job definition that compacts large results; the client does it if unset",
     )
     store: str | None = Field(
         default=None, description="s3:// place of runs whose job names a directory"

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from backfleet.errors import BackfleetError
+from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Submission
 from backfleet_executors.aws.batch.adopt import SHARDS_TAG
 from backfleet_executors.aws.batch.arrays import ShardArray, split_shards
+from backfleet_executors.aws.batch.compaction import compaction_request
 from backfleet_executors.aws.batch.environment import BatchEnvironment
 from backfleet_executors.aws.batch.history import interrupted_shards
 from backfleet_executors.aws.batch.notices import say
@@ -129,6 +130,7 @@ class BatchSubmission:
         shape = self._shape(self._tags())
         arrays = [*self._started(self._arrays(interrupted), shape)]
         return {
+            "compaction": self._compaction([array.job for array in arrays], shape),
             "run": self.submission.run_id,
             "number": self.submission.number,
             "url": self.submission.url,
@@ -145,9 +147,31 @@ class BatchSubmission:
             },
         }
 
-    def _started(self, arrays: Sequence[ShardArray], shape: JobShape) -> list[ShardArray]:
+    def _compaction(self, jobs: Sequence[str], shape: JobShape) -> str | None:
+        """Start the job that compacts the results after the workers; None without one.
+
+        If it cannot be started, the client compacts them.
+        """
+        queue = self.settings.on_demand_queue or required(self.settings, "queue")
+        definition = self.settings.compaction_definition
+        request = compaction_request(self.submission, definition, queue, jobs, shape.tags)
+        if request is None:
+            return None
+        share = self._share(queue)
+        try:
+            return self._submitter.submit(request | (share.request if share else {}))
+        except ExecutorError as error:
+            say(f"the results will be compacted by a client that waits for the run: {error}")
+            return None
+
+    @cached_property
+    def _submitter(self) -> JobSubmitter:
         calls = self.environment.calls
-        submitter = JobSubmitter(Clients(calls.clients.region, total_max_attempts=1).batch, calls)
+        client = Clients(calls.clients.region, total_max_attempts=1).batch
+        return JobSubmitter(client, calls)
+
+    def _started(self, arrays: Sequence[ShardArray], shape: JobShape) -> list[ShardArray]:
+        calls, submitter = self.environment.calls, self._submitter
         started: list[ShardArray] = []
         try:
             for array in arrays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from backfleet_executors.aws.stack.budget import STACK_TAG
@@ -9,18 +10,22 @@ from backfleet_executors.aws.stack.intrinsics import NO_VALUE, Section, get_att,
 from backfleet_executors.aws.stack.network import ASSIGN_PUBLIC_IP, SECURITY_GROUPS, SUBNETS
 
 __all__ = [
+    "COMPACTION",
     "FAIR_SHARE",
     "JOB_DEFINITION",
     "ON_DEMAND_QUEUE",
     "QUEUE_ARNS",
     "RESOURCES",
     "SPOT_QUEUE",
+    "WORKERS",
+    "JobSetting",
     "job_definition",
 ]
 
 ON_DEMAND_QUEUE = sub("${AWS::StackName}-on-demand-fair")
 SPOT_QUEUE = if_("HasSpot", sub("${AWS::StackName}-spot-fair"), ON_DEMAND_QUEUE)
 JOB_DEFINITION = sub("${AWS::StackName}-worker")
+COMPACTION = sub("${AWS::StackName}-compaction")
 QUEUE_ARNS = [ref("OnDemandFairQueue"), if_("HasSpot", ref("SpotFairQueue"), NO_VALUE)]
 
 SCRATCH = "/tmp"
@@ -86,16 +91,32 @@ def _queue(name: Section, environment: str) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class JobSetting:
+    """What the job definitions of the main stack and of a team's differ in.
+
+    Attributes
+    ----------
+    stack
+        The name of the main stack.
+    execution_role
+        The ARN of the role that starts containers.
+    log_group
+        The name of the group of their logs.
+    public_ip
+        ENABLED or DISABLED.
+    """
+
+    stack: Section
+    execution_role: Section
+    log_group: Section
+    public_ip: Section
+
+
 def job_definition(
-    name: Section,
-    *,
-    stack: Section,
-    job_role: Section,
-    execution_role: Section,
-    log_group: Section,
-    public_ip: Section,
+    name: Section, job_role: str, setting: JobSetting, properties: Section
 ) -> dict[str, Any]:
-    """A job definition by the image of the parameter `Image`, with these roles."""
+    """A job definition by the image of the parameter `Image`, with a role of the same template."""
     return {
         "Type": "AWS::Batch::JobDefinition",
         "Properties": {
@@ -105,21 +126,18 @@ def job_definition(
             "PropagateTags": True,
             "SchedulingPriority": PRIORITY,
             # Of every container, for the budget.
-            "Tags": {STACK_TAG: stack},
-            # A run that is in progress keeps the revision that it was submitted with.
-            "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
+            "Tags": {STACK_TAG: setting.stack},
             "ContainerProperties": {
-                **_container(public_ip, log_group),
-                "JobRoleArn": job_role,
-                "ExecutionRoleArn": execution_role,
+                **_container(setting),
+                "JobRoleArn": get_att(job_role, "Arn"),
+                "ExecutionRoleArn": setting.execution_role,
             },
-            "RetryStrategy": _retry_strategy(),
-            "Timeout": {"AttemptDurationSeconds": ATTEMPT_SECONDS},
+            **properties,
         },
     }
 
 
-def _container(public_ip: Section, log_group: Section) -> dict[str, Any]:
+def _container(setting: JobSetting) -> dict[str, Any]:
     return {
         "Image": ref("Image"),
         "Command": ["--version"],
@@ -136,13 +154,13 @@ def _container(public_ip: Section, log_group: Section) -> dict[str, Any]:
             {"Name": "TMPDIR", "Value": SCRATCH},
         ],
         "LinuxParameters": {"InitProcessEnabled": True},
-        "NetworkConfiguration": {"AssignPublicIp": public_ip},
+        "NetworkConfiguration": {"AssignPublicIp": setting.public_ip},
         "FargatePlatformConfiguration": {"PlatformVersion": "1.4.0"},
         "RuntimePlatform": {"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"},
         "LogConfiguration": {
             "LogDriver": "awslogs",
             "Options": {
-                "awslogs-group": log_group,
+                "awslogs-group": setting.log_group,
                 "awslogs-region": ref("AWS::Region"),
                 "awslogs-stream-prefix": "worker",
             },
@@ -162,6 +180,20 @@ def _retry_strategy() -> dict[str, Any]:
     }
 
 
+WORKERS = {
+    # A run that is in progress keeps the revision that it was submitted with.
+    "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
+    "RetryStrategy": _retry_strategy(),
+    "Timeout": {"AttemptDurationSeconds": ATTEMPT_SECONDS},
+}
+
+SETTING = JobSetting(
+    stack=ref("AWS::StackName"),
+    execution_role=get_att("ExecutionRole", "Arn"),
+    log_group=ref("LogGroup"),
+    public_ip=ASSIGN_PUBLIC_IP,
+)
+
 RESOURCES: Section = {
     "SpotEnvironment": _environment("FARGATE_SPOT") | {"Condition": "HasSpot"},
     "FairShare": {
@@ -172,13 +204,8 @@ RESOURCES: Section = {
     | {"Condition": "HasSpot"},
     "OnDemandEnvironment": _environment("FARGATE"),
     "OnDemandFairQueue": _queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
-    "JobDefinition": job_definition(
-        JOB_DEFINITION,
-        stack=ref("AWS::StackName"),
-        job_role=get_att("JobRole", "Arn"),
-        execution_role=get_att("ExecutionRole", "Arn"),
-        log_group=ref("LogGroup"),
-        public_ip=ASSIGN_PUBLIC_IP,
-    )
+    "JobDefinition": job_definition(JOB_DEFINITION, "JobRole", SETTING, WORKERS)
+    | {"Condition": "HasImage"},
+    "Compaction": job_definition(COMPACTION, "CompactionRole", SETTING, {})
     | {"Condition": "HasImage"},
 }

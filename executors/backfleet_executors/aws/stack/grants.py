@@ -23,7 +23,7 @@ from backfleet_executors.aws.stack.storage import (
     bucket_arns,
 )
 
-__all__ = ["Scope", "submitter_statements", "worker_statements"]
+__all__ = ["Scope", "compaction_statements", "submitter_statements", "worker_statements"]
 
 BY_WORKERS = ("chunks", "parts", "blobs", "logs")
 AS_NEW = {"Null": {"s3:if-none-match": "false"}}
@@ -44,7 +44,7 @@ class Scope:
     queues
         ARNs of the queues.
     definitions
-        The ARN of the revisions of the job definition.
+        ARNs of the revisions of the job definitions.
     logs
         The ARN of the streams of the workers' log.
     jobs
@@ -55,7 +55,7 @@ class Scope:
     results_bucket: Section
     data_bucket: Section
     queues: Sequence[Section]
-    definitions: Section
+    definitions: Sequence[Section]
     logs: Section
     jobs: Section
 
@@ -127,6 +127,20 @@ def worker_statements(scope: Scope) -> list[Mapping[str, Any]]:
     ]
 
 
+def compaction_statements(scope: Scope) -> list[Any]:
+    """Return what the role of the compaction may do.
+
+    It runs no strategy, so it may read keys and write what is derived from the chunks.
+    """
+    runs = f"/{scope.runs}"
+    return [
+        allow("ReadStore", "s3:GetObject", scope.in_results(f"{runs}/*", f"/{scope.keys}/*")),
+        allow("WriteResults", "s3:PutObject", scope.in_results(f"{runs}/*/results*")),
+        allow("ListStore", "s3:ListBucket", scope.in_results(), _listing(scope.runs)),
+        _use_keys(),
+    ]
+
+
 def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
     """Return what who submits runs may do."""
     own = {f"aws:RequestTag/{TEAM_TAG}": scope.team}
@@ -141,7 +155,7 @@ def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
         "batch:ListJobs",
     ]
     return [
-        allow("SubmitJobs", "batch:SubmitJob", [*scope.queues, scope.definitions], scope.share),
+        allow("SubmitJobs", "batch:SubmitJob", [*scope.queues, *scope.definitions], scope.share),
         # A job that is being submitted has no tags yet. One of another team keeps its own.
         allow(
             "TagJobs",

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from backfleet_executors.aws.stack.compute import JOB_DEFINITION, ON_DEMAND_QUEUE, SPOT_QUEUE
+from backfleet_executors.aws.stack.compute import (
+    COMPACTION,
+    JOB_DEFINITION,
+    ON_DEMAND_QUEUE,
+    SPOT_QUEUE,
+)
 from backfleet_executors.aws.stack.intrinsics import Section, get_att, ref
 from backfleet_executors.aws.stack.registry import REPOSITORY, REPOSITORY_URI
 from backfleet_executors.aws.stack.storage import DATA_BUCKET, RESULTS_BUCKET
@@ -20,6 +25,7 @@ OUTPUTS: Section = {
     "Queue": _output(SPOT_QUEUE),
     "OnDemandQueue": _output(ON_DEMAND_QUEUE),
     "JobDefinition": _output(JOB_DEFINITION, "HasImage"),
+    "Compaction": _output(COMPACTION, "HasImage"),
     "Image": _output(ref("Image"), "HasImage"),
     "BaseImage": _output(ref("BaseImage"), "HasBase"),
     "DataBucket": _output(DATA_BUCKET),

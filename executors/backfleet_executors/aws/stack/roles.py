@@ -7,7 +7,12 @@ from typing import Any
 from backfleet_executors.aws.batch.settings import NO_TEAM
 from backfleet_executors.aws.stack.compute import QUEUE_ARNS
 from backfleet_executors.aws.stack.execution import EXECUTION, LOG_STREAMS
-from backfleet_executors.aws.stack.grants import Scope, submitter_statements, worker_statements
+from backfleet_executors.aws.stack.grants import (
+    Scope,
+    compaction_statements,
+    submitter_statements,
+    worker_statements,
+)
 from backfleet_executors.aws.stack.intrinsics import (
     NO_VALUE,
     Section,
@@ -30,10 +35,13 @@ __all__ = ["ANYBODY_OF_THE_ACCOUNT", "RESOURCES", "SUBMITTER", "TASKS", "role"]
 OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
 TASKS = trust("ecs-tasks.amazonaws.com", OF_THIS_ACCOUNT)
 JOBS = sub("arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job/*")
-DEFINITIONS = sub(
-    "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
-    "${AWS::StackName}-worker:*"
-)
+DEFINITIONS = [
+    sub(
+        "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
+        f"${{AWS::StackName}}-{name}:*"
+    )
+    for name in ("worker", "compaction")
+]
 OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""
 
@@ -97,6 +105,7 @@ READ_SOFTWARE = allow("ReadSoftware", "s3:GetObject", results_arn(f"/{SOFTWARE}/
 RESOURCES: Section = {
     "ExecutionRole": role(TASKS, "start-containers", *EXECUTION),
     "JobRole": role(TASKS, "read-data-and-write-results", *worker_statements(SCOPE)),
+    "CompactionRole": role(TASKS, "compact-results", *compaction_statements(SCOPE)),
     "SubmitterRole": role(WHO_SUBMITS, "submit-runs", *SUBMITTER, READ_SOFTWARE),
     "CleanupRole": role(trust("lambda.amazonaws.com", OF_THIS_ACCOUNT), "clean-up", *CLEANUP),
 }

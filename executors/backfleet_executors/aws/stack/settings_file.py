@@ -36,6 +36,7 @@ def settings_of(stack: Stack, region: str) -> dict[str, str]:
         "queue": outputs["Queue"],
         "on_demand_queue": outputs["OnDemandQueue"],
         "job_definition": outputs.get("JobDefinition", ""),
+        "compaction_definition": outputs.get("Compaction", ""),
         "store": f"s3://{outputs['ResultsBucket']}/{RUNS}",
         "data": f"s3://{outputs['DataBucket']}",
         "image": outputs.get("Image", ""),
@@ -49,6 +50,7 @@ def team_settings(stack: Stack, team_stack: Stack, team: str) -> dict[str, str]:
     folder = f"{TEAMS}/{team}"
     return {
         "job_definition": team_stack.outputs["JobDefinition"],
+        "compaction_definition": team_stack.outputs["Compaction"],
         "store": f"s3://{stack.outputs['ResultsBucket']}/{folder}/{RUNS}",
         "data": f"s3://{stack.outputs['DataBucket']}/{folder}/data",
         "team": team,

@@ -10,8 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backfleet_executors.aws.stack.compute import job_definition
-from backfleet_executors.aws.stack.grants import Scope, submitter_statements, worker_statements
+from backfleet_executors.aws.stack.compute import (
+    COMPACTION,
+    JOB_DEFINITION,
+    WORKERS,
+    JobSetting,
+    job_definition,
+)
+from backfleet_executors.aws.stack.grants import (
+    Scope,
+    compaction_statements,
+    submitter_statements,
+    worker_statements,
+)
 from backfleet_executors.aws.stack.intrinsics import (
     NO_VALUE,
     Section,
@@ -90,22 +101,25 @@ def template(team: str) -> dict[str, Any]:
         "Resources": {
             "JobRole": role(TASKS, "read-data-and-write-results", *worker_statements(scope)),
             "SubmitterRole": role(_who_submits(), "submit-runs", *submitter_statements(scope)),
-            "JobDefinition": job_definition(
-                sub("${AWS::StackName}-worker"),
-                stack=ref("Stack"),
-                job_role=get_att("JobRole", "Arn"),
-                execution_role=ref("ExecutionRole"),
-                log_group=ref("LogGroup"),
-                public_ip=ref("AssignPublicIp"),
-            ),
+            "CompactionRole": role(TASKS, "compact-results", *compaction_statements(scope)),
+            "JobDefinition": job_definition(JOB_DEFINITION, "JobRole", SETTING, WORKERS),
+            "Compaction": job_definition(COMPACTION, "CompactionRole", SETTING, {}),
         },
         "Outputs": {
-            "JobDefinition": {"Value": sub("${AWS::StackName}-worker")},
+            "JobDefinition": {"Value": JOB_DEFINITION},
+            "Compaction": {"Value": COMPACTION},
             "SubmitterRole": {"Value": get_att("SubmitterRole", "Arn")},
             "GitHub": {"Value": ref("GitHub"), "Condition": "HasGitHub"},
         },
     }
 
+
+SETTING = JobSetting(
+    stack=ref("Stack"),
+    execution_role=ref("ExecutionRole"),
+    log_group=ref("LogGroup"),
+    public_ip=ref("AssignPublicIp"),
+)
 
 GIVEN = (
     "Stack",
@@ -142,7 +156,10 @@ def _scope(team: str) -> Scope:
         results_bucket=ref("ResultsBucketName"),
         data_bucket=ref("DataBucketName"),
         queues=[sub(f"{_ARN}:job-queue/${{{name}}}") for name in ("Queue", "OnDemandQueue")],
-        definitions=sub(f"{_ARN}:job-definition/${{AWS::StackName}}-worker:*"),
+        definitions=[
+            sub(f"{_ARN}:job-definition/${{AWS::StackName}}-{name}:*")
+            for name in ("worker", "compaction")
+        ],
         logs=sub(
             "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${LogGroup}:*"
         ),

@@ -1,0 +1,212 @@
+"""`results/`: the rows of a large run in several Parquet files; readers fetch what they need.
+
+`results/index.json` names the files and what they were made from, under the run's key. On S3 a
+range of a file is read on the condition that the file is still the one in the index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backfleet.bounded_parquet import BoundedParquet
+from backfleet.errors import CorruptObject, ObjectMissing
+from backfleet.results.assemble import row_groups
+from backfleet.results.ranged_file import RangedFile
+from backfleet.store import Store
+from backfleet.store.records import canonical_digest, encode_record, read_record
+
+__all__ = ["Partition", "Partitions", "open_partitions", "write_partitions"]
+
+FOLDER = "results"
+INDEX = f"{FOLDER}/index.json"
+FORMAT = "results/1"
+
+MAX_PARTITION_ROWS = 500_000
+"""A few more with the rest of a chunk. They are in memory, encoded, while they are written."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A file of consecutive tasks.
+
+    Attributes
+    ----------
+    version
+        The store's version of the object; empty if only the hash tells.
+    """
+
+    key: str
+    rows: int
+    bytes: int
+    sha256: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class _Index:
+    """The fields of `results/index.json`; `mac` is the hash of the others under the run's key."""
+
+    listing: str
+    partitions: tuple[Partition, ...]
+    mac: str = ""
+
+    def mac_in(self, store: Store) -> str:
+        fields = {
+            "listing": self.listing,
+            "partitions": [vars(partition) for partition in self.partitions],
+        }
+        return store.seals.mac(canonical_digest(fields).encode())
+
+
+def write_partitions(
+    store: Store, listing: str, tables: Iterable[pa.Table], schema: pa.Schema
+) -> None:
+    """Write the rows of all tables, and the index last. Raises OtherColumns, StoreError."""
+    partitions: list[Partition] = []
+    for content, rows in _encoded(tables, schema.remove_metadata()):
+        key = f"{FOLDER}/{listing[:16]}-{len(partitions):05}.parquet"
+        store.replace(key, content)
+        digest = hashlib.sha256(content).hexdigest()
+        partitions.append(Partition(key, rows, len(content), digest))
+    if store.seconds_per_key:
+        versions = {entry.key: entry.version for entry in store.list(f"{FOLDER}/")}
+        partitions = [replace(part, version=versions.get(part.key, "")) for part in partitions]
+    index = _Index(listing, tuple(partitions))
+    store.replace(INDEX, encode_record(FORMAT, replace(index, mac=index.mac_in(store))))
+
+
+def open_partitions(store: Store, listing: str) -> Partitions | None:
+    """Return the files if they were made from the chunks of this listing; None otherwise.
+
+    Raises StoreError.
+    """
+    try:
+        index = read_record(store, INDEX, _Index, FORMAT)
+    except (ObjectMissing, CorruptObject):
+        return None
+    is_sound = not store.seals.is_denied() and index.mac == index.mac_in(store)
+    if not is_sound or index.listing != listing or not index.partitions:
+        return None
+    return Partitions(store, index.partitions)
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """The files of a run."""
+
+    store: Store
+    files: Sequence[Partition]
+    _fetched: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Raises CorruptObject, ObjectMissing, pa.ArrowException."""
+        return self.open(self.files[0]).schema_arrow.remove_metadata()
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return some columns of all rows, or all of them.
+
+        Raises CorruptObject, ObjectMissing, ValueError, pa.ArrowException.
+        """
+        names = None if columns is None else list(columns)
+        tables = [self.open(file).read(names) for file in self.files]
+        return pa.concat_tables(tables).replace_schema_metadata(None)
+
+    def take(self, positions: Sequence[int]) -> pa.Table:
+        """Return the rows at some positions, in their order. Raises as `read` does."""
+        tables, order, first = [], [], 0
+        for file in self.files:
+            inside = [at for at in positions if first <= at < first + file.rows]
+            if inside:
+                tables.append(_rows_at(self.open(file), [at - first for at in inside]))
+                order += inside
+            first += file.rows
+        if not tables:
+            return self.schema.empty_table()
+        place = {at: number for number, at in enumerate(order)}
+        rows = pa.concat_tables(tables).replace_schema_metadata(None)
+        return rows.take([place[at] for at in positions])
+
+    def open(self, file: Partition) -> pq.ParquetFile:
+        """Return an open file.
+
+        One whose ranges are bound to the index is read where it is asked for. Any other is fetched,
+        and checked as a whole.
+        """
+        if self._is_bound(file):
+            ranged = RangedFile(partial(self.read_range, file), file.bytes)
+            source = pa.PythonFile(ranged, mode="r")
+            return pq.ParquetFile(source, pre_buffer=True, page_checksum_verification=True)
+        content = self._whole(file)
+        bounded = BoundedParquet(content)
+        bounded.check(max_rows=file.rows)
+        return pq.ParquetFile(pa.BufferReader(content))
+
+    def read_range(self, file: Partition, start: int, length: int) -> bytes:
+        """Return bytes of a file. Raises CorruptObject, ObjectMissing, StoreError."""
+        if self._is_bound(file):
+            return self.store.read_range(file.key, start, length, file.version)
+        return self._whole(file)[start : start + length]
+
+    def _is_bound(self, file: Partition) -> bool:
+        """Whether the store refuses ranges of another object than the index names."""
+        return bool(file.version and self.store.seconds_per_key) and not self.store.seals.is_open()
+
+    def _whole(self, file: Partition) -> bytes:
+        if file.key not in self._fetched:
+            content = self.store.read(file.key)
+            if hashlib.sha256(content).hexdigest() != file.sha256:
+                raise CorruptObject(f"{self.store.url}/{file.key}: the file has changed")
+            # One at a time: readers go through the files in their order.
+            self._fetched.clear()
+            self._fetched[file.key] = content
+        return self._fetched[file.key]
+
+
+def _rows_at(file: pq.ParquetFile, positions: Sequence[int]) -> pa.Table:
+    """Return the rows at some positions of a file, from the row groups that hold them."""
+    starts = [0]
+    for group in range(file.num_row_groups):
+        starts.append(starts[-1] + file.metadata.row_group(group).num_rows)
+    groups = [
+        group
+        for group in range(file.num_row_groups)
+        if any(starts[group] <= at < starts[group + 1] for at in positions)
+    ]
+    offsets, read = {}, 0
+    for group in groups:
+        offsets[group] = read - starts[group]
+        read += starts[group + 1] - starts[group]
+    table = file.read_row_groups(groups)
+    places = [
+        at + offsets[group]
+        for at in positions
+        for group in groups
+        if starts[group] <= at < starts[group + 1]
+    ]
+    return table.take(places)
+
+
+def _encoded(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[tuple[bytes, int]]:
+    """Return the bytes of each file, and its number of rows."""
+    groups = row_groups(tables, schema)
+    group = next(groups, None)
+    while group is not None:
+        sink, rows = io.BytesIO(), 0
+        with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+            while group is not None and rows < MAX_PARTITION_ROWS:
+                writer.write_table(group.replace_schema_metadata(None))
+                rows += group.num_rows
+                group = next(groups, None)
+        yield sink.getvalue(), rows

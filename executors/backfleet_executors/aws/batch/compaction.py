@@ -1,0 +1,55 @@
+"""The job that compacts the results of a large run, after all of its workers have succeeded.
+
+It has a job definition and a role of its own, and runs no strategy: workers cannot write results,
+and it can write nothing else. If a worker fails, AWS Batch drops the job, and the submission that
+`resume` makes has another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backfleet.executor import Submission
+from backfleet_executors.aws.batch.arrays import name_prefix
+
+__all__ = ["compaction_request"]
+
+MAX_DEPENDENCIES = 20
+"""Jobs that a job of AWS Batch may depend on."""
+
+SIZE = {"VCPU": "1", "MEMORY": "4096"}
+ATTEMPTS = 3
+SECONDS = 6 * 3600
+
+
+def compaction_request(
+    submission: Submission,
+    definition: str | None,
+    queue: str,
+    jobs: Sequence[str],
+    tags: Mapping[str, str],
+) -> dict[str, Any] | None:
+    """Return what SubmitJob is called with; None if the client is to compact the results.
+
+    `jobs` are those of the workers.
+    """
+    if definition is None or not submission.is_large or len(jobs) > MAX_DEPENDENCIES:
+        return None
+    run = submission.url.rpartition("/submissions/")[0]
+    return {
+        "jobName": f"{name_prefix(submission.run_id)}{submission.number}-compaction",
+        "jobQueue": queue,
+        "jobDefinition": definition,
+        "dependsOn": [{"jobId": job} for job in jobs],
+        "retryStrategy": {"attempts": ATTEMPTS},
+        "timeout": {"attemptDurationSeconds": SECONDS},
+        "tags": dict(tags),
+        "propagateTags": True,
+        "containerOverrides": {
+            "command": ["compact", run],
+            "resourceRequirements": [
+                {"type": kind, "value": value} for kind, value in SIZE.items()
+            ],
+        },
+    }
