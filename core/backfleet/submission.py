@@ -111,7 +111,8 @@ class Submission:
         SHA-256 of the inventory of the workers' image, by which the packages were chosen; empty if
         the executor tells of none.
     is_large
-        The run has so many tasks that an executor may have its results compacted by a job.
+        The run has more than a million tasks, so an executor may start a job that compacts its
+        results.
     accept_cost
         The workers may cost more than the executor's limit.
     run_key

@@ -16,7 +16,7 @@ from backfleet.store.seals import NotAuthenticated, Seals
 __all__ = ["RunSeals", "put_sealed", "read_sealed", "read_sealed_head"]
 
 _SEAL = re.compile(rb"seal/1 ([0-9a-f]{64})\n")
-HEAD_SIZES = (1536, 65_536)
+HEAD_SIZES = (1200, 65_536)
 """Bytes that are read of an object until its head is among them. A chunk's head has about 1,100."""
 
 MAX_HEAD_LINES = 3

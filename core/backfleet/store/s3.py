@@ -40,8 +40,8 @@ class _Tagging(TypedDict, total=False):
 LISTED_BYTES = 350
 """Of the answer to a listing, for each object."""
 
-WATCHED_BYTES_PER_SECOND = 30 * 2**20 / 3600
-"""A client that watches a run downloads at most 50 MB per hour, the heads of chunks included."""
+WATCHED_BYTES_PER_SECOND = 20 * 2**20 / 3600
+"""For listings. With the heads of chunks, a client downloads less than 50 MB in an hour."""
 
 
 class S3Store(Store):

@@ -25,7 +25,7 @@ Submit = Callable[..., Submission]
 @pytest.fixture
 def definition(aws_server: Any) -> str:
     """The job definition of the compaction, whose jobs have the rights of its role."""
-    name = f"{aws_server.job_definition}-compaction"
+    name = f"{aws_server.job_definition.removesuffix('worker')}compaction"
     aws_server.register(name, environment=[{"name": "AWS_ACCESS_KEY_ID", "value": COMPACTION}])
     return name
 
