@@ -163,6 +163,11 @@ class TaskSums(NamedTuple):
     segments: Segments
     values: NDArray[np.float64]
 
+    @property
+    def fourths(self) -> float:
+        """Σr⁴ over all returns."""
+        return float(self.values[-2])
+
 
 class TaskReturns(NamedTuple):
     """The returns of a task, one per session but the first.

@@ -322,6 +322,77 @@ cerebro.broker = bt.brokers.BackBroker(slip_perc=0.005, coc=True, shortcash=Fals
 cerebro.broker.set_checksubmit(False)
 cerebro.run()
 """,
+    "cheat on open": f"""
+import backtrader as bt
+
+class Opens(bt.Strategy):
+    def next_open(self):
+        if not self.position and self.data.open[0] < self.data.close[-1]:
+            self.buy(size=30)
+        elif self.position and self.data.open[0] > self.data.close[-1]:
+            self.close()
+
+cerebro = bt.Cerebro(cheat_on_open=True)
+cerebro.adddata({FEED})
+cerebro.addstrategy(Opens)
+cerebro.run()
+""",
+    "volume fillers": """
+import backtrader as bt
+
+class Share(bt.with_metaclass(bt.MetaParams, object)):
+    params = (("part", 0.1),)
+
+    def __call__(self, order, price, ago):
+        return min(abs(order.executed.remsize), int(order.data.volume[ago] * self.p.part))
+"""
+    + CROSS
+    + f"""
+cerebro = bt.Cerebro()
+cerebro.adddata({FEED})
+cerebro.addstrategy(Cross)
+cerebro.addsizer(bt.sizers.FixedSize, stake=50)
+cerebro.broker.set_filler(Share(part=0.001))
+cerebro.run()
+""",
+    "leverage and interest": """
+import backtrader as bt
+
+class Both(bt.Strategy):
+    def next(self):
+        if len(self) % 7 == 0:
+            self.order_target_size(target=-90 if self.position.size > 0 else 300)
+
+cerebro = bt.Cerebro()
+cerebro.adddata("""
+    + FEED
+    + """)
+cerebro.addstrategy(Both)
+cerebro.broker.setcommission(commission=0.001, leverage=4.0, interest=0.2)
+cerebro.run()
+""",
+    "two symbols without a check at submission": """
+import backtrader as bt
+
+class Pair(bt.Strategy):
+    def next(self):
+        for data in self.datas:
+            if not self.getposition(data) and data.close[0] > data.close[-1]:
+                self.buy(data=data, size=15)
+            elif self.getposition(data) and data.close[0] < data.close[-1]:
+                self.close(data=data)
+
+cerebro = bt.Cerebro()
+for name in ("AAA", "BBB"):
+    data = bt.feeds.GenericCSVData(
+        dataname=name + ".csv", dtformat="%Y-%m-%d", openinterest=-1)
+    cerebro.adddata(data, name=name)
+cerebro.addstrategy(Pair)
+cerebro.broker.set_checksubmit(False)
+cerebro.broker.setcommission(commission=0.2, commtype=bt.CommInfoBase.COMM_FIXED,
+                             stocklike=True, name="BBB")
+cerebro.run()
+""",
     "fixed slippage": f"""
 import backtrader as bt
 {CROSS}
@@ -634,17 +705,29 @@ cerebro.run()
 """,
         "is a copy of another feed",
     ),
-    "volume filler and cheat-on-open": (
+    "a broker that fills at the open alone": (
         f"""
 import backtrader as bt
 {HOLD}
-cerebro = bt.Cerebro(cheat_on_open=True)
-cerebro.broker.set_filler(bt.broker.fillers.FixedSize(size=10))
+cerebro = bt.Cerebro()
+cerebro.broker.set_coo(True)
 cerebro.adddata({FEED})
 cerebro.addstrategy(Hold)
 cerebro.run()
-""".replace("bt.broker.fillers", "bt.fillers"),
-        "cheat_on_open is switched on",
+""",
+        "the broker fills at the open, and Cerebro does not call next_open",
+    ),
+    "a volume filler that is a function": (
+        f"""
+import backtrader as bt
+{HOLD}
+cerebro = bt.Cerebro()
+cerebro.broker.set_filler(lambda order, price, ago: 1)
+cerebro.adddata({FEED})
+cerebro.addstrategy(Hold)
+cerebro.run()
+""",
+        "the volume filler cannot be written",
     ),
     "bars that no source takes": (
         f"""

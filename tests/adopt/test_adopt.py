@@ -38,8 +38,8 @@ def test_script_with_a_value_of_chance_is_said_to_be_unequal(adopt_text: Adopt) 
 
 
 def test_strict_refuses_what_has_no_key(adopt_text: Adopt) -> None:
-    with pytest.raises(UserError, match="a job has no key for the sizer Tenth"):
-        adopt_text(SCRIPTS["sizer and commission of its own"], strict=True)
+    with pytest.raises(UserError, match="a job has no key for the observer Broker"):
+        adopt_text(SCRIPTS["a strategy that reads observers and analyzers"], strict=True)
     assert not Path("adopted").exists()
 
 
@@ -51,11 +51,57 @@ def test_numbers_of_analyzers_become_columns(adopt_text: Adopt) -> None:
     assert row["sharpe_sharperatio"] is None
 
 
-def test_strict_leaves_out_analyzers_that_nobody_reads(adopt_text: Adopt) -> None:
-    adoption = adopt_text(SCRIPTS["analyzers, observers and writers"], strict=True)
-    assert adoption.is_equal
-    assert "the analyzer SharpeRatio is left out" in adoption.notes
-    assert "Adopted" not in Path("adopted", "job.toml").read_text().partition("\n")[2]
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "sizer and commission of its own",
+            [
+                'commission = { class = "strategy.py:Stamp", commission = 0.0003 }',
+                'class = "strategy.py:Tenth"',
+                "part = 0.2",
+            ],
+        ),
+        (
+            "futures",
+            [
+                "commission = { per_share = 0.5, margin = 1.0 }",
+                "[broker.symbols.ES]",
+                "commission = { per_share = 2.0, multiplier = 10.0, margin = 2000.0 }",
+            ],
+        ),
+        (
+            "slippage and switches",
+            [
+                "slippage = { rate = 0.005, open = false }",
+                "check_cash_at_submission = false",
+                "fill_at_close = true",
+                "short_cash = false",
+            ],
+        ),
+        (
+            "analyzers, observers and writers",
+            ["[results.analyzers]", 'sharpe = "SharpeRatio"', 'trades = "TradeAnalyzer"'],
+        ),
+        ("cheat on open", ["cheat_on_open = true"]),
+        (
+            "volume fillers",
+            [
+                'volume_filler = { class = "strategy.py:Share", part = 0.001 }',
+                'class = "FixedSize"',
+            ],
+        ),
+        (
+            "leverage and interest",
+            ["commission = { rate = 0.001, leverage = 4.0, interest = 0.2 }"],
+        ),
+    ],
+)
+def test_keys_of_the_job_replace_a_subclass(adopt_text: Adopt, name: str, lines: list[str]) -> None:
+    assert adopt_text(SCRIPTS[name], strict=True).is_equal
+    text = Path("adopted", "job.toml").read_text()
+    assert "Adopted" not in text.partition("\n")[2]
+    assert [line for line in lines if line not in text.splitlines()] == []
 
 
 def test_one_of_several_runs_is_chosen_by_its_number(adopt_text: Adopt) -> None:

@@ -7,7 +7,7 @@ import re
 import shlex
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from backfleet.adopt.choice import choose_run
@@ -123,10 +123,7 @@ class _Work:
         run = script.runs[position]
         self._refuse(run.refusals)
         if self.request.strict:
-            needed = [item for item in run.statements if not item.optional]
-            self._refuse([f"a job has no key for {item.reason}" for item in needed])
-            dropped = tuple(f"{item.reason} is left out" for item in run.statements)
-            run = replace(run, statements=(), notes=run.notes + dropped)
+            self._refuse([f"a job has no key for {item.reason}" for item in run.statements])
         writer = DataWriter(run.feeds, self.scratch / "script", position)
         strategy = strategy_file(self.request.script.path, run, writer.names)
         self._refuse(strategy.refusals)
@@ -177,7 +174,7 @@ class _Work:
         strategy.write(folder, script.path.absolute().parent)
         reference = f"{strategy.name}:{strategy.class_name}"
         origin = shlex.join([script.path.name, *script.arguments])
-        text = job_text(_job_name(script.path), reference, run, data, origin)
+        text = job_text(_job_name(script.path), reference, run, data, origin, writer.names)
         (folder / "job.toml").write_text(text, "utf-8")
         return folder, data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +39,7 @@ class Feeds:
 
 def observed_feeds(cerebro: Any, folder: Path, run: int) -> Feeds:
     """Write the lines of a run's feeds into files after its first pass, and describe the feeds."""
-    traded = {id(order.data) for order in cerebro.broker.orders}
+    traded = {id(data) for data in _traded(cerebro)}
     feeds, notes, refusals = [], [], []
     for position, feed in enumerate(cerebro.datas):
         label = feed._name or f"feed {position}"
@@ -60,6 +61,15 @@ def observed_feeds(cerebro: Any, folder: Path, run: int) -> Feeds:
             )
         )
     return Feeds(tuple(feeds), tuple(notes), tuple(refusals))
+
+
+def _traded(cerebro: Any) -> Iterator[Any]:
+    """The feeds that strategies have traded. A broker that does not check the cash at submission
+    keeps no list of its orders."""
+    broker = cerebro.broker
+    yield from (order.data for order in (*broker.orders, *broker.pending))
+    for strategy in cerebro.runningstrats:
+        yield from strategy._trades
 
 
 def _lines_of(feed: Any) -> dict[str, NDArray[Any]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import tomlkit
 
+from backfleet.adopt.class_tables import in_file
 from backfleet.adopt.data_files import AdoptedData
 from backfleet.adopt.observation import ObservedParameter, ObservedRun
+from backfleet.class_call import CLASS
 
 __all__ = ["job_text"]
 
@@ -18,7 +20,14 @@ MIN_RANGE = 4
 """Number of evenly spaced values from which on a range is written in place of a list."""
 
 
-def job_text(name: str, strategy: str, run: ObservedRun, data: AdoptedData, origin: str) -> str:
+def job_text(
+    name: str,
+    strategy: str,
+    run: ObservedRun,
+    data: AdoptedData,
+    origin: str,
+    names: Mapping[str, str],
+) -> str:
     """Return the job as TOML.
 
     Parameters
@@ -27,6 +36,8 @@ def job_text(name: str, strategy: str, run: ObservedRun, data: AdoptedData, orig
         `file.py:Class`.
     origin
         The script's name and arguments, for the comment on top.
+    names
+        Names of the job's feeds by the names in the script, where they differ.
     """
     lines = [f"# Adopted from {origin} by 'backfleet adopt'.", f"name = {_toml(name)}"]
     lines.append(f"strategy = {_toml(strategy)}")
@@ -39,10 +50,42 @@ def job_text(name: str, strategy: str, run: ObservedRun, data: AdoptedData, orig
             lines.append(f"resample = {_toml(feed.resample)}")
         else:
             lines.append(f"symbols = {_toml([feed.symbol])}")
-    broker = {"cash": run.cash, "commission": run.commission, "slippage": run.slippage}
-    given = {key: value for key, value in broker.items() if value or key == "cash"}
-    lines += ["", "[broker]", *(f"{key} = {_toml(value)}" for key, value in given.items())]
+    file = strategy.rpartition(":")[0]
+    broker = in_file(run.broker, file)
+    costs = broker.pop("symbols", {})
+    lines += ["", "[broker]", *_pairs(broker)]
+    for symbol, table in _own_costs(costs, data, names):
+        lines += ["", f"[broker.symbols.{_key(symbol)}]", *_pairs(table)]
+    if run.sizer is not None:
+        lines += ["", "[sizer]", *_pairs(in_file(run.sizer, file))]
+    if run.analyzers:
+        lines += ["", "[results.analyzers]", *_analyzers(in_file(run.analyzers, file))]
     return "\n".join(lines) + "\n"
+
+
+def _own_costs(
+    costs: Mapping[str, Any], data: AdoptedData, names: Mapping[str, str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The costs of the symbols that the job trades, by their names in the job."""
+    for name, table in costs.items():
+        if names.get(name, name) in data.symbols:
+            yield names.get(name, name), table
+
+
+def _analyzers(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, table in tables.items():
+        yield from _pairs({name: table[CLASS] if set(table) == {CLASS} else table})
+
+
+def _pairs(table: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in table.items():
+        yield f"{_key(key)} = {_inline(value)}"
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(_pairs(value))} }}"
+    return _toml(value)
 
 
 def _data(data: AdoptedData) -> Iterator[str]:
@@ -60,8 +103,7 @@ def _data(data: AdoptedData) -> Iterator[str]:
     if data.columns:
         yield f"columns = {_toml(list(data.columns))}"
     if data.options:
-        pairs = ", ".join(f"{key} = {_toml(value)}" for key, value in data.options.items())
-        yield f"options = {{ {pairs} }}"
+        yield f"options = {_inline(data.options)}"
 
 
 def _parameter(parameter: ObservedParameter) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from backfleet.adopt.python_code import PythonCode
 
@@ -24,7 +24,7 @@ __all__ = [
 RECORD_FORMAT = "adopted-script/1"
 RUNS_FILE = "runs.json"
 
-Place = Literal["params", "init", "analyzer", "start"]
+Place = Literal["params", "init", "start"]
 
 
 def feed_file(run: int, feed: int) -> str:
@@ -92,23 +92,19 @@ class Statement:
     Attributes
     ----------
     place
-        Whether it is a parameter, or belongs into `__init__` or `start`. An analyzer belongs into
-        `__init__`, too, and its numbers become columns of the results.
+        Whether it is a parameter, or belongs into `__init__` or `start`.
     code
         The statement; for a parameter, the pair of its name and value.
     reason
         What it sets, in words.
     feed
         The feed that the statement names; None if it names none.
-    optional
-        Whether the final value is the same without it.
     """
 
     place: Place
     code: PythonCode
     reason: str
     feed: str | None = None
-    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,12 +154,10 @@ class ObservedRun:
         Parameters that the job can set.
     points
         The passes: one, or one per point of `optstrategy`.
-    cash
-        Cash at the start.
-    commission
-        Fraction of the traded value.
-    slippage
-        Slippage per share.
+    broker, sizer, analyzers
+        The job's tables; the names of classes that go into the strategy's file begin with `:`.
+    classes
+        Code of these classes.
     statements
         What goes into a subclass of the strategy.
     notes
@@ -178,9 +172,10 @@ class ObservedRun:
     feeds: tuple[ObservedFeed, ...]
     params: tuple[ObservedParameter, ...]
     points: tuple[ObservedPoint, ...]
-    cash: float
-    commission: float
-    slippage: float
+    broker: Mapping[str, Any]
+    sizer: Mapping[str, Any] | None = None
+    analyzers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    classes: tuple[PythonCode, ...] = ()
     statements: tuple[Statement, ...] = ()
     notes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()

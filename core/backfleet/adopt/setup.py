@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from backfleet.adopt.broker_setup import BrokerSetup
+from backfleet.adopt.class_tables import ClassTable, class_table
 from backfleet.adopt.observation import ObservedParameter, Statement
 from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, code_of
 from backfleet.engines.bt import bt
 from backfleet.errors import JobError
+from backfleet.job.class_table import analyzer_name
 from backfleet.job.parameter import Parameter
 
 __all__ = ["Parameters", "Setup"]
 
-SWITCHES = ("cheat_on_open", "quicknotify", "oldsync")
+SWITCHES = ("quicknotify", "oldsync")
 """Switches of Cerebro that change the numbers."""
 
 
@@ -45,6 +47,8 @@ class Setup:
     cls: Any
     strategy: PythonCode
     broker: BrokerSetup
+    sizer: ClassTable | None
+    analyzers: Mapping[str, ClassTable]
     statements: tuple[Statement, ...]
     notes: tuple[str, ...]
     refusals: tuple[str, ...]
@@ -53,16 +57,19 @@ class Setup:
     def of(cls, cerebro: Any, iterstrat: Sequence[Any]) -> Setup:
         """Read what a Cerebro was given, before anything of it is started."""
         strategy, args, _ = iterstrat[0]
-        broker = BrokerSetup.of(cerebro.broker)
+        broker = BrokerSetup.of(cerebro)
+        sizer, analyzers = _sizer_table(cerebro), _analyzer_tables(cerebro)
         refusals = [*_refusals(cerebro, iterstrat), *broker.refusals]
         statements = list(broker.statements)
         notes: list[str] = []
-        for part in (_sizer, _signals, _observers, _indicators, _analyzers, _history):
-            try:
+        try:
+            statements += _sizer(cerebro) if sizer is None else ()
+            for part in (_signals, _observers, _indicators, _history):
                 statements += part(cerebro, strategy)
-            except NoCode as error:
-                refusals.append(str(error))
-        notes += _left_out(cerebro, strategy)
+            statements += _analyzers(cerebro, strategy, analyzers)
+        except NoCode as error:
+            refusals.append(str(error))
+        notes += _left_out(cerebro, strategy, analyzers)
         code = PythonCode("")
         try:
             code = code_of(strategy)
@@ -70,19 +77,16 @@ class Setup:
             refusals.append(f"the strategy {strategy.__name__} cannot be taken out: {error}")
         if args:
             refusals.append("the strategy is given arguments by position; give them by name")
-        return cls(strategy, code, broker, tuple(statements), tuple(notes), tuple(refusals))
+        return cls(
+            strategy, code, broker, sizer, analyzers, tuple(statements), tuple(notes),
+            tuple(refusals),
+        )  # fmt: skip
 
     @property
-    def cash(self) -> float:
-        return self.broker.cash
-
-    @property
-    def commission(self) -> float:
-        return self.broker.commission
-
-    @property
-    def slippage(self) -> float:
-        return self.broker.slippage
+    def classes(self) -> tuple[PythonCode, ...]:
+        """Code of the script's classes that the job names."""
+        tables = [*self.analyzers.values(), *([] if self.sizer is None else [self.sizer])]
+        return (*self.broker.classes, *(t.code for t in tables if t.code is not None))
 
     def parameters(self, passes: Sequence[Mapping[str, Any]]) -> Parameters:
         """Return the parameters of all passes: values that differ are a sweep."""
@@ -167,8 +171,25 @@ def _refusals(cerebro: Any, iterstrat: Sequence[Any]) -> Iterator[str]:
         yield "the script is connected to a store of live data"
 
 
-def _sizer(cerebro: Any, strategy: Any) -> Iterator[Statement]:
+def _given_sizer(cerebro: Any) -> tuple[Any, Sequence[Any], Mapping[str, Any]]:
+    """The class of the sizer, None for no own one, and its arguments."""
     sizer, args, kwargs = cerebro.sizers.get(0, cerebro.sizers.get(None, (None, (), {})))
+    return sizer, args, kwargs
+
+
+def _sizer_table(cerebro: Any) -> ClassTable | None:
+    """The sizer as a table; None without one, and if a job cannot name it."""
+    sizer, args, kwargs = _given_sizer(cerebro)
+    if sizer is None or args:
+        return None
+    try:
+        return class_table(sizer, "sizer", kwargs)
+    except NoCode:
+        return None
+
+
+def _sizer(cerebro: Any) -> Iterator[Statement]:
+    sizer, args, kwargs = _given_sizer(cerebro)
     if sizer is not None:
         call = _call(sizer, args, kwargs, "the sizer")
         code = PythonCode(f"self.setsizer({call.text})", call.imports, call.names)
@@ -210,26 +231,45 @@ def _indicators(cerebro: Any, strategy: Any) -> Iterator[Statement]:
         yield Statement("init", code, f"the indicator {indicator.__name__}")
 
 
-def _analyzers(cerebro: Any, strategy: Any) -> Iterator[Statement]:
-    """The analyzers: the strategy mentions them, or their numbers become columns."""
-    needed = _mentions(strategy, "analyzers")
+def _analyzer_tables(cerebro: Any) -> Mapping[str, ClassTable]:
+    """The analyzers that a job can name, by their names."""
+    tables: dict[str, ClassTable] = {}
     for analyzer, args, kwargs in cerebro.analyzers:
-        if not needed and _why_left_out(strategy, analyzer, args, kwargs):
+        arguments = dict(kwargs)
+        name = _analyzer_name(analyzer, arguments.pop("_name", ""))
+        try:
+            if not args and name not in tables and analyzer_name(name):
+                tables[name] = class_table(analyzer, "analyzer", arguments)
+        except (NoCode, ValueError):
             continue
+    return tables
+
+
+def _analyzer_name(analyzer: Any, name: str) -> str:
+    return name or analyzer.__name__.lower()
+
+
+def _unnamed_analyzers(
+    cerebro: Any, tables: Mapping[str, ClassTable]
+) -> Iterator[tuple[Any, Sequence[Any], Mapping[str, Any]]]:
+    """The analyzers that a job cannot name, with their arguments."""
+    seen: set[str] = set()
+    for analyzer, args, kwargs in cerebro.analyzers:
+        name = _analyzer_name(analyzer, kwargs.get("_name", ""))
+        if name not in tables or name in seen:
+            yield analyzer, args, kwargs
+        seen.add(name)
+
+
+def _analyzers(
+    cerebro: Any, strategy: Any, tables: Mapping[str, ClassTable]
+) -> Iterator[Statement]:
+    """The analyzers that a job cannot name, if the strategy mentions analyzers."""
+    if not _mentions(strategy, "analyzers"):
+        return
+    for analyzer, args, kwargs in _unnamed_analyzers(cerebro, tables):
         code = _added("_addanalyzer", [analyzer, *args], kwargs, "the analyzer")
-        reason = f"the analyzer {analyzer.__name__}"
-        yield Statement("analyzer", code, reason, optional=not needed)
-
-
-def _why_left_out(strategy: Any, analyzer: Any, args: Any, kwargs: Any) -> str | None:
-    """Why an analyzer that the strategy does not mention is left out; None if it is not."""
-    if _mentions(strategy, "metrics"):
-        return "the strategy seems to have metrics of its own"
-    try:
-        _added("_addanalyzer", [analyzer, *args], kwargs, "it")
-    except NoCode as error:
-        return str(error)
-    return None
+        yield Statement("init", code, f"the analyzer {analyzer.__name__}")
 
 
 def _history(cerebro: Any, strategy: Any) -> Iterator[Statement]:
@@ -237,16 +277,14 @@ def _history(cerebro: Any, strategy: Any) -> Iterator[Statement]:
         yield Statement("start", PythonCode("self.set_tradehistory(True)"), "the trade history")
 
 
-def _left_out(cerebro: Any, strategy: Any) -> Iterator[str]:
+def _left_out(cerebro: Any, strategy: Any, tables: Mapping[str, ClassTable]) -> Iterator[str]:
     """Parts of the script that change no number."""
     observers = [item[1].__name__ for item in cerebro.observers]
     if observers and not _mentions(strategy, "observers", "stats"):
         yield f"observers are left out: {', '.join(observers)}"
     if not _mentions(strategy, "analyzers"):
-        for analyzer, args, kwargs in cerebro.analyzers:
-            reason = _why_left_out(strategy, analyzer, args, kwargs)
-            if reason is not None:
-                yield f"the analyzer {analyzer.__name__} is left out: {reason}"
+        for analyzer, _, _ in _unnamed_analyzers(cerebro, tables):
+            yield f"the analyzer {analyzer.__name__} is left out: a job cannot name it so"
     if cerebro.writers or cerebro.p.writer:
         yield "writers are left out"
 

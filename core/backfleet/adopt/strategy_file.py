@@ -15,30 +15,6 @@ __all__ = ["StrategyFile", "strategy_file"]
 
 SUBCLASS = "Adopted"
 
-NUMBERS = '''def _numbers(analysis, prefix):
-    """Return the numbers of an analyzer by name; tables by date are left out."""
-    numbers = {}
-    for key, value in analysis.items():
-        if not isinstance(key, str):
-            continue
-        name = f"{prefix}_{key}"
-        if isinstance(value, dict):
-            numbers.update(_numbers(value, name))
-        elif value is None or isinstance(value, (int, float)):
-            numbers[name] = None if value is None else float(value)
-    return numbers
-
-'''
-
-METRICS = '''
-    @property
-    def metrics(self):
-        """The numbers of the analyzers, which become columns of the results."""
-        numbers = {}
-        for name, analyzer in self.analyzers.getitems():
-            numbers.update(_numbers(analyzer.get_analysis(), name))
-        return numbers'''
-
 
 @dataclass(frozen=True)
 class StrategyFile:
@@ -78,7 +54,7 @@ def strategy_file(script: Path, run: ObservedRun, names: Mapping[str, str]) -> S
 
     `names` has the new names of feeds that are renamed.
     """
-    codes = [run.strategy, *(statement.code for statement in run.statements)]
+    codes = [run.strategy, *run.classes, *(statement.code for statement in run.statements)]
     taken = ScriptSource(_read(script), run.globals).take(n for code in codes for n in code.names)
     extra = [line for code in codes for line in code.imports] + list(taken.imports)
     class_name = run.strategy.text
@@ -122,24 +98,21 @@ def _subclass(name: str, run: ObservedRun, names: Mapping[str, str]) -> str:
     base = run.strategy.text
     by_place = {
         place: [_renamed(item, names) for item in run.statements if item.place == place]
-        for place in ("params", "init", "analyzer", "start")
+        for place in ("params", "init", "start")
     }
-    in_init = [*by_place["init"], *by_place["analyzer"]]
     parts = [f"class {name}({base}):", f'    """`{base}`, with what a job has no key for."""']
     if by_place["params"]:
         pairs = "".join(f"        {pair},\n" for pair in by_place["params"])
         parts.append(f"\n    params = (\n{pairs}    )")
-    if in_init:
+    if by_place["init"]:
         parts.append("\n    def __init__(self, *args, **kwargs):")
         parts.append("        super().__init__(*args, **kwargs)")
-        parts += [f"        {line}" for line in in_init]
+        parts += [f"        {line}" for line in by_place["init"]]
     if by_place["start"]:
         parts.append("\n    def start(self):")
         parts += [f"        {line}" for line in by_place["start"]]
         parts.append("        super().start()")
-    if not by_place["analyzer"]:
-        return "\n".join(parts) + "\n"
-    return "\n".join([NUMBERS, *parts, METRICS]) + "\n"
+    return "\n".join(parts) + "\n"
 
 
 def _renamed(statement: Statement, names: Mapping[str, str]) -> str:

@@ -124,7 +124,9 @@ def hash_column(sha: hashlib._Hash, name: str, kind: Kind, values: Sequence[Any]
     complete = None not in values
     sha.update(bytes(len(values)) if complete else bytes(value is None for value in values))
     if kind == "str":
-        sha.update("".join(f"{len(value or '')}:{value or ''}" for value in values).encode())
+        distinct, count = _distinct(values)
+        text = "".join(f"{len(value or '')}:{value or ''}" for value in distinct)
+        sha.update(text.encode() * count)
         return
     known = values if complete else [0 if value is None else value for value in values]
     filled = np.array(known, dtype=_DTYPES[kind])
@@ -148,8 +150,17 @@ def _bits(flags: NDArray[np.bool_]) -> pa.Buffer:
 
 
 def _strings(values: Sequence[str | None], mask: pa.Buffer | None) -> pa.Array:
-    encoded = [(value or "").encode() for value in values]
+    distinct, count = _distinct(values)
+    encoded = [(value or "").encode() for value in distinct] * count
     return pa.Array.from_buffers(pa.string(), len(values), [mask, *_joined(encoded)])
+
+
+def _distinct(values: Sequence[str | None]) -> tuple[Sequence[str | None], int]:
+    """Return values and how often all of them are repeated: once, unless they are all the same, as
+    those of most columns are."""
+    if len(values) > 1 and values.count(values[0]) == len(values):
+        return values[:1], len(values)
+    return values, 1
 
 
 def _joined(values: Sequence[bytes]) -> list[pa.Buffer]:

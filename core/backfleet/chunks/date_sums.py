@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from backfleet.summary import TaskReturns
 
-__all__ = ["Block", "DateSums", "DateSumsLayout", "DateSumsRecorder", "KeptReturns", "on_dates"]
+__all__ = [
+    "Block",
+    "DateSums",
+    "DateSumsLayout",
+    "DateSumsRecorder",
+    "KeptReturns",
+    "count_dates",
+    "on_dates",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -125,7 +133,7 @@ class DateSums:
         """Return the number of symbols that have a return on each date."""
         counts = np.zeros(len(self.dates), np.int64)
         for calendar in self.calendars.values():
-            counts[np.searchsorted(self.dates, calendar)] += 1
+            count_dates(counts, self.dates, calendar)
         return counts
 
     def tasks(self) -> Iterator[int]:
@@ -329,6 +337,15 @@ class DateSumsRecorder:
             )
             self._points = []
             self._rows = np.empty((0, 0))
+
+
+def count_dates(counts: Ints, dates: Ints, calendar: Ints) -> None:
+    """Add 1 to the counts of those dates that are in a calendar, which has no others."""
+    if len(calendar) == len(dates):
+        # As most symbols of a market do, this one has them all.
+        counts += 1
+    else:
+        counts[np.searchsorted(dates, calendar)] += 1
 
 
 def on_dates(sums: NDArray[N], dates: Ints, more_dates: Ints) -> NDArray[N]:

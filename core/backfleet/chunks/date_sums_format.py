@@ -106,8 +106,8 @@ def encode_date_sums(sums: DateSums) -> EncodedDateSums:
     logical = hashlib.sha256(head)
     for part in values:
         logical.update(part)
-    body = _packed(b"".join(values)) if header.is_packed else b"".join(values)
-    content = b"".join((stamp(LABEL).encode(), b"\n", head, body))
+    body = [_packed(b"".join(values))] if header.is_packed else values
+    content = b"".join((stamp(LABEL).encode(), b"\n", head, *body))
     return EncodedDateSums(content, logical.hexdigest())
 
 

@@ -15,7 +15,7 @@ from backfleet.errors import JobError, PluginError, error_line
 from backfleet.file_import import import_file, imported_file
 from backfleet.job.refusal import nearest
 
-__all__ = ["ClassKind", "check_class", "load_class", "made"]
+__all__ = ["ClassKind", "backtraders_classes", "check_class", "load_class", "made"]
 
 ClassKind = Literal["analyzer", "commission scheme", "sizer", "volume filler"]
 
@@ -39,7 +39,7 @@ def load_class(call: ClassCall, kind: ClassKind) -> Any:
     Raises JobError if there is no such class, or if it is of another kind.
     """
     place, _, name = call.target.rpartition(":")
-    known = vars(_module(place)) if place else _backtraders(kind)
+    known = vars(_module(place)) if place else backtraders_classes(kind)
     cls = known.get(name)
     if not inspect.isclass(cls):
         names = [key for key, value in known.items() if inspect.isclass(value)]
@@ -76,8 +76,8 @@ def _module(place: str) -> ModuleType:
         raise PluginError(f"{place} cannot be imported: {error_line(error)}") from error
 
 
-def _backtraders(kind: ClassKind) -> dict[str, Any]:
-    """backtrader's classes of a kind, by name."""
+def backtraders_classes(kind: ClassKind) -> dict[str, Any]:
+    """Return backtrader's classes of a kind, by name."""
     base = BASES[kind]
     return {
         name: value

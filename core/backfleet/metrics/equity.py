@@ -28,8 +28,9 @@ FLAT = 1e-12
 ROUNDING = 1e-15
 """More than what four operations on floats round."""
 
-BLOCK = 32
-"""Values that are looked at together: most of them are in a drawdown that is not the deepest."""
+BLOCK = 64
+"""Values that are looked at together. In most blocks there is no value below the deepest, or no new
+peak, so that their extremes suffice."""
 
 
 @compiled
@@ -206,13 +207,26 @@ def _drawdown(value: Floats, cash: float, days: Ints) -> tuple[float, float]:
     peak, at_peak, bound = cash, 0, cash
     for first in range(0, count, BLOCK):
         stop = min(first + BLOCK, count)
-        if _are_between(value[first:stop], bound, peak):
+        low, high = _extremes(value[first:stop])
+        if high < peak:
+            if low < bound:
+                depth = low / peak - 1.0
+                if depth < deepest:
+                    deepest, start, end, bound = depth, at_peak, last, low
+            continue
+        new_bound = _bound(high, deepest)
+        if low >= max(bound, new_bound):
+            end = min(end, _first_at_least(value, first, peak))
+            peak, bound = high, new_bound
+            at_peak = stop - 1
+            while value[at_peak] < high:
+                at_peak -= 1
             continue
         for index in range(first, stop):
             now = value[index]
             if now >= peak:
                 peak, at_peak = now, index
-                bound = peak * (1.0 + deepest + ROUNDING * (1.0 - deepest))
+                bound = _bound(peak, deepest)
                 end = min(end, index)
             elif now < bound:
                 depth = now / peak - 1.0
@@ -224,18 +238,46 @@ def _drawdown(value: Floats, cash: float, days: Ints) -> tuple[float, float]:
 
 
 @inlined
-def _are_between(values: Floats, low: float, high: float) -> bool:
-    """Return whether all values are at least `low` and below `high`."""
-    # Counting, unlike a loop that ends at the first value outside, runs in vector registers.
-    outside = 0
-    for index in range(len(values)):
-        outside += values[index] >= high or values[index] < low
-    return outside == 0
+def _bound(peak: float, deepest: float) -> float:
+    """Return a value that no value above the deepest drawdown below this peak is less than."""
+    return peak * (1.0 + deepest + ROUNDING * (1.0 - deepest))
 
 
-@_are_between.from_python
-def _are_between_in_array(values: Floats, low: float, high: float) -> bool:
-    return not ((values >= high) | (values < low)).any()
+@inlined
+def _first_at_least(values: Floats, start: int, bound: float) -> int:
+    """Return the first position from `start` on whose value is at least `bound`."""
+    while values[start] < bound:
+        start += 1
+    return start
+
+
+@inlined
+def _extremes(values: Floats) -> tuple[float, float]:
+    """Return the lowest and the highest of some values, none of which is NaN."""
+    # Four of each: one alone would have to wait for itself. numba's min and max test for NaN.
+    a = b = c = d = e = f = g = h = values[0]
+    whole = len(values) - len(values) % 4
+    for index in range(0, whole, 4):
+        a, e = _widened(a, e, values[index])
+        b, f = _widened(b, f, values[index + 1])
+        c, g = _widened(c, g, values[index + 2])
+        d, h = _widened(d, h, values[index + 3])
+    for index in range(whole, len(values)):
+        a, e = _widened(a, e, values[index])
+    a, b = b if b < a else a, d if d < c else c
+    e, f = f if f > e else e, h if h > g else g
+    return b if b < a else a, f if f > e else e
+
+
+@inlined
+def _widened(low: float, high: float, value: float) -> tuple[float, float]:
+    """Return a range that includes a value, too."""
+    return value if value < low else low, value if value > high else high
+
+
+@_extremes.from_python
+def _extremes_of_array(values: Floats) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
 
 
 @compiled

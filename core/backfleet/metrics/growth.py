@@ -7,6 +7,7 @@ multiplications and divisions only, which do not.
 from __future__ import annotations
 
 import math
+from decimal import Context, Decimal
 from fractions import Fraction
 
 from backfleet.jit import compiled
@@ -20,20 +21,29 @@ DAYS_A_YEAR = 365.25
 SPLIT = 134_217_729.0
 """2**27 + 1, which parts a float into two halves that multiply without rounding (Dekker 1971)."""
 
-SERIES_TERMS = 26
-"""The terms after these are below 1e-32 of the sum."""
+LOG_TERMS, LOG_PAIRED = 13, 7
+"""Terms of the series of the logarithm, and those that need more than a float's digits: the terms
+after these are below 1e-32 and 1e-16 of the sum."""
 
-PAIRED_TERMS = 14
-"""What is below 1e-16 of the sum, those after these, needs no more than a float's digits."""
+EXP_TERMS, EXP_PAIRED = 26, 14
+"""The same of the series of the exponential."""
+
+STEP = 0.125
+"""Distance of the numbers whose logarithms are known."""
 
 
-def _reciprocal(number: int) -> Pair:
-    high = float(Fraction(1, number))
-    return high, float(Fraction(1, number) - Fraction(high))
+def _pair(number: Fraction | Decimal) -> Pair:
+    high = float(number)
+    return high, float(Fraction(number) - Fraction(high))
 
 
-RECIPROCALS = tuple(map(_reciprocal, range(1, 2 * SERIES_TERMS + 2)))
-"""1 / 1, 1 / 2, ...: dividing for each term would take longer than all the rest."""
+ODD_RECIPROCALS = tuple(_pair(Fraction(1, 2 * term + 1)) for term in range(LOG_TERMS + 1))
+"""1 / 1, 1 / 3, ...: dividing for each term would take longer than all the rest."""
+
+INVERSE_FACTORIALS = tuple(_pair(Fraction(1, math.factorial(n))) for n in range(EXP_TERMS + 1))
+
+LOGARITHMS = tuple(_pair(Context(prec=40).ln(Decimal(max(n, 1) * STEP))) for n in range(12))
+"""Of the multiples of `STEP`, from 0.75 on those of the mantissas."""
 
 LARGEST_EXPONENT = 709.79
 SMALLEST_EXPONENT = -80.0
@@ -61,20 +71,22 @@ def annual_growth(growth: float, days: int) -> float:
 
 @compiled
 def _logarithm(value: float) -> Pair:
-    """With the series of atanh: log(m) = 2 * atanh((m - 1) / (m + 1))."""
+    """With the series of atanh: log(m / c) = 2 * atanh((m - c) / (m + c)), c close to m."""
     mantissa, power = math.frexp(value)
     if mantissa < 0.7071067811865476:
         mantissa, power = 2.0 * mantissa, power - 1
-    ratio = _divide(_sum(mantissa, -1.0), _sum(mantissa, 1.0))
+    near = int(mantissa / STEP + 0.5)
+    ratio = _divide(_sum(mantissa, -near * STEP), _sum(mantissa, near * STEP))
     square = _multiply(ratio, ratio)
     rest = 0.0
-    for term in range(SERIES_TERMS, PAIRED_TERMS, -1):
-        rest = rest * square[0] + RECIPROCALS[2 * term][0]
+    for term in range(LOG_TERMS, LOG_PAIRED, -1):
+        rest = rest * square[0] + ODD_RECIPROCALS[term][0]
     total = (rest, 0.0)
-    for term in range(PAIRED_TERMS, -1, -1):
-        total = _add(_multiply(total, square), RECIPROCALS[2 * term])
+    for term in range(LOG_PAIRED, -1, -1):
+        total = _add(_multiply(total, square), ODD_RECIPROCALS[term])
     total = _multiply(total, ratio)
-    return _add((2.0 * total[0], 2.0 * total[1]), _multiply(LN2, (float(power), 0.0)))
+    total = _add((2.0 * total[0], 2.0 * total[1]), LOGARITHMS[near])
+    return _add(total, _multiply(LN2, (float(power), 0.0)))
 
 
 @compiled
@@ -82,12 +94,12 @@ def _power_less_one(exponent: Pair) -> float:
     """exp(x) - 1, with x = k * log(2) + r and the series of exp(r) - 1."""
     power = math.floor(exponent[0] / LN2[0] + 0.5)
     rest = _add(exponent, _multiply(LN2, (-float(power), 0.0)))
-    last = 1.0
-    for term in range(SERIES_TERMS, PAIRED_TERMS, -1):
-        last = 1.0 + last * rest[0] * RECIPROCALS[term - 1][0]
+    last = 0.0
+    for term in range(EXP_TERMS, EXP_PAIRED, -1):
+        last = last * rest[0] + INVERSE_FACTORIALS[term][0]
     total = (last, 0.0)
-    for term in range(PAIRED_TERMS, 1, -1):
-        total = _add((1.0, 0.0), _multiply(_multiply(total, rest), RECIPROCALS[term - 1]))
+    for term in range(EXP_PAIRED, 0, -1):
+        total = _add(_multiply(total, rest), INVERSE_FACTORIALS[term])
     total = _multiply(total, rest)
     if power == 0:
         return total[0]

@@ -138,7 +138,9 @@ def measure(
 def measure_trades(results: Floats, closed: Ints) -> Four:
     """The columns trades, win_rate, profit_factor and expectancy, from each trade's net result and
     the time of its end."""
-    ended, profits, losses = np.empty(len(results)), np.empty(len(results)), np.empty(len(results))
+    # Creating one array costs a third of creating three.
+    memory = np.empty((3, len(results)))
+    ended, profits, losses = memory[0], memory[1], memory[2]
     count, won, lost = 0, 0, 0
     for index in range(len(results)):
         if closed[index] == NOT_YET:
@@ -161,9 +163,16 @@ def measure_trades(results: Floats, closed: Ints) -> Four:
 @compiled
 def measure_orders(status: NDArray[np.int8]) -> Six:
     """The columns from orders_completed to orders_open."""
-    count = np.zeros(STATES)
-    for index in range(len(status)):
-        count[status[index]] += 1.0
+    # Two counters in turn: the next order need not wait until the count of the last is written.
+    counters = np.zeros((2, STATES))
+    for index in range(0, len(status) - 1, 2):
+        counters[0, status[index]] += 1.0
+        counters[1, status[index + 1]] += 1.0
+    if len(status) % 2:
+        counters[0, status[-1]] += 1.0
+    count = counters[0]
+    for state in range(STATES):
+        count[state] += counters[1, state]
     still_open = 0.0
     for state in range(COMPLETED):
         still_open += count[state]

@@ -37,8 +37,13 @@ def symbol_sessions(data: Data, symbols: Sequence[PlannedSymbol]) -> Iterator[tu
                 is_used &= bars.session >= np.datetime64(data.start, "D")
             if data.end is not None:
                 is_used &= bars.session <= np.datetime64(data.end, "D")
-            yield symbol.name, np.unique(bars.session[is_used])
+            days = bars.session[is_used]
+            is_new = np.ones(len(days), np.bool_)
+            np.not_equal(days[1:], days[:-1], out=is_new[1:])
+            yield symbol.name, days[is_new]
 
 
 def _union(calendars: Sequence[Days]) -> Days:
-    return np.unique(np.concatenate(calendars))
+    # Most symbols of a market share their sessions, and sorting takes longer than loading the bars.
+    distinct = {days.tobytes(): days for days in calendars}
+    return np.unique(np.concatenate(list(distinct.values())))

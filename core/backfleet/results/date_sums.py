@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.chunks.chunk import ChunkHeader
-from backfleet.chunks.date_sums import Block, DateSums, on_dates
+from backfleet.chunks.date_sums import Block, DateSums, count_dates, on_dates
 from backfleet.chunks.date_sums_format import read_date_sums
 from backfleet.chunks.schemas import RETURNS
 from backfleet.errors import CorruptObject
@@ -19,6 +19,8 @@ from backfleet.results.chunk_index import ChunkIndex
 from backfleet.store import Store
 
 __all__ = ["PointSeries", "read_point_series"]
+
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +49,26 @@ def read_point_series(store: Store, manifest: Manifest, chunk_index: ChunkIndex)
     One chunk is in memory at a time, beside the series. Raises CorruptObject, ObjectMissing.
     """
     totals = _Totals(len(manifest.points))
+    limits = _day_limits(manifest)
     for chunk in range(len(manifest.chunks)):
         header = chunk_index[chunk]
         if header is None:
             totals.leave_out(np.arange(manifest.chunks[chunk].start, manifest.chunks[chunk].stop))
         else:
-            totals.add(_read(store, manifest, header))
+            totals.add(_read(store, manifest, header, limits))
     return totals.series()
 
 
-def _read(store: Store, manifest: Manifest, header: ChunkHeader) -> DateSums:
+def _day_limits(manifest: Manifest) -> tuple[int, int]:
+    """Return the first and the last day on which the bars of a run can be, since the epoch."""
+    first = min(date.fromisoformat(symbol.first) for symbol in manifest.symbols)
+    last = max(date.fromisoformat(symbol.last) for symbol in manifest.symbols)
+    return first.toordinal() - EPOCH, last.toordinal() - EPOCH
+
+
+def _read(
+    store: Store, manifest: Manifest, header: ChunkHeader, limits: tuple[int, int]
+) -> DateSums:
     """Raises CorruptObject, ObjectMissing."""
     layout = manifest.returns_layout(header.chunk)
     if layout is None or RETURNS not in header.blobs:
@@ -66,13 +78,11 @@ def _read(store: Store, manifest: Manifest, header: ChunkHeader) -> DateSums:
         raise CorruptObject(f"the returns of {store.url}/{header.key} are those of other tasks")
     # A plugin can change the dates of bars.
     if len(sums.dates) and not manifest.identity.plugins:
-        first = min(date.fromisoformat(symbol.first) for symbol in manifest.symbols)
-        last = max(date.fromisoformat(symbol.last) for symbol in manifest.symbols)
-        epoch = date(1970, 1, 1)
-        if sums.dates[0] < (first - epoch).days or sums.dates[-1] > (last - epoch).days:
+        first, last = limits
+        if sums.dates[0] < first or sums.dates[-1] > last:
             raise CorruptObject(
-                f"{store.url}/{header.key} has returns outside of the run's dates, {first} to "
-                f"{last}"
+                f"{store.url}/{header.key} has returns outside of the run's dates, "
+                f"{date.fromordinal(EPOCH + first)} to {date.fromordinal(EPOCH + last)}"
             )
     return sums
 
@@ -103,7 +113,7 @@ class _Totals:
         if symbol == self._last_symbol:
             fresh = np.setdiff1d(calendar, self._last_calendar)
             calendar = np.union1d(self._last_calendar, calendar)
-        self._counts[np.searchsorted(self._days, fresh)] += 1
+        count_dates(self._counts, self._days, fresh)
         self._last_symbol, self._last_calendar = symbol, calendar
 
     def leave_out(self, tasks: Indices) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.metrics.sums import SegmentSums, sum_returns
+from backfleet.metrics.sums import ReturnSums, SegmentSums
 from backfleet.validation.missing import Missing, TooLittle, Undefined
 from backfleet.validation.moments import Moments, moments_of, sharpe_ratios
 from backfleet.validation.sharpe import standard_error
@@ -157,7 +157,7 @@ def sharpe_interval(
     if not isinstance(center, _Estimate):
         return center
     resamples = stationary_draws(generator, len(returns), length.stationary, draws)
-    estimates = [_estimate(returns[sessions]) for sessions in resamples]
+    estimates = [_estimate(returns.take(sessions)) for sessions in resamples]
     deviations = [
         (estimate.sharpe - center.sharpe) / estimate.error
         for estimate in estimates
@@ -213,7 +213,13 @@ class _Estimate:
 
 
 def _estimate(returns: Floats) -> _Estimate | Missing:
-    moments = moments_of(sum_returns(returns, np.array([0, len(returns)])))
+    # With `sum_returns`, the draws would import numba at the end of a run that needs it no more.
+    squares = returns * returns
+    segments = SegmentSums(
+        np.array([len(returns)]), returns.sum(keepdims=True), squares.sum(keepdims=True)
+    )
+    cubes, fourths = (squares * returns).sum(), (squares * squares).sum()
+    moments = moments_of(ReturnSums(segments, cubes, fourths, np.float64(math.nan)))
     if not isinstance(moments, Moments):
         return moments
     error = standard_error(moments)

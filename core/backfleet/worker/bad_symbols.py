@@ -43,7 +43,8 @@ class BadSymbols:
         Raises BadSymbol; DataError if no symbol had bars before this one failed and it is the
         third, or the last. A symbol that failed is not read again.
         """
-        place = (key.symbols, key.window)
+        # Names, since a hash of all that is planned for a symbol takes as long as a short task.
+        place = (key.name, key.window)
         failure = self._failures.get(place)
         if failure is None:
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
-from functools import cached_property, lru_cache
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ class BarsLoader:
         self._plan = plan
         self._manifest = plan.manifest
         self._hooks = hooks
-        self._kept = lru_cache(TASKS_HELD)(self._load)
+        self._kept: dict[tuple[str, Window | None], TaskBars] = {}
 
     def of(self, key: TaskKey) -> TaskBars:
         """The bars of a task.
@@ -79,7 +79,15 @@ class BarsLoader:
         Raises DataChanged where they are not what the run was planned with, DataError, StoreError,
         and what a plugin raises.
         """
-        return self._kept(key.symbols, key.window)
+        # Names, since a hash of all that is planned for a symbol takes as long as a short task.
+        place = (key.name, key.window)
+        bars = self._kept.get(place)
+        if bars is None:
+            bars = self._load(key.symbols, key.window)
+            while len(self._kept) >= TASKS_HELD:
+                del self._kept[next(iter(self._kept))]
+            self._kept[place] = bars
+        return bars
 
     def _load(self, symbols: tuple[PlannedSymbol, ...], window: Window | None) -> TaskBars:
         cut = None if window is None else self._window(window)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from backfleet.bars import Bars
 from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
 from backfleet.engines.vector.panels import is_portfolio
@@ -21,17 +19,28 @@ class VectorEngine(Engine):
     name = "vector"
 
     def run(self, simulation: Simulation) -> Outcome | Summary:
-        runner = _runner(simulation.bars, simulation.strategy, simulation.broker)
+        runner = _runner_of(simulation.bars, simulation.strategy, simulation.broker)
         if simulation.calendar is not None and isinstance(runner, PointRunner):
             return runner.summarize(simulation.params, simulation.calendar)
         return runner.run(simulation.params)
 
 
-@lru_cache(maxsize=2)
-def _runner(
-    bars: tuple[Bars, ...], strategy: type, broker: BrokerSettings
-) -> PointRunner | PortfolioRunner:
+Runner = PointRunner | PortfolioRunner
+
+_latest: tuple[tuple[tuple[Bars, ...], type, BrokerSettings], Runner] | None = None
+
+
+def _runner_of(bars: tuple[Bars, ...], strategy: type, broker: BrokerSettings) -> Runner:
     """Return the runner of a task. Tasks come symbol by symbol, and the points of one share it."""
+    global _latest
+    # Comparing the very same objects costs a third of hashing them.
+    key = bars, strategy, broker
+    if _latest is None or _latest[0] != key:
+        _latest = key, _new_runner(bars, strategy, broker)
+    return _latest[1]
+
+
+def _new_runner(bars: tuple[Bars, ...], strategy: type, broker: BrokerSettings) -> Runner:
     if not issubclass(strategy, VectorStrategy):
         raise TypeError(
             f"engine 'vector' runs a backfleet.VectorStrategy, which {strategy.__name__} is not"

@@ -61,9 +61,9 @@ def _buffers(bars: int) -> Buffers:
 
 
 class _SessionGrid(NamedTuple):
-    """The sessions of some bars, and the segments of their returns."""
+    """The sessions of bars on some days, as bytes, and the segments of their returns."""
 
-    days: NDArray[np.datetime64]
+    days: bytes
     sessions: NDArray[np.int64]
     segments: Segments
 
@@ -74,9 +74,11 @@ _latest_grid: _SessionGrid | None = None
 def _session_grid(days: NDArray[np.datetime64]) -> _SessionGrid:
     """Return the sessions of bars on these days. Most symbols of a market share them."""
     global _latest_grid
-    if _latest_grid is None or not np.array_equal(_latest_grid.days, days):
+    # Comparing bytes takes a third of the time of comparing dates.
+    content = days.tobytes()
+    if _latest_grid is None or _latest_grid.days != content:
         sessions = sessions_of(days)
-        _latest_grid = _SessionGrid(days, sessions, segments_of(sessions[1, 1:]))
+        _latest_grid = _SessionGrid(content, sessions, segments_of(sessions[1, 1:]))
     return _latest_grid
 
 

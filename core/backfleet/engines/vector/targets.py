@@ -81,7 +81,7 @@ def frozen_answer(
             f"not {answer.shape}"
         )
     targets: Floats = np.ascontiguousarray(answer).view()
-    targets.setflags(write=False)
+    targets.flags.writeable = False
     return targets
 
 
