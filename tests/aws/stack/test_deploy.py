@@ -293,7 +293,7 @@ def deployed_fifo(
     """The Spot queue of a stack whose queues start jobs in the order of their submission."""
     with monkeypatch.context() as patch:
         fifo = _with_fifo_queues(render())
-        patch.setattr("backfleet_executors.aws.stack.change_set.render", lambda: fifo)
+        patch.setattr("backfleet_executors.aws.stack.deploy.render", lambda: fifo)
         assert aws_command("deploy", "--yes", "--image", image).error is None
     return f"{stack_name}-spot"
 
@@ -312,7 +312,10 @@ def test_queues_without_fair_share_are_not_replaced_while_they_have_jobs(
     before = cloudformation.list_change_sets(StackName=stack_name)["Summaries"]
     error = aws_command("deploy", "--yes", "--keep-image").error
     assert isinstance(error, ExecutorError)
-    assert "delete OnDemandQueue, SpotQueue, and with it 1 jobs that have not ended" in str(error)
+    assert (
+        "delete OnDemandQueue, SpotQueue, and with it 1 jobs or arrays that have not ended"
+        in str(error)
+    )
     assert aws_server.job(job)["status"] not in ("SUCCEEDED", "FAILED")
     assert cloudformation.list_change_sets(StackName=stack_name)["Summaries"] == before
     batch.terminate_job(jobId=job, reason="seen")
