@@ -6,6 +6,7 @@ import click
 
 from backfleet_executors.aws.batch.container_check import container_check
 from backfleet_executors.aws.prices_command import prices_command
+from backfleet_executors.aws.stack.arm64_command import arm64_command
 from backfleet_executors.aws.stack.connect_command import connect_command
 from backfleet_executors.aws.stack.deploy_command import deploy_command
 from backfleet_executors.aws.stack.destroy_command import destroy_command
@@ -29,6 +30,7 @@ for command in (
     status_command,
     connect_command,
     team_command,
+    arm64_command,
     destroy_command,
     policy_command,
     prices_command,

@@ -19,7 +19,9 @@ __all__ = [
     "SPOT_QUEUE",
     "WORKERS",
     "JobSetting",
+    "environment",
     "job_definition",
+    "queue",
 ]
 
 ON_DEMAND_QUEUE = sub("${AWS::StackName}-on-demand-fair")
@@ -52,7 +54,8 @@ PRIORITY = 10
 """Of a job within its share, if a submission names none. A fair-share queue demands one."""
 
 
-def _environment(kind: str) -> dict[str, Any]:
+def environment(kind: str, subnets: Any, groups: Any) -> dict[str, Any]:
+    """A compute environment on Fargate."""
     return {
         "Type": "AWS::Batch::ComputeEnvironment",
         "Properties": {
@@ -62,14 +65,15 @@ def _environment(kind: str) -> dict[str, Any]:
             "ComputeResources": {
                 "Type": kind,
                 "MaxvCpus": ref("MaxVcpus"),
-                "Subnets": SUBNETS,
-                "SecurityGroupIds": SECURITY_GROUPS,
+                "Subnets": subnets,
+                "SecurityGroupIds": groups,
             },
         },
     }
 
 
-def _queue(name: Section, environment: str) -> dict[str, Any]:
+def queue(name: Section, environment: str) -> dict[str, Any]:
+    """A job queue of one environment, with the scheduling policy of the stack."""
     return {
         "Type": "AWS::Batch::JobQueue",
         "Properties": {
@@ -105,18 +109,21 @@ class JobSetting:
         The name of the group of their logs.
     public_ip
         ENABLED or DISABLED.
+    architecture
+        As Fargate names it.
     """
 
     stack: Section
     execution_role: Section
     log_group: Section
     public_ip: Section
+    architecture: str = "X86_64"
 
 
 def job_definition(
-    name: Section, job_role: str, setting: JobSetting, properties: Section
+    name: Section, job_role: Section, setting: JobSetting, properties: Section
 ) -> dict[str, Any]:
-    """A job definition by the image of the parameter `Image`, with a role of the same template."""
+    """A job definition by the image of the parameter `Image`, and with a role."""
     return {
         "Type": "AWS::Batch::JobDefinition",
         "Properties": {
@@ -129,7 +136,7 @@ def job_definition(
             "Tags": {STACK_TAG: setting.stack},
             "ContainerProperties": {
                 **_container(setting),
-                "JobRoleArn": get_att(job_role, "Arn"),
+                "JobRoleArn": job_role,
                 "ExecutionRoleArn": setting.execution_role,
             },
             **properties,
@@ -156,7 +163,10 @@ def _container(setting: JobSetting) -> dict[str, Any]:
         "LinuxParameters": {"InitProcessEnabled": True},
         "NetworkConfiguration": {"AssignPublicIp": setting.public_ip},
         "FargatePlatformConfiguration": {"PlatformVersion": "1.4.0"},
-        "RuntimePlatform": {"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"},
+        "RuntimePlatform": {
+            "CpuArchitecture": setting.architecture,
+            "OperatingSystemFamily": "LINUX",
+        },
         "LogConfiguration": {
             "LogDriver": "awslogs",
             "Options": {
@@ -195,17 +205,18 @@ SETTING = JobSetting(
 )
 
 RESOURCES: Section = {
-    "SpotEnvironment": _environment("FARGATE_SPOT") | {"Condition": "HasSpot"},
+    "SpotEnvironment": environment("FARGATE_SPOT", SUBNETS, SECURITY_GROUPS)
+    | {"Condition": "HasSpot"},
     "FairShare": {
         "Type": "AWS::Batch::SchedulingPolicy",
         "Properties": {"Name": sub("${AWS::StackName}-fair"), "FairsharePolicy": FAIR_SHARE},
     },
-    "SpotFairQueue": _queue(sub("${AWS::StackName}-spot-fair"), "SpotEnvironment")
+    "SpotFairQueue": queue(sub("${AWS::StackName}-spot-fair"), "SpotEnvironment")
     | {"Condition": "HasSpot"},
-    "OnDemandEnvironment": _environment("FARGATE"),
-    "OnDemandFairQueue": _queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
-    "JobDefinition": job_definition(JOB_DEFINITION, "JobRole", SETTING, WORKERS)
+    "OnDemandEnvironment": environment("FARGATE", SUBNETS, SECURITY_GROUPS),
+    "OnDemandFairQueue": queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
+    "JobDefinition": job_definition(JOB_DEFINITION, get_att("JobRole", "Arn"), SETTING, WORKERS)
     | {"Condition": "HasImage"},
-    "Compaction": job_definition(COMPACTION, "CompactionRole", SETTING, {})
+    "Compaction": job_definition(COMPACTION, get_att("CompactionRole", "Arn"), SETTING, {})
     | {"Condition": "HasImage"},
 }

@@ -92,7 +92,7 @@ def _refresh_teams(clients: Clients, stack: Stack) -> None:
     from backfleet_executors.aws.stack.teams import refresh_teams
 
     if stack.outputs.get("Image"):
-        for team in refresh_teams(clients, stack, show_event):
+        for team in refresh_teams(clients, stack):
             click.echo(f"The team {team} is up to date with the stack.")
 
 

@@ -225,7 +225,7 @@ def _named(place: Place) -> dict[str, list[str]]:
         # The stacks of teams have names that begin with it, too.
         "cloudformation": [
             place.arn("cloudformation", f"stack/{place.name}{suffix}")
-            for suffix in ("/*", f"{TEAM_PART}*")
+            for suffix in ("/*", f"{TEAM_PART}*", "-arm64/*")
         ],
         "ecr": [place.arn("ecr", f"repository/{place.name}")],
         "events": [place.arn("events", f"rule/{place.name}-*")],

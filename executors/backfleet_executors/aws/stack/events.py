@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 from backfleet_executors.aws import cleanup
-from backfleet_executors.aws.stack.compute import JOB_DEFINITION, ON_DEMAND_QUEUE, QUEUE_ARNS
+from backfleet_executors.aws.stack.compute import JOB_DEFINITION, QUEUE_ARNS
 from backfleet_executors.aws.stack.intrinsics import (
     Section,
     get_att,
-    if_,
     policy,
     ref,
     sub,
@@ -18,6 +17,12 @@ from backfleet_executors.aws.stack.intrinsics import (
 from backfleet_executors.aws.stack.storage import KEY
 
 __all__ = ["RESOURCES"]
+
+CLEANED = ",".join(
+    f"${{AWS::StackName}}-{name}-fair"
+    for name in ("spot", "on-demand", "arm64-spot", "arm64-on-demand")
+)
+"""Queues of which the clean-up looks at those that are there."""
 
 STUCK_HOURS = 24
 """In which nothing of a job has started."""
@@ -79,11 +84,7 @@ def _function() -> dict[str, Any]:
             "Code": {"ZipFile": cleanup.source()},
             "Environment": {
                 "Variables": {
-                    "QUEUES": if_(
-                        "HasSpot",
-                        sub("${AWS::StackName}-spot-fair,${AWS::StackName}-on-demand-fair"),
-                        ON_DEMAND_QUEUE,
-                    ),
+                    "QUEUES": sub(CLEANED),
                     "JOB_DEFINITION": JOB_DEFINITION,
                     "STUCK_HOURS": str(STUCK_HOURS),
                     "LONGEST_HOURS": str(LONGEST_HOURS),

@@ -149,9 +149,8 @@ def clients_for(region: str | None) -> Clients:
 
 def existing_stack(clients: Clients, name: str) -> Stack:
     """The stack of this name. Raises ExecutorError where there is none."""
-    from backfleet_executors.aws.stack.stacks import check_name, find_stack
+    from backfleet_executors.aws.stack.stacks import find_stack
 
-    check_name(name)
     stack = find_stack(clients, name)
     if stack is None or stack.is_review:
         raise ExecutorError(

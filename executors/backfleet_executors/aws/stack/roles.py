@@ -40,8 +40,13 @@ DEFINITIONS = [
         "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
         f"${{AWS::StackName}}-{name}:*"
     )
-    for name in ("worker", "compaction")
+    for name in ("worker", "compaction", "arm64-worker")
 ]
+ARM64_QUEUES = sub(
+    "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-queue/"
+    "${AWS::StackName}-arm64-*"
+)
+
 OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""
 
@@ -62,7 +67,7 @@ SCOPE = Scope(
     team=NO_TEAM,
     results_bucket=RESULTS_BUCKET,
     data_bucket=DATA_BUCKET,
-    queues=QUEUE_ARNS,
+    queues=[*QUEUE_ARNS, ARM64_QUEUES],
     definitions=DEFINITIONS,
     logs=LOG_STREAMS,
     jobs=JOBS,
@@ -72,7 +77,14 @@ SUBMITTER = submitter_statements(SCOPE)
 
 CLEANUP = (
     allow(
-        "LookAtJobs", ["batch:DescribeJobDefinitions", "batch:DescribeJobs", "batch:ListJobs"], "*"
+        "LookAtJobs",
+        [
+            "batch:DescribeJobDefinitions",
+            "batch:DescribeJobQueues",
+            "batch:DescribeJobs",
+            "batch:ListJobs",
+        ],
+        "*",
     ),
     allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
     allow("RetireDefinitions", "batch:DeregisterJobDefinition", DEFINITIONS),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet.sdk import open_output
+from backfleet_executors.aws.image_records import ARM64
 from backfleet_executors.aws.stack.stacks import Stack
 from backfleet_executors.aws.stack.storage import RUNS, TEAMS
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXECUTOR",
+    "arm64_settings",
     "forget_settings",
     "read_region",
     "settings_of",
@@ -42,6 +44,23 @@ def settings_of(stack: Stack, region: str) -> dict[str, str]:
         "image": outputs.get("Image", ""),
         "log_group": outputs["LogGroup"],
         "team": "",
+        "architecture": "",
+    }
+
+
+def arm64_settings(arm64: Stack) -> dict[str, str]:
+    """The settings for workers on ARM64 that differ from those of the stack.
+
+    The client compacts results: the job definition of the compaction is for the other queues.
+    """
+    outputs = arm64.outputs
+    return {
+        "queue": outputs["Queue"],
+        "on_demand_queue": outputs["OnDemandQueue"],
+        "job_definition": outputs["JobDefinition"],
+        "compaction_definition": "",
+        "image": outputs["Image"],
+        "architecture": ARM64,
     }
 
 

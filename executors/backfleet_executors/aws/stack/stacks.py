@@ -14,11 +14,20 @@ from backfleet_executors.aws.errors import aws_errors
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-__all__ = ["TEAM_PART", "Stack", "check_name", "check_settled", "find_stack", "is_missing"]
+__all__ = [
+    "ARM64_PART",
+    "TEAM_PART",
+    "Stack",
+    "check_name",
+    "check_settled",
+    "find_stack",
+    "is_missing",
+]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 """Names of buckets contain it: lower case, and short enough for the longest region."""
 
+ARM64_PART = "-arm64"
 TEAM_PART = "-team-"
 """Between the names of the stack and of the team, in the name of the team's stack."""
 
@@ -79,10 +88,10 @@ def check_name(name: str) -> None:
             f"--name {name!r}: a name has 2 to 24 lower-case letters, digits and '-', and begins "
             "with a letter, for the buckets are named after it"
         )
-    if TEAM_PART in name:
+    if TEAM_PART in name or name.endswith(ARM64_PART):
         raise ExecutorError(
-            f"--name {name!r}: this is the name of a team's stack; name the main stack, and the "
-            "team with 'backfleet aws team add'"
+            f"--name {name!r}: this is the name of a stack beside a main one; name the main "
+            "stack, and use 'backfleet aws team' or 'backfleet aws arm64'"
         )
 
 

@@ -102,8 +102,10 @@ def template(team: str) -> dict[str, Any]:
             "JobRole": role(TASKS, "read-data-and-write-results", *worker_statements(scope)),
             "SubmitterRole": role(_who_submits(), "submit-runs", *submitter_statements(scope)),
             "CompactionRole": role(TASKS, "compact-results", *compaction_statements(scope)),
-            "JobDefinition": job_definition(JOB_DEFINITION, "JobRole", SETTING, WORKERS),
-            "Compaction": job_definition(COMPACTION, "CompactionRole", SETTING, {}),
+            "JobDefinition": job_definition(
+                JOB_DEFINITION, get_att("JobRole", "Arn"), SETTING, WORKERS
+            ),
+            "Compaction": job_definition(COMPACTION, get_att("CompactionRole", "Arn"), SETTING, {}),
         },
         "Outputs": {
             "JobDefinition": {"Value": JOB_DEFINITION},

@@ -32,24 +32,14 @@ def team_command() -> None:
 @yes_option
 def add_command(team: str, name: str, region: str | None, github: str | None, yes: bool) -> None:
     """Add TEAM to the stack, or bring it up to date."""
-    from backfleet_executors.aws.stack.change_set import discard
-    from backfleet_executors.aws.stack.showing import show_changes, show_event
-    from backfleet_executors.aws.stack.teams import prepare_team, put_team
+    from backfleet_executors.aws.stack.side_stacks import apply_request
+    from backfleet_executors.aws.stack.teams import find_team, team_request
 
     clients = clients_for(region)
     stack = existing_stack(clients, name)
-    current, change_set = prepare_team(clients, stack, team, github)
-    if change_set is None:
+    if apply_request(clients, team_request(clients, stack, team, github), yes) is None:
         click.echo(f"team {team}: nothing to change")
-    else:
-        try:
-            show_changes(change_set)
-            confirm("Make these changes?", yes)
-        except BaseException:
-            discard(clients, change_set)
-            raise
-        current = put_team(clients, change_set, show_event)
-    assert current is not None
+    current = find_team(clients, stack, team)
     click.echo(f"Let the team's people take the role {current.outputs['SubmitterRole']}")
     click.echo(f"Next: backfleet aws connect --team {team} --name {name}")
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.errors import aws_errors
-from backfleet_executors.aws.stack.change_set import ChangeSet, StackRequest, execute, prepare
-from backfleet_executors.aws.stack.stacks import Stack, check_settled, find_stack
+from backfleet_executors.aws.stack.change_set import StackRequest
+from backfleet_executors.aws.stack.side_stacks import apply_request, side_stacks
+from backfleet_executors.aws.stack.stacks import Stack, find_stack
 from backfleet_executors.aws.stack.team import Team, render_team, team_name
-from backfleet_executors.aws.stack.watch import StackEvent, Watch
 
-__all__ = ["check_team", "find_team", "prepare_team", "put_team", "refresh_teams", "teams_of"]
+__all__ = ["check_team", "find_team", "refresh_teams", "team_request", "teams_of"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
-GONE = ("DELETE_COMPLETE", "DELETE_IN_PROGRESS")
 RESERVED = "all"
 """The stack's own part."""
 
@@ -34,15 +31,7 @@ def check_team(name: str) -> None:
 def teams_of(clients: Clients, stack: Stack) -> list[str]:
     """Return the names of the teams of a stack. Raises ExecutorError."""
     prefix = team_name(stack.name, "")
-    pages = clients.cloudformation.get_paginator("list_stacks")
-    with aws_errors(f"looking for the teams of the stack {stack.name}"):
-        names = [
-            summary["StackName"].removeprefix(prefix)
-            for page in pages.paginate()
-            for summary in page["StackSummaries"]
-            if summary["StackName"].startswith(prefix) and summary["StackStatus"] not in GONE
-        ]
-    return sorted(names)
+    return [name.removeprefix(prefix) for name in side_stacks(clients, stack, prefix)]
 
 
 def find_team(clients: Clients, stack: Stack, name: str) -> Stack:
@@ -58,10 +47,8 @@ def find_team(clients: Clients, stack: Stack, name: str) -> Stack:
     return found
 
 
-def prepare_team(
-    clients: Clients, stack: Stack, name: str, github: str | None
-) -> tuple[Stack | None, ChangeSet | None]:
-    """Return the stack of a team as it is, and the changes that bring it up to date.
+def team_request(clients: Clients, stack: Stack, name: str, github: str | None) -> StackRequest:
+    """Return what the stack of a team is to become.
 
     Parameters
     ----------
@@ -71,7 +58,7 @@ def prepare_team(
     Raises
     ------
     ExecutorError
-        If the main stack has no image yet, or CloudFormation refuses the changes.
+        If the main stack has no image yet.
     """
     check_team(name)
     if not stack.outputs.get("Image"):
@@ -79,31 +66,17 @@ def prepare_team(
             f"the stack {stack.name} has no image yet; run 'backfleet aws deploy' first"
         )
     whole = team_name(stack.name, name)
-    current = find_stack(clients, whole)
-    if current is not None:
-        check_settled(current)
-    team = Team(name, github or "")
-    if github is None and current is not None:
-        team = replace(team, github=current.parameters.get("GitHub", ""))
-    request = StackRequest(whole, render_team(name), team.parameters(stack), stack.tags, stack.role)
-    return current, prepare(clients, request, current)
+    if github is None:
+        current = find_stack(clients, whole)
+        github = current.parameters.get("GitHub", "") if current else ""
+    parameters = Team(name, github).parameters(stack)
+    return StackRequest(whole, render_team(name), parameters, stack.tags, stack.role)
 
 
-def put_team(clients: Clients, change_set: ChangeSet, show: Callable[[StackEvent], None]) -> Stack:
-    """Carry the changes of a team's stack out, and wait. Raises ExecutorError if they fail."""
-    watch = Watch(clients, change_set.stack_id, show)
-    execute(clients, change_set)
-    return watch.wait()
-
-
-def refresh_teams(
-    clients: Clients, stack: Stack, show: Callable[[StackEvent], None]
-) -> Sequence[str]:
+def refresh_teams(clients: Clients, stack: Stack) -> Sequence[str]:
     """Bring the teams of a stack up to date with its image. Return those that changed."""
-    changed = []
-    for name in teams_of(clients, stack):
-        _, change_set = prepare_team(clients, stack, name, None)
-        if change_set is not None:
-            put_team(clients, change_set, show)
-            changed.append(name)
-    return changed
+    return [
+        name
+        for name in teams_of(clients, stack)
+        if apply_request(clients, team_request(clients, stack, name, None), yes=True)
+    ]
