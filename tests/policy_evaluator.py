@@ -32,6 +32,7 @@ CONDITIONS = {
     "IsChina": False,
     "HasBoundary": False,
     "HasBucketKeys": False,
+    "HasCurator": True,
     "HasGitHub": False,
     "HasKey": False,
     "HasNotebook": False,

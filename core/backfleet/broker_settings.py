@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
 
-from backfleet.class_call import ClassCall
+from backfleet.class_call import CLASS, ClassCall
 
-__all__ = ["BrokerSettings", "Commission", "Slippage", "SymbolCosts"]
+__all__ = [
+    "MARKET_KEYS",
+    "PLAIN_KEYS",
+    "VECTOR_KEYS",
+    "BrokerSettings",
+    "Commission",
+    "Slippage",
+    "SymbolCosts",
+]
+
+PLAIN_KEYS = frozenset({"commission", "minimum_commission", "slippage"})
+"""The job's keys that every engine knows, in addition to the cash."""
+MARKET_KEYS = PLAIN_KEYS | {
+    "commission.rate",
+    "commission.per_share",
+    "commission.per_order",
+    "slippage.per_share",
+    "slippage.rate",
+    "slippage.open",
+    "slippage.limit",
+}
+"""Those that the rules of a market know."""
+VECTOR_KEYS = MARKET_KEYS | {"commission.multiplier", "slippage.out"}
+"""Those that compiled code knows."""
+OF_SYMBOL = re.compile(r"symbols\..*?\.(?=commission\b|minimum_commission\b)")
 
 
 @dataclass(frozen=True)
@@ -159,3 +186,42 @@ class BrokerSettings:
         commission = self.commission
         table = Commission(rate=commission) if isinstance(commission, (int, float)) else commission
         return SymbolCosts("", table, self.minimum_commission)
+
+    def changed_keys(self) -> Iterator[str]:
+        """Return the job's keys of the settings that are not the defaults, other than the cash and
+        the sizer, such as `commission.margin`."""
+        default = BrokerSettings(self.cash)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "symbols":
+                for costs in self.symbols:
+                    path = f"symbols.{costs.symbol}."
+                    yield f"{path}commission"
+                    yield from _changed(f"{path}commission", costs.commission)
+                    if costs.minimum_commission:
+                        yield f"{path}minimum_commission"
+            elif field.name != "sizer" and value != getattr(default, field.name):
+                yield from _changed(field.name, value)
+
+    def unknown_key(self, known: frozenset[str], *, has_symbols: bool = False) -> str | None:
+        """Return the first changed key that is not among those; None if all are.
+
+        `has_symbols` says whether they may be those of one symbol.
+        """
+        for key in self.changed_keys():
+            if (OF_SYMBOL.sub("", key) if has_symbols else key) not in known:
+                return key
+        return None
+
+
+def _changed(name: str, value: Any) -> Iterator[str]:
+    """The keys of a setting that has changed, or those in its table."""
+    if isinstance(value, ClassCall):
+        yield f"{name}.{CLASS}" if name.endswith("commission") else name
+    elif isinstance(value, (Commission, Slippage)):
+        default = type(value)()
+        for field in fields(value):
+            if getattr(value, field.name) != getattr(default, field.name):
+                yield f"{name}.{field.name}"
+    else:
+        yield name

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.bars import Bars
+from backfleet.class_call import ClassCall
 from backfleet.engine import BrokerSettings, Commission, Outcome, Simulation, Slippage, SymbolCosts
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.bt import bt
+from backfleet.engines.vector.engine import VectorEngine
+from backfleet_strategies.sma_crossover import SmaCrossover
 from engines.random_orders import RandomOrders, random_bars
 
 FEW, MANY = 40, 3000
@@ -208,3 +212,28 @@ def test_each_setting_changes_the_records(make_bars: Any, name: str) -> None:
     changed = check(make_bars, CHANGES[name], 5, 60, 2)
     records = [(one.equity.tobytes(), one.orders.tobytes()) for one in (usual, changed)]
     assert records[0] != records[1]
+
+
+@pytest.mark.parametrize(
+    ("broker", "key"),
+    [
+        (replace(USUAL, fill_at_close=True), "broker.fill_at_close"),
+        (replace(USUAL, commission=Commission(margin=2.0)), "broker.commission.margin"),
+        (replace(USUAL, slippage=Slippage(rate=0.1, match=False)), "broker.slippage.match"),
+        (replace(USUAL, commission=ClassCall("CommInfo")), "broker.commission.class"),
+        (replace(USUAL, volume_filler=ClassCall("FixedSize")), "broker.volume_filler"),
+    ],
+)
+def test_the_vector_engine_refuses_what_it_does_not_know(
+    make_bars: Any, broker: BrokerSettings, key: str
+) -> None:
+    task = Simulation(SmaCrossover, {}, (make_bars([10.0] * 3),), broker)
+    with pytest.raises(ValueError, match=rf"^{re.escape(key)}: the engine 'vector' does not know"):
+        VectorEngine().run(task)
+
+
+def test_the_vector_engine_refuses_analyzers(make_bars: Any) -> None:
+    analyzers = (("sqn", ClassCall("SQN")),)
+    task = Simulation(SmaCrossover, {}, (make_bars([10.0] * 3),), USUAL, analyzers=analyzers)
+    with pytest.raises(ValueError, match="the engine 'vector' has no analyzers"):
+        VectorEngine().run(task)

@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 
 from backfleet.bars import Bars, BarsWindow
-from backfleet.engine import BrokerSettings, Engine, Outcome, RejectReason, Simulation
+from backfleet.engine import (
+    BrokerSettings,
+    Commission,
+    Engine,
+    Outcome,
+    RejectReason,
+    Simulation,
+    Slippage,
+)
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
@@ -128,13 +136,36 @@ def factor_of(bars: Sequence[Bar], dividends: Sequence[Dividend]) -> list[float]
     return factors
 
 
+def random_broker(seed: int, cash: float) -> BrokerSettings:
+    """A broker with any of the costs that the rules of a market know."""
+    draw = Random(f"costs {seed}")
+    return BrokerSettings(
+        cash,
+        Commission(
+            rate=0.00025,
+            per_share=draw.choice((0.0, 0.01)),
+            per_order=draw.choice((0.0, 3.0)),
+        ),
+        minimum_commission=draw.choice((0.0, 7.5)),
+        slippage=Slippage(
+            **draw.choice(({"rate": 0.002}, {"per_share": 0.03}, {})),
+            open=draw.random() < 0.5,
+        ),
+    )
+
+
 def outcomes(
-    bars: Bars, targets: Sequence[int | None], cash: float, **more: float
+    bars: Bars,
+    targets: Sequence[int | None],
+    cash: float,
+    broker: BrokerSettings | None = None,
+    **more: float,
 ) -> list[Outcome]:
     kept = [target for target, keep in zip(targets, bars.tradable, strict=True) if keep]
     numbers = np.array([np.nan if target is None else target for target in kept], np.float64)
     params = {"script": numbers.tobytes().hex(), "target": "size", **more}
-    return run_all(Simulation(Scripted, params, (bars,), BrokerSettings(cash, 0.00025)))
+    settings = broker or BrokerSettings(cash, 0.00025)
+    return run_all(Simulation(Scripted, params, (bars,), settings))
 
 
 def run_all(simulation: Simulation) -> list[Outcome]:
@@ -165,8 +196,9 @@ def check(seed: int) -> set[str]:
     bars = as_bars(rows, dividends, board, rules)
     outcome = assert_alike(outcomes(bars, targets, cash))
     assert_ledger(ledger, outcome, bars)
-    # The ledger knows no stops.
-    assert_alike(outcomes(bars, targets, cash, stop_loss=0.05, take_profit=0.2))
+    # The ledger knows no stops and no other costs.
+    broker = random_broker(seed, cash)
+    assert_alike(outcomes(bars, targets, cash, broker, stop_loss=0.05, take_profit=0.2))
     return {reason for _, _, reason in ledger.rejections}
 
 
@@ -243,7 +275,7 @@ def check_portfolio(seed: int) -> set[int]:
     if draw.random() < 0.5:
         params |= {"stop_loss": 0.05, "take_profit": 0.2}
     cash = draw.choice((2_000, 30_000, 5_000_000)) + 1 / 128
-    task = Simulation(ScriptedPanel, params, tuple(symbols), BrokerSettings(cash, 0.00025))
+    task = Simulation(ScriptedPanel, params, tuple(symbols), random_broker(seed, cash))
     return set(assert_alike(run_all(task)).orders["reason"].tolist())
 
 

@@ -71,7 +71,7 @@ def test_costs_of_one_symbol_in_a_portfolio_need_backtrader() -> None:
     broker = {"symbols": {"600519": {"minimum_commission": 5}}}
     data = {**DATA, "universe": "portfolio"}
     assert planned(broker, data=data).engine == "backtrader"
-    with pytest.raises(JobError, match=r"broker\.symbols\.600519\.minimum_commission: the engine"):
+    with pytest.raises(JobError, match=r"broker\.symbols\.600519\.commission: the engine"):
         plan_job(job(broker, data=data, engine="vector"))
 
 
@@ -83,6 +83,9 @@ def test_costs_of_one_symbol_in_a_portfolio_need_backtrader() -> None:
         {"slippage": {"rate": 0.1, "out": True}},
         {"fill_at_close": True},
         {"cheat_on_open": True},
+        {"commission": {"leverage": 2}},
+        {"commission": {"class": "CommInfo"}},
+        {"volume_filler": {"class": "FixedSize"}},
     ],
 )
 def test_a_market_excludes_what_would_leave_its_rules(broker: dict[str, Any]) -> None:

@@ -53,7 +53,8 @@ def _raw_job(data: str | None, source: str) -> dict[str, Any]:
         return {"data": SAMPLE, "broker": BROKER}
     if data.endswith(".toml"):
         job = Job.load(data)
-        return {"data": _given(job.data), "broker": _given(job.broker)}
+        sizer = {} if job.sizer is None else {"sizer": job.sizer}
+        return {"data": _given(job.data), "broker": _given(job.broker), **sizer}
     return {"data": {"source": source, "path": data}, "broker": BROKER}
 
 

@@ -14,6 +14,7 @@ from copy import copy
 from typing import Any
 
 from backfleet.bars import Bars
+from backfleet.broker_settings import MARKET_KEYS
 from backfleet.engine import BrokerSettings
 from backfleet.engines.broker import apply_slippage
 from backfleet.engines.bt import bt
@@ -326,6 +327,9 @@ def set_up_market(
     in_seen_shares
         As in `MarketBroker`.
     """
+    unknown = settings.unknown_key(MARKET_KEYS, has_symbols=True)
+    if unknown is not None:
+        raise ValueError(f"broker.{unknown}: the rules of a market exclude it")
     broker = MarketBroker()
     cerebro.broker = broker
     broker.setcash(settings.cash)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
@@ -188,21 +188,3 @@ class Broker(Section):
         if isinstance(self.commission, dict) and self.minimum_commission:
             raise ValueError("minimum_commission cannot be combined with a class of commissions")
         return self
-
-    def changed_keys(self) -> tuple[str, ...]:
-        """Return the keys whose values are not the defaults, such as `commission.margin`."""
-        return tuple(_changed(self, type(self)(), ""))
-
-
-def _changed(section: Section, default: Section, path: str) -> Iterator[str]:
-    for name in type(section).model_fields:
-        value, usual = getattr(section, name), getattr(default, name)
-        if isinstance(value, Section):
-            yield from _changed(value, type(value)(), f"{path}{name}.")
-        elif isinstance(value, dict) and CLASS in value:
-            yield f"{path}{name}.{CLASS}"
-        elif isinstance(value, dict):
-            for key, part in value.items():
-                yield from _changed(part, type(part)(), f"{path}{name}.{key}.")
-        elif value != usual:
-            yield f"{path}{name}"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from backfleet.broker_settings import BrokerSettings, Commission, Slippage, SymbolCosts
 from backfleet.class_call import ClassCall
-from backfleet.engine import BrokerSettings, Commission, Slippage, SymbolCosts
 
 if TYPE_CHECKING:
     from backfleet.job import broker as keys

@@ -172,7 +172,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(each, f"{path}.{name}" if path else name)
     elif isinstance(value, (list, tuple)) and any(isinstance(each, Mapping) for each in value):
         for number, each in enumerate(value):
-            named = each.get("name", number) if isinstance(each, Mapping) else number
-            yield from _flat(each, f"{path}.{named}")
+            names = each if isinstance(each, Mapping) else {}
+            yield from _flat(each, f"{path}.{names.get('name', names.get('symbol', number))}")
     else:
         yield path, value

@@ -21,7 +21,15 @@ from backfleet_executors.aws.stack.deployer import (
 from backfleet_executors.aws.stack.encryption import key_policy
 from backfleet_executors.aws.stack.template import template
 from backfleet_executors.images.inventory import ImageRecord, remember_record
-from policy_evaluator import ACCOUNT, Policies, Rendering, Request, is_allowed, weakened
+from policy_evaluator import (
+    ACCOUNT,
+    Policies,
+    Rendering,
+    Request,
+    is_allowed,
+    statements_of,
+    weakened,
+)
 from testbed.aws.deployment import SHARE
 from testbed.aws.server import SUBMITTER, WORKER
 
@@ -387,3 +395,14 @@ def test_the_policy_of_a_key_lets_the_services_of_a_stack_use_it() -> None:
 def test_every_policy_is_printed(aws_command: Command, kind: str) -> None:
     document = json.loads(aws_command("policy", "--for", kind).output)
     assert document["Version"] == "2012-10-17"
+
+
+@pytest.mark.parametrize("role", ["JobRole", "CompactionRole", "SubmitterRole", "CuratorRole"])
+def test_a_role_uses_the_keys_of_buckets_through_s3_alone(role: str) -> None:
+    rendering = Rendering(names={"BucketKeys": KEY}, conditions={"HasBucketKeys": True})
+    rules = Policies(rendering.statements_of(role))
+    through = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
+    assert is_allowed(rules, Request("kms:Decrypt", KEY, through))
+    assert not is_allowed(rules, Request("kms:Decrypt", KEY))
+    assert not is_allowed(rules, Request("kms:Decrypt", KEY.replace("a", "b"), through))
+    assert not is_allowed(Policies(statements_of(role)), Request("kms:Decrypt", KEY, through))

@@ -71,6 +71,10 @@ def get(key: str) -> Request:
     return Request("s3:GetObject", f"{RESULTS}/{key}", TLS)
 
 
+def delete(key: str) -> Request:
+    return Request("s3:DeleteObject", f"{RESULTS}/{key}", TLS)
+
+
 def listing(prefix: str) -> Request:
     return Request("s3:ListBucket", RESULTS, TLS | {"s3:prefix": prefix})
 
@@ -126,6 +130,17 @@ def test_submitters_create_keys_and_read_them_and_nobody_writes_over_one() -> No
     assert not is_allowed(submitter, put(KEY, OVERWRITE))
     admin: Statements = [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}]
     assert not is_allowed(replace(submitter, identity=admin), put(KEY, OVERWRITE))
+
+
+def test_a_curator_removes_runs_and_neither_trials_nor_keys_nor_data() -> None:
+    curator = policies("CuratorRole")
+    assert is_allowed(curator, delete(f"{RUN}/chunks/000000.0"))
+    assert is_allowed(curator, delete("runs/known/1/x/0123.json"))
+    for key in ("runs/trials/1/x/0123.json", KEY, "images/x", "software/x"):
+        assert not is_allowed(curator, delete(key))
+    assert not is_allowed(curator, Request("s3:DeleteObject", f"{DATA}/stock.csv", TLS))
+    assert not is_allowed(curator, put(f"{RUN}/chunks/000000.0"))
+    assert not is_allowed(policies(SUBMITTER), delete(f"{RUN}/chunks/000000.0"))
 
 
 def test_a_worker_reads_no_key_in_a_bucket_that_holds_the_data_too() -> None:
@@ -209,6 +224,7 @@ REQUESTS = (
         for context in (CREATE, OVERWRITE, UPLOAD, PLAIN)
     ),
     *map(get, ("images/x", KEY, f"{RUN}/manifest.json")),
+    *map(delete, ("images/x", KEY, f"{RUN}/manifest.json", "runs/trials/1/x", "runs/known/1/x")),
     *map(listing, (f"{RUN}/chunks/", "images/")),
     *TAGS,
     Request("s3:ListBucket", RESULTS, TLS),
@@ -230,7 +246,7 @@ def decisions(decided: Policies) -> list[bool]:
     return [is_allowed(decided, request) for request in REQUESTS]
 
 
-@pytest.mark.parametrize("role", [JOB_ROLE, SUBMITTER, "CompactionRole"])
+@pytest.mark.parametrize("role", [JOB_ROLE, SUBMITTER, "CuratorRole", "CompactionRole"])
 def test_every_statement_and_condition_of_a_role_decides_a_request(role: str) -> None:
     # Without the bucket policy: the user's own bucket does not have it.
     unnoticed = []

@@ -146,12 +146,19 @@ def test_the_deployer_may_do_what_the_stack_calls() -> None:
 def test_nobody_but_the_deployer_may_choose_images_or_roles() -> None:
     choosing = {"batch:RegisterJobDefinition", "iam:PassRole", "s3:DeleteObject"}
     roles = [
-        name for name, each in template()["Resources"].items() if each["Type"] == "AWS::IAM::Role"
+        name
+        for name, each in template()["Resources"].items()
+        if each["Type"] == "AWS::IAM::Role" and name != "CuratorRole"
     ]
     assert len(roles) == 5
     for role in roles:
         assert not allowed(role) & choosing
         assert not any("*" in action for action in allowed(role))
+
+
+def test_the_curator_removes_objects_of_runs_and_changes_nothing_else() -> None:
+    looks = {"batch:DescribeJobs", "batch:ListJobs", "s3:GetObject", "s3:ListBucket"}
+    assert allowed("CuratorRole") == {"s3:DeleteObject", *looks}
 
 
 NOT_USED = (

@@ -20,7 +20,7 @@ from backfleet.code.hashes import distribution_hashes
 from backfleet.sdk import IMAGE_INVENTORY, canonical_digest, encode_record
 from backfleet_executors.images.inventory import IMAGE, ImageRecord
 from policy_evaluator import Rendering
-from testbed.aws.server import CLEANUP, COMPACTION, REGION, SUBMITTER, WORKER
+from testbed.aws.server import CLEANUP, COMPACTION, CURATOR, REGION, SUBMITTER, WORKER
 
 __all__ = ["LOCKED_DOWN", "SHARE", "AwsServer", "deploy", "make_bucket"]
 
@@ -177,6 +177,7 @@ class AwsServer:
         return {
             "roles": {
                 WORKER: rendering.statements_of("JobRole"),
+                CURATOR: rendering.statements_of("CuratorRole"),
                 COMPACTION: rendering.statements_of("CompactionRole"),
                 SUBMITTER: rendering.statements_of("SubmitterRole"),
                 CLEANUP: rendering.statements_of("CleanupRole"),

@@ -17,6 +17,7 @@ from backfleet.sdk import RUN_KEY
 __all__ = [
     "CLEANUP",
     "COMPACTION",
+    "CURATOR",
     "REGION",
     "SUBMITTER",
     "WORKER",
@@ -30,6 +31,7 @@ HERE = Path(__file__).parent
 REGION = "us-east-1"
 
 WORKER, SUBMITTER, CLEANUP, COMPACTION = "worker", "submitter", "cleanup", "compaction"
+CURATOR = "curator"
 """Access keys of roles. That of the tests is `testing`, and may do everything."""
 
 

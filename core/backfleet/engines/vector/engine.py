@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backfleet.bars import Bars
+from backfleet.broker_settings import VECTOR_KEYS
 from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
 from backfleet.engines.vector.panels import is_portfolio
 from backfleet.engines.vector.points import PointRunner
@@ -19,6 +20,8 @@ class VectorEngine(Engine):
     name = "vector"
 
     def run(self, simulation: Simulation) -> Outcome | Summary:
+        if simulation.analyzers:
+            raise ValueError("the engine 'vector' has no analyzers. Use engine = 'backtrader'")
         runner = _runner_of(simulation.bars, simulation.strategy, simulation.broker)
         if simulation.calendar is not None and isinstance(runner, PointRunner):
             return runner.summarize(simulation.params, simulation.calendar)
@@ -45,6 +48,13 @@ def _new_runner(bars: tuple[Bars, ...], strategy: type, broker: BrokerSettings) 
         raise TypeError(
             f"engine 'vector' runs a backfleet.VectorStrategy, which {strategy.__name__} is not"
         )
-    if is_portfolio(strategy, len(bars)):
+    is_one_task = is_portfolio(strategy, len(bars))
+    # In one loop over many symbols, all have the same costs.
+    unknown = broker.unknown_key(VECTOR_KEYS, has_symbols=not is_one_task)
+    if unknown is not None:
+        raise ValueError(
+            f"broker.{unknown}: the engine 'vector' does not know it. Use engine = 'backtrader'"
+        )
+    if is_one_task:
         return PortfolioRunner(bars, strategy, broker)
     return PointRunner(bars[0], strategy, broker)

@@ -40,6 +40,8 @@ class Choices:
         Days that logs are kept.
     email
         Who gets news; empty for nobody.
+    curator
+        Whether there is a role that can remove runs.
     notebook
         Whether there is a SageMaker notebook.
     data_bucket, results_bucket, repository
@@ -70,6 +72,7 @@ class Choices:
     max_vcpus: int | None = None
     log_days: int | None = None
     email: str | None = None
+    curator: bool | None = None
     notebook: bool | None = None
     data_bucket: str | None = None
     results_bucket: str | None = None
@@ -100,6 +103,7 @@ class Choices:
             "MaxVcpus": self.max_vcpus,
             "LogDays": self.log_days,
             "Email": self.email,
+            "WithCurator": self.curator,
             "WithNotebook": self.notebook,
             "DataBucketName": self.data_bucket,
             "ResultsBucketName": self.results_bucket,

@@ -35,12 +35,11 @@ CLEANUP_SECONDS = 300
 JOB = {"name": "$.detail.jobName", "status": "$.detail.status", "region": "$.region"}
 
 
-def _rule(description: str, pattern: Section, paths: Section, sentence: str) -> dict[str, Any]:
+def _rule(pattern: Section, paths: Section, sentence: str) -> dict[str, Any]:
     """A rule that sends a sentence, in which `<name>` is the value at a path of the event."""
     return {
         "Type": "AWS::Events::Rule",
         "Properties": {
-            "Description": description,
             "EventPattern": {"source": ["aws.batch"]} | dict(pattern),
             "Targets": [
                 {
@@ -75,7 +74,6 @@ def _function() -> dict[str, Any]:
         "DependsOn": "CleanupLogGroup",
         "Properties": {
             "FunctionName": sub("${AWS::StackName}-cleanup"),
-            "Description": "Stops jobs of backfleet that never start or never end",
             "Runtime": "python3.12",
             "Handler": "index.handle",
             "Role": get_att("CleanupRole", "Arn"),
@@ -129,8 +127,8 @@ RESOURCES: Section = {
         "Condition": "HasEmail",
         "Properties": {"TopicArn": ref("Topic"), "Protocol": "email", "Endpoint": ref("Email")},
     },
+    # A job or a whole array has ended.
     "JobEnded": _rule(
-        "A job or a whole array of backfleet has ended",
         {
             "detail-type": ["Batch Job State Change"],
             "detail": {
@@ -143,8 +141,8 @@ RESOURCES: Section = {
         JOB | {"why": "$.detail.statusReason"},
         "The job <name> in <region> has ended: <status>. <why> (see: backfleet status)",
     ),
+    # The job at the head of a queue cannot start.
     "QueueBlocked": _rule(
-        "The job at the head of a queue of backfleet cannot start",
         {"detail-type": ["Batch Job Queue Blocked"], "detail": {"jobQueue": QUEUE_ARNS}},
         JOB | {"why": "$.detail.statusReason"},
         "The job <name> in <region> blocks its queue: <why> (see: backfleet status)",
@@ -161,7 +159,6 @@ RESOURCES: Section = {
     "CleanupSchedule": {
         "Type": "AWS::Events::Rule",
         "Properties": {
-            "Description": "The hourly clean-up of backfleet",
             "ScheduleExpression": "rate(1 hour)",
             "Targets": [{"Id": "cleanup", "Arn": get_att("Cleanup", "Arn")}],
         },

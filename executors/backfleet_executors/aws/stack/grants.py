@@ -6,7 +6,7 @@ The part of the stack itself is the team `all`. Its runs lie in `runs`, and thos
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,18 @@ from backfleet_executors.aws.stack.storage import (
     IMAGE_RECORDS,
     RUNS,
     SHARED,
+    SOFTWARE,
     TEAMS,
     bucket_arns,
 )
 
-__all__ = ["Scope", "compaction_statements", "submitter_statements", "worker_statements"]
+__all__ = [
+    "Scope",
+    "compaction_statements",
+    "curator_statements",
+    "submitter_statements",
+    "worker_statements",
+]
 
 BY_WORKERS = ("chunks", "parts", "blobs", "logs")
 AS_NEW = {"Null": {"s3:if-none-match": "false"}}
@@ -41,10 +48,8 @@ class Scope:
         Its name; `all` for the stack's own part.
     results_bucket, data_bucket
         Names of the buckets.
-    queues
-        ARNs of the queues.
-    definitions
-        ARNs of the revisions of the job definitions.
+    submitted_to
+        ARNs of the queues, and of the revisions of the job definitions.
     logs
         The ARN of the streams of the workers' log.
     jobs
@@ -54,8 +59,7 @@ class Scope:
     team: str
     results_bucket: Section
     data_bucket: Section
-    queues: Sequence[Section]
-    definitions: Sequence[Section]
+    submitted_to: Section
     logs: Section
     jobs: Section
 
@@ -141,6 +145,19 @@ def compaction_statements(scope: Scope) -> list[Any]:
     ]
 
 
+def curator_statements(scope: Scope) -> list[Any]:
+    """Return what who removes runs may do. It can neither submit nor write anything."""
+    runs = f"/{scope.runs}"
+    return [
+        allow("LookAtJobs", ["batch:DescribeJobs", "batch:ListJobs"], "*"),
+        allow("ReadStore", "s3:GetObject", scope.in_results(f"{runs}/*", f"/{scope.keys}/*")),
+        allow("ListStore", "s3:ListBucket", scope.in_results(), _listing(scope.runs)),
+        allow("RemoveRuns", "s3:DeleteObject", scope.in_results(f"{runs}/*")),
+        withhold("KeepTrials", "s3:DeleteObject", scope.in_results(f"{runs}/trials/*")),
+        _use_keys(),
+    ]
+
+
 def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
     """Return what who submits runs may do."""
     own = {f"aws:RequestTag/{TEAM_TAG}": scope.team}
@@ -155,7 +172,7 @@ def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
         "batch:ListJobs",
     ]
     return [
-        allow("SubmitJobs", "batch:SubmitJob", [*scope.queues, *scope.definitions], scope.share),
+        allow("SubmitJobs", "batch:SubmitJob", scope.submitted_to, scope.share),
         # A job that is being submitted has no tags yet. One of another team keeps its own.
         allow(
             "TagJobs",
@@ -167,10 +184,13 @@ def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
         allow("LookAtJobs", reads, "*"),
         *_read_data(scope),
         allow("PushData", "s3:PutObject", scope.in_data(f"/{scope.data}*")),
-        allow("ReadImageRecords", "s3:GetObject", scope.in_results(IMAGE_RECORDS)),
+        allow(
+            "ReadShared",
+            "s3:GetObject",
+            scope.in_results(IMAGE_RECORDS, f"/{scope.keys}/*", f"/{SOFTWARE}/*"),
+        ),
         allow("UseStore", ["s3:GetObject", "s3:PutObject"], scope.in_results(f"/{scope.runs}/*")),
         _tag_parts(scope),
-        allow("ReadKeys", "s3:GetObject", scope.in_results(f"/{scope.keys}/*")),
         allow("CreateKeys", "s3:PutObject", scope.in_results(f"/{scope.keys}/*"), AS_NEW),
         allow("ListStore", "s3:ListBucket", scope.in_results(), _listing(scope.runs, scope.keys)),
         allow("ReadLogs", "logs:GetLogEvents", scope.logs),

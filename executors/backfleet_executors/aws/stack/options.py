@@ -61,6 +61,9 @@ CHOICES = (
     click.option(
         "--notebook/--no-notebook", default=None, help="A SageMaker notebook too. [no notebook]"
     ),
+    click.option(
+        "--curator/--no-curator", default=None, help="A role that can remove runs. [no curator]"
+    ),
     click.option("--data-bucket", help="An existing bucket for the data."),
     click.option("--results-bucket", help="An existing bucket for the results."),
     click.option("--repository", help="An existing ECR repository."),

@@ -36,5 +36,6 @@ OUTPUTS: Section = {
     "Topic": _output(ref("Topic")),
     "SubmitterRole": _output(get_att("SubmitterRole", "Arn")),
     "ExecutionRole": _output(get_att("ExecutionRole", "Arn")),
+    "CuratorRole": _output(get_att("CuratorRole", "Arn"), "HasCurator"),
     "Notebook": _output(ref("Notebook"), "HasNotebook"),
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from backfleet_executors.aws.batch.settings import NO_TEAM
-from backfleet_executors.aws.stack.compute import QUEUE_ARNS
 from backfleet_executors.aws.stack.execution import EXECUTION, LOG_STREAMS
 from backfleet_executors.aws.stack.grants import (
     Scope,
     compaction_statements,
+    curator_statements,
     submitter_statements,
     worker_statements,
 )
@@ -21,13 +21,12 @@ from backfleet_executors.aws.stack.intrinsics import (
     policy,
     ref,
     sub,
+    texts,
     trust,
 )
 from backfleet_executors.aws.stack.storage import (
     DATA_BUCKET,
     RESULTS_BUCKET,
-    SOFTWARE,
-    results_arn,
 )
 
 __all__ = ["ANYBODY_OF_THE_ACCOUNT", "RESOURCES", "SUBMITTER", "TASKS", "role"]
@@ -35,18 +34,13 @@ __all__ = ["ANYBODY_OF_THE_ACCOUNT", "RESOURCES", "SUBMITTER", "TASKS", "role"]
 OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
 TASKS = trust("ecs-tasks.amazonaws.com", OF_THIS_ACCOUNT)
 JOBS = sub("arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job/*")
+NAMED = "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-"
 DEFINITIONS = [
-    sub(
-        "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
-        f"${{AWS::StackName}}-{name}:*"
-    )
-    for name in ("worker", "compaction", "arm64-worker")
+    f"definition/${{AWS::StackName}}-{name}:*" for name in ("worker", "compaction", "arm64-worker")
 ]
-ARM64_QUEUES = sub(
-    "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-queue/"
-    "${AWS::StackName}-arm64-*"
-)
-
+QUEUES = [
+    f"queue/${{AWS::StackName}}-{name}" for name in ("spot-fair", "on-demand-fair", "arm64-*")
+]
 OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""
 
@@ -67,8 +61,7 @@ SCOPE = Scope(
     team=NO_TEAM,
     results_bucket=RESULTS_BUCKET,
     data_bucket=DATA_BUCKET,
-    queues=[*QUEUE_ARNS, ARM64_QUEUES],
-    definitions=DEFINITIONS,
+    submitted_to=texts(NAMED, *QUEUES, *DEFINITIONS),
     logs=LOG_STREAMS,
     jobs=JOBS,
 )
@@ -87,7 +80,7 @@ CLEANUP = (
         "*",
     ),
     allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
-    allow("RetireDefinitions", "batch:DeregisterJobDefinition", DEFINITIONS),
+    allow("RetireDefinitions", "batch:DeregisterJobDefinition", texts(NAMED, *DEFINITIONS)),
     allow(
         "Logs",
         ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -112,12 +105,12 @@ NOTEBOOKS = {
 WHO_SUBMITS = policy(ANYBODY_OF_THE_ACCOUNT, if_("HasNotebook", NOTEBOOKS, NO_VALUE))
 """People of the account whom an administrator lets take the role, and the notebook."""
 
-READ_SOFTWARE = allow("ReadSoftware", "s3:GetObject", results_arn(f"/{SOFTWARE}/*"))
-
 RESOURCES: Section = {
     "ExecutionRole": role(TASKS, "start-containers", *EXECUTION),
     "JobRole": role(TASKS, "read-data-and-write-results", *worker_statements(SCOPE)),
     "CompactionRole": role(TASKS, "compact-results", *compaction_statements(SCOPE)),
-    "SubmitterRole": role(WHO_SUBMITS, "submit-runs", *SUBMITTER, READ_SOFTWARE),
+    "SubmitterRole": role(WHO_SUBMITS, "submit-runs", *SUBMITTER),
+    "CuratorRole": role(policy(ANYBODY_OF_THE_ACCOUNT), "remove-runs", *curator_statements(SCOPE))
+    | {"Condition": "HasCurator"},
     "CleanupRole": role(trust("lambda.amazonaws.com", OF_THIS_ACCOUNT), "clean-up", *CLEANUP),
 }

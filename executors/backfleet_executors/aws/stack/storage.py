@@ -84,9 +84,9 @@ def results_arn(*paths: str) -> Section:
 
 def bucket_arns(bucket: Section, *paths: str) -> Section:
     """The ARN of a bucket, or those of paths in it that begin with `/`."""
-    arn = "arn:${AWS::Partition}:s3:::${Bucket}"
+    arn = "arn:${AWS::Partition}:s3:::${B}"
     if len(paths) < 2:
-        return {"Fn::Sub": [f"{arn}{''.join(paths)}", {"Bucket": bucket}]}
+        return {"Fn::Sub": [f"{arn}{''.join(paths)}", {"B": bucket}]}
     # One text for all paths: the template may have 51,200 bytes.
     text = ",".join(f"${{A}}{path}" for path in paths)
     return {"Fn::Split": [",", {"Fn::Sub": [text, {"A": bucket_arns(bucket)}]}]}

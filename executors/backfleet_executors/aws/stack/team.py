@@ -31,6 +31,7 @@ from backfleet_executors.aws.stack.intrinsics import (
     policy,
     ref,
     sub,
+    texts,
 )
 from backfleet_executors.aws.stack.roles import ANYBODY_OF_THE_ACCOUNT, TASKS, role
 from backfleet_executors.aws.stack.stacks import TEAM_PART, Stack
@@ -157,11 +158,13 @@ def _scope(team: str) -> Scope:
         team=team,
         results_bucket=ref("ResultsBucketName"),
         data_bucket=ref("DataBucketName"),
-        queues=[sub(f"{_ARN}:job-queue/${{{name}}}") for name in ("Queue", "OnDemandQueue")],
-        definitions=[
-            sub(f"{_ARN}:job-definition/${{AWS::StackName}}-{name}:*")
-            for name in ("worker", "compaction")
-        ],
+        submitted_to=texts(
+            f"{_ARN}:job-",
+            "queue/${Queue}",
+            "queue/${OnDemandQueue}",
+            "definition/${AWS::StackName}-worker:*",
+            "definition/${AWS::StackName}-compaction:*",
+        ),
         logs=sub(
             "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${LogGroup}:*"
         ),
