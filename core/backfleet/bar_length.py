@@ -72,7 +72,12 @@ def find_length(time: Times, session: Days, timezone: str) -> np.timedelta64:
         middle = len(distances) // 2
         days = int(np.partition(distances, middle)[middle])
         return next((unit for low, high, unit in CALENDAR if low <= days <= high), UNKNOWN_LENGTH)
-    distances, counts = np.unique(np.diff(time), return_counts=True)
+    steps = np.diff(time)
+    usual = steps[len(steps) // 2]
+    # If most steps are equal, none is more frequent, and to sort them takes long.
+    if 2 * int(np.count_nonzero(steps == usual)) > len(steps):
+        return np.timedelta64(int(usual), "ns")
+    distances, counts = np.unique(steps, return_counts=True)
     most = int(np.argmax(counts))
     if counts[most] < MIN_SHARE * (len(time) - 1):
         return UNKNOWN_LENGTH

@@ -254,13 +254,20 @@ class Bars:
         if stop <= first:
             return self[:0]
         warmup = min(window.warmup, first)
-        cut = self[first - warmup : stop]
-        is_raw = np.all(cut.factor == 1.0)
-        prices = cut.raw if is_raw else cut.raw.adjusted(cut.factor)
         facts = self.facts
         if facts is not None and window.end is not None:
             facts = facts.until(window.end)
+        is_whole = stop - first == len(self) and facts is self.facts and self.events is None
+        cut = self if is_whole else self[first - warmup : stop]
+        prices = cut.raw if cut.has_no_factor else cut.raw.adjusted(cut.factor)
+        if is_whole and prices is self.prices and not self.warmup:
+            return self
         return replace(cut, prices=prices, warmup=warmup, facts=facts)
+
+    @cached_property
+    def has_no_factor(self) -> bool:
+        """Whether all factors are one, so that adjusted prices are the raw ones."""
+        return bool(np.all(self.factor == 1.0))
 
     def digest(self) -> str:
         """SHA-256 over all that an engine can see, as 64 hexadecimal digits."""
@@ -272,7 +279,7 @@ class Bars:
         for prices in distinct:
             columns += [prices.open, prices.high, prices.low, prices.close]
         columns.append(self.volume)
-        is_plain = bool(np.all(self.factor == 1.0)), bool(self.tradable.all())
+        is_plain = self.has_no_factor, bool(self.tradable.all())
         columns += [] if is_plain[0] else [self.factor]
         columns += [] if is_plain[1] else [self.tradable]
         facts += f" {len(distinct)} {is_plain}"

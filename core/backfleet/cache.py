@@ -20,6 +20,8 @@ __all__ = [
     "write_quietly",
 ]
 
+MAX_PARTS = 1000
+"""Parts of a file that are written with one call; Linux takes 1,024."""
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -74,7 +76,7 @@ def scratch_folder() -> Path:
 
 def write_quietly(path: Path, *content: bytes | memoryview) -> None:
     """Write a file whole or not at all; if that fails, the next process computes it again."""
-    temporary = f"{path.parent}/.{os.urandom(8).hex()}"
+    temporary = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}")
     try:
         try:
             handle = os.open(temporary, NEW_FILE, 0o600)
@@ -83,7 +85,13 @@ def write_quietly(path: Path, *content: bytes | memoryview) -> None:
             handle = os.open(temporary, NEW_FILE, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.writelines(content)
+                # One call for all parts takes half the time. It writes less on a full disk.
+                parts = content[:MAX_PARTS]
+                written = os.writev(handle, parts)
+                if written < sum(memoryview(part).nbytes for part in parts):
+                    file.seek(0)
+                    parts = ()
+                file.writelines(content[len(parts) :])
             os.replace(temporary, path)
         except OSError:
             os.unlink(temporary)

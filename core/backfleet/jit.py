@@ -135,6 +135,20 @@ class Compiled(Generic[P, R]):
         with sole_compiler(self._folder):
             return self._run_compiled(*args, **kwargs)
 
+    def compile_if_worth(self, saved: float) -> bool:
+        """Return whether machine code saves more CPU time than it takes to load or compile it. If
+        it does, calls run it from now on; `saved` is in seconds.
+
+        For a function that is never interpreted, because there is another way.
+        """
+        if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+            return False
+        if self.is_compiled:
+            return True
+        if saved < LOAD_SECONDS or (saved < COMPILE_SECONDS and not self._is_cached):
+            return False
+        return self.dispatcher is not None
+
     def _run_compiled(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if kwargs or len(args) != self.arity:
             # numba takes 20 µs for an argument that is left out, and compiles once more for it.

@@ -60,6 +60,11 @@ class Source(ABC):
     def __init__(self, settings: SourceSettings) -> None:
         self.settings = settings
         self.options = _checked(self.Options, settings.options)
+        self.expected = 1
+
+    def expect(self, inputs: int) -> None:
+        """Know beforehand how many inputs this process will parse; a source may prepare itself."""
+        self.expected = max(inputs, 1)
 
     @abstractmethod
     def symbols(self) -> Sequence[str]:

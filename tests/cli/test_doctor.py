@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from in_process import InProcess
+
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Install = Callable[..., dict[str, str]]
 
@@ -58,11 +60,13 @@ class Tries(Bare, Diagnosable):
 
 
 @pytest.fixture
-def doctor(backfleet: Call) -> Callable[..., subprocess.CompletedProcess[str]]:
+def doctor(backfleet: Call, in_process: InProcess) -> Call:
     """`backfleet doctor` where no Docker engine is to be found."""
 
     def call(*arguments: object, env: Mapping[str, str] = NO_ENGINE) -> Any:
-        return backfleet("doctor", *arguments, env={**NO_ENGINE, **env})
+        # Only a process finds plugins that are installed for a test.
+        run = backfleet if "PYTHONPATH" in env else in_process
+        return run("doctor", *arguments, env={**NO_ENGINE, **env})
 
     return call
 

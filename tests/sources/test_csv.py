@@ -571,6 +571,53 @@ def test_numbers_are_read_the_fast_way_as_they_are_as_text(monkeypatch: pytest.M
         return f"{bars.digest()} {bars.time.tolist()}"
 
     fast = [outcome(content) for content in contents]
-    monkeypatch.setattr("backfleet.sources.csv._fast", lambda file, reading: None)
+    monkeypatch.setattr("backfleet.sources.csv._fast", lambda *_: None)
     assert fast == [outcome(content) for content in contents]
     assert len(set(fast)) > 50
+
+
+LONG_FORMATS = (None, "%d.%m.%Y %H:%M", "%-d.%-m.%Y %-H:%M")
+
+
+@pytest.mark.parametrize("date_format", LONG_FORMATS)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_long_file_is_read_as_a_short_one(
+    monkeypatch: pytest.MonkeyPatch, date_format: str | None, end: str
+) -> None:
+    """Not by compiled code, which another test may have loaded."""
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    first = datetime(2019, 1, 2, 3, 4)
+    lines = [HEADER.strip()]
+    for row in range(30_000):
+        time = first + row * timedelta(minutes=1)
+        text = time.strftime(date_format) if date_format else f"{time:%Y-%m-%d %H:%M}"
+        lines.append(f"{text},1.25,{3 + row % 7}.5,0.125,{row % 3 + 0.2:.6f},{row or ''}")
+    content = end.join(lines).encode()
+    options = {"date_format": date_format.replace("-", "")} if date_format else {}
+    monkeypatch.setattr("backfleet.sources.long_file.LONG_BYTES", 0)
+    bars = parse(content, **options)
+    monkeypatch.setattr("backfleet.sources.long_file.LONG_BYTES", len(content) + 1)
+    assert parse(content, **options).digest() == bars.digest()
+    monkeypatch.setattr("backfleet.sources.csv._fast", lambda *_: None)
+    assert parse(content, **options).digest() == bars.digest()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("2019-01-12 13:03,1,3,x,2,1", "row 15001: low is 'x', not a number"),
+        ("2019-03-01,1,3,1,2", "row 15001: 5 values for 6 columns"),
+        ("nonsense,1,3,1,2,1", "row 15001: date is 'nonsense', not an ISO 8601 date or time"),
+    ],
+)
+def test_a_fault_in_a_long_file_is_named_with_its_row(
+    monkeypatch: pytest.MonkeyPatch, value: str, message: str
+) -> None:
+    monkeypatch.setattr("backfleet.sources.long_file.LONG_BYTES", 0)
+    first = datetime(2019, 1, 2, 3, 4)
+    lines = [
+        f"{first + row * timedelta(minutes=1)},1.25,3.5,0.125,2.5,1000" for row in range(30_000)
+    ]
+    lines[14_999] = value
+    with pytest.raises(DataError, match=message):
+        parse(HEADER + "\n".join(lines))

@@ -99,11 +99,31 @@ def test_cached_bars_are_mapped_and_read_only(source: Make, file: Path, cache: P
     stocks = source(CsvSource, file.parent, columns=("pe",))
     load(stocks, cache)
     bars, _ = load(stocks, cache)
-    for column in (bars.time, bars.session, bars.close, bars.tradable, bars.extra["pe"]):
+    for column in (bars.session, bars.close, bars.extra["pe"]):
         assert not column.flags.owndata
+    for column in (bars.time, bars.session, bars.close, bars.tradable, bars.extra["pe"]):
         assert column.flags.c_contiguous
         with pytest.raises(ValueError, match="read-only"):
             column[0] = column[1]
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Asia/Shanghai"])
+@pytest.mark.parametrize("step", ["D", "h"])
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_columns_that_a_prepared_file_leaves_out_come_back(
+    source: Make, data: Path, cache: Path, timezone: str, step: str, is_plain: bool
+) -> None:
+    times = np.datetime64("2019-01-01", step) + np.arange(200)
+    factors = ["1,true"] * 200 if is_plain else ["2,true"] * 150 + ["1,true", "1,false"] * 25
+    lines = [f"{time},1,9,0.5,2,7,{end}\n" for time, end in zip(times, factors, strict=True)]
+    (data / "AAPL.csv").write_text("date,open,high,low,close,pe,factor,tradable\n" + "".join(lines))
+    options = {"factor": "factor", "tradable": "tradable"}
+    stocks = source(CsvSource, data, timezone=timezone, **options)
+    parsed, cached = (load(stocks, cache)[0] for _ in range(2))
+    assert cached.digest() == parsed.digest()
+    for name in ("time", "session", "factor", "tradable"):
+        assert np.array_equal(getattr(cached, name), getattr(parsed, name))
+        assert getattr(cached, name).dtype == getattr(parsed, name).dtype
 
 
 def test_a_changed_file_is_read_again(

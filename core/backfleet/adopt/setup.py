@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from backfleet.adopt.broker_setup import BrokerSetup
-from backfleet.adopt.class_tables import ClassTable, class_table
+from backfleet.adopt.class_tables import ClassTable
+from backfleet.adopt.named_classes import (
+    analyzer_tables,
+    given_sizer,
+    sizer_table,
+    unnamed_analyzers,
+)
 from backfleet.adopt.observation import ObservedParameter, Statement
 from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, code_of
 from backfleet.engines.bt import bt
 from backfleet.errors import JobError
-from backfleet.job.class_table import analyzer_name
 from backfleet.job.parameter import Parameter
 
 __all__ = ["Parameters", "Setup"]
@@ -58,7 +63,7 @@ class Setup:
         """Read what a Cerebro was given, before anything of it is started."""
         strategy, args, _ = iterstrat[0]
         broker = BrokerSetup.of(cerebro)
-        sizer, analyzers = _sizer_table(cerebro), _analyzer_tables(cerebro)
+        sizer, analyzers = sizer_table(cerebro), analyzer_tables(cerebro)
         refusals = [*_refusals(cerebro, iterstrat), *broker.refusals]
         statements = list(broker.statements)
         notes: list[str] = []
@@ -171,25 +176,8 @@ def _refusals(cerebro: Any, iterstrat: Sequence[Any]) -> Iterator[str]:
         yield "the script is connected to a store of live data"
 
 
-def _given_sizer(cerebro: Any) -> tuple[Any, Sequence[Any], Mapping[str, Any]]:
-    """The class of the sizer, None for no own one, and its arguments."""
-    sizer, args, kwargs = cerebro.sizers.get(0, cerebro.sizers.get(None, (None, (), {})))
-    return sizer, args, kwargs
-
-
-def _sizer_table(cerebro: Any) -> ClassTable | None:
-    """The sizer as a table; None without one, and if a job cannot name it."""
-    sizer, args, kwargs = _given_sizer(cerebro)
-    if sizer is None or args:
-        return None
-    try:
-        return class_table(sizer, "sizer", kwargs)
-    except NoCode:
-        return None
-
-
 def _sizer(cerebro: Any) -> Iterator[Statement]:
-    sizer, args, kwargs = _given_sizer(cerebro)
+    sizer, args, kwargs = given_sizer(cerebro)
     if sizer is not None:
         call = _call(sizer, args, kwargs, "the sizer")
         code = PythonCode(f"self.setsizer({call.text})", call.imports, call.names)
@@ -231,43 +219,13 @@ def _indicators(cerebro: Any, strategy: Any) -> Iterator[Statement]:
         yield Statement("init", code, f"the indicator {indicator.__name__}")
 
 
-def _analyzer_tables(cerebro: Any) -> Mapping[str, ClassTable]:
-    """The analyzers that a job can name, by their names."""
-    tables: dict[str, ClassTable] = {}
-    for analyzer, args, kwargs in cerebro.analyzers:
-        arguments = dict(kwargs)
-        name = _analyzer_name(analyzer, arguments.pop("_name", ""))
-        try:
-            if not args and name not in tables and analyzer_name(name):
-                tables[name] = class_table(analyzer, "analyzer", arguments)
-        except (NoCode, ValueError):
-            continue
-    return tables
-
-
-def _analyzer_name(analyzer: Any, name: str) -> str:
-    return name or analyzer.__name__.lower()
-
-
-def _unnamed_analyzers(
-    cerebro: Any, tables: Mapping[str, ClassTable]
-) -> Iterator[tuple[Any, Sequence[Any], Mapping[str, Any]]]:
-    """The analyzers that a job cannot name, with their arguments."""
-    seen: set[str] = set()
-    for analyzer, args, kwargs in cerebro.analyzers:
-        name = _analyzer_name(analyzer, kwargs.get("_name", ""))
-        if name not in tables or name in seen:
-            yield analyzer, args, kwargs
-        seen.add(name)
-
-
 def _analyzers(
     cerebro: Any, strategy: Any, tables: Mapping[str, ClassTable]
 ) -> Iterator[Statement]:
     """The analyzers that a job cannot name, if the strategy mentions analyzers."""
     if not _mentions(strategy, "analyzers"):
         return
-    for analyzer, args, kwargs in _unnamed_analyzers(cerebro, tables):
+    for analyzer, args, kwargs in unnamed_analyzers(cerebro, tables):
         code = _added("_addanalyzer", [analyzer, *args], kwargs, "the analyzer")
         yield Statement("init", code, f"the analyzer {analyzer.__name__}")
 
@@ -283,7 +241,7 @@ def _left_out(cerebro: Any, strategy: Any, tables: Mapping[str, ClassTable]) -> 
     if observers and not _mentions(strategy, "observers", "stats"):
         yield f"observers are left out: {', '.join(observers)}"
     if not _mentions(strategy, "analyzers"):
-        for analyzer, _, _ in _unnamed_analyzers(cerebro, tables):
+        for analyzer, _, _ in unnamed_analyzers(cerebro, tables):
             yield f"the analyzer {analyzer.__name__} is left out: a job cannot name it so"
     if cerebro.writers or cerebro.p.writer:
         yield "writers are left out"

@@ -69,7 +69,9 @@ def check_command(place: str, as_json: bool, **reading: Any) -> None:
     from backfleet.sources.faults import check_symbol, find_gaps
 
     chosen = Selection.of(place, reading)
-    checked = list(chosen.for_symbols(lambda symbol: check_symbol(chosen.source, symbol)))
+    known: dict[bytes, Any] = {}
+    each_checked = chosen.for_symbols(lambda symbol: check_symbol(chosen.source, symbol))
+    checked = [symbol.sharing(known) for symbol in each_checked]
     faults = [fault for symbol in checked for fault in symbol.faults]
     faults += find_gaps(checked)
     faults.sort(key=lambda fault: (fault.file, fault.row or 0))

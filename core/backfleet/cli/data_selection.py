@@ -52,8 +52,15 @@ class Selection:
 
     def for_symbols(self, call: Callable[[str], T]) -> Iterator[T]:
         """Yield the call's result for every symbol, in order."""
+        self.source.expect(len(self.symbols))
+        from backfleet.sources.turns import taking_turn
+
+        def take_turn(symbol: str) -> T:
+            with taking_turn:
+                return call(symbol)
+
         with ThreadPoolExecutor(THREADS) as pool:
-            yield from pool.map(call, self.symbols)
+            yield from pool.map(take_turn, self.symbols)
 
 
 def _source_for(place: str) -> str:

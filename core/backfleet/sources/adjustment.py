@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 __all__ = ["ALREADY_ADJUSTED", "Adjustment"]
@@ -35,8 +36,9 @@ class Adjustment:
     dividends: str | None = None
     unused: str | None = None
 
+    @cached_property
     def words(self) -> str:
-        """Return the rule in words for people."""
+        """The rule in words for people."""
         names = " and ".join(repr(name) for name in self.columns)
         if self.rule == "factor":
             return f"adjusted by the factor {names}"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Prices
 from backfleet.errors import DataError
+from backfleet.sources.blocks import blocks
 
 if TYPE_CHECKING:
     from backfleet.sources.layout import Layout
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_factor",
-    "check_mixture",
     "check_one_symbol",
     "check_order",
     "check_prices",
@@ -98,10 +98,10 @@ def check_one_symbol(table: Table, name: str) -> None:
 
 def check_order(table: Table, column: str, time: NDArray[np.int64]) -> None:
     """Raises DataError at the first time that is not later than the one before it."""
-    wrong = np.flatnonzero(time[1:] <= time[:-1])
-    if not len(wrong):
+    is_later = time[1:] > time[:-1]
+    if is_later.all():
         return
-    row = int(wrong[0]) + 1
+    row = int(np.argmin(is_later)) + 1
     before = table.row_number(row - 1)
     if time[row] == time[row - 1]:
         raise table.bad_value(column, row, f"a duplicate of row {before}")
@@ -112,9 +112,24 @@ def check_order(table: Table, column: str, time: NDArray[np.int64]) -> None:
 
 
 def check_prices(table: Table, layout: Layout, prices: Prices, tradable: NDArray[np.bool_]) -> None:
-    """Raises DataError at the first tradable row with an impossible price."""
-    if _are_sound(prices):
+    """Raise DataError at the first tradable row with an impossible price, or if adjusted and raw
+    prices are mixed."""
+    # Nearly all files end here.
+    if all(_are_sound(prices[part]) for part in blocks(len(prices.close))):
         return
+    _check_rows(table, layout, prices, tradable)
+    _check_mixture(table, layout, prices)
+
+
+def _are_sound(prices: Prices) -> bool:
+    """Whether the prices are possible, and each open and close is between low and high."""
+    top, bottom = np.maximum(prices.open, prices.close), np.minimum(prices.open, prices.close)
+    # NaN fails every comparison.
+    is_positive = prices.low.min() > 0 and prices.high.max() < np.inf
+    return bool(is_positive and np.all(top <= prices.high) and np.all(bottom >= prices.low))
+
+
+def _check_rows(table: Table, layout: Layout, prices: Prices, tradable: NDArray[np.bool_]) -> None:
     columns = {
         layout.open: prices.open,
         layout.high: prices.high,
@@ -135,14 +150,7 @@ def check_prices(table: Table, layout: Layout, prices: Prices, tradable: NDArray
         raise table.refusal(crossed, f"{layout.high} {high} is below {layout.low} {low}")
 
 
-def _are_sound(prices: Prices) -> bool:
-    """Whether all prices are possible. NaN fails every comparison."""
-    columns = (prices.open, prices.high, prices.low, prices.close)
-    in_range = all(column.min() > 0 and column.max() < np.inf for column in columns)
-    return in_range and bool(np.all(prices.high >= prices.low))
-
-
-def check_mixture(table: Table, layout: Layout, prices: Prices) -> None:
+def _check_mixture(table: Table, layout: Layout, prices: Prices) -> None:
     """Raise DataError if adjusted and raw prices are mixed: in sound files, few rows look so."""
     outside = outside_range(prices)
     count = int(np.count_nonzero(outside))
@@ -179,7 +187,7 @@ def check_volume(
     table: Table, name: str, volume: NDArray[np.float64], tradable: NDArray[np.bool_]
 ) -> None:
     """Raise DataError for the first tradable row with an infinite volume; it may be missing."""
-    row = _first(tradable & np.isinf(volume))
+    row = _first(tradable & np.isinf(volume)) if np.isinf(volume).any() else None
     if row is not None:
         raise table.bad_value(name, row, "not a finite number")
 

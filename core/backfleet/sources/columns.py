@@ -8,11 +8,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bar_length import Stamp
+from backfleet.bar_length import UNKNOWN_LENGTH, Stamp, find_length
 from backfleet.bars import Bars, Prices
 from backfleet.errors import DataError
 from backfleet.sources.checks import (
-    check_mixture,
     check_one_symbol,
     check_order,
     check_prices,
@@ -77,13 +76,13 @@ def bars_of(table: Table, reading: Reading) -> Bars:
     )
     prices = Prices(*(floats(table, name) for name in _price_columns(layout)))
     check_prices(table, layout, prices, tradable)
-    check_mixture(table, layout, prices)
     factor = find_factor(table, layout.adjustment, prices.close, tradable)
     # A volume that is not there is unknown: no shares were traded says something else.
-    volume = np.full(len(table), np.nan)
     if layout.volume:
         volume = floats(table, layout.volume)
         check_volume(table, layout.volume, volume, tradable)
+    else:
+        volume = np.full(len(table), np.nan)
     bars = Bars(
         symbol=reading.symbol,
         time=times.utc,
@@ -95,7 +94,8 @@ def bars_of(table: Table, reading: Reading) -> Bars:
         tradable=tradable,
         timezone=reading.timezone,
         stamp=reading.stamp,
-        adjustment=layout.adjustment.words(),
+        length=find_length(times.utc, times.session, reading.timezone),
+        adjustment=layout.adjustment.words,
         extra=MappingProxyType({n: floats(table, column) for n, column in layout.extra.items()}),
     )
     return bars if tradable.all() else _with_suspensions(table, bars)
@@ -121,6 +121,8 @@ def _with_suspensions(table: Table, bars: Bars) -> Bars:
     prices = Prices(opened, high, low, close)
     filled = replace(
         bars,
+        # It is that of the bars that are kept.
+        length=UNKNOWN_LENGTH,
         prices=prices,
         raw=prices,
         volume=np.where(traded, bars.volume, 0.0),

@@ -15,6 +15,7 @@ from backfleet.sources.layout import ColumnOptions, find_layout
 if TYPE_CHECKING:
     from backfleet.sources.columns import Reading
     from backfleet.sources.csv_file import CsvFile
+    from backfleet.sources.table import Table
 
 __all__ = ["CsvOptions", "CsvSource"]
 
@@ -54,22 +55,40 @@ class CsvSource(FileSource):
         layout = find_layout(file.origin, file.names, self.options, self.settings.columns)
         options, timezone = self.options, self.settings.timezone
         reading = Reading(symbol, layout, options.date_format, timezone, options.stamp)
-        return _fast(file, reading) or bars_of(file.read(layout.columns), reading)
+        return _fast(file, reading, self.expected) or bars_of(file.read(layout.columns), reading)
 
 
-def _fast(file: CsvFile, reading: Reading) -> Bars | None:
-    """The bars of a file without a fault whose columns are plain times and numbers."""
+def _fast(file: CsvFile, reading: Reading, files: int) -> Bars | None:
+    """The bars of a file without a fault whose columns are plain times and numbers.
+
+    `files` is the number of files that are probably read in this way.
+    """
     import pyarrow as pa
 
-    from backfleet.sources.columns import bars_of
+    from backfleet.sources.long_file import LONG_BYTES, read_long_file
+    from backfleet.sources.plain_rows import read_plain_rows
 
     layout = reading.layout
     is_plain = not (layout.tradable or layout.symbol or {*layout.times} & {*layout.extra.values()})
     if not is_plain:
         return None
+    numbers = [name for name in layout.columns if name not in layout.times]
+    if len(layout.times) == 1:
+        (time,) = layout.times
+        table = read_plain_rows(file, time, numbers, reading.date_format, files)
+        if table is None and len(file.body) >= LONG_BYTES:
+            table = read_long_file(file, time, numbers, reading.date_format)
+        bars = _bars_if_sound(table, reading)
+        if bars is not None:
+            return bars
     is_iso = reading.date_format is None and len(layout.times) == 1
     times = dict.fromkeys(layout.times, pa.timestamp("ns") if is_iso else pa.string())
-    table = file.read_numbers(times, [name for name in layout.columns if name not in times])
+    return _bars_if_sound(file.read_numbers(times, numbers), reading)
+
+
+def _bars_if_sound(table: Table | None, reading: Reading) -> Bars | None:
+    from backfleet.sources.columns import bars_of
+
     try:
         return None if table is None or not len(table) else bars_of(table, reading)
     except DataError:

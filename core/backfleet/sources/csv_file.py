@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ import pyarrow.csv as pacsv
 from backfleet.errors import DataError
 from backfleet.sources.checks import HAS_TEXT, check_text
 from backfleet.sources.table import Table, whole
+from backfleet.sources.turns import others_run
 
 __all__ = ["CsvFile", "row_lines"]
 
@@ -52,12 +54,12 @@ class CsvFile:
         encoded = content.removeprefix(BOM).lstrip(b"\r\n")
         first = encoded[: _line_end(encoded)]
         try:
-            names = next(csv.reader([first.decode()], delimiter=delimiter))
+            names = _names(first, delimiter)
         except csv.Error as error:
             raise DataError(f"{origin}: row 1: these are not names of columns: {error}") from None
         # A view: large files are in memory once.
         body = memoryview(encoded)[len(first) :]
-        return cls(origin, [name.strip() for name in names], body, delimiter, content)
+        return cls(origin, names, body, delimiter, content)
 
     def read(self, columns: Sequence[str]) -> Table:
         """Some of the columns, as text without space around it; null where a value is missing.
@@ -99,6 +101,21 @@ class CsvFile:
         named = dict(zip(all_kinds, columns, strict=True))
         return Table(self.origin, named, int)
 
+    def pieces(self, kinds: Mapping[str, Any]) -> Iterator[Table]:
+        """Yield columns with their types, some rows after the other. Raises pa.ArrowInvalid if a
+        value is of another kind."""
+        positions = {str(self.names.index(name)): kind for name, kind in kinds.items()}
+        read, convert = _options(len(self.names), tuple(positions.items()))
+        parse = pacsv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
+        reader = pacsv.open_csv(pa.BufferReader(self.body), read, parse, convert)
+        while True:
+            try:
+                with others_run:
+                    batch = reader.read_next_batch()
+            except StopIteration:
+                return
+            yield Table(self.origin, dict(zip(kinds, batch.columns, strict=True)), int)
+
     def _columns(self, kinds: Mapping[str, Any], wrong: list[Any]) -> Any:
         """Columns by their positions; notes a row with another count of values in `wrong`."""
 
@@ -106,20 +123,12 @@ class CsvFile:
             wrong.append(row)
             return "error"
 
-        everything = [str(position) for position in range(len(self.names))]
-        return pacsv.read_csv(
-            pa.BufferReader(self.body),
-            read_options=pacsv.ReadOptions(column_names=everything, use_threads=False),
-            parse_options=pacsv.ParseOptions(
-                delimiter=self.delimiter, invalid_row_handler=note, newlines_in_values=True
-            ),
-            convert_options=pacsv.ConvertOptions(
-                column_types=kinds,
-                include_columns=list(kinds),
-                strings_can_be_null=True,
-                null_values=MISSING,
-            ),
+        read, convert = _options(len(self.names), tuple(kinds.items()))
+        parse = pacsv.ParseOptions(
+            delimiter=self.delimiter, invalid_row_handler=note, newlines_in_values=True
         )
+        with others_run:
+            return pacsv.read_csv(pa.BufferReader(self.body), read, parse, convert)
 
     def _row_number(self, row: int) -> int:
         # Only wanted when a row is refused.
@@ -132,6 +141,26 @@ class CsvFile:
         found, wanted = wrong[0].actual_columns, wrong[0].expected_columns
         row = self._row_number(wrong[0].number - 1)
         return DataError(f"{self.origin}: row {row}: {found} values for {wanted} columns")
+
+
+@lru_cache
+def _options(count: int, kinds: tuple[tuple[str, Any], ...]) -> tuple[Any, Any]:
+    """How pyarrow reads and converts columns of these types, by their positions among `count`."""
+    everything = [str(position) for position in range(count)]
+    convert = pacsv.ConvertOptions(
+        column_types=dict(kinds),
+        include_columns=[position for position, _ in kinds],
+        strings_can_be_null=True,
+        null_values=MISSING,
+    )
+    return pacsv.ReadOptions(column_names=everything, use_threads=False), convert
+
+
+# Most files of a source have the same columns.
+@lru_cache(maxsize=64)
+def _names(line: bytes, delimiter: str) -> Sequence[str]:
+    names = next(csv.reader([line.decode()], delimiter=delimiter))
+    return tuple(name.strip() for name in names)
 
 
 def _line_end(content: bytes) -> int:

@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from backfleet.bar_length import DAY_NS
 
-__all__ = ["parse_fixed_width"]
+__all__ = ["DatePattern", "date_pattern", "first_days", "parse_fixed_width"]
 
 WIDTHS = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "y": 2, "f": 6}
 """Digits of the directives that are read here."""
+
+ORDER = "YmdHMSf"
+"""The directives in the order in which a `DatePattern` numbers them."""
 
 PART = re.compile(r"%(.)|([^%])", re.DOTALL)
 RANGES = {"m": (1, 12), "d": (1, 31), "H": (0, 23), "M": (0, 59), "S": (0, 59), "Y": (1678, 2261)}
@@ -38,6 +41,36 @@ class _Field:
     literal: str
     first: int
     width: int
+
+
+@dataclass(frozen=True, eq=False)
+class DatePattern:
+    """The characters of a text of a date format in which every number has all its digits.
+
+    Attributes
+    ----------
+    fields
+        The position in `ORDER` of the number that a character belongs to; -1 if it stays the same.
+    literals
+        The characters that stay the same, and 0 for the others.
+    """
+
+    fields: Numbers
+    literals: Digits
+
+
+def date_pattern(date_format: str) -> DatePattern | None:
+    """Return the characters of a format with a year of four digits, a month and a day; None for
+    other formats."""
+    fields = list(_fields(date_format))
+    directives = {field.directive for field in fields}
+    if not {"Y", "m", "d"} <= directives <= {*ORDER, ""} or not date_format.isascii():
+        return None
+    numbers, literals = [], []
+    for field in fields:
+        numbers += [ORDER.find(field.directive) if field.directive else -1] * field.width
+        literals += [0 if field.directive else ord(field.literal)] * field.width
+    return DatePattern(np.array(numbers, np.int64), np.array(literals, np.uint8))
 
 
 def parse_fixed_width(text: Any, date_format: str) -> Numbers | None:
@@ -131,7 +164,7 @@ def _nanoseconds(numbers: dict[str, NDArray[Any]]) -> Numbers | None:
     day = numbers.get("d", np.ones(len(month), np.uint8))
     if day.max() > 28 and np.any(day > _month_days()[month]):
         return None
-    nanoseconds = np.asarray(_first_days()[month] + day)
+    nanoseconds = np.asarray(first_days()[month] + day)
     nanoseconds *= DAY_NS
     for directive, size in (("H", 3600), ("M", 60), ("S", 1)):
         if directive in numbers:
@@ -142,7 +175,7 @@ def _nanoseconds(numbers: dict[str, NDArray[Any]]) -> Numbers | None:
 
 
 @cache
-def _first_days() -> Numbers:
+def first_days() -> Numbers:
     """The day before the first of each month, in days since 1970, from the first year on."""
     first, last = (str(year) for year in RANGES["Y"])
     months = np.arange(f"{first}-01", f"{int(last) + 1}-02", dtype="M8[M]")
@@ -152,4 +185,4 @@ def _first_days() -> Numbers:
 @cache
 def _month_days() -> NDArray[np.uint8]:
     """The number of days of each month."""
-    return np.diff(_first_days()).astype(np.uint8)
+    return np.diff(first_days()).astype(np.uint8)

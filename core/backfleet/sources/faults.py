@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from backfleet.source import Source
 from backfleet.sources.doubts import find_doubts
 from backfleet.sources.session_doubts import longest_pause
 from backfleet.sources.traded_bars import TradedBars
+from backfleet.sources.turns import others_run
 
 __all__ = ["Checked", "Fault", "check_symbol", "find_gaps"]
 
@@ -97,6 +99,13 @@ class Checked:
         except DataError:
             return None
 
+    def sharing(self, known: dict[bytes, Days]) -> Checked:
+        """Return the same with an array of sessions that equal ones share: most are equal."""
+        if self.sessions is None:
+            return self
+        key = hashlib.sha256(self.sessions.tobytes()).digest()
+        return replace(self, sessions=known.setdefault(key, self.sessions))
+
     def row(self, bar: int) -> int | None:
         """Return the row of a bar."""
         return None if self.rows is None else self.rows[bar]
@@ -112,7 +121,8 @@ def check_symbol(source: Source, symbol: str) -> Checked:
     faults: list[Fault] = []
     bars = None
     try:
-        content = source.read(symbol)
+        with others_run:
+            content = source.read(symbol)
     except DataError as error:
         return Checked(symbol, origin, 0, source, [_fault(origin, symbol, error)])
     while bars is None and len(faults) < MOST:
@@ -214,9 +224,14 @@ def _market(daily: Sequence[Checked]) -> Days | None:
     if len(daily) < ENOUGH:
         return None
     all_sessions = [_days(each) for each in daily]
-    days, count = np.unique(np.concatenate(all_sessions), return_counts=True)
     firsts = np.sort([each[0] for each in all_sessions])
     lasts = np.sort([each[-1] for each in all_sessions])
+    counts = np.zeros(lasts[-1] - firsts[0] + 1, np.int32)
+    for sessions in all_sessions:
+        counts[sessions - firsts[0]] += 1
+    days = np.flatnonzero(counts).astype(np.int32)
+    count = counts[days]
+    days += firsts[0]
     listed = np.searchsorted(firsts, days, "right") - np.searchsorted(lasts, days, "left")
     kept: Days = days[(count * 2 > listed) & (listed >= ENOUGH)]
     return kept

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import ClassVar
 
 from backfleet.errors import DataError
@@ -18,6 +17,9 @@ __all__ = ["FileSource", "file_stem", "symbol_of_stem"]
 SYMBOL = re.compile(r"(?!\.)[^\x00-\x1f\x7f/\\*?\[\]]+")
 """Names that a symbol can have: no path separators, marks of globs, or control characters."""
 
+PLAIN = re.compile("[A-Za-z0-9._-]*")
+"""Names of symbols that are those of their files."""
+
 MAX_STEM_BYTES = 200
 
 
@@ -27,6 +29,8 @@ def file_stem(symbol: str) -> str:
     What is no letter A to Z, digit, `.`, `_` or `-` is written as `%` and the code of each byte, as
     in addresses: `^GSPC` is in `%5EGSPC.csv`. A store's key can have such a name.
     """
+    if PLAIN.fullmatch(symbol):
+        return symbol
     return urllib.parse.quote(symbol, safe="", errors="surrogateescape").replace("~", "%7E")
 
 
@@ -53,13 +57,17 @@ class FileSource(Source):
 
     def fingerprint(self, symbol: str) -> str | None:
         self.check_symbol(symbol)
-        with self._explaining(symbol):
+        try:
             return self._place.fingerprint(file_stem(symbol) + self.suffix)
+        except FileNotFoundError:
+            raise self._missing(symbol) from None
 
     def read(self, symbol: str) -> bytes:
         self.check_symbol(symbol)
-        with self._explaining(symbol):
+        try:
             return self._place.read(file_stem(symbol) + self.suffix)
+        except FileNotFoundError:
+            raise self._missing(symbol) from None
 
     def describe(self, symbol: str) -> str:
         return f"{self.settings.path.rstrip('/')}/{file_stem(symbol)}{self.suffix}"
@@ -91,12 +99,6 @@ class FileSource(Source):
             )
         return sorted(symbols)
 
-    @contextmanager
-    def _explaining(self, symbol: str) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            hint = nearest(symbol, self._found())
-            raise DataError(
-                f"symbol {symbol!r}: there is no {self.describe(symbol)}{hint}"
-            ) from None
+    def _missing(self, symbol: str) -> DataError:
+        hint = nearest(symbol, self._found())
+        return DataError(f"symbol {symbol!r}: there is no {self.describe(symbol)}{hint}")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -144,7 +145,6 @@ class Layout:
 class _Header:
     """The names of a file's columns."""
 
-    origin: str
     names: Sequence[str]
 
     def find(self, wanted: str) -> str | None:
@@ -152,7 +152,7 @@ class _Header:
         exact = [name for name in self.names if name == wanted]
         alike = exact or [name for name in self.names if name.lower() == wanted.lower()]
         if len(alike) > 1:
-            raise DataError(f"{self.origin}: {len(alike)} columns are called {wanted!r}")
+            raise DataError(f"{len(alike)} columns are called {wanted!r}")
         return alike[0] if alike else None
 
     def need(self, wanted: str) -> str:
@@ -164,7 +164,7 @@ class _Header:
     def missing(self, *wanted: str) -> DataError:
         what = " or ".join(repr(word) for word in wanted)
         hint = nearest(wanted[0], self.names)
-        return DataError(f"{self.origin}: row 1: there is no column {what}{hint}")
+        return DataError(f"row 1: there is no column {what}{hint}")
 
 
 def find_layout(
@@ -177,7 +177,16 @@ def find_layout(
     DataError
         A column is missing or there twice.
     """
-    header = _Header(origin, names)
+    try:
+        return _layout(tuple(names), options, tuple(extra))
+    except DataError as error:
+        raise DataError(f"{origin}: {error}") from None
+
+
+# Most files of a source have the same columns.
+@lru_cache(maxsize=64)
+def _layout(names: tuple[str, ...], options: ColumnOptions, extra: tuple[str, ...]) -> Layout:
+    header = _Header(names)
     return Layout(
         times=_times(header, options),
         open=header.need(options.open or "open"),

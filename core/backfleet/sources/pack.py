@@ -1,6 +1,8 @@
 """A symbol's bars as one file that is mapped into memory, not read.
 
 The file is a `.npy` of one structured element. Its fields are the columns: each lies in one piece.
+Columns that follow from others are left out, since writing takes long: factors of one, bars that
+all trade, and either the sessions or the times if these are the days or the midnights of the other.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bar_length import Stamp
+from backfleet.bar_length import DAY_NS, Stamp
 from backfleet.bars import Bars, Prices
 
 __all__ = ["SCHEMA", "pack", "unpack"]
 
-SCHEMA = 3
+SCHEMA = 4
 """Changes with the fields below and with what `Bars` holds."""
 
 MAGIC = np.lib.format.magic(1, 0)
@@ -35,6 +37,8 @@ COLUMNS = (
     ("volume", "<f8"),
     ("factor", "<f8"),
 )
+OPTIONAL = frozenset({"time", "session", "factor", "tradable"})
+"""Columns that can be left out."""
 MAX_WORDS = 256
 """Bytes of `Bars.adjustment`, a multiple of eight."""
 UNITS: tuple[Literal["ns", "D", "W", "M", "Y"], ...] = ("ns", "D", "W", "M", "Y")
@@ -45,23 +49,49 @@ STAMPS: tuple[Stamp, ...] = ("open", "close")
 def pack(bars: Bars) -> Iterator[bytes | memoryview]:
     """Unadjusted bars as the parts of a file's content, which are not copied together."""
     extra = list(bars.extra.values())
+    left_out = _left_out(bars)
     unit, count = np.datetime_data(bars.length.dtype)
     length = (bars.length.astype(np.int64) * count, UNITS.index(unit), STAMPS.index(bars.stamp))
-    yield _header(len(bars), len(extra))
+    yield _header(len(bars), len(extra), left_out)
     yield np.array(length, "<i8").tobytes()
     yield bars.adjustment.encode()[:MAX_WORDS].ljust(MAX_WORDS, b"\0")
     for name, kind in COLUMNS:
-        yield np.ascontiguousarray(getattr(bars, name), kind).view(np.uint8).data
+        if name in left_out:
+            continue
+        values = np.ascontiguousarray(getattr(bars, name), kind)
+        # Days have no memoryview.
+        yield values.view(np.int64).data if kind == "<M8[D]" else values.data
     for values in extra:
-        yield np.ascontiguousarray(values, "<f8").view(np.uint8).data
-    yield np.ascontiguousarray(bars.tradable).view(np.uint8).data
+        yield np.ascontiguousarray(values, "<f8").data
+    if "tradable" not in left_out:
+        yield np.ascontiguousarray(bars.tradable).data
+
+
+def _left_out(bars: Bars) -> frozenset[str]:
+    """Return the columns that follow from others."""
+    names = {"factor"} if bars.has_no_factor else set()
+    if bars.tradable.all():
+        names.add("tradable")
+    if np.array_equal(_midnights(bars.session), bars.time):
+        names.add("time")
+    elif np.array_equal(_days(bars.time), bars.session):
+        names.add("session")
+    return frozenset(names)
+
+
+def _midnights(session: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    return session.view(np.int64) * DAY_NS
+
+
+def _days(time: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    return (time // DAY_NS).view("M8[D]")
 
 
 @lru_cache(maxsize=128)
-def _header(count: int, extra: int) -> bytes:
+def _header(count: int, extra: int, left_out: frozenset[str]) -> bytes:
     """Return the header of the file of this number of bars."""
     file = io.BytesIO()
-    kind = _element(count, extra)
+    kind = _element(count, extra, left_out)
     facts = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": ()}
     np.lib.format.write_array_header_1_0(file, facts)
     return file.getvalue()
@@ -71,17 +101,19 @@ def unpack(path: Path, symbol: str, extra: Sequence[str], timezone: str) -> Bars
     """The bars in a file, mapped and read-only; None where it is missing, cut short or damaged."""
     try:
         record = _mapped(path, len(extra))
+        names = record.dtype.names or ()
+        count = len(record["open"])
         prices = Prices(record["open"], record["high"], record["low"], record["close"])
         length, unit, stamp = map(int, record["length"])
         return Bars(
             symbol=symbol,
-            time=record["time"],
-            session=record["session"],
+            time=record["time"] if "time" in names else _midnights(record["session"]),
+            session=record["session"] if "session" in names else _days(record["time"]),
             prices=prices,
             raw=prices,
             volume=record["volume"],
-            factor=record["factor"],
-            tradable=record["tradable"],
+            factor=record["factor"] if "factor" in names else np.ones(count),
+            tradable=record["tradable"] if "tradable" in names else np.ones(count, np.bool_),
             extra=MappingProxyType({n: record[f"extra{i}"] for i, n in enumerate(extra)}),
             timezone=timezone,
             length=np.timedelta64(length, UNITS[unit]),
@@ -94,32 +126,33 @@ def unpack(path: Path, symbol: str, extra: Sequence[str], timezone: str) -> Bars
 
 def _mapped(path: Path, extra: int) -> NDArray[np.void]:
     """The file's one element. As np.load with `mmap_mode`, but six times as fast."""
-    with path.open("rb") as file:
+    with open(path, "rb", buffering=0) as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     start = len(MAGIC) + 2 + int.from_bytes(content[len(MAGIC) : len(MAGIC) + 2], "little")
-    kind = _element(_count(content[:start], extra), extra)
+    kind = _kind(content[:start], extra)
     return np.frombuffer(content, dtype=kind, count=1, offset=start).reshape(())
 
 
 @lru_cache(maxsize=128)
-def _count(header: bytes, extra: int) -> int:
-    """How many bars the file of this header has. Symbols with as many bars have the same header."""
+def _kind(header: bytes, extra: int) -> np.dtype[np.void]:
+    """The type of the file of this header. Symbols with as many bars have the same header."""
     if not header.startswith(MAGIC):
         raise ValueError("not a .npy file of version 1.0")
     shape, _, kind = np.lib.format.read_array_header_1_0(io.BytesIO(header[len(MAGIC) :]))
-    count = int(kind["time"].shape[0])
-    if shape != () or kind != _element(count, extra):
+    count = int(kind["open"].shape[0])
+    left_out = OPTIONAL - set(kind.names or ())
+    if shape != () or kind != _element(count, extra, left_out) or left_out >= {"time", "session"}:
         raise ValueError(f"not the fields of bars: {kind}")
-    return count
+    return kind
 
 
 @lru_cache(maxsize=128)
-def _element(count: int, extra: int) -> np.dtype[np.void]:
-    """The type of `count` bars with the given number of extra columns."""
+def _element(count: int, extra: int, left_out: frozenset[str]) -> np.dtype[np.void]:
+    """The type of `count` bars with the given number of extra columns, without some columns."""
     # They go by number: a name beyond Latin-1 would make another version of the format.
     numbered = [(f"extra{number}", "<f8") for number in range(extra)]
     # The bools come last, so that all else lies at a multiple of eight bytes.
     fields = [*COLUMNS, *numbered, ("tradable", "|b1")]
-    columns = [(name, kind, (count,)) for name, kind in fields]
+    columns = [(name, kind, (count,)) for name, kind in fields if name not in left_out]
     words = ("adjustment", f"S{MAX_WORDS}")
     return np.dtype([("length", "<i8", (3,)), words, *columns])

@@ -23,6 +23,7 @@ from backfleet.source import Source
 from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.index import Index
 from backfleet.sources.pack import SCHEMA, pack, unpack
+from backfleet.sources.turns import others_run
 
 __all__ = ["PreparedBars", "SymbolData", "describe_bars", "parse_bars", "sessions_per_year"]
 
@@ -107,7 +108,8 @@ class _Shelf:
     windows: dict[BarsWindow, Index[_Windowed]] = field(default_factory=dict)
 
     def bars(self, symbol: str, digest: str) -> Path:
-        return self.folder / f"{_hash(symbol, digest)}.npy"
+        key = hashlib.sha256(f"{digest} {symbol}".encode()).hexdigest()[:32]
+        return self.folder / f"{key}.npy"
 
     def window(self, window: BarsWindow) -> Index[_Windowed]:
         if window not in self.windows:
@@ -165,11 +167,13 @@ class PreparedBars:
             The symbol has no input, or it is refused.
         """
         known = self._known_input(source, symbol)
-        bars = self._kept(source, symbol, known) if known else None
-        if known and bars:
-            return bars, known
+        if known is not None:
+            bars = _unpacked(source, symbol, self._shelf(source).bars(symbol, known))
+            if bars is not None:
+                return bars, known
         content, digest = self._read(source, symbol)
-        bars = self._kept(source, symbol, digest) or self._parse(source, symbol, content, digest)
+        path = self._shelf(source).bars(symbol, digest)
+        bars = _unpacked(source, symbol, path) or _parsed(source, symbol, content, path)
         return bars, digest
 
     def reload(self, source: Source, symbol: str) -> tuple[Bars, str]:
@@ -181,7 +185,8 @@ class PreparedBars:
             The symbol has no input, or it is refused.
         """
         content, digest = self._read(source, symbol)
-        return self._parse(source, symbol, content, digest), digest
+        path = self._shelf(source).bars(symbol, digest)
+        return _parsed(source, symbol, content, path), digest
 
     def digest(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData:
         """What the bars of a window are, without loading them where that is known.
@@ -239,27 +244,32 @@ class PreparedBars:
         return self._shelves[source]
 
     def _known_input(self, source: Source, symbol: str) -> str | None:
-        fingerprint = source.fingerprint(symbol)
         known = self._shelf(source).inputs.get(symbol)
-        return known.digest if known and known.fingerprint == fingerprint else None
-
-    def _kept(self, source: Source, symbol: str, digest: str) -> Bars | None:
-        path = self._shelf(source).bars(symbol, digest)
-        return unpack(path, symbol, source.settings.columns, source.settings.timezone)
+        if known is None or known.fingerprint != source.fingerprint(symbol):
+            return None
+        return known.digest
 
     def _read(self, source: Source, symbol: str) -> tuple[bytes, str]:
         before = source.fingerprint(symbol)
-        content = source.read(symbol)
-        digest = hashlib.sha256(content).hexdigest()
+        with others_run:
+            content = source.read(symbol)
+            digest = hashlib.sha256(content).hexdigest()
         # An input that changed while it was read has a fingerprint of neither content.
         if before is not None and source.fingerprint(symbol) == before:
             self._shelf(source).inputs.put(symbol, _Input(before, digest))
         return content, digest
 
-    def _parse(self, source: Source, symbol: str, content: bytes, digest: str) -> Bars:
-        bars = parse_bars(source, symbol, content)
-        write_quietly(self._shelf(source).bars(symbol, digest), *pack(bars))
-        return bars
+
+def _unpacked(source: Source, symbol: str, path: Path) -> Bars | None:
+    return unpack(path, symbol, source.settings.columns, source.settings.timezone)
+
+
+def _parsed(source: Source, symbol: str, content: bytes, path: Path) -> Bars:
+    bars = parse_bars(source, symbol, content)
+    parts = list(pack(bars))
+    with others_run:
+        write_quietly(path, *parts)
+    return bars
 
 
 def parse_bars(source: Source, symbol: str, content: bytes) -> Bars:
@@ -279,9 +289,11 @@ def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
             f"its sessions go from {bars.session[0]} to {bars.session[-1]}"
         )
     sessions = used.session[used.warmup :]
+    with others_run:
+        digest = used.digest()
     events = Events.none() if used.events is None else used.events
     return SymbolData(
-        digest=used.digest(),
+        digest=digest,
         bars=len(used),
         first=sessions[0].item(),
         last=sessions[-1].item(),

@@ -30,6 +30,10 @@ CHINA_LIMITS = np.datetime64("1996-12-16", "D")
 MIN_BLOCK, MAX_BLOCK_BARS = 5, 30_000
 MIN_STALE_BARS, STALE_NS = 5, 3_600_000_000_000
 MIN_ONE_PRICE_BARS = 20
+MULTIPLIER = np.uint64(0x9E37_79B9_7F4A_7C15)
+"""An odd number whose product has upper bits that differ for numbers that differ in lower ones."""
+TABLE_BITS = 15
+UPPER_BITS = np.uint64(64 - TABLE_BITS)
 MAX_RATIO_ERROR = 0.05
 """The usual change of a day, as a logarithm, that comes on top of a split."""
 RATIOS = (
@@ -39,12 +43,16 @@ RATIOS = (
 
 
 def _outside(traded: TradedBars) -> Iterator[Doubt]:
-    outside = outside_range(traded.raw)
+    # Nearly all files end here, and so do most of the checks below at their first condition.
+    if traded.is_in_range:
+        return
+    raw = traded.raw
+    outside = outside_range(raw)
     count = int(np.count_nonzero(outside))
     if not count:
         return
     bar = int(np.argmax(outside))
-    raw, share = traded.raw, count / len(traded)
+    share = count / len(traded)
     values = f"open {raw.open[bar]:g}, high {raw.high[bar]:g}, low {raw.low[bar]:g}, "
     text = f"the open or close is outside low and high in {count:,} of {len(traded):,} bars, first "
     text += f"on {traded.day(bar)}: {values}close {raw.close[bar]:g}"
@@ -55,6 +63,10 @@ def _outside(traded: TradedBars) -> Iterator[Doubt]:
 
 def _jumps(traded: TradedBars) -> Iterator[Doubt]:
     least = JUMP if traded.is_five_day else JUMP_EVERY_DAY
+    lowest, highest = traded.ratio_range
+    is_quiet = lowest >= math.exp(-least) and highest <= math.exp(least)
+    if is_quiet and not traded.is_china:
+        return
     jumps = np.zeros(len(traded), np.bool_)
     for bar in np.flatnonzero(_is_beyond(traded.ratio, least)).tolist():
         around = np.abs(np.log(traded.ratio[_around(bar)]))
@@ -103,6 +115,8 @@ def _near_ratio(ratio: float) -> str:
 
 
 def _spikes(traded: TradedBars) -> Iterator[Doubt]:
+    if traded.largest_spike <= math.exp(SPIKE):
+        return
     raw = traded.raw
     up = raw.high / np.maximum(raw.open, raw.close)
     down = np.minimum(raw.open, raw.close) / raw.low
@@ -120,6 +134,9 @@ def _stale(traded: TradedBars) -> Iterator[Doubt]:
     if not traded.has_one_per_session and len(traded) > 1:
         step = max(int(np.median(np.diff(traded.time[:1000]))), 1)
         minimum = max(minimum, STALE_NS // step)
+    close = traded.raw.close
+    if np.count_nonzero(close[1:] == close[:-1]) < minimum:
+        return
     # Without a volume nothing was traded, which is another doubt.
     runs = runs_of(traded.same_as_before & (traded.volume != 0), minimum)
     if runs is not None:
@@ -129,7 +146,10 @@ def _stale(traded: TradedBars) -> Iterator[Doubt]:
 
 
 def _one_price(traded: TradedBars) -> Iterator[Doubt]:
-    flat = (traded.raw.high == traded.raw.low) & ~traded.same_as_before
+    flat = traded.raw.high == traded.raw.low
+    if np.count_nonzero(flat) < MIN_ONE_PRICE_BARS:
+        return
+    flat &= ~traded.same_as_before
     if traded.is_china:
         flat &= traded.session >= CHINA_LIMITS
     runs = runs_of(flat, MIN_ONE_PRICE_BARS)
@@ -145,19 +165,17 @@ def _repeated_block(traded: TradedBars) -> Iterator[Doubt]:
     if count < 2 * MIN_BLOCK:
         return
     columns = [column[:count] for column in (raw.open, raw.high, raw.low, raw.close)]
+    # Nearly all files end here: equal blocks have equal closes, and few others do.
+    if not _repeats(_block_numbers(columns[3].view(np.uint64))):
+        return
     # A number per bar that is equal for equal prices, and from it one per block of bars.
     number = np.zeros(count, np.uint64)
     for column, weight in zip(columns, (3, 5, 7, 11), strict=True):
         number += column.view(np.uint64) * np.uint64(weight)
-    starts = count - MIN_BLOCK + 1
-    blocks = number[:starts].copy()
-    for offset in range(1, MIN_BLOCK):
-        blocks *= np.uint64(1_000_003)
-        blocks += number[offset : starts + offset]
-    ordered = np.sort(blocks)
-    # Nearly all files end here: to find out which blocks are equal takes longer.
-    if not np.any(ordered[1:] == ordered[:-1]):
+    blocks = _block_numbers(number)
+    if not _repeats(blocks):
         return
+    starts = len(blocks)
     rows = np.column_stack(columns)
     _, first, inverse = np.unique(blocks, return_index=True, return_inverse=True)
     earlier = first[inverse]
@@ -168,6 +186,34 @@ def _repeated_block(traded: TradedBars) -> Iterator[Doubt]:
             text += f"the prices of those from {traded.day(int(earlier[bar]))} on"
             yield Doubt("repeated block", int(bar), text)
             return
+
+
+def _block_numbers(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return a number per block of bars that is equal for blocks of equal numbers."""
+    starts = len(number) - MIN_BLOCK + 1
+    blocks = number[:starts].copy()
+    for offset in range(1, MIN_BLOCK):
+        blocks *= MULTIPLIER
+        blocks += number[offset : starts + offset]
+    return blocks
+
+
+def _repeats(numbers: NDArray[np.uint64]) -> bool:
+    """Whether a number is there twice.
+
+    Only numbers whose upper bits are those of another one are sorted: each writes its position into
+    a table under these bits, and where it reads another position there, it is such a number.
+    """
+    slot = (numbers >> UPPER_BITS).view(np.int64)
+    position = np.arange(len(numbers), dtype=np.int16)
+    table = np.empty(1 << TABLE_BITS, np.int16)
+    table[slot] = position
+    last = table[slot]
+    is_suspect = last != position
+    is_suspect[last[is_suspect]] = True
+    suspects = numbers[is_suspect]
+    suspects.sort()
+    return bool(np.any(suspects[1:] == suspects[:-1]))
 
 
 PRICE_CHECKS = (_outside, _jumps, _spikes, _stale, _one_price, _repeated_block)

@@ -32,7 +32,7 @@ def longest_pause(traded: TradedBars) -> int:
 
 
 def _weekends(traded: TradedBars) -> Iterator[Doubt]:
-    if not traded.is_daily or len(traded) < MIN_SESSIONS:
+    if not traded.is_daily or len(traded) < MIN_SESSIONS or not traded.weekend_share:
         return
     share = np.bincount(traded.weekday, minlength=7) / len(traded)
     weekend = float(share[5:].sum())
@@ -66,6 +66,8 @@ def _midnights_elsewhere(traded: TradedBars) -> Iterator[Doubt]:
 
 
 def _volumes(traded: TradedBars) -> Iterator[Doubt]:
+    if traded.has_volume:
+        return
     volume = traded.volume
     missing = np.isnan(volume)
     if missing.all() or not volume.any():
@@ -86,7 +88,7 @@ def _volumes(traded: TradedBars) -> Iterator[Doubt]:
 def _idle(traded: TradedBars) -> Iterator[Doubt]:
     """Flat bars in a row without a volume: suspensions or closed hours that would trade."""
     volume = traded.volume
-    if not volume.any() or np.isnan(volume).all():
+    if traded.has_volume or not volume.any() or np.isnan(volume).all():
         return
     no_volume = (volume == 0) | np.isnan(volume)
     flat = (traded.raw.high == traded.raw.low) & no_volume
@@ -105,7 +107,7 @@ def _idle(traded: TradedBars) -> Iterator[Doubt]:
 def _gaps(traded: TradedBars) -> Iterator[Doubt]:
     if not traded.is_daily or len(traded) < MIN_SESSIONS:
         return
-    days = np.diff(traded.session.astype(np.int64))
+    days = traded.pauses
     gaps = np.flatnonzero(days > longest_pause(traded))
     longest = sorted(gaps, key=lambda gap: -int(days[gap]))[:NAMED_GAPS]
     if len(gaps):
@@ -141,9 +143,9 @@ def _volume_scale(traded: TradedBars) -> Iterator[Doubt]:
         return
     blocks = traded.volume[: count * VOLUME_BARS].reshape(count, VOLUME_BARS)
     with np.errstate(divide="ignore", invalid="ignore"):
-        means = blocks.mean(axis=1)
-        ratio = means[1:] / means[:-1]
-    # A median that changes by so much changes the mean, which is computed sooner.
+        sums = np.add.reduce(blocks, axis=1)
+        ratio = sums[1:] / sums[:-1]
+    # A median that changes by so much changes the sum, which is computed sooner.
     if not np.any((ratio > VOLUME_RATIO / 5) | (ratio < 5 / VOLUME_RATIO)):
         return
     medians = np.median(blocks, axis=1)

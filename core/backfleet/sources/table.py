@@ -15,6 +15,7 @@ from backfleet.errors import DataError
 
 __all__ = ["Table", "as_text", "booleans", "first_failure", "floats", "texts", "whole"]
 
+FLOAT = pa.float64()
 TRUE = frozenset({"true", "t", "yes", "y", "1"})
 FALSE = frozenset({"false", "f", "no", "n", "0"})
 
@@ -28,7 +29,8 @@ class Table:
     origin
         The file's name or URL, for messages.
     columns
-        pyarrow arrays of one length, by the name that the file gives them.
+        pyarrow arrays of one length, by the name that the file gives them. Numbers can also be
+        float64 arrays of numpy, with NaN where a value is missing.
     row_number
         The number under which a user finds the row at this index, counted from 1.
     """
@@ -41,7 +43,9 @@ class Table:
         return len(next(iter(self.columns.values())))
 
     def text(self, name: str, row: int) -> str:
-        """The value as the file writes it; empty for a missing one."""
+        """The value as the file writes it, or nearly so for a number; empty for a missing one."""
+        if isinstance(self.columns[name], np.ndarray):
+            return str(self.columns[name][row])
         return self.columns[name].slice(row, 1).cast(pa.string())[0].as_py() or ""
 
     def refusal(self, row: int, reason: str) -> DataError:
@@ -83,9 +87,13 @@ def floats(table: Table, name: str) -> NDArray[np.float64]:
     """
 
     def convert(column: Any) -> Any:
-        return column.cast(pa.float64(), safe=False)
+        return column.cast(FLOAT, safe=False)
 
     column = table.columns[name]
+    if isinstance(column, np.ndarray):
+        return column
+    if column.type == FLOAT:
+        return _with_missing(column)
     try:
         numbers = convert(column)
     except pa.ArrowInvalid:

@@ -90,6 +90,8 @@ def _joined(table: Table, columns: tuple[str, ...]) -> Table:
 def _stamps(table: Table, name: str, date_format: str | None) -> Any:
     column = table.columns[name]
     kind = column.type
+    if kind == NAIVE:
+        return column
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         target = pa.timestamp("ns", getattr(kind, "tz", None))
         stamps = _cast(table, name, target, "outside the years 1678 to 2261")

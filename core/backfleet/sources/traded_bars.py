@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars, Prices
+from backfleet.sources.blocks import blocks
 
 __all__ = ["Runs", "TradedBars", "runs_of"]
 
@@ -32,10 +33,8 @@ class TradedBars:
     ----------
     raw
         Prices as the file has them.
-    ratio
-        Adjusted close over the one before; 1 for the first bar.
-    weekday
-        0 is Monday.
+    factor
+        The cumulative adjustment factor.
     """
 
     symbol: str
@@ -44,19 +43,16 @@ class TradedBars:
     session: NDArray[np.datetime64]
     raw: Prices
     volume: Floats
-    ratio: Floats
-    weekday: NDArray[np.int64]
+    factor: Floats
     has_one_per_session: bool
 
     @classmethod
     def of(cls, bars: Bars) -> TradedBars:
         keep: Any = slice(None) if bars.tradable.all() else bars.tradable
-        raw = bars.raw
-        prices = Prices(raw.open[keep], raw.high[keep], raw.low[keep], raw.close[keep])
+        prices = raw = bars.raw
+        if keep is bars.tradable:
+            prices = Prices(raw.open[keep], raw.high[keep], raw.low[keep], raw.close[keep])
         session = bars.session[keep]
-        adjusted = prices.close * bars.factor[keep]
-        ratio = np.ones(len(adjusted))
-        np.divide(adjusted[1:], adjusted[:-1], out=ratio[1:])
         return cls(
             symbol=bars.symbol,
             timezone=bars.timezone,
@@ -64,8 +60,7 @@ class TradedBars:
             session=session,
             raw=prices,
             volume=bars.volume[keep],
-            ratio=ratio,
-            weekday=(session.astype(np.int64) + 3) % 7,
+            factor=bars.factor[keep],
             has_one_per_session=_has_one_per_session(session),
         )
 
@@ -75,8 +70,9 @@ class TradedBars:
     @cached_property
     def is_daily(self) -> bool:
         """Whether these are days, and no weeks or months."""
-        days = np.diff(self.session.astype(np.int64))
-        return self.has_one_per_session and 2 * int(np.count_nonzero(days > 4)) <= len(days)
+        if not self.has_one_per_session:
+            return False
+        return 2 * int(np.count_nonzero(self.pauses > 4)) <= len(self.pauses)
 
     @cached_property
     def is_five_day(self) -> bool:
@@ -91,7 +87,64 @@ class TradedBars:
     @cached_property
     def weekend_share(self) -> float:
         """Share of Saturdays and Sundays."""
-        return float(np.mean(self.weekday >= 5))
+        return int(np.count_nonzero(~np.is_busday(self.session))) / len(self)
+
+    @cached_property
+    def weekday(self) -> NDArray[np.int64]:
+        """0 is Monday."""
+        return (self.session.view(np.int64) + 3) % 7
+
+    @cached_property
+    def pauses(self) -> NDArray[np.int64]:
+        """Days from each session to the next one."""
+        days = self.session.view(np.int64)
+        return days[1:] - days[:-1]
+
+    @cached_property
+    def ratio(self) -> Floats:
+        """Adjusted close over the one before; 1 for the first bar."""
+        return np.concatenate(([1.0], self._steps(slice(0, len(self)))))
+
+    @cached_property
+    def ratio_range(self) -> tuple[float, float]:
+        """The least and the greatest `ratio`; NaN if one is NaN."""
+        # A block needs the close after it, too.
+        parts = [slice(part.start, part.stop + 1) for part in blocks(len(self) - 1)]
+        steps = [self._steps(part) for part in parts]
+        least = [step.min() for step in steps]
+        return float(np.min(least, initial=1.0)), float(
+            np.max([s.max() for s in steps], initial=1.0)
+        )
+
+    def _steps(self, part: slice) -> Floats:
+        adjusted = self.raw.close[part] * self.factor[part]
+        return adjusted[1:] / adjusted[:-1]
+
+    @cached_property
+    def is_in_range(self) -> bool:
+        """Whether each open and close is between low and high."""
+        return self._facts[0]
+
+    @cached_property
+    def largest_spike(self) -> float:
+        """The largest ratio of a high to the higher one of open and close, or of the lower one to
+        the low."""
+        return self._facts[1]
+
+    @cached_property
+    def _facts(self) -> tuple[bool, float]:
+        is_in_range, largest = True, 0.0
+        for part in blocks(len(self)):
+            raw = self.raw[part]
+            top, bottom = np.maximum(raw.open, raw.close), np.minimum(raw.open, raw.close)
+            is_in_range &= bool(np.all(top <= raw.high) and np.all(bottom >= raw.low))
+            largest = max(largest, (raw.high / top).max(), (bottom / raw.low).max())
+        return is_in_range, float(largest)
+
+    @cached_property
+    def has_volume(self) -> bool:
+        """Whether every bar has a positive volume."""
+        return bool(self.volume.min() > 0)
 
     @cached_property
     def is_china(self) -> bool:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
-import cfnlint
 import pytest
 from botocore import xform_name
 
@@ -28,7 +27,6 @@ from policy_evaluator import statements_of
 
 AWS = Path(backfleet_executors.aws.__file__).parent
 STORE = Path(backfleet.store.__file__).parent
-SCHEMAS = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
 
 PREFIXES = {
     "batch": "batch",
@@ -180,12 +178,12 @@ NOT_USED = (
 )  # fmt: skip
 
 
-@cache
-def _handled() -> set[str]:
-    """What CloudFormation calls to handle the resources of the template, as it declares itself."""
+@pytest.fixture(scope="module")
+def handled(cfn_lint_data: Path) -> set[str]:
+    """Actions that CloudFormation declares to call for the resources of the template."""
     kinds = {each["Type"] for each in template()["Resources"].values()}
     actions = set()
-    for file in SCHEMAS.glob("*.json"):
+    for file in (cfn_lint_data / "schemas" / "resources").glob("*.json"):
         schema = json.loads(file.read_text())
         if schema.get("typeName") in kinds:
             for name, handler in schema["handlers"].items():
@@ -209,17 +207,17 @@ def _granted() -> set[str]:
 PLACE = Place("aws", "us-east-1", "123456789012", "fleet")
 
 
-def test_the_deployer_may_do_what_cloudformation_does_for_it() -> None:
+def test_the_deployer_may_do_what_cloudformation_does_for_it(handled: set[str]) -> None:
     granted = _granted()
     missing = {
         action
-        for action in _handled()
+        for action in handled
         if not any(fnmatch.fnmatch(action, pattern) for pattern in (*granted, *NOT_USED))
     }
     assert missing == set()
 
 
-def test_cloudformation_needs_all_that_it_is_given() -> None:
+def test_cloudformation_needs_all_that_it_is_given(handled: set[str]) -> None:
     listed = {
         f"{service}:{name}"
         for service, names in BY_CLOUDFORMATION.items()
@@ -228,7 +226,7 @@ def test_cloudformation_needs_all_that_it_is_given() -> None:
     superfluous = {
         pattern
         for pattern in listed
-        if not any(fnmatch.fnmatch(action.lower(), pattern.lower()) for action in _handled())
+        if not any(fnmatch.fnmatch(action.lower(), pattern.lower()) for action in handled)
     }
     assert superfluous == set()
 

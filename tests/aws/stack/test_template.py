@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from cfnlint.api import ManualArgs, lint
-from moto.events.models import EventPattern
 
 from backfleet_executors.aws.fargate import nearest_size
 from backfleet_executors.aws.stack.template import LIMIT, render, template
@@ -42,6 +40,9 @@ def test_cloudformation_takes_it_without_a_bucket_to_read_it_from() -> None:
 
 
 def test_cfn_lint_finds_nothing_in_any_partition() -> None:
+    # Every process of a test run imports this module, and cfn-lint takes half a second.
+    from cfnlint.api import ManualArgs, lint
+
     # An empty list of subnets is the default, with which a condition leaves it unused.
     found = lint(render(), config=ManualArgs(regions=REGIONS, ignore_checks=["W1033"]))
     assert found == []
@@ -142,6 +143,9 @@ def test_images_can_be_pulled_through_the_endpoint_of_s3(resources: Mapping[str,
 
 def _matches(rule: Mapping[str, Any], detail_type: str, detail: Mapping[str, Any]) -> bool:
     """Whether a rule of the template, with its queue put in, matches an event of AWS Batch."""
+    # As slow to import as cfn-lint.
+    from moto.events.models import EventPattern
+
     pattern = json.loads(json.dumps(rule["Properties"]["EventPattern"]))
     pattern["detail"]["jobQueue"] = [QUEUE]
     event = {"source": "aws.batch", "detail-type": detail_type, "detail": detail}

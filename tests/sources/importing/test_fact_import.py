@@ -118,7 +118,45 @@ def test_tables_of_baostock(tmp_path: Path) -> None:
         (0.515, 0.1),
     ]
     assert "st" not in bank.spans
-    assert "no history of ST shares: baostock has it in the column isST of its bars only" in said
+    assert "no history of ST shares: the daily bars with the column isST are missing" in said
+
+
+BARS = {
+    "600000_2019": "date,code,open,close,tradestatus,isST\n2019-12-30,sh.600000,1,1,1,0\n"
+    "2019-12-31,sh.600000,1,1,1,1\n",
+    "600000_2020": "date,code,open,close,tradestatus,isST\n2020-01-02,sh.600000,1,1,1,1\n"
+    "2020-01-03,sh.600000,1,1,0,0\n2020-01-06,sh.600000,1,1,1,0\n2020-01-07,sh.600000,1,1,1,1\n",
+}
+
+
+def test_bars_of_baostock_tell_special_treatment(tmp_path: Path) -> None:
+    facts, said = imported(tmp_path, BAOSTOCK | BARS)
+    assert facts.of("sh.600000").spans == {
+        "st": ((date(2019, 12, 31), date(2020, 1, 3)), (date(2020, 1, 7), None))
+    }
+    assert facts.of("sh.510300").spans == {"st": ()}
+    assert "2 spans of ST, from the bars" in said
+
+
+@pytest.mark.parametrize(
+    ("bars", "message"),
+    [
+        ("2020-01-03,sh.600000,0\n2020-01-02,sh.600000,1\n", "row 3: date = .* sort the rows"),
+        ("2020-01-03,sh.600000,maybe\n", "row 2: isST = 'maybe' must be true or false"),
+        ("2020-01-03,sh.600009,1\n", "row 2: code = 'sh.600009' has no row"),
+    ],
+)
+def test_bars_that_tell_no_special_treatment_are_refused(
+    tmp_path: Path, bars: str, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        imported(tmp_path, BAOSTOCK | {"bars": "date,code,isST\n" + bars})
+
+
+def test_bars_of_two_files_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    other = {"other": "date,code,isST\n2019-12-31,sh.600000,0\n"}
+    with pytest.raises(DataError, match=r"isST is . on 2019-12-31, and . in .*, row"):
+        imported(tmp_path, BAOSTOCK | BARS | other)
 
 
 def test_digits_name_symbols_without_their_exchange(tmp_path: Path) -> None:

@@ -129,14 +129,18 @@ def _csv(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
 def _sizes(vendor: str, facts: FactTables) -> list[str]:
     no_names = {
         "tushare": "the table namechange is missing",
-        "baostock": "baostock has it in the column isST of its bars only",
+        "baostock": "the daily bars with the column isST are missing",
+    }
+    names = {
+        "tushare": "ST and delisting periods, from the names",
+        "baostock": "ST, from the bars",
     }
     spans, actions = facts.spans, facts.actions
     return [
         f"{vendor}: {_counted(len(facts.instruments), 'symbol')}",
         f"no history of ST shares: {no_names[vendor]}"
         if spans is None
-        else f"{_counted(len(spans), 'span')} of ST and delisting periods, from the names",
+        else f"{_counted(len(spans), 'span')} of {names[vendor]}",
         "no corporate actions: the table of dividends is missing"
         if actions is None
         else f"{_counted(len(actions), 'corporate action')}; the table has no rights",

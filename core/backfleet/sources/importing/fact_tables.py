@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,10 @@ from backfleet.sources.importing.containers import find_files, open_parts
 from backfleet.sources.importing.numbers import MISSING
 from backfleet.sources.importing.parts import Part, TextSettings
 
-__all__ = ["VendorRow", "read_vendor_tables"]
+__all__ = ["ST_BARS", "VendorRow", "read_vendor_tables"]
+
+ST_BARS = "query_history_k_data_plus"
+"""Daily bars of baostock, of which only the days matter on which special treatment changes."""
 
 COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tushare": {
@@ -27,6 +30,7 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "baostock": {
         "query_stock_basic": ("code", "ipoDate"),
         "query_dividend_data": ("code", "dividOperateDate", "dividCashPsBeforeTax"),
+        ST_BARS: ("date", "code", "isST"),
     },
 }
 """The tables of each vendor, and the columns by which they are recognized."""
@@ -61,15 +65,16 @@ def read_vendor_tables(root: Path) -> tuple[str, dict[str, list[VendorRow]]]:
         for part in open_parts(file, path, TextSettings()):
             vendor, name = _kind(part)
             origins.setdefault(vendor, str(file))
-            tables.setdefault(vendor, {}).setdefault(name, []).extend(_rows(part))
+            rows = _st_changes(_rows(part)) if name == ST_BARS else _rows(part)
+            tables.setdefault(vendor, {}).setdefault(name, []).extend(rows)
     if len(tables) > 1:
         (first, one), (second, other) = list(origins.items())[:2]
         raise DataError(
             f"{one} is of {first} and {other} of {second}, which name symbols differently. Import "
             "the tables of one vendor"
         )
-    ((vendor, rows),) = tables.items()
-    return vendor, rows
+    ((vendor, by_name),) = tables.items()
+    return vendor, by_name
 
 
 def _kind(part: Part) -> tuple[str, str]:
@@ -96,6 +101,23 @@ def _rows(part: Part) -> Iterator[VendorRow]:
         columns = [[_text(value) for value in column.to_pylist()] for column in frame.columns]
         for place, cells in enumerate(zip(*columns, strict=True)):
             yield VendorRow(frame.origin, frame.first_row + place, _values(names, cells))
+
+
+def _st_changes(rows: Iterable[VendorRow]) -> Iterator[VendorRow]:
+    """Yield the first row of each symbol of a file, and those in which `isST` changes."""
+    before: dict[str, tuple[date, bool]] = {}
+    for row in rows:
+        row.need("date")
+        symbol, day, is_st = row.need("code"), row.day("date"), row.flag("isST")
+        assert day is not None
+        last, was_st = before.get(symbol, (date.min, not is_st))
+        if day <= last:
+            raise row.refusal(
+                f"date = '{day}' comes after '{last}' of {symbol}; sort the rows, oldest first"
+            )
+        before[symbol] = day, is_st
+        if is_st != was_st:
+            yield row
 
 
 def _values(names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from itertools import zip_longest
 
 from backfleet.sources.importing.fact_members import member_spans
-from backfleet.sources.importing.fact_tables import VendorRow
+from backfleet.sources.importing.fact_tables import ST_BARS, VendorRow
 from backfleet.sources.importing.notes import Notes
 
 __all__ = ["FactTables", "Row", "convert_facts"]
@@ -85,6 +85,8 @@ def convert_facts(vendor: str, tables: Tables, notes: Notes) -> FactTables:
             facts.actions = list(_actions(facts, done, TUSHARE, notes))
     else:
         _instruments(facts, tables.get("query_stock_basic", ()), "code", _of_baostock)
+        if ST_BARS in tables:
+            facts.spans = list(_spans_of_bars(facts, tables[ST_BARS], notes))
         if "query_dividend_data" in tables:
             facts.actions = list(_actions(facts, tables["query_dividend_data"], BAOSTOCK, notes))
     return facts
@@ -192,7 +194,7 @@ def _spans_of(symbol: str, names: Sequence[tuple[date, VendorRow]], notes: Notes
                 merged[-1] = merged[-1][0], stop
             elif state in states:
                 merged.append((first, stop))
-        yield from (_span_row("namechange", symbol, state, *span) for span in merged)
+        yield from (_span_row("tushare namechange", symbol, state, *span) for span in merged)
 
 
 def _members(facts: FactTables, rows: Iterable[VendorRow], notes: Notes) -> Iterator[Row]:
@@ -204,16 +206,45 @@ def _members(facts: FactTables, rows: Iterable[VendorRow], notes: Notes) -> Iter
         assert day is not None
         snapshots.setdefault(row.need("index_code"), {}).setdefault(day, set()).add(symbol)
     for span in member_spans(snapshots, notes):
-        yield _span_row("index_weight", *span)
+        yield _span_row("tushare index_weight", *span)
 
 
-def _span_row(table: str, symbol: str, state: str, first: date, stop: date | None) -> Row:
+def _spans_of_bars(facts: FactTables, rows: Iterable[VendorRow], notes: Notes) -> Iterator[Row]:
+    """Yield the spans of special treatment, from the rows of bars in which it changes."""
+    days: dict[str, dict[date, VendorRow]] = {}
+    for row in rows:
+        symbol, day = _check_known(facts, row, "code"), row.day("date")
+        assert day is not None
+        other = days.setdefault(symbol, {}).setdefault(day, row)
+        if other.flag("isST") != row.flag("isST"):
+            raise row.refusal(
+                f"isST is {row.text('isST')} on {day}, and {other.text('isST')} in {other.origin}, "
+                f"row {other.number}. Remove one of them"
+            )
+    for symbol in sorted(days):
+        first = None
+        for day in sorted(days[symbol]):
+            is_st = days[symbol][day].flag("isST")
+            if is_st and first is None:
+                first = day
+            elif not is_st and first is not None:
+                yield _span_row(f"baostock {ST_BARS}", symbol, ST, first, day)
+                first = None
+        if first is not None:
+            yield _span_row(f"baostock {ST_BARS}", symbol, ST, first, None)
+    stocks = {name for name, row in facts.instruments.items() if row["kind"] == "stock"}
+    without = len(stocks - days.keys())
+    if without:
+        notes.tell(f"{without:,} stocks have no bars with isST: never ST")
+
+
+def _span_row(source: str, symbol: str, state: str, first: date, stop: date | None) -> Row:
     return {
         "symbol": symbol,
         "what": state,
         "from": _iso(first),
         "to": _iso(stop),
-        "source": f"tushare {table}",
+        "source": source,
     }
 
 

@@ -1,0 +1,59 @@
+"""The sizer and the analyzers of a script that a job can name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from backfleet.adopt.class_tables import ClassTable, class_table
+from backfleet.adopt.python_code import NoCode
+from backfleet.job.class_table import analyzer_name
+
+__all__ = ["analyzer_tables", "given_sizer", "sizer_table", "unnamed_analyzers"]
+
+
+def given_sizer(cerebro: Any) -> tuple[Any, Sequence[Any], Mapping[str, Any]]:
+    """The class of the sizer, None for no own one, and its arguments."""
+    sizer, args, kwargs = cerebro.sizers.get(0, cerebro.sizers.get(None, (None, (), {})))
+    return sizer, args, kwargs
+
+
+def sizer_table(cerebro: Any) -> ClassTable | None:
+    """The sizer as a table; None without one, and if a job cannot name it."""
+    sizer, args, kwargs = given_sizer(cerebro)
+    if sizer is None or args:
+        return None
+    try:
+        return class_table(sizer, "sizer", kwargs)
+    except NoCode:
+        return None
+
+
+def analyzer_tables(cerebro: Any) -> Mapping[str, ClassTable]:
+    """The analyzers that a job can name, by their names."""
+    tables: dict[str, ClassTable] = {}
+    for analyzer, args, kwargs in cerebro.analyzers:
+        arguments = dict(kwargs)
+        name = _analyzer_name(analyzer, arguments.pop("_name", ""))
+        try:
+            if not args and name not in tables and analyzer_name(name):
+                tables[name] = class_table(analyzer, "analyzer", arguments)
+        except (NoCode, ValueError):
+            continue
+    return tables
+
+
+def _analyzer_name(analyzer: Any, name: str) -> str:
+    return name or analyzer.__name__.lower()
+
+
+def unnamed_analyzers(
+    cerebro: Any, tables: Mapping[str, ClassTable]
+) -> Iterator[tuple[Any, Sequence[Any], Mapping[str, Any]]]:
+    """The analyzers that a job cannot name, with their arguments."""
+    seen: set[str] = set()
+    for analyzer, args, kwargs in cerebro.analyzers:
+        name = _analyzer_name(analyzer, kwargs.get("_name", ""))
+        if name not in tables or name in seen:
+            yield analyzer, args, kwargs
+        seen.add(name)
