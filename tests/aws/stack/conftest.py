@@ -73,7 +73,9 @@ def aws_command(
     monkeypatch.setattr(clients, "Clients", _cached_clients)
 
     def run(command: str, *options: str, answers: str = "") -> Answer:
-        arguments = [command, "--name", stack_name, *options]
+        # The name of the stack is an option of the last command of a group.
+        words = [option for option in options if command in ("team", "arm64")][:1]
+        arguments = [command, *words, "--name", stack_name, *options[len(words) :]]
         result = CliRunner().invoke(aws, arguments, input=answers)
         if result.exception is None or isinstance(result.exception, BackfleetError):
             return Answer(result.output, result.exception)
