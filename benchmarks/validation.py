@@ -1,15 +1,16 @@
 """Statistics of a sweep on one core: `python benchmarks/validation.py [--points N ...] [--band]`.
 
-Prints the time of PBO with 16 blocks beside its limit, the time of a task's sums and of its returns
-by date, and with `--symbols` the verdict's PBO over many symbols. `--run SYMBOLS POINTS` stores a
-run of noise (minutes) and prints the time and memory of all its verdicts. `--band` recomputes the
-table of
-`validation/noise_band.py` (minutes).
+Prints the time of PBO with 16 blocks beside its limit, the time and the bytes of a task's sums and
+of its returns by date, and with `--symbols` the verdict's PBO over many symbols. `--share` runs a
+sweep and prints by how much the sums and the returns by date make it slower. `--run SYMBOLS POINTS`
+stores a run of noise (minutes) and prints the time and memory of all its verdicts. `--band`
+recomputes the table of `validation/noise_band.py` (minutes).
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 import resource
 import sys
@@ -17,15 +18,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from measure import measured, run_process, workspace
+from measure import BACKFLEET, measured, run_process, workspace
+from numpy.typing import NDArray
 from synthetic import write_job, write_symbols
 
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.date_sums import DateSumsLayout, DateSumsRecorder
 from backfleet.chunks.date_sums_format import encode_date_sums
-from backfleet.chunks.detail import stored_tables
+from backfleet.chunks.detail import detail_bytes, stored_tables
+from backfleet.chunks.schemas import SUMS
+from backfleet.chunks.sums import sums_hash
 from backfleet.chunks.task_result import TaskResult, TaskStatus
-from backfleet.jit import plan_work
+from backfleet.jit import compiled, plan_work
 from backfleet.job import Job
 from backfleet.metrics import COLUMNS, COUNTS, Metrics
 from backfleet.metrics.segments import segments_of
@@ -38,6 +42,9 @@ from backfleet.results.compact import compact
 from backfleet.store import open_store
 from backfleet.summary import Segments, TaskReturns, TaskSums
 from backfleet.validation.cscv import cscv
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 SESSIONS = 2_520
 BLOCKS = 16
@@ -62,12 +69,13 @@ print(bf.open_run(sys.argv[1]).verdict(), file=sys.stderr)
 FIRST_DAY = 14_613
 """2010-01-04, in days since 1970."""
 
-SEGMENTS = 64
-SUMS_MICROSECONDS = 3.0
+SUMS_MICROSECONDS, SUMS_BYTES = 3.0, 700
+SHARE_LIMIT = 1.03
+SHARE_REPETITIONS = 3
 SERIES = 2_000
 
-CHUNK_SYMBOLS, CHUNK_POINTS = 16, 20
-"""A chunk of the sweep in benchmarks.md, of 500 symbols and 20 points."""
+SYMBOLS, CHUNK_SYMBOLS, CHUNK_POINTS = 500, 16, 20
+"""The sweep in benchmarks.md of 500 symbols and 20 points, and the size of its chunks."""
 
 BAND_DRAWS = {10: 1_000, 20: 1_000, 50: 600, 100: 400, 250: 200, 500: 120, 1_000: 80}
 
@@ -78,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--symbols", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--run", type=int, nargs=2, metavar=("SYMBOLS", "POINTS"))
+    parser.add_argument("--share", action="store_true")
     parser.add_argument("--band", action="store_true")
     options = parser.parse_args(arguments)
     plan_work(math.inf)
@@ -89,8 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with workspace() as folder:
             show_verdict(store_noise(folder, *options.run))
         return
-    show_sums()
-    show_date_sums()
+    added = show_sums(), show_date_sums()
+    if options.share:
+        show_share(*added)
+        return
     for points in options.points:
         show_pbo(points, options.symbols, options.threads)
 
@@ -164,24 +175,45 @@ def noise_result(task: int, segments: Segments, draw: np.random.Generator) -> Ta
     )
 
 
-def show_sums() -> None:
+@compiled
+def sum_all(series: Floats, borders: Ints, sums: Floats, powers: Floats) -> None:
+    """Sum the returns of each series, in compiled code, as in a task."""
+    for number in range(len(series)):
+        measure_sums(series[number], borders, sums, powers)
+
+
+def show_sums() -> float:
+    """Print what the sums of a task cost, and return the seconds, storing them included."""
     series = np.random.default_rng(0).normal(0.0, 0.01, (SERIES, SESSIONS))
-    borders = np.linspace(0, SESSIONS, SEGMENTS + 1).astype(np.int64)
-    segments, powers = np.empty((2, SEGMENTS)), np.empty(POWERS)
-    measure_sums(series[0], borders, segments, powers)
+    segments = segments_of(FIRST_DAY + np.arange(SESSIONS) * 365 // 252)
+    sums, powers = np.empty((2, len(segments))), np.empty(POWERS)
+    sum_all(series[:1], segments.borders, sums, powers)
+    draw = np.random.default_rng(0)
+    tasks = CHUNK_SYMBOLS * CHUNK_POINTS
+    results = [noise_result(task, segments, draw) for task in range(tasks)]
+    sizes = []
 
-    def sum_all() -> None:
-        for returns in series:
-            measure_sums(returns, borders, segments, powers)
+    def store_chunk() -> None:
+        table = stored_tables(results, keeps_detail=False)[SUMS]
+        sums_hash(table)
+        content = detail_bytes(SUMS, table)
+        hashlib.sha256(content)
+        sizes.append(len(content))
 
-    microseconds = min(measured(sum_all).cpu for _ in range(5)) / SERIES * 1e6
+    readings = [measured(lambda: sum_all(series, segments.borders, sums, powers)) for _ in range(9)]
+    seconds = min(reading.cpu for reading in readings) / SERIES
+    storing = min(measured(store_chunk).cpu for _ in range(9)) / tasks
     print(
-        f"sums of {SESSIONS:,} sessions in {SEGMENTS} segments: {microseconds:.2f} µs, a call "
-        f"from Python included (at most {SUMS_MICROSECONDS:.0f} µs)"
+        f"sums of {SESSIONS:,} sessions in {len(segments)} segments: {seconds * 1e6:.2f} µs "
+        f"(at most {SUMS_MICROSECONDS:.0f} µs); storing them: "
+        f"{storing * 1e6:.2f} µs and {sizes[-1] / tasks:,.0f} bytes per task (at most "
+        f"{SUMS_BYTES} bytes)"
     )
+    return seconds + storing
 
 
-def show_date_sums() -> None:
+def show_date_sums() -> float:
+    """Print what the returns by date of a task cost, and return the seconds."""
     tasks = CHUNK_SYMBOLS * CHUNK_POINTS
     series = np.random.default_rng(0).normal(0.0, 0.01, (tasks, SESSIONS))
     days = np.arange(SESSIONS)
@@ -192,13 +224,37 @@ def show_date_sums() -> None:
         recorder = DateSumsRecorder(layout)
         for task in range(tasks):
             recorder.add(task, TaskReturns(days, series[task]))
-        sizes.append(len(encode_date_sums(recorder.take()).content))
+        content = encode_date_sums(recorder.take()).content
+        hashlib.sha256(content)
+        sizes.append(len(content))
 
-    microseconds = min(measured(sum_chunk).cpu for _ in range(9)) / tasks * 1e6
+    seconds = min(measured(sum_chunk).cpu for _ in range(9)) / tasks
     print(
-        f"returns by date over {CHUNK_SYMBOLS} symbols: {microseconds:.2f} µs and "
+        f"returns by date over {CHUNK_SYMBOLS} symbols: {seconds * 1e6:.2f} µs and "
         f"{sizes[-1] / tasks:,.0f} bytes per task"
     )
+    return seconds
+
+
+def show_share(sums: float, by_date: float) -> None:
+    """Print the CPU time of a sweep, from its files to its results, over the same without the sums
+    and without the returns by date, which take these seconds per task."""
+    tasks = SYMBOLS * CHUNK_POINTS
+    with workspace() as folder:
+        data = write_symbols(folder / "data", SYMBOLS, SESSIONS)
+        job = write_job(folder / "job.toml", data, CHUNK_POINTS, engine="vector", detail="summary")
+        command = [BACKFLEET, "run", str(job), "--set"]
+        whole = min(
+            run_process([*command, f"results.store={folder / str(number)}"]).cpu
+            for number in range(SHARE_REPETITIONS + 1)
+        )
+    for label, seconds in (("sums", sums), ("returns by date", by_date)):
+        ratio = whole / (whole - tasks * seconds)
+        state = "ok" if ratio <= SHARE_LIMIT else "FAIL"
+        print(
+            f"{state}: a sweep of {tasks:,} tasks takes {whole:.2f} s of CPU, {ratio:.3f} "
+            f"times what it takes without {label}, at most {SHARE_LIMIT}"
+        )
 
 
 def show_band() -> None:

@@ -1,7 +1,8 @@
 """The engine `vector` in a sweep of symbols, periods and bars on one thread, metrics included.
 
 `python benchmarks/vector_speed.py [--symbols N] [--stock N]` prints tasks a second, nanoseconds a
-bar and peak memory, beside plain backtrader on a few of the same tasks, in this process.
+bar and peak memory, beside plain backtrader on a few of the same tasks, in this process. With
+`--market cn-a`, it compares the sweep under these rules with the one without a market, in turn.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ from __future__ import annotations
 import argparse
 import math
 import resource
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from backfleet.bars import Bars, Prices
+from backfleet.bars import Bars, BarsWindow, Prices
 from backfleet.engine import BrokerSettings, Outcome, Simulation
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.points import PointRunner
+from backfleet.facts import SymbolFacts
 from backfleet.jit import plan_work
+from backfleet.market import Market, MarketSettings
 from backfleet.metrics import Calendar
+from backfleet.plugins import load_plugin
 from backfleet_strategies.sma_crossover import SmaCrossover
 
 BARS = 2_520
@@ -47,6 +53,8 @@ class Speed:
 
 
 DAYS = np.arange(BARS)
+FIRST = int(np.datetime64("2015-01-05").astype(np.int64))
+"""A day from which on the tables of the markets have values."""
 ONES = np.ones(BARS)
 
 
@@ -62,11 +70,11 @@ def random_prices(symbol: int) -> Prices:
 def random_bars(symbol: int) -> Bars:
     """Bars of one calendar, which all symbols share."""
     prices = random_prices(symbol)
-    return Bars(f"S{symbol}", TIME, SESSION, prices, prices, ONES, ONES, TRADABLE)
+    return Bars(f"{600_000 + symbol}", TIME, SESSION, prices, prices, ONES, ONES, TRADABLE)
 
 
-TIME = DAYS * DAY_NS
-SESSION = DAYS.astype("datetime64[D]")
+TIME = (FIRST + DAYS) * DAY_NS
+SESSION = (FIRST + DAYS).astype("datetime64[D]")
 TRADABLE = ONES.astype(np.bool_)
 
 
@@ -89,6 +97,28 @@ def stock(universe: Sequence[Bars]) -> Iterator[Outcome]:
         yield engine.run(Simulation(SmaCrossover, params, (bars,), BROKER))
 
 
+def compare_with_market(name: str, universe: Sequence[Bars], repetitions: int) -> None:
+    """Print the ratio of the sweep in a market and without one, taken in turn."""
+    market = load_plugin("market", name, Market)()
+    # All cash in one order leaves room for the fee only in lots. So the side with the market has
+    # more trades, which the ratio counts too.
+    followed = [
+        market.follow(bars, SymbolFacts(bars.symbol), MarketSettings()).window(BarsWindow())
+        for bars in universe
+    ]
+    sides = {"without": universe, name: followed}
+    for bars in sides.values():
+        for _ in range(30):
+            vector(bars[:1])
+    ratios = []
+    for _ in range(repetitions):
+        plain, ruled = (timed(side, partial(vector, bars)) for side, bars in sides.items())
+        plain.show()
+        ruled.show(plain)
+        ratios.append(ruled.seconds / plain.seconds)
+    print(f"ratio: {statistics.median(ratios):.2f} (median; at most 1.5)")
+
+
 def timed(name: str, run: object) -> Speed:
     began = time.process_time()
     assert callable(run)
@@ -100,10 +130,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--symbols", type=int, default=500)
     parser.add_argument("--stock", type=int, default=3, help="tasks to run on plain backtrader")
+    parser.add_argument("--market", help="compare a market with none, such as cn-a")
+    parser.add_argument("--repetitions", type=int, default=5, help="of the comparison")
     options = parser.parse_args()
     universe = [random_bars(symbol) for symbol in range(options.symbols)]
     # A sweep is compiled; so that it is from the first task on here:
     plan_work(math.inf)
+    if options.market:
+        compare_with_market(options.market, universe, options.repetitions)
+        return
     for _ in range(30):
         vector(universe[:1])
     ours = timed("vector", lambda: vector(universe))

@@ -15,6 +15,7 @@ import pytest
 from backfleet.job import Job, Overrides
 from backfleet.plan.manifest import Manifest
 from backfleet.store.s3_client import use_region
+from in_process import InProcess
 from sample_job import SAMPLE_DATA, job_text
 from testbed.aws.server import reached, served, variables_for
 
@@ -36,13 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Tests that need the testbed share an engine, and come one after the other.
+    """Tests that need the engine of the testbed share it, and come one after the other.
 
-    Of all others, one more than there are processors: they wait for processes of their own.
+    Of all others, one more than there are processors: they wait for processes of their own. The
+    testbed's others run beside those that need the engine.
     """
-    wanted = config.getoption("markexpr")
-    if "testbed" not in wanted or "not testbed" in wanted:
+    expression = config.getoption("markexpr")
+    if "testbed" not in expression or "not testbed" in expression:
         return (os.cpu_count() or 1) + 1
+    if "not docker" in expression:
+        return os.cpu_count() or 1
     config.option.dist = "no"
     return 0
 
@@ -63,16 +67,22 @@ def _no_chosen_region() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Caches and worker logs of the tests stay out of the user's.
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Caches and worker logs of the tests stay out of the user's, and runs have one worker.
 
-    Tests that run side by side share the cache, as a user's processes do.
+    Starting a second one takes longer than most runs of tests. A test of several workers says how
+    many it needs.
+
+    Tests that run side by side share the cache, as a user's processes do; with
+    `BACKFLEET_TEST_CACHE`, as in CI, so do test sessions.
     """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("BACKFLEET_CACHE", str(shared / "cache"))
+        cache = os.environ.get("BACKFLEET_TEST_CACHE", str(shared / "cache"))
+        environment.setenv("BACKFLEET_CACHE", cache)
         environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        environment.setenv("BACKFLEET_LOCAL_WORKERS", "1")
         yield
 
 
@@ -108,6 +118,12 @@ def backfleet(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
         )
 
     return call
+
+
+@pytest.fixture
+def in_process(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> InProcess:
+    """Run the command line as `backfleet` does, but in this process."""
+    return InProcess(tmp_path, capfd)
 
 
 @pytest.fixture

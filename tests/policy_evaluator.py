@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from testbed.aws.aws_server.policies import Policies, Request, Statement, Unknow
 
 __all__ = [
     "ACCOUNT",
+    "REGION",
     "Policies",
     "Rendering",
     "Request",
@@ -19,6 +20,7 @@ __all__ = [
     "UnknownPolicy",
     "is_allowed",
     "statements_of",
+    "weakened",
 ]
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -28,6 +30,12 @@ CONDITIONS = {
     "OwnRepository": True,
     "HasSpot": True,
     "IsChina": False,
+    "HasBoundary": False,
+    "HasBucketKeys": False,
+    "HasCurator": True,
+    "HasGitHub": False,
+    "HasKey": False,
+    "HasNotebook": False,
 }
 NAMES = ("BucketName", "JobQueueName", "RepositoryName", "LogGroupName")
 """Properties with the name of a resource."""
@@ -40,15 +48,22 @@ class Rendering:
     Attributes
     ----------
     names
-        Names of resources that are not those of the template, such as `ResultsBucket`.
+        Names of resources that are not those of the template, such as `ResultsBucket`, and values
+        of parameters.
+    conditions
+        Conditions that hold or not, unlike those of a new stack.
+    document
+        The template.
     """
 
     stack: str = "fleet"
     names: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, bool] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=template)
 
     def statements_of(self, resource: str) -> list[Statement]:
         """Return the statements of a role, a managed policy or a bucket policy."""
-        properties = template()["Resources"][resource]["Properties"]
+        properties = self.document["Resources"][resource]["Properties"]
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
         documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
         return [
@@ -56,6 +71,11 @@ class Rendering:
             for document in documents
             for statement in self._rendered(document)["Statement"]
         ]
+
+    def trust_of(self, role: str) -> list[Statement]:
+        """Return the statements that say who may take a role."""
+        document = self.document["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]
+        return list(self._rendered(document)["Statement"])
 
     def _rendered(self, part: Any) -> Any:
         if isinstance(part, list):
@@ -73,7 +93,11 @@ class Rendering:
             return None if value == "AWS::NoValue" else self._name(value)
         if name == "Fn::If":
             condition, then, otherwise = value
-            return self._rendered(then if CONDITIONS[condition] else otherwise)
+            holds = {**CONDITIONS, **self.conditions}[condition]
+            return self._rendered(then if holds else otherwise)
+        if name == "Fn::Split":
+            separator, text = value
+            return str(self._rendered(text)).split(separator)
         if name == "Fn::GetAtt":
             return f"arn:{'.'.join(value)}"
         if name == "Fn::Sub":
@@ -95,7 +119,7 @@ class Rendering:
         }
         if name in pseudo or name in self.names:
             return pseudo.get(name) or self.names[name]
-        properties = template()["Resources"][name].get("Properties", {})
+        properties = self.document["Resources"][name].get("Properties", {})
         for key in NAMES:
             if key in properties:
                 physical = str(self._rendered(properties[key]))
@@ -107,3 +131,16 @@ class Rendering:
 def statements_of(resource: str) -> list[Statement]:
     """Return the statements of a stack with the names of the template."""
     return Rendering().statements_of(resource)
+
+
+def weakened(statements: Sequence[Statement]) -> Iterator[tuple[str, list[Statement]]]:
+    """Yield the statements without each one of them, and without each of their conditions."""
+    for at, statement in enumerate(statements):
+        others = [*statements[:at], *statements[at + 1 :]]
+        name = statement.get("Sid", f"statement {at}")
+        yield name, others
+        for operator, tests in statement.get("Condition", {}).items():
+            for key in tests:
+                rest = {**statement["Condition"], operator: {**tests}}
+                del rest[operator][key]
+                yield f"{operator} {key} of {name}", [*others, {**statement, "Condition": rest}]

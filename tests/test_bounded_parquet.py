@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,32 +23,35 @@ def encoded(table: pa.Table, **options: Any) -> bytes:
     return sink.getvalue()
 
 
+def zeros() -> pa.Table:
+    return pa.table({f"x{n}": np.zeros(MANY) for n in range(40)})
+
+
+def long_texts(compression: str) -> bytes:
+    table = pa.table({"text": ["t" * 2**20] * 300})
+    return encoded(table, use_dictionary=False, compression=compression)
+
+
 def repeated(text: str, count: int) -> pa.Table:
     indices = pa.array(np.zeros(count, np.int32))
     return pa.table({"text": pa.DictionaryArray.from_arrays(indices, [text])})
 
 
-BOMBS = {
-    "numbers in a dictionary": encoded(pa.table({f"x{n}": np.zeros(MANY) for n in range(40)})),
-    "numbers in pages": encoded(
-        pa.table({f"x{n}": np.zeros(MANY) for n in range(40)}),
-        use_dictionary=False,
-        compression="zstd",
-    ),
-    "a text in a dictionary": encoded(repeated("t" * 10_000, MANY)),
-    "texts in pages": encoded(
-        pa.table({"text": ["t" * 2**20] * 300}), use_dictionary=False, compression="zstd"
-    ),
-    "texts in pages of LZ4": encoded(
-        pa.table({"text": ["t" * 2**20] * 300}), use_dictionary=False, compression="lz4"
-    ),
-    "nulls": encoded(pa.table({f"x{n}": pa.nulls(MANY, pa.float64()) for n in range(40)})),
+# Functions, because encoding them takes seconds and a gigabyte, and every process of the test run
+# imports this module.
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "numbers in a dictionary": lambda: encoded(zeros()),
+    "numbers in pages": lambda: encoded(zeros(), use_dictionary=False, compression="zstd"),
+    "a text in a dictionary": lambda: encoded(repeated("t" * 10_000, MANY)),
+    "texts in pages": lambda: long_texts("zstd"),
+    "texts in pages of LZ4": lambda: long_texts("lz4"),
+    "nulls": lambda: encoded(pa.table({f"x{n}": pa.nulls(MANY, pa.float64()) for n in range(40)})),
 }
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_with_its_size(name: str) -> None:
-    content = BOMBS[name]
+    content = BOMBS[name]()
     assert len(content) < 2**21
     before = pa.total_allocated_bytes()
     with pytest.raises(TooLarge, match=r"would take .* MiB of memory"):
@@ -63,7 +67,7 @@ def test_only_the_columns_that_are_read_count() -> None:
 
 def test_a_footer_that_states_a_small_size_is_not_believed() -> None:
     """The sums in the footer are Thrift integers; the pages keep their own."""
-    content = BOMBS["texts in pages"]
+    content = long_texts("zstd")
     column = pq.ParquetFile(pa.BufferReader(content)).metadata.row_group(0).column(0)
     stated = varint(column.total_uncompressed_size)
     assert stated in content

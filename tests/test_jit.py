@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import subprocess
 import sys
@@ -38,12 +37,15 @@ from pricing.outer import total
 print(total.dispatcher(np.arange(4.0)))
 """
 COUNT_HITS = "print(sum(total.dispatcher.stats.cache_hits.values()))"
+HEED_PERMISSIONS = """
+import ctypes, os, sys
+
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
-
-
-def _heed_permissions() -> None:
-    """Let a process of root's heed file permissions like anybody's."""
-    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
+"""
+"""Lets a process of root's heed file permissions like anybody's. A program of its own, because a
+fork of the tests' process, which has threads, could wait for a lock that nobody releases."""
 
 
 @pytest.fixture
@@ -62,12 +64,11 @@ def run_python(folder: Path, code: str, **environment: str) -> list[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     env |= {"BACKFLEET_CACHE": str(folder / "cache"), "PYTHONPATH": str(folder)}
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-S", "-c", HEED_PERMISSIONS, code],
         env=env | environment,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=_heed_permissions,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()

@@ -24,7 +24,7 @@ from backfleet.worker.gc_control import collect_between_tasks, defer_collection
 from backfleet_strategies.sma_crossover import SmaCrossover
 
 BROKER = BrokerSettings(CASH, COMMISSION)
-ENGINE = sys.argv.pop(1)
+ENGINE = sys.argv.pop(1) if __name__ == "__main__" else "vector"
 
 
 class Reference(bt.Strategy):
@@ -109,4 +109,5 @@ def prepare(case: str, market: Market) -> Work:
     return Work(lambda: vector_sweep(universe), len(universe) * len(PERIODS))
 
 
-serve(f"backfleet, {ENGINE}", prepare)
+if __name__ == "__main__":
+    serve(f"backfleet, {ENGINE}", prepare)

@@ -9,6 +9,7 @@ import ctypes
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ SOURCE = Path(__file__).with_name("bare_kernel.c")
 OPTIONS = ("-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC")
 
 
+@cache
 def library() -> ctypes.CDLL:
     if shutil.which("cc") is None:
         raise SystemExit("the bare kernel needs a C compiler, cc; on Debian: apt install gcc")
@@ -55,4 +57,5 @@ def prepare(case: str, market: Market) -> Work:
     return Work(run, values.size)
 
 
-serve("bare kernel", prepare)
+if __name__ == "__main__":
+    serve("bare kernel", prepare)

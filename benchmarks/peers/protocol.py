@@ -49,6 +49,11 @@ class Market:
         with np.load(path, allow_pickle=False) as arrays:
             return cls(*(arrays[name] for name in ("times", "open", "high", "low", "close")))
 
+    def only(self, symbol: int) -> Market:
+        """One symbol, as a market of its own."""
+        prices = (self.open, self.high, self.low, self.close)
+        return Market(self.times, *(column[symbol : symbol + 1] for column in prices))
+
     def frame(self, symbol: int, *, capitals: bool = False) -> Any:
         """A symbol's bars as a DataFrame, by time."""
         import pandas as pd

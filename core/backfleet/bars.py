@@ -40,6 +40,12 @@ class Prices:
     def __getitem__(self, key: slice) -> Prices:
         return Prices(self.open[key], self.high[key], self.low[key], self.close[key])
 
+    def times(self, number: float) -> Prices:
+        """Return the prices of a number of shares."""
+        return Prices(
+            self.open * number, self.high * number, self.low * number, self.close * number
+        )
+
     def adjusted(self, factor: Floats) -> Prices:
         """The prices in the money of the last bar: price x factor / last factor, in that order."""
         last = factor[-1]
@@ -112,6 +118,9 @@ class Bars:
         Where `factor` comes from, in words for people; no part of the digest.
     terms
         The rules of the job's market at each bar; None without a market.
+    unit
+        How many shares or coins one traded unit has; below 1 if a market trades fractions. The
+        books count units, so that their numbers are whole.
     events
         The corporate actions that the books follow; None without a market.
     facts
@@ -136,6 +145,7 @@ class Bars:
     session_end: np.timedelta64 = MIDNIGHT
     adjustment: str = ""
     terms: Terms | None = None
+    unit: float = 1.0
     events: Events | None = None
     facts: SymbolFacts | None = None
 
@@ -168,11 +178,13 @@ class Bars:
     def close(self) -> Floats:
         return self.prices.close
 
-    @property
+    @cached_property
     def traded(self) -> Prices:
-        """The prices at which orders are filled and positions are valued: the raw ones in a market,
-        else `prices`."""
-        return self.prices if self.terms is None else self.raw
+        """The prices at which orders are filled and positions are valued: the raw ones of a traded
+        unit in a market, otherwise `prices`."""
+        if self.terms is None:
+            return self.prices
+        return self.raw if self.unit == 1.0 else self.raw.times(self.unit)
 
     @property
     def seen_scale(self) -> Floats:
@@ -180,7 +192,7 @@ class Bars:
         if self.terms is None or not len(self):
             return np.ones(len(self))
         scale: Floats = self.factor / self.factor[-1]
-        return scale
+        return scale if self.unit == 1.0 else scale / self.unit
 
     @cached_property
     def returns(self) -> Floats:
@@ -283,6 +295,7 @@ class Bars:
         columns += [] if is_plain[0] else [self.factor]
         columns += [] if is_plain[1] else [self.tradable]
         facts += f" {len(distinct)} {is_plain}"
+        facts += "" if self.unit == 1.0 else f" {self.unit!r}"
         sha = hashlib.sha256(facts.encode())
         for column in columns:
             sha.update(np.ascontiguousarray(column).data)

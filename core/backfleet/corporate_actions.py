@@ -57,18 +57,21 @@ def with_events(
     Raises MarketError for actions that leave no price.
 
     In the mode `none` there are no events, and the bars forget their factor, so that signals see
-    raw prices too. In the mode `exact`, bars without a factor get the one that follows from the
-    actions.
+    raw prices too. In the other modes, bars without a factor get the one that follows from the
+    actions. Events name the days that the actions do not explain.
     """
     if mode == "none":
         return replace(bars, factor=np.ones(len(bars)), events=Events.none())
-    if mode == "factor":
-        return replace(bars, events=_from_factor(bars))
     dates = list(_ex_dates(bars, actions or ()))
+    unexplained = np.empty(0, "datetime64[D]")
     if (bars.factor == 1.0).all():
-        bars = replace(bars, factor=_factor_of(len(bars), dates))
-        return replace(bars, events=_exact(dates, rights, np.empty(0, "datetime64[D]")))
-    return replace(bars, events=_exact(dates, rights, _unexplained(bars, dates)))
+        if dates:
+            bars = replace(bars, factor=_factor_of(len(bars), dates))
+    else:
+        unexplained = _unexplained(bars, dates)
+    if mode == "factor":
+        return replace(bars, events=replace(_from_factor(bars), unexplained=unexplained))
+    return replace(bars, events=_exact(dates, rights, unexplained))
 
 
 def _from_factor(bars: Bars) -> Events:

@@ -70,6 +70,9 @@ class SymbolFacts:
         None if unknown.
     same_session
         Whether shares can be sold in the session in which they were bought, as for some funds.
+    step, least
+        By how many coins the sizes of orders differ, and how many an order has at least; None if
+        unknown.
     spans
         Spans of states such as `st`, `delisting` and `index:000300`, sorted. A state without a
         history is absent; a state with a history in which the symbol never was has no spans.
@@ -84,6 +87,8 @@ class SymbolFacts:
     kind: str | None = None
     issue_price: float | None = None
     same_session: bool = False
+    step: float | None = None
+    least: float | None = None
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=lambda: MappingProxyType({}))
     actions: tuple[Action, ...] | None = None
 

@@ -187,7 +187,8 @@ class Market(ABC):
 
     @abstractmethod
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
-        """Return the terms of all bars of a symbol; the rules in `off` are neutral.
+        """Return the terms of all bars of a symbol; the rules in `off` are neutral. Sizes count
+        traded units.
 
         The terms of a bar may depend on its raw open and on what was known before, and on nothing
         later. What `apply` adds can be left out. Raises MarketError for a symbol or a date that
@@ -207,6 +208,10 @@ class Market(ABC):
         if a table has no value for a day."""
         return np.zeros((3, len(days)))
 
+    def unit(self, facts: SymbolFacts, off: frozenset[str]) -> float:
+        """Return `Bars.unit`, for markets that trade fractions of a share or coin."""
+        return 1.0
+
     def follow(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Bars:
         """Return all bars of a symbol with their terms and events. Raises MarketError."""
         following = with_events(bars, facts.actions, settings.actions, settings.rights)
@@ -215,7 +220,12 @@ class Market(ABC):
             following = replace(following, events=replace(following.events, taxes=taxes))
         # The limits of an ex-date follow from the factor, even if no event is booked.
         adjusted = bars if settings.actions == "none" else following
-        return replace(following, prices=bars.raw, terms=self.apply(adjusted, facts, settings))
+        return replace(
+            following,
+            prices=bars.raw,
+            terms=self.apply(adjusted, facts, settings),
+            unit=self.unit(facts, settings.off),
+        )
 
     def apply(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Terms:
         """Return the terms of a symbol's bars, with the rules that are the same everywhere: prices
@@ -230,7 +240,8 @@ class Market(ABC):
         if settings.orders == "day" and has_halts and not bars.tradable.all():
             values["missed"] = _missed(bars)
         if settings.volume_share:
-            values["cap"] = np.floor(bars.volume * settings.volume_share)
+            unit = self.unit(facts, settings.off)
+            values["cap"] = np.floor(bars.volume * settings.volume_share / unit)
         return terms.having(**values)
 
     def check_days(self, facts: SymbolFacts, first: date, last: date, off: frozenset[str]) -> None:

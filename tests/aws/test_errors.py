@@ -23,7 +23,7 @@ def test_a_denial_names_who_may_not_do_what_and_the_line_the_policy_lacks() -> N
     text = str(explained(answer("AccessDeniedException", DENIED), "submitting run 3f2a"))
     assert text.startswith("submitting run 3f2a: arn:aws:sts::123456789012:assumed-role/analyst/")
     assert '{"Effect": "Allow", "Action": "batch:SubmitJob", "Resource": "arn:aws:batch:' in text
-    assert "the statement SubmitJobs of the policy for submitters" in text
+    assert "the statement SubmitJobs of the role for submitters" in text
 
 
 def test_a_denial_of_what_deploying_takes_leads_to_the_policy_for_it() -> None:

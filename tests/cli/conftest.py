@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from in_process import InProcess
 from sample_job import SAMPLE_SYMBOLS, job_text
 
 CLI_SECONDS = 120
@@ -166,22 +166,12 @@ class Answer:
 def ask(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[[str], Answer]:
-    """Call the command line in this process, in the workshop's folder: a line as in a shell.
-
-    Many times faster than a process, for what starts no workers.
-    """
-    from backfleet.cli import main
-
+    """Call the command line in this process, at first in the workshop's folder: a line as in
+    a shell."""
     monkeypatch.chdir(workshop.folder)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
 
     def call(line: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["backfleet", *shlex.split(line)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capfd.readouterr()
-        return Answer(int(end.value.code or 0), out, err)
+        done = InProcess(Path.cwd(), capfd)(*shlex.split(line))
+        return Answer(done.returncode, done.stdout, done.stderr)
 
     return call

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -61,6 +62,34 @@ LAUNCHERS = {
 
 PATHS = ("{}", "{}:", "{}:.", "{}::./")
 """PYTHONPATH without the current directory, and with it in the ways that name no folder."""
+
+STARTS = [
+    pytest.param(launcher, path, marks=[] if is_usual else pytest.mark.exhaustive)
+    for number, launcher in enumerate(LAUNCHERS)
+    for at, path in enumerate(PATHS)
+    # Every launcher and every path, but not every pair.
+    for is_usual in [at == number or (launcher, path) == ("module", PATHS[-1])]
+]
+
+MANY = """
+import contextlib, io, json, os, sys
+from backfleet.__main__ import main
+
+outcomes = []
+for line in json.loads(sys.argv[1]):
+    sys.argv = ["backfleet", *line]
+    text = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    record = os.environ["TRAP_RECORD"]
+    lookups = open(record).read().split() if os.path.exists(record) else []
+    outcomes.append([line, code, lookups, text.buffer.getvalue().decode()])
+print(json.dumps(outcomes))
+"""
+"""Runs commands one after the other, and notes what was looked up until the end of each."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +156,7 @@ def hostile(tmp_path: Path) -> HostileFolder:
     (tools / "trap").mkdir(parents=True)
     (tools / "trap" / "sitecustomize.py").write_text(TRAP)
     (tools / "backfleet").write_text("from backfleet.__main__ import main\nmain()\n")
+    (tools / "many").write_text(MANY)
     for name in ABSENT:
         (folder / f"{name}.py").write_text(EVIL)
     groups = [*KINDS.values(), "pydantic", "pytest11"]
@@ -174,28 +204,51 @@ READING = (
 )
 
 
-@pytest.mark.parametrize("line", READING)
-def test_a_command_that_reads_looks_up_no_module_in_the_current_directory(
-    hostile: HostileFolder,
-    finished_runs: dict[str, Path],
-    bundle: Path,
-    sample_data: Path,
-    line: str,
-) -> None:
+@pytest.fixture
+def reading(
+    finished_runs: dict[str, Path], bundle: Path, sample_data: Path
+) -> dict[str, list[str]]:
+    """The arguments of each line of `READING`."""
     run = finished_runs["sma"]
-    places = {"RUN": run, "STORE": run.parent, "BUNDLE": bundle, "DATA": sample_data}
-    arguments = [places.get(part, part.strip("'")) for part in line.split(" ")]
-    if "--sql" in arguments:
-        arguments = [*arguments[:3], "SELECT * FROM results", "--json"]
-    done = hostile(*arguments, launcher="module", path="{}:")
-    assert done.returncode in ((0, 1) if line == "doctor" else (0,)), done.stderr
-    assert hostile.lookups == []
+    paths = {"RUN": run, "STORE": run.parent, "BUNDLE": bundle, "DATA": sample_data}
+    return {line: [str(paths.get(part, part)) for part in shlex.split(line)] for line in READING}
+
+
+def check_reading(line: str, code: object, lookups: Sequence[str], text: str) -> None:
+    assert code in ((0, 1) if line == "doctor" else (0,)), (line, text)
+    assert lookups == [], line
+    assert "evil" not in text, line
+
+
+def test_commands_that_read_look_up_no_module_in_the_current_directory(
+    hostile: HostileFolder, reading: dict[str, list[str]]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, str(hostile.tools / "many"), json.dumps([*reading.values()])],
+        cwd=hostile.folder,
+        env=hostile.environment("module", "{}:"),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for line, (_, code, lookups, text) in zip(reading, json.loads(done.stdout), strict=True):
+        check_reading(line, code, lookups, text)
     assert not hostile.executed
-    assert "evil" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("line", READING)
+def test_a_process_of_a_command_that_reads_looks_up_no_module_in_the_current_directory(
+    hostile: HostileFolder, reading: dict[str, list[str]], line: str
+) -> None:
+    done = hostile(*reading[line], launcher="module", path="{}:")
+    check_reading(line, done.returncode, hostile.lookups, done.stdout + done.stderr)
+    assert not hostile.executed
+
+
+@pytest.mark.parametrize(("launcher", "path"), STARTS)
 def test_neither_the_launcher_nor_an_empty_entry_of_the_path_brings_it_back(
     hostile: HostileFolder, launcher: str, path: str
 ) -> None:
@@ -244,7 +297,9 @@ def test_a_verification_looks_up_nothing_there_before_consent(
     assert hostile.lookups == []
 
 
-@pytest.mark.parametrize("launcher", ["command", "module"])
+@pytest.mark.parametrize(
+    "launcher", ["command", pytest.param("module", marks=pytest.mark.exhaustive)]
+)
 def test_a_run_of_an_installed_strategy_looks_up_nothing_there(
     hostile: HostileFolder, tmp_path: Path, launcher: str
 ) -> None:
@@ -275,7 +330,9 @@ def test_a_strategy_in_a_file_finds_its_folder_and_not_the_current_directory(
     assert hostile.lookups == []
 
 
-@pytest.mark.parametrize("launcher", ["command", "module"])
+@pytest.mark.parametrize(
+    "launcher", [pytest.param("command", marks=pytest.mark.exhaustive), "module"]
+)
 def test_a_strategy_named_by_its_module_is_found_there_after_all_that_is_installed(
     hostile: HostileFolder, tmp_path: Path, launcher: str
 ) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-Backfleet = Callable[..., subprocess.CompletedProcess[str]]
+from in_process import InProcess
+
 CN_DAILY = ("--source", "cn-daily", "--timezone", "Asia/Shanghai")
 
 
@@ -27,8 +26,8 @@ def vendor(tmp_path: Path) -> Path:
     return folder
 
 
-def test_check_tells_every_fault_with_its_file_and_row(backfleet: Backfleet, vendor: Path) -> None:
-    done = backfleet("data", "check", vendor, "--option", "delimiter=;")
+def test_check_tells_every_fault_with_its_file_and_row(in_process: InProcess, vendor: Path) -> None:
+    done = in_process("data", "check", vendor, "--option", "delimiter=;")
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
         f"{vendor}/CCC.csv: row 2: close is '0', not a positive number",
@@ -40,12 +39,12 @@ def test_check_tells_every_fault_with_its_file_and_row(backfleet: Backfleet, ven
 
 
 def test_check_tells_doubts_and_notes_apart_from_faults(
-    backfleet: Backfleet, tmp_path: Path
+    in_process: InProcess, tmp_path: Path
 ) -> None:
     rows = [f"2024-01-{day:02},10,{11 + day},{9 - day / 100},10,0" for day in range(1, 31)]
     write = (tmp_path / "A.csv").write_text
     write("date,open,high,low,close,volume\n" + "\n".join(rows))
-    done = backfleet("data", "check", tmp_path)
+    done = in_process("data", "check", tmp_path)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         f"{tmp_path}/A.csv: note: no volume: it is zero in all bars",
@@ -53,16 +52,16 @@ def test_check_tells_doubts_and_notes_apart_from_faults(
     ]
     rows = [row.replace(",10,", ",40,").replace("9,", "39,") for row in rows[:15]] + rows[15:]
     write("date,open,high,low,close,volume\n" + "\n".join(rows))
-    done = backfleet("data", "check", tmp_path, "--json")
+    done = in_process("data", "check", tmp_path, "--json")
     assert done.returncode == 1
     doubts = [fault for fault in json.loads(done.stdout) if fault["level"] == "doubt"]
     assert {"like a split of 4 for 1" in doubt["problem"] for doubt in doubts} >= {True}
 
 
 def test_check_of_sound_files_ends_well_and_says_so_in_json(
-    backfleet: Backfleet, sample_data: Path
+    in_process: InProcess, sample_data: Path
 ) -> None:
-    done = backfleet("data", "check", sample_data, *CN_DAILY, "--json")
+    done = in_process("data", "check", sample_data, *CN_DAILY, "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, [])
 
 
@@ -78,18 +77,18 @@ def test_check_of_sound_files_ends_well_and_says_so_in_json(
     ],
 )
 def test_a_bad_request_is_one_error_and_exit_code_2(
-    backfleet: Backfleet, vendor: Path, arguments: tuple[str, ...], message: str
+    in_process: InProcess, vendor: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    done = backfleet("data", "check", vendor, *arguments)
+    done = in_process("data", "check", vendor, *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_import_leaves_out_bad_symbols_and_says_what_to_write_into_the_job(
-    backfleet: Backfleet, vendor: Path, tmp_path: Path
+    in_process: InProcess, vendor: Path, tmp_path: Path
 ) -> None:
-    done = backfleet("data", "import", vendor, "prepared", "--on-bad-symbol", "skip")
+    done = in_process("data", "import", vendor, "prepared", "--on-bad-symbol", "skip")
     assert done.returncode == 1
     assert f"{vendor}/CCC.csv: row 2: close is 0, not a positive number" in done.stderr
     assert "2 symbols, 60 bars of 1d in prepared; 1 left out" in done.stdout
@@ -102,42 +101,42 @@ def test_import_leaves_out_bad_symbols_and_says_what_to_write_into_the_job(
 
 
 def test_import_refuses_all_if_a_symbol_is_bad_and_leaves_nothing(
-    backfleet: Backfleet, vendor: Path, tmp_path: Path
+    in_process: InProcess, vendor: Path, tmp_path: Path
 ) -> None:
-    done = backfleet("data", "import", vendor, "prepared")
+    done = in_process("data", "import", vendor, "prepared")
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{vendor}/CCC.csv: row 2: close is 0" in done.stderr
     assert [path.name for path in tmp_path.iterdir() if "prepared" in path.name] == []
 
 
 def test_import_through_a_source_gives_the_bars_that_the_source_gives(
-    backfleet: Backfleet, sample_data: Path
+    in_process: InProcess, sample_data: Path
 ) -> None:
-    done = backfleet("data", "import", sample_data, "out", *CN_DAILY, "--json")
+    done = in_process("data", "import", sample_data, "out", *CN_DAILY, "--json")
     record = json.loads(done.stdout)["record"]
     assert sorted(record["symbols"]) == ["600519", "600559", "600560"]
     assert record["data"] == {"source": "parquet", "timezone": "Asia/Shanghai"}
 
 
 def test_import_of_facts_says_what_they_hold_and_what_to_write_into_the_job(
-    backfleet: Backfleet, tmp_path: Path
+    in_process: InProcess, tmp_path: Path
 ) -> None:
     (tmp_path / "basic.csv").write_text("ts_code,name,list_date\n600519.SH,A,20010827\n")
-    done = backfleet("data", "import", "--facts", "--digits", tmp_path / "basic.csv", "facts")
+    done = in_process("data", "import", "--facts", "--digits", tmp_path / "basic.csv", "facts")
     assert done.returncode == 0
     assert "tushare: 1 symbol\nno history of ST shares: the table" in done.stdout
     assert done.stdout.endswith('in the job file:\n  [data]\n  facts = "facts"\n')
-    again = backfleet("data", "import", "--facts", "--digits", tmp_path / "basic.csv", "facts")
+    again = in_process("data", "import", "--facts", "--digits", tmp_path / "basic.csv", "facts")
     assert "facts holds this import already" in again.stdout
-    wrong = backfleet("data", "import", "--facts", "--bar", "1d", tmp_path / "basic.csv", "facts")
+    wrong = in_process("data", "import", "--facts", "--bar", "1d", tmp_path / "basic.csv", "facts")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "--bar is about bars; remove it" in wrong.stderr
 
 
-def test_presets_are_listed_with_the_first_lines_of_a_file(backfleet: Backfleet) -> None:
-    listed = backfleet("data", "presets").stdout
+def test_presets_are_listed_with_the_first_lines_of_a_file(in_process: InProcess) -> None:
+    listed = in_process("data", "presets").stdout
     assert "tushare: tushare: daily, adj_factor and suspend_d\n    ts_code,trade_date," in listed
-    assert "[[layouts]]" in backfleet("data", "presets", "mt5").stdout
+    assert "[[layouts]]" in in_process("data", "presets", "mt5").stdout
 
 
 @pytest.mark.parametrize(
@@ -152,9 +151,9 @@ def test_presets_are_listed_with_the_first_lines_of_a_file(backfleet: Backfleet)
     ],
 )
 def test_bad_request_for_an_import_is_one_error_and_writes_nothing(
-    backfleet: Backfleet, vendor: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+    in_process: InProcess, vendor: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    done = backfleet("data", "import", vendor, *arguments)
+    done = in_process("data", "import", vendor, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert "Traceback" not in done.stderr

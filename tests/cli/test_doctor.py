@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from in_process import InProcess
+
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Install = Callable[..., dict[str, str]]
 
@@ -53,16 +55,18 @@ class Raises(Bare, Diagnosable):
 
 class Tries(Bare, Diagnosable):
     def diagnose_live(self):
-        yield Finding("tried", FindingStatus.OK, "it works")
+        yield Finding("tried", FindingStatus.OK, "it works for 123456789012")
 """
 
 
 @pytest.fixture
-def doctor(backfleet: Call) -> Callable[..., subprocess.CompletedProcess[str]]:
+def doctor(backfleet: Call, in_process: InProcess) -> Call:
     """`backfleet doctor` where no Docker engine is to be found."""
 
     def call(*arguments: object, env: Mapping[str, str] = NO_ENGINE) -> Any:
-        return backfleet("doctor", *arguments, env={**NO_ENGINE, **env})
+        # Only a process finds plugins that are installed for a test.
+        run = backfleet if "PYTHONPATH" in env else in_process
+        return run("doctor", *arguments, env={**NO_ENGINE, **env})
 
     return call
 
@@ -156,7 +160,7 @@ def test_things_are_tried_out_only_when_asked(doctor: Call, executors: Any) -> N
     env = executors("Tries")
     assert "tries: tried" not in words_of(doctor("--executor", "tries", env=env))
     done = doctor("--executor", "tries", "--live", env=env)
-    assert words_of(done)["tries: tried"] == ("ok", "it works")
+    assert words_of(done)["tries: tried"] == ("ok", "it works for 123456789012")
 
 
 def test_json_is_a_list_of_findings(doctor: Call) -> None:
@@ -208,3 +212,17 @@ def test_a_plugin_that_cannot_be_imported_is_a_warning(doctor: Call, installed: 
     assert status == "warning"
     assert text == "strategy 'broken' of broken-package cannot be imported"
     assert "backfleet plugins show broken" in done.stdout
+
+
+def test_a_transcript_has_a_line_per_finding_and_no_account_number(
+    doctor: Call, executors: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "transcript.txt"
+    done = doctor("--json", "--live", "--transcript", file, env=executors("Tries"))
+    findings = json.loads(done.stdout)
+    heading, *lines = file.read_text().splitlines()
+    assert " UTC, backfleet " in heading
+    for finding, line in zip(findings, lines, strict=True):
+        assert f" s  {finding['status']:<9}{finding['subject']}: " in line
+    assert "tried: it works for ************" in lines[-1]
+    assert "123456789012" in done.stdout

@@ -182,3 +182,9 @@ def test_a_file_may_begin_before_the_tables_if_the_job_does_not(
 def test_a_market_needs_no_own_minimum_in_the_job(tmp_path: Path) -> None:
     broker = plan_job(job(tmp_path, market=CN_A)).manifest.broker
     assert broker == BrokerSettings(1_000_000.0, 0.00025)
+
+
+def test_planning_names_all_symbols_whose_actions_are_unexplained(tmp_path: Path) -> None:
+    every = job(tmp_path, data={"symbols": ["600519", "600559"]}, market={"rules": "cn-a"})
+    notes = dict(plan_job(every).manifest.notes.lines(2))["market"]
+    assert "no action explains an ex-date such as that of 600519 on 2019-06-28 (2 symbols)" in notes

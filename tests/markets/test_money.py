@@ -349,6 +349,24 @@ def test_a_limit_order_keeps_its_seen_price_through_a_split() -> None:
     assert outcome.fills["price"] == pytest.approx([8.2], rel=1e-3)
 
 
+def test_a_backtrader_strategy_has_lines_of_the_traded_prices() -> None:
+    class Reading(bt.Strategy):
+        def next(self) -> None:
+            line = self.data
+            prices = (line.raw_open[0], line.raw_high[0], line.raw_low[0], line.raw_close[0])
+            self.metrics[f"raw_{len(self)}"] = repr(prices)
+
+        def __init__(self) -> None:
+            self.metrics: dict[str, str] = {}
+
+    rows = [(12.4, 12.5, 12.3, 12.4), (8.27, 8.3, 8.2, 8.25)]
+    bars = in_market(bars_of("600559", DAYS[:2], rows, factor=[1.0, 1.5]), actions="factor")
+    for engine in (BacktraderStockEngine(), BacktraderEngine()):
+        outcome = engine.run(Simulation(Reading, {}, (bars,), BrokerSettings(1e5, 0.0)))
+        assert isinstance(outcome, Outcome)
+        assert outcome.metrics == {"raw_1": repr(rows[0]), "raw_2": repr(rows[1])}
+
+
 def test_every_worked_example_has_a_test_on_the_engines() -> None:
     names = [*globals(), *vars(test_worked_examples)]
     numbers = {int(name.split("_")[2]) for name in names if name.startswith("test_example_")}

@@ -336,6 +336,11 @@ def test_engines_and_the_ledger_agree_on_random_portfolios() -> None:
     assert reasons >= {"lot", "same_session", "limit_up", "limit_down", "cash_at_submission"}
 
 
+@pytest.mark.parametrize("seed", [2173, 5934])
+def test_a_fraction_that_floats_lose_takes_no_lot_away(seed: int) -> None:
+    check_ledger_of_portfolio(seed)
+
+
 # Each piece takes about a minute of CPU, and its result counts alone.
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("first", range(0, MANY, PIECE))

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import empyrical
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 import backfleet as bf
 from backfleet.bars import Bars, Prices
@@ -67,27 +66,39 @@ def returns_of(values: NDArray[np.float64]) -> pd.Series:
     return pd.Series(values).pct_change().iloc[1:].reset_index(drop=True)
 
 
-def test_the_shape_of_the_returns_is_that_of_scipy(walks: Any) -> None:
+@pytest.fixture(scope="module")
+def empyrical() -> Any:
+    """The module; every process of a test run imports this file, and empyrical takes a second."""
+    import empyrical
+
+    return empyrical
+
+
+def test_the_shape_of_the_returns_is_that_of_scipy(walks: Any, empyrical: Any) -> None:
     metrics, returns = measure(*walks), returns_of(walks[0])
 
-    assert metrics["skewness"] == pytest.approx(stats.skew(returns), rel=1e-9)
-    assert metrics["kurtosis"] == pytest.approx(stats.kurtosis(returns), rel=1e-9)
+    assert metrics["skewness"] == pytest.approx(scipy.stats.skew(returns), rel=1e-9)
+    assert metrics["kurtosis"] == pytest.approx(scipy.stats.kurtosis(returns), rel=1e-9)
     assert metrics["value_at_risk"] == pytest.approx(empyrical.value_at_risk(returns), rel=1e-12)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.03])
-def test_the_market_line_is_that_of_scipy_and_empyrical(walks: Any, rate: float) -> None:
+def test_the_market_line_is_that_of_scipy_and_empyrical(
+    walks: Any, empyrical: Any, rate: float
+) -> None:
     metrics = measure(*walks, rate)
     returns, others = returns_of(walks[0]), returns_of(walks[1])
-    line = stats.linregress(others - rate / PERIODS, returns - rate / PERIODS)
+    line = scipy.stats.linregress(others - rate / PERIODS, returns - rate / PERIODS)
 
     assert metrics["beta"] == pytest.approx(line.slope, rel=1e-9)
     assert metrics["beta"] == pytest.approx(empyrical.beta(returns, others), rel=1e-9)
     assert metrics["alpha"] == pytest.approx(line.intercept * PERIODS, rel=1e-9)
-    assert metrics["correlation"] == pytest.approx(stats.pearsonr(returns, others)[0], rel=1e-9)
+    assert metrics["correlation"] == pytest.approx(
+        scipy.stats.pearsonr(returns, others)[0], rel=1e-9
+    )
 
 
-def test_the_active_return_is_that_of_empyrical(walks: Any) -> None:
+def test_the_active_return_is_that_of_empyrical(walks: Any, empyrical: Any) -> None:
     metrics = measure(*walks)
     returns, others = returns_of(walks[0]), returns_of(walks[1])
     per_session = empyrical.excess_sharpe(returns, others)
@@ -178,7 +189,9 @@ def test_another_symbol_as_benchmark_is_part_of_the_identity(tmp_path: Path) -> 
         bf.run(job.model_copy(update={"results": wrong}), progress=None)
 
 
-def test_the_sharpe_ratio_is_that_of_returns_beyond_the_risk_free_rate(tmp_path: Path) -> None:
+def test_the_sharpe_ratio_is_that_of_returns_beyond_the_risk_free_rate(
+    tmp_path: Path, empyrical: Any
+) -> None:
     runs = [
         bf.run(
             job_of("", results={"store": str(tmp_path), "risk_free_rate": rate, "detail": detail}),

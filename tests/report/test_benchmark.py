@@ -138,3 +138,22 @@ def test_a_benchmark_needs_none_of_the_strategys_columns(beside: Beside, tmp_pat
     (tmp_path / "B.csv").write_text("\n".join([f"{lines[0]},pe", *(f"{x},7" for x in lines[1:])]))
     page = beside(DAYS, symbols="B", columns=["pe"])
     assert held(page)[-1] == pytest.approx(100 * 17 / 11)
+
+
+@pytest.mark.parametrize(("factor", "kind"), [(False, "price return"), (True, "total return")])
+def test_in_a_market_the_benchmark_says_whether_dividends_are_in_its_prices(
+    factor: bool, kind: str, run_job: Callable[[bf.Job], bf.Run], tmp_path: Path
+) -> None:
+    for name in ("600000", "000300.SH"):
+        rows = [f"2024-01-0{day},10,10,10,10,{1 + factor * day / 100}" for day in (2, 3, 4)]
+        lines = "\n".join(["date,open,high,low,close,factor", *rows])
+        (tmp_path / f"{name}.csv").write_text(lines)
+    source = {"source": "csv", "path": str(tmp_path), "symbols": "600000"}
+    job = bf.Job(
+        strategy="buy-and-hold",
+        data={**source, "options": {"factor": "factor"}},
+        market={"rules": "cn-a"},
+        results={"store": str(tmp_path / "runs"), "benchmark": "000300.SH"},
+    )
+    _, benchmark = task_page(run_job(job), 0).figures["account"].data
+    assert benchmark.name == f"000300.SH bought and held ({kind})"

@@ -98,3 +98,5 @@ def test_a_run_of_millions_is_not_read_with_all_columns(
     with pytest.raises(bf.errors.UserError, match="has 4 tasks, too many to read with all columns"):
         whole.results()
     assert list(whole.results(["task", "sharpe"])) == ["task", "sharpe"]
+    with pytest.raises(bf.errors.UserError, match="the files with its results are missing"):
+        whole.query("select count(*) from results")

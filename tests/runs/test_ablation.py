@@ -48,6 +48,19 @@ class Sized(bf.VectorStrategy):
 """
 
 
+HELD = """
+import numpy as np
+import backfleet as bf
+
+class Held(bf.VectorStrategy):
+    sizing = "fixed"
+    amount = 300.0
+
+    def targets(self, bars):
+        return np.ones(len(bars))
+"""
+
+
 def job(
     store: Path, market: dict[str, Any] | None = None, period: Any = (10, 15), **keys: Any
 ) -> bf.Job:
@@ -267,3 +280,33 @@ def test_another_backfleet_is_refused(run: bf.Run, monkeypatch: pytest.MonkeyPat
     other = replace(code, differences=["numpy is 1.0 here, 2.0 in the plan"])
     with pytest.raises(PluginError, match="cannot be compared with runs from here: numpy is"):
         plan_ablation(other)
+
+
+def test_the_tax_on_dividends_and_exact_actions_are_rules_too(tmp_path: Path) -> None:
+    folder, facts = tmp_path / "bars", tmp_path / "facts"
+    folder.mkdir()
+    facts.mkdir()
+    closes = [10.0, 10.5, 10.2, 10.4, 9.9, 10.1, 10.3, 10.0]
+    lines = [
+        f"2024-03-{day:02},{close},{close},{close},{close},100000"
+        for day, close in zip((4, 5, 6, 7, 8, 11, 12, 13), closes, strict=True)
+    ]
+    (folder / "600000.csv").write_text("\n".join(["date,open,high,low,close,volume", *lines]))
+    (facts / "instruments.csv").write_text("symbol\n600000\n")
+    (facts / "actions.csv").write_text("symbol,ex,cash\n600000,2024-03-08,0.5\n")
+    (tmp_path / "held.py").write_text(HELD)
+    own = {"source": "csv", "path": str(folder), "symbols": ["600000"], "facts": str(facts)}
+    rules = {"rules": "cn-a", "dividend_tax": True, "off": [*FEW, "limits", "listing"]}
+    taxed = bf.Job(
+        strategy=f"{tmp_path / 'held.py'}:Held",
+        data=own,
+        broker={"cash": 10_000},
+        market=rules,
+        results={"store": str(tmp_path / "runs")},
+    )
+    run = bf.run(taxed, progress=None)
+    costs = ablated(planned(run))
+    assert [cost.rule for cost in costs.rules] == ["duty", "dividend_tax", "actions"]
+    # Reinvested dividends rise with the share.
+    gain = 300 * 0.5 * (10.0 / 9.9 - 1.0) / 10_000
+    assert costs.rules[2].cost("total_return") == pytest.approx(gain)

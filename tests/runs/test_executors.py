@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backfleet.errors import ExecutorError, UnknownPlugin
+from backfleet.executor import Workload
+from backfleet.operating_system import usable_cpus
 from backfleet.runs.executors import open_executor
 
 
@@ -31,6 +34,15 @@ def test_the_later_of_file_environment_and_options_wins(
     assert workers() == 3
     assert workers("workers=4") == 4
     assert workers("workers=4", "workers = 5") == 5
+
+
+def test_there_is_a_worker_per_core_unless_a_number_is_set_or_there_are_fewer_tasks() -> None:
+    executor, cores = open_executor("local"), usable_cpus()
+    work = Workload(chunks=99, tasks=9_999, bars=9_999, cpus=1, memory=1, measure=pytest.fail)
+    assert executor.count_shards(work) == cores
+    assert executor.count_shards(replace(work, cpus=cores + 1)) == 1
+    assert executor.count_shards(replace(work, tasks=1)) == 1
+    assert open_executor("local", ["workers=7"]).count_shards(work) == 7
 
 
 def test_settings_of_other_executors_are_none_of_its_business(tmp_path: Path) -> None:

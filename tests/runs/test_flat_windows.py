@@ -258,3 +258,33 @@ def test_a_manifest_with_impossible_windows_is_refused(windows: Any, run: bf.Run
     content = replace(run.manifest, identity=identity).to_bytes()
     with pytest.raises(CorruptObject):
         Manifest.from_bytes(content, run.store.read)
+
+
+@pytest.mark.parametrize("gaps", [None, [1], ["x"], "2019-01-03", [["2019-01-03"]]])
+def test_a_manifest_with_impossible_gaps_is_refused(gaps: Any, run: bf.Run) -> None:
+    points = {**run.manifest.points.to_json(), "gaps": gaps}
+    identity = replace(run.manifest.identity, points=points)
+    content = replace(run.manifest, identity=identity).to_bytes()
+    with pytest.raises(CorruptObject):
+        Manifest.from_bytes(content, run.store.read)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"windows": "split", "train": "1 year", "purge": 20},
+        {"windows": "rolling", "train": "20 sessions", "test": "20 sessions",
+         "step": "200 sessions"},
+        {"windows": "split", "train": "200 sessions", "test": "100 sessions", "purge": 20,
+         "holdout": "2021-03-01"},
+    ],
+    ids=["purge", "step", "holdout"],
+)  # fmt: skip
+def test_sessions_between_flat_windows_move_no_window(keys: Any, tmp_path: Path) -> None:
+    flat = bf.run(make_job(tmp_path, validation=keys | {"start": "flat"}), progress=None).folds()
+    running = bf.run(make_job(tmp_path, validation=keys), progress=None).folds()
+    columns = ["train", "test"]
+    assert flat.to_frame()[columns].equals(running.to_frame()[columns])
+    assert flat.account is not None
+    assert running.account is not None
+    assert flat.account.days.tolist() == running.account.days.tolist()

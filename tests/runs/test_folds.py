@@ -367,6 +367,20 @@ def test_a_job_that_will_not_store_what_its_rule_needs_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_job_with_windows_and_too_many_points_to_keep_their_returns_is_refused(
+    tmp_path: Path,
+) -> None:
+    params = {"period": list(range(2, 1_003))}
+    with pytest.raises(JobError) as caught:
+        run_job(tmp_path, detail="summary", params=params)
+    assert str(caught.value) == (
+        'validation.windows = "rolling": the returns by date of 1,001 points and 2 symbols are not '
+        'stored with results.detail = "summary", which keeps those of at most 1,000 points and 256 '
+        'MB. Use fewer points or symbols, or detail = "full"'
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_without_details_says_what_it_lacks(tmp_path: Path) -> None:
     run = run_job(tmp_path, detail="summary", validation={"windows": "split", "test": 200})
     with pytest.raises(UserError, match=r'per = "symbol" needs the returns of each task'):

@@ -161,7 +161,7 @@ def submit(
         size = together * len(plan.manifest.points)
         manifest = replace(plan.manifest, chunk_size=size, kept_returns=KeptReturns.SUMS)
         plan = replace(plan, manifest=manifest)
-    control = submit_plan(plan, LocalExecutor(LocalExecutor.Settings()))
+    control = submit_plan(plan, LocalExecutor(LocalExecutor.Settings(workers=1)))
     control.wait()
     return control.run
 

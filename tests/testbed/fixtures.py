@@ -63,7 +63,7 @@ def base_image(docker_client: docker.DockerClient) -> str:
 
 
 @pytest.fixture(scope="session")
-def kept_wheels(_own_folders: None) -> None:
+def kept_wheels(_own_environment: None) -> None:
     """Have the wheels for images kept between test sessions, unlike other caches."""
     from testbed.worker_image import keep_wheels
 

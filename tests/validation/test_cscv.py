@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
-import ffn
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,6 +45,9 @@ def matrix_with_ties(seed: int) -> tuple[NDArray[np.float64], int]:
 
 
 def compare_with_ffn(seed: int) -> None:
+    # Every process of a test run imports this module, and ffn takes a second.
+    import ffn
+
     returns, blocks = matrix_with_ties(seed)
     theirs = ffn.calc_prob_backtest_overfitting(pd.DataFrame(returns), blocks, full_output=True)
     ours = cscv(sums_of(returns, blocks))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from arch.bootstrap import optimal_block_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -41,6 +40,9 @@ def segments_of(returns: NDArray[np.float64], segments: int) -> SegmentSums:
 @settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), sessions=st.integers(60, 400), rho=st.floats(-0.6, 0.9))
 def test_block_length_is_that_of_arch(seed: int, sessions: int, rho: float) -> None:
+    # Every process of a test run imports this module, and arch takes a while.
+    from arch.bootstrap import optimal_block_length
+
     series = returns_of(seed, sessions)
     for session in range(1, sessions):
         series[session] += rho * series[session - 1]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from backfleet.metrics.sums import stack_sums, sum_returns
 from backfleet.validation.luck import expected_maximum, luck_of, maximum_mark, normal_cdf
@@ -107,7 +107,7 @@ def test_luck_is_the_mean_and_the_95_percent_mark_of_the_maximum(trials: int) ->
 
 
 def test_luck_keeps_its_digits_for_very_many_trials() -> None:
-    first, second = norm.isf(1e-15), norm.isf(1e-15 / math.e)
+    first, second = scipy.stats.norm.isf(1e-15), scipy.stats.norm.isf(1e-15 / math.e)
     exact = (1 - np.euler_gamma) * first + np.euler_gamma * second
     assert expected_maximum(1e15) == pytest.approx(exact, rel=1e-14)
     assert maximum_mark(1e15) > expected_maximum(1e15)

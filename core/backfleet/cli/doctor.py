@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import platform
+import re
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 
 import click
 
 from backfleet.cli.options import as_json, echo_json
 from backfleet.executor import Finding, FindingStatus
+from backfleet.output_file import open_output
 from backfleet.store import DEFAULT_STORE
 
 __all__ = ["doctor"]
 
 COLORS = {FindingStatus.OK: "green", FindingStatus.WARNING: "yellow", FindingStatus.FAILURE: "red"}
 STATUS_WIDTH, SUBJECT_WIDTH = 9, 22
+_ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
+"""The number of an account of AWS."""
 
 
 @click.command()
@@ -38,8 +47,19 @@ STATUS_WIDTH, SUBJECT_WIDTH = 9, 22
     is_flag=True,
     help="Also run live tests, such as starting a container or writing to S3.",
 )
+@click.option(
+    "--transcript",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the findings to this file, to attach to a report. It has no account numbers.",
+)
 @as_json
-def doctor(store: str, executors: tuple[str, ...], live: bool, as_json: bool) -> None:
+def doctor(
+    store: str,
+    executors: tuple[str, ...],
+    live: bool,
+    transcript: Path | None,
+    as_json: bool,
+) -> None:
     """Look at this machine, the store, the plugins and the executors.
 
     Exits with 1 where something fails. What is wrong with an executor that is neither named nor
@@ -49,13 +69,18 @@ def doctor(store: str, executors: tuple[str, ...], live: bool, as_json: bool) ->
 
     for name in executors:
         find_plugin("executor", name)
-    findings = []
+    began = time.monotonic()
+    findings, lines = [], [_heading()]
     for finding in _findings(store, executors, live):
         findings.append(finding)
+        lines.append(_line(finding, time.monotonic() - began))
         if not as_json:
             _show(finding)
     if as_json:
         echo_json([asdict(finding) for finding in findings])
+    if transcript is not None:
+        with open_output(transcript) as stream:
+            stream.write("".join(lines).encode())
     sys.exit(any(finding.status is FindingStatus.FAILURE for finding in findings))
 
 
@@ -73,3 +98,16 @@ def _show(finding: Finding) -> None:
     click.echo(f"{status}{finding.subject:<{SUBJECT_WIDTH}}{finding.text}")
     if finding.fix and finding.status is not FindingStatus.OK:
         click.echo(" " * (STATUS_WIDTH + SUBJECT_WIDTH) + f"-> {finding.fix}")
+
+
+def _heading() -> str:
+    versions = f"backfleet {version('backfleet')}, Python {platform.python_version()}"
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {versions}, {platform.platform()}\n"
+
+
+def _line(finding: Finding, seconds: float) -> str:
+    """A finding with the seconds after which it came, on one line."""
+    fix = f" -> {finding.fix}" if finding.fix and finding.status is not FindingStatus.OK else ""
+    text = " ".join(f"{finding.subject}: {finding.text}{fix}".split())
+    status = f"{finding.status:<{STATUS_WIDTH}}"
+    return f"{seconds:7.1f} s  {status}{_ACCOUNT.sub('*' * 12, text)}\n"

@@ -24,7 +24,7 @@ from backfleet.results.leaderboard import (
     swept_columns,
 )
 from backfleet.results.query import query_rows, select_columns
-from backfleet.results.read import check_table_size, read_results
+from backfleet.results.read import read_results
 from backfleet.results.sort import SortOrder
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.runs.open import open_run
@@ -166,7 +166,6 @@ def results(
             if to.form == TABLE and to.path is None:
                 _print_verdict(opened)
             return
-    check_table_size(opened.manifest)
     rows = read_results(opened.store, opened.chunk_index)
     _report_missing(opened.manifest.tasks - rows.num_rows, opened)
     if by is None:

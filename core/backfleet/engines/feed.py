@@ -50,7 +50,7 @@ class FeedColumns:
         datetime64[us], the naive times that a strategy sees.
     lines
         float64 by line: open, high, low, close, volume, then `Bars.extra`, then membership of each
-        index of the facts.
+        index of the facts; in a market, traded prices too, as `raw_open` to `raw_close`.
     start
         int64, `Bars.time` of the job's first bar; earlier ones are warm-up.
     """
@@ -86,6 +86,10 @@ class FeedColumns:
                     "an index. Rename the extra column in the source, or the index in the facts"
                 )
             columns[name] = values
+        if bars.terms is not None and not traded:
+            # A column of the job with such a name stays what it is.
+            raw = {f"raw_{name}": getattr(bars.raw, name) for name in PRICE_LINES[:4]}
+            columns = raw | columns
         keep = bars.tradable
         return cls(
             symbol=bars.symbol,

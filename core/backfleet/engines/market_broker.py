@@ -20,9 +20,9 @@ from backfleet.engines.broker import apply_slippage
 from backfleet.engines.bt import bt
 from backfleet.engines.market_events import FollowPosition, OpenEvents
 from backfleet.engines.market_feed import FeedRules, events_of, feed_rules
-from backfleet.engines.vector.bookings import EPSILON
 from backfleet.engines.vector.broker import commission, with_position
 from backfleet.engines.vector.market_rules import (
+    EPSILON,
     BarTerms,
     allowed_size,
     broker_with,
@@ -38,6 +38,9 @@ __all__ = ["MarketBroker", "has_market", "set_up_market"]
 
 REASON = "reject_reason"
 """The key in `order.info` under which the reason of a rejection lies."""
+
+RELATIVE_ERROR = 1e-13
+"""Of a number of traded shares that was converted to seen ones and back, with room to spare."""
 
 
 def has_market(bars: tuple[Bars, ...]) -> bool:
@@ -348,7 +351,9 @@ def set_up_market(
 def _traded_shares(size: float, held: float, scale: float, step: float) -> float:
     """Return a signed number of seen shares in traded ones. All that is held stays all of it."""
     shares = abs(size) * scale
-    if size * held < 0.0 and abs(shares - abs(held)) <= EPSILON:
+    # A position of coins has up to 10**14 steps, for which the error of floats is larger.
+    error = max(EPSILON, RELATIVE_ERROR * shares)
+    if size * held < 0.0 and abs(shares - abs(held)) <= error:
         shares = abs(held)
     elif step != 0.0:
         shares = float(math.floor(shares + EPSILON)) or shares

@@ -30,6 +30,6 @@ def points_from_json(data: Mapping[str, Any], table: bytes | None = None) -> Poi
             if data["points"]["kind"] == "windows":
                 raise CorruptObject("the windows hold windows")
             base = points_from_json(data["points"], table)
-            return WindowedPoints(base, WindowedPoints.read_windows(data))
+            return WindowedPoints.read(data, base)
         case kind:
             raise CorruptObject(f"points of the unknown kind {kind!r}")

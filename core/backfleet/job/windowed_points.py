@@ -29,11 +29,14 @@ class WindowedPoints(Points):
         The points of the sweep.
     windows
         Distinct windows.
+    gaps
+        The sessions that are in no window, ISO 8601, ascending. Folds count them, too.
     """
 
-    def __init__(self, base: Points, windows: Sequence[Window]) -> None:
+    def __init__(self, base: Points, windows: Sequence[Window], gaps: Sequence[str] = ()) -> None:
         self.base = base
         self.windows = tuple(windows)
+        self.gaps = tuple(gaps)
         self.names = (*base.names, WINDOW)
 
     def __len__(self) -> int:
@@ -52,7 +55,8 @@ class WindowedPoints(Points):
 
     def to_json(self) -> dict[str, Any]:
         windows = [list(window) for window in self.windows]
-        return {"kind": "windows", "points": self.base.to_json(), "windows": windows}
+        data = {"kind": "windows", "points": self.base.to_json(), "windows": windows}
+        return data | {"gaps": list(self.gaps)}
 
     def describe(self) -> PointsDescription:
         base = self.base.describe()
@@ -63,16 +67,19 @@ class WindowedPoints(Points):
     def table(self) -> bytes | None:
         return self.base.table()
 
-    @staticmethod
-    def read_windows(data: Mapping[str, Any]) -> list[Window]:
-        """Return the windows that `to_json` wrote. Raises CorruptObject."""
+    @classmethod
+    def read(cls, data: Mapping[str, Any], base: Points) -> WindowedPoints:
+        """Return the points that `to_json` wrote. Raises CorruptObject."""
         windows = [tuple(window) for window in data["windows"]]
         are_days = all(
             len(window) == 2 and all(isinstance(day, str) for day in window) for window in windows
         )
         if not windows or not are_days or len(set(windows)) < len(windows):
             raise CorruptObject("the windows are not pairs of days, each of them once")
-        return [(first, last) for first, last in windows]
+        gaps = data["gaps"]
+        if not isinstance(gaps, list) or not all(isinstance(day, str) for day in gaps):
+            raise CorruptObject("the sessions between the windows are not days")
+        return cls(base, [(first, last) for first, last in windows], gaps)
 
 
 def _text(window: Window) -> str:

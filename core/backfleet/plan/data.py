@@ -153,13 +153,14 @@ def _describe_in_market(
 
     Raises JobError if dividends are to be taxed and are not known.
     """
-    described = _describe_all(data, planned_rules(market))
     if market is None:
-        return None, described, {}
-    doubts = unexplained(described.symbols)
-    if market.actions == "exact" and doubts:
+        return None, _describe_all(data), {}
+    described = _describe_all(data, planned_rules(market), stops=market.actions == "exact")
+    doubts = {}
+    if market.actions == "exact" and unexplained(described.symbols):
         market = replace(market, actions="factor")
         described = _describe_all(data, planned_rules(market))
+        doubts = unexplained(described.symbols)
     if market.dividend_tax and market.actions != "exact":
         reason = next(iter(doubts), f'actions = "{market.actions}"')
         raise JobError(
@@ -226,7 +227,11 @@ def _described(data: Data) -> dict[str, SymbolData]:
     return described.symbols
 
 
-def _describe_all(data: Data, rules: MarketRules | None = None) -> _Described:
+def _describe_all(
+    data: Data, rules: MarketRules | None = None, *, stops: bool = False
+) -> _Described:
+    """Describe the symbols of a job; with `stops`, only until one of them has an ex-date that no
+    action explains."""
     source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
     chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
@@ -240,6 +245,8 @@ def _describe_all(data: Data, rules: MarketRules | None = None) -> _Described:
                 described.bad[name] = result
             else:
                 described.symbols[name] = result
+                if stops and result.unexplained:
+                    break
     return described
 
 

@@ -190,6 +190,11 @@ class Manifest:
         """The windows in which every point has an account of its own; empty for all sessions."""
         return self.points.windows if isinstance(self.points, WindowedPoints) else ()
 
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """The sessions, ISO 8601, that are in none of `windows`."""
+        return self.points.gaps if isinstance(self.points, WindowedPoints) else ()
+
     @cached_property
     def window(self) -> BarsWindow:
         data = self.identity.data
@@ -323,8 +328,10 @@ def _read_points(stored: StoredManifest, read_blob: Callable[[str], bytes]) -> P
 
 
 def _check_windows(points: WindowedPoints) -> None:
-    """Raise CorruptObject for a window that is no range of days."""
+    """Raise CorruptObject for a window that is no range of days, and for a gap that is no day."""
     try:
+        for day in points.gaps:
+            date.fromisoformat(day)
         for first, last in points.windows:
             if date.fromisoformat(first) > date.fromisoformat(last):
                 raise ValueError(f"{first} is after {last}")

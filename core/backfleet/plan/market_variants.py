@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -20,8 +20,17 @@ from backfleet.plugins import load_plugin
 
 __all__ = ["NO_RULES", "MarketVariant", "market_variants", "plan_variant"]
 
-VOLUME_SHARE = "volume_share"
-"""The key of a job that is a rule, too."""
+KEYS: Mapping[str, Callable[[MarketIdentity], MarketIdentity]] = {
+    "volume_share": lambda market: replace(market, volume_share=0.0),
+    "dividend_tax": lambda market: replace(market, dividend_tax=False),
+    # Without the table of actions, dividends are reinvested.
+    "actions": lambda market: (
+        replace(market, actions="factor", dividend_tax=False)
+        if market.actions == "exact"
+        else market
+    ),
+}
+"""The keys of a job that are rules, too, and how each is switched off."""
 
 NO_RULES = "all rules"
 """The name of the variant without any rule."""
@@ -97,10 +106,13 @@ def _fewer_rules(market: MarketIdentity) -> dict[str, MarketIdentity]:
     rules = load_plugin("market", market.rules.name, Market).rules
     on = [rule for rule in rules if rule not in market.off]
     fewer = {rule: replace(market, off=tuple(sorted({*market.off, rule}))) for rule in on}
-    if market.volume_share:
-        fewer[VOLUME_SHARE] = replace(market, volume_share=0.0)
+    nothing = replace(market, off=tuple(sorted(rules)))
+    for key, switch_off in KEYS.items():
+        if switch_off(market) != market:
+            fewer[key] = switch_off(market)
+        nothing = switch_off(nothing)
     if fewer:
-        fewer[NO_RULES] = replace(market, off=tuple(sorted(rules)), volume_share=0.0)
+        fewer[NO_RULES] = nothing
     return fewer
 
 

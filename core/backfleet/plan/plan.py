@@ -23,7 +23,13 @@ from backfleet.job.windowed_points import WINDOW, WindowedPoints
 from backfleet.no_bytecode import bytecode_disabled
 from backfleet.plan.broker_keys import check_broker, check_symbols
 from backfleet.plan.calendar import return_days, symbol_sessions
-from backfleet.plan.chunk_size import RunSize, chunk_size, kept_returns
+from backfleet.plan.chunk_size import (
+    SUM_BYTES,
+    SUMMED_POINTS,
+    RunSize,
+    chunk_size,
+    kept_returns,
+)
 from backfleet.plan.classes import check_classes, with_class_modules
 from backfleet.plan.data import PlannedData, benchmark_digest, plan_data, source_of
 from backfleet.plan.describe import describe_strategy
@@ -106,6 +112,10 @@ def _plan(job: Job) -> Plan:
     identity = identify(job, strategy, engines, points, data, files)
     run_size = RunSize.of(identity, data.symbols, len(points))
     size = chunk_size(run_size)
+    # Sums over symbols need the same dates for all points.
+    kept = KeptReturns.NONE if is_flat else kept_returns(run_size, size)
+    if windows is not None and kept is KeptReturns.NONE and not run_size.keeps_detail:
+        raise _no_returns(job.validation, run_size)
     manifest = Manifest(
         name=job.name or job.strategy,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -114,8 +124,7 @@ def _plan(job: Job) -> Plan:
         symbols=data.symbols,
         points=points,
         chunk_size=size,
-        # Sums over symbols need the same dates for all points.
-        kept_returns=KeptReturns.NONE if is_flat else kept_returns(run_size, size),
+        kept_returns=kept,
         distributions=planned_distributions(identity, strategy),
         family=job.validation.family or strategy.target,
         logic=logic_hash(strategy),
@@ -162,7 +171,7 @@ def _with_windows(
                     'Leave the symbol out, use other windows, or start = "running"'
                 )
     window = Parameter(WINDOW, "str", doc="first and last session of the window")
-    return WindowedPoints(points, spans), (*parameters, window)
+    return WindowedPoints(points, spans, windows.gaps()), (*parameters, window)
 
 
 def _check_stored(rule: Validation) -> None:
@@ -179,6 +188,16 @@ def _check_stored(rule: Validation) -> None:
     raise JobError(
         f'validation.{key}: {what} are not stored with results.detail = "summary". Use '
         'detail = "full"'
+    )
+
+
+def _no_returns(rule: Validation, size: RunSize) -> JobError:
+    """Return the error for windows whose returns the run would not store."""
+    return JobError(
+        f"validation.windows = {show(rule.windows)}: the returns by date of {size.points:,} points "
+        f'and {size.symbols:,} symbols are not stored with results.detail = "summary", which '
+        f"keeps those of at most {SUMMED_POINTS:,} points and {SUM_BYTES // 10**6} MB. Use fewer "
+        'points or symbols, or detail = "full"'
     )
 
 

@@ -90,6 +90,13 @@ class CutWindows:
         parts = {(part.start, part.stop) for fold in folds for part in (*fold.train, *fold.test)}
         return [self.span(range(*part)) for part in sorted(parts)]
 
+    def gaps(self) -> list[str]:
+        """Return the sessions that are in no window, as ISO 8601."""
+        is_outside = np.ones(len(self.days), np.bool_)
+        for first, last in self.spans():
+            is_outside &= (self.days < np.datetime64(first)) | (self.days > np.datetime64(last))
+        return [str(day) for day in self.days[is_outside]]
+
     def span(self, part: range) -> Window:
         """Return the first and the last session of a part of a window."""
         return str(self.days[part.start]), str(self.days[part.stop - 1])

@@ -12,6 +12,7 @@ from backfleet.plan.data import planned_source, prepared_bars
 from backfleet.report.task_account import TaskAccount
 from backfleet.report.task_prices import TaskPrices, price_frame, reason_of
 from backfleet.runs.run import Run
+from backfleet.sources.adjustment import ALREADY_ADJUSTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,17 +37,24 @@ class Benchmark:
         Why it cannot be had.
     lacking
         Which part of the task's time it has no bars for, in sentences.
+    kind
+        In a market, whether dividends are in its prices: an account receives them, and no rule
+        applies to a benchmark.
     """
 
     symbol: str | None
     value: pd.Series | None
     missing: str = ""
     lacking: str = ""
+    kind: str = ""
 
     @property
     def label(self) -> str:
         """As legends and key figures name it."""
-        return "buy and hold" if self.symbol is None else f"{self.symbol} bought and held"
+        if self.symbol is None:
+            return "buy and hold"
+        kind = f" ({self.kind})" if self.kind else ""
+        return f"{self.symbol} bought and held{kind}"
 
 
 def task_benchmark(
@@ -81,7 +89,8 @@ def _own_symbols(prices: TaskPrices, account: TaskAccount) -> pd.Series | None:
 
 
 def _other_symbol(run: Run, symbol: str, account: TaskAccount) -> Benchmark:
-    closes = _closes(_bars(run, symbol), account)
+    bars = _bars(run, symbol)
+    closes = _closes(bars, account)
     if closes.empty:
         raise DataError(f"{symbol} has no bar that could be traded")
     first, last = account.times[0], account.times[-1]
@@ -95,7 +104,14 @@ def _other_symbol(run: Run, symbol: str, account: TaskAccount) -> Benchmark:
         lacking.append(f"It has no bars before {closes.index[0]:{DAY}}, and is cash until then.")
     if closes.index[-1] < last.normalize():
         lacking.append(f"It has no bars after {closes.index[-1]:{DAY}}, and stays as it was then.")
-    return Benchmark(symbol, _growth(closes, account) * account.cash, lacking=" ".join(lacking))
+    value = _growth(closes, account) * account.cash
+    kind = "" if run.manifest.identity.market is None else _kind(bars)
+    return Benchmark(symbol, value, lacking=" ".join(lacking), kind=kind)
+
+
+def _kind(bars: Bars) -> str:
+    has_dividends = bars.adjustment == ALREADY_ADJUSTED or bool((bars.factor != 1.0).any())
+    return "total return" if has_dividends else "price return"
 
 
 def _bars(run: Run, symbol: str) -> Bars:

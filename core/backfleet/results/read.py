@@ -16,10 +16,10 @@ from backfleet.results.partitions import Partitions, open_partitions
 from backfleet.store import Store
 from backfleet.submissions.large_runs import MAX_FILE_TASKS, MAX_TABLE_TASKS
 
-__all__ = ["check_table_size", "open_results", "read_results"]
+__all__ = ["open_results", "read_results"]
 
 
-def check_table_size(manifest: Manifest) -> None:
+def _check_table_size(manifest: Manifest) -> None:
     """Raise UserError for a run whose rows, with all columns, do not fit into the memory."""
     if manifest.tasks > MAX_TABLE_TASKS:
         raise UserError(
@@ -30,7 +30,10 @@ def check_table_size(manifest: Manifest) -> None:
 
 
 def open_results(store: Store, chunk_index: ChunkIndex) -> pa.Table | Partitions:
-    """Return the files of a large run that is complete, to be read in part, or else all rows."""
+    """Return the files of a large run that is complete, to be read in part, or else all rows.
+
+    Raises UserError for a run that is too large without the files.
+    """
     if chunk_index.manifest.tasks > MAX_FILE_TASKS:
         partitions = open_partitions(store, chunk_index.listing())
         if partitions is None and chunk_index.complete:
@@ -39,6 +42,11 @@ def open_results(store: Store, chunk_index: ChunkIndex) -> pa.Table | Partitions
                 partitions = open_partitions(store, chunk_index.listing())
         if partitions is not None:
             return partitions
+    if chunk_index.manifest.tasks > MAX_TABLE_TASKS:
+        raise UserError(
+            f"run {chunk_index.manifest.run_id} has {chunk_index.manifest.tasks:,} tasks, and the "
+            f"files with its results are missing. Finish it: backfleet resume {store.url}"
+        )
     return read_results(store, chunk_index)
 
 
@@ -48,13 +56,15 @@ def read_results(
     """All rows there are: from the compacted file where it is current, else from the chunks.
 
     Where a run has become complete and nobody was waiting for it, this makes that file. Raises
-    CorruptObject.
+    CorruptObject, and UserError for a run of millions without `columns`.
 
     Parameters
     ----------
     columns
         Those that are wanted, which takes less memory; all of them if None.
     """
+    if columns is None:
+        _check_table_size(chunk_index.manifest)
     there = read_compacted(store, chunk_index.listing(), columns)
     if there is not None:
         return there

@@ -156,7 +156,7 @@ def _points(manifest: Manifest, point: int | None) -> Points:
     if point is None:
         return manifest.points
     chosen = GridPoints({name: [value] for name, value in manifest.base_points[point].items()})
-    return WindowedPoints(chosen, manifest.windows) if manifest.windows else chosen
+    return WindowedPoints(chosen, manifest.windows, manifest.gaps) if manifest.windows else chosen
 
 
 def _tasks(manifest: Manifest, point: int | None) -> Sequence[int]:

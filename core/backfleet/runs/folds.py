@@ -253,6 +253,9 @@ class _FoldReader:
 
     def _cut(self, days: NDArray[np.datetime64]) -> CutWindows:
         """Return the windows over these sessions. Raises UserError if the run lacks one."""
+        if self._is_flat:
+            # No task has an account in the sessions between the windows, and windows count them.
+            days = np.union1d(days, np.array(self.run.manifest.gaps, dtype=days.dtype))
         windows = cut_windows(self.rule, days)
         missing = set(windows.spans()) - set(self.run.manifest.windows)
         if self._is_flat and missing:

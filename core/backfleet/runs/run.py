@@ -194,10 +194,8 @@ class Run:
         `columns` selects columns, which takes less time and memory. Raises UserError for a run of
         more than 2,000,000 tasks without them, CorruptObject.
         """
-        from backfleet.results.read import check_table_size, read_results
+        from backfleet.results.read import read_results
 
-        if columns is None:
-            check_table_size(self.manifest)
         frame: pd.DataFrame = read_results(self.store, self.chunk_index, columns).to_pandas()
         return frame
 

@@ -14,7 +14,10 @@ from backfleet.sources.places import place_at
 
 __all__ = ["fact_files", "read_facts"]
 
-INSTRUMENTS = ("symbol", "listed", "delisted", "board", "kind", "issue_price", "t0")
+INSTRUMENTS = (
+    *("symbol", "listed", "delisted", "board", "kind", "issue_price", "t0"),
+    *("step", "least"),
+)
 SPANS = ("symbol", "what", "from", "to")
 ACTIONS = (
     *("symbol", "ex", "cash", "bonus", "capital", "rights", "rights_price"),
@@ -78,7 +81,11 @@ def _instruments(rows: Sequence[FactRow]) -> dict[str, SymbolFacts]:
             kind=row.text("kind"),
             issue_price=row.number_of("issue_price"),
             same_session=row.flag("t0"),
+            step=row.number_of("step"),
+            least=row.number_of("least"),
         )
+        if facts.step == 0.0:
+            raise row.refusal("step = '0' must be above 0; leave it empty if it is unknown")
         if facts.listed and facts.delisted and facts.delisted <= facts.listed:
             raise row.refusal(
                 f"delisted = '{facts.delisted}' is not after listed = '{facts.listed}'; correct one"

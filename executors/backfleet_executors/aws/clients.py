@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_service_quotas import ServiceQuotasClient
@@ -74,6 +75,10 @@ class Clients:
     @cached_property
     def iam(self) -> IAMClient:
         return self.session.client("iam", config=self._config())
+
+    @cached_property
+    def kms(self) -> KMSClient:
+        return self.session.client("kms", config=self._config())
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:

@@ -194,9 +194,9 @@ def _where_it_stands(action: str) -> str:
     from backfleet_executors.aws.stack.roles import SUBMITTER
 
     for statement in SUBMITTER:
-        if action in statement["Action"]:
+        if action in statement.get("Action", ()):
             return (
-                f"; the statement {statement['Sid']} of the policy for submitters allows it, which "
+                f"; the statement {statement['Sid']} of the role for submitters allows it, which "
                 "'backfleet aws status' names"
             )
     if is_deployers(action):

@@ -22,6 +22,7 @@ from backfleet_executors.images.inventory import (
 
 __all__ = [
     "ARCHITECTURE",
+    "ARM64",
     "IMAGES",
     "bucket_of",
     "find_record",
@@ -29,20 +30,24 @@ __all__ = [
     "publish_record",
 ]
 
-ARCHITECTURE = "amd64"
-"""The architecture of the stack's compute environments, as Docker names it."""
+ARCHITECTURE, ARM64 = "amd64", "arm64"
+"""The architectures of the main stack and of that for ARM64, as Docker names them."""
 
 IMAGES = "images"
 """The prefix of the results bucket under which the records are."""
 
 
-def image_inventory(image: str, store: str | None) -> Mapping[str, str]:
+def image_inventory(
+    image: str, store: str | None, architecture: str = ARCHITECTURE
+) -> Mapping[str, str]:
     """Return content hashes by distribution of an image.
 
     Parameters
     ----------
     store
         URL of the stack's store, whose bucket has the record; None to look on this machine only.
+    architecture
+        That of the workers.
 
     Raises
     ------
@@ -51,7 +56,7 @@ def image_inventory(image: str, store: str | None) -> Mapping[str, str]:
     """
     record = find_record(image, bucket_of(store) if store else None)
     if record is not None:
-        return _fitting(image, record).inventory
+        return _fitting(image, record, architecture).inventory
     try:
         record = engine_record(image)
         reason = "the Docker engine here does not have it"
@@ -64,7 +69,7 @@ def image_inventory(image: str, store: str | None) -> Mapping[str, str]:
             f"machine, and {reason}. Run 'backfleet aws deploy --keep-image' on the machine that "
             "pushed it, or 'docker pull' it here"
         )
-    return _fitting(image, record).inventory
+    return _fitting(image, record, architecture).inventory
 
 
 def find_record(image: str, bucket: str | None) -> ImageRecord | None:
@@ -115,12 +120,12 @@ def bucket_of(store: str) -> str:
     return "/".join(store.split("/")[:3])
 
 
-def _fitting(image: str, record: ImageRecord) -> ImageRecord:
+def _fitting(image: str, record: ImageRecord, architecture: str) -> ImageRecord:
     """Raise ExecutorError for an image of another architecture than the compute environments'."""
-    if record.architecture != ARCHITECTURE:
+    if record.architecture != architecture:
         raise ExecutorError(
-            f"the image {image} is for {record.architecture}, and the stack's workers run on "
-            f"{ARCHITECTURE}. Build it with 'backfleet image build --platform linux/{ARCHITECTURE}'"
+            f"the image {image} is for {record.architecture}, and the workers run on "
+            f"{architecture}. Build it with 'backfleet image build --platform linux/{architecture}'"
         )
     return record
 

@@ -7,10 +7,19 @@ from typing import Any
 import pytest
 
 from backfleet.executor import Finding, FindingStatus
-from backfleet_executors.aws.batch import live
+from backfleet_executors.aws.batch import live_containers, live_share, live_trial
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from testbed.aws.server import WORKER
+
+
+@pytest.fixture
+def fast_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times that suit containers which start at once."""
+    monkeypatch.setattr(live_trial, "PAUSE", 0.1)
+    monkeypatch.setattr(live_containers, "GRACE", 2.0)
+    monkeypatch.setattr(live_containers, "MIN_TIMEOUT", 2)
+    monkeypatch.setattr(live_share, "PAUSE", 0.05)
 
 
 def by_subject(findings: Any) -> dict[str, Finding]:
@@ -61,9 +70,8 @@ def test_an_executor_that_nobody_set_up_is_not_diagnosed() -> None:
 
 
 def test_the_live_check_writes_twice_submits_an_array_and_reads_its_log(
-    executor: AwsBatchExecutor, monkeypatch: pytest.MonkeyPatch
+    executor: AwsBatchExecutor, fast_live: None
 ) -> None:
-    monkeypatch.setattr(live, "PAUSE", 0.1)
     found = by_subject(executor.diagnose_live())
 
     assert list(found) == [
@@ -76,46 +84,99 @@ def test_the_live_check_writes_twice_submits_an_array_and_reads_its_log(
         "logs",
         "keys of runs",
         "missing objects",
+        "rights of workers",
+        "zone",
+        "tags",
+        "fair share",
+        "jobs without a share",
+        "share of a job",
+        "SIGTERM",
+        "exit code 75",
+        "exit code 64",
+        "time-out",
     ]
     assert {finding.status for finding in found.values()} == {FindingStatus.OK}
     assert "backfleet" in found["logs"].text
 
 
-@pytest.mark.parametrize(
-    ("lifted", "subject", "shown"),
-    [
-        ("LeaveKeys", "keys of runs", "ObjectMissing"),
-        ("ListStore", "missing objects", "AccessDenied"),
-    ],
-)
-def test_the_live_check_fails_where_the_role_of_workers_differs(
-    executor: AwsBatchExecutor,
-    aws_server: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    lifted: str,
-    subject: str,
-    shown: str,
+def test_the_live_check_fails_where_workers_can_read_keys(
+    executor: AwsBatchExecutor, aws_server: Any, fast_live: None
 ) -> None:
-    monkeypatch.setattr(live, "PAUSE", 0.1)
     policies = aws_server.rendered_policies()
-    rules = [rule for rule in policies["roles"][WORKER] if rule["Sid"] != lifted]
-    if lifted == "LeaveKeys":
-        # As a role has it that reads the whole bucket.
-        everything = f"arn:aws:s3:::{aws_server.bucket}/*"
-        rules.append({"Effect": "Allow", "Action": "s3:GetObject", "Resource": everything})
+    rules = [rule for rule in policies["roles"][WORKER] if rule["Sid"] != "LeaveKeys"]
+    # As a role has it that reads the whole bucket.
+    everything = f"arn:aws:s3:::{aws_server.bucket}/*"
+    rules.append({"Effect": "Allow", "Action": "s3:GetObject", "Resource": everything})
     aws_server.enforce(policies | {"roles": policies["roles"] | {WORKER: rules}})
     found = by_subject(executor.diagnose_live())
 
-    assert found[subject].status is FindingStatus.FAILURE
-    assert f"the container wrote: {shown}" in found[subject].text
+    assert found["keys of runs"].status is FindingStatus.FAILURE
+    assert "the container wrote: ObjectMissing" in found["keys of runs"].text
 
 
 def test_the_live_check_tells_containers_that_do_not_run(
-    executor: AwsBatchExecutor, aws_server: Any, monkeypatch: pytest.MonkeyPatch
+    executor: AwsBatchExecutor, aws_server: Any, fast_live: None
 ) -> None:
-    monkeypatch.setattr(live, "PAUSE", 0.1)
     aws_server.register(aws_server.job_definition, image="elsewhere")
     found = by_subject(executor.diagnose_live())
 
     assert found["exit codes"].status is FindingStatus.FAILURE
     assert "the containers ended with [127, 127], not with [0, 0]" in found["exit codes"].text
+
+
+def test_the_live_check_fails_where_its_rules_are_broken(
+    executor: AwsBatchExecutor, aws_server: Any, gate: Any, fast_live: None
+) -> None:
+    policies = aws_server.rendered_policies()
+    manifests = f"arn:aws:s3:::{aws_server.bucket}/runs/*/manifest.json"
+    more = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": manifests}
+    rules = [rule for rule in policies["roles"][WORKER] if rule["Sid"] != "ListStore"]
+    roles = policies["roles"] | {WORKER: [*rules, more]}
+    aws_server.enforce(policies | {"roles": roles})
+    gate.alter("DescribeJobs", without("tags", "attempts", "shareIdentifier"))
+    gate.alter("GetLogEvents", without_words("alive"))
+    gate.alter("POST describeschedulingpolicies", with_reservation)
+    found = by_subject(executor.diagnose_live())
+
+    assert found["missing objects"].status is FindingStatus.FAILURE
+    assert "the container wrote: AccessDenied" in found["missing objects"].text
+    broken = ("rights of workers", "tags", "share of a job", "SIGTERM", "exit code 75", "time-out")
+    assert {found[subject].status for subject in broken} == {FindingStatus.FAILURE}
+    assert "written doctor-live/" in found["rights of workers"].text
+    assert "had 0 s, and a worker needs up to 20" in found["SIGTERM"].text
+    assert found["fair share"].status is FindingStatus.WARNING
+
+
+def without(*fields: str) -> Any:
+    def change(answer: Any) -> Any:
+        jobs = [{key: job[key] for key in job if key not in fields} for job in answer["jobs"]]
+        return answer | {"jobs": jobs}
+
+    return change
+
+
+def without_words(word: str) -> Any:
+    def change(answer: Any) -> Any:
+        events = [event for event in answer["events"] if not event["message"].startswith(word)]
+        return answer | {"events": events}
+
+    return change
+
+
+def with_reservation(answer: Any) -> Any:
+    for policy in answer["schedulingPolicies"]:
+        policy["fairsharePolicy"]["computeReservation"] = 25
+    return answer
+
+
+def test_a_queue_without_fair_share_is_warned_of(
+    executor: AwsBatchExecutor, aws_server: Any, fast_live: None
+) -> None:
+    queue = aws_server.fifo_queue()
+    aws_server.lift_roles(queue)
+    settings = executor.settings.model_copy(update={"queue": queue})
+    found = by_subject(AwsBatchExecutor(settings).diagnose_live())
+
+    assert found["fair share"].status is FindingStatus.WARNING
+    assert "one run can hold back all others" in found["fair share"].text
+    assert "share of a job" not in found

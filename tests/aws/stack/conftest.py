@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cfnlint
 import pytest
 from click.testing import CliRunner
 
@@ -22,7 +21,6 @@ from backfleet_executors.aws.command import aws
 from backfleet_executors.aws.stack import watch
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/fleet@sha256:" + "a" * 64
-POLICIES = Path(cfnlint.__file__).parent / "data" / "AdditionalSpecs" / "Policies.json"
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,9 @@ def aws_command(
     monkeypatch.setattr(clients, "Clients", _cached_clients)
 
     def run(command: str, *options: str, answers: str = "") -> Answer:
-        arguments = [command, "--name", stack_name, *options]
+        # The name of the stack is an option of the last command of a group.
+        words = [option for option in options if command in ("team", "arm64")][:1]
+        arguments = [command, *words, "--name", stack_name, *options[len(words) :]]
         result = CliRunner().invoke(aws, arguments, input=answers)
         if result.exception is None or isinstance(result.exception, BackfleetError):
             return Answer(result.output, result.exception)
@@ -93,13 +93,19 @@ def deployed(aws_command: Command) -> Mapping[str, Any]:
     return facts
 
 
-@cache
-def _reference() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(POLICIES.read_text())
-    return found
+@pytest.fixture(scope="session")
+def cfn_lint_data() -> Path:
+    """The folder of the facts about AWS that cfn-lint comes with."""
+    # Every process of a test run imports this module, and cfn-lint takes half a second.
+    import cfnlint
+
+    return Path(cfnlint.__file__).parent / "data"
 
 
-@pytest.fixture
-def iam_reference() -> Mapping[str, Any]:
+@pytest.fixture(scope="session")
+def iam_reference(cfn_lint_data: Path) -> Mapping[str, Any]:
     """Actions by service, each with the kinds of resource it can be allowed on."""
-    return _reference()
+    policies: Mapping[str, Any] = json.loads(
+        (cfn_lint_data / "AdditionalSpecs" / "Policies.json").read_text()
+    )
+    return policies

@@ -293,7 +293,7 @@ def deployed_fifo(
     """The Spot queue of a stack whose queues start jobs in the order of their submission."""
     with monkeypatch.context() as patch:
         fifo = _with_fifo_queues(render())
-        patch.setattr("backfleet_executors.aws.stack.change_set.render", lambda: fifo)
+        patch.setattr("backfleet_executors.aws.stack.deploy.render", lambda: fifo)
         assert aws_command("deploy", "--yes", "--image", image).error is None
     return f"{stack_name}-spot"
 
@@ -312,7 +312,10 @@ def test_queues_without_fair_share_are_not_replaced_while_they_have_jobs(
     before = cloudformation.list_change_sets(StackName=stack_name)["Summaries"]
     error = aws_command("deploy", "--yes", "--keep-image").error
     assert isinstance(error, ExecutorError)
-    assert "delete OnDemandQueue, SpotQueue, and with it 1 jobs that have not ended" in str(error)
+    assert (
+        "delete OnDemandQueue, SpotQueue, and with it 1 jobs or arrays that have not ended"
+        in str(error)
+    )
     assert aws_server.job(job)["status"] not in ("SUCCEEDED", "FAILED")
     assert cloudformation.list_change_sets(StackName=stack_name)["Summaries"] == before
     batch.terminate_job(jobId=job, reason="seen")
@@ -374,3 +377,27 @@ def test_a_budget_is_made_changed_and_removed_with_the_stack(
 def test_a_budget_where_aws_has_none_is_refused(aws_command: Command, stack_name: str) -> None:
     refused = aws_command("deploy", "--yes", "--region", "us-gov-west-1", "--budget", "7")
     assert str(refused.error).startswith("--budget: AWS Budgets is not available in us-gov-west-1")
+
+
+def test_the_end_of_a_job_is_told_in_a_sentence(
+    deployed: Mapping[str, Any], aws_server: Any, stack_name: str
+) -> None:
+    sns, sqs = aws_server.client("sns"), aws_server.client("sqs")
+    inbox = sqs.create_queue(QueueName=stack_name)["QueueUrl"]
+    sns.subscribe(
+        TopicArn=deployed["outputs"]["Topic"],
+        Protocol="sqs",
+        Endpoint=f"arn:aws:sqs:us-east-1:123456789012:{stack_name}",
+        Attributes={"RawMessageDelivery": "true"},
+    )
+    job = aws_server.client("batch").submit_job(
+        jobName="nightly",
+        jobQueue=f"{stack_name}-spot-fair",
+        jobDefinition=f"{stack_name}-worker",
+        containerOverrides={"command": ["no-such-command"]},
+        **SHARE,
+    )["jobId"]
+    reason = aws_server.wait(job)["statusReason"]
+    (message,) = sqs.receive_message(QueueUrl=inbox, WaitTimeSeconds=5)["Messages"]
+    sentence = f"The job nightly in us-east-1 has ended: FAILED. {reason} (see: backfleet status)"
+    assert json.loads(message["Body"]) == sentence

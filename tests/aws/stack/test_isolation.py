@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from backfleet_executors.aws.batch.settings import TEAM_TAG
 from policy_evaluator import (
     ACCOUNT,
     Policies,
@@ -15,6 +16,7 @@ from policy_evaluator import (
     Request,
     is_allowed,
     statements_of,
+    weakened,
 )
 
 Statements = Sequence[Mapping[str, Any]]
@@ -26,7 +28,7 @@ KEY = "keys/all/0123456789abcdef"
 TLS = {"aws:SecureTransport": "true"}
 CREATE = TLS | {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
 OVERWRITE = TLS | {"s3:ObjectCreationOperation": "true"}
-JOB_ROLE, SUBMITTER = "JobRole", "SubmitterPolicy"
+JOB_ROLE, SUBMITTER = "JobRole", "SubmitterRole"
 CREATED_BY_WORKERS = (
     f"{RUN}/chunks/000000.0",
     f"{RUN}/parts/000000.0/00000000-2",
@@ -51,7 +53,8 @@ NEVER_WRITTEN_BY_WORKERS = (
     "runs/trials/1/chunks/run.json",
     f"images/{'a' * 64}.json",
     KEY,
-    "keys/alpha/0123456789abcdef",
+    "keys/teams/alpha/runs/0123456789abcdef",
+    "teams/alpha/runs/0123456789abcdef/chunks/000000.0",
     "software/backfleet.toml",
 )
 
@@ -205,18 +208,6 @@ def test_nothing_is_sent_in_plain_text(role: str) -> None:
 # -- no protection is one that nobody would miss ---------------------------------------------------
 
 
-def weakened(statements: Statements) -> Iterator[tuple[str, Statements]]:
-    """Yield the statements without each one of them, and without each of their conditions."""
-    for at, statement in enumerate(statements):
-        others = [*statements[:at], *statements[at + 1 :]]
-        yield statement["Sid"], others
-        conditions = statement.get("Condition", {})
-        for operator in conditions:
-            rest = {name: tests for name, tests in conditions.items() if name != operator}
-            name = f"the condition {operator} of {statement['Sid']}"
-            yield name, [*others, {**statement, "Condition": rest}]
-
-
 ONE_BUCKET = {"DataBucket": f"fleet-results-{ACCOUNT}-us-east-1"}
 """A rendering in which results and data have one bucket."""
 
@@ -240,6 +231,14 @@ REQUESTS = (
     Request("s3:GetObject", f"{DATA}/x", TLS),
     Request("s3:PutObject", f"{DATA}/x", TLS),
     Request("s3:ListBucket", DATA, TLS),
+    *(
+        Request(action, f"{bucket}/teams/alpha/{path}", CREATE)
+        for action in ("s3:GetObject", "s3:PutObject")
+        for bucket, path in ((DATA, "data/stock.csv"), (RESULTS, f"{RUN}/manifest.json"))
+    ),
+    get("software/backfleet.toml"),
+    listing("keys/all/x"),
+    get(f"{RUN}/logs/x"),
 )
 
 
@@ -279,6 +278,12 @@ def test_every_statement_and_condition_beside_s3_decides_a_request(role: str) ->
         {"aws:ResourceTag/backfleet:run": "0" * 16},
         {"batch:ShareIdentifier": "userann"},
         {"batch:ShareIdentifier": "teamalpha"},
+        *(
+            {f"aws:RequestTag/{TEAM_TAG}": new, f"aws:ResourceTag/{TEAM_TAG}": old}
+            for new in ("all", "alpha")
+            for old in ("all", "alpha")
+        ),
+        {f"aws:RequestTag/{TEAM_TAG}": "all"},
     )
     requests = [
         Request(action, resource.replace("*", "x"), context)

@@ -179,7 +179,7 @@ class AwsServer:
                 WORKER: rendering.statements_of("JobRole"),
                 CURATOR: rendering.statements_of("CuratorRole"),
                 COMPACTION: rendering.statements_of("CompactionRole"),
-                SUBMITTER: rendering.statements_of("SubmitterPolicy"),
+                SUBMITTER: rendering.statements_of("SubmitterRole"),
                 CLEANUP: rendering.statements_of("CleanupRole"),
             },
             "buckets": {

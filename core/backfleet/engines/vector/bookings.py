@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
-from backfleet.engines.vector.market_rules import BarTerms, rounded_size
+from backfleet.engines.vector.market_rules import EPSILON, BarTerms, rounded_size
 from backfleet.engines.vector.state import Account
 from backfleet.jit import compiled, inlined
 
@@ -21,7 +21,6 @@ __all__ = [
     "BARS",
     "CASH",
     "DUE",
-    "EPSILON",
     "MOVE",
     "PAY",
     "PRICE",
@@ -52,9 +51,6 @@ AT, SYMBOL, PAY, RATIO, CASH, RIGHTS, PRICE, MOVE, WHOLE = range(9)
 ROWS = 12
 BEFORE, AFTER, BASIS, DUE, BARS = range(5)
 
-EPSILON = 1e-6
-"""A number of shares that is this close to a whole number, or to a half, is one."""
-
 
 def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRows | None:
     """Return the events of all symbols, on the sessions of the steps; None without a market."""
@@ -68,8 +64,8 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
         at = np.searchsorted(session, events.day, "left")
         pay = np.maximum(np.searchsorted(session, events.pay, "left"), at)
         columns = (
-            at, np.full(len(at), number), pay, events.ratio, events.cash, events.rights,
-            events.price, events.move, events.whole, *events.taxes,
+            at, np.full(len(at), number), pay, events.ratio, events.cash * symbol.unit,
+            events.rights, events.price * symbol.unit, events.move, events.whole, *events.taxes,
         )  # fmt: skip
         tables.append(np.array([np.asarray(column, np.float64) for column in columns]))
         tables.append(_delisting(symbol, number, session))
@@ -84,7 +80,7 @@ def _delisting(bars: Bars, number: int, session: NDArray[np.datetime64]) -> Even
     if delisted is None:
         return np.empty((ROWS, 0))
     step = float(np.searchsorted(session, np.datetime64(delisted), "left"))
-    closes = bars.raw.close[bars.tradable & (bars.session < np.datetime64(delisted))]
+    closes = bars.traded.close[bars.tradable & (bars.session < np.datetime64(delisted))]
     if not len(closes):
         return np.empty((ROWS, 0))
     row = np.zeros((ROWS, 1))

@@ -18,6 +18,7 @@ from backfleet.engines.vector.state import BrokerParams
 from backfleet.jit import inlined
 
 __all__ = [
+    "EPSILON",
     "BarTerms",
     "MarketRows",
     "allowed_size",
@@ -31,6 +32,9 @@ __all__ = [
     "rounded_size",
     "terms_at",
 ]
+
+EPSILON = 1e-6
+"""A number of shares that is this close to a whole number, or to a half, is one."""
 
 MarketRows = NDArray[np.float64]
 """float64 of shape (rows, bars), one row per field of `BarTerms`."""
@@ -137,7 +141,8 @@ def rounded_size(size: float, held: float, terms: BarTerms) -> float:
     shares, step = abs(size), terms.step
     if step == 0.0 or (size * held < 0.0 and shares >= abs(held)):
         return size
-    lots = float(math.floor(shares / step)) * step
+    # Fractions of reinvested dividends leave 199.9999999999999 of 200 shares.
+    lots = float(math.floor((shares + EPSILON) / step)) * step
     if lots < terms.least:
         return 0.0
     return lots if size > 0.0 else -lots

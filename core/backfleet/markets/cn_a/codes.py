@@ -53,6 +53,9 @@ EXCHANGES = {spelling: home for home, names in SPELLINGS.items() for spelling in
 AFTER = re.compile(r"(\d{6})\.([A-Z]+)")
 BEFORE = re.compile(r"([A-Z]+)\.?(\d{6})")
 
+NO_BOARD = "has a board that does not follow from its digits"
+NAME_IT = "Name it as in 600519.SH"
+
 PREFIXES: dict[Exchange, tuple[tuple[str, Board], ...]] = {
     Exchange.SHANGHAI: (
         *((prefix, Board.MAIN) for prefix in ("600", "601", "603", "605")),
@@ -119,10 +122,11 @@ def parse_code(symbol: str) -> Code:
     elif match := BEFORE.fullmatch(text):
         spelling, digits = match.groups()
     else:
-        raise _unknown(symbol, "is not a code of six digits, with or without its exchange")
+        raise _unknown(symbol, "is not a code of six digits, with or without its exchange", NAME_IT)
     exchange = EXCHANGES.get(spelling)
     if exchange is None:
-        raise _unknown(symbol, f"names the exchange {spelling}, which is none of SH, SZ and BJ")
+        reason = f"names the exchange {spelling}, which is none of SH, SZ and BJ"
+        raise _unknown(symbol, reason, NAME_IT)
     return Code(digits, exchange, _board_of(digits, exchange))
 
 
@@ -138,7 +142,7 @@ def find_board(code: Code, stated: str | None) -> Board:
         )
     board = code.board if stated is None else Board(stated)
     if board is None:
-        raise _unknown(str(code), "has a board that does not follow from its digits")
+        raise _unknown(str(code), NO_BOARD, "Give its board in the facts of the job's data")
     if board in REFUSED:
         raise MarketError(f"{code} {REFUSED[board]}. Leave it out of data.symbols")
     return board
@@ -155,7 +159,8 @@ def _without_exchange(digits: str) -> Code:
     for exchange in Exchange:
         if board := _board_of(digits, exchange):
             return Code(digits, exchange, board)
-    raise _unknown(digits, "has a board that does not follow from its digits")
+    fix = f"Name its exchange, as in {digits}.SH, and give its board in the facts of the job's data"
+    raise _unknown(digits, NO_BOARD, fix)
 
 
 def _board_of(digits: str, exchange: Exchange) -> Board | None:
@@ -165,8 +170,8 @@ def _board_of(digits: str, exchange: Exchange) -> Board | None:
     return None
 
 
-def _unknown(symbol: str, reason: str) -> MarketError:
+def _unknown(symbol: str, reason: str, fix: str) -> MarketError:
     return MarketError(
-        f"{symbol} {reason}, so that the rules of cn-a cannot be chosen. Give its board in the "
-        "facts of the job's data, or leave it out of data.symbols"
+        f"{symbol} {reason}, so that the rules of cn-a cannot be chosen. {fix}, or leave it out of "
+        "data.symbols"
     )

@@ -75,6 +75,31 @@ class BatchCalls:
         self.note_time(answer)
         return next(iter(answer["jobQueues"]), None)
 
+    def fair_share_policy(self, name: str) -> Mapping[str, Any]:
+        """The fair-share policy of a queue; empty without one."""
+        queue = self.queue(name)
+        arn = queue.get("schedulingPolicyArn") if queue else None
+        if not arn:
+            return {}
+        with aws_errors(f"looking at the scheduling policy of the job queue {name}"):
+            answer = self.clients.batch.describe_scheduling_policies(arns=[arn])
+        return next((one.get("fairsharePolicy", {}) for one in answer["schedulingPolicies"]), {})
+
+    def shares_in_use(self, queue: str) -> Sequence[str]:
+        """The shares whose jobs run on a queue, the largest users first."""
+        with aws_errors(f"looking at the job queue {queue}"):
+            answer = self.clients.batch.get_job_queue_snapshot(jobQueue=queue)
+        use = answer.get("queueUtilization", {}).get("fairshareUtilization", {})
+        return [one["shareIdentifier"] for one in use.get("topCapacityUtilization", ())]
+
+    def submit_plain(self, name: str, queue: str, definition: str, tags: Mapping[str, str]) -> str:
+        """Submit a job without a share, and return its id."""
+        with aws_errors(f"submitting the job {name}"):
+            answer = self.clients.batch.submit_job(
+                jobName=name, jobQueue=queue, jobDefinition=definition, tags=tags
+            )
+        return answer["jobId"]
+
     def environments(self, queue: JobQueueDetailTypeDef) -> list[ComputeEnvironmentDetailTypeDef]:
         """The compute environments of a queue."""
         order = queue.get("computeEnvironmentOrder", ())

@@ -92,7 +92,9 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         if self._inventory is None and self._settings.image is not None:
             from backfleet_executors.aws.image_records import image_inventory
 
-            self._inventory = image_inventory(self._settings.image, self._settings.store)
+            self._inventory = image_inventory(
+                self._settings.image, self._settings.store, self._settings.architecture
+            )
         return self._inventory
 
     def results_store(self, store: str) -> str:

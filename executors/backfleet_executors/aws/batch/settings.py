@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,7 @@ INHERITED = (
     "image",
     "log_group",
     "team",
+    "architecture",
 )
 """What a later submission of a run takes from an earlier one, where it is not set."""
 
@@ -55,6 +56,9 @@ class AwsBatchSettings(ExecutorSettings):
     image: str | None = Field(default=None, description="the workers' image, by digest")
     log_group: str | None = Field(
         default=None, description="CloudWatch log group; the job definition's if unset"
+    )
+    architecture: Literal["amd64", "arm64"] = Field(
+        default="amd64", description="architecture of the workers' image"
     )
     team: str | None = Field(
         default=None,

@@ -9,13 +9,13 @@ __all__ = ["source"]
 
 
 def source() -> str:
-    """Return the function's code, which stands alone: it imports boto3 and the standard library.
+    """The function's code, which stands alone: it imports boto3 and the standard library only.
 
     Without comments, docstrings and types of arguments, since a template may have 51,200 bytes.
     """
     tree = ast.parse(files(__package__).joinpath("function.py").read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+        if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node):
             del node.body[0]
         if isinstance(node, ast.FunctionDef):
             node.returns = None

@@ -48,9 +48,10 @@ def handle(event: Any, context: Any) -> dict[str, Any]:
 def live_jobs(batch: Any, queues: list[str]) -> list[Any]:
     """All that backfleet has submitted to the queues and that has not ended; arrays as one."""
     pages = batch.get_paginator("list_jobs")
+    there = batch.describe_job_queues(jobQueues=queues)["jobQueues"]
     ids = [
         job["jobId"]
-        for queue in queues
+        for queue in (found["jobQueueName"] for found in there)
         for status in LIVE
         for page in pages.paginate(jobQueue=queue, jobStatus=status)
         for job in page["jobSummaryList"]

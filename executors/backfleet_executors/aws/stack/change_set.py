@@ -6,18 +6,17 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors
 from backfleet_executors.aws.stack.stacks import Stack, find_stack
-from backfleet_executors.aws.stack.template import render
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, ResourceChangeTypeDef
 
-__all__ = ["Change", "ChangeSet", "delete_review", "discard", "execute", "prepare"]
+__all__ = ["Change", "ChangeSet", "StackRequest", "delete_review", "discard", "execute", "prepare"]
 
 PAUSE = 1.0
 """Seconds between two looks at a change set in the making."""
@@ -58,10 +57,30 @@ class ChangeSet:
     changes: Sequence[Change]
 
 
-def prepare(
-    clients: Clients, name: str, parameters: Mapping[str, str], stack: Stack | None
-) -> ChangeSet | None:
-    """A change set that brings the stack to the template of today with these parameters.
+@dataclass(frozen=True)
+class StackRequest:
+    """What a stack is to become.
+
+    Attributes
+    ----------
+    template
+        As JSON.
+    tags
+        Of the stack and of all its resources.
+    role
+        The ARN of the role by which CloudFormation acts; empty for that of an earlier change, and
+        otherwise for who asks.
+    """
+
+    name: str
+    template: str
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    role: str = ""
+
+
+def prepare(clients: Clients, request: StackRequest, stack: Stack | None) -> ChangeSet | None:
+    """A change set that brings the stack to what is requested.
 
     Parameters
     ----------
@@ -78,14 +97,18 @@ def prepare(
     ExecutorError
         Where CloudFormation refuses it; nothing is left behind then.
     """
+    name = request.name
+    role: Any = {"RoleARN": request.role} if request.role else {}
     with aws_errors(f"preparing the changes of stack {name}"):
         made = clients.cloudformation.create_change_set(
             StackName=name,
             ChangeSetName=f"backfleet-{uuid.uuid4().hex[:12]}",
             ChangeSetType="UPDATE" if stack else "CREATE",
-            TemplateBody=render(),
-            Parameters=_parameters(parameters),
+            TemplateBody=request.template,
+            Parameters=_parameters(request.parameters),
+            Tags=[{"Key": key, "Value": value} for key, value in request.tags.items()],
             Capabilities=["CAPABILITY_IAM"],
+            **role,
         )
         change_set = ChangeSet(made["Id"], made["StackId"], stack is None, ())
         status, reason = _settled(clients, change_set)

@@ -46,6 +46,18 @@ class Choices:
         Whether there is a SageMaker notebook.
     data_bucket, results_bucket, repository
         Ones that are there already; empty for the stack's own.
+    kms_key
+        The ARN of a key for what the stack stores; empty for AWS's own encryption.
+    repository_key
+        The same for the repository, whose key cannot be changed.
+    bucket_keys
+        ARNs of all keys that encrypt its buckets.
+    boundary
+        The ARN of a policy that bounds every role; empty for none.
+    tags
+        Tags of the stack and of its resources.
+    role
+        The ARN of the role by which CloudFormation acts.
     set_data_policy, set_results_policy
         Whether a bucket's policy is the stack's; that of one that the user brings is theirs.
     """
@@ -65,6 +77,12 @@ class Choices:
     data_bucket: str | None = None
     results_bucket: str | None = None
     repository: str | None = None
+    kms_key: str | None = None
+    repository_key: str | None = None
+    bucket_keys: Sequence[str] | None = None
+    boundary: str | None = None
+    tags: Mapping[str, str] | None = None
+    role: str | None = None
     set_data_policy: bool | None = None
     set_results_policy: bool | None = None
 
@@ -92,6 +110,10 @@ class Choices:
             "SetDataPolicy": self.set_data_policy,
             "SetResultsPolicy": self.set_results_policy,
             "RepositoryName": self.repository,
+            "KmsKey": self.kms_key,
+            "RepositoryKey": self.repository_key,
+            "BucketKeys": None if self.bucket_keys is None else ",".join(self.bucket_keys),
+            "PermissionsBoundary": self.boundary,
         }
         chosen = {name: _text(value) for name, value in values.items() if value is not None}
         return chosen | (_zone_parameters(self.zones) if self.zones is not None else {})

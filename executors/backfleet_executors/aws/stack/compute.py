@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from backfleet_executors.aws.stack.budget import STACK_TAG
@@ -16,6 +17,11 @@ __all__ = [
     "QUEUE_ARNS",
     "RESOURCES",
     "SPOT_QUEUE",
+    "WORKERS",
+    "JobSetting",
+    "environment",
+    "job_definition",
+    "queue",
 ]
 
 ON_DEMAND_QUEUE = sub("${AWS::StackName}-on-demand-fair")
@@ -48,7 +54,8 @@ PRIORITY = 10
 """Of a job within its share, if a submission names none. A fair-share queue demands one."""
 
 
-def _environment(kind: str) -> dict[str, Any]:
+def environment(kind: str, subnets: Any, groups: Any) -> dict[str, Any]:
+    """A compute environment on Fargate."""
     return {
         "Type": "AWS::Batch::ComputeEnvironment",
         "Properties": {
@@ -58,14 +65,15 @@ def _environment(kind: str) -> dict[str, Any]:
             "ComputeResources": {
                 "Type": kind,
                 "MaxvCpus": ref("MaxVcpus"),
-                "Subnets": SUBNETS,
-                "SecurityGroupIds": SECURITY_GROUPS,
+                "Subnets": subnets,
+                "SecurityGroupIds": groups,
             },
         },
     }
 
 
-def _queue(name: Section, environment: str) -> dict[str, Any]:
+def queue(name: Section, environment: str) -> dict[str, Any]:
+    """A job queue of one environment, with the scheduling policy of the stack."""
     return {
         "Type": "AWS::Batch::JobQueue",
         "Properties": {
@@ -87,7 +95,56 @@ def _queue(name: Section, environment: str) -> dict[str, Any]:
     }
 
 
-def _container(role: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class JobSetting:
+    """What the job definitions of the main stack and of a team's differ in.
+
+    Attributes
+    ----------
+    stack
+        The name of the main stack.
+    execution_role
+        The ARN of the role that starts containers.
+    log_group
+        The name of the group of their logs.
+    public_ip
+        ENABLED or DISABLED.
+    architecture
+        As Fargate names it.
+    """
+
+    stack: Section
+    execution_role: Section
+    log_group: Section
+    public_ip: Section
+    architecture: str = "X86_64"
+
+
+def job_definition(
+    name: Section, job_role: Section, setting: JobSetting, properties: Section
+) -> dict[str, Any]:
+    """A job definition by the image of the parameter `Image`, and with a role."""
+    return {
+        "Type": "AWS::Batch::JobDefinition",
+        "Properties": {
+            "Type": "container",
+            "JobDefinitionName": name,
+            "PlatformCapabilities": ["FARGATE"],
+            "PropagateTags": True,
+            "SchedulingPriority": PRIORITY,
+            # Of every container, for the budget.
+            "Tags": {STACK_TAG: setting.stack},
+            "ContainerProperties": {
+                **_container(setting),
+                "JobRoleArn": job_role,
+                "ExecutionRoleArn": setting.execution_role,
+            },
+            **properties,
+        },
+    }
+
+
+def _container(setting: JobSetting) -> dict[str, Any]:
     return {
         "Image": ref("Image"),
         "Command": ["--version"],
@@ -97,8 +154,6 @@ def _container(role: str) -> dict[str, Any]:
             {"Type": "VCPU", "Value": "1"},
             {"Type": "MEMORY", "Value": "2048"},
         ],
-        "JobRoleArn": get_att(role, "Arn"),
-        "ExecutionRoleArn": get_att("ExecutionRole", "Arn"),
         "Volumes": [{"Name": "scratch"}],
         "MountPoints": [{"SourceVolume": "scratch", "ContainerPath": SCRATCH, "ReadOnly": False}],
         "Environment": [
@@ -106,13 +161,16 @@ def _container(role: str) -> dict[str, Any]:
             {"Name": "TMPDIR", "Value": SCRATCH},
         ],
         "LinuxParameters": {"InitProcessEnabled": True},
-        "NetworkConfiguration": {"AssignPublicIp": ASSIGN_PUBLIC_IP},
+        "NetworkConfiguration": {"AssignPublicIp": setting.public_ip},
         "FargatePlatformConfiguration": {"PlatformVersion": "1.4.0"},
-        "RuntimePlatform": {"CpuArchitecture": "X86_64", "OperatingSystemFamily": "LINUX"},
+        "RuntimePlatform": {
+            "CpuArchitecture": setting.architecture,
+            "OperatingSystemFamily": "LINUX",
+        },
         "LogConfiguration": {
             "LogDriver": "awslogs",
             "Options": {
-                "awslogs-group": ref("LogGroup"),
+                "awslogs-group": setting.log_group,
                 "awslogs-region": ref("AWS::Region"),
                 "awslogs-stream-prefix": "worker",
             },
@@ -132,24 +190,6 @@ def _retry_strategy() -> dict[str, Any]:
     }
 
 
-def _definition(name: Section, role: str, properties: Section) -> dict[str, Any]:
-    return {
-        "Type": "AWS::Batch::JobDefinition",
-        "Condition": "HasImage",
-        "Properties": {
-            "Type": "container",
-            "JobDefinitionName": name,
-            "PlatformCapabilities": ["FARGATE"],
-            "PropagateTags": True,
-            "SchedulingPriority": PRIORITY,
-            # Of every container, for the budget.
-            "Tags": {STACK_TAG: ref("AWS::StackName")},
-            "ContainerProperties": _container(role),
-            **properties,
-        },
-    }
-
-
 WORKERS = {
     # A run that is in progress keeps the revision that it was submitted with.
     "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True},
@@ -157,16 +197,26 @@ WORKERS = {
     "Timeout": {"AttemptDurationSeconds": ATTEMPT_SECONDS},
 }
 
+SETTING = JobSetting(
+    stack=ref("AWS::StackName"),
+    execution_role=get_att("ExecutionRole", "Arn"),
+    log_group=ref("LogGroup"),
+    public_ip=ASSIGN_PUBLIC_IP,
+)
+
 RESOURCES: Section = {
-    "SpotEnvironment": _environment("FARGATE_SPOT") | {"Condition": "HasSpot"},
+    "SpotEnvironment": environment("FARGATE_SPOT", SUBNETS, SECURITY_GROUPS)
+    | {"Condition": "HasSpot"},
     "FairShare": {
         "Type": "AWS::Batch::SchedulingPolicy",
         "Properties": {"Name": sub("${AWS::StackName}-fair"), "FairsharePolicy": FAIR_SHARE},
     },
-    "SpotFairQueue": _queue(sub("${AWS::StackName}-spot-fair"), "SpotEnvironment")
+    "SpotFairQueue": queue(sub("${AWS::StackName}-spot-fair"), "SpotEnvironment")
     | {"Condition": "HasSpot"},
-    "OnDemandEnvironment": _environment("FARGATE"),
-    "OnDemandFairQueue": _queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
-    "JobDefinition": _definition(JOB_DEFINITION, "JobRole", WORKERS),
-    "Compaction": _definition(COMPACTION, "CompactionRole", {}),
+    "OnDemandEnvironment": environment("FARGATE", SUBNETS, SECURITY_GROUPS),
+    "OnDemandFairQueue": queue(ON_DEMAND_QUEUE, "OnDemandEnvironment"),
+    "JobDefinition": job_definition(JOB_DEFINITION, get_att("JobRole", "Arn"), SETTING, WORKERS)
+    | {"Condition": "HasImage"},
+    "Compaction": job_definition(COMPACTION, get_att("CompactionRole", "Arn"), SETTING, {})
+    | {"Condition": "HasImage"},
 }

@@ -9,6 +9,7 @@ from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.stack.change_set import (
     ChangeSet,
+    StackRequest,
     delete_review,
     discard,
     execute,
@@ -16,10 +17,12 @@ from backfleet_executors.aws.stack.change_set import (
 )
 from backfleet_executors.aws.stack.choices import Choices, check_image
 from backfleet_executors.aws.stack.disruption import check_idle
+from backfleet_executors.aws.stack.encryption import bucket_keys, check_key
 from backfleet_executors.aws.stack.existing import check_existing
 from backfleet_executors.aws.stack.kept import Kept, find_kept
 from backfleet_executors.aws.stack.service_roles import create_service_role, missing_service_roles
 from backfleet_executors.aws.stack.stacks import Stack, check_name, check_settled, find_stack
+from backfleet_executors.aws.stack.template import render
 from backfleet_executors.aws.stack.watch import StackEvent, Watch
 from backfleet_executors.aws.stack.zones import find_zones
 
@@ -42,6 +45,8 @@ class Preparation:
         What an earlier stack of this name has left, and this one takes up.
     service_roles
         Services whose role the account lacks.
+    tags
+        Of the stack and of its resources.
     change_set
         None where the stack is as it should be.
     """
@@ -51,6 +56,7 @@ class Preparation:
     parameters: Mapping[str, str]
     adopted: Kept
     service_roles: Sequence[str]
+    tags: Mapping[str, str]
     change_set: ChangeSet | None
 
     @property
@@ -72,16 +78,21 @@ def prepare_deployment(clients: Clients, name: str, choices: Choices) -> Prepara
     stack = _settled_stack(clients, name)
     adopted = Kept() if stack else find_kept(clients, name, choices)
     choices = _with_zones(clients, choices, stack)
+    choices = _with_key(clients, choices, stack, adopted)
     parameters = _chosen(clients, choices, stack, adopted)
     check_existing(clients, parameters)
     _check_spot(clients, parameters)
+    parameters["BucketKeys"] = ",".join(_bucket_keys(clients, parameters))
+    tags = choices.tags if choices.tags is not None else stack.tags if stack else {}
+    request = StackRequest(name, render(), parameters, tags, choices.role or "")
     return Preparation(
         name=name,
         stack=stack,
         parameters=parameters,
         adopted=adopted,
         service_roles=missing_service_roles(clients),
-        change_set=prepare(clients, name, parameters, stack),
+        tags=tags,
+        change_set=prepare(clients, request, stack),
     )
 
 
@@ -94,7 +105,7 @@ def carry_out(
     not undo. The same if it would end jobs, which may have been submitted in the meantime.
     """
     try:
-        check_idle(clients, preparation.stack, preparation.change_set)
+        check_idle(clients, preparation)
     except ExecutorError:
         drop(clients, preparation)
         raise
@@ -160,6 +171,22 @@ def _with_zones(clients: Clients, choices: Choices, stack: Stack | None) -> Choi
     if choices.zones is None and has_zones:
         return choices
     return replace(choices, zones=find_zones(clients, choices.zones or ()))
+
+
+def _with_key(clients: Clients, choices: Choices, stack: Stack | None, adopted: Kept) -> Choices:
+    """The choices with the ARN of the key, which a new repository gets too."""
+    if not choices.kms_key:
+        return choices
+    key = check_key(clients, choices.kms_key)
+    makes_repository = stack is None and not (choices.repository or adopted.repository)
+    return replace(choices, kms_key=key, repository_key=key if makes_repository else None)
+
+
+def _bucket_keys(clients: Clients, parameters: Mapping[str, str]) -> list[str]:
+    """What was encrypted by an earlier key can only be read with it, so no key is forgotten."""
+    names = (parameters["DataBucketName"], parameters["ResultsBucketName"])
+    known = [parameters["KmsKey"], *parameters["BucketKeys"].split(",")]
+    return bucket_keys(clients, filter(None, names), known)
 
 
 def _is_own(bucket: str | None) -> bool | None:

@@ -71,7 +71,7 @@ def deploy_command(
     preparation = prepare_deployment(clients, name, choices_of(chosen))
     try:
         show_preparation(clients, preparation)
-        check_idle(clients, preparation.stack, preparation.change_set)
+        check_idle(clients, preparation)
         builder = None if has_image else _builder(clients, preparation, base)
         if preparation.change_set or preparation.service_roles or builder:
             confirm("Make these changes?", yes)
@@ -83,7 +83,17 @@ def deploy_command(
         stack = _with_image(clients, stack, builder)
     if budget is not None:
         _set_budget(clients, stack, budget)
+    _refresh_teams(clients, stack)
     _write_settings(clients, stack)
+
+
+def _refresh_teams(clients: Clients, stack: Stack) -> None:
+    """Let the teams run the same image."""
+    from backfleet_executors.aws.stack.teams import refresh_teams
+
+    if stack.outputs.get("Image"):
+        for team in refresh_teams(clients, stack):
+            click.echo(f"The team {team} is up to date with the stack.")
 
 
 def _set_budget(clients: Clients, stack: Stack, dollars: float) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from backfleet_executors.aws.stack.intrinsics import allow, policy
-from backfleet_executors.aws.stack.notebook import SOFTWARE
-from backfleet_executors.aws.stack.storage import IMAGE_RECORDS
+from backfleet_executors.aws.stack.stacks import TEAM_PART
+from backfleet_executors.aws.stack.storage import IMAGE_RECORDS, SOFTWARE
 
-__all__ = ["BY_CLOUDFORMATION", "DIRECTLY", "Place", "deployer_policy", "is_deployers"]
+__all__ = [
+    "BY_CLOUDFORMATION",
+    "DIRECTLY",
+    "Governance",
+    "Place",
+    "cloudformation_policy",
+    "deployer_policy",
+    "is_deployers",
+]
 
 TASKS = "ecs-tasks.amazonaws.com"
 TAKEN_BY = (TASKS, "lambda.amazonaws.com", "sagemaker.amazonaws.com")
@@ -31,6 +39,7 @@ DIRECTLY = (
     "cloudformation:DescribeStackEvents",
     "cloudformation:DescribeStacks",
     "cloudformation:ExecuteChangeSet",
+    "cloudformation:ListStacks",
     "ec2:DescribeAvailabilityZones",
     "ec2:DescribeSubnets",
     "ecr:DeleteRepository",
@@ -40,14 +49,27 @@ DIRECTLY = (
     "ecr:ListTagsForResource",
     "iam:CreateServiceLinkedRole",
     "iam:ListRoles",
+    "kms:DescribeKey",
     "s3:GetBucketTagging",
+    "s3:GetEncryptionConfiguration",
     "s3:GetObject",
     "s3:ListBucket",
     "s3:PutObject",
 )
 """What the code of the stack calls itself."""
 
-LOGIN = "ecr:GetAuthorizationToken"
+LOGIN, LISTING = "ecr:GetAuthorizationToken", "cloudformation:ListStacks"
+"""Actions that take no resource, of services whose other actions do."""
+
+MANAGING = (
+    "DeleteRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy DeleteRolePolicy *agRole "
+    "Get* List*"
+)
+"""Actions on roles that give no permission."""
+
+BOUNDED = ("iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary")
+"""Actions on roles that IAM can hold to a permissions boundary. The deletion of a boundary is not
+among them: nobody who deploys may do it."""
 
 PUSHING = (
     "ecr:BatchCheckLayerAvailability",
@@ -62,40 +84,35 @@ PUSHING = (
 
 BY_CLOUDFORMATION = {
     "batch": "CreateComputeEnvironment DeleteComputeEnvironment UpdateComputeEnvironment "
-    "CreateJobQueue DeleteJobQueue UpdateJobQueue RegisterJobDefinition TagResource "
+    "CreateJobQueue DeleteJobQueue UpdateJobQueue RegisterJobDefinition *agResource "
     "*SchedulingPolic*",
     "cloudwatch": "PutMetricAlarm DeleteAlarms DescribeAlarms PutDashboard DeleteDashboards "
-    "GetDashboard ListTagsForResource",
-    "ec2": "CreateVpc DeleteVpc ModifyVpcAttribute CreateSubnet DeleteSubnet "
-    "ModifySubnetAttribute CreateRouteTable DeleteRouteTable CreateRoute DeleteRoute ReplaceRoute "
-    "AssociateRouteTable DisassociateRouteTable ReplaceRouteTableAssociation "
-    "CreateInternetGateway DeleteInternetGateway AttachInternetGateway DetachInternetGateway "
-    "CreateSecurityGroup DeleteSecurityGroup "
-    "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress "
-    "RevokeSecurityGroupEgress RevokeSecurityGroupIngress "
-    "CreateVpcEndpoint DeleteVpcEndpoints ModifyVpcEndpoint CreateTags DeleteTags Describe*",
+    "GetDashboard *agResource ListTagsForResource",
+    "ec2": "CreateVpc DeleteVpc ModifyVpcAttribute *Subnet *SubnetAttribute *RouteTable "
+    "*RouteTableAssociation CreateRoute DeleteRoute ReplaceRoute *InternetGateway "
+    "*SecurityGroup *SecurityGroupEgress *SecurityGroupIngress *VpcEndpoint DeleteVpcEndpoints "
+    "CreateTags DeleteTags Describe*",
     "ecr": "CreateRepository DeleteLifecyclePolicy GetLifecyclePolicy PutLifecyclePolicy "
     "GetRepositoryPolicy "
-    "PutImageScanningConfiguration PutImageTagMutability TagResource UntagResource",
+    "PutImageScanningConfiguration PutImageTagMutability *agResource",
     "events": "PutRule DeleteRule DescribeRule PutTargets RemoveTargets ListTargetsByRule "
-    "ListTagsForResource",
+    "ListTagsForResource *agResource",
     "iam": "CreateRole DeleteRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy "
-    "PutRolePolicy DeleteRolePolicy AttachRolePolicy DetachRolePolicy CreatePolicy DeletePolicy "
-    "CreatePolicyVersion DeletePolicyVersion PassRole Get* List*",
+    "PutRolePolicy DeleteRolePolicy PutRolePermissionsBoundary *agRole PassRole Get* List*",
     "lambda": "CreateFunction DeleteFunction UpdateFunctionCode UpdateFunctionConfiguration "
-    "AddPermission RemovePermission Get*",
+    "AddPermission RemovePermission *agResource Get*",
     "logs": "CreateLogGroup DeleteLogGroup DescribeLogGroups PutRetentionPolicy "
-    "DeleteRetentionPolicy ListTagsForResource GetDataProtectionPolicy DescribeIndexPolicies "
-    "DescribeResourcePolicies",
+    "DeleteRetentionPolicy *KmsKey *agResource ListTagsForResource GetDataProtectionPolicy "
+    "DescribeIndexPolicies DescribeResourcePolicies",
     "s3": "CreateBucket PutBucketTagging PutEncryptionConfiguration PutLifecycleConfiguration "
     "PutBucketOwnershipControls PutBucketPublicAccessBlock "
     "PutBucketPolicy DeleteBucketPolicy GetBucketPolicy GetBucket* Get*Configuration",
     "sns": "CreateTopic DeleteTopic SetTopicAttributes Subscribe Unsubscribe "
-    "SetSubscriptionAttributes Get* List*",
+    "SetSubscriptionAttributes *agResource Get* List*",
     "sagemaker": "CreateNotebookInstance DeleteNotebookInstance StartNotebookInstance "
     "StopNotebookInstance UpdateNotebookInstance CreateNotebookInstanceLifecycleConfig "
     "DeleteNotebookInstanceLifecycleConfig UpdateNotebookInstanceLifecycleConfig "
-    "Describe* ListTags",
+    "AddTags DeleteTags Describe* ListTags",
 }
 """What CloudFormation does with the deployer's permissions, by service."""
 
@@ -122,62 +139,133 @@ class Place:
         return [data, results, f"{results}/{SOFTWARE}/*", f"{results}{IMAGE_RECORDS}"]
 
 
-def deployer_policy(place: Place) -> dict[str, Any]:
-    """The policy document for whoever plans, deploys and destroys this stack."""
-    named = {
-        "cloudformation": [place.arn("cloudformation", f"stack/{place.name}/*")],
+@dataclass(frozen=True)
+class Governance:
+    """How an administrator bounds who deploys; empty for what there is not.
+
+    Attributes
+    ----------
+    boundary
+        The ARN of the policy that every role of the stack must have as its boundary.
+    role
+        The ARN of the role by which CloudFormation acts.
+    key
+        The ARN of the key for what the stack stores.
+    """
+
+    boundary: str = ""
+    role: str = ""
+    key: str = ""
+
+
+def deployer_policy(place: Place, governance: Governance = Governance()) -> dict[str, Any]:
+    """The policy for whoever plans, deploys and destroys this stack.
+
+    CloudFormation acts with the permissions of who asks, unless it has a role of its own.
+    """
+    actions = {*DIRECTLY, *PUSHING}
+    if governance.role:
+        hand = _equals("iam:PassedToService", ["cloudformation.amazonaws.com"])
+        more = [allow("Hand", "iam:PassRole", governance.role, hand)]
+        actions = {action for action in actions if not action.startswith("iam:Create")}
+    else:
+        actions |= _by_cloudformation()
+        more = _roles(place, governance)
+    return dict(policy(*_statements(place, actions), *more, *_key(governance), _linked(place)))
+
+
+def cloudformation_policy(place: Place, governance: Governance) -> dict[str, Any]:
+    """The policy for the role by which CloudFormation acts."""
+    statements = _statements(place, _by_cloudformation())
+    return dict(policy(*statements, *_roles(place, governance), *_key(governance)))
+
+
+def is_deployers(action: str) -> bool:
+    """Whether whoever deploys needs to be allowed this action."""
+    actions = {*DIRECTLY, *PUSHING, *_by_cloudformation()}
+    return any(fnmatchcase(action, pattern) for pattern in actions)
+
+
+def _by_cloudformation() -> set[str]:
+    return {
+        f"{service}:{name}"
+        for service, names in BY_CLOUDFORMATION.items()
+        for name in names.split()
+    }
+
+
+def _statements(place: Place, actions: Collection[str]) -> list[dict[str, Any]]:
+    """The statements for all services but IAM.
+
+    One statement has all services whose resources have no names of their own: a managed policy has
+    at most 6,144 characters.
+    """
+    grouped: dict[str, list[str]] = {}
+    for action in sorted(actions):
+        if any(pattern != action and fnmatchcase(action, pattern) for pattern in actions):
+            continue
+        grouped.setdefault(action.partition(":")[0], []).append(action)
+    grouped.pop("iam", None)
+    named = {name: arns for name, arns in _named(place).items() if name in grouped}
+    others = [LOGIN, LISTING, "iam:ListRoles"]
+    own = {*others, *(action for name in named for action in grouped[name])}
+    unnamed = [*others, *(it for group in grouped.values() for it in group if it not in own)]
+    return [
+        *(
+            allow(name.capitalize(), [it for it in grouped[name] if it not in others], arns)
+            for name, arns in named.items()
+        ),
+        allow("Others", unnamed, "*"),
+    ]
+
+
+def _named(place: Place) -> dict[str, list[str]]:
+    """The ARNs of resources whose names begin with that of the stack."""
+    return {
+        # The stacks of teams have names that begin with it, too.
+        "cloudformation": [
+            place.arn("cloudformation", f"stack/{place.name}{suffix}")
+            for suffix in ("/*", f"{TEAM_PART}*", "-arm64/*")
+        ],
         "ecr": [place.arn("ecr", f"repository/{place.name}")],
         "events": [place.arn("events", f"rule/{place.name}-*")],
         "lambda": [place.arn("lambda", f"function:{place.name}-cleanup")],
         "s3": place.buckets(),
         "sns": [place.arn("sns", f"{place.name}-news*")],
     }
-    actions = _by_service()
-    statements = [
-        allow(service.capitalize(), actions[service], resources)
-        for service, resources in named.items()
-    ]
-    # One statement for all services whose resources have no names of their own: a managed policy
-    # has at most 6,144 characters.
-    others = [actions[service] for service in actions if service not in (*named, "iam")]
-    unnamed = [LOGIN, "iam:ListRoles", *(action for group in others for action in group)]
-    return dict(policy(*statements, *_iam(place), allow("Others", unnamed, "*")))
 
 
-def is_deployers(action: str) -> bool:
-    """Whether whoever deploys needs to be allowed this action."""
-    actions = (each for actions in _by_service().values() for each in actions)
-    return action == LOGIN or any(fnmatchcase(action, each) for each in actions)
-
-
-def _by_service() -> dict[str, list[str]]:
-    actions = {*DIRECTLY, *PUSHING} - {LOGIN}
-    actions |= {
-        f"{service}:{name}"
-        for service, names in BY_CLOUDFORMATION.items()
-        for name in names.split()
-    }
-    grouped: dict[str, list[str]] = {}
-    for action in sorted(actions):
-        if any(pattern != action and fnmatchcase(action, pattern) for pattern in actions):
-            continue
-        grouped.setdefault(action.partition(":")[0], []).append(action)
-    return grouped
-
-
-def _iam(place: Place) -> Sequence[dict[str, Any]]:
+def _roles(place: Place, governance: Governance) -> list[dict[str, Any]]:
+    """Roles of the stack. With a boundary, none can be made or given a policy without it."""
     roles = place.arn("iam", f"role/{place.name}-*", is_global=True)
-    policies = place.arn("iam", f"policy/{place.name}-*", is_global=True)
+    hand = allow("Hand", "iam:PassRole", roles, _equals("iam:PassedToService", TAKEN_BY))
+    plain = [*_named_actions("iam", MANAGING), *BOUNDED]
+    if not governance.boundary:
+        return [allow("Roles", plain, roles), hand]
+    condition = _equals("iam:PermissionsBoundary", [governance.boundary])
+    return [
+        allow("Roles", _named_actions("iam", MANAGING), roles),
+        allow("BoundedRoles", list(BOUNDED), roles, condition),
+        hand,
+    ]
+
+
+def _named_actions(service: str, names: str) -> list[str]:
+    return [f"{service}:{name}" for name in names.split()]
+
+
+def _key(governance: Governance) -> list[dict[str, Any]]:
+    """The repository and the notebook use the key by grants, which who creates them makes."""
+    if not governance.key:
+        return []
+    actions = ["kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"]
+    return [allow("Key", actions, governance.key)]
+
+
+def _linked(place: Place) -> dict[str, Any]:
     linked = place.arn("iam", "role/aws-service-role/*", is_global=True)
-    apart = ("iam:PassRole", "iam:CreateServiceLinkedRole", "iam:ListRoles")
-    actions = [action for action in _by_service()["iam"] if action not in apart]
-    return (
-        allow("Roles", actions, [roles, policies]),
-        allow("Hand", "iam:PassRole", roles, _equals("iam:PassedToService", TAKEN_BY)),
-        allow(
-            "Linked", "iam:CreateServiceLinkedRole", linked, _equals("iam:AWSServiceName", LINKED)
-        ),
-    )
+    condition = _equals("iam:AWSServiceName", LINKED)
+    return allow("Linked", "iam:CreateServiceLinkedRole", linked, condition)
 
 
 def _equals(key: str, values: Sequence[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors
 from backfleet_executors.aws.stack.budget import remove_budget
 from backfleet_executors.aws.stack.stacks import Stack
+from backfleet_executors.aws.stack.team import team_name
 from backfleet_executors.aws.stack.watch import StackEvent, Watch
 
 if TYPE_CHECKING:
@@ -19,17 +20,21 @@ __all__ = ["count_images", "count_live_jobs", "delete_images", "destroy"]
 LIVE: tuple[JobStatusType, ...] = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 
 
-def count_live_jobs(clients: Clients, stack: Stack) -> int:
-    """Jobs and arrays that have not ended in the queues of the stack. Raises ExecutorError."""
+def count_live_jobs(clients: Clients, stack: Stack, team: str = "") -> int:
+    """Jobs and arrays that have not ended in the queues of the stack, or those of one team of it.
+
+    Raises ExecutorError.
+    """
     outputs = (stack.outputs.get(name) for name in ("Queue", "OnDemandQueue"))
     queues = set(filter(None, outputs))
     pages = clients.batch.get_paginator("list_jobs")
     with aws_errors("listing the jobs of the stack's queues"):
         return sum(
-            len(page["jobSummaryList"])
+            team_name(stack.name, team) in job.get("jobDefinition", "") if team else True
             for queue in queues
             for status in LIVE
             for page in pages.paginate(jobQueue=queue, jobStatus=status)
+            for job in page["jobSummaryList"]
         )
 
 

@@ -31,17 +31,25 @@ __all__ = ["destroy_command"]
 @yes_option
 def destroy_command(name: str, region: str | None, images: bool | None, yes: bool) -> None:
     """Delete the stack. The buckets stay; a later 'deploy' uses them again."""
+    from backfleet_executors.aws.stack.arm64 import arm64_name
     from backfleet_executors.aws.stack.destroy import delete_images, destroy
     from backfleet_executors.aws.stack.settings_file import forget_settings
     from backfleet_executors.aws.stack.showing import show_event
+    from backfleet_executors.aws.stack.side_stacks import side_stacks
+    from backfleet_executors.aws.stack.team import team_name
 
     clients = clients_for(region)
     stack = existing_stack(clients, name)
     if stack.is_busy:
         raise ExecutorError(f"stack {name!r} is {stack.status}; wait until that is done")
+    beside = side_stacks(clients, stack, team_name(name, ""), arm64_name(name))
     _show_what_goes(clients, stack)
+    if beside:
+        click.echo(f"Deleted before: {', '.join(beside)}.")
     confirm(f"Destroy the stack {name} in {clients.region}?", yes)
     with_images = _with_images(clients, stack, images, yes)
+    for side in beside:
+        destroy(clients, existing_stack(clients, side), show_event)
     destroy(clients, stack, show_event)
     if with_images:
         delete_images(clients, stack)

@@ -6,17 +6,23 @@ import json
 from typing import Any
 
 from backfleet_executors.aws import cleanup
-from backfleet_executors.aws.stack.compute import JOB_DEFINITION, ON_DEMAND_QUEUE, QUEUE_ARNS
+from backfleet_executors.aws.stack.compute import JOB_DEFINITION, QUEUE_ARNS
 from backfleet_executors.aws.stack.intrinsics import (
     Section,
     get_att,
-    if_,
     policy,
     ref,
     sub,
 )
+from backfleet_executors.aws.stack.storage import KEY
 
 __all__ = ["RESOURCES"]
+
+CLEANED = ",".join(
+    f"${{AWS::StackName}}-{name}-fair"
+    for name in ("spot", "on-demand", "arm64-spot", "arm64-on-demand")
+)
+"""Queues of which the clean-up looks at those that are there."""
 
 STUCK_HOURS = 24
 """In which nothing of a job has started."""
@@ -29,12 +35,11 @@ CLEANUP_SECONDS = 300
 JOB = {"name": "$.detail.jobName", "status": "$.detail.status", "region": "$.region"}
 
 
-def _rule(description: str, pattern: Section, paths: Section, sentence: str) -> dict[str, Any]:
+def _rule(pattern: Section, paths: Section, sentence: str) -> dict[str, Any]:
     """A rule that sends a sentence, in which `<name>` is the value at a path of the event."""
     return {
         "Type": "AWS::Events::Rule",
         "Properties": {
-            "Description": description,
             "EventPattern": {"source": ["aws.batch"]} | dict(pattern),
             "Targets": [
                 {
@@ -69,19 +74,15 @@ def _function() -> dict[str, Any]:
         "DependsOn": "CleanupLogGroup",
         "Properties": {
             "FunctionName": sub("${AWS::StackName}-cleanup"),
-            "Description": "Stops jobs of backfleet that never start or never end",
             "Runtime": "python3.12",
             "Handler": "index.handle",
             "Role": get_att("CleanupRole", "Arn"),
             "Timeout": CLEANUP_SECONDS,
+            "KmsKeyArn": KEY,
             "Code": {"ZipFile": cleanup.source()},
             "Environment": {
                 "Variables": {
-                    "QUEUES": if_(
-                        "HasSpot",
-                        sub("${AWS::StackName}-spot-fair,${AWS::StackName}-on-demand-fair"),
-                        ON_DEMAND_QUEUE,
-                    ),
+                    "QUEUES": sub(CLEANED),
                     "JOB_DEFINITION": JOB_DEFINITION,
                     "STUCK_HOURS": str(STUCK_HOURS),
                     "LONGEST_HOURS": str(LONGEST_HOURS),
@@ -95,7 +96,7 @@ def _function() -> dict[str, Any]:
 RESOURCES: Section = {
     "Topic": {
         "Type": "AWS::SNS::Topic",
-        "Properties": {"TopicName": sub("${AWS::StackName}-news")},
+        "Properties": {"TopicName": sub("${AWS::StackName}-news"), "KmsMasterKeyId": KEY},
     },
     "TopicPolicy": {
         "Type": "AWS::SNS::TopicPolicy",
@@ -126,8 +127,8 @@ RESOURCES: Section = {
         "Condition": "HasEmail",
         "Properties": {"TopicArn": ref("Topic"), "Protocol": "email", "Endpoint": ref("Email")},
     },
+    # A job or a whole array has ended.
     "JobEnded": _rule(
-        "A job or a whole array of backfleet has ended",
         {
             "detail-type": ["Batch Job State Change"],
             "detail": {
@@ -140,8 +141,8 @@ RESOURCES: Section = {
         JOB | {"why": "$.detail.statusReason"},
         "The job <name> in <region> has ended: <status>. <why> (see: backfleet status)",
     ),
+    # The job at the head of a queue cannot start.
     "QueueBlocked": _rule(
-        "The job at the head of a queue of backfleet cannot start",
         {"detail-type": ["Batch Job Queue Blocked"], "detail": {"jobQueue": QUEUE_ARNS}},
         JOB | {"why": "$.detail.statusReason"},
         "The job <name> in <region> blocks its queue: <why> (see: backfleet status)",
@@ -150,6 +151,7 @@ RESOURCES: Section = {
         "Type": "AWS::Logs::LogGroup",
         "Properties": {
             "LogGroupName": sub("/aws/lambda/${AWS::StackName}-cleanup"),
+            "KmsKeyId": KEY,
             "RetentionInDays": ref("LogDays"),
         },
     },
@@ -157,7 +159,6 @@ RESOURCES: Section = {
     "CleanupSchedule": {
         "Type": "AWS::Events::Rule",
         "Properties": {
-            "Description": "The hourly clean-up of backfleet",
             "ScheduleExpression": "rate(1 hour)",
             "Targets": [{"Id": "cleanup", "Arn": get_att("Cleanup", "Arn")}],
         },

@@ -16,6 +16,7 @@ __all__ = [
     "ref",
     "sub",
     "tags",
+    "texts",
     "trust",
 ]
 
@@ -38,6 +39,12 @@ def get_att(name: str, attribute: str) -> Section:
 
 def if_(condition: str, then: Any, otherwise: Any) -> Section:
     return {"Fn::If": [condition, then, otherwise]}
+
+
+def texts(prefix: str, *rests: str) -> Section:
+    """Texts that begin alike, in the form that takes least of a template's 51,200 bytes."""
+    joined = ",".join(f"${{P}}{rest}" for rest in rests)
+    return {"Fn::Split": [",", {"Fn::Sub": [joined, {"P": sub(prefix)}]}]}
 
 
 NO_VALUE = ref("AWS::NoValue")

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from backfleet_executors.aws.stack.intrinsics import Section, ref, sub
+from backfleet_executors.aws.stack.storage import KEY
 
 __all__ = ["RESOURCES"]
 
@@ -136,6 +137,7 @@ RESOURCES: Section = {
         "Type": "AWS::Logs::LogGroup",
         "Properties": {
             "LogGroupName": sub("/backfleet/${AWS::StackName}"),
+            "KmsKeyId": KEY,
             "RetentionInDays": ref("LogDays"),
         },
     },

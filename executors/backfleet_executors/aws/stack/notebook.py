@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from backfleet_executors.aws.stack.intrinsics import (
-    Section,
-    allow,
-    get_att,
-    policy,
-    ref,
-    sub,
-    trust,
-)
-from backfleet_executors.aws.stack.storage import RESULTS_BUCKET, results_arn
+from backfleet_executors.aws.stack.intrinsics import Section, get_att, sub
+from backfleet_executors.aws.stack.storage import KEY, RESULTS_BUCKET, SOFTWARE
 
-__all__ = ["LAST", "ON_START", "PINS", "PYTHON", "RESOURCES", "SOFTWARE", "WHEELS"]
-
-SOFTWARE = "software"
-"""The prefix of the results bucket from which a notebook takes backfleet's wheel and settings."""
+__all__ = ["LAST", "ON_START", "PINS", "PYTHON", "RESOURCES", "WHEELS"]
 
 LAST = "backfleet.toml"
 """Uploaded last: when it is there, all is."""
@@ -53,22 +42,6 @@ nohup sudo -u ec2-user -i bash /tmp/backfleet.sh > /tmp/backfleet.log 2>&1 &
 """
 
 RESOURCES: Section = {
-    "NotebookRole": {
-        "Type": "AWS::IAM::Role",
-        "Condition": "HasNotebook",
-        "Properties": {
-            "AssumeRolePolicyDocument": trust("sagemaker.amazonaws.com"),
-            "ManagedPolicyArns": [ref("SubmitterPolicy")],
-            "Policies": [
-                {
-                    "PolicyName": "software",
-                    "PolicyDocument": policy(
-                        allow("ReadSoftware", "s3:GetObject", results_arn(f"/{SOFTWARE}/*"))
-                    ),
-                }
-            ],
-        },
-    },
     "NotebookStart": {
         "Type": "AWS::SageMaker::NotebookInstanceLifecycleConfig",
         "Condition": "HasNotebook",
@@ -86,9 +59,10 @@ RESOURCES: Section = {
             "NotebookInstanceName": sub("${AWS::StackName}"),
             "InstanceType": INSTANCE,
             "PlatformIdentifier": PLATFORM,
-            "RoleArn": get_att("NotebookRole", "Arn"),
+            "RoleArn": get_att("SubmitterRole", "Arn"),
             "LifecycleConfigName": get_att("NotebookStart", "NotebookInstanceLifecycleConfigName"),
             "RootAccess": "Disabled",
+            "KmsKeyId": KEY,
         },
     },
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +22,7 @@ __all__ = [
     "clients_for",
     "confirm",
     "existing_stack",
+    "read_tags",
     "settings_file",
     "stack_options",
     "yes_option",
@@ -66,7 +67,43 @@ CHOICES = (
     click.option("--data-bucket", help="An existing bucket for the data."),
     click.option("--results-bucket", help="An existing bucket for the results."),
     click.option("--repository", help="An existing ECR repository."),
+    click.option(
+        "--kms-key", metavar="ARN", help="Key for buckets, logs, notices and new images. [AWS's]"
+    ),
+    click.option(
+        "--permissions-boundary",
+        "boundary",
+        metavar="ARN",
+        help="Policy that bounds every role of the stack. [none]",
+    ),
+    click.option(
+        "--cloudformation-role",
+        "role",
+        metavar="ARN",
+        help="Role by which CloudFormation acts. [your own permissions]",
+    ),
+    click.option(
+        "--tag",
+        "tags",
+        metavar="KEY=VALUE",
+        multiple=True,
+        callback=lambda _, __, tags: read_tags(tags),
+        help="Tag of the stack and its resources; can be repeated, and replaces earlier tags.",
+    ),
 )
+
+
+def read_tags(texts: Sequence[str]) -> dict[str, str] | None:
+    """The tags of `--tag`; None without any. Raises click.BadParameter."""
+    tags = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE")
+        if key.lower().startswith(("aws:", "backfleet:")):
+            raise click.BadParameter(f"{key!r} is a tag of AWS or backfleet; choose another key")
+        tags[key] = value
+    return tags or None
 
 
 def stack_options(command: F) -> F:
@@ -115,9 +152,8 @@ def clients_for(region: str | None) -> Clients:
 
 def existing_stack(clients: Clients, name: str) -> Stack:
     """The stack of this name. Raises ExecutorError where there is none."""
-    from backfleet_executors.aws.stack.stacks import check_name, find_stack
+    from backfleet_executors.aws.stack.stacks import find_stack
 
-    check_name(name)
     stack = find_stack(clients, name)
     if stack is None or stack.is_review:
         raise ExecutorError(

@@ -35,7 +35,7 @@ OUTPUTS: Section = {
     "RepositoryUri": _output(REPOSITORY_URI),
     "Topic": _output(ref("Topic")),
     "SubmitterRole": _output(get_att("SubmitterRole", "Arn")),
-    "SubmitterPolicy": _output(ref("SubmitterPolicy")),
+    "ExecutionRole": _output(get_att("ExecutionRole", "Arn")),
     "CuratorRole": _output(get_att("CuratorRole", "Arn"), "HasCurator"),
     "Notebook": _output(ref("Notebook"), "HasNotebook"),
 }

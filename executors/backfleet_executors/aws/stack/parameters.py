@@ -13,44 +13,43 @@ _TEXT = {"Type": "String", "Default": ""}
 PARAMETERS: Section = {
     "Image": _TEXT
     | {
-        "Description": "The workers' image, by digest. Without it there is no job definition yet.",
+        "Description": "The workers' image, by digest.",
         "AllowedPattern": r"(|.+@sha256:[0-9a-f]{64})",
     },
-    "BaseImage": _TEXT
-    | {"Description": "What the workers' image begins from; python:X.Y-slim without it."},
-    "VpcId": _TEXT | {"Description": "A VPC to use. Without it, one is created."},
-    "SubnetIds": _TEXT | {"Description": "Subnets of that VPC, separated by commas."},
+    "BaseImage": _TEXT | {"Description": "What that image begins from."},
+    "VpcId": _TEXT | {"Description": "An existing VPC."},
+    "SubnetIds": _TEXT | {"Description": "Its subnets, separated by commas."},
     **{
         f"Zone{letter}": _TEXT | {"Description": f"Availability zone of subnet {letter}."}
         for letter in LETTERS
     },
-    "Private": _SWITCH
-    | {"Default": "false", "Description": "No public addresses: endpoints lead to AWS."},
-    "Spot": _SWITCH
-    | {"Default": "true", "Description": "Fargate Spot first. Not in the China regions."},
+    "Private": _SWITCH | {"Default": "false", "Description": "No public addresses."},
+    "Spot": _SWITCH | {"Default": "true", "Description": "Fargate Spot first."},
     "MaxVcpus": {
         "Type": "Number",
         "Default": 256,
         "MinValue": 1,
-        "Description": "vCPU that run at once, on Spot and on demand each.",
+        "Description": "vCPU at once in each queue.",
     },
     "LogDays": {
         "Type": "Number",
         "Default": 30,
         "AllowedValues": [1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
-        "Description": "Days that the workers' logs are kept.",
+        "Description": "Days that logs are kept.",
     },
-    "Email": _TEXT
-    | {"Description": "E-mail address for notices about finished runs and blocked queues."},
-    "WithNotebook": _SWITCH
-    | {"Default": "false", "Description": "A SageMaker notebook with backfleet installed."},
+    "Email": _TEXT | {"Description": "E-mail address for notices."},
+    "WithNotebook": _SWITCH | {"Default": "false", "Description": "A SageMaker notebook."},
     "WithCurator": _SWITCH | {"Default": "false", "Description": "A role that can remove runs."},
     "DataBucketName": _TEXT | {"Description": "An existing bucket for the data."},
     "ResultsBucketName": _TEXT | {"Description": "An existing bucket for the results."},
     "SetDataPolicy": _SWITCH
-    | {"Default": "true", "Description": "Whether the policy of the data bucket is the stack's."},
+    | {"Default": "true", "Description": "Set the policy of the data bucket."},
     "SetResultsPolicy": _SWITCH
-    | {"Default": "true", "Description": "Whether that of the results bucket is."},
+    | {"Default": "true", "Description": "Set that of the results bucket."},
+    "KmsKey": _TEXT | {"Description": "KMS key for what the stack stores."},
+    "RepositoryKey": _TEXT | {"Description": "Key of a new repository."},
+    "BucketKeys": _TEXT | {"Description": "Keys of the buckets, separated by commas."},
+    "PermissionsBoundary": _TEXT | {"Description": "Policy that bounds every role."},
     "RepositoryName": _TEXT | {"Description": "An existing ECR repository."},
 }
 
@@ -86,5 +85,9 @@ CONDITIONS: Section = {
     "OwnResultsBucket": _is("ResultsBucketName", ""),
     "HasDataPolicy": _is("SetDataPolicy", "true"),
     "HasResultsPolicy": _is("SetResultsPolicy", "true"),
+    "HasKey": _not(_is("KmsKey", "")),
+    "HasRepositoryKey": _not(_is("RepositoryKey", "")),
+    "HasBucketKeys": _not(_is("BucketKeys", "")),
+    "HasBoundary": _not(_is("PermissionsBoundary", "")),
     "OwnRepository": _is("RepositoryName", ""),
 }

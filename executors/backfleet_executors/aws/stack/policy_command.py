@@ -1,24 +1,75 @@
-"""`backfleet aws policy`: what who deploys must be allowed."""
+"""`backfleet aws policy`: the policies that an administrator sets before others deploy."""
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from backfleet_executors.aws.stack.options import clients_for, stack_options
 
+if TYPE_CHECKING:
+    from backfleet_executors.aws.stack.deployer import Place
+
 __all__ = ["policy_command"]
+
+KINDS = ("deployer", "cloudformation", "boundary", "key")
 
 
 @click.command("policy")
 @stack_options
-def policy_command(name: str, region: str | None) -> None:
-    """Print the IAM policy required for deployment, for an administrator to grant."""
-    from backfleet_executors.aws.stack.deployer import Place, deployer_policy
+@click.option(
+    "--for",
+    "kind",
+    type=click.Choice(KINDS),
+    default=KINDS[0],
+    show_default=True,
+    help="Who deploys, the role of CloudFormation, the permissions boundary, or the KMS key.",
+)
+@click.option(
+    "--permissions-boundary",
+    "boundary",
+    metavar="ARN",
+    default="",
+    help="Boundary that every role of the stack must have. [none]",
+)
+@click.option(
+    "--cloudformation-role",
+    "role",
+    metavar="ARN",
+    default="",
+    help="Role by which CloudFormation acts. [the deployer's permissions]",
+)
+@click.option("--kms-key", metavar="ARN", multiple=True, help="Key of the stack or of a bucket.")
+@click.option("--bucket", metavar="NAME", multiple=True, help="Existing bucket that it uses.")
+@click.option("--repository", metavar="NAME", default="", help="Existing repository that it uses.")
+def policy_command(name: str, region: str | None, kind: str, **given: Any) -> None:
+    """Print an IAM policy for an administrator to create."""
+    from backfleet_executors.aws.stack.deployer import Place
     from backfleet_executors.aws.stack.stacks import check_name
 
     check_name(name)
     clients = clients_for(region)
     place = Place(clients.partition, clients.region, clients.account(), name)
-    click.echo(json.dumps(deployer_policy(place), indent=2))
+    click.echo(json.dumps(_document(kind, place, given), indent=2))
+
+
+def _document(kind: str, place: Place, given: dict[str, Any]) -> dict[str, Any]:
+    from backfleet_executors.aws.stack.boundary import boundary_policy
+    from backfleet_executors.aws.stack.deployer import (
+        Governance,
+        cloudformation_policy,
+        deployer_policy,
+    )
+    from backfleet_executors.aws.stack.encryption import key_policy
+
+    keys = given["kms_key"]
+    if kind == "key":
+        return key_policy(place.partition, place.region, place.account)
+    if kind == "boundary":
+        return boundary_policy(place, given["bucket"], given["repository"], keys)
+    governance = Governance(given["boundary"], given["role"], keys[0] if keys else "")
+    if kind == "cloudformation":
+        return cloudformation_policy(place, governance)
+    return deployer_policy(place, governance)

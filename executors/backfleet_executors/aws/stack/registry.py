@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from backfleet_executors.aws.stack.intrinsics import Section, if_, ref, sub
+from backfleet_executors.aws.stack.intrinsics import NO_VALUE, Section, if_, ref, sub
 
 __all__ = ["REPOSITORY", "REPOSITORY_ARN", "REPOSITORY_URI", "RESOURCES"]
 
@@ -46,6 +46,12 @@ RESOURCES: Section = {
             "RepositoryName": sub("${AWS::StackName}"),
             "Tags": [{"Key": "backfleet:stack", "Value": ref("AWS::StackName")}],
             "ImageTagMutability": "IMMUTABLE",
+            # Create-only: another key would replace the repository, whose name is taken.
+            "EncryptionConfiguration": if_(
+                "HasRepositoryKey",
+                {"EncryptionType": "KMS", "KmsKey": ref("RepositoryKey")},
+                NO_VALUE,
+            ),
             "ImageScanningConfiguration": {"ScanOnPush": True},
             "LifecyclePolicy": {"LifecyclePolicyText": json.dumps({"rules": [_OLD_IMAGES]})},
         },

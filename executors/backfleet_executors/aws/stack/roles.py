@@ -4,114 +4,74 @@ from __future__ import annotations
 
 from typing import Any
 
-from backfleet_executors.aws.batch.share import USER
-from backfleet_executors.aws.stack.compute import QUEUE_ARNS
+from backfleet_executors.aws.batch.settings import NO_TEAM
 from backfleet_executors.aws.stack.execution import EXECUTION, LOG_STREAMS
+from backfleet_executors.aws.stack.grants import (
+    Scope,
+    compaction_statements,
+    curator_statements,
+    submitter_statements,
+    worker_statements,
+)
 from backfleet_executors.aws.stack.intrinsics import (
+    NO_VALUE,
     Section,
     allow,
+    if_,
     policy,
     ref,
     sub,
+    texts,
     trust,
-    withhold,
 )
 from backfleet_executors.aws.stack.storage import (
-    IMAGE_RECORDS,
-    PARTS,
-    RUN_KEYS,
-    RUNS,
-    SHARED,
-    data_arn,
-    results_arn,
+    DATA_BUCKET,
+    RESULTS_BUCKET,
 )
 
-__all__ = ["RESOURCES"]
+__all__ = ["ANYBODY_OF_THE_ACCOUNT", "RESOURCES", "SUBMITTER", "TASKS", "role"]
 
-TASKS = trust(
-    "ecs-tasks.amazonaws.com",
-    {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
-)
+OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
+TASKS = trust("ecs-tasks.amazonaws.com", OF_THIS_ACCOUNT)
 JOBS = sub("arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job/*")
+NAMED = "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-"
 DEFINITIONS = [
-    sub(
-        "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-definition/"
-        f"${{AWS::StackName}}-{name}:*"
-    )
-    for name in ("worker", "compaction")
+    f"definition/${{AWS::StackName}}-{name}:*" for name in ("worker", "compaction", "arm64-worker")
+]
+QUEUES = [
+    f"queue/${{AWS::StackName}}-{name}" for name in ("spot-fair", "on-demand-fair", "arm64-*")
 ]
 OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 """Jobs that a submission of backfleet has tagged."""
 
-SHARE_OF_USERS = {"StringLike": {"batch:ShareIdentifier": f"{USER}*"}}
-"""No share of a team. Which user's it is, nobody holds anybody to."""
 
-STORE = results_arn(f"/{RUNS}/*")
-WRITTEN_BY_WORKERS = [
-    results_arn(f"/{RUNS}/*/{path}")
-    for path in ("chunks/*", "parts/*", "blobs/*", "logs/*", "submissions/*.failure.*")
-]
-"""What workers write. Manifests, code, submissions, handles, the index of known rows and the trial
-ledger come from clients alone."""
-AS_NEW = {"Null": {"s3:if-none-match": "false"}}
-"""Only where there is no object yet. The role demands it, since a bucket that the user brings has
-no policy of the stack."""
-TAG_PARTS = allow("TagParts", "s3:PutObjectTagging", results_arn(PARTS))
-"""The bucket removes parts by their tag."""
-
-IN_STORE = {"StringLikeIfExists": {"s3:prefix": [f"{RUNS}/*", RUNS]}}
-"""Without a prefix, too: S3 asks for this right when it is to say that an object is missing, and
-that request has none."""
-
-
-def _role(trusted: Section, name: str, *statements: Section) -> dict[str, Any]:
+def role(trusted: Section, name: str, *statements: Any) -> dict[str, Any]:
+    """A role with one policy, and the permissions boundary of the stack if it has one."""
     return {
         "Type": "AWS::IAM::Role",
         "Properties": {
             "AssumeRolePolicyDocument": trusted,
+            "PermissionsBoundary": if_("HasBoundary", ref("PermissionsBoundary"), NO_VALUE),
             "Policies": [{"PolicyName": name, "PolicyDocument": policy(*statements)}],
         },
     }
 
 
-STORAGE_OF_JOBS = (
-    allow("ReadData", "s3:GetObject", data_arn("/*")),
-    allow("ListData", "s3:ListBucket", data_arn()),
-    allow("ReadStore", "s3:GetObject", STORE),
-    allow("WriteResults", "s3:PutObject", WRITTEN_BY_WORKERS, AS_NEW),
-    TAG_PARTS,
-    # The `*` of a path matches slashes too: `runs/trials/1/chunks/x` looks like a chunk.
-    withhold("LeaveShared", "s3:PutObject", [results_arn(path) for path in SHARED]),
-    # A user may have one bucket for data and for results.
-    withhold("LeaveKeys", "s3:GetObject", results_arn(RUN_KEYS)),
-    # Without it a missing object would be told as a denied one.
-    allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
+SCOPE = Scope(
+    team=NO_TEAM,
+    results_bucket=RESULTS_BUCKET,
+    data_bucket=DATA_BUCKET,
+    submitted_to=texts(NAMED, *QUEUES, *DEFINITIONS),
+    logs=LOG_STREAMS,
+    jobs=JOBS,
 )
 
-STORAGE_OF_COMPACTION = (
-    allow("ReadStore", "s3:GetObject", [STORE, results_arn(RUN_KEYS)]),
-    allow("WriteResults", "s3:PutObject", results_arn(f"/{RUNS}/*/results*")),
-    allow("ListStore", "s3:ListBucket", results_arn(), IN_STORE),
-)
-"""It runs no strategy, so it may read keys and write what is derived from the chunks."""
+SUBMITTER = submitter_statements(SCOPE)
 
-CURATOR = (
-    allow("LookAtJobs", ["batch:DescribeJobs", "batch:ListJobs"], "*"),
-    allow("ReadStore", "s3:GetObject", [STORE, results_arn(RUN_KEYS)]),
-    allow("ListStore", "s3:ListBucket", results_arn()),
-    allow("RemoveRuns", "s3:DeleteObject", STORE),
-    withhold("KeepTrials", "s3:DeleteObject", results_arn(f"/{RUNS}/trials/*")),
-)
-"""Whoever takes this role can remove runs, and can neither submit nor write anything."""
-
-SUBMITTER = (
-    allow("SubmitJobs", "batch:SubmitJob", [*QUEUE_ARNS, *DEFINITIONS], SHARE_OF_USERS),
-    allow("TagJobs", "batch:TagResource", JOBS),
-    allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
+CLEANUP = (
     allow(
         "LookAtJobs",
         [
-            "batch:DescribeComputeEnvironments",
             "batch:DescribeJobDefinitions",
             "batch:DescribeJobQueues",
             "batch:DescribeJobs",
@@ -119,24 +79,8 @@ SUBMITTER = (
         ],
         "*",
     ),
-    allow("PushData", ["s3:GetObject", "s3:PutObject"], data_arn("/*")),
-    allow("ListData", "s3:ListBucket", data_arn()),
-    allow("ReadImageRecords", "s3:GetObject", results_arn(IMAGE_RECORDS)),
-    allow("UseStore", ["s3:GetObject", "s3:PutObject"], STORE),
-    TAG_PARTS,
-    allow("ReadKeys", "s3:GetObject", results_arn(RUN_KEYS)),
-    allow("CreateKeys", "s3:PutObject", results_arn(RUN_KEYS), AS_NEW),
-    allow("ListStore", "s3:ListBucket", results_arn()),
-    allow("ReadLogs", "logs:GetLogEvents", LOG_STREAMS),
-    allow("ReadQuotaAndPrices", ["servicequotas:GetServiceQuota", "pricing:GetProducts"], "*"),
-)
-
-CLEANUP = (
-    allow(
-        "LookAtJobs", ["batch:DescribeJobDefinitions", "batch:DescribeJobs", "batch:ListJobs"], "*"
-    ),
     allow("StopJobs", "batch:TerminateJob", JOBS, OWN_JOBS),
-    allow("RetireDefinitions", "batch:DeregisterJobDefinition", DEFINITIONS),
+    allow("RetireDefinitions", "batch:DeregisterJobDefinition", texts(NAMED, *DEFINITIONS)),
     allow(
         "Logs",
         ["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -147,39 +91,26 @@ CLEANUP = (
     ),
 )
 
-ANYBODY_OF_THE_ACCOUNT = policy(
-    {
-        "Effect": "Allow",
-        "Principal": {"AWS": sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")},
-        "Action": "sts:AssumeRole",
-    }
-)
+ANYBODY_OF_THE_ACCOUNT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")},
+    "Action": "sts:AssumeRole",
+}
+NOTEBOOKS = {
+    "Effect": "Allow",
+    "Principal": {"Service": "sagemaker.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+    "Condition": OF_THIS_ACCOUNT,
+}
+WHO_SUBMITS = policy(ANYBODY_OF_THE_ACCOUNT, if_("HasNotebook", NOTEBOOKS, NO_VALUE))
+"""People of the account whom an administrator lets take the role, and the notebook."""
 
 RESOURCES: Section = {
-    "ExecutionRole": _role(TASKS, "start-containers", *EXECUTION),
-    "JobRole": _role(TASKS, "read-data-and-write-results", *STORAGE_OF_JOBS),
-    "CompactionRole": _role(TASKS, "compact-results", *STORAGE_OF_COMPACTION),
-    "SubmitterPolicy": {
-        "Type": "AWS::IAM::ManagedPolicy",
-        "Properties": {
-            "Description": "Submit runs of backfleet and watch them",
-            "PolicyDocument": policy(*SUBMITTER),
-        },
-    },
-    "SubmitterRole": {
-        "Type": "AWS::IAM::Role",
-        "Properties": {
-            "AssumeRolePolicyDocument": ANYBODY_OF_THE_ACCOUNT,
-            "ManagedPolicyArns": [ref("SubmitterPolicy")],
-        },
-    },
-    "CuratorRole": {
-        "Type": "AWS::IAM::Role",
-        "Condition": "HasCurator",
-        "Properties": {
-            "AssumeRolePolicyDocument": ANYBODY_OF_THE_ACCOUNT,
-            "Policies": [{"PolicyName": "remove-runs", "PolicyDocument": policy(*CURATOR)}],
-        },
-    },
-    "CleanupRole": _role(trust("lambda.amazonaws.com"), "clean-up", *CLEANUP),
+    "ExecutionRole": role(TASKS, "start-containers", *EXECUTION),
+    "JobRole": role(TASKS, "read-data-and-write-results", *worker_statements(SCOPE)),
+    "CompactionRole": role(TASKS, "compact-results", *compaction_statements(SCOPE)),
+    "SubmitterRole": role(WHO_SUBMITS, "submit-runs", *SUBMITTER),
+    "CuratorRole": role(policy(ANYBODY_OF_THE_ACCOUNT), "remove-runs", *curator_statements(SCOPE))
+    | {"Condition": "HasCurator"},
+    "CleanupRole": role(trust("lambda.amazonaws.com", OF_THIS_ACCOUNT), "clean-up", *CLEANUP),
 }

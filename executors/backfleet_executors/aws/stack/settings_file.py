@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet.sdk import open_output
+from backfleet_executors.aws.image_records import ARM64
 from backfleet_executors.aws.stack.stacks import Stack
-from backfleet_executors.aws.stack.storage import RUNS
+from backfleet_executors.aws.stack.storage import RUNS, TEAMS
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
-__all__ = ["EXECUTOR", "forget_settings", "read_region", "settings_of", "write_settings"]
+__all__ = [
+    "EXECUTOR",
+    "arm64_settings",
+    "forget_settings",
+    "read_region",
+    "settings_of",
+    "team_settings",
+    "write_settings",
+]
 
 EXECUTOR = "aws-batch"
 STORAGE = ("region", "store", "data")
@@ -34,6 +43,36 @@ def settings_of(stack: Stack, region: str) -> dict[str, str]:
         "data": f"s3://{outputs['DataBucket']}",
         "image": outputs.get("Image", ""),
         "log_group": outputs["LogGroup"],
+        "team": "",
+        "architecture": "",
+    }
+
+
+def arm64_settings(arm64: Stack) -> dict[str, str]:
+    """The settings for workers on ARM64 that differ from those of the stack.
+
+    The client compacts results: the job definition of the compaction is for the other queues.
+    """
+    outputs = arm64.outputs
+    return {
+        "queue": outputs["Queue"],
+        "on_demand_queue": outputs["OnDemandQueue"],
+        "job_definition": outputs["JobDefinition"],
+        "compaction_definition": "",
+        "image": outputs["Image"],
+        "architecture": ARM64,
+    }
+
+
+def team_settings(stack: Stack, team_stack: Stack, team: str) -> dict[str, str]:
+    """The settings of a team that differ from those of its stack."""
+    folder = f"{TEAMS}/{team}"
+    return {
+        "job_definition": team_stack.outputs["JobDefinition"],
+        "compaction_definition": team_stack.outputs["Compaction"],
+        "store": f"s3://{stack.outputs['ResultsBucket']}/{folder}/{RUNS}",
+        "data": f"s3://{stack.outputs['DataBucket']}/{folder}/data",
+        "team": team,
     }
 
 

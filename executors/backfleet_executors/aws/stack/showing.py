@@ -9,10 +9,11 @@ import click
 
 from backfleet.sdk import print_columns
 from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.stack.change_set import ChangeSet
 from backfleet_executors.aws.stack.deploy import Preparation
 from backfleet_executors.aws.stack.watch import StackEvent
 
-__all__ = ["show_event", "show_preparation", "show_status"]
+__all__ = ["show_changes", "show_event", "show_preparation", "show_status"]
 
 WIDTH = 12
 
@@ -25,15 +26,20 @@ def show_preparation(clients: Clients, preparation: Preparation) -> None:
         click.echo(f"stack {where}: nothing to change")
     else:
         click.echo(f"stack {where}: {len(change_set.changes)} changes")
-        rows = [
-            [each.action, each.resource, each.kind, each.replaced, each.why]
-            for each in change_set.changes
-        ]
-        columns = ["action", "resource", "type", "replaced", "because of"]
-        filled = [at for at, _ in enumerate(columns) if any(row[at] for row in rows)]
-        print_columns([columns[at] for at in filled], [[row[at] for row in rows] for at in filled])
+        show_changes(change_set)
     for line in _notes(preparation):
         click.echo(line)
+
+
+def show_changes(change_set: ChangeSet) -> None:
+    """The changes of a stack as a table."""
+    rows = [
+        [each.action, each.resource, each.kind, each.replaced, each.why]
+        for each in change_set.changes
+    ]
+    columns = ["action", "resource", "type", "replaced", "because of"]
+    filled = [at for at, _ in enumerate(columns) if any(row[at] for row in rows)]
+    print_columns([columns[at] for at in filled], [[row[at] for row in rows] for at in filled])
 
 
 def show_event(event: StackEvent) -> None:
@@ -55,7 +61,7 @@ def show_status(facts: Mapping[str, Any]) -> None:
     for key in ("image", "data", "store", "log_group"):
         if "settings" in facts:
             click.echo(f"{key:<{WIDTH}}{facts['settings'][key] or 'none yet'}")
-    for output, label in (("SubmitterPolicy", "submitters"), ("Notebook", "notebook")):
+    for output, label in (("SubmitterRole", "submitters"), ("Notebook", "notebook")):
         if output in facts["outputs"]:
             click.echo(f"{label:<{WIDTH}}{facts['outputs'][output]}")
 

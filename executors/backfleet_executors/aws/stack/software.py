@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors
-from backfleet_executors.aws.stack.notebook import LAST, PINS, PYTHON, SOFTWARE, WHEELS
+from backfleet_executors.aws.stack.notebook import LAST, PINS, PYTHON, WHEELS
 from backfleet_executors.aws.stack.settings_file import write_settings
 from backfleet_executors.aws.stack.stacks import Stack
+from backfleet_executors.aws.stack.storage import SOFTWARE
 
 if TYPE_CHECKING:
     from backfleet_executors.images.parts import Parts

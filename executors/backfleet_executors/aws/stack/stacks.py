@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
@@ -14,10 +14,22 @@ from backfleet_executors.aws.errors import aws_errors
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-__all__ = ["Stack", "check_name", "check_settled", "find_stack", "is_missing"]
+__all__ = [
+    "ARM64_PART",
+    "TEAM_PART",
+    "Stack",
+    "check_name",
+    "check_settled",
+    "find_stack",
+    "is_missing",
+]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 """Names of buckets contain it: lower case, and short enough for the longest region."""
+
+ARM64_PART = "-arm64"
+TEAM_PART = "-team-"
+"""Between the names of the stack and of the team, in the name of the team's stack."""
 
 REVIEW = "REVIEW_IN_PROGRESS"
 """A stack that has a change set and nothing else."""
@@ -41,6 +53,8 @@ class Stack:
         Its ARN, which finds it also when it has been deleted.
     status, reason
         As CloudFormation names them.
+    role
+        The ARN of the role by which CloudFormation acts; empty without one.
     """
 
     id: str
@@ -49,6 +63,8 @@ class Stack:
     reason: str
     parameters: Mapping[str, str]
     outputs: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    role: str = ""
 
     @property
     def is_review(self) -> bool:
@@ -71,6 +87,11 @@ def check_name(name: str) -> None:
         raise ExecutorError(
             f"--name {name!r}: a name has 2 to 24 lower-case letters, digits and '-', and begins "
             "with a letter, for the buckets are named after it"
+        )
+    if TEAM_PART in name or name.endswith(ARM64_PART):
+        raise ExecutorError(
+            f"--name {name!r}: this is the name of a stack beside a main one; name the main "
+            "stack, and use 'backfleet aws team' or 'backfleet aws arm64'"
         )
 
 
@@ -127,4 +148,6 @@ def _stack(found: Any) -> Stack:
             for each in found.get("Parameters", ())
         },
         outputs={each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
+        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
+        role=found.get("RoleARN", ""),
     )

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from moto.batch.models import datetime2int_milliseconds
 
 from .described_job import DONE, WAITING, DescribedJob
+from .enforcement import ENFORCED
 from .events import tell_state
 from .fair_share import SchedulingPolicy, Waiting
 from .retries import TIMED_OUT, is_retried
@@ -212,7 +213,7 @@ class BatchJob(DescribedJob):
 
     def _environment(self) -> dict[str, str]:
         given = self._get_container_property("environment", [])
-        environment = dict(self.surroundings.environment)
+        environment = dict(self.surroundings.environment) | self._role()
         environment |= {each["name"]: each["value"] for each in given}
         environment |= {
             "AWS_BATCH_JOB_ID": self.job_id,
@@ -225,6 +226,13 @@ class BatchJob(DescribedJob):
             environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(self.index)
             environment["AWS_BATCH_JOB_ARRAY_SIZE"] = str(size)
         return environment
+
+    def _role(self) -> dict[str, str]:
+        """The access key of the role of the job definition, if its rights are enforced by name."""
+        properties = self.job_definition.container_properties or {}
+        name = str(properties.get("jobRoleArn", "")).rpartition("/")[2]
+        is_known = any(name in deployment.roles for deployment in ENFORCED.deployments)
+        return {"AWS_ACCESS_KEY_ID": name} if is_known else {}
 
     def _follow(self, task: Task) -> Ended:
         started = time.monotonic()

@@ -10,6 +10,7 @@ from moto.batch.models import ComputeEnvironment, JobDefinition, JobQueue, batch
 from moto.batch.utils import lowercase_first_key
 from moto.cloudformation.models import Change, ChangeSet, CloudFormationBackend, Event, Stack
 from moto.cloudformation.parsing import ResourceMap, parse_and_update_resource
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.ec2.models.route_tables import RouteTable
 
 __all__ = ["mend_change_sets"]
@@ -38,10 +39,22 @@ def _difference(change_set: ChangeSet) -> Difference:
             name
             for name in wanted
             if name in live
-            and (old.get(name) != new[name] or changed & set(_references(new[name], template)))
+            and (
+                old.get(name) != new[name]
+                or changed & set(_references(new[name], template))
+                or (new[name]["Type"] == TAGS_REPLACE and _new_tags(change_set))
+            )
         ],
         "Remove": [name for name in live if name not in wanted],
     }
+
+
+TAGS_REPLACE = "AWS::Batch::ComputeEnvironment"
+"""A resource whose tags cannot be changed, so that CloudFormation makes another."""
+
+
+def _new_tags(change_set: ChangeSet) -> bool:
+    return dict(change_set.tags or {}) != dict(change_set.stack.tags or {})
 
 
 def _live(stack: Stack) -> list[str]:
@@ -89,13 +102,35 @@ def _parse(self: ChangeSet) -> None:
     self.template_dict = json.loads(self.template)
 
 
+class Replacing(Change):
+    """A change that replaces its resource, as DescribeChangeSet tells it."""
+
+    def __init__(self, **arguments: str) -> None:
+        super().__init__(**arguments)
+        self.replacement = "True"
+
+
 def _diff(self: ChangeSet) -> list[Change]:
     resources = {**self.stack.template_dict.get("Resources", {}), **self.template_dict["Resources"]}
     return [
-        Change(action=action, logical_resource_id=name, resource_type=resources[name]["Type"])
+        (Replacing if resources[name]["Type"] == TAGS_REPLACE and _new_tags(self) else Change)(
+            action=action, logical_resource_id=name, resource_type=resources[name]["Type"]
+        )
         for action, names in _difference(self).items()
         for name in names
     ]
+
+
+_create = CloudFormationBackend.create_change_set
+
+
+def _create_change_set(self: CloudFormationBackend, *arguments: Any, **named: Any) -> Any:
+    """Other tags alone are a change, too."""
+    answer = _create(self, *arguments, **named)
+    change_set = self.change_sets[answer[0]]
+    if change_set.status == "FAILED" and _new_tags(change_set):
+        change_set.status, change_set.execution_status = "CREATE_COMPLETE", "AVAILABLE"
+    return answer
 
 
 def _execute(
@@ -107,10 +142,12 @@ def _execute(
         if change_set_name in (each.change_set_id, each.change_set_name)
     )
     stack, verb = change_set.stack, change_set.change_set_type
+    stack.role_arn = change_set.role_arn or stack.role_arn
     stack._add_stack_event(f"{verb}_IN_PROGRESS", "User Initiated")
     try:
         _apply(change_set)
         stack.status = f"{verb}_COMPLETE"
+        stack.tags = dict(change_set.tags or {})
     except _Failed as failure:
         _roll_back(stack, failure)
         stack.status = "ROLLBACK_COMPLETE" if verb == "CREATE" else "UPDATE_ROLLBACK_COMPLETE"
@@ -240,7 +277,10 @@ def mend_change_sets() -> None:
     replaced: list[tuple[type, str, object]] = [
         (ChangeSet, "diff", _diff),
         (ChangeSet, "_parse_template", _parse),
+        (CloudFormationBackend, "create_change_set", _create_change_set),
         (CloudFormationBackend, "execute_change_set", _execute),
+        # A change set without changes is made, and fails then.
+        (CloudFormationResponse, "_validate_different_update", lambda *arguments: None),
         # The templates here are JSON, which moto's reader of YAML takes a second for.
         (Stack, "parse_template", staticmethod(json.loads)),
         # Moto leaves these behind when their stack goes.

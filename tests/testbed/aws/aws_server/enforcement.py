@@ -16,6 +16,8 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs
 
+from moto.s3.models import s3_backends
+
 from .batch_requests import asked
 from .policies import Policies, Request, UnknownPolicy, is_allowed
 
@@ -167,6 +169,7 @@ def _s3_requests(environ: dict[str, Any], bucket: str, key: str) -> Iterator[Req
     query = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
     arn = f"arn:aws:s3:::{bucket}"
     if key:
+        yield from _encryption(method, bucket)
         yield Request(_object_action(method, query), f"{arn}/{key}", _context(environ, query))
         if "HTTP_X_AMZ_TAGGING" in environ:
             yield Request("s3:PutObjectTagging", f"{arn}/{key}", _SECURE)
@@ -179,6 +182,18 @@ def _s3_requests(environ: dict[str, Any], bucket: str, key: str) -> Iterator[Req
     action = next(known, "s3:ListBucket" if method in ("GET", "HEAD") else f"s3:{method}Bucket")
     prefix = {"s3:prefix": query["prefix"][0]} if "prefix" in query else {}
     yield Request(action, arn, _SECURE | prefix)
+
+
+def _encryption(method: str, bucket: str) -> Iterator[Request]:
+    """What S3 asks of KMS in the name of who asks, if the bucket has a key of the account's own."""
+    for backend in s3_backends["123456789012"].values():
+        encryption = backend.buckets[bucket].encryption if bucket in backend.buckets else None
+        rule = (encryption or {}).get("Rule", {})
+        key = rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
+        if key and method in ("GET", "PUT", "POST"):
+            action = "kms:Decrypt" if method == "GET" else "kms:GenerateDataKey"
+            yield Request(action, key, {"kms:ViaService": "s3.us-east-1.amazonaws.com"})
+            return
 
 
 def _object_action(method: str, query: Mapping[str, list[str]]) -> str:

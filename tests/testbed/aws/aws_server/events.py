@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moto.batch.models import Job
@@ -33,13 +34,31 @@ def _send(self: Rule, original_event: Any, transform_input: bool = True) -> None
     if topics and self.event_pattern.matches_event(original_event):
         backend = sns_backends[self.account_id][self.region_name]
         for topic in topics:
-            backend.publish(json.dumps(original_event, default=str), arn=topic["Arn"])
+            backend.publish(_message(topic, original_event), arn=topic["Arn"])
     everything = self.targets
     self.targets = [target for target in everything if target not in topics]
     try:
         _send_to_targets(self, original_event, transform_input)
     finally:
         self.targets = everything
+
+
+def _message(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
+    """The event, or what the transformer of its target makes of it."""
+    transformer = target.get("InputTransformer")
+    if not transformer:
+        return json.dumps(event, default=str)
+    text = str(transformer["InputTemplate"])
+    for name, path in transformer["InputPathsMap"].items():
+        # A path that leads nowhere is an empty text.
+        text = text.replace(f"<{name}>", str(_value(event, path.split(".")[1:])))
+    return text
+
+
+def _value(part: Any, names: Sequence[str]) -> Any:
+    for name in names:
+        part = part.get(name, "") if isinstance(part, dict) else ""
+    return part
 
 
 def mend_events() -> None:

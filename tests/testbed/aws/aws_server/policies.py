@@ -19,6 +19,11 @@ KEYS = (
     "aws:ResourceTag/backfleet:team",
     "aws:SecureTransport",
     "aws:SourceAccount",
+    "iam:AWSServiceName",
+    "iam:PassedToService",
+    "iam:PermissionsBoundary",
+    "token.actions.githubusercontent.com:aud",
+    "token.actions.githubusercontent.com:sub",
     "batch:ShareIdentifier",
     "kms:ViaService",
     "s3:ObjectCreationOperation",
@@ -36,11 +41,18 @@ class UnknownPolicy(AssertionError):
 
 @dataclass(frozen=True)
 class Request:
-    """One request, and the keys of its context."""
+    """One request, and the keys of its context.
+
+    Attributes
+    ----------
+    principal
+        Who asks for a role, as a trust policy names it: `Service`, `AWS` or `Federated`, and which.
+    """
 
     action: str
-    resource: str
+    resource: str = "*"
     context: Mapping[str, str] = field(default_factory=dict)
+    principal: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -63,10 +75,15 @@ def is_allowed(policies: Policies, request: Request) -> bool:
 
 def _applies(statement: Statement, request: Request) -> bool:
     unknown = set(statement) - ELEMENTS
-    if unknown or statement.get("Principal", "*") != "*":
-        raise UnknownPolicy(f"elements that nobody evaluates: {unknown or 'Principal'}")
+    if unknown:
+        raise UnknownPolicy(f"elements that nobody evaluates: {unknown}")
+    principal = statement.get("Principal", "*")
+    if principal != "*" and principal != dict([request.principal]):
+        return False
     actions = (fnmatchcase(request.action, pattern) for pattern in _listed(statement["Action"]))
-    resources = (fnmatchcase(request.resource, name) for name in _listed(statement["Resource"]))
+    resources = (
+        fnmatchcase(request.resource, name) for name in _listed(statement.get("Resource", "*"))
+    )
     # All conditions are evaluated, so that an unknown one is noticed in every request.
     holds = all([*_conditions(statement, request)])
     return any(actions) and any(resources) and holds

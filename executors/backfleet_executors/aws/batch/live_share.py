@@ -1,0 +1,73 @@
+"""What `doctor --live` sees of the rules by which a fair-share queue orders jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from backfleet.errors import ExecutorError
+from backfleet.executor import Finding, FindingStatus
+from backfleet_executors.aws.batch.live_trial import Trial
+from backfleet_executors.aws.batch.share import share_identifier
+from backfleet_executors.aws.stack.compute import FAIR_SHARE
+
+__all__ = ["share_findings"]
+
+SUBJECT = "fair share"
+LOOKS = 40
+PAUSE = 3.0
+"""Seconds between two looks at a snapshot, which AWS Batch brings up to date by and by."""
+
+DEPLOY = "run 'backfleet aws deploy'"
+
+
+def share_findings(trial: Trial) -> Iterator[Finding]:
+    """Look at the queue while a job of a trial runs on it. Raises ExecutorError."""
+    environment, queue = trial.environment, trial.array.queue
+    if not environment.is_fair_share(queue):
+        text = f"the queue {queue} has no scheduling policy: one run can hold back all others"
+        yield Finding(SUBJECT, FindingStatus.WARNING, text, DEPLOY)
+        return
+    yield _policy(trial)
+    yield _refusal(trial)
+    yield _share(trial)
+
+
+def _policy(trial: Trial) -> Finding:
+    found = trial.environment.calls.fair_share_policy(trial.array.queue)
+    expected = {name[0].lower() + name[1:]: value for name, value in FAIR_SHARE.items()}
+    wrong = {name: found.get(name) for name, value in expected.items() if found.get(name) != value}
+    if wrong or found.get("shareDistribution"):
+        text = f"the scheduling policy has {dict(found)}, and the stack's has {expected}"
+        return Finding(SUBJECT, FindingStatus.WARNING, text, DEPLOY)
+    text = "use fades within an hour, all shares weigh the same, and no capacity is kept idle"
+    return Finding(SUBJECT, FindingStatus.OK, text)
+
+
+def _refusal(trial: Trial) -> Finding:
+    """A job without a share could not be told from those of others."""
+    subject = "jobs without a share"
+    calls = trial.environment.calls
+    definition = trial.environment.definition["jobDefinitionArn"]
+    try:
+        job = calls.submit_plain(trial.array.name, trial.array.queue, definition, trial.tags)
+    except ExecutorError:
+        return Finding(subject, FindingStatus.OK, "AWS Batch refuses them")
+    calls.terminate(job, "the check is over")
+    return Finding(subject, FindingStatus.FAILURE, f"AWS Batch took one: {job}")
+
+
+def _share(trial: Trial) -> Finding:
+    """The share of the running job, in its description and in the snapshot of the queue."""
+    subject = "share of a job"
+    environment = trial.environment
+    expected = share_identifier(trial.settings.team, environment.user)
+    share = trial.job().get("shareIdentifier")
+    if share != expected:
+        return Finding(subject, FindingStatus.FAILURE, f"it is {share!r}, not {expected!r}")
+    for _ in range(LOOKS):
+        if expected in environment.calls.shares_in_use(trial.array.queue):
+            return Finding(subject, FindingStatus.OK, f"the queue counts it to {expected}")
+        time.sleep(PAUSE)
+    text = f"the snapshot of the queue does not show {expected} although its job runs"
+    return Finding(subject, FindingStatus.WARNING, text, "look at the queue in the AWS console")

@@ -1,0 +1,136 @@
+"""A job that `doctor --live` submits, and how it is followed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backfleet.executor import Finding, FindingStatus
+from backfleet_executors.aws.batch.arrays import ShardArray
+from backfleet_executors.aws.batch.environment import BatchEnvironment
+from backfleet_executors.aws.batch.logs import read_log
+from backfleet_executors.aws.batch.request import JobShape, submit_request
+from backfleet_executors.aws.batch.settings import (
+    NO_TEAM,
+    TEAM_TAG,
+    AwsBatchSettings,
+    required,
+)
+from backfleet_executors.aws.batch.share import Share
+from backfleet_executors.aws.batch.size import worker_size
+from backfleet_executors.aws.batch.states import state_of
+from backfleet_executors.aws.batch.submit import JobSubmitter
+from backfleet_executors.aws.batch.time_limit import TimeLimit
+from backfleet_executors.aws.clients import Clients
+
+__all__ = ["LIVE", "Trial", "TrialPlan", "start_trial", "tags_of_trials", "wait_until"]
+
+PAUSE = 3.0
+PATIENCE = 600.0
+"""Seconds for containers to start and end."""
+
+GIB = 2**30
+LIVE = "doctor-live"
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """What the containers of a job run.
+
+    Attributes
+    ----------
+    command
+        Of backfleet.
+    shards
+        One container per shard.
+    attempts
+        How often AWS Batch tries a container whose end the rules let it try again.
+    timeout
+        Seconds of an attempt; AWS Batch takes 60 or more.
+    """
+
+    command: Sequence[str]
+    shards: str = "0"
+    attempts: int = 1
+    timeout: int = 300
+
+
+@dataclass
+class Trial:
+    """A job whose containers run one command of backfleet."""
+
+    settings: AwsBatchSettings
+    environment: BatchEnvironment
+    array: ShardArray
+    began: float
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return tags_of_trials(self.settings)
+
+    def is_listed(self) -> bool:
+        """Whether its name leads to it already."""
+        jobs = self.environment.calls.named(self.array.queue, self.array.name)
+        return any(job["jobId"] == self.array.job for job in jobs)
+
+    def job(self) -> Any:
+        return self.environment.calls.describe([self.array.job]).get(self.array.job)
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    def has_ended(self) -> bool:
+        job = self.job()
+        return job is not None and state_of(job["status"]).ended
+
+    def lines(self) -> list[str]:
+        """The log of its first container. Raises ExecutorError."""
+        calls, group = self.environment.calls, self.settings.log_group
+        return list(read_log(calls, self.array.child(0), group, follow=False))
+
+    def end(self, subject: str) -> Finding:
+        """Wait for its end."""
+        return wait_until(self, subject, self.has_ended)
+
+
+def start_trial(
+    settings: AwsBatchSettings, environment: BatchEnvironment, plan: TrialPlan
+) -> Trial:
+    """Submit a job. Raises ExecutorError."""
+    calls = environment.calls
+    size = worker_size(1, GIB)
+    shape = JobShape(
+        url="",
+        definition=environment.definition["jobDefinitionArn"],
+        vcpus=size.vcpus,
+        memory=size.memory,
+        limit=TimeLimit(attempt=plan.timeout, worker=plan.timeout, attempts=plan.attempts),
+        tags=tags_of_trials(settings),
+    )
+    run = secrets.token_hex(8)
+    array = ShardArray(run, 0, plan.shards, required(settings, "queue"))
+    if environment.is_fair_share(array.queue):
+        shape = replace(shape, share=Share.of(settings.team, environment.user, 0))
+    request = submit_request(array, shape)
+    request["containerOverrides"]["command"] = list(plan.command)
+    submitter = JobSubmitter(Clients(calls.clients.region, total_max_attempts=1).batch, calls)
+    began = time.monotonic()
+    job = submitter.submit(request)
+    return Trial(settings, environment, replace(array, job=job), began)
+
+
+def tags_of_trials(settings: AwsBatchSettings) -> dict[str, str]:
+    return {"backfleet:run": LIVE, TEAM_TAG: settings.team or NO_TEAM}
+
+
+def wait_until(trial: Trial, subject: str, holds: Callable[[], bool]) -> Finding:
+    """Wait until a condition holds, and return after how many seconds."""
+    while not holds():
+        if trial.seconds() > PATIENCE:
+            text = f"not within {PATIENCE:,.0f} s; the job is {trial.array.job}"
+            return Finding(subject, FindingStatus.FAILURE, text, "see its queue in the AWS console")
+        time.sleep(PAUSE)
+    return Finding(subject, FindingStatus.OK, f"after {trial.seconds():.0f} s")

@@ -1,0 +1,79 @@
+"""The permissions boundary of a stack's roles: no role of it can do more, whoever changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from backfleet_executors.aws.stack.deployer import Place
+from backfleet_executors.aws.stack.intrinsics import allow, policy
+
+__all__ = ["boundary_policy"]
+
+READING_JOBS = (
+    "batch:DescribeComputeEnvironments",
+    "batch:DescribeJobDefinitions",
+    "batch:DescribeJobQueues",
+    "batch:DescribeJobs",
+    "batch:DescribeSchedulingPolicies",
+    "batch:GetJobQueueSnapshot",
+    "batch:ListJobs",
+)
+
+
+def boundary_policy(
+    place: Place, buckets: Sequence[str] = (), repository: str = "", keys: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The policy that an administrator creates, and that `deploy` sets on every role.
+
+    Nothing in it lets a role change roles, policies, images or the stack, or delete an object.
+
+    Parameters
+    ----------
+    buckets
+        Names of buckets that the stack uses and did not make.
+    repository
+        The name of a repository that it did not make.
+    keys
+        ARNs of keys that encrypt its buckets.
+    """
+    batch = f"{place.name}-*"
+    objects = [*place.buckets()[:2], *(f"arn:{place.partition}:s3:::{name}" for name in buckets)]
+    storage = ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:PutObjectTagging"]
+    pulling = [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+    ]
+    working = [
+        "batch:SubmitJob",
+        "batch:TagResource",
+        "batch:TerminateJob",
+        "batch:DeregisterJobDefinition",
+    ]
+    of_jobs = [
+        place.arn("batch", f"job-queue/{batch}"),
+        place.arn("batch", f"job-definition/{batch}"),
+        place.arn("batch", "job/*"),
+    ]
+    groups = [
+        place.arn("logs", f"log-group:{name}:*")
+        for name in (f"/backfleet/{place.name}", f"/aws/lambda/{place.name}-cleanup")
+    ]
+    logging = ["logs:CreateLogStream", "logs:GetLogEvents", "logs:PutLogEvents"]
+    everywhere = [
+        *READING_JOBS,
+        "ecr:GetAuthorizationToken",
+        "pricing:GetProducts",
+        "servicequotas:GetServiceQuota",
+    ]
+    statements = [
+        allow("Storage", storage, [arn for it in objects for arn in (it, f"{it}/*")]),
+        allow("Jobs", working, of_jobs),
+        allow("Logs", logging, groups),
+        allow("Images", pulling, place.arn("ecr", f"repository/{repository or place.name}")),
+        allow("Everywhere", everywhere, "*"),
+    ]
+    if keys:
+        statements.append(allow("Keys", ["kms:Decrypt", "kms:GenerateDataKey"], list(keys)))
+    return dict(policy(*statements))
