@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["LEADER_METRICS", "PARALLEL_METRICS", "SweepRows", "read_sweep_rows", "shown_rows"]
 
 MAX_ROWS = 20_000
-"""Rows of which the page has all."""
+"""Tasks of a run whose page has all rows."""
 
 CUT_ROWS = 10_000
-"""Rows in the page of more: the best."""
+"""Rows in the page of a run with more tasks: the best."""
 
 LEADER_METRICS = (
     "total_return",
@@ -69,7 +69,7 @@ def read_sweep_rows(run: Run, metric: str | None) -> SweepRows:
     Raises UserError for a metric that the rows do not have, CorruptObject, StoreError.
     """
     columns = None
-    if run.counts().done > MAX_ROWS:
+    if run.manifest.tasks > MAX_ROWS:
         # A million rows with all columns take half a gigabyte, and pandas needs as much again.
         parameters = [parameter_column(name) for name in run.manifest.points.names]
         asked = [] if metric is None else [metric]
@@ -83,7 +83,7 @@ def read_sweep_rows(run: Run, metric: str | None) -> SweepRows:
 
 def shown_rows(run: Run, metric: str) -> pd.DataFrame:
     """Return the rows of the page's table with all columns; of a large run the best."""
-    if run.counts().done <= MAX_ROWS:
+    if run.manifest.tasks <= MAX_ROWS:
         rows = read_results(run.store, run.chunk_index)
     else:
         order = SortOrder(metric, ascending=metric_label(metric).direction < 0)
