@@ -196,7 +196,7 @@ class Ledger:
         what closes a position and what opens one have a fee each."""
         closed = Fraction(0)
         if order.size * self.held < 0:
-            closed = max(min(order.size, -self.held), -self.held, key=lambda size: -abs(size))
+            closed = min(order.size, -self.held, key=abs)
         for size in (closed, order.size - closed):
             if size:
                 cash -= size * order.price + self._fee(day, size, order.price)
