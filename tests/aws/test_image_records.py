@@ -19,5 +19,5 @@ def test_an_image_of_another_architecture_is_refused_before_a_submit(architectur
     if architecture == "amd64":
         assert image_inventory(image, None) == HELD
         return
-    with pytest.raises(ExecutorError, match="is for arm64, and the stack's workers run on amd64"):
+    with pytest.raises(ExecutorError, match="is for arm64, and the workers run on amd64"):
         image_inventory(image, None)

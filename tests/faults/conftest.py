@@ -152,6 +152,7 @@ class Fleet:
             "PYTHONPATH": os.pathsep.join(paths),
             "TRIAL_LOG": str(self.log),
             "TRIAL_BEHAVE": str(self.behave),
+            "BACKFLEET_LOCAL_WORKERS": "2",
         }
         process = subprocess.Popen(
             command,

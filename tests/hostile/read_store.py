@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import random
@@ -130,9 +131,9 @@ def _unseen(sound: Sequence[str]) -> list[str]:
     try:
         while time.monotonic() < until:
             listed = catalog.runs()
-            states = {it.run_id: it.standing.state for it in listed if it.standing is not None}
+            states = {it.run_id: it.status.state for it in listed if it.status is not None}
             if all(states.get(run) == "complete" for run in sound):
-                json.dumps([vars(it) | {"standing": None} for it in listed])
+                json.dumps([dataclasses.asdict(it) | {"status": None} for it in listed])
                 return []
             time.sleep(0.05)
     except Exception:

@@ -24,10 +24,11 @@ def test_a_curator_removes_a_run_and_a_submitter_cannot(
         remove_run(find_run_folder(url))
     assert open_store(url).exists("manifest.json")
 
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", CURATOR)
-    for name, value in aws_server.settings.items():
-        monkeypatch.setenv(f"BACKFLEET_AWS_BATCH_{name.upper()}", value)
-    removed = CliRunner().invoke(runs, ["rm", url, "--yes"])
+    with monkeypatch.context() as curator:
+        curator.setenv("AWS_ACCESS_KEY_ID", CURATOR)
+        for name, value in aws_server.settings.items():
+            curator.setenv(f"BACKFLEET_AWS_BATCH_{name.upper()}", value)
+        removed = CliRunner().invoke(runs, ["rm", url, "--yes"])
     assert removed.exit_code == 0, removed.output
     assert list(open_store(url).list()) == []
     assert open_store(url.replace("/runs/", "/keys/all/").rpartition("/")[0]).exists(url[-16:])

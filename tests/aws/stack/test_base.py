@@ -12,7 +12,7 @@ from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.stack.choices import Choices
 from backfleet_executors.aws.stack.deploy import carry_out, prepare_deployment
 from backfleet_executors.aws.stack.stacks import find_stack
-from backfleet_executors.docker import engine
+from backfleet_executors.docker import client
 from engine_stand_in import EngineStandIn, image_facts
 
 Command = Callable[..., Any]
@@ -22,7 +22,7 @@ Command = Callable[..., Any]
 def docker_engine(monkeypatch: pytest.MonkeyPatch) -> EngineStandIn:
     """What `deploy` takes for the Docker engine; it has a base for ARM64 only."""
     found = EngineStandIn({"arm-base": image_facts("arm64")}, {"arm-base": image_facts("arm64")})
-    monkeypatch.setattr(engine, "connect", lambda: found)
+    monkeypatch.setattr(client, "connect", lambda: found)
     return found
 
 
