@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -145,3 +146,16 @@ def test_damaged_files_cost_an_error_and_little_memory(count: int) -> None:
         except (ValueError, OSError, pa.ArrowException):
             continue
         assert read.nbytes < 2**28
+
+
+@pytest.mark.parametrize(
+    "values", [(0,), pytest.param(range(1, 256), marks=pytest.mark.exhaustive)], ids=["0", "others"]
+)
+def test_no_byte_of_a_footer_ends_the_process(values: Sequence[int]) -> None:
+    content = encoded(pa.table({"x": [1.5, None], "text": ["a", "b"]}))
+    size = int.from_bytes(content[-8:-4], "little")
+    for at in range(len(content) - 8 - size, len(content)):
+        for value in values:
+            damaged = content[:at] + bytes([value]) + content[at + 1 :]
+            with suppress(ValueError, OSError, pa.ArrowException):
+                BoundedParquet(damaged).read()

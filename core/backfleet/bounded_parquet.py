@@ -8,11 +8,11 @@ file states in its footer are not used, because no reader compares them with the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from backfleet.parquet_pages import PageHeader, read_pages
+from backfleet.parquet_pages import PageHeader, read_column_places, read_pages
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,7 +84,11 @@ class BoundedParquet:
         rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
         if max_rows is not None and rows > max_rows:
             raise TooLarge(f"it has {rows:,} rows, and at most {max_rows:,} are possible")
-        groups = [group for group in groups if group.num_rows]
+        # Arrow ends the process if it is asked about a column whose metadata contradict each other.
+        places = read_column_places(self.content)
+        if [len(columns) for columns in places] != [len(schema)] * len(groups):
+            raise ValueError("the footer is damaged: its row groups lack columns")
+        places = [place for place, group in zip(places, groups, strict=True) if group.num_rows]
         unpacked, encoded = 0, []
         for position in range(len(schema)):
             leaf = schema.column(position)
@@ -93,7 +97,7 @@ class BoundedParquet:
                 f"{leaf.path}.".startswith(f"{c}.") for c in columns
             ):
                 continue
-            pages = [page for group in groups for page in self._pages(group.column(position))]
+            pages = [page for group in places for page in read_pages(self.content, group[position])]
             values = max(rows, sum(page.values for page in pages))
             width = _width(leaf)
             if width is None and _has_dictionary(leaf.path, pages):
@@ -109,12 +113,6 @@ class BoundedParquet:
                 f"its {len(self.content):,} bytes would take {size / 2**20:,.0f} MiB of memory, "
                 f"and at most {self._max_bytes / 2**20:,.0f} MiB are read"
             )
-
-    def _pages(self, column: Any) -> Iterator[PageHeader]:
-        # Nothing else is asked of the column: Arrow aborts if it has to name an unknown codec.
-        starts = [column.data_page_offset, column.dictionary_page_offset]
-        start = min(offset for offset in starts if offset is not None)
-        return read_pages(self.content, start, start + column.total_compressed_size)
 
     def _decoded(self, table: pa.Table, name: str) -> pa.Table:
         """Write out the texts of a column, whose length is known only now."""

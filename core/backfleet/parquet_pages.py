@@ -1,4 +1,9 @@
-"""Headers of the pages of a Parquet file, which are structs in Thrift's compact protocol."""
+"""Where the columns of a Parquet file lie, and the headers of their pages.
+
+Both are structs in Thrift's compact protocol. Arrow reads them too, but ends the process on some
+damaged footers as soon as it is asked about a column. What Arrow could read in another way, such as
+a field that comes twice, is refused.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["PageHeader", "read_pages"]
+__all__ = ["ColumnPlace", "PageHeader", "read_column_places", "read_pages"]
 
 MAX_DEPTH = 8
+_I64 = 1 << 16
+"""Added to the numbers of fields with 64 bits: Arrow skips a field that has another width."""
+
 _ENCODING_IN = {5: 2, 7: 2, 8: 4}
 """Field of a page header that describes a kind of page, to the field of its encoding."""
 
@@ -34,8 +42,32 @@ class PageHeader:
     encoding: int
 
 
-def read_pages(content: bytes, start: int, end: int) -> Iterator[PageHeader]:
+@dataclass(frozen=True)
+class ColumnPlace:
+    """Where the pages of a column of a row group begin and end, in bytes of the file."""
+
+    start: int
+    end: int
+
+
+def read_column_places(content: bytes) -> list[list[ColumnPlace]]:
+    """Return the columns of all row groups, as the footer states them. Raises ValueError."""
+    try:
+        size = int.from_bytes(content[-8:-4], "little")
+        footer, _ = _read_struct(content, len(content) - 8 - size, 0)
+        return [[_place(column[3]) for column in group[1]] for group in footer[4]]
+    except (IndexError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError("the footer is damaged") from error
+
+
+def _place(column: dict[int, Any]) -> ColumnPlace:
+    start = min(column[9 | _I64], column.get(11 | _I64, column[9 | _I64]))
+    return ColumnPlace(start, start + column[7 | _I64])
+
+
+def read_pages(content: bytes, place: ColumnPlace) -> Iterator[PageHeader]:
     """Return the headers of the pages of a column. Raises ValueError."""
+    start, end = place.start, place.end
     if not 0 <= start <= end <= len(content):
         raise ValueError("a column lies outside the file")
     try:
@@ -72,7 +104,7 @@ def _natural(size: int, packed: int, values: int) -> tuple[int, int]:
 def _read_struct(content: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:
     """Return the fields of a struct by their numbers, and the position behind it."""
     if depth > MAX_DEPTH:
-        raise ValueError("the header of a page is nested too deeply")
+        raise ValueError("the metadata are nested too deeply")
     fields: dict[int, Any] = {}
     number = 0
     while kind_and_delta := content[at]:
@@ -82,8 +114,12 @@ def _read_struct(content: bytes, at: int, depth: int) -> tuple[dict[int, Any], i
             number += delta
         else:
             number, at = _integer(content, at)
+        if number in fields or number | _I64 in fields or not 0 < number < 2**15:
+            raise ValueError("a field is repeated, or has an impossible number")
         if kind in (1, 2):
             fields[number] = kind == 1
+        elif kind == 6:
+            fields[number | _I64], at = _integer(content, at)
         else:
             fields[number], at = _read_value(content, at, kind, depth)
     return fields, at + 1
@@ -100,20 +136,22 @@ def _read_value(content: bytes, at: int, kind: int, depth: int) -> tuple[Any, in
         length, at = _varint(content, at)
         return None, at + length
     if kind in (9, 10):
-        return _skip_list(content, at, depth)
+        return _read_list(content, at, depth)
     if kind == 12:
         return _read_struct(content, at, depth + 1)
-    raise ValueError("the header of a page has a field of an unknown type")
+    raise ValueError("the metadata have a field of an unknown type")
 
 
-def _skip_list(content: bytes, at: int, depth: int) -> tuple[None, int]:
+def _read_list(content: bytes, at: int, depth: int) -> tuple[list[Any], int]:
     count, kind = content[at] >> 4, content[at] & 15
     at += 1
     if count == 15:
         count, at = _varint(content, at)
+    values = []
     for _ in range(count):
-        _, at = _read_value(content, at, kind, depth + 1)
-    return None, at
+        value, at = _read_value(content, at, kind, depth + 1)
+        values.append(value)
+    return values, at
 
 
 def _integer(content: bytes, at: int) -> tuple[int, int]:
@@ -131,4 +169,4 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
             return value, at
         shift += 7
         if shift > 63:
-            raise ValueError("the header of a page has a number that is too long")
+            raise ValueError("the metadata have a number that is too long")
