@@ -122,7 +122,12 @@ def test_two_ticked_runs_are_compared(
     boxes.nth(1).check()
     button.click()
     page.get_by_text("Run comparison").wait_for()
-    assert page.locator("[data-table=pairs] tbody tr").count() == 2
+    page.get_by_text("all are equal").wait_for()
+    # The table shows what has changed until its filter is cleared.
+    page.locator("[data-table=pairs]").get_by_label("Filter").fill("")
+    page.wait_for_function(
+        "() => document.querySelectorAll('[data-table=pairs] tbody tr').length === 2"
+    )
 
 
 def test_the_list_is_filtered(serve: Serve, visit: Visit, store_url: str) -> None:
@@ -131,7 +136,7 @@ def test_the_list_is_filtered(serve: Serve, visit: Visit, store_url: str) -> Non
     page.wait_for_function(
         "() => document.querySelectorAll('[data-table=runs] tbody tr').length === 1"
     )
-    assert page.locator("[data-table=runs] tbody td:nth-child(2)").inner_text() == "other"
+    assert "other" in page.locator("[data-table=runs] tbody td:first-child").inner_text()
 
 
 def test_the_token_of_the_address_opens_all_pages(

@@ -30,7 +30,7 @@ TEMPORARY = "backfleet-temporary"
 """The tag of objects that may be removed after two weeks."""
 
 KEYS = "keys"
-"""The folder of a bucket that holds the keys of its runs, in a folder per team."""
+"""The folder of a bucket that holds the keys of its runs, in a folder per store."""
 
 
 class _Tagging(TypedDict, total=False):
@@ -62,9 +62,10 @@ class S3Store(Store):
         self._prefix = f"{prefix}/" if prefix else ""
         self.url = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
         *folders, run = prefix.split("/")
-        # The stack has its store in `runs`, and those of teams below.
-        team = "/".join(folders[1:] if folders[:1] == ["runs"] else folders) or "all"
-        self.seals = RunSeals(lambda: S3Store(bucket, f"{KEYS}/{team}"), run)
+        # The store of a stack's own part is `runs`, with other stores below, such as those of
+        # `verify`. Its role may use the keys below `keys/all`.
+        place = "/".join(["all", *folders[1:]] if folders[:1] == ["runs"] else folders) or "all"
+        self.seals = RunSeals(lambda: S3Store(bucket, f"{KEYS}/{place}"), run)
 
     def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
         check_key(key)

@@ -1,7 +1,7 @@
 """Seals: an HMAC in front of each chunk and part of a run on S3, under a key of that run.
 
 Everybody whose role may write to a bucket can write into every run there. So each run on S3 has a
-key of its own, in `keys/<team>/<run>` of its bucket: submitters create and read it, workers get it
+key of its own, in `keys/<place>/<run>` of its bucket: submitters create and read it, workers get it
 from their executor, and the role of workers cannot read it. Readers of a run that has a key count
 nothing without the right seal. Without access to the key, they read what is there and say that it
 is not authenticated.

@@ -20,7 +20,7 @@ import boto3
 import pytest
 
 import backfleet as bf
-from backfleet.errors import PluginError, StoreError
+from backfleet.errors import CorruptObject, PluginError, StoreError
 from backfleet.executor import ShardState, Submission
 from backfleet.job import Overrides
 from backfleet.plan.known_index import run_folders
@@ -224,23 +224,31 @@ def test_fault_20_a_busy_or_broken_store_is_asked_again(aws_server: Any, gate: A
 
 
 @pytest.mark.testbed
+@pytest.mark.parametrize("damaged", ["seal", "rows"])
 def test_fault_21_a_damaged_commit_is_set_aside_and_computed_again(
-    job_file: Callable[..., Path], options: list[str], aws_server: Any
+    job_file: Callable[..., Path], options: list[str], aws_server: Any, damaged: str
 ) -> None:
     run = bf.run(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"], progress=None)
     before = stored_rows(run)
     s3 = aws_server.client("s3")
     key = f"runs/{run.id}/chunks/000001.0"
     whole = s3.get_object(Bucket=aws_server.bucket, Key=key)["Body"].read()
-    s3.put_object(Bucket=aws_server.bucket, Key=key, Body=whole[:-7])
+    changed = b"seal/1 x" + whole[8:] if damaged == "seal" else whole[:-7]
+    s3.put_object(Bucket=aws_server.bucket, Key=key, Body=changed)
     again = open_run(run.url)
-    with pytest.warns(DamagedRecord, match="chunk 1, .* its seal is not that of this run"):
-        lacking = again.summary().missing
+    # Counting reads the head of a chunk only, so that damaged rows are noticed as they are read.
+    s3.delete_object(Bucket=aws_server.bucket, Key=f"runs/{run.id}/results.parquet")
+    with (
+        pytest.warns(DamagedRecord, match="chunk 1, .* its seal is not that of this run")
+        if damaged == "seal"
+        else pytest.raises(CorruptObject, match=r"chunk 1, .* 'backfleet resume ")
+    ):
+        stored_rows(again)
     control = bf.RunControl(again)
     control.resume()
     control.wait()
 
-    assert (lacking, again.summary().missing) == (1, 0)
+    assert again.summary().missing == 0
     assert again.store.exists("chunks/000001.1")
     assert stored_rows(again) == before
 
