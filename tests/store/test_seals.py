@@ -87,7 +87,7 @@ def test_a_worker_seals_with_the_key_that_it_was_given(run: Store) -> None:
     assert read_sealed(again(run), "chunks/0.0") == b"rows"
 
 
-def test_keys_of_teams_lie_apart(s3_store_url: str) -> None:
+def test_keys_of_stores_lie_apart(s3_store_url: str) -> None:
     bucket = s3_store_url.removesuffix("/runs")
     for store in (f"{bucket}/runs/{RUN}", f"{bucket}/runs/alpha/{RUN}", f"{bucket}/own/x/{RUN}"):
         run = open_store(store)
@@ -95,7 +95,7 @@ def test_keys_of_teams_lie_apart(s3_store_url: str) -> None:
         run.seals.keep()
 
     keys = [entry.key for entry in open_store(f"{bucket}/keys").list()]
-    assert keys == [f"all/{RUN}", f"alpha/{RUN}", f"own/x/{RUN}"]
+    assert keys == [f"all/{RUN}", f"all/alpha/{RUN}", f"own/x/{RUN}"]
 
 
 def test_without_access_to_the_key_rows_are_read_and_named_not_authenticated(
