@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
@@ -107,8 +107,16 @@ SlippageValue = Annotated[
 ]
 
 
+Costs = TypeVar("Costs", "SymbolCosts", "Broker")
+
 AnyCommission = float | Commission | dict[str, Any]
 """The three forms of a valid commission."""
+
+
+def _refuse_minimum_of_class(costs: Costs) -> Costs:
+    if isinstance(costs.commission, dict) and costs.minimum_commission:
+        raise ValueError("minimum_commission cannot be combined with a class of commissions")
+    return costs
 
 
 class SymbolCosts(Section):
@@ -123,11 +131,7 @@ class SymbolCosts(Section):
     commission: CommissionValue | None = None
     minimum_commission: NotNegative | None = None
 
-    @model_validator(mode="after")
-    def _one_minimum(self) -> Self:
-        if isinstance(self.commission, dict) and self.minimum_commission:
-            raise ValueError("minimum_commission cannot be combined with a class of commissions")
-        return self
+    _one_minimum = model_validator(mode="after")(_refuse_minimum_of_class)
 
 
 class Broker(Section):
@@ -183,8 +187,4 @@ class Broker(Section):
     fund_start_value: Positive = 100.0
     volume_filler: ClassTable | None = None
 
-    @model_validator(mode="after")
-    def _one_minimum(self) -> Self:
-        if isinstance(self.commission, dict) and self.minimum_commission:
-            raise ValueError("minimum_commission cannot be combined with a class of commissions")
-        return self
+    _one_minimum = model_validator(mode="after")(_refuse_minimum_of_class)

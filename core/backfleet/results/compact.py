@@ -136,7 +136,7 @@ def _sorted_partitions(
         keys = partitions.read(list(dict.fromkeys([order.column, "task"])))
         chosen = sorted_indices(keys, order)
         del keys
-        return partitions.take((chosen if limit is None else chosen.slice(0, limit)).to_pylist())
+        return partitions.take((chosen if limit is None else chosen.slice(0, limit)).to_numpy())
     except _UNREADABLE:
         return None
 

@@ -11,9 +11,12 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from backfleet.bounded_parquet import BoundedParquet
 from backfleet.errors import CorruptObject, ObjectMissing
@@ -123,20 +126,20 @@ class Partitions:
         tables = [self.open(file).read(names) for file in self.files]
         return pa.concat_tables(tables).replace_schema_metadata(None)
 
-    def take(self, positions: Sequence[int]) -> pa.Table:
+    def take(self, positions: NDArray[np.integer[Any]]) -> pa.Table:
         """Return the rows at some positions, in their order. Raises as `read` does."""
-        tables, order, first = [], [], 0
+        chosen = positions.astype(np.int64)
+        tables, places, first = [], [], 0
         for file in self.files:
-            inside = [at for at in positions if first <= at < first + file.rows]
-            if inside:
-                tables.append(_rows_at(self.open(file), [at - first for at in inside]))
-                order += inside
+            inside = np.flatnonzero((chosen >= first) & (chosen < first + file.rows))
+            if len(inside):
+                tables.append(_rows_at(self.open(file), chosen[inside] - first))
+                places.append(inside)
             first += file.rows
         if not tables:
             return self.schema.empty_table()
-        place = {at: number for number, at in enumerate(order)}
         rows = pa.concat_tables(tables).replace_schema_metadata(None)
-        return rows.take([place[at] for at in positions])
+        return rows.take(np.argsort(np.concatenate(places)))
 
     def open(self, file: Partition) -> pq.ParquetFile:
         """Return an open file.
@@ -174,28 +177,16 @@ class Partitions:
         return self._fetched[file.key]
 
 
-def _rows_at(file: pq.ParquetFile, positions: Sequence[int]) -> pa.Table:
+def _rows_at(file: pq.ParquetFile, positions: NDArray[np.int64]) -> pa.Table:
     """Return the rows at some positions of a file, from the row groups that hold them."""
-    starts = [0]
-    for group in range(file.num_row_groups):
-        starts.append(starts[-1] + file.metadata.row_group(group).num_rows)
-    groups = [
-        group
-        for group in range(file.num_row_groups)
-        if any(starts[group] <= at < starts[group + 1] for at in positions)
-    ]
-    offsets, read = {}, 0
-    for group in groups:
-        offsets[group] = read - starts[group]
-        read += starts[group + 1] - starts[group]
-    table = file.read_row_groups(groups)
-    places = [
-        at + offsets[group]
-        for at in positions
-        for group in groups
-        if starts[group] <= at < starts[group + 1]
-    ]
-    return table.take(places)
+    groups = range(file.num_row_groups)
+    sizes = np.array([file.metadata.row_group(group).num_rows for group in groups])
+    starts = np.cumsum(sizes) - sizes
+    group = np.searchsorted(starts, positions, side="right") - 1
+    read = np.unique(group)
+    starts_in_table = np.cumsum(sizes[read]) - sizes[read]
+    table = file.read_row_groups(read.tolist())
+    return table.take(positions - starts[group] + starts_in_table[np.searchsorted(read, group)])
 
 
 def _encoded(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[tuple[bytes, int]]:

@@ -111,7 +111,8 @@ def _handler(client: RangeClient, sizes: Sequence[int]) -> Any:
     from pyarrow.fs import FileInfo, FileSystemHandler, FileType
 
     def unsupported(*_: Any, **__: Any) -> Any:
-        raise NotImplementedError
+        """Refuse what DuckDB never asks for: Arrow demands that all its methods are there."""
+        raise NotImplementedError("these files can only be read")
 
     def open_file(_: Any, path: str) -> Any:
         number = int(path)

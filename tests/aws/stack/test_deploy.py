@@ -14,7 +14,7 @@ import pytest
 
 from backfleet.errors import ExecutorError, UserError
 from backfleet_executors.aws.stack.template import render
-from testbed.aws.deployment import SHARE
+from testbed.aws.deployment import SHARE, submit_long_job
 
 Command = Callable[..., Any]
 
@@ -227,13 +227,7 @@ def test_status_tells_queues_environments_and_jobs(
     deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str
 ) -> None:
     batch = aws_server.client("batch")
-    job = batch.submit_job(
-        jobName="long",
-        jobQueue=f"{stack_name}-spot-fair",
-        jobDefinition=f"{stack_name}-worker",
-        containerOverrides={"command": ["sleep", "60"]},
-        **SHARE,
-    )["jobId"]
+    job = submit_long_job(batch, stack_name)
     output = aws_command("status").output
     assert f"{stack_name}-spot-fair: ENABLED, VALID; FARGATE_SPOT up to 256 vCPU" in output
     assert "1 running" in output
@@ -334,13 +328,7 @@ def test_spot_is_not_given_up_while_its_queue_has_jobs(
     deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str
 ) -> None:
     batch = aws_server.client("batch")
-    job = batch.submit_job(
-        jobName="long",
-        jobQueue=f"{stack_name}-spot-fair",
-        jobDefinition=f"{stack_name}-worker",
-        containerOverrides={"command": ["sleep", "60"]},
-        **SHARE,
-    )["jobId"]
+    job = submit_long_job(batch, stack_name)
     answer = aws_command("deploy", "--yes", "--keep-image", "--no-spot")
     assert "delete SpotEnvironment, SpotFairQueue" in str(answer.error)
     batch.terminate_job(jobId=job, reason="seen")

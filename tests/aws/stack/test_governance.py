@@ -30,7 +30,7 @@ from policy_evaluator import (
     statements_of,
     weakened,
 )
-from testbed.aws.deployment import SHARE
+from testbed.aws.deployment import submit_long_job
 from testbed.aws.server import SUBMITTER, WORKER
 
 Command = Callable[..., Any]
@@ -263,13 +263,7 @@ def test_other_tags_replace_the_compute_environments_and_wait_for_their_jobs(
     deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str
 ) -> None:
     batch = aws_server.client("batch")
-    job = batch.submit_job(
-        jobName="long",
-        jobQueue=f"{stack_name}-spot-fair",
-        jobDefinition=f"{stack_name}-worker",
-        containerOverrides={"command": ["sleep", "60"]},
-        **SHARE,
-    )["jobId"]
+    job = submit_long_job(batch, stack_name)
     changes = aws_command("plan", "--tag", "team=quant", "--json").json["changes"]
     assert {one["resource"] for one in changes if one["replaced"] == "yes"} == {
         "OnDemandEnvironment",

@@ -22,7 +22,7 @@ from backfleet_executors.images.inventory import IMAGE, ImageRecord
 from policy_evaluator import Rendering
 from testbed.aws.server import CLEANUP, COMPACTION, CURATOR, REGION, SUBMITTER, WORKER
 
-__all__ = ["LOCKED_DOWN", "SHARE", "AwsServer", "deploy", "make_bucket"]
+__all__ = ["LOCKED_DOWN", "SHARE", "AwsServer", "deploy", "make_bucket", "submit_long_job"]
 
 ACCOUNT = "123456789012"
 ENDED = ("SUCCEEDED", "FAILED")
@@ -304,3 +304,15 @@ def deploy(
     server.register(server.job_definition, **properties)
     server.enforce(server.rendered_policies())
     return server
+
+
+def submit_long_job(batch: Any, stack_name: str) -> str:
+    """Submit a job that runs for a minute on a stack's first queue, and return its id."""
+    job = batch.submit_job(
+        jobName="long",
+        jobQueue=f"{stack_name}-spot-fair",
+        jobDefinition=f"{stack_name}-worker",
+        containerOverrides={"command": ["sleep", "60"]},
+        **SHARE,
+    )
+    return str(job["jobId"])

@@ -6,19 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from backfleet_executors.aws.stack.deployer import Place
+from backfleet_executors.aws.stack.grants import LOOKING_AT_JOBS
 from backfleet_executors.aws.stack.intrinsics import allow, policy
 
 __all__ = ["boundary_policy"]
-
-READING_JOBS = (
-    "batch:DescribeComputeEnvironments",
-    "batch:DescribeJobDefinitions",
-    "batch:DescribeJobQueues",
-    "batch:DescribeJobs",
-    "batch:DescribeSchedulingPolicies",
-    "batch:GetJobQueueSnapshot",
-    "batch:ListJobs",
-)
 
 
 def boundary_policy(
@@ -62,7 +53,7 @@ def boundary_policy(
     ]
     logging = ["logs:CreateLogStream", "logs:GetLogEvents", "logs:PutLogEvents"]
     everywhere = [
-        *READING_JOBS,
+        *LOOKING_AT_JOBS,
         "ecr:GetAuthorizationToken",
         "pricing:GetProducts",
         "servicequotas:GetServiceQuota",

@@ -25,6 +25,7 @@ from backfleet_executors.aws.stack.storage import (
 )
 
 __all__ = [
+    "LOOKING_AT_JOBS",
     "Scope",
     "compaction_statements",
     "curator_statements",
@@ -32,6 +33,15 @@ __all__ = [
     "worker_statements",
 ]
 
+LOOKING_AT_JOBS = (
+    "batch:DescribeComputeEnvironments",
+    "batch:DescribeJobDefinitions",
+    "batch:DescribeJobQueues",
+    "batch:DescribeJobs",
+    "batch:DescribeSchedulingPolicies",
+    "batch:GetJobQueueSnapshot",
+    "batch:ListJobs",
+)
 BY_WORKERS = ("chunks", "parts", "blobs", "logs")
 AS_NEW = {"Null": {"s3:if-none-match": "false"}}
 """Only where there is no object yet. The role demands it, since a bucket that the user brings has
@@ -162,15 +172,6 @@ def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
     """Return what who submits runs may do."""
     own = {f"aws:RequestTag/{TEAM_TAG}": scope.team}
     whose = {f"aws:ResourceTag/{TEAM_TAG}": scope.team}
-    reads = [
-        "batch:DescribeComputeEnvironments",
-        "batch:DescribeJobDefinitions",
-        "batch:DescribeJobQueues",
-        "batch:DescribeJobs",
-        "batch:DescribeSchedulingPolicies",
-        "batch:GetJobQueueSnapshot",
-        "batch:ListJobs",
-    ]
     return [
         allow("SubmitJobs", "batch:SubmitJob", scope.submitted_to, scope.share),
         # A job that is being submitted has no tags yet. One of another team keeps its own.
@@ -181,7 +182,7 @@ def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
             {"StringEquals": own, "StringEqualsIfExists": whose},
         ),
         allow("StopJobs", "batch:TerminateJob", scope.jobs, {"StringEquals": whose}),
-        allow("LookAtJobs", reads, "*"),
+        allow("LookAtJobs", list(LOOKING_AT_JOBS), "*"),
         *_read_data(scope),
         allow("PushData", "s3:PutObject", scope.in_data(f"/{scope.data}*")),
         allow(
