@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -239,7 +240,8 @@ def _role() -> str:
     """The role that tasks have, which moto wants to find."""
     iam = _client("iam")
     name = "backfleet-tasks"
-    if name not in {role["RoleName"] for role in iam.list_roles()["Roles"]}:
+    # A list of roles has only the first hundred.
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=ROLE_OF_TASKS)
     return name
 
