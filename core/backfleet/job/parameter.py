@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from backfleet.job.refusal import refusal
+from backfleet.job.job_errors import invalid_value
 
 __all__ = ["Kind", "Parameter", "Value"]
 
@@ -80,7 +80,7 @@ class Parameter:
         try:
             return _COERCE[self.kind](value)
         except ValueError as error:
-            raise refusal(key or f"params.{self.name}", value, str(error)) from None
+            raise invalid_value(key or f"params.{self.name}", value, str(error)) from None
 
     @property
     def _may_be_none(self) -> bool:

@@ -9,11 +9,11 @@ import numpy as np
 from backfleet.errors import JobError
 from backfleet.job.axis import axis_values
 from backfleet.job.grid import GridPoints
+from backfleet.job.job_errors import combined_error, suggestion
 from backfleet.job.model import Sweep
 from backfleet.job.parameter import Parameter, Value
 from backfleet.job.point_table import TablePoints, read_columns
 from backfleet.job.points import Points, column_of
-from backfleet.job.refusal import all_refusals, nearest
 from backfleet.job.selection import Selection
 
 __all__ = ["plan_points"]
@@ -69,7 +69,7 @@ def _axes(
     """The values of all parameters that are not listed in a table."""
     known = [parameter.name for parameter in parameters]
     problems = [
-        JobError(f"params.{name}: the strategy has no such parameter{nearest(name, known)}")
+        JobError(f"params.{name}: the strategy has no such parameter{suggestion(name, known)}")
         for name in params
         if name not in known
     ]
@@ -83,7 +83,7 @@ def _axes(
         if values is not None:
             axes[parameter.name] = values
     if problems:
-        raise all_refusals(problems)
+        raise combined_error(problems)
     return axes
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backfleet.errors import CorruptObject, JobError
+from backfleet.job.job_errors import suggestion
 from backfleet.job.parameter import Parameter
 from backfleet.job.points import Column, Indices, Points, PointsDescription, column_of
-from backfleet.job.refusal import nearest
 from backfleet.job.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def read_columns(table: bytes, parameters: Sequence[Parameter]) -> dict[str, Col
     known = {parameter.name: parameter for parameter in parameters}
     for name in names:
         if name not in known:
-            raise JobError(f"{KEY}: column {name!r} is no parameter{nearest(name, known)}")
+            raise JobError(f"{KEY}: column {name!r} is no parameter{suggestion(name, known)}")
         if names.count(name) > 1:
             raise JobError(f"{KEY}: two columns are called {name!r}")
     if not names or not arrow.num_rows:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from backfleet.job.bar_spans import parse_span
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 
 __all__ = [
     "MAX_NOTE_CHARS",
@@ -211,7 +211,7 @@ def timezone(name: str) -> str:
         # "Factory" stands for a machine whose zone nobody has set, and Arrow does not know it.
         known = zoneinfo.available_timezones() - {"Factory"}
         if name not in known:
-            raise ValueError(f"is not an IANA time zone{nearest(name, known)}")
+            raise ValueError(f"is not an IANA time zone{suggestion(name, known)}")
     return name
 
 

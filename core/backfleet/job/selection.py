@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backfleet.job.job_errors import invalid_value
 from backfleet.job.points import Indices, Points
-from backfleet.job.refusal import refusal
 from backfleet.job.where import KEY, Where
 
 __all__ = ["EVERYTHING", "MAX_SAMPLE", "Selection"]
@@ -47,7 +47,7 @@ class Selection:
         kept, where = self._where(points)
         count = len(points) if kept is None else len(kept)
         if not count:
-            raise refusal(KEY, self.where, f"is true for none of {len(points):,} points")
+            raise invalid_value(KEY, self.where, f"is true for none of {len(points):,} points")
         if self.sample is None or self.sample >= count:
             return kept, Selection(where)
         drawn = random.Random(self.seed).sample(range(count), self.sample)
@@ -72,7 +72,7 @@ class Selection:
             reason = (
                 f"selects {count:,} of {len(points):,} points; at most {MAX_SELECTED:,} are taken"
             )
-            raise refusal(KEY, self.where, reason)
+            raise invalid_value(KEY, self.where, reason)
         indices = [
             np.flatnonzero(np.unpackbits(mask)) + number * BLOCK
             for number, mask in enumerate(masks)

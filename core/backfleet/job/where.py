@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.job import where_arithmetic as arithmetic
-from backfleet.job.refusal import nearest, refusal
+from backfleet.job.job_errors import invalid_value, suggestion
 
 __all__ = ["KEY", "Where"]
 
@@ -61,7 +61,7 @@ class Where:
         try:
             return cls(*_read(text, list(names), noun), key)
         except _Refused as error:
-            raise refusal(key, text, str(error)) from None
+            raise invalid_value(key, text, str(error)) from None
 
     def mask(self, columns: Mapping[str, Column], count: int) -> Mask:
         """For which of `count` points the condition holds: bool, shape (count,).
@@ -73,10 +73,10 @@ class Where:
         try:
             result = _Rows(self.text, columns, count).evaluate(self._tree)
         except _Refused as error:
-            raise refusal(self.key, self.text, str(error)) from None
+            raise invalid_value(self.key, self.text, str(error)) from None
         if result.dtype != np.bool_:
             reason = "is a value, not a condition; compare it with something"
-            raise refusal(self.key, self.text, reason)
+            raise invalid_value(self.key, self.text, reason)
         return np.array(result, dtype=np.bool_)
 
 
@@ -168,7 +168,7 @@ def _read(text: str, known: list[str], noun: str) -> tuple[str, tuple[str, ...],
     used = tuple(sorted({name.id for name in _check(tree)}))
     for name in used:
         if name not in known:
-            raise _Refused(f"no {noun} is called {name!r}{nearest(name, known)}")
+            raise _Refused(f"no {noun} is called {name!r}{suggestion(name, known)}")
     canonical = ast.unparse(tree)
     _refuse_length(canonical)
     return canonical, used, tree

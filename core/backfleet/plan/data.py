@@ -15,7 +15,7 @@ from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, JobError, UserError
 from backfleet.facts import Facts, SymbolFacts
 from backfleet.job.benchmark import BUY_AND_HOLD
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
 from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import FeedIdentity, MarketIdentity
@@ -270,7 +270,7 @@ def _without(data: Data, symbols: Sequence[str]) -> list[str]:
         if not matches:
             raise DataError(
                 f"data.exclude: {pattern!r} matches none of the {len(symbols):,} chosen symbols"
-                f"{nearest(pattern, symbols)}"
+                f"{suggestion(pattern, symbols)}"
             )
         excluded.update(matches)
     return [name for name in symbols if name not in excluded]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.places import place_at
 
@@ -100,5 +100,5 @@ class FileSource(Source):
         return sorted(symbols)
 
     def _missing(self, symbol: str) -> DataError:
-        hint = nearest(symbol, self._found())
+        hint = suggestion(symbol, self._found())
         return DataError(f"symbol {symbol!r}: there is no {self.describe(symbol)}{hint}")

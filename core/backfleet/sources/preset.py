@@ -14,7 +14,7 @@ from pydantic import BeforeValidator
 from backfleet.bar_length import local_midnights
 from backfleet.bars import Bars
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.source import Source, SourceOptions, SourceSettings
 from backfleet.sources.importing.preset import Preset, Rule, load_preset, parse_preset
 from backfleet.sources.places import place_at
@@ -137,7 +137,7 @@ class PresetSource(Source):
         if symbol not in files:
             raise DataError(
                 f"symbol {symbol!r}: there is no file of it in {self.settings.path}"
-                f"{nearest(symbol, files)}"
+                f"{suggestion(symbol, files)}"
             )
         return files[symbol]
 
