@@ -1,4 +1,4 @@
-"""From what a job says of its parameters to the points of its sweep."""
+"""`plan_points`: the points of a job, from its `[params]` and `[sweep]`."""
 
 from __future__ import annotations
 
