@@ -3,9 +3,9 @@
 `model.py` is the entry point: `Job` and its sections, checked by pydantic (`section.py`,
 `rules.py`, `quantities.py`). `toml.py` and `text_file.py` read files that anybody may have written,
 `overrides.py` applies the options of the command line, and `job_errors.py` words messages.
-`sweep_points.py` turns `[params]` and `[sweep]` into points: axes (`axis.py`) become a grid (`grid.py`)
-or a table (`point_table.py`), which `selection.py` filters with `where.py`. Points are computed
-when they are asked for, so a million of them cost nothing.
+`sweep_points.py` turns `[params]` and `[sweep]` into points: axes (`axis.py`) become a grid
+(`grid.py`) or a table (`point_table.py`), which `point_filter.py` filters with `where.py`. Points
+are computed when they are asked for, so a million of them cost nothing.
 
 The names below are imported when they are first used: workers need the points but not the models
 that check job files, which take longer to import.

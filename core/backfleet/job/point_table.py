@@ -15,8 +15,8 @@ import numpy as np
 from backfleet.errors import CorruptObject, JobError
 from backfleet.job.job_errors import suggestion
 from backfleet.job.parameter import Parameter
+from backfleet.job.point_filter import ALL_POINTS, PointFilter
 from backfleet.job.points import Column, Indices, Points, PointsDescription, column_of
-from backfleet.job.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,13 +37,15 @@ class TablePoints(Points):
     Raises
     ------
     JobError
-        Where the selection leaves no point.
+        If the filter leaves no point.
     """
 
-    def __init__(self, columns: Mapping[str, Column], selection: Selection = EVERYTHING) -> None:
+    def __init__(
+        self, columns: Mapping[str, Column], point_filter: PointFilter = ALL_POINTS
+    ) -> None:
         self.names = tuple(columns)
         self._columns = dict(columns)
-        kept, _ = selection.apply(self)
+        kept, _ = point_filter.apply(self)
         if kept is not None:
             self._columns = {name: column[kept] for name, column in columns.items()}
 

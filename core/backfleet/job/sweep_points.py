@@ -12,9 +12,9 @@ from backfleet.job.grid import GridPoints
 from backfleet.job.job_errors import combined_error, suggestion
 from backfleet.job.model import Sweep
 from backfleet.job.parameter import Parameter, Value
+from backfleet.job.point_filter import PointFilter
 from backfleet.job.point_table import TablePoints, read_columns
 from backfleet.job.points import Points, column_of
-from backfleet.job.selection import Selection
 
 __all__ = ["plan_points"]
 
@@ -53,14 +53,14 @@ def plan_points(
         raise ValueError("sweep.points names a table, whose content was not passed")
     listed = {} if table is None else read_columns(table, parameters)
     axes = _axes(params, parameters, listed)
-    selection = Selection(sweep.where, sweep.sample, seed)
+    point_filter = PointFilter(sweep.where, sweep.sample, seed)
     if not listed:
-        return GridPoints(axes, selection)
+        return GridPoints(axes, point_filter)
     count = len(next(iter(listed.values())))
     for name, values in axes.items():
         listed[name] = np.repeat(column_of(values), count)
     in_order = [parameter.name for parameter in parameters if parameter.name in listed]
-    return TablePoints({name: listed[name] for name in in_order}, selection)
+    return TablePoints({name: listed[name] for name in in_order}, point_filter)
 
 
 def _axes(
