@@ -1,4 +1,4 @@
-"""`Selection`: the symbols of a source that a command works on."""
+"""`SymbolSelection`: the symbols of a source that a command works on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backfleet.errors import DataError
 if TYPE_CHECKING:
     from backfleet.source import Source
 
-__all__ = ["Selection"]
+__all__ = ["SymbolSelection"]
 
 THREADS = 8
 SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
@@ -26,14 +26,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Selection:
+class SymbolSelection:
     """A source and the selected symbols."""
 
     source: Source
     symbols: Sequence[str]
 
     @classmethod
-    def of(cls, place: str, reading: dict[str, Any]) -> Selection:
+    def of(cls, place: str, reading: dict[str, Any]) -> SymbolSelection:
         """Raises JobError, DataError, UnknownPlugin."""
         from backfleet.job import Data
         from backfleet.plan.data import choose_symbols, source_of
