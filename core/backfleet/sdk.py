@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from backfleet.plugins import KINDS
     from backfleet.sources.files import symbol_of_stem
     from backfleet.sources.index import Index
-    from backfleet.sources.places import Directory
+    from backfleet.sources.locations import Directory
     from backfleet.store.records import (
         canonical_digest,
         decode_record,
@@ -79,7 +79,7 @@ _HOMES = {
     "backfleet.plugins": ("KINDS",),
     "backfleet.sources.index": ("Index",),
     "backfleet.sources.files": ("symbol_of_stem",),
-    "backfleet.sources.places": ("Directory",),
+    "backfleet.sources.locations": ("Directory",),
     "backfleet.store.records": (
         "canonical_digest",
         "decode_record",

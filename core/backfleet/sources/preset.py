@@ -17,7 +17,7 @@ from backfleet.errors import DataError
 from backfleet.job.job_errors import suggestion
 from backfleet.source import Source, SourceOptions, SourceSettings
 from backfleet.sources.importing.preset import Preset, Rule, load_preset, parse_preset
-from backfleet.sources.places import place_at
+from backfleet.sources.locations import location_at
 
 if TYPE_CHECKING:
     from backfleet.sources.importing.choices import Choices
@@ -67,16 +67,16 @@ class PresetSource(Source):
 
     def __init__(self, settings: SourceSettings) -> None:
         super().__init__(settings)
-        self._place = place_at(settings.path)
+        self._location = location_at(settings.path)
 
     def symbols(self) -> list[str]:
         return sorted(self._files)
 
     def fingerprint(self, symbol: str) -> str | None:
-        return self._place.fingerprint(self._file(symbol))
+        return self._location.fingerprint(self._file(symbol))
 
     def read(self, symbol: str) -> bytes:
-        return self._place.read(self._file(symbol))
+        return self._location.read(self._file(symbol))
 
     def describe(self, symbol: str) -> str:
         return f"{self.settings.path.rstrip('/')}/{self._file(symbol)}"
@@ -151,7 +151,7 @@ class PresetSource(Source):
         assert isinstance(self.options, PresetOptions)
         layouts = self.options.preset.layouts
         files: dict[str, str] = {}
-        for file in sorted(filter(is_data_name, self._place.names())):
+        for file in sorted(filter(is_data_name, self._location.names())):
             symbol = name_in_layouts(file, layouts)
             if symbol in files:
                 raise DataError(
