@@ -94,7 +94,7 @@ class PresetSource(Source):
         return self._in_zone(imported, symbol)
 
     def _imported(self, file: Path) -> Imported:
-        # These import pyarrow, and bars that are prepared need none of it.
+        # These import pyarrow, which bars from the cache do not need.
         from backfleet.sources.importing.importer import Import, Imported
 
         results = list(Import(file, self._choices(), lambda assumptions: False).run())

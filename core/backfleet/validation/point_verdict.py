@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from backfleet.metrics.sums import SegmentSums
 from backfleet.operating_system import usable_cpus
 from backfleet.results.point_sums import PointSums
-from backfleet.sources.prepared import sessions_per_year
+from backfleet.sources.bar_cache import sessions_per_year
 from backfleet.validation.accounts import series_of
 from backfleet.validation.cscv import Cscv, overfitting_probability
 from backfleet.validation.missing import Missing, Undefined
