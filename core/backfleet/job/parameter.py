@@ -25,7 +25,7 @@ KINDS: Mapping[type, Kind] = {
     list: "list",
     tuple: "list",
 }
-LARGEST = 2**63 - 1
+MAX_INT = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _plain_element(value: object) -> Value:
 
 
 def _in_64_bits(value: int) -> int:
-    if not -LARGEST <= value <= LARGEST:
+    if not -MAX_INT <= value <= MAX_INT:
         raise ValueError("does not fit into 64 bits")
     return value
 

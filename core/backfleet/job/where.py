@@ -24,9 +24,9 @@ from backfleet.job.job_errors import invalid_value, suggestion
 __all__ = ["KEY", "Where"]
 
 KEY = "sweep.where"
-LONGEST = 1_000
+MAX_CONDITION_CHARS = 1_000
 DEEPEST = 50
-LARGEST = 2**63 - 1
+MAX_INT = 2**63 - 1
 LITERALS = {"true": True, "false": False}
 ALLOWED = "comparisons, + - * / // %, and, or, not, in (a, b), numbers, text and parameters"
 
@@ -197,8 +197,8 @@ def _position(text: str, error: SyntaxError) -> int:
 
 
 def _refuse_length(text: str) -> None:
-    if len(text) > LONGEST:
-        raise _Refused(f"is longer than {LONGEST:,} characters")
+    if len(text) > MAX_CONDITION_CHARS:
+        raise _Refused(f"is longer than {MAX_CONDITION_CHARS:,} characters")
 
 
 def _refuse_depth(tree: ast.expr) -> None:
@@ -217,7 +217,7 @@ def _check(node: ast.AST) -> Iterator[ast.Name]:
             yield node
             return
         case ast.Constant(value=bool() | int() | float() | str() as value):
-            too_large = isinstance(value, int) and value > LARGEST
+            too_large = isinstance(value, int) and value > MAX_INT
             if too_large or (isinstance(value, float) and math.isinf(value)):
                 raise _Refused("has a number that does not fit into 64 bits")
             return

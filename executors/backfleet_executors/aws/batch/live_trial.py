@@ -29,7 +29,7 @@ from backfleet_executors.aws.clients import Clients
 __all__ = ["LIVE", "Trial", "TrialPlan", "start_trial", "tags_of_trials", "wait_until"]
 
 PAUSE = 3.0
-PATIENCE = 600.0
+MAX_WAIT_SECONDS = 600.0
 """Seconds for containers to start and end."""
 
 GIB = 2**30
@@ -127,8 +127,8 @@ def tags_of_trials(settings: AwsBatchSettings) -> dict[str, str]:
 def wait_until(trial: Trial, subject: str, holds: Callable[[], bool]) -> Finding:
     """Wait until a condition holds, and return after how many seconds."""
     while not holds():
-        if trial.seconds() > PATIENCE:
-            text = f"not within {PATIENCE:,.0f} s; the job is {trial.array.job}"
+        if trial.seconds() > MAX_WAIT_SECONDS:
+            text = f"not within {MAX_WAIT_SECONDS:,.0f} s; the job is {trial.array.job}"
             return Finding(subject, FindingStatus.FAILURE, text, "see its queue in the AWS console")
         time.sleep(PAUSE)
     return Finding(subject, FindingStatus.OK, f"after {trial.seconds():.0f} s")
