@@ -143,8 +143,8 @@ def _check_size(files: Mapping[str, Path]) -> None:
     if size > MAX_CODE_BYTES or len(files) > MAX_CODE_FILES:
         raise JobError(
             f"{KEY}: {len(files):,} files of {size / 2**20:,.1f} MiB in all are too many or too "
-            f"large: at most {MAX_CODE_FILES:,} files of {MAX_CODE_BYTES // 2**20} MiB in all are kept "
-            "with a run. Declare fewer files, or make the large ones data of the job"
+            f"large: at most {MAX_CODE_FILES:,} files of {MAX_CODE_BYTES // 2**20} MiB in all are "
+            "kept with a run. Declare fewer files, or make the large ones data of the job"
         )
 
 
