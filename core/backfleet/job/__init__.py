@@ -59,7 +59,7 @@ _HOMES = {
     "Validation": "model",
     "Value": "parameter",
     "axis_values": "axis",
-    "plan_points": "planning",
+    "plan_points": "sweep_points",
     "points_from_json": "stored_points",
 }
 
