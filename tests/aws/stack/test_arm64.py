@@ -44,6 +44,22 @@ def test_its_template_passes_cfn_lint() -> None:
     assert lint(render_arm64(), config=ManualArgs(regions=regions)) == []
 
 
+def test_news_tell_of_its_jobs_on_the_topic_of_the_stack(
+    arm64: str, aws_server: Any, stack_name: str
+) -> None:
+    queues = aws_server.client("batch").describe_job_queues()["jobQueues"]
+    arns = {one["jobQueueArn"] for one in queues if f"{stack_name}-arm64-" in one["jobQueueName"]}
+    events = aws_server.client("events")
+    names = [rule["Name"] for rule in events.list_rules()["Rules"]]
+    rules = [name for name in names if name.startswith(f"{stack_name}-arm64-")]
+    assert len(rules) == 2
+    for rule in rules:
+        pattern = json.loads(events.describe_rule(Name=rule)["EventPattern"])
+        assert set(pattern["detail"]["jobQueue"]) == arns
+        (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
+        assert target["Arn"].endswith(f":{stack_name}-news")
+
+
 def test_a_run_uses_its_queues_and_the_inventory_of_its_image(
     arm64: str,
     aws_command: Command,

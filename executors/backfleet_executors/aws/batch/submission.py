@@ -36,6 +36,7 @@ from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.fargate import FargateSize
+from backfleet_executors.aws.image_records import ARM64
 from backfleet_executors.aws.prices import HOUR, HourlyPrice, hourly_price, known_price
 
 __all__ = ["BatchSubmission"]
@@ -63,7 +64,8 @@ class BatchSubmission:
     @cached_property
     def price(self) -> HourlyPrice | None:
         """Of one worker for an hour; None if the price of the region is not known."""
-        price = known_price(self.account.calls.clients.region, self.settings.price)
+        region = self.account.calls.clients.region
+        price = known_price(region, self.settings.price, self.settings.architecture)
         if price is None:
             return None
         return hourly_price(self.size, price, is_public=self.account.is_public)
@@ -78,10 +80,11 @@ class BatchSubmission:
         """What would make it fail, each a sentence. Raises ExecutorError."""
         if self.settings.max_cost is not None and self.price is None:
             region = self.account.calls.clients.region
+            option = " --arm64" if self.settings.architecture == ARM64 else ""
             yield (
                 f"the price of Fargate in {region} is not known here, so max_cost = "
                 f"{self.settings.max_cost:g} cannot be kept. Look the price up with 'backfleet aws "
-                f"prices --region {region}', or submit without max_cost"
+                f"prices --region {region}{option}', or submit without max_cost"
             )
         yield from self.account.problems(self.size.vcpus)
         yield from self.account.bucket_problems([self.submission.url, *self.submission.data])
