@@ -180,3 +180,56 @@ def test_a_queue_without_fair_share_is_warned_of(
     assert found["fair share"].status is FindingStatus.WARNING
     assert "one run can hold back all others" in found["fair share"].text
     assert "share of a job" not in found
+
+
+def test_the_live_check_fails_where_jobs_are_tried_again_that_must_not_be(
+    executor: AwsBatchExecutor, aws_server: Any, gate: Any, fast_live: None
+) -> None:
+    """And where a job is taken without a share, is found late, and leaves no log."""
+    gate.alter("DescribeJobs", with_two_attempts)
+    gate.alter("GetLogEvents", without_words("backfleet"))
+    gate.alter("POST describejobqueues", lambda answer: answer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live, "LOOKS", (0.0,))
+        patch.setattr(BatchCalls, "submit_plain", lambda *_: "a-job")
+        found = by_subject(executor.diagnose_live())
+
+    failures = ("exit code 64", "time-out", "jobs without a share")
+    assert {found[subject].status for subject in failures} == {FindingStatus.FAILURE}
+    assert found["exit code 75"].status is FindingStatus.OK
+    assert "attempts of the job: 2, not 1" in found["exit code 64"].text
+    assert found["jobs without a share"].text == "AWS Batch took one: a-job"
+    assert found["job found by its name"].status is FindingStatus.WARNING
+    assert "it would run twice" in found["job found by its name"].text
+    assert found["logs"].status is FindingStatus.WARNING
+
+
+def with_two_attempts(answer: Any) -> Any:
+    return answer | {"jobs": [job | {"attempts": [{}, {}]} for job in answer["jobs"]]}
+
+
+def test_the_live_check_fails_where_a_second_writer_is_not_refused(
+    executor: AwsBatchExecutor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As a service does that ignores the condition of a write."""
+    monkeypatch.setattr(ObjectStore, "put_if_absent", put_always)
+    assert isinstance(executor.settings, AwsBatchSettings)
+    finding = next(iter(executor.diagnose_live()))
+
+    assert finding.subject == "conditional writes"
+    assert finding.status is FindingStatus.FAILURE
+    assert finding.text == "a second writer overwrote the first"
+
+
+def test_the_live_check_fails_where_containers_never_start(
+    executor: AwsBatchExecutor, gate: Any, monkeypatch: pytest.MonkeyPatch, fast_live: None
+) -> None:
+    monkeypatch.setattr(live_trial, "MAX_WAIT_SECONDS", 0.0)
+    gate.alter("DescribeJobs", lambda answer: answer | {"jobs": []})
+    monkeypatch.setattr(BatchCalls, "named", lambda *_: [])
+    found = by_subject(executor.diagnose_live())
+
+    late = ("job seen by its id", "job found by its name", "two containers", "keys of runs")
+    late = (*late, "rights of workers", "SIGTERM", "exit code 75", "exit code 64", "time-out")
+    assert {found[subject].status for subject in late} == {FindingStatus.FAILURE}
+    assert "not within 0 s; the job is " in found["two containers"].text
