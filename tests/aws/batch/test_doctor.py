@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from backfleet.executor import Finding, FindingStatus
-from backfleet_executors.aws.batch import live_containers, live_share, live_trial
+from backfleet.store.s3 import S3Store
+from backfleet_executors.aws.batch import live, live_containers, live_share, live_trial
+from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from testbed.aws.server import WORKER
@@ -183,37 +186,51 @@ def test_a_queue_without_fair_share_is_warned_of(
 
 
 def test_the_live_check_fails_where_jobs_are_tried_again_that_must_not_be(
-    executor: AwsBatchExecutor, aws_server: Any, gate: Any, fast_live: None
+    executor: AwsBatchExecutor, gate: Any, fast_live: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And where a job is taken without a share, is found late, and leaves no log."""
     gate.alter("DescribeJobs", with_two_attempts)
     gate.alter("GetLogEvents", without_words("backfleet"))
-    gate.alter("POST describejobqueues", lambda answer: answer)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live, "LOOKS", (0.0,))
-        patch.setattr(BatchCalls, "submit_plain", lambda *_: "a-job")
-        found = by_subject(executor.diagnose_live())
+    monkeypatch.setattr(live, "LOOKS", (0.0,))
+    monkeypatch.setattr(BatchCalls, "submit_plain", submit_with_share)
+    found = by_subject(executor.diagnose_live())
 
     failures = ("exit code 64", "time-out", "jobs without a share")
     assert {found[subject].status for subject in failures} == {FindingStatus.FAILURE}
     assert found["exit code 75"].status is FindingStatus.OK
     assert "attempts of the job: 2, not 1" in found["exit code 64"].text
-    assert found["jobs without a share"].text == "AWS Batch took one: a-job"
+    assert found["jobs without a share"].text.startswith("AWS Batch took one: ")
     assert found["job found by its name"].status is FindingStatus.WARNING
     assert "it would run twice" in found["job found by its name"].text
     assert found["logs"].status is FindingStatus.WARNING
 
 
+def submit_with_share(
+    calls: BatchCalls, name: str, queue: str, definition: str, tags: Mapping[str, str]
+) -> str:
+    """Stands for an AWS Batch that takes a job without a share."""
+    batch: Any = calls.clients.batch
+    answer = batch.submit_job(
+        jobName=name,
+        jobQueue=queue,
+        jobDefinition=definition,
+        tags=tags,
+        shareIdentifier="useranybody",
+        schedulingPriorityOverride=1,
+    )
+    return str(answer["jobId"])
+
+
 def with_two_attempts(answer: Any) -> Any:
-    return answer | {"jobs": [job | {"attempts": [{}, {}]} for job in answer["jobs"]]}
+    jobs = [job | {"attempts": job.get("attempts", [])[:1] * 2} for job in answer["jobs"]]
+    return answer | {"jobs": jobs}
 
 
 def test_the_live_check_fails_where_a_second_writer_is_not_refused(
-    executor: AwsBatchExecutor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    executor: AwsBatchExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a service does that ignores the condition of a write."""
-    monkeypatch.setattr(ObjectStore, "put_if_absent", put_always)
-    assert isinstance(executor.settings, AwsBatchSettings)
+    monkeypatch.setattr(S3Store, "put_if_absent", lambda *_: True)
     finding = next(iter(executor.diagnose_live()))
 
     assert finding.subject == "conditional writes"
