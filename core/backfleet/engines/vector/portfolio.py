@@ -55,9 +55,7 @@ class PortfolioRunner:
         self._events = event_rows(bars, panel.session)
         self._first = np.array([bars.warmup for bars in panel.bars], np.int64)
         self._broker = BrokerParams.of(broker)
-        self._buffers = GrowingBuffers(
-            len(panel), sum(map(len, panel.bars)), len(panel.bars)
-        )
+        self._buffers = GrowingBuffers(len(panel), sum(map(len, panel.bars)), len(panel.bars))
 
     def run(self, params: Mapping[str, Any]) -> Outcome:
         """Run one point.
@@ -71,13 +69,17 @@ class PortfolioRunner:
         check_panel_targets(strategy, self.panel, targets, rules.target)
         settings = pack_settings(rules, self._broker, strategy.sells_first)
         while True:
+            account, orders, fills, trades = self._buffers.arrays
             stopped, symbol, order_count, fill_count, trade_count = simulate_portfolio(
                 *self._market,
                 self._final_close,
                 self._first,
                 targets,
                 settings,
-                *self._buffers.arrays,
+                account,
+                orders,
+                fills,
+                trades,
                 self._rules,
                 self._events,
             )
@@ -87,7 +89,6 @@ class PortfolioRunner:
         if stopped != DONE:
             steps = self.panel.steps[symbol]
             raise no_size(self.panel.bars[symbol], int(np.searchsorted(steps, stopped)))
-        account, orders, fills, trades = self._buffers.arrays
         return copy_outcome(
             strategy,
             self.panel.time[self.panel.warmup :],
