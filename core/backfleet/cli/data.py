@@ -14,8 +14,8 @@ import click
 
 from backfleet.cli.commands import PluginGroup
 from backfleet.cli.data_import import import_command, presets_command
-from backfleet.cli.data_selection import Selection
 from backfleet.cli.options import with_options
+from backfleet.cli.symbol_selection import SymbolSelection
 from backfleet.console import as_json, echo_json
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def check_command(place: str, as_json: bool, **reading: Any) -> None:
     """
     from backfleet.sources.faults import check_symbol, find_gaps
 
-    chosen = Selection.of(place, reading)
+    chosen = SymbolSelection.of(place, reading)
     known: dict[bytes, Any] = {}
     each_checked = chosen.for_symbols(lambda symbol: check_symbol(chosen.source, symbol))
     checked = [symbol.sharing(known) for symbol in each_checked]

@@ -143,9 +143,9 @@ def _outcome(place: str, target: str, reading: dict[str, Any]) -> Outcome:
 
     skip_bad = reading["on_bad_symbol"] == "skip"
     if reading["source"]:
-        from backfleet.cli.data_selection import Selection
+        from backfleet.cli.symbol_selection import SymbolSelection
 
-        chosen = Selection.of(place, {"timezone": "UTC", "columns": None, **_given(reading)})
+        chosen = SymbolSelection.of(place, {"timezone": "UTC", "columns": None, **_given(reading)})
         return import_symbols(chosen.source, chosen.symbols, Path(target), skip_bad)
     if reading["digits"]:
         raise click.UsageError("--digits needs --facts")

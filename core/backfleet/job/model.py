@@ -26,9 +26,9 @@ from backfleet.job.feeds import symbols_of_feeds
 from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_strategy, anchor
+from backfleet.job.point_filter import MAX_SAMPLE
 from backfleet.job.quantities import Duration, MemorySize
 from backfleet.job.section import Section
-from backfleet.job.selection import MAX_SAMPLE
 from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
 from backfleet.job.validation import Validation

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from backfleet.bar_length import length_words, nominal_ns
 from backfleet.errors import DataError
 from backfleet.job.bar_spans import parse_span
-from backfleet.sources.prepared import SymbolData
+from backfleet.sources.bar_cache import SymbolData
 
 __all__ = ["check_end_known", "check_longer", "check_one_length"]
 

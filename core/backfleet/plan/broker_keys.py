@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from backfleet.broker_settings import MARKET_KEYS, PLAIN_KEYS, VECTOR_KEYS
 from backfleet.errors import JobError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.plan.broker import broker_settings
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def check_symbols(
         if symbol not in known:
             raise JobError(
                 f"broker.symbols.{symbol}: the source has no symbol {symbol!r}"
-                f"{nearest(symbol, known)}"
+                f"{suggestion(symbol, known)}"
             )
 
 

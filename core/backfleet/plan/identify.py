@@ -10,8 +10,8 @@ from backfleet.code.versions import library_versions
 from backfleet.engine import Engine
 from backfleet.errors import JobError
 from backfleet.job import Data, Job, Points
+from backfleet.job.job_errors import suggestion
 from backfleet.job.model import Market
-from backfleet.job.refusal import nearest
 from backfleet.market import Market as MarketPlugin
 from backfleet.plan.broker import broker_settings
 from backfleet.plan.code_differences import component
@@ -82,7 +82,7 @@ def market_identity(market: Market | None) -> MarketIdentity | None:
     for rule in market.off:
         if rule not in rules:
             raise JobError(
-                f"market.off: {market.rules!r} has no rule {rule!r}{nearest(rule, rules)}"
+                f"market.off: {market.rules!r} has no rule {rule!r}{suggestion(rule, rules)}"
             )
     return MarketIdentity(
         rules=component("market", market.rules),

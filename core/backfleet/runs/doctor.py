@@ -27,7 +27,7 @@ __all__ = ["check_executors", "check_machine", "check_plugins", "check_store"]
 LITTLE_DISK = 2**30
 """Bytes; details of a million tasks take some gigabytes."""
 
-LEAST_DISK = 100 * 2**20
+MIN_FREE_BYTES = 100 * 2**20
 
 PROBE = "doctor.json"
 
@@ -115,7 +115,7 @@ def _directory(folder: Path) -> Iterator[Finding]:
     yield Finding("store", FindingStatus.OK, f"{folder} can be written to")
     free = shutil.disk_usage(there).free
     status = FindingStatus.OK if free >= LITTLE_DISK else FindingStatus.WARNING
-    if free < LEAST_DISK:
+    if free < MIN_FREE_BYTES:
         status = FindingStatus.FAILURE
     fix = "" if status is FindingStatus.OK else f"make room where {folder} lies"
     yield Finding("disk", status, f"{free / 2**30:.1f} GiB free for {folder}", fix)

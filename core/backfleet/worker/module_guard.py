@@ -20,7 +20,7 @@ from backfleet.worker.messages import Runner
 __all__ = ["GuardedRunner", "ModuleGuard"]
 
 STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
-MOST_NAMED = 10
+MAX_NAMED_MODULES = 10
 
 
 class GuardedRunner:
@@ -117,8 +117,8 @@ class ModuleGuard:
                 "planned with; remove one of the two from sys.path (PYTHONPATH)"
             )
         first = [name for name in outside if self._is_first(name, outside)] or outside
-        named = ", ".join(map(repr, first[:MOST_NAMED]))
-        listed = ", ".join(f'"{name}"' for name in first[:MOST_NAMED])
+        named = ", ".join(map(repr, first[:MAX_NAMED_MODULES]))
+        listed = ", ".join(f'"{name}"' for name in first[:MAX_NAMED_MODULES])
         return (
             f"the task loaded {named}, which no import in the source of the run's code shows, so "
             f"an edit would go unnoticed; declare it in the job: modules = [{listed}]"

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
 from backfleet.sources.importing.names import ROLES
@@ -45,7 +45,7 @@ def _pattern(text: str) -> str:
 def _roles(columns: dict[str, str]) -> dict[str, str]:
     for role in columns:
         if role not in ROLES:
-            raise ValueError(f"unknown role {role!r}{nearest(role, ROLES)}")
+            raise ValueError(f"unknown role {role!r}{suggestion(role, ROLES)}")
     return columns
 
 
@@ -188,7 +188,7 @@ def load_preset(name: str) -> Preset:
     path = Path(name) if is_file else FOLDER / f"{name}.toml"
     if not is_file and name not in preset_names():
         raise DataError(
-            f"no preset is named {name!r}{nearest(name, preset_names())}. See 'backfleet data "
+            f"no preset is named {name!r}{suggestion(name, preset_names())}. See 'backfleet data "
             "presets', or name a .toml file"
         )
     try:

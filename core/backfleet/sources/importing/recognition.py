@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.sources.importing.adjustment_choice import choose_adjustment
 from backfleet.sources.importing.choices import Choices
 from backfleet.sources.importing.date_choice import choose_form
@@ -143,7 +143,7 @@ def _position(form: Form, names: Sequence[str], role: str, name: str) -> int:
             return candidates.index(sought)
     raise DataError(
         f"{form.origin}: row 1: there is no column {name!r} for the {role}"
-        f"{nearest(name, list(names))}"
+        f"{suggestion(name, list(names))}"
     )
 
 

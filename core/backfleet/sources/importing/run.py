@@ -9,6 +9,7 @@ from pathlib import Path
 from backfleet.bars import Bars
 from backfleet.errors import DataError
 from backfleet.source import Source
+from backfleet.sources.convert import OPTIONS, parquet_of
 from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.files import file_stem
 from backfleet.sources.importing.assemble import Assembled
@@ -22,7 +23,6 @@ from backfleet.sources.importing.target import (
     open_target,
     write_record,
 )
-from backfleet.sources.prepare import OPTIONS, parquet_of
 
 __all__ = ["Outcome", "import_files", "import_symbols"]
 

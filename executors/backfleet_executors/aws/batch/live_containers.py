@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from backfleet.errors import ExecutorError
 from backfleet.executor import Finding, FindingStatus
 from backfleet_executors.aws.batch import container_check as check
-from backfleet_executors.aws.batch.environment import BatchEnvironment
+from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.live_share import share_findings
 from backfleet_executors.aws.batch.live_trial import (
     Trial,
@@ -40,12 +40,12 @@ class ContainerChecks:
     """
 
     def __init__(
-        self, settings: AwsBatchSettings, environment: BatchEnvironment, trials: list[Trial]
+        self, settings: AwsBatchSettings, account: BatchAccount, trials: list[Trial]
     ) -> None:
         def start(*arguments: str, attempts: int = 1, timeout: int = 300) -> Trial:
             command = ("aws", "container-check", *arguments)
             plan = TrialPlan(command, attempts=attempts, timeout=timeout)
-            trial = start_trial(settings, environment, plan)
+            trial = start_trial(settings, account, plan)
             trials.append(trial)
             return trial
 
@@ -103,7 +103,7 @@ class ContainerChecks:
             yield Finding(subject, FindingStatus.FAILURE, text, "see 'backfleet image build'")
             return
         yield from share_findings(trial)
-        trial.environment.calls.terminate(trial.array.job, "doctor --live tries SIGTERM")
+        trial.account.calls.terminate(trial.array.job, "doctor --live tries SIGTERM")
         ended = trial.end(subject)
         if ended.status is not FindingStatus.OK:
             yield ended

@@ -23,8 +23,8 @@ DEPLOY = "run 'backfleet aws deploy'"
 
 def share_findings(trial: Trial) -> Iterator[Finding]:
     """Look at the queue while a job of a trial runs on it. Raises ExecutorError."""
-    environment, queue = trial.environment, trial.array.queue
-    if not environment.is_fair_share(queue):
+    account, queue = trial.account, trial.array.queue
+    if not account.is_fair_share(queue):
         text = f"the queue {queue} has no scheduling policy: one run can hold back all others"
         yield Finding(SUBJECT, FindingStatus.WARNING, text, DEPLOY)
         return
@@ -34,7 +34,7 @@ def share_findings(trial: Trial) -> Iterator[Finding]:
 
 
 def _policy(trial: Trial) -> Finding:
-    found = trial.environment.calls.fair_share_policy(trial.array.queue)
+    found = trial.account.calls.fair_share_policy(trial.array.queue)
     expected = {name[0].lower() + name[1:]: value for name, value in FAIR_SHARE.items()}
     wrong = {name: found.get(name) for name, value in expected.items() if found.get(name) != value}
     if wrong or found.get("shareDistribution"):
@@ -47,8 +47,8 @@ def _policy(trial: Trial) -> Finding:
 def _refusal(trial: Trial) -> Finding:
     """A job without a share could not be told from those of others."""
     subject = "jobs without a share"
-    calls = trial.environment.calls
-    definition = trial.environment.definition["jobDefinitionArn"]
+    calls = trial.account.calls
+    definition = trial.account.definition["jobDefinitionArn"]
     try:
         job = calls.submit_plain(trial.array.name, trial.array.queue, definition, trial.tags)
     except ExecutorError:
@@ -60,13 +60,13 @@ def _refusal(trial: Trial) -> Finding:
 def _share(trial: Trial) -> Finding:
     """The share of the running job, in its description and in the snapshot of the queue."""
     subject = "share of a job"
-    environment = trial.environment
-    expected = share_identifier(trial.settings.team, environment.user)
+    account = trial.account
+    expected = share_identifier(trial.settings.team, account.user)
     share = trial.job().get("shareIdentifier")
     if share != expected:
         return Finding(subject, FindingStatus.FAILURE, f"it is {share!r}, not {expected!r}")
     for _ in range(LOOKS):
-        if expected in environment.calls.shares_in_use(trial.array.queue):
+        if expected in account.calls.shares_in_use(trial.array.queue):
             return Finding(subject, FindingStatus.OK, f"the queue counts it to {expected}")
         time.sleep(PAUSE)
     text = f"the snapshot of the queue does not show {expected} although its job runs"

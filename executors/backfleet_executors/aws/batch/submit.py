@@ -28,7 +28,7 @@ UNSENT = (
 """botocore's errors after which it is sure that nothing was sent."""
 
 TRIES = 16
-LONGEST_PAUSE = 20.0
+MAX_PAUSE_SECONDS = 20.0
 """Seconds. With full jitter, sixteen tries take about two minutes."""
 
 LOOKS = (1.0, 2.0, 4.0)
@@ -93,7 +93,7 @@ class JobSubmitter:
         return None
 
     def _pause(self, number: int) -> None:
-        self.sleep(random.uniform(0, min(LONGEST_PAUSE, 2.0**number)))
+        self.sleep(random.uniform(0, min(MAX_PAUSE_SECONDS, 2.0**number)))
 
 
 def is_throttled(error: Exception) -> bool:

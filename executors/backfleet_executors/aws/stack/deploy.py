@@ -19,11 +19,11 @@ from backfleet_executors.aws.stack.choices import Choices, check_image
 from backfleet_executors.aws.stack.disruption import check_idle
 from backfleet_executors.aws.stack.encryption import bucket_keys, check_key
 from backfleet_executors.aws.stack.existing import check_existing
-from backfleet_executors.aws.stack.kept import Kept, find_kept
+from backfleet_executors.aws.stack.retained_resources import RetainedResources, find_retained
 from backfleet_executors.aws.stack.service_roles import create_service_role, missing_service_roles
 from backfleet_executors.aws.stack.stacks import Stack, check_name, check_settled, find_stack
 from backfleet_executors.aws.stack.template import render
-from backfleet_executors.aws.stack.watch import StackEvent, Watch
+from backfleet_executors.aws.stack.watch import StackEvent, StackWatch
 from backfleet_executors.aws.stack.zones import find_zones
 
 __all__ = ["Preparation", "carry_out", "drop", "prepare_deployment"]
@@ -54,7 +54,7 @@ class Preparation:
     name: str
     stack: Stack | None
     parameters: Mapping[str, str]
-    adopted: Kept
+    adopted: RetainedResources
     service_roles: Sequence[str]
     tags: Mapping[str, str]
     change_set: ChangeSet | None
@@ -76,7 +76,7 @@ def prepare_deployment(clients: Clients, name: str, choices: Choices) -> Prepara
     if choices.image:
         check_image(choices.image)
     stack = _settled_stack(clients, name)
-    adopted = Kept() if stack else find_kept(clients, name, choices)
+    adopted = RetainedResources() if stack else find_retained(clients, name, choices)
     choices = _with_zones(clients, choices, stack)
     choices = _with_key(clients, choices, stack, adopted)
     parameters = _chosen(clients, choices, stack, adopted)
@@ -115,7 +115,7 @@ def carry_out(
     if change_set is None:
         assert preparation.stack is not None
         return preparation.stack
-    watch = Watch(clients, change_set.stack_id, show)
+    watch = StackWatch(clients, change_set.stack_id, show)
     execute(clients, change_set)
     return watch.wait()
 
@@ -139,7 +139,7 @@ def _settled_stack(clients: Clients, name: str) -> Stack | None:
 
 
 def _chosen(
-    clients: Clients, choices: Choices, stack: Stack | None, adopted: Kept
+    clients: Clients, choices: Choices, stack: Stack | None, adopted: RetainedResources
 ) -> dict[str, str]:
     choices = replace(
         choices,
@@ -173,7 +173,9 @@ def _with_zones(clients: Clients, choices: Choices, stack: Stack | None) -> Choi
     return replace(choices, zones=find_zones(clients, choices.zones or ()))
 
 
-def _with_key(clients: Clients, choices: Choices, stack: Stack | None, adopted: Kept) -> Choices:
+def _with_key(
+    clients: Clients, choices: Choices, stack: Stack | None, adopted: RetainedResources
+) -> Choices:
     """The choices with the ARN of the key, which a new repository gets too."""
     if not choices.kms_key:
         return choices

@@ -1,4 +1,4 @@
-"""What a stack leaves behind when it is destroyed, and a later one takes up again."""
+"""Resources that remain when a stack is destroyed, and that a later stack of its name adopts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors, code_of
 from backfleet_executors.aws.stack.choices import Choices
 
-__all__ = ["Kept", "bucket_name", "find_kept"]
+__all__ = ["RetainedResources", "bucket_name", "find_retained"]
 
 STACK_TAG = "backfleet:stack"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Names of what an earlier stack of this name has left; empty where there is nothing."""
+class RetainedResources:
+    """Names of the resources that an earlier stack left; empty if there is no such resource."""
 
     data_bucket: str = ""
     results_bucket: str = ""
@@ -29,26 +29,26 @@ class Kept:
 
 
 def bucket_name(clients: Clients, name: str, suffix: str) -> str:
-    """The name that the template gives to a bucket: `data` or `results`."""
+    """Return the name that the template gives to the bucket `data` or `results`."""
     return f"{name}-{suffix}-{clients.account()}-{clients.region}"
 
 
-def find_kept(clients: Clients, name: str, choices: Choices) -> Kept:
-    """What an earlier stack of this name has left, but for what is chosen otherwise.
+def find_retained(clients: Clients, name: str, choices: Choices) -> RetainedResources:
+    """Return the resources that an earlier stack of this name left, except those chosen by option.
 
     Raises
     ------
     ExecutorError
-        Where a name that the stack needs is taken by something that is not its own.
+        If a resource that is not the stack's own has a name that the stack needs.
     """
-    return Kept(
-        data_bucket="" if choices.data_bucket else _kept_bucket(clients, name, "data"),
-        results_bucket="" if choices.results_bucket else _kept_bucket(clients, name, "results"),
-        repository="" if choices.repository else _kept_repository(clients, name),
+    return RetainedResources(
+        data_bucket="" if choices.data_bucket else _retained_bucket(clients, name, "data"),
+        results_bucket="" if choices.results_bucket else _retained_bucket(clients, name, "results"),
+        repository="" if choices.repository else _retained_repository(clients, name),
     )
 
 
-def _kept_bucket(clients: Clients, name: str, suffix: str) -> str:
+def _retained_bucket(clients: Clients, name: str, suffix: str) -> str:
     from botocore.exceptions import ClientError
 
     bucket = bucket_name(clients, name, suffix)
@@ -78,7 +78,7 @@ def _bucket_tag(clients: Clients, bucket: str) -> str:
     return next((tag["Value"] for tag in tags if tag["Key"] == STACK_TAG), "")
 
 
-def _kept_repository(clients: Clients, name: str) -> str:
+def _retained_repository(clients: Clients, name: str) -> str:
     from botocore.exceptions import ClientError
 
     with aws_errors(f"looking for the repository {name}"):
