@@ -147,7 +147,7 @@ class Broker(Section):
     minimum_commission
         Minimum commission per order. A reversal pays it twice: to close and to open.
     slippage
-        SlippageSection per share, in price units, or a table. Fills stay within the bar's range.
+        Slippage per share, in price units, or a table. Fills stay within the bar's range.
     symbols
         Symbols with costs of their own, by name.
     check_cash_at_submission
