@@ -28,8 +28,7 @@ __all__ = ["simulate"]
 def simulate(
     simulation: Simulation, feed: Callable[[FeedColumns], Any], cerebro_class: Any = bt.Cerebro
 ) -> Outcome:
-    """Run a task on feeds made by `feed`, one per symbol, in the order of the symbols; then come
-    further feeds, by their names.
+    """Run a task on feeds made by `feed`, in the order of `simulation.feeds`.
 
     Raises
     ------
@@ -48,25 +47,24 @@ def simulate(
     is_vector = issubclass(simulation.strategy, VectorStrategy)
     columns = columns_of((*simulation.bars, *others.values()), is_vector)
     traded = columns[: len(simulation.bars)]
-    names = [*(each.symbol for each in traded), *others]
-    feeds = [
-        cerebro.adddata(feed(each), name=name) for each, name in zip(columns, names, strict=True)
-    ]
+    names = [*(symbol.symbol for symbol in traded), *others]
+    order = [names.index(name) for name in simulation.feeds or names]
+    added = {n: cerebro.adddata(feed(columns[n]), name=names[n]) for n in order}
     if has_market(simulation.bars):
-        own = feeds[: len(traded)]
+        own = [added[n] for n in range(len(traded))]
         set_up_market(
             cerebro, own, simulation.bars, simulation.broker, in_seen_shares=not is_vector
         )
     else:
         apply_settings(cerebro.broker, simulation.broker, names[: len(traded)])
-    strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded))
+    strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded, order))
     cerebro.addstrategy(strategy, **params)
     sizer = simulation.broker.sizer
     if sizer is not None:
         cerebro.addsizer(load_class(sizer, "sizer"), **dict(sizer.arguments))
     for name, call in simulation.analyzers:
         cerebro.addanalyzer(load_class(call, "analyzer"), _name=name, **dict(call.arguments))
-    cerebro.addanalyzer(Recorder, _name=Recorder.NAME)
+    cerebro.addanalyzer(Recorder, _name=Recorder.NAME, numbers=order)
     strategies = cerebro.run()
     if not strategies:
         raise bt.errors.StrategySkipError(f"{simulation.strategy.__name__} asked to be skipped")
@@ -95,7 +93,8 @@ def further_feeds(simulation: Simulation) -> Mapping[str, Bars]:
             feeds[name] = own[0]
         else:
             feeds |= {f"{feed.symbol}.{name}": feed for feed in own}
-    return {name: as_shown(feeds[name], traded) for name in sorted(feeds)}
+    names = sorted(feeds.keys() & simulation.feeds if simulation.feeds else feeds)
+    return {name: as_shown(feeds[name], traded) for name in names}
 
 
 def _count_from_one() -> None:

@@ -36,8 +36,8 @@ def check_symbols(
 
 
 def unknown_to_vector(job: Job) -> str | None:
-    """Return the first key of the job's broker, sizer and analyzers that the engine `vector` does
-    not know; None if it knows all of them."""
+    """Return the first key of the job's broker, feeds, sizer and analyzers that the engine `vector`
+    does not know; None if it knows all of them."""
     # In one loop over many symbols, all have the same costs.
     is_each = job.data.universe == "each"
     return _unknown(job, VECTOR_KEYS, has_symbols=is_each) or _of_backtrader(job)
@@ -60,6 +60,8 @@ def check_broker(job: Job, engines: Sequence[str]) -> None:
 
 
 def _of_backtrader(job: Job) -> str | None:
+    if job.data.feeds:
+        return "data.feeds"
     if job.sizer is not None:
         return "sizer"
     return "results.analyzers" if job.results.analyzers else None

@@ -142,7 +142,7 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
         with naming_feed(name):
             check_longer(span, symbols)
     if data.universe == "portfolio":
-        check_one_length(symbols)
+        check_one_length(symbols, "feeds" if data.feeds else "universe = 'portfolio'")
     planned = [_planned(*each) for each in symbols.items()]
     return PlannedData(planned, auxiliary, _notes(data, described, rules, doubts), market=market)
 

@@ -125,6 +125,7 @@ def _data(data: Data, planned: PlannedData) -> DataIdentity:
         resampled=data.resampled_feeds,
         facts=data.facts is not None,
         session_end=data.session_end or "",
+        feeds=data.feeds,
     )
 
 

@@ -139,6 +139,9 @@ def _data(run: Run) -> dict[str, Any]:
         name: _origin(feed, feeds.get(name, path)) | {"symbols": [feed.symbol]}
         for name, feed in data.auxiliary.items()
     }
+    if data.feeds:
+        made |= {"feeds": list(data.feeds)}
+        del made["symbols"], made["universe"]
     if data.facts:
         made["facts"] = facts
     if data.session_end:

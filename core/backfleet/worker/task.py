@@ -143,9 +143,15 @@ class TaskRunner:
     def _simulation(
         self, key: TaskKey, bars: TaskBars, calendar: Calendar | None = None
     ) -> Simulation:
-        analyzers = self.manifest.identity.results.analyzers
+        identity = self.manifest.identity
         return Simulation(
-            self.strategy, key.params, bars.bars, self.manifest.broker, calendar, analyzers
+            self.strategy,
+            key.params,
+            bars.bars,
+            self.manifest.broker,
+            calendar,
+            identity.results.analyzers,
+            identity.data.feeds,
         )
 
     def _summarized(self, key: TaskKey, bars: TaskBars) -> TaskResult:
