@@ -38,7 +38,7 @@ __all__ = [
     "Broker",
     "Data",
     "Job",
-    "Market",
+    "MarketSection",
     "Resources",
     "Results",
     "Sweep",
@@ -246,7 +246,7 @@ class Data(Section):
         return {name: feed.resample for name, feed in feeds if feed.resample is not None}
 
 
-class Market(Section):
+class MarketSection(Section):
     """`[market]`: the rules of a market that orders follow; without it, any order is possible.
 
     Attributes
@@ -402,8 +402,12 @@ class Job(Section):
     data: Data
     broker: Broker = Broker()
     sizer: ClassTable | None = None
+<<<<<<< HEAD
     signals: Signals = Field(default_factory=dict)
     market: Market | None = None
+=======
+    market: MarketSection | None = None
+>>>>>>> main
     results: Results = Field(default_factory=Results)
     validation: Validation = Validation()
     resources: Resources = Resources()
