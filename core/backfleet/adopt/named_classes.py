@@ -46,7 +46,7 @@ def signal_tables(cerebro: Any) -> SignalTables | None:
         if args:
             return None
         try:
-            table = class_table(indicator, "signal", kwargs)
+            table = class_table_of(indicator, "signal", kwargs)
         except NoCode:
             return None
         tables.setdefault(signal_name(number).lower(), []).append(table)

@@ -20,12 +20,8 @@ from backfleet.adopt.named_classes import (
     unnamed_analyzers,
 )
 from backfleet.adopt.observation import ObservedParameter, Statement
-<<<<<<< HEAD
-from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, code_of
-from backfleet.class_call import SIGNALS
-=======
 from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, python_code_of
->>>>>>> main
+from backfleet.class_call import SIGNALS
 from backfleet.engines.bt import bt
 from backfleet.errors import JobError
 from backfleet.job.parameter import Parameter

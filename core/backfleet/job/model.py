@@ -402,12 +402,8 @@ class Job(Section):
     data: Data
     broker: Broker = Broker()
     sizer: ClassTable | None = None
-<<<<<<< HEAD
     signals: Signals = Field(default_factory=dict)
-    market: Market | None = None
-=======
     market: MarketSection | None = None
->>>>>>> main
     results: Results = Field(default_factory=Results)
     validation: Validation = Validation()
     resources: Resources = Resources()
