@@ -7,6 +7,7 @@ Imports nothing that a script does not import anyway, so that its own start can 
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 from types import ModuleType
@@ -16,6 +17,8 @@ from typing import Any
 def main() -> None:
     side, report, script, *arguments = sys.argv[1:]
     cerebro_class = _cerebro_of(side)
+    # backtrader imports it anyway, and scripts draw from it.
+    random.seed(0)
     runs: list[dict[str, Any]] = []
     _watch(cerebro_class, runs)
     sys.argv = [script, *arguments]

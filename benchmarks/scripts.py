@@ -1,9 +1,9 @@
 """Public backtrader scripts with `backtrader.Cerebro` and with `backfleet.Cerebro`.
 
 `python benchmarks/scripts.py FOLDER [--clone] [--repetitions N] [--adopt] [TEXT ...]`. FOLDER has a
-checkout of each repository of `scripts.toml` as OWNER/NAME; `--clone` clones those that are missing.
-The scripts are those whose names contain one of the texts. They run with your rights and write into
-the checkouts. Repositories that are not there are named and left out.
+checkout of each repository of `scripts.toml` as OWNER/NAME; `--clone` clones missing ones. The
+scripts are those whose names contain one of the texts. They run with your rights and write into the
+checkouts. Repositories that are not there are named and left out.
 
 Each script runs in fresh processes, alternately with both Cerebros. What it prints, its exit code,
 final values, cash, numbers of orders and bars must be equal; lines that differ between two runs of
@@ -265,7 +265,9 @@ def _summarize(comparisons: Sequence[Comparison]) -> int:
         _line(f"run, least of lean CSV: {least.name}", [least.run_ratio], 1.8)
     _line("run, median of the others", [c.run_ratio for c in slow], 1.5)
     _line("whole process, median of all", [c.process_ratio for c in comparisons], 1.0)
-    print(f"{_import_seconds():6.3f} (at most 0.080)  seconds that importing backfleet.Cerebro adds")
+    print(
+        f"{_import_seconds():6.3f} (at most 0.080)  seconds that importing backfleet.Cerebro adds"
+    )
     return 1 if different else 0
 
 
