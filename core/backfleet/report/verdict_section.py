@@ -99,10 +99,10 @@ def verdict_section(run: Run, folds: Folds | None) -> VerdictSection | None:
     )
 
 
-def _best_task_only(run: Run, verdict: Verdict) -> VerdictSection:
+def _best_task_only(run: Run, verdict: Verdict) -> VerdictParagraphs:
     lines = summarize_verdict(verdict)
     more = f"The verdicts on points and symbols: backfleet verdict {run.url}"
-    return VerdictSection("The best task", [*lines, more], verdict.level)
+    return VerdictParagraphs("The best task", [*lines, more], verdict.level)
 
 
 def _figures(verdict: RunVerdict) -> Mapping[str, go.Figure]:
