@@ -1,4 +1,4 @@
-"""`Reading`: how one form of file is read, from a preset, from names, and from the values."""
+"""`FormReading`: how one form of file is read, from a preset, from names, and from the values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from backfleet.errors import DataError
 from backfleet.job.job_errors import suggestion
 from backfleet.sources.importing.adjustment_choice import choose_adjustment
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.date_choice import choose_form
 from backfleet.sources.importing.dates import DateForm, find_forms, join_time, read_dates
 from backfleet.sources.importing.form import Form
@@ -29,15 +29,15 @@ from backfleet.sources.importing.names import (
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.numbers import decimal_mark, read_numbers
 from backfleet.sources.importing.order import find_order
-from backfleet.sources.importing.preset import Layout
+from backfleet.sources.importing.preset import FileLayout
 from backfleet.sources.importing.shapes import Shape
 from backfleet.sources.importing.volume_units import volume_scale
 
-__all__ = ["Reading", "date_values", "recognize"]
+__all__ = ["FormReading", "date_values", "recognize"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class FormReading:
     """The reading of a form.
 
     Attributes
@@ -58,7 +58,7 @@ class Reading:
         The zone of times without an offset and of sessions; None if nothing states it.
     """
 
-    layout: Layout
+    layout: FileLayout
     preset: str | None
     columns: Mapping[str, int]
     dates: DateForm
@@ -70,7 +70,7 @@ class Reading:
     shape: Shape | None = field(default=None, compare=False)
 
 
-def recognize(form: Form, choices: Choices, notes: Notes) -> Reading:
+def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
     """Return the reading of a form.
 
     Raises
@@ -90,12 +90,12 @@ def recognize(form: Form, choices: Choices, notes: Notes) -> Reading:
         notes.tell(sentence)
     columns = _columns(form, choices, notes)
     if layout.kind in ("factors", "suspensions", "lean-factors"):
-        return Reading(layout, form.preset, columns, _dates(form, columns, choices, notes))
+        return FormReading(layout, form.preset, columns, _dates(form, columns, choices, notes))
     _check_prices(form, columns, choices, notes)
     dates = _dates(form, columns, choices, notes)
     mark = _mark(form, columns, choices)
     _check_other_texts(form, columns, choices)
-    return Reading(
+    return FormReading(
         layout,
         form.preset,
         columns,
@@ -108,7 +108,7 @@ def recognize(form: Form, choices: Choices, notes: Notes) -> Reading:
     )
 
 
-def _columns(form: Form, choices: Choices, notes: Notes) -> dict[str, int]:
+def _columns(form: Form, choices: ImportChoices, notes: Notes) -> dict[str, int]:
     names = form.layout.names or choices.names or form.names
     if choices.names and len(choices.names) != len(form.samples[0].columns):
         raise DataError(
@@ -280,7 +280,9 @@ def _descends(column: Any) -> bool:
     return bool(wall[0] > wall[-1])
 
 
-def _check_prices(form: Form, columns: dict[str, int], choices: Choices, notes: Notes) -> None:
+def _check_prices(
+    form: Form, columns: dict[str, int], choices: ImportChoices, notes: Notes
+) -> None:
     missing = [role for role in PRICES if role not in columns]
     if not missing:
         return
@@ -313,7 +315,9 @@ def _no_prices(form: Form, missing: Sequence[str]) -> DataError:
     )
 
 
-def _dates(form: Form, columns: Mapping[str, int], choices: Choices, notes: Notes) -> DateForm:
+def _dates(
+    form: Form, columns: Mapping[str, int], choices: ImportChoices, notes: Notes
+) -> DateForm:
     joined = [date_values(sample, columns) for sample in form.samples]
     symbols = [
         sample.columns[columns["symbol"]] if "symbol" in columns else None
@@ -331,7 +335,7 @@ def date_values(frame: Frame, columns: Mapping[str, int]) -> Any:
     return date
 
 
-def _mark(form: Form, columns: Mapping[str, int], choices: Choices) -> str:
+def _mark(form: Form, columns: Mapping[str, int], choices: ImportChoices) -> str:
     if choices.decimal:
         return "," if choices.decimal == "comma" else "."
     values = [
@@ -352,7 +356,7 @@ def _mark(form: Form, columns: Mapping[str, int], choices: Choices) -> str:
     return mark
 
 
-def _check_other_texts(form: Form, columns: Mapping[str, int], choices: Choices) -> None:
+def _check_other_texts(form: Form, columns: Mapping[str, int], choices: ImportChoices) -> None:
     """Refuse a column of text that changes along the rows: its values may be symbols."""
     if "symbol" in columns or form.preset:
         return
