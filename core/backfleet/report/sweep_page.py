@@ -32,7 +32,6 @@ from backfleet.results.leaderboard import (
     Ranking,
     leaders_of,
 )
-from backfleet.results.row_problems import describe_problems
 from backfleet.runs.run import Run
 from backfleet.runs.verdict import read_folds
 
@@ -59,6 +58,8 @@ class SweepPageData:
         All rows, with the columns that figures are made from.
     points, tasks
         The leading points, or tasks if there is only one point; and the leading task.
+    shown
+        The rows of the page's table.
     """
 
     run: Run
@@ -68,17 +69,13 @@ class SweepPageData:
     metric: str
     points: Leaderboard
     tasks: Leaderboard
+    shown: pd.DataFrame
 
     @cached_property
     def parameters(self) -> Sequence[str]:
         """Columns of the parameters that vary."""
         names = (parameter_column(name) for name in self.run.manifest.points.names)
         return [name for name in names if self.rows[name].nunique(dropna=False) > 1]
-
-    @cached_property
-    def shown(self) -> pd.DataFrame:
-        """The rows of the page's table."""
-        return shown_rows(self.run, self.metric)
 
     @cached_property
     def measured(self) -> pd.DataFrame:
@@ -145,21 +142,23 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
 
 
 def _read(run: Run, metric: str | None, min_trades: int) -> SweepPageData:
-    # The table of all rows is gone when this ends, and the leaders, which take the most memory
-    # beside it, come first: a large run fits into half a gigabyte.
+    # The table of all rows is gone when this ends, and what takes the most memory beside it comes
+    # before the rows of the figures: a large run fits into half a gigabyte.
     rows = read_sweep_rows(run, metric)
     direction = metric_label(rows.metric).direction
     ranking = Ranking(rows.metric, min_trades=min_trades, ascending=direction < 0)
     tasks = leaders_of(rows.table, run.manifest, replace(ranking, by="task"), 1)
     points = leaders_of(rows.table, run.manifest, ranking, LEADERS)
+    shown = shown_rows(run, rows.metric)
     return SweepPageData(
         run=run,
         facts=read_facts(run),
         rows=rows.frame([parameter_column(name) for name in run.manifest.points.names]),
-        notes=describe_problems(rows.table),
+        notes=rows.notes,
         metric=rows.metric,
         points=points,
         tasks=tasks,
+        shown=shown,
     )
 
 

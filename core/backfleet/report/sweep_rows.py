@@ -13,7 +13,7 @@ from backfleet.report.metric_labels import metric_label
 from backfleet.results.compact import read_sorted
 from backfleet.results.leaderboard import OUTCOME, rank_metric
 from backfleet.results.read import read_results
-from backfleet.results.row_problems import COLUMNS
+from backfleet.results.row_problems import COLUMNS, describe_problems
 from backfleet.results.sort import SortOrder, sorted_indices
 from backfleet.runs.run import Run
 
@@ -49,11 +49,14 @@ class SweepRows:
     metric
         The column by which they are ranked.
     table
-        All rows. Those of a large run have only the columns that leaders and notes are made from.
+        All rows. Those of a large run have only the columns that leaders are made from.
+    notes
+        What is wrong with them, in words.
     """
 
     metric: str
     table: pa.Table
+    notes: Sequence[str]
 
     def frame(self, parameters: Sequence[str]) -> pd.DataFrame:
         """Return all rows for the figures, with the parameters, the metric and the metrics of the
@@ -68,17 +71,23 @@ def read_sweep_rows(run: Run, metric: str | None) -> SweepRows:
 
     Raises UserError for a metric that the rows do not have, CorruptObject, StoreError.
     """
-    columns = None
-    if run.manifest.tasks > MAX_ROWS:
-        # A million rows with all columns take half a gigabyte, and pandas needs as much again.
-        parameters = [parameter_column(name) for name in run.manifest.points.names]
-        asked = [] if metric is None else [metric]
-        names = ["task", "symbol", *parameters, *COLUMNS, *OUTCOME, *LEADER_METRICS, *asked]
-        columns = list(dict.fromkeys(names))
-    table = read_results(run.store, run.chunk_index, columns)
+    if run.manifest.tasks <= MAX_ROWS:
+        table = read_results(run.store, run.chunk_index)
+        return SweepRows(rank_metric(table, metric), table, describe_problems(table))
+    # A million rows with all columns take half a gigabyte, and pandas needs as much again. The
+    # columns of the notes are read first, to be gone when the others come.
+    notes = describe_problems(_read(run, COLUMNS))
+    parameters = [parameter_column(name) for name in run.manifest.points.names]
+    asked = [] if metric is None else [metric]
+    table = _read(run, ["task", "symbol", *parameters, *OUTCOME, *LEADER_METRICS, *asked])
+    return SweepRows(rank_metric(table, metric), table, notes)
+
+
+def _read(run: Run, columns: Sequence[str]) -> pa.Table:
+    table = read_results(run.store, run.chunk_index, list(dict.fromkeys(columns)))
     # Arrow keeps the memory in which it has unpacked the file.
     pa.default_memory_pool().release_unused()
-    return SweepRows(rank_metric(table, metric), table)
+    return table
 
 
 def shown_rows(run: Run, metric: str) -> pd.DataFrame:
@@ -87,8 +96,10 @@ def shown_rows(run: Run, metric: str) -> pd.DataFrame:
         rows = read_results(run.store, run.chunk_index)
     else:
         order = SortOrder(metric, ascending=metric_label(metric).direction < 0)
-        rows = read_sorted(run.store, run.chunk_index.listing(), order, CUT_ROWS)
-        if rows is None:
+        reader = read_sorted(run.store, run.chunk_index.listing(), order, CUT_ROWS)
+        if reader is not None:
+            rows = reader.read_all()
+        else:
             # The run is not complete, so its rows come from the chunks.
             rows = read_results(run.store, run.chunk_index)
             rows = rows.take(sorted_indices(rows, order).slice(0, CUT_ROWS))
