@@ -14,7 +14,7 @@ from backfleet.runs.notebook import NotebookBar, is_notebook
 __all__ = ["Show", "progress_on"]
 
 LINE_SECONDS = 5.0
-"""Plain lines come no more often than this."""
+"""Minimum interval of plain lines."""
 
 COMPILING = "compiling the engine, which is kept for later runs"
 
@@ -41,7 +41,7 @@ class Speed:
     is_compiling: bool = False
 
 
-class Pace:
+class CompletionRate:
     """Measures how fast tasks finish, from the first look on and without the time of compiling."""
 
     def __init__(self, is_compiling: Callable[[], bool]) -> None:
@@ -66,7 +66,7 @@ class Pace:
 class PlainLines:
     """A line at the start, one now and then, and one at the end."""
 
-    def __init__(self, stream: TextIO, run: str, pace: Pace) -> None:
+    def __init__(self, stream: TextIO, run: str, pace: CompletionRate) -> None:
         self._stream = stream
         self._run = run
         self._pace = pace
@@ -100,7 +100,7 @@ def progress_on(
 
     Until the first task has finished, `is_compiling` is asked whether machine code is compiled.
     """
-    pace = Pace(is_compiling)
+    pace = CompletionRate(is_compiling)
     if stream is None:
         yield lambda _: None
     elif is_notebook(stream):
