@@ -131,7 +131,7 @@ def _bar(stream: TextIO) -> Any:
     )
 
 
-def _words(counts: Counts, pace: Pace) -> str:
+def _words(counts: Counts, pace: CompletionRate) -> str:
     """Return the rate, the time left and the failures."""
     speed = pace.look(counts)
     if speed.is_compiling:
