@@ -234,13 +234,20 @@ def _leaders(sweep: SweepPageData) -> Mapping[str, Any]:
     )
     there = sweep.points.rows.column_names
     names = [name for name in dict.fromkeys(head) if name in there]
+    if not any(count > 1 for count in sweep.points.rows[IDENTICAL].to_pylist()):
+        names.remove(IDENTICAL)
     rows = sweep.points.rows.select(names).to_pylist()
-    labels = {name: metric_label(name).label for name in names if name in METRICS}
     columns = [
-        (name, labels.get(name, name), name in labels, sweep.points.rows[name].type in NUMBERS)
+        (name, _label(name), name in METRICS, sweep.points.rows[name].type in NUMBERS)
         for name in names
     ]
     return {"columns": columns, "rows": rows}
+
+
+def _label(name: str) -> str:
+    if name in ("task", "symbol", "symbols", IDENTICAL):
+        return name.capitalize()
+    return metric_label(name).label
 
 
 def _leaderboard(sweep: SweepPageData, rows: pd.DataFrame) -> Mapping[str, Any]:
@@ -274,7 +281,10 @@ def _measures(sweep: SweepPageData) -> Sequence[str]:
 
 def _sensitivity(sweep: SweepPageData) -> Sensitivity | None:
     parameters = list(sweep.parameters[:MAX_PARAMETERS])
-    return sensitivity(sweep.measured, parameters, sweep.metric) if parameters else None
+    if not parameters:
+        return None
+    leader = sweep.points.rows.to_pylist()[0] if sweep.points.by == "point" else None
+    return sensitivity(sweep.measured, parameters, sweep.metric, leader)
 
 
 def _figures(
