@@ -51,6 +51,9 @@ commission = 0.0002
 minimum_commission = 5
 slippage = 0.01
 fill_at_close = true
+[signals]
+long_inv = "MACD"
+
 [sizer]
 class = "FixedSize"
 stake = 20
@@ -170,6 +173,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "volume_filler": None,
         },
         "sizer": {"class": "FixedSize", "stake": 20},
+        "signals": {"long_inv": ({"class": "MACD"},)},
         "market": {
             "rules": "cn-a",
             "actions": "none",
