@@ -17,7 +17,7 @@ from backfleet.engines.classes import load_class
 from backfleet.engines.feed import FeedColumns, columns_of
 from backfleet.engines.market_broker import has_market, set_up_market
 from backfleet.engines.recorder import Recorder
-from backfleet.engines.shown_feed import as_shown
+from backfleet.engines.shown_feed import ShownFeed, as_shown
 from backfleet.engines.vector.backtrader_adapter import backtrader_strategy
 from backfleet.engines.warmup import Warmup, after_warmup
 from backfleet.vector_strategy import VectorStrategy
@@ -45,7 +45,7 @@ def simulate(
     others = further_feeds(simulation)
     # A vector strategy reads its prices from the bars, and sizes its orders in traded shares.
     is_vector = issubclass(simulation.strategy, VectorStrategy)
-    columns = columns_of((*simulation.bars, *others.values()), is_vector)
+    columns = columns_of(simulation.bars, tuple(others.values()), is_vector)
     traded = columns[: len(simulation.bars)]
     names = [*(symbol.symbol for symbol in traded), *others]
     order = [names.index(name) for name in simulation.feeds or names]
@@ -76,7 +76,7 @@ def simulate(
     return replace(outcome, fallback=fallback, metrics={**numbers, **outcome.metrics})
 
 
-def further_feeds(simulation: Simulation) -> Mapping[str, Bars]:
+def further_feeds(simulation: Simulation) -> Mapping[str, ShownFeed]:
     """The feeds of `Bars.auxiliary`, the same for all symbols, by their names.
 
     Their times are those at which they can be seen. A feed that is made from the symbols' own bars

@@ -218,11 +218,13 @@ def _traded(table: _Table, notes: Notes) -> tuple[_Table, Flags]:
         traded &= ~(numbers["suspended"] == 1)
     prices = np.vstack([numbers[role] for role in PRICES])
     # A day without trades often has zeros for prices, and the last close or a zero as its close.
-    volume = numbers.get("volume", np.zeros(len(traded)))
+    volume = numbers.get("volume", np.full(len(traded), np.nan))
     quiet = (prices[3] > 0) | ((prices[3] == 0) & ~(volume > 0))
     idle = traded & quiet & np.all(prices[:3] == 0, axis=0)
+    # Others leave the cells empty, beside the last close and a volume of zero.
+    idle |= traded & (prices[3] > 0) & (volume == 0) & np.all(np.isnan(prices[:3]), axis=0)
     if idle.any():
-        what = "have zeros for their prices: not traded"
+        what = "have zeros for their prices, or none: not traded"
         notes.count(what, int(idle.sum()), table.where(int(np.argmax(idle))))
         traded &= ~idle
     if traded.all():

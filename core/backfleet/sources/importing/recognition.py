@@ -19,7 +19,13 @@ from backfleet.sources.importing.date_choice import choose_form
 from backfleet.sources.importing.dates import DateForm, find_forms, join_time, read_dates
 from backfleet.sources.importing.form import Form
 from backfleet.sources.importing.frame import Frame
-from backfleet.sources.importing.names import PRICES, normalize, roles_of
+from backfleet.sources.importing.names import (
+    PRICES,
+    affixed_roles,
+    normalize,
+    price_families,
+    roles_of,
+)
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.numbers import decimal_mark, read_numbers
 from backfleet.sources.importing.order import find_order
@@ -112,6 +118,8 @@ def _columns(form: Form, choices: ImportChoices, notes: Notes) -> dict[str, int]
     if not any(names) and not choices.columns:
         return _by_content(form, notes)
     candidates = roles_of(names)
+    if not set(PRICES) & set(candidates):
+        candidates |= affixed_roles(names)
     columns: dict[str, int] = {}
     stated = {**form.layout.columns, **choices.columns}
     for role, name in stated.items():
@@ -120,7 +128,8 @@ def _columns(form: Form, choices: ImportChoices, notes: Notes) -> dict[str, int]
         candidates.pop(role, None)
     used = set(columns.values())
     for role, positions in candidates.items():
-        free = [place for place in positions if place not in used]
+        # A price may stand in for another one, such as the close for an open that is not there.
+        free = [place for place in positions if place not in used or role in PRICES]
         if free:
             columns[role] = _one_of(form, names, role, free, notes)
     if "date" not in columns:
@@ -278,7 +287,8 @@ def _check_prices(
     if not missing:
         return
     if missing == ["open", "high", "low"]:
-        words = "open, high and low are the close, and the volume is unknown"
+        words = "open, high and low are the close"
+        words += "" if "volume" in columns else ", and the volume is unknown"
         if choices.preset:
             notes.tell(f"closes only: {words}")
         elif form.shape:
@@ -286,14 +296,23 @@ def _check_prices(
         else:
             notes.assume(f"closes only: {words}; say --from wide")
     else:
-        names = form.layout.names or form.names
-        shown = ", ".join(name or "(unnamed)" for name in names)
-        raise DataError(
-            f"{form.origin}: row 1: there is no column for the {missing[0]}; the columns are "
-            f"{shown}. Name it with --column {missing[0]}=NAME"
-        )
+        raise _no_prices(form, missing)
     for role in missing:
         columns[role] = columns["close"]
+
+
+def _no_prices(form: Form, missing: Sequence[str]) -> DataError:
+    names = form.layout.names or form.names
+    shown = ", ".join(name or "(unnamed)" for name in names)
+    family = next(iter(price_families(names).values()), None)
+    options = " ".join(
+        f"--column {role}={'NAME' if family is None else repr(names[family[role]])}"
+        for role in missing
+    )
+    return DataError(
+        f"{form.origin}: row 1: there is no column for the {', '.join(missing)}; the columns are "
+        f"{shown}. Name {'it' if len(missing) == 1 else 'them'} with {options}"
+    )
 
 
 def _dates(
