@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from datetime import time
@@ -61,10 +62,14 @@ class Notes(bt.Strategy):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with daily prices of four symbols, of which some lack days, and a strategy."""
-    for seed, name in enumerate(("AAA", "BBB", "CCC", "MKT")):
+    """A folder with prices of symbols, two of which lack days, and a strategy."""
+    everyday = pd.bdate_range("2021-01-04", periods=90)
+    hours = pd.date_range("2021-01-04 09:05", periods=36, freq="5min")
+    times = {"AAA": everyday, "BBB": everyday, "CCC": everyday, "MKT": everyday}
+    times["MIN"] = [time + pd.Timedelta(days=day) for day in (0, 1, 3) for time in hours]
+    for seed, (name, all_times) in enumerate(times.items()):
         draw = random.Random(seed)
-        days = [day for day in pd.bdate_range("2021-01-04", periods=90) if draw.random() < 0.95]
+        days = [day for day in all_times if name not in ("CCC", "MKT") or draw.random() < 0.95]
         close = 50.0 * np.exp(np.cumsum([draw.gauss(0, 0.02) for _ in days]))
         opened = close * [draw.uniform(0.99, 1.01) for _ in days]
         columns = {
@@ -104,11 +109,15 @@ def plain_notes(folder: Path, traded: int, add_feeds: Callable[[Any], None]) -> 
 
 
 def feed_of(folder: Path, name: str) -> Any:
+    path = str(folder / f"{name}.csv")
+    if name == "MIN":
+        return bt.feeds.GenericCSVData(
+            dataname=path, openinterest=-1, timeframe=bt.TimeFrame.Minutes, compression=5
+        )
     midnight = time(0, 0)
     return bt.feeds.GenericCSVData(
-        dataname=str(folder / f"{name}.csv"), dtformat="%Y-%m-%d", openinterest=-1,
-        sessionend=midnight,
-    )  # fmt: skip
+        dataname=path, dtformat="%Y-%m-%d", openinterest=-1, sessionend=midnight
+    )
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -140,6 +149,51 @@ def test_auxiliary_feed_stands_where_the_feeds_name_it(folder: Path, engine: str
     assert ran.outcome.strategy.notes == plain_notes(folder, 23, add)
     with pytest.raises(ValueError, match=r"data\.auxiliary\.market is an auxiliary feed"):
         run_task(job(folder, feeds, engine, 1, auxiliary=auxiliary), 0)
+
+
+SPANS = {
+    "15min": (bt.TimeFrame.Minutes, 15),
+    "1h": (bt.TimeFrame.Minutes, 60),
+    "1w": (bt.TimeFrame.Weeks, 1),
+    "1mo": (bt.TimeFrame.Months, 1),
+    "1y": (bt.TimeFrame.Years, 1),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("symbols", "longer"),
+    [
+        (("CCC",), ("1w",)),
+        (("CCC",), ("1mo", "1w")),
+        (("AAA", "BBB"), ("1w", "1mo")),
+        (("MIN",), ("15min", "1h")),
+        # Three years are needed and one is there, so backtrader goes bar by bar.
+        (("CCC",), ("1y",)),
+    ],
+)
+def test_resampled_feeds_are_those_of_resampledata(
+    folder: Path, engine: str, symbols: Sequence[str], longer: Sequence[str]
+) -> None:
+    pairs = list(zip(itertools.cycle(symbols), longer, strict=False))
+    names = [span if len(symbols) == 1 else f"{symbol}.{span}" for symbol, span in pairs]
+
+    def add(cerebro: Any) -> None:
+        feeds = {symbol: feed_of(folder, symbol) for symbol in symbols}
+        for symbol, feed in feeds.items():
+            cerebro.adddata(feed, name=symbol)
+        for (symbol, span), name in zip(pairs, names, strict=True):
+            unit, count = SPANS[span]
+            cerebro.resampledata(feeds[symbol], name=name, timeframe=unit, compression=count)
+
+    auxiliary = {span: {"resample": span} for span in longer}
+    options = {"stamp": "close"} if symbols == ("MIN",) else {}
+    asked = job(folder, (*symbols, *names), engine, 1, auxiliary=auxiliary, options=options)
+    ran = run_task(asked, 0)
+    assert ran.outcome.strategy.notes == plain_notes(folder, 1, add)
+    units = [(data._timeframe, data._compression) for data in ran.outcome.strategy.datas]
+    assert units[len(symbols) :] == [SPANS[span] for span in longer]
+    assert (ran.outcome.fallback is None) == (engine != "backtrader" or longer != ("1y",))
 
 
 def test_order_of_feeds_is_part_of_the_run(folder: Path) -> None:

@@ -19,12 +19,12 @@ from backfleet.adopt.observation import (
     ObservedRun,
     ObservedScript,
 )
-from backfleet.adopt.python_code import MAIN, NoCode, PythonCode, code_of
+from backfleet.adopt.python_code import MAIN, NoCode, PythonCode, python_code_of
 from backfleet.adopt.setup import Setup
 from backfleet.engines.bt import bt
 from backfleet.store.records import encode_record
 
-__all__ = ["ObservationLog", "recording"]
+__all__ = ["ObservationLog", "recording_runs"]
 
 
 class ObservationLog:
@@ -47,7 +47,7 @@ class ObservationLog:
 
 
 @contextmanager
-def recording(log: ObservationLog) -> Iterator[None]:
+def recording_runs(log: ObservationLog) -> Iterator[None]:
     """Put a Cerebro that records in the place of backtrader's own."""
     stock = bt.Cerebro
     recorder = _recording_cerebro(stock, log)
@@ -156,6 +156,10 @@ class _RunRecorder:
             points=tuple(points),
             broker=self._setup.broker.table,
             sizer=None if self._setup.sizer is None else self._setup.sizer.table,
+            signals={
+                kind: tuple(named.table for named in tables)
+                for kind, tables in self._setup.signals.items()
+            },
             analyzers={name: named.table for name, named in self._setup.analyzers.items()},
             classes=self._setup.classes,
             statements=(*chosen.statements, *self._setup.statements),
@@ -172,7 +176,7 @@ def _plain_globals() -> dict[str, PythonCode]:
         if name.startswith("__") or callable(value):
             continue
         try:
-            values[name] = code_of(value)
+            values[name] = python_code_of(value)
         except NoCode:
             continue
     return values

@@ -16,7 +16,7 @@ from backfleet.cli.commands import PluginGroup
 from backfleet.cli.data_import import import_command, presets_command
 from backfleet.cli.options import with_options
 from backfleet.cli.symbol_selection import SymbolSelection
-from backfleet.console import as_json, echo_json
+from backfleet.console import as_json, count_of, echo_json
 
 if TYPE_CHECKING:
     from backfleet.sources.faults import Checked, Fault
@@ -83,7 +83,6 @@ def check_command(place: str, as_json: bool, **reading: Any) -> None:
 
 
 def _show_faults(place: str, checked: Sequence[Checked], faults: Sequence[Fault]) -> None:
-    from backfleet.results.row_problems import count_of
 
     for fault in faults:
         level = "" if fault.level == "fault" else f"{fault.level}: "

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backfleet.chunks.column_names import FALLBACK
+from backfleet.console import count_of
 
-__all__ = ["COLUMNS", "count_of", "describe_problems"]
+__all__ = ["COLUMNS", "describe_problems"]
 
 MAX_KINDS = 3
 ROWS_AT_A_TIME = 10_000
@@ -81,8 +82,8 @@ def describe_problems(rows: pa.Table) -> list[str]:
         )
     if unfilled.margin or refused.margin:
         lines.append(
-            "Lack of cash: an order for all the cash leaves nothing for the fee, or for a price "
-            "that rises before it is filled. Does the strategy's sizing leave room?"
+            "Insufficient cash: an order for all the cash leaves nothing for the fee, or for a "
+            "price that rises before it is filled. Does the strategy's sizing leave room?"
         )
     return lines + _fallbacks(rows) + _failures(rows)
 
@@ -150,8 +151,3 @@ def _line(message: str) -> str:
     """The first line of a message, cut to a readable length."""
     line = message.split("\n", 1)[0]
     return line if len(line) <= MAX_MESSAGE_CHARS else f"{line[: MAX_MESSAGE_CHARS - 3]}..."
-
-
-def count_of(number: int, what: str) -> str:
-    """Return a number with its noun, such as "2 tasks"."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -22,7 +22,7 @@ from backfleet.runs.executors import is_configured, open_executor
 from backfleet.store import open_store
 from backfleet.worker.environment import platform_facts
 
-__all__ = ["check_executors", "check_machine", "check_plugins", "check_store"]
+__all__ = ["check_executors", "check_machine", "check_store", "plugin_findings"]
 
 LITTLE_DISK = 2**30
 """Bytes; details of a million tasks take some gigabytes."""
@@ -140,7 +140,7 @@ def _cannot_write(folder: Path) -> str:
     return ""
 
 
-def check_plugins() -> Iterator[Finding]:
+def plugin_findings() -> Iterator[Finding]:
     """Plugins that fail to import, or that two packages claim."""
     plugins = list_plugins()
     owners: dict[tuple[str, str], set[str]] = {}

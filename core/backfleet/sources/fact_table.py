@@ -13,7 +13,7 @@ from typing import Any
 from backfleet.errors import DataError
 from backfleet.sources.locations import DataLocation
 
-__all__ = ["FactRow", "read_rows", "table_files"]
+__all__ = ["FactRow", "read_fact_rows", "table_files"]
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 SUFFIXES = (".csv", ".parquet")
@@ -91,7 +91,7 @@ def table_files(name: str, there: Sequence[str]) -> list[str]:
     return [name + suffix for suffix in SUFFIXES if name + suffix in there]
 
 
-def read_rows(
+def read_fact_rows(
     location: DataLocation,
     folder: str,
     name: str,

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from backfleet.errors import DataError
 from backfleet.facts import Action, Facts, Span, SymbolFacts
-from backfleet.sources.fact_table import FactRow, read_rows, table_files
+from backfleet.sources.fact_table import FactRow, read_fact_rows, table_files
 from backfleet.sources.locations import location_at
 
 __all__ = ["fact_files", "read_facts"]
@@ -45,15 +45,15 @@ def read_facts(path: str, only: Collection[str] | None = None) -> Facts:
         symbol without a row in `instruments`. The message names the file, the row and the value.
     """
     location = location_at(path)
-    rows = read_rows(location, path, "instruments", INSTRUMENTS, only)
+    rows = read_fact_rows(location, path, "instruments", INSTRUMENTS, only)
     if rows is None:
         raise DataError(
             f"{path}: there is no instruments.csv or instruments.parquet in it; each symbol needs "
             "a row there"
         )
     symbols = _instruments(rows)
-    spans = _with_spans(symbols, read_rows(location, path, "spans", SPANS) or [], only)
-    actions = read_rows(location, path, "actions", ACTIONS, only)
+    spans = _with_spans(symbols, read_fact_rows(location, path, "spans", SPANS) or [], only)
+    actions = read_fact_rows(location, path, "actions", ACTIONS, only)
     return Facts(
         path, MappingProxyType(spans if actions is None else _with_actions(spans, actions))
     )

@@ -20,7 +20,7 @@ from backfleet.sources.importing.preset import Preset, Rule, load_preset, parse_
 from backfleet.sources.locations import location_at
 
 if TYPE_CHECKING:
-    from backfleet.sources.importing.choices import Choices
+    from backfleet.sources.importing.choices import ImportChoices
     from backfleet.sources.importing.importer import Imported
 
 __all__ = ["PresetOptions", "PresetSource"]
@@ -102,13 +102,13 @@ class PresetSource(Source):
             raise DataError(f"{file.name}: it has {len(results)} symbols")
         return results[0]
 
-    def _choices(self) -> Choices:
-        from backfleet.sources.importing.choices import Choices
+    def _choices(self) -> ImportChoices:
+        from backfleet.sources.importing.choices import ImportChoices
 
         assert isinstance(self.options, PresetOptions)
         # UTC is the default of a job, and states nothing about times without an offset.
         zone = None if self.settings.timezone == "UTC" else self.settings.timezone
-        return Choices(
+        return ImportChoices(
             preset=self.options.preset,
             symbol="symbol",
             timezone=zone,

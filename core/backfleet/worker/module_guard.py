@@ -14,7 +14,7 @@ from backfleet.code.run_code import RunCode
 from backfleet.errors import UndeclaredModule
 from backfleet.no_bytecode import INSTALLED
 from backfleet.summary import TaskReturns
-from backfleet.worker.import_record import ImportRecord
+from backfleet.worker.importer_log import ImporterLog
 from backfleet.worker.messages import Runner
 
 __all__ = ["GuardedRunner", "ModuleGuard"]
@@ -53,7 +53,7 @@ class ModuleGuard:
         Begun before the run's code was loaded.
     """
 
-    def __init__(self, code: RunCode, record: ImportRecord) -> None:
+    def __init__(self, code: RunCode, record: ImporterLog) -> None:
         self._code = code
         self._files = set(code.files.values())
         self._seen = set(record.loaded)

@@ -18,7 +18,7 @@ from backfleet.job.toml import parse_toml
 from backfleet.sources.importing.names import ROLES
 
 __all__ = [
-    "Layout",
+    "FileLayout",
     "Preset",
     "Rule",
     "all_presets",
@@ -56,7 +56,7 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Layout(_Model):
+class FileLayout(_Model):
     """One kind of file of a vendor.
 
     Attributes
@@ -150,9 +150,9 @@ class Preset(_Model):
     example: str
     timezone: str | None = None
     told: tuple[str, ...] = ()
-    layouts: tuple[Layout, ...] = Field(min_length=1)
+    layouts: tuple[FileLayout, ...] = Field(min_length=1)
 
-    def all_layouts(self) -> tuple[Layout, ...]:
+    def all_layouts(self) -> tuple[FileLayout, ...]:
         """Return the layouts with the values that stand for all of them."""
         return tuple(
             layout.model_copy(

@@ -14,7 +14,7 @@ from backfleet_executors.aws.batch.live_containers import ContainerChecks
 from backfleet_executors.aws.batch.live_probes import probes_of
 from backfleet_executors.aws.batch.live_trial import (
     LIVE,
-    Trial,
+    LiveTrial,
     TrialPlan,
     start_trial,
     wait_until,
@@ -68,7 +68,7 @@ def _conditional_write(url: str) -> Finding:
     )
 
 
-def _followed(trial: Trial) -> Iterator[Finding]:
+def _followed(trial: LiveTrial) -> Iterator[Finding]:
     yield wait_until(trial, "job seen by its id", lambda: trial.job() is not None)
     yield _in_time(wait_until(trial, "job found by its name", trial.is_listed), trial)
     yield trial.end("two containers")
@@ -78,7 +78,7 @@ def _followed(trial: Trial) -> Iterator[Finding]:
     yield _log(trial)
 
 
-def _in_time(found: Finding, trial: Trial) -> Finding:
+def _in_time(found: Finding, trial: LiveTrial) -> Finding:
     """A warning where a lost job would have been looked for in vain, and submitted again."""
     looked = sum(LOOKS)
     if found.status is FindingStatus.FAILURE or trial.seconds() <= looked:
@@ -97,7 +97,7 @@ def _exit_codes(codes: Sequence[int | None]) -> Finding:
     return Finding(subject, FindingStatus.FAILURE, text, "see 'backfleet image build'")
 
 
-def _log(trial: Trial) -> Finding:
+def _log(trial: LiveTrial) -> Finding:
     subject = "logs"
     try:
         lines = trial.lines()

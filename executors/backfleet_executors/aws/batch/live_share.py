@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import Finding, FindingStatus
-from backfleet_executors.aws.batch.live_trial import Trial
+from backfleet_executors.aws.batch.live_trial import LiveTrial
 from backfleet_executors.aws.batch.share import share_identifier
 from backfleet_executors.aws.stack.compute import FAIR_SHARE
 
@@ -21,7 +21,7 @@ PAUSE = 3.0
 DEPLOY = "run 'backfleet aws deploy'"
 
 
-def share_findings(trial: Trial) -> Iterator[Finding]:
+def share_findings(trial: LiveTrial) -> Iterator[Finding]:
     """Look at the queue while a job of a trial runs on it. Raises ExecutorError."""
     account, queue = trial.account, trial.array.queue
     if not account.is_fair_share(queue):
@@ -33,7 +33,7 @@ def share_findings(trial: Trial) -> Iterator[Finding]:
     yield _share(trial)
 
 
-def _policy(trial: Trial) -> Finding:
+def _policy(trial: LiveTrial) -> Finding:
     found = trial.account.calls.fair_share_policy(trial.array.queue)
     expected = {name[0].lower() + name[1:]: value for name, value in FAIR_SHARE.items()}
     wrong = {name: found.get(name) for name, value in expected.items() if found.get(name) != value}
@@ -44,7 +44,7 @@ def _policy(trial: Trial) -> Finding:
     return Finding(SUBJECT, FindingStatus.OK, text)
 
 
-def _refusal(trial: Trial) -> Finding:
+def _refusal(trial: LiveTrial) -> Finding:
     """A job without a share could not be told from those of others."""
     subject = "jobs without a share"
     calls = trial.account.calls
@@ -57,7 +57,7 @@ def _refusal(trial: Trial) -> Finding:
     return Finding(subject, FindingStatus.FAILURE, f"AWS Batch took one: {job}")
 
 
-def _share(trial: Trial) -> Finding:
+def _share(trial: LiveTrial) -> Finding:
     """The share of the running job, in its description and in the snapshot of the queue."""
     subject = "share of a job"
     account = trial.account

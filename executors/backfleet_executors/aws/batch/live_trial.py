@@ -26,7 +26,7 @@ from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.clients import Clients
 
-__all__ = ["LIVE", "Trial", "TrialPlan", "start_trial", "tags_of_trials", "wait_until"]
+__all__ = ["LIVE", "LiveTrial", "TrialPlan", "start_trial", "tags_of_trials", "wait_until"]
 
 PAUSE = 3.0
 MAX_WAIT_SECONDS = 600.0
@@ -59,7 +59,7 @@ class TrialPlan:
 
 
 @dataclass
-class Trial:
+class LiveTrial:
     """A job whose containers run one command of backfleet."""
 
     settings: AwsBatchSettings
@@ -96,7 +96,7 @@ class Trial:
         return wait_until(self, subject, self.has_ended)
 
 
-def start_trial(settings: AwsBatchSettings, account: BatchAccount, plan: TrialPlan) -> Trial:
+def start_trial(settings: AwsBatchSettings, account: BatchAccount, plan: TrialPlan) -> LiveTrial:
     """Submit a job. Raises ExecutorError."""
     calls = account.calls
     size = worker_size(1, GIB)
@@ -117,14 +117,14 @@ def start_trial(settings: AwsBatchSettings, account: BatchAccount, plan: TrialPl
     submitter = JobSubmitter(Clients(calls.clients.region, total_max_attempts=1).batch, calls)
     began = time.monotonic()
     job = submitter.submit(request)
-    return Trial(settings, account, replace(array, job=job), began)
+    return LiveTrial(settings, account, replace(array, job=job), began)
 
 
 def tags_of_trials(settings: AwsBatchSettings) -> dict[str, str]:
     return {"backfleet:run": LIVE, TEAM_TAG: settings.team or NO_TEAM}
 
 
-def wait_until(trial: Trial, subject: str, holds: Callable[[], bool]) -> Finding:
+def wait_until(trial: LiveTrial, subject: str, holds: Callable[[], bool]) -> Finding:
     """Wait until a condition holds, and return after how many seconds."""
     while not holds():
         if trial.seconds() > MAX_WAIT_SECONDS:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.batch.calls import BatchCalls
-from backfleet_executors.aws.errors import code_of, explained
+from backfleet_executors.aws.errors import error_code, explained
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -98,7 +98,7 @@ class JobSubmitter:
 
 def is_throttled(error: Exception) -> bool:
     """AWS Batch has not looked at the request: there were too many."""
-    return code_of(error) in THROTTLED
+    return error_code(error) in THROTTLED
 
 
 def is_refused(error: Exception) -> bool:

@@ -15,7 +15,7 @@ from backfleet_executors.aws.stack.change_set import (
     execute,
     prepare,
 )
-from backfleet_executors.aws.stack.choices import Choices, check_image
+from backfleet_executors.aws.stack.choices import StackChoices, check_image
 from backfleet_executors.aws.stack.disruption import check_idle
 from backfleet_executors.aws.stack.encryption import bucket_keys, check_key
 from backfleet_executors.aws.stack.existing import check_existing
@@ -64,7 +64,7 @@ class Preparation:
         return bool(self.parameters["Image"])
 
 
-def prepare_deployment(clients: Clients, name: str, choices: Choices) -> Preparation:
+def prepare_deployment(clients: Clients, name: str, choices: StackChoices) -> Preparation:
     """Look at the account and have CloudFormation work out the changes.
 
     Raises
@@ -139,7 +139,7 @@ def _settled_stack(clients: Clients, name: str) -> Stack | None:
 
 
 def _chosen(
-    clients: Clients, choices: Choices, stack: Stack | None, adopted: RetainedResources
+    clients: Clients, choices: StackChoices, stack: Stack | None, adopted: RetainedResources
 ) -> dict[str, str]:
     choices = replace(
         choices,
@@ -157,7 +157,7 @@ def _chosen(
     return choices.parameters(stack.parameters if stack else {})
 
 
-def _with_zones(clients: Clients, choices: Choices, stack: Stack | None) -> Choices:
+def _with_zones(clients: Clients, choices: StackChoices, stack: Stack | None) -> StackChoices:
     """The choices with all zones for a new network; one that is there keeps its zones."""
     vpc = choices.vpc if choices.vpc is not None else stack and stack.parameters.get("VpcId")
     has_zones = stack is not None and bool(stack.parameters.get("ZoneA"))
@@ -174,8 +174,8 @@ def _with_zones(clients: Clients, choices: Choices, stack: Stack | None) -> Choi
 
 
 def _with_key(
-    clients: Clients, choices: Choices, stack: Stack | None, adopted: RetainedResources
-) -> Choices:
+    clients: Clients, choices: StackChoices, stack: Stack | None, adopted: RetainedResources
+) -> StackChoices:
     """The choices with the ARN of the key, which a new repository gets too."""
     if not choices.kms_key:
         return choices

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.errors import aws_errors, code_of
-from backfleet_executors.aws.stack.choices import Choices
+from backfleet_executors.aws.errors import aws_errors, error_code
+from backfleet_executors.aws.stack.choices import StackChoices
 
 __all__ = ["RetainedResources", "bucket_name", "find_retained"]
 
@@ -33,7 +33,7 @@ def bucket_name(clients: Clients, name: str, suffix: str) -> str:
     return f"{name}-{suffix}-{clients.account()}-{clients.region}"
 
 
-def find_retained(clients: Clients, name: str, choices: Choices) -> RetainedResources:
+def find_retained(clients: Clients, name: str, choices: StackChoices) -> RetainedResources:
     """Return the resources that an earlier stack of this name left, except those chosen by option.
 
     Raises
@@ -56,9 +56,9 @@ def _retained_bucket(clients: Clients, name: str, suffix: str) -> str:
         try:
             clients.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=clients.account())
         except ClientError as error:
-            if code_of(error) in ("404", "NoSuchBucket"):
+            if error_code(error) in ("404", "NoSuchBucket"):
                 return ""
-            if code_of(error) in ("403", "AccessDenied"):
+            if error_code(error) in ("403", "AccessDenied"):
                 raise ExecutorError(_taken(f"bucket {bucket}", f"{suffix}-bucket")) from error
             raise
         if _bucket_tag(clients, bucket) != name:
@@ -72,7 +72,7 @@ def _bucket_tag(clients: Clients, bucket: str) -> str:
     try:
         tags = clients.s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     except ClientError as error:
-        if code_of(error) == "NoSuchTagSet":
+        if error_code(error) == "NoSuchTagSet":
             return ""
         raise
     return next((tag["Value"] for tag in tags if tag["Key"] == STACK_TAG), "")
@@ -85,7 +85,7 @@ def _retained_repository(clients: Clients, name: str) -> str:
         try:
             (found,) = clients.ecr.describe_repositories(repositoryNames=[name])["repositories"]
         except ClientError as error:
-            if code_of(error) == "RepositoryNotFoundException":
+            if error_code(error) == "RepositoryNotFoundException":
                 return ""
             raise
         tags = clients.ecr.list_tags_for_resource(resourceArn=found["repositoryArn"])["tags"]
