@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -92,6 +93,7 @@ def test_the_live_check_writes_twice_submits_an_array_and_reads_its_log(
         "keys of runs",
         "missing objects",
         "rights of workers",
+        "versions",
         "zone",
         "tags",
         "fair share",
@@ -141,17 +143,27 @@ def test_the_live_check_fails_where_its_rules_are_broken(
     roles = policies["roles"] | {WORKER: [*rules, more]}
     aws_server.enforce(policies | {"roles": roles})
     gate.alter("DescribeJobs", without("tags", "attempts", "shareIdentifier"))
-    gate.alter("GetLogEvents", without_words("alive"))
+    gate.alter("GetLogEvents", without_words("alive", "version numpy"))
     gate.alter("POST describeschedulingpolicies", with_reservation)
     found = by_subject(executor.diagnose_live())
 
     assert found["missing objects"].status is FindingStatus.FAILURE
     assert "the container wrote: AccessDenied" in found["missing objects"].text
-    broken = ("rights of workers", "tags", "share of a job", "SIGTERM", "exit code 75", "time-out")
+    broken = (
+        "rights of workers",
+        "versions",
+        "tags",
+        "share of a job",
+        "SIGTERM",
+        "exit code 75",
+        "time-out",
+    )
     assert {found[subject].status for subject in broken} == {FindingStatus.FAILURE}
     assert "written doctor-live/" in found["rights of workers"].text
     assert "had 0 s, and a worker needs up to 20" in found["SIGTERM"].text
     assert found["fair share"].status is FindingStatus.WARNING
+    numpy = f"numpy is {version('numpy')} here and missing in the image: workers refuse runs"
+    assert found["versions"].text.startswith(numpy)
 
 
 def without(*fields: str) -> Any:
@@ -162,9 +174,9 @@ def without(*fields: str) -> Any:
     return change
 
 
-def without_words(word: str) -> Any:
+def without_words(*words: str) -> Any:
     def change(answer: Any) -> Any:
-        events = [event for event in answer["events"] if not event["message"].startswith(word)]
+        events = [event for event in answer["events"] if not event["message"].startswith(words)]
         return answer | {"events": events}
 
     return change
