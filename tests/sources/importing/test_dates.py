@@ -55,3 +55,9 @@ def test_without_bars_at_weekends_an_evening_hour_is_the_end(importing: Import, 
     rows = [[f"{day} {time}", *bar] for day, bar in zip(DAYS, BARS, strict=True)]
     outcome = importing({"ABC.csv": table(rows, f"date,{OHLCV}")}, yes=False)
     assert importing.rows(outcome) == EXPECTED
+
+
+def test_a_row_of_today_with_a_time_alone_is_refused_by_its_name(importing: Import) -> None:
+    rows = [["11:34", *BARS[0]], *([day, *bar] for day, bar in zip(DAYS, BARS, strict=True))]
+    with pytest.raises(DataError, match=r"row 2: the date is '11:34', .* without a day, .* remove"):
+        importing({"ABC.csv": table(rows, f"date,{OHLCV}")})
