@@ -155,7 +155,9 @@ class LargeRows:
 
     def _means(self, metric: str, size: int) -> PointMeans:
         sums, trades = np.zeros(size), np.zeros(size)
-        counts, results = np.zeros(size, np.int32), np.zeros(size, np.int32)
+        # A byte each if there is one task per group: there may be ten million groups.
+        kind = np.min_scalar_type(self._manifest.tasks // size)
+        counts, results = np.zeros(size, kind), np.zeros(size, kind)
         has_row = np.zeros(size, np.bool_)
         for batch in self.batches(["task", metric, "trades"]):
             groups = task_numbers(batch) % size
