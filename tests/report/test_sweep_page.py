@@ -15,6 +15,10 @@ import pytest
 
 import backfleet as bf
 import backfleet.report.sweep_rows as sweep_rows
+import backfleet.results.compact as compacting
+import backfleet.results.large_rows as large_rows
+import backfleet.results.partitions as partitioning
+import backfleet.results.read as reading
 from backfleet.errors import UserError
 from backfleet.metrics import Metrics
 from backfleet.report.figures.sweep import parameter_map
@@ -148,6 +152,40 @@ def test_a_large_run_shows_its_best_tasks_with_all_columns(
     assert {name: figure.to_json() for name, figure in whole.figures.items()} == {
         name: figure.to_json() for name, figure in cut.figures.items()
     }
+
+
+@pytest.mark.parametrize("has_files", [True, False])
+def test_the_page_of_a_run_of_millions_is_of_all_leaders_and_a_sample(
+    sweep: bf.Run,
+    parsed: Parse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has_files: bool,
+) -> None:
+    whole = sweep_page(sweep, "total_return", min_trades=0)
+    run = bf.open_run(shutil.copytree(sweep.url, tmp_path / sweep.id))
+    (tmp_path / sweep.id / "results.parquet").unlink()
+    monkeypatch.setattr(large_rows, "MAX_FILE_TASKS", 4)
+    monkeypatch.setattr(large_rows, "MAX_SAMPLE_TASKS", 4)
+    monkeypatch.setattr(compacting, "MAX_FILE_TASKS", 4)
+    if has_files:
+        monkeypatch.setattr(reading, "MAX_FILE_TASKS", 4)
+        monkeypatch.setattr(partitioning, "MAX_PARTITION_ROWS", 3)
+    monkeypatch.setattr(sweep_rows, "MAX_ROWS", 4)
+    page = sweep_page(run, "total_return", min_trades=0)
+    assert (tmp_path / sweep.id / "results" / "index.json").exists() == has_files
+    for name in ("leaders", "steady"):
+        assert repr(whole.context[name]) == repr(page.context[name]), name
+    assert whole.context["board"].describe() == page.context["board"].describe()
+    html = parsed(render_file(page))
+    best = sweep.results().sort_values("total_return", ascending=False, kind="stable")
+    assert html.column("leaderboard", "task") == best["task"].tolist()
+    assert html.column("leaderboard", "sharpe") == best["sharpe"].tolist()
+    points = page.context["sampled_points"]
+    assert 0 < points < len(run.manifest.points)
+    assert f"of a sample: {points} points, on all symbols." in html.text
+    tasks = page.context["tiles"][2]["note"]
+    assert tasks == f"of {points * len(run.manifest.symbols)} tasks with a value"
 
 
 def test_a_long_key_figure_says_how_long_it_is(parsed: Parse, sweep: bf.Run) -> None:
