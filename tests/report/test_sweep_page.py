@@ -22,6 +22,7 @@ import backfleet.results.read as reading
 from backfleet.errors import UserError
 from backfleet.metrics import Metrics
 from backfleet.report.figures.sweep import parameter_map
+from backfleet.report.figures.theme import add_signed_histogram, blank
 from backfleet.report.page import render_file
 from backfleet.report.sweep_page import sweep_page
 
@@ -73,8 +74,8 @@ def test_every_metric_has_its_formula(html: str, parsed: Parse) -> None:
     columns = {each["name"]: each for each in page.blocks["data-leaderboard"]["columns"]}
     for name in Metrics._fields:
         assert columns[name]["tip"], name
-    assert "mean(r) / s * sqrt(p)" in columns["sharpe"]["tip"]
-    assert "mean(r) / s * sqrt(p)" in page.text
+    assert "(mean(r) - f / p) / s * sqrt(p)" in columns["sharpe"]["tip"]
+    assert "(mean(r) - f / p) / s * sqrt(p)" in page.text
 
 
 def test_the_leader_and_the_counts_are_in_the_key_figures(
@@ -96,9 +97,9 @@ def test_a_run_is_ranked_by_the_metric_that_is_asked_for(parsed: Parse, sweep: b
 
 
 def test_a_metric_that_is_not_there_is_refused_with_the_nearest_one(sweep: bf.Run) -> None:
-    with pytest.raises(UserError, match=r"'sharp' cannot be .* did you mean 'sharpe'\?"):
+    with pytest.raises(UserError, match=r"ranked by 'sharp': .* did you mean 'sharpe'\?"):
         sweep_page(sweep, "sharp")
-    with pytest.raises(UserError, match="'symbol' cannot be ranked by"):
+    with pytest.raises(UserError, match="cannot be ranked by 'symbol'"):
         sweep_page(sweep, "symbol")
 
 
@@ -122,6 +123,14 @@ def test_colors_of_the_map_diverge_from_zero_if_there_are_both_signs() -> None:
     assert (trace.zmin, trace.zmid, trace.zmax) == (-2.0, 0.0, 2.0)
     (trace,) = parameter_map(rows.assign(sharpe=[0.5, 2.0]), "k", "symbol", "sharpe").data
     assert (trace.zmin, trace.zmid, trace.zmax) == (0.5, None, 2.0)
+
+
+@pytest.mark.parametrize(("count", "ticks"), [(3, 1), (90, None)])
+def test_small_counts_have_whole_ticks(count: int, ticks: int | None) -> None:
+    figure = blank()
+    values = pd.Series([-1.0, *[0.5] * count])
+    add_signed_histogram(figure, values, ("loss", "profit"), ("red", "green"))
+    assert figure.layout.yaxis.dtick == ticks
 
 
 @pytest.mark.parametrize("axes", [("k", "symbol"), ("symbol", "k")])

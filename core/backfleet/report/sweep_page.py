@@ -22,7 +22,6 @@ from backfleet.report.sweep_rows import (
     PARALLEL_METRICS,
     SweepRows,
     read_sweep_rows,
-    shown_rows,
 )
 from backfleet.report.verdict_section import verdict_section
 from backfleet.results.large_rows import has_large_rows
@@ -74,10 +73,9 @@ class SweepPageData:
         names = (parameter_column(name) for name in self.run.manifest.points.names)
         return [name for name in names if self.rows[name].nunique(dropna=False) > 1]
 
-    @cached_property
+    @property
     def shown(self) -> pd.DataFrame:
-        """The rows of the page's table."""
-        return shown_rows(self.run, self.metric)
+        return self.read.shown
 
     @cached_property
     def measured(self) -> pd.DataFrame:
@@ -226,13 +224,17 @@ def _leaders(sweep: SweepPageData) -> Mapping[str, Any]:
     )
     there = sweep.read.points.rows.column_names
     names = [name for name in dict.fromkeys(head) if name in there]
-    rows = sweep.read.points.rows.select(names).to_pylist()
-    labels = {name: metric_label(name).label for name in names if name in METRICS}
-    columns = [
-        (name, labels.get(name, name), name in labels, sweep.read.points.rows[name].type in NUMBERS)
-        for name in names
-    ]
-    return {"columns": columns, "rows": rows}
+    board = sweep.read.points.rows
+    if not any(count > 1 for count in board[IDENTICAL].to_pylist()):
+        names.remove(IDENTICAL)
+    columns = [(name, _label(name), name in METRICS, board[name].type in NUMBERS) for name in names]
+    return {"columns": columns, "rows": board.select(names).to_pylist()}
+
+
+def _label(name: str) -> str:
+    if name in ("task", "symbol", "symbols", IDENTICAL):
+        return name.capitalize()
+    return metric_label(name).label
 
 
 def _leaderboard(sweep: SweepPageData, rows: pd.DataFrame) -> Mapping[str, Any]:
@@ -266,8 +268,12 @@ def _measures(sweep: SweepPageData) -> Sequence[str]:
 
 def _sensitivity(sweep: SweepPageData) -> Sensitivity | None:
     parameters = list(sweep.parameters[:MAX_PARAMETERS])
+    if not parameters:
+        return None
     rows = sweep.measured if sweep.read.by_point is None else sweep.read.by_point
-    return sensitivity(rows, parameters, sweep.metric) if parameters else None
+    board = sweep.read.points
+    leader = board.rows.to_pylist()[0] if board.by == "point" else None
+    return sensitivity(rows, parameters, sweep.metric, leader)
 
 
 def _figures(

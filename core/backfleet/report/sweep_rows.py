@@ -23,7 +23,7 @@ from backfleet.runs.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LEADER_METRICS", "PARALLEL_METRICS", "SweepRows", "read_sweep_rows", "shown_rows"]
+__all__ = ["LEADER_METRICS", "PARALLEL_METRICS", "SweepRows", "read_sweep_rows"]
 
 MAX_ROWS = 20_000
 """Tasks of a run whose page has all rows."""
@@ -65,6 +65,8 @@ class SweepRows:
         None otherwise.
     sampled_points
         Number of points in the sample; None if `rows` has all.
+    shown
+        The rows of the page's table, with all columns: of a large run the best.
     """
 
     metric: str
@@ -72,6 +74,7 @@ class SweepRows:
     notes: Sequence[str]
     points: Leaderboard
     tasks: Leaderboard
+    shown: pd.DataFrame
     by_point: pd.DataFrame | None = None
     sampled_points: int | None = None
 
@@ -83,19 +86,30 @@ def read_sweep_rows(run: Run, metric: str | None, min_trades: int, leaders: int)
     """
     columns = _columns(run, metric)
     if has_large_rows(run.chunk_index):
+        columns = list(dict.fromkeys([*columns, *COLUMNS]))
         return _large_rows(run, metric, min_trades, leaders, columns)
-    is_small = run.manifest.tasks <= MAX_ROWS
-    # A million rows with all columns take half a gigabyte, and pandas needs as much again.
-    table = read_results(run.store, run.chunk_index, None if is_small else columns)
-    # Arrow keeps the memory in which it has unpacked the file.
-    pa.default_memory_pool().release_unused()
+    if run.manifest.tasks <= MAX_ROWS:
+        table = read_results(run.store, run.chunk_index)
+        notes = describe_problems(table)
+    else:
+        # A million rows with all columns take half a gigabyte, and pandas needs as much again. The
+        # columns of the notes are read first, to be gone when the others come.
+        notes = describe_problems(_read(run, COLUMNS))
+        table = _read(run, columns)
     metric = rank_metric(table, metric)
     ranking = _ranking(metric, min_trades)
-    # The leaders come first: they take the most memory beside the table.
+    # What takes the most memory beside the table comes before the rows of the figures.
     tasks = leaders_of(table, run.manifest, replace(ranking, by="task"), 1)
     points = leaders_of(table, run.manifest, ranking, leaders)
-    frame = _frame(run, table, metric)
-    return SweepRows(metric, frame, describe_problems(table), points, tasks)
+    shown = _shown_rows(run, metric)
+    return SweepRows(metric, _frame(run, table, metric), notes, points, tasks, shown)
+
+
+def _read(run: Run, columns: Sequence[str]) -> pa.Table:
+    table = read_results(run.store, run.chunk_index, list(dict.fromkeys(columns)))
+    # Arrow keeps the memory in which it has unpacked the file.
+    pa.default_memory_pool().release_unused()
+    return table
 
 
 def _large_rows(
@@ -119,6 +133,7 @@ def _large_rows(
         notes=describe_problems(table),
         points=board,
         tasks=tasks,
+        shown=_shown_rows(run, metric),
         by_point=by_point,
         sampled_points=int(is_chosen.sum()),
     )
@@ -130,10 +145,10 @@ def _ranking(metric: str, min_trades: int) -> Ranking:
 
 
 def _columns(run: Run, metric: str | None) -> list[str]:
-    """Return the columns that leaders, notes and figures are made from."""
+    """Return the columns that leaders and figures are made from."""
     parameters = [parameter_column(name) for name in run.manifest.points.names]
     asked = [] if metric is None else [metric]
-    names = ["task", "symbol", *parameters, *COLUMNS, *OUTCOME, *LEADER_METRICS, *asked]
+    names = ["task", "symbol", *parameters, *OUTCOME, *LEADER_METRICS, *asked]
     return list(dict.fromkeys(names))
 
 
@@ -153,7 +168,7 @@ def _mean_frame(points: Points, metric: str, means: PointMeans) -> pd.DataFrame:
     return pd.DataFrame({**columns, metric: means.values}).dropna(subset=[metric])
 
 
-def shown_rows(run: Run, metric: str) -> pd.DataFrame:
+def _shown_rows(run: Run, metric: str) -> pd.DataFrame:
     """Return the rows of the page's table with all columns; of a large run the best."""
     order = SortOrder(metric, ascending=metric_label(metric).direction < 0)
     if run.manifest.tasks <= MAX_ROWS:
@@ -161,8 +176,10 @@ def shown_rows(run: Run, metric: str) -> pd.DataFrame:
     elif has_large_rows(run.chunk_index):
         rows = LargeRows(run.store, run.chunk_index).first_tasks(order, CUT_ROWS)
     else:
-        rows = read_sorted(run.store, run.chunk_index.listing(), order, CUT_ROWS)
-        if rows is None:
+        reader = read_sorted(run.store, run.chunk_index.listing(), order, CUT_ROWS)
+        if reader is not None:
+            rows = reader.read_all()
+        else:
             # The run is not complete, so its rows come from the chunks.
             rows = read_results(run.store, run.chunk_index)
             rows = rows.take(sorted_indices(rows, order).slice(0, CUT_ROWS))

@@ -155,7 +155,12 @@ def _bars(verdict: RunVerdict) -> Iterator[Bar]:
 
 def _rows(symbols: SymbolVerdicts) -> list[SymbolRow]:
     """Return the symbols that stand out most."""
-    order = np.argsort(symbols.adjusted, kind="stable")[:MAX_SYMBOLS]
+    # Symbols that are no tests come last, as NaN does.
+    probability = [
+        verdict.counted.probability if isinstance(verdict.counted, Deflated) else 0.0
+        for verdict in symbols.verdicts
+    ]
+    order = np.lexsort((-np.array(probability), symbols.adjusted))[:MAX_SYMBOLS]
     return [_row(symbols.verdicts[place], float(symbols.adjusted[place])) for place in order]
 
 
