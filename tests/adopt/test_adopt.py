@@ -84,6 +84,21 @@ def test_numbers_of_analyzers_become_columns(adopt_text: Adopt) -> None:
             ["[results.analyzers]", 'sharpe = "SharpeRatio"', 'trades = "TradeAnalyzer"'],
         ),
         ("cheat on open", ["cheat_on_open = true"]),
+        ("several stocks", ['feeds = ["BBB", "AAA", "CCC"]']),
+        ("a feed to look at before the one that is traded", ['feeds = ["BBB", "AAA"]']),
+        (
+            "two symbols with weeks and months of their own",
+            [
+                'feeds = ["CCC", "BBB", "CCC.monthly", "BBB.weekly"]',
+                "[data.auxiliary.monthly]",
+                'resample = "1w"',
+            ],
+        ),
+        (
+            "quarters of an hour beside five minutes",
+            # The last part of a session is no whole one, so the bars are those of the script.
+            ['symbols = ["MIN"]', 'options = { stamp = "close" }', '[data.auxiliary."15min"]'],
+        ),
         (
             "volume fillers",
             [

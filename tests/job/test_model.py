@@ -149,6 +149,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "columns": ("pe_ttm",),
             "options": {"date_column": "Date"},
             "auxiliary": {},
+            "feeds": (),
             "facts": str(tmp_path / "data/facts"),
             "session_end": "16:00:00",
         },

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from backfleet import Bars, VectorStrategy
-from backfleet.bar_length import find_length, local_midnights
+from backfleet.bar_length import find_length, local_midnights, nominal_ns
 from backfleet.engine import BrokerSettings, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
@@ -79,8 +79,12 @@ def beside(bars: Bars, **feeds: Bars) -> Bars:
 
 
 def latest_over(bars: Bars, feed: Bars) -> list[float]:
-    """The close of the last bar of the feed that is over by the end of each bar."""
-    rows = [np.flatnonzero(feed.end <= end) for end in bars.end]
+    """The close of the last bar of the feed that is over by the end of each bar; a longer one that
+    has a date, and not its end, is followed by another bar."""
+    is_longer = nominal_ns(feed.length) > nominal_ns(bars.length)
+    has_date = np.datetime_data(feed.length.dtype)[0] != "ns"
+    margin = int(is_longer and has_date and feed.stamp == "open")
+    rows = [np.flatnonzero(feed.end <= end - margin) for end in bars.end]
     return [feed.close[known[-1]] if len(known) else np.nan for known in rows]
 
 
@@ -97,7 +101,7 @@ def test_a_week_dated_by_its_monday_is_first_seen_on_the_next_monday(make_bars: 
     days = daily(make_bars(np.arange(1.0, 16.0)), np.arange(15) * DAY + MONDAY)
     weeks = daily(make_bars([10.0, 20.0]), [MONDAY, MONDAY + 7 * DAY])
     seen = tradable_bars(beside(days, week=weeks)).auxiliary["week"].close
-    np.testing.assert_array_equal(seen, [np.nan] * 6 + [10.0] * 7 + [20.0] * 2)
+    np.testing.assert_array_equal(seen, [np.nan] * 7 + [10.0] * 7 + [20.0])
     assert_shown_when_over(beside(days, week=weeks), "week")
 
 

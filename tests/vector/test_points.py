@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from backfleet.engine import BrokerSettings, Simulation
+from backfleet.engines.vector import growing_buffers
 from backfleet.engines.vector.engine import VectorEngine
+from backfleet.engines.vector.growing_buffers import GrowingBuffers
 from backfleet.engines.vector.points import PointRunner
 from backfleet_strategies.sma_crossover import SmaCrossover
 
@@ -46,6 +48,27 @@ def test_an_outcome_outlasts_the_next_point(walk: Any) -> None:
     before = kept.equity.tobytes()
     runner.run({"period": 30})
     assert kept.equity.tobytes() == before
+
+
+@pytest.mark.parametrize("sizing", ["all-in", "fee-aware"])
+def test_buffers_that_are_too_small_at_first_change_no_result(
+    walk: Any, sizing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = {"period": 3, "sizing": sizing}
+    roomy = PointRunner(walk(201), SmaCrossover, BROKER).run(point)
+    assert len(roomy.orders) > 20
+    monkeypatch.setattr(growing_buffers, "FIRST_ROOM", 3)
+    # Another number of bars, since runners of as many bars share their buffers.
+    PointRunner(walk(50), SmaCrossover, BROKER)
+    grown = PointRunner(walk(201), SmaCrossover, BROKER).run(point)
+    for table in TABLES:
+        assert getattr(grown, table).tobytes() == getattr(roomy, table).tobytes()
+
+
+def test_buffers_of_millions_of_bars_leave_most_of_a_tasks_memory_free() -> None:
+    # Memory counts against the limit of a task even if nothing is written to it.
+    arrays = GrowingBuffers(5_000_000, 5_000_000, 1).arrays
+    assert sum(array.nbytes for array in arrays) < 256 * 2**20
 
 
 def test_a_point_that_fails_costs_no_other(walk: Any) -> None:

@@ -23,6 +23,7 @@ from backfleet.engine import (
     Simulation,
 )
 from backfleet.engines.backtrader import BacktraderEngine
+from backfleet.engines.vector import growing_buffers
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet.engines.vector.portfolio import PortfolioRunner
 from backfleet.engines.vector.portfolio_simulate import simulate_portfolio
@@ -232,6 +233,21 @@ def test_symbols_that_are_halted_throughout_have_no_say(
         target="size",
     )
     assert outcome.fills["symbol"].tolist() == [1]
+
+
+def test_buffers_that_are_too_small_at_first_change_no_result(
+    on_days: Any, scripted_panel: Any, script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    symbols = tuple(on_days(name, [0, 1, 2, 4, 5, 7, 8, 9]) for name in "ABC")
+    targets = np.random.default_rng(8).choice((4.0, -3.0, 0.0, NAN), (8, 3))
+    point = {"script": script(targets), "target": "size", "stop_loss": 0.5, "take_profit": 0.5}
+    broker = BrokerSettings(1000.0, 0.001)
+    roomy = PortfolioRunner(symbols, scripted_panel, broker).run(point)
+    assert len(roomy.orders) > 12
+    monkeypatch.setattr(growing_buffers, "FIRST_ROOM", 2)
+    grown = PortfolioRunner(symbols, scripted_panel, broker).run(point)
+    for table in ("equity", "orders", "fills", "trades"):
+        assert getattr(grown, table).tobytes() == getattr(roomy, table).tobytes()
 
 
 def test_compiled_and_interpreted_code_agree(on_days: Any, scripted_panel: Any) -> None:

@@ -50,6 +50,8 @@ def job_text(
             lines.append(f"resample = {_toml(feed.resample)}")
         else:
             lines.append(f"symbols = {_toml([feed.symbol])}")
+        if feed.options is not None:
+            lines.append(f"options = {_inline(feed.options)}")
     file = strategy.rpartition(":")[0]
     broker = in_file(run.broker, file)
     costs = broker.pop("symbols", {})
@@ -91,9 +93,10 @@ def _inline(value: Any) -> str:
 def _data(data: AdoptedData) -> Iterator[str]:
     yield f"source = {_toml(data.source)}"
     yield 'path = "data"'
-    yield f"symbols = {_toml(list(data.symbols))}"
-    if data.is_portfolio:
-        yield 'universe = "portfolio"'
+    if data.feeds:
+        yield f"feeds = {_toml(list(data.feeds))}"
+    else:
+        yield f"symbols = {_toml(list(data.symbols))}"
     if data.start is not None:
         yield f"start = {_toml(data.start)}"
     if data.end is not None:

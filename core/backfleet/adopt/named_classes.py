@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from backfleet.adopt.class_tables import ClassTable, class_table
+from backfleet.adopt.class_tables import ClassTable, class_table_of
 from backfleet.adopt.python_code import NoCode
 from backfleet.job.class_table import analyzer_name
 
@@ -24,7 +24,7 @@ def sizer_table(cerebro: Any) -> ClassTable | None:
     if sizer is None or args:
         return None
     try:
-        return class_table(sizer, "sizer", kwargs)
+        return class_table_of(sizer, "sizer", kwargs)
     except NoCode:
         return None
 
@@ -37,7 +37,7 @@ def analyzer_tables(cerebro: Any) -> Mapping[str, ClassTable]:
         name = _analyzer_name(analyzer, arguments.pop("_name", ""))
         try:
             if not args and name not in tables and analyzer_name(name):
-                tables[name] = class_table(analyzer, "analyzer", arguments)
+                tables[name] = class_table_of(analyzer, "analyzer", arguments)
         except (NoCode, ValueError):
             continue
     return tables

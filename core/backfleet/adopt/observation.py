@@ -73,7 +73,10 @@ class ObservedFeed:
     csv
         The file that it reads, if it is a plain CSV feed.
     resampled
-        The span of a resampled feed as a job writes it, such as `1w`; None for other feeds.
+        The span of a feed that is resampled from another one, as a job writes it, such as `1w`;
+        empty if a job has no such span. None for other feeds.
+    origin
+        The position of the feed that it is resampled from.
     """
 
     name: str
@@ -83,6 +86,7 @@ class ObservedFeed:
     is_traded: bool
     csv: CsvFeed | None = None
     resampled: str | None = None
+    origin: int | None = None
 
 
 @dataclass(frozen=True)

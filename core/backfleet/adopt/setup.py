@@ -17,7 +17,7 @@ from backfleet.adopt.named_classes import (
     unnamed_analyzers,
 )
 from backfleet.adopt.observation import ObservedParameter, Statement
-from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, code_of
+from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, python_code_of
 from backfleet.engines.bt import bt
 from backfleet.errors import JobError
 from backfleet.job.parameter import Parameter
@@ -77,7 +77,7 @@ class Setup:
         notes += _left_out(cerebro, strategy, analyzers)
         code = PythonCode("")
         try:
-            code = code_of(strategy)
+            code = python_code_of(strategy)
         except NoCode as error:
             refusals.append(f"the strategy {strategy.__name__} cannot be taken out: {error}")
         if args:
@@ -113,7 +113,7 @@ class Setup:
                 refusals.append(f"a job cannot sweep the parameter {name} over {values!r}")
             else:
                 try:
-                    pair = code_of((name, values[0]))
+                    pair = python_code_of((name, values[0]))
                     statements.append(Statement("params", pair, f"the parameter {name}"))
                 except NoCode as error:
                     refusals.append(f"the parameter {name} cannot be written: {error}")
@@ -264,7 +264,7 @@ def _mentions(strategy: Any, *words: str) -> bool:
 def _call(called: Any, args: Any, kwargs: Any, label: str) -> PythonCode:
     """The code that calls a class. Raises NoCode with the label of what it stands for."""
     try:
-        name, arguments = code_of(called), arguments_code(args, kwargs)
+        name, arguments = python_code_of(called), arguments_code(args, kwargs)
     except NoCode as error:
         raise NoCode(f"{label} {called.__name__} cannot be written: {error}") from None
     text = f"{name.text}({arguments.text})"

@@ -169,7 +169,7 @@ def results(
     rows = read_results(opened.store, opened.chunk_index)
     _report_missing(opened.manifest.tasks - rows.num_rows, opened)
     if by is None:
-        _write_rows(rows, Selection(where, sort, ascending, limits), to)
+        _write_rows(rows, RowSelection(where, sort, ascending, limits), to)
     else:
         trades = MIN_TRADES if min_trades is None else min_trades
         ranking = Ranking(sort, by, trades, ascending)
@@ -179,8 +179,8 @@ def results(
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which rows, in which order."""
+class RowSelection:
+    """Condition, order and limits of the rows to write."""
 
     where: str | None
     sort: str | None
@@ -196,7 +196,7 @@ def _read_sorted(run: Run, order: SortOrder, limit: int | None) -> pa.Table | No
     return read_sorted(run.store, run.chunk_index.listing(), order, limit)
 
 
-def _write_rows(rows: pa.Table, selection: Selection, to: Output) -> None:
+def _write_rows(rows: pa.Table, selection: RowSelection, to: Output) -> None:
     """Write the rows of a run's tasks."""
     rows = query_rows(
         rows,

@@ -13,7 +13,7 @@ from backfleet.class_call import ClassCall
 from backfleet.engines.bt import bt
 from backfleet.errors import JobError, PluginError, error_line
 from backfleet.file_import import import_file, imported_file
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 
 __all__ = ["ClassKind", "backtraders_classes", "check_class", "load_class", "made"]
 
@@ -44,7 +44,7 @@ def load_class(call: ClassCall, kind: ClassKind) -> Any:
     if not inspect.isclass(cls):
         names = [key for key, value in known.items() if inspect.isclass(value)]
         where = place or "backtrader"
-        raise JobError(f"{call.target!r}: {where} has no {kind} {name!r}{nearest(name, names)}")
+        raise JobError(f"{call.target!r}: {where} has no {kind} {name!r}{suggestion(name, names)}")
     if not issubclass(cls, BASES[kind]):
         raise JobError(f"{call.target!r} is no subclass of backtrader's {BASES[kind].__name__}")
     return cls
@@ -63,7 +63,9 @@ def check_class(call: ClassCall, kind: ClassKind) -> None:
     known = list(params._getkeys()) if hasattr(params, "_getkeys") else []
     for name, _ in call.arguments:
         if known and name not in known:
-            raise JobError(f"{name}: {call.target} has no parameter {name!r}{nearest(name, known)}")
+            raise JobError(
+                f"{name}: {call.target} has no parameter {name!r}{suggestion(name, known)}"
+            )
 
 
 def _module(place: str) -> ModuleType:

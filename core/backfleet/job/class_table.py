@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 
 from backfleet.class_call import CLASS
-from backfleet.job.refusal import show
+from backfleet.job.job_errors import show
 
 __all__ = ["Analyzers", "ClassTable"]
 

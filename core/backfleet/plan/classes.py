@@ -60,6 +60,11 @@ def check_classes(job: Job, strategy: StrategyReference, kind: StrategyKind) -> 
         raise JobError(
             "sizer: a VectorStrategy sizes its own orders. Set its 'sizing', or remove [sizer]"
         )
+    if job.data.feeds and kind == VECTOR:
+        raise JobError(
+            "data.feeds: a VectorStrategy, which the engine 'vector' runs, has its feeds by their "
+            'names. Use data.symbols with universe = "portfolio", or a backtrader.Strategy'
+        )
     for key, class_kind, call in _classes(job):
         # backtrader takes long to import, and most jobs name no class.
         from backfleet.engines.classes import check_class

@@ -93,6 +93,9 @@ class DataIdentity(FeedIdentity):
     session_end
         Time of day of daily bars on backtrader's clock, ISO 8601; empty for 00:00, of which what is
         hashed says nothing.
+    feeds
+        The feeds of one `backtrader.Strategy` in their order; empty for the usual order, of which
+        what is hashed says nothing.
     """
 
     universe: Literal["each", "portfolio"]
@@ -104,6 +107,7 @@ class DataIdentity(FeedIdentity):
     resampled: Mapping[str, str]
     facts: bool = False
     session_end: str = ""
+    feeds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,6 +216,8 @@ class Identity:
             del plain["data"]["facts"]
         if not self.data.session_end:
             del plain["data"]["session_end"]
+        if not self.data.feeds:
+            del plain["data"]["feeds"]
         return plain
 
     def components(self) -> Iterator[tuple[str, Component]]:

@@ -16,8 +16,8 @@ from backfleet.code.imports import missing_modules
 from backfleet.code.logic import logic_hash
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
+from backfleet.job.job_errors import show
 from backfleet.job.parameter import Parameter
-from backfleet.job.refusal import show
 from backfleet.job.validation import TRADES, Validation, parse_condition
 from backfleet.job.windowed_points import WINDOW, WindowedPoints
 from backfleet.no_bytecode import bytecode_disabled

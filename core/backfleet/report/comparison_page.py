@@ -13,7 +13,7 @@ from backfleet.report.metric_difference import metric_difference
 from backfleet.report.metric_labels import metric_label, notation
 from backfleet.report.page import Page
 from backfleet.report.pair_tables import MAX_PAIRS, changed_pairs, pairs_table, symbols_table
-from backfleet.report.run_facts import RunFacts, read_facts
+from backfleet.report.run_facts import PageFacts, page_facts
 from backfleet.results.compare import setup_diff
 from backfleet.results.compare_code import compare_sources
 from backfleet.results.leaderboard import rank_metric
@@ -44,7 +44,7 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
     cannot be matched, CorruptObject, StoreError.
     """
     runs = (first, second)
-    facts = [read_facts(run) for run in runs]
+    facts = [page_facts(run) for run in runs]
     sides = [
         RunRows(run.store, run.manifest, read_results(run.store, run.chunk_index)) for run in runs
     ]
@@ -79,7 +79,7 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
 
 
 def _facts(
-    runs: tuple[Run, Run], facts: Sequence[RunFacts]
+    runs: tuple[Run, Run], facts: Sequence[PageFacts]
 ) -> Sequence[tuple[str, str, str, bool]]:
     """Label, the text of each run, and whether the two differ."""
     first, second = (

@@ -15,7 +15,7 @@ from backfleet.report.figures.theme import DIVERGING, MAX_SYMBOLS
 from backfleet.report.fold_section import fold_section
 from backfleet.report.metric_labels import format_value, metric_label, notation
 from backfleet.report.page import Page
-from backfleet.report.run_facts import RunFacts, read_facts
+from backfleet.report.run_facts import PageFacts, page_facts
 from backfleet.report.sensitivity import Sensitivity, sensitivity
 from backfleet.report.sweep_rows import (
     LEADER_METRICS,
@@ -62,7 +62,7 @@ class SweepPageData:
     """
 
     run: Run
-    facts: RunFacts
+    facts: PageFacts
     rows: pd.DataFrame
     notes: Sequence[str]
     metric: str
@@ -154,7 +154,7 @@ def _read(run: Run, metric: str | None, min_trades: int) -> SweepPageData:
     points = leaders_of(rows.table, run.manifest, ranking, LEADERS)
     return SweepPageData(
         run=run,
-        facts=read_facts(run),
+        facts=page_facts(run),
         rows=rows.frame([parameter_column(name) for name in run.manifest.points.names]),
         notes=describe_problems(rows.table),
         metric=rows.metric,
@@ -209,7 +209,7 @@ def _tiles(sweep: SweepPageData) -> Sequence[Mapping[str, str]]:
     return tiles
 
 
-def _standing(facts: RunFacts) -> str:
+def _standing(facts: PageFacts) -> str:
     counts = facts.counts
     parts = [f"{counts.ok:,} ok"]
     for number, word in (

@@ -16,7 +16,7 @@ from backfleet.validation.bootstrap import Interval
 from backfleet.validation.cscv import Cscv
 from backfleet.validation.moments import Moments
 from backfleet.validation.run_verdict import RunVerdict, reach_run_verdict
-from backfleet.validation.run_wording import Section
+from backfleet.validation.run_wording import VerdictParagraphs
 from backfleet.validation.sharpe import Deflated, annualize
 from backfleet.validation.task_verdicts import SymbolVerdicts
 from backfleet.validation.verdict import Verdict
@@ -63,7 +63,7 @@ class VerdictSection:
         Number of symbols, of which `symbols` can be the first.
     """
 
-    sections: Sequence[Section]
+    sections: Sequence[VerdictParagraphs]
     figures: Mapping[str, go.Figure] = field(default_factory=dict)
     symbols: Sequence[SymbolRow] = ()
     symbol_count: int = 0
@@ -84,7 +84,7 @@ def verdict_section(run: Run, folds: Folds | None) -> VerdictSection | None:
         verdict = reach_run_verdict(run_data_with(run.stored, folds), MAX_COMPARED)
     except (NoVerdict, StoreError) as error:
         # The page has much to show without it.
-        return VerdictSection([Section("The verdict cannot be shown", [str(error)])])
+        return VerdictSection([VerdictParagraphs("The verdict cannot be shown", [str(error)])])
     symbols = verdict.symbols
     return VerdictSection(
         verdict.sections,

@@ -23,7 +23,7 @@ from backfleet.executor import (
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
 from backfleet.runs.executors import open_executor
-from backfleet.runs.facts import RunFacts, read_facts, write_facts
+from backfleet.runs.facts import RunFacts, read_run_facts, write_facts
 from backfleet.runs.progress import progress_on
 from backfleet.runs.run import Run
 from backfleet.runs.submit import Submit
@@ -171,7 +171,7 @@ class RunControl:
             self._wait_for_compaction()
             if not is_current(run.store, run.chunk_index.listing()):
                 compact(run.store, run.chunk_index)
-            if read_facts(run.store) is None:
+            if read_run_facts(run.store) is None:
                 from backfleet.runs.run_scores import run_scores
 
                 scores = run_scores(run.store, run.chunk_index.listing())

@@ -13,22 +13,22 @@ from backfleet.runs.notebook import NotebookBar, is_notebook
 __all__ = ["Show", "progress_on"]
 
 LINE_SECONDS = 5.0
-"""Plain lines come no more often than this."""
+"""Minimum interval of plain lines."""
 
 
 Show = Callable[[Counts], None]
 """Shows the counts of a run as it goes."""
 
 
-class Pace:
-    """How fast tasks come, counted from the first look."""
+class CompletionRate:
+    """Tasks finished per second since the first look."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()
         self._first: int | None = None
 
     def look(self, counts: Counts) -> tuple[float, float | None]:
-        """Tasks a second, and seconds left; None while that cannot be told."""
+        """Return tasks per second, and the seconds left, None while they cannot be estimated."""
         if self._first is None:
             self._first = counts.finished
         rate = (counts.finished - self._first) / max(time.monotonic() - self._since, 1e-9)
@@ -38,7 +38,7 @@ class Pace:
 class PlainLines:
     """A line at the start, one now and then, and one at the end."""
 
-    def __init__(self, stream: TextIO, run: str, pace: Pace) -> None:
+    def __init__(self, stream: TextIO, run: str, pace: CompletionRate) -> None:
         self._stream = stream
         self._run = run
         self._pace = pace
@@ -63,7 +63,7 @@ class PlainLines:
 @contextmanager
 def progress_on(stream: TextIO | None, run: str, counts: Counts) -> Iterator[Show]:
     """Show progress as it suits a stream, and nothing without one. A bar is wiped at the end."""
-    pace = Pace()
+    pace = CompletionRate()
     if stream is None:
         yield lambda _: None
     elif is_notebook(stream):
@@ -94,7 +94,7 @@ def _bar(stream: TextIO) -> Any:
     )
 
 
-def _words(counts: Counts, pace: Pace) -> str:
+def _words(counts: Counts, pace: CompletionRate) -> str:
     """Rate, time left and failures."""
     rate, left = pace.look(counts)
     words = f"{_about(counts)}{rate:.1f}/s" if rate else ""

@@ -353,7 +353,7 @@ def test_fault_19_jobs_that_cannot_start_say_why_and_are_canceled_on_request(
     handle = dict(executor.submit(asked))
     early = list(executor.poll(handle))
     handle["submitted"] -= GRACE + 1
-    monkeypatch.setattr(poll_module, "SHORTEST", 0.0)
+    monkeypatch.setattr(poll_module, "MIN_PAUSE_SECONDS", 0.0)
     statuses = list(executor.poll(handle))
     executor.cancel(handle)
     executor.cancel(handle)

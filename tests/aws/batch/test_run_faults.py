@@ -386,7 +386,7 @@ def test_fault_33_the_clean_up_function_leaves_jobs_of_others_alone(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", CLEANUP)
     monkeypatch.setenv("QUEUES", aws_server.queue)
     monkeypatch.setenv("JOB_DEFINITION", aws_server.job_definition)
-    for name in ("STUCK_HOURS", "LONGEST_HOURS", "KEPT_REVISIONS"):
+    for name in ("STUCK_HOURS", "MAX_HOURS", "KEPT_REVISIONS"):
         monkeypatch.setenv(name, "0")
     foreign = submitted("sleep 30")
     ours = submitted("sleep 30", tags={"backfleet:run": "0" * 16})

@@ -211,7 +211,7 @@ def test_a_limit_needs_the_price_of_the_region(
     limited: AwsBatchExecutor, submission: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prices, "PRICES", {"us-east-1": prices.PRICES["us-east-1"]})
-    monkeypatch.setattr(prices, "USUAL_REGION", "us-east-1")
+    monkeypatch.setattr(prices, "DEFAULT_REGION", "us-east-1")
     asked = submission(shards=2)
     assert not any("max_cost" in problem for problem in limited.preflight(asked))
     monkeypatch.setattr(prices, "PRICES", {})

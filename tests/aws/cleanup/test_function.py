@@ -25,7 +25,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch, aws_server: Any) -> None:
         "QUEUES": f"{aws_server.queue},{aws_server.on_demand_queue}",
         "JOB_DEFINITION": aws_server.job_definition,
         "STUCK_HOURS": "24",
-        "LONGEST_HOURS": "168",
+        "MAX_HOURS": "168",
         "KEPT_REVISIONS": "3",
         "AWS_ACCESS_KEY_ID": CLEANUP,
     }

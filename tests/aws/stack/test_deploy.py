@@ -48,10 +48,10 @@ def test_a_plan_on_stock_moto_tells_the_same_resources(
     moto_server: Any, stack_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from backfleet_executors.aws.clients import Clients
-    from backfleet_executors.aws.stack.choices import Choices
+    from backfleet_executors.aws.stack.choices import StackChoices
     from backfleet_executors.aws.stack.deploy import drop, prepare_deployment
 
-    preparation = prepare_deployment(Clients(), stack_name, Choices())
+    preparation = prepare_deployment(Clients(), stack_name, StackChoices())
     assert preparation.change_set is not None
     assert "JobQueue" in str(preparation.change_set.changes)
     drop(Clients(), preparation)

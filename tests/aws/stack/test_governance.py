@@ -14,7 +14,7 @@ from backfleet.errors import ExecutorError
 from backfleet_executors.aws.stack.boundary import boundary_policy
 from backfleet_executors.aws.stack.deployer import (
     Governance,
-    Place,
+    StackLocation,
     cloudformation_policy,
     deployer_policy,
 )
@@ -35,8 +35,8 @@ from testbed.aws.server import SUBMITTER, WORKER
 
 Command = Callable[..., Any]
 
-PLACE = Place("aws", "us-east-1", ACCOUNT, "fleet")
-LONGEST = Place("aws-cn", "cn-northwest-1", ACCOUNT, "f" * 24)
+PLACE = StackLocation("aws", "us-east-1", ACCOUNT, "fleet")
+LONGEST = StackLocation("aws-cn", "cn-northwest-1", ACCOUNT, "f" * 24)
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary/fleet"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{'a' * 36}"
 GOVERNANCE = Governance(boundary=BOUNDARY, key=KEY)
@@ -220,7 +220,7 @@ def test_a_boundary_is_set_on_every_role_of_the_stack_and_of_its_teams(
     aws_command: Command, aws_server: Any, stack_name: str, image: str
 ) -> None:
     iam = aws_server.client("iam")
-    document = json.dumps(boundary_policy(Place("aws", "us-east-1", ACCOUNT, stack_name)))
+    document = json.dumps(boundary_policy(StackLocation("aws", "us-east-1", ACCOUNT, stack_name)))
     arn = iam.create_policy(PolicyName=f"b{stack_name}", PolicyDocument=document)["Policy"]["Arn"]
     options = ("--yes", "--image", image, "--permissions-boundary", arn)
     assert aws_command("deploy", *options).error is None

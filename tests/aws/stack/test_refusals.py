@@ -207,10 +207,10 @@ def test_what_a_killed_plan_has_left_is_cleared_away(
     aws_command: Command, aws_server: Any, stack_name: str, image: str
 ) -> None:
     from backfleet_executors.aws.clients import Clients
-    from backfleet_executors.aws.stack.choices import Choices
+    from backfleet_executors.aws.stack.choices import StackChoices
     from backfleet_executors.aws.stack.deploy import prepare_deployment
 
-    prepare_deployment(Clients(), stack_name, Choices())
+    prepare_deployment(Clients(), stack_name, StackChoices())
     assert "there is no stack" in refusal(aws_command("status"))
     assert aws_command("deploy", "--yes", "--image", image).error is None
 

@@ -20,7 +20,7 @@ from backfleet.engines.fast.broker import FastBroker
 from backfleet.engines.fast.column_feeds import read_by_the_column
 from backfleet.engines.fast.indicators import by_the_column
 from backfleet.engines.fast.lines import CursorBindings
-from backfleet.engines.fast.loop import run_lean
+from backfleet.engines.fast.loop import LATE_MOMENTS, run_lean
 
 __all__ = ["Cerebro"]
 
@@ -100,7 +100,9 @@ def _reason_against(cerebro: Any, strategies: list[Any]) -> str | None:
 
 
 def _reason_against_feed(feed: Any) -> str | None:
-    own = _own_methods(feed, AbstractDataBase, FEED_METHODS)
+    is_late = LATE_MOMENTS in feed.__dict__
+    names = tuple(name for name in FEED_METHODS if not (is_late and name == "advance_peek"))
+    own = _own_methods(feed, AbstractDataBase, names)
     if own:
         return f"the feed {type(feed).__name__} has its own {own}"
     if feed.resampling or feed.replaying or feed._clone:

@@ -10,6 +10,7 @@ Must equal: the order in which feeds, broker, notifications, strategies and writ
 from __future__ import annotations
 
 import math
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,7 +20,10 @@ from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.notifications import deliver
 from backfleet.engines.fast.strategy import StrategyRun
 
-__all__ = ["run_lean"]
+__all__ = ["LATE_MOMENTS", "run_lean"]
+
+LATE_MOMENTS = "_late_moments"
+"""The attribute with the moments of a feed whose bars come later than they say."""
 
 
 def run_lean(cerebro: Any, strategies: list[Any]) -> None:
@@ -56,7 +60,7 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
 def _bind_feeds(feeds: Sequence[Any], bindings: CursorBindings) -> list[BarCursor]:
     """Put every feed on a cursor, all of them on one where their times are the same."""
     # A view of memory compares doubles in C, and needs no numpy.
-    times = [memoryview(feed.lines.datetime.array) for feed in feeds]
+    times = [memoryview(_moments_of(feed)) for feed in feeds]
     same = all(times[0] == each for each in times[1:])
     for each in times:
         each.release()
@@ -67,13 +71,19 @@ def _bind_feeds(feeds: Sequence[Any], bindings: CursorBindings) -> list[BarCurso
     return cursors[:1] if same else cursors
 
 
+def _moments_of(feed: Any) -> array[float]:
+    """Return the moments at which the bars of a feed come, which may be later than they say."""
+    moments: array[float] = feed.__dict__.get(LATE_MOMENTS) or feed.lines.datetime.array
+    return moments
+
+
 def _is_finite(values: Any) -> bool:
     return bool(len(values)) and all(map(math.isfinite, values))
 
 
 def _moments(feeds: Sequence[Any], cursors: Sequence[BarCursor]) -> Iterator[float]:
     """Set the cursors bar by bar and give each bar's time."""
-    times = [feed.lines.datetime.array.tolist() for feed, _ in zip(feeds, cursors, strict=False)]
+    times = [_moments_of(feed).tolist() for feed, _ in zip(feeds, cursors, strict=False)]
     if len(cursors) == 1:
         cursor = cursors[0]
         for cursor.bar, moment in enumerate(times[0]):

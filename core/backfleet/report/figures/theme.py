@@ -29,11 +29,11 @@ __all__ = [
     "add_band",
     "add_line",
     "add_signed_histogram",
-    "axis_values",
     "band",
     "blank",
     "money_axis",
     "plain",
+    "plotted_values",
 ]
 
 # Okabe and Ito (2008), those of at least 3:1 on white and on near black.
@@ -107,7 +107,7 @@ def add_line(
 ) -> None:
     """Draw a series over its index; `form` is the format of its values."""
     figure.add_scatter(
-        x=axis_values(figure, series.index),
+        x=plotted_values(figure, series.index),
         y=series.to_numpy(),
         name=name,
         line={"color": color, "width": width},
@@ -116,7 +116,7 @@ def add_line(
     )
 
 
-def axis_values(figure: go.Figure, values: Any) -> Any:
+def plotted_values(figure: go.Figure, values: Any) -> Any:
     """Return what is drawn along the horizontal axis: times as milliseconds, which take a third of
     the space of texts in a page."""
     dates = np.asarray(values)
@@ -131,7 +131,7 @@ def add_band(
 ) -> None:
     """Fill what is between two series."""
     style: dict[str, Any] = {"line": {"color": band(SERIES, 0.0), "width": 0}, "hoverinfo": "skip"}
-    x = axis_values(figure, x)
+    x = plotted_values(figure, x)
     figure.add_scatter(x=x, y=low, showlegend=False, **style)
     figure.add_scatter(
         x=x, y=high, fill="tonexty", fillcolor=band(SERIES, opacity), name=name, **style

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-__all__ = ["PRICES", "ROLES", "normalize", "roles_of"]
+__all__ = ["PRICES", "ROLES", "affixed_roles", "normalize", "price_families", "roles_of"]
 
 PRICES = ("open", "high", "low", "close")
 
 _NAMES: Mapping[str, str] = {
     "date": "date datetime timestamp open_time opentime unix unix_timestamp ts ts_event "
-    "window_start trade_date tradedate trading_date day dt local_time gmt_time datum fecha data "
-    "epoch date_time trade_time trading_day 日期 交易日期 交易时间",
+    "window_start start_date start_time trade_date tradedate trading_date day dt local_time "
+    "gmt_time datum fecha data epoch date_time trade_time trading_day 日期 交易日期 交易时间",
     "time": "time 时间",
     "open": "open o px_open openprice open_price opening_price eröffn eröffnung apertura opn "
     "开盘 开盘价 开盘价(元) 今开",
@@ -22,7 +22,7 @@ _NAMES: Mapping[str, str] = {
     "最低价(元)",
     "close": "close c closeprice close_price closing_price close/last zuletzt schluss 收盘 收盘价 "
     "收盘价(元) 现价",
-    "last": "last last_price px_last price_last 最新价",
+    "last": "last last_price px_last price_last 最新价 price",
     "adjusted": "adj_close adjclose adjusted_close adjcp adj__close close_adj closeadj "
     "adjusted_closing_price adj_close_price",
     "volume": "volume v vol px_volume tickvol tick_volume turnovervol total_volume volume_traded "
@@ -50,6 +50,40 @@ def normalize(name: str) -> str:
     text = name.strip().strip("\ufeff<>\"'*").strip()
     text = re.sub(r"^[0-9]{1,2}[ab]?\. ", "", text).casefold()
     return re.sub(r"[\s.]+", "_", text).strip("_")
+
+
+def price_families(names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return the columns of each family of four prices, whose names have the same addition.
+
+    `openMid, highMid, lowMid, closeMid` are the family `mid`. `BidOpen` and `AskOpen` belong to
+    two families.
+    """
+    families: dict[str, dict[str, int]] = {}
+    for position, name in enumerate(names):
+        key = normalize(name)
+        for price in PRICES:
+            if key.startswith(price):
+                families.setdefault(key.removeprefix(price).strip("_"), {})[price] = position
+            elif key.endswith(price):
+                families.setdefault(key.removesuffix(price).strip("_"), {})[price] = position
+    families.pop("", None)
+    return {family: places for family, places in families.items() if set(places) == set(PRICES)}
+
+
+def affixed_roles(names: Sequence[str]) -> dict[str, list[int]]:
+    """Return the roles of the only family of prices, and of the columns with its addition."""
+    families = price_families(names)
+    if len(families) != 1:
+        return {}
+    family, places = next(iter(families.items()))
+    roles = {role: [place] for role, place in places.items()}
+    for position, name in enumerate(names):
+        key = normalize(name)
+        plain = key.removeprefix(f"{family}_").removesuffix(f"_{family}")
+        role = _ROLE_OF.get(plain)
+        if plain != key and role is not None and role not in PRICES and role != "last":
+            roles.setdefault(role, []).append(position)
+    return roles
 
 
 def roles_of(names: Sequence[str]) -> dict[str, list[int]]:

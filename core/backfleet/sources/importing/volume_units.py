@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from backfleet.errors import DataError
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.form import Form
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.numbers import read_numbers
@@ -21,7 +21,7 @@ of money, thousands, ten thousands or millions."""
 
 
 def volume_scale(
-    form: Form, columns: Mapping[str, int], mark: str, choices: Choices, notes: Notes
+    form: Form, columns: Mapping[str, int], mark: str, choices: ImportChoices, notes: Notes
 ) -> float:
     if "volume" not in columns:
         notes.tell("the files have no volume: it is unknown, not 0")
