@@ -87,8 +87,8 @@ class VectorStrategy(ABC):
         if cls.targets is VectorStrategy.targets and not cls.is_cross_sectional():
             raise TypeError(f"{cls.__name__} needs a method targets or portfolio_targets")
         self = super().__new__(cls)
-        # The instance is frozen, what it measures is not.
-        self.__dict__["metrics"] = {}
+        # The instance is frozen, what it measures is not. Asking for its `__dict__` takes longer.
+        object.__setattr__(self, "metrics", {})
         return self
 
     @classmethod

@@ -80,8 +80,8 @@ def frozen_answer(
             f"{_who(strategy, method)} must return one number per {axes}, shape {shape}, "
             f"not {answer.shape}"
         )
-    targets: Floats = np.ascontiguousarray(answer).view()
-    targets.flags.writeable = False
+    targets: Floats = np.ascontiguousarray(answer)[:]
+    targets.setflags(write=False)
     return targets
 
 
