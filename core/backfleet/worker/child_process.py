@@ -88,7 +88,7 @@ class ChildProcess:
             self.connection.send(work)
 
     def receive(self) -> Iterator[object]:
-        """What it has said since the last time, also just before it died."""
+        """Yield the messages since the last call, also those sent just before it died."""
         try:
             while self.connection.poll():
                 yield self.connection.recv()
@@ -129,7 +129,7 @@ class ChildProcess:
         self._path.unlink(missing_ok=True)
 
     def printed(self) -> str:
-        """What the task that it is in, or died in, has printed."""
+        """Return the output of the task that it is in, or died in."""
         return read_output(self._output)
 
     def died_of_machine_code(self) -> bool:

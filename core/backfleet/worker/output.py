@@ -1,4 +1,4 @@
-"""What tasks print: caught in a file of the child, cut to a limit, and handed over task by task."""
+"""Output of tasks: caught in a file of the child, cut to a limit, and handed over task by task."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TaskOutput:
         sys.stderr = self._writer
 
     def take(self) -> str:
-        """What was printed since the last call."""
+        """Return the output since the last call."""
         self._writer.flush()
         self._writer.reset()
         if not os.fstat(self._fd).st_size:

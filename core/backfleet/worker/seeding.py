@@ -43,7 +43,7 @@ class Seeding:
         self._numpy = np.random.RandomState()
 
     def run(self, key: TaskKey, task: Callable[[], R]) -> R:
-        """What the task returns; what it raises passes through."""
+        """Run the task and return its result; errors pass through."""
         if self._draws is not False:
             return self._run_seeded(key, task)
         try:
