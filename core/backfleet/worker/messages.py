@@ -165,6 +165,7 @@ class InFlight:
 
     def begin(self, task: int, now: float) -> None:
         self._has_compiled.value = 0
+        # The task last: the worker reads without a lock, and must not pair it with an older time.
         self._since.value = now
         self._task.value = task
 

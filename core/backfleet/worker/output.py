@@ -54,7 +54,9 @@ class TaskOutput:
     """Takes over this process's standard output and error."""
 
     def __init__(self, path: str) -> None:
+        # Appending: after `take` has emptied the file, every writer begins at its start again.
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        # The descriptors, because compiled code and other programs do not write to `sys.stdout`.
         for stream in (1, 2):
             os.dup2(self._fd, stream)
         target = os.fdopen(os.dup(self._fd), "w", encoding="utf-8", errors="replace", buffering=1)

@@ -24,6 +24,7 @@ def seed_generators(seed: int, key: TaskKey) -> None:
     text = _CANONICAL([seed, key.name, key.params])
     digest = hashlib.sha256(text.encode()).digest()
     random.seed(int.from_bytes(digest, "big"))
+    # numpy takes no seed of more than 32 bits.
     np.random.seed(int.from_bytes(digest[:4], "big"))
 
 
