@@ -138,7 +138,8 @@ def everything(cerebro: Any, strategies: list[Any]) -> dict[str, Any]:
         found[f"strategy {number}"] = {
             "seen": plain(getattr(strategy, "seen", None)),
             "lines": lines_of(strategy),
-            "status": strategy._minperstatus,
+            # backtrader itself looks at the sign only.
+            "status": (strategy._minperstatus > 0) - (strategy._minperstatus < 0),
             "indicators": [
                 (type(each).__name__, plain(each.array) if hasattr(each, "array") else None)
                 for each in strategy.getindicators()

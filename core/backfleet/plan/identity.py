@@ -173,6 +173,8 @@ class Identity:
         Names of the modules that the job declares, sorted; their code is part of the strategy's.
     market
         None for a run without a market.
+    signals
+        Pairs of kind and indicator, sorted by the kind.
     """
 
     backfleet: str
@@ -188,6 +190,7 @@ class Identity:
     results: ResultsIdentity
     modules: tuple[str, ...] = ()
     market: MarketIdentity | None = None
+    signals: tuple[tuple[str, ClassCall], ...] = ()
 
     @cached_property
     def run_id(self) -> str:

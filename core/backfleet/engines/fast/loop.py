@@ -39,13 +39,20 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
             broker.by_the_bar = True
         own = isinstance(broker, FastBroker)
         advance = runs[0].step if len(runs) == 1 and not cerebro.runwriters else _all(cerebro, runs)
+        cheat, timers = _before_broker(cerebro, runs), _timers(cerebro, runs, cheat=False)
         for moment in _moments(feeds, cursors):
+            if cheat is not None:
+                cheat(moment)
+                if cerebro._event_stop and cerebro.p.cheat_on_open:
+                    break
             broker.next()
             notifications = broker.notifs if own else _notifications(broker)
             if notifications:
                 deliver(notifications, strategies[0])
             if cerebro._event_stop:
                 break
+            if timers is not None:
+                timers(moment)
             advance(moment)
             if cerebro._event_stop:
                 break
@@ -103,6 +110,43 @@ def _merged(times: Sequence[list[float]], cursors: Sequence[BarCursor]) -> Itera
                 of_feed = times[feed]
                 upcoming[feed] = of_feed[following] if following < len(of_feed) else math.inf
         yield moment
+
+
+def _before_broker(cerebro: Any, runs: Sequence[StrategyRun]) -> Callable[[float], None] | None:
+    """Return what comes before the broker on a bar: cheating timers and `next_open`; None if
+    nothing does."""
+    timers = _timers(cerebro, runs, cheat=True)
+    if not cerebro.p.cheat_on_open:
+        return timers
+
+    def cheat(moment: float) -> None:
+        if timers is not None:
+            timers(moment)
+        for run in runs:
+            run.open()
+            if cerebro._event_stop:
+                return
+
+    return cheat
+
+
+def _timers(
+    cerebro: Any, runs: Sequence[StrategyRun], *, cheat: bool
+) -> Callable[[float], None] | None:
+    """Return the check of the cerebro's timers; None if there are none.
+
+    A strategy can add a timer only before the run.
+    """
+    if not (cerebro._timerscheat if cheat else cerebro._timers):
+        return None
+    strategies = [run.strategy for run in runs]
+
+    def check(moment: float) -> None:
+        cerebro._check_timers(strategies, moment, cheat=cheat)
+        for run in runs:
+            run.notice_listeners()
+
+    return check
 
 
 def _all(cerebro: Any, runs: Sequence[StrategyRun]) -> Callable[[float], None]:
