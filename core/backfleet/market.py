@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 
 
 class Certainty(StrEnum):
-    """How sure a dated value is."""
+    """The certainty of a dated value."""
 
     OFFICIAL = "official text"
     TWO_SOURCES = "two independent secondary sources"
@@ -138,7 +138,7 @@ class Dated:
 
 @dataclass(frozen=True)
 class MarketSettings:
-    """How a job applies the rules of a market.
+    """The settings with which a job applies the rules of a market.
 
     Attributes
     ----------

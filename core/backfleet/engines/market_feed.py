@@ -1,4 +1,4 @@
-"""What a `MarketBroker` knows of each feed: the rules and the traded prices of its bars."""
+"""The rules and the traded prices of the bars of each feed, for `MarketBroker`."""
 
 from __future__ import annotations
 

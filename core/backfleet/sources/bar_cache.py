@@ -37,7 +37,7 @@ DAYS_PER_YEAR = 365.25
 
 @dataclass(frozen=True)
 class SymbolData:
-    """What a plan needs to know of a symbol's bars.
+    """Facts about a symbol's bars that a plan needs.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class _Input:
 
 @dataclass(frozen=True)
 class _Windowed:
-    """What the window of the bars of this input is."""
+    """Facts about the window of the bars of an input."""
 
     input: str
     data: SymbolData
@@ -100,7 +100,7 @@ class _Windowed:
 
 @dataclass(frozen=True, eq=False)
 class _Shelf:
-    """What the cache keeps of one source with its settings."""
+    """The part of the cache for one source with its settings."""
 
     folder: Path
     inputs: Index[_Input]
@@ -191,7 +191,7 @@ class BarCache:
         return _parsed(source, symbol, content, path), digest
 
     def digest(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData:
-        """What the bars of a window are, without loading them where that is known.
+        """Return the facts about the bars of a window, without loading the bars if they are known.
 
         Raises
         ------

@@ -80,7 +80,7 @@ def offer_to_out_of_memory() -> None:
 
 
 def platform_facts() -> Mapping[str, str | bool]:
-    """What a commit records about where it was computed."""
+    """Return the facts about the platform that a commit records."""
     here = baseline()
     return {
         "system": platform.system(),

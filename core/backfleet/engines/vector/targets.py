@@ -56,7 +56,7 @@ def _kept(prices: Prices, keep: NDArray[np.bool_]) -> Prices:
 
 
 def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
-    """What the strategy wants after each bar, as read-only contiguous float64 of shape (bars,).
+    """Return the targets after each bar, as read-only contiguous float64 of shape (bars,).
 
     Raises TypeError where it returned something other than an array of float64, and ValueError
     where the array has another shape.
@@ -67,8 +67,8 @@ def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
 def frozen_answer(
     strategy: VectorStrategy, method: str, answer: Any, shape: tuple[int, ...]
 ) -> Floats:
-    """What a strategy's method returned, as read-only contiguous float64 of this shape. Raises as
-    `targets_of`."""
+    """Return the answer of a strategy's method, as read-only contiguous float64 of this shape.
+    Raises as `targets_of`."""
     if not isinstance(answer, np.ndarray):
         kind = type(answer).__name__
         raise TypeError(f"{_who(strategy, method)} must return a numpy array, not {kind}")

@@ -13,7 +13,7 @@ __all__ = ["Board", "Code", "Exchange", "find_board", "parse_code"]
 
 
 class Exchange(StrEnum):
-    """Where a security is listed; the value is the suffix that backfleet prints."""
+    """The exchange of a security; the value is the suffix that backfleet prints."""
 
     SHANGHAI = "SH"
     SHENZHEN = "SZ"

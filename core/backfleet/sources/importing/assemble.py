@@ -31,7 +31,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Supplements:
-    """What other files say of a symbol.
+    """Facts about a symbol from other files.
 
     Attributes
     ----------
