@@ -232,7 +232,7 @@ class CursorBindings:
             isinstance(line, LineBuffer)
             and line.mode == LineBuffer.UnBounded
             and id(line) not in self._cursor_of
-            and _moves_as_stock(type(line))
+            and _moves_as_stock(_class_of(line))
         )
 
     def can_bind_series(self, series: Any) -> bool:
