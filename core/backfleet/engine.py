@@ -163,6 +163,8 @@ class Simulation(NamedTuple):
     feeds
         Names of symbols and auxiliary feeds in the order in which a `backtrader.Strategy` has them;
         empty for the usual order: the symbols, then the auxiliary feeds by their names.
+    signals
+        Pairs of kind and indicator: the signals of a `backtrader.SignalStrategy`.
     """
 
     strategy: type
@@ -172,6 +174,7 @@ class Simulation(NamedTuple):
     calendar: Calendar | None = None
     analyzers: tuple[tuple[str, ClassCall], ...] = ()
     feeds: tuple[str, ...] = ()
+    signals: tuple[tuple[str, ClassCall], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -84,6 +84,14 @@ def test_numbers_of_analyzers_become_columns(adopt_text: Adopt) -> None:
             ["[results.analyzers]", 'sharpe = "SharpeRatio"', 'trades = "TradeAnalyzer"'],
         ),
         ("cheat on open", ["cheat_on_open = true"]),
+        (
+            "signals",
+            [
+                "_accumulate = true",
+                "[signals]",
+                'longshort = { class = "strategy.py:Momentum", period = 12 }',
+            ],
+        ),
         ("several stocks", ['feeds = ["BBB", "AAA", "CCC"]']),
         ("a feed to look at before the one that is traded", ['feeds = ["BBB", "AAA"]']),
         (

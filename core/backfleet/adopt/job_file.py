@@ -60,6 +60,8 @@ def job_text(
         lines += ["", f"[broker.symbols.{_key(symbol)}]", *_pairs(table)]
     if run.sizer is not None:
         lines += ["", "[sizer]", *_pairs(in_file(run.sizer, file))]
+    if run.signals:
+        lines += ["", "[signals]", *_signals(run, file)]
     if run.analyzers:
         lines += ["", "[results.analyzers]", *_analyzers(in_file(run.analyzers, file))]
     return "\n".join(lines) + "\n"
@@ -74,9 +76,20 @@ def _own_costs(
             yield names.get(name, name), table
 
 
+def _signals(run: ObservedRun, file: str) -> Iterator[str]:
+    for kind, tables in run.signals.items():
+        texts = ", ".join(_class(in_file(table, file)) for table in tables)
+        yield f"{kind} = {texts}" if len(tables) == 1 else f"{kind} = [{texts}]"
+
+
+def _class(table: Mapping[str, Any]) -> str:
+    """A class, by its name alone if it has no arguments."""
+    return _inline(table[CLASS] if set(table) == {CLASS} else table)
+
+
 def _analyzers(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, table in tables.items():
-        yield from _pairs({name: table[CLASS] if set(table) == {CLASS} else table})
+        yield f"{_key(name)} = {_class(table)}"
 
 
 def _pairs(table: Mapping[str, Any]) -> Iterator[str]:

@@ -158,7 +158,7 @@ class ObservedRun:
         Parameters that the job can set.
     points
         The passes: one, or one per point of `optstrategy`.
-    broker, sizer, analyzers
+    broker, sizer, signals, analyzers
         The job's tables; the names of classes that go into the strategy's file begin with `:`.
     classes
         Code of these classes.
@@ -178,6 +178,7 @@ class ObservedRun:
     points: tuple[ObservedPoint, ...]
     broker: Mapping[str, Any]
     sizer: Mapping[str, Any] | None = None
+    signals: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     analyzers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     classes: tuple[PythonCode, ...] = ()
     statements: tuple[Statement, ...] = ()

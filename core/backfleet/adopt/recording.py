@@ -156,6 +156,10 @@ class _RunRecorder:
             points=tuple(points),
             broker=self._setup.broker.table,
             sizer=None if self._setup.sizer is None else self._setup.sizer.table,
+            signals={
+                kind: tuple(named.table for named in tables)
+                for kind, tables in self._setup.signals.items()
+            },
             analyzers={name: named.table for name, named in self._setup.analyzers.items()},
             classes=self._setup.classes,
             statements=(*chosen.statements, *self._setup.statements),

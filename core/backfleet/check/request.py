@@ -53,8 +53,9 @@ def _raw_job(data: str | None, source: str) -> dict[str, Any]:
         return {"data": SAMPLE, "broker": BROKER}
     if data.endswith(".toml"):
         job = Job.load(data)
-        sizer = {} if job.sizer is None else {"sizer": job.sizer}
-        return {"data": _given(job.data), "broker": _given(job.broker), **sizer}
+        classes: dict[str, Any] = {} if job.sizer is None else {"sizer": job.sizer}
+        classes |= {"signals": job.signals} if job.signals else {}
+        return {"data": _given(job.data), "broker": _given(job.broker), **classes}
     return {"data": {"source": source, "path": data}, "broker": BROKER}
 
 

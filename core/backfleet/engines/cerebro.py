@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from backfleet.bars import Bars
+from backfleet.class_call import SIGNALS
 from backfleet.engine import Outcome, Simulation
 from backfleet.engines.analyzer_numbers import analyzer_numbers
 from backfleet.engines.broker import apply_settings
@@ -58,7 +59,7 @@ def simulate(
     else:
         apply_settings(cerebro.broker, simulation.broker, names[: len(traded)])
     strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded, order))
-    cerebro.addstrategy(strategy, **params)
+    cerebro.addstrategy(strategy, **{**params, **_signals(simulation)})
     sizer = simulation.broker.sizer
     if sizer is not None:
         cerebro.addsizer(load_class(sizer, "sizer"), **dict(sizer.arguments))
@@ -95,6 +96,20 @@ def further_feeds(simulation: Simulation) -> Mapping[str, ShownFeed]:
             feeds |= {f"{feed.symbol}.{name}": feed for feed in own}
     names = sorted(feeds.keys() & simulation.feeds if simulation.feeds else feeds)
     return {name: as_shown(feeds[name], traded) for name in names}
+
+
+def _signals(simulation: Simulation) -> Mapping[str, Any]:
+    """The argument of a signal strategy, as `Cerebro.add_signal` makes it."""
+    signals = [
+        (
+            getattr(bt, f"SIGNAL_{kind.upper()}"),
+            load_class(call, "signal"),
+            (),
+            dict(call.arguments),
+        )
+        for kind, call in simulation.signals
+    ]
+    return {SIGNALS: signals} if signals else {}
 
 
 def _count_from_one() -> None:

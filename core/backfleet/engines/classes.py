@@ -1,4 +1,4 @@
-"""The classes that a job names: sizers, analyzers, commission schemes and volume fillers."""
+"""The classes that a job names: sizers, signals, analyzers, commission schemes and fillers."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from backfleet.job.job_errors import suggestion
 
 __all__ = ["ClassKind", "backtraders_classes", "check_class", "load_class", "made"]
 
-ClassKind = Literal["analyzer", "commission scheme", "sizer", "volume filler"]
+ClassKind = Literal["analyzer", "commission scheme", "signal", "sizer", "volume filler"]
 
 BASES: Mapping[ClassKind, Any] = {
     "analyzer": bt.Analyzer,
     "commission scheme": bt.CommInfoBase,
+    "signal": bt.Indicator,
     "sizer": bt.Sizer,
     "volume filler": object,
 }
 HOMES: Mapping[ClassKind, tuple[Any, ...]] = {
     "analyzer": (bt.analyzers,),
     "commission scheme": (bt.commissions, bt),
+    "signal": (bt.indicators,),
     "sizer": (bt.sizers,),
     "volume filler": (bt.fillers,),
 }

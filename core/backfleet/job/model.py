@@ -21,7 +21,7 @@ from backfleet.html import facts_table, heading
 from backfleet.job import rules
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.broker import Broker
-from backfleet.job.class_table import Analyzers, ClassTable
+from backfleet.job.class_table import Analyzers, ClassTable, Signals
 from backfleet.job.feeds import symbols_of_feeds
 from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
@@ -373,6 +373,9 @@ class Job(Section):
         A spec for each parameter that is set; see `backfleet.job.axis_values`.
     sizer
         `[sizer]`: a class that gives the size of orders that name none, below.
+    signals
+        `[signals]`: indicators by their kind, such as `longshort`, by which a
+        `backtrader.SignalStrategy` trades, below.
 
     Raises
     ------
@@ -399,6 +402,7 @@ class Job(Section):
     data: Data
     broker: Broker = Broker()
     sizer: ClassTable | None = None
+    signals: Signals = Field(default_factory=dict)
     market: MarketSection | None = None
     results: Results = Field(default_factory=Results)
     validation: Validation = Validation()

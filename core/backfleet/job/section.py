@@ -54,8 +54,11 @@ class Section(BaseModel):
 def _explain(section: type[Section], problem: Any) -> JobError:
     key, kind = _dotted(problem["loc"]), problem["type"]
     if kind == "extra_forbidden":
+        name = str(problem["loc"][-1])
         known = _section_at(section, problem["loc"][:-1]).model_fields
-        return JobError(f"{key}: unknown key{suggestion(str(problem['loc'][-1]), known)}")
+        tables = " or ".join(_tables_with(section, name))
+        hint = f"; it belongs in {tables}" if tables else suggestion(name, known)
+        return JobError(f"{key}: unknown key{hint}")
     if kind == "missing":
         return JobError(f"{key}: is required")
     reason = PLAIN_WORDS.get(kind) or _reason(problem)
@@ -94,6 +97,17 @@ def _section_at(section: type[Section], location: Sequence[int | str]) -> type[S
             if isinstance(kind, type) and issubclass(kind, Section):
                 section = kind
     return section
+
+
+def _tables_with(section: type[Section], name: str) -> list[str]:
+    """Return the tables of a section that have a key of this name, which the section lacks."""
+    if name in section.model_fields:
+        return []
+    return [
+        f"[{table}]"
+        for table in section.model_fields
+        if name in _section_at(section, [table]).model_fields
+    ]
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:

@@ -64,6 +64,8 @@ def _of_backtrader(job: Job) -> str | None:
         return "data.feeds"
     if job.sizer is not None:
         return "sizer"
+    if job.signals:
+        return "signals"
     return "results.analyzers" if job.results.analyzers else None
 
 

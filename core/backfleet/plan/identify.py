@@ -68,6 +68,11 @@ def identify(
         ),
         modules=strategy.modules,
         market=data.market,
+        signals=tuple(
+            (kind, ClassCall.of(table))
+            for kind, tables in sorted(job.signals.items())
+            for table in tables
+        ),
     )
 
 

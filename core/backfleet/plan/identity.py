@@ -179,6 +179,9 @@ class Identity:
         Names of the modules that the job declares, sorted; their code is part of the strategy's.
     market
         None for a run without a market. It is then absent from what is hashed.
+    signals
+        Pairs of kind and indicator, sorted by the kind. Without any, what is hashed says nothing of
+        them.
     """
 
     backfleet: str
@@ -194,6 +197,7 @@ class Identity:
     results: ResultsIdentity
     modules: tuple[str, ...] = ()
     market: MarketIdentity | None = None
+    signals: tuple[tuple[str, ClassCall], ...] = ()
 
     @cached_property
     def run_id(self) -> str:
@@ -210,6 +214,8 @@ class Identity:
         for name in LATER_SETTINGS:
             if plain["broker"][name] == defaults[name]:
                 del plain["broker"][name]
+        if not self.signals:
+            del plain["signals"]
         if not self.results.analyzers:
             del plain["results"]["analyzers"]
         if not self.data.facts:

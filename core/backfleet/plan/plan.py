@@ -98,7 +98,7 @@ def _plan(job: Job) -> Plan:
     points = _points(job, parameters)
     check_market(job, engines)
     check_broker(job, engines)
-    check_classes(job, strategy, description.kind)
+    check_classes(job, strategy, description)
     data = plan_data(job.data, market_identity(job.market))
     names = [symbol.name for symbol in data.symbols]
     check_symbols(job.broker, names, source_of(job.data).symbols)

@@ -82,8 +82,8 @@ def describe_problems(rows: pa.Table) -> list[str]:
         )
     if unfilled.margin or refused.margin:
         lines.append(
-            "Lack of cash: an order for all the cash leaves nothing for the fee, or for a price "
-            "that rises before it is filled. Does the strategy's sizing leave room?"
+            "Insufficient cash: an order for all the cash leaves nothing for the fee, or for a "
+            "price that rises before it is filled. Does the strategy's sizing leave room?"
         )
     return lines + _fallbacks(rows) + _failures(rows)
 

@@ -73,7 +73,9 @@ def _scores(folds: Folds) -> Iterator[str]:
 
 def _rank(folds: Folds) -> Iterator[str]:
     if folds.rank is not None:
-        error = "" if folds.rank_error is None else f"; the error is {folds.rank_error:.2f}"
+        error = (
+            "" if folds.rank_error is None else f"; the standard error is {folds.rank_error:.2f}"
+        )
         yield (
             f"In the tests they stand at {folds.rank:.2f} among all points, where 0.5 is chance "
             f"and 1 is best{error}."

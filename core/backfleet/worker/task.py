@@ -152,6 +152,7 @@ class TaskRunner:
             calendar,
             identity.results.analyzers,
             identity.data.feeds,
+            identity.signals,
         )
 
     def _summarized(self, key: TaskKey, bars: TaskBars) -> TaskResult:

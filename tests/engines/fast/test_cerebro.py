@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from backfleet.engines.bt import bt
+from cerebro_runs import make_frame, same_as_stock
 
 ANALYZERS = (
     "AnnualReturn",
@@ -576,7 +577,7 @@ USUAL = (
 
 
 @pytest.fixture(scope="module")
-def frames(make_frame: Callable[..., pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+def frames() -> dict[str, list[pd.DataFrame]]:
     """The bars of the scenarios, by name."""
     one, more = make_frame(seed=1), [make_frame(seed=2, price=80.0), make_frame(seed=3, price=5.0)]
     kept = np.random.default_rng(4)
@@ -629,7 +630,7 @@ def build(scenario: Scenario, frames: list[pd.DataFrame]) -> Callable[[Any], Non
     ],
 )
 def test_a_script_gives_what_it_gives_on_backtrader(
-    name: str, same_as_stock: Any, frames: dict[str, list[pd.DataFrame]]
+    name: str, frames: dict[str, list[pd.DataFrame]]
 ) -> None:
     scenario = SCENARIOS[name]
     ran = same_as_stock(build(scenario, frames[scenario.frames]), **scenario.params)

@@ -75,3 +75,35 @@ def test_a_row_with_a_close_and_no_volume_is_a_day_without_trades(importing: Imp
     content[3][5] = 100
     with pytest.raises(DataError, match="row 5: open is empty"):
         importing({"ABC.csv": table(content, "date,open,high,low,close,volume")})
+
+
+def test_the_names_of_the_national_stock_exchange_of_india_are_known(importing: Import) -> None:
+    header = "TradDt,TckrSymb,OpnPric,HghPric,LwPric,ClsPric,LastPric,PrvsClsgPric,TtlTradgVol"
+    content = [
+        [day, "ABC", *bar[:4], 1.0, 1.0, bar[4]] for day, bar in zip(DAYS, BARS, strict=True)
+    ]
+    outcome = importing({"BhavCopy.csv": table(content, header)}, yes=False)
+    assert list(outcome.record.symbols) == ["ABC"]
+    assert importing.rows(outcome) == EXPECTED
+
+
+def test_empty_cells_after_the_names_are_no_columns(importing: Import) -> None:
+    text = table(rows([*BARS]), "date,open,high,low,close,volume")
+    header, _, body = text.replace(",", "\t").partition("\n")
+    outcome = importing({"ABC.txt": f"{header}\t\t\t\n{body}"}, yes=False)
+    assert importing.rows(outcome) == EXPECTED
+
+
+def test_a_zero_among_empty_cells_is_no_price(importing: Import) -> None:
+    content: list[list[object]] = rows([*BARS])
+    content[3] = [DAYS[3], " ", " ", 0, " ", " "]
+    outcome = importing({"ABC.csv": table(content, "date,open,high,low,close,volume")})
+    assert importing.rows(outcome) == [*EXPECTED[:3], *EXPECTED[4:]]
+
+
+def test_volumes_of_chinese_stocks_that_may_be_lots_are_told(importing: Import) -> None:
+    files = {"600519.csv": table(rows([*BARS]), "date,open,high,low,close,volume")}
+    sentence = "'volume' is taken for shares; if one unit of it is a lot of 100 shares, say "
+    sentence += "--volume-unit 100"
+    assert sentence in importing(files).record.facts
+    assert sentence not in importing(files, volume_unit=1.0).record.facts

@@ -122,7 +122,9 @@ def _oldest_first(piece: Rows, notes: Notes) -> Rows:
 
 def _without_empty(piece: Rows, notes: Notes) -> Rows:
     prices = np.vstack([piece.numbers[role] for role in PRICES])
-    empty = np.all(np.isnan(prices), axis=0)
+    # A zero among empty cells is no price either.
+    is_missing = np.isnan(prices)
+    empty = is_missing.any(axis=0) & np.all(is_missing | (prices == 0), axis=0)
     if not empty.any():
         return piece
     first = int(piece.row[int(np.argmax(empty))])
