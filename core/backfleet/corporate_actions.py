@@ -62,27 +62,37 @@ def with_events(
     """
     if mode == "none":
         return replace(bars, factor=np.ones(len(bars)), events=Events.none())
-    dates = list(_ex_dates(bars, actions or ()))
-    unexplained = np.empty(0, "datetime64[D]")
-    if (bars.factor == 1.0).all():
-        if dates:
-            bars = replace(bars, factor=_factor_of(len(bars), dates))
-    else:
+    dates = list(_ex_dates(bars, actions)) if actions else []
+    factor, unexplained = bars.factor, np.empty(0, "datetime64[D]")
+    if not bars.has_no_factor:
         unexplained = _unexplained(bars, dates)
+    elif dates:
+        factor = _factor_of(len(bars), dates)
     if mode == "factor":
-        return replace(bars, events=replace(_from_factor(bars), unexplained=unexplained))
-    return replace(bars, events=_exact(dates, rights, unexplained))
+        events = _from_factor(bars.session, factor, unexplained)
+    else:
+        events = _exact(dates, rights, unexplained)
+    return replace(bars, factor=factor, events=events)
 
 
-def _from_factor(bars: Bars) -> Events:
+def _from_factor(
+    session: NDArray[np.datetime64],
+    factor: NDArray[np.float64],
+    unexplained: NDArray[np.datetime64],
+) -> Events:
     """Return the events that reinvest every dividend at the reference price, in fractions."""
-    rows = np.flatnonzero(bars.factor[1:] != bars.factor[:-1]) + 1
-    day, ratio = bars.session[rows], bars.factor[rows] / bars.factor[rows - 1]
+    rows = _changes(factor)
+    day, ratio = session[rows], factor[rows] / factor[rows - 1]
     nothing = np.zeros(len(rows))
     return Events(
         day, ratio, nothing, day, nothing, nothing, 1.0 / ratio,
-        np.zeros(len(rows), np.bool_), np.zeros((3, len(rows))), np.empty(0, "datetime64[D]"),
+        np.zeros(len(rows), np.bool_), np.zeros((3, len(rows))), unexplained,
     )  # fmt: skip
+
+
+def _changes(factor: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the rows whose factor differs from that of the row before."""
+    return np.flatnonzero(factor[1:] != factor[:-1]) + 1
 
 
 def _ex_dates(bars: Bars, actions: Sequence[Action]) -> Iterator[_Ex]:
@@ -140,12 +150,14 @@ def _factor_of(count: int, dates: Sequence[_Ex]) -> NDArray[np.float64]:
 
 def _unexplained(bars: Bars, dates: Sequence[_Ex]) -> NDArray[np.datetime64]:
     """Return the days on which the factor and the actions differ."""
-    changes = set((np.flatnonzero(bars.factor[1:] != bars.factor[:-1]) + 1).tolist())
+    changes = _changes(bars.factor)
+    if not dates:
+        return bars.session[changes]
     by_row: dict[int, float] = {}
     for ex in dates:
         by_row[ex.row] = by_row.get(ex.row, 1.0) * ex.reference / ex.close
     wrong = []
-    for row in changes | by_row.keys():
+    for row in {*changes.tolist(), *by_row}:
         implied = bars.factor[row - 1] / bars.factor[row]
         if row not in by_row or abs(by_row[row] - implied) > TOLERANCE:
             wrong.append(row)

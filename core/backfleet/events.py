@@ -83,6 +83,8 @@ class Events:
         first, last = session[0], session[-1]
         keep = (self.day > first) & (self.day <= last)
         doubtful = (self.unexplained > first) & (self.unexplained <= last)
+        if keep.all() and doubtful.all():
+            return self
         arrays: dict[str, Any] = {
             item.name: getattr(self, item.name)[..., keep]
             for item in fields(self)

@@ -162,8 +162,8 @@ def _limits(
     per_unit = tables.TICK[board]
     mille, floor = _limit_widths(bars, facts, exchange, board)
     reference = reference_ticks(bars, per_unit)
-    above = below = mille.astype(np.int64)
-    has_limits = (mille > 0.0) & (reference >= 0)
+    above = below = mille
+    has_limits = (mille > 0.0) & (reference >= 0.0)
     values: Values = {"tick": 1.0 / per_unit}
     if listing and facts.listed is not None:
         has_limits &= ~free_days(bars, facts, board, exchange)
@@ -171,7 +171,7 @@ def _limits(
             first_day = is_first_session(bars, facts)
             up, down = tables.FIRST_DAY_LIMITS[board]
             above, below = np.where(first_day, up, above), np.where(first_day, down, below)
-            issue = np.rint((facts.issue_price or 0.0) * per_unit).astype(np.int64)
+            issue = np.rint((facts.issue_price or 0.0) * per_unit)
             reference = np.where(first_day, issue, reference)
             has_limits |= first_day & (facts.issue_price is not None)
             if facts.issue_price is None:
