@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -49,8 +49,17 @@ class _Ex:
         return math.floor(price / TICK + 0.5 + 1e-6) * TICK
 
 
+def no_tax(actions: Sequence[Action]) -> NDArray[np.float64]:
+    """Return the taxes of events without any."""
+    return np.zeros((3, len(actions)))
+
+
 def with_events(
-    bars: Bars, actions: Sequence[Action] | None, mode: ActionsMode, rights: Rights
+    bars: Bars,
+    actions: Sequence[Action] | None,
+    mode: ActionsMode,
+    rights: Rights,
+    tax: Callable[[Sequence[Action]], NDArray[np.float64]] = no_tax,
 ) -> Bars:
     """Return all bars of a symbol with their events.
 
@@ -58,7 +67,8 @@ def with_events(
 
     In the mode `none` there are no events, and the bars forget their factor, so that signals see
     raw prices too. In the other modes, bars without a factor get the one that follows from the
-    actions. Events name the days that the actions do not explain.
+    actions. Events name the days that the actions do not explain. `tax` returns `Events.taxes` of
+    actions.
     """
     if mode == "none":
         return replace(bars, factor=np.ones(len(bars)), events=Events.none())
@@ -71,7 +81,7 @@ def with_events(
     if mode == "factor":
         events = _from_factor(bars.session, factor, unexplained)
     else:
-        events = _exact(dates, rights, unexplained)
+        events = _exact(dates, rights, unexplained, tax)
     return replace(bars, factor=factor, events=events)
 
 
@@ -121,7 +131,12 @@ def _ex_dates(bars: Bars, actions: Sequence[Action]) -> Iterator[_Ex]:
         close = ex.reference
 
 
-def _exact(dates: Sequence[_Ex], rights: Rights, unexplained: NDArray[np.datetime64]) -> Events:
+def _exact(
+    dates: Sequence[_Ex],
+    rights: Rights,
+    unexplained: NDArray[np.datetime64],
+    tax: Callable[[Sequence[Action]], NDArray[np.float64]],
+) -> Events:
     """Return one event per action."""
     rows = [(ex, number, action) for ex in dates for number, action in enumerate(ex.actions)]
     subscribed = [action.rights if rights == "subscribe" else 0.0 for _, _, action in rows]
@@ -135,7 +150,7 @@ def _exact(dates: Sequence[_Ex], rights: Rights, unexplained: NDArray[np.datetim
         # Several actions of one day move the price once.
         move=np.array([1.0 if number else ex.reference / ex.close for ex, number, _ in rows]),
         whole=np.ones(len(rows), np.bool_),
-        taxes=np.zeros((3, len(rows))),
+        taxes=tax([action for *_, action in rows]),
         unexplained=unexplained,
     )
 

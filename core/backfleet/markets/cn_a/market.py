@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import RejectReason
-from backfleet.facts import SymbolFacts
+from backfleet.facts import Action, SymbolFacts
 from backfleet.market import Dated, Market
 from backfleet.markets.cn_a import tables
 from backfleet.markets.cn_a.codes import Board, Exchange, find_board, parse_code
@@ -78,12 +78,13 @@ class CnAMarket(Market):
             rules += tables.DIVIDEND_TAX
         return (*rules, tables.MINIMUM)
 
-    def dividend_taxes(
-        self, days: NDArray[np.datetime64], facts: SymbolFacts
-    ) -> NDArray[np.float64]:
+    def dividend_taxes(self, actions: Sequence[Action], facts: SymbolFacts) -> Floats:
         if _home(facts)[1] not in STOCKS:
-            return np.zeros((3, len(days)))
-        return np.array([table.on(days) for table in tables.DIVIDEND_TAX])
+            return np.zeros((3, len(actions)))
+        days = np.array([action.ex for action in actions], "datetime64[D]")
+        # Shares from reserves are not income.
+        income = np.array([action.cash + action.bonus * tables.PAR_VALUE for action in actions])
+        return np.array([table.on(days) * income for table in tables.DIVIDEND_TAX])
 
     def assumptions(self, facts: SymbolFacts) -> Sequence[str]:
         _, board = _home(facts)
