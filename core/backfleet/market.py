@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars, Prices
 from backfleet.corporate_actions import ActionsMode, Rights, no_tax, with_events
 from backfleet.engine import RejectReason
-from backfleet.errors import DayNotCovered
+from backfleet.errors import DayNotCovered, MarketError
 from backfleet.facts import Action, SymbolFacts
 from backfleet.terms import Terms, repeated
 
@@ -33,6 +33,9 @@ __all__ = [
 
 Days = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
+
+
+SWITCH_OFF = "or name the rule in market.off ('backfleet markets' lists the names)"
 
 
 class Certainty(StrEnum):
@@ -124,7 +127,7 @@ class Dated:
     def _too_late(self, day: date) -> DayNotCovered:
         return DayNotCovered(
             f"{self.rule}: the values are checked for days before {self._end}, and {day} is "
-            "later. Let data.end be earlier, or switch the rule off",
+            f"later. Let data.end be earlier, {SWITCH_OFF}",
             end=self._end,
         )
 
@@ -132,7 +135,7 @@ class Dated:
         first = self.steps[0].first
         return DayNotCovered(
             f"{self.rule}: the table begins on {first}, and {day} is earlier. "
-            f"Let data.start be {first} or later, or switch the rule off",
+            f"Let data.start be {first} or later, {SWITCH_OFF}",
             first=first,
         )
 
@@ -250,7 +253,11 @@ class Market(ABC):
         prices = Prices(ones, ones, ones, ones)
         time = days.astype("M8[ns]").view(np.int64)
         tradable = np.ones(len(days), np.bool_)
-        self.terms(Bars(facts.symbol, time, days, prices, prices, ones, ones, tradable), facts, off)
+        bars = Bars(facts.symbol, time, days, prices, prices, ones, ones, tradable)
+        try:
+            self.terms(bars, facts, off)
+        except DayNotCovered as error:
+            raise MarketError(f"{facts.symbol}: {error}") from error
 
     def _terms_of_covered_days(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
         rows, covered = slice(0, len(bars)), bars

@@ -38,8 +38,8 @@ class Board(StrEnum):
 
 
 REFUSED = {
-    Board.B_SHARE: "is a B share, which trades in another currency, and a run has one",
-    Board.INDEX: "is an index, which cannot be traded; name it in results.benchmark",
+    Board.B_SHARE: "is a B share. It trades in another currency, and a run has one currency",
+    Board.INDEX: "is an index, which cannot be traded. results.benchmark can name it",
     Board.REPO: "is a bond repurchase, which these rules do not cover",
 }
 
