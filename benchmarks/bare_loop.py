@@ -14,7 +14,7 @@ from measure import measured
 from backfleet.bars import Bars
 from backfleet.engine import Engine, Simulation
 from backfleet.job import Job
-from backfleet.plan.data import planned_source, prepared_bars
+from backfleet.plan.data import open_bar_cache, planned_source
 from backfleet.plan.plan import plan_job
 from backfleet.plugins import load_plugin
 from backfleet.strategy import load_strategy
@@ -26,11 +26,11 @@ def main(job_file: str, shard: int, shards: int) -> None:
     plan = plan_job(job)
     manifest = plan.manifest
     source = planned_source(manifest.identity.data, job.data.path)
-    prepared = prepared_bars(job.data.source)
+    bar_cache = open_bar_cache(job.data.source)
 
     @cache
     def bars(symbol: str) -> Bars:
-        return prepared.load(source, symbol)[0].window(manifest.window)
+        return bar_cache.load(source, symbol)[0].window(manifest.window)
 
     strategy = load_strategy(plan.strategy)
     engine: Engine = load_plugin("engine", manifest.engine, Engine)()

@@ -42,7 +42,7 @@ def main() -> None:
             ),
             ("report", 600, ["report", store.url, "-o", str(folder / "report.html")]),
         ):
-            peak, seconds = _resources([*BACKFLEET, *arguments], folder)
+            peak, seconds = _resources([BACKFLEET, *arguments], folder)
             print(f"{name}: {peak:.0f} MB (limit {limit} MB), {seconds:.1f} s of CPU")
         size = (folder / "report.html").stat().st_size / MEGABYTE
         print(f"size of the report: {size:.1f} MB (limit 8 MB)")

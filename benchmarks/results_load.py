@@ -10,6 +10,7 @@ import random
 import sys
 from pathlib import Path
 
+import numpy as np
 from measure import Comparison, alternate, compare, measured, run_process, workspace
 from synthetic import write_job, write_symbols
 
@@ -25,6 +26,7 @@ from backfleet.plan.rows import RowLayout
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.compact import compact
 from backfleet.store import Store, open_store
+from backfleet.summary import Segments, TaskSums
 
 SYMBOLS = 10
 POINTS = 10_000
@@ -112,6 +114,14 @@ def filled(folder: Path, symbols: int, points: int, bars: int) -> tuple[Store, M
     return store, manifest
 
 
+SEGMENTS = Segments(np.datetime64("2010-01-01"), 1, np.array([0, 10, 20]))
+
+
+def _made_up_sums(draw: random.Random) -> TaskSums:
+    totals, squares = [draw.gauss(0.0, 0.03) for _ in range(2)], [0.001, 0.001]
+    return TaskSums(SEGMENTS, np.array([*totals, *squares, 0.0, 1e-6, 0.0]))
+
+
 def made_up_result(task: int, draw: random.Random) -> TaskResult:
     metrics = Metrics._make(
         draw.randrange(100) if name in COUNTS else draw.gauss(0.0, 1.0) for name in COLUMNS
@@ -120,6 +130,7 @@ def made_up_result(task: int, draw: random.Random) -> TaskResult:
         task=task,
         status=TaskStatus.OK,
         metrics=metrics,
+        sums=_made_up_sums(draw),
         digest=f"{draw.getrandbits(128):032x}",
         seconds=draw.random(),
         engine="backtrader",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
+
 from backfleet.executor import Submission
 from backfleet.results.read import read_results
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 
-__all__ = ["COLUMNS", "run_of", "stored_rows"]
+__all__ = ["COLUMNS", "run_of", "stored_rows", "table_of"]
 
 COLUMNS = [
     "task", "symbol", "period", "sizing", "status", "error", "final_value", "total_return", "cagr",
@@ -34,3 +36,9 @@ def stored_rows(run: Run) -> list[dict[str, Any]]:
 def run_of(submission: Submission) -> Run:
     """The run that a submission belongs to."""
     return open_run(submission.url.rpartition("/submissions/")[0])
+
+
+def table_of(reader: pa.RecordBatchReader | None) -> pa.Table:
+    """All rows of a reader, which must exist."""
+    assert reader is not None
+    return reader.read_all()

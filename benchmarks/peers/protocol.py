@@ -27,11 +27,11 @@ COMMISSION = 0.0002
 PERIOD = 15
 PERIODS = tuple(range(5, 205, 10))
 
-MOST_SECONDS = 5.0
+MAX_SECONDS = 5.0
 """After a first time that warms up, a case is repeated until it has taken so long, or as often as
-`MOST_TIMES`."""
+`MAX_TIMES`."""
 
-MOST_TIMES = 15
+MAX_TIMES = 15
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def serve(name: str, prepare: Callable[[str, Market], Work]) -> None:
     work = prepare(case, market)
     final = work.run()
     taken: list[float] = []
-    while not taken or (sum(taken) < MOST_SECONDS and len(taken) < MOST_TIMES):
+    while not taken or (sum(taken) < MAX_SECONDS and len(taken) < MAX_TIMES):
         began = time.perf_counter()
         work.run()
         taken.append(time.perf_counter() - began)

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CLASS", "Argument", "ClassCall"]
+__all__ = ["CLASS", "SIGNALS", "Argument", "ClassCall"]
 
 CLASS = "class"
 """The key of the class in a job's table; the other keys are arguments."""
+
+SIGNALS = "signals"
+"""The parameter of a `backtrader.SignalStrategy` that has its signals."""
 
 Argument = str | int | float | bool
 

@@ -12,6 +12,7 @@ __all__ = [
     "as_json",
     "column_lines",
     "column_width",
+    "count_of",
     "echo_json",
     "print_columns",
     "split_names",
@@ -30,6 +31,11 @@ def echo_json(value: object) -> None:
         click.echo("[" + ",\n ".join(map(json.dumps, value)) + "]")
     else:
         click.echo(json.dumps(value))
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 task" or "1,000 tasks"; the noun is singular."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def split_names(text: str | None) -> Sequence[str] | None:

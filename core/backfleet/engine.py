@@ -160,6 +160,11 @@ class Simulation(NamedTuple):
     analyzers
         Pairs of name and class: backtrader's analyzers, whose numbers are among the outcome's
         metrics.
+    feeds
+        Names of symbols and auxiliary feeds in the order in which a `backtrader.Strategy` has them;
+        empty for the usual order: the symbols, then the auxiliary feeds by their names.
+    signals
+        Pairs of kind and indicator: the signals of a `backtrader.SignalStrategy`.
     """
 
     strategy: type
@@ -168,6 +173,8 @@ class Simulation(NamedTuple):
     broker: BrokerSettings
     calendar: Calendar | None = None
     analyzers: tuple[tuple[str, ClassCall], ...] = ()
+    feeds: tuple[str, ...] = ()
+    signals: tuple[tuple[str, ClassCall], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

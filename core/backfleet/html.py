@@ -9,7 +9,7 @@ __all__ = ["bar", "facts_table", "heading", "paragraphs", "rows_table"]
 
 CELL = "padding:1px 10px 1px 0;text-align:left;white-space:pre-wrap"
 NUMBER = "padding:1px 10px 1px 0;text-align:right;font-variant-numeric:tabular-nums"
-LONGEST = 300
+MAX_CELL_CHARS = 300
 """Longer texts are cut."""
 
 
@@ -63,4 +63,4 @@ def _cell(value: object) -> str:
 
 def _text(value: object) -> str:
     text = str(value)
-    return escape(text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}...")
+    return escape(text if len(text) <= MAX_CELL_CHARS else f"{text[: MAX_CELL_CHARS - 3]}...")

@@ -23,7 +23,7 @@ __all__ = [
 O_PATH: int = getattr(os, "O_PATH", 0)
 """The flag of `os.open` for a descriptor without content; 0 where there is none."""
 
-LONGEST_PATH = 1024
+MAX_PATH_BYTES = 1024
 """Bytes of a path on macOS, with the zero at its end."""
 
 
@@ -67,7 +67,7 @@ def path_of_descriptor(descriptor: int) -> str:
     if ask is None:
         return ""
     try:
-        return os.fsdecode(fcntl.fcntl(descriptor, ask, bytes(LONGEST_PATH)).partition(b"\0")[0])
+        return os.fsdecode(fcntl.fcntl(descriptor, ask, bytes(MAX_PATH_BYTES)).partition(b"\0")[0])
     except OSError:
         return ""
 

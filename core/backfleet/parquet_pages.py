@@ -24,7 +24,7 @@ _ENCODING_IN = {5: 2, 7: 2, 8: 4}
 _DICTIONARY_PAGE = 7
 
 _VARINT = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
-_USUAL_HEADER = re.compile(
+_COMMON_HEADER = re.compile(
     rb"\x15\x00\x15(%b)\x15(%b)\x2c\x15(%b)\x15([\x00-\x7f])\x15[\x00-\x7f]\x15[\x00-\x7f](?:\x1c\x00)?\x00\x00"
     % ((_VARINT,) * 3),
     re.DOTALL,
@@ -72,7 +72,7 @@ def read_pages(content: bytes, place: ColumnPlace) -> Iterator[PageHeader]:
         raise ValueError("a column lies outside the file")
     try:
         while start < end:
-            usual = _USUAL_HEADER.match(content, start)
+            usual = _COMMON_HEADER.match(content, start)
             if usual:
                 size, packed, values = (_integer(it, 0)[0] for it in usual.group(1, 2, 3))
                 start = usual.end() + packed

@@ -157,10 +157,10 @@ def find_plugin(kind: str, name: str) -> Plugin:
 
 def unknown_plugin(kind: str, name: str, plugins: Sequence[Plugin]) -> UnknownPlugin:
     """The error for a name that none of `plugins` has."""
-    from backfleet.job.refusal import nearest
+    from backfleet.job.job_errors import suggestion
 
     names = {plugin.name for plugin in plugins}
-    hint = nearest(name, names) if names else "; none is installed"
+    hint = suggestion(name, names) if names else "; none is installed"
     return UnknownPlugin(f"no {kind} is named {name!r}{hint}")
 
 
@@ -224,8 +224,8 @@ def register(plugin: Plugin) -> pluggy.PluginManager:
 
 def _nearest_hook(manager: pluggy.PluginManager) -> str:
     """A hint where a plugin has a hook that backfleet does not know."""
-    from backfleet.job.refusal import nearest
+    from backfleet.job.job_errors import suggestion
 
     hooks = vars(manager.hook)
     known = [name for name, hook in hooks.items() if hook.has_spec()]
-    return next((nearest(name, known) for name in hooks if name not in known), "")
+    return next((suggestion(name, known) for name in hooks if name not in known), "")

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from backfleet.code.versions import DECISIVE
     from backfleet.code.wheel import pack
     from backfleet.console import as_json, echo_json, print_columns, split_names
+    from backfleet.job.job_errors import suggestion
     from backfleet.job.quantities import MemorySize, parse_memory
-    from backfleet.job.refusal import nearest
     from backfleet.operating_system import usable_cpus
     from backfleet.output_file import open_output
     from backfleet.plugins import KINDS
     from backfleet.sources.files import symbol_of_stem
     from backfleet.sources.index import Index
-    from backfleet.sources.places import Directory
+    from backfleet.sources.locations import Directory
     from backfleet.store.records import (
         canonical_digest,
         decode_record,
@@ -73,13 +73,13 @@ _HOMES = {
     "backfleet.code.wheel": ("pack",),
     "backfleet.console": ("as_json", "echo_json", "print_columns", "split_names"),
     "backfleet.job.quantities": ("MemorySize", "parse_memory"),
-    "backfleet.job.refusal": ("nearest",),
+    "backfleet.job.job_errors": ("suggestion",),
     "backfleet.operating_system": ("usable_cpus",),
     "backfleet.output_file": ("open_output",),
     "backfleet.plugins": ("KINDS",),
     "backfleet.sources.index": ("Index",),
     "backfleet.sources.files": ("symbol_of_stem",),
-    "backfleet.sources.places": ("Directory",),
+    "backfleet.sources.locations": ("Directory",),
     "backfleet.store.records": (
         "canonical_digest",
         "decode_record",
@@ -130,7 +130,6 @@ __all__ = [
     "find_distribution",
     "format_ranges",
     "list_distributions",
-    "nearest",
     "open_output",
     "pack",
     "parse_memory",
@@ -141,6 +140,7 @@ __all__ = [
     "s3_errors",
     "split_names",
     "state_folder",
+    "suggestion",
     "symbol_of_stem",
     "usable_cpus",
     "use_region",

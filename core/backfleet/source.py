@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backfleet.bars import Bars
 from backfleet.errors import JobError
-from backfleet.job.refusal import nearest, refusal
+from backfleet.job.job_errors import invalid_value, suggestion
 
 __all__ = ["Source", "SourceOptions", "SourceSettings"]
 
@@ -100,6 +100,6 @@ def _checked(kind: type[SourceOptions], values: Mapping[str, object]) -> SourceO
 def _explain(kind: type[SourceOptions], problem: Any) -> str:
     key = ".".join(("data.options", *map(str, problem["loc"])))
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{nearest(str(problem['loc'][-1]), kind.model_fields)}"
+        return f"{key}: unknown key{suggestion(str(problem['loc'][-1]), kind.model_fields)}"
     reason = re.sub(r"^(Input|String) should", "must", problem["msg"]).removeprefix("Value error, ")
-    return str(refusal(key, problem["input"], reason))
+    return str(invalid_value(key, problem["input"], reason))

@@ -47,14 +47,15 @@ class Metrics(NamedTuple):
 
     Undefined metrics are None, never 0, infinity or NaN. A return r is that of a session over the
     one before it, from the value after each session's last bar, so that the first session has none;
-    n is their number, p the number of periods a year, v the account's value after a bar. The
-    risk-free rate and the minimal acceptable return are 0. Where no source is given, the formula is
-    the word's plain meaning.
+    n is their number, p the number of periods a year, v the account's value after a bar. f is
+    the annual risk-free rate of the job, 0 by default. The minimal acceptable return is 0.
 
     Attributes
     ----------
-    final_value, total_return
-        Value after the last bar, and that over the initial cash, minus 1.
+    final_value
+        Account value after the last bar.
+    total_return
+        Final value / initial cash - 1.
     cagr
         (final value / cash) ** (365.25 / calendar days from the first session to the last) - 1.
         The nearest float, on every processor. None for a single session, and if the final value
@@ -63,7 +64,7 @@ class Metrics(NamedTuple):
         s * sqrt(p), s the standard deviation of r with n - 1 in the denominator. 0 if the returns
         differ by rounding only: a variance of at most 1e-12 of the mean square.
     sharpe
-        mean(r) / s * sqrt(p) (Sharpe 1994). None if s is 0.
+        (mean(r) - f / p) / s * sqrt(p) (Sharpe 1994). None if s is 0.
     sortino
         mean(r) / d * sqrt(p), d = sqrt(sum(min(r, 0)**2) / n) over all n returns, not only the
         losses (Sortino and Price 1994).
@@ -72,7 +73,7 @@ class Metrics(NamedTuple):
         cash; at most 0.
     max_drawdown_days
         Calendar days of that drawdown, the first of its depth: from its peak to the session that
-        reached the peak again, else to the last session. 0 where there was none.
+        reached the peak again, otherwise to the last session. 0 if there was none.
     calmar
         cagr / |max_drawdown| (Young 1991).
     exposure
@@ -80,16 +81,30 @@ class Metrics(NamedTuple):
     time_in_market
         Fraction of the bars with a position.
     turnover
-        Traded value / (2 * mean v), times p / number of sessions: how often a year the account is
-        turned over.
-    trades, win_rate, profit_factor, expectancy
-        Of closed trades, net of fees: their number; the fraction with a profit; the sum of profits
-        over that of losses; the mean result.
+        Traded value / (2 * mean v), times p / number of sessions: how often per year the account
+        is turned over.
+    trades
+        Number of closed trades.
+    win_rate
+        Fraction of the closed trades with a profit, net of fees.
+    profit_factor
+        Sum of profits / sum of losses of the closed trades, net of fees.
+    expectancy
+        Mean result of a closed trade, net of fees.
     fees
         All commissions.
-    orders_completed, orders_rejected, orders_margin, orders_canceled, orders_expired, orders_open
-        Orders by where they ended. Rejected ones include margin, insufficient cash; open ones
-        are those that were still alive after the last bar.
+    orders_completed
+        Orders that were filled.
+    orders_rejected
+        Orders that the broker rejected for any reason.
+    orders_margin
+        Rejected orders that the cash did not cover; backtrader calls their status margin.
+    orders_canceled
+        Orders that the strategy canceled.
+    orders_expired
+        Orders that expired at the end of their validity.
+    orders_open
+        Orders that were still open after the last bar.
     """
 
     final_value: float | None

@@ -199,6 +199,72 @@ for name in ("AAA", "BBB"):
 cerebro.addstrategy(Relative)
 cerebro.run()
 """,
+    "a feed to look at before the one that is traded": """
+import backtrader as bt
+
+class Second(bt.Strategy):
+    def next(self):
+        index, stock = self.datas
+        if index.close[0] > index.close[-1]:
+            self.order_target_size(stock, target=7)
+        else:
+            self.order_target_size(stock, target=0)
+
+cerebro = bt.Cerebro()
+for name in ("BBB", "AAA"):
+    cerebro.adddata(bt.feeds.GenericCSVData(
+        dataname=name + ".csv", dtformat="%Y-%m-%d", openinterest=-1))
+cerebro.addstrategy(Second)
+cerebro.run()
+""",
+    "two symbols with weeks and months of their own": """
+import backtrader as bt
+
+class Rising(bt.Strategy):
+    def next(self):
+        for stock, longer in zip(self.datas[:2], self.datas[2:]):
+            rises = len(longer) > 1 and longer.close[0] > longer.close[-1]
+            self.order_target_size(stock, target=5 if rises else 0)
+
+cerebro = bt.Cerebro()
+stocks = [bt.feeds.GenericCSVData(dataname=name + ".csv", dtformat="%Y-%m-%d", openinterest=-1)
+          for name in ("CCC", "BBB")]
+for stock in stocks:
+    cerebro.adddata(stock)
+cerebro.resampledata(stocks[0], timeframe=bt.TimeFrame.Months)
+cerebro.resampledata(stocks[1], timeframe=bt.TimeFrame.Weeks)
+cerebro.addstrategy(Rising)
+cerebro.run()
+""",
+    "the same feed twice": f"""
+import backtrader as bt
+{HOLD}
+cerebro = bt.Cerebro()
+data = {FEED}
+cerebro.adddata(data)
+cerebro.adddata(data.clone())
+cerebro.addstrategy(Hold)
+cerebro.run()
+""",
+    "quarters of an hour beside five minutes": """
+import backtrader as bt
+
+class Above(bt.Strategy):
+    def __init__(self):
+        self.mean = bt.ind.SMA(self.data1, period=3)
+
+    def next(self):
+        self.order_target_size(target=9 if self.data.close[0] > self.mean[0] else 0)
+
+data = bt.feeds.GenericCSVData(
+    dataname="MIN.csv", dtformat="%Y-%m-%d", tmformat="%H:%M", time=1, open=2, high=3, low=4,
+    close=5, volume=6, openinterest=-1, timeframe=bt.TimeFrame.Minutes, compression=5)
+cerebro = bt.Cerebro()
+cerebro.adddata(data)
+cerebro.resampledata(data, timeframe=bt.TimeFrame.Minutes, compression=15)
+cerebro.addstrategy(Above)
+cerebro.run()
+""",
     "weekly bars beside daily ones": """
 import backtrader as bt
 
@@ -692,18 +758,18 @@ cerebro.run()
 """,
         "AAA is replayed",
     ),
-    "a clone": (
+    "trades of resampled bars": (
         f"""
 import backtrader as bt
 {HOLD}
 cerebro = bt.Cerebro()
 data = {FEED}
 cerebro.adddata(data)
-cerebro.adddata(data.clone())
+cerebro.resampledata(data, timeframe=bt.TimeFrame.Weeks)
 cerebro.addstrategy(Hold)
 cerebro.run()
 """,
-        "is a copy of another feed",
+        "in a job, it can only look at them. Trade the other feed",
     ),
     "a broker that fills at the open alone": (
         f"""

@@ -85,6 +85,29 @@ def test_numbers_of_analyzers_become_columns(adopt_text: Adopt) -> None:
         ),
         ("cheat on open", ["cheat_on_open = true"]),
         (
+            "signals",
+            [
+                "_accumulate = true",
+                "[signals]",
+                'longshort = { class = "strategy.py:Momentum", period = 12 }',
+            ],
+        ),
+        ("several stocks", ['feeds = ["BBB", "AAA", "CCC"]']),
+        ("a feed to look at before the one that is traded", ['feeds = ["BBB", "AAA"]']),
+        (
+            "two symbols with weeks and months of their own",
+            [
+                'feeds = ["CCC", "BBB", "CCC.monthly", "BBB.weekly"]',
+                "[data.auxiliary.monthly]",
+                'resample = "1w"',
+            ],
+        ),
+        (
+            "quarters of an hour beside five minutes",
+            # The last part of a session is no whole one, so the bars are those of the script.
+            ['symbols = ["MIN"]', 'options = { stamp = "close" }', '[data.auxiliary."15min"]'],
+        ),
+        (
             "volume fillers",
             [
                 'volume_filler = { class = "strategy.py:Share", part = 0.001 }',

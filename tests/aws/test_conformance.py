@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from backfleet.testing import ExecutorConformance
+from testbed.aws.deployment import AwsServer
 
 pytestmark = pytest.mark.testbed
 
@@ -17,7 +17,7 @@ class TestAwsBatch(ExecutorConformance):
     patience = 120.0
 
     @pytest.fixture(autouse=True)
-    def _deployment(self, aws_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _deployment(self, aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
         """Settings of a deployment whose workers hold what is installed here."""
         settings = aws_server.settings | {"image": aws_server.known_image()}
         self.bucket = aws_server.bucket

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from backfleet.errors import ExecutorError
-from backfleet_executors.aws.errors import aws_errors, code_of, denial_in, explained
+from backfleet_executors.aws.errors import aws_errors, denial_in, error_code, explained
 
 DENIED = (
     "User: arn:aws:sts::123456789012:assumed-role/analyst/ann is not authorized to perform: "
@@ -78,4 +78,4 @@ def test_the_block_raises_an_error_with_exit_code_2_and_its_cause() -> None:
         raise answer("ExpiredToken")
     assert raised.value.exit_code == 2
     assert isinstance(raised.value.__cause__, ClientError)
-    assert code_of(raised.value.__cause__) == "ExpiredToken"
+    assert error_code(raised.value.__cause__) == "ExpiredToken"

@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from testbed.aws.deployment import AwsServer
 
 pytestmark = pytest.mark.testbed
 
@@ -26,7 +27,7 @@ def with_two_lines_changed(notebook: str, store: str) -> str:
 
 
 def test_the_notebook_runs_on_aws_batch_with_two_lines_changed(
-    tmp_path: Path, aws_server: Any
+    tmp_path: Path, aws_server: AwsServer
 ) -> None:
     shutil.copytree(ROOT / "examples" / "data", tmp_path / "data")
     folder = tmp_path / "notebooks"

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ import backfleet as bf
 from finished_runs import run_here
 from sample_job import job_of
 from waiting import until
-
-Ask = Callable[[str], Any]
+from workshop import Ask
 
 OTHERS = ["order-size", "t1", "shorts", "minimum", "transfer", "halts"]
 

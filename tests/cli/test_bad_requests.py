@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-Ask = Callable[[str], Any]
+from workshop import Ask, Workshop
 
 # Arguments, exit code, words that the message must have. {run} is the id of a finished run.
 BAD: list[tuple[str, int, tuple[str, ...]]] = [
@@ -128,7 +126,7 @@ READS_FILES = [
 
 
 @pytest.fixture(scope="module")
-def shop(workshop: Any, finished: str, s3_endpoint: str) -> Any:
+def shop(workshop: Workshop, finished: str, s3_endpoint: str) -> Workshop:
     """The workshop with what bad requests stumble over."""
     folder: Path = workshop.folder
     (folder / "broken.toml").write_text("strategy = [\n")
@@ -146,7 +144,7 @@ def shop(workshop: Any, finished: str, s3_endpoint: str) -> Any:
 
 @pytest.mark.parametrize(("line", "code", "words"), BAD, ids=[line for line, _, _ in BAD])
 def test_a_bad_request_is_refused_in_plain_words(
-    shop: Any, ask: Ask, finished: str, line: str, code: int, words: tuple[str, ...]
+    shop: Workshop, ask: Ask, finished: str, line: str, code: int, words: tuple[str, ...]
 ) -> None:
     done = ask(line.format(run=finished))
     assert done.code == code, done.err
@@ -158,7 +156,7 @@ def test_a_bad_request_is_refused_in_plain_words(
     assert len(message) <= 4
 
 
-def test_bad_requests_start_nothing(shop: Any, finished: str) -> None:
+def test_bad_requests_start_nothing(shop: Workshop, finished: str) -> None:
     """Of all the requests above, that is: this test comes after them."""
     assert [run["run_id"] for run in shop.json("runs", "--json")] == [finished]
 
@@ -167,7 +165,7 @@ def test_bad_requests_start_nothing(shop: Any, finished: str) -> None:
     "line", ["run broken.toml", "results {run} --where ''", "results {run} -o absent/rows.csv"]
 )
 def test_a_bad_request_to_a_real_process_shows_no_traceback(
-    shop: Any, finished: str, line: str
+    shop: Workshop, finished: str, line: str
 ) -> None:
     done = shop(*shlex.split(line.format(run=finished)))
     assert (done.returncode, done.stdout) == (2, "")
@@ -175,7 +173,7 @@ def test_a_bad_request_to_a_real_process_shows_no_traceback(
 
 
 @pytest.mark.parametrize("expression", READS_FILES)
-def test_where_reaches_nothing_but_the_rows(shop: Any, finished: str, expression: str) -> None:
+def test_where_reaches_nothing_but_the_rows(shop: Workshop, finished: str, expression: str) -> None:
     from backfleet import open_run
     from backfleet.errors import UserError
     from backfleet.results.query import query_rows

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-Ask = Callable[[str], Any]
+from workshop import Ask, Workshop
 
 
 @pytest.fixture
@@ -47,7 +45,7 @@ def test_an_existing_file_is_written_over_with_force_only(
 
 
 def test_an_incomplete_run_is_exported_and_said_to_be_so(
-    workshop: Any, ask: Ask, finished: str, tmp_path: Path
+    workshop: Workshop, ask: Ask, finished: str, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(workshop.folder / "runs" / finished, tmp_path / "x"))
     next((run / "chunks").iterdir()).unlink()

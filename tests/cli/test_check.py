@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from workshop import Ask, Workshop
 
 BAD = Path(__file__).parent.parent.parent / "examples" / "bad-strategies"
 
 
-def test_a_sound_strategy_passes(ask: Any) -> None:
+def test_a_sound_strategy_passes(ask: Ask) -> None:
     answer = ask("check sma-crossover --symbols 600519 -p period=20")
     assert answer.code == 0
     lines = answer.out.splitlines()
@@ -19,7 +20,7 @@ def test_a_sound_strategy_passes(ask: Any) -> None:
     assert {line.split()[0] for line in lines[2:]} == {"passed"}
 
 
-def test_a_failure_names_the_bar_and_exits_with_1(ask: Any) -> None:
+def test_a_failure_names_the_bar_and_exits_with_1(ask: Ask) -> None:
     answer = ask(f"check {BAD}/looks_ahead.py:LooksAhead --symbols 600519")
     assert answer.code == 1
     assert "FAILED   look-ahead     600519, bar 0 (2019-01-02): target" in answer.out
@@ -27,7 +28,7 @@ def test_a_failure_names_the_bar_and_exits_with_1(ask: Any) -> None:
 
 
 def test_json_has_every_check_and_nothing_that_the_strategy_prints(
-    ask: Any, tmp_path: Path
+    ask: Ask, tmp_path: Path
 ) -> None:
     text = (BAD / "never_trades.py").read_text().replace("return", "print('hello')\n        return")
     (tmp_path / "talks.py").write_text(text)
@@ -40,13 +41,13 @@ def test_json_has_every_check_and_nothing_that_the_strategy_prints(
     assert "hello" in answer.err
 
 
-def test_skipped_checks_are_not_counted_as_failures(ask: Any) -> None:
+def test_skipped_checks_are_not_counted_as_failures(ask: Ask) -> None:
     answer = ask(f"check {BAD}/never_trades.py:NeverTrades --symbols 600519")
     assert answer.code == 1
     assert answer.out.splitlines()[-1] == "1 of 8 checks failed, 6 skipped"
 
 
-def test_a_portfolio_is_checked_on_all_symbols_of_its_data(ask: Any, tmp_path: Path) -> None:
+def test_a_portfolio_is_checked_on_all_symbols_of_its_data(ask: Ask, tmp_path: Path) -> None:
     days = [f"2024-{month:02}-{day:02}" for month in range(1, 5) for day in range(1, 29)]
     for number in range(7):
         prices = [10 + (number * 7 + at * (number + 3)) % 11 for at in range(len(days))]
@@ -61,7 +62,7 @@ def test_a_portfolio_is_checked_on_all_symbols_of_its_data(ask: Any, tmp_path: P
     assert "S0, S1, S2, S3, S4 and 2 more as one portfolio" in answer.out
 
 
-def test_data_and_broker_can_come_from_a_job_or_a_folder(ask: Any, workshop: Any) -> None:
+def test_data_and_broker_can_come_from_a_job_or_a_folder(ask: Ask, workshop: Workshop) -> None:
     assert ask("check buy-and-hold --data sma.toml").code == 0
     folder = f"--data {workshop.data} --source cn-daily"
     answer = ask(f"check buy-and-hold {folder} --set data.timezone=Asia/Shanghai")
@@ -81,7 +82,7 @@ def test_data_and_broker_can_come_from_a_job_or_a_folder(ask: Any, workshop: Any
         ("missing.py:Missing", "no file"),
     ],
 )
-def test_a_bad_request_is_refused(ask: Any, line: str, message: str) -> None:
+def test_a_bad_request_is_refused(ask: Ask, line: str, message: str) -> None:
     answer = ask(f"check {line}")
     assert answer.code == 2
     assert message in answer.err
@@ -89,7 +90,7 @@ def test_a_bad_request_is_refused(ask: Any, line: str, message: str) -> None:
     assert not answer.out
 
 
-def test_the_docs_show_what_is_printed(ask: Any) -> None:
+def test_the_docs_show_what_is_printed(ask: Ask) -> None:
     root = BAD.parent.parent
     text = (root / "docs" / "check.md").read_text()
     shown = text.partition("```console\n$ backfleet ")[2].partition("\n```")[0]

@@ -12,8 +12,7 @@ import pytest
 
 from backfleet.cli import cli
 from backfleet.cli.commands import COMMANDS, LazyGroup
-
-Ask = Callable[[str], Any]
+from workshop import Ask
 
 HEAVY = (
     "numpy", "pandas", "backtrader", "numba", "boto3", "pydantic", "pyarrow", "duckdb", "rich",

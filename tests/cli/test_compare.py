@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+
+from workshop import Ask, Workshop
 
 
-def test_a_run_and_itself_are_alike(ask: Any, finished: str) -> None:
+def test_a_run_and_itself_are_alike(ask: Ask, finished: str) -> None:
     answer = ask(f"compare {finished} {finished}")
     assert answer.code == 0
     assert answer.out.startswith("the setup is the same\n")
@@ -16,21 +17,21 @@ def test_a_run_and_itself_are_alike(ask: Any, finished: str) -> None:
     assert "all metrics are the same to the last bit" in answer.out
 
 
-def test_two_runs_are_side_by_side(ask: Any, finished: str, failed: str) -> None:
+def test_two_runs_are_side_by_side(ask: Ask, finished: str, failed: str) -> None:
     """Of strategies that have no parameter in common; one has several points."""
     answer = ask(f"compare {finished} {failed}")
     assert answer.code == 2
     assert "cannot be matched" in answer.err
 
 
-def test_json_has_all_of_it(ask: Any, finished: str) -> None:
+def test_json_has_all_of_it(ask: Ask, finished: str) -> None:
     found = json.loads(ask(f"compare {finished} {finished} --json").out)
     assert (found["first"], found["config"], found["matched"]) == (finished, [], 3)
     assert {each["metric"] for each in found["metrics"]} >= {"sharpe", "final_value"}
 
 
 def test_a_chunk_that_was_damaged_after_the_run_has_ended_is_named(
-    ask: Any, workshop: Any, finished: str, tmp_path: Path
+    ask: Ask, workshop: Workshop, finished: str, tmp_path: Path
 ) -> None:
     """Its rows are in `results.parquet`; the verdict once ended with a StopIteration."""
     copy = Path(shutil.copytree(workshop.folder / "runs" / finished, tmp_path / "run"))
@@ -42,7 +43,7 @@ def test_a_chunk_that_was_damaged_after_the_run_has_ended_is_named(
     assert "Traceback" not in answer.err
 
 
-def test_an_unknown_run_is_refused(ask: Any, finished: str) -> None:
+def test_an_unknown_run_is_refused(ask: Ask, finished: str) -> None:
     answer = ask(f"compare {finished} 0123456789")
     assert answer.code == 2
     assert "0123456789" in answer.err

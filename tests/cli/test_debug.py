@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-Ask = Callable[[str], Any]
+from workshop import Ask, Workshop
 
 
 def words_of(text: str) -> dict[str, str]:
@@ -28,7 +25,7 @@ def test_the_first_task_is_taken_where_none_is_named(ask: Ask) -> None:
     assert words_of(text)["status"] == "ok"
 
 
-def test_it_stores_nothing(workshop: Any, ask: Ask) -> None:
+def test_it_stores_nothing(workshop: Workshop, ask: Ask) -> None:
     ask("debug sma.toml --set results.store=nowhere")
     assert not (workshop.folder / "nowhere").exists()
 
@@ -43,7 +40,7 @@ def test_an_exception_of_the_strategy_is_shown_whole(ask: Ask) -> None:
     assert "Usage" not in done.err
 
 
-def test_leaving_a_debugger_that_the_strategy_opened_shows_no_traceback(workshop: Any) -> None:
+def test_leaving_a_debugger_that_the_strategy_opened_shows_no_traceback(workshop: Workshop) -> None:
     (workshop.folder / "stops.py").write_text(
         "import backtrader as bt\n"
         "class Stops(bt.Strategy):\n"
@@ -64,7 +61,7 @@ def test_a_strategy_that_exits_is_a_failure(ask: Ask) -> None:
     assert "SystemExit: 0" in done.err
 
 
-def test_the_debugger_stands_where_the_strategy_raised(workshop: Any) -> None:
+def test_the_debugger_stands_where_the_strategy_raised(workshop: Workshop) -> None:
     done = workshop("debug", "fails.toml", "1", "--pdb", stdin="p price\np self.p.at\nq\n")
     assert done.returncode == 1
     assert "raise IndexError" in done.stdout
@@ -73,7 +70,9 @@ def test_the_debugger_stands_where_the_strategy_raised(workshop: Any) -> None:
 
 
 @pytest.mark.parametrize("leave", ["q", "c"])
-def test_the_debugger_opens_at_the_end_with_the_live_strategy(workshop: Any, leave: str) -> None:
+def test_the_debugger_opens_at_the_end_with_the_live_strategy(
+    workshop: Workshop, leave: str
+) -> None:
     commands = f"p strategy.period\np len(outcome.equity)\n{leave}\n"
     done = workshop("debug", "sma.toml", "--pdb", stdin=commands)
     assert done.returncode == 0

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Ask = Callable[[str], Any]
+from workshop import Ask, Workshop
 
 
 def contents(folder: Path) -> dict[str, int]:
@@ -15,7 +14,7 @@ def contents(folder: Path) -> dict[str, int]:
 
 
 def test_it_tells_tasks_chunks_data_and_what_is_done(
-    workshop: Any, ask: Ask, finished: str
+    workshop: Workshop, ask: Ask, finished: str
 ) -> None:
     text = ask("run sma.toml --dry-run").out
     words = dict(line.split(None, 1) for line in text.splitlines())
@@ -29,7 +28,7 @@ def test_it_tells_tasks_chunks_data_and_what_is_done(
     assert words["workers"].startswith("0")
 
 
-def test_it_writes_nothing_and_starts_nothing(workshop: Any, ask: Ask, finished: str) -> None:
+def test_it_writes_nothing_and_starts_nothing(workshop: Workshop, ask: Ask, finished: str) -> None:
     before = contents(workshop.folder / "runs")
     done = ask("run sma.toml -p period=5:60:5 --dry-run --json")
     facts = json.loads(done.out)
@@ -38,7 +37,7 @@ def test_it_writes_nothing_and_starts_nothing(workshop: Any, ask: Ask, finished:
     assert contents(workshop.folder / "runs") == before
 
 
-def test_it_makes_no_store(workshop: Any, ask: Ask) -> None:
+def test_it_makes_no_store(workshop: Workshop, ask: Ask) -> None:
     assert ask("run sma.toml --set results.store=elsewhere --dry-run").code == 0
     assert not (workshop.folder / "elsewhere").exists()
 

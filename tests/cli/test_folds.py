@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import backfleet as bf
 from sample_job import job_of
-
-Ask = Callable[[str], Any]
+from workshop import Ask, Workshop
 
 ROLLING = {"windows": "rolling", "train": "1 year", "test": "6 months"}
 
@@ -79,7 +76,7 @@ def test_a_run_without_windows_says_how_to_give_them(ask: Ask, tmp_path: Path) -
 
 
 def test_the_end_of_a_run_and_the_dry_run_tell_of_the_folds(
-    workshop: Any, ask: Ask, tmp_path: Path
+    workshop: Workshop, ask: Ask, tmp_path: Path
 ) -> None:
     keys = " ".join(f"--set \"validation.{key}='{value}'\"" for key, value in ROLLING.items())
     store = f"--set results.store={tmp_path / 'runs'}"

@@ -14,12 +14,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from waiting import until
+from workshop import Workshop
 
 SECONDS = 60.0
 COUNTS = ["tasks", "ok", "suspicious", "error", "missing", "reused"]
@@ -37,7 +37,7 @@ def workers(run: str) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def gate(workshop: Any, tmp_path: Path) -> Iterator[Path]:
+def gate(workshop: Workshop, tmp_path: Path) -> Iterator[Path]:
     """Tasks of `gated.toml`, of which only the first end by themselves, go on once this is there.
 
     Each test has its own run, for the gate is a parameter.
@@ -48,7 +48,7 @@ def gate(workshop: Any, tmp_path: Path) -> Iterator[Path]:
     gate.touch()
 
 
-def chunks_of(workshop: Any) -> list[Path]:
+def chunks_of(workshop: Workshop) -> list[Path]:
     return [
         path
         for path in (workshop.folder / "gated").glob("*/chunks/*")
@@ -57,7 +57,7 @@ def chunks_of(workshop: Any) -> list[Path]:
 
 
 @pytest.fixture
-def started(workshop: Any, gate: Path) -> Iterator[subprocess.Popen[str]]:
+def started(workshop: Workshop, gate: Path) -> Iterator[subprocess.Popen[str]]:
     """A run that waits at the gate after its first chunk."""
     shutil.rmtree(workshop.folder / "gated", ignore_errors=True)
     with workshop.start(
@@ -73,7 +73,7 @@ def started(workshop: Any, gate: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
-    workshop: Any, started: subprocess.Popen[str], gate: Path
+    workshop: Workshop, started: subprocess.Popen[str], gate: Path
 ) -> None:
     run = chunks_of(workshop)[0].parent.parent.name
     assert workers(run)
@@ -98,7 +98,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
 
 
 def test_what_tasks_print_is_shown_as_it_comes_until_the_run_has_ended(
-    workshop: Any, started: subprocess.Popen[str], gate: Path
+    workshop: Workshop, started: subprocess.Popen[str], gate: Path
 ) -> None:
     run = chunks_of(workshop)[0].parent.parent.name
     with workshop.start("logs", f"gated/{run}", "--follow") as listening:
@@ -114,7 +114,7 @@ def test_what_tasks_print_is_shown_as_it_comes_until_the_run_has_ended(
 
 
 def test_ctrl_c_while_waiting_for_another_leaves_the_run_alone(
-    workshop: Any, started: subprocess.Popen[str], gate: Path
+    workshop: Workshop, started: subprocess.Popen[str], gate: Path
 ) -> None:
     run = chunks_of(workshop)[0].parent.parent.name
     with workshop.start("wait", f"gated/{run}") as waiting:
@@ -157,7 +157,9 @@ def test_ctrl_c_in_the_midst_of_an_import_has_the_same_exit_code(tmp_path: Path)
 
 
 @pytest.mark.exhaustive
-def test_a_detached_run_goes_on_and_can_be_canceled_and_resumed(workshop: Any, gate: Path) -> None:
+def test_a_detached_run_goes_on_and_can_be_canceled_and_resumed(
+    workshop: Workshop, gate: Path
+) -> None:
     command = ("run", "gated.toml", "--set", "results.store=detached", "-o", "workers=2")
     begun = workshop(*command, "--detach", "--json")
     assert begun.returncode == 0, begun.stderr
@@ -182,7 +184,7 @@ def test_a_detached_run_goes_on_and_can_be_canceled_and_resumed(workshop: Any, g
     assert workshop("logs", place).stdout.count("== task") == 24
 
 
-def test_json_is_last_and_alone_on_standard_output(workshop: Any) -> None:
+def test_json_is_last_and_alone_on_standard_output(workshop: Workshop) -> None:
     done = workshop("run", "sma.toml", "-p", "period=7", "--json")
     assert done.returncode == 0
     assert done.stderr == ""
@@ -191,7 +193,7 @@ def test_json_is_last_and_alone_on_standard_output(workshop: Any) -> None:
 
 
 def test_progress_is_plain_lines_on_standard_error_where_there_is_no_terminal(
-    workshop: Any,
+    workshop: Workshop,
 ) -> None:
     done = workshop("run", "sma.toml", "-p", "period=8")
     first, *_, last = done.stderr.splitlines()
@@ -202,7 +204,7 @@ def test_progress_is_plain_lines_on_standard_error_where_there_is_no_terminal(
 
 @pytest.mark.parametrize("columns", [80, 160])
 def test_progress_is_a_bar_on_a_terminal_and_leaves_nothing_behind(
-    workshop: Any, columns: int
+    workshop: Workshop, columns: int
 ) -> None:
     text = on_a_terminal(workshop, columns, "run", "sma.toml", "-p", f"period={columns}")
     assert "━" in text
@@ -217,7 +219,7 @@ def test_progress_is_a_bar_on_a_terminal_and_leaves_nothing_behind(
     assert re.search(r"run [0-9a-f]{16}: 3 tasks, ", screen)
 
 
-def on_a_terminal(workshop: Any, columns: int, *arguments: str) -> str:
+def on_a_terminal(workshop: Workshop, columns: int, *arguments: str) -> str:
     """All that a command writes to a terminal."""
     mine, theirs = pty.openpty()
     with subprocess.Popen(
@@ -263,7 +265,7 @@ def rendered(text: str) -> str:
 
 
 @pytest.mark.exhaustive
-def test_a_whole_job_with_data_and_store_on_s3(workshop: Any, s3_store_url: str) -> None:
+def test_a_whole_job_with_data_and_store_on_s3(workshop: Workshop, s3_store_url: str) -> None:
     from backfleet.store.s3_client import s3_client
 
     bucket = s3_store_url.removeprefix("s3://").partition("/")[0]
@@ -291,7 +293,7 @@ def test_a_whole_job_with_data_and_store_on_s3(workshop: Any, s3_store_url: str)
     assert [(row["run_id"], row["state"]) for row in listed] == [(run, "complete")]
 
 
-def test_what_ran_out_of_time_can_be_tried_again(workshop: Any, gate: Path) -> None:
+def test_what_ran_out_of_time_can_be_tried_again(workshop: Workshop, gate: Path) -> None:
     command = ("run", "gated.toml", "-p", "k=1", "--symbols", "600519")
     done = workshop(*command, "--set", "resources.task_timeout=2")
     assert done.returncode == 1

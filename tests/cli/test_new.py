@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from workshop import Ask, Workshop
 
-def test_it_says_what_to_do_next(ask: Any, workshop: Any) -> None:
+
+def test_it_says_what_to_do_next(ask: Ask, workshop: Workshop) -> None:
     answer = ask("new strategy my-factor --kind backtrader")
     assert answer.code == 0
     assert "src/my_factor/strategy.py" in answer.out
@@ -25,7 +25,7 @@ def test_it_says_what_to_do_next(ask: Any, workshop: Any) -> None:
         ("", "Missing argument 'NAME'"),
     ],
 )
-def test_a_bad_request_makes_nothing(ask: Any, workshop: Any, line: str, reason: str) -> None:
+def test_a_bad_request_makes_nothing(ask: Ask, workshop: Workshop, line: str, reason: str) -> None:
     before = sorted(workshop.folder.iterdir())
     answer = ask(f"new strategy {line}")
     assert answer.code == 2
@@ -33,7 +33,7 @@ def test_a_bad_request_makes_nothing(ask: Any, workshop: Any, line: str, reason:
     assert sorted(workshop.folder.iterdir()) == before
 
 
-def test_an_existing_folder_is_left_alone(ask: Any, workshop: Any) -> None:
+def test_an_existing_folder_is_left_alone(ask: Ask, workshop: Workshop) -> None:
     folder = workshop.folder / "taken"
     folder.mkdir()
     answer = ask("new strategy taken")

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ import pandas as pd
 import pytest
 
 from stored_rows import COLUMNS
-
-Ask = Callable[[str], Any]
+from workshop import Ask, Workshop
 
 
 def rows_of(text: str) -> list[dict[str, Any]]:
@@ -25,7 +23,7 @@ def rows_of(text: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet"])
 def test_every_format_has_the_same_columns_in_their_order(
-    workshop: Any, ask: Ask, finished: str, form: str
+    workshop: Workshop, ask: Ask, finished: str, form: str
 ) -> None:
     file = workshop.folder / f"rows.{form}"
     assert ask(f"results {finished} -o {file}").code == 0
@@ -34,7 +32,7 @@ def test_every_format_has_the_same_columns_in_their_order(
 
 
 def test_the_format_follows_the_ending_unless_it_is_said(
-    workshop: Any, ask: Ask, finished: str
+    workshop: Workshop, ask: Ask, finished: str
 ) -> None:
     ask(f"results {finished} -o rows.csv --format json")
     assert len(rows_of((workshop.folder / "rows.csv").read_text())) == 3
@@ -89,7 +87,7 @@ def test_undefined_is_null_in_json_and_empty_in_csv(ask: Ask, finished: str) -> 
     assert (cells["sharpe"], cells["error"], cells["win_rate"]) == ("", "", "")
 
 
-def test_numbers_are_the_same_in_every_format(workshop: Any, ask: Ask, finished: str) -> None:
+def test_numbers_are_the_same_in_every_format(workshop: Workshop, ask: Ask, finished: str) -> None:
     for form in ("csv", "parquet"):
         ask(f"results {finished} -o same.{form}")
     from_csv = csv.DictReader((workshop.folder / "same.csv").read_text().splitlines())
@@ -180,7 +178,7 @@ def test_an_error_takes_one_line_of_the_table(ask: Ask, failed: str) -> None:
     assert "sharpe" not in lines[0]
 
 
-def test_symbols_stay_text(tmp_path: Path, workshop: Any) -> None:
+def test_symbols_stay_text(tmp_path: Path, workshop: Workshop) -> None:
     """Also those that look like numbers: 000001 is not 1."""
     data = tmp_path / "data"
     data.mkdir()
@@ -225,7 +223,9 @@ def test_sql_does_not_mix_with_what_it_says_better(ask: Ask, finished: str) -> N
     assert "disabled" in refused.err
 
 
-def test_a_query_over_a_run_that_lacks_rows_says_so(ask: Ask, workshop: Any, finished: str) -> None:
+def test_a_query_over_a_run_that_lacks_rows_says_so(
+    ask: Ask, workshop: Workshop, finished: str
+) -> None:
     folder = workshop.folder / "bare" / finished
     folder.mkdir(parents=True)
     shutil.copy(workshop.folder / "runs" / finished / "manifest.json", folder)
@@ -254,7 +254,7 @@ def test_an_existing_file_survives_a_full_disk_and_a_query_that_fails(
 
 
 def test_a_dash_and_standard_output_by_name_are_standard_output(
-    workshop: Any, ask: Ask, finished: str
+    workshop: Workshop, ask: Ask, finished: str
 ) -> None:
     expected = ask(f"results {finished} --format csv").out
     assert ask(f"results {finished} --format csv -o -").out == expected
@@ -281,7 +281,7 @@ def test_odd_results_of_a_query_are_shown(
 
 
 def test_values_that_parquet_cannot_hold_are_refused(
-    workshop: Any, ask: Ask, finished: str
+    workshop: Workshop, ask: Ask, finished: str
 ) -> None:
     answer = ask(f'results {finished} -o odd.parquet --sql "SELECT INTERVAL 1 YEAR"')
     assert answer.code == 2

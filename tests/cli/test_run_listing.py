@@ -8,9 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,12 +19,11 @@ from backfleet.submissions.trial_ledger import entry_of
 from sample_job import job_of
 from stored_records import alter_record
 from waiting import until
-
-Ask = Callable[[str], Any]
+from workshop import Ask, Workshop
 
 
 @pytest.fixture
-def store(workshop: Any, finished: str, failed: str, tmp_path: Path) -> Path:
+def store(workshop: Workshop, finished: str, failed: str, tmp_path: Path) -> Path:
     """A store with copies of two runs, the index of their rows, and the trial ledger."""
     root = tmp_path / "kept"
     for run in (finished, failed):
@@ -73,7 +71,7 @@ def test_rm_without_a_terminal_needs_yes_and_changes_nothing(
 
 @pytest.mark.parametrize(("answer", "is_removed"), [("y", True), ("n", False)])
 def test_rm_asks_on_a_terminal(
-    workshop: Any, store: Path, finished: str, answer: str, is_removed: bool
+    workshop: Workshop, store: Path, finished: str, answer: str, is_removed: bool
 ) -> None:
     controller, terminal = os.openpty()
     process = subprocess.Popen(
@@ -160,7 +158,7 @@ def test_rm_does_not_follow_links_out_of_the_run(
 
 
 @pytest.fixture
-def waiting(workshop: Any, tmp_path: Path) -> Iterator[str]:
+def waiting(workshop: Workshop, tmp_path: Path) -> Iterator[str]:
     """A run whose workers wait until it is canceled."""
     gate = tmp_path / "gate"
     workshop.write_job("gated.toml", "mine.py:Waits", f'gate = "{gate}"')
@@ -220,7 +218,7 @@ def test_rm_works_on_s3(ask: Ask, s3_store_url: str) -> None:
 
 
 def test_tags_and_notes_are_shown_everywhere_and_change_no_id(
-    workshop: Any, ask: Ask, tmp_path: Path
+    workshop: Workshop, ask: Ask, tmp_path: Path
 ) -> None:
     store = f"--set results.store={tmp_path}"
     first = ask(f"run sma.toml {store} --tag draft --note 'before the fees changed' --json")
@@ -261,7 +259,7 @@ def test_a_resumed_run_gets_the_tags_and_the_note_of_the_command(
 
 @pytest.mark.parametrize("tag", ["", " ", "a,b", " a", "a\nb", "\x1b[31m", "x" * 51])
 def test_a_text_that_cannot_be_a_tag_is_refused_before_anything_starts(
-    workshop: Any, tmp_path: Path, tag: str
+    workshop: Workshop, tmp_path: Path, tag: str
 ) -> None:
     refused = workshop("run", "sma.toml", "--set", f"results.store={tmp_path / 'x'}", "--tag", tag)
     assert refused.returncode == 2
@@ -270,7 +268,7 @@ def test_a_text_that_cannot_be_a_tag_is_refused_before_anything_starts(
 
 
 def test_a_damaged_label_costs_one_line(
-    workshop: Any, ask: Ask, store: Path, finished: str
+    workshop: Workshop, ask: Ask, store: Path, finished: str
 ) -> None:
     for tag in ("good", "bad", "big"):
         assert ask(f"runs --store {store} tag {finished} {tag}").code == 0
@@ -290,7 +288,7 @@ def test_a_damaged_label_costs_one_line(
 
 
 def test_latest_prints_what_other_commands_take(
-    workshop: Any, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = bf.run(job_of(tmp_path / "runs", name="mine", params={"period": [10]}), progress=None)
     manifest = Path(older.url, "manifest.json")
@@ -307,7 +305,7 @@ def test_latest_prints_what_other_commands_take(
     assert ask("runs --latest mine --where 'tasks > 100'").code == 2
 
 
-def test_latest_is_the_newest_of_several(ask: Ask, store: Path, workshop: Any) -> None:
+def test_latest_is_the_newest_of_several(ask: Ask, store: Path, workshop: Workshop) -> None:
     rows = json.loads(ask(f"runs --store {store} --json").out)
     newest = max(rows, key=lambda row: row["created"])
     shown = ask(f"runs --store {store} --latest {newest['name']}")

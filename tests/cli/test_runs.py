@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-Ask = Callable[[str], Any]
+from workshop import Ask, Workshop
 
 COUNTS = ["tasks", "ok", "suspicious", "error", "missing", "reused"]
 SUMMARY = ["run_id", "store", *COUNTS, "seconds", "code_not_kept", "verdict"]
@@ -21,7 +19,7 @@ def words_of(text: str) -> dict[str, str]:
 
 
 def test_a_run_is_named_by_path_relative_path_id_and_beginning(
-    workshop: Any, ask: Ask, finished: str
+    workshop: Workshop, ask: Ask, finished: str
 ) -> None:
     store = workshop.folder / "runs"
     names = [
@@ -39,7 +37,7 @@ def test_a_run_is_named_by_path_relative_path_id_and_beginning(
 
 
 def test_a_run_is_named_by_its_folder_from_within_the_store(
-    workshop: Any, ask: Ask, finished: str, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, ask: Ask, finished: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workshop.folder / "runs")
     assert words_of(ask(f"status {finished}").out)["run_id"] == finished
@@ -55,7 +53,9 @@ def test_status_tells_state_and_counts(ask: Ask, finished: str) -> None:
     assert (facts["state"], facts["failures"]) == ("complete", [])
 
 
-def test_runs_are_listed_newest_first(workshop: Any, ask: Ask, finished: str, failed: str) -> None:
+def test_runs_are_listed_newest_first(
+    workshop: Workshop, ask: Ask, finished: str, failed: str
+) -> None:
     rows = json.loads(ask("runs --json").out)
     assert {row["run_id"] for row in rows} == {finished, failed}
     created = [row["created"] for row in rows]
@@ -75,7 +75,9 @@ def test_an_empty_store_has_no_runs(ask: Ask) -> None:
     assert ask("runs --store nothing --json").out == "[]\n"
 
 
-def test_a_damaged_run_does_not_hide_the_others(workshop: Any, ask: Ask, finished: str) -> None:
+def test_a_damaged_run_does_not_hide_the_others(
+    workshop: Workshop, ask: Ask, finished: str
+) -> None:
     store = workshop.folder / "mixed"
     shutil.copytree(workshop.folder / "runs" / finished, store / finished)
     shutil.copytree(workshop.folder / "runs" / finished, store / "0000")
@@ -86,7 +88,7 @@ def test_a_damaged_run_does_not_hide_the_others(workshop: Any, ask: Ask, finishe
     assert done.code == 0
 
 
-def test_a_complete_run_is_not_run_again(workshop: Any, ask: Ask, finished: str) -> None:
+def test_a_complete_run_is_not_run_again(workshop: Workshop, ask: Ask, finished: str) -> None:
     chunks = Path(workshop.folder, "runs", finished, "chunks")
     before = {path.name: path.stat().st_mtime_ns for path in chunks.iterdir()}
     for line in ("run sma.toml", f"resume {finished}"):
@@ -143,7 +145,9 @@ def test_logs_hold_tracebacks_and_what_tasks_printed(ask: Ask, failed: str) -> N
     assert ask(f"logs {failed} --worker 0 --follow").code == 0
 
 
-def test_a_run_without_any_row_yet_is_told_as_such(workshop: Any, ask: Ask, finished: str) -> None:
+def test_a_run_without_any_row_yet_is_told_as_such(
+    workshop: Workshop, ask: Ask, finished: str
+) -> None:
     run = Path(shutil.copytree(workshop.folder / "runs" / finished, workshop.folder / "bare" / "x"))
     shutil.rmtree(run / "chunks")
     (run / "results.parquet").unlink()
@@ -159,7 +163,7 @@ def test_a_run_without_any_row_yet_is_told_as_such(workshop: Any, ask: Ask, fini
     assert "3 of 3 tasks have no result. Resume with: backfleet resume bare/x" in ended.err
 
 
-def test_runs_are_chosen_by_what_they_are(ask: Any, finished: str, failed: str) -> None:
+def test_runs_are_chosen_by_what_they_are(ask: Ask, finished: str, failed: str) -> None:
     def chosen(where: str) -> list[str]:
         return [row["run_id"] for row in json.loads(ask(f'runs --json --where "{where}"').out)]
 

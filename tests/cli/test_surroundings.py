@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ import pytest
 from backfleet.cli import cli, main
 from exhaustive_cases import cases
 from sample_job import SAMPLE_DATA, job_text
+from workshop import Ask, Workshop
 
 SECONDS = 240
 
-Ask = Callable[[str], Any]
 
 LONG = "x" * 300
 LATIN_1 = "caf\udce9"
@@ -173,7 +173,7 @@ def test_warnings_that_are_errors_elsewhere_are_none_here(place: Place, line: st
     ids=["arrays", "tables", "keys", "digits", "hexadecimal", "year 0", "year 10000"],
 )
 def test_a_file_that_python_cannot_read_is_named(
-    ask: Ask, workshop: Any, text: str, message: str
+    ask: Ask, workshop: Workshop, text: str, message: str
 ) -> None:
     odd, settings = workshop.folder / "odd.toml", workshop.folder / "backfleet.toml"
     odd.write_text(text)
@@ -185,7 +185,7 @@ def test_a_file_that_python_cannot_read_is_named(
         settings.unlink()
 
 
-def test_settings_larger_than_any_are_refused_unread(ask: Ask, workshop: Any) -> None:
+def test_settings_larger_than_any_are_refused_unread(ask: Ask, workshop: Workshop) -> None:
     settings = workshop.folder / "backfleet.toml"
     settings.touch()
     os.truncate(settings, 10**12)
@@ -195,7 +195,7 @@ def test_settings_larger_than_any_are_refused_unread(ask: Ask, workshop: Any) ->
         settings.unlink()
 
 
-def test_bars_larger_than_any_are_refused_unread(ask: Ask, workshop: Any) -> None:
+def test_bars_larger_than_any_are_refused_unread(ask: Ask, workshop: Workshop) -> None:
     folder = workshop.folder / "sparse"
     folder.mkdir()
     (folder / "A.csv").touch()
@@ -205,14 +205,14 @@ def test_bars_larger_than_any_are_refused_unread(ask: Ask, workshop: Any) -> Non
     assert is_refused(ask("run sparse.toml --dry-run"), "A.csv", "536,870,912")
 
 
-def test_too_little_memory_is_one_message(ask: Ask, workshop: Any) -> None:
+def test_too_little_memory_is_one_message(ask: Ask, workshop: Workshop) -> None:
     (workshop.folder / "vast.py").touch()
     # No machine has as much memory.
     os.truncate(workshop.folder / "vast.py", 10**12)
     assert is_refused(ask("run sma.toml --set strategy=vast.py:Mine"), "more memory")
 
 
-def test_the_mark_before_utf_8_is_no_part_of_a_job(ask: Ask, workshop: Any) -> None:
+def test_the_mark_before_utf_8_is_no_part_of_a_job(ask: Ask, workshop: Workshop) -> None:
     content = (workshop.folder / "sma.toml").read_bytes()
     (workshop.folder / "marked.toml").write_bytes(b"\xef\xbb\xbf" + content)
     done = ask("run marked.toml --dry-run")
@@ -292,7 +292,7 @@ def test_a_name_that_no_file_can_have_is_refused(ask: Ask, finished: str, line: 
 
 @pytest.mark.parametrize("line", NAMES)
 def test_the_home_of_a_user_who_does_not_exist_is_no_folder(
-    ask: Ask, workshop: Any, finished: str, line: str
+    ask: Ask, workshop: Workshop, finished: str, line: str
 ) -> None:
     done = ask(line.replace("RUN", finished).format("~nosuch/x"))
     assert done.code == 2, done.out + done.err
@@ -336,7 +336,9 @@ def test_a_folder_whose_name_is_not_utf_8_can_be_read_from_but_keeps_no_runs(pla
     "date",
     ["0000-01-01", "0001-01-01", "1677-09-20", "2262-04-12", "9999-12-31", "10000-01-01", "1e30"],
 )
-def test_a_date_that_does_not_fit_is_named_with_its_row(ask: Ask, workshop: Any, date: str) -> None:
+def test_a_date_that_does_not_fit_is_named_with_its_row(
+    ask: Ask, workshop: Workshop, date: str
+) -> None:
     folder = workshop.folder / "bars"
     folder.mkdir(exist_ok=True)
     days = [f"2020-01-{day:02}" for day in range(1, 20)]

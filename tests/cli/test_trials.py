@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ import pytest
 import backfleet as bf
 from backfleet.runs.remove import find_run_folder, remove_run
 from sample_job import job_of
-
-Ask = Callable[[str], Any]
+from workshop import Ask
 
 FAMILY = "backfleet_strategies.sma_crossover:SmaCrossover"
 

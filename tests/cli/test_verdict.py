@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import backfleet as bf
+from workshop import Ask, Workshop
 
 
 @pytest.fixture(scope="module")
-def sweep(workshop: Any) -> str:
+def sweep(workshop: Workshop) -> str:
     """The id of a run of 12 points on one symbol."""
     shop = workshop
     shop.write_job(
@@ -32,7 +32,7 @@ def verdict_in(text: str) -> list[str]:
     return [lines[first].removeprefix("verdict: "), *map(str.strip, more)]
 
 
-def test_end_of_a_run_gives_the_verdict_in_words(ask: Any, sweep: str) -> None:
+def test_end_of_a_run_gives_the_verdict_in_words(ask: Ask, sweep: str) -> None:
     level, best, luck = verdict_in(ask(f"wait {sweep}").out)
     assert level == "Too little data: 607 sessions, 741 are needed."
     assert best == (
@@ -43,7 +43,7 @@ def test_end_of_a_run_gives_the_verdict_in_words(ask: Any, sweep: str) -> None:
     assert luck.endswith("in 19 of 20 sweeps like this.")
 
 
-def test_status_gives_the_same_verdict(ask: Any, sweep: str) -> None:
+def test_status_gives_the_same_verdict(ask: Ask, sweep: str) -> None:
     level, *more = verdict_in(ask(f"wait {sweep}").out)
     lines = ask(f"status {sweep}").out.splitlines()
     assert f"verdict     {level}" in lines
@@ -51,7 +51,7 @@ def test_status_gives_the_same_verdict(ask: Any, sweep: str) -> None:
     assert json.loads(ask(f"status {sweep} --json").out)["verdict"]["words"][0].endswith(level)
 
 
-def test_verdict_of_several_symbols_is_on_the_best_task(ask: Any, finished: str) -> None:
+def test_verdict_of_several_symbols_is_on_the_best_task(ask: Ask, finished: str) -> None:
     level, best, luck, *_ = verdict_in(ask(f"wait {finished}").out)
     assert level.startswith("Too little data: ")
     assert best.startswith("The best of 2 tasks (task 0: 600519) has a Sharpe ratio of 0.94 ")
@@ -60,7 +60,7 @@ def test_verdict_of_several_symbols_is_on_the_best_task(ask: Any, finished: str)
     assert (verdict["trial"], verdict["symbols"], verdict["trials"]) == ("task", 3, 2)
 
 
-def test_json_has_the_numbers_behind_the_words(ask: Any, sweep: str, workshop: Any) -> None:
+def test_json_has_the_numbers_behind_the_words(ask: Ask, sweep: str, workshop: Workshop) -> None:
     verdict = json.loads(ask(f"wait {sweep} --json").out)["verdict"]
     assert verdict["level"] == "too little data"
     assert verdict["best"] == {
@@ -79,7 +79,7 @@ def test_json_has_the_numbers_behind_the_words(ask: Any, sweep: str, workshop: A
     assert low < verdict["sharpe"] < high
 
 
-def test_failed_tasks_count_as_trials_and_are_mentioned(ask: Any, failed: str) -> None:
+def test_failed_tasks_count_as_trials_and_are_mentioned(ask: Ask, failed: str) -> None:
     level, *more = verdict_in(ask(f"wait {failed}").out)
     assert level == (
         "Too little data: the Sharpe ratio is undefined, because no task traded with returns that "
@@ -89,7 +89,7 @@ def test_failed_tasks_count_as_trials_and_are_mentioned(ask: Any, failed: str) -
 
 
 def test_damaged_sums_cost_the_verdict_and_nothing_else(
-    ask: Any, sweep: str, workshop: Any
+    ask: Ask, sweep: str, workshop: Workshop
 ) -> None:
     copy = workshop.folder / "damaged" / sweep
     shutil.copytree(workshop.folder / "runs" / sweep, copy)
@@ -103,7 +103,7 @@ def test_damaged_sums_cost_the_verdict_and_nothing_else(
     assert json.loads(ask(f"status {copy} --json").out)["verdict"] is None
 
 
-def test_table_of_results_ends_with_the_verdict_on_standard_error(ask: Any, sweep: str) -> None:
+def test_table_of_results_ends_with_the_verdict_on_standard_error(ask: Ask, sweep: str) -> None:
     level = verdict_in(ask(f"wait {sweep}").out)[0]
     answer = ask(f"results {sweep} --where 'period > 10' --limit 2")
     command = f"backfleet verdict runs/{sweep}"
@@ -113,7 +113,7 @@ def test_table_of_results_ends_with_the_verdict_on_standard_error(ask: Any, swee
         assert "verdict" not in ask(f"results {sweep} {form}").err
 
 
-def test_command_prints_all_verdicts_as_text_and_as_json(ask: Any, finished: str) -> None:
+def test_command_prints_all_verdicts_as_text_and_as_json(ask: Ask, finished: str) -> None:
     text = ask(f"verdict {finished}").out
     assert text.startswith("Best task, of all points on 3 symbols\nThe best of 2 tasks ")
     assert "\n\nBest point over 3 symbols\n" in text
@@ -122,7 +122,7 @@ def test_command_prints_all_verdicts_as_text_and_as_json(ask: Any, finished: str
     assert list(facts) == ["run_id", "best_task", "best_point", "symbols", "pbo"]
 
 
-def test_test_windows_are_part_of_the_verdict(ask: Any, sweep: str, workshop: Any) -> None:
+def test_test_windows_are_part_of_the_verdict(ask: Ask, sweep: str, workshop: Workshop) -> None:
     sets = "--set validation.windows=rolling --set validation.train=252 --set validation.test=63"
     run = workshop.json("run", "sweep.toml", *sets.split(), "--json")
     assert (run["run_id"], run["reused"]) == (sweep, 0)

@@ -87,7 +87,7 @@ def test_names_that_differ_only_in_case_are_refused(root: Path) -> None:
 
 
 def test_too_many_bytes_are_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(declared_files, "MOST_BYTES", 15)
+    monkeypatch.setattr(declared_files, "MAX_CODE_BYTES", 15)
     assert len(find_declared_files(root, ["tuned.json"])) == 1
     with pytest.raises(JobError, match=r"^files: 2 files of 0\.0 MiB in all are too many or too"):
         find_declared_files(root, ["tuned.json", "weights/a.npy"])

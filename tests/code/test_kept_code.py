@@ -72,7 +72,7 @@ def test_the_first_record_stays_and_a_damaged_one_is_replaced(store: Store, file
     assert read_kept_code(store) == second
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MOST_BYTES", 5), ("MOST_FILES", 0)])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_CODE_BYTES", 5), ("MAX_CODE_FILES", 0)])
 def test_only_the_hash_of_a_large_package_is_kept(
     limit: str, value: int, store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,7 +160,7 @@ def test_a_requirement_that_nobody_can_read_is_told(site: Site) -> None:
         shipped("trav_alpha:A", {})
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MOST_BYTES", 10), ("MOST_FILES", 1)])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_CODE_BYTES", 10), ("MAX_CODE_FILES", 1)])
 def test_what_is_too_large_does_not_travel(
     site: Site, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:

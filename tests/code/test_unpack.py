@@ -14,7 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import pytest
 
 from backfleet.code.packages import CodePackage
-from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
+from backfleet.code.stored_code import MAX_CODE_BYTES, MAX_CODE_FILES
 from backfleet.code.unpack import read_wheel, unpack
 from backfleet.code.wheel import pack
 from backfleet.errors import ExecutorError, PluginError
@@ -154,7 +154,7 @@ def test_a_file_in_the_place_of_a_folder_is_refused() -> None:
 
 
 def test_what_grows_beyond_all_bounds_is_refused() -> None:
-    bomb = zipped({f"x{i}.py": bytes(MOST_BYTES // 2) for i in range(3)})
+    bomb = zipped({f"x{i}.py": bytes(MAX_CODE_BYTES // 2) for i in range(3)})
     assert len(bomb) < 2**20
     with pytest.raises(PluginError, match="larger than 64 MiB"):
         read_wheel(bomb)
@@ -170,7 +170,7 @@ def test_what_lies_about_its_size_is_refused() -> None:
 
 def test_very_many_files_are_refused() -> None:
     with pytest.raises(PluginError, match="10,000 may"):
-        read_wheel(zipped({f"x{i}.py": b"" for i in range(MOST_FILES + 20)}))
+        read_wheel(zipped({f"x{i}.py": b"" for i in range(MAX_CODE_FILES + 20)}))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"#!/bin/sh\n", zipped({"x.py": b"x" * 99})[:-9]])

@@ -12,6 +12,7 @@ import numpy as np
 
 from backfleet.bars import Bars
 from backfleet.engines.bt import bt
+from engine_tasks import make_bars
 
 __all__ = ["RandomOrders", "random_bars"]
 
@@ -61,7 +62,7 @@ class RandomOrders(bt.Strategy):
         return chance.choice((self.buy, self.sell))(**options)
 
 
-def random_bars(make_bars: Any, seed: int, count: int, symbol: str = "X") -> Bars:
+def random_bars(seed: int, count: int, symbol: str = "X") -> Bars:
     """A random walk in which a tenth of the days is suspended."""
     draw = np.random.default_rng(seed)
     close = 20.0 * np.exp(np.cumsum(draw.normal(0.0, 0.03, count)))

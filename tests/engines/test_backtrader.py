@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.bars import Bars
-from backfleet.engine import NOT_YET, BrokerSettings, OrderStatus, Simulation
+from backfleet.engine import NOT_YET, BrokerSettings, Engine, OrderStatus, Simulation
 from backfleet.engines.bt import bt
 from backfleet_strategies.sma_crossover import SmaCrossover
+from engine_tasks import make_bars, run_on_both, sample_bars
 from engines.random_orders import RandomOrders, random_bars
 
 GOLDEN = {
@@ -69,7 +70,7 @@ def plain_backtrader(seed: int, *symbols: Bars) -> tuple[Any, list[Any]]:
     return strategy, cerebro.broker.orders
 
 
-def test_the_sample_stocks_give_the_golden_numbers(engine: Any, sample_bars: Any) -> None:
+def test_the_sample_stocks_give_the_golden_numbers(engine: Engine) -> None:
     for symbol, (final, completed, rejected) in GOLDEN.items():
         task = Simulation(
             SmaCrossover,
@@ -87,19 +88,17 @@ def test_the_sample_stocks_give_the_golden_numbers(engine: Any, sample_bars: Any
 
 @pytest.mark.parametrize("symbol", GOLDEN)
 @pytest.mark.parametrize("period", [5, 60])
-def test_both_engines_agree_on_the_sample_stocks(
-    sample_bars: Any, on_both: Any, symbol: str, period: int
-) -> None:
-    assert len(on_both(SmaCrossover, sample_bars(symbol), period=period).orders)
+def test_both_engines_agree_on_the_sample_stocks(symbol: str, period: int) -> None:
+    assert len(run_on_both(SmaCrossover, sample_bars(symbol), period=period).orders)
 
 
 @settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(2, 80), st.integers(1, 3))
 def test_random_orders_leave_the_record_that_plain_backtrader_leaves(
-    make_bars: Any, on_both: Any, seed: int, count: int, symbols: int
+    seed: int, count: int, symbols: int
 ) -> None:
-    bars = [random_bars(make_bars, seed + step, count, f"S{step}") for step in range(symbols)]
-    outcome = on_both(RandomOrders, *bars, cash=CASH, commission=COMMISSION, seed=seed)
+    bars = [random_bars(seed + step, count, f"S{step}") for step in range(symbols)]
+    outcome = run_on_both(RandomOrders, *bars, cash=CASH, commission=COMMISSION, seed=seed)
     strategy, orders = plain_backtrader(seed, *bars)
 
     account = np.array(strategy.account).reshape(-1, 3)
@@ -183,7 +182,7 @@ def shanghai(time: Any) -> Any:
     return pd.Timestamp(int(time)).to_pydatetime() + timedelta(hours=8)
 
 
-def test_a_task_does_not_depend_on_those_before_it(make_bars: Any, engine: Any) -> None:
+def test_a_task_does_not_depend_on_those_before_it(engine: Engine) -> None:
     class CountsOrders(bt.Strategy):
         def next(self) -> None:
             self.metrics = {"number": self.buy(size=1).ref}
@@ -192,7 +191,7 @@ def test_a_task_does_not_depend_on_those_before_it(make_bars: Any, engine: Any) 
     assert [dict(engine.run(task).metrics) for _ in range(2)] == [{"number": 3}] * 2
 
 
-def test_what_a_strategy_raises_passes_through(make_bars: Any, engine: Any) -> None:
+def test_what_a_strategy_raises_passes_through(engine: Engine) -> None:
     class Fails(bt.Strategy):
         def next(self) -> None:
             raise ZeroDivisionError("in next")
@@ -202,7 +201,7 @@ def test_what_a_strategy_raises_passes_through(make_bars: Any, engine: Any) -> N
         engine.run(task)
 
 
-def test_a_strategy_that_skips_itself_is_not_silently_dropped(make_bars: Any, engine: Any) -> None:
+def test_a_strategy_that_skips_itself_is_not_silently_dropped(engine: Engine) -> None:
     class Skips(bt.Strategy):
         def __init__(self) -> None:
             raise bt.errors.StrategySkipError
@@ -213,23 +212,21 @@ def test_a_strategy_that_skips_itself_is_not_silently_dropped(make_bars: Any, en
 
 
 @pytest.mark.parametrize("count", [1, 14, 15])
-def test_fewer_bars_than_the_indicator_needs_make_no_orders(
-    make_bars: Any, on_both: Any, count: int
-) -> None:
-    outcome = on_both(SmaCrossover, make_bars(np.arange(10.0, 10.0 + count)), period=15)
+def test_fewer_bars_than_the_indicator_needs_make_no_orders(count: int) -> None:
+    outcome = run_on_both(SmaCrossover, make_bars(np.arange(10.0, 10.0 + count)), period=15)
     assert outcome.equity["value"].tolist() == [100_000.0] * count
     assert len(outcome.orders) == (count == 15)
 
 
-def test_bars_of_which_none_is_tradable_give_an_empty_outcome(make_bars: Any, on_both: Any) -> None:
-    outcome = on_both(SmaCrossover, make_bars([10.0] * 3, tradable=np.zeros(3, np.bool_)))
+def test_bars_of_which_none_is_tradable_give_an_empty_outcome() -> None:
+    outcome = run_on_both(SmaCrossover, make_bars([10.0] * 3, tradable=np.zeros(3, np.bool_)))
     assert [len(each) for each in (outcome.equity, outcome.orders, outcome.trades)] == [0, 0, 0]
 
 
-def test_the_mean_fill_price_is_nan_without_fills(make_bars: Any, on_both: Any) -> None:
+def test_the_mean_fill_price_is_nan_without_fills() -> None:
     class AsksTooLittle(bt.Strategy):
         def next(self) -> None:
             self.buy(size=1, price=1.0, exectype=bt.Order.Limit)
 
-    orders = on_both(AsksTooLittle, make_bars([10.0] * 3)).orders
+    orders = run_on_both(AsksTooLittle, make_bars([10.0] * 3)).orders
     assert all(math.isnan(price) for price in orders["fill_price"])

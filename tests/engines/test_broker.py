@@ -21,6 +21,7 @@ from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet_strategies.sma_crossover import SmaCrossover
+from engine_tasks import make_bars
 from engines.random_orders import RandomOrders, random_bars
 
 FEW, MANY = 40, 3000
@@ -150,8 +151,8 @@ def plain_script(broker: BrokerSettings, symbols: list[Bars], seed: int) -> Any:
     return strategy
 
 
-def check(make_bars: Any, broker: BrokerSettings, seed: int, count: int, symbols: int) -> Outcome:
-    bars = [random_bars(make_bars, seed + step, count, f"S{step}") for step in range(symbols)]
+def check(broker: BrokerSettings, seed: int, count: int, symbols: int) -> Outcome:
+    bars = [random_bars(seed + step, count, f"S{step}") for step in range(symbols)]
     task = Simulation(Watched, {"seed": seed}, tuple(bars), broker)
     stock, fast = BacktraderStockEngine().run(task), BacktraderEngine().run(task)
     for part in ("equity", "orders", "fills", "trades"):
@@ -172,18 +173,18 @@ seeds = st.integers(0, 2**32)
 @settings(max_examples=FEW)
 @given(brokers, seeds, st.integers(2, 60), st.integers(1, 3))
 def test_random_brokers_are_those_of_plain_scripts(
-    make_bars: Any, broker: BrokerSettings, seed: int, count: int, symbols: int
+    broker: BrokerSettings, seed: int, count: int, symbols: int
 ) -> None:
-    check(make_bars, broker, seed, count, symbols)
+    check(broker, seed, count, symbols)
 
 
 @pytest.mark.exhaustive
 @settings(max_examples=MANY)
 @given(brokers, seeds, st.integers(2, 60), st.integers(1, 3))
 def test_many_random_brokers_are_those_of_plain_scripts(
-    make_bars: Any, broker: BrokerSettings, seed: int, count: int, symbols: int
+    broker: BrokerSettings, seed: int, count: int, symbols: int
 ) -> None:
-    check(make_bars, broker, seed, count, symbols)
+    check(broker, seed, count, symbols)
 
 
 USUAL = BrokerSettings(10_000.0, Commission(rate=0.001))
@@ -207,9 +208,9 @@ CHANGES: dict[str, BrokerSettings] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_each_setting_changes_the_records(make_bars: Any, name: str) -> None:
-    usual = check(make_bars, USUAL, 5, 60, 2)
-    changed = check(make_bars, CHANGES[name], 5, 60, 2)
+def test_each_setting_changes_the_records(name: str) -> None:
+    usual = check(USUAL, 5, 60, 2)
+    changed = check(CHANGES[name], 5, 60, 2)
     records = [(one.equity.tobytes(), one.orders.tobytes()) for one in (usual, changed)]
     assert records[0] != records[1]
 
@@ -224,15 +225,13 @@ def test_each_setting_changes_the_records(make_bars: Any, name: str) -> None:
         (replace(USUAL, volume_filler=ClassCall("FixedSize")), "broker.volume_filler"),
     ],
 )
-def test_the_vector_engine_refuses_what_it_does_not_know(
-    make_bars: Any, broker: BrokerSettings, key: str
-) -> None:
+def test_the_vector_engine_refuses_what_it_does_not_know(broker: BrokerSettings, key: str) -> None:
     task = Simulation(SmaCrossover, {}, (make_bars([10.0] * 3),), broker)
     with pytest.raises(ValueError, match=rf"^{re.escape(key)}: the engine 'vector' does not know"):
         VectorEngine().run(task)
 
 
-def test_the_vector_engine_refuses_analyzers(make_bars: Any) -> None:
+def test_the_vector_engine_refuses_analyzers() -> None:
     analyzers = (("sqn", ClassCall("SQN")),)
     task = Simulation(SmaCrossover, {}, (make_bars([10.0] * 3),), USUAL, analyzers=analyzers)
     with pytest.raises(ValueError, match="the engine 'vector' has no analyzers"):

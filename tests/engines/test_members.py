@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from backfleet.engines.vector.engine import VectorEngine
 from backfleet.engines.vector.panels import panel_of
 from backfleet.errors import DataError
 from backfleet.facts import Span, SymbolFacts
+from engine_tasks import make_bars
 
 TABLES = ("equity", "orders", "fills", "trades")
 BROKER = BrokerSettings(10_000.0, 0.001)
@@ -59,7 +59,7 @@ def with_members(bars: Bars, *spans: tuple[int, int | None]) -> Bars:
     return replace(bars, facts=facts)
 
 
-def test_every_engine_sees_members_as_of_the_session(make_bars: Any) -> None:
+def test_every_engine_sees_members_as_of_the_session() -> None:
     tradable = np.arange(DAYS) != 4
     bars = make_bars(np.linspace(10.0, 12.0, DAYS), tradable=tradable)
     bars = with_members(bars, (1, 3), (4, 8))
@@ -80,7 +80,7 @@ def test_every_engine_sees_members_as_of_the_session(make_bars: Any) -> None:
         assert other.fallback is None
 
 
-def test_a_panel_shows_the_members_of_each_step_also_without_a_bar(make_bars: Any) -> None:
+def test_a_panel_shows_the_members_of_each_step_also_without_a_bar() -> None:
     tradable = np.array([True, False, True])
     first = with_members(make_bars([10.0, 11.0, 12.0], symbol="A", tradable=tradable), (0, 2))
     second = with_members(make_bars([10.0, 11.0, 12.0], symbol="B"), (2, None))
@@ -89,7 +89,7 @@ def test_a_panel_shows_the_members_of_each_step_also_without_a_bar(make_bars: An
 
 
 @pytest.mark.parametrize("engine", [VectorEngine(), BacktraderEngine()])
-def test_members_that_nothing_is_known_of_are_an_error(make_bars: Any, engine: Engine) -> None:
+def test_members_that_nothing_is_known_of_are_an_error(engine: Engine) -> None:
     bars = make_bars([10.0, 11.0])
     with pytest.raises(DataError, match=r"when it was a member of the index '000300'. Name tables"):
         engine.run(Simulation(HoldsMembers, {}, (bars,), BROKER))
@@ -99,7 +99,7 @@ def test_members_that_nothing_is_known_of_are_an_error(make_bars: Any, engine: E
         engine.run(Simulation(HoldsMembers, {}, (bars,), BROKER))
 
 
-def test_a_column_that_would_hide_the_line_of_an_index_is_refused(make_bars: Any) -> None:
+def test_a_column_that_would_hide_the_line_of_an_index_is_refused() -> None:
     bars = with_members(make_bars([10.0, 11.0], extra={"member_000300": np.ones(2)}), (0, None))
     with pytest.raises(DataError, match="two columns are called 'member_000300'"):
         BacktraderEngine().run(Simulation(HoldsMembersScript, {}, (bars,), BROKER))

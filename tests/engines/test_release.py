@@ -7,7 +7,6 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from backfleet.engine import BrokerSettings, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.bt import bt
+from engine_tasks import make_bars
 
 
 class Buys(bt.Strategy):
@@ -23,7 +23,7 @@ class Buys(bt.Strategy):
 
 
 @pytest.fixture
-def task(make_bars: Any) -> Simulation:
+def task() -> Simulation:
     return Simulation(Buys, {}, (make_bars(np.full(30, 10.0)),), BrokerSettings(1000.0, 0.0))
 
 

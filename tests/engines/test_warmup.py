@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from backfleet.bars import Bars, BarsWindow
+from backfleet.engine import Engine
 from backfleet.engines.bt import bt
+from engine_tasks import make_bars, run_on_both
 
 LONG = 5
 
@@ -90,21 +92,17 @@ def calls(strategy: Any) -> list[tuple[str, int]]:
     return found
 
 
-def test_with_enough_warmup_the_first_bar_of_the_job_is_the_first_one_acted_on(
-    make_bars: Any, on_both: Any
-) -> None:
+def test_with_enough_warmup_the_first_bar_of_the_job_is_the_first_one_acted_on() -> None:
     bars = make_bars(walk(12), warmup=8)
-    outcome = on_both(Calls, bars)
+    outcome = run_on_both(Calls, bars)
     assert calls(outcome.strategy) == [("nextstart", 8), ("next", 9), ("next", 10), ("next", 11)]
     assert outcome.orders["created"].tolist() == bars.time[8:].tolist()
     assert outcome.equity["time"].tolist() == bars.time[8:].tolist()
     assert outcome.fallback is None
 
 
-def test_with_too_little_warmup_prenext_is_called_from_the_start_on(
-    make_bars: Any, on_both: Any
-) -> None:
-    outcome = on_both(Calls, make_bars(walk(7), warmup=2))
+def test_with_too_little_warmup_prenext_is_called_from_the_start_on() -> None:
+    outcome = run_on_both(Calls, make_bars(walk(7), warmup=2))
     assert calls(outcome.strategy) == [
         ("prenext", 2),
         ("prenext", 3),
@@ -114,16 +112,16 @@ def test_with_too_little_warmup_prenext_is_called_from_the_start_on(
     ]
 
 
-def test_without_a_warmup_the_strategy_is_the_users_own_class(make_bars: Any, engine: Any) -> None:
+def test_without_a_warmup_the_strategy_is_the_users_own_class(engine: Engine) -> None:
     from backfleet.engine import BrokerSettings, Simulation
 
     task = Simulation(Calls, {}, (make_bars(walk(7)),), BrokerSettings(100.0, 0.0))
     assert type(engine.run(task).strategy) is Calls
 
 
-def test_it_trades_as_a_plain_backtrader_that_is_told_to_wait(make_bars: Any, on_both: Any) -> None:
+def test_it_trades_as_a_plain_backtrader_that_is_told_to_wait() -> None:
     bars = make_bars(walk(120), warmup=40)
-    outcome = on_both(Trend, bars, cash=1000.0, commission=0.001)
+    outcome = run_on_both(Trend, bars, cash=1000.0, commission=0.001)
     columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
     frame = pd.DataFrame(columns, index=pd.DatetimeIndex(bars.session.astype("M8[ns]")))
     cerebro = bt.Cerebro(stdstats=False)
@@ -140,40 +138,36 @@ def test_it_trades_as_a_plain_backtrader_that_is_told_to_wait(make_bars: Any, on
     assert len(outcome.fills) > 4
 
 
-def test_fewer_bars_than_asked_for_are_taken_as_they_are(make_bars: Any, on_both: Any) -> None:
+def test_fewer_bars_than_asked_for_are_taken_as_they_are() -> None:
     bars = make_bars(walk(9))
     start = bars.session[3].item()
     few = bars.window(BarsWindow(start, warmup=500))
     assert few.warmup == 3
-    assert calls(on_both(Calls, few).strategy)[:2] == [("prenext", 3), ("nextstart", 4)]
+    assert calls(run_on_both(Calls, few).strategy)[:2] == [("prenext", 3), ("nextstart", 4)]
     none = bars.window(BarsWindow(bars.session[0].item(), warmup=500))
-    assert calls(on_both(Calls, none).strategy)[0] == ("prenext", 0)
+    assert calls(run_on_both(Calls, none).strategy)[0] == ("prenext", 0)
 
 
 @pytest.mark.parametrize("period", [2, 50])
-def test_a_symbol_suspended_from_the_start_on_is_never_traded(
-    make_bars: Any, on_both: Any, period: int
-) -> None:
+def test_a_symbol_suspended_from_the_start_on_is_never_traded(period: int) -> None:
     bars = make_bars(walk(8), warmup=6, tradable=np.arange(8) < 6)
-    outcome = on_both(Calls, bars, period=period)
+    outcome = run_on_both(Calls, bars, period=period)
     assert calls(outcome.strategy) == []
     assert len(outcome.equity) == len(outcome.orders) == 0
 
 
-def test_a_timer_is_silent_in_the_warmup(make_bars: Any, on_both: Any) -> None:
+def test_a_timer_is_silent_in_the_warmup() -> None:
     bars = make_bars(walk(6), warmup=4)
-    outcome = on_both(Timed, bars)
+    outcome = run_on_both(Timed, bars)
     assert outcome.orders["created"].tolist() == bars.time[4:].tolist()
 
 
-def test_several_symbols_begin_with_the_first_of_their_bars_from_the_start_on(
-    make_bars: Any, on_both: Any
-) -> None:
+def test_several_symbols_begin_with_the_first_of_their_bars_from_the_start_on() -> None:
     first = make_bars(walk(8), symbol="A")
     gap = make_bars(walk(8), symbol="B", tradable=np.arange(8) != 4)
     window = BarsWindow(first.session[4].item(), warmup=3)
     late = later(make_bars(walk(2), symbol="C"), first, by=5)
-    outcome = on_both(EachBar, *(each.window(window) for each in (gap, first, late)))
+    outcome = run_on_both(EachBar, *(each.window(window) for each in (gap, first, late)))
     assert outcome.strategy.lengths == [(3, 4, 0), (4, 5, 1), (5, 6, 2), (6, 7, 2)]
     assert outcome.equity["time"].tolist() == first.time[4:].tolist()
 

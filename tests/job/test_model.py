@@ -51,6 +51,9 @@ commission = 0.0002
 minimum_commission = 5
 slippage = 0.01
 fill_at_close = true
+[signals]
+long_inv = "MACD"
+
 [sizer]
 class = "FixedSize"
 stake = 20
@@ -149,6 +152,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "columns": ("pe_ttm",),
             "options": {"date_column": "Date"},
             "auxiliary": {},
+            "feeds": (),
             "facts": str(tmp_path / "data/facts"),
             "session_end": "16:00:00",
         },
@@ -169,6 +173,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
             "volume_filler": None,
         },
         "sizer": {"class": "FixedSize", "stake": 20},
+        "signals": {"long_inv": ({"class": "MACD"},)},
         "market": {
             "rules": "cn-a",
             "actions": "none",
@@ -312,6 +317,11 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
         ({"broker": {"csh": 5}}, "broker.csh: unknown key; did you mean 'cash'?"),
         (in_data(sorce="x"), "data.sorce: unknown key; did you mean 'source'?"),
         ({"executor": "local"}, "executor: unknown key"),
+        ({"universe": "portfolio"}, "universe: unknown key; it belongs in [data]"),
+        (
+            {"broker": {"start": "2020-01-01"}},
+            "broker.start: unknown key; it belongs in [data] or [validation]",
+        ),
         ({"validation": {"familly": "x"}}, "validation.familly: unknown key"),
         ({"validation": {"family": " "}}, 'validation.family = " ": a family\'s name must be one'),
         ({"validation": {"prior_trials": 0}}, "validation.prior_trials = 0: must be greater"),

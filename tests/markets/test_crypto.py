@@ -17,7 +17,7 @@ from backfleet.facts import SymbolFacts
 from backfleet.market import MarketSettings
 from backfleet.markets.crypto import Crypto
 from markets.market_bars import bars_of
-from vector.conftest import Scripted, ScriptedPanel
+from vector_tasks import Scripted, ScriptedPanel
 
 BACKTRADER: tuple[Engine, ...] = (BacktraderStockEngine(), BacktraderEngine())
 EVERY: tuple[Engine, ...] = (*BACKTRADER, VectorEngine())

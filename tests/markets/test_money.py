@@ -25,7 +25,7 @@ from backfleet.metrics.trade_details import detailed_trades
 from markets import test_worked_examples
 from markets.market_bars import bars_of
 from markets.test_worked_examples import DAYS, Placing, flat, in_market, play, reasons
-from vector.conftest import Scripted, ScriptedPanel
+from vector_tasks import Scripted, ScriptedPanel
 
 D1, D2, D3, D4, D5 = map(date.fromisoformat, DAYS)
 

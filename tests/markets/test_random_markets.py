@@ -31,7 +31,7 @@ from backfleet.markets.cn_a.market import CnAMarket
 from markets.ledger import Bar, Dividend, Ledger, Rules, ex_price
 from markets.market_bars import bars_of
 from markets.portfolio_ledger import PortfolioLedger, Symbol, moments_of
-from vector.conftest import Scripted, ScriptedPanel
+from vector_tasks import Scripted, ScriptedPanel
 
 FEW, MANY, PIECE = 25, 10_000, 1_000
 SYMBOLS = {"main": "600000", "st": "600001", "star": "688001"}

@@ -25,7 +25,7 @@ from backfleet.facts import Action, SymbolFacts
 from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
 from markets.market_bars import bars_of
-from vector.conftest import Scripted
+from vector_tasks import Scripted
 
 Orders = Mapping[int, Sequence[float]]
 """Signed sizes by the bar after which they are placed."""

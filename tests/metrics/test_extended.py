@@ -17,7 +17,7 @@ import backfleet as bf
 from backfleet.bars import Bars, Prices
 from backfleet.engine import EQUITY
 from backfleet.errors import DataError
-from backfleet.metrics.extended import EXTENDED, Comparison, extended_metrics
+from backfleet.metrics.extended import EXTENDED, MetricsReference, extended_metrics
 from backfleet.summary import Calendar
 from sample_job import job_of
 
@@ -50,7 +50,7 @@ def measure(
     equity = np.zeros(len(values), EQUITY)
     equity["value"] = values
     calendar = Calendar(days(len(values)), PERIODS)
-    return extended_metrics(equity, calendar, Comparison(CASH, rate, [bars_of(close)]))
+    return extended_metrics(equity, calendar, MetricsReference(CASH, rate, [bars_of(close)]))
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -153,7 +153,8 @@ def test_a_benchmark_is_cash_before_its_first_bar_and_stays_after_its_last() -> 
     late = replace(middle, session=days(6)[2:5])
     calendar = Calendar(days(6), PERIODS)
     found = [
-        extended_metrics(equity, calendar, Comparison(CASH, 0.0, [bars])) for bars in (whole, late)
+        extended_metrics(equity, calendar, MetricsReference(CASH, 0.0, [bars]))
+        for bars in (whole, late)
     ]
 
     assert found[0] == found[1]

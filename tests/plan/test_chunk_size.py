@@ -12,8 +12,8 @@ from backfleet.chunks.date_sums import KeptReturns
 from backfleet.plan.chunk_grid import MAX_CHUNKS, ChunkGrid
 from backfleet.plan.chunk_size import (
     DETAIL_BYTES,
-    ENOUGH_CHUNKS,
     MAX_SUMMED_TASKS,
+    MIN_PARALLEL_CHUNKS,
     SHORT_RETURN_BYTES,
     SUM_BYTES,
     RunSize,
@@ -77,10 +77,10 @@ def test_a_run_without_returns_by_date_has_too_many_points_or_tasks(size: RunSiz
 
 @given(sizes)
 def test_many_symbols_of_few_points_are_never_divided(size: RunSize) -> None:
-    if size.points <= 1000 and not size.keeps_detail and size.symbols >= ENOUGH_CHUNKS:
+    if size.points <= 1000 and not size.keeps_detail and size.symbols >= MIN_PARALLEL_CHUNKS:
         size_of_chunk = chunk_size(size)
         whole = size_of_chunk % size.points == 0
-        assert whole or size.tasks // size_of_chunk < 2 * ENOUGH_CHUNKS
+        assert whole or size.tasks // size_of_chunk < 2 * MIN_PARALLEL_CHUNKS
 
 
 @given(sizes)

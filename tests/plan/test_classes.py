@@ -1,4 +1,4 @@
-"""Classes that a job names: sizers, commission schemes, volume fillers and analyzers."""
+"""Classes that a job names: sizers, signals, commission schemes, volume fillers and analyzers."""
 
 from __future__ import annotations
 
@@ -34,6 +34,18 @@ class Cross(bt.Strategy):
             self.buy()
         elif self.position and self.data.close[0] < self.average[0]:
             self.close()
+
+
+class Rise(bt.Indicator):
+    lines = ("signal",)
+    params = (("period", 10),)
+
+    def __init__(self):
+        self.lines.signal = self.data.close - self.data.close(-self.p.period)
+
+
+class BySignals(bt.SignalStrategy):
+    pass
 
 
 class Half(bt.Sizer):
@@ -100,8 +112,9 @@ def script_value(folder: Path, set_up: Any) -> float:
     cerebro = bt.Cerebro()
     cerebro.adddata(bt.feeds.PandasData(dataname=pd.DataFrame(columns, index=index)))
     cerebro.broker.setcash(100_000.0)
-    cerebro.addstrategy(names["Cross"])
     set_up(cerebro, names)
+    if not cerebro.signals:
+        cerebro.addstrategy(names["Cross"])
     cerebro.run()
     return float(cerebro.broker.getvalue())
 
@@ -140,6 +153,35 @@ def test_a_volume_filler_limits_fills(folder: Path, own: bool) -> None:
 
     values = final_values(folder, broker={"volume_filler": table}, sizer={"class": "cross.py:Half"})
     assert values == {script_value(folder, set_up)}
+
+
+def test_signals_trade_as_those_of_cerebro(folder: Path) -> None:
+    def set_up(cerebro: Any, names: Any) -> None:
+        cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=15)
+        cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=5)
+        cerebro.add_signal(bt.SIGNAL_LONGEXIT, bt.ind.MACD)
+        cerebro.signal_accumulate(True)
+
+    rises = [{"class": "cross.py:Rise", "period": period} for period in (15, 5)]
+    values = final_values(
+        folder,
+        strategy=str(folder / "cross.py:BySignals"),
+        params={"_accumulate": True},
+        signals={"longshort": rises, "longexit": "MACD"},
+    )
+    assert values == {script_value(folder, set_up)}
+
+
+def test_signals_need_no_strategy_of_ones_own(folder: Path) -> None:
+    def set_up(cerebro: Any, names: Any) -> None:
+        cerebro.add_signal(bt.SIGNAL_LONG, bt.ind.MACD, period_me1=9)
+
+    macd = {"class": "MACD", "period_me1": 9}
+    asked: dict[str, Any] = {"strategy": "backtrader:SignalStrategy", "signals": {"long": macd}}
+    assert final_values(folder, **asked) == {script_value(folder, set_up)}
+    other = {**asked, "signals": {"long": {**macd, "period_me1": 8}}}
+    ids = {plan_job(job(folder, **more)).manifest.run_id for more in (asked, other)}
+    assert len(ids) == 2
 
 
 def test_numbers_of_analyzers_are_columns(folder: Path) -> None:
@@ -206,6 +248,22 @@ def test_workers_run_a_job_with_classes_and_their_code_belongs_to_the_run(folder
         (
             {"broker": {"commission": {"class": "fees.py:Stamp"}, "minimum_commission": 1}},
             "broker: minimum_commission cannot be combined with a class of commissions",
+        ),
+        (
+            {"signals": {"long": "MACD"}},
+            "signals: /",
+        ),
+        (
+            {"signals": {"longshot": "MACD"}},
+            "signals.longshot = \"longshot\": is no kind of signal; did you mean 'longshort'?",
+        ),
+        (
+            {"strategy": "backtrader:SignalStrategy", "signals": {"long": "MACDE"}},
+            "signals.long: 'MACDE': backtrader has no signal 'MACDE'; did you mean 'MACD'?",
+        ),
+        (
+            {"strategy": "sma-crossover", "signals": {"long": "MACD"}},
+            "signals: sma-crossover is no backtrader.SignalStrategy, which trades by signals.",
         ),
         (
             {"results": {"analyzers": {"Sqn": "SQN"}}},

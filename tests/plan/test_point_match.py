@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfleet.job.grid import GridPoints
+from backfleet.job.point_filter import PointFilter
 from backfleet.job.point_table import TablePoints
 from backfleet.job.points import Points, column_of
-from backfleet.job.selection import Selection
 from backfleet.plan import point_match
 from backfleet.plan.point_match import match_points
 
@@ -27,7 +27,7 @@ def sweeps(draw: st.DrawFn, names: Sequence[str] = ("x", "y", "z")) -> Points:
     """A grid, a sample of a grid, or a table of points."""
     axes = {name: draw(AXES) for name in draw(st.permutations(names))}
     if draw(st.booleans()):
-        return GridPoints(axes, Selection(sample=draw(st.none() | st.integers(1, 5)), seed=1))
+        return GridPoints(axes, PointFilter(sample=draw(st.none() | st.integers(1, 5)), seed=1))
     count = draw(st.integers(1, 6))
     rows = st.lists(VALUES, min_size=count, max_size=count)
     return TablePoints({name: column_of(draw(rows)) for name in axes})

@@ -9,7 +9,9 @@ from backfleet.report.broker_words import broker_words
 
 def test_plain_costs_are_a_sentence() -> None:
     words = broker_words(BrokerSettings(1e5, 0.0002, 5.0, 0.01))
-    assert words == {"Costs": "commission 0.0200%, at least 5.00 an order; slippage 0.01 a share"}
+    assert words == {
+        "Costs": "commission 0.0200%, at least 5.00 per order; slippage 0.01 per share"
+    }
 
 
 def test_tables_are_written_as_in_the_job() -> None:

@@ -30,6 +30,21 @@ def test_a_point_that_towers_over_its_neighbors_is_a_spike() -> None:
     assert of_period([0, 0, 0, 0.1, 1, 0.0, 0, 0, 0, 0, 0]).shape == "spike"
 
 
+def test_of_two_points_neither_is_a_spike() -> None:
+    rows = pd.DataFrame({"k": [1, 2], "sharpe": [0.5, 1.5]})
+    found = sensitivity(rows, ["k"], "sharpe")
+    assert found is not None
+    assert (found.best, found.neighbors, found.shape) == ({"k": 2}, 1, "unknown")
+
+
+def test_the_leader_of_the_leaderboard_is_compared_with_its_neighbors() -> None:
+    rows = pd.DataFrame({"k": [1, 2, 3, 4, 5], "sharpe": [0.0, 0.1, 1.0, 0.1, 9.0]})
+    found = sensitivity(rows, ["k"], "sharpe", {"k": 2, "symbols": 3})
+    assert found is not None
+    assert (found.best, found.value, found.around) == ({"k": 2}, 0.1, 0.5)
+    assert found.shape == "plateau"
+
+
 def test_what_is_between_is_a_slope() -> None:
     assert of_period([0, 0, 0, 0.6, 1, 0.7, 0.2, 0, 0, 0, 0]).shape == "slope"
 

@@ -15,9 +15,14 @@ import pytest
 
 import backfleet as bf
 import backfleet.report.sweep_rows as sweep_rows
+import backfleet.results.compact as compacting
+import backfleet.results.large_rows as large_rows
+import backfleet.results.partitions as partitioning
+import backfleet.results.read as reading
 from backfleet.errors import UserError
 from backfleet.metrics import Metrics
 from backfleet.report.figures.sweep import parameter_map
+from backfleet.report.figures.theme import add_signed_histogram, blank
 from backfleet.report.page import render_file
 from backfleet.report.sweep_page import sweep_page
 
@@ -69,8 +74,8 @@ def test_every_metric_has_its_formula(html: str, parsed: Parse) -> None:
     columns = {each["name"]: each for each in page.blocks["data-leaderboard"]["columns"]}
     for name in Metrics._fields:
         assert columns[name]["tip"], name
-    assert "mean(r) / s * sqrt(p)" in columns["sharpe"]["tip"]
-    assert "mean(r) / s * sqrt(p)" in page.text
+    assert "(mean(r) - f / p) / s * sqrt(p)" in columns["sharpe"]["tip"]
+    assert "(mean(r) - f / p) / s * sqrt(p)" in page.text
 
 
 def test_the_leader_and_the_counts_are_in_the_key_figures(
@@ -92,9 +97,9 @@ def test_a_run_is_ranked_by_the_metric_that_is_asked_for(parsed: Parse, sweep: b
 
 
 def test_a_metric_that_is_not_there_is_refused_with_the_nearest_one(sweep: bf.Run) -> None:
-    with pytest.raises(UserError, match=r"'sharp' cannot be .* did you mean 'sharpe'\?"):
+    with pytest.raises(UserError, match=r"ranked by 'sharp': .* did you mean 'sharpe'\?"):
         sweep_page(sweep, "sharp")
-    with pytest.raises(UserError, match="'symbol' cannot be ranked by"):
+    with pytest.raises(UserError, match="cannot be ranked by 'symbol'"):
         sweep_page(sweep, "symbol")
 
 
@@ -118,6 +123,14 @@ def test_colors_of_the_map_diverge_from_zero_if_there_are_both_signs() -> None:
     assert (trace.zmin, trace.zmid, trace.zmax) == (-2.0, 0.0, 2.0)
     (trace,) = parameter_map(rows.assign(sharpe=[0.5, 2.0]), "k", "symbol", "sharpe").data
     assert (trace.zmin, trace.zmid, trace.zmax) == (0.5, None, 2.0)
+
+
+@pytest.mark.parametrize(("count", "ticks"), [(3, 1), (90, None)])
+def test_small_counts_have_whole_ticks(count: int, ticks: int | None) -> None:
+    figure = blank()
+    values = pd.Series([-1.0, *[0.5] * count])
+    add_signed_histogram(figure, values, ("loss", "profit"), ("red", "green"))
+    assert figure.layout.yaxis.dtick == ticks
 
 
 @pytest.mark.parametrize("axes", [("k", "symbol"), ("symbol", "k")])
@@ -148,6 +161,40 @@ def test_a_large_run_shows_its_best_tasks_with_all_columns(
     assert {name: figure.to_json() for name, figure in whole.figures.items()} == {
         name: figure.to_json() for name, figure in cut.figures.items()
     }
+
+
+@pytest.mark.parametrize("has_files", [True, False])
+def test_the_page_of_a_run_of_millions_is_of_all_leaders_and_a_sample(
+    sweep: bf.Run,
+    parsed: Parse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has_files: bool,
+) -> None:
+    whole = sweep_page(sweep, "total_return", min_trades=0)
+    run = bf.open_run(shutil.copytree(sweep.url, tmp_path / sweep.id))
+    (tmp_path / sweep.id / "results.parquet").unlink()
+    monkeypatch.setattr(large_rows, "MAX_FILE_TASKS", 4)
+    monkeypatch.setattr(large_rows, "MAX_SAMPLE_TASKS", 4)
+    monkeypatch.setattr(compacting, "MAX_FILE_TASKS", 4)
+    if has_files:
+        monkeypatch.setattr(reading, "MAX_FILE_TASKS", 4)
+        monkeypatch.setattr(partitioning, "MAX_PARTITION_ROWS", 3)
+    monkeypatch.setattr(sweep_rows, "MAX_ROWS", 4)
+    page = sweep_page(run, "total_return", min_trades=0)
+    assert (tmp_path / sweep.id / "results" / "index.json").exists() == has_files
+    for name in ("leaders", "steady"):
+        assert repr(whole.context[name]) == repr(page.context[name]), name
+    assert whole.context["board"].describe() == page.context["board"].describe()
+    html = parsed(render_file(page))
+    best = sweep.results().sort_values("total_return", ascending=False, kind="stable")
+    assert html.column("leaderboard", "task") == best["task"].tolist()
+    assert html.column("leaderboard", "sharpe") == best["sharpe"].tolist()
+    points = page.context["sampled_points"]
+    assert 0 < points < len(run.manifest.points)
+    assert f"of a sample: {points} points, on all symbols." in html.text
+    tasks = page.context["tiles"][2]["note"]
+    assert tasks == f"of {points * len(run.manifest.symbols)} tasks with a value"
 
 
 def test_a_long_key_figure_says_how_long_it_is(parsed: Parse, sweep: bf.Run) -> None:

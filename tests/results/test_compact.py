@@ -14,6 +14,7 @@ from backfleet.results.compact import RESULTS, compact, is_current, read_compact
 from backfleet.results.query import query_rows
 from backfleet.results.sort import SortOrder
 from sample_job import job_of
+from stored_rows import table_of
 
 STRATEGY = '''
 """Leaves a scalar at some of its points only."""
@@ -92,11 +93,18 @@ def test_a_damaged_file_is_not_current(copied: Path) -> None:
 
 @pytest.mark.parametrize("ascending", [True, False])
 @pytest.mark.parametrize("column", ["sharpe", "symbol", "task", "error"])
-def test_rows_can_be_read_in_an_order(whole: bf.Run, column: str, ascending: bool) -> None:
+def test_rows_can_be_read_in_an_order(
+    whole: bf.Run, column: str, ascending: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backfleet.results.compact.SORTED_ROWS", 3)
     listing = whole.chunk_index.listing()
     rows = assemble(whole.chunk_index)
     ordered = query_rows(rows, sort=column, ascending=ascending)
 
-    assert read_sorted(whole.store, listing, SortOrder(column, ascending), None) == ordered
-    assert read_sorted(whole.store, listing, SortOrder(column, ascending), 2) == ordered[:2]
+    order = SortOrder(column, ascending)
+    assert table_of(read_sorted(whole.store, listing, order)) == ordered
+    for limit in (0, 2, 3):
+        assert table_of(read_sorted(whole.store, listing, order, limit)) == ordered[:limit]
+    some = read_sorted(whole.store, listing, order, 2, ["sharpe", "task"])
+    assert table_of(some) == ordered[:2].select(["sharpe", "task"])
     assert read_sorted(whole.store, "other chunks", SortOrder(column), None) is None

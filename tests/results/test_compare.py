@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 import pytest
 
 import backfleet as bf
+import backfleet.results.large_rows as large_rows
+import backfleet.results.match as matching
 from backfleet.errors import UserError
 from backfleet.results.compare import compare_runs
-from backfleet.results.match import RunRows
+from backfleet.results.match import RunRows, read_rows_of_both
 from backfleet.results.read import read_results
 
 
@@ -38,6 +41,24 @@ def test_a_run_and_itself_are_alike(whole: bf.Run) -> None:
     assert (found.matched, found.only_first, found.only_second) == (4, 0, 0)
     assert not any(pair.differing for pair in found.metrics)
     assert found.best[0] == found.best[1]
+
+
+def test_of_runs_of_millions_the_same_points_are_compared(
+    whole: bf.Run, dearer: bf.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Period 15 is in both runs, as their second and their first point."""
+    exact = compare_runs(rows_of(whole), rows_of(dearer))
+    monkeypatch.setattr(large_rows, "MAX_FILE_TASKS", 3)
+    samples = [np.array([False, True]), np.array([True, False])]
+    monkeypatch.setattr(matching, "sample_points", lambda *_: samples.pop(0))
+    sides = read_rows_of_both(*((run.store, run.chunk_index) for run in (whole, dearer)))
+    sampled = compare_runs(*sides)
+    assert exact.sampled_points is None
+    assert sampled.sampled_points == 1
+    assert (sampled.matched, sampled.only_first, sampled.only_second) == (1, 1, 0)
+    assert sampled.matched_by == exact.matched_by
+    assert sampled.metrics == exact.metrics
+    assert sampled.best == exact.best
 
 
 def test_a_difference_of_the_configuration_is_named_by_its_key(

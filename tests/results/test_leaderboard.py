@@ -68,6 +68,12 @@ def test_points_are_ranked_by_the_mean_over_their_symbols(board: Any) -> None:
     assert leaders.describe() == "All 3 points by sharpe, the mean over all symbols."
 
 
+def test_points_of_one_symbol_or_portfolio_are_no_means(board: Any) -> None:
+    leaders = board([1.0, 2.0, 0.0], [20] * 3, by="point")
+    assert leaders.describe() == "All 3 points by sharpe."
+    assert "symbols" not in leaders.rows.column_names
+
+
 def test_symbols_are_ranked_by_the_mean_over_their_points(board: Any) -> None:
     leaders = board([1.0, 2.0, 0.0, 3.0, 1.0, 0.5], [20] * 6, by="symbol")
 
@@ -86,7 +92,7 @@ def test_results_with_few_trades_do_not_lead(board: Any) -> None:
     )
     assert board(sharpe, trades, by="task", min_trades=0).rows["task"][0].as_py() == 0
     complete = board(sharpe, trades, by="task", limit=6)
-    assert complete.rows["task"].to_pylist() == [4, 1, 3, 0, 2, 5]
+    assert complete.rows["task"].to_pylist() == [4, 1, 3, 0, 5, 2]
     assert complete.describe().endswith("trades; the others come last.")
 
 
@@ -95,6 +101,17 @@ def test_all_are_ranked_if_none_has_enough_trades(board: Any) -> None:
 
     assert leaders.rows["task"].to_pylist() == [1, 0]
     assert "No task has enough trades, so all with a sharpe are ranked." in leaders.describe()
+
+
+def test_the_rule_of_a_ranking_has_no_wrong_plurals(board: Any) -> None:
+    one_of_three = board([1.0, 2.0, 0.0, 3.0, 1.0, 0.5], [20] * 6, limit=1)
+    assert one_of_three.describe() == "The best of 3 points by sharpe, the mean over all symbols."
+
+    failed = board([None] * 6, [None] * 6, by="symbol")
+    assert failed.describe() == (
+        "All 2 symbols by sharpe, the mean over all points. "
+        "No symbol has a sharpe, so none is ranked."
+    )
 
 
 def test_identical_outcomes_are_one_row_per_symbol(board: Any) -> None:
@@ -142,7 +159,7 @@ def test_missing_and_failed_tasks_are_not_counted(manifest: Manifest) -> None:
 
 
 def test_a_column_without_numbers_is_reported_with_the_nearest(board: Any) -> None:
-    with pytest.raises(UserError, match=r"'sharp' cannot be ranked by.*did you mean 'sharpe'"):
+    with pytest.raises(UserError, match=r"cannot be ranked by 'sharp'.*did you mean 'sharpe'"):
         board([1.0] * 6, [20] * 6, metric="sharp")
 
 

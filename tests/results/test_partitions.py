@@ -19,6 +19,7 @@ from backfleet.results.partitions import INDEX, open_partitions
 from backfleet.results.query import query_rows
 from backfleet.results.read import open_results, read_results
 from backfleet.results.sort import SortOrder
+from stored_rows import table_of
 
 
 @pytest.fixture
@@ -52,7 +53,9 @@ def test_rows_are_read_in_an_order(large: bf.Run, ascending: bool, limit: int | 
     rows = query_rows(assemble(large.chunk_index), sort="sharpe", ascending=ascending)
     listing, order = large.chunk_index.listing(), SortOrder("sharpe", ascending)
     expected = rows if limit is None else rows[:limit]
-    assert read_sorted(large.store, listing, order, limit) == expected
+    assert table_of(read_sorted(large.store, listing, order, limit)) == expected
+    some = read_sorted(large.store, listing, order, limit, ["trades", "task"])
+    assert table_of(some) == expected.select(["trades", "task"])
 
 
 def test_sql_reads_the_files_range_by_range(large: bf.Run) -> None:

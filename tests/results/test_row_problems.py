@@ -53,7 +53,7 @@ def test_orders_rejected_for_lack_of_cash_are_said_to_be() -> None:
         "(rejected: 302 of 303 orders, due to insufficient cash): "
         "the metrics describe an account that holds only cash."
     )
-    assert lines[1].startswith("Lack of cash: an order for all the cash leaves nothing")
+    assert lines[1].startswith("Insufficient cash: an order for all the cash leaves nothing")
 
 
 def test_orders_rejected_by_the_broker_are_told_apart() -> None:

@@ -454,7 +454,7 @@ def test_damaged_code_is_never_used(run: Run) -> None:
 def test_a_package_that_is_too_large_is_named_and_must_be_here(
     finished: Path, backfleet: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_code, "MOST_BYTES", 10)
+    monkeypatch.setattr(kept_code, "MAX_CODE_BYTES", 10)
     (finished / "acme_sizes.py").write_text("SIZE = 200\n")
     job = job_of(finished / "large", strategy=f"{finished}/mine.py:Mine", params={})
     run = bf.run(job, progress=None)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
+from backfleet.jit_cache import sole_compiler
 from backfleet.results.chunk_index import Counts
 from backfleet.runs import progress
+from backfleet.runs.compiling import is_compiling
 from backfleet.runs.progress import progress_on
 
 
@@ -43,6 +46,29 @@ def test_tasks_in_parts_of_chunks_count_as_progress(clock: list[float]) -> None:
         "run abc: 150 of 1,000 tasks",
         "run abc: 350 of 1,000 tasks, 20.0/s, about 32 s left",
     ]
+
+
+def test_compiling_is_shown_and_is_no_part_of_the_speed(clock: list[float]) -> None:
+    stream = io.StringIO()
+    with progress_on(stream, "abc", Counts(1000), lambda: clock[0] < 1030) as show:
+        for second, done in [(0, 0), (10, 0), (29, 0), (39, 100)]:
+            clock[0] = 1000.0 + second
+            show(Counts(1000, ok=done))
+    compiling = "run abc: 0 of 1,000 tasks, compiling the engine, which is kept for later runs"
+    assert stream.getvalue().splitlines() == [
+        *[compiling] * 3,
+        "run abc: 100 of 1,000 tasks, 10.0/s, about 90 s left",
+    ]
+
+
+def test_compiling_lasts_while_a_process_holds_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert not is_compiling()
+    with sole_compiler(tmp_path / "digest"):
+        assert is_compiling()
+    assert not is_compiling()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from backfleet.chunks.rows import RowTable, read_rows
 from backfleet.chunks.schemas import RETURNS, SUMS
 from backfleet.errors import CorruptObject, NondeterministicResult
 from backfleet.results.sums import SymbolSums
-from backfleet.runs.stored_tasks import Difference, StoredTasks
+from backfleet.runs.stored_tasks import RecordMismatch, StoredTasks
 from backfleet.runs.task_code import find_task_code
 from backfleet.runs.verify import verify_engine
 from exhaustive_cases import EVERY_ENGINE, cases
@@ -209,7 +209,7 @@ def test_verify_shows_a_sum_that_differs(tmp_path: Path) -> None:
     commit_chunk(run.store, encode_chunk(replace(content, generation=1)))
     run = bf.open_run(run.url)
     (difference,) = verify_engine(find_task_code(run, "here"), [0], "backtrader")
-    assert isinstance(difference, Difference)
+    assert isinstance(difference, RecordMismatch)
     assert (difference.table, difference.record) == ("sums", 0)
     assert difference.ours["total"] != difference.theirs["total"]
     assert set(difference.ours) == {"start", "total"}

@@ -20,7 +20,7 @@ from backfleet.runs.verdict import run_data
 from backfleet.store import open_store
 from backfleet.validation.cscv import Cscv, block_borders
 from backfleet.validation.luck import expected_maximum
-from backfleet.validation.mean_choice import Calendar, choice_by_mean
+from backfleet.validation.mean_choice import SharedSegments, choice_by_mean
 from backfleet.validation.missing import TooLittle, Undefined
 from backfleet.validation.moments import Moments
 from backfleet.validation.run_verdict import RunVerdict
@@ -165,7 +165,7 @@ def test_choice_by_mean_is_that_of_the_mean_sharpe_ratios_of_the_symbols(run_of:
     choice = choice_by_mean(run_data(run.stored), symbols.blocks)
     assert isinstance(choice, Cscv)
     assert (choice.points, len(choice.winners)) == (len(ENTRIES), 12_870)
-    counts = Calendar.of(symbols.blocks).counts(symbols.blocks)
+    counts = SharedSegments.of(symbols.blocks).counts(symbols.blocks)
     borders = block_borders(counts.max(axis=1), 16)
     by_block = np.add.reduceat(counts, borders[:-1])
     for split, half in enumerate(combinations(range(16), 8)):

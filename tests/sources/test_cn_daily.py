@@ -121,13 +121,13 @@ def test_reading_and_preparing_leave_pandas_out(samples: Path, tmp_path: Path) -
         "from backfleet.source import SourceSettings\n"
         "from backfleet.sources.cn_daily import CnDailySource\n"
         "from backfleet.sources.parquet import ParquetSource\n"
-        "from backfleet.sources.prepared import PreparedBars\n"
+        "from backfleet.sources.bar_cache import BarCache\n"
         "settings = SourceSettings(sys.argv[1], 'Asia/Shanghai', ('turnovervalue',), {})\n"
-        "with PreparedBars('code', Path(sys.argv[2])) as prepared:\n"
+        "with BarCache('code', Path(sys.argv[2])) as bar_cache:\n"
         "    for _ in range(2):\n"
         "        source = CnDailySource(settings)\n"
         "        for symbol in source.symbols():\n"
-        "            prepared.digest(source, symbol, BarsWindow())\n"
+        "            bar_cache.digest(source, symbol, BarsWindow())\n"
         "assert not {'pandas', 'backtrader', 'boto3'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program, str(samples), str(tmp_path)], check=True)

@@ -10,8 +10,8 @@ from backfleet.bars import BarsWindow
 from backfleet.errors import DataError
 from backfleet.plan.data import open_source
 from backfleet.source import SourceSettings
+from backfleet.sources.bar_cache import BarCache, SymbolData
 from backfleet.sources.describe_symbols import describe_symbols
-from backfleet.sources.prepared import PreparedBars, SymbolData
 
 HEADER = "date,open,high,low,close\n"
 
@@ -27,8 +27,8 @@ def test_bad_files_cost_only_their_own_symbols_and_the_order_stays(
     source = open_source("csv", SourceSettings(str(data), "UTC", (), {}))
 
     def described() -> dict[str, SymbolData | DataError]:
-        with PreparedBars("code", tmp_path / "cache") as prepared:
-            return dict(describe_symbols(prepared, source, names, BarsWindow()))
+        with BarCache("code", tmp_path / "cache") as bar_cache:
+            return dict(describe_symbols(bar_cache, source, names, BarsWindow()))
 
     first = described()
     assert list(first) == names

@@ -12,10 +12,10 @@ import pytest
 from backfleet.bars import BarsWindow
 from backfleet.errors import DataError
 from backfleet.source import Source
+from backfleet.sources.bar_cache import BarCache
 from backfleet.sources.cn_daily import CnDailySource
 from backfleet.sources.csv import CsvSource
 from backfleet.sources.files import file_stem
-from backfleet.sources.prepared import PreparedBars
 from backfleet.store import Entry, Store, open_store
 
 Make = Callable[..., Source]
@@ -155,10 +155,10 @@ def test_s3_and_a_directory_give_the_same_digests(
     store = open_store(s3_store_url)
     for file in samples.iterdir():
         store.put_if_absent(file.name, file.read_bytes())
-    prepared = PreparedBars("code", tmp_path)
+    bar_cache = BarCache("code", tmp_path)
     places = [source(CnDailySource, each, "Asia/Shanghai") for each in (samples, s3_store_url)]
     here, there = (
-        [prepared.digest(each, symbol, BarsWindow()) for symbol in each.symbols()]
+        [bar_cache.digest(each, symbol, BarsWindow()) for symbol in each.symbols()]
         for each in places
     )
     assert here == there

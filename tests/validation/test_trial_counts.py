@@ -19,9 +19,9 @@ import backfleet as bf
 from backfleet.errors import CorruptObject, UserError
 from backfleet.job import Points
 from backfleet.job.grid import GridPoints
+from backfleet.job.point_filter import PointFilter
 from backfleet.job.point_table import TablePoints
 from backfleet.job.points import column_of
-from backfleet.job.selection import Selection
 from backfleet.plan.manifest import Manifest, PlannedSymbol
 from backfleet.plan.point_hashes import hash_points
 from backfleet.store import Store, open_store
@@ -92,7 +92,7 @@ def store(tmp_path: Path) -> Store:
         manifest_of(seed=1),
         manifest_of(GridPoints({"fast": [2, 1], "slow": [30, 10, 20]})),
         manifest_of(GridPoints({"slow": [10, 20, 30], "fast": [1, 2]})),
-        manifest_of(GridPoints({"fast": [1, 2], "slow": [10, 20, 30]}, Selection("fast == 1"))),
+        manifest_of(GridPoints({"fast": [1, 2], "slow": [10, 20, 30]}, PointFilter("fast == 1"))),
         manifest_of(table_of(GRID)),
         manifest_of(symbols=("B", "A")),
         manifest_of(backfleet="1" * 64),

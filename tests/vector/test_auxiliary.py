@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +14,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from backfleet import Bars, VectorStrategy
-from backfleet.engine import BrokerSettings, Outcome, Simulation
+from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet.engines.vector.targets import tradable_bars
 from backfleet.indicators import sma
+from vector_tasks import make_bars
 
 TABLES = ("equity", "orders", "fills", "trades")
 PERIOD = 4
@@ -111,7 +111,7 @@ Days = st.lists(st.integers(0, 40), min_size=1, max_size=30, unique=True).map(so
     zone=st.sampled_from(("UTC", "Asia/Shanghai")),
 )
 def test_each_bar_has_the_last_bar_of_the_feed_at_or_before_it(
-    make_bars: Any, days: list[int], market_days: list[int], halted: set[int], unit: int, zone: str
+    days: list[int], market_days: list[int], halted: set[int], unit: int, zone: str
 ) -> None:
     tradable = np.array([row not in halted for row in range(len(market_days))])
     market = make_bars(
@@ -133,7 +133,7 @@ def test_each_bar_has_the_last_bar_of_the_feed_at_or_before_it(
     assert seen.equity["time"].tolist() == bars.time.tolist()
 
 
-def test_a_market_filter_acts_alike_as_a_vector_strategy_and_as_a_script(make_bars: Any) -> None:
+def test_a_market_filter_acts_alike_as_a_vector_strategy_and_as_a_script() -> None:
     days = [day for day in range(3, 200) if day % 7]
     market_days = [day for day in range(200) if day % 5]
     prices = walk(len(market_days), 4)
@@ -160,13 +160,13 @@ def test_a_market_filter_acts_alike_as_a_vector_strategy_and_as_a_script(make_ba
 
 
 @pytest.mark.parametrize("engine", [BacktraderEngine(), BacktraderStockEngine()])
-def test_to_trade_a_further_feed_is_an_error_that_names_it(make_bars: Any, engine: Any) -> None:
+def test_to_trade_a_further_feed_is_an_error_that_names_it(engine: Engine) -> None:
     bars = beside(make_bars(walk(5, 1)), market=make_bars(walk(5, 2), symbol="M"))
     with pytest.raises(ValueError, match=r"data\.auxiliary\.market is an auxiliary feed"):
         engine.run(Simulation(TradesMarket, {}, (bars,), BrokerSettings(100.0, 0.0)))
 
 
-def test_several_symbols_share_the_further_feeds(make_bars: Any) -> None:
+def test_several_symbols_share_the_further_feeds() -> None:
     market = make_bars(walk(6, 2), symbol="M")
     both = tuple(beside(make_bars(walk(6, s), symbol=f"S{s}"), market=market) for s in (1, 3))
 

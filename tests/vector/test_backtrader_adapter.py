@@ -15,6 +15,7 @@ from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet_strategies.dual_moving_average import DualMovingAverage
 from backfleet_strategies.top_n_momentum import TopNMomentum
+from vector_tasks import make_bars
 
 
 class Shown(VectorStrategy):
@@ -39,7 +40,7 @@ def script(strategy: type[VectorStrategy], *symbols: Bars, modes: Any = None, **
     return cerebro, cerebro.run()[0]
 
 
-def test_a_script_with_it_ends_where_the_vector_engine_does(make_bars: Any) -> None:
+def test_a_script_with_it_ends_where_the_vector_engine_does() -> None:
     bars = make_bars(20.0 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.03, 120))))
     params: dict[str, Any] = {"fast": 3, "slow": 9}
     cerebro, _ = script(DualMovingAverage, bars, **params)
@@ -57,7 +58,7 @@ class GuardedMomentum(TopNMomentum):
 @pytest.mark.parametrize("strategy", [TopNMomentum, GuardedMomentum])
 @pytest.mark.parametrize("runonce", [True, False])
 def test_a_script_with_several_feeds_trades_them_as_a_portfolio(
-    make_bars: Any, strategy: type[VectorStrategy], runonce: bool
+    strategy: type[VectorStrategy], runonce: bool
 ) -> None:
     draw = np.random.default_rng(3)
     whole, late, brief = (
@@ -82,13 +83,13 @@ def test_its_parameters_are_those_of_the_vector_strategy() -> None:
     assert backfleet.as_backtrader(DualMovingAverage) is derived
 
 
-def test_the_bars_are_read_back_from_the_feed_to_the_millisecond(make_bars: Any) -> None:
+def test_the_bars_are_read_back_from_the_feed_to_the_millisecond() -> None:
     time = np.array(["2020-01-01T09:30:00.001", "2020-01-01T09:31:07.5"], "M8[ns]")
     bars = make_bars([10.0, 11.0], time=time.view("i8"), volume=np.array([5.0, 7.0]))
     _, strategy = script(Shown, bars)
     assert strategy.metrics == {"first": "2020-01-01", "time": int(bars.time[1]), "volume": 7.0}
 
 
-def test_a_feed_that_is_not_preloaded_is_refused(make_bars: Any) -> None:
+def test_a_feed_that_is_not_preloaded_is_refused() -> None:
     with pytest.raises(ValueError, match=r"a vector strategy computes .* Cerebro\(preload=True\)"):
         script(Shown, make_bars([10.0] * 3), modes={"preload": False})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from backfleet.bars import Bars
 from backfleet.engine import BrokerSettings, OrderStatus
 from random_brokers import brokers, guards, rules
+from vector_tasks import Scripted, make_bars, may_be_unsizable, run_alike, script_of
 
 FEW, MANY = 40, 2000
 CHOICES: dict[str, tuple[float, ...]] = {
@@ -37,7 +38,7 @@ markets = st.fixed_dictionaries(
 )
 
 
-def market(make_bars: Any, facts: dict[str, Any]) -> Bars:
+def market(facts: dict[str, Any]) -> Bars:
     """A random walk with gaps, days that end where they may not go further, and halted days."""
     draw = np.random.default_rng(facts["seed"])
     count, close = facts["bars"], facts["level"]
@@ -72,42 +73,39 @@ def targets(bars: Bars, rule: str, seed: int, silence: float) -> Any:
     return np.where(draw.random(count) < silence, np.nan, chosen)
 
 
+Facts = dict[str, Any]
+Rule = dict[str, Any]
+
+
 class TestRandomTasks:
     @staticmethod
-    def check(facts: dict[str, Any], broker: BrokerSettings, rule: Any, tools: Any) -> None:
-        make_bars, alike, scripted, script, may_be_unsizable = tools
-        bars = market(make_bars, facts)
+    def check(facts: Facts, broker: BrokerSettings, rule: Rule) -> None:
+        bars = market(facts)
         wanted = targets(bars, rule["target"], facts["seed"], facts["seed"] % 4 / 4)
         with may_be_unsizable():
-            alike(scripted, bars, broker, script=script(wanted), **rule)
+            run_alike(Scripted, bars, broker, script=script_of(wanted), **rule)
 
     @settings(max_examples=FEW)
     @given(markets, brokers, rules, guards)
-    def test_a_few(self, tools: Any, facts: Any, broker: Any, rule: Any, guard: Any) -> None:
-        self.check(facts, broker, rule | guard, tools)
+    def test_a_few(self, facts: Facts, broker: BrokerSettings, rule: Rule, guard: Rule) -> None:
+        self.check(facts, broker, rule | guard)
 
     @pytest.mark.exhaustive
     @settings(max_examples=MANY)
     @given(markets, brokers, rules, guards)
-    def test_many(self, tools: Any, facts: Any, broker: Any, rule: Any, guard: Any) -> None:
-        self.check(facts, broker, rule | guard, tools)
+    def test_many(self, facts: Facts, broker: BrokerSettings, rule: Rule, guard: Rule) -> None:
+        self.check(facts, broker, rule | guard)
 
 
-@pytest.fixture(scope="module")
-def tools(make_bars: Any, alike: Any, scripted: Any, script: Any, may_be_unsizable: Any) -> Any:
-    return make_bars, alike, scripted, script, may_be_unsizable
-
-
-def test_the_random_tasks_see_every_way_an_order_ends(tools: Any) -> None:
-    make_bars, alike, scripted, script, _ = tools
+def test_the_random_tasks_see_every_way_an_order_ends() -> None:
     seen = set()
     facts = {"bars": 60, "level": 20.0, "move": 0.05, "gap": 0.2, "tick": 0.01, "limit": None}
     broker = BrokerSettings(1000.0, 0.01, 5.0, 0.01)
     rule = {"target": "position", "stop_loss": 0.02, "take_profit": 0.02}
     for seed in range(3):
-        bars = market(make_bars, {**facts, "seed": seed, "halted": 0.1, "warmup": 0})
+        bars = market({**facts, "seed": seed, "halted": 0.1, "warmup": 0})
         wanted = targets(bars, "position", seed, 0.5)
-        orders = alike(scripted, bars, broker, script=script(wanted), **rule).orders
+        orders = run_alike(Scripted, bars, broker, script=script_of(wanted), **rule).orders
         seen |= {(int(o["kind"]), int(o["status"]), int(o["reason"])) for o in orders}
     assert {status for _, status, _ in seen} >= {
         OrderStatus.COMPLETED,

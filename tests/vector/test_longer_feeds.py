@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from backfleet import Bars, VectorStrategy
-from backfleet.bar_length import find_length, local_midnights
+from backfleet.bar_length import find_length, local_midnights, nominal_ns
 from backfleet.engine import BrokerSettings, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
@@ -23,6 +23,7 @@ from backfleet.engines.bt import bt
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet.engines.vector.targets import tradable_bars
 from backfleet.sources.resample import resample
+from vector_tasks import make_bars
 
 MINUTE_NS = 60_000_000_000
 ENGINES = (BacktraderEngine(), BacktraderStockEngine())
@@ -79,8 +80,12 @@ def beside(bars: Bars, **feeds: Bars) -> Bars:
 
 
 def latest_over(bars: Bars, feed: Bars) -> list[float]:
-    """The close of the last bar of the feed that is over by the end of each bar."""
-    rows = [np.flatnonzero(feed.end <= end) for end in bars.end]
+    """The close of the last bar of the feed that is over by the end of each bar; a longer one that
+    has a date, and not its end, is followed by another bar."""
+    is_longer = nominal_ns(feed.length) > nominal_ns(bars.length)
+    has_date = np.datetime_data(feed.length.dtype)[0] != "ns"
+    margin = int(is_longer and has_date and feed.stamp == "open")
+    rows = [np.flatnonzero(feed.end <= end - margin) for end in bars.end]
     return [feed.close[known[-1]] if len(known) else np.nan for known in rows]
 
 
@@ -93,15 +98,15 @@ def assert_shown_when_over(bars: Bars, name: str) -> None:
         assert seen.equity["time"].tolist() == bars.time.tolist()
 
 
-def test_a_week_dated_by_its_monday_is_first_seen_on_the_next_monday(make_bars: Any) -> None:
+def test_a_week_dated_by_its_monday_is_first_seen_on_the_next_monday() -> None:
     days = daily(make_bars(np.arange(1.0, 16.0)), np.arange(15) * DAY + MONDAY)
     weeks = daily(make_bars([10.0, 20.0]), [MONDAY, MONDAY + 7 * DAY])
     seen = tradable_bars(beside(days, week=weeks)).auxiliary["week"].close
-    np.testing.assert_array_equal(seen, [np.nan] * 6 + [10.0] * 7 + [20.0] * 2)
+    np.testing.assert_array_equal(seen, [np.nan] * 7 + [10.0] * 7 + [20.0])
     assert_shown_when_over(beside(days, week=weeks), "week")
 
 
-def test_a_week_dated_by_its_friday_is_seen_on_friday_if_the_job_says_so(make_bars: Any) -> None:
+def test_a_week_dated_by_its_friday_is_seen_on_friday_if_the_job_says_so() -> None:
     days = daily(make_bars(np.arange(1.0, 12.0)), np.arange(11) * DAY + MONDAY)
     weeks = replace(
         daily(make_bars([10.0, 20.0]), [MONDAY + 4 * DAY, MONDAY + 11 * DAY]), stamp="close"
@@ -113,9 +118,7 @@ def test_a_week_dated_by_its_friday_is_seen_on_friday_if_the_job_says_so(make_ba
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Shanghai"])
-def test_months_are_seen_when_they_are_over_also_where_clocks_change(
-    make_bars: Any, zone: str
-) -> None:
+def test_months_are_seen_when_they_are_over_also_where_clocks_change(zone: str) -> None:
     days = np.arange("2024-01-01", "2024-12-20", dtype="M8[D]")
     days = days[(days.astype(np.int64) + 3) % 7 < 5]
     months = np.arange("2024-01", "2024-12", dtype="M8[M]").astype("M8[D]")
@@ -129,7 +132,7 @@ def test_months_are_seen_when_they_are_over_also_where_clocks_change(
     stamps=st.tuples(*[st.sampled_from(("open", "close"))] * 2),
 )
 def test_hours_beside_quarters_are_seen_when_they_are_over(
-    make_bars: Any, minutes: list[int], hours: list[int], stamps: tuple[str, str]
+    minutes: list[int], hours: list[int], stamps: tuple[str, str]
 ) -> None:
     quarter, hour = (np.timedelta64(size * MINUTE_NS, "ns") for size in (15, 60))
     bars = intraday(make_bars(walk(len(minutes), 1)), np.array(minutes) * 15)
@@ -144,7 +147,7 @@ def test_hours_beside_quarters_are_seen_when_they_are_over(
     stamps=st.tuples(*[st.sampled_from(("open", "close"))] * 2),
 )
 def test_shorter_bars_beside_days_are_not_seen_early(
-    make_bars: Any, minutes: list[int], stamps: tuple[str, str]
+    minutes: list[int], stamps: tuple[str, str]
 ) -> None:
     bars = daily(make_bars(walk(9, 1)), np.arange(9) * DAY + MONDAY)
     feed = intraday(make_bars(walk(len(minutes), 2)), np.array(minutes) * 15)
@@ -156,7 +159,7 @@ def test_shorter_bars_beside_days_are_not_seen_early(
         assert np.isnan(close) or known.index(close) <= known.index(latest)
 
 
-def test_a_day_beside_minutes_is_first_seen_on_the_next_day(make_bars: Any) -> None:
+def test_a_day_beside_minutes_is_first_seen_on_the_next_day() -> None:
     minutes = [day * 1440 + 570 + step * 15 for day in range(3) for step in range(4)]
     bars = intraday(make_bars(walk(12, 1)), minutes)
     days = daily(make_bars([10.0, 20.0, 30.0]), np.arange(3) * DAY + MONDAY)
@@ -171,7 +174,7 @@ def test_a_day_beside_minutes_is_first_seen_on_the_next_day(make_bars: Any) -> N
     span=st.sampled_from(("1w", "1mo")),
 )
 def test_resampled_bars_hold_the_symbols_own_bars_and_are_seen_when_over(
-    make_bars: Any, days: list[int], halted: set[int], span: str
+    days: list[int], halted: set[int], span: str
 ) -> None:
     tradable = np.array([row not in halted for row in range(len(days))])
     bars = make_bars(walk(len(days), 1), walk(len(days), 2), tradable=tradable)
@@ -193,7 +196,7 @@ def test_resampled_bars_hold_the_symbols_own_bars_and_are_seen_when_over(
     np.testing.assert_array_equal(seen, latest_over(kept, longer))
 
 
-def test_no_strategy_gains_from_the_weeks_of_a_random_walk(make_bars: Any) -> None:
+def test_no_strategy_gains_from_the_weeks_of_a_random_walk() -> None:
     gains = []
     for seed in range(40):
         bars = make_bars(walk(510, seed), walk(511, seed)[1:])
@@ -207,7 +210,7 @@ def test_no_strategy_gains_from_the_weeks_of_a_random_walk(make_bars: Any) -> No
     assert mean < 0.3
 
 
-def test_symbols_of_a_portfolio_have_their_own_resampled_feeds(make_bars: Any) -> None:
+def test_symbols_of_a_portfolio_have_their_own_resampled_feeds() -> None:
     def symbol(name: str, seed: int) -> Bars:
         bars = daily(make_bars(walk(15, seed), symbol=name), np.arange(15) * DAY + MONDAY)
         return beside(bars, week=resample(bars, "1w"))

@@ -14,6 +14,7 @@ from backfleet.bars import Bars
 from backfleet.engine import BrokerSettings, OrderKind, OrderStatus, RejectReason
 from backfleet.vector_strategy import VectorStrategy
 from random_brokers import brokers, guards, rules
+from vector_tasks import ScriptedPanel, make_bars, may_be_unsizable, run_alike, script_of
 
 FEW, MANY = 40, 1000
 CHOICES: dict[str, tuple[float, ...]] = {
@@ -53,17 +54,16 @@ def calendar(facts: dict[str, Any]) -> tuple[Any, Any]:
     return time.view("i8"), time.astype("M8[D]")
 
 
-def universe(make_bars: Any, facts: dict[str, Any]) -> tuple[Bars, ...]:
+def universe(facts: dict[str, Any]) -> tuple[Bars, ...]:
     """Symbols that are listed late, delisted early, halted, and missing bars altogether."""
     draw = np.random.default_rng(facts["seed"])
     time, session = calendar(facts)
     return tuple(
-        symbol(make_bars, facts, draw, time, session, f"S{column}")
-        for column in range(facts["symbols"])
+        symbol(facts, draw, time, session, f"S{column}") for column in range(facts["symbols"])
     )
 
 
-def symbol(make_bars: Any, facts: Any, draw: Any, time: Any, session: Any, name: str) -> Bars:
+def symbol(facts: Any, draw: Any, time: Any, session: Any, name: str) -> Bars:
     count = facts["steps"]
     has = draw.random(count) >= facts["missing"]
     if draw.random() < facts["listed"]:
@@ -119,45 +119,41 @@ def steps_of(symbols: tuple[Bars, ...]) -> int:
     return len(np.unique(np.concatenate([each.time[each.tradable] for each in symbols])))
 
 
+Facts = dict[str, Any]
+Rule = dict[str, Any]
+
+
 class TestRandomPortfolios:
     @staticmethod
-    def check(facts: dict[str, Any], broker: BrokerSettings, rule: Any, tools: Any) -> Any:
-        make_bars, alike, scripted_panel, script, may_be_unsizable = tools
-        symbols = universe(make_bars, facts)
+    def check(facts: Facts, broker: BrokerSettings, rule: Rule) -> Any:
+        symbols = universe(facts)
         if facts["each"]:
             with may_be_unsizable():
-                return alike(Wavering, symbols, broker, **rule)
+                return run_alike(Wavering, symbols, broker, **rule)
         draw = np.random.default_rng(facts["seed"] + 1)
         wanted = some_targets(rule["target"], (steps_of(symbols), len(symbols)), draw)
         # Some leave positions to what guards them.
         wanted[draw.random(wanted.shape) < facts["seed"] % 4 / 4] = np.nan
         with may_be_unsizable():
-            return alike(scripted_panel, symbols, broker, script=script(wanted), **rule)
+            return run_alike(ScriptedPanel, symbols, broker, script=script_of(wanted), **rule)
 
     @settings(max_examples=FEW)
     @given(universes, brokers, rules, guards, st.booleans())
     def test_a_few(
-        self, tools: Any, facts: Any, broker: Any, rule: Any, guard: Any, sells_first: bool
+        self, facts: Facts, broker: BrokerSettings, rule: Rule, guard: Rule, sells_first: bool
     ) -> None:
-        self.check(facts, broker, rule | guard | {"sells_first": sells_first}, tools)
+        self.check(facts, broker, rule | guard | {"sells_first": sells_first})
 
     @pytest.mark.exhaustive
     @settings(max_examples=MANY)
     @given(universes, brokers, rules, guards, st.booleans())
     def test_many(
-        self, tools: Any, facts: Any, broker: Any, rule: Any, guard: Any, sells_first: bool
+        self, facts: Facts, broker: BrokerSettings, rule: Rule, guard: Rule, sells_first: bool
     ) -> None:
-        self.check(facts, broker, rule | guard | {"sells_first": sells_first}, tools)
+        self.check(facts, broker, rule | guard | {"sells_first": sells_first})
 
 
-@pytest.fixture(scope="module")
-def tools(
-    make_bars: Any, alike: Any, scripted_panel: Any, script: Any, may_be_unsizable: Any
-) -> Any:
-    return make_bars, alike, scripted_panel, script, may_be_unsizable
-
-
-def test_the_random_portfolios_see_every_way_an_order_ends(tools: Any) -> None:
+def test_the_random_portfolios_see_every_way_an_order_ends() -> None:
     facts = {
         "symbols": 5,
         "steps": 60,
@@ -177,10 +173,10 @@ def test_the_random_portfolios_see_every_way_an_order_ends(tools: Any) -> None:
     guards = {"stop_loss": 0.05, "take_profit": 0.05}
     ends, fills = set(), set()
     for seed in range(4):
-        orders = TestRandomPortfolios.check({**facts, "seed": seed}, broker, rule, tools).orders
+        orders = TestRandomPortfolios.check({**facts, "seed": seed}, broker, rule).orders
         ends |= {(int(each["status"]), int(each["reason"])) for each in orders}
         guarded = TestRandomPortfolios.check(
-            {**facts, "seed": seed}, broker, {**rule, **guards}, tools
+            {**facts, "seed": seed}, broker, {**rule, **guards}
         ).orders
         fills |= {(int(each["kind"]), int(each["status"])) for each in guarded}
     assert ends == {

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backfleet.engine import Simulation
+from backfleet.engine import Engine, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.vector.engine import VectorEngine
 from backfleet.engines.vector.points import PointRunner
 from backfleet.metrics import Calendar
 from backfleet.vector_strategy import VectorStrategy
+from vector_tasks import Scripted, broker_of, make_bars, script_of
 
 
 class Listed(VectorStrategy):
@@ -34,16 +35,16 @@ class Listed(VectorStrategy):
     ],
 )
 def test_impossible_rules_are_refused_on_every_engine(
-    make_bars: Any, scripted: Any, script: Any, broker: Any, engine: Any, params: Any, message: str
+    engine: Engine, params: Any, message: str
 ) -> None:
     bars = make_bars([10.0] * 3)
-    task = Simulation(scripted, {"script": script([1.0] * 3), **params}, (bars,), broker())
+    task = Simulation(Scripted, {"script": script_of([1.0] * 3), **params}, (bars,), broker_of())
     with pytest.raises(ValueError, match=message):
         engine.run(task)
 
 
-def test_a_rule_without_a_hash_is_refused_in_a_sweep_too(make_bars: Any, broker: Any) -> None:
+def test_a_rule_without_a_hash_is_refused_in_a_sweep_too() -> None:
     bars = make_bars([10.0] * 3)
-    runner = PointRunner(bars, Listed, broker())
+    runner = PointRunner(bars, Listed, broker_of())
     with pytest.raises(ValueError, match=r"target must be one of .*, not \['value'\]"):
         runner.summarize({}, Calendar(bars.session, 252.0))

@@ -11,6 +11,7 @@ from backfleet import Bars, VectorStrategy
 from backfleet.engine import Engine, Simulation
 from backfleet.engines.backtrader_stock import BacktraderStockEngine
 from backfleet.engines.vector.engine import VectorEngine
+from vector_tasks import Scripted, broker_of, make_bars, run_alike, script_of
 
 ANSWERS: dict[str, Any] = {
     "list": lambda bars: [1.0] * len(bars),
@@ -54,8 +55,6 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     ],
 )
 def test_wrong_targets_are_named(
-    make_bars: Any,
-    broker: Any,
     engine: Engine,
     answer: str,
     target: str,
@@ -64,27 +63,25 @@ def test_wrong_targets_are_named(
 ) -> None:
     params = {"answer": answer, "target": target}
     with pytest.raises(error, match=message):
-        engine.run(Simulation(Answers, params, (make_bars([10.0] * 4),), broker()))
+        engine.run(Simulation(Answers, params, (make_bars([10.0] * 4),), broker_of()))
 
 
-def test_targets_need_not_lie_side_by_side(make_bars: Any, alike: Any) -> None:
-    outcome = alike(Answers, make_bars([10.0] * 6), answer="strided")
+def test_targets_need_not_lie_side_by_side() -> None:
+    outcome = run_alike(Answers, make_bars([10.0] * 6), answer="strided")
     assert outcome.fills["size"].tolist() == [100.0, -100.0]
 
 
-def test_a_close_that_no_order_can_be_sized_by_is_named(
-    make_bars: Any, broker: Any, scripted: Any, script: Any, engine: Engine
-) -> None:
+def test_a_close_that_no_order_can_be_sized_by_is_named(engine: Engine) -> None:
     bars = make_bars([10.0] * 4, close=[10.0, 1e-300, 10.0, 10.0])
-    params = {"script": script([np.nan, 1.0, 1.0, 1.0])}
+    params = {"script": script_of([np.nan, 1.0, 1.0, 1.0])}
     with pytest.raises(ValueError, match=r"X: an order cannot be sized at bar 1 .*: the close is"):
-        engine.run(Simulation(scripted, params, (bars,), broker()))
+        engine.run(Simulation(Scripted, params, (bars,), broker_of()))
 
 
-def test_a_strategy_sees_the_tradable_bars_only(make_bars: Any, alike: Any) -> None:
+def test_a_strategy_sees_the_tradable_bars_only() -> None:
     tradable = np.array([True, False, True, True])
     bars = make_bars([10.0, 11.0, 12.0, 13.0], tradable=tradable, extra={"pe": np.arange(4.0)})
-    assert alike(Watches, bars).metrics == {"bars": 3, "second": 12.0, "pe": 2.0}
+    assert run_alike(Watches, bars).metrics == {"bars": 3, "second": 12.0, "pe": 2.0}
 
 
 class Watches(VectorStrategy):

@@ -14,7 +14,7 @@ from backfleet.adopt.choice import choose_run
 from backfleet.adopt.data_files import AdoptedData, DataWriter
 from backfleet.adopt.job_file import job_text
 from backfleet.adopt.observation import ObservedRun, ObservedScript
-from backfleet.adopt.proof import Comparison, RunJob, compare, run_job
+from backfleet.adopt.proof import PointComparison, RunJob, compare, run_adopted_job
 from backfleet.adopt.script import Ending, Script, read_observation, run_in_child
 from backfleet.adopt.strategy_file import StrategyFile, strategy_file
 from backfleet.errors import BackfleetError, UserError
@@ -65,7 +65,7 @@ class Adoption:
     run: ObservedRun
     data: AdoptedData
     strategy: StrategyFile
-    comparisons: Sequence[Comparison]
+    comparisons: Sequence[PointComparison]
     reasons: Sequence[str]
     notes: Sequence[str]
 
@@ -75,7 +75,7 @@ class Adoption:
 
 
 def adopt(
-    request: Request, run_script: RunScript = run_in_child, prove: RunJob = run_job
+    request: Request, run_script: RunScript = run_in_child, prove: RunJob = run_adopted_job
 ) -> Adoption:
     """Run a script, write a job that does the same, and compare their final values.
 
@@ -153,7 +153,7 @@ class _Work:
 
     def _proven(
         self, run: ObservedRun, strategy: StrategyFile, writer: DataWriter
-    ) -> tuple[Path, AdoptedData, list[Comparison]]:
+    ) -> tuple[Path, AdoptedData, list[PointComparison]]:
         """Write the folder and run its job; longer bars come from the job if they are the same."""
         if writer.can_resample:
             made = self._written("resampling", run, strategy, writer, resample=True)
@@ -178,7 +178,7 @@ class _Work:
         (folder / "job.toml").write_text(text, "utf-8")
         return folder, data
 
-    def _compared(self, folder: Path, run: ObservedRun) -> list[Comparison]:
+    def _compared(self, folder: Path, run: ObservedRun) -> list[PointComparison]:
         store = self.scratch / f"runs-{folder.name}"
         try:
             return compare(run, self.prove(folder / "job.toml", store))

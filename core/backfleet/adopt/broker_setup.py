@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backfleet.adopt.class_tables import ClassTable, class_table
+from backfleet.adopt.class_tables import ClassTable, class_table_of
 from backfleet.adopt.observation import Statement
-from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, code_of
+from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, python_code_of
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.broker import FastBroker
 
@@ -140,7 +140,7 @@ class _Reading:
             arguments = _given(filler) if hasattr(filler, "p") else {}
             if not hasattr(filler, "p") and getattr(filler, "__dict__", True):
                 raise NoCode(f"{filler!r} is no object of a class without state")
-            table = class_table(type(filler), "volume filler", arguments)
+            table = class_table_of(type(filler), "volume filler", arguments)
             self.table["volume_filler"] = self._noted(table)
         except NoCode as error:
             self.refusals.append(f"the volume filler cannot be written: {error}")
@@ -164,7 +164,7 @@ def _given(configured: Any) -> dict[str, Any]:
 def _commission_class(scheme: Any) -> float | dict[str, Any] | ClassTable:
     """A commission scheme as the value of a job. Raises NoCode."""
     if type(scheme) not in (bt.CommInfoBase, bt.CommissionInfo):
-        return class_table(type(scheme), "commission scheme", _scheme_params(scheme))
+        return class_table_of(type(scheme), "commission scheme", _scheme_params(scheme))
     p, by_value = scheme.p, scheme._commtype == bt.CommInfoBase.COMM_PERC
     if p.automargin or p.commission < 0 or (by_value and p.commission >= 1):
         raise NoCode("a job has no such commission")
@@ -198,7 +198,7 @@ def _scheme_params(scheme: Any) -> dict[str, Any]:
 
 def _commission_statement(name: str | None, scheme: Any) -> Statement:
     cls = type(scheme)
-    called, arguments = code_of(cls), arguments_code((), _scheme_params(scheme))
+    called, arguments = python_code_of(cls), arguments_code((), _scheme_params(scheme))
     symbol = "" if name is None else f", name={name!r}"
     text = f"self.broker.addcommissioninfo({called.text}({arguments.text}){symbol})"
     code = PythonCode(text, called.imports + arguments.imports, called.names + arguments.names)

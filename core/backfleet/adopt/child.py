@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backfleet.adopt.python_code import MAIN
-from backfleet.adopt.recording import Journal, recording
+from backfleet.adopt.recording import ObservationLog, recording_runs
 
 __all__ = ["run_script_here"]
 
@@ -29,7 +29,7 @@ def run_script_here(script: str, arguments: Sequence[str], folder: Path) -> None
     sys.path.insert(0, str(Path(script).absolute().parent))
     sys.modules[MAIN] = module
     try:
-        with recording(Journal(folder)):
+        with recording_runs(ObservationLog(folder)):
             exec(code, vars(module))
     finally:
         sys.argv, sys.path[:], sys.modules[MAIN] = before

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backfleet.adopt.python_code import NoCode, PythonCode, code_of
+from backfleet.adopt.python_code import NoCode, PythonCode, python_code_of
 from backfleet.class_call import CLASS
 from backfleet.engines.classes import ClassKind, backtraders_classes
 
-__all__ = ["ClassTable", "class_table", "in_file"]
+__all__ = ["ClassTable", "class_table_of", "in_file"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ClassTable:
     code: PythonCode | None = None
 
 
-def class_table(cls: Any, kind: ClassKind, arguments: Mapping[str, Any]) -> ClassTable:
+def class_table_of(cls: Any, kind: ClassKind, arguments: Mapping[str, Any]) -> ClassTable:
     """Return the table of a class. Raises NoCode if a job cannot name it or an argument."""
     for name, value in arguments.items():
         if not _is_plain(value):
@@ -40,7 +40,7 @@ def class_table(cls: Any, kind: ClassKind, arguments: Mapping[str, Any]) -> Clas
             return ClassTable({CLASS: name, **arguments})
     if not isinstance(cls, type):
         raise NoCode(f"{cls!r} is no class")
-    code = code_of(cls)
+    code = python_code_of(cls)
     if not code.text.isidentifier():
         raise NoCode(f"{code.text} is not at the top level of its module")
     return ClassTable({CLASS: f":{code.text}", **arguments}, code)

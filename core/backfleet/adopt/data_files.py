@@ -4,7 +4,6 @@ and else the bars that the strategy saw, as Parquet."""
 from __future__ import annotations
 
 import csv
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,12 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.adopt.feed_names import feed_names, symbol_places
 from backfleet.adopt.observation import CsvFeed, ObservedFeed, feed_file
+from backfleet.bar_length import find_length, nominal_ns
 from backfleet.bars import Bars, BarsWindow
 from backfleet.errors import BackfleetError, DataError, UserError
 from backfleet.source import SourceSettings
 from backfleet.sources.csv import CsvSource
-from backfleet.sources.files import SYMBOL, file_stem
+from backfleet.sources.files import file_stem
 from backfleet.sources.parquet import ParquetSource
 
 __all__ = ["AdoptedData", "AuxiliaryFeed", "DataWriter"]
@@ -29,16 +30,25 @@ Lines = Mapping[str, NDArray[Any]]
 
 PRICES = ("open", "high", "low", "close")
 DAY_US = 86_400_000_000
+CLOSE = {"stamp": "close"}
+"""The option that says that the times of bars are their ends."""
 DEFAULT_NAMES = {"date": ("date", "datetime", "time", "timestamp")}
 
 
 @dataclass(frozen=True)
 class AuxiliaryFeed:
-    """A feed that the strategy only looks at: a symbol's file, or longer bars of the symbol."""
+    """A feed that the strategy only looks at: a symbol's file, or longer bars of the symbols.
+
+    Attributes
+    ----------
+    options
+        The source's options, where they are not those of the symbols.
+    """
 
     name: str
     symbol: str | None = None
     resample: str | None = None
+    options: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,10 @@ class AdoptedData:
     source
         `csv` or `parquet`.
     symbols
-        The symbols that can be traded, in the order in which the strategy has them.
+        The symbols that can be traded.
+    feeds
+        The names of all feeds in the order in which the strategy has them; empty if a job has them
+        in this order anyway.
     columns
         Additional columns that the strategy reads.
     options
@@ -69,10 +82,7 @@ class AdoptedData:
     start: date | None = None
     end: date | None = None
     session_end: str | None = None
-
-    @property
-    def is_portfolio(self) -> bool:
-        return len(self.symbols) > 1
+    feeds: tuple[str, ...] = ()
 
 
 class DataWriter:
@@ -91,9 +101,8 @@ class DataWriter:
         self._lines: list[Lines] = [
             dict(np.load(folder / feed_file(run, position))) for position in range(len(feeds))
         ]
-        traded = [feed.is_traded for feed in feeds]
-        self._symbol_count = 1 if not any(traded[1:]) else len(feeds)
-        self._names = _names(feeds, self._symbol_count)
+        self._symbols = symbol_places(feeds)
+        self._names = feed_names(feeds, self._symbols)
         self._columns: tuple[str, ...] = ()
 
     @property
@@ -105,8 +114,17 @@ class DataWriter:
     @property
     def can_resample(self) -> bool:
         """Whether a feed has longer bars of the traded one, which a job can make itself."""
-        others = self._feeds[self._symbol_count :]
-        return any(feed.resampled for feed in others)
+        return any(self._span(place) for place in self._others)
+
+    @property
+    def _others(self) -> list[int]:
+        """The positions of the feeds that the strategy only looks at."""
+        return [place for place in range(len(self._feeds)) if place not in self._symbols]
+
+    def _span(self, place: int) -> str | None:
+        """The span of a feed that a job can make from the bars of a symbol."""
+        feed = self._feeds[place]
+        return feed.resampled if feed.origin in self._symbols and feed.resampled else None
 
     def write(self, folder: Path, source_text: str, *, resample: bool) -> AdoptedData:
         """Write the files, and return the job's section.
@@ -127,28 +145,42 @@ class DataWriter:
         lines = dict.fromkeys(name for lines in self._lines for name in lines)
         known = (*PRICES, "volume", "moment")
         self._columns = tuple(n for n in lines if n not in known and n in source_text)
-        auxiliary = self._auxiliary(resample)
-        used = [
-            (position, name)
-            for position, name in enumerate(self._names)
-            if position < self._symbol_count or name in {feed.symbol for feed in auxiliary}
-        ]
+        made = {p: span for p in self._others if resample and (span := self._span(p))}
+        used = [(p, name) for p, name in enumerate(self._names) if p not in made]
         written = self._copied_csv(folder, used) or self._exported(folder, used)
+        longer = [place for place in self._others if place in made or self._is_longer(place)]
+        if longer and not all(_is_daily(self._lines[place]) for place in self._symbols):
+            # backtrader takes the times of bars for their ends where it resamples them.
+            written = replace(written, options={**written.options, **CLOSE})
+        symbols = tuple(self._names[place] for place in self._symbols)
+        auxiliary = tuple(
+            self._auxiliary(place, made.get(place), written) for place in self._others
+        )
+        usual = [*sorted(symbols), *sorted(self._names[place] for place in self._others)]
+        is_usual = len(symbols) == 1 and usual == self._names
         return replace(
             written,
-            symbols=tuple(self._names[: self._symbol_count]),
-            auxiliary=auxiliary,
+            symbols=symbols,
+            feeds=() if is_usual else tuple(self._names),
+            auxiliary=tuple({feed.name: feed for feed in auxiliary}.values()),
             session_end=_session_end([self._lines[position] for position, _ in used]),
         )
 
-    def _auxiliary(self, resample: bool) -> tuple[AuxiliaryFeed, ...]:
-        feeds = list(zip(self._feeds, self._names, strict=True))[self._symbol_count :]
-        return tuple(
-            AuxiliaryFeed(name, resample=feed.resampled)
-            if resample and feed.resampled
-            else AuxiliaryFeed(name, symbol=name)
-            for feed, name in feeds
+    def _auxiliary(self, place: int, span: str | None, data: AdoptedData) -> AuxiliaryFeed:
+        name = self._names[place]
+        if span is not None:
+            own = name if len(self._symbols) == 1 else name.rpartition(".")[2]
+            return AuxiliaryFeed(own, resample=span)
+        # The script saw a longer bar at its time, so that is taken for its end.
+        options = {**data.options, **(CLOSE if self._is_longer(place) else {})}
+        return AuxiliaryFeed(
+            name, symbol=name, options=options if options != data.options else None
         )
+
+    def _is_longer(self, place: int) -> bool:
+        """Whether a feed has longer bars than the symbols."""
+        longest = max(_length_ns(self._lines[symbol]) for symbol in self._symbols)
+        return _length_ns(self._lines[place]) > longest
 
     # -- CSV ----------------------------------------------------------------------------------
 
@@ -204,24 +236,6 @@ class DataWriter:
                 raise UserError(f"a job refuses the script's bars: {reason}") from error
 
 
-def _names(feeds: Sequence[ObservedFeed], symbol_count: int) -> list[str]:
-    """A name for each feed: its own if possible; in the job's order, which is that of names."""
-    names = [_clean(feed.name) or f"DATA{i or ''}" for i, feed in enumerate(feeds)]
-    folded = [name.casefold() for name in names]
-    groups = names[:symbol_count], names[symbol_count:]
-    if len({*folded}) == len(names) and all(group == sorted(group) for group in groups):
-        return names
-    width = len(str(len(names)))
-    return [f"{i:0{width}}-{name}" for i, name in enumerate(names)]
-
-
-def _clean(name: str) -> str:
-    """A feed's name as a symbol that can also name an auxiliary feed; of a path, the file's."""
-    stem = Path(name).name if "/" in name or "\\" in name else name
-    text = re.sub(r"[^\w.^=-]+", "-", stem, flags=re.ASCII).strip("-.")[:60]
-    return text if SYMBOL.fullmatch(text) else ""
-
-
 def _csv_options(file: CsvFeed, content: bytes) -> dict[str, str] | None:
     """The options of the source `csv` that name a file's columns; None for an odd first line."""
     first = content.decode("utf-8-sig").lstrip("\r\n").splitlines()[:1]
@@ -268,6 +282,12 @@ def _is_daily(lines: Lines) -> bool:
     """Whether no day has two bars."""
     days = _days(lines)
     return bool(np.all(days[1:] > days[:-1]))
+
+
+def _length_ns(lines: Lines) -> int:
+    days = _days(lines)
+    times = days.astype("M8[ns]").view(np.int64) if _is_daily(lines) else lines["moment"] * 1000
+    return nominal_ns(find_length(times, days, "UTC"))
 
 
 def _session_end(lines: Sequence[Lines]) -> str | None:

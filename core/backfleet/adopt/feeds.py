@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ SPANS = {
     (bt.TimeFrame.Months, 3): "3mo",
     (bt.TimeFrame.Years, 1): "1y",
 }
+MINUTES_PER_DAY = 1440
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def observed_feeds(cerebro: Any, folder: Path, run: int) -> Feeds:
     feeds, notes, refusals = [], [], []
     for position, feed in enumerate(cerebro.datas):
         label = feed._name or f"feed {position}"
-        refusals += _refusals(feed, label)
+        is_traded = id(feed) in traded
+        refusals += _refusals(feed, label, is_traded)
         if feed._tz is not None:
             notes.append(f"{label} has a time zone; in a job, the strategy sees its times in UTC")
         lines = _lines_of(feed)
@@ -55,9 +57,10 @@ def observed_feeds(cerebro: Any, folder: Path, run: int) -> Feeds:
                 kind=type(feed).__name__,
                 bars=len(lines["moment"]),
                 extra=tuple(name for name in feed.getlinealiases() if name not in LINES),
-                is_traded=id(feed) in traded,
+                is_traded=is_traded,
                 csv=_csv_of(feed),
-                resampled=_span_of(feed),
+                resampled=_span_of(feed) if _is_longer(feed) else None,
+                origin=_position(cerebro.datas, feed.data) if _is_longer(feed) else None,
             )
         )
     return Feeds(tuple(feeds), tuple(notes), tuple(refusals))
@@ -90,12 +93,17 @@ def _moment(number: float) -> datetime:
     return next((each for each in beside if bt.date2num(each) == number), moment)
 
 
-def _refusals(feed: Any, label: str) -> list[str]:
+def _refusals(feed: Any, label: str, is_traded: bool) -> list[str]:
     reasons = []
     if feed.replaying:
-        reasons.append(f"{label} is replayed, and a job has no replay")
-    elif feed._clone and not feed.resampling:
-        reasons.append(f"{label} is a copy of another feed, and a job has each feed once")
+        reasons.append(
+            f"{label} is replayed, and a job has no replay. Resample it with cerebro.resampledata"
+        )
+    elif _is_longer(feed) and is_traded:
+        reasons.append(
+            f"the strategy trades {label}, whose bars are resampled from another feed's; in a job, "
+            "it can only look at them. Trade the other feed"
+        )
     if feed.islive():
         reasons.append(f"{label} is a live feed")
     if not feed.buflen():
@@ -105,9 +113,21 @@ def _refusals(feed: Any, label: str) -> list[str]:
     return reasons
 
 
-def _span_of(feed: Any) -> str | None:
-    if not (feed.resampling and feed._clone):
-        return None
+def _is_longer(feed: Any) -> bool:
+    """Whether the bars of a feed are resampled from those of another one."""
+    return bool(feed.resampling and feed._clone)
+
+
+def _position(feeds: Sequence[Any], feed: Any) -> int | None:
+    return next((place for place, other in enumerate(feeds) if other is feed), None)
+
+
+def _span_of(feed: Any) -> str:
+    """The span of a resampled feed as a job writes it; empty if a job has no such span."""
+    minutes = feed._compression
+    is_intraday = feed._timeframe == bt.TimeFrame.Minutes and minutes < MINUTES_PER_DAY
+    if is_intraday and MINUTES_PER_DAY % minutes == 0:
+        return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}min"
     return SPANS.get((feed._timeframe, feed._compression), "")
 
 

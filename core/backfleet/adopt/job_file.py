@@ -50,6 +50,8 @@ def job_text(
             lines.append(f"resample = {_toml(feed.resample)}")
         else:
             lines.append(f"symbols = {_toml([feed.symbol])}")
+        if feed.options is not None:
+            lines.append(f"options = {_inline(feed.options)}")
     file = strategy.rpartition(":")[0]
     broker = in_file(run.broker, file)
     costs = broker.pop("symbols", {})
@@ -58,6 +60,8 @@ def job_text(
         lines += ["", f"[broker.symbols.{_key(symbol)}]", *_pairs(table)]
     if run.sizer is not None:
         lines += ["", "[sizer]", *_pairs(in_file(run.sizer, file))]
+    if run.signals:
+        lines += ["", "[signals]", *_signals(run, file)]
     if run.analyzers:
         lines += ["", "[results.analyzers]", *_analyzers(in_file(run.analyzers, file))]
     return "\n".join(lines) + "\n"
@@ -72,9 +76,20 @@ def _own_costs(
             yield names.get(name, name), table
 
 
+def _signals(run: ObservedRun, file: str) -> Iterator[str]:
+    for kind, tables in run.signals.items():
+        texts = ", ".join(_class(in_file(table, file)) for table in tables)
+        yield f"{kind} = {texts}" if len(tables) == 1 else f"{kind} = [{texts}]"
+
+
+def _class(table: Mapping[str, Any]) -> str:
+    """A class, by its name alone if it has no arguments."""
+    return _inline(table[CLASS] if set(table) == {CLASS} else table)
+
+
 def _analyzers(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, table in tables.items():
-        yield from _pairs({name: table[CLASS] if set(table) == {CLASS} else table})
+        yield f"{_key(name)} = {_class(table)}"
 
 
 def _pairs(table: Mapping[str, Any]) -> Iterator[str]:
@@ -91,9 +106,10 @@ def _inline(value: Any) -> str:
 def _data(data: AdoptedData) -> Iterator[str]:
     yield f"source = {_toml(data.source)}"
     yield 'path = "data"'
-    yield f"symbols = {_toml(list(data.symbols))}"
-    if data.is_portfolio:
-        yield 'universe = "portfolio"'
+    if data.feeds:
+        yield f"feeds = {_toml(list(data.feeds))}"
+    else:
+        yield f"symbols = {_toml(list(data.symbols))}"
     if data.start is not None:
         yield f"start = {_toml(data.start)}"
     if data.end is not None:

@@ -1,15 +1,25 @@
-"""The sizer and the analyzers of a script that a job can name."""
+"""The sizer, the signals and the analyzers of a script that a job can name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from backfleet.adopt.class_tables import ClassTable, class_table
+from backfleet.adopt.class_tables import ClassTable, class_table_of
 from backfleet.adopt.python_code import NoCode
+from backfleet.engines.bt import bt
 from backfleet.job.class_table import analyzer_name
 
-__all__ = ["analyzer_tables", "given_sizer", "sizer_table", "unnamed_analyzers"]
+__all__ = [
+    "analyzer_tables",
+    "given_sizer",
+    "signal_name",
+    "signal_tables",
+    "sizer_table",
+    "unnamed_analyzers",
+]
+
+SignalTables = Mapping[str, Sequence[ClassTable]]
 
 
 def given_sizer(cerebro: Any) -> tuple[Any, Sequence[Any], Mapping[str, Any]]:
@@ -24,9 +34,29 @@ def sizer_table(cerebro: Any) -> ClassTable | None:
     if sizer is None or args:
         return None
     try:
-        return class_table(sizer, "sizer", kwargs)
+        return class_table_of(sizer, "sizer", kwargs)
     except NoCode:
         return None
+
+
+def signal_tables(cerebro: Any) -> SignalTables | None:
+    """The signals by their kinds; None if a job cannot name one of them."""
+    tables: dict[str, list[ClassTable]] = {}
+    for number, indicator, args, kwargs in cerebro.signals:
+        if args:
+            return None
+        try:
+            table = class_table_of(indicator, "signal", kwargs)
+        except NoCode:
+            return None
+        tables.setdefault(signal_name(number).lower(), []).append(table)
+    return tables
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a kind of signal, without `SIGNAL_`."""
+    names = [name for name in dir(bt.signal) if name.startswith("SIGNAL_")]
+    return next(name for name in names if getattr(bt.signal, name) == number)[7:]
 
 
 def analyzer_tables(cerebro: Any) -> Mapping[str, ClassTable]:
@@ -37,7 +67,7 @@ def analyzer_tables(cerebro: Any) -> Mapping[str, ClassTable]:
         name = _analyzer_name(analyzer, arguments.pop("_name", ""))
         try:
             if not args and name not in tables and analyzer_name(name):
-                tables[name] = class_table(analyzer, "analyzer", arguments)
+                tables[name] = class_table_of(analyzer, "analyzer", arguments)
         except (NoCode, ValueError):
             continue
     return tables

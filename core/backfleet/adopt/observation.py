@@ -73,7 +73,10 @@ class ObservedFeed:
     csv
         The file that it reads, if it is a plain CSV feed.
     resampled
-        The span of a resampled feed as a job writes it, such as `1w`; None for other feeds.
+        The span of a feed that is resampled from another one, as a job writes it, such as `1w`;
+        empty if a job has no such span. None for other feeds.
+    origin
+        The position of the feed that it is resampled from.
     """
 
     name: str
@@ -83,6 +86,7 @@ class ObservedFeed:
     is_traded: bool
     csv: CsvFeed | None = None
     resampled: str | None = None
+    origin: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ class ObservedRun:
         Parameters that the job can set.
     points
         The passes: one, or one per point of `optstrategy`.
-    broker, sizer, analyzers
+    broker, sizer, signals, analyzers
         The job's tables; the names of classes that go into the strategy's file begin with `:`.
     classes
         Code of these classes.
@@ -174,6 +178,7 @@ class ObservedRun:
     points: tuple[ObservedPoint, ...]
     broker: Mapping[str, Any]
     sizer: Mapping[str, Any] | None = None
+    signals: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     analyzers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     classes: tuple[PythonCode, ...] = ()
     statements: tuple[Statement, ...] = ()

@@ -12,7 +12,7 @@ from backfleet.errors import UserError
 from backfleet.job import Job
 from backfleet.runs.start import run
 
-__all__ = ["Comparison", "JobResult", "RunJob", "compare", "load_job", "run_job"]
+__all__ = ["JobResult", "PointComparison", "RunJob", "compare", "load_job", "run_adopted_job"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class JobResult:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A point of the script beside that of the job; values as text, "skipped" or an error."""
+class PointComparison:
+    """Final values of one point in the script and in the job: numbers, "skipped" or an error."""
 
     params: Mapping[str, str]
     script: str
@@ -45,7 +45,7 @@ SKIPPED = "StrategySkipError"
 RunJob = Callable[[Path, Path], Sequence[JobResult]]
 
 
-def run_job(job_file: Path, store: Path) -> Sequence[JobResult]:
+def run_adopted_job(job_file: Path, store: Path) -> Sequence[JobResult]:
     """Run a job on the local executor, with its results in `store`.
 
     Raises UserError if a task has no result.
@@ -73,10 +73,10 @@ def load_job(job_file: Path, store: Path) -> Job:
     return job.model_copy(update={"results": job.results.model_copy(update={"store": str(store)})})
 
 
-def compare(observed: ObservedRun, results: Sequence[JobResult]) -> list[Comparison]:
+def compare(observed: ObservedRun, results: Sequence[JobResult]) -> list[PointComparison]:
     """Return each point of the script with that of the job."""
     return [
-        Comparison(point.params, point.final_value or "skipped", _job_text(point, results))
+        PointComparison(point.params, point.final_value or "skipped", _job_text(point, results))
         for point in observed.points
     ]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from backfleet.engines.bt import bt
 
-__all__ = ["MAIN", "NoCode", "PythonCode", "arguments_code", "code_of"]
+__all__ = ["MAIN", "NoCode", "PythonCode", "arguments_code", "python_code_of"]
 
 MAIN = "__main__"
 MAX_CODE_CHARS = 20_000
@@ -45,7 +45,7 @@ class PythonCode:
     names: tuple[str, ...] = ()
 
 
-def code_of(value: object) -> PythonCode:
+def python_code_of(value: object) -> PythonCode:
     """Return the code of a plain value, a container of such, a date, or a class or function.
 
     Raises NoCode.
@@ -58,8 +58,8 @@ def code_of(value: object) -> PythonCode:
 
 def arguments_code(args: Any, kwargs: Any) -> PythonCode:
     """Return the code of a call's arguments, without the parentheses. Raises NoCode."""
-    parts = [code_of(value) for value in args]
-    parts += [_named(name, code_of(value)) for name, value in kwargs.items()]
+    parts = [python_code_of(value) for value in args]
+    parts += [_named(name, python_code_of(value)) for name, value in kwargs.items()]
     return _joined(parts)
 
 

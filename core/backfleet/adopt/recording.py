@@ -19,15 +19,15 @@ from backfleet.adopt.observation import (
     ObservedRun,
     ObservedScript,
 )
-from backfleet.adopt.python_code import MAIN, NoCode, PythonCode, code_of
+from backfleet.adopt.python_code import MAIN, NoCode, PythonCode, python_code_of
 from backfleet.adopt.setup import Setup
 from backfleet.engines.bt import bt
 from backfleet.store.records import encode_record
 
-__all__ = ["Journal", "recording"]
+__all__ = ["ObservationLog", "recording_runs"]
 
 
-class Journal:
+class ObservationLog:
     """Keeps what was observed in a folder, up to date after each run, however the script ends."""
 
     def __init__(self, folder: Path) -> None:
@@ -47,10 +47,10 @@ class Journal:
 
 
 @contextmanager
-def recording(journal: Journal) -> Iterator[None]:
+def recording_runs(log: ObservationLog) -> Iterator[None]:
     """Put a Cerebro that records in the place of backtrader's own."""
     stock = bt.Cerebro
-    recorder = _recording_cerebro(stock, journal)
+    recorder = _recording_cerebro(stock, log)
     bt.Cerebro = bt.cerebro.Cerebro = recorder
     try:
         yield
@@ -58,7 +58,7 @@ def recording(journal: Journal) -> Iterator[None]:
         bt.Cerebro = bt.cerebro.Cerebro = stock
 
 
-def _recording_cerebro(stock: Any, journal: Journal) -> Any:
+def _recording_cerebro(stock: Any, log: ObservationLog) -> Any:
     class Cerebro(stock):
         # Scripts print it and look for it.
         __module__ = stock.__module__
@@ -79,10 +79,10 @@ def _recording_cerebro(stock: Any, journal: Journal) -> Any:
         def run(self, **kwargs: Any) -> Any:
             if not self.datas:
                 return super().run(**kwargs)
-            self._recorder = recorder = _RunRecorder(self, journal)
+            self._recorder = recorder = _RunRecorder(self, log)
             result = super().run(**_observable(self, kwargs))
             self._recorder = None
-            journal.add(recorder.observed())
+            log.add(recorder.observed())
             return result
 
         def runstrategies(self, iterstrat: Any, predata: bool = False) -> Any:
@@ -117,9 +117,9 @@ def _observable(cerebro: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
 class _RunRecorder:
     """What is noted of one call of `Cerebro.run`."""
 
-    def __init__(self, cerebro: Any, journal: Journal) -> None:
+    def __init__(self, cerebro: Any, log: ObservationLog) -> None:
         self._cerebro = cerebro
-        self._journal = journal
+        self._log = log
         self._setup: Setup | None = None
         self._feeds: Any = ()
         self._globals: Mapping[str, PythonCode] = {}
@@ -135,7 +135,7 @@ class _RunRecorder:
         """Note how a pass ended."""
         ran = self._cerebro.runningstrats
         if not self._passes:
-            file = self._journal.folder, self._journal.next_run
+            file = self._log.folder, self._log.next_run
             self._feeds = observed_feeds(self._cerebro, *file)
         value = repr(float(self._cerebro.broker.getvalue())) if ran else None
         self._passes.append((iterstrat[0][2], value))
@@ -156,6 +156,10 @@ class _RunRecorder:
             points=tuple(points),
             broker=self._setup.broker.table,
             sizer=None if self._setup.sizer is None else self._setup.sizer.table,
+            signals={
+                kind: tuple(named.table for named in tables)
+                for kind, tables in self._setup.signals.items()
+            },
             analyzers={name: named.table for name, named in self._setup.analyzers.items()},
             classes=self._setup.classes,
             statements=(*chosen.statements, *self._setup.statements),
@@ -172,7 +176,7 @@ def _plain_globals() -> dict[str, PythonCode]:
         if name.startswith("__") or callable(value):
             continue
         try:
-            values[name] = code_of(value)
+            values[name] = python_code_of(value)
         except NoCode:
             continue
     return values

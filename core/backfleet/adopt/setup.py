@@ -11,13 +11,17 @@ from typing import Any
 from backfleet.adopt.broker_setup import BrokerSetup
 from backfleet.adopt.class_tables import ClassTable
 from backfleet.adopt.named_classes import (
+    SignalTables,
     analyzer_tables,
     given_sizer,
+    signal_name,
+    signal_tables,
     sizer_table,
     unnamed_analyzers,
 )
 from backfleet.adopt.observation import ObservedParameter, Statement
-from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, code_of
+from backfleet.adopt.python_code import NoCode, PythonCode, arguments_code, python_code_of
+from backfleet.class_call import SIGNALS
 from backfleet.engines.bt import bt
 from backfleet.errors import JobError
 from backfleet.job.parameter import Parameter
@@ -53,6 +57,7 @@ class Setup:
     strategy: PythonCode
     broker: BrokerSetup
     sizer: ClassTable | None
+    signals: SignalTables
     analyzers: Mapping[str, ClassTable]
     statements: tuple[Statement, ...]
     notes: tuple[str, ...]
@@ -64,12 +69,14 @@ class Setup:
         strategy, args, _ = iterstrat[0]
         broker = BrokerSetup.of(cerebro)
         sizer, analyzers = sizer_table(cerebro), analyzer_tables(cerebro)
+        signals = signal_tables(cerebro)
         refusals = [*_refusals(cerebro, iterstrat), *broker.refusals]
         statements = list(broker.statements)
         notes: list[str] = []
         try:
             statements += _sizer(cerebro) if sizer is None else ()
-            for part in (_signals, _observers, _indicators, _history):
+            statements += _signals(cerebro) if signals is None else ()
+            for part in (_observers, _indicators, _history):
                 statements += part(cerebro, strategy)
             statements += _analyzers(cerebro, strategy, analyzers)
         except NoCode as error:
@@ -77,20 +84,21 @@ class Setup:
         notes += _left_out(cerebro, strategy, analyzers)
         code = PythonCode("")
         try:
-            code = code_of(strategy)
+            code = python_code_of(strategy)
         except NoCode as error:
             refusals.append(f"the strategy {strategy.__name__} cannot be taken out: {error}")
         if args:
             refusals.append("the strategy is given arguments by position; give them by name")
         return cls(
-            strategy, code, broker, sizer, analyzers, tuple(statements), tuple(notes),
-            tuple(refusals),
+            strategy, code, broker, sizer, signals or {}, analyzers, tuple(statements),
+            tuple(notes), tuple(refusals),
         )  # fmt: skip
 
     @property
     def classes(self) -> tuple[PythonCode, ...]:
         """Code of the script's classes that the job names."""
         tables = [*self.analyzers.values(), *([] if self.sizer is None else [self.sizer])]
+        tables += [table for tables in self.signals.values() for table in tables]
         return (*self.broker.classes, *(t.code for t in tables if t.code is not None))
 
     def parameters(self, passes: Sequence[Mapping[str, Any]]) -> Parameters:
@@ -102,9 +110,11 @@ class Setup:
         statements: list[Statement] = []
         refusals: list[str] = []
         for name in passes[0]:
-            if name in SIGNAL_PARAMETERS and issubclass(self.cls, bt.SignalStrategy):
+            if name == SIGNALS and issubclass(self.cls, bt.SignalStrategy):
                 continue
             values = _distinct([params[name] for params in passes])
+            if name in SIGNAL_SWITCHES and values == [False]:
+                continue
             if name not in defaults:
                 refusals.append(f"the strategy is given {name}, which is not among its params")
             elif (texts := _job_values(name, defaults[name], values)) is not None:
@@ -113,15 +123,15 @@ class Setup:
                 refusals.append(f"a job cannot sweep the parameter {name} over {values!r}")
             else:
                 try:
-                    pair = code_of((name, values[0]))
+                    pair = python_code_of((name, values[0]))
                     statements.append(Statement("params", pair, f"the parameter {name}"))
                 except NoCode as error:
                     refusals.append(f"the parameter {name} cannot be written: {error}")
         return Parameters(tuple(chosen), tuple(statements), tuple(refusals))
 
 
-SIGNAL_PARAMETERS = ("signals", "_accumulate", "_concurrent")
-"""Parameters of a signal strategy that Cerebro gives to it."""
+SIGNAL_SWITCHES = ("_accumulate", "_concurrent")
+"""Parameters that Cerebro gives to every signal strategy."""
 
 
 def _is_strategy(cls: Any) -> bool:
@@ -184,18 +194,12 @@ def _sizer(cerebro: Any) -> Iterator[Statement]:
         yield Statement("start", code, f"the sizer {sizer.__name__}")
 
 
-def _signals(cerebro: Any, strategy: Any) -> Iterator[Statement]:
+def _signals(cerebro: Any) -> Iterator[Statement]:
     for kind, indicator, args, kwargs in cerebro.signals:
         call = _call(indicator, args, kwargs, "the signal")
-        names = [name for name in dir(bt.signal) if name.startswith("SIGNAL_")]
-        name = next(name for name in names if getattr(bt.signal, name) == kind)
-        text = f"self.signal_add(bt.{name}, {call.text})"
+        text = f"self.signal_add(bt.SIGNAL_{signal_name(kind)}, {call.text})"
         code = PythonCode(text, ("import backtrader as bt", *call.imports), call.names)
         yield Statement("init", code, f"the signal {indicator.__name__}")
-    for name in ("accumulate", "concurrent"):
-        if cerebro.signals and getattr(cerebro, f"_signal_{name}"):
-            pair = PythonCode(f'("_{name}", True)')
-            yield Statement("params", pair, f"signals that {name}")
 
 
 def _observers(cerebro: Any, strategy: Any) -> Iterator[Statement]:
@@ -264,7 +268,7 @@ def _mentions(strategy: Any, *words: str) -> bool:
 def _call(called: Any, args: Any, kwargs: Any, label: str) -> PythonCode:
     """The code that calls a class. Raises NoCode with the label of what it stands for."""
     try:
-        name, arguments = code_of(called), arguments_code(args, kwargs)
+        name, arguments = python_code_of(called), arguments_code(args, kwargs)
     except NoCode as error:
         raise NoCode(f"{label} {called.__name__} cannot be written: {error}") from None
     text = f"{name.text}({arguments.text})"

@@ -67,8 +67,9 @@ def strategy_file(script: Path, run: ObservedRun, names: Mapping[str, str]) -> S
     name = "adopted.py" if Path("strategy.py") in modules else "strategy.py"
     if not class_name.isidentifier():
         # A job names a class of the file itself.
-        text = f"{text.rstrip()}\n\n{SUBCLASS} = {class_name}\n"
-        class_name = SUBCLASS
+        name_here = _free_name(class_name.rpartition(".")[2], text)
+        text = f"{text.rstrip()}\n\n\n{name_here} = {class_name}\n"
+        class_name = name_here
     return StrategyFile(name, class_name, text, modules, taken.refusals)
 
 

@@ -22,9 +22,9 @@ from backfleet.vector_strategy import VectorStrategy
 from backfleet.worker.seeding import seed_generators
 from backfleet.worker.task_bars import BarsLoader
 
-__all__ = ["FEWEST_BARS", "CheckCase", "check_cases_of"]
+__all__ = ["MIN_BARS", "CheckCase", "check_cases_of"]
 
-FEWEST_BARS = 60
+MIN_BARS = 60
 """On fewer bars the checks would have next to nothing to compare."""
 
 RICH = BrokerSettings(cash=1_000_000.0, commission=0.0)
@@ -112,9 +112,9 @@ def check_cases_of(plan: Plan) -> Sequence[CheckCase]:
         CheckCase(strategy, loader.of(key).bars, key.params, manifest.broker) for key in tasks
     ]
     for subject in subjects:
-        if len(subject.calendar) < FEWEST_BARS:
+        if len(subject.calendar) < MIN_BARS:
             raise DataError(
                 f"{subject.name} has {len(subject.calendar)} bars, and a check needs at least "
-                f"{FEWEST_BARS}; pass more with --data"
+                f"{MIN_BARS}; pass more with --data"
             )
     return subjects

@@ -20,7 +20,7 @@ TIMES = {"orders": "created", "fills": "time", "trades": "opened", "equity": "ti
 SAY_LITTLE = ("time", "created", "opened", "closed", "status", "reason")
 """What says little as a number, and comes last."""
 
-MOST_NAMES = 3
+MAX_NAMES = 3
 
 
 def check_engines(subjects: Sequence[CheckCase]) -> CheckResult:
@@ -78,7 +78,7 @@ def _words(left: Records, right: Records, at: int) -> tuple[str, str]:
         for name in left.dtype.names or ()
         if left[name][at].tobytes() != right[name][at].tobytes()
     ]
-    shown = sorted(names, key=lambda name: name in SAY_LITTLE)[:MOST_NAMES]
+    shown = sorted(names, key=lambda name: name in SAY_LITTLE)[:MAX_NAMES]
     sides = (", ".join(f"{name} {side[name][at]}" for name in shown) for side in (left, right))
     return next(sides), next(sides)
 

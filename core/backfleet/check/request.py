@@ -14,9 +14,9 @@ from backfleet.plan.data import source_of
 from backfleet.strategy import load_strategy, locate_strategy
 from backfleet.vector_strategy import VectorStrategy
 
-__all__ = ["MOST_SYMBOLS", "check_job"]
+__all__ = ["MAX_SYMBOLS", "check_job"]
 
-MOST_SYMBOLS = 5
+MAX_SYMBOLS = 5
 """Checked where none are named; what is wrong with a strategy shows on any."""
 
 SAMPLE = {
@@ -53,8 +53,9 @@ def _raw_job(data: str | None, source: str) -> dict[str, Any]:
         return {"data": SAMPLE, "broker": BROKER}
     if data.endswith(".toml"):
         job = Job.load(data)
-        sizer = {} if job.sizer is None else {"sizer": job.sizer}
-        return {"data": _given(job.data), "broker": _given(job.broker), **sizer}
+        classes: dict[str, Any] = {} if job.sizer is None else {"sizer": job.sizer}
+        classes |= {"signals": job.signals} if job.signals else {}
+        return {"data": _given(job.data), "broker": _given(job.broker), **classes}
     return {"data": {"source": source, "path": data}, "broker": BROKER}
 
 
@@ -78,5 +79,5 @@ def _few_symbols(data: Data) -> Data:
     there = source_of(data).symbols()
     if not there:
         return data
-    chosen = np.unique(np.linspace(0, len(there) - 1, MOST_SYMBOLS).astype(np.intp))
+    chosen = np.unique(np.linspace(0, len(there) - 1, MAX_SYMBOLS).astype(np.intp))
     return data.model_copy(update={"symbols": tuple(there[at] for at in chosen)})

@@ -1,4 +1,4 @@
-"""Does the strategy run, and does it want anything?"""
+"""Check that the strategy runs and places orders."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from backfleet.check.check_case import CheckCase
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.signals import signals_of
+from backfleet.console import count_of
 from backfleet.errors import error_line
 
 __all__ = ["check_signals", "describe_error"]
@@ -16,7 +17,7 @@ CHECK = "signals"
 
 
 def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
-    """The strategy runs on all bars, and makes an order at least."""
+    """Check that the strategy runs on all bars and places at least one order."""
     orders = 0
     for subject in subjects:
         try:
@@ -33,11 +34,11 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
             "pass bars on which it trades with --data, or other parameters with -p"
         )
         return CheckResult(CHECK, Status.FAILED, message)
-    tasks = "1 task" if len(subjects) == 1 else f"{len(subjects)} tasks"
+    tasks = count_of(len(subjects), "task")
     return CheckResult(CHECK, Status.PASSED, f"{orders:,} orders in {tasks}")
 
 
 def describe_error(error: BaseException) -> str:
-    """The error, and the line that raised it."""
+    """Return the error with the line that raised it."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{error_line(error)} ({frame.filename}, line {frame.lineno})"

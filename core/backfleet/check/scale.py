@@ -28,7 +28,7 @@ ADVICE = (
     "it depends on the level of adjusted prices, which later splits and dividends change. Use "
     "returns or ratios of prices, or for a level raw prices: bars.raw.close"
 )
-LARGEST_POWERS = (2, 10)
+MAX_POWERS = (2, 10)
 """The largest exponents of 2 of the scales that are tried: a level may lie close or far away."""
 
 TRIALS = 2
@@ -157,7 +157,7 @@ def _without_rounding(signals: Signals) -> Signals:
 def _scales(symbols: int) -> Iterator[Floats]:
     """Yield scales, each with a power of two for every symbol."""
     draw = np.random.default_rng(symbols)
-    for largest in LARGEST_POWERS:
+    for largest in MAX_POWERS:
         powers = np.delete(np.arange(-largest, largest + 1), largest)
         for _ in range(TRIALS):
             # Neighbors get distinct powers, so that they change places.

@@ -21,7 +21,7 @@ def check_warmup(subjects: Sequence[CheckCase]) -> CheckResult:
     as with all of them. Says how many bars of history are enough.
     """
     enough = 0
-    for subject in map(_lasting, subjects):
+    for subject in map(_with_late_bars, subjects):
         start = len(subject.calendar) // 2
         whole = _signals(subject, start, start)
         most = start * 3 // 4
@@ -45,8 +45,8 @@ def check_warmup(subjects: Sequence[CheckCase]) -> CheckResult:
     return CheckResult(CHECK, Status.PASSED, f"signals are the same {words}")
 
 
-def _lasting(subject: CheckCase) -> CheckCase:
-    """Without the symbols that have no bar in the second half."""
+def _with_late_bars(subject: CheckCase) -> CheckCase:
+    """Return the case without the symbols that have no bar in the second half."""
     middle = subject.calendar[len(subject.calendar) // 2]
     return subject.on(tuple(each for each in subject.bars if each.time[-1] >= middle))
 

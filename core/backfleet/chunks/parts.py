@@ -43,9 +43,9 @@ from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store, is_sound_blob, put_blob, put_sealed, read_sealed
 
 __all__ = [
+    "ChunkPart",
     "ChunkTarget",
     "MergedParts",
-    "Part",
     "PartKey",
     "merge_parts",
     "missing_tasks",
@@ -101,7 +101,7 @@ class ChunkTarget:
 
 
 @dataclass(frozen=True)
-class Part:
+class ChunkPart:
     """The rows of some tasks of a chunk, and the header that names the blobs of their details."""
 
     header: ChunkHeader
@@ -113,7 +113,7 @@ class Part:
         return tasks
 
     @classmethod
-    def of_chunk(cls, chunk: Chunk, returns: DateSumsLayout | None) -> Part:
+    def of_chunk(cls, chunk: Chunk, returns: DateSumsLayout | None) -> ChunkPart:
         """Return the rows of a committed chunk that need no other try. Raises CorruptObject."""
         rows = read_rows(chunk.body, chunk.header.count)
         errors = rows["error"].to_pylist()
@@ -149,7 +149,7 @@ def store_part(store: Store, encoded: EncodedChunk) -> None:
             return
 
 
-def read_parts(store: Store, target: ChunkTarget, *, earlier: bool = True) -> list[Part]:
+def read_parts(store: Store, target: ChunkTarget, *, earlier: bool = True) -> list[ChunkPart]:
     """Return the valid parts of a chunk, in the order of their keys.
 
     With `earlier`, also those of the generations before, of which the chunk is damaged or missing.
@@ -159,7 +159,7 @@ def read_parts(store: Store, target: ChunkTarget, *, earlier: bool = True) -> li
     return [part for part in parts if part is not None]
 
 
-def missing_tasks(parts: Sequence[Part], tasks: Sequence[int]) -> list[int]:
+def missing_tasks(parts: Sequence[ChunkPart], tasks: Sequence[int]) -> list[int]:
     """Return those of the tasks that no part holds."""
     stored = {task for part in parts for task in part.tasks}
     return [task for task in tasks if task not in stored]
@@ -174,12 +174,12 @@ class MergedParts:
     returns: DateSums | None
 
 
-def merge_parts(store: Store, parts: Sequence[Part], target: ChunkTarget) -> MergedParts:
+def merge_parts(store: Store, parts: Sequence[ChunkPart], target: ChunkTarget) -> MergedParts:
     """Return all tasks of some parts, each from the first part that has it.
 
     Raises CorruptObject, ObjectMissing.
     """
-    chosen: list[tuple[Part, list[int]]] = []
+    chosen: list[tuple[ChunkPart, list[int]]] = []
     seen: set[int] = set()
     for part in parts:
         fresh = [task for task in part.tasks if task not in seen]
@@ -198,7 +198,7 @@ def merge_parts(store: Store, parts: Sequence[Part], target: ChunkTarget) -> Mer
 
 
 def _merge_returns(
-    store: Store, parts: Sequence[Part], layout: DateSumsLayout | None
+    store: Store, parts: Sequence[ChunkPart], layout: DateSumsLayout | None
 ) -> DateSums | None:
     """Raises CorruptObject, ObjectMissing."""
     if layout is None:
@@ -209,7 +209,7 @@ def _merge_returns(
     return merged
 
 
-def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
+def _read_part(store: Store, key: str, target: ChunkTarget) -> ChunkPart | None:
     """Return the part under a key; None if it is damaged, or no part of this chunk."""
     try:
         stored = Chunk.from_bytes(read_sealed(store, key), PART)
@@ -217,7 +217,7 @@ def _read_part(store: Store, key: str, target: ChunkTarget) -> Part | None:
     except (CorruptObject, ObjectMissing):
         return None
     header = stored.header
-    part = Part(header, rows)
+    part = ChunkPart(header, rows)
     if header.generation > target.generation or not key.startswith(f"{_folder(header)}/"):
         return None
     if (header.run_id, header.chunk) != (target.run_id, target.chunk):
@@ -231,7 +231,7 @@ def _folder(header: ChunkHeader) -> str:
     return f"parts/{header.chunk:06}.{header.generation}"
 
 
-def _has_tasks_of(part: Part, tasks: range) -> bool:
+def _has_tasks_of(part: ChunkPart, tasks: range) -> bool:
     """Whether a part has one row for each of some tasks of the chunk, in their order."""
     try:
         numbers = task_numbers(part.rows)

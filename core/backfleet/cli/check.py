@@ -21,7 +21,7 @@ from backfleet.strategy_reference import is_module_reference
 
 __all__ = ["check"]
 
-MOST_NAMES = 5
+MAX_NAMES = 5
 WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"}
 
 
@@ -86,9 +86,9 @@ def _line(result: CheckResult) -> str:
 
 def _bars(subjects: Sequence[CheckCase]) -> str:
     symbols = [bars.symbol for subject in subjects for bars in subject.bars]
-    names = ", ".join(symbols[:MOST_NAMES])
-    if symbols[MOST_NAMES:]:
-        names += f" and {len(symbols) - MOST_NAMES:,} more"
+    names = ", ".join(symbols[:MAX_NAMES])
+    if symbols[MAX_NAMES:]:
+        names += f" and {len(symbols) - MAX_NAMES:,} more"
     if len(symbols) > len(subjects):
         names += " as one portfolio"
     first = min(str(bars.session[0]) for subject in subjects for bars in subject.bars)

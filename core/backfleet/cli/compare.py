@@ -13,11 +13,10 @@ from backfleet.cli.table import print_columns
 from backfleet.code.source_diff import printable_lines
 from backfleet.results.compare import Comparison, compare_runs
 from backfleet.results.compare_code import SourceComparison
-from backfleet.results.match import RunRows
-from backfleet.results.read import read_results
+from backfleet.results.match import read_rows_of_both
 from backfleet.runs.open import open_run
-from backfleet.runs.run import Run
 from backfleet.runs.verdict import quick_verdict
+from backfleet.submissions.large_runs import MAX_FILE_TASKS
 from backfleet.validation.verdict import Verdict
 from backfleet.validation.verdict_facts import verdict_facts
 from backfleet.validation.verdict_json import verdict_json
@@ -44,7 +43,8 @@ def compare(first: str, second: str, store: str, as_json: bool) -> None:
     and by the parameters that both runs have and that vary in one.
     """
     runs = [open_run(name, store) for name in (first, second)]
-    found = compare_runs(*map(_rows, runs))
+    one, other = ((run.store, run.chunk_index) for run in runs)
+    found = compare_runs(*read_rows_of_both(one, other))
     # Windows of their own are no sessions of one account, which a verdict is about.
     is_flat = any(run.manifest.windows for run in runs)
     verdicts = [] if is_flat else [quick_verdict(run.stored) for run in runs]
@@ -59,10 +59,6 @@ def compare(first: str, second: str, store: str, as_json: bool) -> None:
     for run, rows in zip((found.first, found.second), found.best, strict=True):
         click.echo(f"\nbest of {run}")
         _show_rows(rows)
-
-
-def _rows(run: Run) -> RunRows:
-    return RunRows(run.store, run.manifest, read_results(run.store, run.chunk_index))
 
 
 def _show_setup(comparison: Comparison) -> None:
@@ -97,6 +93,12 @@ def _show_metrics(found: Comparison) -> None:
         f"\n{found.matched:,} tasks matched by {', '.join(found.matched_by)}; "
         f"{found.only_first:,} only in the first, {found.only_second:,} only in the second"
     )
+    if found.sampled_points is not None:
+        click.echo(
+            f"of a run of more than {MAX_FILE_TASKS:,} tasks, a sample of the parameter points is "
+            f"compared: {found.sampled_points:,} of the first run, and those of the second with "
+            "the same values"
+        )
     differing = [each for each in found.metrics if each.differing]
     if not differing:
         if found.matched:

@@ -14,9 +14,9 @@ import click
 
 from backfleet.cli.commands import PluginGroup
 from backfleet.cli.data_import import import_command, presets_command
-from backfleet.cli.data_selection import Selection
 from backfleet.cli.options import with_options
-from backfleet.console import as_json, echo_json
+from backfleet.cli.symbol_selection import SymbolSelection
+from backfleet.console import as_json, count_of, echo_json
 
 if TYPE_CHECKING:
     from backfleet.sources.faults import Checked, Fault
@@ -68,7 +68,7 @@ def check_command(place: str, as_json: bool, **reading: Any) -> None:
     """
     from backfleet.sources.faults import check_symbol, find_gaps
 
-    chosen = Selection.of(place, reading)
+    chosen = SymbolSelection.of(place, reading)
     known: dict[bytes, Any] = {}
     each_checked = chosen.for_symbols(lambda symbol: check_symbol(chosen.source, symbol))
     checked = [symbol.sharing(known) for symbol in each_checked]
@@ -83,7 +83,6 @@ def check_command(place: str, as_json: bool, **reading: Any) -> None:
 
 
 def _show_faults(place: str, checked: Sequence[Checked], faults: Sequence[Fault]) -> None:
-    from backfleet.results.row_problems import count_of
 
     for fault in faults:
         level = "" if fault.level == "fault" else f"{fault.level}: "

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from backfleet.cli.options import with_options
-from backfleet.console import as_json, echo_json
+from backfleet.console import as_json, count_of, echo_json
 
 if TYPE_CHECKING:
-    from backfleet.sources.importing.choices import Choices
-    from backfleet.sources.importing.run import Outcome
+    from backfleet.sources.importing.choices import ImportChoices
+    from backfleet.sources.importing.run import ImportOutcome
     from backfleet.sources.importing.target import ImportRecord
 
 __all__ = ["import_command", "presets_command"]
@@ -138,14 +138,14 @@ def _check_target(place: str, target: str) -> None:
         raise click.UsageError("OUT is the folder of the files themselves; name another")
 
 
-def _outcome(place: str, target: str, reading: dict[str, Any]) -> Outcome:
+def _outcome(place: str, target: str, reading: dict[str, Any]) -> ImportOutcome:
     from backfleet.sources.importing.run import import_files, import_symbols
 
     skip_bad = reading["on_bad_symbol"] == "skip"
     if reading["source"]:
-        from backfleet.cli.data_selection import Selection
+        from backfleet.cli.symbol_selection import SymbolSelection
 
-        chosen = Selection.of(place, {"timezone": "UTC", "columns": None, **_given(reading)})
+        chosen = SymbolSelection.of(place, {"timezone": "UTC", "columns": None, **_given(reading)})
         return import_symbols(chosen.source, chosen.symbols, Path(target), skip_bad)
     if reading["digits"]:
         raise click.UsageError("--digits needs --facts")
@@ -161,9 +161,9 @@ def _given(reading: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _choices(reading: dict[str, Any]) -> Choices:
+def _choices(reading: dict[str, Any]) -> ImportChoices:
     from backfleet.job.rules import timezone
-    from backfleet.sources.importing.choices import Choices
+    from backfleet.sources.importing.choices import ImportChoices
     from backfleet.sources.importing.names import ROLES
     from backfleet.sources.importing.parts import TextSettings
 
@@ -180,7 +180,7 @@ def _choices(reading: dict[str, Any]) -> Choices:
     delimiter = {"tab": "\t", "\\t": "\t"}.get(reading["delimiter"], reading["delimiter"])
     if delimiter is not None and len(delimiter) != 1:
         raise click.UsageError(f"--delimiter {delimiter!r}: must be one character, or tab")
-    return Choices(
+    return ImportChoices(
         preset=reading["preset"],
         symbol=reading["symbol"],
         timezone=reading["timezone"],
@@ -217,7 +217,7 @@ def _consent(yes: bool) -> Callable[[Sequence[str]], bool]:
     return ask
 
 
-def _show(outcome: Outcome, target: str) -> None:
+def _show(outcome: ImportOutcome, target: str) -> None:
     record = outcome.record
     if outcome.unchanged:
         click.echo(f"{target} holds this import already; nothing was done")
@@ -229,7 +229,6 @@ def _show(outcome: Outcome, target: str) -> None:
         click.echo(sentence)
     for sentence in record.assumptions:
         click.echo(f"assumed: {sentence}")
-    from backfleet.results.row_problems import count_of
 
     for symbol, doubt in list(record.doubts.items())[:SHOWN_DOUBTS]:
         click.echo(f"doubt: {symbol}: {doubt}")

@@ -89,7 +89,7 @@ def _findings(store: str, executors: tuple[str, ...], live: bool) -> Iterator[Fi
 
     yield from checkup.check_machine()
     yield from checkup.check_store(store, live=live)
-    yield from checkup.check_plugins()
+    yield from checkup.plugin_findings()
     yield from checkup.check_executors(executors, live=live)
 
 

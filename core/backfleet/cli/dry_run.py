@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.cli.options import echo_json
+from backfleet.console import count_of
 from backfleet.executor import Remote
 from backfleet.plan.find_known_rows import find_known_rows
 from backfleet.plan.known_rows import KnownRows
 from backfleet.plan.plan import Plan
 from backfleet.plan.windows import CutWindows
 from backfleet.results.chunk_index import ChunkIndex
-from backfleet.results.row_problems import count_of
 from backfleet.runs.executors import open_executor
 from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.store import open_store

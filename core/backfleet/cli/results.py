@@ -159,17 +159,19 @@ def results(
         raise click.UsageError("name a RUN; only --sql works without one, over all runs")
     opened = open_run(run, store)
     to = replace(to, swept=swept_columns(opened.manifest))
-    if sort is not None and by is None and where is None:
-        sorted_rows = _read_sorted(opened, SortOrder(sort, ascending), limit)
-        if sorted_rows is not None:
-            _write_some(sorted_rows, to, opened.manifest.tasks)
-            if to.form == TABLE and to.path is None:
+    if by is None and where is None and (sort is not None or to.form != TABLE):
+        order = SortOrder("task", ascending=True) if sort is None else SortOrder(sort, ascending)
+        reader = _read_sorted(opened, order, to)
+        if reader is not None:
+            is_table = to.form == TABLE
+            _write_some(reader.read_all() if is_table else reader, to, opened.manifest.tasks)
+            if is_table and to.path is None:
                 _print_verdict(opened)
             return
     rows = read_results(opened.store, opened.chunk_index)
     _report_missing(opened.manifest.tasks - rows.num_rows, opened)
     if by is None:
-        _write_rows(rows, Selection(where, sort, ascending, limits), to)
+        _write_rows(rows, RowSelection(where, sort, ascending, limits), to)
     else:
         trades = MIN_TRADES if min_trades is None else min_trades
         ranking = Ranking(sort, by, trades, ascending)
@@ -179,8 +181,8 @@ def results(
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which rows, in which order."""
+class RowSelection:
+    """Condition, order and limits of the rows to write."""
 
     where: str | None
     sort: str | None
@@ -188,15 +190,15 @@ class Selection:
     limits: SqlLimits
 
 
-def _read_sorted(run: Run, order: SortOrder, limit: int | None) -> pa.Table | None:
-    """Return the first rows of a complete run in an order, in little memory; None if they are not
-    in one file."""
+def _read_sorted(run: Run, order: SortOrder, to: Output) -> pa.RecordBatchReader | None:
+    """Return the first rows of a complete run in an order, in little memory; None if they are only
+    in its chunks."""
     from backfleet.results.compact import read_sorted
 
-    return read_sorted(run.store, run.chunk_index.listing(), order, limit)
+    return read_sorted(run.store, run.chunk_index.listing(), order, to.limit, to.columns)
 
 
-def _write_rows(rows: pa.Table, selection: Selection, to: Output) -> None:
+def _write_rows(rows: pa.Table, selection: RowSelection, to: Output) -> None:
     """Write the rows of a run's tasks."""
     rows = query_rows(
         rows,
@@ -217,7 +219,8 @@ def _write_leaders(
     limit = LEADERS if to.limit is None and to.form == TABLE else to.limit
     board = leaders_of(rows, run.manifest, ranking, limit)
     _write_some(board.rows, replace(to, limit=None))
-    click.echo(board.describe(), err=True)
+    if board.total:
+        click.echo(board.describe(), err=True)
 
 
 def _query(run: str | None, store: str, sql: str, limits: SqlLimits) -> pa.Table:
@@ -235,15 +238,20 @@ def _report_missing(missing: int, run: Run) -> None:
         click.echo(f"{missing:,} of {run.manifest.tasks:,} tasks have no row yet", err=True)
 
 
-def _write_some(rows: pa.Table, to: Output, count: int | None = None) -> None:
+def _write_some(
+    rows: pa.Table | pa.RecordBatchReader, to: Output, count: int | None = None
+) -> None:
     """Write the first rows, and print on standard error how many more there are.
 
-    `count` is the number of all rows if these are the first of them.
+    `count` is the number of all rows if these are the first of them, in the columns asked for.
     """
-    count = rows.num_rows if count is None else count
-    if to.columns:
-        rows = select_columns(rows, to.columns)
-    _write(rows if to.limit is None else rows.slice(0, to.limit), to)
+    if count is None:
+        count = rows.num_rows
+        if to.columns:
+            rows = select_columns(rows, to.columns)
+        if to.limit is not None:
+            rows = rows.slice(0, to.limit)
+    _write(rows, to)
     if to.limit is not None and to.limit < count:
         click.echo(f"... {to.limit:,} of {count:,} rows", err=True)
 
@@ -256,7 +264,7 @@ def _print_verdict(run: Run, rows: pa.Table | None = None) -> None:
     click.echo(f"\nverdict: {level} See backfleet verdict {short_name(run)}", err=True)
 
 
-def _write(rows: pa.Table, to: Output) -> None:
+def _write(rows: pa.Table | pa.RecordBatchReader, to: Output) -> None:
     from backfleet.cli.table import print_table, table_lines
 
     if to.path is not None:

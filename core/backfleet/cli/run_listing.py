@@ -30,7 +30,7 @@ __all__ = ["runs"]
 
 SHOWN = (
     *("run_id", "name", "strategy", "code", "first", "last", "parameters"),
-    *("best", "median", "seconds", "created", "state", "tasks", "done", "error"),
+    *("metric", "best", "median", "seconds", "created", "state", "tasks", "done", "error"),
 )
 LABELS = ("tags", "note")
 """Columns of the table, and those that it has if a run has a label; JSON has more."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from backfleet.console import count_of
 from backfleet.cost import Cost, money
 from backfleet.errors import BackfleetError
 from backfleet.executor import ShardState
@@ -118,7 +119,7 @@ def _leaders_by_sql(run: Run) -> str:
 
 
 def _headline(control: RunControl, summary: RunSummary) -> str:
-    tasks = "1 task" if summary.tasks == 1 else f"{summary.tasks:,} tasks"
+    tasks = count_of(summary.tasks, "task")
     before = f"; {control.done_before:,} were done before" if control.done_before else ""
     if control.reused:
         computed = summary.tasks - summary.missing - control.done_before - control.reused

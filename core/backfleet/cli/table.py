@@ -34,7 +34,7 @@ LEFT_OUT_FIRST = ("orders_completed", "trades", "final_value", "max_drawdown", "
 MAX_UNSWEPT = 4
 """Parameters that are shown of a run in which none has several values."""
 
-LONGEST = 60
+MAX_CELL_CHARS = 60
 """Longer texts are cut; the other formats have the whole."""
 
 
@@ -118,4 +118,4 @@ def _one_line(text: str) -> str:
     """The first line, without what would move the cursor, cut to a readable length."""
     line = text.split("\n", 1)[0]
     clean = "".join(each if each.isprintable() else "?" for each in line)
-    return clean if len(clean) <= LONGEST else f"{clean[: LONGEST - 3]}..."
+    return clean if len(clean) <= MAX_CELL_CHARS else f"{clean[: MAX_CELL_CHARS - 3]}..."

@@ -10,7 +10,7 @@ import click
 from backfleet.cli.options import as_json, echo_damage, echo_json, store_option
 from backfleet.cli.table import print_columns
 from backfleet.errors import UserError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.store import Store, open_store
 from backfleet.submissions.trial_ledger import declare_trials
 from backfleet.validation.trial_counts import Family, count_points, read_families, read_family
@@ -125,7 +125,7 @@ def _declarations(family: Family) -> list[dict[str, Any]]:
 def _unknown_family(root: Store, family: str, store: str) -> UserError:
     names = [known.name for known in read_families(root, echo_damage)]
     return UserError(
-        f"the trial ledger of {store} has no family {family!r}{nearest(family, names)}. "
+        f"the trial ledger of {store} has no family {family!r}{suggestion(family, names)}. "
         f"'backfleet trials --store {store}' lists the families"
     )
 

@@ -22,7 +22,7 @@ from backfleet.cli.table import print_columns
 from backfleet.current_directory import search_current_directory
 from backfleet.errors import UserError
 from backfleet.runs.open import open_run
-from backfleet.runs.stored_tasks import Difference
+from backfleet.runs.stored_tasks import RecordMismatch
 from backfleet.runs.task_code import CodeChoice, TaskCode, find_task_code
 from backfleet.runs.verify import other_engine, sample_tasks, verify_engine, verify_executor
 
@@ -91,7 +91,7 @@ def verify(
 
 
 def _json(
-    code: TaskCode, other: str, tasks: Sequence[int], differences: Sequence[Difference]
+    code: TaskCode, other: str, tasks: Sequence[int], differences: Sequence[RecordMismatch]
 ) -> dict[str, Any]:
     return {
         "run_id": code.run.id,
@@ -103,7 +103,7 @@ def _json(
     }
 
 
-def _show(tasks: Sequence[int], other: str, differences: Sequence[Difference]) -> None:
+def _show(tasks: Sequence[int], other: str, differences: Sequence[RecordMismatch]) -> None:
     for each in differences[:SHOWN]:
         params = [f"{name}={value}" for name, value in each.params.items()]
         where = each.table if each.record is None else f"{each.table}, record {each.record}"

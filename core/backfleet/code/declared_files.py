@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
+from backfleet.code.stored_code import MAX_CODE_BYTES, MAX_CODE_FILES
 from backfleet.errors import JobError, PluginError
 from backfleet.strategy_folder import strategy_import_path, strategy_root
 from backfleet.strategy_reference import StrategyReference
@@ -140,11 +140,11 @@ def _check_size(files: Mapping[str, Path]) -> None:
         size = sum(file.stat().st_size for file in files.values())
     except OSError as error:
         raise _unreadable(error) from error
-    if size > MOST_BYTES or len(files) > MOST_FILES:
+    if size > MAX_CODE_BYTES or len(files) > MAX_CODE_FILES:
         raise JobError(
             f"{KEY}: {len(files):,} files of {size / 2**20:,.1f} MiB in all are too many or too "
-            f"large: at most {MOST_FILES:,} files of {MOST_BYTES // 2**20} MiB in all are kept "
-            "with a run. Declare fewer files, or make the large ones data of the job"
+            f"large: at most {MAX_CODE_FILES:,} files of {MAX_CODE_BYTES // 2**20} MiB in all are "
+            "kept with a run. Declare fewer files, or make the large ones data of the job"
         )
 
 

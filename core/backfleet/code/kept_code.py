@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from backfleet.code.packages import CodePackage
-from backfleet.code.stored_code import MOST_BYTES, MOST_FILES, is_stored, store_code
+from backfleet.code.stored_code import MAX_CODE_BYTES, MAX_CODE_FILES, is_stored, store_code
 from backfleet.code.unpack import check_case
 from backfleet.errors import CorruptObject, ObjectMissing, PluginError
 from backfleet.store import Store
@@ -125,7 +125,7 @@ def _split(packages: Iterable[CodePackage]) -> tuple[Sequence[CodePackage], Sequ
 
 def _reason_against(package: CodePackage) -> str | None:
     """Return why a package cannot be kept; None if it can."""
-    if len(package.files) > MOST_FILES or package.size > MOST_BYTES:
+    if len(package.files) > MAX_CODE_FILES or package.size > MAX_CODE_BYTES:
         return f"{package.size / 2**20:,.0f} MiB in {len(package.files):,} files"
     try:
         check_case(package.files)

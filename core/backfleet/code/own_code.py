@@ -37,7 +37,7 @@ NO_NUMBERS = frozenset(
         "backfleet.strategy_reference",
         # Kinds of errors, and the words of one of them.
         "backfleet.errors",
-        "backfleet.job.refusal",
+        "backfleet.job.job_errors",
         # Which engines a job may use; the choice itself stands in the identity.
         "backfleet.plan.engines",
         # Where a process finds data and code.

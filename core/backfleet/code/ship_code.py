@@ -8,7 +8,7 @@ from backfleet.code.declared_files import add_declared_files
 from backfleet.code.distributions import InstalledDistribution, canonical_name
 from backfleet.code.hashes import distribution_hashes
 from backfleet.code.packages import OWN, CodePackage, strategy_packages
-from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
+from backfleet.code.stored_code import MAX_CODE_BYTES, MAX_CODE_FILES
 from backfleet.errors import PluginError
 from backfleet.strategy_reference import StrategyReference
 
@@ -63,7 +63,7 @@ def _problems(package: CodePackage, there: Collection[str]) -> Iterator[str]:
     compiled = package.compiled()
     if compiled is not None:
         yield f"{named} cannot travel to the workers: {compiled} is machine code; {advice}"
-    elif len(package.files) > MOST_FILES or package.size > MOST_BYTES:
+    elif len(package.files) > MAX_CODE_FILES or package.size > MAX_CODE_BYTES:
         yield (
             f"{named} cannot travel to the workers: {len(package.files):,} files of "
             f"{package.size / 2**20:.0f} MiB are too large; {advice}"

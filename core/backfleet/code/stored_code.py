@@ -13,10 +13,17 @@ from backfleet.submission import StoredCode
 if TYPE_CHECKING:
     from backfleet.code.packages import CodePackage
 
-__all__ = ["MOST_BYTES", "MOST_FILES", "copy_code", "is_stored", "read_stored_code", "store_code"]
+__all__ = [
+    "MAX_CODE_BYTES",
+    "MAX_CODE_FILES",
+    "copy_code",
+    "is_stored",
+    "read_stored_code",
+    "store_code",
+]
 
-MOST_BYTES = 64 * 2**20
-MOST_FILES = 10_000
+MAX_CODE_BYTES = 64 * 2**20
+MAX_CODE_FILES = 10_000
 """Of one package that travels: what is larger belongs into an image."""
 
 

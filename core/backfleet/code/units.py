@@ -20,7 +20,7 @@ __all__ = ["CodeUnit", "find_unit", "is_code", "is_large"]
 BYTECODE = (".pyc", ".pyo")
 MODULES = (".py", *EXTENSION_SUFFIXES)
 
-LARGEST_FOLLOWED = 300
+MAX_FOLLOWED_MODULES = 300
 """The imports of an installed package of more modules than this are not followed: they reach
 whatever else happens to be installed."""
 
@@ -68,7 +68,7 @@ def is_large(spec: ModuleSpec) -> bool:
     """Whether a unit is an installed package with too many modules to follow their imports."""
     if spec.submodule_search_locations is None or not INSTALLED & set(str(spec.origin).split("/")):
         return False
-    left = LARGEST_FOLLOWED
+    left = MAX_FOLLOWED_MODULES
     for root in spec.submodule_search_locations:
         for _, _, names in os.walk(root):
             left -= sum(name.endswith(".py") for name in names)

@@ -11,12 +11,12 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from backfleet.cache import scratch_folder
-from backfleet.code.stored_code import MOST_BYTES, MOST_FILES
+from backfleet.code.stored_code import MAX_CODE_BYTES, MAX_CODE_FILES
 from backfleet.errors import ExecutorError, PluginError
 
 __all__ = ["check_case", "read_wheel", "unpack"]
 
-MOST_METADATA_BYTES = 2**20
+MAX_METADATA_BYTES = 2**20
 
 
 def unpack(wheel: bytes, digest: str) -> Path:
@@ -59,11 +59,11 @@ def read_wheel(wheel: bytes) -> Mapping[str, bytes]:
 
 def _read(archive: ZipFile) -> Mapping[str, bytes]:
     entries = archive.infolist()
-    if len(entries) > MOST_FILES + 10:
-        raise PluginError(f"the shipped code has {len(entries):,} files; {MOST_FILES:,} may")
+    if len(entries) > MAX_CODE_FILES + 10:
+        raise PluginError(f"the shipped code has {len(entries):,} files; {MAX_CODE_FILES:,} may")
     check_case(entry.filename for entry in entries)
     files: dict[str, bytes] = {}
-    left = MOST_BYTES + MOST_METADATA_BYTES
+    left = MAX_CODE_BYTES + MAX_METADATA_BYTES
     for entry in entries:
         _check_entry(entry, files)
         with archive.open(entry) as stream:
@@ -71,7 +71,7 @@ def _read(archive: ZipFile) -> Mapping[str, bytes]:
             files[entry.filename] = stream.read(left + 1)
         left -= len(files[entry.filename])
         if left < 0:
-            raise PluginError(f"the shipped code is larger than {MOST_BYTES / 2**20:.0f} MiB")
+            raise PluginError(f"the shipped code is larger than {MAX_CODE_BYTES / 2**20:.0f} MiB")
     return files
 
 

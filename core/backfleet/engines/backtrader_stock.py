@@ -7,7 +7,7 @@ from typing import Any
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.engines.bt import bt
 from backfleet.engines.cerebro import simulate
-from backfleet.engines.feed import FeedColumns, feed_class
+from backfleet.engines.feed import FeedColumns, made_feed
 
 __all__ = ["BacktraderStockEngine"]
 
@@ -25,6 +25,5 @@ def pandas_feed(columns: FeedColumns) -> Any:
     """The feed of a symbol, read by backtrader row by row from a DataFrame."""
     import pandas as pd
 
-    frame = pd.DataFrame(dict(columns.lines), index=pd.DatetimeIndex(columns.moments))
-    feed = feed_class(bt.feeds.PandasData, columns.extra)
-    return feed(dataname=frame, nocase=False, **columns.settings())
+    frame = pd.DataFrame(dict(columns.lines), index=pd.DatetimeIndex(columns.stamps))
+    return made_feed(bt.feeds.PandasData, columns, {"dataname": frame, "nocase": False})

@@ -54,9 +54,9 @@ def build_outcome(strategy: Any, columns: Sequence[FeedColumns], traded: int) ->
     strategy
         The strategy after the run, with a `Recorder` among its analyzers.
     columns
-        What its feeds were made from, in the same order.
+        What its feeds were made from: the task's symbols, then feeds that are only looked at.
     traded
-        How many of them, the first ones, are the task's symbols; the others are only looked at.
+        The number of the task's symbols.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def build_outcome(strategy: Any, columns: Sequence[FeedColumns], traded: int) ->
     bar_times = BarTimes.of(columns)
     metrics = getattr(strategy, "metrics", None)
     orders, fills = _orders(recorder), _columns(FILLS, recorder.fills)
-    _check_traded(orders["symbol"], strategy.datas[traded:], traded)
+    _check_traded(orders["symbol"], recorder, traded)
     return Outcome(
         equity=_equity(strategy, recorder.account, bar_times, columns[:traded]),
         orders=_records(ORDER, {**orders, "number": np.arange(len(orders["ref"]))}, bar_times),
@@ -118,12 +118,12 @@ def _trades(recorder: Recorder) -> Columns:
     return _columns(TRADES, rows)
 
 
-def _check_traded(symbols: NDArray[np.float64], others: Sequence[Any], traded: int) -> None:
+def _check_traded(symbols: NDArray[np.float64], recorder: Recorder, traded: int) -> None:
     wrong = symbols[symbols >= traded]
     if len(wrong):
-        name = others[int(wrong[0]) - traded]._name
         raise ValueError(
-            f"data.auxiliary.{name} is an auxiliary feed, which can be read and not traded"
+            f"data.auxiliary.{recorder.name_of(int(wrong[0]))} is an auxiliary feed, which can be "
+            "read and not traded. To trade it, name it among data.symbols or data.feeds"
         )
 
 

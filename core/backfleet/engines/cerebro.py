@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from backfleet.bars import Bars
+from backfleet.class_call import SIGNALS
 from backfleet.engine import Outcome, Simulation
 from backfleet.engines.analyzer_numbers import analyzer_numbers
 from backfleet.engines.broker import apply_settings
@@ -17,7 +18,7 @@ from backfleet.engines.classes import load_class
 from backfleet.engines.feed import FeedColumns, columns_of
 from backfleet.engines.market_broker import has_market, set_up_market
 from backfleet.engines.recorder import Recorder
-from backfleet.engines.shown_feed import as_shown
+from backfleet.engines.shown_feed import ShownFeed, as_shown
 from backfleet.engines.vector.backtrader_adapter import backtrader_strategy
 from backfleet.engines.warmup import Warmup, after_warmup
 from backfleet.vector_strategy import VectorStrategy
@@ -28,8 +29,7 @@ __all__ = ["simulate"]
 def simulate(
     simulation: Simulation, feed: Callable[[FeedColumns], Any], cerebro_class: Any = bt.Cerebro
 ) -> Outcome:
-    """Run a task on feeds made by `feed`, one per symbol, in the order of the symbols; then come
-    further feeds, by their names.
+    """Run a task on feeds made by `feed`, in the order of `simulation.feeds`.
 
     Raises
     ------
@@ -46,27 +46,26 @@ def simulate(
     others = further_feeds(simulation)
     # A vector strategy reads its prices from the bars, and sizes its orders in traded shares.
     is_vector = issubclass(simulation.strategy, VectorStrategy)
-    columns = columns_of((*simulation.bars, *others.values()), is_vector)
+    columns = columns_of(simulation.bars, tuple(others.values()), is_vector)
     traded = columns[: len(simulation.bars)]
-    names = [*(each.symbol for each in traded), *others]
-    feeds = [
-        cerebro.adddata(feed(each), name=name) for each, name in zip(columns, names, strict=True)
-    ]
+    names = [*(symbol.symbol for symbol in traded), *others]
+    order = [names.index(name) for name in simulation.feeds or names]
+    added = {n: cerebro.adddata(feed(columns[n]), name=names[n]) for n in order}
     if has_market(simulation.bars):
-        own = feeds[: len(traded)]
+        own = [added[n] for n in range(len(traded))]
         set_up_market(
             cerebro, own, simulation.bars, simulation.broker, in_seen_shares=not is_vector
         )
     else:
         apply_settings(cerebro.broker, simulation.broker, names[: len(traded)])
-    strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded))
-    cerebro.addstrategy(strategy, **params)
+    strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded, order))
+    cerebro.addstrategy(strategy, **{**params, **_signals(simulation)})
     sizer = simulation.broker.sizer
     if sizer is not None:
         cerebro.addsizer(load_class(sizer, "sizer"), **dict(sizer.arguments))
     for name, call in simulation.analyzers:
         cerebro.addanalyzer(load_class(call, "analyzer"), _name=name, **dict(call.arguments))
-    cerebro.addanalyzer(Recorder, _name=Recorder.NAME)
+    cerebro.addanalyzer(Recorder, _name=Recorder.NAME, numbers=order)
     strategies = cerebro.run()
     if not strategies:
         raise bt.errors.StrategySkipError(f"{simulation.strategy.__name__} asked to be skipped")
@@ -78,7 +77,7 @@ def simulate(
     return replace(outcome, fallback=fallback, metrics={**numbers, **outcome.metrics})
 
 
-def further_feeds(simulation: Simulation) -> Mapping[str, Bars]:
+def further_feeds(simulation: Simulation) -> Mapping[str, ShownFeed]:
     """The feeds of `Bars.auxiliary`, the same for all symbols, by their names.
 
     Their times are those at which they can be seen. A feed that is made from the symbols' own bars
@@ -95,7 +94,22 @@ def further_feeds(simulation: Simulation) -> Mapping[str, Bars]:
             feeds[name] = own[0]
         else:
             feeds |= {f"{feed.symbol}.{name}": feed for feed in own}
-    return {name: as_shown(feeds[name], traded) for name in sorted(feeds)}
+    names = sorted(feeds.keys() & simulation.feeds if simulation.feeds else feeds)
+    return {name: as_shown(feeds[name], traded) for name in names}
+
+
+def _signals(simulation: Simulation) -> Mapping[str, Any]:
+    """The argument of a signal strategy, as `Cerebro.add_signal` makes it."""
+    signals = [
+        (
+            getattr(bt, f"SIGNAL_{kind.upper()}"),
+            load_class(call, "signal"),
+            (),
+            dict(call.arguments),
+        )
+        for kind, call in simulation.signals
+    ]
+    return {SIGNALS: signals} if signals else {}
 
 
 def _count_from_one() -> None:

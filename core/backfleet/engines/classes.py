@@ -1,4 +1,4 @@
-"""The classes that a job names: sizers, analyzers, commission schemes and volume fillers."""
+"""The classes that a job names: sizers, signals, analyzers, commission schemes and fillers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from backfleet.class_call import ClassCall
 from backfleet.engines.bt import bt
 from backfleet.errors import JobError, PluginError, error_line
 from backfleet.file_import import import_file, imported_file
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 
 __all__ = ["ClassKind", "backtraders_classes", "check_class", "load_class", "made"]
 
-ClassKind = Literal["analyzer", "commission scheme", "sizer", "volume filler"]
+ClassKind = Literal["analyzer", "commission scheme", "signal", "sizer", "volume filler"]
 
 BASES: Mapping[ClassKind, Any] = {
     "analyzer": bt.Analyzer,
     "commission scheme": bt.CommInfoBase,
+    "signal": bt.Indicator,
     "sizer": bt.Sizer,
     "volume filler": object,
 }
 HOMES: Mapping[ClassKind, tuple[Any, ...]] = {
     "analyzer": (bt.analyzers,),
     "commission scheme": (bt.commissions, bt),
+    "signal": (bt.indicators,),
     "sizer": (bt.sizers,),
     "volume filler": (bt.fillers,),
 }
@@ -44,7 +46,7 @@ def load_class(call: ClassCall, kind: ClassKind) -> Any:
     if not inspect.isclass(cls):
         names = [key for key, value in known.items() if inspect.isclass(value)]
         where = place or "backtrader"
-        raise JobError(f"{call.target!r}: {where} has no {kind} {name!r}{nearest(name, names)}")
+        raise JobError(f"{call.target!r}: {where} has no {kind} {name!r}{suggestion(name, names)}")
     if not issubclass(cls, BASES[kind]):
         raise JobError(f"{call.target!r} is no subclass of backtrader's {BASES[kind].__name__}")
     return cls
@@ -63,7 +65,9 @@ def check_class(call: ClassCall, kind: ClassKind) -> None:
     known = list(params._getkeys()) if hasattr(params, "_getkeys") else []
     for name, _ in call.arguments:
         if known and name not in known:
-            raise JobError(f"{name}: {call.target} has no parameter {name!r}{nearest(name, known)}")
+            raise JobError(
+                f"{name}: {call.target} has no parameter {name!r}{suggestion(name, known)}"
+            )
 
 
 def _module(place: str) -> ModuleType:

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars
 from backfleet.engines.bt import bt
 from backfleet.engines.date_numbers import date_numbers, doubles
+from backfleet.engines.fast.loop import LATE_MOMENTS
 from backfleet.engines.feed_times import feed_times
+from backfleet.engines.shown_feed import ShownFeed
 from backfleet.errors import DataError
 
 __all__ = [
@@ -25,12 +27,20 @@ __all__ = [
     "bulk_feed",
     "columns_of",
     "feed_class",
+    "made_feed",
 ]
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.datetime64]
 
 NO_IDENTIFIER = re.compile(r"\W")
+MINUTE_NS = 60 * 10**9
+TIMEFRAMES = {
+    "D": bt.TimeFrame.Days,
+    "W": bt.TimeFrame.Weeks,
+    "M": bt.TimeFrame.Months,
+    "Y": bt.TimeFrame.Years,
+}
 PRICE_LINES = ("open", "high", "low", "close", "volume")
 
 
@@ -47,7 +57,11 @@ class FeedColumns:
     time
         int64, `Bars.time` of each bar.
     moments
-        datetime64[us], the naive times that a strategy sees.
+        datetime64[us], the naive times at which a strategy sees the bars.
+    stamps
+        datetime64[us], the naive times that the bars say. Of longer bars, they are earlier.
+    length
+        The length of the bars of a longer feed beside the symbols; None for other feeds.
     lines
         float64 by line: open, high, low, close, volume, then `Bars.extra`, then membership of each
         index of the facts; in a market, traded prices too, as `raw_open` to `raw_close`.
@@ -59,16 +73,19 @@ class FeedColumns:
     daily: bool
     time: NDArray[np.int64]
     moments: Times
+    stamps: Times
+    length: np.timedelta64 | None
     lines: Mapping[str, Floats]
     start: int
 
     @classmethod
-    def of(cls, bars: Bars, moments: Times, traded: bool) -> FeedColumns:
-        """Drop the bars that are not tradable; `moments` are the naive times of all bars. `traded`
-        takes the prices at which orders are filled, not those that signals see.
+    def of(cls, feed: ShownFeed, moments: Times, stamps: Times, traded: bool) -> FeedColumns:
+        """Drop the bars that are not tradable; `moments` and `stamps` are those of all bars.
+        `traded` takes the prices at which orders are filled, not those that signals see.
 
         Raises DataError where an extra column would hide another line.
         """
+        bars = feed.bars
         prices = bars.traded if traded else bars.prices
         columns = {name: getattr(prices, name) for name in PRICE_LINES[:4]}
         columns["volume"] = bars.volume
@@ -96,6 +113,8 @@ class FeedColumns:
             daily=bars.is_daily,
             time=bars.time[keep],
             moments=moments[keep],
+            stamps=stamps[keep],
+            length=bars.length if feed.is_longer else None,
             lines={name: values[keep] for name, values in columns.items()},
             start=int(bars.time[bars.warmup]) if bars.warmup < len(bars) else np.iinfo("i8").max,
         )
@@ -106,9 +125,15 @@ class FeedColumns:
         return date_numbers(self.moments)
 
     @cached_property
+    def is_late(self) -> bool:
+        """Whether a strategy sees bars later than they say."""
+        return not np.array_equal(self.moments, self.stamps)
+
+    @cached_property
     def arrays(self) -> dict[str, array[float]]:
         """Each line as backtrader holds it, `datetime` included; to be copied, never changed."""
-        columns = {"datetime": self.numbers, **self.lines}
+        stamps = date_numbers(self.stamps) if self.is_late else self.numbers
+        columns = {"datetime": stamps, **self.lines}
         return {name: doubles(values) for name, values in columns.items()}
 
     @property
@@ -118,8 +143,20 @@ class FeedColumns:
 
     def settings(self) -> dict[str, Any]:
         """The parameters of a feed, whatever its class."""
+        if self.length is not None:
+            unit, count = _timeframe(self.length)
+            return {"name": self.symbol, "timeframe": unit, "compression": count}
         unit = bt.TimeFrame.Days if self.daily else bt.TimeFrame.Minutes
         return {"name": self.symbol, "timeframe": unit}
+
+
+def _timeframe(length: np.timedelta64) -> tuple[Any, int]:
+    """The length of bars as backtrader says it."""
+    unit, count = np.datetime_data(length.dtype)
+    number = int(length.astype(np.int64)) * count
+    if unit == "ns":
+        return bt.TimeFrame.Minutes, max(number // MINUTE_NS, 1)
+    return TIMEFRAMES[unit], number
 
 
 def _member_lines(bars: Bars) -> Iterator[tuple[str, Floats]]:
@@ -129,21 +166,66 @@ def _member_lines(bars: Bars) -> Iterator[tuple[str, Floats]]:
 
 
 @lru_cache(maxsize=2)
-def columns_of(feeds: tuple[Bars, ...], traded: bool = False) -> tuple[FeedColumns, ...]:
-    """The columns of a task's feeds, made once for all tasks on the same bars."""
+def columns_of(
+    bars: tuple[Bars, ...], feeds: tuple[ShownFeed, ...] = (), traded: bool = False
+) -> tuple[FeedColumns, ...]:
+    """The columns of a task's bars and of the feeds beside them, made once for all tasks on the
+    same bars."""
+    shown = (*(ShownFeed(symbol, symbol) for symbol in bars), *feeds)
+    moments = stamps = feed_times([feed.bars for feed in shown], bars[0].session_end)
+    if any(feed.is_longer for feed in feeds):
+        stamps = feed_times([feed.stamped for feed in shown], bars[0].session_end)
     return tuple(
-        FeedColumns.of(bars, moments, traded)
-        for bars, moments in zip(feeds, feed_times(feeds, feeds[0].session_end), strict=True)
+        FeedColumns.of(*columns, traded) for columns in zip(shown, moments, stamps, strict=True)
     )
 
 
 @lru_cache(maxsize=64)
-def feed_class(base: type, extra: tuple[str, ...]) -> type:
-    """`base` with further lines. Cached, since backtrader keeps every class it has made."""
-    if not extra:
+def feed_class(base: type, extra: tuple[str, ...], is_late: bool = False) -> type:
+    """`base` with further lines, and with bars that come later than they say if `is_late`.
+
+    Cached, since backtrader keeps every class it has made.
+    """
+    fields: dict[str, Any] = {"__module__": __name__}
+    if extra:
+        fields |= {"lines": extra, "params": tuple((name, -1) for name in extra)}
+    if is_late:
+        fields |= {name: getattr(LateBars, name) for name in LATE_METHODS}
+    if len(fields) == 1:
         return base
-    fields = {"lines": extra, "params": tuple((name, -1) for name in extra)}
-    return type(base)(f"_{base.__name__}With", (base,), {**fields, "__module__": __name__})
+    return type(base)(f"_{base.__name__}With", (base,), fields)
+
+
+class LateBars:
+    """The methods of a feed whose bars come at other moments than they say.
+
+    backtrader delivers a bar at its time. It shows a week when it is over, and the week has the
+    time of its last day.
+    """
+
+    _late_moments: array[float]
+    advance: Any
+
+    def advance_peek(self) -> float:
+        position: int = len(self)  # type: ignore[arg-type]
+        moments = self._late_moments
+        return moments[position] if position < len(moments) else math.inf
+
+    def next(self, datamaster: Any = None, ticks: bool = True) -> bool:
+        # Bar by bar, a feed is asked once more when the moment of the others is known.
+        if datamaster is None or self.advance_peek() > datamaster.lines.datetime[0]:
+            return False
+        self.advance(ticks=ticks)
+        return True
+
+    def _last(self, datamaster: Any = None) -> bool:
+        if self.advance_peek() == math.inf:
+            return False
+        self.advance()
+        return True
+
+
+LATE_METHODS = ("advance_peek", "next", "_last")
 
 
 class BulkFeed(bt.feed.DataBase):
@@ -163,4 +245,12 @@ class BulkFeed(bt.feed.DataBase):
 
 def bulk_feed(columns: FeedColumns) -> Any:
     """The feed of a symbol, filled in bulk."""
-    return feed_class(BulkFeed, columns.extra)(columns=columns, **columns.settings())
+    return made_feed(BulkFeed, columns, {"columns": columns})
+
+
+def made_feed(base: type, columns: FeedColumns, params: Mapping[str, Any]) -> Any:
+    """Return the feed of a symbol, of the class `base`."""
+    feed = feed_class(base, columns.extra, columns.is_late)(**params, **columns.settings())
+    if columns.is_late:
+        setattr(feed, LATE_MOMENTS, doubles(columns.numbers))
+    return feed

@@ -30,7 +30,7 @@ FILLS = ("ref", "symbol", "time", "size", "price", "commission", "pnl")
 an order has its backtrader's reference."""
 
 TradeKey = tuple[int, int]
-"""The position of a feed, and the trade id of its orders."""
+"""The number of a feed, and the trade id of its orders."""
 
 STATUS = {getattr(bt.Order, each.name.title()): int(each) for each in OrderStatus}
 REFUSED = (bt.Order.Margin, bt.Order.Rejected)
@@ -51,6 +51,9 @@ class Recorder(bt.Analyzer):
     """
 
     NAME = "backfleet"
+    params = (("numbers", ()),)
+    """The number of each of the strategy's feeds: its place among the task's symbols, or a number
+    behind them."""
 
     def start(self) -> None:
         self.account, self.orders, self.fills = array("d"), array("d"), array("d")
@@ -58,7 +61,8 @@ class Recorder(bt.Analyzer):
         self._held: dict[TradeKey, float] = {}
         self._alive: dict[int, Any] = {}
         self._accepted: set[int] = set()
-        self._symbols = {id(data): position for position, data in enumerate(self.datas)}
+        numbered = zip(self.datas, self.p.numbers, strict=True)
+        self._symbols = {id(data): number for data, number in numbered}
         self._add = self.account.extend
         self._broker = self.strategy.broker
         self._is_fast = type(self._broker) is FastBroker
@@ -166,6 +170,10 @@ class Recorder(bt.Analyzer):
                 trades = self.largest[key]
                 trades[-1] = max(trades[-1], held, key=abs)
 
+    def name_of(self, number: int) -> str:
+        """Return the name of a feed."""
+        return str(self.datas[self.p.numbers.index(number)]._name)
+
     def catch_up(self) -> None:
         """Take the notifications that backtrader did not deliver, those of the last bar, and the
         orders that live on."""
@@ -176,7 +184,7 @@ class Recorder(bt.Analyzer):
         self._alive.clear()
 
     def trades(self) -> Iterator[tuple[int, Any, float]]:
-        """The position of the feed, the trade and its largest position, of all trades."""
+        """The number of the feed, the trade and its largest position, of all trades."""
         for data, by_id in self.strategy._trades.items():
             symbol = self._symbols[id(data)]
             for trade_id, trades in by_id.items():

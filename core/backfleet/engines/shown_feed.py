@@ -19,37 +19,93 @@ from backfleet.bar_length import nominal_ns
 from backfleet.bars import Bars
 from backfleet.engines.feed_times import wall_times
 
-__all__ = ["as_shown"]
+__all__ = ["ShownFeed", "as_shown"]
 
 Times = NDArray[np.int64]
+Sessions = NDArray[np.datetime64]
+
+AFTER_NS = 10**6
+"""Distance of the moment after the last traded bar, at which bars that are not over are shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class ShownFeed:
+    """A feed beside traded bars.
+
+    Attributes
+    ----------
+    bars
+        The feed with the times at which its bars can be seen.
+    stamped
+        The feed with the times that its bars say. Those of a longer bar are the time of the last
+        traded bar in it, or of the end of its span if it is a part of a day.
+    """
+
+    bars: Bars
+    stamped: Bars
+
+    @property
+    def is_longer(self) -> bool:
+        """Whether its bars are longer than the traded ones."""
+        return self.bars is not self.stamped
 
 
 # A sweep runs many points on the same bars.
 @lru_cache(maxsize=8)
-def as_shown(feed: Bars, traded: tuple[Bars, ...]) -> Bars:
+def as_shown(feed: Bars, traded: tuple[Bars, ...]) -> ShownFeed:
     """Return the feed with the times at which its bars can be seen, on the clock of `traded`.
 
-    A longer bar is shown with the first traded bar that ends with it or after it. Of several that
-    would be shown together, only the last one has that bar's time, and the others lie before it. A
-    feed of shorter bars keeps its times, unless a bar would be shown before it is over.
+    A longer bar is shown with the first traded bar that ends with it or after it. If it has a date
+    and not its end, that is the first one after its last day, as in backtrader. Of several that
+    would be shown together, only the last one has that bar's time, and the others lie before it.
+    One that is not over with the last traded bar is shown after it. A feed of shorter bars keeps
+    its times, unless a bar would be shown before it is over.
     """
-    if all(_is_alike(feed, bars) for bars in traded):
-        return feed
     clock = _Clock.of(traded)
-    if not len(clock.time):
-        return feed
-    following = np.searchsorted(clock.end, feed.end, "left")
+    if all(_is_alike(feed, bars) for bars in traded) or not len(clock.time):
+        return ShownFeed(feed, feed)
+    is_longer = nominal_ns(feed.length) > max(nominal_ns(bars.length) for bars in traded)
+    # The last day of a month does not say that it is the last one: the next bar does.
+    is_by_next = is_longer and feed.stamp == "open" and not _is_part_of_day(feed)
+    following = np.searchsorted(clock.end, feed.end, "right" if is_by_next else "left")
     row = np.minimum(following, len(clock.time) - 1)
     seen = feed.end - (clock.end - clock.time)[row]
     session = wall_times(seen, feed.timezone).astype("datetime64[D]")
-    if nominal_ns(feed.length) > max(nominal_ns(bars.length) for bars in traded):
-        last = _last_of_each(following, feed.tradable) & (following < len(clock.time))
-        seen = np.where(last, clock.time[row], seen)
-        session = np.where(last, clock.session[row], session)
-    else:
+    if not is_longer:
         session = np.where(seen > feed.time, session, feed.session)
-        seen = np.maximum(seen, feed.time)
-    return replace(feed, time=np.maximum.accumulate(seen), session=session)
+        shown = _at(feed, np.maximum(seen, feed.time), session)
+        return ShownFeed(shown, shown)
+    stamped = _stamped(feed, traded, seen, session)
+    last = _last_of_each(following, feed.tradable)
+    is_after = following == len(clock.time)
+    seen = np.where(last & ~is_after, clock.time[row], seen)
+    session = np.where(last & ~is_after, clock.session[row], session)
+    first_after = np.flatnonzero(is_after & feed.tradable)[:1]
+    seen[first_after] = clock.time[-1] + AFTER_NS
+    session[first_after] = clock.session[-1] + clock.is_daily
+    return ShownFeed(_at(feed, seen, session), stamped)
+
+
+def _at(feed: Bars, time: Times, session: Sessions) -> Bars:
+    return replace(feed, time=np.maximum.accumulate(time), session=session)
+
+
+def _is_part_of_day(feed: Bars) -> bool:
+    return np.datetime_data(feed.length.dtype)[0] == "ns"
+
+
+def _stamped(feed: Bars, traded: tuple[Bars, ...], seen: Times, session: Sessions) -> Bars:
+    if _is_part_of_day(feed):
+        return replace(feed, time=seen, session=session)
+    own = _Clock.of([bars for bars in traded if bars.symbol == feed.symbol] or traded)
+    row = np.searchsorted(own.end, feed.end, "right") - 1
+    known = row >= 0
+    time, day = own.time[row], own.session[row]
+    return replace(
+        feed,
+        time=np.where(known, time, feed.time),
+        session=np.where(known, day, feed.session),
+    )
 
 
 def _is_alike(feed: Bars, bars: Bars) -> bool:
@@ -64,11 +120,13 @@ def _over_when(bars: Bars) -> tuple[object, ...]:
 
 @dataclass(frozen=True, eq=False)
 class _Clock:
-    """The times, sessions and ends of all tradable bars of some symbols, ascending."""
+    """The times, sessions and ends of all tradable bars of some symbols, ascending, and whether no
+    session has two."""
 
     time: Times
-    session: NDArray[np.datetime64]
+    session: Sessions
     end: Times
+    is_daily: bool
 
     @classmethod
     def of(cls, traded: Sequence[Bars]) -> _Clock:
@@ -76,7 +134,9 @@ class _Clock:
         session = np.concatenate([bars.session[bars.tradable] for bars in traded])
         end = np.concatenate([bars.end[bars.tradable] for bars in traded])
         time, first = np.unique(time, return_index=True)
-        return cls(time, session[first], np.maximum.accumulate(end[first]))
+        session = session[first]
+        is_daily = bool(np.all(session[1:] > session[:-1]))
+        return cls(time, session, np.maximum.accumulate(end[first]), is_daily)
 
 
 def _last_of_each(following: NDArray[np.intp], tradable: NDArray[np.bool_]) -> NDArray[np.bool_]:

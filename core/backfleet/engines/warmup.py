@@ -21,7 +21,7 @@ class Warmup:
     Attributes
     ----------
     feed
-        The position of the feed whose first bar from the start on is the earliest.
+        The strategy's position of the feed whose first bar from the start on is the earliest.
     bars
         How many bars that feed has before it.
     """
@@ -30,8 +30,11 @@ class Warmup:
     bars: int
 
     @classmethod
-    def of(cls, columns: Sequence[FeedColumns]) -> Warmup | None:
-        """The warm-up of a task's symbols; None where no bar lies before the start."""
+    def of(cls, columns: Sequence[FeedColumns], order: Sequence[int]) -> Warmup | None:
+        """The warm-up of a task's symbols; None where no bar lies before the start.
+
+        `order` has the number of each of the strategy's feeds.
+        """
         before = [int(np.searchsorted(each.time, each.start)) for each in columns]
         if not any(before):
             return None
@@ -41,7 +44,7 @@ class Warmup:
             for each, bars in zip(columns, before, strict=True)
         ]
         feed = first.index(min(first))
-        return cls(feed, before[feed])
+        return cls(order.index(feed), before[feed])
 
     def is_over(self, datas: Sequence[Any]) -> bool:
         """Whether the start has come."""

@@ -13,7 +13,7 @@ __all__ = ["shared"]
 
 Floats = NDArray[np.float64]
 
-MOST = 16
+MAX_ENTRIES = 16
 """Maximum number of kept arrays: enough for the prices of a symbol or two, not for a universe."""
 
 _kept: OrderedDict[tuple[object, int], tuple[weakref.ref[Floats], Floats]] = OrderedDict()
@@ -35,7 +35,7 @@ def shared(make: Callable[[Floats], Floats], values: Floats) -> Floats | None:
     made = make(values)
     _kept[key] = weakref.ref(values), made
     _kept.move_to_end(key)
-    while len(_kept) > MOST:
+    while len(_kept) > MAX_ENTRIES:
         _kept.popitem(last=False)
     return made
 

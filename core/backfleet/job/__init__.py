@@ -2,10 +2,10 @@
 
 `model.py` is the entry point: `Job` and its sections, checked by pydantic (`section.py`,
 `rules.py`, `quantities.py`). `toml.py` and `text_file.py` read files that anybody may have written,
-`overrides.py` applies the options of the command line, and `refusal.py` words every refusal.
-`planning.py` turns `[params]` and `[sweep]` into points: axes (`axis.py`) become a grid (`grid.py`)
-or a table (`point_table.py`), which `selection.py` filters with `where.py`. Points are computed
-when they are asked for, so a million of them cost nothing.
+`overrides.py` applies the options of the command line, and `job_errors.py` words messages.
+`sweep_points.py` turns `[params]` and `[sweep]` into points: axes (`axis.py`) become a grid
+(`grid.py`) or a table (`point_table.py`), which `point_filter.py` filters with `where.py`. Points
+are computed when they are asked for, so a million of them cost nothing.
 
 The names below are imported when they are first used: workers need the points but not the models
 that check job files, which take longer to import.
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from backfleet.job.model import Data, Job, Resources, Results, Sweep, Validation
     from backfleet.job.overrides import Overrides
     from backfleet.job.parameter import Parameter, Value
-    from backfleet.job.planning import plan_points
     from backfleet.job.points import Points
     from backfleet.job.stored_points import points_from_json
+    from backfleet.job.sweep_points import plan_points
 
 __all__ = [
     "BUY_AND_HOLD",
@@ -59,7 +59,7 @@ _HOMES = {
     "Validation": "model",
     "Value": "parameter",
     "axis_values": "axis",
-    "plan_points": "planning",
+    "plan_points": "sweep_points",
     "points_from_json": "stored_points",
 }
 

@@ -14,8 +14,8 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Any
 
 from backfleet.errors import JobError
+from backfleet.job.job_errors import invalid_value, suggestion
 from backfleet.job.parameter import Parameter, Value
-from backfleet.job.refusal import nearest, refusal
 
 __all__ = ["MAX_VALUES", "axis_values"]
 
@@ -72,7 +72,7 @@ class _Table:
         return Decimal(repr(value))
 
     def refuse(self, name: str, reason: str) -> JobError:
-        return refusal(f"{self.key}.{name}", self.spec[name], reason)
+        return invalid_value(f"{self.key}.{name}", self.spec[name], reason)
 
 
 def _form(spec: Mapping[str, Any], key: str) -> str:
@@ -82,11 +82,11 @@ def _form(spec: Mapping[str, Any], key: str) -> str:
     unknown = [name for name in spec if name not in known]
     missing = [name for name in known if name not in spec and name != "log"]
     if unknown or not spec:
-        wrong = f", not {unknown[0]!r}{nearest(unknown[0], known)}" if unknown else ""
+        wrong = f", not {unknown[0]!r}{suggestion(unknown[0], known)}" if unknown else ""
         forms = "{start, stop, step}, {low, high, log, count} or {value}"
-        raise refusal(key, spec, f"takes {forms}{wrong}")
+        raise invalid_value(key, spec, f"takes {forms}{wrong}")
     if missing:
-        raise refusal(key, spec, f"{' and '.join(missing)} missing")
+        raise invalid_value(key, spec, f"{' and '.join(missing)} missing")
     return form
 
 
@@ -149,9 +149,9 @@ def _nearest_whole(value: Decimal) -> int:
 
 def _refuse_size(count: int, key: str, spec: object) -> None:
     if not count:
-        raise refusal(key, spec, "has no values")
+        raise invalid_value(key, spec, "has no values")
     if count > MAX_VALUES:
-        raise refusal(key, spec, f"has {count:,} values; at most {MAX_VALUES:,} are taken")
+        raise invalid_value(key, spec, f"has {count:,} values; at most {MAX_VALUES:,} are taken")
 
 
 def _of_one_type(values: Sequence[Value], key: str) -> list[Value]:
@@ -163,7 +163,7 @@ def _of_one_type(values: Sequence[Value], key: str) -> list[Value]:
     if types == {int, float}:
         return [float(value) if isinstance(value, int) else value for value in values]
     if len(types) > 1:
-        raise refusal(key, list(values), "mixes types; give all values one type")
+        raise invalid_value(key, list(values), "mixes types; give all values one type")
     return list(values)
 
 
@@ -172,7 +172,7 @@ def _distinct(values: Sequence[Value], key: str) -> tuple[Value, ...]:
     for value in values:
         text = json.dumps(value)
         if text in seen:
-            raise refusal(key, value, "is listed twice; list each value once")
+            raise invalid_value(key, value, "is listed twice; list each value once")
         seen.add(text)
     return tuple(values)
 

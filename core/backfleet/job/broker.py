@@ -13,7 +13,7 @@ from backfleet.job.class_table import ClassTable
 from backfleet.job.fields import Number, Text
 from backfleet.job.section import CLASS_TAG, NUMBER_TAG, TABLE_TAG, Section
 
-__all__ = ["Broker", "Commission", "Slippage", "SymbolCosts"]
+__all__ = ["Broker", "CommissionSection", "SlippageSection", "SymbolCostsSection"]
 
 Switch = Annotated[bool, Field(strict=True)]
 Positive = Annotated[Number, Field(gt=0)]
@@ -26,7 +26,7 @@ def _tag(value: object) -> str:
     return TABLE_TAG if isinstance(value, (Mapping, Section)) else NUMBER_TAG
 
 
-class Commission(Section):
+class CommissionSection(Section):
     """`[broker.commission]`: the commission as a table, in place of a number.
 
     Attributes
@@ -61,7 +61,7 @@ class Commission(Section):
     interest_on_long: Switch = False
 
 
-class Slippage(Section):
+class SlippageSection(Section):
     """`[broker.slippage]`: the slippage as a table, in place of a number.
 
     Attributes
@@ -97,19 +97,19 @@ class Slippage(Section):
 
 CommissionValue = Annotated[
     Annotated[Annotated[Number, Field(ge=0, lt=1)], Tag(NUMBER_TAG)]
-    | Annotated[Commission, Tag(TABLE_TAG)]
+    | Annotated[CommissionSection, Tag(TABLE_TAG)]
     | Annotated[ClassTable, Tag(CLASS_TAG)],
     Discriminator(_tag),
 ]
 SlippageValue = Annotated[
-    Annotated[NotNegative, Tag(NUMBER_TAG)] | Annotated[Slippage, Tag(TABLE_TAG)],
+    Annotated[NotNegative, Tag(NUMBER_TAG)] | Annotated[SlippageSection, Tag(TABLE_TAG)],
     Discriminator(lambda value: NUMBER_TAG if _tag(value) == NUMBER_TAG else TABLE_TAG),
 ]
 
 
-Costs = TypeVar("Costs", "SymbolCosts", "Broker")
+Costs = TypeVar("Costs", "SymbolCostsSection", "Broker")
 
-AnyCommission = float | Commission | dict[str, Any]
+AnyCommission = float | CommissionSection | dict[str, Any]
 """The three forms of a valid commission."""
 
 
@@ -119,7 +119,7 @@ def _refuse_minimum_of_class(costs: Costs) -> Costs:
     return costs
 
 
-class SymbolCosts(Section):
+class SymbolCostsSection(Section):
     """`[broker.symbols.NAME]`: costs of one symbol, in place of those of all symbols.
 
     Attributes
@@ -174,7 +174,7 @@ class Broker(Section):
     commission: CommissionValue = 0.0
     minimum_commission: NotNegative = 0.0
     slippage: SlippageValue = 0.0
-    symbols: dict[Annotated[Text, AfterValidator(rules.symbol_name)], SymbolCosts] = Field(
+    symbols: dict[Annotated[Text, AfterValidator(rules.symbol_name)], SymbolCostsSection] = Field(
         default_factory=dict
     )
     check_cash_at_submission: Switch = True

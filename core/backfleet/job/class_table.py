@@ -9,11 +9,17 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 
 from backfleet.class_call import CLASS
-from backfleet.job.refusal import show
+from backfleet.job.job_errors import show, suggestion
 
-__all__ = ["Analyzers", "ClassTable"]
+__all__ = ["Analyzers", "ClassTable", "Signals"]
 
 ANALYZER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+SIGNAL_KINDS = (
+    "longshort",
+    *(f"{side}{form}" for side in ("long", "short", "longexit", "shortexit")
+      for form in ("", "_inv", "_any")),
+)  # fmt: skip
+"""The kinds of backtrader's signals, without `SIGNAL_` and in lower case."""
 RECORDER = "backfleet"
 """The name of backfleet's own analyzer."""
 
@@ -67,8 +73,22 @@ def analyzer_name(name: str) -> str:
     return name
 
 
+def signal_kind(kind: str) -> str:
+    """A kind of signal, as backtrader calls it."""
+    if kind not in SIGNAL_KINDS:
+        raise ValueError(f"is no kind of signal{suggestion(kind, SIGNAL_KINDS)}")
+    return kind
+
+
+def one_or_more(value: object) -> object:
+    """One class stands for a list of one."""
+    return (value,) if isinstance(value, (str, dict)) else value
+
+
 ClassTable = Annotated[dict[str, Any], AfterValidator(class_table)]
-Analyzers = dict[
-    Annotated[str, AfterValidator(analyzer_name)],
-    Annotated[ClassTable, BeforeValidator(class_or_table)],
+ClassOrTable = Annotated[ClassTable, BeforeValidator(class_or_table)]
+Analyzers = dict[Annotated[str, AfterValidator(analyzer_name)], ClassOrTable]
+Signals = dict[
+    Annotated[str, AfterValidator(signal_kind)],
+    Annotated[tuple[ClassOrTable, ...], BeforeValidator(one_or_more)],
 ]

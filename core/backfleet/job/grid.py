@@ -12,8 +12,8 @@ import numpy as np
 
 from backfleet.errors import CorruptObject, JobError
 from backfleet.job.parameter import Value
+from backfleet.job.point_filter import ALL_POINTS, PointFilter
 from backfleet.job.points import Column, Indices, Points, PointsDescription, column_of
-from backfleet.job.selection import EVERYTHING, Selection
 
 __all__ = ["MAX_POINTS", "GridPoints"]
 
@@ -22,7 +22,7 @@ MAX_POINTS = 100_000_000
 
 
 class GridPoints(Points):
-    """The product of the axes, the last of which varies fastest, narrowed by a selection.
+    """The product of the axes, the last of which varies fastest, narrowed by a filter.
 
     Only the axes are held, and the positions of the points kept: int64, 8 bytes a point.
 
@@ -34,11 +34,11 @@ class GridPoints(Points):
     Raises
     ------
     JobError
-        For more than `MAX_POINTS`, and where the selection leaves no point.
+        For more than `MAX_POINTS`, and if the filter leaves no point.
     """
 
     def __init__(
-        self, axes: Mapping[str, Sequence[Value]], selection: Selection = EVERYTHING
+        self, axes: Mapping[str, Sequence[Value]], point_filter: PointFilter = ALL_POINTS
     ) -> None:
         self.names = tuple(axes)
         self._values = {name: list(values) for name, values in axes.items()}
@@ -48,7 +48,7 @@ class GridPoints(Points):
             raise JobError(_too_many(self._values, self._size))
         self._strides = dict(zip(axes, _strides(self._values), strict=True))
         self._kept: Indices | None = None
-        self._kept, self._selection = selection.apply(self)
+        self._kept, self._filter = point_filter.apply(self)
 
     def __len__(self) -> int:
         return self._size if self._kept is None else len(self._kept)
@@ -78,13 +78,13 @@ class GridPoints(Points):
         axes = [[name, list(values)] for name, values in self._values.items()]
         data: dict[str, Any] = {"kind": "grid", "axes": axes}
         if self._kept is not None:
-            chosen = self._selection
+            chosen = self._filter
             data |= {"where": chosen.where, "sample": chosen.sample, "seed": chosen.seed}
             data |= {"count": len(self._kept), "kept": _digest(self._kept)}
         return data
 
     def describe(self) -> PointsDescription:
-        chosen = self._selection
+        chosen = self._filter
         return PointsDescription(len(self), self._values, chosen.where, chosen.sample)
 
     def table(self) -> None:
@@ -93,12 +93,12 @@ class GridPoints(Points):
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> GridPoints:
         """The grid that `to_json` wrote, narrowed again. Raises CorruptObject."""
-        selection = Selection(data.get("where"), data.get("sample"), data.get("seed", 0))
+        point_filter = PointFilter(data.get("where"), data.get("sample"), data.get("seed", 0))
         for name, values in data["axes"]:
             if not isinstance(name, str) or not _is_plain(values):
                 raise CorruptObject(f"the planned sweep has an axis that is none: {name!r:.60}")
         try:
-            points = cls(dict(data["axes"]), selection)
+            points = cls(dict(data["axes"]), point_filter)
         except JobError as error:
             raise CorruptObject(f"the planned sweep cannot be read: {error}") from error
         found = None if points._kept is None else _digest(points._kept)

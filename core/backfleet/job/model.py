@@ -21,13 +21,14 @@ from backfleet.html import facts_table, heading
 from backfleet.job import rules
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.broker import Broker
-from backfleet.job.class_table import Analyzers, ClassTable
+from backfleet.job.class_table import Analyzers, ClassTable, Signals
+from backfleet.job.feeds import symbols_of_feeds
 from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_strategy, anchor
+from backfleet.job.point_filter import MAX_SAMPLE
 from backfleet.job.quantities import Duration, MemorySize
 from backfleet.job.section import Section
-from backfleet.job.selection import MAX_SAMPLE
 from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
 from backfleet.job.validation import Validation
@@ -37,7 +38,7 @@ __all__ = [
     "Broker",
     "Data",
     "Job",
-    "Market",
+    "MarketSection",
     "Resources",
     "Results",
     "Sweep",
@@ -61,6 +62,9 @@ Files = Annotated[
     tuple[Annotated[Text, AfterValidator(rules.file_pattern)], ...], AfterValidator(rules.distinct)
 ]
 FeedName = Annotated[Text, AfterValidator(rules.feed_name)]
+Feeds = Annotated[
+    tuple[Annotated[Text, AfterValidator(rules.symbol_name)], ...], AfterValidator(rules.distinct)
+]
 
 
 class Sweep(Section):
@@ -139,6 +143,9 @@ class Data(Section):
         its report name them.
     universe
         `each`: a task for each symbol; `portfolio`: all symbols in one task, with one cash pool.
+    feeds
+        In place of `symbols` and `universe`: symbols and auxiliary feeds in the order in which one
+        `backtrader.Strategy` has them in `self.datas`, below.
     start, end
         Sessions, both inclusive; all there are if unset.
     warmup
@@ -166,6 +173,7 @@ class Data(Section):
     exclude: Excluded = ()
     on_bad_symbol: Literal["refuse", "skip"] = "refuse"
     universe: Literal["each", "portfolio"] = "each"
+    feeds: Feeds = ()
     start: Day | None = None
     end: Day | None = None
     warmup: Annotated[Whole, Field(ge=0)] = 0
@@ -191,6 +199,14 @@ class Data(Section):
         options = given.get("options", {})
         merged = {"preset": preset, **options} if isinstance(options, Mapping) else options
         return {**given, "source": "preset", "options": merged}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _symbols_of_feeds(cls, values: Any) -> Any:
+        """Take the symbols from the feeds, which are those of one task."""
+        if not isinstance(values, Mapping) or not isinstance(values.get("feeds"), (list, tuple)):
+            return values
+        return {**values, **symbols_of_feeds(values)} if values["feeds"] else values
 
     @field_validator("end")
     @classmethod
@@ -230,7 +246,7 @@ class Data(Section):
         return {name: feed.resample for name, feed in feeds if feed.resample is not None}
 
 
-class Market(Section):
+class MarketSection(Section):
     """`[market]`: the rules of a market that orders follow; without it, any order is possible.
 
     Attributes
@@ -357,6 +373,9 @@ class Job(Section):
         A spec for each parameter that is set; see `backfleet.job.axis_values`.
     sizer
         `[sizer]`: a class that gives the size of orders that name none, below.
+    signals
+        `[signals]`: indicators by their kind, such as `longshort`, by which a
+        `backtrader.SignalStrategy` trades, below.
 
     Raises
     ------
@@ -383,7 +402,8 @@ class Job(Section):
     data: Data
     broker: Broker = Broker()
     sizer: ClassTable | None = None
-    market: Market | None = None
+    signals: Signals = Field(default_factory=dict)
+    market: MarketSection | None = None
     results: Results = Field(default_factory=Results)
     validation: Validation = Validation()
     resources: Resources = Resources()

@@ -9,7 +9,7 @@ from datetime import date, time
 from typing import Any
 
 from backfleet.errors import JobError
-from backfleet.job.refusal import show
+from backfleet.job.job_errors import show
 from backfleet.job.toml import parse_toml
 
 __all__ = ["Overrides"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from backfleet.job.refusal import refusal
+from backfleet.job.job_errors import invalid_value
 
 __all__ = ["Kind", "Parameter", "Value"]
 
@@ -25,7 +25,7 @@ KINDS: Mapping[type, Kind] = {
     list: "list",
     tuple: "list",
 }
-LARGEST = 2**63 - 1
+MAX_INT = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Parameter:
         try:
             return _COERCE[self.kind](value)
         except ValueError as error:
-            raise refusal(key or f"params.{self.name}", value, str(error)) from None
+            raise invalid_value(key or f"params.{self.name}", value, str(error)) from None
 
     @property
     def _may_be_none(self) -> bool:
@@ -145,7 +145,7 @@ def _plain_element(value: object) -> Value:
 
 
 def _in_64_bits(value: int) -> int:
-    if not -LARGEST <= value <= LARGEST:
+    if not -MAX_INT <= value <= MAX_INT:
         raise ValueError("does not fit into 64 bits")
     return value
 

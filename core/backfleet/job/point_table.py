@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backfleet.errors import CorruptObject, JobError
+from backfleet.job.job_errors import suggestion
 from backfleet.job.parameter import Parameter
+from backfleet.job.point_filter import ALL_POINTS, PointFilter
 from backfleet.job.points import Column, Indices, Points, PointsDescription, column_of
-from backfleet.job.refusal import nearest
-from backfleet.job.selection import EVERYTHING, Selection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,13 +37,15 @@ class TablePoints(Points):
     Raises
     ------
     JobError
-        Where the selection leaves no point.
+        If the filter leaves no point.
     """
 
-    def __init__(self, columns: Mapping[str, Column], selection: Selection = EVERYTHING) -> None:
+    def __init__(
+        self, columns: Mapping[str, Column], point_filter: PointFilter = ALL_POINTS
+    ) -> None:
         self.names = tuple(columns)
         self._columns = dict(columns)
-        kept, _ = selection.apply(self)
+        kept, _ = point_filter.apply(self)
         if kept is not None:
             self._columns = {name: column[kept] for name, column in columns.items()}
 
@@ -114,7 +116,7 @@ def read_columns(table: bytes, parameters: Sequence[Parameter]) -> dict[str, Col
     known = {parameter.name: parameter for parameter in parameters}
     for name in names:
         if name not in known:
-            raise JobError(f"{KEY}: column {name!r} is no parameter{nearest(name, known)}")
+            raise JobError(f"{KEY}: column {name!r} is no parameter{suggestion(name, known)}")
         if names.count(name) > 1:
             raise JobError(f"{KEY}: two columns are called {name!r}")
     if not names or not arrow.num_rows:

@@ -37,7 +37,7 @@ BYTES: Mapping[str, int] = {
     "gb": 10**9,
     "tb": 10**12,
 }
-LARGEST = 10**18
+MAX_AMOUNT = 10**18
 QUANTITY = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]+)\s*")
 
 
@@ -67,7 +67,7 @@ MemorySize = Annotated[int, BeforeValidator(parse_memory)]
 
 def _parse(value: object, units: Mapping[str, int], wanted: str) -> Decimal:
     amount = _with_unit(value, units, wanted) if isinstance(value, str) else _bare(value, wanted)
-    if not amount.is_finite() or not 0 < amount < LARGEST:
+    if not amount.is_finite() or not 0 < amount < MAX_AMOUNT:
         raise ValueError(f"must be positive and below 10**18; write {wanted}")
     return amount
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from backfleet.job.bar_spans import parse_span
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 
 __all__ = [
     "MAX_NOTE_CHARS",
@@ -45,7 +45,7 @@ __all__ = [
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAIN = "__main__"
 WRITE_TO_FILE = "workers import a strategy, so write it to a file and name it 'my_file.py:Class'"
-LEAST_MEMORY = 256 * 2**20
+MIN_MEMORY_BYTES = 256 * 2**20
 MAX_FAMILY_CHARS = 1000
 MAX_NOTE_CHARS = 1000
 MAX_PRIOR_TRIALS = 10**12
@@ -211,7 +211,7 @@ def timezone(name: str) -> str:
         # "Factory" stands for a machine whose zone nobody has set, and Arrow does not know it.
         known = zoneinfo.available_timezones() - {"Factory"}
         if name not in known:
-            raise ValueError(f"is not an IANA time zone{nearest(name, known)}")
+            raise ValueError(f"is not an IANA time zone{suggestion(name, known)}")
     return name
 
 
@@ -245,7 +245,7 @@ def periods_per_year(value: object) -> object:
 
 def enough_memory(size: int) -> int:
     """Bytes that a worker can start in."""
-    if size < LEAST_MEMORY:
+    if size < MIN_MEMORY_BYTES:
         raise ValueError("is too little for Python with its libraries; use at least 256 MiB")
     return size
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backfleet.errors import JobError
-from backfleet.job.refusal import all_refusals, nearest, refusal
+from backfleet.job.job_errors import combined_error, invalid_value, suggestion
 
 __all__ = ["CLASS_TAG", "NUMBER_TAG", "TABLE_TAG", "Section"]
 
@@ -44,7 +44,7 @@ class Section(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             problems = error.errors(include_url=False)
-            raise all_refusals(_explain(type(self), problem) for problem in problems) from None
+            raise combined_error(_explain(type(self), problem) for problem in problems) from None
 
     # Without this mark, pydantic validates a nested section by calling its __init__, and the
     # problems found there would lose the first part of their path.
@@ -54,15 +54,18 @@ class Section(BaseModel):
 def _explain(section: type[Section], problem: Any) -> JobError:
     key, kind = _dotted(problem["loc"]), problem["type"]
     if kind == "extra_forbidden":
+        name = str(problem["loc"][-1])
         known = _section_at(section, problem["loc"][:-1]).model_fields
-        return JobError(f"{key}: unknown key{nearest(str(problem['loc'][-1]), known)}")
+        tables = " or ".join(_tables_with(section, name))
+        hint = f"; it belongs in {tables}" if tables else suggestion(name, known)
+        return JobError(f"{key}: unknown key{hint}")
     if kind == "missing":
         return JobError(f"{key}: is required")
     reason = PLAIN_WORDS.get(kind) or _reason(problem)
     if kind == "value_error" and isinstance(problem["input"], dict) and problem["input"]:
         # Of keys that do not fit together, the reason names those that matter.
         return JobError(f"{key}: {reason}" if key else reason)
-    return refusal(key, problem["input"], reason)
+    return invalid_value(key, problem["input"], reason)
 
 
 def _reason(problem: Any) -> str:
@@ -72,7 +75,7 @@ def _reason(problem: Any) -> str:
     reason = str(problem["msg"]).replace("Input should be", "must be")
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         options = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        reason += nearest(problem["input"], options)
+        reason += suggestion(problem["input"], options)
     return reason
 
 
@@ -94,6 +97,17 @@ def _section_at(section: type[Section], location: Sequence[int | str]) -> type[S
             if isinstance(kind, type) and issubclass(kind, Section):
                 section = kind
     return section
+
+
+def _tables_with(section: type[Section], name: str) -> list[str]:
+    """Return the tables of a section that have a key of this name, which the section lacks."""
+    if name in section.model_fields:
+        return []
+    return [
+        f"[{table}]"
+        for table in section.model_fields
+        if name in _section_at(section, [table]).model_fields
+    ]
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:

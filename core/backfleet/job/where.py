@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.job import where_arithmetic as arithmetic
-from backfleet.job.refusal import nearest, refusal
+from backfleet.job.job_errors import invalid_value, suggestion
 
 __all__ = ["KEY", "Where"]
 
 KEY = "sweep.where"
-LONGEST = 1_000
+MAX_CONDITION_CHARS = 1_000
 DEEPEST = 50
-LARGEST = 2**63 - 1
+MAX_INT = 2**63 - 1
 LITERALS = {"true": True, "false": False}
 ALLOWED = "comparisons, + - * / // %, and, or, not, in (a, b), numbers, text and parameters"
 
@@ -61,7 +61,7 @@ class Where:
         try:
             return cls(*_read(text, list(names), noun), key)
         except _Refused as error:
-            raise refusal(key, text, str(error)) from None
+            raise invalid_value(key, text, str(error)) from None
 
     def mask(self, columns: Mapping[str, Column], count: int) -> Mask:
         """For which of `count` points the condition holds: bool, shape (count,).
@@ -73,10 +73,10 @@ class Where:
         try:
             result = _Rows(self.text, columns, count).evaluate(self._tree)
         except _Refused as error:
-            raise refusal(self.key, self.text, str(error)) from None
+            raise invalid_value(self.key, self.text, str(error)) from None
         if result.dtype != np.bool_:
             reason = "is a value, not a condition; compare it with something"
-            raise refusal(self.key, self.text, reason)
+            raise invalid_value(self.key, self.text, reason)
         return np.array(result, dtype=np.bool_)
 
 
@@ -168,7 +168,7 @@ def _read(text: str, known: list[str], noun: str) -> tuple[str, tuple[str, ...],
     used = tuple(sorted({name.id for name in _check(tree)}))
     for name in used:
         if name not in known:
-            raise _Refused(f"no {noun} is called {name!r}{nearest(name, known)}")
+            raise _Refused(f"no {noun} is called {name!r}{suggestion(name, known)}")
     canonical = ast.unparse(tree)
     _refuse_length(canonical)
     return canonical, used, tree
@@ -197,8 +197,8 @@ def _position(text: str, error: SyntaxError) -> int:
 
 
 def _refuse_length(text: str) -> None:
-    if len(text) > LONGEST:
-        raise _Refused(f"is longer than {LONGEST:,} characters")
+    if len(text) > MAX_CONDITION_CHARS:
+        raise _Refused(f"is longer than {MAX_CONDITION_CHARS:,} characters")
 
 
 def _refuse_depth(tree: ast.expr) -> None:
@@ -217,7 +217,7 @@ def _check(node: ast.AST) -> Iterator[ast.Name]:
             yield node
             return
         case ast.Constant(value=bool() | int() | float() | str() as value):
-            too_large = isinstance(value, int) and value > LARGEST
+            too_large = isinstance(value, int) and value > MAX_INT
             if too_large or (isinstance(value, float) and math.isinf(value)):
                 raise _Refused("has a number that does not fit into 64 bits")
             return

@@ -29,8 +29,8 @@ Column = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 KINDS = {"b": "true or false", "i": "a number", "f": "a number", "O": "text"}
-LARGEST_WHOLE = 2.0**62
-LARGEST_EXACT = 2**53
+MAX_WHOLE = 2.0**62
+MAX_EXACT_FLOAT = 2**53
 
 COMPARISONS: Mapping[type[ast.cmpop], Callable[[Column, Column], Column]] = {
     ast.Eq: np.equal,
@@ -93,7 +93,7 @@ def calculate(op: ast.operator, left: Column, right: Column) -> Column:
     with np.errstate(all="ignore"):
         if left.dtype.kind == "i":
             about = operation(left.astype(np.float64), right.astype(np.float64))
-            if not np.all(np.abs(about) < LARGEST_WHOLE):
+            if not np.all(np.abs(about) < MAX_WHOLE):
                 raise ValueError("has a value that does not fit into 64 bits")
         result = operation(left, right)
     if not np.all(np.isfinite(result)):
@@ -115,6 +115,6 @@ def condition(value: Column) -> Mask:
 
 
 def _fractions(value: Column) -> NDArray[np.float64]:
-    if value.dtype.kind == "i" and np.any((value > LARGEST_EXACT) | (value < -LARGEST_EXACT)):
+    if value.dtype.kind == "i" and np.any((value > MAX_EXACT_FLOAT) | (value < -MAX_EXACT_FLOAT)):
         raise ValueError("mixes fractions with a whole number that a fraction cannot hold")
     return value.astype(np.float64)

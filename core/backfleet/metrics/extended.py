@@ -20,7 +20,13 @@ from backfleet.metrics.kernel import sessions_of
 from backfleet.metrics.pairwise import pairwise_sum
 from backfleet.summary import Calendar
 
-__all__ = ["EXTENDED", "Comparison", "benchmark_values", "extended_metrics", "relative_metrics"]
+__all__ = [
+    "EXTENDED",
+    "MetricsReference",
+    "benchmark_values",
+    "extended_metrics",
+    "relative_metrics",
+]
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.datetime64]
@@ -35,8 +41,8 @@ TAIL = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
-    """What an account is measured with and against.
+class MetricsReference:
+    """Initial cash, risk-free rate and benchmark, against which an account is measured.
 
     Attributes
     ----------
@@ -54,7 +60,7 @@ class Comparison:
 
 
 def extended_metrics(
-    equity: Records, calendar: Calendar, comparison: Comparison
+    equity: Records, calendar: Calendar, reference: MetricsReference
 ) -> Mapping[str, float | None]:
     """Return the metrics by name; None for what is undefined.
 
@@ -67,11 +73,11 @@ def extended_metrics(
         return metrics
     returns = values[1:] / values[:-1] - 1.0
     metrics |= _shape(returns)
-    metrics |= _drawdowns(values, days, comparison.cash)
-    held = benchmark_values(comparison.bars, calendar.sessions[last])
+    metrics |= _drawdowns(values, days, reference.cash)
+    held = benchmark_values(reference.bars, calendar.sessions[last])
     if held is not None:
         others = held[1:] / held[:-1] - 1.0
-        rate = comparison.risk_free_rate / calendar.periods_per_year
+        rate = reference.risk_free_rate / calendar.periods_per_year
         metrics |= relative_metrics(returns, others, rate, calendar.periods_per_year)
     return {name: _defined(value) for name, value in metrics.items()}
 

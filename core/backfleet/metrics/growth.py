@@ -17,7 +17,7 @@ __all__ = ["annual_growth"]
 Pair = tuple[float, float]
 
 LN2 = (0.6931471805599453, 2.3190468138462996e-17)
-DAYS_A_YEAR = 365.25
+DAYS_PER_YEAR = 365.25
 SPLIT = 134_217_729.0
 """2**27 + 1, which parts a float into two halves that multiply without rounding (Dekker 1971)."""
 
@@ -45,8 +45,8 @@ INVERSE_FACTORIALS = tuple(_pair(Fraction(1, math.factorial(n))) for n in range(
 LOGARITHMS = tuple(_pair(Context(prec=40).ln(Decimal(max(n, 1) * STEP))) for n in range(12))
 """Of the multiples of `STEP`, from 0.75 on those of the mantissas."""
 
-LARGEST_EXPONENT = 709.79
-SMALLEST_EXPONENT = -80.0
+MAX_EXPONENT = 709.79
+MIN_EXPONENT = -80.0
 """Below this a power less 1 rounds to -1."""
 
 
@@ -61,10 +61,10 @@ def annual_growth(growth: float, days: int) -> float:
     days
         Calendar days between them, above 0.
     """
-    exponent = _divide(_multiply(_logarithm(growth), (DAYS_A_YEAR, 0.0)), (float(days), 0.0))
-    if exponent[0] > LARGEST_EXPONENT:
+    exponent = _divide(_multiply(_logarithm(growth), (DAYS_PER_YEAR, 0.0)), (float(days), 0.0))
+    if exponent[0] > MAX_EXPONENT:
         return math.inf
-    if exponent[0] < SMALLEST_EXPONENT:
+    if exponent[0] < MIN_EXPONENT:
         return -1.0
     return _power_less_one(exponent)
 

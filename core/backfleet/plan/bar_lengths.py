@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from backfleet.bar_length import length_words, nominal_ns
 from backfleet.errors import DataError
 from backfleet.job.bar_spans import parse_span
-from backfleet.sources.prepared import SymbolData
+from backfleet.sources.bar_cache import SymbolData
 
 __all__ = ["check_end_known", "check_longer", "check_one_length"]
 
@@ -33,8 +33,9 @@ def check_longer(span: str, symbols: Mapping[str, SymbolData]) -> None:
             )
 
 
-def check_one_length(symbols: Mapping[str, SymbolData]) -> None:
-    """Raise DataError if symbols of a portfolio have bars of two lengths.
+def check_one_length(symbols: Mapping[str, SymbolData], key: str) -> None:
+    """Raise DataError if symbols of a portfolio, which a key of `[data]` asks for, have bars of two
+    lengths.
 
     Bars with one time are handed over together, and the longer ones are not over then.
     """
@@ -43,7 +44,7 @@ def check_one_length(symbols: Mapping[str, SymbolData]) -> None:
         first, other = known[0]
         if data.nominal_ns != other.nominal_ns:
             raise DataError(
-                f"data.universe = 'portfolio': {first} has bars of {other.length}, {name} of "
+                f"data.{key}: {first} has bars of {other.length}, {name} of "
                 f"{data.length}. The symbols of a portfolio need bars of one length; leave "
                 "symbols out, or give the longer bars as an auxiliary feed"
             )

@@ -60,7 +60,7 @@ def _commission_table(commission: keys.AnyCommission) -> Commission | ClassCall:
     )
 
 
-def _slippage(slippage: float | keys.Slippage) -> float | Slippage:
+def _slippage(slippage: float | keys.SlippageSection) -> float | Slippage:
     if isinstance(slippage, (int, float)):
         return slippage + 0.0
     switches = slippage.model_dump(include={"open", "limit", "match", "out"})

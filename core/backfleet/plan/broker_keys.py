@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from backfleet.broker_settings import MARKET_KEYS, PLAIN_KEYS, VECTOR_KEYS
 from backfleet.errors import JobError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.plan.broker import broker_settings
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ def check_symbols(
         if symbol not in known:
             raise JobError(
                 f"broker.symbols.{symbol}: the source has no symbol {symbol!r}"
-                f"{nearest(symbol, known)}"
+                f"{suggestion(symbol, known)}"
             )
 
 
 def unknown_to_vector(job: Job) -> str | None:
-    """Return the first key of the job's broker, sizer and analyzers that the engine `vector` does
-    not know; None if it knows all of them."""
+    """Return the first key of the job's broker, feeds, sizer and analyzers that the engine `vector`
+    does not know; None if it knows all of them."""
     # In one loop over many symbols, all have the same costs.
     is_each = job.data.universe == "each"
     return _unknown(job, VECTOR_KEYS, has_symbols=is_each) or _of_backtrader(job)
@@ -60,8 +60,12 @@ def check_broker(job: Job, engines: Sequence[str]) -> None:
 
 
 def _of_backtrader(job: Job) -> str | None:
+    if job.data.feeds:
+        return "data.feeds"
     if job.sizer is not None:
         return "sizer"
+    if job.signals:
+        return "signals"
     return "results.analyzers" if job.results.analyzers else None
 
 

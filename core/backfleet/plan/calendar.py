@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from backfleet.job import Data
-from backfleet.plan.data import prepared_bars, source_of
+from backfleet.plan.data import open_bar_cache, source_of
 from backfleet.plan.manifest import PlannedSymbol
 from backfleet.plan.windows import Days
 
@@ -29,9 +29,9 @@ def return_days(data: Data, symbols: Sequence[PlannedSymbol]) -> Days:
 def symbol_sessions(data: Data, symbols: Sequence[PlannedSymbol]) -> Iterator[tuple[str, Days]]:
     """Yield each symbol with the sessions of its account. Raises DataError, PluginError."""
     source = source_of(data)
-    with prepared_bars(data.source) as prepared:
+    with open_bar_cache(data.source) as bar_cache:
         for symbol in symbols:
-            bars, _ = prepared.load(source, symbol.name)
+            bars, _ = bar_cache.load(source, symbol.name)
             is_used = bars.tradable.copy()
             if data.start is not None:
                 is_used &= bars.session >= np.datetime64(data.start, "D")

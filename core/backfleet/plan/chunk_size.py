@@ -23,11 +23,11 @@ CHUNKS_PER_ROOT = 4
 """Most chunks of a run with n tasks, in multiples of the square root of n. Chunks then grow with
 the run, and a run of up to 16 tasks has a chunk for each task."""
 
-ENOUGH_CHUNKS = 32
+MIN_PARALLEL_CHUNKS = 32
 """With this number of chunks, the cores of one machine have work; smaller chunks would only cost
 commits, which take a few milliseconds each where details are kept."""
 
-USUAL_SIZE = 100
+DEFAULT_SIZE = 100
 """Tasks of a chunk that make its commit cheap: it takes about as long as one task on backtrader."""
 
 SHORT_SIZE = 1000
@@ -126,7 +126,7 @@ def chunk_size(run: RunSize) -> int:
     if run.has_short_tasks and not _has_few_returns(run):
         for_sums = max(for_sums, -(-run.dates * NUMBER // SHORT_TASK_BYTES))
     symbols = max(for_count, min(for_sums, max(1, MAX_SUMMED_TASKS // run.points)))
-    if size < run.points and run.symbols < ENOUGH_CHUNKS * symbols and _has_few_returns(run):
+    if size < run.points and run.symbols < MIN_PARALLEL_CHUNKS * symbols and _has_few_returns(run):
         return size
     return min(symbols, run.symbols) * run.points
 
@@ -157,5 +157,5 @@ def _has_few_returns(run: RunSize) -> bool:
 def _size_for_count(run: RunSize) -> int:
     """Return the size that follows from the number of tasks and how long they take."""
     most_chunks = min(isqrt(CHUNKS_PER_ROOT**2 * run.tasks), MAX_CHUNKS)
-    usual = SHORT_SIZE if run.has_short_tasks else USUAL_SIZE
-    return max(-(-run.tasks // most_chunks), min(run.tasks // ENOUGH_CHUNKS, usual))
+    usual = SHORT_SIZE if run.has_short_tasks else DEFAULT_SIZE
+    return max(-(-run.tasks // most_chunks), min(run.tasks // MIN_PARALLEL_CHUNKS, usual))

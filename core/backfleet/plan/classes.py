@@ -1,4 +1,4 @@
-"""The classes that a job names: sizer, analyzers, commission schemes and volume filler."""
+"""The classes that a job names: sizer, signals, analyzers, commission schemes and filler."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from backfleet.class_call import ClassCall
+from backfleet.class_call import SIGNALS, ClassCall
 from backfleet.code.imports import missing_modules
 from backfleet.errors import JobError, UserError
 from backfleet.plan.engines import VECTOR
-from backfleet.strategy import StrategyKind
+from backfleet.strategy import StrategyDescription
 from backfleet.strategy_folder import in_strategy_folder
 from backfleet.strategy_reference import StrategyReference
 
@@ -54,11 +54,22 @@ def with_class_modules(job: Job, strategy: StrategyReference) -> StrategyReferen
     return replace(strategy, modules=tuple(sorted(modules)))
 
 
-def check_classes(job: Job, strategy: StrategyReference, kind: StrategyKind) -> None:
+def check_classes(job: Job, strategy: StrategyReference, description: StrategyDescription) -> None:
     """Raise JobError for a class that cannot be used, before any worker starts."""
+    kind = description.kind
+    if job.signals and SIGNALS not in {parameter.name for parameter in description.parameters}:
+        raise JobError(
+            f"signals: {job.strategy} is no backtrader.SignalStrategy, which trades by signals. "
+            'Use strategy = "backtrader:SignalStrategy" or a subclass of it, or remove [signals]'
+        )
     if job.sizer is not None and kind == VECTOR:
         raise JobError(
             "sizer: a VectorStrategy sizes its own orders. Set its 'sizing', or remove [sizer]"
+        )
+    if job.data.feeds and kind == VECTOR:
+        raise JobError(
+            "data.feeds: a VectorStrategy, which the engine 'vector' runs, has its feeds by their "
+            'names. Use data.symbols with universe = "portfolio", or a backtrader.Strategy'
         )
     for key, class_kind, call in _classes(job):
         # backtrader takes long to import, and most jobs name no class.
@@ -85,5 +96,8 @@ def _classes(job: Job) -> Iterator[_NamedClass]:
         yield _NamedClass("broker.volume_filler", "volume filler", call)
     if job.sizer is not None:
         yield _NamedClass("sizer", "sizer", ClassCall.of(job.sizer))
+    for kind, tables in job.signals.items():
+        for table in tables:
+            yield _NamedClass(f"signals.{kind}", "signal", ClassCall.of(table))
     for name, table in job.results.analyzers.items():
         yield _NamedClass(f"results.analyzers.{name}", "analyzer", ClassCall.of(table))

@@ -15,19 +15,19 @@ from backfleet.code.hashes import own_hash, plugin_hash
 from backfleet.errors import DataError, JobError, UserError
 from backfleet.facts import Facts, SymbolFacts
 from backfleet.job.benchmark import BUY_AND_HOLD
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
 from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import FeedIdentity, MarketIdentity
 from backfleet.plan.manifest import PlannedSymbol
-from backfleet.plan.market_bars import CompletedBars, MarketRules, planned_rules
+from backfleet.plan.market_bars import BarCacheWithFacts, MarketRules, planned_rules
 from backfleet.plan.market_notes import market_notes, unexplained
 from backfleet.plan.task_context import TaskContext
 from backfleet.plugins import find_plugin, load_plugin
 from backfleet.source import Source, SourceSettings
+from backfleet.sources.bar_cache import BarCache, SymbolData
 from backfleet.sources.describe_symbols import describe_symbols
 from backfleet.sources.facts import read_facts
-from backfleet.sources.prepared import PreparedBars, SymbolData
 
 if TYPE_CHECKING:
     from backfleet.job import Data
@@ -38,10 +38,10 @@ __all__ = [
     "benchmark_digest",
     "choose_symbols",
     "naming_feed",
+    "open_bar_cache",
     "open_source",
     "plan_data",
     "planned_source",
-    "prepared_bars",
     "replan_symbols",
     "source_of",
 ]
@@ -107,15 +107,17 @@ def planned_source(feed: FeedIdentity, path: str) -> Source:
     return open_source(feed.source.name, settings)
 
 
-def prepared_bars(
+def open_bar_cache(
     source: str, facts: Facts | None = None, rules: MarketRules | None = None
-) -> PreparedBars:
-    """The cache of a source's bars, under the hash of its code and of what prepares them; its bars
-    have the facts and follow the rules."""
+) -> BarCache:
+    """Return the cache of a source's bars, keyed by the code of the source and of the cache.
+
+    The bars have the facts and follow the rules.
+    """
     code = plugin_hash(find_plugin("source", source).target)
-    code += own_hash(["backfleet.sources.prepared"])
+    code += own_hash(["backfleet.sources.bar_cache"])
     has_no_additions = facts is None and rules is None
-    return PreparedBars(code) if has_no_additions else CompletedBars(code, facts, rules)
+    return BarCache(code) if has_no_additions else BarCacheWithFacts(code, facts, rules)
 
 
 def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
@@ -140,7 +142,7 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
         with naming_feed(name):
             check_longer(span, symbols)
     if data.universe == "portfolio":
-        check_one_length(symbols)
+        check_one_length(symbols, "feeds" if data.feeds else "universe = 'portfolio'")
     planned = [_planned(*each) for each in symbols.items()]
     return PlannedData(planned, auxiliary, _notes(data, described, rules, doubts), market=market)
 
@@ -179,8 +181,8 @@ def replan_symbols(context: TaskContext, rules: MarketRules | None) -> Sequence[
     feed, names = manifest.identity.data, [symbol.name for symbol in manifest.symbols]
     source, symbols = planned_source(feed, context.data_path), []
     facts = None if context.facts_path is None else read_facts(context.facts_path, set(names))
-    with prepared_bars(feed.source.name, facts, rules) as prepared:
-        for name, result in describe_symbols(prepared, source, names, manifest.window):
+    with open_bar_cache(feed.source.name, facts, rules) as bar_cache:
+        for name, result in describe_symbols(bar_cache, source, names, manifest.window):
             if isinstance(result, DataError):
                 raise result
             symbols.append(_planned(name, result))
@@ -237,8 +239,8 @@ def _describe_all(
     chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
     facts = None if data.facts is None else read_facts(data.facts, set(chosen))
     described = _Described({}, {}, facts)
-    with prepared_bars(data.source, facts, rules) as prepared:
-        for name, result in describe_symbols(prepared, source, chosen, window):
+    with open_bar_cache(data.source, facts, rules) as bar_cache:
+        for name, result in describe_symbols(bar_cache, source, chosen, window):
             if isinstance(result, SymbolData) and rules is not None:
                 result = _uncovered_day(name, result, facts, rules) or result
             if isinstance(result, DataError):
@@ -270,7 +272,7 @@ def _without(data: Data, symbols: Sequence[str]) -> list[str]:
         if not matches:
             raise DataError(
                 f"data.exclude: {pattern!r} matches none of the {len(symbols):,} chosen symbols"
-                f"{nearest(pattern, symbols)}"
+                f"{suggestion(pattern, symbols)}"
             )
         excluded.update(matches)
     return [name for name in symbols if name not in excluded]

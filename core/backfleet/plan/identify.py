@@ -10,9 +10,9 @@ from backfleet.code.versions import library_versions
 from backfleet.engine import Engine
 from backfleet.errors import JobError
 from backfleet.job import Data, Job, Points
-from backfleet.job.model import Market
-from backfleet.job.refusal import nearest
-from backfleet.market import Market as MarketPlugin
+from backfleet.job.job_errors import suggestion
+from backfleet.job.model import MarketSection
+from backfleet.market import Market
 from backfleet.plan.broker import broker_settings
 from backfleet.plan.code_differences import component
 from backfleet.plan.data import PlannedData, source_of
@@ -68,21 +68,26 @@ def identify(
         ),
         modules=strategy.modules,
         market=data.market,
+        signals=tuple(
+            (kind, ClassCall.of(table))
+            for kind, tables in sorted(job.signals.items())
+            for table in tables
+        ),
     )
 
 
-def market_identity(market: Market | None) -> MarketIdentity | None:
+def market_identity(market: MarketSection | None) -> MarketIdentity | None:
     """Return what a job's market is in the identity; None without one.
 
     Raises UnknownPlugin, PluginError, and JobError for a rule that the market does not have.
     """
     if market is None:
         return None
-    rules = load_plugin("market", market.rules, MarketPlugin).rules
+    rules = load_plugin("market", market.rules, Market).rules
     for rule in market.off:
         if rule not in rules:
             raise JobError(
-                f"market.off: {market.rules!r} has no rule {rule!r}{nearest(rule, rules)}"
+                f"market.off: {market.rules!r} has no rule {rule!r}{suggestion(rule, rules)}"
             )
     return MarketIdentity(
         rules=component("market", market.rules),
@@ -125,6 +130,7 @@ def _data(data: Data, planned: PlannedData) -> DataIdentity:
         resampled=data.resampled_feeds,
         facts=data.facts is not None,
         session_end=data.session_end or "",
+        feeds=data.feeds,
     )
 
 

@@ -93,6 +93,9 @@ class DataIdentity(FeedIdentity):
     session_end
         Time of day of daily bars on backtrader's clock, ISO 8601; empty for 00:00, of which what is
         hashed says nothing.
+    feeds
+        The feeds of one `backtrader.Strategy` in their order; empty for the usual order, of which
+        what is hashed says nothing.
     """
 
     universe: Literal["each", "portfolio"]
@@ -104,6 +107,7 @@ class DataIdentity(FeedIdentity):
     resampled: Mapping[str, str]
     facts: bool = False
     session_end: str = ""
+    feeds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,9 @@ class Identity:
         Names of the modules that the job declares, sorted; their code is part of the strategy's.
     market
         None for a run without a market. It is then absent from what is hashed.
+    signals
+        Pairs of kind and indicator, sorted by the kind. Without any, what is hashed says nothing of
+        them.
     """
 
     backfleet: str
@@ -190,6 +197,7 @@ class Identity:
     results: ResultsIdentity
     modules: tuple[str, ...] = ()
     market: MarketIdentity | None = None
+    signals: tuple[tuple[str, ClassCall], ...] = ()
 
     @cached_property
     def run_id(self) -> str:
@@ -206,12 +214,16 @@ class Identity:
         for name in LATER_SETTINGS:
             if plain["broker"][name] == defaults[name]:
                 del plain["broker"][name]
+        if not self.signals:
+            del plain["signals"]
         if not self.results.analyzers:
             del plain["results"]["analyzers"]
         if not self.data.facts:
             del plain["data"]["facts"]
         if not self.data.session_end:
             del plain["data"]["session_end"]
+        if not self.data.feeds:
+            del plain["data"]["feeds"]
         return plain
 
     def components(self) -> Iterator[tuple[str, Component]]:

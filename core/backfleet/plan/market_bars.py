@@ -13,11 +13,11 @@ from backfleet.plan.identity import MarketIdentity
 from backfleet.plugins import load_plugin
 from backfleet.source import Source
 from backfleet.sources.adjustment import ALREADY_ADJUSTED
-from backfleet.sources.prepared import PreparedBars
+from backfleet.sources.bar_cache import BarCache
 from backfleet.store.plain_json import to_plain
 from backfleet.store.records import canonical_digest
 
-__all__ = ["CompletedBars", "MarketRules", "planned_rules"]
+__all__ = ["BarCacheWithFacts", "MarketRules", "planned_rules"]
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ def planned_rules(identity: MarketIdentity | None) -> MarketRules | None:
     return MarketRules(load_plugin("market", identity.rules.name, Market)(), settings, digest)
 
 
-class CompletedBars(PreparedBars):
-    """`PreparedBars` with the facts about their symbols, and with the terms of a market.
+class BarCacheWithFacts(BarCache):
+    """A `BarCache` whose bars get the facts about their symbols and follow the rules of a market.
 
-    The cache holds the same bars as without them.
+    They are added after loading: the cache on disk holds the bars without them.
     """
 
     def __init__(self, code: str, facts: Facts | None, rules: MarketRules | None) -> None:

@@ -9,7 +9,7 @@ from backfleet.errors import MarketError
 from backfleet.facts import Facts, SymbolFacts
 from backfleet.plan.data_notes import count_of_symbols
 from backfleet.plan.market_bars import MarketRules
-from backfleet.sources.prepared import SymbolData
+from backfleet.sources.bar_cache import SymbolData
 
 __all__ = ["check_strict", "market_notes", "unexplained"]
 

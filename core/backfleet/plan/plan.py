@@ -16,8 +16,8 @@ from backfleet.code.imports import missing_modules
 from backfleet.code.logic import logic_hash
 from backfleet.errors import JobError
 from backfleet.job import Job, Points, plan_points
+from backfleet.job.job_errors import show
 from backfleet.job.parameter import Parameter
-from backfleet.job.refusal import show
 from backfleet.job.validation import TRADES, Validation, parse_condition
 from backfleet.job.windowed_points import WINDOW, WindowedPoints
 from backfleet.no_bytecode import bytecode_disabled
@@ -98,7 +98,7 @@ def _plan(job: Job) -> Plan:
     points = _points(job, parameters)
     check_market(job, engines)
     check_broker(job, engines)
-    check_classes(job, strategy, description.kind)
+    check_classes(job, strategy, description)
     data = plan_data(job.data, market_identity(job.market))
     names = [symbol.name for symbol in data.symbols]
     check_symbols(job.broker, names, source_of(job.data).symbols)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backfleet.bars import Bars, BarsWindow
 from backfleet.errors import DataError
 from backfleet.job import BUY_AND_HOLD
-from backfleet.plan.data import planned_source, prepared_bars
+from backfleet.plan.data import open_bar_cache, planned_source
 from backfleet.report.task_account import TaskAccount
 from backfleet.report.task_prices import TaskPrices, price_frame, reason_of
 from backfleet.runs.run import Run
@@ -119,8 +119,8 @@ def _bars(run: Run, symbol: str) -> Bars:
     # The further columns are the strategy's, and a benchmark may lack them.
     data = replace(run.manifest.identity.data, columns=())
     source = planned_source(data, run.task_context().data_path)
-    with prepared_bars(data.source.name) as prepared:
-        return prepared.load(source, symbol)[0].window(BarsWindow())
+    with open_bar_cache(data.source.name) as bar_cache:
+        return bar_cache.load(source, symbol)[0].window(BarsWindow())
 
 
 def _closes(bars: Bars, account: TaskAccount) -> pd.Series:

@@ -18,8 +18,8 @@ def broker_words(broker: BrokerSettings) -> Mapping[str, str]:
     commission, slippage = broker.commission, broker.slippage
     if isinstance(commission, float) and isinstance(slippage, float):
         costs = (
-            f"commission {commission:.4%}, at least {broker.minimum_commission:,.2f} an "
-            f"order; slippage {slippage:g} a share"
+            f"commission {commission:.4%}, at least {broker.minimum_commission:,.2f} per "
+            f"order; slippage {slippage:g} per share"
         )
     else:
         costs = _settings({name: table[name] for name in COSTS})

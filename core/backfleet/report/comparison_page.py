@@ -13,12 +13,11 @@ from backfleet.report.metric_difference import metric_difference
 from backfleet.report.metric_labels import metric_label, notation
 from backfleet.report.page import Page
 from backfleet.report.pair_tables import MAX_PAIRS, changed_pairs, pairs_table, symbols_table
-from backfleet.report.run_facts import RunFacts, read_facts
+from backfleet.report.run_facts import PageFacts, page_facts
 from backfleet.results.compare import setup_diff
 from backfleet.results.compare_code import compare_sources
 from backfleet.results.leaderboard import rank_metric
-from backfleet.results.match import RunRows, match_tasks
-from backfleet.results.read import read_results
+from backfleet.results.match import match_tasks, read_rows_of_both
 from backfleet.runs.run import Run
 from backfleet.runs.verdict import quick_verdict
 from backfleet.validation.verdict_facts import verdict_facts
@@ -44,10 +43,8 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
     cannot be matched, CorruptObject, StoreError.
     """
     runs = (first, second)
-    facts = [read_facts(run) for run in runs]
-    sides = [
-        RunRows(run.store, run.manifest, read_results(run.store, run.chunk_index)) for run in runs
-    ]
+    facts = [page_facts(run) for run in runs]
+    sides = read_rows_of_both(*((run.store, run.chunk_index) for run in runs))
     chosen = rank_metric(sides[0].rows, metric)
     matched = match_tasks(*sides)
     pairs: pd.DataFrame = matched.rows.to_pandas()
@@ -59,6 +56,7 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
             "runs": list(zip(LETTERS, facts, strict=True)),
             "pairs": len(pairs),
             "keys": matched.keys,
+            "sampled_points": sides[0].sampled_points,
             "facts": _facts(runs, facts),
             "metric": metric_label(shown),
             "changed": int(changed_pairs(pairs).sum()),
@@ -79,7 +77,7 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
 
 
 def _facts(
-    runs: tuple[Run, Run], facts: Sequence[RunFacts]
+    runs: tuple[Run, Run], facts: Sequence[PageFacts]
 ) -> Sequence[tuple[str, str, str, bool]]:
     """Label, the text of each run, and whether the two differ."""
     first, second = (

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
-from backfleet.plan.data import planned_source, prepared_bars
+from backfleet.plan.data import open_bar_cache, planned_source
 from backfleet.runs.run import Run
 from backfleet.validation.accounts import equal_weight
 
@@ -27,9 +27,11 @@ def benchmark_returns(run: Run, days: Days) -> Floats:
     names = [symbol.name for symbol in run.manifest.symbols] if benchmark is None else [benchmark]
     source = planned_source(data, run.task_context().data_path)
     totals, counts = np.zeros(len(days)), np.zeros(len(days), np.int64)
-    with prepared_bars(data.source.name) as prepared:
+    with open_bar_cache(data.source.name) as bar_cache:
         for name in names:
-            sessions, returns = _returns(prepared.load(source, name)[0].window(run.manifest.window))
+            sessions, returns = _returns(
+                bar_cache.load(source, name)[0].window(run.manifest.window)
+            )
             inside = np.isin(sessions, days)
             at = np.searchsorted(days, sessions[inside])
             totals[at] += returns[inside]

@@ -19,7 +19,7 @@ from backfleet.submission import Submission
 
 __all__ = ["job_text"]
 
-LONGEST = 88
+MAX_LINE_CHARS = 88
 NO_FACTS_PATH = "where the facts lie"
 _NO_NONE = "TOML cannot write it, so set it from Python."
 _LIST = re.compile(r"\[\n((?:    (?!\[$).+,\n)+)\]", re.MULTILINE)
@@ -70,6 +70,8 @@ def job_text(run: Run) -> str:
     job["broker"] = broker_table(identity.broker)
     if identity.broker.sizer is not None:
         job["sizer"] = identity.broker.sizer.table()
+    for kind, call in identity.signals:
+        job.setdefault("signals", {}).setdefault(kind, []).append(call.table())
     market = identity.market
     if market is not None:
         job["market"] = {**asdict(market), "rules": market.rules.name, "off": list(market.off)}
@@ -96,7 +98,7 @@ def _validation(run: Run) -> dict[str, Any]:
 def _on_one_line(found: re.Match[str]) -> str:
     """A list on one line, where it is short enough."""
     line = "[" + " ".join(each.strip() for each in found[1].splitlines()).rstrip(",") + "]"
-    return line if len(line) <= LONGEST else found[0]
+    return line if len(line) <= MAX_LINE_CHARS else found[0]
 
 
 def _strategy(run: Run) -> str:
@@ -139,6 +141,9 @@ def _data(run: Run) -> dict[str, Any]:
         name: _origin(feed, feeds.get(name, path)) | {"symbols": [feed.symbol]}
         for name, feed in data.auxiliary.items()
     }
+    if data.feeds:
+        made |= {"feeds": list(data.feeds)}
+        del made["symbols"], made["universe"]
     if data.facts:
         made["facts"] = facts
     if data.session_end:

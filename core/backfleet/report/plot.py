@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backfleet.chunks.column_names import parameter_column
 from backfleet.errors import UserError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.report.extras import REPORT, require_extra
 from backfleet.runs.run import Run
 
@@ -96,4 +96,6 @@ def _figure(rows: pd.DataFrame, metric: str, across: str | None, up: str | None)
 def _check_columns(rows: pd.DataFrame, names: Sequence[str]) -> None:
     for name in names:
         if name not in rows:
-            raise UserError(f"there is no column {name!r}{nearest(name, map(str, rows.columns))}")
+            raise UserError(
+                f"there is no column {name!r}{suggestion(name, map(str, rows.columns))}"
+            )

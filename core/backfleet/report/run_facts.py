@@ -13,7 +13,7 @@ from backfleet.results.chunk_index import Counts
 from backfleet.runs.facts import RunState
 from backfleet.runs.run import Run
 
-__all__ = ["RunFacts", "read_facts"]
+__all__ = ["PageFacts", "page_facts"]
 
 STATES: Mapping[RunState, str] = {
     "running": "The run is in progress: the page shows the results so far.",
@@ -25,8 +25,8 @@ RESUMABLE: Sequence[RunState] = ("canceled", "failed", "incomplete")
 
 
 @dataclass(frozen=True)
-class RunFacts:
-    """What a page says about a run.
+class PageFacts:
+    """Facts about a run that pages show.
 
     Attributes
     ----------
@@ -50,11 +50,11 @@ class RunFacts:
     commands: Mapping[str, str]
 
 
-def read_facts(run: Run) -> RunFacts:
+def page_facts(run: Run) -> PageFacts:
     """What the store says of a run. Raises StoreError, CorruptObject."""
     counts = run.counts()
     state = run.state()
-    return RunFacts(
+    return PageFacts(
         id=run.id,
         name=run.manifest.name,
         state=state,

@@ -19,6 +19,9 @@ __all__ = ["Sensitivity", "sensitivity"]
 PLATEAU, SPIKE = 0.5, 1.5
 """Standard deviations of all points that the best one is above its neighbors."""
 
+MIN_POINTS = 3
+"""Of two points, the best is always two standard deviations above the other."""
+
 QUARTILES = (0.25, 0.5, 0.75)
 
 
@@ -29,7 +32,7 @@ class Sensitivity:
     Attributes
     ----------
     best
-        Parameter values of the best point; a point's value is the mean over the symbols.
+        Parameter values of the point that leads; a point's value is the mean over the symbols.
     value
         The metric there.
     neighbors
@@ -39,7 +42,7 @@ class Sensitivity:
     shape
         "plateau" where the best point is less than 0.5 standard deviations of all points above its
         neighbors' mean, "spike" where it is more than 1.5, else "slope"; "unknown" without
-        neighbors.
+        neighbors, or with fewer than three points.
     marginals
         By parameter, what `figures.sweep.sensitivity_figure` draws.
     """
@@ -53,37 +56,50 @@ class Sensitivity:
     marginals: Mapping[str, pd.DataFrame]
 
 
-def sensitivity(rows: pd.DataFrame, parameters: Sequence[str], metric: str) -> Sensitivity | None:
-    """The sensitivity of `metric` to the columns `parameters`; None where no point has a value."""
+def sensitivity(
+    rows: pd.DataFrame,
+    parameters: Sequence[str],
+    metric: str,
+    leader: Mapping[str, Any] | None = None,
+) -> Sensitivity | None:
+    """Return the sensitivity of `metric` to the columns `parameters`; None if no point has a value.
+
+    Parameters
+    ----------
+    leader
+        Parameter values of the best point; default: that with the best value of the metric.
+    """
     grouped = rows.groupby(list(parameters), observed=True, dropna=False)[metric]
     points: pd.DataFrame = grouped.mean().dropna().reset_index()
     if points.empty:
         return None
-    order = points[metric] * metric_label(metric).direction
-    place = int(order.argmax())
+    direction = metric_label(metric).direction
+    is_leader = _alike(points, leader, parameters) if leader else np.zeros(len(points), np.bool_)
+    place = int(is_leader.argmax() if is_leader.any() else (points[metric] * direction).argmax())
     best = {name: points[name].iloc[place] for name in points}
     around = points[metric].iloc[_neighbors(points, parameters, place)]
     mean = float(around.mean()) if len(around) else None
+    lead = None if mean is None else (float(best[metric]) - mean) * direction
     return Sensitivity(
         best={name: best[name] for name in parameters},
         value=float(best[metric]),
         points=len(points),
         neighbors=len(around),
         around=mean,
-        shape=_shape(float(best[metric]), mean, float(points[metric].std(ddof=0))),
+        shape=_shape(lead, points[metric]),
         marginals={name: _marginal(points, best, parameters, name, metric) for name in parameters},
     )
 
 
 def _shape(
-    best: float, around: float | None, spread: float
+    lead: float | None, values: pd.Series
 ) -> Literal["plateau", "slope", "spike", "unknown"]:
-    if around is None:
+    if lead is None or len(values) < MIN_POINTS:
         return "unknown"
-    above = abs(best - around)
-    if above <= PLATEAU * spread:
+    spread = float(values.std(ddof=0))
+    if lead <= PLATEAU * spread:
         return "plateau"
-    return "spike" if above > SPIKE * spread else "slope"
+    return "spike" if lead > SPIKE * spread else "slope"
 
 
 def _neighbors(

@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backfleet.chunks.column_names import METRICS, parameter_column
-from backfleet.errors import BackfleetError
+from backfleet.errors import BackfleetError, UserError
 from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.equity_fan import EquityFan, equity_fan
 from backfleet.report.figures.theme import DIVERGING, MAX_SYMBOLS
 from backfleet.report.fold_section import fold_section
 from backfleet.report.metric_labels import format_value, metric_label, notation
 from backfleet.report.page import Page
-from backfleet.report.run_facts import RunFacts, read_facts
+from backfleet.report.run_facts import PageFacts, page_facts
 from backfleet.report.sensitivity import Sensitivity, sensitivity
 from backfleet.report.sweep_rows import (
     LEADER_METRICS,
     PARALLEL_METRICS,
+    SweepRows,
     read_sweep_rows,
-    shown_rows,
 )
 from backfleet.report.verdict_section import verdict_section
-from backfleet.results.leaderboard import (
-    IDENTICAL,
-    MIN_TRADES,
-    NUMBERS,
-    Leaderboard,
-    Ranking,
-    leaders_of,
-)
-from backfleet.results.row_problems import describe_problems
+from backfleet.results.large_rows import has_large_rows
+from backfleet.results.leaderboard import IDENTICAL, MIN_TRADES, NUMBERS
 from backfleet.runs.run import Run
+from backfleet.runs.validation_rule import read_rule
 from backfleet.runs.verdict import read_folds
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+
+    from backfleet.validation.walk_forward import Folds
 
 __all__ = ["sweep_page"]
 
@@ -55,19 +51,21 @@ class SweepPageData:
 
     Attributes
     ----------
-    rows
-        All rows, with the columns that figures are made from.
-    points, tasks
-        The leading points, or tasks if there is only one point; and the leading task.
+    read
+        The rows that tables and figures are made from.
     """
 
     run: Run
-    facts: RunFacts
-    rows: pd.DataFrame
-    notes: Sequence[str]
-    metric: str
-    points: Leaderboard
-    tasks: Leaderboard
+    facts: PageFacts
+    read: SweepRows
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        return self.read.rows
+
+    @property
+    def metric(self) -> str:
+        return self.read.metric
 
     @cached_property
     def parameters(self) -> Sequence[str]:
@@ -75,10 +73,9 @@ class SweepPageData:
         names = (parameter_column(name) for name in self.run.manifest.points.names)
         return [name for name in names if self.rows[name].nunique(dropna=False) > 1]
 
-    @cached_property
+    @property
     def shown(self) -> pd.DataFrame:
-        """The rows of the page's table."""
-        return shown_rows(self.run, self.metric)
+        return self.read.shown
 
     @cached_property
     def measured(self) -> pd.DataFrame:
@@ -90,7 +87,8 @@ class SweepPageData:
     @property
     def leader(self) -> int | None:
         """The best task."""
-        leaders: list[int] = self.tasks.rows["task"].to_pylist() if self.tasks.ranked else []
+        tasks = self.read.tasks
+        leaders: list[int] = tasks.rows["task"].to_pylist() if tasks.ranked else []
         return leaders[0] if leaders else None
 
 
@@ -101,11 +99,12 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
 
     Raises UserError for a metric that the rows do not have, CorruptObject, StoreError.
     """
-    sweep = _read(run, metric, min_trades)
-    facts = sweep.facts
+    rows = read_sweep_rows(run, metric, min_trades, LEADERS)
+    facts = page_facts(run)
+    sweep = SweepPageData(run, facts, rows)
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
-    known = read_folds(run.stored, with_costs=True)
+    known = _folds(run)
     verdict = verdict_section(run, None if isinstance(known, BackfleetError) else known)
     folds = fold_section(run, known)
     figures = _figures(sweep, fan, steady)
@@ -116,19 +115,21 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
         title=f"{run.manifest.name} · backfleet",
         context={
             "facts": facts,
-            "notes": sweep.notes,
+            "notes": rows.notes,
             "metric": metric_label(sweep.metric),
             "glossary": [metric_label(name) for name in METRICS],
             "notation": notation(),
             "tiles": _tiles(sweep),
-            "board": sweep.points,
+            "board": rows.points,
+            "sampled_points": rows.sampled_points,
+            "by_point": rows.by_point is not None,
             "leaders": _leaders(sweep),
             "parameters": sweep.parameters,
             "steady": steady,
             "fan": fan,
             "verdict": verdict,
             "folds": folds,
-            "left_out": len(sweep.rows) - len(sweep.shown),
+            "left_out": facts.counts.done - len(sweep.shown),
             "symbols": sweep.rows["symbol"].nunique(),
             "max_symbols": MAX_SYMBOLS,
             "axes": _axes(sweep),
@@ -144,23 +145,11 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
     )
 
 
-def _read(run: Run, metric: str | None, min_trades: int) -> SweepPageData:
-    # The table of all rows is gone when this ends, and the leaders, which take the most memory
-    # beside it, come first: a large run fits into half a gigabyte.
-    rows = read_sweep_rows(run, metric)
-    direction = metric_label(rows.metric).direction
-    ranking = Ranking(rows.metric, min_trades=min_trades, ascending=direction < 0)
-    tasks = leaders_of(rows.table, run.manifest, replace(ranking, by="task"), 1)
-    points = leaders_of(rows.table, run.manifest, ranking, LEADERS)
-    return SweepPageData(
-        run=run,
-        facts=read_facts(run),
-        rows=rows.frame([parameter_column(name) for name in run.manifest.points.names]),
-        notes=describe_problems(rows.table),
-        metric=rows.metric,
-        points=points,
-        tasks=tasks,
-    )
+def _folds(run: Run) -> Folds | BackfleetError | None:
+    """Return the folds of the job's windows, or why the page has none."""
+    if has_large_rows(run.chunk_index) and read_rule(run.store) is not None:
+        return UserError(f"the run is too large for its page. Run: backfleet folds {run.url}")
+    return read_folds(run.stored, with_costs=True)
 
 
 def _script_facts(sweep: SweepPageData) -> Mapping[str, Any]:
@@ -183,7 +172,7 @@ def _tiles(sweep: SweepPageData) -> Sequence[Mapping[str, str]]:
     if not len(sweep.measured):
         return tiles
     values = sweep.measured[sweep.metric]
-    best = sweep.tasks.rows.to_pylist()[0]
+    best = sweep.read.tasks.rows.to_pylist()[0]
     point = ", ".join(f"{name} {best[name]}" for name in sweep.parameters)
     tiles += [
         {
@@ -209,7 +198,7 @@ def _tiles(sweep: SweepPageData) -> Sequence[Mapping[str, str]]:
     return tiles
 
 
-def _standing(facts: RunFacts) -> str:
+def _standing(facts: PageFacts) -> str:
     counts = facts.counts
     parts = [f"{counts.ok:,} ok"]
     for number, word in (
@@ -233,15 +222,19 @@ def _leaders(sweep: SweepPageData) -> Mapping[str, Any]:
         *LEADER_METRICS,
         IDENTICAL,
     )
-    there = sweep.points.rows.column_names
+    there = sweep.read.points.rows.column_names
     names = [name for name in dict.fromkeys(head) if name in there]
-    rows = sweep.points.rows.select(names).to_pylist()
-    labels = {name: metric_label(name).label for name in names if name in METRICS}
-    columns = [
-        (name, labels.get(name, name), name in labels, sweep.points.rows[name].type in NUMBERS)
-        for name in names
-    ]
-    return {"columns": columns, "rows": rows}
+    board = sweep.read.points.rows
+    if not any(count > 1 for count in board[IDENTICAL].to_pylist()):
+        names.remove(IDENTICAL)
+    columns = [(name, _label(name), name in METRICS, board[name].type in NUMBERS) for name in names]
+    return {"columns": columns, "rows": board.select(names).to_pylist()}
+
+
+def _label(name: str) -> str:
+    if name in ("task", "symbol", "symbols", IDENTICAL):
+        return name.capitalize()
+    return metric_label(name).label
 
 
 def _leaderboard(sweep: SweepPageData, rows: pd.DataFrame) -> Mapping[str, Any]:
@@ -275,7 +268,12 @@ def _measures(sweep: SweepPageData) -> Sequence[str]:
 
 def _sensitivity(sweep: SweepPageData) -> Sensitivity | None:
     parameters = list(sweep.parameters[:MAX_PARAMETERS])
-    return sensitivity(sweep.measured, parameters, sweep.metric) if parameters else None
+    if not parameters:
+        return None
+    rows = sweep.measured if sweep.read.by_point is None else sweep.read.by_point
+    board = sweep.read.points
+    leader = board.rows.to_pylist()[0] if board.by == "point" else None
+    return sensitivity(rows, parameters, sweep.metric, leader)
 
 
 def _figures(
@@ -289,7 +287,9 @@ def _figures(
         return figures
     axes = _axes(sweep)
     if len(axes) > 1:
-        figures["parameter-map"] = draw.parameter_map(rows, axes[0], axes[1], metric)
+        by_point = None if "symbol" in axes[:2] else sweep.read.by_point
+        mapped = rows if by_point is None else by_point
+        figures["parameter-map"] = draw.parameter_map(mapped, axes[0], axes[1], metric)
     if steady is not None:
         for at, (name, marginal) in enumerate(steady.marginals.items()):
             figure = draw.sensitivity_figure(marginal, name, metric)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backfleet.plan.manifest import Manifest, TaskKey
-from backfleet.sources.prepared import sessions_per_year
+from backfleet.sources.bar_cache import sessions_per_year
 
 if TYPE_CHECKING:
     import pandas as pd

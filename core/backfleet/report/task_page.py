@@ -11,7 +11,7 @@ from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.report.against_benchmark import ComparedMetric, compare_accounts
 from backfleet.report.metric_labels import MetricLabel, format_value, metric_label, notation
 from backfleet.report.page import Page
-from backfleet.report.run_facts import RunFacts, read_facts
+from backfleet.report.run_facts import PageFacts, page_facts
 from backfleet.report.task_account import TaskAccount
 from backfleet.report.task_data import Task, TaskMarketData, market_data, read_task
 from backfleet.report.task_figures import price_panels, task_figures
@@ -33,7 +33,7 @@ def task_page(run: Run, index: int, benchmark: str | None = None) -> Page:
     DataError where the benchmark that is given cannot be had, CorruptObject, StoreError.
     """
     task = read_task(run, index)
-    facts = read_facts(run)
+    facts = page_facts(run)
     market = market_data(task, benchmark)
     held = _held(market) if market else None
     holdings = _holdings(task, market) if market else None
@@ -61,7 +61,7 @@ def _holdings(task: Task, market: TaskMarketData) -> Holdings | None:
 
 
 def _context(
-    task: Task, facts: RunFacts, market: TaskMarketData | None, held: TaskAccount | None
+    task: Task, facts: PageFacts, market: TaskMarketData | None, held: TaskAccount | None
 ) -> Mapping[str, Any]:
     run, values = task.run, task.values
     name = shlex.quote(run.url)

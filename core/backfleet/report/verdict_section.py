@@ -10,17 +10,18 @@ import numpy as np
 
 from backfleet.errors import NoVerdict, StoreError
 from backfleet.report.metric_labels import format_value
+from backfleet.results.large_rows import has_large_rows
 from backfleet.runs.run import Run
 from backfleet.runs.verdict import run_data_with
 from backfleet.validation.bootstrap import Interval
 from backfleet.validation.cscv import Cscv
 from backfleet.validation.moments import Moments
 from backfleet.validation.run_verdict import RunVerdict, reach_run_verdict
-from backfleet.validation.run_wording import Section
+from backfleet.validation.run_wording import VerdictParagraphs
 from backfleet.validation.sharpe import Deflated, annualize
-from backfleet.validation.task_verdicts import SymbolVerdicts
+from backfleet.validation.task_verdicts import SymbolVerdicts, best_task_verdict
 from backfleet.validation.verdict import Verdict
-from backfleet.validation.wording import probability_text
+from backfleet.validation.wording import probability_text, summarize_verdict
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -63,7 +64,7 @@ class VerdictSection:
         Number of symbols, of which `symbols` can be the first.
     """
 
-    sections: Sequence[Section]
+    sections: Sequence[VerdictParagraphs]
     figures: Mapping[str, go.Figure] = field(default_factory=dict)
     symbols: Sequence[SymbolRow] = ()
     symbol_count: int = 0
@@ -81,10 +82,14 @@ def verdict_section(run: Run, folds: Folds | None) -> VerdictSection | None:
     if not counts.done:
         return None
     try:
-        verdict = reach_run_verdict(run_data_with(run.stored, folds), MAX_COMPARED)
+        data = run_data_with(run.stored, folds)
+        if has_large_rows(run.chunk_index):
+            # The sums of millions of tasks take gigabytes to read.
+            return VerdictSection([_best_task_only(run, best_task_verdict(data))])
+        verdict = reach_run_verdict(data, MAX_COMPARED)
     except (NoVerdict, StoreError) as error:
         # The page has much to show without it.
-        return VerdictSection([Section("The verdict cannot be shown", [str(error)])])
+        return VerdictSection([VerdictParagraphs("The verdict cannot be shown", [str(error)])])
     symbols = verdict.symbols
     return VerdictSection(
         verdict.sections,
@@ -92,6 +97,12 @@ def verdict_section(run: Run, folds: Folds | None) -> VerdictSection | None:
         [] if symbols is None else _rows(symbols),
         0 if symbols is None else len(symbols.verdicts),
     )
+
+
+def _best_task_only(run: Run, verdict: Verdict) -> VerdictParagraphs:
+    lines = summarize_verdict(verdict)
+    more = f"The verdicts on points and symbols: backfleet verdict {run.url}"
+    return VerdictParagraphs("The best task", [*lines, more], verdict.level)
 
 
 def _figures(verdict: RunVerdict) -> Mapping[str, go.Figure]:
@@ -144,7 +155,12 @@ def _bars(verdict: RunVerdict) -> Iterator[Bar]:
 
 def _rows(symbols: SymbolVerdicts) -> list[SymbolRow]:
     """Return the symbols that stand out most."""
-    order = np.argsort(symbols.adjusted, kind="stable")[:MAX_SYMBOLS]
+    # Symbols that are no tests come last, as NaN does.
+    probability = [
+        verdict.counted.probability if isinstance(verdict.counted, Deflated) else 0.0
+        for verdict in symbols.verdicts
+    ]
+    order = np.lexsort((-np.array(probability), symbols.adjusted))[:MAX_SYMBOLS]
     return [_row(symbols.verdicts[place], float(symbols.adjusted[place])) for place in order]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.results.assemble import OtherColumns, common_columns, row_groups, tables_of
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.partitions import open_partitions, write_partitions
-from backfleet.results.query import check_sort_column
+from backfleet.results.query import check_columns
 from backfleet.results.sort import SortOrder, sorted_indices
 from backfleet.store import Store
 from backfleet.submissions.large_runs import MAX_FILE_TASKS
@@ -27,6 +27,9 @@ from backfleet.submissions.large_runs import MAX_FILE_TASKS
 __all__ = ["RESULTS", "compact", "is_current", "read_compacted", "read_sorted"]
 
 RESULTS = "results.parquet"
+SORTED_ROWS = 500_000
+"""Sorted rows that are in memory at a time. Each time, all columns are unpacked again."""
+
 _MADE_FROM = b"backfleet.made_from"
 _BLANK = b"0" * 64
 _MARK = re.compile(_MADE_FROM + rb".{1,8}?([0-9a-f]{64})", re.DOTALL)
@@ -100,45 +103,77 @@ def read_compacted(
         return None
 
 
-def read_sorted(store: Store, listing: str, order: SortOrder, limit: int | None) -> pa.Table | None:
-    """Return the rows of the file or files in an order, at most `limit`; None as `read_compacted`
-    does.
+def read_sorted(
+    store: Store,
+    listing: str,
+    order: SortOrder,
+    limit: int | None = None,
+    columns: Sequence[str] = (),
+) -> pa.RecordBatchReader | None:
+    """Return a reader of the rows of the file or files in an order, at most `limit`; None as
+    `read_compacted` does.
 
-    Column by column, so that no more than the result and one column are in memory beside the file.
     Raises UserError for an unknown column.
+
+    Parameters
+    ----------
+    columns
+        The columns to read; all of them if empty.
     """
     try:
         file = _opened(store, listing)
-        if file is None:
-            return None
-        names = file.file.schema_arrow.names
-        check_sort_column(order.column, names)
-        chosen = sorted_indices(file.read([order.column, "task"]), order)
-        if limit is not None:
-            chosen = chosen.slice(0, limit)
-        columns = [file.read([name]).column(0).take(chosen) for name in names]
+        return None if file is None else _sorted_file(file, order, limit, columns)
     except ObjectMissing:
-        return _sorted_partitions(store, listing, order, limit)
+        return _sorted_partitions(store, listing, order, limit, columns)
     except _UNREADABLE:
         return None
-    return pa.table(columns, names=names)
+
+
+def _sorted_file(
+    file: BoundedParquet, order: SortOrder, limit: int | None, columns: Sequence[str]
+) -> pa.RecordBatchReader:
+    """Read one column after the other for some rows at a time, so that little is in memory."""
+    names = _checked_names(columns, order, file.file.schema_arrow.names)
+    file.check(names)
+    positions = sorted_indices(file.read([order.column, "task"]), order)
+    count = len(positions) if limit is None else min(limit, len(positions))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for first in range(0, count, SORTED_ROWS):
+            chosen = positions.slice(first, min(SORTED_ROWS, count - first))
+            columns = [file.read([name]).column(0).take(chosen) for name in names]
+            # Arrow keeps the memory in which it has unpacked the columns.
+            pa.default_memory_pool().release_unused()
+            yield from pa.table(columns, names=names).to_batches()
+            del columns
+
+    schema = pa.schema([file.file.schema_arrow.field(name) for name in names])
+    return pa.RecordBatchReader.from_batches(schema.remove_metadata(), batches())
 
 
 def _sorted_partitions(
-    store: Store, listing: str, order: SortOrder, limit: int | None
-) -> pa.Table | None:
+    store: Store, listing: str, order: SortOrder, limit: int | None, columns: Sequence[str]
+) -> pa.RecordBatchReader | None:
     """Read the columns to sort by, and then the rows that are first."""
     partitions = open_partitions(store, listing)
     if partitions is None:
         return None
     try:
-        check_sort_column(order.column, partitions.schema.names)
+        names = _checked_names(columns, order, partitions.schema.names)
         keys = partitions.read(list(dict.fromkeys([order.column, "task"])))
         chosen = sorted_indices(keys, order)
         del keys
-        return partitions.take((chosen if limit is None else chosen.slice(0, limit)).to_numpy())
+        positions = (chosen if limit is None else chosen.slice(0, limit)).to_numpy()
+        return partitions.take(positions, names).to_reader()
     except _UNREADABLE:
         return None
+
+
+def _checked_names(columns: Sequence[str], order: SortOrder, known: Sequence[str]) -> list[str]:
+    """Return the names of the columns to read. Raises UserError for an unknown column."""
+    check_columns("--sort", [order.column], known)
+    check_columns("--columns", columns, known)
+    return list(columns or known)
 
 
 _UNREADABLE = (ObjectMissing, CorruptObject, OSError, ValueError, pa.ArrowException)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from backfleet.chunks.column_names import METRICS
 from backfleet.results.compare_code import SourceComparison, compare_sources
-from backfleet.results.leaderboard import Ranking, leaders_of
+from backfleet.results.leaderboard import Ranking, leaders_of, ranking_columns
 from backfleet.results.match import RunRows, match_tasks
 from backfleet.results.query import join_tables
 from backfleet.store.plain_json import to_plain
@@ -68,6 +68,8 @@ class Comparison:
         The same as the lines of a unified diff of the two identities.
     source
         The difference of the code.
+    sampled_points
+        Number of points of the first run that are compared; None for all.
     matched, only_first, only_second
         Tasks with a row in both runs, and in one of them.
     metrics
@@ -82,6 +84,7 @@ class Comparison:
     setup: Sequence[str]
     source: SourceComparison
     matched_by: Sequence[str]
+    sampled_points: int | None
     matched: int
     only_first: int
     only_second: int
@@ -106,6 +109,7 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
         setup=setup_diff(first, second),
         source=compare_sources(first, second),
         matched_by=matched.keys,
+        sampled_points=first.sampled_points,
         matched=pairs.num_rows,
         only_first=first.rows.num_rows - pairs.num_rows,
         only_second=second.rows.num_rows - pairs.num_rows,
@@ -148,9 +152,15 @@ def _has_values(pairs: pa.Table, metric: str) -> bool:
 
 
 def _best(run: RunRows) -> Sequence[Mapping[str, Any]]:
-    rows = leaders_of(run.rows, run.manifest, Ranking(by="task"), BEST).rows
     columns = ["task", "symbol", *run.params, "sharpe", "total_return", "max_drawdown", "trades"]
-    leaders: Sequence[Mapping[str, Any]] = rows.select(columns).to_pylist()
+    if run.all_rows is None:
+        board = leaders_of(run.rows, run.manifest, Ranking(by="task"), BEST)
+    else:
+        metric = run.all_rows.metric(None)
+        ranking = Ranking(metric, by="task")
+        needed = list(dict.fromkeys([*columns, *ranking_columns(metric)]))
+        board = run.all_rows.leading_tasks(ranking, BEST, needed)
+    leaders: Sequence[Mapping[str, Any]] = board.rows.select(columns).to_pylist()
     return leaders
 
 

@@ -6,9 +6,9 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,16 +26,35 @@ ROWS_AT_A_TIME = 10_000
 """Rows that are Python objects at once; a million of them would take a gigabyte."""
 
 
-def export_rows(rows: pa.Table, form: str, stream: BinaryIO) -> None:
-    """Write rows to a stream in one of `FORMATS`."""
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader
+
+
+def export_rows(rows: Rows, form: str, stream: BinaryIO) -> None:
+    """Write rows to a stream in one of `FORMATS`; those of a reader some at a time."""
     FORMATS[form](rows, stream)
 
 
-def _csv(rows: pa.Table, stream: BinaryIO) -> None:
+def _tables(rows: Rows) -> Iterable[pa.Table]:
+    if isinstance(rows, pa.Table):
+        return [rows]
+    # A generator would keep a batch while the next one is made.
+    return map(_table, rows)
+
+
+def _table(batch: pa.RecordBatch) -> pa.Table:
+    return pa.Table.from_batches([batch])
+
+
+def _batches(rows: Rows) -> Iterator[pa.RecordBatch]:
+    for table in _tables(rows):
+        yield from table.to_batches(ROWS_AT_A_TIME)
+
+
+def _csv(rows: Rows, stream: BinaryIO) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(rows.column_names)
-    for batch in rows.to_batches(ROWS_AT_A_TIME):
+    writer.writerow(rows.schema.names)
+    for batch in _batches(rows):
         columns = [python_values(column) for column in batch.columns]
         writer.writerows([_csv_cell(value) for value in row] for row in zip(*columns, strict=True))
     text.detach()
@@ -47,13 +66,13 @@ def _csv_cell(value: Any) -> Any:
     return _finite(value)
 
 
-def _json(rows: pa.Table, stream: BinaryIO) -> None:
+def _json(rows: Rows, stream: BinaryIO) -> None:
     """Write a list of objects."""
     separator = b"["
-    for batch in rows.to_batches(ROWS_AT_A_TIME):
+    for batch in _batches(rows):
         columns = [python_values(column) for column in batch.columns]
         for row in zip(*columns, strict=True):
-            values = dict(zip(rows.column_names, map(_finite, row), strict=True))
+            values = dict(zip(rows.schema.names, map(_finite, row), strict=True))
             stream.write(separator + json.dumps(values, default=_plain).encode())
             separator = b",\n "
     stream.write(b"[]\n" if separator == b"[" else b"]\n")
@@ -71,15 +90,18 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _parquet(rows: pa.Table, stream: BinaryIO) -> None:
+def _parquet(rows: Rows, stream: BinaryIO) -> None:
     try:
-        pq.write_table(rows, stream, compression="zstd")
+        with pq.ParquetWriter(stream, rows.schema, compression="zstd") as writer:
+            for table in _tables(rows):
+                writer.write_table(table)
+                del table
     except pa.ArrowException as error:
         reason = str(error).split("\n", 1)[0]
         raise UserError(f"the rows cannot be written as Parquet: {reason}. Cast them") from error
 
 
-FORMATS: Mapping[str, Callable[[pa.Table, BinaryIO], None]] = {
+FORMATS: Mapping[str, Callable[[Rows, BinaryIO], None]] = {
     "csv": _csv,
     "json": _json,
     "parquet": _parquet,

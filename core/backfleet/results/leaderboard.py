@@ -102,6 +102,8 @@ class Leaderboard:
         Whether those that are not ranked follow the leaders.
     folded
         Number of ranked results whose outcome is that of a leader before them.
+    is_mean
+        Whether a row is the mean over several tasks.
     """
 
     rows: pa.Table
@@ -112,14 +114,16 @@ class Leaderboard:
     min_trades: int | None
     is_complete: bool
     folded: int
+    is_mean: bool
 
     def describe(self) -> str:
         """Return the rule of the ranking in a few sentences."""
         over = {"point": ", the mean over all symbols", "symbol": ", the mean over all points"}
-        what = self.by if self.total == 1 else f"{self.by}s"
-        count = "All" if self.is_complete else f"The {len(self.rows):,} best of"
-        parts = [f"{count} {self.total:,} {what} by {self.metric}{over.get(self.by, '')}."]
-        if self.min_trades is None:
+        mean = over.get(self.by, "") if self.is_mean else ""
+        parts = [f"{self._subject()} by {self.metric}{mean}."]
+        if not self.ranked:
+            parts.append(f"No {self.by} has a {self.metric}, so none is ranked.")
+        elif self.min_trades is None:
             parts.append(f"No {self.by} has enough trades, so all with a {self.metric} are ranked.")
         elif self.min_trades and self.ranked < self.total:
             per = "" if self.by == "task" else " per task"
@@ -130,6 +134,15 @@ class Leaderboard:
         if self.folded:
             parts.append("Identical outcomes are shown once.")
         return " ".join(parts)
+
+    def _subject(self) -> str:
+        """Return what the rows are, such as "The 10 best of 240 points"."""
+        if self.total == 1:
+            return f"The only {self.by}"
+        shown = len(self.rows)
+        best = f"The {shown:,} best" if shown > 1 else "The best"
+        count = "All" if self.is_complete else f"{best} of"
+        return f"{count} {self.total:,} {self.by}s"
 
 
 def leaders_of(
@@ -159,11 +172,16 @@ def leaders_of(
     leaders, copies = _fold(order, values, groups, points, count)
     folded = sum(copies) - len(leaders)
     if is_complete := len(groups) <= count:
-        others = np.flatnonzero(~is_ranked).tolist()
-        leaders, copies = leaders + others, copies + [1] * len(others)
+        others = np.flatnonzero(~is_ranked)
+        worse_last = values[others] if ranking.ascending else -values[others]
+        others = others[np.argsort(worse_last, kind="stable")]
+        leaders, copies = leaders + others.tolist(), copies + [1] * len(others)
     table = groups.table(leaders, manifest).append_column(IDENTICAL, array_of("int", copies))
     ranked = len(order)
-    return Leaderboard(table, metric, by, len(groups), ranked, min_trades, is_complete, folded)
+    is_mean = len(groups) < len(rows)
+    return Leaderboard(
+        table, metric, by, len(groups), ranked, min_trades, is_complete, folded, is_mean
+    )
 
 
 def swept_columns(manifest: Manifest) -> list[str]:
@@ -198,7 +216,7 @@ def rank_metric(rows: pa.Table, metric: str | None) -> str:
         near = difflib.get_close_matches(metric, numbers, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(numbers)}"
         raise UserError(
-            f"{metric!r} cannot be ranked by: no column of numbers has this name; {hint}"
+            f"rows cannot be ranked by {metric!r}: no column of numbers has this name; {hint}"
         )
     return metric
 
@@ -267,7 +285,8 @@ class _Groups:
         if self.by == "point":
             columns = {"point": float_array(self.numbers[at])}
             columns |= {name: firsts[name] for name in parameters}
-            columns["symbols"] = counts
+            if len(self) < len(self.rows):
+                columns["symbols"] = counts
         else:
             columns = {"symbol": firsts["symbol"], "points": counts}
         for field in self.rows.schema:

@@ -13,19 +13,35 @@ import pyarrow as pa
 from backfleet.chunks.column_names import METRICS, parameter_column
 from backfleet.errors import UserError
 from backfleet.plan.manifest import Manifest
+from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.large_rows import LargeRows, has_large_rows, sample_points
+from backfleet.results.leaderboard import swept_columns
 from backfleet.results.query import join_tables
+from backfleet.results.read import read_results
 from backfleet.store import Store
 
-__all__ = ["MatchedTasks", "RunRows", "match_tasks"]
+__all__ = ["MatchedTasks", "RunRows", "match_tasks", "read_rows_of_both"]
 
 
 @dataclass(frozen=True)
 class RunRows:
-    """A run's own store, its manifest and all its rows."""
+    """A run's own store, its manifest and its rows.
+
+    Attributes
+    ----------
+    rows
+        All rows, or those of a sample of the points.
+    all_rows
+        All rows, if `rows` is a sample; None otherwise.
+    sampled_points
+        Number of points in the sample; None if `rows` has all.
+    """
 
     store: Store
     manifest: Manifest
     rows: pa.Table
+    all_rows: LargeRows | None = None
+    sampled_points: int | None = None
 
     @property
     def params(self) -> list[str]:
@@ -35,7 +51,7 @@ class RunRows:
     @property
     def varying(self) -> list[str]:
         """Those of them that have several values."""
-        return [name for name in self.params if len(self.rows.column(name).unique()) > 1]
+        return swept_columns(self.manifest)
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,35 @@ class MatchedTasks:
 
     keys: Sequence[str]
     rows: pa.Table
+
+
+def read_rows_of_both(
+    first: tuple[Store, ChunkIndex], second: tuple[Store, ChunkIndex]
+) -> tuple[RunRows, RunRows]:
+    """Return the rows of two runs; if one has too many, those of the same points of both.
+
+    Raises CorruptObject, StoreError.
+    """
+    sides = (first, second)
+    if not any(has_large_rows(index) for _, index in sides):
+        one, other = (
+            RunRows(store, index.manifest, read_results(store, index)) for store, index in sides
+        )
+        return one, other
+    points = [index.manifest.points for _, index in sides]
+    names = [name for name in points[0].names if name in points[1].names]
+    tasks = max(index.manifest.tasks for _, index in sides)
+    one, other = (_sampled(store, index, names, tasks) for store, index in sides)
+    return one, other
+
+
+def _sampled(store: Store, chunk_index: ChunkIndex, names: Sequence[str], tasks: int) -> RunRows:
+    manifest = chunk_index.manifest
+    is_chosen = sample_points(manifest.points, names, tasks)
+    columns = ["task", "symbol", *map(parameter_column, manifest.points.names), *METRICS]
+    large = LargeRows(store, chunk_index)
+    rows = large.of_points(is_chosen, list(dict.fromkeys(columns)))
+    return RunRows(store, manifest, rows, large, int(is_chosen.sum()))
 
 
 def match_tasks(first: RunRows, second: RunRows) -> MatchedTasks:

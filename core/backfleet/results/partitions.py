@@ -126,18 +126,28 @@ class Partitions:
         tables = [self.open(file).read(names) for file in self.files]
         return pa.concat_tables(tables).replace_schema_metadata(None)
 
-    def take(self, positions: NDArray[np.integer[Any]]) -> pa.Table:
-        """Return the rows at some positions, in their order. Raises as `read` does."""
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield all rows, a row group at a time, in the columns that exist. Raises as `read`."""
+        names = None if columns is None else list(columns)
+        for file in self.files:
+            opened = self.open(file)
+            for group in range(opened.num_row_groups):
+                table = opened.read_row_group(group, names)
+                yield table.replace_schema_metadata(None)
+
+    def take(self, positions: NDArray[np.integer[Any]], columns: Sequence[str]) -> pa.Table:
+        """Return some columns of the rows at some positions, in their order. Raises as `read`
+        does."""
         chosen = positions.astype(np.int64)
         tables, places, first = [], [], 0
         for file in self.files:
             inside = np.flatnonzero((chosen >= first) & (chosen < first + file.rows))
             if len(inside):
-                tables.append(_rows_at(self.open(file), chosen[inside] - first))
+                tables.append(_rows_at(self.open(file), chosen[inside] - first, columns))
                 places.append(inside)
             first += file.rows
         if not tables:
-            return self.schema.empty_table()
+            return self.schema.empty_table().select(list(columns))
         rows = pa.concat_tables(tables).replace_schema_metadata(None)
         return rows.take(np.argsort(np.concatenate(places)))
 
@@ -177,16 +187,22 @@ class Partitions:
         return self._fetched[file.key]
 
 
-def _rows_at(file: pq.ParquetFile, positions: NDArray[np.int64]) -> pa.Table:
+def _rows_at(
+    file: pq.ParquetFile, positions: NDArray[np.int64], columns: Sequence[str]
+) -> pa.Table:
     """Return the rows at some positions of a file, from the row groups that hold them."""
     groups = range(file.num_row_groups)
     sizes = np.array([file.metadata.row_group(group).num_rows for group in groups])
     starts = np.cumsum(sizes) - sizes
     group = np.searchsorted(starts, positions, side="right") - 1
-    read = np.unique(group)
-    starts_in_table = np.cumsum(sizes[read]) - sizes[read]
-    table = file.read_row_groups(read.tolist())
-    return table.take(positions - starts[group] + starts_in_table[np.searchsorted(read, group)])
+    tables, places = [], []
+    # One by one: all groups with all columns take more memory than a reader may have.
+    for number in np.unique(group).tolist():
+        inside = np.flatnonzero(group == number)
+        rows = file.read_row_group(number, list(columns)).select(list(columns))
+        tables.append(rows.take(positions[inside] - starts[number]))
+        places.append(inside)
+    return pa.concat_tables(tables).take(np.argsort(np.concatenate(places)))
 
 
 def _encoded(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[tuple[bytes, int]]:

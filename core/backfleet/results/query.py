@@ -21,7 +21,7 @@ from backfleet.results.sql_limits import SqlLimits
 if TYPE_CHECKING:
     from backfleet.results.partitions import Partitions
 
-__all__ = ["check_sort_column", "join_tables", "query_rows", "query_tables", "select_columns"]
+__all__ = ["check_columns", "join_tables", "query_rows", "query_tables", "select_columns"]
 
 _UNKNOWN = re.compile(r'Referenced column "(.+?)" not found')
 _UNKNOWN_TABLE = re.compile(r"Table with name (.+?) does not exist")
@@ -45,7 +45,7 @@ def query_rows(
     wants anything but these rows or exceeds the limits, and for an unknown column.
     """
     if sort is not None:
-        check_sort_column(sort, table.column_names)
+        check_columns("--sort", [sort], table.column_names)
     if where is not None:
         order = None if sort is None else _order(sort, ascending)
         return _filter(table, where, order, limits or SqlLimits())
@@ -54,10 +54,11 @@ def query_rows(
     return table.take(sorted_indices(table, SortOrder(sort, ascending)))
 
 
-def check_sort_column(name: str, columns: Sequence[str]) -> None:
-    """Raise UserError if there is no column of this name to sort by."""
-    if name not in columns:
-        raise UserError(f"--sort: {_unknown(name, columns)}")
+def check_columns(option: str, names: Sequence[str], columns: Sequence[str]) -> None:
+    """Raise UserError if an option names a column that does not exist."""
+    for name in names:
+        if name not in columns:
+            raise UserError(f"{option}: {_unknown(name, columns)}")
 
 
 def query_tables(
@@ -100,9 +101,7 @@ def join_tables(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
 
 def select_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
     """These columns in this order. Raises UserError for an unknown one."""
-    for name in names:
-        if name not in table.column_names:
-            raise UserError(f"--columns: {_unknown(name, table.column_names)}")
+    check_columns("--columns", names, table.column_names)
     return table.select(list(names))
 
 

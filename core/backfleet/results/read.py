@@ -16,7 +16,7 @@ from backfleet.results.partitions import Partitions, open_partitions
 from backfleet.store import Store
 from backfleet.submissions.large_runs import MAX_FILE_TASKS, MAX_TABLE_TASKS
 
-__all__ = ["open_results", "read_results"]
+__all__ = ["current_partitions", "open_results", "read_results"]
 
 
 def _check_table_size(manifest: Manifest) -> None:
@@ -34,20 +34,30 @@ def open_results(store: Store, chunk_index: ChunkIndex) -> pa.Table | Partitions
 
     Raises UserError for a run that is too large without the files.
     """
-    if chunk_index.manifest.tasks > MAX_FILE_TASKS:
-        partitions = open_partitions(store, chunk_index.listing())
-        if partitions is None and chunk_index.complete:
-            with suppress(StoreError):
-                compact(store, chunk_index)
-                partitions = open_partitions(store, chunk_index.listing())
-        if partitions is not None:
-            return partitions
+    partitions = current_partitions(store, chunk_index)
+    if partitions is not None:
+        return partitions
     if chunk_index.manifest.tasks > MAX_TABLE_TASKS:
         raise UserError(
             f"run {chunk_index.manifest.run_id} has {chunk_index.manifest.tasks:,} tasks, and the "
             f"files with its results are missing. Finish it: backfleet resume {store.url}"
         )
     return read_results(store, chunk_index)
+
+
+def current_partitions(store: Store, chunk_index: ChunkIndex) -> Partitions | None:
+    """Return the files of a large run that is complete, after writing them if they are missing.
+
+    None for other runs, and if they cannot be written. Raises CorruptObject.
+    """
+    if chunk_index.manifest.tasks <= MAX_FILE_TASKS:
+        return None
+    partitions = open_partitions(store, chunk_index.listing())
+    if partitions is None and chunk_index.complete:
+        with suppress(StoreError):
+            compact(store, chunk_index)
+            partitions = open_partitions(store, chunk_index.listing())
+    return partitions
 
 
 def read_results(

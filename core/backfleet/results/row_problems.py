@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backfleet.chunks.column_names import FALLBACK
+from backfleet.console import count_of
 
-__all__ = ["COLUMNS", "count_of", "describe_problems"]
+__all__ = ["COLUMNS", "describe_problems"]
 
-MOST_KINDS = 3
+MAX_KINDS = 3
 ROWS_AT_A_TIME = 10_000
-LONGEST = 160
+MAX_MESSAGE_CHARS = 160
 ORDERS = ("completed", "rejected", "canceled", "expired", "open")
 TALLIED = ("status", "turnover", "orders_margin", *(f"orders_{each}" for each in ORDERS))
 FAILED = ("task", "error")
@@ -81,8 +82,8 @@ def describe_problems(rows: pa.Table) -> list[str]:
         )
     if unfilled.margin or refused.margin:
         lines.append(
-            "Lack of cash: an order for all the cash leaves nothing for the fee, or for a price "
-            "that rises before it is filled. Does the strategy's sizing leave room?"
+            "Insufficient cash: an order for all the cash leaves nothing for the fee, or for a "
+            "price that rises before it is filled. Does the strategy's sizing leave room?"
         )
     return lines + _fallbacks(rows) + _failures(rows)
 
@@ -130,9 +131,9 @@ def _failures(rows: pa.Table) -> list[str]:
             kind, _, message = error.partition(": ")
             found.setdefault(kind, []).append((task, message))
     kinds = sorted(found, key=lambda kind: -len(found[kind]))
-    lines = [_failure(kind, found[kind]) for kind in kinds[:MOST_KINDS]]
-    if len(kinds) > MOST_KINDS:
-        rest = sum(len(found[kind]) for kind in kinds[MOST_KINDS:])
+    lines = [_failure(kind, found[kind]) for kind in kinds[:MAX_KINDS]]
+    if len(kinds) > MAX_KINDS:
+        rest = sum(len(found[kind]) for kind in kinds[MAX_KINDS:])
         lines.append(f"failed: {count_of(rest, 'task')} with other errors.")
     return lines
 
@@ -149,9 +150,4 @@ def _failure(kind: str, cases: Sequence[tuple[int, str]]) -> str:
 def _line(message: str) -> str:
     """The first line of a message, cut to a readable length."""
     line = message.split("\n", 1)[0]
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
-
-
-def count_of(number: int, what: str) -> str:
-    """Return a number with its noun, such as "2 tasks"."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    return line if len(line) <= MAX_MESSAGE_CHARS else f"{line[: MAX_MESSAGE_CHARS - 3]}..."

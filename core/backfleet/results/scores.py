@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,12 +41,8 @@ class TaskScores:
     idle: NDArray[np.bool_]
 
 
-def task_scores(manifest: Manifest, rows: pa.Table) -> TaskScores:
+def task_scores(manifest: Manifest, tables: Iterable[pa.Table]) -> TaskScores:
     """Return the scores of all tasks from the rows of a run, which may be incomplete."""
-    tasks = task_numbers(rows)
-    orders = nullable_floats(rows["orders_completed"])
-    # Only a failed task has no number of orders.
-    failed = np.isnan(orders)
     shape = (manifest.tasks // len(manifest.points), len(manifest.points))
     scores = TaskScores(
         sharpe=np.full(shape, np.nan),
@@ -54,9 +51,14 @@ def task_scores(manifest: Manifest, rows: pa.Table) -> TaskScores:
         missing=np.ones(shape, np.bool_),
         idle=np.zeros(shape, np.bool_),
     )
-    scores.sharpe.flat[tasks] = nullable_floats(rows["sharpe"])
-    scores.trades.flat[tasks] = np.nan_to_num(nullable_floats(rows["trades"]))
-    scores.failed.flat[tasks] = failed
-    scores.missing.flat[tasks] = False
-    scores.idle.flat[tasks] = ~failed & (orders == 0)
+    for rows in tables:
+        tasks = task_numbers(rows)
+        orders = nullable_floats(rows["orders_completed"])
+        # Only a failed task has no number of orders.
+        failed = np.isnan(orders)
+        scores.sharpe.flat[tasks] = nullable_floats(rows["sharpe"])
+        scores.trades.flat[tasks] = np.nan_to_num(nullable_floats(rows["trades"]))
+        scores.failed.flat[tasks] = failed
+        scores.missing.flat[tasks] = False
+        scores.idle.flat[tasks] = ~failed & (orders == 0)
     return scores

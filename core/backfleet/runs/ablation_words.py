@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from backfleet.console import count_of
 from backfleet.job.grid import GridPoints
 from backfleet.results.leaderboard import swept_parameters
-from backfleet.results.row_problems import count_of
 from backfleet.results.rule_costs import RuleCost, RuleCosts
 from backfleet.runs.ablation import Ablation
 from backfleet.runs.run_ablation import AblationWork

@@ -22,8 +22,9 @@ from backfleet.executor import (
 )
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.part_index import PartIndex
+from backfleet.runs.compiling import is_compiling
 from backfleet.runs.executors import open_executor
-from backfleet.runs.facts import RunFacts, read_facts, write_facts
+from backfleet.runs.facts import RunFacts, read_run_facts, write_facts
 from backfleet.runs.progress import progress_on
 from backfleet.runs.run import Run
 from backfleet.runs.submit import Submit
@@ -136,7 +137,9 @@ class RunControl:
             watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected, done, stop)
             with self._naming_workers(executor, entry):
                 before = parts.counts()
-                with progress_on(progress, run.id, before) as show:
+                # Workers elsewhere compile elsewhere.
+                compiles = is_compiling if not isinstance(executor, Remote) else lambda: False
+                with progress_on(progress, run.id, before, compiles) as show:
                     show(before)
                     self.worker_statuses = wait_for_workers(watch, show)
         if entry is not None:
@@ -171,7 +174,7 @@ class RunControl:
             self._wait_for_compaction()
             if not is_current(run.store, run.chunk_index.listing()):
                 compact(run.store, run.chunk_index)
-            if read_facts(run.store) is None:
+            if read_run_facts(run.store) is None:
                 from backfleet.runs.run_scores import run_scores
 
                 scores = run_scores(run.store, run.chunk_index.listing())

@@ -22,12 +22,12 @@ from backfleet.runs.executors import is_configured, open_executor
 from backfleet.store import open_store
 from backfleet.worker.environment import platform_facts
 
-__all__ = ["check_executors", "check_machine", "check_plugins", "check_store"]
+__all__ = ["check_executors", "check_machine", "check_store", "plugin_findings"]
 
 LITTLE_DISK = 2**30
 """Bytes; details of a million tasks take some gigabytes."""
 
-LEAST_DISK = 100 * 2**20
+MIN_FREE_BYTES = 100 * 2**20
 
 PROBE = "doctor.json"
 
@@ -115,7 +115,7 @@ def _directory(folder: Path) -> Iterator[Finding]:
     yield Finding("store", FindingStatus.OK, f"{folder} can be written to")
     free = shutil.disk_usage(there).free
     status = FindingStatus.OK if free >= LITTLE_DISK else FindingStatus.WARNING
-    if free < LEAST_DISK:
+    if free < MIN_FREE_BYTES:
         status = FindingStatus.FAILURE
     fix = "" if status is FindingStatus.OK else f"make room where {folder} lies"
     yield Finding("disk", status, f"{free / 2**30:.1f} GiB free for {folder}", fix)
@@ -140,7 +140,7 @@ def _cannot_write(folder: Path) -> str:
     return ""
 
 
-def check_plugins() -> Iterator[Finding]:
+def plugin_findings() -> Iterator[Finding]:
     """Plugins that fail to import, or that two packages claim."""
     plugins = list_plugins()
     owners: dict[tuple[str, str], set[str]] = {}

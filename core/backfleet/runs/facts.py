@@ -30,7 +30,7 @@ __all__ = [
     "RunScores",
     "RunState",
     "installed_strategies",
-    "read_facts",
+    "read_run_facts",
     "write_facts",
 ]
 
@@ -185,7 +185,7 @@ def installed_strategies() -> Mapping[str, str]:
     return {plugin.target: plugin.name for plugin in list_plugins("strategy")}
 
 
-def read_facts(store: Store) -> RunFacts | None:
+def read_run_facts(store: Store) -> RunFacts | None:
     """Return the facts of a complete run.
 
     None if they are missing or damaged, or if the manifest or a chunk has changed since. Raises

@@ -29,7 +29,7 @@ from backfleet.results.point_sums import PointReturns, read_point_returns
 from backfleet.runs.flat_returns import read_flat_means, read_flat_symbols, union_days
 from backfleet.runs.stored_run import StoredRun
 from backfleet.runs.validation_rule import read_rule
-from backfleet.sources.prepared import sessions_per_year
+from backfleet.sources.bar_cache import sessions_per_year
 from backfleet.store import open_store, split_url
 from backfleet.validation.accounts import equal_weight
 from backfleet.validation.fold_series import (

@@ -10,7 +10,7 @@ from typing import Any
 from backfleet.errors import CorruptObject
 from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest_store import MANIFEST
-from backfleet.runs.facts import installed_strategies, read_facts
+from backfleet.runs.facts import installed_strategies, read_run_facts
 from backfleet.runs.labels import read_labels
 from backfleet.runs.listing_cache import ListingCache, run_version
 from backfleet.runs.open import list_runs
@@ -86,7 +86,7 @@ def _row(
 ) -> Mapping[str, Any] | CorruptObject | None:
     """Return a row, the error of a damaged run, or None for a folder that is no run."""
     try:
-        facts = read_facts(store)
+        facts = read_run_facts(store)
         if facts is not None:
             return facts.row("complete", read_labels(store), installed_strategies())
         version = run_version(store)

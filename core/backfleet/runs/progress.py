@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from backfleet.results.chunk_index import Counts
@@ -13,57 +14,93 @@ from backfleet.runs.notebook import NotebookBar, is_notebook
 __all__ = ["Show", "progress_on"]
 
 LINE_SECONDS = 5.0
-"""Plain lines come no more often than this."""
+"""Minimum interval of plain lines."""
 
+COMPILING = "compiling the engine, which is kept for later runs"
 
 Show = Callable[[Counts], None]
 """Shows the counts of a run as it goes."""
 
 
-class Pace:
-    """How fast tasks come, counted from the first look."""
+@dataclass(frozen=True)
+class Speed:
+    """How fast tasks finish.
 
-    def __init__(self) -> None:
+    Attributes
+    ----------
+    rate
+        Tasks per second.
+    left
+        Seconds until the last task has finished; None if that is unknown.
+    is_compiling
+        Whether no task has finished because the engine is being compiled.
+    """
+
+    rate: float
+    left: float | None = None
+    is_compiling: bool = False
+
+
+class CompletionRate:
+    """Measures how fast tasks finish, from the first look on and without the time of compiling."""
+
+    def __init__(self, is_compiling: Callable[[], bool]) -> None:
+        self._is_compiling = is_compiling
         self._since = time.monotonic()
         self._first: int | None = None
 
-    def look(self, counts: Counts) -> tuple[float, float | None]:
-        """Tasks a second, and seconds left; None while that cannot be told."""
+    def look(self, counts: Counts) -> Speed:
+        """Return the speed until now."""
+        now = time.monotonic()
         if self._first is None:
             self._first = counts.finished
-        rate = (counts.finished - self._first) / max(time.monotonic() - self._since, 1e-9)
-        return rate, (counts.tasks - counts.finished) / rate if rate else None
+        fresh = counts.finished - self._first
+        if not fresh:
+            if is_compiling := self._is_compiling():
+                self._since = now
+            return Speed(0.0, is_compiling=is_compiling)
+        rate = fresh / max(now - self._since, 1e-9)
+        return Speed(rate, (counts.tasks - counts.finished) / rate)
 
 
 class PlainLines:
     """A line at the start, one now and then, and one at the end."""
 
-    def __init__(self, stream: TextIO, run: str, pace: Pace) -> None:
+    def __init__(self, stream: TextIO, run: str, pace: CompletionRate) -> None:
         self._stream = stream
         self._run = run
         self._pace = pace
         self._said: float | None = None
 
     def show(self, counts: Counts) -> None:
-        rate, left = self._pace.look(counts)
+        speed = self._pace.look(counts)
         now = time.monotonic()
         if self._said is not None and now - self._said < LINE_SECONDS and counts.missing:
             return
         self._said = now
-        speed = f", {rate:.1f}/s" if rate else ""
-        eta = f", about {_duration(left)} left" if left else ""
+        rate = f", {speed.rate:.1f}/s" if speed.rate else ""
+        eta = f", about {_duration(speed.left)} left" if speed.left else ""
+        compiling = f", {COMPILING}" if speed.is_compiling else ""
         print(
             f"run {self._run}: {_about(counts)}{counts.finished:,} of {counts.tasks:,} tasks"
-            f"{speed}{eta}{_failures(counts)}",
+            f"{compiling}{rate}{eta}{_failures(counts)}",
             file=self._stream,
             flush=True,
         )
 
 
 @contextmanager
-def progress_on(stream: TextIO | None, run: str, counts: Counts) -> Iterator[Show]:
-    """Show progress as it suits a stream, and nothing without one. A bar is wiped at the end."""
-    pace = Pace()
+def progress_on(
+    stream: TextIO | None,
+    run: str,
+    counts: Counts,
+    is_compiling: Callable[[], bool] = lambda: False,
+) -> Iterator[Show]:
+    """Show progress as it suits a stream, and nothing without one. A bar is wiped at the end.
+
+    Until the first task has finished, `is_compiling` is asked whether machine code is compiled.
+    """
+    pace = CompletionRate(is_compiling)
     if stream is None:
         yield lambda _: None
     elif is_notebook(stream):
@@ -94,12 +131,14 @@ def _bar(stream: TextIO) -> Any:
     )
 
 
-def _words(counts: Counts, pace: Pace) -> str:
-    """Rate, time left and failures."""
-    rate, left = pace.look(counts)
-    words = f"{_about(counts)}{rate:.1f}/s" if rate else ""
-    if left:
-        words += f", {_duration(left)} left"
+def _words(counts: Counts, pace: CompletionRate) -> str:
+    """Return the rate, the time left and the failures."""
+    speed = pace.look(counts)
+    if speed.is_compiling:
+        return COMPILING
+    words = f"{_about(counts)}{speed.rate:.1f}/s" if speed.rate else ""
+    if speed.left:
+        words += f", {_duration(speed.left)} left"
     return words + _failures(counts)
 
 

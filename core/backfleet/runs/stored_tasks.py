@@ -20,7 +20,7 @@ from backfleet.errors import ObjectMissing
 from backfleet.plan.rows import RowLayout
 from backfleet.runs.run import Run
 
-__all__ = ["Difference", "StoredTasks", "TaskRecord"]
+__all__ = ["RecordMismatch", "StoredTasks", "TaskRecord"]
 
 CHUNKS_HELD = 8
 
@@ -31,7 +31,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Difference:
+class RecordMismatch:
     """Where a task came out differently.
 
     Attributes
@@ -80,7 +80,7 @@ class StoredTasks:
         }
         return TaskRecord(rows[task], tables)
 
-    def compare_result(self, result: TaskResult) -> Difference | None:
+    def compare_result(self, result: TaskResult) -> RecordMismatch | None:
         """Compare a task that ran again with what is stored of it."""
         stored = self.record(result.task)
         row = _first_row(self._layout.rows([result]))
@@ -94,7 +94,7 @@ class StoredTasks:
         details = stored_tables([result], keeps_detail=result.outcome is not None)
         return self.compare(stored, TaskRecord(row, details))
 
-    def compare(self, ours: TaskRecord, theirs: TaskRecord) -> Difference | None:
+    def compare(self, ours: TaskRecord, theirs: TaskRecord) -> RecordMismatch | None:
         """Return the first difference of two records of a task; None if all bits are equal.
 
         Raises DataError if the second one has no result because its bars were not valid.
@@ -105,7 +105,7 @@ class StoredTasks:
             if name in ours.details and name in theirs.details:
                 records = _differing_record(ours.details[name], theirs.details[name])
                 if records is not None:
-                    return Difference(key.index, key.name, key.params, name, *records)
+                    return RecordMismatch(key.index, key.name, key.params, name, *records)
         names = [
             name
             for name in dict.fromkeys([*ours.row, *theirs.row])
@@ -115,14 +115,14 @@ class StoredTasks:
             records = _differing_record(
                 segment_table(ours.details[SUMS]), segment_table(theirs.details[SUMS])
             )
-            return records and Difference(key.index, key.name, key.params, SUMS, *records)
+            return records and RecordMismatch(key.index, key.name, key.params, SUMS, *records)
         if theirs.row["status"] == TaskStatus.ERROR:
             # A task that fails has no numbers: that it fails, and why, is all there is to show.
             names = [name for name in ("status", "error") if name in names]
         sides = ({name: row.get(name) for name in names} for row in (ours.row, theirs.row))
-        return Difference(key.index, key.name, key.params, "columns", None, *sides)
+        return RecordMismatch(key.index, key.name, key.params, "columns", None, *sides)
 
-    def compare_returns(self, other: StoredTasks, chunk: int) -> Difference | None:
+    def compare_returns(self, other: StoredTasks, chunk: int) -> RecordMismatch | None:
         """Compare the returns by date of a chunk in two runs of one plan.
 
         A chunk with a failed task is not compared: the task may not fail again.
@@ -135,16 +135,20 @@ class StoredTasks:
         if stored == again:
             return None
         key = self._run.manifest.task(ours.first)
-        return Difference(key.index, key.name, key.params, RETURNS, None, stored, again)
+        return RecordMismatch(key.index, key.name, key.params, RETURNS, None, stored, again)
 
     def _read_chunk(self, chunk: int) -> tuple[Mapping[int, Row], Mapping[str, pa.Table]]:
         store, header = self._run.store, self._run.chunk_index[chunk]
         if header is None:
             raise ObjectMissing(f"chunk {chunk} of {store.url} is missing")
         stored = read_chunk(store, header.chunk, header.generation)
-        lasting = Rows.from_arrow(read_rows(stored.body, stored.header.count)).comparable_columns()
-        values = zip(*(column.values for column in lasting), strict=True)
-        rows = [dict(zip((column.name for column in lasting), row, strict=True)) for row in values]
+        comparable = Rows.from_arrow(
+            read_rows(stored.body, stored.header.count)
+        ).comparable_columns()
+        values = zip(*(column.values for column in comparable), strict=True)
+        rows = [
+            dict(zip((column.name for column in comparable), row, strict=True)) for row in values
+        ]
         details = {
             name: read_details(store, header.blobs, name)
             for name in (*TABLES, SUMS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backfleet.errors import BackfleetError, NoVerdict, UserError
+from backfleet.results.large_rows import LargeRows, has_large_rows
 from backfleet.results.read import read_results
 from backfleet.results.scores import SCORE_COLUMNS, task_scores
 from backfleet.runs.stored_run import StoredRun
@@ -74,13 +76,18 @@ def run_data(run: StoredRun, rows: pa.Table | None = None) -> RunData:
 
 def run_data_with(run: StoredRun, folds: Folds | None, rows: pa.Table | None = None) -> RunData:
     """Return `run_data` for folds that are already known."""
-    if rows is None:
-        rows = read_results(run.store, run.chunk_index, SCORE_COLUMNS)
     if run.manifest.windows:
         raise NoVerdict(
             f'run {run.manifest.run_id} has no verdict: with start = "flat", its tasks are '
             f"windows. 'backfleet folds {run.store.url}' shows what they say."
         )
-    scores = task_scores(run.manifest, rows)
+    tables: Iterable[pa.Table]
+    if rows is not None:
+        tables = [rows]
+    elif has_large_rows(run.chunk_index):
+        tables = LargeRows(run.store, run.chunk_index).batches(SCORE_COLUMNS)
+    else:
+        tables = [read_results(run.store, run.chunk_index, SCORE_COLUMNS)]
+    scores = task_scores(run.manifest, tables)
     evidence = None if folds is None else folds.evidence()
     return RunData(run.store, run.manifest, run.chunk_index, scores, run.trials(), evidence)

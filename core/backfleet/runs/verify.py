@@ -29,7 +29,7 @@ from backfleet.plugins import find_plugin
 from backfleet.runs.control import RunControl
 from backfleet.runs.executors import open_executor
 from backfleet.runs.run import Run
-from backfleet.runs.stored_tasks import Difference, StoredTasks
+from backfleet.runs.stored_tasks import RecordMismatch, StoredTasks
 from backfleet.runs.submit import Submit
 from backfleet.runs.task_code import TaskCode
 from backfleet.store import Store, open_store
@@ -91,7 +91,7 @@ def other_engine(run: Run) -> str:
 
 def verify_engine(
     code: TaskCode, tasks: Sequence[int], engine: str, data: Sequence[str] = ()
-) -> list[Difference]:
+) -> list[RecordMismatch]:
     """Run tasks of a run on an engine, in child processes, and compare them with the stored ones.
 
     Child processes have the environment that a worker's have. Nothing is stored.
@@ -102,7 +102,7 @@ def verify_engine(
     with IsolatedImports(code.folders).active():
         find_plugin("engine", engine)
     stored = StoredTasks(code.run)
-    differences: list[Difference] = []
+    differences: list[RecordMismatch] = []
 
     def compare(done: TaskResults | Encoded) -> None:
         assert isinstance(done, TaskResults)
@@ -140,7 +140,7 @@ def verify_executor(
     options: Sequence[str] = (),
     progress: TextIO | None = None,
     data: Sequence[str] = (),
-) -> list[Difference]:
+) -> list[RecordMismatch]:
     """Run the chunks of tasks on an executor, in an empty store, and compare the stored results.
 
     Raises ExecutorError if chunks are missing afterwards, and what starting a run raises.
@@ -199,7 +199,7 @@ def _check_all_there(again: Run, chunks: Sequence[int]) -> None:
 
 def _compare_runs(
     run: Run, again: Run, tasks: Sequence[int], chunks: Sequence[int]
-) -> Iterator[Difference]:
+) -> Iterator[RecordMismatch]:
     first, second = StoredTasks(run), StoredTasks(again)
     differing = set()
     for task in tasks:

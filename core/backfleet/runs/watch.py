@@ -25,7 +25,7 @@ from backfleet.submissions.submission_log import LogEntry
 
 __all__ = ["UnseenWorkers", "WorkerWatch", "wait_for_workers"]
 
-SHORTEST, LONGEST = 0.02, 1.0
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.02, 1.0
 """Seconds between two looks."""
 
 SHARE = 0.01
@@ -106,7 +106,7 @@ def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
         # What has come must be read once, however often one looks.
         took = (time.monotonic() - began) / (1 + len(fresh))
         passed = time.monotonic() - started
-        time.sleep(min(max(SHORTEST, took / SHARE, passed * LATE), LONGEST))
+        time.sleep(min(max(MIN_PAUSE_SECONDS, took / SHARE, passed * LATE), MAX_PAUSE_SECONDS))
 
 
 def _stop_at_limit(watch: WorkerWatch) -> bool:

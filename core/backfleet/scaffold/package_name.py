@@ -13,7 +13,7 @@ from backfleet.plugins import list_plugins
 __all__ = ["PackageName"]
 
 _FORM = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-LONGEST = 50
+MAX_NAME_CHARS = 50
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class PackageName:
     def of(cls, text: str) -> PackageName:
         """Raises UserError for a name that is malformed or taken."""
         name = cls(text)
-        if not _FORM.fullmatch(text) or len(text) > LONGEST:
+        if not _FORM.fullmatch(text) or len(text) > MAX_NAME_CHARS:
             raise UserError(
                 f"{text!r} is no name for a strategy: lower-case letters, digits and single "
-                f"hyphens, a letter first, {LONGEST} at most{_suggestion(text)}"
+                f"hyphens, a letter first, {MAX_NAME_CHARS} at most{_suggestion(text)}"
             )
         if keyword.iskeyword(name.module) or keyword.iskeyword(name.class_name):
             raise UserError(f"{text!r} is a word of Python's own; append one, as in {text}-factor")
@@ -66,5 +66,5 @@ def _is_installed(module: str) -> bool:
 def _suggestion(text: str) -> str:
     """The nearest name that would do, in words."""
     with_hyphens = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text).lower()
-    near = re.sub(r"[^a-z0-9]+", "-", with_hyphens).strip("-0123456789")[:LONGEST].strip("-")
+    near = re.sub(r"[^a-z0-9]+", "-", with_hyphens).strip("-0123456789")[:MAX_NAME_CHARS].strip("-")
     return f"; did you mean {near!r}?" if _FORM.fullmatch(near) else ""

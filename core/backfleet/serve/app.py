@@ -92,7 +92,7 @@ class Site:
         return _html(pages.runs_html(self._catalog.runs(), self._catalog.store.url))
 
     def runs_json(self, request: Request) -> Response:
-        return _json(pages.runs_table(self._catalog.runs()))
+        return _json(pages.runs_context(self._catalog.runs()))
 
     def status_json(self, request: Request) -> Response:
         run = self._open(request.path_params["run"])
@@ -102,7 +102,7 @@ class Site:
 
     def run(self, request: Request) -> Response:
         run = self._open(request.path_params["run"])
-        return _html(pages.run_html(run, request.query_params.get("metric")))
+        return _html(pages.run_page(run, request.query_params.get("metric")))
 
     def task(self, request: Request) -> Response:
         if not _TASK.fullmatch(request.path_params["task"]):

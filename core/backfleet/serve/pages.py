@@ -16,7 +16,7 @@ from backfleet.runs.facts import CODE_DIGITS
 from backfleet.runs.run import Run
 from backfleet.serve.run_catalog import Listed
 
-__all__ = ["comparison_html", "problem_html", "run_html", "runs_html", "runs_table", "task_html"]
+__all__ = ["comparison_html", "problem_html", "run_page", "runs_context", "runs_html", "task_html"]
 
 PACKAGE = "backfleet.serve"
 UNFINISHED = ("", "running")
@@ -55,14 +55,14 @@ def runs_html(runs: Sequence[Listed], store: str) -> str:
         template="runs.html",
         title=f"{store} · backfleet",
         context={"store": store, "count": len(runs)},
-        data={"runs": runs_table(runs)["table"]} if runs else {},
+        data={"runs": runs_context(runs)["table"]} if runs else {},
         scripts=("filter.js", "table.js", "runs.js"),
         package=PACKAGE,
     )
     return render_linked(page)
 
 
-def runs_table(runs: Sequence[Listed]) -> Mapping[str, Any]:
+def runs_context(runs: Sequence[Listed]) -> Mapping[str, Any]:
     """The list as plain JSON, and whether it is worth asking again soon."""
     import pandas as pd
 
@@ -123,7 +123,7 @@ def _row(listed: Listed) -> dict[str, Any]:
     return row
 
 
-def run_html(run: Run, metric: str | None) -> str:
+def run_page(run: Run, metric: str | None) -> str:
     """The report of a run, with live updates while it is running."""
     page = sweep_page(run, metric)
     live = page.context["facts"].state == "running"

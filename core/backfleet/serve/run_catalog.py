@@ -13,7 +13,7 @@ from backfleet.executor import Cost
 from backfleet.plan.known_index import run_folders
 from backfleet.plan.manifest_store import read_manifest
 from backfleet.results.chunk_index import Counts
-from backfleet.runs.facts import RunFacts, RunScores, RunState, read_facts
+from backfleet.runs.facts import RunFacts, RunScores, RunState, read_run_facts
 from backfleet.runs.labels import read_labels
 from backfleet.runs.run import Run
 from backfleet.runs.run_scores import run_scores
@@ -132,7 +132,7 @@ class Catalog:
         """Return the facts of a manifest; None for a folder without one."""
         try:
             store = self.store.at(name)
-            facts = read_facts(store)
+            facts = read_run_facts(store)
             if facts is None:
                 manifest = read_manifest(store)
                 facts = RunFacts.of(manifest, Counts(manifest.tasks))
@@ -173,7 +173,7 @@ class Catalog:
     def _status(self, name: str) -> RunStatus:
         """Return the status of a run. One that is not complete stays open: it knows its chunks."""
         store = self.store.at(name)
-        facts = read_facts(store)
+        facts = read_run_facts(store)
         scores: RunScores | None = None
         state: RunState
         if facts is not None:

@@ -46,7 +46,7 @@ class CsvSource(FileSource):
     Options: ClassVar[type[SourceOptions]] = CsvOptions
 
     def parse(self, symbol: str, content: bytes) -> Bars:
-        # These import pyarrow, and bars that are prepared need none of it.
+        # These import pyarrow, which bars from the cache do not need.
         from backfleet.sources.columns import Reading, bars_of
         from backfleet.sources.csv_file import CsvFile
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from backfleet.bars import BarsWindow
 from backfleet.errors import DataError
 from backfleet.source import Source
-from backfleet.sources.prepared import PreparedBars, SymbolData
+from backfleet.sources.bar_cache import BarCache, SymbolData
 from backfleet.sources.turns import taking_turn
 
 __all__ = ["describe_symbols"]
@@ -22,14 +22,14 @@ MAX_THREADS = 8
 
 
 def describe_symbols(
-    prepared: PreparedBars, source: Source, symbols: Sequence[str], window: BarsWindow
+    bar_cache: BarCache, source: Source, symbols: Sequence[str], window: BarsWindow
 ) -> Iterator[tuple[str, SymbolData | DataError]]:
     """Yield each symbol with what its bars are, or with what is wrong with them, in order.
 
     At most as many files are in memory as there are threads.
     """
     with _no_collections():
-        yield from _described(prepared, source, symbols, window)
+        yield from _described(bar_cache, source, symbols, window)
 
 
 @contextmanager
@@ -45,12 +45,12 @@ def _no_collections() -> Iterator[None]:
 
 
 def _described(
-    prepared: PreparedBars, source: Source, symbols: Sequence[str], window: BarsWindow
+    bar_cache: BarCache, source: Source, symbols: Sequence[str], window: BarsWindow
 ) -> Iterator[tuple[str, SymbolData | DataError]]:
-    known = {symbol: prepared.known(source, symbol, window) for symbol in symbols}
+    known = {symbol: bar_cache.known(source, symbol, window) for symbol in symbols}
     unknown = [symbol for symbol in symbols if known[symbol] is None]
     source.expect(len(unknown))
-    attempt = _Attempt(prepared, source, window)
+    attempt = _Attempt(bar_cache, source, window)
     threads = min(MAX_THREADS, os.cpu_count() or 1, len(unknown))
     # Symbols are in order, so those that are described meanwhile come as they are asked for.
     if threads <= 1:
@@ -68,14 +68,14 @@ def _described(
 class _Attempt:
     """Describes one symbol after another; a bad one is a result, too."""
 
-    prepared: PreparedBars
+    bar_cache: BarCache
     source: Source
     window: BarsWindow
 
     def describe(self, symbol: str) -> SymbolData | DataError:
         try:
             with taking_turn:
-                return self.prepared.digest(self.source, symbol, self.window)
+                return self.bar_cache.digest(self.source, symbol, self.window)
         except DataError as error:
             return error
 

@@ -11,9 +11,9 @@ from datetime import date, datetime
 from typing import Any
 
 from backfleet.errors import DataError
-from backfleet.sources.places import Place
+from backfleet.sources.locations import DataLocation
 
-__all__ = ["FactRow", "read_rows", "table_files"]
+__all__ = ["FactRow", "read_fact_rows", "table_files"]
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 SUFFIXES = (".csv", ".parquet")
@@ -91,8 +91,8 @@ def table_files(name: str, there: Sequence[str]) -> list[str]:
     return [name + suffix for suffix in SUFFIXES if name + suffix in there]
 
 
-def read_rows(
-    place: Place,
+def read_fact_rows(
+    location: DataLocation,
     folder: str,
     name: str,
     columns: Sequence[str],
@@ -111,13 +111,13 @@ def read_rows(
         The table is there as CSV and as Parquet, cannot be read, or has other columns; the first of
         `columns` must be there.
     """
-    files = table_files(name, place.names())
+    files = table_files(name, location.names())
     if not files:
         return None
     if len(files) > 1:
         raise DataError(f"{folder}: there are {files[0]} and {files[1]}; remove one of them")
     origin = f"{folder.rstrip('/')}/{files[0]}"
-    content = place.read(files[0])
+    content = location.read(files[0])
     is_csv = files[0].endswith(".csv")
     header, rows = _of_csv(origin, content) if is_csv else _of_parquet(origin, content)
     _check_header(origin, header, columns)

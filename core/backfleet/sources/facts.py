@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from backfleet.errors import DataError
 from backfleet.facts import Action, Facts, Span, SymbolFacts
-from backfleet.sources.fact_table import FactRow, read_rows, table_files
-from backfleet.sources.places import place_at
+from backfleet.sources.fact_table import FactRow, read_fact_rows, table_files
+from backfleet.sources.locations import location_at
 
 __all__ = ["fact_files", "read_facts"]
 
@@ -44,16 +44,16 @@ def read_facts(path: str, only: Collection[str] | None = None) -> Facts:
         of one state overlap, an action lies before the listing, or a span or an action is that of a
         symbol without a row in `instruments`. The message names the file, the row and the value.
     """
-    place = place_at(path)
-    rows = read_rows(place, path, "instruments", INSTRUMENTS, only)
+    location = location_at(path)
+    rows = read_fact_rows(location, path, "instruments", INSTRUMENTS, only)
     if rows is None:
         raise DataError(
             f"{path}: there is no instruments.csv or instruments.parquet in it; each symbol needs "
             "a row there"
         )
     symbols = _instruments(rows)
-    spans = _with_spans(symbols, read_rows(place, path, "spans", SPANS) or [], only)
-    actions = read_rows(place, path, "actions", ACTIONS, only)
+    spans = _with_spans(symbols, read_fact_rows(location, path, "spans", SPANS) or [], only)
+    actions = read_fact_rows(location, path, "actions", ACTIONS, only)
     return Facts(
         path, MappingProxyType(spans if actions is None else _with_actions(spans, actions))
     )
@@ -61,10 +61,10 @@ def read_facts(path: str, only: Collection[str] | None = None) -> Facts:
 
 def fact_files(path: str) -> dict[str, bytes]:
     """Return the files of the tables at a location, by their names. Raises DataError."""
-    place = place_at(path)
-    there = place.names()
+    location = location_at(path)
+    there = location.names()
     tables = ("instruments", "spans", "actions")
-    return {name: place.read(name) for table in tables for name in table_files(table, there)}
+    return {name: location.read(name) for table in tables for name in table_files(table, there)}
 
 
 def _instruments(rows: Sequence[FactRow]) -> dict[str, SymbolFacts]:

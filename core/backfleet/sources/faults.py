@@ -22,10 +22,10 @@ from backfleet.sources.turns import others_run
 
 __all__ = ["Checked", "Fault", "check_symbol", "find_gaps"]
 
-MOST = 20
+MAX_LISTED = 20
 """Bad rows of one file after which the rest is not looked at."""
 
-ENOUGH = 3
+MIN_SYMBOLS = 3
 """Symbols from which on their sessions are taken for the market's."""
 
 ROW = re.compile(r"row ([0-9]+): ")
@@ -125,7 +125,7 @@ def check_symbol(source: Source, symbol: str) -> Checked:
             content = source.read(symbol)
     except DataError as error:
         return Checked(symbol, origin, 0, source, [_fault(origin, symbol, error)])
-    while bars is None and len(faults) < MOST:
+    while bars is None and len(faults) < MAX_LISTED:
         try:
             bars = source.parse(symbol, content)
         except DataError as error:
@@ -221,7 +221,7 @@ def _lines(source: Source, content: bytes) -> Sequence[int] | None:
 
 def _market(daily: Sequence[Checked]) -> Days | None:
     """The sessions that most of the symbols listed then have; None with too few symbols."""
-    if len(daily) < ENOUGH:
+    if len(daily) < MIN_SYMBOLS:
         return None
     all_sessions = [_days(each) for each in daily]
     firsts = np.sort([each[0] for each in all_sessions])
@@ -233,7 +233,7 @@ def _market(daily: Sequence[Checked]) -> Days | None:
     count = counts[days]
     days += firsts[0]
     listed = np.searchsorted(firsts, days, "right") - np.searchsorted(lasts, days, "left")
-    kept: Days = days[(count * 2 > listed) & (listed >= ENOUGH)]
+    kept: Days = days[(count * 2 > listed) & (listed >= MIN_SYMBOLS)]
     return kept
 
 

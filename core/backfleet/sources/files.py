@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.source import Source, SourceSettings
-from backfleet.sources.places import place_at
+from backfleet.sources.locations import location_at
 
 __all__ = ["FileSource", "file_stem", "symbol_of_stem"]
 
@@ -47,7 +47,7 @@ class FileSource(Source):
 
     def __init__(self, settings: SourceSettings) -> None:
         super().__init__(settings)
-        self._place = place_at(settings.path)
+        self._location = location_at(settings.path)
 
     def symbols(self) -> Sequence[str]:
         found = self._found()
@@ -58,14 +58,14 @@ class FileSource(Source):
     def fingerprint(self, symbol: str) -> str | None:
         self.check_symbol(symbol)
         try:
-            return self._place.fingerprint(file_stem(symbol) + self.suffix)
+            return self._location.fingerprint(file_stem(symbol) + self.suffix)
         except FileNotFoundError:
             raise self._missing(symbol) from None
 
     def read(self, symbol: str) -> bytes:
         self.check_symbol(symbol)
         try:
-            return self._place.read(file_stem(symbol) + self.suffix)
+            return self._location.read(file_stem(symbol) + self.suffix)
         except FileNotFoundError:
             raise self._missing(symbol) from None
 
@@ -85,7 +85,7 @@ class FileSource(Source):
             raise DataError(f"symbol {symbol!r}: its file's name would be too long")
 
     def _found(self) -> Sequence[str]:
-        names = (name for name in self._place.names() if not name.startswith("."))
+        names = (name for name in self._location.names() if not name.startswith("."))
         stems = [name.removesuffix(self.suffix) for name in names if name.endswith(self.suffix)]
         if not stems:
             raise DataError(f"{self.settings.path}: there are no files *{self.suffix} in it")
@@ -100,5 +100,5 @@ class FileSource(Source):
         return sorted(symbols)
 
     def _missing(self, symbol: str) -> DataError:
-        hint = nearest(symbol, self._found())
+        hint = suggestion(symbol, self._found())
         return DataError(f"symbol {symbol!r}: there is no {self.describe(symbol)}{hint}")

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from backfleet.bar_length import Stamp
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.source import SourceOptions
 from backfleet.sources.adjustment import Adjustment
 
@@ -163,7 +163,7 @@ class _Header:
 
     def missing(self, *wanted: str) -> DataError:
         what = " or ".join(repr(word) for word in wanted)
-        hint = nearest(wanted[0], self.names)
+        hint = suggestion(wanted[0], self.names)
         return DataError(f"row 1: there is no column {what}{hint}")
 
 

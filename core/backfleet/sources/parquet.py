@@ -20,7 +20,7 @@ class ParquetSource(FileSource):
     Options: ClassVar[type[SourceOptions]] = ColumnOptions
 
     def parse(self, symbol: str, content: bytes) -> Bars:
-        # These import pyarrow, and bars that are prepared need none of it.
+        # These import pyarrow, which bars from the cache do not need.
         from backfleet.sources.columns import Reading, bars_of
         from backfleet.sources.parquet_file import open_parquet, read_table
 

@@ -14,13 +14,13 @@ from pydantic import BeforeValidator
 from backfleet.bar_length import local_midnights
 from backfleet.bars import Bars
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.source import Source, SourceOptions, SourceSettings
 from backfleet.sources.importing.preset import Preset, Rule, load_preset, parse_preset
-from backfleet.sources.places import place_at
+from backfleet.sources.locations import location_at
 
 if TYPE_CHECKING:
-    from backfleet.sources.importing.choices import Choices
+    from backfleet.sources.importing.choices import ImportChoices
     from backfleet.sources.importing.importer import Imported
 
 __all__ = ["PresetOptions", "PresetSource"]
@@ -67,16 +67,16 @@ class PresetSource(Source):
 
     def __init__(self, settings: SourceSettings) -> None:
         super().__init__(settings)
-        self._place = place_at(settings.path)
+        self._location = location_at(settings.path)
 
     def symbols(self) -> list[str]:
         return sorted(self._files)
 
     def fingerprint(self, symbol: str) -> str | None:
-        return self._place.fingerprint(self._file(symbol))
+        return self._location.fingerprint(self._file(symbol))
 
     def read(self, symbol: str) -> bytes:
-        return self._place.read(self._file(symbol))
+        return self._location.read(self._file(symbol))
 
     def describe(self, symbol: str) -> str:
         return f"{self.settings.path.rstrip('/')}/{self._file(symbol)}"
@@ -94,7 +94,7 @@ class PresetSource(Source):
         return self._in_zone(imported, symbol)
 
     def _imported(self, file: Path) -> Imported:
-        # These import pyarrow, and bars that are prepared need none of it.
+        # These import pyarrow, which bars from the cache do not need.
         from backfleet.sources.importing.importer import Import, Imported
 
         results = list(Import(file, self._choices(), lambda assumptions: False).run())
@@ -102,13 +102,13 @@ class PresetSource(Source):
             raise DataError(f"{file.name}: it has {len(results)} symbols")
         return results[0]
 
-    def _choices(self) -> Choices:
-        from backfleet.sources.importing.choices import Choices
+    def _choices(self) -> ImportChoices:
+        from backfleet.sources.importing.choices import ImportChoices
 
         assert isinstance(self.options, PresetOptions)
         # UTC is the default of a job, and states nothing about times without an offset.
         zone = None if self.settings.timezone == "UTC" else self.settings.timezone
-        return Choices(
+        return ImportChoices(
             preset=self.options.preset,
             symbol="symbol",
             timezone=zone,
@@ -137,7 +137,7 @@ class PresetSource(Source):
         if symbol not in files:
             raise DataError(
                 f"symbol {symbol!r}: there is no file of it in {self.settings.path}"
-                f"{nearest(symbol, files)}"
+                f"{suggestion(symbol, files)}"
             )
         return files[symbol]
 
@@ -151,7 +151,7 @@ class PresetSource(Source):
         assert isinstance(self.options, PresetOptions)
         layouts = self.options.preset.layouts
         files: dict[str, str] = {}
-        for file in sorted(filter(is_data_name, self._place.names())):
+        for file in sorted(filter(is_data_name, self._location.names())):
             symbol = name_in_layouts(file, layouts)
             if symbol in files:
                 raise DataError(

@@ -48,7 +48,7 @@ def resample(bars: Bars, span: str) -> Bars:
         session=session,
         prices=raw if bars.prices is bars.raw else _merged(bars.prices, rows, first, last),
         raw=raw,
-        volume=_reduced(np.add, bars.volume[rows], first),
+        volume=_summed(bars.volume[rows], first),
         factor=bars.factor[rows][last],
         tradable=np.ones(len(first), np.bool_),
         extra=MappingProxyType({name: column[rows][last] for name, column in bars.extra.items()}),
@@ -91,6 +91,13 @@ def _merged(prices: Prices, rows: Rows, first: Rows, last: Rows) -> Prices:
         _reduced(np.minimum, prices.low[rows], first),
         prices.close[rows][last],
     )
+
+
+def _summed(values: Floats, first: Rows) -> Floats:
+    """The sums of the values from each of `first` to the next, added one after the other as
+    backtrader does; numpy's own sums add pairs."""
+    spans = np.searchsorted(first, np.arange(len(values)), "right") - 1
+    return np.asarray(np.bincount(spans, values, len(first)), np.float64)
 
 
 def _reduced(function: Any, values: Floats, first: Rows) -> Floats:

@@ -18,7 +18,7 @@ SHIFTED_SHARE, RARE_SHARE = 0.15, 0.05
 """Share of weekend sessions from which days are shifted, if Fridays or Mondays are rarer."""
 
 MIN_IDLE_BARS = 5
-LONGEST_PAUSE, LONGEST_PAUSE_CHINA = 14, 18
+MAX_PAUSE_DAYS, MAX_PAUSE_DAYS_CHINA = 14, 18
 """Days between two sessions that need no gap: holidays with their weekends are shorter."""
 NAMED_GAPS = 3
 VOLUME_BARS, VOLUME_RATIO = 60, 50.0
@@ -28,7 +28,7 @@ def longest_pause(traded: TradedBars) -> int:
     """Return the most days between two sessions that are no gap."""
     if traded.is_every_day:
         return 1
-    return LONGEST_PAUSE_CHINA if traded.is_china else LONGEST_PAUSE
+    return MAX_PAUSE_DAYS_CHINA if traded.is_china else MAX_PAUSE_DAYS
 
 
 def _weekends(traded: TradedBars) -> Iterator[Doubt]:

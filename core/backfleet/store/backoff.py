@@ -11,7 +11,7 @@ __all__ = ["retry"]
 
 ATTEMPTS = 8
 FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 5.0
+MAX_PAUSE_SECONDS = 5.0
 
 # The module's shared generator is seeded for each task: drawing from it would change its numbers.
 _jitter = random.SystemRandom()
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 def retry(call: Callable[[], Result], again: Callable[[Exception], bool]) -> Result:
     """The result of `call`, which is repeated while it raises what `again` accepts.
 
-    Between attempts it waits a random part of a pause that doubles up to LONGEST_PAUSE (seconds).
+    Between attempts it waits a random part of a pause that doubles up to MAX_PAUSE_SECONDS.
     The error of the last attempt is raised as it is.
     """
     for attempt in range(ATTEMPTS - 1):
@@ -31,5 +31,5 @@ def retry(call: Callable[[], Result], again: Callable[[Exception], bool]) -> Res
         except Exception as error:
             if not again(error):
                 raise
-        time.sleep(_jitter.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)))
+        time.sleep(_jitter.uniform(0, min(MAX_PAUSE_SECONDS, FIRST_PAUSE * 2**attempt)))
     return call()

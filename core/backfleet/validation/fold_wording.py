@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from backfleet.console import count_of
 from backfleet.job.validation import Validation
 from backfleet.validation.bootstrap import Interval
 from backfleet.validation.folds import MIN_SESSIONS
@@ -30,7 +31,7 @@ def describe_rule(rule: Validation, folds: int) -> str:
     chosen = f"chosen by {rule.select}" + (" with neighbors" if rule.plateau else "")
     chosen += f" where {rule.where}" if rule.where else ""
     chosen += " for each symbol" if rule.per == "symbol" else ""
-    return f"{_counted(folds, 'fold')} ({', '.join(parts)}), {chosen}"
+    return f"{count_of(folds, 'fold')} ({', '.join(parts)}), {chosen}"
 
 
 def describe_folds(folds: Folds) -> list[str]:
@@ -72,7 +73,9 @@ def _scores(folds: Folds) -> Iterator[str]:
 
 def _rank(folds: Folds) -> Iterator[str]:
     if folds.rank is not None:
-        error = "" if folds.rank_error is None else f"; the error is {folds.rank_error:.2f}"
+        error = (
+            "" if folds.rank_error is None else f"; the standard error is {folds.rank_error:.2f}"
+        )
         yield (
             f"In the tests they stand at {folds.rank:.2f} among all points, where 0.5 is chance "
             f"and 1 is best{error}."
@@ -82,7 +85,7 @@ def _rank(folds: Folds) -> Iterator[str]:
 def _changes(folds: Folds) -> Iterator[str]:
     steps = len(folds.consecutive)
     if steps:
-        yield f"The chosen point changed {folds.changes:,} of {_counted(steps, 'time')}."
+        yield f"The chosen point changed {folds.changes:,} of {count_of(steps, 'time')}."
 
 
 def _account(folds: Folds, account: StitchedAccount) -> str:
@@ -96,7 +99,7 @@ def _account(folds: Folds, account: StitchedAccount) -> str:
         parts.append(f"Sharpe {sharpe:.2f}{bounds}")
     parts.append(f"drawdown {_percent(metrics['max_drawdown'])}")
     if account.trades is not None and account.fees is not None:
-        parts.append(f"{_counted(account.trades, 'trade')}, {account.fees:,.2f} fees")
+        parts.append(f"{count_of(account.trades, 'trade')}, {account.fees:,.2f} fees")
     return (
         f"The stitched account of the tests, {account.days[0]} to {account.days[-1]}: "
         f"{', '.join(parts)}."
@@ -117,7 +120,7 @@ def _paths(folds: Folds) -> Iterator[str]:
     if quantiles is not None and folds.paths is not None:
         low, middle, high = (quantiles[level] for level in (0.05, 0.5, 0.95))
         yield (
-            f"Sharpe of {_counted(len(folds.paths), 'path')}: median {middle:.2f}, 90 % between "
+            f"Sharpe of {count_of(len(folds.paths), 'path')}: median {middle:.2f}, 90 % between "
             f"{low:.2f} and {high:.2f}. Paths share data, so this is no error."
         )
 
@@ -136,7 +139,7 @@ def _gaps(folds: Folds) -> Iterator[str]:
     left_out = folds.left_out
     if left_out:
         yield (
-            f"In {_counted(left_out, 'case')} a symbol was left out of a fold, because it has "
+            f"In {count_of(left_out, 'case')} a symbol was left out of a fold, because it has "
             f"fewer than {MIN_SESSIONS} sessions in a window."
         )
     if any(fold.is_short for fold in folds.windows.folds):
@@ -146,7 +149,7 @@ def _gaps(folds: Folds) -> Iterator[str]:
 def _holdout(folds: Folds) -> Iterator[str]:
     if folds.looks is None:
         return
-    since, runs = folds.rule.holdout, _counted(folds.looks, "run")
+    since, runs = folds.rule.holdout, count_of(folds.looks, "run")
     yield f"The holdout from {since} on was seen by {runs} of this strategy's family in the store."
     scores = [choice for choice in folds.holdout if choice.test_score is not None]
     if len(scores) == 1 and scores[0].symbol is None:
@@ -160,7 +163,3 @@ def _holdout(folds: Folds) -> Iterator[str]:
 
 def _percent(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.1%}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Calendar:
+class SharedSegments:
     """Segments that all symbols share: as long as those of the symbol with the longest history.
 
     Segments of any symbol are parts of them, because every length divides the next one.
@@ -42,7 +42,7 @@ class Calendar:
     months: int
 
     @classmethod
-    def of(cls, blocks: Sequence[SymbolSums]) -> Calendar:
+    def of(cls, blocks: Sequence[SymbolSums]) -> SharedSegments:
         """Return the segments that hold those of one or more blocks."""
         months = max(block.months for block in blocks)
         numbers = np.concatenate([_months(block) // months for block in blocks])
@@ -77,11 +77,11 @@ def choice_by_mean(data: RunData, blocks: Sequence[SymbolSums]) -> Cscv | Missin
     points = np.flatnonzero(is_complete)
     if not blocks:
         return TooLittle("points", 0, MIN_POINTS)
-    calendar = Calendar.of(blocks)
-    borders = choose_borders(calendar.counts(blocks).max(axis=1), len(points))
+    shared = SharedSegments.of(blocks)
+    borders = choose_borders(shared.counts(blocks).max(axis=1), len(points))
     if isinstance(borders, TooLittle):
         return borders
-    sums = _read_block_sums(data, points, calendar, np.array(borders))
+    sums = _read_block_sums(data, points, shared, np.array(borders))
     is_finite = np.isfinite(sums.squares).all(axis=(0, 1))
     if is_finite.sum() < MIN_POINTS:
         return TooLittle("points without a lost account", int(is_finite.sum()), MIN_POINTS)
@@ -90,7 +90,9 @@ def choice_by_mean(data: RunData, blocks: Sequence[SymbolSums]) -> Cscv | Missin
     return cscv(sums, THREADS)
 
 
-def _read_block_sums(data: RunData, points: Ints, calendar: Calendar, borders: Ints) -> SegmentSums:
+def _read_block_sums(
+    data: RunData, points: Ints, shared: SharedSegments, borders: Ints
+) -> SegmentSums:
     """Return the sums by blocks of segments, of shape (blocks, symbols, points).
 
     A symbol on which no point traded is left out, because it is the same to all points.
@@ -106,7 +108,7 @@ def _read_block_sums(data: RunData, points: Ints, calendar: Calendar, borders: I
         if row is None:
             continue
         segments = block.sums.segments
-        places = np.searchsorted(borders, calendar.places(block), side="right") - 1
+        places = np.searchsorted(borders, shared.places(block), side="right") - 1
         counts[:, row] = np.bincount(places, segments.counts, len(counts))
         own = columns[block.points]
         kept, own = own >= 0, own[own >= 0]

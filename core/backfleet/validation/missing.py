@@ -23,8 +23,14 @@ class TooLittle:
     available: int
     needed: int
 
+    @property
+    def counted(self) -> str:
+        """The available number with its noun."""
+        noun = self.quantity.removesuffix("s") if self.available == 1 else self.quantity
+        return f"{self.available:,} {noun}"
+
     def __str__(self) -> str:
-        return f"too little data: {self.available:,} {self.quantity}, {self.needed:,} are needed"
+        return f"too little data: {self.counted}, {self.needed:,} are needed"
 
 
 @dataclass(frozen=True)

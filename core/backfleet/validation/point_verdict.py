@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from backfleet.metrics.sums import SegmentSums
 from backfleet.operating_system import usable_cpus
 from backfleet.results.point_sums import PointSums
-from backfleet.sources.prepared import sessions_per_year
+from backfleet.sources.bar_cache import sessions_per_year
 from backfleet.validation.accounts import series_of
 from backfleet.validation.cscv import Cscv, overfitting_probability
 from backfleet.validation.missing import Missing, Undefined
 from backfleet.validation.moments import MIN_SESSIONS, sharpe_ratios
 from backfleet.validation.run_data import RunData
-from backfleet.validation.series import USUAL_PERIODS, Series, spread_of
+from backfleet.validation.series import DEFAULT_PERIODS_PER_YEAR, Series, spread_of
 from backfleet.validation.session_dates import session_dates
 from backfleet.validation.sharpe import annualize
 from backfleet.validation.verdict import (
@@ -101,7 +101,7 @@ def _periods(data: RunData, points: PointSums) -> float:
     if data.manifest.periods_per_year is not None:
         return data.manifest.periods_per_year
     dates = points.dates
-    return USUAL_PERIODS if dates is None or not len(dates) else sessions_per_year(dates)
+    return DEFAULT_PERIODS_PER_YEAR if dates is None or not len(dates) else sessions_per_year(dates)
 
 
 def _series(points: PointSums, place: int, periods: float) -> Series:

@@ -19,7 +19,7 @@ from backfleet.validation.point_verdict import (
     point_verdict,
 )
 from backfleet.validation.run_data import RunData
-from backfleet.validation.run_wording import Section, describe_run
+from backfleet.validation.run_wording import VerdictParagraphs, describe_run
 from backfleet.validation.task_verdicts import (
     SymbolVerdicts,
     best_task_verdict,
@@ -75,7 +75,7 @@ class RunVerdict:
         return self.best_task.level
 
     @property
-    def sections(self) -> list[Section]:
+    def sections(self) -> list[VerdictParagraphs]:
         """The verdicts in words, a section on each kind of trial."""
         return describe_run(self.best_task, self.best_point, self.symbols, self.overfitting)
 

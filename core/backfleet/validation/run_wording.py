@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from backfleet.console import count_of
 from backfleet.results.point_sums import NoPointSums
 from backfleet.validation.missing import Missing
 from backfleet.validation.multiple_testing import FALSE_SHARE
 from backfleet.validation.task_verdicts import SymbolVerdicts
 from backfleet.validation.verdict import MIN_TRADES, Level, Overfitting, Verdict
-from backfleet.validation.wording import choice_sentences, count_of, describe_verdict
+from backfleet.validation.wording import choice_sentences, describe_verdict
 
-__all__ = ["Section", "describe_run"]
+__all__ = ["VerdictParagraphs", "describe_run"]
 
 
 @dataclass(frozen=True)
-class Section:
+class VerdictParagraphs:
     """Paragraphs on one kind of trial, under a title; with the level, if it has a verdict."""
 
     title: str
@@ -29,21 +30,21 @@ def describe_run(
     best_point: Verdict | NoPointSums,
     symbols: SymbolVerdicts | None,
     overfitting: Overfitting | Missing,
-) -> list[Section]:
+) -> list[VerdictParagraphs]:
     """Return the verdicts on a run in words; the arguments are the fields of `RunVerdict`."""
     if symbols is None:
-        return [Section("Best point", describe_verdict(best_task), best_task.level)]
-    count = count_of(best_task.evidence.symbols, "symbols")
+        return [VerdictParagraphs("Best point", describe_verdict(best_task), best_task.level)]
+    count = count_of(best_task.evidence.symbols, "symbol")
     return [
-        Section(
+        VerdictParagraphs(
             f"Best task, of all points on {count}", describe_verdict(best_task), best_task.level
         ),
-        Section(
+        VerdictParagraphs(
             f"Best point over {count}",
             list(_point(best_point, overfitting)),
             best_point.level if isinstance(best_point, Verdict) else None,
         ),
-        Section("Best point of each symbol", [" ".join(_symbols(symbols))]),
+        VerdictParagraphs("Best point of each symbol", [" ".join(_symbols(symbols))]),
     ]
 
 
@@ -59,7 +60,7 @@ def _point(point: Verdict | NoPointSums, overfitting: Overfitting | Missing) -> 
 
 def _symbols(symbols: SymbolVerdicts) -> Iterator[str]:
     discoveries = symbols.discoveries
-    tests, rate = count_of(discoveries.tests, "symbols"), f"{FALSE_SHARE:.0%}"
+    tests, rate = count_of(discoveries.tests, "symbol"), f"{FALSE_SHARE:.0%}"
     if not discoveries.tests:
         yield "Too little data: no symbol is a test."
     elif not discoveries.count:

@@ -14,9 +14,9 @@ from backfleet.validation.missing import Missing
 from backfleet.validation.moments import Moments, moments_of
 from backfleet.validation.sharpe import annualize
 
-__all__ = ["USUAL_PERIODS", "Series", "spread_of"]
+__all__ = ["DEFAULT_PERIODS_PER_YEAR", "Series", "spread_of"]
 
-USUAL_PERIODS = 252.0
+DEFAULT_PERIODS_PER_YEAR = 252.0
 """Sessions per year of an account from which they cannot be told."""
 
 

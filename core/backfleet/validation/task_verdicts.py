@@ -19,7 +19,7 @@ from backfleet.validation.missing import Missing, TooLittle, Undefined
 from backfleet.validation.moments import Moments, moments_of
 from backfleet.validation.multiple_testing import Discoveries, benjamini_hochberg, discoveries
 from backfleet.validation.run_data import RunData
-from backfleet.validation.series import USUAL_PERIODS, Series, spread_of
+from backfleet.validation.series import DEFAULT_PERIODS_PER_YEAR, Series, spread_of
 from backfleet.validation.session_dates import session_dates
 from backfleet.validation.sharpe import Deflated
 from backfleet.validation.verdict import (
@@ -70,7 +70,7 @@ def best_task_verdict(data: RunData) -> Verdict:
         spread=None,
         moments=_no_score(scores),
         dates=np.empty(0, "datetime64[D]"),
-        periods=USUAL_PERIODS,
+        periods=DEFAULT_PERIODS_PER_YEAR,
         trades=0,
         symbols=data.symbols,
         folds=data.folds,
@@ -166,7 +166,7 @@ def _periods(data: RunData, task: int, moments: Moments | Missing) -> float:
     # The plan does not keep those of the union of the symbols' sessions.
     annual = float(data.scores.sharpe.flat[task])
     ratio = annual / moments.sharpe if isinstance(moments, Moments) and moments.sharpe else 0.0
-    return ratio * ratio or USUAL_PERIODS
+    return ratio * ratio or DEFAULT_PERIODS_PER_YEAR
 
 
 def _no_score(scores: TaskScores) -> Missing:

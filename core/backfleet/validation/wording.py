@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from backfleet.console import count_of
 from backfleet.validation.bootstrap import Interval
 from backfleet.validation.missing import Missing, TooLittle, Undefined
 from backfleet.validation.moments import Moments
@@ -51,10 +52,7 @@ def level_sentence(verdict: Verdict) -> str:
     """Return the level and the statistic that decides it."""
     deflated, reason = verdict.counted, verdict.reason
     if isinstance(reason, TooLittle):
-        return (
-            f"Too little data: {count_of(reason.available, reason.quantity)}, "
-            f"{reason.needed:,} are needed."
-        )
+        return f"Too little data: {reason.counted}, {reason.needed:,} are needed."
     if isinstance(reason, Undefined) or not isinstance(deflated, Deflated):
         return f"Too little data: the Sharpe ratio is {reason}."
     name = "deflated" if deflated.luck.trials > 1 else "probabilistic"
@@ -97,7 +95,7 @@ def _best(verdict: Verdict) -> Iterator[str]:
 
 def _subject(evidence: Evidence) -> str:
     if evidence.trials > 1:
-        subject = f"The best of {count_of(evidence.trials, evidence.noun + 's')}"
+        subject = f"The best of {count_of(evidence.trials, evidence.noun)}"
     else:
         subject = f"The only {evidence.noun}"
     if evidence.noun != TASK and evidence.symbols > 1:
@@ -111,11 +109,11 @@ def _ledger(verdict: Verdict) -> Iterator[str]:
         return
     if ledger.counted > ledger.points:
         yield (
-            f"In this store {count_of(ledger.counted, 'points')} of this strategy have been tried "
-            f"in {count_of(ledger.runs, 'runs')}."
+            f"In this store {count_of(ledger.counted, 'point')} of this strategy have been tried "
+            f"in {count_of(ledger.runs, 'run')}."
         )
     if ledger.declared:
-        yield f"Another {count_of(ledger.declared, 'trials')} are declared."
+        yield f"Another {count_of(ledger.declared, 'trial')} are declared."
     if isinstance(counted, Deflated):
         yield f"Counted with these, luck's average is {_annual(verdict, counted.luck.mean)}."
 
@@ -132,10 +130,7 @@ def _interval(verdict: Verdict) -> Iterator[str]:
 def choice_sentences(overfitting: Overfitting | Missing, level: Level | None) -> Iterator[str]:
     """Yield PBO beside that of noise; the level is that of the best point, if it has a verdict."""
     if isinstance(overfitting, TooLittle):
-        yield (
-            f"PBO is not given: {count_of(overfitting.available, overfitting.quantity)}, "
-            f"{overfitting.needed:,} are needed."
-        )
+        yield (f"PBO is not given: {overfitting.counted}, {overfitting.needed:,} are needed.")
     if isinstance(overfitting, Undefined):
         yield f"PBO is {overfitting}."
     if not isinstance(overfitting, Overfitting):
@@ -196,7 +191,7 @@ def _folds(verdict: Verdict) -> Iterator[str]:
     if folds is None or verdict.evidence.noun == TASK:
         return
     yield (
-        f"Walk-forward, {count_of(folds.folds, 'folds')}: the chosen points have a Sharpe ratio of "
+        f"Walk-forward, {count_of(folds.folds, 'fold')}: the chosen points have a Sharpe ratio of "
         f"{folds.train_sharpe:.2f} per year in training and {folds.test_sharpe:.2f} in the test "
         "windows that follow."
     )
@@ -213,9 +208,9 @@ def _folds(verdict: Verdict) -> Iterator[str]:
 def _tasks(verdict: Verdict) -> Iterator[str]:
     evidence = verdict.evidence
     if evidence.failed:
-        yield f"The number of trials includes {count_of(evidence.failed, 'failed tasks')}."
+        yield f"The number of trials includes {count_of(evidence.failed, 'failed task')}."
     if evidence.missing:
-        yield f"This is not final: {count_of(evidence.missing, 'tasks')} without a result."
+        yield f"This is not final: {count_of(evidence.missing, 'task')} without a result."
 
 
 def _annual(verdict: Verdict, sharpe: float) -> str:
@@ -232,8 +227,3 @@ def probability_text(probability: float) -> str:
         return "above 0.99"
     # Rounded down, so that a value below the bar never reads as the bar.
     return "below 0.01" if probability < 0.01 else f"{math.floor(probability * 100) / 100:.2f}"
-
-
-def count_of(number: int, plural: str) -> str:
-    """Return a number with its noun, as in `1 symbol` or `1,000 symbols`."""
-    return f"{number:,} {plural if number != 1 else plural.removesuffix('s')}"

@@ -45,7 +45,7 @@ class TaskBuilders(Builders):
         search_first(self.paths)
         disable_bytecode()
         from backfleet.jit import plan_work
-        from backfleet.worker.import_record import record_imports
+        from backfleet.worker.importer_log import record_imports
         from backfleet.worker.module_guard import GuardedRunner, ModuleGuard
 
         enter_strategy_folder(self.plan, self.code)

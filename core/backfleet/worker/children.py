@@ -20,7 +20,7 @@ __all__ = ["ChildPool"]
 STARTS_TRIED = 3
 DEATHS_OF_A_TASK = 2
 WAIT_SECONDS = 1.0
-LONGEST_MESSAGE = 1000
+MAX_MESSAGE_CHARS = 1000
 AHEAD = 2
 """Pieces of work a child holds, so that it need not wait for its worker."""
 
@@ -177,7 +177,7 @@ class ChildPool:
 
 
 def _machine_code_error(child: ChildProcess) -> MachineCodeError:
-    said = child.printed().strip()[:LONGEST_MESSAGE] or "It printed nothing."
+    said = child.printed().strip()[:MAX_MESSAGE_CHARS] or "It printed nothing."
     return MachineCodeError(
         f"no task can run here: {child.cause_of_death()} while numba compiled or loaded machine "
         f"code, or when that ran for the first time.\n{said}\nIf compiled code of the strategy is "

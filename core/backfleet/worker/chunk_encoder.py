@@ -11,7 +11,7 @@ import pyarrow as pa
 from backfleet.chunks.commit import ChunkContent, EncodedChunk, encode_chunk
 from backfleet.chunks.date_sums import DateSums
 from backfleet.chunks.detail import stored_tables
-from backfleet.chunks.parts import ChunkTarget, Part, merge_parts
+from backfleet.chunks.parts import ChunkPart, ChunkTarget, merge_parts
 from backfleet.chunks.rows import Rows, RowTable
 from backfleet.chunks.task_result import TaskResult
 from backfleet.chunks.undeclared import UndeclaredFile
@@ -49,7 +49,7 @@ class ChunkEncoder:
         tables = stored_tables(results, keeps_detail=self._manifest.keeps_detail)
         return self._encode(chunk, generation, rows, tables, undeclared, returns)
 
-    def merge(self, store: Store, target: ChunkTarget, parts: Sequence[Part]) -> EncodedChunk:
+    def merge(self, store: Store, target: ChunkTarget, parts: Sequence[ChunkPart]) -> EncodedChunk:
         """Encode a chunk that is stored in parts. Raises CorruptObject, StoreError."""
         merged = merge_parts(store, parts, target)
         undeclared = (file for part in parts for file in part.header.undeclared)

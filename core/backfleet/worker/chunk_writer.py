@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from backfleet.chunks.chunk import latest_chunk
 from backfleet.chunks.commit import EncodedChunk, commit_chunk
 from backfleet.chunks.date_sums import DateSums
-from backfleet.chunks.parts import ChunkTarget, Part, missing_tasks, read_parts, store_part
+from backfleet.chunks.parts import ChunkPart, ChunkTarget, missing_tasks, read_parts, store_part
 from backfleet.chunks.task_result import TaskResult
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject
@@ -149,12 +149,12 @@ class ChunkWriter:
         parts = self._parts()
         return missing_tasks(parts, tasks) if parts else tasks
 
-    def _parts(self) -> list[Part]:
+    def _parts(self) -> list[ChunkPart]:
         """Return the tasks of the chunk that the store holds already, with all their details."""
         store, target = self._setup.store, self._target
         parts = read_parts(store, target, earlier=not self._setup.retry)
         earlier = latest_chunk(store, target.chunk, 0) if self._setup.retry else None
         if earlier is not None:
             with contextlib.suppress(CorruptObject):
-                parts.append(Part.of_chunk(earlier, target.returns))
+                parts.append(ChunkPart.of_chunk(earlier, target.returns))
         return [part for part in parts if part.has_sound_details(store)]

@@ -14,13 +14,13 @@ from backfleet.code.run_code import RunCode
 from backfleet.errors import UndeclaredModule
 from backfleet.no_bytecode import INSTALLED
 from backfleet.summary import TaskReturns
-from backfleet.worker.import_record import ImportRecord
+from backfleet.worker.importer_log import ImporterLog
 from backfleet.worker.messages import Runner
 
 __all__ = ["GuardedRunner", "ModuleGuard"]
 
 STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
-MOST_NAMED = 10
+MAX_NAMED_MODULES = 10
 
 
 class GuardedRunner:
@@ -53,7 +53,7 @@ class ModuleGuard:
         Begun before the run's code was loaded.
     """
 
-    def __init__(self, code: RunCode, record: ImportRecord) -> None:
+    def __init__(self, code: RunCode, record: ImporterLog) -> None:
         self._code = code
         self._files = set(code.files.values())
         self._seen = set(record.loaded)
@@ -117,8 +117,8 @@ class ModuleGuard:
                 "planned with; remove one of the two from sys.path (PYTHONPATH)"
             )
         first = [name for name in outside if self._is_first(name, outside)] or outside
-        named = ", ".join(map(repr, first[:MOST_NAMED]))
-        listed = ", ".join(f'"{name}"' for name in first[:MOST_NAMED])
+        named = ", ".join(map(repr, first[:MAX_NAMED_MODULES]))
+        listed = ", ".join(f'"{name}"' for name in first[:MAX_NAMED_MODULES])
         return (
             f"the task loaded {named}, which no import in the source of the run's code shows, so "
             f"an edit would go unnoticed; declare it in the job: modules = [{listed}]"

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from backfleet.errors import FolderWarning
 from backfleet.no_bytecode import disable_bytecode
-from backfleet.worker.import_record import record_imports
+from backfleet.worker.importer_log import record_imports
 from backfleet.worker.shared_imports import import_shared_modules
 
 

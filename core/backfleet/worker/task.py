@@ -11,7 +11,7 @@ from functools import partial
 from backfleet.chunks.task_result import TaskResult, TaskStatus, outcome_digest, with_one_nan
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.errors import BackfleetError, DataChanged
-from backfleet.metrics.extended import Comparison, extended_metrics
+from backfleet.metrics.extended import MetricsReference, extended_metrics
 from backfleet.metrics.summary import summary_of, with_risk_free_rate
 from backfleet.metrics.trade_details import detailed_trades
 from backfleet.no_bytecode import bytecode_disabled
@@ -114,12 +114,12 @@ class TaskRunner:
             return summary
         custom: dict[str, Scalar] = {}
         if self._extended:
-            comparison = Comparison(
+            reference = MetricsReference(
                 self.manifest.broker.cash,
                 self._risk_free_rate,
                 ran.bars.bars if ran.bars.benchmark is None else (ran.bars.benchmark,),
             )
-            custom.update(extended_metrics(ran.outcome.equity, calendar, comparison))
+            custom.update(extended_metrics(ran.outcome.equity, calendar, reference))
         custom.update(summary.custom)
         for plugin in self._hooks:
             for more in plugin.hook.backfleet_metrics(params=ran.key.params, outcome=ran.outcome):
@@ -143,9 +143,16 @@ class TaskRunner:
     def _simulation(
         self, key: TaskKey, bars: TaskBars, calendar: Calendar | None = None
     ) -> Simulation:
-        analyzers = self.manifest.identity.results.analyzers
+        identity = self.manifest.identity
         return Simulation(
-            self.strategy, key.params, bars.bars, self.manifest.broker, calendar, analyzers
+            self.strategy,
+            key.params,
+            bars.bars,
+            self.manifest.broker,
+            calendar,
+            identity.results.analyzers,
+            identity.data.feeds,
+            identity.signals,
         )
 
     def _summarized(self, key: TaskKey, bars: TaskBars) -> TaskResult:

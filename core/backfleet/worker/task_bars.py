@@ -17,13 +17,13 @@ from backfleet.code.open_recorder import recording_paused
 from backfleet.engine import Records
 from backfleet.errors import DataChanged, DataError
 from backfleet.job.windowed_points import Window
-from backfleet.plan.data import naming_feed, planned_source, prepared_bars
+from backfleet.plan.data import naming_feed, open_bar_cache, planned_source
 from backfleet.plan.identity import FeedIdentity
 from backfleet.plan.manifest import PlannedSymbol, TaskKey
 from backfleet.plan.market_bars import planned_rules
 from backfleet.plan.task_context import TaskContext
+from backfleet.sources.bar_cache import BarCache, sessions_per_year
 from backfleet.sources.facts import read_facts
-from backfleet.sources.prepared import PreparedBars, sessions_per_year
 from backfleet.sources.resample import resample
 from backfleet.united_times import UnitedTimes
 
@@ -138,8 +138,8 @@ class BarsLoader:
             with recording_paused():
                 facts = read_facts(path, {symbol.name for symbol in self._manifest.symbols})
         rules = planned_rules(identity.market)
-        prepared = prepared_bars(identity.data.source.name, facts, rules)
-        return _Reader(identity.data, self._plan.data_path, self._manifest.window, prepared)
+        bar_cache = open_bar_cache(identity.data.source.name, facts, rules)
+        return _Reader(identity.data, self._plan.data_path, self._manifest.window, bar_cache)
 
     @cached_property
     def _benchmark(self) -> Bars | None:
@@ -170,9 +170,9 @@ class _Reader:
         feed: FeedIdentity,
         path: str,
         window: BarsWindow,
-        prepared: PreparedBars | None = None,
+        bar_cache: BarCache | None = None,
     ) -> None:
-        self._prepared = prepared or prepared_bars(feed.source.name)
+        self._bar_cache = bar_cache or open_bar_cache(feed.source.name)
         self._source = planned_source(feed, path)
         self._window = window
 
@@ -183,10 +183,10 @@ class _Reader:
             return self._load(symbol, digest)
 
     def _load(self, symbol: str, digest: str) -> Bars:
-        bars = self._prepared.load(self._source, symbol)[0].window(self._window)
+        bars = self._bar_cache.load(self._source, symbol)[0].window(self._window)
         if bars.digest() == digest:
             return bars
-        bars = self._prepared.reload(self._source, symbol)[0].window(self._window)
+        bars = self._bar_cache.reload(self._source, symbol)[0].window(self._window)
         if bars.digest() != digest:
             raise DataChanged(
                 f"{self._source.describe(symbol)}{_or_facts(bars)} has changed since the run was "

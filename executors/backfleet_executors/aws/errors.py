@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
-__all__ = ["Denial", "aws_errors", "code_of", "denial_in", "explained"]
+__all__ = ["Denial", "aws_errors", "denial_in", "error_code", "explained"]
 
 _CREDENTIALS = (
     "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in with "
@@ -110,7 +110,7 @@ class Denial:
     reason: str = ""
 
 
-def code_of(error: Exception) -> str:
+def error_code(error: Exception) -> str:
     """The service's error code; of an error of botocore's own, the name of its class."""
     from botocore.exceptions import ClientError
 
@@ -123,7 +123,7 @@ def denial_in(error: Exception) -> Denial | None:
     """What was denied, or None where the error is another."""
     from botocore.exceptions import ClientError
 
-    if not isinstance(error, ClientError) or code_of(error) not in (*_DENIED, "403"):
+    if not isinstance(error, ClientError) or error_code(error) not in (*_DENIED, "403"):
         return None
     told = _NOT_AUTHORIZED.search(error.response["Error"].get("Message", ""))
     if told is None:
@@ -146,7 +146,7 @@ def explained(
     denial = denial_in(error)
     if denial is not None:
         return ExecutorError(f"{doing}: {_advice_on(denial)} ({error})")
-    names = (code_of(error), *(kind.__name__ for kind in type(error).__mro__))
+    names = (error_code(error), *(kind.__name__ for kind in type(error).__mro__))
     advice = next((_ADVICE[name] for name in names if name in _ADVICE), None)
     said = _said(error)
     return ExecutorError(f"{doing}: {advice} ({said})" if advice else f"{doing}: {said}")

@@ -24,7 +24,7 @@ __all__ = [
 SPOT_FACTOR = 0.3
 """Share of the on-demand price that Spot costs: AWS says "up to 70 % off", and it moves."""
 
-LEAST_SECONDS = 60.0
+MIN_BILLED_SECONDS = 60.0
 """What is charged for a task at least. Counted from the start of the image's download."""
 
 START_SECONDS = 40.0
@@ -35,7 +35,7 @@ ADDRESS_HOUR = 0.005
 
 HOUR = 3600.0
 GIB = 1024
-USUAL_REGION = "us-east-1"
+DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class Estimate:
 
 def charged_seconds(seconds: float) -> float:
     """Return the seconds that are charged for an attempt whose container runs for `seconds`."""
-    return max(seconds + START_SECONDS, LEAST_SECONDS)
+    return max(seconds + START_SECONDS, MIN_BILLED_SECONDS)
 
 
 def known_price(region: str, own: Price | None = None) -> Price | None:
@@ -186,7 +186,7 @@ def known_price(region: str, own: Price | None = None) -> Price | None:
 
 def price_in(region: str, own: Price | None = None) -> Price:
     """Return the price of a region, or that of us-east-1 if it is not known."""
-    return known_price(region, own) or PRICES[USUAL_REGION]
+    return known_price(region, own) or PRICES[DEFAULT_REGION]
 
 
 def hourly_price(size: FargateSize, price: Price, *, is_public: bool) -> HourlyPrice:

@@ -49,7 +49,7 @@ __all__ = ["DockerExecutor", "EngineGone"]
 AT_ONCE = 8
 """Containers that are started at once: more would only wait for the engine."""
 
-PATIENCE = 10.0
+MAX_SILENT_SECONDS = 10.0
 """Seconds that an engine may be silent before a run is given up: it may be restarting."""
 
 CLEAN_UP_SECONDS = 10.0
@@ -161,7 +161,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
         """Nothing is known of the workers; for a while, that may be a restart of the engine."""
         if self._answered is None:
             raise error
-        if time.monotonic() - self._answered > PATIENCE:
+        if time.monotonic() - self._answered > MAX_SILENT_SECONDS:
             run = handle.url.rpartition("/submissions/")[0]
             raise EngineGone(
                 f"the Docker engine went away during the run: {error}; "

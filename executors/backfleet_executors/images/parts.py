@@ -20,8 +20,8 @@ from backfleet.sdk import (
     distribution_package,
     find_distribution,
     list_distributions,
-    nearest,
     pack,
+    suggestion,
 )
 from backfleet_executors.images.wheels import build_wheel
 
@@ -160,7 +160,7 @@ def _installed(name: str, required_by: str) -> InstalledDistribution:
             f"{required_by} requires {name}, which is not installed here: pip install {name}"
         )
     known = (each.name for each in list_distributions())
-    hint = nearest(canonical_name(name), known)
+    hint = suggestion(canonical_name(name), known)
     raise ExecutorError(f"no distribution {name!r} is installed here{hint}")
 
 

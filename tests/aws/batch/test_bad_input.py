@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,13 +12,15 @@ import backfleet as bf
 from backfleet.errors import BackfleetError
 from backfleet.job import Overrides
 from backfleet.store import open_store
+from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 
 Submit = Callable[..., BackfleetError]
 
 
 @pytest.fixture
 def refused(
-    job_file: Callable[..., Path], settings: Mapping[str, str], aws_server: Any, gate: Any
+    job_file: Callable[..., Path], settings: Mapping[str, str], aws_server: AwsServer, gate: Gate
 ) -> Submit:
     """Submit the sample job with other settings or another job; the error it is refused with."""
 
@@ -61,7 +62,7 @@ def test_a_setting_that_leads_nowhere(
         assert word in str(error)
 
 
-def test_a_bucket_that_is_not_there(refused: Submit, aws_server: Any) -> None:
+def test_a_bucket_that_is_not_there(refused: Submit, aws_server: AwsServer) -> None:
     error = refused("results.store=s3://no-such-bucket-here/runs")
 
     assert "there is no such bucket; correct the URL, or create the bucket" in str(error)
@@ -79,7 +80,7 @@ def test_more_memory_than_fargate_has(refused: Submit) -> None:
     assert "lower resources.memory" in str(refused("resources.memory=500 GiB"))
 
 
-def test_an_account_whose_quota_is_less_than_one_worker(refused: Submit, gate: Any) -> None:
+def test_an_account_whose_quota_is_less_than_one_worker(refused: Submit, gate: Gate) -> None:
     gate.answer("GetServiceQuota", {"Quota": {"Value": 0.0}})
 
     assert "may run 0 vCPU of Fargate Spot at once, and a worker needs 1" in str(refused())
@@ -94,7 +95,7 @@ def test_an_image_that_the_job_definition_does_not_run(refused: Submit) -> None:
 
 
 def test_an_image_of_which_nobody_here_knows_what_it_holds(
-    refused: Submit, aws_server: Any, monkeypatch: pytest.MonkeyPatch
+    refused: Submit, aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     error = str(refused(image=aws_server.image))
@@ -107,7 +108,7 @@ def test_no_credentials(
     job_file: Callable[..., Path],
     options: list[str],
     monkeypatch: pytest.MonkeyPatch,
-    gate: Any,
+    gate: Gate,
 ) -> None:
     job = bf.Job.load(job_file())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -119,14 +120,14 @@ def test_no_credentials(
 
 
 @pytest.mark.parametrize("call", ["DescribeJobQueues", "DescribeJobDefinitions"])
-def test_credentials_that_have_expired(refused: Submit, gate: Any, call: str) -> None:
+def test_credentials_that_have_expired(refused: Submit, gate: Gate, call: str) -> None:
     gate.refuse(call, 403, "ExpiredTokenException", "The security token has expired")
 
     assert "the credentials have expired; renew them" in str(refused())
 
 
 def test_a_permission_that_lacks_names_action_role_and_the_policys_line(
-    refused: Submit, gate: Any
+    refused: Submit, gate: Gate
 ) -> None:
     who, what = "arn:aws:sts::123456789012:assumed-role/quant/me", "batch:DescribeJobQueues"
     message = f"User: {who} is not authorized to perform: {what} on resource: *"
@@ -137,7 +138,7 @@ def test_a_permission_that_lacks_names_action_role_and_the_policys_line(
     assert f'"Action": "{what}"' in error
 
 
-def test_a_queue_that_is_disabled(refused: Submit, aws_server: Any) -> None:
+def test_a_queue_that_is_disabled(refused: Submit, aws_server: AwsServer) -> None:
     aws_server.client("batch").update_job_queue(jobQueue=aws_server.queue, state="DISABLED")
 
     assert f"job queue '{aws_server.queue}' in us-east-1: it is disabled" in str(refused())

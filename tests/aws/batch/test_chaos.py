@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import backfleet as bf
 from backfleet.job import Overrides
 from stored_rows import stored_rows
+from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 
 KILLED = 0.1
 API_ERRORS = 0.05
@@ -27,8 +28,8 @@ MOST_RESUMES = 5
 def test_no_task_is_lost_or_counted_twice_among_kills_and_errors(
     job_file: Callable[..., Path],
     settings: Mapping[str, str],
-    aws_server: Any,
-    gate: Any,
+    aws_server: AwsServer,
+    gate: Gate,
     tmp_path: Path,
     fast: int,
     slow: int,

@@ -17,13 +17,15 @@ from backfleet.submissions import prepare as preparing
 from backfleet_executors.aws.batch.compaction import compaction_request
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
+from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 from testbed.aws.server import COMPACTION
 
 Submit = Callable[..., Submission]
 
 
 @pytest.fixture
-def definition(aws_server: Any) -> str:
+def definition(aws_server: AwsServer) -> str:
     """The job definition of the compaction, whose jobs have the rights of its role."""
     name = f"{aws_server.job_definition.removesuffix('worker')}compaction"
     aws_server.register(name, environment=[{"name": "AWS_ACCESS_KEY_ID", "value": COMPACTION}])
@@ -35,7 +37,7 @@ def test_a_job_compacts_the_results_and_the_client_waits_for_it(
     job_file: Callable[..., Path],
     options: list[str],
     definition: str,
-    gate: Any,
+    gate: Gate,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for module in (preparing, controlling):
@@ -55,7 +57,7 @@ def test_a_job_compacts_the_results_and_the_client_waits_for_it(
 
 
 def test_the_compaction_is_stopped_with_the_workers(
-    settings: Mapping[str, Any], submission: Submit, definition: str, aws_server: Any
+    settings: Mapping[str, Any], submission: Submit, definition: str, aws_server: AwsServer
 ) -> None:
     executor = AwsBatchExecutor(AwsBatchSettings(**settings, compaction_definition=definition))
     aws_server.register(aws_server.job_definition, image="shell", command=["sleep", "60"])
@@ -69,7 +71,7 @@ def test_the_compaction_is_stopped_with_the_workers(
 
 
 def test_only_a_large_run_has_a_compaction(
-    executor: AwsBatchExecutor, submission: Submit, aws_server: Any
+    executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer
 ) -> None:
     asked = submission(shards=2)
     assert compaction_request(asked, "definition", "queue", ["a"], {}) is None

@@ -24,7 +24,8 @@ from backfleet_executors.aws.batch.request import OVERRIDES_LIMIT, PAYLOAD_LIMIT
 from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.clients import Clients
 from stored_rows import run_of
-from testbed.aws.deployment import SHARE
+from testbed.aws.deployment import SHARE, AwsServer
+from testbed.aws.gate import Gate
 
 Submit = Callable[..., Submission]
 EXPIRED = "ExpiredTokenException"
@@ -67,7 +68,7 @@ def poll_of(settings: Mapping[str, Any], clock: Clock) -> Callable[..., Submissi
 
 @pytest.fixture
 def started(
-    executor: AwsBatchExecutor, submission: Submit, aws_server: Any
+    executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer
 ) -> Callable[..., dict[str, Any]]:
     """Submit shards that cannot start, so that nothing but the control plane is at work."""
     aws_server.register(aws_server.job_definition, image="elsewhere")
@@ -87,7 +88,7 @@ def states(statuses: Any) -> list[str]:
 
 @pytest.mark.usefixtures("quick_looks")
 def test_fault_09_a_job_whose_submission_was_answered_by_nothing_is_found_by_its_name(
-    started: Callable[..., dict[str, Any]], gate: Any, aws_server: Any
+    started: Callable[..., dict[str, Any]], gate: Gate, aws_server: AwsServer
 ) -> None:
     gate.lose_answer("SubmitJob")
     handle = started()
@@ -98,7 +99,7 @@ def test_fault_09_a_job_whose_submission_was_answered_by_nothing_is_found_by_its
 
 @pytest.mark.usefixtures("quick_looks")
 def test_fault_09_a_job_that_did_not_arrive_is_submitted_again(
-    started: Callable[..., dict[str, Any]], gate: Any, aws_server: Any
+    started: Callable[..., dict[str, Any]], gate: Gate, aws_server: AwsServer
 ) -> None:
     gate.refuse("SubmitJob", 503, "ServerException", times=1)
     handle = started()
@@ -113,7 +114,7 @@ def test_fault_09_a_job_that_did_not_arrive_is_submitted_again(
 
 @pytest.mark.usefixtures("quick_looks")
 def test_fault_09_where_it_cannot_be_known_nothing_is_submitted_twice(
-    started: Callable[..., dict[str, Any]], gate: Any
+    started: Callable[..., dict[str, Any]], gate: Gate
 ) -> None:
     gate.lose_answer("SubmitJob")
     gate.refuse("ListJobs", 403, "AccessDeniedException")
@@ -124,7 +125,7 @@ def test_fault_09_where_it_cannot_be_known_nothing_is_submitted_twice(
 
 
 def test_fault_10_jobs_of_a_client_that_died_before_it_knew_them_are_adopted(
-    executor: AwsBatchExecutor, started: Callable[..., dict[str, Any]], gate: Any
+    executor: AwsBatchExecutor, started: Callable[..., dict[str, Any]], gate: Gate
 ) -> None:
     lost = started(3)
     (adopted,) = executor.find_orphans(lost["run"])
@@ -153,8 +154,8 @@ def test_fault_10_shards_whose_array_was_never_submitted_are_told_apart(
 def test_fault_11_a_minute_of_throttling_delays_a_submission_and_costs_few_calls(
     started: Callable[..., dict[str, Any]],
     settings: Mapping[str, Any],
-    aws_server: Any,
-    gate: Any,
+    aws_server: AwsServer,
+    gate: Gate,
     clock: Clock,
 ) -> None:
     random.seed(11)
@@ -184,7 +185,7 @@ def test_fault_11_a_minute_of_throttling_delays_a_submission_and_costs_few_calls
 def test_fault_11_a_minute_of_throttling_leaves_a_poll_with_what_it_knew(
     started: Callable[..., dict[str, Any]],
     poll_of: Callable[..., SubmissionPoll],
-    gate: Any,
+    gate: Gate,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -217,7 +218,7 @@ def as_running(answer: Any) -> Any:
 def test_fault_12_a_job_that_is_not_seen_yet_waits_and_later_the_store_decides(
     started: Callable[..., dict[str, Any]],
     poll_of: Callable[..., SubmissionPoll],
-    gate: Any,
+    gate: Gate,
     clock: Clock,
 ) -> None:
     handle = started()
@@ -234,8 +235,8 @@ def test_fault_12_a_job_that_is_not_seen_yet_waits_and_later_the_store_decides(
 def test_fault_12_a_stale_answer_brings_no_ended_job_back(
     started: Callable[..., dict[str, Any]],
     poll_of: Callable[..., SubmissionPoll],
-    aws_server: Any,
-    gate: Any,
+    aws_server: AwsServer,
+    gate: Gate,
     clock: Clock,
 ) -> None:
     handle = started()
@@ -251,9 +252,9 @@ def test_fault_12_a_stale_answer_brings_no_ended_job_back(
 def test_fault_13_where_batch_has_forgotten_a_run_its_store_tells_how_it_stands(
     executor: AwsBatchExecutor,
     submission: Submit,
-    aws_server: Any,
+    aws_server: AwsServer,
     options: list[str],
-    gate: Any,
+    gate: Gate,
 ) -> None:
     asked = submission(3)
     handle = dict(executor.submit(asked))
@@ -273,8 +274,8 @@ def test_fault_13_where_batch_has_forgotten_a_run_its_store_tells_how_it_stands(
 def test_fault_16_workers_that_used_up_their_attempts_have_failed_with_a_reason(
     started: Callable[..., dict[str, Any]],
     poll_of: Callable[..., SubmissionPoll],
-    aws_server: Any,
-    gate: Any,
+    aws_server: AwsServer,
+    gate: Gate,
 ) -> None:
     handle = started()
     aws_server.wait(handle["arrays"][0]["job"])
@@ -288,7 +289,7 @@ def test_fault_16_workers_that_used_up_their_attempts_have_failed_with_a_reason(
 
 
 def test_fault_17_a_worker_that_took_too_long_names_itself_and_its_limit(
-    submitted: Callable[..., str], aws_server: Any, poll_of: Callable[..., SubmissionPoll]
+    submitted: Callable[..., str], aws_server: AwsServer, poll_of: Callable[..., SubmissionPoll]
 ) -> None:
     job = submitted(
         "sleep 60",
@@ -304,7 +305,7 @@ def test_fault_17_a_worker_that_took_too_long_names_itself_and_its_limit(
     assert len(aws_server.job(f"{job}:1")["attempts"]) == 1
 
 
-def handle_of(job: str, shards: str, aws_server: Any, **limits: float) -> dict[str, Any]:
+def handle_of(job: str, shards: str, aws_server: AwsServer, **limits: float) -> dict[str, Any]:
     return {
         "run": "0" * 16,
         "number": 1,
@@ -317,9 +318,9 @@ def handle_of(job: str, shards: str, aws_server: Any, **limits: float) -> dict[s
 
 def test_fault_18_a_container_without_memory_names_its_size_and_is_not_tried_again(
     submitted: Callable[..., str],
-    aws_server: Any,
+    aws_server: AwsServer,
     poll_of: Callable[..., SubmissionPoll],
-    gate: Any,
+    gate: Gate,
 ) -> None:
     job = submitted("kill -9 $$", arrayProperties={"size": 2})
     aws_server.wait(job)
@@ -340,7 +341,7 @@ def test_fault_18_a_container_without_memory_names_its_size_and_is_not_tried_aga
 def test_fault_19_jobs_that_cannot_start_say_why_and_are_canceled_on_request(
     executor: AwsBatchExecutor,
     submission: Submit,
-    aws_server: Any,
+    aws_server: AwsServer,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -353,7 +354,7 @@ def test_fault_19_jobs_that_cannot_start_say_why_and_are_canceled_on_request(
     handle = dict(executor.submit(asked))
     early = list(executor.poll(handle))
     handle["submitted"] -= GRACE + 1
-    monkeypatch.setattr(poll_module, "SHORTEST", 0.0)
+    monkeypatch.setattr(poll_module, "MIN_PAUSE_SECONDS", 0.0)
     statuses = list(executor.poll(handle))
     executor.cancel(handle)
     executor.cancel(handle)
@@ -369,7 +370,7 @@ def test_fault_19_jobs_that_cannot_start_say_why_and_are_canceled_on_request(
 
 
 def test_fault_19_a_sound_queue_passes_on_what_batch_says_of_the_job(
-    executor: AwsBatchExecutor, submission: Submit, aws_server: Any, gate: Any
+    executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer, gate: Gate
 ) -> None:
     def told(answer: Any) -> Any:
         told_job = {"statusReason": "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - too much"}
@@ -405,7 +406,7 @@ def test_fault_19_a_sound_queue_passes_on_what_batch_says_of_the_job(
 def test_fault_26_a_clock_that_is_a_day_off_changes_nothing_in_what_is_known_of_a_job(
     started: Callable[..., dict[str, Any]],
     poll_of: Callable[..., SubmissionPoll],
-    gate: Any,
+    gate: Gate,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     handle = started()
@@ -417,7 +418,7 @@ def test_fault_26_a_clock_that_is_a_day_off_changes_nothing_in_what_is_known_of_
 
 
 def test_fault_26_a_refused_signature_points_to_the_clock(
-    started: Callable[..., dict[str, Any]], poll_of: Callable[..., SubmissionPoll], gate: Any
+    started: Callable[..., dict[str, Any]], poll_of: Callable[..., SubmissionPoll], gate: Gate
 ) -> None:
     poll = poll_of(started())
     gate.refuse("DescribeJobs", 403, "InvalidSignatureException", "Signature not yet current")
@@ -429,8 +430,8 @@ def test_fault_26_a_refused_signature_points_to_the_clock(
 def test_fault_27_expired_credentials_stop_a_poll_with_what_to_do_and_the_jobs_go_on(
     started: Callable[..., dict[str, Any]],
     poll_of: Callable[..., SubmissionPoll],
-    aws_server: Any,
-    gate: Any,
+    aws_server: AwsServer,
+    gate: Gate,
     clock: Clock,
 ) -> None:
     handle = started()
@@ -445,7 +446,7 @@ def test_fault_27_expired_credentials_stop_a_poll_with_what_to_do_and_the_jobs_g
 
 
 def test_fault_27_whoever_watches_a_run_is_told_that_its_jobs_go_on(
-    executor: AwsBatchExecutor, started: Callable[..., dict[str, Any]], gate: Any
+    executor: AwsBatchExecutor, started: Callable[..., dict[str, Any]], gate: Gate
 ) -> None:
     handle = started()
     gate.refuse("DescribeJobs", 403, EXPIRED, "The security token has expired")
@@ -455,7 +456,7 @@ def test_fault_27_whoever_watches_a_run_is_told_that_its_jobs_go_on(
 
 
 def test_fault_27_a_client_whose_credentials_expire_at_the_store_says_that_the_workers_continue(
-    job_file: Callable[..., Path], options: list[str], gate: Any
+    job_file: Callable[..., Path], options: list[str], gate: Gate
 ) -> None:
     control = bf.submit(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"])
     gate.refuse("GET ", 403, "ExpiredToken", "The security token has expired")
@@ -472,7 +473,7 @@ def test_fault_27_credentials_that_can_be_renewed_are(
     clock: Clock,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    gate: Any,
+    gate: Gate,
 ) -> None:
     handle = started()
     log = tmp_path / "asked"
@@ -505,7 +506,7 @@ def test_fault_27_credentials_that_can_be_renewed_are(
 def test_fault_31_answers_that_come_twice_or_out_of_order_change_nothing(
     started: Callable[..., dict[str, Any]],
     poll_of: Callable[..., SubmissionPoll],
-    gate: Any,
+    gate: Gate,
     clock: Clock,
 ) -> None:
     seen = [
@@ -539,7 +540,7 @@ def test_fault_31_answers_that_come_twice_or_out_of_order_change_nothing(
     [(OVERRIDES_LIMIT, ["8,192"]), (PAYLOAD_LIMIT, ["30,720", "8,192"])],
 )
 def test_fault_32_a_request_over_the_limits_is_refused_before_it_is_sent(
-    executor: AwsBatchExecutor, gate: Any, length: int, limits: list[str]
+    executor: AwsBatchExecutor, gate: Gate, length: int, limits: list[str]
 ) -> None:
     url = f"s3://bucket/{'long/' * (length // 5)}run/submissions/1.json"
     problems = executor.preflight(replace(trial_submission("", shards=3, memory=2**30), url=url))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,11 +12,12 @@ from backfleet.errors import AccessDenied
 from backfleet.executor import Submission
 from backfleet.runs.remove import find_run_folder, remove_run
 from backfleet.store import open_store
+from testbed.aws.deployment import AwsServer
 from testbed.aws.server import CURATOR
 
 
 def test_a_curator_removes_a_run_and_a_submitter_cannot(
-    submission: Callable[..., Submission], aws_server: Any, monkeypatch: pytest.MonkeyPatch
+    submission: Callable[..., Submission], aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = submission(shards=2).url.removesuffix("/submissions/1.json")
     with pytest.raises(AccessDenied):

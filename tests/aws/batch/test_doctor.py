@@ -10,6 +10,8 @@ from backfleet.executor import Finding, FindingStatus
 from backfleet_executors.aws.batch import live_containers, live_share, live_trial
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
+from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 from testbed.aws.server import WORKER
 
 
@@ -27,7 +29,7 @@ def by_subject(findings: Any) -> dict[str, Finding]:
 
 
 def test_a_sound_deployment_is_told_line_by_line(
-    executor: AwsBatchExecutor, aws_server: Any
+    executor: AwsBatchExecutor, aws_server: AwsServer
 ) -> None:
     found = by_subject(executor.diagnose())
 
@@ -39,7 +41,9 @@ def test_a_sound_deployment_is_told_line_by_line(
     assert found["quota"].status is FindingStatus.WARNING
 
 
-def test_a_fault_is_reported_with_its_fix(executor: AwsBatchExecutor, aws_server: Any) -> None:
+def test_a_fault_is_reported_with_its_fix(
+    executor: AwsBatchExecutor, aws_server: AwsServer
+) -> None:
     assert isinstance(executor.settings, AwsBatchSettings)
     wrong = {
         "queue": "no-such",
@@ -55,7 +59,7 @@ def test_a_fault_is_reported_with_its_fix(executor: AwsBatchExecutor, aws_server
     assert "there is no such bucket" in found["store"].text
 
 
-def test_credentials_that_do_not_do_are_told_once(executor: AwsBatchExecutor, gate: Any) -> None:
+def test_credentials_that_do_not_do_are_told_once(executor: AwsBatchExecutor, gate: Gate) -> None:
     gate.refuse("GetCallerIdentity", 403, "ExpiredToken", "expired")
     (finding,) = executor.diagnose()
 
@@ -100,7 +104,7 @@ def test_the_live_check_writes_twice_submits_an_array_and_reads_its_log(
 
 
 def test_the_live_check_fails_where_workers_can_read_keys(
-    executor: AwsBatchExecutor, aws_server: Any, fast_live: None
+    executor: AwsBatchExecutor, aws_server: AwsServer, fast_live: None
 ) -> None:
     policies = aws_server.rendered_policies()
     rules = [rule for rule in policies["roles"][WORKER] if rule["Sid"] != "LeaveKeys"]
@@ -115,7 +119,7 @@ def test_the_live_check_fails_where_workers_can_read_keys(
 
 
 def test_the_live_check_tells_containers_that_do_not_run(
-    executor: AwsBatchExecutor, aws_server: Any, fast_live: None
+    executor: AwsBatchExecutor, aws_server: AwsServer, fast_live: None
 ) -> None:
     aws_server.register(aws_server.job_definition, image="elsewhere")
     found = by_subject(executor.diagnose_live())
@@ -125,7 +129,7 @@ def test_the_live_check_tells_containers_that_do_not_run(
 
 
 def test_the_live_check_fails_where_its_rules_are_broken(
-    executor: AwsBatchExecutor, aws_server: Any, gate: Any, fast_live: None
+    executor: AwsBatchExecutor, aws_server: AwsServer, gate: Gate, fast_live: None
 ) -> None:
     policies = aws_server.rendered_policies()
     manifests = f"arn:aws:s3:::{aws_server.bucket}/runs/*/manifest.json"
@@ -170,7 +174,7 @@ def with_reservation(answer: Any) -> Any:
 
 
 def test_a_queue_without_fair_share_is_warned_of(
-    executor: AwsBatchExecutor, aws_server: Any, fast_live: None
+    executor: AwsBatchExecutor, aws_server: AwsServer, fast_live: None
 ) -> None:
     queue = aws_server.fifo_queue()
     aws_server.lift_roles(queue)

@@ -29,6 +29,8 @@ from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.history import interrupted_shards
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from backfleet_executors.aws.clients import Clients
+from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
 GIB = 2**30
@@ -43,7 +45,7 @@ def changed(executor: AwsBatchExecutor, **settings: Any) -> AwsBatchExecutor:
     return AwsBatchExecutor(executor.settings.model_copy(update=settings))
 
 
-def handle_of(job: str, shards: str, aws_server: Any) -> Mapping[str, Any]:
+def handle_of(job: str, shards: str, aws_server: AwsServer) -> Mapping[str, Any]:
     return {
         "run": RUN,
         "number": 1,
@@ -79,7 +81,7 @@ def measured(work: Workload) -> Workload:
 
 
 def test_the_sample_stocks_come_out_with_the_golden_numbers_from_a_folder_of_this_machine(
-    job_file: JobFile, options: list[str], aws_server: Any, capfd: pytest.CaptureFixture[str]
+    job_file: JobFile, options: list[str], aws_server: AwsServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     job = bf.Job.load(job_file(), Overrides(sets=["results.store=runs"]))
     run = bf.run(job, "aws-batch", [*options, "workers=2"], progress=None)
@@ -93,7 +95,7 @@ def test_the_sample_stocks_come_out_with_the_golden_numbers_from_a_folder_of_thi
 
 
 def test_data_that_was_pushed_before_is_not_pushed_again(
-    executor: AwsBatchExecutor, sample_data: Path, gate: Any
+    executor: AwsBatchExecutor, sample_data: Path, gate: Gate
 ) -> None:
     first = executor.stage_data(str(sample_data), ["600519", "600559"])
     puts = sum(count for call, count in gate.calls.items() if call.startswith("PUT"))
@@ -123,7 +125,7 @@ def test_two_folders_of_one_name_lie_apart(
 
 
 def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
-    executor: AwsBatchExecutor, submission: Submit, aws_server: Any, gate: Any
+    executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer, gate: Gate
 ) -> None:
     sound = aws_server.job_definition
     aws_server.register(sound, image="elsewhere")
@@ -158,8 +160,8 @@ def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
 def test_where_one_of_two_jobs_is_refused_the_other_is_stopped(
     executor: AwsBatchExecutor,
     submission: Submit,
-    aws_server: Any,
-    gate: Any,
+    aws_server: AwsServer,
+    gate: Gate,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from backfleet_executors.aws.batch import arrays
@@ -237,7 +239,7 @@ def test_without_a_spot_queue_the_price_is_the_on_demand_one(
 def test_a_quota_that_holds_workers_back_is_said_aloud(
     executor: AwsBatchExecutor,
     submission: Submit,
-    gate: Any,
+    gate: Gate,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     gate.answer("GetServiceQuota", {"Quota": {"Value": 2.0}})
@@ -275,7 +277,10 @@ def command(tmp_path: Path, options: list[str]) -> Callable[..., tuple[int, str,
 
 
 def test_a_dry_run_tells_workers_and_cost_and_starts_nothing(
-    job_file: JobFile, command: Callable[..., tuple[int, str, str]], gate: Any, aws_server: Any
+    job_file: JobFile,
+    command: Callable[..., tuple[int, str, str]],
+    gate: Gate,
+    aws_server: AwsServer,
 ) -> None:
     _, stdout, _ = command("run", job_file(), "--executor", "aws-batch", "--dry-run", "--json")
     facts = json.loads(stdout)
@@ -289,7 +294,10 @@ def test_a_dry_run_tells_workers_and_cost_and_starts_nothing(
 
 @pytest.mark.testbed
 def test_a_run_over_the_limit_is_refused_without_yes_and_tells_its_cost_at_the_end(
-    job_file: JobFile, command: Callable[..., tuple[int, str, str]], gate: Any, aws_server: Any
+    job_file: JobFile,
+    command: Callable[..., tuple[int, str, str]],
+    gate: Gate,
+    aws_server: AwsServer,
 ) -> None:
     dear = ("run", job_file(), "--executor", "aws-batch", "-o", "max_cost=0")
     code, _, stderr = command(*dear)
@@ -320,7 +328,7 @@ def test_verify_compares_a_run_of_this_machine_with_aws_batch(
 
 
 def test_the_log_of_a_worker_is_followed_while_it_runs_attempt_by_attempt(
-    executor: AwsBatchExecutor, submitted: Callable[..., str], aws_server: Any
+    executor: AwsBatchExecutor, submitted: Callable[..., str], aws_server: AwsServer
 ) -> None:
     attempt = "$AWS_BATCH_JOB_ATTEMPT"
     script = f"echo attempt {attempt}; sleep 1; echo on; test {attempt} = 2"
@@ -338,7 +346,7 @@ def test_the_log_of_a_worker_is_followed_while_it_runs_attempt_by_attempt(
 
 
 def test_a_log_that_batch_has_forgotten_names_its_group(
-    executor: AwsBatchExecutor, aws_server: Any
+    executor: AwsBatchExecutor, aws_server: AwsServer
 ) -> None:
     handle = handle_of("gone", "0", aws_server)
 
@@ -362,7 +370,7 @@ def test_a_log_that_batch_has_forgotten_names_its_group(
 def test_a_job_of_somebody_else_is_neither_stopped_nor_read(
     executor: AwsBatchExecutor,
     submitted: Callable[..., str],
-    aws_server: Any,
+    aws_server: AwsServer,
     name: str,
     url: str,
 ) -> None:
@@ -391,7 +399,7 @@ def test_a_job_of_somebody_else_is_neither_stopped_nor_read(
     ids=str,
 )
 def test_an_odd_handle_is_rejected(
-    executor: AwsBatchExecutor, aws_server: Any, change: dict[str, Any]
+    executor: AwsBatchExecutor, aws_server: AwsServer, change: dict[str, Any]
 ) -> None:
     handle = {**handle_of("gone", "0", aws_server), **change}
     for ask in (executor.poll, executor.cancel, executor.stored_settings):
@@ -404,7 +412,7 @@ def test_an_odd_handle_is_rejected(
 
 @pytest.mark.parametrize("change", [{"arrays": [{}]}, {"limits": []}, {"run": 7}], ids=str)
 def test_an_odd_handle_of_an_earlier_submission_hides_nothing(
-    executor: AwsBatchExecutor, aws_server: Any, change: dict[str, Any]
+    executor: AwsBatchExecutor, aws_server: AwsServer, change: dict[str, Any]
 ) -> None:
     earlier = trial_submission("s3://bucket/runs", memory=GIB)
     handle = {**handle_of("gone", "0", aws_server), **change}
@@ -417,7 +425,7 @@ def test_an_odd_handle_of_an_earlier_submission_hides_nothing(
 
 @pytest.mark.testbed
 def test_a_detached_run_goes_on_and_is_waited_for_from_its_url(
-    job_file: JobFile, command: Callable[..., tuple[int, str, str]], aws_server: Any
+    job_file: JobFile, command: Callable[..., tuple[int, str, str]], aws_server: AwsServer
 ) -> None:
     code, stdout, stderr = command("run", job_file(), "--executor", "aws-batch", "--detach")
     (name,) = run_folders(open_store(f"s3://{aws_server.bucket}/runs"))
@@ -442,7 +450,7 @@ def test_the_executors_region_reaches_the_store(
 
 
 def test_a_bucket_in_another_region_than_the_jobs_is_refused_before_the_submit(
-    executor: AwsBatchExecutor, submission: Submit, aws_server: Any
+    executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer
 ) -> None:
     asked = submission()
     bucket = f"far-{aws_server.bucket}"

@@ -12,6 +12,8 @@ from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.poll import SubmissionPoll
 from backfleet_executors.aws.clients import Clients
+from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 
 HOUR = 3600
 CHILDREN = 1000
@@ -29,8 +31,8 @@ def test_an_hour_of_a_thousand_children_costs_fewer_than_300_calls(
     executor: AwsBatchExecutor,
     submission: Callable[..., Submission],
     settings: Mapping[str, Any],
-    aws_server: Any,
-    gate: Any,
+    aws_server: AwsServer,
+    gate: Gate,
 ) -> None:
     aws_server.register(aws_server.job_definition, image="elsewhere")
     asked = submission(3)
@@ -78,8 +80,8 @@ def test_an_hour_of_a_thousand_children_costs_fewer_than_300_calls(
 def test_a_run_that_has_ended_is_not_asked_about_again(
     executor: AwsBatchExecutor,
     submission: Callable[..., Submission],
-    aws_server: Any,
-    gate: Any,
+    aws_server: AwsServer,
+    gate: Gate,
     shards: int,
 ) -> None:
     aws_server.register(aws_server.job_definition, image="elsewhere")

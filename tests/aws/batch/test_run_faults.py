@@ -34,6 +34,8 @@ from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from backfleet_executors.images.inventory import IMAGE, ImageRecord
 from stored_rows import run_of, stored_rows
+from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 from testbed.aws.server import CLEANUP, container_variables
 from waiting import until
 
@@ -94,8 +96,8 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 def test_fault_10_resume_goes_on_with_the_jobs_of_a_client_killed_in_its_submission(
     job_file: Callable[..., Path],
     command: Callable[..., subprocess.Popen[str]],
-    aws_server: Any,
-    gate: Any,
+    aws_server: AwsServer,
+    gate: Gate,
 ) -> None:
     client = command("run", job_file(), "--executor", "aws-batch", "-o", "workers=2")
     gate.after("SubmitJob", client.kill)
@@ -116,7 +118,7 @@ def test_fault_10_resume_goes_on_with_the_jobs_of_a_client_killed_in_its_submiss
 def test_fault_29_ctrl_c_stops_the_jobs_and_the_run_goes_on_from_its_url_alone(
     job_file: Callable[..., Path],
     command: Callable[..., subprocess.Popen[str]],
-    aws_server: Any,
+    aws_server: AwsServer,
     tmp_path: Path,
 ) -> None:
     job = job_file('mode = "slow"\nperiod = { start = 5, stop = 8, step = 1 }', f"{ODD}:Odd")
@@ -148,8 +150,8 @@ def test_fault_29_ctrl_c_stops_the_jobs_and_the_run_goes_on_from_its_url_alone(
 def test_fault_14_a_run_whose_rows_are_there_is_complete_although_batch_says_it_failed(
     job_file: Callable[..., Path],
     command: Callable[..., subprocess.Popen[str]],
-    aws_server: Any,
-    gate: Any,
+    aws_server: AwsServer,
+    gate: Gate,
 ) -> None:
     s3 = aws_server.client("s3")
 
@@ -172,7 +174,7 @@ def test_fault_14_a_run_whose_rows_are_there_is_complete_although_batch_says_it_
 
 @pytest.mark.testbed
 def test_fault_15_what_batch_calls_succeeded_and_the_store_lacks_is_submitted_again(
-    job_file: Callable[..., Path], options: list[str], aws_server: Any, gate: Any
+    job_file: Callable[..., Path], options: list[str], aws_server: AwsServer, gate: Gate
 ) -> None:
     def succeeded(answer: Any) -> Any:
         for job in answer["jobs"]:
@@ -198,7 +200,7 @@ def test_fault_15_what_batch_calls_succeeded_and_the_store_lacks_is_submitted_ag
 def test_fault_16_the_command_lists_what_is_missing_and_why_and_ends_with_1(
     job_file: Callable[..., Path],
     command: Callable[..., subprocess.Popen[str]],
-    aws_server: Any,
+    aws_server: AwsServer,
 ) -> None:
     aws_server.register(aws_server.job_definition, image="elsewhere")
     code, stdout, stderr = ended(command("run", job_file(), "--executor", "aws-batch"))
@@ -212,7 +214,7 @@ def test_fault_16_the_command_lists_what_is_missing_and_why_and_ends_with_1(
 # -- 20 to 24: the store and the data ------------------------------------------------------------
 
 
-def test_fault_20_a_busy_or_broken_store_is_asked_again(aws_server: Any, gate: Any) -> None:
+def test_fault_20_a_busy_or_broken_store_is_asked_again(aws_server: AwsServer, gate: Gate) -> None:
     store = open_store(f"s3://{aws_server.bucket}/runs")
     store.put_if_absent("one", b"content" * 1000)
     gate.refuse("GET runs/one", 503, "SlowDown", times=2)
@@ -226,7 +228,7 @@ def test_fault_20_a_busy_or_broken_store_is_asked_again(aws_server: Any, gate: A
 @pytest.mark.testbed
 @pytest.mark.parametrize("damaged", ["seal", "rows"])
 def test_fault_21_a_damaged_commit_is_set_aside_and_computed_again(
-    job_file: Callable[..., Path], options: list[str], aws_server: Any, damaged: str
+    job_file: Callable[..., Path], options: list[str], aws_server: AwsServer, damaged: str
 ) -> None:
     run = bf.run(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"], progress=None)
     before = stored_rows(run)
@@ -255,7 +257,11 @@ def test_fault_21_a_damaged_commit_is_set_aside_and_computed_again(
 
 @pytest.mark.testbed
 def test_fault_22_a_symbol_that_changed_after_the_plan_costs_its_own_tasks(
-    submission: Submit, job_file: Callable[..., Path], worker: Worker, s3_data: str, aws_server: Any
+    submission: Submit,
+    job_file: Callable[..., Path],
+    worker: Worker,
+    s3_data: str,
+    aws_server: AwsServer,
 ) -> None:
     asked = submission(3, data=s3_data)
     s3 = aws_server.client("s3")
@@ -273,7 +279,7 @@ def test_fault_22_a_symbol_that_changed_after_the_plan_costs_its_own_tasks(
 
 
 def test_fault_23_an_image_with_another_backfleet_is_refused_before_the_submit(
-    settings: dict[str, str], job_file: Callable[..., Path], gate: Any, aws_server: Any
+    settings: dict[str, str], job_file: Callable[..., Path], gate: Gate, aws_server: AwsServer
 ) -> None:
     digest = "ab" * 32
     record = encode_record(IMAGE, ImageRecord({"backfleet": "0" * 64}, "amd64"))
@@ -291,7 +297,7 @@ def test_fault_23_an_image_with_another_backfleet_is_refused_before_the_submit(
 
 
 def test_fault_23_a_commit_of_another_schema_is_not_merged(
-    submission: Submit, aws_server: Any
+    submission: Submit, aws_server: AwsServer
 ) -> None:
     asked = submission(1)
     header = {"schema": 99, "run_id": asked.run_id, "chunk": 0, "generation": 0}
@@ -307,7 +313,7 @@ def test_fault_23_a_commit_of_another_schema_is_not_merged(
 
 @pytest.mark.testbed
 def test_fault_24_a_full_store_ends_a_worker_with_75_and_says_so(
-    submission: Submit, worker: Worker, gate: Any
+    submission: Submit, worker: Worker, gate: Gate
 ) -> None:
     asked = submission(6)
     gate.refuse(f"PUT runs/{asked.run_id}/chunks", 507, "InsufficientStorage")
@@ -358,7 +364,7 @@ class Unpickled:
 
 
 def test_fault_30_hostile_objects_are_neither_followed_nor_decoded(
-    submission: Submit, aws_server: Any, tmp_path: Path
+    submission: Submit, aws_server: AwsServer, tmp_path: Path
 ) -> None:
     asked = submission(1)
     trap = tmp_path / "unpickled"
@@ -378,7 +384,7 @@ def test_fault_30_hostile_objects_are_neither_followed_nor_decoded(
 
 
 def test_fault_33_the_clean_up_function_leaves_jobs_of_others_alone(
-    submitted: Callable[..., str], aws_server: Any, monkeypatch: pytest.MonkeyPatch
+    submitted: Callable[..., str], aws_server: AwsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from backfleet_executors.aws.cleanup import function
 
@@ -386,7 +392,7 @@ def test_fault_33_the_clean_up_function_leaves_jobs_of_others_alone(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", CLEANUP)
     monkeypatch.setenv("QUEUES", aws_server.queue)
     monkeypatch.setenv("JOB_DEFINITION", aws_server.job_definition)
-    for name in ("STUCK_HOURS", "LONGEST_HOURS", "KEPT_REVISIONS"):
+    for name in ("STUCK_HOURS", "MAX_HOURS", "KEPT_REVISIONS"):
         monkeypatch.setenv(name, "0")
     foreign = submitted("sleep 30")
     ours = submitted("sleep 30", tags={"backfleet:run": "0" * 16})

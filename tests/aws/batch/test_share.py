@@ -20,6 +20,7 @@ from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.stack.compute import FAIR_SHARE
 from testbed.aws.aws_server.fair_share import JobOrder, SchedulingPolicy, Waiting
 from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 
 SLOTS = 256
 STACK_POLICY = SchedulingPolicy.of(
@@ -156,7 +157,7 @@ def test_a_queue_without_fair_share_gets_no_share(
 def test_a_share_that_aws_failed_to_create_is_submitted_again(
     executor: AwsBatchExecutor,
     aws_server: AwsServer,
-    gate: Any,
+    gate: Gate,
     submission: Callable[..., Submission],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -21,6 +21,8 @@ from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from backfleet_executors.aws.batch.spending import Budget, Spending
 from backfleet_executors.aws.command import aws
 from backfleet_executors.aws.prices import HourlyPrice, charged_seconds
+from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 
 PRICE = HourlyPrice(0.05, 0.02, 0.005, "USD", "prices of a test")
 KILLED = 0.1
@@ -153,7 +155,7 @@ def limited(settings: Mapping[str, Any]) -> AwsBatchExecutor:
 
 
 def test_the_amount_agrees_with_the_ledger_of_the_stand_in_under_kills(
-    executor: AwsBatchExecutor, submission: Submit, aws_server: Any
+    executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer
 ) -> None:
     aws_server.register(aws_server.job_definition, image="shell", command=["sleep", "0.3"])
     aws_server.control("chaos", rate=0.3, seconds=0.2, seed=3)
@@ -173,7 +175,7 @@ def test_the_amount_agrees_with_the_ledger_of_the_stand_in_under_kills(
 
 
 def test_jobs_carry_their_price_and_share_of_the_limit_for_who_finds_them(
-    limited: AwsBatchExecutor, submission: Submit, aws_server: Any, capfd: Any
+    limited: AwsBatchExecutor, submission: Submit, aws_server: AwsServer, capfd: Any
 ) -> None:
     aws_server.register(aws_server.job_definition, image="elsewhere")
     asked = submission(shards=3)
@@ -195,7 +197,7 @@ def test_jobs_carry_their_price_and_share_of_the_limit_for_who_finds_them(
 
 
 def test_who_has_accepted_the_cost_is_not_stopped(
-    limited: AwsBatchExecutor, submission: Submit, aws_server: Any
+    limited: AwsBatchExecutor, submission: Submit, aws_server: AwsServer
 ) -> None:
     aws_server.register(aws_server.job_definition, image="elsewhere")
     handle = limited.submit(replace(submission(shards=2), accept_cost=True))
@@ -211,7 +213,7 @@ def test_a_limit_needs_the_price_of_the_region(
     limited: AwsBatchExecutor, submission: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prices, "PRICES", {"us-east-1": prices.PRICES["us-east-1"]})
-    monkeypatch.setattr(prices, "USUAL_REGION", "us-east-1")
+    monkeypatch.setattr(prices, "DEFAULT_REGION", "us-east-1")
     asked = submission(shards=2)
     assert not any("max_cost" in problem for problem in limited.preflight(asked))
     monkeypatch.setattr(prices, "PRICES", {})
@@ -231,7 +233,7 @@ def product(usage: str, amount: str, currency: str = "USD") -> str:
 
 
 def test_a_command_looks_the_price_up_and_the_executor_uses_it(
-    gate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from backfleet.runs.executors import open_executor
 
@@ -255,7 +257,7 @@ def test_a_command_looks_the_price_up_and_the_executor_uses_it(
     assert prices.known_price("ap-east-2", settings.price) is None
 
 
-def test_a_region_without_a_price_in_the_list_is_reported(gate: Any) -> None:
+def test_a_region_without_a_price_in_the_list_is_reported(gate: Gate) -> None:
     gate.answer("GetProducts", {"PriceList": [product("Fargate-GB-Hours", "0.006")]})
     done = CliRunner().invoke(aws, ["prices", "--region", "us-east-1"])
     assert "the AWS Price List has no price of Fargate in us-east-1" in str(done.exception)

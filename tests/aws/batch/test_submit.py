@@ -8,16 +8,18 @@ from typing import Any
 from backfleet.executor import Submission
 from backfleet.worker.env_vars import SHARDS
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
+from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 
 Submit = Callable[..., Submission]
 
 
-def described(aws_server: Any, handle: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def described(aws_server: AwsServer, handle: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [aws_server.job(each["job"]) for each in handle["arrays"]]
 
 
 def test_many_shards_are_one_array_job_with_one_call(
-    executor: AwsBatchExecutor, submission: Submit, gate: Any, aws_server: Any
+    executor: AwsBatchExecutor, submission: Submit, gate: Gate, aws_server: AwsServer
 ) -> None:
     asked = submission(shards=4)
     handle = executor.submit(asked)
@@ -40,7 +42,7 @@ def test_many_shards_are_one_array_job_with_one_call(
 
 
 def test_jobs_are_tagged_with_run_submission_job_and_user(
-    executor: AwsBatchExecutor, submission: Submit, gate: Any, aws_server: Any
+    executor: AwsBatchExecutor, submission: Submit, gate: Gate, aws_server: AwsServer
 ) -> None:
     requests: list[Any] = []
     asked = submission(shards=2)
@@ -61,7 +63,7 @@ def test_jobs_are_tagged_with_run_submission_job_and_user(
 
 
 def test_one_shard_is_a_plain_job_that_is_told_its_shard(
-    executor: AwsBatchExecutor, submission: Submit, aws_server: Any
+    executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer
 ) -> None:
     asked = submission(shards=1)
     handle = executor.submit(asked)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from backfleet.worker.chunk_writer import PART_SECONDS
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from backfleet_executors.aws.batch.time_limit import TimeLimit
+from testbed.aws.deployment import AwsServer
 
 TASKS = (10, 1_000, 100_000, 1_000_000, 10_000_000)
 SECONDS = (0.001, 0.01, 0.3, 0.96, 10.0, 60.0)
@@ -98,7 +98,7 @@ def test_a_worker_of_unmeasured_tasks_is_not_refused_for_a_guess() -> None:
 
 
 def test_workers_get_a_limit_of_their_own_before_the_time_out_of_their_job(
-    submission: Callable[..., Submission], aws_server: Any, settings: dict[str, str]
+    submission: Callable[..., Submission], aws_server: AwsServer, settings: dict[str, str]
 ) -> None:
     executor = AwsBatchExecutor(AwsBatchSettings(**settings, timeout_minutes=60))
     handle = executor.submit(submission(1))

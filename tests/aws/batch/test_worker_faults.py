@@ -23,6 +23,8 @@ from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
 from backfleet.store import TEMPORARY
 from stored_rows import run_of, stored_rows
+from testbed.aws.deployment import AwsServer
+from testbed.aws.gate import Gate
 from testbed.aws.server import container_variables
 from waiting import until
 
@@ -109,7 +111,7 @@ def assert_whole(run: Run, tmp_path: Path) -> None:
 
 
 def test_fault_01_a_worker_killed_in_a_task_leaves_nothing_partial_and_is_tried_again(
-    start: Callable[..., bf.RunControl], aws_server: Any, tmp_path: Path
+    start: Callable[..., bf.RunControl], aws_server: AwsServer, tmp_path: Path
 ) -> None:
     control = start("slow")
     run = control.run
@@ -123,7 +125,7 @@ def test_fault_01_a_worker_killed_in_a_task_leaves_nothing_partial_and_is_tried_
 
 
 def test_fault_02_a_worker_killed_after_its_commit_finds_it_there(
-    submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
+    submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Gate
 ) -> None:
     asked = submission(shards=6)
     key = f"PUT runs/{asked.run_id}/chunks/000000.0"
@@ -138,7 +140,7 @@ def test_fault_02_a_worker_killed_after_its_commit_finds_it_there(
 
 
 def test_fault_03_spot_stops_a_worker_in_time_and_it_is_tried_again(
-    start: Callable[..., bf.RunControl], aws_server: Any, tmp_path: Path
+    start: Callable[..., bf.RunControl], aws_server: AwsServer, tmp_path: Path
 ) -> None:
     control = start("slow")
     run = control.run
@@ -157,7 +159,7 @@ def test_fault_03_spot_stops_a_worker_in_time_and_it_is_tried_again(
 
 
 def test_fault_03_workers_of_one_chunk_finish_it_from_its_parts_although_some_are_stopped(
-    job_file: Callable[..., Path], options: list[str], aws_server: Any, tmp_path: Path
+    job_file: Callable[..., Path], options: list[str], aws_server: AwsServer, tmp_path: Path
 ) -> None:
     # Nine chunks of two tasks: each worker has half of a chunk.
     file = job_file('mode = "slow"\nperiod = { start = 5, stop = 10, step = 1 }', f"{ODD}:Odd")
@@ -176,7 +178,7 @@ def test_fault_03_workers_of_one_chunk_finish_it_from_its_parts_although_some_ar
 
 
 def test_fault_04_a_strategy_that_ignores_to_be_stopped_is_stopped_all_the_same(
-    start: Callable[..., bf.RunControl], aws_server: Any, tmp_path: Path
+    start: Callable[..., bf.RunControl], aws_server: AwsServer, tmp_path: Path
 ) -> None:
     control = start("stubborn", "workers=1")
     run = control.run
@@ -211,7 +213,7 @@ def test_fault_05_two_workers_of_one_shard_leave_one_commit_and_both_succeed(
 
 
 def test_fault_06_a_commit_whose_answer_is_lost_is_found_to_be_ones_own(
-    submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
+    submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Gate
 ) -> None:
     asked = submission(shards=6)
     key = f"PUT runs/{asked.run_id}/chunks/000000.0"
@@ -223,7 +225,7 @@ def test_fault_06_a_commit_whose_answer_is_lost_is_found_to_be_ones_own(
 
 
 def test_fault_07_a_conflict_of_two_writers_is_waited_out(
-    submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Any
+    submission: Submit, worker: Callable[..., subprocess.Popen[str]], gate: Gate
 ) -> None:
     asked = submission(shards=6)
     key = f"PUT runs/{asked.run_id}/chunks/000000.0"
@@ -237,7 +239,7 @@ def test_fault_08_a_strategy_that_comes_out_otherwise_is_told_and_the_first_is_k
     odd_job: Callable[..., Path],
     options: list[str],
     worker: Callable[..., subprocess.Popen[str]],
-    gate: Any,
+    gate: Gate,
 ) -> None:
     run = bf.run(bf.Job.load(odd_job("random")), "aws-batch", options, progress=None)
     before = stored_rows(run)

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from backfleet_executors.aws.cleanup import function, source
-from testbed.aws.deployment import SHARE
+from testbed.aws.deployment import SHARE, AwsServer
 from testbed.aws.server import CLEANUP
 
 HOUR = 3_600_000
@@ -20,12 +20,12 @@ Submit = Callable[..., str]
 
 
 @pytest.fixture(autouse=True)
-def _settings(monkeypatch: pytest.MonkeyPatch, aws_server: Any) -> None:
+def _settings(monkeypatch: pytest.MonkeyPatch, aws_server: AwsServer) -> None:
     settings = {
         "QUEUES": f"{aws_server.queue},{aws_server.on_demand_queue}",
         "JOB_DEFINITION": aws_server.job_definition,
         "STUCK_HOURS": "24",
-        "LONGEST_HOURS": "168",
+        "MAX_HOURS": "168",
         "KEPT_REVISIONS": "3",
         "AWS_ACCESS_KEY_ID": CLEANUP,
     }
@@ -35,7 +35,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch, aws_server: Any) -> None:
 
 
 @pytest.fixture
-def submit(aws_server: Any) -> Submit:
+def submit(aws_server: AwsServer) -> Submit:
     """A job that sleeps for a minute; tagged as backfleet tags its own, unless said otherwise."""
     image = aws_server.register(
         f"sleeping-{uuid.uuid4().hex[:8]}", image="shell", command=["sleep", "60"]
@@ -68,7 +68,7 @@ def hours_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Mapping[st
 
 
 def test_what_outlives_every_run_is_stopped_with_the_reason(
-    aws_server: Any, submit: Submit, hours_later: Callable[[float], Mapping[str, Any]]
+    aws_server: AwsServer, submit: Submit, hours_later: Callable[[float], Mapping[str, Any]]
 ) -> None:
     job = submit(queue=aws_server.on_demand_queue)
     aws_server.wait(job, ("RUNNING",))
@@ -80,7 +80,7 @@ def test_what_outlives_every_run_is_stopped_with_the_reason(
 
 
 def test_a_job_that_never_starts_is_stopped(
-    aws_server: Any, submit: Submit, hours_later: Callable[[float], Mapping[str, Any]]
+    aws_server: AwsServer, submit: Submit, hours_later: Callable[[float], Mapping[str, Any]]
 ) -> None:
     first = submit()
     waiting = submit(dependsOn=[{"jobId": first}])
@@ -91,7 +91,7 @@ def test_a_job_that_never_starts_is_stopped(
 
 
 def test_a_foreign_job_in_the_same_queue_is_untouched(
-    aws_server: Any, submit: Submit, hours_later: Callable[[float], Mapping[str, Any]]
+    aws_server: AwsServer, submit: Submit, hours_later: Callable[[float], Mapping[str, Any]]
 ) -> None:
     foreign = submit(tagged=False)
     own = submit()
@@ -102,7 +102,7 @@ def test_a_foreign_job_in_the_same_queue_is_untouched(
 
 
 def test_old_revisions_are_retired_unless_a_job_uses_them(
-    aws_server: Any, hours_later: Callable[[float], Mapping[str, Any]]
+    aws_server: AwsServer, hours_later: Callable[[float], Mapping[str, Any]]
 ) -> None:
     name = aws_server.job_definition
     used = aws_server.register(name, image="shell", command=["sleep", "60"])
@@ -163,7 +163,7 @@ PRICED = {"backfleet:price": "3.6 1.2 0 USD", "backfleet:max-cost": "0.5"}
 
 
 def test_a_job_that_has_cost_more_than_its_run_may_is_stopped(
-    aws_server: Any, submit: Submit, hours_later: Callable[[float], Mapping[str, Any]]
+    aws_server: AwsServer, submit: Submit, hours_later: Callable[[float], Mapping[str, Any]]
 ) -> None:
     tags = {"backfleet:run": "3f2a", **PRICED}
     job = submit(queue=aws_server.on_demand_queue, tags=tags)

@@ -19,6 +19,7 @@ from backfleet_executors.aws import clients
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.command import aws
 from backfleet_executors.aws.stack import watch
+from testbed.aws.deployment import AwsServer
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/fleet@sha256:" + "a" * 64
 
@@ -63,7 +64,7 @@ def _cached_clients(region: str | None = None) -> clients.Clients:
 
 @pytest.fixture
 def aws_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws_server: Any, stack_name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws_server: AwsServer, stack_name: str
 ) -> Command:
     """Run `backfleet aws` on the stack of this test, in an empty folder."""
     monkeypatch.chdir(tmp_path)

@@ -15,6 +15,7 @@ from backfleet.code.hashes import distribution_hashes
 from backfleet_executors.aws.stack.arm64 import render_arm64
 from backfleet_executors.images.inventory import ImageRecord, remember_record
 from policy_evaluator import ACCOUNT, REGION, Policies, Request, is_allowed, statements_of
+from testbed.aws.deployment import AwsServer
 
 Command = Callable[..., Any]
 
@@ -47,7 +48,7 @@ def test_its_template_passes_cfn_lint() -> None:
 def test_a_run_uses_its_queues_and_the_inventory_of_its_image(
     arm64: str,
     aws_command: Command,
-    aws_server: Any,
+    aws_server: AwsServer,
     backfleet: Callable[..., Any],
     sample_job: Path,
     stack_name: str,
@@ -93,7 +94,7 @@ def test_submitters_reach_its_queues_and_no_queue_of_others() -> None:
 
 
 def test_destroying_the_stack_removes_what_stands_beside_it(
-    arm64: str, aws_command: Command, aws_server: Any, stack_name: str
+    arm64: str, aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     assert aws_command("team", "add", "alpha", "--yes").error is None
     answer = aws_command("destroy", "--yes")
@@ -104,7 +105,7 @@ def test_destroying_the_stack_removes_what_stands_beside_it(
 
 
 def test_its_queues_are_removed_unless_they_have_jobs(
-    arm64: str, aws_command: Command, aws_server: Any, stack_name: str
+    arm64: str, aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     assert aws_command("arm64", "remove", "--yes").error is None
     queues: list[Mapping[str, Any]] = aws_server.client("batch").describe_job_queues()["jobQueues"]

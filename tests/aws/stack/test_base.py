@@ -9,7 +9,7 @@ import pytest
 
 from backfleet.errors import ExecutorError, UserError
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.stack.choices import Choices
+from backfleet_executors.aws.stack.choices import StackChoices
 from backfleet_executors.aws.stack.deploy import carry_out, prepare_deployment
 from backfleet_executors.aws.stack.stacks import find_stack
 from backfleet_executors.docker import client
@@ -52,7 +52,7 @@ def test_the_stack_keeps_its_base_until_another_is_chosen(
     clients = Clients()
     bases = []
     for base in ("mirror/python:slim", None, ""):
-        preparation = prepare_deployment(clients, stack_name, Choices(image=image, base=base))
+        preparation = prepare_deployment(clients, stack_name, StackChoices(image=image, base=base))
         carry_out(clients, preparation, lambda event: None)
         bases.append(preparation.parameters["BaseImage"])
 

@@ -14,7 +14,7 @@ import pytest
 
 from backfleet.errors import ExecutorError, UserError
 from backfleet_executors.aws.stack.template import render
-from testbed.aws.deployment import SHARE, submit_long_job
+from testbed.aws.deployment import SHARE, AwsServer, submit_long_job
 
 Command = Callable[..., Any]
 
@@ -26,7 +26,7 @@ def stacks(server: Any) -> dict[str, str]:
 
 
 def test_a_plan_shows_every_resource_and_leaves_nothing_behind(
-    aws_command: Command, aws_server: Any, stack_name: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     facts = aws_command("plan", "--json").json
     kinds = {change["resource"]: change["kind"] for change in facts["changes"]}
@@ -48,10 +48,10 @@ def test_a_plan_on_stock_moto_tells_the_same_resources(
     moto_server: Any, stack_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from backfleet_executors.aws.clients import Clients
-    from backfleet_executors.aws.stack.choices import Choices
+    from backfleet_executors.aws.stack.choices import StackChoices
     from backfleet_executors.aws.stack.deploy import drop, prepare_deployment
 
-    preparation = prepare_deployment(Clients(), stack_name, Choices())
+    preparation = prepare_deployment(Clients(), stack_name, StackChoices())
     assert preparation.change_set is not None
     assert "JobQueue" in str(preparation.change_set.changes)
     drop(Clients(), preparation)
@@ -86,7 +86,7 @@ def test_deploying_shows_events_and_writes_the_settings_of_the_executor(
 
 
 def test_the_executor_takes_what_deploy_writes(
-    deployed: Mapping[str, Any], aws_server: Any, image: str
+    deployed: Mapping[str, Any], aws_server: AwsServer, image: str
 ) -> None:
     from backfleet.runs.executors import open_executor
 
@@ -122,7 +122,11 @@ def test_what_is_not_chosen_stays_as_it_was_chosen(
 
 
 def test_another_image_is_a_new_revision_and_the_old_one_stays(
-    deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str, image: str
+    deployed: Mapping[str, Any],
+    aws_command: Command,
+    aws_server: AwsServer,
+    stack_name: str,
+    image: str,
 ) -> None:
     other = image[:-1] + "b"
     assert aws_command("deploy", "--yes", "--image", other).error is None
@@ -141,7 +145,7 @@ def test_without_spot_both_settings_name_the_on_demand_queue(
 
 
 def test_an_existing_network_is_used_and_none_is_made(
-    aws_command: Command, aws_server: Any, image: str
+    aws_command: Command, aws_server: AwsServer, image: str
 ) -> None:
     subnets = aws_server.client("ec2").describe_subnets()["Subnets"]
     vpc = subnets[0]["VpcId"]
@@ -165,7 +169,7 @@ def test_private_workers_get_endpoints_instead_of_a_gateway(aws_command: Command
 
 
 def test_destroying_keeps_the_buckets_and_says_so(
-    deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str
+    deployed: Mapping[str, Any], aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     bucket = deployed["outputs"]["ResultsBucket"]
     aws_server.client("s3").put_object(Bucket=bucket, Key="runs/1/manifest.json", Body=b"{}")
@@ -182,7 +186,11 @@ def test_destroying_keeps_the_buckets_and_says_so(
 
 
 def test_destroying_leaves_no_revision_of_the_job_definition(
-    deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str, image: str
+    deployed: Mapping[str, Any],
+    aws_command: Command,
+    aws_server: AwsServer,
+    stack_name: str,
+    image: str,
 ) -> None:
     assert aws_command("deploy", "--yes", "--image", image[:-1] + "b").error is None
     assert aws_command("destroy", "--yes").error is None
@@ -193,7 +201,7 @@ def test_destroying_leaves_no_revision_of_the_job_definition(
 
 
 def test_a_later_deployment_takes_up_what_was_kept(
-    deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, image: str
+    deployed: Mapping[str, Any], aws_command: Command, aws_server: AwsServer, image: str
 ) -> None:
     bucket = deployed["outputs"]["DataBucket"]
     aws_server.client("s3").put_object(Bucket=bucket, Key="600519.parquet", Body=b"bars")
@@ -213,7 +221,7 @@ def test_a_later_deployment_takes_up_what_was_kept(
 
 
 def test_nothing_is_changed_unless_one_agrees(
-    aws_command: Command, aws_server: Any, stack_name: str, image: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str, image: str
 ) -> None:
     refused = aws_command("deploy", "--image", image, answers="n\n")
     assert isinstance(refused.error, UserError)
@@ -224,7 +232,7 @@ def test_nothing_is_changed_unless_one_agrees(
 
 
 def test_status_tells_queues_environments_and_jobs(
-    deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str
+    deployed: Mapping[str, Any], aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     batch = aws_server.client("batch")
     job = submit_long_job(batch, stack_name)
@@ -242,7 +250,7 @@ def test_a_stack_that_is_not_there_says_where_it_looked(aws_command: Command) ->
 
 
 def test_a_notebook_finds_backfleet_and_its_settings(
-    aws_command: Command, aws_server: Any, stack_name: str, image: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str, image: str
 ) -> None:
     answer = aws_command("deploy", "--yes", "--notebook", "--image", image)
     assert answer.error is None
@@ -293,7 +301,7 @@ def deployed_fifo(
 
 
 def test_queues_without_fair_share_are_not_replaced_while_they_have_jobs(
-    deployed_fifo: str, aws_command: Command, aws_server: Any, stack_name: str
+    deployed_fifo: str, aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     batch = aws_server.client("batch")
     job = batch.submit_job(
@@ -325,7 +333,7 @@ def test_queues_without_fair_share_are_not_replaced_while_they_have_jobs(
 
 
 def test_spot_is_not_given_up_while_its_queue_has_jobs(
-    deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str
+    deployed: Mapping[str, Any], aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     batch = aws_server.client("batch")
     job = submit_long_job(batch, stack_name)
@@ -335,7 +343,7 @@ def test_spot_is_not_given_up_while_its_queue_has_jobs(
 
 
 def test_a_budget_is_made_changed_and_removed_with_the_stack(
-    aws_command: Command, aws_server: Any, stack_name: str, image: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str, image: str
 ) -> None:
     budgets = aws_server.client("budgets")
 
@@ -368,7 +376,7 @@ def test_a_budget_where_aws_has_none_is_refused(aws_command: Command, stack_name
 
 
 def test_the_end_of_a_job_is_told_in_a_sentence(
-    deployed: Mapping[str, Any], aws_server: Any, stack_name: str
+    deployed: Mapping[str, Any], aws_server: AwsServer, stack_name: str
 ) -> None:
     sns, sqs = aws_server.client("sns"), aws_server.client("sqs")
     inbox = sqs.create_queue(QueueName=stack_name)["QueueUrl"]

@@ -14,7 +14,7 @@ from backfleet.errors import ExecutorError
 from backfleet_executors.aws.stack.boundary import boundary_policy
 from backfleet_executors.aws.stack.deployer import (
     Governance,
-    Place,
+    StackLocation,
     cloudformation_policy,
     deployer_policy,
 )
@@ -30,13 +30,13 @@ from policy_evaluator import (
     statements_of,
     weakened,
 )
-from testbed.aws.deployment import submit_long_job
+from testbed.aws.deployment import AwsServer, submit_long_job
 from testbed.aws.server import SUBMITTER, WORKER
 
 Command = Callable[..., Any]
 
-PLACE = Place("aws", "us-east-1", ACCOUNT, "fleet")
-LONGEST = Place("aws-cn", "cn-northwest-1", ACCOUNT, "f" * 24)
+PLACE = StackLocation("aws", "us-east-1", ACCOUNT, "fleet")
+LONGEST = StackLocation("aws-cn", "cn-northwest-1", ACCOUNT, "f" * 24)
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary/fleet"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{'a' * 36}"
 GOVERNANCE = Governance(boundary=BOUNDARY, key=KEY)
@@ -217,10 +217,10 @@ def test_every_statement_of_the_data_bucket_decides_a_request() -> None:
 
 
 def test_a_boundary_is_set_on_every_role_of_the_stack_and_of_its_teams(
-    aws_command: Command, aws_server: Any, stack_name: str, image: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str, image: str
 ) -> None:
     iam = aws_server.client("iam")
-    document = json.dumps(boundary_policy(Place("aws", "us-east-1", ACCOUNT, stack_name)))
+    document = json.dumps(boundary_policy(StackLocation("aws", "us-east-1", ACCOUNT, stack_name)))
     arn = iam.create_policy(PolicyName=f"b{stack_name}", PolicyDocument=document)["Policy"]["Arn"]
     options = ("--yes", "--image", image, "--permissions-boundary", arn)
     assert aws_command("deploy", *options).error is None
@@ -236,7 +236,7 @@ def test_a_boundary_is_set_on_every_role_of_the_stack_and_of_its_teams(
 
 
 def test_tags_and_the_role_of_cloudformation_reach_the_stack_and_stay(
-    aws_command: Command, aws_server: Any, stack_name: str, image: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str, image: str
 ) -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/cloudformation"
     options = ("--tag", "team=quant", "--tag", "cost=7=1", "--cloudformation-role", role)
@@ -260,7 +260,7 @@ def test_a_tag_that_cannot_be_is_refused(tag: str, reason: str) -> None:
 
 
 def test_other_tags_replace_the_compute_environments_and_wait_for_their_jobs(
-    deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str
+    deployed: Mapping[str, Any], aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     batch = aws_server.client("batch")
     job = submit_long_job(batch, stack_name)
@@ -275,14 +275,14 @@ def test_other_tags_replace_the_compute_environments_and_wait_for_their_jobs(
 
 
 @pytest.fixture
-def key(aws_server: Any) -> str:
+def key(aws_server: AwsServer) -> str:
     """The ARN of a key of the account's own."""
     arn: str = aws_server.client("kms").create_key()["KeyMetadata"]["Arn"]
     return arn
 
 
 def test_a_key_encrypts_what_a_new_stack_stores(
-    aws_command: Command, aws_server: Any, image: str, key: str
+    aws_command: Command, aws_server: AwsServer, image: str, key: str
 ) -> None:
     assert aws_command("deploy", "--yes", "--image", image, "--kms-key", key).error is None
     facts = aws_command("status", "--json").json
@@ -296,7 +296,7 @@ def test_a_key_encrypts_what_a_new_stack_stores(
 
 
 def test_an_earlier_key_stays_readable_and_the_repository_keeps_its_own(
-    aws_command: Command, aws_server: Any, image: str, key: str
+    aws_command: Command, aws_server: AwsServer, image: str, key: str
 ) -> None:
     assert aws_command("deploy", "--yes", "--image", image).error is None
     for number in (1, 2):
@@ -317,7 +317,7 @@ def encrypt(server: Any, bucket: str, key: str) -> None:
 
 def test_a_run_works_in_existing_buckets_that_a_key_encrypts(
     aws_command: Command,
-    aws_server: Any,
+    aws_server: AwsServer,
     backfleet: Callable[..., Any],
     sample_job: Path,
     key: str,
@@ -360,7 +360,7 @@ def test_a_run_works_in_existing_buckets_that_a_key_encrypts(
 
 
 def test_a_bucket_whose_key_is_disabled_is_refused_before_anything_is_made(
-    aws_command: Command, aws_server: Any, key: str
+    aws_command: Command, aws_server: AwsServer, key: str
 ) -> None:
     encrypt(aws_server, aws_server.bucket, key)
     aws_server.client("kms").disable_key(KeyId=key.rpartition("/")[2])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from testbed.aws.deployment import SHARE
+from testbed.aws.deployment import SHARE, AwsServer
 
 Command = Callable[..., Any]
 
@@ -21,7 +21,7 @@ def aws_server(aws_server_with_containers: Any) -> Any:
 
 
 def test_the_image_is_built_pushed_and_run_by_its_digest(
-    aws_command: Command, aws_server: Any, stack_name: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     answer = aws_command("deploy", "--yes")
     assert answer.error is None

@@ -13,6 +13,7 @@ import pytest
 
 from backfleet_executors.aws.stack.notebook import ON_START
 from backfleet_executors.aws.stack.template import template
+from testbed.aws.deployment import AwsServer
 
 Command = Callable[..., Any]
 
@@ -94,7 +95,7 @@ def test_other_pins_get_an_environment_of_their_own(
 
 
 def test_deploy_uploads_the_versions_that_are_installed_here(
-    aws_command: Command, aws_server: Any, image: str
+    aws_command: Command, aws_server: AwsServer, image: str
 ) -> None:
     assert aws_command("deploy", "--yes", "--image", image, "--notebook").error is None
     bucket = aws_command("status", "--json").json["outputs"]["ResultsBucket"]

@@ -19,7 +19,7 @@ import backfleet_executors.aws
 from backfleet_executors.aws.stack.deployer import (
     BY_CLOUDFORMATION,
     DIRECTLY,
-    Place,
+    StackLocation,
     deployer_policy,
 )
 from backfleet_executors.aws.stack.template import template
@@ -204,7 +204,7 @@ def _granted() -> set[str]:
     }
 
 
-PLACE = Place("aws", "us-east-1", "123456789012", "fleet")
+PLACE = StackLocation("aws", "us-east-1", "123456789012", "fleet")
 
 
 def test_the_deployer_may_do_what_cloudformation_does_for_it(handled: set[str]) -> None:
@@ -232,7 +232,7 @@ def test_cloudformation_needs_all_that_it_is_given(handled: set[str]) -> None:
 
 
 def test_the_deployers_policy_fits_into_a_managed_policy() -> None:
-    longest = Place("aws-cn", "cn-northwest-1", "123456789012", "f" * 24)
+    longest = StackLocation("aws-cn", "cn-northwest-1", "123456789012", "f" * 24)
     assert len(json.dumps(deployer_policy(longest), separators=(",", ":"))) <= 6144
 
 

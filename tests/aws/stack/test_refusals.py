@@ -13,6 +13,7 @@ import pytest
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.stack.stacks import Stack, check_settled
+from testbed.aws.deployment import AwsServer
 
 Command = Callable[..., Any]
 
@@ -88,7 +89,7 @@ def test_no_credentials_and_a_wrong_region_are_told_apart(
 
 @pytest.mark.parametrize("name", ["Fleet", "fleet_1", "f", "1fleet", "fleet-", "f" * 25])
 def test_a_name_that_buckets_cannot_have_ends_the_command_with_exit_code_2(
-    backfleet: Callable[..., Any], aws_server: Any, name: str
+    backfleet: Callable[..., Any], aws_server: AwsServer, name: str
 ) -> None:
     if name == "Fleet":
         done = backfleet("aws", "deploy", "--yes", "--name", name)
@@ -106,7 +107,7 @@ def _check_name(name: str) -> None:
 
 
 def test_an_image_is_named_by_its_digest(
-    aws_command: Command, aws_server: Any, stack_name: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     text = refusal(aws_command("deploy", "--yes", "--image", "registry/fleet:latest"))
     assert "by its digest" in text
@@ -114,7 +115,7 @@ def test_an_image_is_named_by_its_digest(
 
 
 def test_a_bucket_that_the_stack_did_not_make_is_not_taken(
-    aws_command: Command, aws_server: Any, stack_name: str, image: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str, image: str
 ) -> None:
     bucket = f"{stack_name}-data-123456789012-us-east-1"
     aws_server.client("s3").create_bucket(Bucket=bucket)
@@ -130,7 +131,7 @@ def test_a_bucket_that_the_stack_did_not_make_is_not_taken(
 
 
 def test_a_repository_that_the_stack_did_not_make_is_neither_taken_nor_deleted(
-    aws_command: Command, aws_server: Any, stack_name: str, image: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str, image: str
 ) -> None:
     ecr = aws_server.client("ecr")
     ecr.create_repository(repositoryName=stack_name)
@@ -158,7 +159,7 @@ def test_what_is_to_be_used_must_be_there(
     assert advice in refusal(aws_command("plan", *options))
 
 
-def test_subnets_belong_to_the_vpc(aws_command: Command, aws_server: Any) -> None:
+def test_subnets_belong_to_the_vpc(aws_command: Command, aws_server: AwsServer) -> None:
     ec2 = aws_server.client("ec2")
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
@@ -167,7 +168,7 @@ def test_subnets_belong_to_the_vpc(aws_command: Command, aws_server: Any) -> Non
 
 
 def test_a_bucket_of_another_region_is_refused(
-    aws_command: Command, aws_server: Any, stack_name: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     bucket = f"{stack_name}-afar"
     aws_server.client("s3", region_name="eu-west-1").create_bucket(
@@ -178,7 +179,7 @@ def test_a_bucket_of_another_region_is_refused(
 
 
 def test_a_failure_is_told_with_its_reason_undone_and_can_be_mended(
-    aws_command: Command, aws_server: Any, stack_name: str, image: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str, image: str
 ) -> None:
     batch = aws_server.client("batch")
     order = [{"order": 1, "computeEnvironment": aws_server.compute_environment}]
@@ -204,13 +205,13 @@ def test_a_failure_is_told_with_its_reason_undone_and_can_be_mended(
 
 
 def test_what_a_killed_plan_has_left_is_cleared_away(
-    aws_command: Command, aws_server: Any, stack_name: str, image: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str, image: str
 ) -> None:
     from backfleet_executors.aws.clients import Clients
-    from backfleet_executors.aws.stack.choices import Choices
+    from backfleet_executors.aws.stack.choices import StackChoices
     from backfleet_executors.aws.stack.deploy import prepare_deployment
 
-    prepare_deployment(Clients(), stack_name, Choices())
+    prepare_deployment(Clients(), stack_name, StackChoices())
     assert "there is no stack" in refusal(aws_command("status"))
     assert aws_command("deploy", "--yes", "--image", image).error is None
 
@@ -231,7 +232,7 @@ def test_each_state_that_cannot_be_deployed_to_says_the_way_out(status: str, adv
 
 
 def test_without_a_docker_engine_nothing_is_begun(
-    backfleet: Callable[..., Any], aws_server: Any, stack_name: str
+    backfleet: Callable[..., Any], aws_server: AwsServer, stack_name: str
 ) -> None:
     nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
     done = backfleet("aws", "deploy", "--yes", "--name", stack_name, env=nowhere)
@@ -250,7 +251,7 @@ def test_the_stack_can_be_made_before_there_is_an_image(aws_command: Command) ->
 
 @pytest.mark.parametrize("text", ["[executors", "executors = 3", "[executors]\naws-batch = 3"])
 def test_a_damaged_settings_file_is_told_before_anything_is_done(
-    aws_command: Command, aws_server: Any, stack_name: str, image: str, text: str
+    aws_command: Command, aws_server: AwsServer, stack_name: str, image: str, text: str
 ) -> None:
     Path("backfleet.toml").write_text(text)
     assert "backfleet.toml" in refusal(aws_command("deploy", "--yes", "--image", image))

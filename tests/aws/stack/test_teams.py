@@ -30,6 +30,7 @@ from policy_evaluator import (
     statements_of,
     weakened,
 )
+from testbed.aws.deployment import AwsServer
 
 Command = Callable[..., Any]
 Statement = Mapping[str, Any]
@@ -250,7 +251,7 @@ def run_workflow(folder: Path, environment: Mapping[str, str]) -> str:
 
 def test_the_workflow_for_github_runs_with_the_rights_of_its_team(
     aws_command: Command,
-    aws_server: Any,
+    aws_server: AwsServer,
     sample_job: Path,
     stack_name: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -319,7 +320,11 @@ def enforce_team(server: Any, stack: str, outputs: Mapping[str, str]) -> None:
 
 
 def test_a_deployment_brings_teams_up_to_date_with_its_image(
-    deployed: Mapping[str, Any], aws_command: Command, aws_server: Any, stack_name: str, image: str
+    deployed: Mapping[str, Any],
+    aws_command: Command,
+    aws_server: AwsServer,
+    stack_name: str,
+    image: str,
 ) -> None:
     github = "repo:org/strategies:environment:backtests"
     assert team(aws_command, "add", "alpha", "--yes", "--github", github).error is None
@@ -339,7 +344,7 @@ def test_a_deployment_brings_teams_up_to_date_with_its_image(
 
 
 def test_removing_a_team_keeps_what_it_stored(
-    deployed: Mapping[str, Any], aws_command: Command, aws_server: Any
+    deployed: Mapping[str, Any], aws_command: Command, aws_server: AwsServer
 ) -> None:
     assert team(aws_command, "add", "alpha", "--yes").error is None
     bucket = deployed["outputs"]["ResultsBucket"]

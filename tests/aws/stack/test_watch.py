@@ -8,19 +8,20 @@ import pytest
 
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.stack import watch
-from backfleet_executors.aws.stack.choices import Choices
+from backfleet_executors.aws.stack.choices import StackChoices
 from backfleet_executors.aws.stack.deploy import carry_out, prepare_deployment
 from backfleet_executors.aws.stack.watch import StackEvent
+from testbed.aws.deployment import AwsServer
 
 LATE = 3
 
 
 def test_a_state_that_is_told_late_is_not_taken_for_the_end(
-    aws_server: Any, stack_name: str, image: str, monkeypatch: pytest.MonkeyPatch
+    aws_server: AwsServer, stack_name: str, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "PAUSE", 0.05)
     clients = Clients()
-    preparation = prepare_deployment(clients, stack_name, Choices(image=image))
+    preparation = prepare_deployment(clients, stack_name, StackChoices(image=image))
     stale = [0]
 
     def tell_late(parsed: dict[str, Any], **_: Any) -> None:
@@ -40,11 +41,11 @@ def test_a_state_that_is_told_late_is_not_taken_for_the_end(
 
 
 def test_events_come_in_the_order_of_their_times(
-    aws_server: Any, stack_name: str, image: str
+    aws_server: AwsServer, stack_name: str, image: str
 ) -> None:
     clients = Clients()
     events: list[StackEvent] = []
-    preparation = prepare_deployment(clients, stack_name, Choices(image=image))
+    preparation = prepare_deployment(clients, stack_name, StackChoices(image=image))
     carry_out(clients, preparation, events.append)
     assert [event.time for event in events] == sorted(event.time for event in events)
     assert events[-1].resource == stack_name

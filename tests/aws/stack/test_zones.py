@@ -10,6 +10,7 @@ import pytest
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.stack.zones import find_zones
+from testbed.aws.deployment import AwsServer
 
 Command = Callable[..., Any]
 
@@ -24,7 +25,7 @@ Command = Callable[..., Any]
     ],
 )
 def test_zones_come_in_the_order_of_their_ids_and_without_those_that_fargate_lacks(
-    aws_server: Any, region: str, ids: list[str]
+    aws_server: AwsServer, region: str, ids: list[str]
 ) -> None:
     clients = Clients(region)
     zones = clients.ec2.describe_availability_zones()["AvailabilityZones"]
@@ -35,7 +36,7 @@ def test_zones_come_in_the_order_of_their_ids_and_without_those_that_fargate_lac
     ]
 
 
-def test_zones_can_be_chosen_and_only_those_with_fargate(aws_server: Any) -> None:
+def test_zones_can_be_chosen_and_only_those_with_fargate(aws_server: AwsServer) -> None:
     clients = Clients("us-east-1")
     assert find_zones(clients, ["us-east-1c", "us-east-1a"]) == ["us-east-1c", "us-east-1a"]
     with pytest.raises(ExecutorError, match=r"us-east-1x is no zone .*us-east-1a"):
@@ -45,7 +46,7 @@ def test_zones_can_be_chosen_and_only_those_with_fargate(aws_server: Any) -> Non
 
 
 def test_a_stack_has_a_subnet_in_every_zone_and_workers_run_in_all_of_them(
-    aws_command: Command, aws_server: Any, deployed: Mapping[str, Any], stack_name: str
+    aws_command: Command, aws_server: AwsServer, deployed: Mapping[str, Any], stack_name: str
 ) -> None:
     tags = [{"Name": "tag:Name", "Values": [f"{stack_name}-{letter}" for letter in "abcdef"]}]
     subnets = aws_server.client("ec2").describe_subnets(Filters=tags)["Subnets"]

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from backfleet.engines.bt import bt
+from cerebro_runs import make_frame, same_as_stock
 
 ANALYZERS = (
     "AnnualReturn",
@@ -304,6 +305,35 @@ class Cheats(bt.Strategy):
             self.buy(size=1)
 
 
+class StopsAtOpen(Cheats):
+    def next_open(self) -> None:
+        super().next_open()
+        if len(self) == 70:
+            self.env.runstop()
+
+
+class ListensLate(Cheats):
+    """Listens to its orders from a bar on, by a function that it sets before the broker's turn."""
+
+    def next_open(self) -> None:
+        super().next_open()
+        if len(self) == 40:
+            self.seen: list[Any] = []
+            self.notify_order = lambda order: self.seen.append(order.status)
+
+
+class ChangesSchemes(Cheats):
+    """Changes the commission of a broker by the dictionary that its script has kept."""
+
+    schemes: Any = None
+
+    def next(self) -> None:
+        if len(self) % 7 == 0:
+            self.order_target_percent(target=(len(self) % 3) * 0.3)
+        if len(self) == 60:
+            self.schemes[None] = bt.CommInfoBase(commission=0.01)
+
+
 class Above(bt.Indicator):
     lines: Any = ("signal",)
     params = (("period", 12),)
@@ -354,6 +384,37 @@ class Scenario:
 
 def weekly(cerebro: Any) -> None:
     cerebro.resampledata(cerebro.datas[0], timeframe=bt.TimeFrame.Weeks)
+
+
+def script_timers(cerebro: Any) -> None:
+    for cheat in (False, True):
+        cerebro.add_timer(
+            bt.timer.SESSION_END, weekdays=[2, 4], strats=True, cheat=cheat, weekcarry=True
+        )
+
+
+def clones(cerebro: Any) -> None:
+    for data in list(cerebro.datas)[:2]:
+        cerebro.adddata(data.clone())
+    cerebro.adddata(cerebro.datas[0].copyas("again"))
+    cerebro.adddata(cerebro.datas[-1].copyas("and again"))
+
+
+def filtered_clone(cerebro: Any) -> None:
+    clone = cerebro.datas[0].clone()
+    clone.addfilter(bt.filters.HeikinAshi)
+    cerebro.adddata(clone)
+
+
+def slipping_broker(cerebro: Any) -> None:
+    cerebro.broker = bt.brokers.BackBroker(slip_perc=0.001, coc=True)
+    cerebro.broker.setcash(70_000)
+    cerebro.broker.setcommission(commission=0.001)
+
+
+def own_schemes(cerebro: Any) -> None:
+    slipping_broker(cerebro)
+    ChangesSchemes.schemes = cerebro.broker.comminfo
 
 
 def replayed(cerebro: Any) -> None:
@@ -469,8 +530,18 @@ SCENARIOS: dict[str, Scenario] = {
     "fewer bars than periods": Scenario((Reference,), frames="short", analyzers=("DrawDown",)),
     "integers and missing columns": Scenario((Reference,), frames="integers"),
     "times in nanoseconds": Scenario((Reference,), frames="nanoseconds"),
-    "timers": Scenario((Timed,), fallback="timers"),
-    "cheat on open": Scenario((Cheats,), params={"cheat_on_open": True}, fallback="cheat_on_open"),
+    "timers": Scenario((Timed, Timed), analyzers=FEW),
+    "timers of the script": Scenario((Timed,), frames="gaps", more=script_timers),
+    "cheat on open": Scenario((Cheats, Crossing), params={"cheat_on_open": True}),
+    "cheat on open with timers": Scenario(
+        (Cheats,), more=script_timers, params={"cheat_on_open": True}, analyzers=FEW
+    ),
+    "stops at the open": Scenario((StopsAtOpen, Cheats), params={"cheat_on_open": True}),
+    "listens from the open on": Scenario((ListensLate,), params={"cheat_on_open": True}),
+    "clones": Scenario((Targets,), frames="gaps", more=clones, analyzers=FEW),
+    "clone with a filter": Scenario((Targets,), more=filtered_clone),
+    "a broker of the script": Scenario((Kinds,), more=slipping_broker, analyzers=FEW),
+    "schemes of a broker of the script": Scenario((ChangesSchemes,), more=own_schemes),
     "quick notifications": Scenario(params={"quicknotify": True}, fallback="quicknotify"),
     "old synchronisation": Scenario(params={"oldsync": True}, fallback="oldsync"),
     "look ahead": Scenario(params={"lookahead": 3}, fallback="feeds with room to look ahead"),
@@ -495,6 +566,9 @@ USUAL = (
     "own lines and notifications",
     "writer",
     "timers",
+    "cheat on open with timers",
+    "clones",
+    "a broker of the script",
     "resampled",
     "signals",
     "NaN bars in one of two",
@@ -503,7 +577,7 @@ USUAL = (
 
 
 @pytest.fixture(scope="module")
-def frames(make_frame: Callable[..., pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+def frames() -> dict[str, list[pd.DataFrame]]:
     """The bars of the scenarios, by name."""
     one, more = make_frame(seed=1), [make_frame(seed=2, price=80.0), make_frame(seed=3, price=5.0)]
     kept = np.random.default_rng(4)
@@ -556,7 +630,7 @@ def build(scenario: Scenario, frames: list[pd.DataFrame]) -> Callable[[Any], Non
     ],
 )
 def test_a_script_gives_what_it_gives_on_backtrader(
-    name: str, same_as_stock: Any, frames: dict[str, list[pd.DataFrame]]
+    name: str, frames: dict[str, list[pd.DataFrame]]
 ) -> None:
     scenario = SCENARIOS[name]
     ran = same_as_stock(build(scenario, frames[scenario.frames]), **scenario.params)

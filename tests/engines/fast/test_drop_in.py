@@ -8,7 +8,6 @@ import gc
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -18,6 +17,7 @@ import backfleet
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.broker import FastBroker
 from backfleet.engines.fast.lines import LineMovedError
+from cerebro_runs import make_frame
 
 
 class Crossing(bt.Strategy):
@@ -64,7 +64,7 @@ def script(
 
 
 @pytest.fixture
-def frame(make_frame: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+def frame() -> pd.DataFrame:
     return make_frame(120)
 
 

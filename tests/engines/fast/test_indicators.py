@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.engines.bt import bt
+from cerebro_runs import make_frame, same_as_stock
 
 prices = st.one_of(
     st.floats(0.01, 1e4).map(lambda price: round(price, 2)),
@@ -49,9 +50,7 @@ class Uses(bt.Strategy):
 
 @settings(max_examples=25)
 @given(st.lists(st.tuples(prices, prices), min_size=24, max_size=60), st.integers(1, 6))
-def test_each_value_is_backtraders(
-    same_as_stock: Any, rows: list[tuple[float, float]], period: int
-) -> None:
+def test_each_value_is_backtraders(rows: list[tuple[float, float]], period: int) -> None:
     opened, close = np.array(rows).T
     frame = pd.DataFrame(
         {"open": opened, "high": close, "low": opened, "close": close, "volume": close},
@@ -65,7 +64,7 @@ def test_each_value_is_backtraders(
     same_as_stock(setup, witness=False, stdstats=False)
 
 
-def test_a_division_by_zero_is_python_s(same_as_stock: Any) -> None:
+def test_a_division_by_zero_is_python_s() -> None:
     class Divides(bt.Strategy):
         def __init__(self) -> None:
             self.ratio = self.data.close / self.data.open
@@ -84,7 +83,7 @@ def test_a_division_by_zero_is_python_s(same_as_stock: Any) -> None:
     assert ran.strategies == []
 
 
-def test_an_own_once_is_called(same_as_stock: Any, make_frame: Any) -> None:
+def test_an_own_once_is_called() -> None:
     class Doubled(bt.indicators.Average):
         def once(self, start: int, end: int) -> None:
             for bar in range(start, end):

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from backfleet.engines.bt import bt
+from cerebro_runs import make_frame, same_as_stock
 
 ATTRIBUTES = (
     "ref",
@@ -111,9 +112,7 @@ def with_strategy(frame: pd.DataFrame, strategy: Any, **params: Any) -> Act:
 
 
 @pytest.mark.parametrize("terms", [{}, {"shortcash": False}, {"coc": True}, {"checksubmit": False}])
-def test_what_is_kept_of_an_order_reads_as_on_backtrader(
-    make_frame: Any, same_as_stock: Any, terms: dict[str, Any]
-) -> None:
+def test_what_is_kept_of_an_order_reads_as_on_backtrader(terms: dict[str, Any]) -> None:
     keeps = with_strategy(make_frame(60), Keeps)
 
     def setup(cerebro: Any) -> None:
@@ -133,14 +132,12 @@ def test_what_is_kept_of_an_order_reads_as_on_backtrader(
         )
     ),
 )
-def test_an_order_that_came_alone_can_be_named_later(
-    make_frame: Any, same_as_stock: Any, come: str, by: str, copied: bool
-) -> None:
+def test_an_order_that_came_alone_can_be_named_later(come: str, by: str, copied: bool) -> None:
     setup = with_strategy(make_frame(60), NamesLater, come=come, by=by, copy=copied)
     assert same_as_stock(setup, witness=False).orders > 5
 
 
-def test_an_order_can_be_pickled_without_its_surroundings(make_frame: Any) -> None:
+def test_an_order_can_be_pickled_without_its_surroundings() -> None:
     from backfleet import Cerebro
 
     cerebro = Cerebro()

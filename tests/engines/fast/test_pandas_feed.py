@@ -12,6 +12,7 @@ import pytest
 
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.column_feeds import read_by_the_column
+from cerebro_runs import make_frame
 
 Frame = pd.DataFrame
 
@@ -69,7 +70,7 @@ def loaded(feed: Any, cerebro: Any) -> tuple[list[str], int, int]:
 
 @pytest.mark.parametrize("sort", SORTS)
 def test_a_frame_gives_the_lines_that_backtrader_reads(
-    sort: str, make_frame: Callable[..., Frame], monkeypatch: pytest.MonkeyPatch
+    sort: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change, feed_class, options, at_once = SORTS[sort]
     frame = change(make_frame(60, seed=3))

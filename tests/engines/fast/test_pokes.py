@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from backfleet.engines.bt import bt
+from cerebro_runs import same_as_stock
 
 DEFAULT_CASES, MANY_CASES = 60, 5000
 FEEDS = ("d0", "d1")
@@ -249,7 +250,7 @@ def frame_of(seed: int, count: int, start: int) -> pd.DataFrame:
     return frame
 
 
-def check(seed: int, same_as_stock: Any) -> None:
+def check(seed: int) -> None:
     chance = random.Random(seed)
     frames = [frame_of(seed, 30, 0), frame_of(seed + 1, 25, chance.choice([0, 4]))]
     cash = chance.choice([10_000, 10_000.0, 100_000])
@@ -267,15 +268,15 @@ def check(seed: int, same_as_stock: Any) -> None:
 
 
 @pytest.mark.parametrize("seeds", [range(first, DEFAULT_CASES, 4) for first in range(4)])
-def test_strategies_that_poke_see_what_backtrader_shows(same_as_stock: Any, seeds: range) -> None:
+def test_strategies_that_poke_see_what_backtrader_shows(seeds: range) -> None:
     for seed in seeds:
-        check(seed, same_as_stock)
+        check(seed)
 
 
 @pytest.mark.exhaustive
-def test_thousands_of_strategies_that_poke_see_what_backtrader_shows(same_as_stock: Any) -> None:
+def test_thousands_of_strategies_that_poke_see_what_backtrader_shows() -> None:
     for seed in range(MANY_CASES):
-        check(seed, same_as_stock)
+        check(seed)
 
 
 class Acts(bt.Strategy):
@@ -324,7 +325,7 @@ ACTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_what_a_strategy_does_by_itself_has_the_same_effects(same_as_stock: Any, name: str) -> None:
+def test_what_a_strategy_does_by_itself_has_the_same_effects(name: str) -> None:
     frames = [frame_of(3, 20, 0), frame_of(4, 20, 0)]
 
     def setup(cerebro: Any) -> None:
@@ -336,7 +337,7 @@ def test_what_a_strategy_does_by_itself_has_the_same_effects(same_as_stock: Any,
     assert same_as_stock(setup, witness=False).fallback is None
 
 
-def test_ticks_of_a_feed_that_has_not_begun_are_missing(same_as_stock: Any) -> None:
+def test_ticks_of_a_feed_that_has_not_begun_are_missing() -> None:
     class LooksEarly(bt.Strategy):
         def prenext(self) -> None:
             self.seen = [getattr(data, "tick_close", "missing") for data in self.datas]
@@ -354,9 +355,7 @@ def test_ticks_of_a_feed_that_has_not_begun_are_missing(same_as_stock: Any) -> N
 @pytest.mark.parametrize(
     "columns", [{"close": 9}, {"close": "settle"}, {"datetime": 9}, {"volume": "name"}]
 )
-def test_a_bad_column_is_reported_as_by_backtrader(
-    same_as_stock: Any, columns: dict[str, Any]
-) -> None:
+def test_a_bad_column_is_reported_as_by_backtrader(columns: dict[str, Any]) -> None:
     frame = frame_of(3, 10, 0).assign(name="text")
 
     def setup(cerebro: Any) -> None:

@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backfleet.engines.bt import bt
+from cerebro_runs import same_as_stock
 
 DEFAULT_CASES, MANY_CASES = 15, 1000
 PLAIN = (bt.Order.Market, bt.Order.Market, bt.Order.Market, bt.Order.Close)
@@ -175,7 +176,7 @@ def bars(script: Script, number: int) -> pd.DataFrame:
     return frame[kept]
 
 
-def check(script: Script, same_as_stock: Any) -> None:
+def check(script: Script) -> None:
     def setup(cerebro: Any) -> None:
         for number in range(script.feeds):
             frame = bars(script, number)
@@ -209,16 +210,12 @@ WOUND_BACK = Script(
 @settings(max_examples=DEFAULT_CASES)
 @example(WOUND_BACK)
 @given(scripts)
-def test_random_scripts_give_what_they_give_on_backtrader(
-    same_as_stock: Any, script: Script
-) -> None:
-    check(script, same_as_stock)
+def test_random_scripts_give_what_they_give_on_backtrader(script: Script) -> None:
+    check(script)
 
 
 @pytest.mark.exhaustive
 @settings(max_examples=MANY_CASES)
 @given(scripts)
-def test_a_thousand_random_scripts_give_what_they_give_on_backtrader(
-    same_as_stock: Any, script: Script
-) -> None:
-    check(script, same_as_stock)
+def test_a_thousand_random_scripts_give_what_they_give_on_backtrader(script: Script) -> None:
+    check(script)

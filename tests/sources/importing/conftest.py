@@ -11,8 +11,8 @@ import pytest
 
 from backfleet.bars import Bars
 from backfleet.source import SourceSettings
-from backfleet.sources.importing.choices import Choices
-from backfleet.sources.importing.run import Outcome, import_files
+from backfleet.sources.importing.choices import ImportChoices
+from backfleet.sources.importing.run import ImportOutcome, import_files
 from backfleet.sources.parquet import ParquetSource
 
 Files = Mapping[str, str | bytes]
@@ -38,7 +38,7 @@ class Import:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         return root
 
-    def __call__(self, files: Files, *, yes: bool = True, **choices: Any) -> Outcome:
+    def __call__(self, files: Files, *, yes: bool = True, **choices: Any) -> ImportOutcome:
         """Import the files; assumptions are agreed to unless `yes` is False."""
         root = self.write(files)
 
@@ -46,9 +46,9 @@ class Import:
             self.agreed.extend(assumptions)
             return yes
 
-        return import_files(root, self.target, Choices(**choices), consent)
+        return import_files(root, self.target, ImportChoices(**choices), consent)
 
-    def bars(self, outcome: Outcome, symbol: str | None = None) -> Bars:
+    def bars(self, outcome: ImportOutcome, symbol: str | None = None) -> Bars:
         """Read the bars back as a run does."""
         data = outcome.record.data
         settings = SourceSettings(str(self.target), data["timezone"], (), outcome.record.options)
@@ -56,7 +56,7 @@ class Import:
         name = symbol or next(iter(outcome.record.symbols))
         return source.parse(name, source.read(name))
 
-    def rows(self, outcome: Outcome, symbol: str | None = None) -> list[tuple[Any, ...]]:
+    def rows(self, outcome: ImportOutcome, symbol: str | None = None) -> list[tuple[Any, ...]]:
         """Return the bars as tuples of session, open, high, low, close and volume."""
         bars = self.bars(outcome, symbol)
         raw = bars.raw

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backfleet.errors import DataError
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.containers import open_parts
 from backfleet.sources.importing.form import match_layout
 from backfleet.sources.importing.part_rows import named_frame
@@ -37,7 +37,7 @@ def test_example_of_a_preset_has_its_layout(tmp_path: Path, name: str) -> None:
     shape = shape_of(header, frame)
     if shape:
         names = next(iter(shape.blocks.values()))[1]
-    found, _ = match_layout(names, part, Choices(preset=name), len(frame.columns))
+    found, _ = match_layout(names, part, ImportChoices(preset=name), len(frame.columns))
     assert found == name
     assert len(frame) >= 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backfleet.errors import DataError
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.importer import Import
 from sources.importing.test_daily_layouts import LAYOUTS, content
 
@@ -53,7 +53,7 @@ def check(folder: Path, number: int) -> None:
         path.write_bytes(damaged(rng, raw))
     # Any other error fails the test.
     with contextlib.suppress(DataError):
-        list(Import(folder / str(number), Choices(symbol="ABC"), lambda assumed: True).run())
+        list(Import(folder / str(number), ImportChoices(symbol="ABC"), lambda assumed: True).run())
 
 
 def test_damaged_file_is_read_or_refused(tmp_path: Path) -> None:

@@ -14,9 +14,12 @@ backtrader's order of evaluation.
 
 from __future__ import annotations
 
+import sys
+from types import FunctionType
 from typing import Any
 
 from backtrader import order as stock
+from backtrader.brokers.bbroker import BackBroker
 from backtrader.order import Order, OrderExecutionBit
 
 from backfleet.engines.fast.groups import ALIVE
@@ -32,7 +35,30 @@ from backfleet.engines.fast.orders import (
 )
 from backfleet.engines.fast.stocks import changed, is_plain
 
-__all__ = ["FastBroker"]
+__all__ = ["FastBroker", "replace_plain"]
+
+OWN_REFERENCES = 2
+"""References to the commission schemes of a broker that nobody has asked for: the broker's and
+that of `sys.getrefcount`."""
+
+
+def replace_plain(broker: Any) -> None:
+    """Turn a `BackBroker` that a script has created into a fast one, before the run starts it.
+
+    A broker stays as it is if it has methods of its own, or if the script holds its commission
+    schemes: changes in the dictionary would not be noticed.
+    """
+    if type(broker) is not BackBroker:
+        return
+    fields = vars(broker)
+    schemes = fields["comminfo"]
+    has_own_methods = any(
+        isinstance(getattr(BackBroker, key, None), FunctionType) for key in fields
+    )
+    if has_own_methods or sys.getrefcount(schemes) > OWN_REFERENCES + 1:
+        return
+    broker.__class__ = FastBroker
+    broker._schemes = fields.pop("comminfo")
 
 
 class FastBroker(ValuingBroker):

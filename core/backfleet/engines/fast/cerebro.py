@@ -2,7 +2,7 @@
 
 A run goes the lean way where everything in it is understood, and backtrader's own way otherwise,
 with the reason in `Cerebro.fallback`. Either way it has the fast broker, unless the script brings
-its own, and feeds and indicators computed by the column.
+one of its own class, and feeds and indicators computed by the column.
 
 Must equal: whatever `backtrader.Cerebro` gives for the same script.
 """
@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from backtrader.feed import AbstractDataBase
+from backtrader.feed import AbstractDataBase, DataClone
 from backtrader.lineiterator import LineIterator
 from backtrader.strategy import Strategy
 
 from backfleet.engines.bt import bt
-from backfleet.engines.fast.broker import FastBroker
+from backfleet.engines.fast.broker import FastBroker, replace_plain
 from backfleet.engines.fast.column_feeds import read_by_the_column
 from backfleet.engines.fast.indicators import by_the_column
 from backfleet.engines.fast.lines import CursorBindings
-from backfleet.engines.fast.loop import run_lean
+from backfleet.engines.fast.loop import LATE_MOMENTS, run_lean
 
 __all__ = ["Cerebro"]
 
@@ -61,6 +61,7 @@ class Cerebro(bt.Cerebro):
         if not self.fast:
             self.fallback = "switched off"
             return super().run(**kwargs)
+        replace_plain(self._broker)
         with read_by_the_column(self.datas):
             return super().run(**kwargs)
 
@@ -89,22 +90,20 @@ class Cerebro(bt.Cerebro):
 
 def _reason_against(cerebro: Any, strategies: list[Any]) -> str | None:
     """Why the lean loop cannot take these strategies through their bars; None if it can."""
-    params = cerebro.p
-    switched = ("cheat_on_open", "quicknotify")
-    reasons = [name for name in switched if getattr(params, name)]
-    if cerebro._timers or cerebro._timerscheat:
-        reasons.append("timers")
+    reasons = ["quicknotify"] if cerebro.p.quicknotify else []
     reasons += filter(None, map(_reason_against_feed, cerebro.datas))
     reasons += filter(None, map(_reason_against_strategy, strategies))
     return reasons[0] if reasons else None
 
 
 def _reason_against_feed(feed: Any) -> str | None:
-    own = _own_methods(feed, AbstractDataBase, FEED_METHODS)
+    is_late = LATE_MOMENTS in feed.__dict__
+    names = tuple(name for name in FEED_METHODS if not (is_late and name == "advance_peek"))
+    own = _own_methods(feed, DataClone if feed._clone else AbstractDataBase, names)
     if own:
         return f"the feed {type(feed).__name__} has its own {own}"
-    if feed.resampling or feed.replaying or feed._clone:
-        return "resampled, replayed or cloned feeds"
+    if feed.resampling or feed.replaying:
+        return "resampled or replayed feeds"
     lines = feed.lines.lines
     if any(line.extension for line in lines):
         return "feeds with room to look ahead"

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from backtrader.feed import CSVDataBase
+from backtrader.feed import CSVDataBase, DataClone
 from backtrader.feeds import BacktraderCSVData, GenericCSVData, PandasData, YahooFinanceCSVData
 from backtrader.linebuffer import LineBuffer
 
@@ -45,6 +45,8 @@ def _is_plain(feed: Any) -> bool:
     """Whether all methods that read a feed are those of a class that is understood."""
     if isinstance(feed, PandasData):
         return _has_methods_of(feed, PandasData, PANDAS_METHODS)
+    if feed._clone:
+        return _has_methods_of(feed, DataClone, PANDAS_METHODS)
     base = next((cls for cls in CSV_CLASSES if isinstance(feed, cls)), None)
     return base is not None and _has_methods_of(feed, base, CSV_METHODS)
 
@@ -68,6 +70,8 @@ def _preload(feed: Any) -> None:
 
 
 def _fill(feed: Any) -> bool:
+    if isinstance(feed, DataClone):
+        return _copy(feed)
     # Either module costs a script that has no such feed its import.
     if isinstance(feed, PandasData):
         from backfleet.engines.fast import pandas_feed
@@ -76,6 +80,21 @@ def _fill(feed: Any) -> bool:
     from backfleet.engines.fast import csv_feed
 
     return csv_feed.fill(feed)
+
+
+def _copy(feed: Any) -> bool:
+    """Copy the lines of the loaded feed whose clone this is; false if it is not loaded."""
+    original = feed.data
+    times = original.lines.datetime
+    if isinstance(original, DataClone) or times.mode != LineBuffer.UnBounded or times.extension:
+        return False
+    if not times.array or len(original):
+        return False
+    for line, own in zip(feed.lines, original.lines, strict=False):
+        line.array = own.array[:]
+    # backtrader goes through the original's bars for this.
+    original._tick_nullify()
+    return True
 
 
 def _is_disturbed(feed: Any) -> bool:

@@ -24,7 +24,7 @@ from backtrader.lineiterator import LineIterator
 
 __all__ = ["by_the_column"]
 
-SHORTEST = 16
+MIN_PERIOD = 16
 """Bars from which on numpy pays."""
 MIN_VALUES = 300_000
 """Values to compute from which on the time that importing numpy takes is worth it."""
@@ -90,7 +90,7 @@ def _once(indicator: Any, twin: Any) -> Callable[[int, int], None]:
     stock = type(indicator).once
 
     def once(start: int, end: int) -> None:
-        if end - start < SHORTEST or not twin(indicator, start, end):
+        if end - start < MIN_PERIOD or not twin(indicator, start, end):
             stock(indicator, start, end)
 
     return once

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from backtrader.feed import DataClone
 from backtrader.linebuffer import LineBuffer
 from backtrader.lineroot import LineRoot
 from backtrader.lineseries import LineSeries
@@ -167,6 +168,8 @@ def _tick(alias: str) -> property:
         values = getattr(self.lines, alias).array
         bar = self._fast_cursor.bar
         if bar < 0:
+            if f"tick_{alias}" in self.__dict__:  # of a feed that a clone has gone through
+                return self.__dict__[f"tick_{alias}"]
             raise AttributeError(alias)  # the feed says so itself, in `__getattr__`
         return values[bar] if bar + 1 < len(values) else None
 
@@ -258,6 +261,8 @@ class CursorBindings:
             series.__dict__.pop(alias, None)
         for feed in self._feeds:
             _leave_ticks(feed)
+            if isinstance(feed, DataClone):
+                feed._dlen += len(feed)  # as its `advance` counts
 
 
 def _class_of(found: Any) -> Any:

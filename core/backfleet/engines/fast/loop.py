@@ -10,6 +10,7 @@ Must equal: the order in which feeds, broker, notifications, strategies and writ
 from __future__ import annotations
 
 import math
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,7 +20,10 @@ from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.notifications import deliver
 from backfleet.engines.fast.strategy import StrategyRun
 
-__all__ = ["run_lean"]
+__all__ = ["LATE_MOMENTS", "run_lean"]
+
+LATE_MOMENTS = "_late_moments"
+"""The attribute with the moments of a feed whose bars come later than they say."""
 
 
 def run_lean(cerebro: Any, strategies: list[Any]) -> None:
@@ -35,13 +39,20 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
             broker.by_the_bar = True
         own = isinstance(broker, FastBroker)
         advance = runs[0].step if len(runs) == 1 and not cerebro.runwriters else _all(cerebro, runs)
+        cheat, timers = _before_broker(cerebro, runs), _timers(cerebro, runs, cheat=False)
         for moment in _moments(feeds, cursors):
+            if cheat is not None:
+                cheat(moment)
+                if cerebro._event_stop and cerebro.p.cheat_on_open:
+                    break
             broker.next()
             notifications = broker.notifs if own else _notifications(broker)
             if notifications:
                 deliver(notifications, strategies[0])
             if cerebro._event_stop:
                 break
+            if timers is not None:
+                timers(moment)
             advance(moment)
             if cerebro._event_stop:
                 break
@@ -56,7 +67,7 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
 def _bind_feeds(feeds: Sequence[Any], bindings: CursorBindings) -> list[BarCursor]:
     """Put every feed on a cursor, all of them on one where their times are the same."""
     # A view of memory compares doubles in C, and needs no numpy.
-    times = [memoryview(feed.lines.datetime.array) for feed in feeds]
+    times = [memoryview(_moments_of(feed)) for feed in feeds]
     same = all(times[0] == each for each in times[1:])
     for each in times:
         each.release()
@@ -67,13 +78,19 @@ def _bind_feeds(feeds: Sequence[Any], bindings: CursorBindings) -> list[BarCurso
     return cursors[:1] if same else cursors
 
 
+def _moments_of(feed: Any) -> array[float]:
+    """Return the moments at which the bars of a feed come, which may be later than they say."""
+    moments: array[float] = feed.__dict__.get(LATE_MOMENTS) or feed.lines.datetime.array
+    return moments
+
+
 def _is_finite(values: Any) -> bool:
     return bool(len(values)) and all(map(math.isfinite, values))
 
 
 def _moments(feeds: Sequence[Any], cursors: Sequence[BarCursor]) -> Iterator[float]:
     """Set the cursors bar by bar and give each bar's time."""
-    times = [feed.lines.datetime.array.tolist() for feed, _ in zip(feeds, cursors, strict=False)]
+    times = [_moments_of(feed).tolist() for feed, _ in zip(feeds, cursors, strict=False)]
     if len(cursors) == 1:
         cursor = cursors[0]
         for cursor.bar, moment in enumerate(times[0]):
@@ -93,6 +110,43 @@ def _merged(times: Sequence[list[float]], cursors: Sequence[BarCursor]) -> Itera
                 of_feed = times[feed]
                 upcoming[feed] = of_feed[following] if following < len(of_feed) else math.inf
         yield moment
+
+
+def _before_broker(cerebro: Any, runs: Sequence[StrategyRun]) -> Callable[[float], None] | None:
+    """Return what comes before the broker on a bar: cheating timers and `next_open`; None if
+    nothing does."""
+    timers = _timers(cerebro, runs, cheat=True)
+    if not cerebro.p.cheat_on_open:
+        return timers
+
+    def cheat(moment: float) -> None:
+        if timers is not None:
+            timers(moment)
+        for run in runs:
+            run.open()
+            if cerebro._event_stop:
+                return
+
+    return cheat
+
+
+def _timers(
+    cerebro: Any, runs: Sequence[StrategyRun], *, cheat: bool
+) -> Callable[[float], None] | None:
+    """Return the check of the cerebro's timers; None if there are none.
+
+    A strategy can add a timer only before the run.
+    """
+    if not (cerebro._timerscheat if cheat else cerebro._timers):
+        return None
+    strategies = [run.strategy for run in runs]
+
+    def check(moment: float) -> None:
+        cerebro._check_timers(strategies, moment, cheat=cheat)
+        for run in runs:
+            run.notice_listeners()
+
+    return check
 
 
 def _all(cerebro: Any, runs: Sequence[StrategyRun]) -> Callable[[float], None]:

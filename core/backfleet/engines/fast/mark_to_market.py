@@ -46,7 +46,8 @@ class ValuingBroker(GroupingBroker):
     def init(self) -> None:
         super().init()
         self._own_positions = self.positions = Positions(_calling(self._poke))
-        self.comminfo = Schemes(self.comminfo, _calling(self._change_schemes))
+        if not isinstance(self.comminfo, Schemes):
+            self.comminfo = Schemes(self.comminfo, _calling(self._change_schemes))
         self._poked = False
         self.finite = self.by_the_bar = False
         self.exposure: float | None = None

@@ -76,10 +76,15 @@ class StrategyRun:
         self._analyzers = {phase: bar_listeners(strategy.analyzers, phase) for phase in PHASES}
         self._after_next = self._analyzers["next"]
 
-    def _notice_listeners(self) -> None:
+    def notice_listeners(self) -> None:
         """Look for listeners again if an attribute was added: it may be one."""
         if sum(map(len, self._fields)) != self._field_count:
             self._find_listeners()
+
+    def open(self) -> None:
+        """Call the strategy before the broker has gone through the bar, for cheat-on-open."""
+        self.strategy._oncepost_open()
+        self.notice_listeners()
 
     def step(self, moment: float) -> None:
         """Go through the bar at a time, which feeds and broker have reached."""
@@ -91,14 +96,14 @@ class StrategyRun:
         for append in self._add_gap:
             append(math.nan)
         if self._has_own_analyzers:
-            self._notice_listeners()
+            self.notice_listeners()
         if strategy._orderspending or strategy._tradespending or self._listens:
             self._notify(strategy)
         if self._waiting:
             self._step_waiting()
         else:
             strategy.next()
-            # `_notice_listeners` without a call, which each bar would pay for.
+            # `notice_listeners` without a call, which each bar would pay for.
             if sum(map(len, self._fields)) != self._field_count:
                 self._find_listeners()
             for step in self._after_next:
@@ -120,7 +125,7 @@ class StrategyRun:
         self._waiting = status >= 0
         phase = "next" if status < 0 else "prenext" if status else "nextstart"
         getattr(self.strategy, phase)()
-        self._notice_listeners()
+        self.notice_listeners()
         for step in self._analyzers[phase]:
             step()
         if self._observed:
@@ -140,7 +145,7 @@ class StrategyRun:
             strategy.notify_trade(trade)
             for listen in self._of_trades:
                 listen(trade)
-        self._notice_listeners()
+        self.notice_listeners()
         if self._of_account:
             self._notify_account()
 

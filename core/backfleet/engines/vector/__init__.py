@@ -5,5 +5,6 @@ pool. Both ask the strategy for its targets (`targets.py`, `panels.py`, `auxilia
 loop over the bars: `simulate.py`, or `portfolio_simulate.py` with its broker and protective orders.
 The loops share `sizing.py`, which turns targets into orders, `broker.py`, which fills them,
 `protective_orders.py`, and `write_records.py`. `rules.py`, `settings.py` and `state.py` hold the
-numbers that they work on. `backtrader_adapter.py` runs the same strategy on backtrader.
+numbers that they work on, and `growing_buffers.py` makes room for records. `backtrader_adapter.py`
+runs the same strategy on backtrader.
 """

@@ -27,7 +27,7 @@ def aligned_feeds(bars: Bars) -> Mapping[str, Bars]:
     """
     if not bars.auxiliary:
         return bars.auxiliary
-    shown = [as_shown(feed, (bars,)) for feed in bars.auxiliary.values()]
+    shown = [as_shown(feed, (bars,)).bars for feed in bars.auxiliary.values()]
     moments, *times = feed_times((bars, *shown))
     keep = bars.tradable
     aligned = {}

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars
 from backfleet.engine import EQUITY, BrokerSettings, Outcome
 from backfleet.engines.vector.bookings import event_rows
+from backfleet.engines.vector.growing_buffers import GrowingBuffers
 from backfleet.engines.vector.market_rules import market_rows
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.settings import pack_settings
-from backfleet.engines.vector.simulate import DONE, simulate
-from backfleet.engines.vector.state import BarArrays, BrokerParams, Buffers
+from backfleet.engines.vector.simulate import DONE, FULL, simulate
+from backfleet.engines.vector.state import BarArrays, BrokerParams
 from backfleet.engines.vector.targets import check_targets, no_size, targets_of, tradable_bars
 from backfleet.metrics.kernel import metrics_of, new_row, sessions_of, sums_of
 from backfleet.metrics.segments import segments_of
@@ -55,9 +56,9 @@ def copy_outcome(
 
 
 @lru_cache(maxsize=1)
-def _buffers(bars: int) -> Buffers:
+def _buffers(bars: int) -> GrowingBuffers:
     """Return buffers that all runners share: nothing in them outlives a point."""
-    return Buffers.of(bars, bars)
+    return GrowingBuffers(bars, bars, 1)
 
 
 class _SessionGrid(NamedTuple):
@@ -111,7 +112,7 @@ class PointRunner:
         strategy, order_count, fill_count, trade_count = self._simulate(
             params, 0.0, NO_METRICS, NO_METRICS
         )
-        account, orders, fills, trades = self._buffers
+        account, orders, fills, trades = self._buffers.arrays
         return copy_outcome(
             strategy,
             self.bars.time[self.bars.warmup :],
@@ -145,26 +146,25 @@ class PointRunner:
         strategy = self.strategy(**params)
         settings = self._settings_of(strategy, periods_per_year)
         targets = targets_of(strategy, self.bars)
-        buffers = self._buffers
-        end, orders, fills, trades = simulate(
-            self._arrays.time,
-            self._arrays.prices,
-            self._sessions,
-            self._segments.borders,
-            targets,
-            settings,
-            buffers.account,
-            buffers.orders,
-            buffers.fills,
-            buffers.trades,
-            returns,
-            row,
-            self._market,
-            self._events,
-        )
-        if end != DONE:
-            raise self._error(end, strategy, targets)
-        return strategy, orders, fills, trades
+        while True:
+            end, orders, fills, trades = simulate(
+                self._arrays.time,
+                self._arrays.prices,
+                self._sessions,
+                self._segments.borders,
+                targets,
+                settings,
+                *self._buffers.arrays,
+                returns,
+                row,
+                self._market,
+                self._events,
+            )
+            if end == DONE:
+                return strategy, orders, fills, trades
+            if end != FULL:
+                raise self._error(end, strategy, targets)
+            self._buffers.grow()
 
     def _settings_of(
         self, strategy: VectorStrategy, periods_per_year: float

@@ -10,6 +10,7 @@ import numpy as np
 from backfleet.bars import Bars
 from backfleet.engine import BrokerSettings, Outcome
 from backfleet.engines.vector.bookings import event_rows
+from backfleet.engines.vector.growing_buffers import GrowingBuffers
 from backfleet.engines.vector.panel_rules import panel_rules
 from backfleet.engines.vector.panels import (
     check_panel_targets,
@@ -21,8 +22,8 @@ from backfleet.engines.vector.portfolio_simulate import simulate_portfolio
 from backfleet.engines.vector.portfolio_state import PanelMarket
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.settings import pack_settings
-from backfleet.engines.vector.simulate import DONE
-from backfleet.engines.vector.state import BrokerParams, Buffers
+from backfleet.engines.vector.simulate import DONE, FULL
+from backfleet.engines.vector.state import BrokerParams
 from backfleet.engines.vector.targets import no_size
 from backfleet.panel import Panel, PanelPrices
 from backfleet.vector_strategy import VectorStrategy
@@ -55,7 +56,7 @@ class PortfolioRunner:
         self._events = event_rows(bars, panel.session)
         self._first = np.array([bars.warmup for bars in panel.bars], np.int64)
         self._broker = BrokerParams.of(broker)
-        self._buffers = Buffers.of(len(panel), sum(map(len, panel.bars)))
+        self._buffers = GrowingBuffers(len(panel), sum(map(len, panel.bars)), len(panel.bars))
 
     def run(self, params: Mapping[str, Any]) -> Outcome:
         """Run one point.
@@ -67,20 +68,25 @@ class PortfolioRunner:
         rules = Rules.of(strategy)
         targets = panel_targets(strategy, self.panel)
         check_panel_targets(strategy, self.panel, targets, rules.target)
-        account, orders, fills, trades = self._buffers
-        stopped, symbol, order_count, fill_count, trade_count = simulate_portfolio(
-            *self._market,
-            self._final_close,
-            self._first,
-            targets,
-            pack_settings(rules, self._broker, strategy.sells_first),
-            account,
-            orders,
-            fills,
-            trades,
-            self._rules,
-            self._events,
-        )
+        settings = pack_settings(rules, self._broker, strategy.sells_first)
+        while True:
+            account, orders, fills, trades = self._buffers.arrays
+            stopped, symbol, order_count, fill_count, trade_count = simulate_portfolio(
+                *self._market,
+                self._final_close,
+                self._first,
+                targets,
+                settings,
+                account,
+                orders,
+                fills,
+                trades,
+                self._rules,
+                self._events,
+            )
+            if stopped != FULL:
+                break
+            self._buffers.grow()
         if stopped != DONE:
             steps = self.panel.steps[symbol]
             raise no_size(self.panel.bars[symbol], int(np.searchsorted(steps, stopped)))

@@ -35,7 +35,7 @@ from backfleet.engines.vector.portfolio_state import (
 from backfleet.engines.vector.protective_orders import has_protective_orders
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.settings import FIRST_OWN, broker_of, rules_of
-from backfleet.engines.vector.simulate import DONE
+from backfleet.engines.vector.simulate import DONE, FULL
 from backfleet.engines.vector.sizing import order_size, reversal_after
 from backfleet.engines.vector.state import BrokerParams
 from backfleet.engines.vector.write_records import write_order, write_trades
@@ -84,14 +84,14 @@ def simulate_portfolio(
     curve
         float64 of shape (3, steps): value, cash and exposure.
     orders, fills, trades
-        `Buffers` with room for the bars of all symbols together.
+        `Buffers`.
     rules_of_market, events
         `panel_rules` and `event_rows`; None without a market.
 
     Returns
     -------
-    `DONE` and 0, or the step and the symbol whose order could not be sized; and the numbers of
-    orders, fills and trades.
+    `DONE` and 0, or `FULL` and 0 if `orders` has no room for the next step, or the step and the
+    symbol whose order could not be sized; and the numbers of orders, fills and trades.
     """
     rules, broker = rules_of(settings), broker_of(settings)
     sells_first = settings[FIRST_OWN] != 0.0
@@ -137,6 +137,8 @@ def simulate_portfolio(
             rules_of_market,
         )
         value = value_at(state, cash, receivable, curve, step, rules_of_market, broker.multiplier)
+        if order_count + 2 * len(sizes) > len(orders):
+            return FULL, 0, order_count, fill_count, 0
         wrong = size_orders(
             step, state, targets, cash, value, rules, broker, sizes, rules_of_market
         )

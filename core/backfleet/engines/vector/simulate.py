@@ -49,9 +49,9 @@ from backfleet.engines.vector.write_records import write_order, write_trades
 from backfleet.jit import compiled, inlined
 from backfleet.metrics.kernel import measure
 
-__all__ = ["DONE", "WRONG_TARGETS", "simulate"]
+__all__ = ["DONE", "FULL", "WRONG_TARGETS", "simulate"]
 
-DONE, WRONG_TARGETS = -1, -2
+DONE, WRONG_TARGETS, FULL = -1, -2, -3
 """What `simulate` returns in place of the bar at which an order could not be sized."""
 
 
@@ -88,7 +88,7 @@ def simulate(
         The rules, the broker, the first bar after which orders are placed, and the sessions per
         year, as `pack_settings` returns them.
     account, orders, fills, trades
-        `Buffers` with room for the given number of bars.
+        `Buffers`.
     returns
         `new_returns` of the sessions.
     row
@@ -102,8 +102,8 @@ def simulate(
 
     Returns
     -------
-    `DONE`, or `WRONG_TARGETS`, or the bar after which an order could not be sized; and the numbers
-    of orders, fills and trades.
+    `DONE`, or `WRONG_TARGETS`, or `FULL` if `orders` has no room for the next bar, or the bar after
+    which an order could not be sized; and the numbers of orders, fills and trades.
     """
     rules, broker = rules_of(settings), broker_of(settings)
     first = int(settings[FIRST_OWN])
@@ -234,6 +234,8 @@ def run_bars(
         if not is_possible(targets[bar], rules.target):
             return WRONG_TARGETS, order_count, fill_count
         if bar >= first:
+            if order_count + 2 > len(orders):
+                return FULL, order_count, fill_count
             target = targets[bar] if targets[bar] == targets[bar] else state.pending_reversal
             size = order_size(target, account, value, close, rules, costs)
             if not abs(size) < math.inf:

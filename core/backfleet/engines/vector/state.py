@@ -208,16 +208,17 @@ class Buffers(NamedTuple):
     trades: NDArray[np.void]
 
     @classmethod
-    def of(cls, steps: int, bars: int) -> Buffers:
-        """Return room for everything that can happen.
+    def of(cls, steps: int, bars: int, symbols: int, room: int) -> Buffers:
+        """Return buffers for `room` orders, or for all that can be placed if that is less.
 
         `steps` counts the values of the account, `bars` those of all symbols together. At a bar, a
-        strategy places one market order or two protective orders, and one order is filled. Memory
-        that is never written to costs nothing.
+        strategy places one market order or two protective orders, and one order is filled.
         """
+        # Before a step, the loops demand room for two orders of each symbol.
+        orders = min(2 * (bars + symbols), room)
         return cls(
             np.empty((3, steps)),
-            np.empty(2 * bars, ORDER),
-            np.empty(bars, FILL),
-            np.empty(bars, TRADE),
+            np.empty(orders, ORDER),
+            np.empty(min(bars, orders), FILL),
+            np.empty(min(bars, orders), TRADE),
         )

@@ -112,7 +112,7 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
         yaxis={"title": {"text": plain(metric)}, "tickformat": ".3~g"},
     )
     values = _axis_values(marginal.index)
-    add_band(figure, values, marginal["low"], marginal["high"], "middle 50 % of the points", 0.18)
+    add_band(figure, values, marginal["low"], marginal["high"], "middle 50% of the points", 0.18)
     figure.add_scatter(
         x=values,
         y=marginal["middle"],

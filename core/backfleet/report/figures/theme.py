@@ -29,11 +29,12 @@ __all__ = [
     "add_band",
     "add_line",
     "add_signed_histogram",
-    "axis_values",
     "band",
     "blank",
     "money_axis",
     "plain",
+    "plotted_values",
+    "use_whole_ticks",
 ]
 
 # Okabe and Ito (2008), those of at least 3:1 on white and on near black.
@@ -62,6 +63,7 @@ MAX_SYMBOLS = 60
 
 HEIGHT = 320
 BINS = 40
+MAX_WHOLE_TICKS = 8
 MARGIN = {"l": 56, "r": 16, "t": 16, "b": 32}
 
 
@@ -87,6 +89,9 @@ def blank(height: int = HEIGHT, **layout: Any) -> go.Figure:
         "dragmode": "zoom",
     }
     axes = {name: {"automargin": True, **layout.get(name, {})} for name in ("xaxis", "yaxis")}
+    if "title" in axes["yaxis"]:
+        # Without a distance, plotly writes the title over wide labels.
+        axes["yaxis"]["title"] = {"standoff": 8, **axes["yaxis"]["title"]}
     return go.Figure(layout=base | layout | axes)
 
 
@@ -107,7 +112,7 @@ def add_line(
 ) -> None:
     """Draw a series over its index; `form` is the format of its values."""
     figure.add_scatter(
-        x=axis_values(figure, series.index),
+        x=plotted_values(figure, series.index),
         y=series.to_numpy(),
         name=name,
         line={"color": color, "width": width},
@@ -116,7 +121,7 @@ def add_line(
     )
 
 
-def axis_values(figure: go.Figure, values: Any) -> Any:
+def plotted_values(figure: go.Figure, values: Any) -> Any:
     """Return what is drawn along the horizontal axis: times as milliseconds, which take a third of
     the space of texts in a page."""
     dates = np.asarray(values)
@@ -131,7 +136,7 @@ def add_band(
 ) -> None:
     """Fill what is between two series."""
     style: dict[str, Any] = {"line": {"color": band(SERIES, 0.0), "width": 0}, "hoverinfo": "skip"}
-    x = axis_values(figure, x)
+    x = plotted_values(figure, x)
     figure.add_scatter(x=x, y=low, showlegend=False, **style)
     figure.add_scatter(
         x=x, y=high, fill="tonexty", fillcolor=band(SERIES, opacity), name=name, **style
@@ -149,11 +154,18 @@ def add_signed_histogram(
     size = max((high - low) / BINS, float(np.finfo(float).tiny))
     start = -size * (int(max(-low, 0.0) / size) + 1)
     bins = {"start": start, "end": high + size, "size": size}
+    use_whole_ticks(figure, int(np.unique((values - start) // size, return_counts=True)[1].max()))
     parts = (values[values <= 0], values[values > 0])
     for name, part, color in zip(names, parts, colors, strict=True):
         figure.add_histogram(
             x=part.to_numpy(), name=f"{name} ({len(part):,})", xbins=bins, marker={"color": color}
         )
+
+
+def use_whole_ticks(figure: go.Figure, most: int) -> None:
+    """Have whole numbers beside counts up to `most`, for which plotly would choose fractions."""
+    if most <= MAX_WHOLE_TICKS:
+        figure.update_yaxes(dtick=1)
 
 
 def money_axis(title: str) -> Mapping[str, Any]:

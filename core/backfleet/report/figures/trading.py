@@ -12,9 +12,9 @@ from backfleet.report.figures.theme import (
     add_band,
     add_line,
     add_signed_histogram,
-    axis_values,
     blank,
     plain,
+    plotted_values,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def price_figure(bars: pd.DataFrame, fills: pd.DataFrame, symbol: str) -> go.Fig
 
 def _add_fills(figure: go.Figure, fills: pd.DataFrame, name: str, mark: str, color: str) -> None:
     figure.add_scatter(
-        x=axis_values(figure, fills["time"]),
+        x=plotted_values(figure, fills["time"]),
         y=fills["price"],
         name=f"{name} ({len(fills):,})",
         mode="markers",

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.report.figures.theme import BENCHMARK, SECOND, SERIES, band, blank, plain
+from backfleet.report.figures.theme import (
+    BENCHMARK,
+    SECOND,
+    SERIES,
+    band,
+    blank,
+    plain,
+    use_whole_ticks,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -87,6 +95,7 @@ def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.F
         xaxis={"title": {"text": "Sharpe ratio per year"}, "tickformat": ".3~g"},
         yaxis={"title": {"text": plain(noun)}, "rangemode": "tozero"},
     )
+    use_whole_ticks(figure, int(top))
     figure.add_bar(
         x=(edges[:-1] + edges[1:]) / 2.0,
         y=counts,
@@ -113,7 +122,7 @@ def rank_figure(ranks: Floats) -> go.Figure:
         hovermode="closest",
         bargap=0.06,
         xaxis={
-            "title": {"text": "place in the other half (0 is worst, 1 is best)"},
+            "title": {"text": "place in the other half (1 is best)"},
             "range": [0, 1],
         },
         yaxis={"title": {"text": "splits"}, "tickformat": ".0%", "rangemode": "tozero"},

@@ -78,7 +78,7 @@
   };
   const draw = () => {
     const scale = window.devicePixelRatio || 1;
-    canvas.width = place.clientWidth * scale;
+    canvas.width = canvas.clientWidth * scale;
     canvas.height = HEIGHT * scale;
     brush.scale(scale, scale);
     const rows = table.view.filter((row) => ranks.has(row) && axes.every(({ column }) => column.at(row) !== null));

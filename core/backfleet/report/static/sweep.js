@@ -86,6 +86,7 @@
     page.recolor(trace);
     return trace;
   };
+  const FORMATS = { percent: ".2%", count: ",.4~g", money: ",.0f" };
   const redraw = () => {
     if (!place.layout) return;
     const [x, y, measure] = ["x", "y", "measure"].map((name) => table.column(form.elements[name].value));
@@ -94,9 +95,10 @@
     const xs = values(x, measure, rows), ys = values(y, measure, rows);
     const z = x === y ? [] : cells(xs, ys, x, y, measure, rows, statistics(measure)[statistic]);
     const scale = Object.fromEntries(Object.entries(colors(z)).map(([key, value]) => [key, [value]]));
-    const hover = `${plain(x.name)} %{x}<br>${plain(y.name)} %{y}<br>${plain(measure.name)} %{z:.4~g}<extra></extra>`;
+    const format = FORMATS[measure.form] || ".3g";
+    const hover = `${plain(x.name)} %{x}<br>${plain(y.name)} %{y}<br>${plain(measure.name)} %{z:${format}}<extra></extra>`;
     Plotly.update(place,
-      { ...scale, x: [xs.map(plain)], y: [ys.map(plain)], z: [z], texttemplate: xs.length * ys.length <= 150 ? "%{z:.3~g}" : "", hovertemplate: hover, "colorbar.title.text": plain(measure.name) },
+      { ...scale, x: [xs.map(plain)], y: [ys.map(plain)], z: [z], texttemplate: xs.length * ys.length <= 150 ? `%{z:${format}}` : "", hovertemplate: hover, "colorbar.title.text": plain(measure.name), "colorbar.tickformat": measure.form === "percent" ? ".0%" : "" },
       {
         height: Math.max(400, 16 * ys.length + 100),
         "xaxis.title.text": plain(x.name), "yaxis.title.text": plain(y.name),

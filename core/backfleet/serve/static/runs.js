@@ -74,7 +74,8 @@
     const charged = at("charged", row);
     return charged ? two(time, charged) : element("span", { className: "two", textContent: time });
   };
-  table.render.created = (created) => created.slice(0, 16);
+  table.render.created = (created) => two(created.slice(0, 10), created.slice(11, 16));
+  table.render.parameters = (text) => element("span", { className: "wrapped", textContent: text, title: text });
   table.draw();
 
   form.addEventListener("submit", (event) => {

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from backfleet.errors import DataError
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.form import Form
 from backfleet.sources.importing.names import normalize
 
 __all__ = ["choose_adjustment"]
 
 
-def choose_adjustment(form: Form, columns: Mapping[str, int], choices: Choices) -> tuple[str, str]:
+def choose_adjustment(
+    form: Form, columns: Mapping[str, int], choices: ImportChoices
+) -> tuple[str, str]:
     """Return the rule of adjustment of a form, and a sentence that says what it does.
 
     Raises DataError if the columns allow two rules, or lack one that the rule needs.

@@ -18,7 +18,7 @@ from backfleet.sources.importing.adjustment import MIN_STEP, FactorTable, factor
 from backfleet.sources.importing.clock import Placed, bar_length, place
 from backfleet.sources.importing.names import PRICES
 from backfleet.sources.importing.notes import Notes
-from backfleet.sources.importing.recognition import Reading
+from backfleet.sources.importing.recognition import FormReading
 from backfleet.sources.importing.rows import Rows, join_rows
 
 __all__ = ["Assembled", "Supplements", "assemble"]
@@ -57,7 +57,7 @@ class Assembled:
 def assemble(
     symbol: str,
     pieces: Sequence[Rows],
-    reading: Reading,
+    reading: FormReading,
     supplements: Supplements,
     notes: Notes,
 ) -> Assembled:
@@ -122,7 +122,9 @@ def _oldest_first(piece: Rows, notes: Notes) -> Rows:
 
 def _without_empty(piece: Rows, notes: Notes) -> Rows:
     prices = np.vstack([piece.numbers[role] for role in PRICES])
-    empty = np.all(np.isnan(prices), axis=0)
+    # A zero among empty cells is no price either.
+    is_missing = np.isnan(prices)
+    empty = is_missing.any(axis=0) & np.all(is_missing | (prices == 0), axis=0)
     if not empty.any():
         return piece
     first = int(piece.row[int(np.argmax(empty))])
@@ -177,7 +179,7 @@ def _distinct(table: _Table, notes: Notes) -> _Table:
     return table.take(keep)
 
 
-def _bars(table: _Table, reading: Reading, supplements: Supplements, notes: Notes) -> Bars:
+def _bars(table: _Table, reading: FormReading, supplements: Supplements, notes: Notes) -> Bars:
     table, traded = _traded(table, notes)
     _check_prices(table, traded)
     rows = table.rows
@@ -218,11 +220,13 @@ def _traded(table: _Table, notes: Notes) -> tuple[_Table, Flags]:
         traded &= ~(numbers["suspended"] == 1)
     prices = np.vstack([numbers[role] for role in PRICES])
     # A day without trades often has zeros for prices, and the last close or a zero as its close.
-    volume = numbers.get("volume", np.zeros(len(traded)))
+    volume = numbers.get("volume", np.full(len(traded), np.nan))
     quiet = (prices[3] > 0) | ((prices[3] == 0) & ~(volume > 0))
     idle = traded & quiet & np.all(prices[:3] == 0, axis=0)
+    # Others leave the cells empty, beside the last close and a volume of zero.
+    idle |= traded & (prices[3] > 0) & (volume == 0) & np.all(np.isnan(prices[:3]), axis=0)
     if idle.any():
-        what = "have zeros for their prices: not traded"
+        what = "have zeros for their prices, or none: not traded"
         notes.count(what, int(idle.sum()), table.where(int(np.argmax(idle))))
         traded &= ~idle
     if traded.all():
@@ -280,7 +284,7 @@ def _check_outside(table: _Table, traded: Flags) -> None:
 
 def _factor(
     table: _Table,
-    reading: Reading,
+    reading: FormReading,
     supplements: Supplements,
     traded: Flags,
     sessions: NDArray[np.int64],
@@ -309,7 +313,7 @@ def _factor(
     return factor
 
 
-def _check_preclose(table: _Table, reading: Reading, traded: Flags, notes: Notes) -> None:
+def _check_preclose(table: _Table, reading: FormReading, traded: Flags, notes: Notes) -> None:
     steps = np.abs(preclose_steps(table.rows, traded) - 1) > MIN_STEP
     share = float(np.mean(steps))
     if reading.adjust == "preclose" and share > MAX_STEPS:
@@ -337,7 +341,7 @@ def _volume(table: _Table, traded: Flags, notes: Notes) -> NDArray[np.float64]:
     return volume.copy()
 
 
-def _tell_flat(table: _Table, reading: Reading, notes: Notes) -> None:
+def _tell_flat(table: _Table, reading: FormReading, notes: Notes) -> None:
     if not reading.layout.flat_is_closed:
         return
     numbers = table.rows.numbers

@@ -1,4 +1,4 @@
-"""`Choices`: what the user states about files, which no evidence overrules."""
+"""`ImportChoices`: what the user states about files, which no evidence overrules."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from backfleet.bar_length import Stamp
 from backfleet.sources.importing.parts import TextSettings
 from backfleet.sources.importing.preset import Preset
 
-__all__ = ["Choices"]
+__all__ = ["ImportChoices"]
 
 
 @dataclass(frozen=True)
-class Choices:
+class ImportChoices:
     """Options of an import; None is found in the files, or refused.
 
     Attributes

@@ -282,6 +282,8 @@ def _epoch(column: Any, form: DateForm) -> Stamps:
     if numbers.dtype == np.int64:
         utc = np.where(valid, numbers, 0) * scales
     else:
+        # Numbers that are no times can be too large for one.
+        valid = valid & (np.abs(numbers) * scales < float(2**63))
         utc = np.round(np.where(valid, numbers, 0) * scales).astype(np.int64)
     return Stamps(utc, np.zeros(len(utc), np.int64), valid)
 
@@ -308,6 +310,7 @@ def _days(
 
 
 def _parts(text: Any, order: str) -> Stamps:
+    text = _with_two_digits(text)
     parts = pc.extract_regex(text, _PATTERNS[order])
     valid = np.asarray(pc.is_valid(parts).to_numpy(zero_copy_only=False), dtype=np.bool_)
     if not valid.any():
@@ -330,6 +333,19 @@ def _parts(text: Any, order: str) -> Stamps:
         # A row without the offset that others have is no time that can be placed.
         valid = valid & has_zone
     return Stamps(np.where(valid, wall, 0), offset if has_zone.any() else None, valid)
+
+
+_ONE_DIGIT = r":(\d)(:|[.,]\d|\s|[A-Za-z]|$)"
+
+
+def _with_two_digits(text: Any) -> Any:
+    """Return times such as 9:5:0 as 9:05:00."""
+    if not pc.any(pc.match_substring_regex(text, _ONE_DIGIT)).as_py():
+        return text
+    # Neighbors share a colon, so that one pass replaces only the first.
+    for _ in range(2):
+        text = pc.replace_substring_regex(text, _ONE_DIGIT, r":0\1\2")
+    return text
 
 
 def _field(parts: Any, name: str) -> NDArray[np.int64]:

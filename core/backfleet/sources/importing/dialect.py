@@ -183,7 +183,12 @@ def _header(
             return list(rows[begin : begin + 2 + more]), begin + 2 + more
         return [first], begin + 1
     above = next((rows[i] for i in range(begin - 1, -1, -1) if any(rows[i])), None)
+    if above and not any(above[width:]):
+        # Spreadsheets add empty cells to the names.
+        above = above[:width]
     # The header may have one name too few or too many: a trailing comma, or no name for the time.
+    if above and len(above) == width and _names_columns(above):
+        return [above], begin
     if above and abs(len(above) - width) == 1 and _names_columns(above):
         return [above], begin
     return [], begin

@@ -18,6 +18,8 @@ __all__ = ["json_tables"]
 
 MAX_BYTES = 2**30
 CANDLE = ("timestamp", "open", "high", "low", "close", "volume")
+Columns = dict[str | int, list[Any]]
+"""By name, or by position if the document does not name its columns."""
 _SHORT = {"t": "timestamp", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
 _ERRORS = ("Note", "Information", "Error Message", "error", "message")
 
@@ -55,7 +57,8 @@ def _frame(origin: str, document: Any) -> Frame:
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(f"{origin}: this JSON has no table of bars, or no rows")
     arrays = tuple(map(_array, columns.values()))
-    return Frame(origin, tuple(columns), arrays, 1, symbol)
+    names = tuple("" if isinstance(name, int) else name for name in columns)
+    return Frame(origin, names, arrays, 1, symbol)
 
 
 def _array(values: Sequence[Any]) -> Any:
@@ -69,13 +72,9 @@ def _array(values: Sequence[Any]) -> Any:
     return pa.array(plain, pa.string())
 
 
-def _columns(origin: str, document: Any) -> tuple[dict[str, list[Any]], str | None]:
+def _columns(origin: str, document: Any) -> tuple[Columns, str | None]:
     if isinstance(document, list) and document and isinstance(document[0], list):
-        width = len(document[0])
-        if width < 5 or any(not isinstance(row, list) or len(row) != width for row in document):
-            raise DataError(f"{origin}: the rows of this JSON do not have one length of at least 5")
-        names = CANDLE if width == 6 else tuple(f"column {place}" for place in range(1, width + 1))
-        return {name: [row[i] for row in document] for i, name in enumerate(names)}, None
+        return _lists(origin, document), None
     if isinstance(document, list) and document and isinstance(document[0], Mapping):
         keys = dict.fromkeys(name for row in document for name in row)
         return {_SHORT.get(key, key): [row.get(key) for row in document] for key in keys}, None
@@ -84,17 +83,40 @@ def _columns(origin: str, document: Any) -> tuple[dict[str, list[Any]], str | No
     raise DataError(f"{origin}: this JSON has no table of bars")
 
 
-def _object(origin: str, document: Mapping[str, Any]) -> tuple[dict[str, list[Any]], str | None]:
+def _lists(origin: str, rows: Sequence[Any]) -> Columns:
+    width = len(rows[0])
+    if any(not isinstance(row, list) or len(row) != width for row in rows):
+        raise DataError(f"{origin}: the rows of this JSON do not have one length")
+    values = [list(column) for column in zip(*rows, strict=True)]
+    if width == len(CANDLE) and _are_candles(values):
+        return dict(zip(CANDLE, values, strict=True))
+    if width == 2:
+        return {"timestamp": values[0], "close": values[1]}
+    return dict(enumerate(values))
+
+
+def _are_candles(values: Sequence[Sequence[Any]]) -> bool:
+    """Return whether no row contradicts the usual order, which some exchanges do not have."""
+    plain = (isinstance(value, (int, float)) for row in values for value in row)
+    if not all(plain):
+        return True
+    return all(
+        low <= min(opened, close) and max(opened, close) <= high
+        for opened, high, low, close in zip(*values[1:5], strict=True)
+    )
+
+
+def _object(origin: str, document: Mapping[str, Any]) -> tuple[Columns, str | None]:
     if len(document) <= 2 and any(isinstance(document.get(key), str) for key in _ERRORS):
         text = next(document[key] for key in _ERRORS if isinstance(document.get(key), str))
         raise DataError(f"{origin}: this is a message of the vendor, not data: {text}")
     if "chart" in document:
         return _yahoo(document["chart"]["result"][0])
     if "columns" in document and "data" in document:
-        split = {
-            str(n): [row[i] for row in document["data"]] for i, n in enumerate(document["columns"])
-        }
-        return ({"": list(document["index"])} if "index" in document else {}) | split, None
+        split: Columns = {"": list(document["index"])} if "index" in document else {}
+        for place, name in enumerate(document["columns"]):
+            split[str(name)] = [row[place] for row in document["data"]]
+        return split, None
     series = next((v for k, v in document.items() if "Time Series" in k), None)
     if isinstance(series, Mapping):
         meta: Mapping[str, Any] = document.get("Meta Data", {})
@@ -104,19 +126,26 @@ def _object(origin: str, document: Mapping[str, Any]) -> tuple[dict[str, list[An
         if isinstance(document.get(key), list):
             name = document.get("symbol") or document.get("ticker")
             return _columns(origin, document[key])[0], name if isinstance(name, str) else None
+    tables = [rows for rows in document.values() if isinstance(rows, list) and _has_rows(rows)]
+    if len(tables) == 1:
+        return _columns(origin, tables[0])
     return _by_column(origin, document), None
 
 
-def _yahoo(result: Mapping[str, Any]) -> tuple[dict[str, list[Any]], str | None]:
+def _has_rows(values: Sequence[Any]) -> bool:
+    return bool(values) and isinstance(values[0], (Mapping, list))
+
+
+def _yahoo(result: Mapping[str, Any]) -> tuple[Columns, str | None]:
     indicators = result["indicators"]
-    columns = {"timestamp": list(result["timestamp"]), **indicators["quote"][0]}
+    columns: Columns = {"timestamp": list(result["timestamp"]), **indicators["quote"][0]}
     if indicators.get("adjclose"):
         columns["adjclose"] = indicators["adjclose"][0]["adjclose"]
     return columns, result.get("meta", {}).get("symbol")
 
 
-def _by_column(origin: str, document: Mapping[str, Any]) -> dict[str, list[Any]]:
-    lists = {_SHORT.get(k, k): v for k, v in document.items() if isinstance(v, list)}
+def _by_column(origin: str, document: Mapping[str, Any]) -> Columns:
+    lists: Columns = {_SHORT.get(k, k): v for k, v in document.items() if isinstance(v, list)}
     if len(lists) >= 5:
         return lists
     objects = {k: v for k, v in document.items() if isinstance(v, Mapping)}

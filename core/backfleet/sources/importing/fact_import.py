@@ -13,11 +13,11 @@ from pathlib import Path
 from backfleet.errors import DataError
 from backfleet.facts import INDEX
 from backfleet.sources.facts import ACTIONS, INSTRUMENTS, SPANS
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.fact_tables import read_vendor_tables
 from backfleet.sources.importing.fact_vendors import FactTables, Row, convert_facts
 from backfleet.sources.importing.notes import Notes
-from backfleet.sources.importing.run import Outcome
+from backfleet.sources.importing.run import ImportOutcome
 from backfleet.sources.importing.target import (
     ImportRecord,
     Inputs,
@@ -31,7 +31,7 @@ __all__ = ["import_facts"]
 CODE = re.compile(r"(?:(?:sh|sz|bj)\.)?(\d{6})(?:\.(?:SH|SZ|BJ))?")
 
 
-def import_facts(root: Path, target: Path, *, digits: bool) -> Outcome:
+def import_facts(root: Path, target: Path, *, digits: bool) -> ImportOutcome:
     """Import the tables of facts in a file or folder.
 
     Parameters
@@ -45,10 +45,10 @@ def import_facts(root: Path, target: Path, *, digits: bool) -> Outcome:
         A table cannot be understood or contradicts itself, or the folder cannot be written.
         Nothing was changed.
     """
-    inputs = replace(Inputs.of(root, Choices()), options=f"facts {digits}")
+    inputs = replace(Inputs.of(root, ImportChoices()), options=f"facts {digits}")
     known = known_import(target, inputs)
     if known is not None:
-        return Outcome(known, unchanged=True)
+        return ImportOutcome(known, unchanged=True)
     notes = Notes()
     vendor, tables = read_vendor_tables(root)
     facts = convert_facts(vendor, tables, notes)
@@ -68,7 +68,7 @@ def import_facts(root: Path, target: Path, *, digits: bool) -> Outcome:
             facts=(*_sizes(vendor, facts), *notes.facts),
         )
         write_record(folder, record)
-    return Outcome(record, unchanged=False)
+    return ImportOutcome(record, unchanged=False)
 
 
 def _symbols(names: Iterable[str], digits: bool) -> dict[str, str]:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backfleet.errors import DataError
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.names import normalize
 from backfleet.sources.importing.parts import Part
-from backfleet.sources.importing.preset import Layout, Preset, all_presets, load_preset
+from backfleet.sources.importing.preset import FileLayout, Preset, all_presets, load_preset
 from backfleet.sources.importing.shapes import Shape
 from backfleet.sources.importing.symbols import path_match
 
@@ -42,7 +42,7 @@ class Form:
     samples: Sequence[Frame]
     names: tuple[str, ...]
     shape: Shape | None
-    layout: Layout
+    layout: FileLayout
     preset: str | None
 
     @property
@@ -57,8 +57,8 @@ class Form:
 
 
 def match_layout(
-    names: Sequence[str], part: Part, choices: Choices, width: int
-) -> tuple[str | None, Layout]:
+    names: Sequence[str], part: Part, choices: ImportChoices, width: int
+) -> tuple[str | None, FileLayout]:
     """Return the preset and the layout whose signs the file has; an empty layout if none has.
 
     Raises
@@ -80,17 +80,17 @@ def match_layout(
         if choices.preset:
             name, preset = next(iter(presets.items()))
             raise _no_layout(name, preset, part, names)
-        return None, Layout()
+        return None, FileLayout()
     best = max(score for score, _, _ in fitting)
     _, name, layout = next(entry for entry in fitting if entry[0] == best)
     return name, layout
 
 
-def _score(layout: Layout) -> int:
+def _score(layout: FileLayout) -> int:
     return len(layout.needs) + 2 * (layout.path is not None) + 6 * (layout.first is not None)
 
 
-def _fits(layout: Layout, keys: set[str], part: Part, first: str | None, width: int) -> bool:
+def _fits(layout: FileLayout, keys: set[str], part: Part, first: str | None, width: int) -> bool:
     if layout.path is not None and not path_match(part, layout):
         return False
     if layout.kind == "skip":
@@ -101,7 +101,7 @@ def _fits(layout: Layout, keys: set[str], part: Part, first: str | None, width: 
     return first is None and set(layout.needs) <= keys and not set(layout.lacks) & keys
 
 
-def _candidates(choices: Choices) -> Mapping[str, Preset]:
+def _candidates(choices: ImportChoices) -> Mapping[str, Preset]:
     if isinstance(choices.preset, Preset):
         return {choices.preset.title: choices.preset}
     return {choices.preset: load_preset(choices.preset)} if choices.preset else all_presets()

@@ -10,7 +10,7 @@ from pathlib import Path
 from backfleet.bar_length import Stamp
 from backfleet.errors import DataError
 from backfleet.sources.importing.assemble import Assembled, assemble
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.clock import Placed, bar_length, stamped_by_close
 from backfleet.sources.importing.containers import find_files, open_parts, plain_name
 from backfleet.sources.importing.form import Form, match_layout
@@ -20,9 +20,9 @@ from backfleet.sources.importing.part_rows import named_frame, read_part, symbol
 from backfleet.sources.importing.parts import Part
 from backfleet.sources.importing.periods import join_periods
 from backfleet.sources.importing.pieces import Pieces
-from backfleet.sources.importing.preset import Layout
+from backfleet.sources.importing.preset import FileLayout
 from backfleet.sources.importing.qlib import is_qlib, qlib_parts
-from backfleet.sources.importing.recognition import Reading, recognize
+from backfleet.sources.importing.recognition import FormReading, recognize
 from backfleet.sources.importing.rows import Rows, read_rows, split_rows
 from backfleet.sources.importing.shapes import Shape, shape_of
 from backfleet.sources.importing.supplements import SupplementTables
@@ -70,7 +70,7 @@ class _Group:
     """Files of one form, before it is recognized."""
 
     names: tuple[str, ...]
-    layout: Layout
+    layout: FileLayout
     preset: str | None
     parts: list[Part] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Import:
     """
 
     def __init__(
-        self, root: Path, choices: Choices, consent: Callable[[Sequence[str]], bool]
+        self, root: Path, choices: ImportChoices, consent: Callable[[Sequence[str]], bool]
     ) -> None:
         self.notes = Notes()
         self.presets: list[str] = []
@@ -153,9 +153,12 @@ class Import:
         return list(groups.values())
 
     def _symbols(
-        self, forms: Sequence[tuple[Form, Reading]], supplements: SupplementTables, pieces: Pieces
+        self,
+        forms: Sequence[tuple[Form, FormReading]],
+        supplements: SupplementTables,
+        pieces: Pieces,
     ) -> Iterator[Imported | Refused]:
-        by_path: dict[str, list[tuple[Part, Reading]]] = {}
+        by_path: dict[str, list[tuple[Part, FormReading]]] = {}
         for number, (form, reading) in enumerate(forms):
             if "symbol" in reading.columns or form.shape or form.samples[0].symbol:
                 self._split(number, form, reading, pieces)
@@ -187,7 +190,7 @@ class Import:
         self,
         name: str,
         symbol: str,
-        files: Sequence[tuple[Reading, Rows]],
+        files: Sequence[tuple[FormReading, Rows]],
         supplements: SupplementTables,
     ) -> Imported | None:
         """Return the bars of a symbol; None if it has none of the length that the user chose."""
@@ -226,7 +229,7 @@ class Import:
         self.notes.tell("times are taken for the beginnings of the bars; --stamp close says ends")
         return "open"
 
-    def _split(self, number: int, form: Form, reading: Reading, pieces: Pieces) -> None:
+    def _split(self, number: int, form: Form, reading: FormReading, pieces: Pieces) -> None:
         """Read files with many symbols in one pass."""
         for file, part in enumerate(form.parts):
             for frame, symbols in symbol_frames(part, reading):
@@ -265,13 +268,13 @@ def _with_zeros(name: str, part: Part) -> str:
 
 
 def _by_length(
-    files: Sequence[tuple[Reading, Rows]],
-) -> dict[str, list[tuple[Reading, Rows]]]:
+    files: Sequence[tuple[FormReading, Rows]],
+) -> dict[str, list[tuple[FormReading, Rows]]]:
     """Return the files of a symbol by the length of their bars.
 
     A file of one row can have any length.
     """
-    groups: dict[str, list[tuple[Reading, Rows]]] = {}
+    groups: dict[str, list[tuple[FormReading, Rows]]] = {}
     for entry in files:
         length = bar_length(Placed(entry[1].wall, False, ""))
         groups.setdefault(length, []).append(entry)
@@ -281,7 +284,7 @@ def _by_length(
     return groups
 
 
-def _parts(root: Path, folder: Path, choices: Choices) -> Iterator[Part]:
+def _parts(root: Path, folder: Path, choices: ImportChoices) -> Iterator[Part]:
     if is_qlib(root):
         yield from qlib_parts(root)
         return

@@ -5,36 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-__all__ = ["PRICES", "ROLES", "normalize", "roles_of"]
+__all__ = ["PRICES", "ROLES", "affixed_roles", "normalize", "price_families", "roles_of"]
 
 PRICES = ("open", "high", "low", "close")
 
 _NAMES: Mapping[str, str] = {
     "date": "date datetime timestamp open_time opentime unix unix_timestamp ts ts_event "
-    "window_start trade_date tradedate trading_date day dt local_time gmt_time datum fecha data "
-    "epoch date_time trade_time trading_day 日期 交易日期 交易时间",
+    "window_start start_date start_time trade_date tradedate trading_date day dt local_time "
+    "gmt_time datum fecha data traddt epoch date_time trade_time trading_day "
+    "日期 交易日期 交易时间",
     "time": "time 时间",
-    "open": "open o px_open openprice open_price opening_price eröffn eröffnung apertura opn "
-    "开盘 开盘价 开盘价(元) 今开",
-    "high": "high h px_high highestprice highprice high_price ceiling_price hoch máximo max "
-    "最高 最高价 最高价(元)",
-    "low": "low l px_low lowestprice lowprice low_price floor_price tief mínimo min 最低 最低价 "
-    "最低价(元)",
-    "close": "close c closeprice close_price closing_price close/last zuletzt schluss 收盘 收盘价 "
-    "收盘价(元) 现价",
-    "last": "last last_price px_last price_last 最新价",
+    "open": "open o px_open openprice open_price opening_price opnpric eröffn eröffnung apertura "
+    "opn 开盘 开盘价 开盘价(元) 今开",
+    "high": "high h px_high highestprice highprice high_price ceiling_price hghpric hoch máximo "
+    "max 最高 最高价 最高价(元)",
+    "low": "low l px_low lowestprice lowprice low_price floor_price lwpric tief mínimo min "
+    "最低 最低价 最低价(元)",
+    "close": "close c closeprice close_price closing_price clspric close/last zuletzt schluss 收盘 "
+    "收盘价 收盘价(元) 现价",
+    "last": "last last_price lastpric px_last price_last 最新价 price",
     "adjusted": "adj_close adjclose adjusted_close adjcp adj__close close_adj closeadj "
     "adjusted_closing_price adj_close_price",
-    "volume": "volume v vol px_volume tickvol tick_volume turnovervol total_volume volume_traded "
-    "成交量 成交量(股) 成交量(手) 总手",
+    "volume": "volume v vol px_volume tickvol tick_volume turnovervol ttltradgvol tottrdqty "
+    "total_volume volume_traded 成交量 成交量(股) 成交量(手) 总手",
     "amount": "amount money total_turnover quote_volume quote_asset_volume quote_av turnovervalue "
-    "volume_(currency) 成交额 成交金额 金额 成交额(元) 成交额(百万)",
+    "volume_(currency) ttltrfval tottrdval 成交额 成交金额 金额 成交额(元) 成交额(百万)",
     "factor": "factor adj_factor accumadjfactor ex_cum_factor adjfactor 复权因子",
     "tradable": "tradestatus isopen is_trading tradable",
     "suspended": "paused suspended",
-    "preclose": "pre_close preclose prev_close previous_close 前收盘 昨收",
-    "symbol": "ts_code symbol ticker tic order_book_id contract instrument sid stock_code "
-    "security code name stock 股票代码 证券代码 代码",
+    "preclose": "pre_close preclose prev_close prevclose prvsclsgpric previous_close 前收盘 昨收",
+    "symbol": "ts_code symbol tckrsymb ticker tic order_book_id contract instrument sid "
+    "stock_code security code name stock 股票代码 证券代码 代码",
     "dividend": "dividends dividend dividend_amount ex-dividend divcash",
     "split": "stock_splits split split_ratio split_coefficient splitfactor",
 }
@@ -50,6 +51,40 @@ def normalize(name: str) -> str:
     text = name.strip().strip("\ufeff<>\"'*").strip()
     text = re.sub(r"^[0-9]{1,2}[ab]?\. ", "", text).casefold()
     return re.sub(r"[\s.]+", "_", text).strip("_")
+
+
+def price_families(names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return the columns of each family of four prices, whose names have the same addition.
+
+    `openMid, highMid, lowMid, closeMid` are the family `mid`. `BidOpen` and `AskOpen` belong to
+    two families.
+    """
+    families: dict[str, dict[str, int]] = {}
+    for position, name in enumerate(names):
+        key = normalize(name)
+        for price in PRICES:
+            if key.startswith(price):
+                families.setdefault(key.removeprefix(price).strip("_"), {})[price] = position
+            elif key.endswith(price):
+                families.setdefault(key.removesuffix(price).strip("_"), {})[price] = position
+    families.pop("", None)
+    return {family: places for family, places in families.items() if set(places) == set(PRICES)}
+
+
+def affixed_roles(names: Sequence[str]) -> dict[str, list[int]]:
+    """Return the roles of the only family of prices, and of the columns with its addition."""
+    families = price_families(names)
+    if len(families) != 1:
+        return {}
+    family, places = next(iter(families.items()))
+    roles = {role: [place] for role, place in places.items()}
+    for position, name in enumerate(names):
+        key = normalize(name)
+        plain = key.removeprefix(f"{family}_").removesuffix(f"_{family}")
+        role = _ROLE_OF.get(plain)
+        if plain != key and role is not None and role not in PRICES and role != "last":
+            roles.setdefault(role, []).append(position)
+    return roles
 
 
 def roles_of(names: Sequence[str]) -> dict[str, list[int]]:

@@ -10,7 +10,7 @@ from typing import Any
 from backfleet.errors import DataError
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.parts import Part, TextPart
-from backfleet.sources.importing.recognition import Reading
+from backfleet.sources.importing.recognition import FormReading
 from backfleet.sources.importing.rows import Rows, join_rows, read_rows
 from backfleet.sources.importing.shapes import shape_of
 from backfleet.sources.importing.symbols import path_match
@@ -51,7 +51,7 @@ def _fixed_names(part: TextPart, names: tuple[str, ...], frame: Frame) -> tuple[
     )
 
 
-def _frames(part: Part, reading: Reading) -> Iterator[Frame]:
+def _frames(part: Part, reading: FormReading) -> Iterator[Frame]:
     for frame in part.frames(_floats(reading)):
         _, names, named = named_frame(part, frame)
         if reading.shape:
@@ -63,7 +63,7 @@ def _frames(part: Part, reading: Reading) -> Iterator[Frame]:
             yield named
 
 
-def _floats(reading: Reading) -> frozenset[int]:
+def _floats(reading: FormReading) -> frozenset[int]:
     """Return the columns that are plain numbers, as far as the reading tells."""
     if reading.shape or reading.mark == ",":
         return frozenset()
@@ -73,7 +73,7 @@ def _floats(reading: Reading) -> frozenset[int]:
     return frozenset(place for place in reading.columns.values() if place not in texts)
 
 
-def symbol_frames(part: Part, reading: Reading) -> Iterator[tuple[Frame, Any]]:
+def symbol_frames(part: Part, reading: FormReading) -> Iterator[tuple[Frame, Any]]:
     """Yield pieces of a table, each with its column of symbols; None if it has one symbol."""
     for frame in _frames(part, reading):
         if frame.symbol is not None:
@@ -82,12 +82,12 @@ def symbol_frames(part: Part, reading: Reading) -> Iterator[tuple[Frame, Any]]:
             yield frame, frame.columns[reading.columns["symbol"]]
 
 
-def read_part(part: Part, reading: Reading) -> Rows:
+def read_part(part: Part, reading: FormReading) -> Rows:
     day = _day_of(part, reading)
     return join_rows([read_rows(frame, reading, day) for frame in _frames(part, reading)])
 
 
-def _day_of(part: Part, reading: Reading) -> int | None:
+def _day_of(part: Part, reading: FormReading) -> int | None:
     match = path_match(part, reading.layout)
     if match is None or not match.groupdict().get("day"):
         return None

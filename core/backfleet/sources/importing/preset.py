@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
 from backfleet.sources.importing.names import ROLES
 
 __all__ = [
-    "Layout",
+    "FileLayout",
     "Preset",
     "Rule",
     "all_presets",
@@ -45,7 +45,7 @@ def _pattern(text: str) -> str:
 def _roles(columns: dict[str, str]) -> dict[str, str]:
     for role in columns:
         if role not in ROLES:
-            raise ValueError(f"unknown role {role!r}{nearest(role, ROLES)}")
+            raise ValueError(f"unknown role {role!r}{suggestion(role, ROLES)}")
     return columns
 
 
@@ -56,7 +56,7 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Layout(_Model):
+class FileLayout(_Model):
     """One kind of file of a vendor.
 
     Attributes
@@ -150,9 +150,9 @@ class Preset(_Model):
     example: str
     timezone: str | None = None
     told: tuple[str, ...] = ()
-    layouts: tuple[Layout, ...] = Field(min_length=1)
+    layouts: tuple[FileLayout, ...] = Field(min_length=1)
 
-    def all_layouts(self) -> tuple[Layout, ...]:
+    def all_layouts(self) -> tuple[FileLayout, ...]:
         """Return the layouts with the values that stand for all of them."""
         return tuple(
             layout.model_copy(
@@ -188,7 +188,7 @@ def load_preset(name: str) -> Preset:
     path = Path(name) if is_file else FOLDER / f"{name}.toml"
     if not is_file and name not in preset_names():
         raise DataError(
-            f"no preset is named {name!r}{nearest(name, preset_names())}. See 'backfleet data "
+            f"no preset is named {name!r}{suggestion(name, preset_names())}. See 'backfleet data "
             "presets', or name a .toml file"
         )
     try:

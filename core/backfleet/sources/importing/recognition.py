@@ -1,4 +1,4 @@
-"""`Reading`: how one form of file is read, from a preset, from names, and from the values."""
+"""`FormReading`: how one form of file is read, from a preset, from names, and from the values."""
 
 from __future__ import annotations
 
@@ -12,26 +12,32 @@ import numpy as np
 import pyarrow as pa
 
 from backfleet.errors import DataError
-from backfleet.job.refusal import nearest
+from backfleet.job.job_errors import suggestion
 from backfleet.sources.importing.adjustment_choice import choose_adjustment
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.date_choice import choose_form
 from backfleet.sources.importing.dates import DateForm, find_forms, join_time, read_dates
 from backfleet.sources.importing.form import Form
 from backfleet.sources.importing.frame import Frame
-from backfleet.sources.importing.names import PRICES, normalize, roles_of
+from backfleet.sources.importing.names import (
+    PRICES,
+    affixed_roles,
+    normalize,
+    price_families,
+    roles_of,
+)
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.numbers import decimal_mark, read_numbers
 from backfleet.sources.importing.order import find_order
-from backfleet.sources.importing.preset import Layout
+from backfleet.sources.importing.preset import FileLayout
 from backfleet.sources.importing.shapes import Shape
 from backfleet.sources.importing.volume_units import volume_scale
 
-__all__ = ["Reading", "date_values", "recognize"]
+__all__ = ["FormReading", "date_values", "recognize"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class FormReading:
     """The reading of a form.
 
     Attributes
@@ -52,7 +58,7 @@ class Reading:
         The zone of times without an offset and of sessions; None if nothing states it.
     """
 
-    layout: Layout
+    layout: FileLayout
     preset: str | None
     columns: Mapping[str, int]
     dates: DateForm
@@ -64,7 +70,7 @@ class Reading:
     shape: Shape | None = field(default=None, compare=False)
 
 
-def recognize(form: Form, choices: Choices, notes: Notes) -> Reading:
+def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
     """Return the reading of a form.
 
     Raises
@@ -84,12 +90,12 @@ def recognize(form: Form, choices: Choices, notes: Notes) -> Reading:
         notes.tell(sentence)
     columns = _columns(form, choices, notes)
     if layout.kind in ("factors", "suspensions", "lean-factors"):
-        return Reading(layout, form.preset, columns, _dates(form, columns, choices, notes))
+        return FormReading(layout, form.preset, columns, _dates(form, columns, choices, notes))
     _check_prices(form, columns, choices, notes)
     dates = _dates(form, columns, choices, notes)
     mark = _mark(form, columns, choices)
     _check_other_texts(form, columns, choices)
-    return Reading(
+    return FormReading(
         layout,
         form.preset,
         columns,
@@ -102,7 +108,7 @@ def recognize(form: Form, choices: Choices, notes: Notes) -> Reading:
     )
 
 
-def _columns(form: Form, choices: Choices, notes: Notes) -> dict[str, int]:
+def _columns(form: Form, choices: ImportChoices, notes: Notes) -> dict[str, int]:
     names = form.layout.names or choices.names or form.names
     if choices.names and len(choices.names) != len(form.samples[0].columns):
         raise DataError(
@@ -112,6 +118,8 @@ def _columns(form: Form, choices: Choices, notes: Notes) -> dict[str, int]:
     if not any(names) and not choices.columns:
         return _by_content(form, notes)
     candidates = roles_of(names)
+    if not set(PRICES) & set(candidates):
+        candidates |= affixed_roles(names)
     columns: dict[str, int] = {}
     stated = {**form.layout.columns, **choices.columns}
     for role, name in stated.items():
@@ -120,7 +128,8 @@ def _columns(form: Form, choices: Choices, notes: Notes) -> dict[str, int]:
         candidates.pop(role, None)
     used = set(columns.values())
     for role, positions in candidates.items():
-        free = [place for place in positions if place not in used]
+        # A price may stand in for another one, such as the close for an open that is not there.
+        free = [place for place in positions if place not in used or role in PRICES]
         if free:
             columns[role] = _one_of(form, names, role, free, notes)
     if "date" not in columns:
@@ -143,7 +152,7 @@ def _position(form: Form, names: Sequence[str], role: str, name: str) -> int:
             return candidates.index(sought)
     raise DataError(
         f"{form.origin}: row 1: there is no column {name!r} for the {role}"
-        f"{nearest(name, list(names))}"
+        f"{suggestion(name, list(names))}"
     )
 
 
@@ -271,12 +280,15 @@ def _descends(column: Any) -> bool:
     return bool(wall[0] > wall[-1])
 
 
-def _check_prices(form: Form, columns: dict[str, int], choices: Choices, notes: Notes) -> None:
+def _check_prices(
+    form: Form, columns: dict[str, int], choices: ImportChoices, notes: Notes
+) -> None:
     missing = [role for role in PRICES if role not in columns]
     if not missing:
         return
     if missing == ["open", "high", "low"]:
-        words = "open, high and low are the close, and the volume is unknown"
+        words = "open, high and low are the close"
+        words += "" if "volume" in columns else ", and the volume is unknown"
         if choices.preset:
             notes.tell(f"closes only: {words}")
         elif form.shape:
@@ -284,17 +296,28 @@ def _check_prices(form: Form, columns: dict[str, int], choices: Choices, notes: 
         else:
             notes.assume(f"closes only: {words}; say --from wide")
     else:
-        names = form.layout.names or form.names
-        shown = ", ".join(name or "(unnamed)" for name in names)
-        raise DataError(
-            f"{form.origin}: row 1: there is no column for the {missing[0]}; the columns are "
-            f"{shown}. Name it with --column {missing[0]}=NAME"
-        )
+        raise _no_prices(form, missing)
     for role in missing:
         columns[role] = columns["close"]
 
 
-def _dates(form: Form, columns: Mapping[str, int], choices: Choices, notes: Notes) -> DateForm:
+def _no_prices(form: Form, missing: Sequence[str]) -> DataError:
+    names = form.layout.names or form.names
+    shown = ", ".join(name or "(unnamed)" for name in names)
+    family = next(iter(price_families(names).values()), None)
+    options = " ".join(
+        f"--column {role}={'NAME' if family is None else repr(names[family[role]])}"
+        for role in missing
+    )
+    return DataError(
+        f"{form.origin}: row 1: there is no column for the {', '.join(missing)}; the columns are "
+        f"{shown}. Name {'it' if len(missing) == 1 else 'them'} with {options}"
+    )
+
+
+def _dates(
+    form: Form, columns: Mapping[str, int], choices: ImportChoices, notes: Notes
+) -> DateForm:
     joined = [date_values(sample, columns) for sample in form.samples]
     symbols = [
         sample.columns[columns["symbol"]] if "symbol" in columns else None
@@ -312,7 +335,7 @@ def date_values(frame: Frame, columns: Mapping[str, int]) -> Any:
     return date
 
 
-def _mark(form: Form, columns: Mapping[str, int], choices: Choices) -> str:
+def _mark(form: Form, columns: Mapping[str, int], choices: ImportChoices) -> str:
     if choices.decimal:
         return "," if choices.decimal == "comma" else "."
     values = [
@@ -333,7 +356,7 @@ def _mark(form: Form, columns: Mapping[str, int], choices: Choices) -> str:
     return mark
 
 
-def _check_other_texts(form: Form, columns: Mapping[str, int], choices: Choices) -> None:
+def _check_other_texts(form: Form, columns: Mapping[str, int], choices: ImportChoices) -> None:
     """Refuse a column of text that changes along the rows: its values may be symbols."""
     if "symbol" in columns or form.preset:
         return

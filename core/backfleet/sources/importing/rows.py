@@ -16,7 +16,7 @@ from backfleet.sources.importing.dates import read_dates
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.names import PRICES
 from backfleet.sources.importing.numbers import read_numbers
-from backfleet.sources.importing.recognition import Reading, date_values
+from backfleet.sources.importing.recognition import FormReading, date_values
 
 __all__ = ["NAIVE", "Rows", "join_rows", "read_rows", "split_rows"]
 
@@ -88,7 +88,7 @@ def join_rows(pieces: Sequence[Rows]) -> Rows:
     )
 
 
-def read_rows(frame: Frame, reading: Reading, day: int | None) -> Rows:
+def read_rows(frame: Frame, reading: FormReading, day: int | None) -> Rows:
     """Read the rows of a frame.
 
     Parameters
@@ -127,7 +127,7 @@ def read_rows(frame: Frame, reading: Reading, day: int | None) -> Rows:
     return Rows(frame.origin, lines, wall, offset, numbers)
 
 
-def _scale(numbers: dict[str, NDArray[np.float64]], reading: Reading) -> None:
+def _scale(numbers: dict[str, NDArray[np.float64]], reading: FormReading) -> None:
     """Put prices and volume into whole units."""
     scale = reading.layout.price_scale
     if scale != 1 and np.nanmax(numbers["high"], initial=0) > reading.layout.price_unit_above:

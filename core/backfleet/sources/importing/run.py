@@ -9,10 +9,11 @@ from pathlib import Path
 from backfleet.bars import Bars
 from backfleet.errors import DataError
 from backfleet.source import Source
+from backfleet.sources.convert import OPTIONS, parquet_of
 from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.files import file_stem
 from backfleet.sources.importing.assemble import Assembled
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.clock import Placed, bar_length
 from backfleet.sources.importing.importer import Import, Imported, Refused
 from backfleet.sources.importing.target import (
@@ -22,15 +23,14 @@ from backfleet.sources.importing.target import (
     open_target,
     write_record,
 )
-from backfleet.sources.prepare import OPTIONS, parquet_of
 
-__all__ = ["Outcome", "import_files", "import_symbols"]
+__all__ = ["ImportOutcome", "import_files", "import_symbols"]
 
 PREVIEWED = 5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ImportOutcome:
     """The result of an import.
 
     Attributes
@@ -120,8 +120,8 @@ class _Written:
 
 
 def import_files(
-    root: Path, target: Path, choices: Choices, consent: Callable[[Sequence[str]], bool]
-) -> Outcome:
+    root: Path, target: Path, choices: ImportChoices, consent: Callable[[Sequence[str]], bool]
+) -> ImportOutcome:
     """Import a file or a folder.
 
     Parameters
@@ -138,7 +138,7 @@ def import_files(
     inputs = Inputs.of(root, choices)
     known = known_import(target, inputs)
     if known is not None:
-        return Outcome(known, unchanged=True)
+        return ImportOutcome(known, unchanged=True)
     begun = ImportRecord(inputs.fingerprint(), inputs.contents())
     running = Import(root, choices, consent)
     with open_target(target) as folder:
@@ -152,10 +152,12 @@ def import_files(
             presets=tuple(running.presets),
         )
         write_record(folder, record)
-    return Outcome(record, unchanged=False, preview=written.preview)
+    return ImportOutcome(record, unchanged=False, preview=written.preview)
 
 
-def import_symbols(source: Source, symbols: Sequence[str], target: Path, skip_bad: bool) -> Outcome:
+def import_symbols(
+    source: Source, symbols: Sequence[str], target: Path, skip_bad: bool
+) -> ImportOutcome:
     """Import the symbols of a source plugin.
 
     Raises
@@ -169,7 +171,7 @@ def import_symbols(source: Source, symbols: Sequence[str], target: Path, skip_ba
             written.add(_of_source(source, symbol, skip_bad))
         record = written.record(source.settings.path, ImportRecord("", None))
         write_record(folder, record)
-    return Outcome(record, unchanged=False, preview=written.preview)
+    return ImportOutcome(record, unchanged=False, preview=written.preview)
 
 
 def _of_source(source: Source, symbol: str, skip_bad: bool) -> Imported | Refused:

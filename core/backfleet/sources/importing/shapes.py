@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from backfleet.sources.importing.dates import find_forms
 from backfleet.sources.importing.frame import Frame
-from backfleet.sources.importing.names import PRICES, normalize, roles_of
+from backfleet.sources.importing.names import PRICES, normalize, price_families, roles_of
 
 __all__ = ["Shape", "shape_of"]
 
@@ -20,6 +20,8 @@ _FIELD_WORD = re.compile(
     r"(^|_)(open|high|low|close|last|price|vol|volume|bid|ask|change|return|rate|[se]ma\d*|rsi\d*|macd)"
     r"(_|$)"
 )
+_QUALIFIERS = frozenset({"bid", "ask", "mid", "adj", "adjusted", "raw", "unadjusted"})
+"""Words beside the name of a price that are no symbols."""
 _FIELDS = (
     "adj_close", "adjusted_close", "open", "high", "low", "close", "volume", "vol",
     "dividends", "stock_splits", "capital_gains",
@@ -98,6 +100,8 @@ def _blocks(names: Sequence[str]) -> Shape | None:
         if len(whole) == 1 and _LENGTH.fullmatch(next(iter(whole))):
             # Open_1h is a field of bars of an hour, and no symbol.
             return None
+        if any(normalize(name) in _QUALIFIERS for name in whole):
+            return None
         if whole:
             return Shape({s: ((date, *f.values()), ("date", *f)) for s, f in whole.items()})
     return None
@@ -124,6 +128,8 @@ def _prefix(name: str) -> tuple[str, str] | None:
 def _closes(names: Sequence[str], sample: Frame) -> Shape | None:
     roles = roles_of(names)
     if set(roles) - {"date", "symbol"} or len(names) < 3:
+        return None
+    if price_families(names):
         return None
     date = next(iter(roles.get("date", [])), 0)
     if not find_forms(sample.columns[date]):

@@ -13,8 +13,8 @@ from backfleet.sources.importing.assemble import Supplements
 from backfleet.sources.importing.form import Form
 from backfleet.sources.importing.part_rows import read_part, symbol_frames
 from backfleet.sources.importing.parts import Part
-from backfleet.sources.importing.preset import Layout
-from backfleet.sources.importing.recognition import Reading
+from backfleet.sources.importing.preset import FileLayout
+from backfleet.sources.importing.recognition import FormReading
 from backfleet.sources.importing.rows import read_rows, split_rows
 from backfleet.sources.importing.symbols import symbol_of
 
@@ -26,7 +26,7 @@ class SupplementTables:
 
     """Tables that are joined to bars, by symbol."""
 
-    def __init__(self, forms: Sequence[tuple[Form, Reading]]) -> None:
+    def __init__(self, forms: Sequence[tuple[Form, FormReading]]) -> None:
         self._factors: dict[str, FactorTable] = {}
         self._suspended: dict[str, NDArray[np.int64]] = {}
         for form, reading in forms:
@@ -40,13 +40,13 @@ class SupplementTables:
         """Return what is known of a symbol."""
         return Supplements(self._factors.get(name), self._suspended.get(name))
 
-    def _lean(self, part: Part, reading: Reading, layout: Layout) -> None:
+    def _lean(self, part: Part, reading: FormReading, layout: FileLayout) -> None:
         rows = read_part(part, reading)
         values = rows.numbers["factor"] * rows.numbers["split"]
         name = symbol_of(part, layout) or ""
         self._factors[name] = FactorTable(rows.wall // DAY_NS, values, until=True)
 
-    def _by_symbol(self, part: Part, reading: Reading) -> None:
+    def _by_symbol(self, part: Part, reading: FormReading) -> None:
         for frame, symbols in symbol_frames(part, reading):
             for name, rows in split_rows(read_rows(frame, reading, None), symbols):
                 days = rows.wall // DAY_NS

@@ -10,7 +10,7 @@ from backfleet.errors import DataError
 from backfleet.sources.importing.containers import plain_name
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.parts import Part
-from backfleet.sources.importing.preset import Layout
+from backfleet.sources.importing.preset import FileLayout
 
 __all__ = ["PERIOD", "check_names", "clean_symbol", "name_in_layouts", "path_match", "symbol_of"]
 
@@ -31,7 +31,7 @@ CODE_DIGITS = 6
 _UNSAFE = re.compile(r"[/\\:*?\[\]\x00-\x1f\x7f]")
 
 
-def symbol_of(part: Part, layout: Layout) -> str | None:
+def symbol_of(part: Part, layout: FileLayout) -> str | None:
     """Return the symbol that the path of a file names; None if it names none."""
     hive = _HIVE.search(part.path)
     if hive:
@@ -50,7 +50,7 @@ def symbol_of(part: Part, layout: Layout) -> str | None:
     return None if _NO_SYMBOL.fullmatch(name) else name.strip()
 
 
-def name_in_layouts(file: str, layouts: Iterable[Layout]) -> str:
+def name_in_layouts(file: str, layouts: Iterable[FileLayout]) -> str:
     """Return the symbol that a file's name has by the first layout whose pattern it matches."""
     name = plain_name(file)
     for layout in layouts:
@@ -60,7 +60,7 @@ def name_in_layouts(file: str, layouts: Iterable[Layout]) -> str:
     return name
 
 
-def path_match(part: Part, layout: Layout) -> re.Match[str] | None:
+def path_match(part: Part, layout: FileLayout) -> re.Match[str] | None:
     """Return the match of a layout's path, with its groups."""
     if layout.path is None:
         return None

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from backfleet.errors import CorruptObject, DataError
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.preset import FOLDER
 from backfleet.store.records import decode_record, encode_record
 
@@ -81,7 +81,7 @@ class Inputs:
     files: Mapping[str, Path]
 
     @classmethod
-    def of(cls, root: Path, choices: Choices) -> Inputs:
+    def of(cls, root: Path, choices: ImportChoices) -> Inputs:
         """Return the inputs below a file or folder. Raises DataError."""
         if root.is_file():
             files = [root]

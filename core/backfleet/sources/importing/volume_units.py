@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from backfleet.errors import DataError
-from backfleet.sources.importing.choices import Choices
+from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.form import Form
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.numbers import read_numbers
@@ -21,7 +21,7 @@ of money, thousands, ten thousands or millions."""
 
 
 def volume_scale(
-    form: Form, columns: Mapping[str, int], mark: str, choices: Choices, notes: Notes
+    form: Form, columns: Mapping[str, int], mark: str, choices: ImportChoices, notes: Notes
 ) -> float:
     if "volume" not in columns:
         notes.tell("the files have no volume: it is unknown, not 0")
@@ -52,6 +52,11 @@ def volume_scale(
             f"{name!r} is the volume in shares; exports of East Money in this order of columns "
             "have lots; state it with --volume-unit 1 or --volume-unit 100"
         )
+    elif form.preset is None and "amount" not in columns and _has_chinese_code(form):
+        notes.tell(
+            f"{name!r} is taken for shares; if one unit of it is a lot of 100 shares, say "
+            "--volume-unit 100"
+        )
     if form.layout.volume_unit:
         notes.tell(f"{name!r} is the volume, in {form.layout.volume_unit}")
     return scale
@@ -59,8 +64,11 @@ def volume_scale(
 
 def _is_east_money(form: Form, columns: Mapping[str, int]) -> bool:
     order = [columns[role] for role in ("open", "close", "high", "low", "volume")]
-    code = re.search(r"(?<!\d)[03689]\d{5}(?!\d)", form.parts[0].path)
-    return order == sorted(order) and bool(code) and "amount" not in columns
+    return order == sorted(order) and _has_chinese_code(form) and "amount" not in columns
+
+
+def _has_chinese_code(form: Form) -> bool:
+    return bool(re.search(r"(?<!\d)[03689]\d{5}(?!\d)", form.parts[0].path))
 
 
 def _amount_ratio(form: Form, columns: Mapping[str, int], mark: str) -> float | None:

@@ -24,7 +24,7 @@ READY = "ready"
 """First words of the lines."""
 
 METADATA = "ECS_CONTAINER_METADATA_URI_V4"
-LONGEST_WAIT = 600.0
+MAX_WAIT_SECONDS = 600.0
 PAUSE = 0.5
 
 
@@ -94,7 +94,7 @@ def _wait_for_the_end(grace: float) -> None:
 
     signal.signal(signal.SIGTERM, note)
     _say(READY, "for SIGTERM")
-    end = time.monotonic() + LONGEST_WAIT
+    end = time.monotonic() + MAX_WAIT_SECONDS
     while time.monotonic() < (stopped[0] + grace if stopped else end):
         time.sleep(PAUSE)
         if stopped:

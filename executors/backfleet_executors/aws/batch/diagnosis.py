@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from backfleet.errors import BackfleetError
 from backfleet.executor import Finding, FindingStatus
 from backfleet.store import open_store
-from backfleet_executors.aws.batch.environment import BatchEnvironment
+from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 
 __all__ = ["diagnosed", "diagnosis"]
@@ -17,18 +17,18 @@ DEPLOY = "run 'backfleet aws deploy'"
 Check = Callable[[], Iterable[Finding]]
 
 
-def diagnosis(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iterator[Finding]:
+def diagnosis(settings: AwsBatchSettings, account: BatchAccount) -> Iterator[Finding]:
     """Looks only; where the credentials do not do, nothing else is asked."""
-    identity = list(diagnosed("identity", lambda: _identity(environment)))
+    identity = list(diagnosed("identity", lambda: _identity(account)))
     yield from identity
     if identity[-1].status is FindingStatus.FAILURE:
         return
     checks: dict[str, Check] = {
-        "queues": lambda: _queues(settings, environment),
-        "job definition": lambda: _definition(environment),
-        "store": lambda: _place("store", settings.store, environment),
-        "data": lambda: _place("data", settings.data, environment),
-        "quota": lambda: _quota(environment),
+        "queues": lambda: _queues(settings, account),
+        "job definition": lambda: _definition(account),
+        "store": lambda: _location("store", settings.store, account),
+        "data": lambda: _location("data", settings.data, account),
+        "quota": lambda: _quota(account),
     }
     for subject, check in checks.items():
         yield from diagnosed(subject, check)
@@ -42,15 +42,15 @@ def diagnosed(subject: str, check: Check) -> Iterator[Finding]:
         yield Finding(subject, FindingStatus.FAILURE, str(error))
 
 
-def _identity(environment: BatchEnvironment) -> Iterator[Finding]:
-    region = environment.calls.clients.region
-    text = f"{environment.user} in {region}"
+def _identity(account: BatchAccount) -> Iterator[Finding]:
+    region = account.calls.clients.region
+    text = f"{account.user} in {region}"
     yield Finding("identity", FindingStatus.OK, text)
 
 
-def _queues(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iterator[Finding]:
+def _queues(settings: AwsBatchSettings, account: BatchAccount) -> Iterator[Finding]:
     subject = "queues"
-    faults = list(environment.queue_problems())
+    faults = list(account.queue_problems())
     for fault in faults:
         yield Finding(subject, FindingStatus.FAILURE, fault, DEPLOY)
     if not faults:
@@ -61,35 +61,35 @@ def _queues(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iterat
         yield Finding(subject, FindingStatus.WARNING, text, "set on_demand_queue")
 
 
-def _definition(environment: BatchEnvironment) -> Iterator[Finding]:
+def _definition(account: BatchAccount) -> Iterator[Finding]:
     subject = "job definition"
-    faults = list(environment.definition_problems())
+    faults = list(account.definition_problems())
     for fault in faults:
         yield Finding(subject, FindingStatus.FAILURE, fault, DEPLOY)
     if not faults:
-        definition = environment.definition
+        definition = account.definition
         revision = f"{definition['jobDefinitionName']}:{definition['revision']}"
         image = definition.get("containerProperties", {}).get("image", "")
         yield Finding(subject, FindingStatus.OK, f"{revision} runs {image}")
 
 
-def _place(subject: str, url: str | None, environment: BatchEnvironment) -> Iterator[Finding]:
+def _location(subject: str, url: str | None, account: BatchAccount) -> Iterator[Finding]:
     if url is None:
         yield Finding(subject, FindingStatus.WARNING, "it is not set", DEPLOY)
         return
     next(iter(open_store(url).list()), None)
-    faults = list(environment.bucket_problems([url]))
+    faults = list(account.bucket_problems([url]))
     for fault in faults:
         yield Finding(subject, FindingStatus.FAILURE, fault, DEPLOY)
     if not faults:
         yield Finding(subject, FindingStatus.OK, url)
 
 
-def _quota(environment: BatchEnvironment) -> Iterator[Finding]:
+def _quota(account: BatchAccount) -> Iterator[Finding]:
     subject = "quota"
-    if environment.quota is None:
+    if account.quota is None:
         text = "the quota of Fargate vCPU cannot be read with these credentials"
         yield Finding(subject, FindingStatus.WARNING, text, "allow servicequotas:GetServiceQuota")
     else:
-        text = f"{environment.quota:g} vCPU of {environment.quota_name} at once"
+        text = f"{account.quota:g} vCPU of {account.quota_name} at once"
         yield Finding(subject, FindingStatus.OK, text)

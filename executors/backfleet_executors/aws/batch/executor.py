@@ -24,12 +24,12 @@ from backfleet.executor import (
     Workload,
 )
 from backfleet.sdk import use_region
+from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.adopt import handles_of_run
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.delivery import delivery_url
 from backfleet_executors.aws.batch.diagnosis import diagnosed, diagnosis
-from backfleet_executors.aws.batch.environment import BatchEnvironment
 from backfleet_executors.aws.batch.handle import BatchHandle, is_job_of
 from backfleet_executors.aws.batch.live import live_checks
 from backfleet_executors.aws.batch.logs import read_log
@@ -131,7 +131,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             _seconds_each(work, shards),
             spot=self._settings.uses_spot,
             region=self._clients.region,
-            is_public=self._environment.is_public,
+            is_public=self._account.is_public,
         )
         priced = estimate(charge, self._settings.price)
         how = "measured"
@@ -255,13 +255,13 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         """Nothing where it was not set up."""
         if self._settings.queue is None:
             return ()
-        return diagnosed("account", lambda: diagnosis(self._settings, self._environment))
+        return diagnosed("account", lambda: diagnosis(self._settings, self._account))
 
     def diagnose_live(self) -> Iterable[Finding]:
         """Submits an array of two containers that print their version."""
         if self._settings.queue is None:
             return ()
-        return diagnosed("account", lambda: live_checks(self._settings, self._environment))
+        return diagnosed("account", lambda: live_checks(self._settings, self._account))
 
     # -- inside ------------------------------------------------------------------------------
 
@@ -274,8 +274,8 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return BatchCalls(self._clients)
 
     @cached_property
-    def _environment(self) -> BatchEnvironment:
-        return BatchEnvironment(self._settings, self._calls)
+    def _account(self) -> BatchAccount:
+        return BatchAccount(self._settings, self._calls)
 
     def _new_poll(self, handle: Mapping[str, Any]) -> SubmissionPoll:
         calls = self._calls_of(handle)
@@ -292,7 +292,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return poll
 
     def _planned(self, submission: Submission) -> BatchSubmission:
-        return BatchSubmission(submission, self._settings, self._environment, self._limit)
+        return BatchSubmission(submission, self._settings, self._account, self._limit)
 
     def _calls_of(self, handle: Mapping[str, Any]) -> BatchCalls:
         """For the region in which a submission's jobs are."""

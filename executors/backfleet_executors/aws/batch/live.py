@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from backfleet.errors import ExecutorError
 from backfleet.executor import Finding, FindingStatus
 from backfleet.store import open_store
-from backfleet_executors.aws.batch.environment import BatchEnvironment
+from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.live_containers import ContainerChecks
 from backfleet_executors.aws.batch.live_probes import probes_of
 from backfleet_executors.aws.batch.live_trial import (
     LIVE,
-    Trial,
+    LiveTrial,
     TrialPlan,
     start_trial,
     wait_until,
@@ -26,7 +26,7 @@ from backfleet_executors.aws.stack.live import unconditional_write
 __all__ = ["live_checks"]
 
 
-def live_checks(settings: AwsBatchSettings, environment: BatchEnvironment) -> Iterator[Finding]:
+def live_checks(settings: AwsBatchSettings, account: BatchAccount) -> Iterator[Finding]:
     """Write, submit, look, read logs, and say what differs from what the executor counts on.
 
     Raises ExecutorError, StoreError.
@@ -34,14 +34,14 @@ def live_checks(settings: AwsBatchSettings, environment: BatchEnvironment) -> It
     store = required(settings, "store")
     probes = probes_of(store)
     yield _conditional_write(store)
-    yield unconditional_write(environment.calls.clients, store)
-    two = start_trial(settings, environment, TrialPlan(["--version"], shards="0-1"))
+    yield unconditional_write(account.calls.clients, store)
+    two = start_trial(settings, account, TrialPlan(["--version"], shards="0-1"))
     trials = [two]
     try:
         for probe in probes:
             plan = TrialPlan(["worker", probe.url])
-            trials.append(start_trial(settings, environment, plan))
-        containers = ContainerChecks(settings, environment, trials)
+            trials.append(start_trial(settings, account, plan))
+        containers = ContainerChecks(settings, account, trials)
         yield from _followed(two)
         for probe, trial in zip(probes, trials[1 : 1 + len(probes)], strict=True):
             ended = trial.end(probe.subject)
@@ -50,7 +50,7 @@ def live_checks(settings: AwsBatchSettings, environment: BatchEnvironment) -> It
         yield from containers.findings()
     finally:
         for trial in trials:
-            environment.calls.terminate(trial.array.job, "the check is over")
+            account.calls.terminate(trial.array.job, "the check is over")
 
 
 def _conditional_write(url: str) -> Finding:
@@ -68,17 +68,17 @@ def _conditional_write(url: str) -> Finding:
     )
 
 
-def _followed(trial: Trial) -> Iterator[Finding]:
+def _followed(trial: LiveTrial) -> Iterator[Finding]:
     yield wait_until(trial, "job seen by its id", lambda: trial.job() is not None)
     yield _in_time(wait_until(trial, "job found by its name", trial.is_listed), trial)
     yield trial.end("two containers")
-    calls = trial.environment.calls
+    calls = trial.account.calls
     children = calls.describe([trial.array.child(shard) for shard in (0, 1)])
     yield _exit_codes([job.get("container", {}).get("exitCode") for job in children.values()])
     yield _log(trial)
 
 
-def _in_time(found: Finding, trial: Trial) -> Finding:
+def _in_time(found: Finding, trial: LiveTrial) -> Finding:
     """A warning where a lost job would have been looked for in vain, and submitted again."""
     looked = sum(LOOKS)
     if found.status is FindingStatus.FAILURE or trial.seconds() <= looked:
@@ -97,7 +97,7 @@ def _exit_codes(codes: Sequence[int | None]) -> Finding:
     return Finding(subject, FindingStatus.FAILURE, text, "see 'backfleet image build'")
 
 
-def _log(trial: Trial) -> Finding:
+def _log(trial: LiveTrial) -> Finding:
     subject = "logs"
     try:
         lines = trial.lines()

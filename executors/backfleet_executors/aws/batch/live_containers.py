@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from backfleet.errors import ExecutorError
 from backfleet.executor import Finding, FindingStatus
 from backfleet_executors.aws.batch import container_check as check
-from backfleet_executors.aws.batch.environment import BatchEnvironment
+from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.live_share import share_findings
 from backfleet_executors.aws.batch.live_trial import (
-    Trial,
+    LiveTrial,
     TrialPlan,
     start_trial,
     wait_until,
@@ -40,12 +40,12 @@ class ContainerChecks:
     """
 
     def __init__(
-        self, settings: AwsBatchSettings, environment: BatchEnvironment, trials: list[Trial]
+        self, settings: AwsBatchSettings, account: BatchAccount, trials: list[LiveTrial]
     ) -> None:
-        def start(*arguments: str, attempts: int = 1, timeout: int = 300) -> Trial:
+        def start(*arguments: str, attempts: int = 1, timeout: int = 300) -> LiveTrial:
             command = ("aws", "container-check", *arguments)
             plan = TrialPlan(command, attempts=attempts, timeout=timeout)
-            trial = start_trial(settings, environment, plan)
+            trial = start_trial(settings, account, plan)
             trials.append(trial)
             return trial
 
@@ -103,7 +103,7 @@ class ContainerChecks:
             yield Finding(subject, FindingStatus.FAILURE, text, "see 'backfleet image build'")
             return
         yield from share_findings(trial)
-        trial.environment.calls.terminate(trial.array.job, "doctor --live tries SIGTERM")
+        trial.account.calls.terminate(trial.array.job, "doctor --live tries SIGTERM")
         ended = trial.end(subject)
         if ended.status is not FindingStatus.OK:
             yield ended
@@ -118,7 +118,7 @@ class ContainerChecks:
             yield Finding(subject, FindingStatus.FAILURE, text)
 
 
-def _attempts(subject: str, trial: Trial, expected: int) -> Finding:
+def _attempts(subject: str, trial: LiveTrial, expected: int) -> Finding:
     number = len(trial.job().get("attempts", ()))
     if number == expected:
         return Finding(subject, FindingStatus.OK, f"attempts of the job: {number}")
@@ -126,7 +126,9 @@ def _attempts(subject: str, trial: Trial, expected: int) -> Finding:
     return Finding(subject, FindingStatus.FAILURE, text)
 
 
-def _after(trial: Trial, subject: str, read: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _after(
+    trial: LiveTrial, subject: str, read: Callable[[], Iterator[Finding]]
+) -> Iterator[Finding]:
     ended = trial.end(subject)
     if ended.status is FindingStatus.OK:
         yield from read()
@@ -134,7 +136,7 @@ def _after(trial: Trial, subject: str, read: Callable[[], Iterator[Finding]]) ->
         yield ended
 
 
-def _has_line(trial: Trial, word: str) -> bool:
+def _has_line(trial: LiveTrial, word: str) -> bool:
     try:
         lines: Sequence[str] = trial.lines()
     except ExecutorError:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import Finding, FindingStatus
-from backfleet_executors.aws.batch.live_trial import Trial
+from backfleet_executors.aws.batch.live_trial import LiveTrial
 from backfleet_executors.aws.batch.share import share_identifier
 from backfleet_executors.aws.stack.compute import FAIR_SHARE
 
@@ -21,10 +21,10 @@ PAUSE = 3.0
 DEPLOY = "run 'backfleet aws deploy'"
 
 
-def share_findings(trial: Trial) -> Iterator[Finding]:
+def share_findings(trial: LiveTrial) -> Iterator[Finding]:
     """Look at the queue while a job of a trial runs on it. Raises ExecutorError."""
-    environment, queue = trial.environment, trial.array.queue
-    if not environment.is_fair_share(queue):
+    account, queue = trial.account, trial.array.queue
+    if not account.is_fair_share(queue):
         text = f"the queue {queue} has no scheduling policy: one run can hold back all others"
         yield Finding(SUBJECT, FindingStatus.WARNING, text, DEPLOY)
         return
@@ -33,8 +33,8 @@ def share_findings(trial: Trial) -> Iterator[Finding]:
     yield _share(trial)
 
 
-def _policy(trial: Trial) -> Finding:
-    found = trial.environment.calls.fair_share_policy(trial.array.queue)
+def _policy(trial: LiveTrial) -> Finding:
+    found = trial.account.calls.fair_share_policy(trial.array.queue)
     expected = {name[0].lower() + name[1:]: value for name, value in FAIR_SHARE.items()}
     wrong = {name: found.get(name) for name, value in expected.items() if found.get(name) != value}
     if wrong or found.get("shareDistribution"):
@@ -44,11 +44,11 @@ def _policy(trial: Trial) -> Finding:
     return Finding(SUBJECT, FindingStatus.OK, text)
 
 
-def _refusal(trial: Trial) -> Finding:
+def _refusal(trial: LiveTrial) -> Finding:
     """A job without a share could not be told from those of others."""
     subject = "jobs without a share"
-    calls = trial.environment.calls
-    definition = trial.environment.definition["jobDefinitionArn"]
+    calls = trial.account.calls
+    definition = trial.account.definition["jobDefinitionArn"]
     try:
         job = calls.submit_plain(trial.array.name, trial.array.queue, definition, trial.tags)
     except ExecutorError:
@@ -57,16 +57,16 @@ def _refusal(trial: Trial) -> Finding:
     return Finding(subject, FindingStatus.FAILURE, f"AWS Batch took one: {job}")
 
 
-def _share(trial: Trial) -> Finding:
+def _share(trial: LiveTrial) -> Finding:
     """The share of the running job, in its description and in the snapshot of the queue."""
     subject = "share of a job"
-    environment = trial.environment
-    expected = share_identifier(trial.settings.team, environment.user)
+    account = trial.account
+    expected = share_identifier(trial.settings.team, account.user)
     share = trial.job().get("shareIdentifier")
     if share != expected:
         return Finding(subject, FindingStatus.FAILURE, f"it is {share!r}, not {expected!r}")
     for _ in range(LOOKS):
-        if expected in environment.calls.shares_in_use(trial.array.queue):
+        if expected in account.calls.shares_in_use(trial.array.queue):
             return Finding(subject, FindingStatus.OK, f"the queue counts it to {expected}")
         time.sleep(PAUSE)
     text = f"the snapshot of the queue does not show {expected} although its job runs"

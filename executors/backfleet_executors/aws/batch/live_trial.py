@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backfleet.executor import Finding, FindingStatus
+from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.arrays import ShardArray
-from backfleet_executors.aws.batch.environment import BatchEnvironment
 from backfleet_executors.aws.batch.logs import read_log
 from backfleet_executors.aws.batch.request import JobShape, submit_request
 from backfleet_executors.aws.batch.settings import (
@@ -26,10 +26,10 @@ from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.clients import Clients
 
-__all__ = ["LIVE", "Trial", "TrialPlan", "start_trial", "tags_of_trials", "wait_until"]
+__all__ = ["LIVE", "LiveTrial", "TrialPlan", "start_trial", "tags_of_trials", "wait_until"]
 
 PAUSE = 3.0
-PATIENCE = 600.0
+MAX_WAIT_SECONDS = 600.0
 """Seconds for containers to start and end."""
 
 GIB = 2**30
@@ -59,11 +59,11 @@ class TrialPlan:
 
 
 @dataclass
-class Trial:
+class LiveTrial:
     """A job whose containers run one command of backfleet."""
 
     settings: AwsBatchSettings
-    environment: BatchEnvironment
+    account: BatchAccount
     array: ShardArray
     began: float
 
@@ -73,11 +73,11 @@ class Trial:
 
     def is_listed(self) -> bool:
         """Whether its name leads to it already."""
-        jobs = self.environment.calls.named(self.array.queue, self.array.name)
+        jobs = self.account.calls.named(self.array.queue, self.array.name)
         return any(job["jobId"] == self.array.job for job in jobs)
 
     def job(self) -> Any:
-        return self.environment.calls.describe([self.array.job]).get(self.array.job)
+        return self.account.calls.describe([self.array.job]).get(self.array.job)
 
     def seconds(self) -> float:
         return time.monotonic() - self.began
@@ -88,7 +88,7 @@ class Trial:
 
     def lines(self) -> list[str]:
         """The log of its first container. Raises ExecutorError."""
-        calls, group = self.environment.calls, self.settings.log_group
+        calls, group = self.account.calls, self.settings.log_group
         return list(read_log(calls, self.array.child(0), group, follow=False))
 
     def end(self, subject: str) -> Finding:
@@ -96,15 +96,13 @@ class Trial:
         return wait_until(self, subject, self.has_ended)
 
 
-def start_trial(
-    settings: AwsBatchSettings, environment: BatchEnvironment, plan: TrialPlan
-) -> Trial:
+def start_trial(settings: AwsBatchSettings, account: BatchAccount, plan: TrialPlan) -> LiveTrial:
     """Submit a job. Raises ExecutorError."""
-    calls = environment.calls
+    calls = account.calls
     size = worker_size(1, GIB)
     shape = JobShape(
         url="",
-        definition=environment.definition["jobDefinitionArn"],
+        definition=account.definition["jobDefinitionArn"],
         vcpus=size.vcpus,
         memory=size.memory,
         limit=TimeLimit(attempt=plan.timeout, worker=plan.timeout, attempts=plan.attempts),
@@ -112,25 +110,25 @@ def start_trial(
     )
     run = secrets.token_hex(8)
     array = ShardArray(run, 0, plan.shards, required(settings, "queue"))
-    if environment.is_fair_share(array.queue):
-        shape = replace(shape, share=Share.of(settings.team, environment.user, 0))
+    if account.is_fair_share(array.queue):
+        shape = replace(shape, share=Share.of(settings.team, account.user, 0))
     request = submit_request(array, shape)
     request["containerOverrides"]["command"] = list(plan.command)
     submitter = JobSubmitter(Clients(calls.clients.region, total_max_attempts=1).batch, calls)
     began = time.monotonic()
     job = submitter.submit(request)
-    return Trial(settings, environment, replace(array, job=job), began)
+    return LiveTrial(settings, account, replace(array, job=job), began)
 
 
 def tags_of_trials(settings: AwsBatchSettings) -> dict[str, str]:
     return {"backfleet:run": LIVE, TEAM_TAG: settings.team or NO_TEAM}
 
 
-def wait_until(trial: Trial, subject: str, holds: Callable[[], bool]) -> Finding:
+def wait_until(trial: LiveTrial, subject: str, holds: Callable[[], bool]) -> Finding:
     """Wait until a condition holds, and return after how many seconds."""
     while not holds():
-        if trial.seconds() > PATIENCE:
-            text = f"not within {PATIENCE:,.0f} s; the job is {trial.array.job}"
+        if trial.seconds() > MAX_WAIT_SECONDS:
+            text = f"not within {MAX_WAIT_SECONDS:,.0f} s; the job is {trial.array.job}"
             return Finding(subject, FindingStatus.FAILURE, text, "see its queue in the AWS console")
         time.sleep(PAUSE)
     return Finding(subject, FindingStatus.OK, f"after {trial.seconds():.0f} s")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.states import state_of
-from backfleet_executors.aws.errors import code_of, explained
+from backfleet_executors.aws.errors import error_code, explained
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -70,7 +70,7 @@ def _fresh_lines(
                 logGroupName=group, logStreamName=stream, startFromHead=True, **request
             )
         except (ClientError, BotoCoreError) as error:
-            if code_of(error) == "ResourceNotFoundException":
+            if error_code(error) == "ResourceNotFoundException":
                 return
             raise explained(error, f"reading the log {stream} of the group {group}") from error
         yield from (event["message"] for event in answer["events"])

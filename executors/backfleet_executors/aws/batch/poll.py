@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GRACE", "ArrayView", "SubmissionPoll"]
 
-SHORTEST, LONGEST = 3.0, 24.0
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 3.0, 24.0
 """Seconds between two calls of DescribeJobs: below 200 calls in the first hour of a run."""
 
 LATE = 0.05
@@ -31,7 +31,7 @@ GRACE = 90.0
 """Seconds after its submission for which a job may be unknown, since DescribeJobs lags behind
 SubmitJob, and may wait, before that is explained."""
 
-PATIENCE = 600.0
+MAX_WAIT_SECONDS = 600.0
 """Seconds for which AWS may be out of reach or too busy before that is an error."""
 
 NEVER_SUBMITTED = "it was never submitted, because the client ended first; resume the run"
@@ -184,7 +184,7 @@ class SubmissionPoll:
         if self._asked is None:
             return True
         now = self._clock()
-        pause = min(max(SHORTEST, (now - self._began) * LATE), LONGEST)
+        pause = min(max(MIN_PAUSE_SECONDS, (now - self._began) * LATE), MAX_PAUSE_SECONDS)
         return now - self._asked >= pause
 
     def _ask(self) -> None:
@@ -199,7 +199,7 @@ class SubmissionPoll:
                 if view.wants_listing and self._may_list(view, now):
                     self._list(view, now)
         except ExecutorError as error:
-            if not _may_pass(error) or now - self._answered > PATIENCE:
+            if not _may_pass(error) or now - self._answered > MAX_WAIT_SECONDS:
                 raise
             return
         self._answered = now

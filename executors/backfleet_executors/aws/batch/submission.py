@@ -11,10 +11,10 @@ from typing import Any
 
 from backfleet.errors import BackfleetError, ExecutorError
 from backfleet.executor import Submission
+from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.adopt import SHARDS_TAG
 from backfleet_executors.aws.batch.arrays import ShardArray, split_shards
 from backfleet_executors.aws.batch.compaction import compaction_request
-from backfleet_executors.aws.batch.environment import BatchEnvironment
 from backfleet_executors.aws.batch.history import interrupted_shards
 from backfleet_executors.aws.batch.notices import say
 from backfleet_executors.aws.batch.price_tags import price_tags
@@ -52,7 +52,7 @@ class BatchSubmission:
 
     submission: Submission
     settings: AwsBatchSettings
-    environment: BatchEnvironment
+    account: BatchAccount
     limit: TimeLimit
 
     @cached_property
@@ -63,10 +63,10 @@ class BatchSubmission:
     @cached_property
     def price(self) -> HourlyPrice | None:
         """Of one worker for an hour; None if the price of the region is not known."""
-        price = known_price(self.environment.calls.clients.region, self.settings.price)
+        price = known_price(self.account.calls.clients.region, self.settings.price)
         if price is None:
             return None
-        return hourly_price(self.size, price, is_public=self.environment.is_public)
+        return hourly_price(self.size, price, is_public=self.account.is_public)
 
     @property
     def max_cost(self) -> float | None:
@@ -77,14 +77,14 @@ class BatchSubmission:
     def problems(self) -> Iterator[str]:
         """What would make it fail, each a sentence. Raises ExecutorError."""
         if self.settings.max_cost is not None and self.price is None:
-            region = self.environment.calls.clients.region
+            region = self.account.calls.clients.region
             yield (
                 f"the price of Fargate in {region} is not known here, so max_cost = "
                 f"{self.settings.max_cost:g} cannot be kept. Look the price up with 'backfleet aws "
                 f"prices --region {region}', or submit without max_cost"
             )
-        yield from self.environment.problems(self.size.vcpus)
-        yield from self.environment.bucket_problems([self.submission.url, *self.submission.data])
+        yield from self.account.problems(self.size.vcpus)
+        yield from self.account.bucket_problems([self.submission.url, *self.submission.data])
         if problem := self.limit.problem(self.submission.task_timeout):
             yield problem
         shape = self._shape({})
@@ -100,10 +100,10 @@ class BatchSubmission:
                 f"{asked.cpus} CPU and {asked.memory / 2**30:g} GiB for tasks, and "
                 f"{SUPERVISOR / 2**30:g} GiB for the supervisor process"
             )
-        quota = self.environment.quota
+        quota = self.account.quota
         if quota is not None and quota < asked.shard_count * self.size.vcpus:
             say(
-                f"the account may run {quota:g} vCPU of {self.environment.quota_name} at once: "
+                f"the account may run {quota:g} vCPU of {self.account.quota_name} at once: "
                 f"{quota // self.size.vcpus:,.0f} of {asked.shard_count:,} workers at a time"
             )
         if self.max_cost is not None and self.price is not None:
@@ -116,7 +116,7 @@ class BatchSubmission:
     def _overshoot(self) -> float:
         """Return what all workers that can run at a time cost in an hour, and while they stop."""
         assert self.price is not None
-        quota = self.environment.quota
+        quota = self.account.quota
         at_once = self.submission.shard_count
         if quota is not None:
             at_once = min(at_once, int(quota // self.size.vcpus))
@@ -126,7 +126,7 @@ class BatchSubmission:
         """Start the jobs, all or none, and return how to find them. Raises ExecutorError."""
         interrupted: Sequence[int] = ()
         if self.settings.uses_spot:
-            interrupted = interrupted_shards(self.submission, self.environment.calls)
+            interrupted = interrupted_shards(self.submission, self.account.calls)
         shape = self._shape(self._tags())
         arrays = [*self._started(self._arrays(interrupted), shape)]
         return {
@@ -136,7 +136,7 @@ class BatchSubmission:
             "url": self.submission.url,
             "shards": self.submission.shard_count,
             "arrays": [array.to_json() for array in arrays],
-            "submitted": self.environment.calls.now,
+            "submitted": self.account.calls.now,
             "job_definition": shape.definition,
             "price": None if self.price is None else asdict(self.price),
             "max_cost": self.max_cost,
@@ -166,12 +166,12 @@ class BatchSubmission:
 
     @cached_property
     def _submitter(self) -> JobSubmitter:
-        calls = self.environment.calls
+        calls = self.account.calls
         client = Clients(calls.clients.region, total_max_attempts=1).batch
         return JobSubmitter(client, calls)
 
     def _started(self, arrays: Sequence[ShardArray], shape: JobShape) -> list[ShardArray]:
-        calls, submitter = self.environment.calls, self._submitter
+        calls, submitter = self.account.calls, self._submitter
         started: list[ShardArray] = []
         try:
             for array in arrays:
@@ -210,7 +210,7 @@ class BatchSubmission:
     def _shape(self, tags: Mapping[str, str]) -> JobShape:
         return JobShape(
             url=self.submission.url,
-            definition=self.environment.definition["jobDefinitionArn"],
+            definition=self.account.definition["jobDefinitionArn"],
             vcpus=self.size.vcpus,
             memory=self.size.memory,
             limit=self.limit,
@@ -220,13 +220,13 @@ class BatchSubmission:
 
     def _share(self, queue: str) -> Share | None:
         """The share on a queue; None on one that starts jobs in the order of their submission."""
-        if not self.environment.is_fair_share(queue):
+        if not self.account.is_fair_share(queue):
             return None
-        return Share.of(self.settings.team, self.environment.user, self._expected_seconds())
+        return Share.of(self.settings.team, self.account.user, self._expected_seconds())
 
     def _expected_seconds(self) -> float:
         """The time that the run is expected to take; 0 if nobody knows."""
-        at_once = (self.environment.quota or math.inf) // self.size.vcpus
+        at_once = (self.account.quota or math.inf) // self.size.vcpus
         waves = math.ceil(self.submission.shard_count / max(1.0, at_once))
         return self.limit.expected * waves
 
@@ -236,7 +236,7 @@ class BatchSubmission:
             "backfleet:submission": str(self.submission.number),
             SHARDS_TAG: str(self.submission.shard_count),
             "backfleet:job": self.submission.name,
-            "backfleet:user": self.environment.user,
+            "backfleet:user": self.account.user,
             TEAM_TAG: self.settings.team or NO_TEAM,
         }
         return {name: tag_value(value) for name, value in tags.items()}

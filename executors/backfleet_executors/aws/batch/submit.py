@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.batch.calls import BatchCalls
-from backfleet_executors.aws.errors import code_of, explained
+from backfleet_executors.aws.errors import error_code, explained
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -28,7 +28,7 @@ UNSENT = (
 """botocore's errors after which it is sure that nothing was sent."""
 
 TRIES = 16
-LONGEST_PAUSE = 20.0
+MAX_PAUSE_SECONDS = 20.0
 """Seconds. With full jitter, sixteen tries take about two minutes."""
 
 LOOKS = (1.0, 2.0, 4.0)
@@ -93,12 +93,12 @@ class JobSubmitter:
         return None
 
     def _pause(self, number: int) -> None:
-        self.sleep(random.uniform(0, min(LONGEST_PAUSE, 2.0**number)))
+        self.sleep(random.uniform(0, min(MAX_PAUSE_SECONDS, 2.0**number)))
 
 
 def is_throttled(error: Exception) -> bool:
     """AWS Batch has not looked at the request: there were too many."""
-    return code_of(error) in THROTTLED
+    return error_code(error) in THROTTLED
 
 
 def is_refused(error: Exception) -> bool:

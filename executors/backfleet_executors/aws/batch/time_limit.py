@@ -16,7 +16,7 @@ from backfleet_executors.aws.prices import START_SECONDS
 __all__ = ["TimeLimit"]
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-SHORTEST, LONGEST = HOUR, 7 * DAY
+MIN_SECONDS, MAX_SECONDS = HOUR, 7 * DAY
 """The hourly clean-up stops what is older than seven days."""
 
 UNMEASURED = DAY
@@ -58,7 +58,7 @@ class TimeLimit:
         elif expected is None:
             attempt = UNMEASURED
         else:
-            attempt = round(min(max(3 * expected + 30 * MINUTE, SHORTEST), LONGEST))
+            attempt = round(min(max(3 * expected + 30 * MINUTE, MIN_SECONDS), MAX_SECONDS))
         worker = max(attempt - MARGIN, attempt // 2)
         return cls(attempt, worker, settings.attempts, expected or 0.0)
 

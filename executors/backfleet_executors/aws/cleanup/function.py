@@ -1,7 +1,7 @@
 """Stops jobs that nobody will: those that never start, that outlive every run, or that have cost
 more than their run may.
 
-Environment: QUEUES and JOB_DEFINITION by name, STUCK_HOURS, LONGEST_HOURS, KEPT_REVISIONS.
+Environment: QUEUES and JOB_DEFINITION by name, STUCK_HOURS, MAX_HOURS, KEPT_REVISIONS.
 """
 
 import os
@@ -65,7 +65,7 @@ def live_jobs(batch: Any, queues: list[str]) -> list[Any]:
 def why_stop(job: Any, now: float) -> str:
     """The reason to stop a job, or an empty text. `now` in milliseconds since 1970."""
     hours = (now - job["createdAt"]) / HOUR
-    if hours > float(os.environ["LONGEST_HOURS"]):
+    if hours > float(os.environ["MAX_HOURS"]):
         return f"backfleet clean-up: it has not ended in {hours:.0f} hours"
     if hours > float(os.environ["STUCK_HOURS"]) and not has_begun(job):
         return f"backfleet clean-up: nothing of it has started in {hours:.0f} hours"

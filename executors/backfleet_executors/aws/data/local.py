@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from backfleet.errors import DataError
-from backfleet.sdk import Directory, nearest, symbol_of_stem
+from backfleet.sdk import Directory, suggestion, symbol_of_stem
 from backfleet.store import is_key
 from backfleet_executors.aws.data.digests import KnownDigests
 
@@ -83,7 +83,7 @@ def _chosen(files: LocalFiles, symbols: Iterable[str]) -> list[str]:
     for symbol in symbols:
         matches = [each for each in by_symbol if _fits(each, symbol)]
         if not matches:
-            hint = nearest(symbol, by_symbol)
+            hint = suggestion(symbol, by_symbol)
             raise DataError(f"symbol {symbol!r}: {files.path} has no file of it{hint}")
         chosen.update((name, None) for each in matches for name in by_symbol[each])
     return sorted(chosen)

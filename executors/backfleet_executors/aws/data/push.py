@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from backfleet.errors import DataError
 from backfleet_executors.aws.data.local import LocalFiles, files_of
-from backfleet_executors.aws.data.remote import LARGEST, RemoteFiles
+from backfleet_executors.aws.data.remote import MAX_PUT_BYTES, RemoteFiles
 
 __all__ = ["Pushed", "Pushing", "push"]
 
@@ -93,7 +93,7 @@ def push(
 
 
 def _check_size(local: LocalFiles, name: str) -> None:
-    if local.size(name) > LARGEST:
+    if local.size(name) > MAX_PUT_BYTES:
         raise DataError(f"{local.path / name}: a file of more than 5 GiB; split it by symbol")
 
 

@@ -14,10 +14,10 @@ from backfleet.sdk import s3_client, s3_errors
 from backfleet.store import open_store
 from backfleet_executors.aws.data.digests import KnownDigests
 
-__all__ = ["LARGEST", "RemoteFile", "RemoteFiles"]
+__all__ = ["MAX_PUT_BYTES", "RemoteFile", "RemoteFiles"]
 
 S3 = "s3://"
-LARGEST = 5 * 2**30
+MAX_PUT_BYTES = 5 * 2**30
 """Bytes that one PutObject takes at most."""
 
 NOT_WHAT_WAS_SAID = ("BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from backfleet_executors.aws.stack.deployer import Place
+from backfleet_executors.aws.stack.deployer import StackLocation
 from backfleet_executors.aws.stack.grants import LOOKING_AT_JOBS
 from backfleet_executors.aws.stack.intrinsics import allow, policy
 
@@ -13,7 +13,10 @@ __all__ = ["boundary_policy"]
 
 
 def boundary_policy(
-    place: Place, buckets: Sequence[str] = (), repository: str = "", keys: Sequence[str] = ()
+    location: StackLocation,
+    buckets: Sequence[str] = (),
+    repository: str = "",
+    keys: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The policy that an administrator creates, and that `deploy` sets on every role.
 
@@ -28,8 +31,11 @@ def boundary_policy(
     keys
         ARNs of keys that encrypt its buckets.
     """
-    batch = f"{place.name}-*"
-    objects = [*place.buckets()[:2], *(f"arn:{place.partition}:s3:::{name}" for name in buckets)]
+    batch = f"{location.name}-*"
+    objects = [
+        *location.buckets()[:2],
+        *(f"arn:{location.partition}:s3:::{name}" for name in buckets),
+    ]
     storage = ["s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:PutObjectTagging"]
     pulling = [
         "ecr:BatchCheckLayerAvailability",
@@ -43,13 +49,13 @@ def boundary_policy(
         "batch:DeregisterJobDefinition",
     ]
     of_jobs = [
-        place.arn("batch", f"job-queue/{batch}"),
-        place.arn("batch", f"job-definition/{batch}"),
-        place.arn("batch", "job/*"),
+        location.arn("batch", f"job-queue/{batch}"),
+        location.arn("batch", f"job-definition/{batch}"),
+        location.arn("batch", "job/*"),
     ]
     groups = [
-        place.arn("logs", f"log-group:{name}:*")
-        for name in (f"/backfleet/{place.name}", f"/aws/lambda/{place.name}-cleanup")
+        location.arn("logs", f"log-group:{name}:*")
+        for name in (f"/backfleet/{location.name}", f"/aws/lambda/{location.name}-cleanup")
     ]
     logging = ["logs:CreateLogStream", "logs:GetLogEvents", "logs:PutLogEvents"]
     everywhere = [
@@ -62,7 +68,7 @@ def boundary_policy(
         allow("Storage", storage, [arn for it in objects for arn in (it, f"{it}/*")]),
         allow("Jobs", working, of_jobs),
         allow("Logs", logging, groups),
-        allow("Images", pulling, place.arn("ecr", f"repository/{repository or place.name}")),
+        allow("Images", pulling, location.arn("ecr", f"repository/{repository or location.name}")),
         allow("Everywhere", everywhere, "*"),
     ]
     if keys:

@@ -10,7 +10,7 @@ from typing import Any
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.errors import aws_errors, code_of
+from backfleet_executors.aws.errors import aws_errors, error_code
 from backfleet_executors.aws.stack.stacks import Stack
 
 __all__ = ["STACK_TAG", "check_budget", "remove_budget", "set_budget"]
@@ -60,7 +60,7 @@ def remove_budget(clients: Clients, stack: Stack) -> None:
         try:
             clients.budgets.delete_budget(AccountId=clients.account(), BudgetName=_name(stack))
         except ClientError as error:
-            if code_of(error) != "NotFoundException":
+            if error_code(error) != "NotFoundException":
                 raise
 
 

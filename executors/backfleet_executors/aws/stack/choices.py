@@ -11,13 +11,13 @@ from backfleet.errors import ExecutorError
 from backfleet_executors.aws.stack.parameters import PARAMETERS
 from backfleet_executors.aws.stack.zones import LETTERS
 
-__all__ = ["Choices", "check_image"]
+__all__ = ["StackChoices", "check_image"]
 
 _IMAGE = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Choices:
+class StackChoices:
     """None leaves a parameter as it is, in a new stack at its default.
 
     Attributes

@@ -15,15 +15,15 @@ from backfleet_executors.aws.stack.change_set import (
     execute,
     prepare,
 )
-from backfleet_executors.aws.stack.choices import Choices, check_image
+from backfleet_executors.aws.stack.choices import StackChoices, check_image
 from backfleet_executors.aws.stack.disruption import check_idle
 from backfleet_executors.aws.stack.encryption import bucket_keys, check_key
 from backfleet_executors.aws.stack.existing import check_existing
-from backfleet_executors.aws.stack.kept import Kept, find_kept
+from backfleet_executors.aws.stack.retained_resources import RetainedResources, find_retained
 from backfleet_executors.aws.stack.service_roles import create_service_role, missing_service_roles
 from backfleet_executors.aws.stack.stacks import Stack, check_name, check_settled, find_stack
 from backfleet_executors.aws.stack.template import render
-from backfleet_executors.aws.stack.watch import StackEvent, Watch
+from backfleet_executors.aws.stack.watch import StackEvent, StackWatch
 from backfleet_executors.aws.stack.zones import find_zones
 
 __all__ = ["Preparation", "carry_out", "drop", "prepare_deployment"]
@@ -54,7 +54,7 @@ class Preparation:
     name: str
     stack: Stack | None
     parameters: Mapping[str, str]
-    adopted: Kept
+    adopted: RetainedResources
     service_roles: Sequence[str]
     tags: Mapping[str, str]
     change_set: ChangeSet | None
@@ -64,7 +64,7 @@ class Preparation:
         return bool(self.parameters["Image"])
 
 
-def prepare_deployment(clients: Clients, name: str, choices: Choices) -> Preparation:
+def prepare_deployment(clients: Clients, name: str, choices: StackChoices) -> Preparation:
     """Look at the account and have CloudFormation work out the changes.
 
     Raises
@@ -76,7 +76,7 @@ def prepare_deployment(clients: Clients, name: str, choices: Choices) -> Prepara
     if choices.image:
         check_image(choices.image)
     stack = _settled_stack(clients, name)
-    adopted = Kept() if stack else find_kept(clients, name, choices)
+    adopted = RetainedResources() if stack else find_retained(clients, name, choices)
     choices = _with_zones(clients, choices, stack)
     choices = _with_key(clients, choices, stack, adopted)
     parameters = _chosen(clients, choices, stack, adopted)
@@ -115,7 +115,7 @@ def carry_out(
     if change_set is None:
         assert preparation.stack is not None
         return preparation.stack
-    watch = Watch(clients, change_set.stack_id, show)
+    watch = StackWatch(clients, change_set.stack_id, show)
     execute(clients, change_set)
     return watch.wait()
 
@@ -139,7 +139,7 @@ def _settled_stack(clients: Clients, name: str) -> Stack | None:
 
 
 def _chosen(
-    clients: Clients, choices: Choices, stack: Stack | None, adopted: Kept
+    clients: Clients, choices: StackChoices, stack: Stack | None, adopted: RetainedResources
 ) -> dict[str, str]:
     choices = replace(
         choices,
@@ -157,7 +157,7 @@ def _chosen(
     return choices.parameters(stack.parameters if stack else {})
 
 
-def _with_zones(clients: Clients, choices: Choices, stack: Stack | None) -> Choices:
+def _with_zones(clients: Clients, choices: StackChoices, stack: Stack | None) -> StackChoices:
     """The choices with all zones for a new network; one that is there keeps its zones."""
     vpc = choices.vpc if choices.vpc is not None else stack and stack.parameters.get("VpcId")
     has_zones = stack is not None and bool(stack.parameters.get("ZoneA"))
@@ -173,7 +173,9 @@ def _with_zones(clients: Clients, choices: Choices, stack: Stack | None) -> Choi
     return replace(choices, zones=find_zones(clients, choices.zones or ()))
 
 
-def _with_key(clients: Clients, choices: Choices, stack: Stack | None, adopted: Kept) -> Choices:
+def _with_key(
+    clients: Clients, choices: StackChoices, stack: Stack | None, adopted: RetainedResources
+) -> StackChoices:
     """The choices with the ARN of the key, which a new repository gets too."""
     if not choices.kms_key:
         return choices

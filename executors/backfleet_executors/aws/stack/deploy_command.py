@@ -131,12 +131,14 @@ def _builder(clients: Clients, preparation: Preparation, base: str | None) -> Im
 
 def _with_image(clients: Clients, stack: Stack, builder: ImageBuilder) -> Stack:
     """The stack with a job definition for the image of what is installed here."""
-    from backfleet_executors.aws.stack.choices import Choices
+    from backfleet_executors.aws.stack.choices import StackChoices
     from backfleet_executors.aws.stack.deploy import prepare_deployment
 
     with closing(builder):
         image = builder.build_and_push(stack)
-    preparation = prepare_deployment(clients, stack.name, Choices(image=image, base=builder.base))
+    preparation = prepare_deployment(
+        clients, stack.name, StackChoices(image=image, base=builder.base)
+    )
     show_preparation(clients, preparation)
     return _carry_out(clients, preparation)
 

@@ -15,7 +15,7 @@ __all__ = [
     "BY_CLOUDFORMATION",
     "DIRECTLY",
     "Governance",
-    "Place",
+    "StackLocation",
     "cloudformation_policy",
     "deployer_policy",
     "is_deployers",
@@ -118,8 +118,8 @@ BY_CLOUDFORMATION = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a stack is to be."""
+class StackLocation:
+    """The partition, region, account and name of a stack."""
 
     partition: str
     region: str
@@ -158,7 +158,9 @@ class Governance:
     key: str = ""
 
 
-def deployer_policy(place: Place, governance: Governance = Governance()) -> dict[str, Any]:
+def deployer_policy(
+    location: StackLocation, governance: Governance = Governance()
+) -> dict[str, Any]:
     """The policy for whoever plans, deploys and destroys this stack.
 
     CloudFormation acts with the permissions of who asks, unless it has a role of its own.
@@ -170,14 +172,16 @@ def deployer_policy(place: Place, governance: Governance = Governance()) -> dict
         actions = {action for action in actions if not action.startswith("iam:Create")}
     else:
         actions |= _by_cloudformation()
-        more = _roles(place, governance)
-    return dict(policy(*_statements(place, actions), *more, *_key(governance), _linked(place)))
+        more = _roles(location, governance)
+    return dict(
+        policy(*_statements(location, actions), *more, *_key(governance), _linked(location))
+    )
 
 
-def cloudformation_policy(place: Place, governance: Governance) -> dict[str, Any]:
+def cloudformation_policy(location: StackLocation, governance: Governance) -> dict[str, Any]:
     """The policy for the role by which CloudFormation acts."""
-    statements = _statements(place, _by_cloudformation())
-    return dict(policy(*statements, *_roles(place, governance), *_key(governance)))
+    statements = _statements(location, _by_cloudformation())
+    return dict(policy(*statements, *_roles(location, governance), *_key(governance)))
 
 
 def is_deployers(action: str) -> bool:
@@ -194,7 +198,7 @@ def _by_cloudformation() -> set[str]:
     }
 
 
-def _statements(place: Place, actions: Collection[str]) -> list[dict[str, Any]]:
+def _statements(location: StackLocation, actions: Collection[str]) -> list[dict[str, Any]]:
     """The statements for all services but IAM.
 
     One statement has all services whose resources have no names of their own: a managed policy has
@@ -206,7 +210,7 @@ def _statements(place: Place, actions: Collection[str]) -> list[dict[str, Any]]:
             continue
         grouped.setdefault(action.partition(":")[0], []).append(action)
     grouped.pop("iam", None)
-    named = {name: arns for name, arns in _named(place).items() if name in grouped}
+    named = {name: arns for name, arns in _named(location).items() if name in grouped}
     others = [LOGIN, LISTING, "iam:ListRoles"]
     own = {*others, *(action for name in named for action in grouped[name])}
     unnamed = [*others, *(it for group in grouped.values() for it in group if it not in own)]
@@ -219,25 +223,25 @@ def _statements(place: Place, actions: Collection[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _named(place: Place) -> dict[str, list[str]]:
+def _named(location: StackLocation) -> dict[str, list[str]]:
     """The ARNs of resources whose names begin with that of the stack."""
     return {
         # The stacks of teams have names that begin with it, too.
         "cloudformation": [
-            place.arn("cloudformation", f"stack/{place.name}{suffix}")
+            location.arn("cloudformation", f"stack/{location.name}{suffix}")
             for suffix in ("/*", f"{TEAM_PART}*", "-arm64/*")
         ],
-        "ecr": [place.arn("ecr", f"repository/{place.name}")],
-        "events": [place.arn("events", f"rule/{place.name}-*")],
-        "lambda": [place.arn("lambda", f"function:{place.name}-cleanup")],
-        "s3": place.buckets(),
-        "sns": [place.arn("sns", f"{place.name}-news*")],
+        "ecr": [location.arn("ecr", f"repository/{location.name}")],
+        "events": [location.arn("events", f"rule/{location.name}-*")],
+        "lambda": [location.arn("lambda", f"function:{location.name}-cleanup")],
+        "s3": location.buckets(),
+        "sns": [location.arn("sns", f"{location.name}-news*")],
     }
 
 
-def _roles(place: Place, governance: Governance) -> list[dict[str, Any]]:
+def _roles(location: StackLocation, governance: Governance) -> list[dict[str, Any]]:
     """Roles of the stack. With a boundary, none can be made or given a policy without it."""
-    roles = place.arn("iam", f"role/{place.name}-*", is_global=True)
+    roles = location.arn("iam", f"role/{location.name}-*", is_global=True)
     hand = allow("Hand", "iam:PassRole", roles, _equals("iam:PassedToService", TAKEN_BY))
     plain = [*_named_actions("iam", MANAGING), *BOUNDED]
     if not governance.boundary:
@@ -262,8 +266,8 @@ def _key(governance: Governance) -> list[dict[str, Any]]:
     return [allow("Key", actions, governance.key)]
 
 
-def _linked(place: Place) -> dict[str, Any]:
-    linked = place.arn("iam", "role/aws-service-role/*", is_global=True)
+def _linked(location: StackLocation) -> dict[str, Any]:
+    linked = location.arn("iam", "role/aws-service-role/*", is_global=True)
     condition = _equals("iam:AWSServiceName", LINKED)
     return allow("Linked", "iam:CreateServiceLinkedRole", linked, condition)
 

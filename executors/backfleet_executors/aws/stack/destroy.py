@@ -10,7 +10,7 @@ from backfleet_executors.aws.errors import aws_errors
 from backfleet_executors.aws.stack.budget import remove_budget
 from backfleet_executors.aws.stack.stacks import Stack
 from backfleet_executors.aws.stack.team import team_name
-from backfleet_executors.aws.stack.watch import StackEvent, Watch
+from backfleet_executors.aws.stack.watch import StackEvent, StackWatch
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.literals import JobStatusType
@@ -54,7 +54,7 @@ def destroy(clients: Clients, stack: Stack, show: Callable[[StackEvent], None]) 
     Raises ExecutorError where something cannot be deleted; the rest is gone then, and destroying
     again goes on with what is left.
     """
-    watch = Watch(clients, stack.id, show)
+    watch = StackWatch(clients, stack.id, show)
     with aws_errors(f"deleting the stack {stack.name}"):
         clients.cloudformation.delete_stack(StackName=stack.id)
     watch.wait()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.errors import aws_errors, code_of
+from backfleet_executors.aws.errors import aws_errors, error_code
 from backfleet_executors.aws.stack.intrinsics import policy
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _key_of(clients: Clients, bucket: str) -> str:
         try:
             answer = clients.s3.get_bucket_encryption(Bucket=bucket)
         except ClientError as error:
-            if code_of(error) == "ServerSideEncryptionConfigurationNotFoundError":
+            if error_code(error) == "ServerSideEncryptionConfigurationNotFoundError":
                 return ""
             raise
     rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
@@ -87,7 +87,7 @@ def _describe(clients: Clients, key: str, option: str) -> KeyMetadataTypeDef:
         try:
             return clients.kms.describe_key(KeyId=key)["KeyMetadata"]
         except ClientError as error:
-            if code_of(error) == "NotFoundException":
+            if error_code(error) == "NotFoundException":
                 raise ExecutorError(
                     f"{option}: there is no KMS key {key} in {clients.region}; correct it, or "
                     "--region"

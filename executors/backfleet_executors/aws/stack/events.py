@@ -27,7 +27,7 @@ CLEANED = ",".join(
 STUCK_HOURS = 24
 """In which nothing of a job has started."""
 
-LONGEST_HOURS = 168
+MAX_HOURS = 168
 KEPT_REVISIONS = 20
 CLEANUP_SECONDS = 300
 
@@ -85,7 +85,7 @@ def _function() -> dict[str, Any]:
                     "QUEUES": sub(CLEANED),
                     "JOB_DEFINITION": JOB_DEFINITION,
                     "STUCK_HOURS": str(STUCK_HOURS),
-                    "LONGEST_HOURS": str(LONGEST_HOURS),
+                    "MAX_HOURS": str(MAX_HOURS),
                     "KEPT_REVISIONS": str(KEPT_REVISIONS),
                 }
             },

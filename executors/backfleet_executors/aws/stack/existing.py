@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.errors import aws_errors, code_of
+from backfleet_executors.aws.errors import aws_errors, error_code
 
 __all__ = ["check_existing"]
 
@@ -36,7 +36,7 @@ def _check_network(clients: Clients, vpc: str, subnets: str) -> None:
         try:
             found = clients.ec2.describe_subnets(SubnetIds=names)["Subnets"]
         except ClientError as error:
-            if code_of(error) == "InvalidSubnetID.NotFound":
+            if error_code(error) == "InvalidSubnetID.NotFound":
                 raise ExecutorError(
                     f"--subnets {subnets}: {error.response['Error']['Message']} in "
                     f"{clients.region}; correct it, or --region"
@@ -54,9 +54,9 @@ def _check_bucket(clients: Clients, bucket: str, option: str) -> None:
         try:
             head = clients.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=clients.account())
         except ClientError as error:
-            if code_of(error) in ("404", "NoSuchBucket"):
+            if error_code(error) in ("404", "NoSuchBucket"):
                 raise ExecutorError(f"{option}: there is no such bucket; correct it") from error
-            if code_of(error) in ("403", "AccessDenied"):
+            if error_code(error) in ("403", "AccessDenied"):
                 raise ExecutorError(
                     f"{option}: the bucket is another account's, or these credentials may not "
                     "s3:ListBucket on it"
@@ -77,7 +77,7 @@ def _check_repository(clients: Clients, name: str) -> None:
         try:
             clients.ecr.describe_repositories(repositoryNames=[name])
         except ClientError as error:
-            if code_of(error) == "RepositoryNotFoundException":
+            if error_code(error) == "RepositoryNotFoundException":
                 raise ExecutorError(
                     f"--repository {name}: there is no such ECR repository in {clients.region}"
                 ) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.errors import aws_errors, code_of
+from backfleet_executors.aws.errors import aws_errors, error_code
 from backfleet_executors.aws.image_records import ARCHITECTURE
 from backfleet_executors.aws.stack.stacks import Stack
 
@@ -115,7 +115,7 @@ class ImageBuilder:
                     repositoryName=repository, imageIds=[{"imageTag": tag}]
                 )
             except ClientError as error:
-                if code_of(error) == "ImageNotFoundException":
+                if error_code(error) == "ImageNotFoundException":
                     return ""
                 raise
         return answer["imageDetails"][0]["imageDigest"]

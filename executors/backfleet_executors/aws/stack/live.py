@@ -6,7 +6,7 @@ import secrets
 
 from backfleet.executor import Finding, FindingStatus
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.errors import aws_errors, code_of
+from backfleet_executors.aws.errors import aws_errors, error_code
 
 __all__ = ["unconditional_write"]
 
@@ -34,7 +34,7 @@ def unconditional_write(clients: Clients, store: str) -> Finding:
         try:
             clients.s3.put_object(Bucket=bucket, Key=key, Body=b"")
         except ClientError as error:
-            if code_of(error) == "AccessDenied":
+            if error_code(error) == "AccessDenied":
                 return Finding(SUBJECT, FindingStatus.OK, f"s3://{bucket} refuses them")
             raise
     text = f"s3://{bucket} took one: a stored chunk could be written over by mistake"

@@ -13,7 +13,7 @@ from backfleet.executor import SETTINGS_FILE
 
 if TYPE_CHECKING:
     from backfleet_executors.aws.clients import Clients
-    from backfleet_executors.aws.stack.choices import Choices
+    from backfleet_executors.aws.stack.choices import StackChoices
     from backfleet_executors.aws.stack.stacks import Stack
 
 __all__ = [
@@ -127,11 +127,11 @@ def choice_options(command: F) -> F:
     return command
 
 
-def choices_of(values: Mapping[str, Any]) -> Choices:
+def choices_of(values: Mapping[str, Any]) -> StackChoices:
     """The values of `choice_options`."""
-    from backfleet_executors.aws.stack.choices import Choices
+    from backfleet_executors.aws.stack.choices import StackChoices
 
-    return Choices(**values)
+    return StackChoices(**values)
 
 
 def settings_file() -> Path:

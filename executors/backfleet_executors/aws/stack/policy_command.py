@@ -10,7 +10,7 @@ import click
 from backfleet_executors.aws.stack.options import clients_for, stack_options
 
 if TYPE_CHECKING:
-    from backfleet_executors.aws.stack.deployer import Place
+    from backfleet_executors.aws.stack.deployer import StackLocation
 
 __all__ = ["policy_command"]
 
@@ -46,16 +46,16 @@ KINDS = ("deployer", "cloudformation", "boundary", "key")
 @click.option("--repository", metavar="NAME", default="", help="Existing repository that it uses.")
 def policy_command(name: str, region: str | None, kind: str, **given: Any) -> None:
     """Print an IAM policy for an administrator to create."""
-    from backfleet_executors.aws.stack.deployer import Place
+    from backfleet_executors.aws.stack.deployer import StackLocation
     from backfleet_executors.aws.stack.stacks import check_name
 
     check_name(name)
     clients = clients_for(region)
-    place = Place(clients.partition, clients.region, clients.account(), name)
-    click.echo(json.dumps(_document(kind, place, given), indent=2))
+    location = StackLocation(clients.partition, clients.region, clients.account(), name)
+    click.echo(json.dumps(_document(kind, location, given), indent=2))
 
 
-def _document(kind: str, place: Place, given: dict[str, Any]) -> dict[str, Any]:
+def _document(kind: str, location: StackLocation, given: dict[str, Any]) -> dict[str, Any]:
     from backfleet_executors.aws.stack.boundary import boundary_policy
     from backfleet_executors.aws.stack.deployer import (
         Governance,
@@ -66,10 +66,10 @@ def _document(kind: str, place: Place, given: dict[str, Any]) -> dict[str, Any]:
 
     keys = given["kms_key"]
     if kind == "key":
-        return key_policy(place.partition, place.region, place.account)
+        return key_policy(location.partition, location.region, location.account)
     if kind == "boundary":
-        return boundary_policy(place, given["bucket"], given["repository"], keys)
+        return boundary_policy(location, given["bucket"], given["repository"], keys)
     governance = Governance(given["boundary"], given["role"], keys[0] if keys else "")
     if kind == "cloudformation":
-        return cloudformation_policy(place, governance)
-    return deployer_policy(place, governance)
+        return cloudformation_policy(location, governance)
+    return deployer_policy(location, governance)

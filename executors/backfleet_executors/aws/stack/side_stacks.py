@@ -14,7 +14,7 @@ from backfleet_executors.aws.stack.change_set import (
 from backfleet_executors.aws.stack.options import confirm
 from backfleet_executors.aws.stack.showing import show_changes, show_event
 from backfleet_executors.aws.stack.stacks import Stack, check_settled, find_stack
-from backfleet_executors.aws.stack.watch import Watch
+from backfleet_executors.aws.stack.watch import StackWatch
 
 __all__ = ["apply_request", "side_stacks"]
 
@@ -39,7 +39,7 @@ def _confirmed(clients: Clients, change_set: ChangeSet, yes: bool) -> Stack:
     except BaseException:
         discard(clients, change_set)
         raise
-    watch = Watch(clients, change_set.stack_id, show_event)
+    watch = StackWatch(clients, change_set.stack_id, show_event)
     execute(clients, change_set)
     return watch.wait()
 

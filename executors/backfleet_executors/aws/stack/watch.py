@@ -16,7 +16,7 @@ from backfleet_executors.aws.stack.stacks import Stack, find_stack
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef
 
-__all__ = ["StackEvent", "Watch"]
+__all__ = ["StackEvent", "StackWatch"]
 
 PAUSE = 3.0
 """Seconds between two looks at a stack that changes."""
@@ -38,8 +38,8 @@ class StackEvent:
         return self.status.endswith("_FAILED") and "cancelled" not in self.reason
 
 
-class Watch:
-    """Watches one change of a stack, from the moment that it is made.
+class StackWatch:
+    """Watches one change of a stack, from the moment when it starts.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Watch:
         self._seen = {event["EventId"] for event in self._newest_first()}
 
     def wait(self) -> Stack:
-        """The stack once nothing changes any more. Raises ExecutorError where something failed."""
+        """Return the stack when the change has ended. Raises ExecutorError if it failed."""
         while True:
             self._show_new()
             stack = find_stack(self._clients, self._id)

@@ -1,4 +1,4 @@
-"""Which points of a sweep are kept: those for which `where` holds, and of these a random sample."""
+"""`PointFilter`: keeps the points of a sweep for which `where` holds, or a sample of them."""
 
 from __future__ import annotations
 
@@ -7,58 +7,58 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backfleet.job.job_errors import invalid_value
 from backfleet.job.points import Indices, Points
-from backfleet.job.refusal import refusal
 from backfleet.job.where import KEY, Where
 
-__all__ = ["EVERYTHING", "MAX_SAMPLE", "Selection"]
+__all__ = ["ALL_POINTS", "MAX_SAMPLE", "PointFilter"]
 
 BLOCK = 1 << 18
 MAX_SELECTED = 20_000_000
-"""The most points that `where` selects if it does not select all: each takes 8 bytes."""
+"""Maximum number of points that `where` selects unless it selects all: each takes 8 bytes."""
 
 MAX_SAMPLE = 1_000_000
-"""The most points that `sample` draws: they are drawn as Python objects."""
+"""Maximum number of points that `sample` draws: they are drawn as Python objects."""
 
 
 @dataclass(frozen=True)
-class Selection:
-    """`[sweep] where` and `sample`.
+class PointFilter:
+    """`[sweep] where` and `sample` of a job.
 
     Attributes
     ----------
     where
         The condition, in canonical form; None keeps all.
     sample
-        How many of the points that are left; None keeps all.
+        The number of points to draw from those that remain; None keeps all.
     seed
-        Of the sample; 0 without one.
+        The seed of the sample; 0 without one.
     """
 
     where: str | None = None
     sample: int | None = None
     seed: int = 0
 
-    def apply(self, points: Points) -> tuple[Indices | None, Selection]:
-        """The points kept, ascending, or None for all; and the selection less what changes nothing.
+    def apply(self, points: Points) -> tuple[Indices | None, PointFilter]:
+        """Return the kept points, ascending, and the filter without conditions that remove nothing.
 
-        Raises JobError where no point is left.
+        The points are None if all are kept. Raises JobError if no point is left.
         """
         kept, where = self._where(points)
         count = len(points) if kept is None else len(kept)
         if not count:
-            raise refusal(KEY, self.where, f"is true for none of {len(points):,} points")
+            raise invalid_value(KEY, self.where, f"is true for none of {len(points):,} points")
         if self.sample is None or self.sample >= count:
-            return kept, Selection(where)
+            return kept, PointFilter(where)
         drawn = random.Random(self.seed).sample(range(count), self.sample)
         chosen = np.sort(np.array(drawn, dtype=np.int64))
-        return chosen if kept is None else kept[chosen], Selection(where, self.sample, self.seed)
+        return chosen if kept is None else kept[chosen], PointFilter(where, self.sample, self.seed)
 
     def _where(self, points: Points) -> tuple[Indices | None, str | None]:
         if self.where is None:
             return None, None
         where = Where.parse(self.where, points.names)
-        # One bit per point until it is known how many there are.
+        # One bit per point until the count is known: indices of all of them could fill the memory.
         masks = []
         for first in range(0, len(points), BLOCK):
             block = np.arange(first, min(first + BLOCK, len(points)), dtype=np.int64)
@@ -72,7 +72,7 @@ class Selection:
             reason = (
                 f"selects {count:,} of {len(points):,} points; at most {MAX_SELECTED:,} are taken"
             )
-            raise refusal(KEY, self.where, reason)
+            raise invalid_value(KEY, self.where, reason)
         indices = [
             np.flatnonzero(np.unpackbits(mask)) + number * BLOCK
             for number, mask in enumerate(masks)
@@ -80,4 +80,4 @@ class Selection:
         return np.concatenate(indices), where.text
 
 
-EVERYTHING = Selection()
+ALL_POINTS = PointFilter()

@@ -1,4 +1,4 @@
-"""From what a job says of its parameters to the points of its sweep."""
+"""`plan_points`: the points of a job, from its `[params]` and `[sweep]`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from backfleet.errors import JobError
 from backfleet.job.axis import axis_values
 from backfleet.job.grid import GridPoints
+from backfleet.job.job_errors import combined_error, suggestion
 from backfleet.job.model import Sweep
 from backfleet.job.parameter import Parameter, Value
+from backfleet.job.point_filter import PointFilter
 from backfleet.job.point_table import TablePoints, read_columns
 from backfleet.job.points import Points, column_of
-from backfleet.job.refusal import all_refusals, nearest
-from backfleet.job.selection import Selection
 
 __all__ = ["plan_points"]
 
@@ -53,14 +53,14 @@ def plan_points(
         raise ValueError("sweep.points names a table, whose content was not passed")
     listed = {} if table is None else read_columns(table, parameters)
     axes = _axes(params, parameters, listed)
-    selection = Selection(sweep.where, sweep.sample, seed)
+    point_filter = PointFilter(sweep.where, sweep.sample, seed)
     if not listed:
-        return GridPoints(axes, selection)
+        return GridPoints(axes, point_filter)
     count = len(next(iter(listed.values())))
     for name, values in axes.items():
         listed[name] = np.repeat(column_of(values), count)
     in_order = [parameter.name for parameter in parameters if parameter.name in listed]
-    return TablePoints({name: listed[name] for name in in_order}, selection)
+    return TablePoints({name: listed[name] for name in in_order}, point_filter)
 
 
 def _axes(
@@ -69,7 +69,7 @@ def _axes(
     """The values of all parameters that are not listed in a table."""
     known = [parameter.name for parameter in parameters]
     problems = [
-        JobError(f"params.{name}: the strategy has no such parameter{nearest(name, known)}")
+        JobError(f"params.{name}: the strategy has no such parameter{suggestion(name, known)}")
         for name in params
         if name not in known
     ]
@@ -83,7 +83,7 @@ def _axes(
         if values is not None:
             axes[parameter.name] = values
     if problems:
-        raise all_refusals(problems)
+        raise combined_error(problems)
     return axes
 
 

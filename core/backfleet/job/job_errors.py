@@ -1,4 +1,4 @@
-"""How a job is refused: the key's path, the value, what is wrong, and the nearest right name."""
+"""Messages about a wrong job: the key's path, the value, the reason, and the nearest right name."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Iterable
 
 from backfleet.errors import JobError
 
-__all__ = ["all_refusals", "nearest", "refusal", "show"]
+__all__ = ["combined_error", "invalid_value", "show", "suggestion"]
 
-LONGEST_VALUE = 60
+MAX_VALUE_CHARS = 60
 MAX_PROBLEMS = 15
 """Problems of one job that are listed."""
 
 MAX_LINE_CHARS = 1_000
 
 
-def refusal(key: str, value: object, reason: str) -> JobError:
-    """The error for a key that is right with a value that is not."""
+def invalid_value(key: str, value: object, reason: str) -> JobError:
+    """Return the error for a known key with a wrong value."""
     return JobError(f"{key} = {show(value)}: {reason}")
 
 
-def all_refusals(errors: Iterable[Exception]) -> JobError:
+def combined_error(errors: Iterable[Exception]) -> JobError:
     """Return one error with a line for each problem, or for the first of very many."""
     lines = [_cut(str(error), MAX_LINE_CHARS) for error in errors]
     if len(lines) > MAX_PROBLEMS:
@@ -32,15 +32,15 @@ def all_refusals(errors: Iterable[Exception]) -> JobError:
 
 
 def show(value: object) -> str:
-    """A value as JSON, close to how the job file writes it, and cut where it is long."""
+    """Return a value as JSON, close to how the job file writes it, and cut if it is long."""
     text = json.dumps(value, default=str, ensure_ascii=False)
-    return _cut(text, LONGEST_VALUE)
+    return _cut(text, MAX_VALUE_CHARS)
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """A hint to end a message with: the closest of `names`, or else all of them if they are few."""
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """Return a hint to end a message with: the closest of `names`, or all of them if few."""
     known = sorted(names)
-    by_folded = {each.casefold(): each for each in known}
+    by_folded = {known_name.casefold(): known_name for known_name in known}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {by_folded[close[0]]!r}?"
@@ -49,5 +49,5 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return ""
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+def _cut(text: str, max_chars: int) -> str:
+    return text if len(text) <= max_chars else f"{text[: max_chars - 3]}..."

@@ -1,4 +1,4 @@
-"""What a stack leaves behind when it is destroyed, and a later one takes up again."""
+"""Resources that remain when a stack is destroyed, and that a later stack of its name adopts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.errors import aws_errors, code_of
-from backfleet_executors.aws.stack.choices import Choices
+from backfleet_executors.aws.errors import aws_errors, error_code
+from backfleet_executors.aws.stack.choices import StackChoices
 
-__all__ = ["Kept", "bucket_name", "find_kept"]
+__all__ = ["RetainedResources", "bucket_name", "find_retained"]
 
 STACK_TAG = "backfleet:stack"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Names of what an earlier stack of this name has left; empty where there is nothing."""
+class RetainedResources:
+    """Names of the resources that an earlier stack left; empty if there is no such resource."""
 
     data_bucket: str = ""
     results_bucket: str = ""
@@ -29,26 +29,26 @@ class Kept:
 
 
 def bucket_name(clients: Clients, name: str, suffix: str) -> str:
-    """The name that the template gives to a bucket: `data` or `results`."""
+    """Return the name that the template gives to the bucket `data` or `results`."""
     return f"{name}-{suffix}-{clients.account()}-{clients.region}"
 
 
-def find_kept(clients: Clients, name: str, choices: Choices) -> Kept:
-    """What an earlier stack of this name has left, but for what is chosen otherwise.
+def find_retained(clients: Clients, name: str, choices: StackChoices) -> RetainedResources:
+    """Return the resources that an earlier stack of this name left, except those chosen by option.
 
     Raises
     ------
     ExecutorError
-        Where a name that the stack needs is taken by something that is not its own.
+        If a resource that is not the stack's own has a name that the stack needs.
     """
-    return Kept(
-        data_bucket="" if choices.data_bucket else _kept_bucket(clients, name, "data"),
-        results_bucket="" if choices.results_bucket else _kept_bucket(clients, name, "results"),
-        repository="" if choices.repository else _kept_repository(clients, name),
+    return RetainedResources(
+        data_bucket="" if choices.data_bucket else _retained_bucket(clients, name, "data"),
+        results_bucket="" if choices.results_bucket else _retained_bucket(clients, name, "results"),
+        repository="" if choices.repository else _retained_repository(clients, name),
     )
 
 
-def _kept_bucket(clients: Clients, name: str, suffix: str) -> str:
+def _retained_bucket(clients: Clients, name: str, suffix: str) -> str:
     from botocore.exceptions import ClientError
 
     bucket = bucket_name(clients, name, suffix)
@@ -56,9 +56,9 @@ def _kept_bucket(clients: Clients, name: str, suffix: str) -> str:
         try:
             clients.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=clients.account())
         except ClientError as error:
-            if code_of(error) in ("404", "NoSuchBucket"):
+            if error_code(error) in ("404", "NoSuchBucket"):
                 return ""
-            if code_of(error) in ("403", "AccessDenied"):
+            if error_code(error) in ("403", "AccessDenied"):
                 raise ExecutorError(_taken(f"bucket {bucket}", f"{suffix}-bucket")) from error
             raise
         if _bucket_tag(clients, bucket) != name:
@@ -72,20 +72,20 @@ def _bucket_tag(clients: Clients, bucket: str) -> str:
     try:
         tags = clients.s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
     except ClientError as error:
-        if code_of(error) == "NoSuchTagSet":
+        if error_code(error) == "NoSuchTagSet":
             return ""
         raise
     return next((tag["Value"] for tag in tags if tag["Key"] == STACK_TAG), "")
 
 
-def _kept_repository(clients: Clients, name: str) -> str:
+def _retained_repository(clients: Clients, name: str) -> str:
     from botocore.exceptions import ClientError
 
     with aws_errors(f"looking for the repository {name}"):
         try:
             (found,) = clients.ecr.describe_repositories(repositoryNames=[name])["repositories"]
         except ClientError as error:
-            if code_of(error) == "RepositoryNotFoundException":
+            if error_code(error) == "RepositoryNotFoundException":
                 return ""
             raise
         tags = clients.ecr.list_tags_for_resource(resourceArn=found["repositoryArn"])["tags"]

@@ -1,4 +1,4 @@
-"""`Selection`: the symbols of a source that a command works on."""
+"""`SymbolSelection`: the symbols of a source that a command works on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backfleet.errors import DataError
 if TYPE_CHECKING:
     from backfleet.source import Source
 
-__all__ = ["Selection"]
+__all__ = ["SymbolSelection"]
 
 THREADS = 8
 SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
@@ -26,22 +26,22 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Selection:
+class SymbolSelection:
     """A source and the selected symbols."""
 
     source: Source
     symbols: Sequence[str]
 
     @classmethod
-    def of(cls, place: str, reading: dict[str, Any]) -> Selection:
+    def of(cls, location: str, reading: dict[str, Any]) -> SymbolSelection:
         """Raises JobError, DataError, UnknownPlugin."""
         from backfleet.job import Data
         from backfleet.plan.data import choose_symbols, source_of
 
         names = split_names(reading["symbols"]) or ("*",)
         section = Data(
-            source=reading["source"] or _source_for(place),
-            path=place,
+            source=reading["source"] or _source_for(location),
+            path=location,
             symbols=tuple(names),
             timezone=reading["timezone"],
             columns=tuple(split_names(reading["columns"]) or ()),
@@ -63,14 +63,14 @@ class Selection:
             yield from pool.map(take_turn, self.symbols)
 
 
-def _source_for(place: str) -> str:
-    from backfleet.sources.places import place_at
+def _source_for(location: str) -> str:
+    from backfleet.sources.locations import location_at
 
-    suffixes = {Path(name).suffix for name in place_at(place).names()}
+    suffixes = {Path(name).suffix for name in location_at(location).names()}
     fitting = [source for suffix, source in SUFFIXES.items() if suffix in suffixes]
     if len(fitting) != 1:
         files = "both CSV and Parquet files" if fitting else "neither CSV nor Parquet files"
-        raise DataError(f"{place}: there are {files} in it; name a --source")
+        raise DataError(f"{location}: there are {files} in it; name a --source")
     return fitting[0]
 
 

@@ -1,4 +1,4 @@
-"""Prepared bars: what a source has parsed once is kept, and mapped into memory from then on."""
+"""`BarCache`: keeps the bars that a source has parsed, and maps them into memory later."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from backfleet.sources.index import Index
 from backfleet.sources.pack import SCHEMA, Days, pack, unpack
 from backfleet.sources.turns import others_run
 
-__all__ = ["PreparedBars", "SymbolData", "describe_bars", "parse_bars", "sessions_per_year"]
+__all__ = ["BarCache", "SymbolData", "describe_bars", "parse_bars", "sessions_per_year"]
 
-SHORT = 90
-"""Days below which the number of sessions says too little about how many a year has."""
+MIN_DAYS_TO_COUNT = 90
+"""A window of fewer days says too little about the number of sessions per year."""
 
-USUAL_SESSIONS = 252.0
+DEFAULT_SESSIONS_PER_YEAR = 252.0
 SATURDAY = 5
-DAYS_A_YEAR = 365.25
+DAYS_PER_YEAR = 365.25
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class _Shelf:
             index.save()
 
 
-class PreparedBars:
+class BarCache:
     """Loads bars through a cache on disk. A cache that cannot be written only makes it slower.
 
     Bars are kept under the digest of their input, the source's code, its options, time zone and
@@ -137,7 +137,7 @@ class PreparedBars:
     folder
         Where to keep them; by default `bars` in backfleet's cache.
     additions
-        What a subclass adds to the prepared bars. Windows of bars with other additions are indexed
+        What a subclass adds to the cached bars. Windows of bars with other additions are indexed
         apart.
     """
 
@@ -324,14 +324,14 @@ def sessions_per_year(sessions: NDArray[np.datetime64]) -> float:
     """
     different = sessions[np.concatenate(([True], sessions[1:] != sessions[:-1]))]
     days = int((different[-1] - different[0]).astype(np.int64))
-    if days >= SHORT:
-        return round((len(different) - 1) / (days / DAYS_A_YEAR), 6)
+    if days >= MIN_DAYS_TO_COUNT:
+        return round((len(different) - 1) / (days / DAYS_PER_YEAR), 6)
     if len(different) < 2:
-        return USUAL_SESSIONS
+        return DEFAULT_SESSIONS_PER_YEAR
     distance = float(np.median(np.diff(different).astype(np.int64)))
     if distance == 1.0 and not _has_weekends(different):
-        return USUAL_SESSIONS
-    return round(DAYS_A_YEAR / distance, 6)
+        return DEFAULT_SESSIONS_PER_YEAR
+    return round(DAYS_PER_YEAR / distance, 6)
 
 
 def _has_weekends(sessions: NDArray[np.datetime64]) -> bool:

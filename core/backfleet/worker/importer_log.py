@@ -6,10 +6,10 @@ import sys
 from functools import cache
 from types import FrameType
 
-__all__ = ["ImportRecord", "record_imports"]
+__all__ = ["ImporterLog", "record_imports"]
 
 
-class ImportRecord:
+class ImporterLog:
     """Notes the importer of each module that is imported for the first time.
 
     It stands first among the finders and finds nothing itself.
@@ -38,8 +38,8 @@ class ImportRecord:
 
 
 @cache
-def record_imports() -> ImportRecord:
+def record_imports() -> ImporterLog:
     """Return this process's record of imports, which begins with the first call."""
-    record = ImportRecord()
+    record = ImporterLog()
     sys.meta_path.insert(0, record)
     return record

@@ -1,4 +1,4 @@
-"""The cache of prepared bars: what it spares, and what it never gets wrong."""
+"""The cache of cached bars: what it spares, and what it never gets wrong."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 from backfleet.bars import Bars, BarsWindow
 from backfleet.errors import DataError, FolderWarning
 from backfleet.source import Source
+from backfleet.sources.bar_cache import BarCache, SymbolData, sessions_per_year
 from backfleet.sources.csv import CsvSource
-from backfleet.sources.prepared import PreparedBars, SymbolData, sessions_per_year
 from backfleet.store import open_store
 
 Make = Callable[..., Source]
@@ -47,8 +47,8 @@ def cache(tmp_path: Path) -> Path:
 
 def load(stocks: Source, cache: Path, code: str = "code") -> tuple[Bars, str]:
     """What a fresh process would load."""
-    with PreparedBars(code, cache) as prepared:
-        return prepared.load(stocks, "AAPL")
+    with BarCache(code, cache) as bar_cache:
+        return bar_cache.load(stocks, "AAPL")
 
 
 def packs(cache: Path) -> list[Path]:
@@ -67,8 +67,8 @@ def test_a_second_plan_opens_neither_csv_nor_bars(
     source: Make, file: Path, cache: Path, counted: Any
 ) -> None:
     def plan() -> SymbolData:
-        with PreparedBars("code", cache) as prepared:
-            return prepared.digest(source(CsvSource, file.parent), "AAPL", ALL)
+        with BarCache("code", cache) as bar_cache:
+            return bar_cache.digest(source(CsvSource, file.parent), "AAPL", ALL)
 
     first = plan()
     for pack in packs(cache):
@@ -110,7 +110,7 @@ def test_cached_bars_are_mapped_and_read_only(source: Make, file: Path, cache: P
 @pytest.mark.parametrize("timezone", ["UTC", "Asia/Shanghai"])
 @pytest.mark.parametrize("step", ["D", "h"])
 @pytest.mark.parametrize("is_plain", [True, False])
-def test_columns_that_a_prepared_file_leaves_out_come_back(
+def test_columns_that_a_cached_file_leaves_out_come_back(
     source: Make, data: Path, cache: Path, timezone: str, step: str, is_plain: bool
 ) -> None:
     times = np.datetime64("2019-01-01", step) + np.arange(200)
@@ -226,8 +226,8 @@ def test_a_damaged_index_is_built_again(
     source: Make, file: Path, cache: Path, counted: Any
 ) -> None:
     for _ in range(2):
-        with PreparedBars("code", cache) as prepared:
-            prepared.digest(source(CsvSource, file.parent), "AAPL", ALL)
+        with BarCache("code", cache) as bar_cache:
+            bar_cache.digest(source(CsvSource, file.parent), "AAPL", ALL)
         for index in cache.rglob("*.json"):
             index.write_text('{"AAPL": {"fingerprint": 7')
     assert (counted.reads, counted.parses) == (2, 1)
@@ -241,9 +241,9 @@ def test_reload_goes_past_the_cache_and_mends_it(
     (pack,) = packs(cache)
     content = pack.read_bytes()
     pack.write_bytes(content[:-1000] + bytes(1000))
-    with PreparedBars("code", cache) as prepared:
-        assert prepared.load(stocks, "AAPL")[0].digest() != whole.digest()
-        bars, again = prepared.reload(stocks, "AAPL")
+    with BarCache("code", cache) as bar_cache:
+        assert bar_cache.load(stocks, "AAPL")[0].digest() != whole.digest()
+        bars, again = bar_cache.reload(stocks, "AAPL")
     assert (bars.digest(), again) == (whole.digest(), digest)
     assert pack.read_bytes() == content
     assert counted.parses == 2
@@ -254,11 +254,11 @@ def test_a_cache_that_cannot_be_written_changes_nothing(
 ) -> None:
     (tmp_path / "taken").write_text("a file where the cache should be")
     stocks = source(CsvSource, file.parent)
-    prepared = PreparedBars("code", tmp_path / "taken")
-    with pytest.warns(FolderWarning, match="taken"), prepared:
-        digest = prepared.digest(stocks, "AAPL", ALL)
-    with PreparedBars("code", tmp_path / "taken") as prepared:
-        assert prepared.digest(stocks, "AAPL", ALL) == digest
+    bar_cache = BarCache("code", tmp_path / "taken")
+    with pytest.warns(FolderWarning, match="taken"), bar_cache:
+        digest = bar_cache.digest(stocks, "AAPL", ALL)
+    with BarCache("code", tmp_path / "taken") as bar_cache:
+        assert bar_cache.digest(stocks, "AAPL", ALL) == digest
     assert digest.bars == 200
     assert counted.parses == 2
 
@@ -274,13 +274,13 @@ def test_two_processes_add_to_one_index(
     other = file.with_name("MSFT.csv")
     other.write_text(rows(50))
     settle(other)
-    one, two = PreparedBars("code", cache), PreparedBars("code", cache)
-    for prepared, symbol in ((one, "AAPL"), (two, "MSFT")):
-        prepared.digest(source(CsvSource, file.parent), symbol, ALL)
+    one, two = BarCache("code", cache), BarCache("code", cache)
+    for bar_cache, symbol in ((one, "AAPL"), (two, "MSFT")):
+        bar_cache.digest(source(CsvSource, file.parent), symbol, ALL)
     one.save()
     two.save()
     counted.reads = 0
-    third = PreparedBars("code", cache)
+    third = BarCache("code", cache)
     for symbol in ("AAPL", "MSFT"):
         third.digest(source(CsvSource, file.parent), symbol, ALL)
     assert counted.reads == 0
@@ -295,12 +295,12 @@ def test_two_processes_may_prepare_at_once(file: Path, cache: Path) -> None:
         "from backfleet.bars import BarsWindow\n"
         "from backfleet.source import SourceSettings\n"
         "from backfleet.sources.csv import CsvSource\n"
-        "from backfleet.sources.prepared import PreparedBars\n"
+        "from backfleet.sources.bar_cache import BarCache\n"
         "source = CsvSource(SourceSettings(sys.argv[1], 'UTC', (), {}))\n"
         "sys.stdin.readline()\n"
-        "with PreparedBars('code', Path(sys.argv[2])) as prepared:\n"
+        "with BarCache('code', Path(sys.argv[2])) as bar_cache:\n"
         "    for symbol in source.symbols():\n"
-        "        print(prepared.digest(source, symbol, BarsWindow()).digest)\n"
+        "        print(bar_cache.digest(source, symbol, BarsWindow()).digest)\n"
     )
     command = [sys.executable, "-c", program, str(file.parent), str(cache)]
     processes = [
@@ -321,16 +321,16 @@ def test_the_folder_is_backfleets_cache(
     source: Make, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BACKFLEET_CACHE", str(tmp_path / "mine"))
-    PreparedBars("code").load(source(CsvSource, file.parent), "AAPL")
+    BarCache("code").load(source(CsvSource, file.parent), "AAPL")
     assert packs(tmp_path / "mine" / "bars")
 
 
 def test_a_digest_tells_what_the_window_holds(source: Make, file: Path, cache: Path) -> None:
     stocks = source(CsvSource, file.parent)
     window = BarsWindow(date(2019, 2, 1), date(2019, 6, 1), warmup=10)
-    prepared = PreparedBars("code", cache)
-    data = prepared.digest(stocks, "AAPL", window)
-    bars = prepared.load(stocks, "AAPL")[0].window(window)
+    bar_cache = BarCache("code", cache)
+    data = bar_cache.digest(stocks, "AAPL", window)
+    bars = bar_cache.load(stocks, "AAPL")[0].window(window)
     assert data == SymbolData(
         digest=bars.digest(),
         bars=131,
@@ -349,7 +349,7 @@ def test_a_digest_tells_what_the_window_holds(source: Make, file: Path, cache: P
 def test_days_without_weekends_off_have_a_year_of_365_sessions(
     source: Make, file: Path, cache: Path, end: date
 ) -> None:
-    data = PreparedBars("code", cache).digest(
+    data = BarCache("code", cache).digest(
         source(CsvSource, file.parent), "AAPL", BarsWindow(end=end)
     )
     assert data.sessions_per_year == 365.25
@@ -378,7 +378,7 @@ def test_intraday_bars_of_a_session_count_once(source: Make, data: Path, cache: 
     days = np.datetime64("2019-01-01") + 2 * np.arange(100)
     body = "".join(f"{day} {hour}:00,1,9,0.5,2\n" for day in days for hour in (10, 11, 12))
     (data / "AAPL.csv").write_text("date,open,high,low,close\n" + body)
-    found = PreparedBars("code", cache).digest(source(CsvSource, data), "AAPL", ALL)
+    found = BarCache("code", cache).digest(source(CsvSource, data), "AAPL", ALL)
     assert found.sessions_per_year == 182.625
 
 
@@ -387,11 +387,11 @@ def test_rows_appended_after_the_end_leave_the_digest(
 ) -> None:
     window = BarsWindow(end=date(2019, 5, 1))
     stocks = source(CsvSource, file.parent)
-    before = PreparedBars("code", cache).digest(stocks, "AAPL", window)
+    before = BarCache("code", cache).digest(stocks, "AAPL", window)
     file.write_text(rows(230))
     settle(file)
-    assert PreparedBars("code", cache).digest(stocks, "AAPL", window) == before
-    assert PreparedBars("code", cache).digest(stocks, "AAPL", ALL).bars == 230
+    assert BarCache("code", cache).digest(stocks, "AAPL", window) == before
+    assert BarCache("code", cache).digest(stocks, "AAPL", ALL).bars == 230
 
 
 def test_an_empty_range_is_refused_with_what_there_is(
@@ -403,7 +403,7 @@ def test_an_empty_range_is_refused_with_what_there_is(
         r"its sessions go from 2019-01-01 to 2019-07-19"
     )
     with pytest.raises(DataError, match=message):
-        PreparedBars("code", cache).digest(source(CsvSource, file.parent), "AAPL", window)
+        BarCache("code", cache).digest(source(CsvSource, file.parent), "AAPL", window)
 
 
 def test_a_vanished_symbol_is_refused_whatever_the_cache_holds(

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.cerebro import Cerebro
+
+__all__ = ["Ran", "Setup", "make_frame", "same_as_stock"]
 
 Setup = Callable[[Any], Any]
 POSITION = ("size", "price", "price_orig", "adjbase", "upopened", "upclosed")
@@ -137,7 +138,8 @@ def everything(cerebro: Any, strategies: list[Any]) -> dict[str, Any]:
         found[f"strategy {number}"] = {
             "seen": plain(getattr(strategy, "seen", None)),
             "lines": lines_of(strategy),
-            "status": strategy._minperstatus,
+            # backtrader itself looks at the sign only.
+            "status": (strategy._minperstatus > 0) - (strategy._minperstatus < 0),
             "indicators": [
                 (type(each).__name__, plain(each.array) if hasattr(each, "array") else None)
                 for each in strategy.getindicators()
@@ -214,40 +216,30 @@ def compare(setup: Setup, witness: bool, **params: Any) -> Ran:
     return Ran(len(fast.broker.orders), fast.fallback, found)
 
 
-@pytest.fixture(scope="session")
-def same_as_stock() -> Callable[..., Ran]:
-    """Runs a script's setup on both Cerebros, with a witness on every bar and without one."""
-
-    def check(setup: Setup, *, witness: bool | None = None, **params: Any) -> Ran:
-        if witness is None:
-            compare(setup, True, **params)
-        return compare(setup, bool(witness), **params)
-
-    return check
+def same_as_stock(setup: Setup, *, witness: bool | None = None, **params: Any) -> Ran:
+    """Run a script's setup on both Cerebros, with a witness on every bar and without one."""
+    if witness is None:
+        compare(setup, True, **params)
+    return compare(setup, bool(witness), **params)
 
 
-@pytest.fixture(scope="session")
-def make_frame() -> Callable[..., pd.DataFrame]:
-    """A random walk as a DataFrame for `PandasData`."""
-
-    def make(
-        count: int = 240,
-        seed: int = 0,
-        price: float = 20.0,
-        tick: float | None = 0.01,
-        freq: str = "D",
-        volatility: float = 0.02,
-    ) -> pd.DataFrame:
-        draw = np.random.default_rng(seed)
-        close = price * np.exp(np.cumsum(draw.normal(0.0, volatility, count)))
-        opened = close * np.exp(draw.normal(0.0, volatility / 2, count))
-        high = np.maximum(opened, close) * (1 + np.abs(draw.normal(0.0, volatility / 3, count)))
-        low = np.minimum(opened, close) * (1 - np.abs(draw.normal(0.0, volatility / 3, count)))
-        columns = {"open": opened, "high": high, "low": low, "close": close}
-        if tick:
-            columns = {name: np.round(values / tick) * tick for name, values in columns.items()}
-        index = pd.date_range("2018-01-01", periods=count, freq=freq)
-        volume = np.round(draw.lognormal(10.0, 1.0, count))
-        return pd.DataFrame({**columns, "volume": volume}, index=index)
-
-    return make
+def make_frame(
+    count: int = 240,
+    seed: int = 0,
+    price: float = 20.0,
+    tick: float | None = 0.01,
+    freq: str = "D",
+    volatility: float = 0.02,
+) -> pd.DataFrame:
+    """Return a random walk as a DataFrame for `PandasData`."""
+    draw = np.random.default_rng(seed)
+    close = price * np.exp(np.cumsum(draw.normal(0.0, volatility, count)))
+    opened = close * np.exp(draw.normal(0.0, volatility / 2, count))
+    high = np.maximum(opened, close) * (1 + np.abs(draw.normal(0.0, volatility / 3, count)))
+    low = np.minimum(opened, close) * (1 - np.abs(draw.normal(0.0, volatility / 3, count)))
+    columns = {"open": opened, "high": high, "low": low, "close": close}
+    if tick:
+        columns = {name: np.round(values / tick) * tick for name, values in columns.items()}
+    index = pd.date_range("2018-01-01", periods=count, freq=freq)
+    volume = np.round(draw.lognormal(10.0, 1.0, count))
+    return pd.DataFrame({**columns, "volume": volume}, index=index)

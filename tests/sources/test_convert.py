@@ -12,7 +12,7 @@ from backfleet.bars import BarsWindow
 from backfleet.errors import DataError
 from backfleet.plan.data import open_source
 from backfleet.source import Source, SourceSettings
-from backfleet.sources.prepare import OPTIONS, parquet_of
+from backfleet.sources.convert import OPTIONS, parquet_of
 
 
 def source_of(name: str, path: Path, zone: str = "UTC", *columns: str, **options: Any) -> Source:

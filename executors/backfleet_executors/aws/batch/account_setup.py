@@ -1,4 +1,4 @@
-"""What a submission to AWS Batch stands on: the account's queue, job definition and quota."""
+"""`BatchAccount`: the queue, job definition and quota that a submission to AWS Batch uses."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from backfleet_executors.aws.errors import aws_errors
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDefinitionTypeDef
 
-__all__ = ["BatchEnvironment"]
+__all__ = ["BatchAccount"]
 
 
 @dataclass
-class BatchEnvironment:
-    """Looked up once, when it is first needed; every look may raise ExecutorError."""
+class BatchAccount:
+    """Facts about the account. Each is requested once, when it is first needed.
+
+    Every property and method may raise ExecutorError.
+    """
 
     settings: AwsBatchSettings
     calls: BatchCalls
@@ -31,13 +34,13 @@ class BatchEnvironment:
 
     @cached_property
     def user(self) -> str:
-        """The last part of the ARN that these credentials belong to."""
+        """The last part of the ARN of these credentials."""
         with aws_errors("asking AWS whose credentials these are"):
             arn = self.calls.clients.sts.get_caller_identity()["Arn"]
         return arn.rpartition("/")[2].rpartition(":")[2]
 
     def is_fair_share(self, name: str) -> bool:
-        """Whether a queue has a scheduling policy, and so demands a share of each job."""
+        """Whether a queue has a scheduling policy, so that each job must name a share."""
         if name not in self._fair_share:
             queue = self.calls.queue(name)
             self._fair_share[name] = bool(queue and queue.get("schedulingPolicyArn"))
@@ -47,22 +50,22 @@ class BatchEnvironment:
     def definition(self) -> JobDefinitionTypeDef:
         """The revision of the job definition that a submission pins."""
         name = required(self.settings, "job_definition")
-        found = self.calls.definition(name)
-        if found is None:
+        definition = self.calls.definition(name)
+        if definition is None:
             raise ExecutorError(
                 f"there is no active job definition {name!r} in {self.calls.clients.region}; "
                 "correct job_definition or region, or run 'backfleet aws deploy'"
             )
-        return found
+        return definition
 
     @cached_property
     def quota(self) -> float | None:
-        """vCPU that the account may run at once on Fargate; None where that is not known."""
+        """vCPU that the account may run at once on Fargate; None if that is unknown."""
         return fargate_quota(self.calls.clients, spot=self.settings.uses_spot)
 
     @property
     def is_public(self) -> bool:
-        """Whether workers get public addresses. If nobody can tell, they do: it costs more."""
+        """Whether workers get public addresses; True if unknown, since that costs more."""
         try:
             container = self.definition.get("containerProperties", {})
         except ExecutorError:
@@ -75,7 +78,7 @@ class BatchEnvironment:
         return "Fargate Spot" if self.settings.uses_spot else "Fargate"
 
     def problems(self, vcpus: float) -> Iterator[str]:
-        """What would make a submission fail, each a sentence."""
+        """Return one sentence per problem that would make a submission fail."""
         yield from self.queue_problems(vcpus)
         yield from self.definition_problems()
         if self.quota is not None and self.quota < vcpus:
@@ -85,19 +88,19 @@ class BatchEnvironment:
             )
 
     def bucket_problems(self, urls: Iterable[str]) -> Iterator[str]:
-        """Buckets in another region than the jobs, one sentence per bucket."""
+        """Return one sentence per bucket in another region than the jobs."""
         region = self.calls.clients.region
         for bucket in dict.fromkeys(url.split("/")[2] for url in urls if url.startswith("s3://")):
-            place = bucket_region(self.calls.clients, bucket)
-            if place not in ("", region):
+            bucket_at = bucket_region(self.calls.clients, bucket)
+            if bucket_at not in ("", region):
                 yield (
-                    f"the bucket {bucket} is in {place} and the jobs run in {region}: reading "
+                    f"the bucket {bucket} is in {bucket_at} and the jobs run in {region}: reading "
                     "across regions is slow and paid. Use a bucket of the jobs' region, or correct "
                     "the setting region"
                 )
 
     def definition_problems(self) -> Iterator[str]:
-        """Why the job definition does not do."""
+        """Return one sentence per problem of the job definition."""
         name = self.definition["jobDefinitionName"]
         kinds = self.definition.get("platformCapabilities")
         container = self.definition.get("containerProperties")
@@ -115,12 +118,12 @@ class BatchEnvironment:
             )
 
     def queue_problems(self, vcpus: float = 0) -> Iterator[str]:
-        """What is wrong with the queues.
+        """Return one sentence per problem of the queues.
 
         Parameters
         ----------
         vcpus
-            What a worker needs.
+            The number of vCPU that one worker needs.
         """
         names = [required(self.settings, "queue"), self.settings.on_demand_queue]
         for name in dict.fromkeys(filter(None, names)):

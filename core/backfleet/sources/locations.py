@@ -1,4 +1,4 @@
-"""Where files lie: a directory, or an S3 prefix."""
+"""`DataLocation`: a directory or an S3 prefix that holds files of data."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from backfleet.home import expand_home
 from backfleet.store import Entry, open_store
 from backfleet.store.base import MAX_OBJECT_BYTES
 
-__all__ = ["Directory", "Place", "Prefix", "place_at"]
+__all__ = ["DataLocation", "Directory", "Prefix", "location_at"]
 
-SETTLED = 2.0
+SETTLED_SECONDS = 2.0
 """Seconds after which a file's time of modification is trusted: a later write within the clock's
 grain (two seconds on the coarsest file systems) would not show in it."""
 
 
-class Place(ABC):
-    """Files by name; folders below are not looked into."""
+class DataLocation(ABC):
+    """Files by name, without those in subfolders."""
 
     @abstractmethod
     def names(self) -> Sequence[str]:
-        """The files' names. Raises DataError where there is no such place."""
+        """The files' names. Raises DataError if the location does not exist."""
 
     @abstractmethod
     def fingerprint(self, name: str) -> str | None:
-        """A text that changes with the file; None while that cannot be told.
+        """Return a text that changes with the file; None if the file was written too recently.
 
-        Raises FileNotFoundError where there is no such file, and DataError where it is no file.
+        Raises FileNotFoundError if there is no such file, and DataError if it is not a file.
         """
 
     @abstractmethod
     def read(self, name: str) -> bytes:
-        """The file's content. Raises as `fingerprint` does."""
+        """Return the file's content. Raises the same errors as `fingerprint`."""
 
 
-class Directory(Place):
+class Directory(DataLocation):
     """A directory of this machine."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(expand_home(path))
-        # Joining paths takes longer than to look at a file.
+        # Path's joining takes longer than the `os.stat` that follows it.
         self._prefix = os.path.join(self._path, "")
 
     def names(self) -> Sequence[str]:
         try:
             with os.scandir(self._path) as children:
-                return [each.name for each in children if each.is_file()]
+                return [entry.name for entry in children if entry.is_file()]
         except FileNotFoundError:
             raise DataError(f"{self._path}: there is no such directory") from None
         except NotADirectoryError:
@@ -62,9 +62,9 @@ class Directory(Place):
 
     def fingerprint(self, name: str) -> str | None:
         status = self._status(name)
-        if time.time() - status.st_mtime < SETTLED:
+        if time.time() - status.st_mtime < SETTLED_SECONDS:
             return None
-        # The time of change catches what keeps the time of modification: `cp -p`, rsync, tar.
+        # `cp -p`, rsync and tar restore the time of modification, but not the time of change.
         times = f"{status.st_mtime_ns}-{status.st_ctime_ns}"
         return f"{times}-{status.st_size}-{status.st_ino}"
 
@@ -96,7 +96,7 @@ class Directory(Place):
         return status
 
 
-class Prefix(Place):
+class Prefix(DataLocation):
     """A prefix of an S3 bucket. It is listed once, when a name is first asked for."""
 
     def __init__(self, url: str) -> None:
@@ -122,6 +122,6 @@ class Prefix(Place):
             raise FileNotFoundError(name) from None
 
 
-def place_at(path: str) -> Place:
-    """The place that a job's `data.path` names."""
+def location_at(path: str) -> DataLocation:
+    """Return the location that a job's `data.path` names."""
     return Prefix(path) if "://" in path else Directory(path)
