@@ -174,7 +174,9 @@ class BarCache:
                 return bars, known
         content, digest = self._read(source, symbol)
         path = self._shelf(source).bars(symbol, digest)
-        bars = self._unpacked(source, symbol, path) or _parsed(source, symbol, content, path)
+        # Most inputs are new, and to ask costs less than to fail.
+        bars = self._unpacked(source, symbol, path) if os.path.exists(path) else None
+        bars = bars or _parsed(source, symbol, content, path)
         return bars, digest
 
     def reload(self, source: Source, symbol: str) -> tuple[Bars, str]:

@@ -73,7 +73,7 @@ def assemble(
     if not pieces:
         raise DataError(f"{symbol}: no row has a price")
     pieces = sorted(pieces, key=lambda piece: int(piece.wall[0]))
-    placed = place(pieces, reading.zone, reading.layout.daily, notes)
+    placed = place(pieces, reading.zone, reading.stamp, reading.layout.daily, notes)
     origins = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
     table = _Table(symbol, join_rows(pieces), placed, origins, [piece.origin for piece in pieces])
     table = _sorted(table, notes)
