@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bars import Bars, Prices
+from backfleet.bars import Bars
 from backfleet.engines.vector.auxiliary import aligned_feeds
 from backfleet.engines.vector.rules import TargetRule
 from backfleet.vector_strategy import VectorStrategy
@@ -34,12 +34,12 @@ def tradable_bars(bars: Bars) -> Bars:
     keep = bars.tradable
     if keep.all():
         return replace(bars, auxiliary=aligned_feeds(bars)) if bars.auxiliary else bars
-    raw = _kept(bars.raw, keep)
+    raw = bars.raw[keep]
     return replace(
         bars,
         time=bars.time[keep],
         session=bars.session[keep],
-        prices=raw if bars.prices is bars.raw else _kept(bars.prices, keep),
+        prices=raw if bars.prices is bars.raw else bars.prices[keep],
         raw=raw,
         volume=bars.volume[keep],
         factor=bars.factor[keep],
@@ -49,10 +49,6 @@ def tradable_bars(bars: Bars) -> Bars:
         auxiliary=aligned_feeds(bars),
         warmup=int(np.count_nonzero(keep[: bars.warmup])),
     )
-
-
-def _kept(prices: Prices, keep: NDArray[np.bool_]) -> Prices:
-    return Prices(prices.open[keep], prices.high[keep], prices.low[keep], prices.close[keep])
 
 
 def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
