@@ -58,7 +58,7 @@ class MetricPair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare_runs` found.
+    """The result of `compare_runs`.
 
     Attributes
     ----------

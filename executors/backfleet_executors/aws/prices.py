@@ -1,4 +1,4 @@
-"""What a run costs on Fargate, from prices stored here with their date and source."""
+"""The price of a run on Fargate, from prices stored here with their date and source."""
 
 from __future__ import annotations
 

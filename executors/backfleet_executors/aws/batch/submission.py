@@ -49,7 +49,7 @@ STOP_SECONDS = 120.0
 
 @dataclass
 class BatchSubmission:
-    """What a submission becomes on AWS Batch. Nothing is sent before `submit`."""
+    """A submission as jobs of AWS Batch. Nothing is sent before `submit`."""
 
     submission: Submission
     settings: AwsBatchSettings
@@ -72,12 +72,12 @@ class BatchSubmission:
 
     @property
     def max_cost(self) -> float | None:
-        """What the workers may cost before they are stopped; None if the user has set no limit, or
-        has accepted more."""
+        """The cost at which the workers are stopped; None if the user has set no limit, or has
+        accepted more."""
         return None if self.submission.accept_cost else self.settings.max_cost
 
     def problems(self) -> Iterator[str]:
-        """What would make it fail, each a sentence. Raises ExecutorError."""
+        """Return one sentence per problem that would make it fail. Raises ExecutorError."""
         if self.settings.max_cost is not None and self.price is None:
             region = self.account.calls.clients.region
             option = " --arm64" if self.settings.architecture == ARM64 else ""

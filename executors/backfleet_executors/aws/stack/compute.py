@@ -1,4 +1,4 @@
-"""Where workers run: compute environments, queues, and the job definition."""
+"""Resources on which workers run: compute environments, queues, and the job definition."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def queue(name: Section, environment: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class JobSetting:
-    """What the job definitions of the main stack and of a team's differ in.
+    """The settings in which the job definitions of the main stack and of teams differ.
 
     Attributes
     ----------
