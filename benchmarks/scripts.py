@@ -103,7 +103,7 @@ def main() -> int:
     parser.add_argument("--clone", action="store_true")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--adopt", action="store_true")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     scripts = list(_scripts(arguments.checkouts.absolute(), arguments.clone))
     if arguments.texts:
         scripts = [s for s in scripts if any(text in s.name for text in arguments.texts)]

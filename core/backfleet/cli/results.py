@@ -43,7 +43,7 @@ LEADERS = 10
 
 @dataclass(frozen=True)
 class Output:
-    """How rows are written.
+    """The format and target of rows.
 
     Attributes
     ----------

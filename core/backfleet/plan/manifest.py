@@ -75,7 +75,7 @@ class PlannedDistribution:
 
 @dataclass(frozen=True)
 class TaskKey:
-    """What task `index` is: a symbol, or the whole universe, at a parameter point.
+    """The symbol, or the whole universe, and the parameter point of task `index`.
 
     Attributes
     ----------

@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from math import nan
 from typing import Any
@@ -60,7 +59,6 @@ def fill(feed: Any) -> bool:
     return True
 
 
-@dataclass(frozen=True)
 class _Rows:
     """The rows of a file, split into columns.
 
@@ -72,8 +70,11 @@ class _Rows:
         The number of columns; the same in all rows.
     """
 
-    tokens: Sequence[str]
-    width: int
+    # A decorated data class would take longer to import than hundreds of rows to read.
+    __slots__ = ("tokens", "width")
+
+    def __init__(self, tokens: Sequence[str], width: int) -> None:
+        self.tokens, self.width = tokens, width
 
     @classmethod
     def read(cls, text: str, separator: Any) -> _Rows:
@@ -109,15 +110,16 @@ class _Rows:
         return _Rows(kept, width)
 
 
-@dataclass(frozen=True)
 class _Span:
     """Which rows backtrader reads, and which of them it keeps.
 
     It reads up to the first row beyond `todate` and passes over rows before `fromdate`.
     """
 
-    read: int
-    kept: Sequence[bool] | None
+    __slots__ = ("kept", "read")
+
+    def __init__(self, read: int, kept: Sequence[bool] | None) -> None:
+        self.read, self.kept = read, kept
 
     @classmethod
     def of(cls, feed: Any, times: Numbers) -> _Span:

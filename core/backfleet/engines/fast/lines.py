@@ -10,6 +10,7 @@ Must equal: each value read or written, `len()`, and every operator, at every ba
 
 from __future__ import annotations
 
+import datetime
 import operator
 from collections.abc import Callable
 from functools import lru_cache
@@ -19,6 +20,7 @@ from backtrader.feed import DataClone
 from backtrader.linebuffer import LineBuffer
 from backtrader.lineroot import LineRoot
 from backtrader.lineseries import LineSeries
+from backtrader.utils.dateintern import num2date
 
 __all__ = ["BarCursor", "CursorBindings", "LineMovedError"]
 
@@ -65,12 +67,30 @@ def _refuse(*_: object, **__: object) -> None:
     raise LineMovedError
 
 
+TIMES_OF_DAY: dict[float, datetime.time | None] = {}
+"""The time of day by the fraction of a number; None if rounding leads to another day."""
+MAX_TIMES_OF_DAY = 10_000
+
+
+def datetime_of(number: float) -> datetime.datetime:
+    """`num2date`, which computes the same time of day again for each daily bar."""
+    day = int(number)
+    time = TIMES_OF_DAY.get(number - day)
+    if time is not None:
+        return datetime.datetime.combine(datetime.datetime.fromordinal(day), time)
+    moment: datetime.datetime = num2date(number)
+    if len(TIMES_OF_DAY) < MAX_TIMES_OF_DAY:
+        TIMES_OF_DAY[number - day] = moment.time() if moment.toordinal() == day else None
+    return moment
+
+
 class CursorLine:
     """A line's methods while it is on a cursor."""
 
     _fast_cursor: BarCursor
     array: Any
     bindings: Any
+    _tz: Any
 
     def __getitem__(self, ago: int) -> Any:
         return self.array[self._fast_cursor.bar + ago]
@@ -85,6 +105,16 @@ class CursorLine:
 
     def __len__(self) -> int:
         return self._fast_cursor.bar + 1
+
+    def datetime(self, ago: int = 0, tz: Any = None, naive: bool = True) -> Any:
+        number, zone = self.array[self._fast_cursor.bar + ago], tz or self._tz
+        return num2date(number, zone, naive) if zone is not None else datetime_of(number)
+
+    def date(self, ago: int = 0, tz: Any = None, naive: bool = True) -> Any:
+        return self.datetime(ago, tz, naive).date()
+
+    def time(self, ago: int = 0, tz: Any = None, naive: bool = True) -> Any:
+        return self.datetime(ago, tz, naive).time()
 
     def get(self, ago: int = 0, size: int = 1) -> Any:
         end = self._fast_cursor.bar + ago + 1
@@ -176,6 +206,11 @@ def _tick(alias: str) -> property:
     return property(value)
 
 
+@lru_cache(maxsize=256)
+def _moves_as_stock(cls: Any) -> bool:
+    return all(getattr(cls, name) is getattr(LineBuffer, name) for name in LINE_METHODS)
+
+
 class CursorBindings:
     """Puts lines and series on cursors, remembers it, and takes them off again."""
 
@@ -193,12 +228,11 @@ class CursorBindings:
 
     def can_bind(self, line: Any) -> bool:
         """Whether the line moves the way that all lines do, and is on no cursor yet."""
-        cls = type(line)
         return (
             isinstance(line, LineBuffer)
             and line.mode == LineBuffer.UnBounded
             and id(line) not in self._cursor_of
-            and all(getattr(cls, name) is getattr(LineBuffer, name) for name in LINE_METHODS)
+            and _moves_as_stock(_class_of(line))
         )
 
     def can_bind_series(self, series: Any) -> bool:

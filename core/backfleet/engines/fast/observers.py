@@ -36,6 +36,7 @@ class Observers:
         self._strategy = strategy
         self._cursor = BarCursor()
         self._account: list[tuple[Any, Any]] = []
+        self._arrays: list[tuple[Any, Any]] = []
         self._of_orders: list[Any] = []
         self._of_trades: list[Any] = []
         self._others: list[Any] = []
@@ -53,8 +54,12 @@ class Observers:
         if not simple or not bindings.can_bind_series(observer):
             self._others.append(observer)
         elif kind is Broker and not observer._fundmode and self._has_known_broker():
-            self._account.append((observer.lines.value, observer.lines.cash))
             self._bind(observer, bindings)
+            value, cash = observer.lines.value, observer.lines.cash
+            # Other lines that take the same values are written through the line.
+            direct = not (value.bindings or cash.bindings)
+            pair = (value.array, cash.array) if direct else (value, cash)
+            (self._arrays if direct else self._account).append(pair)
         elif kind is BuySell:
             self._of_orders.append(observer)
             self._bind(observer, bindings)
@@ -75,12 +80,15 @@ class Observers:
         """`Strategy._next_observers`; `status` is below, at or above 0 after, at or before the
         minimum period."""
         strategy = self._strategy
-        self._cursor.bar += 1
-        if self._cursor.bar == self._room:
+        self._cursor.bar = bar = self._cursor.bar + 1
+        if bar == self._room:
             self._lengthen(1)
-        if self._account:
+        if self._arrays or self._account:
             broker = strategy.broker
             value, cash = broker.getvalue(), broker.getcash()
+            for values, cashes in self._arrays:
+                values[bar] = value
+                cashes[bar] = cash
             for value_line, cash_line in self._account:
                 value_line[0] = value
                 cash_line[0] = cash
