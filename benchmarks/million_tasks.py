@@ -1,7 +1,6 @@
 """The memory of commands on a run of 1,000,000 tasks, and the size of its report.
 
-Limits: the first rows of `results --sort` 500 MB, all of them 600 MB, `report` 600 MB and 8 MB on
-disk.
+Limits: `results --sort` 500 MB, its first rows and all of them; `report` 600 MB, and 8 MB on disk.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def main() -> None:
             ),
             (
                 "results --sort, all rows as Parquet",
-                600,
+                500,
                 ["results", store.url, "--sort", "sharpe", "-o", str(folder / "rows.parquet")],
             ),
             ("report", 600, ["report", store.url, "-o", str(folder / "report.html")]),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bar_length import UNKNOWN_LENGTH, Stamp, bar_ends
+from backfleet.bar_length import DAY_NS, UNKNOWN_LENGTH, Stamp, bar_ends
 from backfleet.events import Events
 from backfleet.facts import SymbolFacts, members
 from backfleet.terms import Terms
@@ -35,10 +35,17 @@ class Prices:
     close: Floats
 
     def __post_init__(self) -> None:
-        _freeze(self)
+        for column in (self.open, self.high, self.low, self.close):
+            column.flags.writeable = False
 
-    def __getitem__(self, key: slice) -> Prices:
+    def __getitem__(self, key: slice | NDArray[np.bool_]) -> Prices:
         return Prices(self.open[key], self.high[key], self.low[key], self.close[key])
+
+    def column(self, name: str) -> Floats:
+        """Return the prices of this name. What has to be computed for them is not kept, which
+        matters for the prices of thousands of symbols."""
+        column: Floats = getattr(self, name)
+        return column
 
     def times(self, number: float) -> Prices:
         """Return the prices of a number of shares."""
@@ -48,13 +55,47 @@ class Prices:
 
     def adjusted(self, factor: Floats) -> Prices:
         """The prices in the money of the last bar: price x factor / last factor, in that order."""
-        last = factor[-1]
-        return Prices(
-            self.open * factor / last,
-            self.high * factor / last,
-            self.low * factor / last,
-            self.close * factor / last,
-        )
+        return _AdjustedPrices(self, factor)
+
+
+class _AdjustedPrices(Prices):
+    """Adjusted prices, which are computed when they are first read: the books of a market need only
+    raw prices, and most strategies only closes."""
+
+    _raw: Prices
+    _factor: Floats
+
+    def __init__(self, raw: Prices, factor: Floats) -> None:
+        vars(self).update(_raw=raw, _factor=factor)
+
+    @cached_property
+    def open(self) -> Floats:
+        return self._adjusted("open")
+
+    @cached_property
+    def high(self) -> Floats:
+        return self._adjusted("high")
+
+    @cached_property
+    def low(self) -> Floats:
+        return self._adjusted("low")
+
+    @cached_property
+    def close(self) -> Floats:
+        return self._adjusted("close")
+
+    def column(self, name: str) -> Floats:
+        return vars(self)[name] if name in vars(self) else self._adjusted(name)
+
+    def follow_from(self, raw: Prices, factor: Floats) -> bool:
+        """Return whether these are known to be the adjusted prices of the given ones."""
+        return self._raw is raw and self._factor is factor
+
+    def _adjusted(self, name: str) -> Floats:
+        adjusted: Floats = getattr(self._raw, name) * self._factor
+        adjusted /= self._factor[-1]
+        adjusted.flags.writeable = False
+        return adjusted
 
 
 @dataclass(frozen=True)
@@ -155,8 +196,8 @@ class Bars:
                 f"{self.symbol} has {len(self.time)} bars and the market's terms of "
                 f"{len(self.terms)}"
             )
-        _freeze(self)
-        for column in self.extra.values():
+        columns = (self.time, self.session, self.volume, self.factor, self.tradable)
+        for column in (*columns, *self.extra.values()):
             column.flags.writeable = False
 
     def __len__(self) -> int:
@@ -235,9 +276,12 @@ class Bars:
 
         Prices stay in the money that they are in, and auxiliary feeds stay whole.
         """
-        first, _, step = key.indices(len(self))
+        first, stop, step = key.indices(len(self))
         if step != 1:
             raise ValueError("bars are consecutive: slice them without a step")
+        if stop - first == len(self):
+            events = None if self.events is None else self.events.within(self.session)
+            return self if events is self.events else replace(self, events=events)
         time = self.time[key]
         raw = self.raw[key]
         return replace(
@@ -269,10 +313,10 @@ class Bars:
         facts = self.facts
         if facts is not None and window.end is not None:
             facts = facts.until(window.end)
-        is_whole = stop - first == len(self) and facts is self.facts and self.events is None
-        cut = self if is_whole else self[first - warmup : stop]
+        cut = self[first - warmup : stop]
         prices = cut.raw if cut.has_no_factor else cut.raw.adjusted(cut.factor)
-        if is_whole and prices is self.prices and not self.warmup:
+        is_same = cut is self and prices is self.prices and facts is self.facts
+        if is_same and warmup == self.warmup:
             return self
         return replace(cut, prices=prices, warmup=warmup, facts=facts)
 
@@ -283,18 +327,20 @@ class Bars:
 
     def digest(self) -> str:
         """SHA-256 over all that an engine can see, as 64 hexadecimal digits."""
-        facts = f"bars/3 {self.symbol} {len(self)} {self.warmup} {self.timezone}"
+        facts = f"bars/4 {self.symbol} {len(self)} {self.warmup} {self.timezone}"
         facts += f" {self.length} {self.stamp}"
-        columns: list[NDArray[Any]] = [self.time, self.session.view(np.int64)]
-        # Prices that are the raw ones, factors of one and bars that all trade are said in a word.
-        distinct = [self.raw] if self.prices is self.raw else [self.raw, self.prices]
-        for prices in distinct:
+        columns: list[NDArray[Any]] = [self.session.view(np.int64)]
+        # What follows from other columns is said in a word: times that are midnights, prices that
+        # are the raw ones or their adjusted ones, factors of one, and bars that all trade.
+        is_plain = _are_midnights(self), self.has_no_factor, bool(self.tradable.all())
+        columns += [] if is_plain[0] else [self.time]
+        kind = _kind_of_prices(self)
+        for prices in [self.raw, self.prices] if kind == "others" else [self.raw]:
             columns += [prices.open, prices.high, prices.low, prices.close]
         columns.append(self.volume)
-        is_plain = self.has_no_factor, bool(self.tradable.all())
-        columns += [] if is_plain[0] else [self.factor]
-        columns += [] if is_plain[1] else [self.tradable]
-        facts += f" {len(distinct)} {is_plain}"
+        columns += [] if is_plain[1] else [self.factor]
+        columns += [] if is_plain[2] else [self.tradable]
+        facts += f" {kind} {is_plain}"
         facts += "" if self.unit == 1.0 else f" {self.unit!r}"
         sha = hashlib.sha256(facts.encode())
         for column in columns:
@@ -316,7 +362,14 @@ def _position(session: NDArray[np.datetime64], day: date, side: Any) -> int:
     return int(np.searchsorted(session, np.datetime64(day, "D"), side))
 
 
-def _freeze(holder: object) -> None:
-    for value in vars(holder).values():
-        if isinstance(value, np.ndarray):
-            value.flags.writeable = False
+def _are_midnights(bars: Bars) -> bool:
+    """Return whether the time of each bar is the midnight in UTC of its session."""
+    return bool((bars.session.view(np.int64) * DAY_NS == bars.time).all())
+
+
+def _kind_of_prices(bars: Bars) -> str:
+    prices = bars.prices
+    if prices is bars.raw:
+        return "raw"
+    is_known = isinstance(prices, _AdjustedPrices) and prices.follow_from(bars.raw, bars.factor)
+    return "adjusted" if is_known else "others"

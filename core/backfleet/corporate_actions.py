@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -49,8 +49,17 @@ class _Ex:
         return math.floor(price / TICK + 0.5 + 1e-6) * TICK
 
 
+def no_tax(actions: Sequence[Action]) -> NDArray[np.float64]:
+    """Return the taxes of events without any."""
+    return np.zeros((3, len(actions)))
+
+
 def with_events(
-    bars: Bars, actions: Sequence[Action] | None, mode: ActionsMode, rights: Rights
+    bars: Bars,
+    actions: Sequence[Action] | None,
+    mode: ActionsMode,
+    rights: Rights,
+    tax: Callable[[Sequence[Action]], NDArray[np.float64]] = no_tax,
 ) -> Bars:
     """Return all bars of a symbol with their events.
 
@@ -58,31 +67,42 @@ def with_events(
 
     In the mode `none` there are no events, and the bars forget their factor, so that signals see
     raw prices too. In the other modes, bars without a factor get the one that follows from the
-    actions. Events name the days that the actions do not explain.
+    actions. Events name the days that the actions do not explain. `tax` returns `Events.taxes` of
+    actions.
     """
     if mode == "none":
         return replace(bars, factor=np.ones(len(bars)), events=Events.none())
-    dates = list(_ex_dates(bars, actions or ()))
-    unexplained = np.empty(0, "datetime64[D]")
-    if (bars.factor == 1.0).all():
-        if dates:
-            bars = replace(bars, factor=_factor_of(len(bars), dates))
-    else:
+    dates = list(_ex_dates(bars, actions)) if actions else []
+    factor, unexplained = bars.factor, np.empty(0, "datetime64[D]")
+    if not bars.has_no_factor:
         unexplained = _unexplained(bars, dates)
+    elif dates:
+        factor = _factor_of(len(bars), dates)
     if mode == "factor":
-        return replace(bars, events=replace(_from_factor(bars), unexplained=unexplained))
-    return replace(bars, events=_exact(dates, rights, unexplained))
+        events = _from_factor(bars.session, factor, unexplained)
+    else:
+        events = _exact(dates, rights, unexplained, tax)
+    return replace(bars, factor=factor, events=events)
 
 
-def _from_factor(bars: Bars) -> Events:
+def _from_factor(
+    session: NDArray[np.datetime64],
+    factor: NDArray[np.float64],
+    unexplained: NDArray[np.datetime64],
+) -> Events:
     """Return the events that reinvest every dividend at the reference price, in fractions."""
-    rows = np.flatnonzero(bars.factor[1:] != bars.factor[:-1]) + 1
-    day, ratio = bars.session[rows], bars.factor[rows] / bars.factor[rows - 1]
+    rows = _changes(factor)
+    day, ratio = session[rows], factor[rows] / factor[rows - 1]
     nothing = np.zeros(len(rows))
     return Events(
         day, ratio, nothing, day, nothing, nothing, 1.0 / ratio,
-        np.zeros(len(rows), np.bool_), np.zeros((3, len(rows))), np.empty(0, "datetime64[D]"),
+        np.zeros(len(rows), np.bool_), np.zeros((3, len(rows))), unexplained,
     )  # fmt: skip
+
+
+def _changes(factor: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the rows whose factor differs from that of the row before."""
+    return np.flatnonzero(factor[1:] != factor[:-1]) + 1
 
 
 def _ex_dates(bars: Bars, actions: Sequence[Action]) -> Iterator[_Ex]:
@@ -111,7 +131,12 @@ def _ex_dates(bars: Bars, actions: Sequence[Action]) -> Iterator[_Ex]:
         close = ex.reference
 
 
-def _exact(dates: Sequence[_Ex], rights: Rights, unexplained: NDArray[np.datetime64]) -> Events:
+def _exact(
+    dates: Sequence[_Ex],
+    rights: Rights,
+    unexplained: NDArray[np.datetime64],
+    tax: Callable[[Sequence[Action]], NDArray[np.float64]],
+) -> Events:
     """Return one event per action."""
     rows = [(ex, number, action) for ex in dates for number, action in enumerate(ex.actions)]
     subscribed = [action.rights if rights == "subscribe" else 0.0 for _, _, action in rows]
@@ -125,7 +150,7 @@ def _exact(dates: Sequence[_Ex], rights: Rights, unexplained: NDArray[np.datetim
         # Several actions of one day move the price once.
         move=np.array([1.0 if number else ex.reference / ex.close for ex, number, _ in rows]),
         whole=np.ones(len(rows), np.bool_),
-        taxes=np.zeros((3, len(rows))),
+        taxes=tax([action for *_, action in rows]),
         unexplained=unexplained,
     )
 
@@ -140,12 +165,14 @@ def _factor_of(count: int, dates: Sequence[_Ex]) -> NDArray[np.float64]:
 
 def _unexplained(bars: Bars, dates: Sequence[_Ex]) -> NDArray[np.datetime64]:
     """Return the days on which the factor and the actions differ."""
-    changes = set((np.flatnonzero(bars.factor[1:] != bars.factor[:-1]) + 1).tolist())
+    changes = _changes(bars.factor)
+    if not dates:
+        return bars.session[changes]
     by_row: dict[int, float] = {}
     for ex in dates:
         by_row[ex.row] = by_row.get(ex.row, 1.0) * ex.reference / ex.close
     wrong = []
-    for row in changes | by_row.keys():
+    for row in {*changes.tolist(), *by_row}:
         implied = bars.factor[row - 1] / bars.factor[row]
         if row not in by_row or abs(by_row[row] - implied) > TOLERANCE:
             wrong.append(row)

@@ -1,4 +1,4 @@
-"""What an engine is given, a `Simulation`, and what it gives back, an `Outcome`."""
+"""The interface of engines: an engine gets a `Simulation` and returns an `Outcome`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NOT_YET = np.iinfo(np.int64).min
 
 
 class OrderStatus(IntEnum):
-    """Where an order ended."""
+    """The final status of an order."""
 
     SUBMITTED = 0
     ACCEPTED = 1
@@ -53,7 +53,7 @@ class OrderStatus(IntEnum):
 
 
 class OrderKind(IntEnum):
-    """How an order wants to be filled."""
+    """The type of an order."""
 
     MARKET = 0
     CLOSE = 1

@@ -42,8 +42,8 @@ class Events:
     whole
         bool, whether the shares held are rounded to a whole number.
     taxes
-        float64 of shape (3, events), the tax on the cash as a fraction, which is taken when the
-        shares are sold: of shares held up to a month, up to a year, and longer. 0 for none.
+        float64 of shape (3, events), the tax for each share held before the event. It is taken when
+        the shares are sold: if they were held up to a month, up to a year, and longer. 0 for none.
     unexplained
         datetime64[D] of shape (days,): days on which the adjustment factor changes and no action
         explains it.
@@ -83,6 +83,8 @@ class Events:
         first, last = session[0], session[-1]
         keep = (self.day > first) & (self.day <= last)
         doubtful = (self.unexplained > first) & (self.unexplained <= last)
+        if keep.all() and doubtful.all():
+            return self
         arrays: dict[str, Any] = {
             item.name: getattr(self, item.name)[..., keep]
             for item in fields(self)

@@ -10,16 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars, Prices
-from backfleet.corporate_actions import ActionsMode, Rights, with_events
+from backfleet.corporate_actions import ActionsMode, Rights, no_tax, with_events
 from backfleet.engine import RejectReason
-from backfleet.errors import DayNotCovered
-from backfleet.facts import SymbolFacts
+from backfleet.errors import DayNotCovered, MarketError
+from backfleet.facts import Action, SymbolFacts
 from backfleet.terms import Terms, repeated
 
 __all__ = [
@@ -34,8 +35,11 @@ Days = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
 
 
+SWITCH_OFF = "or name the rule in market.off ('backfleet markets' lists the names)"
+
+
 class Certainty(StrEnum):
-    """How sure a dated value is."""
+    """The certainty of a dated value."""
 
     OFFICIAL = "official text"
     TWO_SOURCES = "two independent secondary sources"
@@ -123,7 +127,7 @@ class Dated:
     def _too_late(self, day: date) -> DayNotCovered:
         return DayNotCovered(
             f"{self.rule}: the values are checked for days before {self._end}, and {day} is "
-            "later. Let data.end be earlier, or switch the rule off",
+            f"later. Let data.end be earlier, {SWITCH_OFF}",
             end=self._end,
         )
 
@@ -131,14 +135,14 @@ class Dated:
         first = self.steps[0].first
         return DayNotCovered(
             f"{self.rule}: the table begins on {first}, and {day} is earlier. "
-            f"Let data.start be {first} or later, or switch the rule off",
+            f"Let data.start be {first} or later, {SWITCH_OFF}",
             first=first,
         )
 
 
 @dataclass(frozen=True)
 class MarketSettings:
-    """How a job applies the rules of a market.
+    """The settings with which a job applies the rules of a market.
 
     Attributes
     ----------
@@ -158,7 +162,7 @@ class MarketSettings:
     rights
         `lapse`: rights to new shares are lost; `subscribe`: they are taken up if the cash suffices.
     dividend_tax
-        Whether dividends in cash are taxed when the shares are sold. Only with `exact`.
+        Whether dividends are taxed when the shares are sold. Only with `exact`.
     """
 
     off: frozenset[str] = frozenset()
@@ -203,10 +207,10 @@ class Market(ABC):
         """Return the assumptions of the rules about a symbol without facts, in words."""
         return ()
 
-    def dividend_taxes(self, days: Days, facts: SymbolFacts) -> Floats:
-        """Return the tax on dividends with these ex-dates, as in `Events.taxes`. Raises MarketError
-        if a table has no value for a day."""
-        return np.zeros((3, len(days)))
+    def dividend_taxes(self, actions: Sequence[Action], facts: SymbolFacts) -> Floats:
+        """Return the tax on the dividends of these actions, which are sorted by their ex-dates, as
+        in `Events.taxes`. Raises MarketError if a table has no value for a day."""
+        return np.zeros((3, len(actions)))
 
     def unit(self, facts: SymbolFacts, off: frozenset[str]) -> float:
         """Return `Bars.unit`, for markets that trade fractions of a share or coin."""
@@ -214,10 +218,8 @@ class Market(ABC):
 
     def follow(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Bars:
         """Return all bars of a symbol with their terms and events. Raises MarketError."""
-        following = with_events(bars, facts.actions, settings.actions, settings.rights)
-        if settings.dividend_tax and following.events is not None:
-            taxes = self.dividend_taxes(following.events.day, facts)
-            following = replace(following, events=replace(following.events, taxes=taxes))
+        tax = partial(self.dividend_taxes, facts=facts) if settings.dividend_tax else no_tax
+        following = with_events(bars, facts.actions, settings.actions, settings.rights, tax)
         # The limits of an ex-date follow from the factor, even if no event is booked.
         adjusted = bars if settings.actions == "none" else following
         return replace(
@@ -251,7 +253,11 @@ class Market(ABC):
         prices = Prices(ones, ones, ones, ones)
         time = days.astype("M8[ns]").view(np.int64)
         tradable = np.ones(len(days), np.bool_)
-        self.terms(Bars(facts.symbol, time, days, prices, prices, ones, ones, tradable), facts, off)
+        bars = Bars(facts.symbol, time, days, prices, prices, ones, ones, tradable)
+        try:
+            self.terms(bars, facts, off)
+        except DayNotCovered as error:
+            raise MarketError(f"{facts.symbol}: {error}") from error
 
     def _terms_of_covered_days(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
         rows, covered = slice(0, len(bars)), bars

@@ -1,4 +1,4 @@
-"""How deep the lists and objects of a stranger's JSON or TOML are nested."""
+"""The nesting depth of the lists and objects in a stranger's JSON or TOML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Linux has and other systems do not, each with the portable way: the one place to ask.
+"""Features of Linux that other systems lack, each with the portable way, in one place.
 
 macOS has no `/proc`, no files in memory alone, no affinity of processes, and an `fsync` that leaves
 what it writes in the drive's own cache.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +15,9 @@ from backfleet.facts import members
 __all__ = ["Panel", "PanelPrices"]
 
 Floats = NDArray[np.float64]
+
+BLOCK = 32
+"""Symbols whose columns are put side by side at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +64,13 @@ class Panel:
     @cached_property
     def has_bar(self) -> NDArray[np.bool_]:
         """bool of shape (steps, symbols): whether a symbol has a bar at a step."""
-        found = np.zeros((len(self), len(self.bars)), np.bool_)
+        has_bar = np.ones((len(self), len(self.bars)), np.bool_)
         for column, steps in enumerate(self.steps):
-            found[steps, column] = True
-        found.flags.writeable = False
-        return found
+            if len(steps) < len(self):
+                has_bar[:, column] = False
+                has_bar[steps, column] = True
+        has_bar.flags.writeable = False
+        return has_bar
 
     def member(self, index: str) -> NDArray[np.bool_]:
         """Return which symbols were members of an index at each step, as of its session.
@@ -78,23 +83,23 @@ class Panel:
 
     @cached_property
     def open(self) -> Floats:
-        return self.stacked([each.open for each in self.bars])
+        return self._prices("open")
 
     @cached_property
     def high(self) -> Floats:
-        return self.stacked([each.high for each in self.bars])
+        return self._prices("high")
 
     @cached_property
     def low(self) -> Floats:
-        return self.stacked([each.low for each in self.bars])
+        return self._prices("low")
 
     @cached_property
     def close(self) -> Floats:
-        return self.stacked([each.close for each in self.bars])
+        return self._prices("close")
 
     @cached_property
     def volume(self) -> Floats:
-        return self.stacked([each.volume for each in self.bars])
+        return self.stacked(symbol.volume for symbol in self.bars)
 
     @cached_property
     def raw(self) -> PanelPrices:
@@ -105,9 +110,12 @@ class Panel:
     def returns(self) -> Floats:
         """float64 of shape (steps, symbols): the total return of a symbol's close over that of its
         bar before, as `Bars.returns`; NaN for its first bar and where there is no bar."""
-        return self.stacked([symbol.returns for symbol in self.bars])
+        return self.stacked(symbol.returns for symbol in self.bars)
 
-    def stacked(self, columns: Sequence[Floats]) -> Floats:
+    def _prices(self, name: str) -> Floats:
+        return self.stacked(symbol.prices.column(name) for symbol in self.bars)
+
+    def stacked(self, columns: Iterable[Floats]) -> Floats:
         """Put what was computed from each symbol's own bars side by side.
 
         Parameters
@@ -124,14 +132,25 @@ class Panel:
         ValueError
             Where a column has another length than its symbol has bars.
         """
-        stacked = np.full((len(self), len(self.bars)), np.nan)
-        for column, (bars, values) in enumerate(zip(self.bars, columns, strict=True)):
+        stacked = np.empty((len(self), len(self.bars)))
+        # Columns that are written one by one miss the processor's cache at every step.
+        block = np.empty((min(BLOCK, len(self.bars)), len(self)))
+        for column, (bars, steps, values) in enumerate(
+            zip(self.bars, self.steps, columns, strict=True)
+        ):
             if np.shape(values) != (len(bars),):
                 raise ValueError(
                     f"{bars.symbol}: the column must have one number per bar, "
                     f"shape ({len(bars)},), not {np.shape(values)}"
                 )
-            stacked[self.steps[column], column] = values
+            row = column % BLOCK
+            if len(steps) < len(self):
+                block[row] = np.nan
+                block[row, steps] = values
+            else:
+                block[row] = values
+            if row == BLOCK - 1 or column == len(self.bars) - 1:
+                stacked[:, column - row : column + 1] = block[: row + 1].T
         stacked.flags.writeable = False
         return stacked
 
@@ -149,16 +168,19 @@ class PanelPrices:
 
     @cached_property
     def open(self) -> Floats:
-        return self.panel.stacked([prices.open for prices in self.prices])
+        return self._stacked("open")
 
     @cached_property
     def high(self) -> Floats:
-        return self.panel.stacked([prices.high for prices in self.prices])
+        return self._stacked("high")
 
     @cached_property
     def low(self) -> Floats:
-        return self.panel.stacked([prices.low for prices in self.prices])
+        return self._stacked("low")
 
     @cached_property
     def close(self) -> Floats:
-        return self.panel.stacked([prices.close for prices in self.prices])
+        return self._stacked("close")
+
+    def _stacked(self, name: str) -> Floats:
+        return self.panel.stacked(prices.column(name) for prices in self.prices)

@@ -1,4 +1,4 @@
-"""Where the columns of a Parquet file lie, and the headers of their pages.
+"""The positions of the columns in a Parquet file, and the headers of their pages.
 
 Both are structs in Thrift's compact protocol. Arrow reads them too, but ends the process on some
 damaged footers as soon as it is asked about a column. What Arrow could read in another way, such as
@@ -44,7 +44,7 @@ class PageHeader:
 
 @dataclass(frozen=True)
 class ColumnPlace:
-    """Where the pages of a column of a row group begin and end, in bytes of the file."""
+    """The first and last byte of the pages of a column of a row group."""
 
     start: int
     end: int

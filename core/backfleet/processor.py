@@ -16,7 +16,7 @@ __all__ = ["BASELINES", "Baseline", "baseline"]
 
 @dataclass(frozen=True)
 class Baseline:
-    """What the processors of an architecture have in common.
+    """The features that all processors of an architecture have.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where bars come from: a source lists symbols, hands over their input as bytes, and parses it."""
+"""The interface of sources: a source lists symbols, reads their input as bytes, and parses it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SourceOptions(BaseModel):
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """What the job says about its data, beside the window.
+    """The settings of `[data]` for a source, without the window.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Source(ABC):
 
     @abstractmethod
     def describe(self, symbol: str) -> str:
-        """Where the symbol's input lies, for messages: a file name or a URL."""
+        """Return the location of the symbol's input, for messages: a file name or a URL."""
 
 
 def _checked(kind: type[SourceOptions], values: Mapping[str, object]) -> SourceOptions:

@@ -1,4 +1,4 @@
-"""What a strategy is to backfleet: a reference, its class, and the parameters it takes."""
+"""A strategy as backfleet sees it: a reference, its class, and the parameters it takes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _named(strategy: StrategyReference) -> str:
 
 
 def description_of(cls: type) -> StrategyDescription:
-    """What a strategy's class says of itself."""
+    """Return the description in a strategy's class."""
     kind: StrategyKind = "vector" if issubclass(cls, VectorStrategy) else "backtrader"
     return StrategyDescription(_parameters(cls), _first_line(cls), kind)
 

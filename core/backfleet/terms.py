@@ -7,7 +7,7 @@ rule; a rule that is switched off has its neutral element in them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Self
 
@@ -19,6 +19,9 @@ __all__ = ["Terms", "repeated"]
 Floats = NDArray[np.float64]
 Reasons = NDArray[np.int8]
 Flags = NDArray[np.bool_]
+
+DENSE = frozenset({"up", "down", "cap"})
+"""Terms that have another value at nearly every bar."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +91,8 @@ class Terms:
 
     def __getitem__(self, key: slice | Flags) -> Terms:
         if isinstance(key, slice):
+            if key.indices(len(self)) == (0, len(self), 1):
+                return self
             return Terms(**{name: value[key] for name, value in vars(self).items()})
         kept = slice(int(np.count_nonzero(key)))
         return Terms(
@@ -108,7 +113,14 @@ class Terms:
     def having(self, **values: Any) -> Self:
         """Return these terms with other arrays; a number stands for all bars."""
         shape = self.step.shape
-        return replace(self, **{n: _column(n, value, shape) for n, value in values.items()})
+        columns = {name: _column(name, value, shape) for name, value in values.items()}
+        return type(self)(**{**vars(self), **columns})
+
+    @property
+    def limits_volume(self) -> bool:
+        """Whether the size of a fill has a limit at any bar."""
+        cap = self.cap[:1] if _is_one_number(self.cap) else self.cap
+        return bool(np.isfinite(cap).any())
 
     def changes(self, name: str) -> NDArray[np.intp]:
         """Return the bars at which a term differs from that of the bar before."""
@@ -116,29 +128,28 @@ class Terms:
 
     def columns(self) -> Iterator[NDArray[Any]]:
         """Yield arrays that say the same as all terms, in a fixed order, for a digest."""
-        changes = {name: self.changes(name) for name in vars(self)}
-        yield np.array([len(changed) for changed in changes.values()])
-        for name, changed in changes.items():
-            column = getattr(self, name)
+        varying = {n: column for n, column in vars(self).items() if not _is_one_number(column)}
+        changes = {name: _changes(varying[name]) for name in varying if name not in DENSE}
+        yield np.array([len(changes.get(name, "")) for name in vars(self)])
+        for name, column in varying.items():
             # Most terms change on a few dates, if at all.
-            if len(changed) >= len(column) // 2 > 0:
+            if name in DENSE:
                 yield column
-            elif len(changed):
+            elif len(changed := changes[name]):
                 yield changed
                 yield column[np.concatenate(([0], changed))]
-        yield np.array([float(getattr(self, name)[0]) for name in changes if len(self)])
+        yield np.array([float(column[0]) for column in vars(self).values() if len(self)])
 
 
 def _column(name: str, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return a number or an array as a column. A number takes the room of one bar, and a read-only
-    array is shared, since a market of 5,000 symbols has many of them."""
+    """Return a number or an array as a column. A number takes the room of one bar, and an array of
+    the right type is shared, since a market of 5,000 symbols has many of them."""
     if np.ndim(value) == 0:
         return repeated(value, _type_of(name), shape[0])
     if _is_one_number(value) and value.shape == shape and shape != (0,):
         return repeated(value[0].item(), _type_of(name), shape[0])
-    if value.flags.writeable or value.dtype != _type_of(name):
-        value = np.array(value, _type_of(name))
-    return np.broadcast_to(value, shape)
+    column = np.asarray(value, _type_of(name))
+    return column if column.shape == shape else np.broadcast_to(column, shape)
 
 
 @lru_cache(maxsize=256)

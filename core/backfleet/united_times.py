@@ -42,8 +42,7 @@ class UnitedTimes:
             calendar = np.unique(np.concatenate([calendar, *missing]))
         every = np.arange(len(calendar))
         steps = (
-            every if np.array_equal(own, calendar) else np.searchsorted(calendar, own)
-            for own in times
+            every if _are_same(own, calendar) else np.searchsorted(calendar, own) for own in times
         )
         return cls(calendar, tuple(steps))
 
@@ -52,15 +51,21 @@ class UnitedTimes:
 
         `columns` has one element per symbol, with one value per time of the symbol.
         """
+        if len(columns[0]) == len(self.time):
+            return columns[0]
         values = np.empty(len(self.time), columns[0].dtype)
         for steps, column in zip(reversed(self.steps), reversed(columns), strict=True):
             values[steps] = column
         return values
 
 
+def _are_same(times: Times, calendar: Times) -> bool:
+    return times is calendar or np.array_equal(times, calendar)
+
+
 def _missing(times: Times, calendar: Times) -> Iterator[Times]:
     """Yield the times that a calendar lacks, if there are any."""
-    if not len(times) or np.array_equal(times, calendar):
+    if not len(times) or _are_same(times, calendar):
         return
     at = np.minimum(np.searchsorted(calendar, times), len(calendar) - 1)
     is_missing = calendar[at] != times

@@ -87,8 +87,8 @@ class VectorStrategy(ABC):
         if cls.targets is VectorStrategy.targets and not cls.is_cross_sectional():
             raise TypeError(f"{cls.__name__} needs a method targets or portfolio_targets")
         self = super().__new__(cls)
-        # The instance is frozen, what it measures is not.
-        self.__dict__["metrics"] = {}
+        # The instance is frozen, what it measures is not. Asking for its `__dict__` takes longer.
+        object.__setattr__(self, "metrics", {})
         return self
 
     @classmethod
@@ -97,7 +97,7 @@ class VectorStrategy(ABC):
         return cls.portfolio_targets is not VectorStrategy.portfolio_targets
 
     def targets(self, bars: Bars) -> NDArray[np.float64]:
-        """What is wanted after each bar of a symbol.
+        """Return the target after each bar of a symbol.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class VectorStrategy(ABC):
         raise NotImplementedError(f"{type(self).__name__} has portfolio_targets, not targets")
 
     def portfolio_targets(self, universe: Panel) -> NDArray[np.float64]:
-        """What is wanted of each symbol after each step; by default the `targets` of each.
+        """Return the target of each symbol after each step; by default the `targets` of each.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Every command that the pages on data and on the article's procedure name is there, as written."""
+"""Every command that the pages on AWS, data and the article name is there, as written."""
 
 from __future__ import annotations
 
@@ -12,25 +12,35 @@ import pytest
 from backfleet.cli import cli
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("from-the-article.md", "data.md")
-WRITTEN = re.compile(r"`(backfleet [^`]+)`|^ *(backfleet [^#\n]+)", re.MULTILINE)
+PAGES = ("from-the-article.md", "data.md", "aws.md", "aws-batch.md", "limits.md", "docker.md")
+BLOCK = re.compile(r"^```sh\n(.*?)^```$|^    (backfleet .*?)$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`(backfleet [^`…]+)`")
+PLACEHOLDER = re.compile(r"(?<= )N(?= |$)")
+"""Of a number."""
 
 
 def commands(page: str) -> list[str]:
     text = (DOCS / page).read_text(encoding="utf-8")
-    return [(inline or line).strip() for inline, line in WRITTEN.findall(text)]
+    lines = "\n".join(block or line for block, line in BLOCK.findall(text)).splitlines()
+    typed = [line.split("#")[0].split(">")[0].strip() for line in lines]
+    named = [" ".join(command.split()) for command in INLINE.findall(BLOCK.sub("", text))]
+    found = [line for line in typed if line.startswith("backfleet ")] + named
+    return [PLACEHOLDER.sub("0", command) for command in dict.fromkeys(found)]
 
 
-@pytest.mark.parametrize(
-    ("page", "command"), [(page, command) for page in PAGES for command in commands(page)]
-)
-def test_a_command_in_the_docs_can_be_called_so(page: str, command: str) -> None:
-    words = shlex.split(command)[1:]
-    place: click.Command = cli
-    while isinstance(place, click.Group):
-        name = words.pop(0)
-        found = place.get_command(click.Context(place), name)
-        assert found is not None, f"docs/{page}: there is no command {name!r}"
-        place = found
-    # Raises where an argument lacks or an option is unknown; calls nothing.
-    place.make_context(command, words)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_in_the_docs_can_be_called_so(page: str) -> None:
+    found = commands(page)
+    assert found
+    for command in found:
+        words = shlex.split(command)[1:]
+        place: click.Command = cli
+        while isinstance(place, click.Group) and words:
+            name = words.pop(0)
+            inner = place.get_command(click.Context(place), name)
+            assert inner is not None, f"docs/{page}: there is no command {name!r}"
+            place = inner
+        # A text that only names a command leaves its arguments out.
+        if words:
+            # Raises where an argument lacks or an option is unknown; calls nothing.
+            place.make_context(command, words)

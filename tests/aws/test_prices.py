@@ -56,6 +56,17 @@ def test_every_stored_price_has_a_date_and_a_source() -> None:
     assert price_in("eu-central-1").vcpu_hour == 0.04656
 
 
+def test_arm64_costs_a_fifth_less_and_the_basis_says_so() -> None:
+    cost = estimate(replace(HOUR, architecture="arm64"))
+    assert cost.amount == pytest.approx(0.03238 + 2 * 0.003556)
+    assert "prices of us-east-1 on ARM64 of June 2026" in cost.basis
+    assert ", less 20 %)" in cost.basis
+    unknown = estimate(replace(HOUR, architecture="arm64", region="ap-east-1"))
+    assert unknown.amount == cost.amount
+    own = replace(PRICES["us-east-1"], vcpu_hour=1.0)
+    assert estimate(replace(HOUR, architecture="arm64"), own).amount == cost.amount
+
+
 def test_a_region_without_a_stored_price_says_whose_was_used() -> None:
     cost = estimate(replace(HOUR, region="ap-east-1"))
     assert cost.price.region == "us-east-1"

@@ -46,6 +46,13 @@ def test_a_table_always_shows_the_swept_parameters(ask: Ask, failed: str, option
     assert " at " in ask(f"results {failed} {options}").out.splitlines()[0]
 
 
+@pytest.mark.parametrize("options", ["--sort cagr", "--sort cagr --by task"])
+def test_a_table_always_shows_the_column_that_it_is_sorted_by(
+    ask: Ask, failed: str, options: str
+) -> None:
+    assert " cagr" in ask(f"results {failed} {options}").out.splitlines()[0]
+
+
 @pytest.mark.parametrize(
     ("by", "total", "identical"),
     [("point", 3, [2, 1]), ("task", 6, [2, 2, 1, 1]), ("symbol", 2, [1, 1])],

@@ -11,7 +11,7 @@ from hostile.attack import Case, Ground, assert_withstood
 from hostile.damaged_store import SECRET, SECRET_TEXT
 from sample_job import SAMPLE_DATA, job_of
 
-FEW, BATCHES, BATCH = 5, 6, 100
+FEW, BATCHES, BATCH = 3, 6, 100
 
 
 @pytest.fixture(scope="module")

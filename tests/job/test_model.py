@@ -13,6 +13,7 @@ import pytest
 
 from backfleet.errors import JobError
 from backfleet.job import Broker, Data, Job, Overrides
+from backfleet.job.job_errors import suggestion
 
 FULL = """
 name = "sma-sweep"
@@ -308,6 +309,13 @@ def test_urls_and_modules_are_left_alone(tmp_path: Path) -> None:
 
 
 # Refusals
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"), [(["sizing"], "; there is sizing"), (["b", "a"], "; there are a, b")]
+)
+def test_a_suggestion_lists_few_names(names: list[str], hint: str) -> None:
+    assert suggestion("period", names) == hint
 
 
 @pytest.mark.parametrize(

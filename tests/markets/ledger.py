@@ -162,7 +162,8 @@ class Ledger:
             self.held = Fraction(math.floor(before * ratio + Fraction(1, 2)))
             self._due.append((dividend.pay, before * Fraction(dividend.cash)))
         for lot in self._lots:
-            lot.dividends += lot.shares * Fraction(dividend.cash)
+            # Shares from profit are income of their par value, 1 CNY.
+            lot.dividends += lot.shares * Fraction(dividend.cash + dividend.bonus)
             lot.shares *= self.held / before
         if waiting is not None:
             waiting.price *= Fraction(reference) / Fraction(close)

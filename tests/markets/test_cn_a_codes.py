@@ -51,7 +51,7 @@ def test_boards_follow_from_the_digits(symbol: str, code: str, board: Board) -> 
     [
         ("000001.SH", r"000001\.SH is an index"),
         ("399001", r"399001\.SZ is an index"),
-        ("900901", r"900901\.SH is a B share, which trades in another currency"),
+        ("900901", r"900901\.SH is a B share\. It trades in another currency"),
         ("204001", r"204001\.SH is a bond repurchase"),
         ("770001", r"770001 has a board that does not follow from its digits"),
         ("AAPL", "AAPL is not a code of six digits"),

@@ -12,7 +12,6 @@ import backfleet as bf
 from backfleet.engine import BrokerSettings
 from backfleet.errors import BackfleetError, JobError, MarketError
 from backfleet.plan.plan import plan_job
-from backfleet.store.plain_json import to_plain
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data" / "cn-daily"
 CN_A = {"rules": "cn-a", "actions": "none"}
@@ -28,12 +27,6 @@ def job(tmp_path: Path, **changes: Any) -> bf.Job:
     for name, change in changes.items():
         values[name] = {**values.get(name, {}), **change} if isinstance(change, dict) else change
     return bf.Job(**values)
-
-
-def test_without_a_market_the_identity_says_nothing_of_markets(tmp_path: Path) -> None:
-    identity = plan_job(job(tmp_path)).manifest.identity
-    assert identity.market is None
-    assert set(to_plain(identity)) - set(identity.hashed()) == {"market"}
 
 
 def test_every_key_of_the_market_is_part_of_the_runs_id(tmp_path: Path) -> None:

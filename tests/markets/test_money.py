@@ -3,6 +3,7 @@ a backtrader strategy sees, and protective orders."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -238,6 +239,51 @@ def test_example_31_the_tax_on_a_dividend_depends_on_how_long_the_share_was_held
     assert stock.equity["cash"][-1] == pytest.approx(
         20_000 + 500 - 500 - stock.fills["commission"].sum()
     )
+
+
+@pytest.mark.parametrize(
+    ("action", "taxed"),
+    [
+        (Action(D3, bonus=0.3), 300.0),
+        (Action(D3, capital=0.3), 0.0),
+        (Action(D3, cash=0.2, bonus=0.1, capital=0.2), 300.0),
+    ],
+)
+def test_new_shares_from_profit_are_taxed_at_par_and_those_from_reserves_are_not(
+    action: Action, taxed: float
+) -> None:
+    fee = sale_of_all("600000", DAYS, action)
+    assert fee == pytest.approx(5 + 13_000 * (0.0005 + 0.00001) + 0.2 * taxed)
+
+
+# The table changed on 2013-01-01.
+@pytest.mark.parametrize(("ex", "rate"), [("2012-12-31", 0.10), ("2013-01-04", 0.20)])
+def test_new_shares_are_taxed_by_the_table_of_their_ex_date(ex: str, rate: float) -> None:
+    days = [str(day) for day in np.busday_offset(np.datetime64(ex), np.arange(-2, 3))]
+    untaxed, taxed = (
+        sale_of_all("000001", days, Action(date.fromisoformat(ex), bonus=0.3), is_taxed)
+        for is_taxed in (False, True)
+    )
+    assert taxed - untaxed == pytest.approx(rate * 300)
+
+
+def test_new_shares_of_a_fund_are_not_taxed() -> None:
+    fees = [sale_of_all("510300", DAYS, Action(D3, bonus=0.3), taxed) for taxed in (True, False)]
+    assert fees[0] == fees[1]
+
+
+def sale_of_all(symbol: str, days: Sequence[str], action: Action, is_taxed: bool = True) -> float:
+    """Return the fee of selling 1,000 shares and their new ones, at 10.00, after the ex-date."""
+    bars = exact(flat(symbol, days, [10.0] * len(days)), action, dividend_tax=is_taxed)
+    script = np.array([1000, np.nan, 0, np.nan, np.nan], np.float64)
+    params = {"script": script.tobytes().hex(), "target": "size"}
+    task = Simulation(Scripted, params, (bars,), BrokerSettings(20_000, 0.0))
+    stock, fast = BacktraderStockEngine().run(task), BacktraderEngine().run(task)
+    assert isinstance(stock, Outcome)
+    assert isinstance(fast, Outcome)
+    assert stock.fills.tobytes() == fast.fills.tobytes()
+    assert stock.fills["size"].tolist()[0] == 1000
+    return float(stock.fills["commission"][1])
 
 
 def on_all_engines(

@@ -76,11 +76,11 @@ def test_an_edited_span_changes_the_digest_of_its_symbol_alone(
     assert digests(after)["600001"] == digests(before)["600001"]
 
 
-def test_a_job_without_facts_keeps_its_digests_and_says_nothing_of_facts(plan: Planner) -> None:
+def test_facts_are_part_of_the_digests_and_of_the_runs_id(plan: Planner) -> None:
     with_facts, without = plan().manifest, plan({"facts": None}).manifest
     assert without.identity.data.facts is False
-    assert "facts" not in without.identity.hashed()["data"]
-    assert with_facts.identity.hashed()["data"]["facts"] is True
+    assert with_facts.identity.data.facts is True
+    assert with_facts.run_id != without.run_id
     assert not set(digests(with_facts).values()) & set(digests(without).values())
     assert plan({"facts": None}).manifest.run_id == without.run_id
 

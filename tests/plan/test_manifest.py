@@ -79,6 +79,11 @@ def test_a_task_that_is_not_there_is_an_index_error(index: int) -> None:
         small(2, 2, 2).task(index)
 
 
+def test_a_run_of_one_task_has_only_task_0() -> None:
+    with pytest.raises(IndexError, match="the run has only task 0, no task 1"):
+        small(1, 1, 1).task(1)
+
+
 def test_a_manifest_is_read_back_as_it_was_written(plan: Planner) -> None:
     written = plan("data.start=2019-06-03", params=("period=5:20:5",))
     read = Manifest.from_bytes(written.to_bytes(), no_blob)

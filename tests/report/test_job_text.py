@@ -116,6 +116,24 @@ def test_windows_feeds_and_portfolios_are_in_it(make_job: MakeJob, tmp_path: Pat
     assert planned_again(run, tmp_path) == run.id
 
 
+def test_feeds_of_one_strategy_and_signals_are_in_it(make_job: MakeJob, tmp_path: Path) -> None:
+    job = make_job(tmp_path / "runs")
+    data = job.data.model_dump(mode="python", exclude_unset=True) | {
+        "feeds": ["600559", "index", "600519"],
+        "auxiliary": {"index": {"symbols": ["600560"]}},
+    }
+    del data["symbols"]
+    signals = {"longshort": ["MACD", {"class": "RSI", "period": 9}]}
+    strategy = "backtrader:SignalStrategy"
+    run = submitted(
+        make_job(tmp_path / "runs", strategy=strategy, params={}, data=data, signals=signals)
+    )
+    text = job_text(run)
+    assert 'feeds = ["600559", "index", "600519"]' in text
+    assert "symbols = [" not in text.replace('symbols = ["600560"]', "")
+    assert planned_again(run, tmp_path) == run.id
+
+
 def test_a_table_of_points_is_named_and_not_written_out(make_job: MakeJob, tmp_path: Path) -> None:
     pq.write_table(pa.table({"period": [5, 7, 11]}), tmp_path / "points.parquet")
     sweep = {"points": str(tmp_path / "points.parquet")}

@@ -26,7 +26,7 @@ RunScript = Callable[[Script, Path], Ending]
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be adopted.
+    """The script to adopt, and the choices of the user.
 
     Attributes
     ----------

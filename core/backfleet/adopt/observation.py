@@ -1,4 +1,4 @@
-"""What a script did, as plain data: the child process writes it, and its parent reads it."""
+"""Plain data about a script's runs: the child process writes it, and its parent reads it."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _observable(cerebro: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 class _RunRecorder:
-    """What is noted of one call of `Cerebro.run`."""
+    """Records one call of `Cerebro.run`."""
 
     def __init__(self, cerebro: Any, log: ObservationLog) -> None:
         self._cerebro = cerebro

@@ -28,7 +28,7 @@ class Script:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a script ended.
+    """The end of a script.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What counts when a script's run begins: strategy, broker, sizer and whatever else was added."""
+"""The state at the start of a script's run: strategy, broker, sizer and other additions."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def check_cases_of(plan: Plan) -> Sequence[CheckCase]:
     for subject in subjects:
         if len(subject.calendar) < MIN_BARS:
             raise DataError(
-                f"{subject.name} has {len(subject.calendar)} bars, and a check needs at least "
-                f"{MIN_BARS}; pass more with --data"
+                f"{subject.name} has too few bars, {len(subject.calendar)}, and a check needs at "
+                f"least {MIN_BARS}; pass more with --data"
             )
     return subjects

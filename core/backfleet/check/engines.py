@@ -69,7 +69,7 @@ def _first_differing(left: Records, right: Records) -> int | None:
 
 
 def _words(left: Records, right: Records, at: int) -> tuple[str, str]:
-    """What each side has, as far as they differ."""
+    """Return the differing fields of each side in words."""
     if at >= min(len(left), len(right)):
         one, none = f"record {at}", f"no record {at}"
         return (one, none) if at < len(left) else (none, one)

@@ -25,7 +25,7 @@ __all__ = ["Surroundings", "answer", "read_only", "signals_digest"]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the process finds of other code.
+    """The code that the process can import.
 
     Attributes
     ----------

@@ -78,7 +78,7 @@ def _over(bars: tuple[Bars, ...], last: int) -> int:
 
 
 def _after(bars: Bars, over: int) -> int:
-    """How many bars are over by a moment."""
+    """Return the number of bars that are over by a moment."""
     return _until(bars.end, over)
 
 

@@ -1,4 +1,4 @@
-"""What a strategy is checked on: the sample data, or what the user names."""
+"""The job on which a strategy is checked: on the sample data, or on the user's data."""
 
 from __future__ import annotations
 

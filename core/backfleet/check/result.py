@@ -10,7 +10,7 @@ __all__ = ["BarLocation", "CheckResult", "Status"]
 
 
 class Status(StrEnum):
-    """How a check ended. One that an earlier failure leaves nothing to compare is skipped."""
+    """The status of a check; skipped if an earlier failure leaves nothing to compare."""
 
     PASSED = "passed"
     FAILED = "failed"

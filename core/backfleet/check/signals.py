@@ -58,7 +58,7 @@ class Signals:
 
 @dataclass(frozen=True)
 class SignalDifference:
-    """Where two signals differ first, and how, in words."""
+    """The first difference of two signals, in words."""
 
     time: int
     symbol: int
@@ -85,7 +85,7 @@ def signals_of(subject: CheckCase) -> Signals:
 def first_difference(
     ours: Signals, theirs: Signals, span: tuple[int, int] = ALWAYS, tolerance: float = 0.0
 ) -> SignalDifference | None:
-    """Where two signals differ first within a span of time, both ends included.
+    """Return the first difference of two signals within a span of time, both ends included.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def check_strategy(
 
 
 def _guarded(name: str, check: Check, subjects: Sequence[CheckCase]) -> CheckResult:
-    """What a strategy raises on bars that it was not written for is a failure of its check."""
+    """Run a check. An error of the strategy on bars that it was not written for fails the check."""
     try:
         return check(subjects)
     except KeyboardInterrupt:

@@ -73,7 +73,7 @@ def _unpacked(package: CodePackage, folder: Path) -> Path:
 
 
 def _surroundings(package: CodePackage, code: Path) -> Surroundings:
-    """What the fresh process is to find and not to find.
+    """Return the code that the fresh process can import, and the modules that are hidden from it.
 
     Code without a distribution has no metadata that could require anything: it finds all that is
     installed.
@@ -108,7 +108,7 @@ def _alone(
     scratch: Path,
     surroundings: Surroundings,
 ) -> Mapping[str, Any]:
-    """What `backfleet.check.isolated` answers, in a process of its own."""
+    """Return the answer of `backfleet.check.isolated`, run in a process of its own."""
     request = scratch / "request"
     tasks = [(each.bars, each.params, each.broker) for each in subjects]
     request.write_bytes(surroundings.to_bytes() + _pickled((strategy.target, tasks)))

@@ -44,7 +44,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class ChunkHeader:
-    """What readers need to know of a chunk, or a part of one, without decoding its rows.
+    """Facts about a chunk, or a part of one, that readers need without decoding its rows.
 
     Attributes
     ----------

@@ -45,7 +45,7 @@ class KeptReturns(StrEnum):
 
 @dataclass(frozen=True)
 class DateSumsLayout:
-    """What a chunk keeps.
+    """The layout of the returns by date that a chunk keeps: of each task, or summed.
 
     Attributes
     ----------

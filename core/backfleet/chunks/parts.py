@@ -59,7 +59,7 @@ _KEY = re.compile(r"parts/(\d{6,})\.(\d+)/\d+-(\d+)(?:\.\d+)?")
 
 
 class PartKey(NamedTuple):
-    """What the key of a part says: its chunk, its generation and its number of tasks."""
+    """The parsed key of a part: its chunk, its generation and its number of tasks."""
 
     chunk: int
     generation: int

@@ -1,4 +1,4 @@
-"""What comes of one task, before it becomes a row."""
+"""The result of one task, before it is written as a row."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAN_BELOW_ZERO = b"\xf8\xff"
 
 
 class TaskStatus(StrEnum):
-    """How a task ended."""
+    """The status of a task."""
 
     OK = "ok"
     SUSPICIOUS = "suspicious"

@@ -186,7 +186,7 @@ def _commands_in(entry_points: Path) -> Iterator[tuple[str, Origin]]:
 
 
 def _line_of(origins: set[Origin]) -> str:
-    """What `--help` says of a plugin's command: its first line, and whose it is."""
+    """Return the line of a plugin's command in `--help`, with the name of its package."""
     names = " and ".join(sorted({origin.distribution for origin in origins}))
     if len(origins) > 1:
         return f"From {names}."

@@ -43,7 +43,7 @@ LEADERS = 10
 
 @dataclass(frozen=True)
 class Output:
-    """How rows are written.
+    """The format and target of rows.
 
     Attributes
     ----------
@@ -55,8 +55,8 @@ class Output:
         `table` or one of `FORMATS`.
     path
         A file, `-`, or None for standard output.
-    swept
-        Parameters that a table always shows.
+    swept, sort
+        Parameters, and a column to sort by, that a table always shows.
     """
 
     columns: Sequence[str]
@@ -64,6 +64,7 @@ class Output:
     form: str
     path: str | None
     swept: Sequence[str] = ()
+    sort: str | None = None
 
     @classmethod
     def of(cls, columns: str | None, limit: int | None, form: str | None, path: str | None) -> Self:
@@ -158,7 +159,7 @@ def results(
     if run is None:
         raise click.UsageError("name a RUN; only --sql works without one, over all runs")
     opened = open_run(run, store)
-    to = replace(to, swept=swept_columns(opened.manifest))
+    to = replace(to, swept=swept_columns(opened.manifest), sort=sort)
     if by is None and where is None and (sort is not None or to.form != TABLE):
         order = SortOrder("task", ascending=True) if sort is None else SortOrder(sort, ascending)
         reader = _read_sorted(opened, order, to)
@@ -270,13 +271,13 @@ def _write(rows: pa.Table | pa.RecordBatchReader, to: Output) -> None:
     if to.path is not None:
         with open_output_option(to.path) as file:
             if to.form == TABLE:
-                lines = table_lines(rows, to.columns, to.swept)
+                lines = table_lines(rows, to.columns, to.swept, to.sort)
                 file.writelines(f"{line}\n".encode() for line in lines)
             else:
                 export_rows(rows, to.form, file)
     elif to.form == TABLE:
         if rows.num_rows:
-            print_table(rows, to.columns, to.swept)
+            print_table(rows, to.columns, to.swept, to.sort)
         else:
             click.echo("no rows")
     elif to.form == "parquet" and sys.stdout.isatty():

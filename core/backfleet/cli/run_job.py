@@ -16,7 +16,7 @@ __all__ = ["LaunchOptions", "run_job"]
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """How a job is run: where, on which conditions, and what is printed."""
+    """Options of running a job: the executor, the conditions, and the output."""
 
     executor: str
     options: tuple[str, ...]

@@ -17,7 +17,7 @@ from backfleet.cli.options import (
     sql_limits,
     store_option,
 )
-from backfleet.cli.table import print_columns
+from backfleet.cli.table import print_fitting
 from backfleet.errors import UserError
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import runs_table
@@ -34,6 +34,12 @@ SHOWN = (
 )
 LABELS = ("tags", "note")
 """Columns of the table, and those that it has if a run has a label; JSON has more."""
+
+LEFT_OUT_FIRST = (
+    *("seconds", "code", "error", "done", "created", "first", "last"),
+    *("note", "tags", "metric", "median", "parameters", "strategy", "tasks"),
+)
+"""Columns that give way if the terminal is too narrow."""
 
 FORMS = {"best": ".3g", "median": ".3g", "seconds": ".1f"}
 MAX_CELL_CHARS = 48
@@ -163,7 +169,8 @@ def _selected(
 
 def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     names = [*SHOWN, *(name for name in LABELS if any(row[name] for row in rows))]
-    print_columns(names, [[_cell(name, row[name]) for row in rows] for name in names])
+    cells = [[_cell(name, row[name]) for row in rows] for name in names]
+    print_fitting(names, cells, LEFT_OUT_FIRST, "--json")
 
 
 def _cell(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What a user reads when a run has ended: a leaderboard, a summary in words, what to do next."""
+"""The summary of a run that has ended: a leaderboard, the problems, and the next steps."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _worker_failure_warning(control: RunControl, summary: RunSummary) -> list[st
 
 
 def _spending(control: RunControl) -> list[str]:
-    """What the run's workers have cost, if an executor charges."""
+    """Return the cost of the run's workers, if an executor charges."""
     from backfleet.runs.spending import cost_so_far
 
     cost = cost_so_far(control.run, control.workers)

@@ -15,7 +15,7 @@ from backfleet.results.leaderboard import IDENTICAL
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SHOWN", "print_columns", "print_table", "table_lines"]
+__all__ = ["SHOWN", "print_columns", "print_fitting", "print_table", "table_lines"]
 
 SHOWN = {
     "final_value": ".2f",
@@ -28,8 +28,11 @@ SHOWN = {
 }
 """Metrics that a table shows unless it is asked for others, and how."""
 
-LEFT_OUT_FIRST = ("orders_completed", "trades", "final_value", "max_drawdown", "sharpe")
-"""What gives way where the terminal is too narrow."""
+LEFT_OUT_FIRST = (
+    *("orders_completed", "final_value", "orders_rejected"),
+    *("max_drawdown", "trades", "total_return"),
+)
+"""Columns that give way if the terminal is too narrow; the default ranking's never does."""
 
 MAX_UNSWEPT = 4
 """Parameters that are shown of a run in which none has several values."""
@@ -38,7 +41,12 @@ MAX_CELL_CHARS = 60
 """Longer texts are cut; the other formats have the whole."""
 
 
-def print_table(rows: pa.Table, columns: Sequence[str] = (), swept: Sequence[str] = ()) -> None:
+def print_table(
+    rows: pa.Table,
+    columns: Sequence[str] = (),
+    swept: Sequence[str] = (),
+    sort: str | None = None,
+) -> None:
     """Print rows, as wide as the terminal if no columns are asked for.
 
     Parameters
@@ -46,27 +54,59 @@ def print_table(rows: pa.Table, columns: Sequence[str] = (), swept: Sequence[str
     swept
         Parameters that have several values in the run. They are always shown, because a row means
         nothing without them.
+    sort
+        The column by which the rows are sorted, which is always shown too.
     """
-    names = list(columns) or _default_columns(rows, swept)
+    names = list(columns) or _default_columns(rows, swept, sort)
     cells = _cells(rows, names)
+    if columns:
+        print_columns(names, cells)
+    else:
+        expendable = [name for name in LEFT_OUT_FIRST if name != sort]
+        print_fitting(names, cells, expendable, "--columns and --format")
+
+
+def print_fitting(
+    names: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    left_out_first: Sequence[str],
+    options: str,
+) -> None:
+    """Print columns, without some of them if the terminal is too narrow.
+
+    Parameters
+    ----------
+    left_out_first
+        The columns that may be left out, in this order.
+    options
+        The options that show them all the same.
+    """
     left_out: list[str] = []
-    if not columns and sys.stdout.isatty():
-        left_out = _left_out(names, cells, shutil.get_terminal_size().columns)
+    if sys.stdout.isatty():
+        left_out = _left_out(names, cells, left_out_first, shutil.get_terminal_size().columns)
     kept = [at for at, name in enumerate(names) if name not in left_out]
     print_columns([names[at] for at in kept], [cells[at] for at in kept])
     if left_out:
-        click.echo(f"(too narrow for {', '.join(left_out)}; see --columns and --format)")
+        click.echo(f"(too narrow for {', '.join(left_out)}; see {options})")
 
 
 def table_lines(
-    rows: pa.Table, columns: Sequence[str] = (), swept: Sequence[str] = ()
+    rows: pa.Table,
+    columns: Sequence[str] = (),
+    swept: Sequence[str] = (),
+    sort: str | None = None,
 ) -> Iterator[str]:
     """Return the lines of a table, however wide."""
-    names = list(columns) or _default_columns(rows, swept)
+    names = list(columns) or _default_columns(rows, swept, sort)
     return column_lines(names, _cells(rows, names))
 
 
-def _left_out(names: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> list[str]:
+def _left_out(
+    names: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    left_out_first: Sequence[str],
+    room: int,
+) -> list[str]:
     """Columns to leave out so that the others fit, as far as that goes."""
     widths = {
         name: column_width([name, *column]) + len(GAP)
@@ -74,14 +114,19 @@ def _left_out(names: Sequence[str], cells: Sequence[Sequence[str]], room: int) -
     }
     needed = sum(widths.values()) - len(GAP)
     left_out = []
-    for name in LEFT_OUT_FIRST:
+    for name in left_out_first:
         if needed > room and name in widths:
             left_out.append(name)
             needed -= widths[name]
+    for name in reversed(left_out):
+        # A wide column may have made room for narrow ones.
+        if needed + widths[name] <= room:
+            left_out.remove(name)
+            needed += widths[name]
     return left_out
 
 
-def _default_columns(rows: pa.Table, swept: Sequence[str]) -> list[str]:
+def _default_columns(rows: pa.Table, swept: Sequence[str], sort: str | None) -> list[str]:
     """Return what is worth reading of the rows of tasks, or of a leaderboard."""
     names = list(rows.column_names)
     if "status" not in names:
@@ -89,7 +134,8 @@ def _default_columns(rows: pa.Table, swept: Sequence[str]) -> list[str]:
         head = [name for name in ("point", "symbol", *swept, "symbols", "points") if name in names]
     else:
         head = [*names[:2], *(swept or names[2 : names.index("status")][:MAX_UNSWEPT]), "status"]
-    tail = [name for name in (*SHOWN, "error") if name in names]
+    metrics = dict.fromkeys([*SHOWN, *([sort] if sort else []), "error"])
+    tail = [name for name in metrics if name in names and name not in head]
     shown = [*head, *(name for name in tail if rows.column(name).null_count < rows.num_rows)]
     if IDENTICAL in names and any(count > 1 for count in rows.column(IDENTICAL).to_pylist()):
         shown.append(IDENTICAL)

@@ -1,4 +1,4 @@
-"""What an installed distribution brings to import, whichever way it was installed.
+"""The modules and files of an installed distribution, however it was installed.
 
 A wheel's RECORD lists its files with their hashes. An editable install's lists none: what belongs
 to it is found where its `.pth` files and its entry points lead.
@@ -116,7 +116,7 @@ class InstalledDistribution:
         return f"\n{path}," in f"\n{record}" if record else unit.name in self.units
 
     def locate(self, path: str) -> Path:
-        """Where a recorded file lies."""
+        """Return the path of a recorded file."""
         return Path(str(self._found.locate_file(path)))
 
     def _guessed_units(self) -> Iterator[str]:

@@ -18,7 +18,7 @@ __all__ = ["FetchedCode", "fetch_code", "search_first"]
 
 @dataclass(frozen=True)
 class FetchedCode:
-    """Where fetched code was unpacked on this machine.
+    """The folders on this machine into which fetched code was unpacked.
 
     Attributes
     ----------

@@ -72,7 +72,7 @@ def plugin_hash(target: str) -> str:
 
 
 def component_code(kind: str, name: str) -> dict[str, str]:
-    """What an identity says of a plugin: its name, its target, and its hash.
+    """Return a plugin as a component of an identity: its name, its target, and its hash.
 
     Raises UnknownPlugin, PluginError.
     """

@@ -1,4 +1,4 @@
-"""How `Bars` become a backtrader data feed, and its times become those of the bars again."""
+"""`Bars` as a backtrader data feed, and the times of the feed as those of the bars again."""
 
 from __future__ import annotations
 

@@ -25,8 +25,13 @@ def feed_times(feeds: Sequence[Bars], session_end: np.timedelta64 = MIDNIGHT) ->
     """
     united = UnitedTimes.of([feed.time for feed in feeds])
     if _ascends(united.first([feed.session for feed in feeds])):
-        days: list[Times] = [each.session.astype("datetime64[us]") for each in feeds]
-        return tuple(day + session_end for day in days) if session_end else tuple(days)
+        # Symbols with the same sessions may share one array.
+        sessions = {id(feed.session): feed.session for feed in feeds}
+        days: dict[int, Times] = {
+            number: session.astype("datetime64[us]") for number, session in sessions.items()
+        }
+        moments = {number: day + session_end for number, day in days.items()}
+        return tuple(moments[id(feed.session)] for feed in feeds)
     zone = feeds[0].timezone
     if not _ascends(wall_times(united.time, zone)):
         zone = "UTC"

@@ -91,7 +91,7 @@ class OpenEvents:
             position.fix(after.size, after.price)
             self._move_trades(broker, data, before, after, basis)
             if data in self.lots:
-                self.lots[data].receive(event.taxes, event.cash, after.size / before.size)
+                self.lots[data].receive(event.taxes, after.size / before.size)
             for follow in self.followers:
                 follow(data, before.size, after.size)
         if due:

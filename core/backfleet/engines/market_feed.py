@@ -1,4 +1,4 @@
-"""What a `MarketBroker` knows of each feed: the rules and the traded prices of its bars."""
+"""The rules and the traded prices of the bars of each feed, for `MarketBroker`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
-from backfleet.engines.tax_lots import Rates
+from backfleet.engines.tax_lots import Taxes
 from backfleet.engines.vector import bookings
 from backfleet.engines.vector.market_rules import BarTerms, market_rows
 from backfleet.engines.vector.panels import panel_of
@@ -61,7 +61,7 @@ class BookEvent:
     price: float
     move: float
     whole: float
-    taxes: Rates
+    taxes: Taxes
 
 
 # A sweep runs many points on the same bars.

@@ -1,4 +1,4 @@
-"""What backtrader forgets, written down while it happens.
+"""Recording of facts that backtrader does not keep.
 
 Orders and fills become rows of plain numbers as soon as they are final, while they are still in
 the processor's cache, and not objects that are looked up once more at the end.

@@ -6,10 +6,10 @@ import calendar
 from dataclasses import dataclass, field
 from datetime import date
 
-__all__ = ["Rates", "TaxLots"]
+__all__ = ["TaxLots", "Taxes"]
 
-Rates = tuple[float, float, float]
-"""Fractions of a dividend, for shares held up to a month, up to a year, and longer."""
+Taxes = tuple[float, float, float]
+"""Tax on a dividend per share that got it, for shares held up to a month, up to a year, longer."""
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -18,7 +18,8 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 class _Lot:
     day: int
     shares: float
-    dividends: list[tuple[Rates, float]] = field(default_factory=list)
+    dividends: list[tuple[Taxes, float]] = field(default_factory=list)
+    """The tax of each dividend, and the shares that got it."""
 
 
 class TaxLots:
@@ -31,11 +32,11 @@ class TaxLots:
         """Add a purchase."""
         self._lots.append(_Lot(int(day), shares))
 
-    def receive(self, rates: Rates, cash: float, ratio: float) -> None:
-        """Note a dividend in cash per share, and multiply the shares."""
+    def receive(self, taxes: Taxes, ratio: float) -> None:
+        """Note a dividend with its tax, and multiply the shares."""
         for lot in self._lots:
-            if cash and any(rates):
-                lot.dividends.append((rates, lot.shares * cash))
+            if any(taxes):
+                lot.dividends.append((taxes, lot.shares))
             lot.shares *= ratio
 
     def tax(self, shares: float, day: float) -> float:
@@ -47,8 +48,8 @@ class TaxLots:
                 break
             if lot.dividends:
                 period = _period(lot.day, int(day))
-                for rates, money in lot.dividends:
-                    total += rates[period] * money * (part / lot.shares)
+                for taxes, entitled in lot.dividends:
+                    total += taxes[period] * entitled * (part / lot.shares)
             shares -= part
         return total
 
@@ -61,7 +62,7 @@ class TaxLots:
                 del self._lots[0]
                 continue
             rest = lot.shares - shares
-            lot.dividends = [(rates, money * rest / lot.shares) for rates, money in lot.dividends]
+            lot.dividends = [(taxes, held * rest / lot.shares) for taxes, held in lot.dividends]
             lot.shares = rest
             return
 

@@ -1,4 +1,4 @@
-"""What indicators make from bars once, however many parameter points use it."""
+"""A cache of the arrays that indicators compute from bars for many parameter points."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _kept: OrderedDict[tuple[object, int], tuple[weakref.ref[Floats], Floats]] = Ord
 
 
 def shared(make: Callable[[Floats], Floats], values: Floats) -> Floats | None:
-    """What `make` makes of values that cannot change, from the second call on without making it.
+    """Return `make(values)`, from the cache if it was made before.
 
     Returns
     -------
-    None where the values can change, or are no line of floats.
+    None if the values can change, or are not a contiguous line of floats.
     """
     key = make, id(values)
     found = _kept.get(key)

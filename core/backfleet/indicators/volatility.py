@@ -1,4 +1,4 @@
-"""How much prices move: standard deviation and true range."""
+"""Indicators of volatility: standard deviation and true range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an indicator's values begin.
+"""The first bar for which an indicator has a value.
 
 Before it has seen enough bars an indicator is NaN. An indicator of another one takes that one's
 leading NaNs for its warm-up and begins after them, as backtrader's do.

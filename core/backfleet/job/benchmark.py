@@ -1,4 +1,4 @@
-"""What tasks can be compared with, beside a symbol."""
+"""Names of benchmarks that are not symbols."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def _own(value: Value) -> Value:
 
 
 def _strides(values: Mapping[str, Sequence[Value]]) -> list[int]:
-    """How far apart the points are where an axis goes on to its next value."""
+    """Return the distance between points with neighboring values, for each axis."""
     sizes = [len(axis) for axis in values.values()]
     return [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
 

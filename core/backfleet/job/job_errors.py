@@ -45,7 +45,7 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     if close:
         return f"; did you mean {by_folded[close[0]]!r}?"
     if known and len(known) <= 12:
-        return f"; there are {', '.join(known)}"
+        return f"; there {'is' if len(known) == 1 else 'are'} {', '.join(known)}"
     return ""
 
 

@@ -231,7 +231,7 @@ class Data(Section):
 
     @property
     def auxiliary_paths(self) -> dict[str, str]:
-        """Where each further feed lies that is read."""
+        """The path of each auxiliary feed that is read, by name."""
         return {name: self.of_feed(name).path for name in self.read_feeds}
 
     @property

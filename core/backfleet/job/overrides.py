@@ -100,7 +100,7 @@ def _items(text: str, option: str) -> list[str]:
 
 
 def _toml_or_text(text: str) -> Any:
-    """What `text` is as a TOML value, or else itself."""
+    """Return the TOML value that a text spells, or the text itself."""
     try:
         parsed = parse_toml(f"value = {text}")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where the paths of a job lead: those in a job file start at its folder, others where we are."""
+"""Paths of a job: relative to the folder of the job file, else to the current directory."""
 
 from __future__ import annotations
 

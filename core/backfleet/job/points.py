@@ -24,7 +24,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PointsDescription:
-    """What a job says about its points.
+    """The points of a job in few words: names, ranges and counts.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Points(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many points there are."""
+        """Return the number of points."""
 
     @abstractmethod
     def column(self, name: str, indices: Indices) -> Column:
@@ -90,7 +90,7 @@ class Points(ABC):
 
     @abstractmethod
     def table(self) -> bytes | None:
-        """What has to be stored beside the JSON: a Parquet file, or None where there is nothing."""
+        """Return the Parquet file to store beside the JSON; None if the JSON has it all."""
 
     def __getitem__(self, index: int) -> dict[str, Value]:
         """The point's values by name, plain Python objects of its own. Raises IndexError."""

@@ -1,4 +1,4 @@
-"""What a job's values must keep to, each rule as a function that pydantic calls.
+"""Rules for the values of a job, each as a function that pydantic calls.
 
 A ValueError says what is wrong; `Section` adds the key's path and the value.
 """

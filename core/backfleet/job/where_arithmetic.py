@@ -1,4 +1,4 @@
-"""What the operators of `[sweep] where` do, each over whole columns.
+"""The operators of `[sweep] where`, each over whole columns.
 
 Columns have shape (rows,) and are int64, float64, bool, or object for text. A ValueError says why
 an operation has no answer; the caller adds where. Whole numbers are exact or refused: they never

@@ -17,6 +17,8 @@ __all__ = ["FLAT", "defined", "measure_account", "ratio"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+Word = int | np.int64
+
 Three = tuple[float, float, float]
 Nine = tuple[float, float, float, float, float, float, float, float, float]
 Twelve = tuple[float, float, float, float, float, float, float, float, float, float, float, float]
@@ -31,6 +33,9 @@ ROUNDING = 1e-15
 BLOCK = 64
 """Values that are looked at together. In most blocks there is no value below the deepest, or no new
 peak, so that their extremes suffice."""
+
+MAGNITUDE = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+"""All bits of a float but its sign."""
 
 
 @compiled
@@ -254,25 +259,20 @@ def _first_at_least(values: Floats, start: int, bound: float) -> int:
 @inlined
 def _extremes(values: Floats) -> tuple[float, float]:
     """Return the lowest and the highest of some values, none of which is NaN."""
-    # Four of each: one alone would have to wait for itself. numba's min and max test for NaN.
-    a = b = c = d = e = f = g = h = values[0]
-    whole = len(values) - len(values) % 4
-    for index in range(0, whole, 4):
-        a, e = _widened(a, e, values[index])
-        b, f = _widened(b, f, values[index + 1])
-        c, g = _widened(c, g, values[index + 2])
-        d, h = _widened(d, h, values[index + 3])
-    for index in range(whole, len(values)):
-        a, e = _widened(a, e, values[index])
-    a, b = b if b < a else a, d if d < c else c
-    e, f = f if f > e else e, h if h > g else g
-    return b if b < a else a, f if f > e else e
+    # Whole numbers in the same order: only their extremes are found in vector registers.
+    lowest: Word = MAGNITUDE
+    highest: Word = -MAGNITUDE
+    for index in range(len(values)):
+        key = _key(np.float64(values[index]).view(np.int64))
+        lowest = key if key < lowest else lowest
+        highest = key if key > highest else highest
+    return np.int64(_key(lowest)).view(np.float64), np.int64(_key(highest)).view(np.float64)
 
 
 @inlined
-def _widened(low: float, high: float, value: float) -> tuple[float, float]:
-    """Return a range that includes a value, too."""
-    return value if value < low else low, value if value > high else high
+def _key(bits: Word) -> Word:
+    """Turn the bits of a float into a whole number in the order of the floats, or back."""
+    return bits ^ MAGNITUDE if bits < 0 else bits
 
 
 @_extremes.from_python

@@ -8,7 +8,7 @@ None. A process interprets them for its first tasks, with whole arrays instead o
 from __future__ import annotations
 
 import math
-from typing import Any
+import struct
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,9 @@ Four = tuple[float, float, float, float]
 Six = tuple[float, float, float, float, float, float]
 
 WIDTH = len(COLUMNS)
-ARE_COUNTS = tuple(name in COUNTS for name in COLUMNS)
-AT_COUNTS = tuple(column for column, is_count in enumerate(ARE_COUNTS) if is_count)
+LAYOUT = struct.Struct("=" + "".join("q" if name in COUNTS else "d" for name in COLUMNS))
 
+AT_DAYS = COLUMNS.index("max_drawdown_days")
 AT_TRADES, AT_FEES = COLUMNS.index("trades"), COLUMNS.index("fees")
 
 STATES = len(OrderStatus)
@@ -61,7 +61,10 @@ def sessions_of(days: Days) -> Ints:
 
 
 def new_row(segments: Segments) -> Floats:
-    """Return a row that `measure` can write: a task's metrics, and the sums of its returns."""
+    """Return a row that `measure` can write: a task's metrics, and the sums of its returns.
+
+    Counts are in it as int64, in the place of a float.
+    """
     return np.empty(WIDTH + 2 * len(segments) + 3)
 
 
@@ -77,19 +80,15 @@ def sums_of(row: Floats, segments: Segments) -> TaskSums:
 
 def metrics_of(row: Floats) -> Metrics:
     """Return the metrics in a row that `measure` wrote."""
-    numbers: list[Any] = row[:WIDTH].tolist()
+    numbers = LAYOUT.unpack_from(row.data)
     total = sum(numbers)
-    if total != total:
-        return Metrics._make(map(_number, numbers, ARE_COUNTS))
-    for column in AT_COUNTS:
-        numbers[column] = int(numbers[column])
-    return Metrics._make(numbers)
-
-
-def _number(number: float, is_count: bool) -> float | int | None:
-    if number != number:
-        return None
-    return int(number) if is_count else number
+    if total == total:
+        return Metrics._make(numbers)
+    # The bits of a count are those of a float near 0.
+    floats = row[:WIDTH].tolist()
+    return Metrics._make(
+        None if at != at else number for number, at in zip(numbers, floats, strict=True)
+    )
 
 
 @compiled
@@ -123,15 +122,19 @@ def measure(
     account = measure_account(
         value, gross, sessions, cash, periods, traded, borders, returns, row[WIDTH:]
     )
+    counts = row.view(np.int64)
     for column in range(len(account)):
         row[column] = account[column]
+    if row[AT_DAYS] == row[AT_DAYS]:
+        counts[AT_DAYS] = int(row[AT_DAYS])
     ended = measure_trades(trades["pnl_net"], trades["closed"])
     for column in range(len(ended)):
         row[AT_TRADES + column] = ended[column]
+    counts[AT_TRADES] = int(ended[0])
     row[AT_FEES] = fees
     states = measure_orders(orders["status"])
     for column in range(len(states)):
-        row[AT_FEES + 1 + column] = states[column]
+        counts[AT_FEES + 1 + column] = int(states[column])
 
 
 @compiled

@@ -16,6 +16,8 @@ BLOCK = 128
 DEPTH = 64
 """More halvings than any array has."""
 
+I1, I2, I3, I4, I5, I6, I7, I8 = map(np.uintp, range(1, LANES + 1))
+
 
 @compiled
 def pairwise_sum(values: Floats) -> float:
@@ -25,12 +27,10 @@ def pairwise_sum(values: Floats) -> float:
     it keeps the length of the right half while it is in the left one, and 0 with the left one's sum
     thereafter.
     """
-    plain = np.ascontiguousarray(values)
-    rows = plain[: len(plain) - len(plain) % LANES].reshape((-1, LANES))
-    if len(plain) <= BLOCK:
-        return _block_sum(plain, rows, 0, len(plain))
+    if len(values) <= BLOCK:
+        return _block_sum(values, 0, len(values))
     right, left_sum = np.empty(DEPTH, np.int64), np.empty(DEPTH)
-    level, start, count = 0, 0, len(plain)
+    level, start, count = 0, 0, len(values)
     while True:
         while count > BLOCK:
             half = count // 2
@@ -38,7 +38,7 @@ def pairwise_sum(values: Floats) -> float:
             level += 1
             right[level] = count - half
             count = half
-        total = _block_sum(plain, rows, start, count)
+        total = _block_sum(values, start, count)
         start += count
         while level and not right[level]:
             total = left_sum[level] + total
@@ -56,24 +56,28 @@ def _sum_of_numpy(values: Floats) -> float:
 
 
 @inlined
-def _block_sum(values: Floats, rows: Floats, start: int, count: int) -> float:
-    """The sum of `values[start:start + count]`; `rows` are the same values, `LANES` a row."""
+def _block_sum(values: Floats, start: int, count: int) -> float:
+    """The sum of `values[start:start + count]`."""
+    # Unsigned, so that numba does not test every index for being negative: half the time.
+    at, end = np.uintp(start), np.uintp(start + count)
     total = 0.0
-    first, end = start // LANES, (start + count) // LANES
-    if end > first:
+    if at + I8 <= end:
         # Eight names rather than an array: so they stay in registers.
-        a, b, c, d = rows[first, 0], rows[first, 1], rows[first, 2], rows[first, 3]
-        e, f, g, h = rows[first, 4], rows[first, 5], rows[first, 6], rows[first, 7]
-        for row in range(first + 1, end):
-            a += rows[row, 0]
-            b += rows[row, 1]
-            c += rows[row, 2]
-            d += rows[row, 3]
-            e += rows[row, 4]
-            f += rows[row, 5]
-            g += rows[row, 6]
-            h += rows[row, 7]
+        a, b, c, d = values[at], values[at + I1], values[at + I2], values[at + I3]
+        e, f, g, h = values[at + I4], values[at + I5], values[at + I6], values[at + I7]
+        at += I8
+        while at + I8 <= end:
+            a += values[at]
+            b += values[at + I1]
+            c += values[at + I2]
+            d += values[at + I3]
+            e += values[at + I4]
+            f += values[at + I5]
+            g += values[at + I6]
+            h += values[at + I7]
+            at += I8
         total = ((a + b) + (c + d)) + ((e + f) + (g + h))
-    for index in range(end * LANES, start + count):
-        total += values[index]
+    while at < end:
+        total += values[at]
+        at += I1
     return float(total)

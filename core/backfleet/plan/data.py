@@ -121,7 +121,7 @@ def open_bar_cache(
 
 
 def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
-    """What a job's bars are; those that are traded follow the rules of a market.
+    """Return the bars of a job; traded bars follow the rules of a market.
 
     Raises DataError, PluginError, JobError.
     """

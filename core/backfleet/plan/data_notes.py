@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["DataNotes"]
+__all__ = ["DataNotes", "count_of_symbols"]
 
 NAMED = 3
 """Symbols with a reason in one line; the others are counted."""
@@ -45,12 +45,14 @@ class DataNotes:
             yield "doubts", f"{len(self.doubts):,} of {symbols:,} symbols: {_named(self.doubts)}"
         if self.adjustments:
             words = [
-                rule if count == symbols else f"{rule} ({count:,} symbols)"
+                rule if count == symbols else f"{rule} ({count_of_symbols(count)})"
                 for rule, count in self.adjustments.items()
             ]
             yield "prices", "; ".join(words)
         if self.market:
-            counts = [f"{words} ({count:,} symbols)" for words, count in self.market.items()]
+            counts = [
+                f"{words} ({count_of_symbols(count)})" for words, count in self.market.items()
+            ]
             yield "market", "; ".join(counts)
         if self.survivorship:
             yield "survivorship", self.survivorship
@@ -61,3 +63,8 @@ def _named(reasons: Mapping[str, str]) -> str:
     shown = [f"{symbol}: {reason}" for symbol, reason in list(reasons.items())[:NAMED]]
     more = f"; and {len(reasons) - NAMED:,} more" if len(reasons) > NAMED else ""
     return "; ".join(" ".join(line.split()) for line in shown) + more
+
+
+def count_of_symbols(count: int) -> str:
+    """Return a number of symbols with its noun."""
+    return "1 symbol" if count == 1 else f"{count:,} symbols"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -24,9 +24,6 @@ __all__ = [
 ]
 
 ID_DIGITS = 16
-
-LATER_SETTINGS = tuple(field.name for field in fields(BrokerSettings))[4:]
-"""Those after cash, commission, minimum commission and slippage."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Component:
 
 @dataclass(frozen=True)
 class FeedIdentity:
-    """How bars were read, except for where they lie.
+    """The source of bars and its settings, without their location.
 
     Attributes
     ----------
@@ -88,14 +85,11 @@ class DataIdentity(FeedIdentity):
     resampled
         The spans of the auxiliary feeds that are made from the symbols' own bars, by name.
     facts
-        Whether the bars have facts, which are part of their digests. Bars without facts say
-        nothing of them in what is hashed.
+        Whether the bars have facts, which are part of their digests.
     session_end
-        Time of day of daily bars on backtrader's clock, ISO 8601; empty for 00:00, of which what is
-        hashed says nothing.
+        Time of day of daily bars on backtrader's clock, ISO 8601; empty for 00:00.
     feeds
-        The feeds of one `backtrader.Strategy` in their order; empty for the usual order, of which
-        what is hashed says nothing.
+        The feeds of one `backtrader.Strategy` in their order; empty for the usual order.
     """
 
     universe: Literal["each", "portfolio"]
@@ -112,14 +106,14 @@ class DataIdentity(FeedIdentity):
 
 @dataclass(frozen=True)
 class ResultsIdentity:
-    """What the job says about its results, as far as it decides rows.
+    """The settings of `[results]` that change rows.
 
     Attributes
     ----------
     benchmark_digest
         `Bars.digest()` of the benchmark if rows depend on another symbol's bars, else empty.
     analyzers
-        Pairs of name and class, sorted by name. Without any, what is hashed says nothing of them.
+        Pairs of name and class, sorted by name.
     """
 
     detail: Literal["summary", "full"]
@@ -178,10 +172,9 @@ class Identity:
     modules
         Names of the modules that the job declares, sorted; their code is part of the strategy's.
     market
-        None for a run without a market. It is then absent from what is hashed.
+        None for a run without a market.
     signals
-        Pairs of kind and indicator, sorted by the kind. Without any, what is hashed says nothing of
-        them.
+        Pairs of kind and indicator, sorted by the kind.
     """
 
     backfleet: str
@@ -202,29 +195,7 @@ class Identity:
     @cached_property
     def run_id(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 over its canonical JSON."""
-        return canonical_digest(self.hashed())[:ID_DIGITS]
-
-    def hashed(self) -> Mapping[str, Any]:
-        """Return what the run's id is the hash of, as plain JSON."""
-        plain: dict[str, Any] = to_plain(self)
-        if self.market is None:
-            del plain["market"]
-        # Settings of the broker that were added later are absent while they have their defaults.
-        defaults = to_plain(BrokerSettings(self.broker.cash))
-        for name in LATER_SETTINGS:
-            if plain["broker"][name] == defaults[name]:
-                del plain["broker"][name]
-        if not self.signals:
-            del plain["signals"]
-        if not self.results.analyzers:
-            del plain["results"]["analyzers"]
-        if not self.data.facts:
-            del plain["data"]["facts"]
-        if not self.data.session_end:
-            del plain["data"]["session_end"]
-        if not self.data.feeds:
-            del plain["data"]["feeds"]
-        return plain
+        return canonical_digest(to_plain(self))[:ID_DIGITS]
 
     def components(self) -> Iterator[tuple[str, Component]]:
         """Return the kind of plugin and the component of every source, engine and hook plugin."""

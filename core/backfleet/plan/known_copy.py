@@ -148,6 +148,7 @@ class _Copier:
                 )
                 yield source, self._piece(source, common, layout)
             except (CorruptObject, ObjectMissing):
+                # The origin has gone since its rows were found: workers compute them.
                 continue
 
     def _read_source(self, number: int) -> _Source:
@@ -209,6 +210,7 @@ def _renumbered(table: pa.Table, tasks: Indices, earlier: Indices) -> pa.Table:
     ascending = earlier[order]
     numbers = task_numbers(table)
     places = np.searchsorted(ascending, numbers)
+    # Numbers above all that are wanted: any valid place will do, since none there is equal.
     places[places == len(ascending)] = 0
     is_chosen = ascending[places] == numbers
     chosen = table.filter(pa.array(is_chosen))

@@ -75,7 +75,7 @@ class PlannedDistribution:
 
 @dataclass(frozen=True)
 class TaskKey:
-    """What task `index` is: a symbol, or the whole universe, at a parameter point.
+    """The symbol, or the whole universe, and the parameter point of task `index`.
 
     Attributes
     ----------
@@ -169,7 +169,8 @@ class Manifest:
     def task(self, index: int) -> TaskKey:
         """Decode a task. Raises IndexError."""
         if not 0 <= index < self.tasks:
-            raise IndexError(f"the run has tasks 0 to {self.tasks - 1}, no task {index}")
+            tasks = "only task 0" if self.tasks == 1 else f"tasks 0 to {self.tasks - 1}"
+            raise IndexError(f"the run has {tasks}, no task {index}")
         position, point = divmod(index, len(self.points))
         params, window = self.points[point], None
         if isinstance(self.points, WindowedPoints):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from backfleet.errors import MarketError
 from backfleet.facts import Facts, SymbolFacts
+from backfleet.plan.data_notes import count_of_symbols
 from backfleet.plan.market_bars import MarketRules
 from backfleet.sources.bar_cache import SymbolData
 
@@ -53,7 +54,7 @@ def unexplained(symbols: Mapping[str, SymbolData]) -> dict[str, int]:
 def check_strict(notes: Mapping[str, int]) -> None:
     """Raise MarketError if the notes about a market name an assumption."""
     assumed = [
-        f"{words} ({count:,} symbols)"
+        f"{words} ({count_of_symbols(count)})"
         for words, count in notes.items()
         if words not in WORDS.values()
     ]

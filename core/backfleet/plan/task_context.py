@@ -13,7 +13,7 @@ __all__ = ["TaskContext"]
 
 @dataclass(frozen=True)
 class TaskContext:
-    """What a process needs to run a run's tasks: the manifest, and where this process finds things.
+    """The context for running a run's tasks: the manifest, and the paths of code and data here.
 
     Attributes
     ----------

@@ -48,7 +48,7 @@ def base_key(identity: Identity) -> str:
     )
     is_portfolio = identity.data.universe == "portfolio"
     symbols = list(identity.data.digests.items()) if is_portfolio else []
-    return canonical_digest([neutral.hashed(), to_plain(symbols)])
+    return canonical_digest([to_plain(neutral), to_plain(symbols)])
 
 
 class TaskMatch:

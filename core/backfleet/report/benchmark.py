@@ -1,4 +1,4 @@
-"""What a task's account is compared with: its own symbols, or another one, bought and held."""
+"""The benchmark of a task's account: its own symbols, or another one, bought and held."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DAY = "%Y-%m-%d"
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
-    """What a task's account is drawn beside.
+    """The account beside which a task's account is drawn.
 
     Attributes
     ----------

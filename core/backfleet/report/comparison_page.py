@@ -100,7 +100,7 @@ def _verdicts(runs: tuple[Run, Run]) -> Sequence[tuple[str, str, str]]:
 
 
 def _made_of(run: Run) -> Mapping[str, str]:
-    """What the details of a single run are silent about."""
+    """Return the parameters, symbols and bars of a run, which its own page does not list."""
     identity = run.manifest.identity
     points = run.manifest.points.describe()
     if points.axes is not None:

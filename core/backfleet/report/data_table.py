@@ -24,7 +24,7 @@ TITLES = {"task": "Task", "symbol": "Symbol", "status": "Status", "error": "Erro
 
 @dataclass(frozen=True)
 class Heading:
-    """How a column is shown.
+    """The name, label and format of a column.
 
     Attributes
     ----------

@@ -33,7 +33,7 @@ DAY = 86_400_000_000_000
 
 @dataclass(frozen=True)
 class EquityFan:
-    """What `figures.sweep.equity_fan_figure` draws, and how many curves are in it."""
+    """The data that `figures.sweep.equity_fan_figure` draws, and the number of its curves."""
 
     frame: pd.DataFrame
     curves: int

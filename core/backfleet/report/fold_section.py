@@ -33,7 +33,7 @@ RANK_TIP = "Place of the chosen point among all points in the test window: 0 is 
 
 @dataclass(frozen=True)
 class FoldSection:
-    """What the page shows of the folds.
+    """The section of the page about the folds.
 
     Attributes
     ----------

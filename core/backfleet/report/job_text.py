@@ -155,7 +155,7 @@ def _data(run: Run) -> dict[str, Any]:
 
 
 def _places(run: Run) -> tuple[str, Mapping[str, str], str]:
-    """Where workers found the data; a run that was never submitted does not say."""
+    """Return the paths of the workers' data; a run that was never submitted has none."""
     newest = _newest_submission(run)
     if newest is None:
         return "where the data lies", {}, NO_FACTS_PATH

@@ -1,4 +1,4 @@
-"""How a metric differs over the tasks that two runs have in common."""
+"""The differences of a metric over the tasks that two runs have in common."""
 
 from __future__ import annotations
 

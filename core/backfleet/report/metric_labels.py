@@ -1,4 +1,4 @@
-"""What a report calls a column, how it writes its numbers, and the formula behind them."""
+"""The label, number format and formula of each column of a report."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def format_value(name: str, value: float | int | None) -> str:
 
 @cache
 def notation() -> str:
-    """What the letters in the formulas stand for."""
+    """Return the meanings of the letters in the formulas."""
     parts = (inspect.getdoc(Metrics) or "").split("\n\n")
     return " ".join(parts[1].split()) if len(parts) > 1 else ""
 

@@ -70,7 +70,7 @@ class Page:
 
     @property
     def all_scripts(self) -> Sequence[str]:
-        """What the page runs at once; the library of the figures comes when it is needed."""
+        """Return the scripts that run at once; the library of the figures loads on demand."""
         return ("page.js", *self.scripts, *(("figures.js",) if self.figures else ()))
 
 

@@ -1,4 +1,4 @@
-"""What a page says about a run beside its numbers."""
+"""Facts about a run that a page shows beside its numbers."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class PageFacts:
 
 
 def page_facts(run: Run) -> PageFacts:
-    """What the store says of a run. Raises StoreError, CorruptObject."""
+    """Return the facts about a run. Raises StoreError, CorruptObject."""
     counts = run.counts()
     state = run.state()
     return PageFacts(

@@ -27,7 +27,7 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """How the best point stands among its neighbors.
+    """The best point compared with its neighbors.
 
     Attributes
     ----------

@@ -249,7 +249,7 @@ def _leaderboard(sweep: SweepPageData, rows: pd.DataFrame) -> Mapping[str, Any]:
 
 
 def _axes(sweep: SweepPageData) -> Sequence[str]:
-    """What a map may have as an axis: parameters, and the symbols where there are several."""
+    """Return the possible axes of a map: parameters, and the symbols if there are several."""
     several = sweep.rows["symbol"].nunique() > 1
     return [*sweep.parameters, *(["symbol"] if several else [])]
 

@@ -53,7 +53,7 @@ CONTRIBUTIONS = (
 
 @dataclass(frozen=True, eq=False)
 class Holdings:
-    """What a portfolio held.
+    """The positions of a portfolio over time.
 
     Attributes
     ----------

@@ -107,7 +107,7 @@ def _metrics(task: Task) -> Sequence[tuple[MetricLabel, str, Any]]:
 
 
 def _custom(task: Task) -> Sequence[tuple[str, str]]:
-    """What the strategy and plugins left of themselves."""
+    """Return the metrics of the strategy and of plugins."""
     names = {parameter_column(name) for name in task.key.params}
     fixed = {"task", "symbol", "status", "error", "seconds", "engine", "origin", *METRICS, *names}
     return [

@@ -84,7 +84,7 @@ def rejections(orders: pd.DataFrame) -> Sequence[tuple[str, int, float]]:
 
 
 def _headings(headings: Sequence[Heading], manifest: Manifest) -> Sequence[Heading]:
-    """Where there is one symbol, its column says nothing."""
+    """Return the headings, without the symbol if there is only one."""
     return [each for each in headings if each.name != "symbol" or manifest.is_portfolio]
 
 

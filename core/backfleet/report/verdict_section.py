@@ -50,7 +50,7 @@ class SymbolRow:
 
 @dataclass(frozen=True)
 class VerdictSection:
-    """What the page shows of the verdicts.
+    """The section of the page about the verdicts.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the store holds of a run: its valid chunks, and what is missing."""
+"""An index of the valid chunks of a run, and of the missing ones."""
 
 from __future__ import annotations
 

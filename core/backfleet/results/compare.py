@@ -58,7 +58,7 @@ class MetricPair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare_runs` found.
+    """The result of `compare_runs`.
 
     Attributes
     ----------
@@ -100,6 +100,8 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
 
     Raises UserError where tasks cannot be matched: a parameter that only one run has varies in it.
     """
+    # Before the tasks are matched: of large runs both take much memory.
+    best = (_best(first), _best(second))
     matched = match_tasks(first, second)
     pairs = matched.rows
     return Comparison(
@@ -114,7 +116,7 @@ def compare_runs(first: RunRows, second: RunRows) -> Comparison:
         only_first=first.rows.num_rows - pairs.num_rows,
         only_second=second.rows.num_rows - pairs.num_rows,
         metrics=[_pair(pairs, name) for name in METRICS if _has_values(pairs, name)],
-        best=(_best(first), _best(second)),
+        best=best,
     )
 
 

@@ -79,12 +79,12 @@ def _json(rows: Rows, stream: BinaryIO) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """What is undefined is no value: JSON has no NaN, and of one in CSV readers disagree."""
+    """Return None for NaN and infinity: JSON has no NaN, and readers of CSV disagree about it."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:
-    """What a query may come to and JSON lacks."""
+    """Convert types of query results that JSON lacks."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return str(value)

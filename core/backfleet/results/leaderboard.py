@@ -62,7 +62,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Ranking:
-    """How to rank.
+    """The metric, order, minimum number of trades and grouping of a ranking.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What tasks printed."""
+"""The output that tasks printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a run's rows, in words."""
+"""The problems of a run's rows, in words."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Tally:
 
     @property
     def rejections(self) -> str:
-        """How many of the orders were rejected, and why."""
+        """Return the number of rejected orders and the reasons, in words."""
         if not self.rejected:
             return f"none of {count_of(self.orders, 'order')}"
         return f"{self.rejected:,} of {count_of(self.orders, 'order')}, {self._why}"

@@ -1,4 +1,4 @@
-"""What `backfleet doctor` looks at: this machine, the store, the plugins, each executor."""
+"""The checks of `backfleet doctor`: this machine, the store, the plugins, each executor."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def plugin_findings() -> Iterator[Finding]:
 
 
 def check_executors(names: Sequence[str] = (), *, live: bool = False) -> Iterator[Finding]:
-    """What executors say of themselves: those named, or else all that are installed.
+    """Yield the findings of the named executors, or of all installed ones.
 
     What is wrong with one that is neither named nor configured is only a warning.
     """

@@ -67,7 +67,7 @@ def _validated(
 
 
 def _problem(error: Mapping[str, Any], known: Sequence[str]) -> str:
-    """What pydantic found, in the words that the job file's errors use."""
+    """Return an error of pydantic in the words of the job file's errors."""
     key = ".".join(map(str, error["loc"]))
     if error["type"] != "extra_forbidden":
         return f"{key} = {error['input']!r}: {error['msg'].replace('Input should', 'must')}"

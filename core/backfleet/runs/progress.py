@@ -24,7 +24,7 @@ Show = Callable[[Counts], None]
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast tasks finish.
+    """The rate at which tasks finish.
 
     Attributes
     ----------

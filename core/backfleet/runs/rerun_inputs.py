@@ -1,4 +1,4 @@
-"""Where the tasks of a stored run find their data and resources when they run again."""
+"""The data and resources with which the tasks of a stored run run again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def default_submission(run: Run) -> Submission:
 
 
 class DataPaths(NamedTuple):
-    """Where the tasks of a run find their data.
+    """The paths of the data of a run's tasks.
 
     Attributes
     ----------

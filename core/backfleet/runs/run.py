@@ -100,7 +100,7 @@ class Run:
 
     @property
     def stored(self) -> StoredRun:
-        """What the store holds of the run, for computations outside of this class."""
+        """The stored content of the run, for computations outside of this class."""
         from backfleet.runs.stored_run import StoredRun
 
         self.counts()

@@ -1,4 +1,4 @@
-"""What the store holds of a run, as `Run` hands it to computations."""
+"""The stored content of a run, as `Run` hands it to computations."""
 
 from __future__ import annotations
 

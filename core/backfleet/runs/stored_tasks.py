@@ -32,7 +32,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RecordMismatch:
-    """Where a task came out differently.
+    """The first stored record of a task that differs from the record of its rerun.
 
     Attributes
     ----------

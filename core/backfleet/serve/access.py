@@ -1,4 +1,4 @@
-"""Who may ask: no page of another site, and beyond this machine only who has the token."""
+"""Access control: no page of another site may ask, and other machines need the token."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Access:
-    """How a server is reached.
+    """The address of a server, and the token that other machines need.
 
     Attributes
     ----------

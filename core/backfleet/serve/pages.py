@@ -142,7 +142,7 @@ def comparison_html(first: Run, second: Run, metric: str | None) -> str:
 
 
 def problem_html(title: str, text: str) -> str:
-    """What went wrong, in words."""
+    """Return a page that describes an error."""
     if len(text) > MAX_PROBLEM_CHARS:
         text = f"{text[: MAX_PROBLEM_CHARS - 3]}..."
     page = Page("problem.html", f"{title} · backfleet", {"heading": title, "text": text})

@@ -22,7 +22,7 @@ from backfleet.events import Events
 from backfleet.source import Source
 from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.index import Index
-from backfleet.sources.pack import SCHEMA, pack, unpack
+from backfleet.sources.pack import SCHEMA, Days, pack, unpack
 from backfleet.sources.turns import others_run
 
 __all__ = ["BarCache", "SymbolData", "describe_bars", "parse_bars", "sessions_per_year"]
@@ -37,7 +37,7 @@ DAYS_PER_YEAR = 365.25
 
 @dataclass(frozen=True)
 class SymbolData:
-    """What a plan needs to know of a symbol's bars.
+    """Facts about a symbol's bars that a plan needs.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class _Input:
 
 @dataclass(frozen=True)
 class _Windowed:
-    """What the window of the bars of this input is."""
+    """Facts about the window of the bars of an input."""
 
     input: str
     data: SymbolData
@@ -100,7 +100,7 @@ class _Windowed:
 
 @dataclass(frozen=True, eq=False)
 class _Shelf:
-    """What the cache keeps of one source with its settings."""
+    """The part of the cache for one source with its settings."""
 
     folder: Path
     inputs: Index[_Input]
@@ -146,6 +146,7 @@ class BarCache:
         self._additions = additions
         self._folder = cache_folder() / "bars" if folder is None else folder
         self._shelves: dict[Source, _Shelf] = {}
+        self._days = Days()
 
     def __enter__(self) -> Self:
         return self
@@ -168,12 +169,14 @@ class BarCache:
         """
         known = self._known_input(source, symbol)
         if known is not None:
-            bars = _unpacked(source, symbol, self._shelf(source).bars(symbol, known))
+            bars = self._unpacked(source, symbol, self._shelf(source).bars(symbol, known))
             if bars is not None:
                 return bars, known
         content, digest = self._read(source, symbol)
         path = self._shelf(source).bars(symbol, digest)
-        bars = _unpacked(source, symbol, path) or _parsed(source, symbol, content, path)
+        # Most inputs are new, and to ask costs less than to fail.
+        bars = self._unpacked(source, symbol, path) if os.path.exists(path) else None
+        bars = bars or _parsed(source, symbol, content, path)
         return bars, digest
 
     def reload(self, source: Source, symbol: str) -> tuple[Bars, str]:
@@ -189,7 +192,7 @@ class BarCache:
         return _parsed(source, symbol, content, path), digest
 
     def digest(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData:
-        """What the bars of a window are, without loading them where that is known.
+        """Return the facts about the bars of a window, without loading the bars if they are known.
 
         Raises
         ------
@@ -243,6 +246,10 @@ class BarCache:
             self._shelves[source] = _Shelf(folder, inputs, self._additions)
         return self._shelves[source]
 
+    def _unpacked(self, source: Source, symbol: str, path: Path) -> Bars | None:
+        settings = source.settings
+        return unpack(path, symbol, settings.columns, settings.timezone, self._days)
+
     def _known_input(self, source: Source, symbol: str) -> str | None:
         known = self._shelf(source).inputs.get(symbol)
         if known is None or known.fingerprint != source.fingerprint(symbol):
@@ -258,10 +265,6 @@ class BarCache:
         if before is not None and source.fingerprint(symbol) == before:
             self._shelf(source).inputs.put(symbol, _Input(before, digest))
         return content, digest
-
-
-def _unpacked(source: Source, symbol: str, path: Path) -> Bars | None:
-    return unpack(path, symbol, source.settings.columns, source.settings.timezone)
 
 
 def _parsed(source: Source, symbol: str, content: bytes, path: Path) -> Bars:

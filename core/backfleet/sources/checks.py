@@ -1,4 +1,4 @@
-"""What is refused in a file: the wrong kind of content, the wrong order, impossible prices."""
+"""Checks that refuse a file: wrong kind of content, wrong order, impossible prices."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ KIND_PATTERNS = [(re.compile(pattern, re.IGNORECASE), kind) for pattern, kind in
 
 
 def kind_of(content: bytes) -> str | None:
-    """What the content's first bytes say that it is; None for plain text or something unknown."""
+    """Return the kind of content that the first bytes show; None for text or an unknown kind."""
     for pattern, kind in KIND_PATTERNS:
         if pattern.match(content):
             return kind
@@ -193,7 +193,7 @@ def check_volume(
 
 
 def is_positive(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where a value is positive and finite."""
+    """Return a mask of the positive, finite values."""
     return (values > 0) & (values < np.inf)
 
 

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Reading:
-    """How a table is to be understood.
+    """The settings by which a table is understood.
 
     Attributes
     ----------

@@ -145,7 +145,7 @@ class CsvFile:
 
 @lru_cache
 def _options(count: int, kinds: tuple[tuple[str, Any], ...]) -> tuple[Any, Any]:
-    """How pyarrow reads and converts columns of these types, by their positions among `count`."""
+    """Return pyarrow's options for columns of these types, by their positions among `count`."""
     everything = [str(position) for position in range(count)]
     convert = pacsv.ConvertOptions(
         column_types=dict(kinds),

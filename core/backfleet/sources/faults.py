@@ -243,7 +243,7 @@ def _days(each: Checked) -> Any:
 
 
 def _missed(sessions: Days, market: Days | None) -> NDArray[np.int64]:
-    """How many of the market's sessions lie between each two of a symbol's."""
+    """Return the number of the market's sessions between each two of a symbol's."""
     if market is None:
         return np.zeros(len(sessions) - 1, dtype=np.int64)
     after = np.searchsorted(market, sessions[:-1], "right")

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from backfleet.bar_length import DAY_NS, Stamp
 from backfleet.bars import Bars, Prices
 
-__all__ = ["SCHEMA", "pack", "unpack"]
+__all__ = ["SCHEMA", "Days", "pack", "unpack"]
+
+Sessions = NDArray[np.datetime64]
 
 SCHEMA = 4
 """Changes with the fields below and with what `Bars` holds."""
@@ -97,7 +99,29 @@ def _header(count: int, extra: int, left_out: frozenset[str]) -> bytes:
     return file.getvalue()
 
 
-def unpack(path: Path, symbol: str, extra: Sequence[str], timezone: str) -> Bars | None:
+class Days:
+    """The sessions that were read last, and their midnights.
+
+    Most symbols of a market have the same ones. If they share one array, it takes no memory for
+    each of them, and nothing has to be compared to find that out.
+    """
+
+    def __init__(self) -> None:
+        self._last = np.empty(0, "datetime64[D]"), np.empty(0, np.int64)
+
+    def of(
+        self, session: NDArray[np.datetime64]
+    ) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:
+        """Return these sessions and their midnights, in arrays that others may have too."""
+        last = self._last
+        if not np.array_equal(last[0], session):
+            self._last = last = session, _midnights(session)
+        return last
+
+
+def unpack(
+    path: Path, symbol: str, extra: Sequence[str], timezone: str, days: Days | None = None
+) -> Bars | None:
     """The bars in a file, mapped and read-only; None where it is missing, cut short or damaged."""
     try:
         record = _mapped(path, len(extra))
@@ -105,10 +129,15 @@ def unpack(path: Path, symbol: str, extra: Sequence[str], timezone: str) -> Bars
         count = len(record["open"])
         prices = Prices(record["open"], record["high"], record["low"], record["close"])
         length, unit, stamp = map(int, record["length"])
+        if "time" not in names:
+            session, time = (days or Days()).of(record["session"])
+        else:
+            time = record["time"]
+            session = record["session"] if "session" in names else _days(time)
         return Bars(
             symbol=symbol,
-            time=record["time"] if "time" in names else _midnights(record["session"]),
-            session=record["session"] if "session" in names else _days(record["time"]),
+            time=time,
+            session=session,
             prices=prices,
             raw=prices,
             volume=record["volume"],

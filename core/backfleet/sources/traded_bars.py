@@ -49,16 +49,13 @@ class TradedBars:
     @classmethod
     def of(cls, bars: Bars) -> TradedBars:
         keep: Any = slice(None) if bars.tradable.all() else bars.tradable
-        prices = raw = bars.raw
-        if keep is bars.tradable:
-            prices = Prices(raw.open[keep], raw.high[keep], raw.low[keep], raw.close[keep])
         session = bars.session[keep]
         return cls(
             symbol=bars.symbol,
             timezone=bars.timezone,
             time=bars.time[keep],
             session=session,
-            raw=prices,
+            raw=bars.raw[keep],
             volume=bars.volume[keep],
             factor=bars.factor[keep],
             has_one_per_session=_has_one_per_session(session),

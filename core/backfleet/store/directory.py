@@ -64,6 +64,7 @@ class DirectoryStore(Store):
         check_writable_size(str(path), content)
         with os_errors(path):
             _make_folder(path.parent)
+            # Only spares the writing: the link decides who is first.
             absent = not os.path.lexists(path)
             if absent:
                 with _temporary(path.parent, content) as made:
@@ -250,12 +251,14 @@ def _read_file(path: str, max_bytes: int) -> bytes:
 @contextmanager
 def _temporary(folder: Path, content: bytes) -> Iterator[Path]:
     """A file of this content that is safe on disk under a hidden name; gone when the block ends."""
+    # In the folder of the object, since a link cannot lead to another file system.
     path = folder / f".{os.urandom(8).hex()}.tmp"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
+            # Before the file gets its name: after a power failure, a name must lead to all bytes.
             sync(file.fileno())
         yield path
     finally:

@@ -1,4 +1,4 @@
-"""What a key may look like. A key that passes here is safe as a path and as an S3 object's name."""
+"""The rules for keys. A key that passes here is safe as a path and as an S3 object's name."""
 
 from __future__ import annotations
 

@@ -149,6 +149,7 @@ class S3Store(Store):
             return body.read()
 
     def _get_head(self, key: str, size: int) -> Head:
+        # No checksum: S3 has one of the whole object only.
         answer = s3_client().get_object(
             Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes=0-{size - 1}"
         )
@@ -162,6 +163,7 @@ class S3Store(Store):
             Bucket=self._bucket,
             Key=self._prefix + key,
             Range=f"bytes={start}-{start + length - 1}",
+            # All ranges of a file must come from one version of it.
             IfMatch=f'"{version}"',
         )
         with closing(answer["Body"]) as body:

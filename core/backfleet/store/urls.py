@@ -1,4 +1,4 @@
-"""Where a store lies: a directory's path, or `s3://bucket/prefix`."""
+"""The location of a store: a directory's path, or `s3://bucket/prefix`."""
 
 from __future__ import annotations
 

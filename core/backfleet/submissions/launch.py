@@ -49,6 +49,7 @@ def launch(
     submission = log.append(_with_staged_data(executor, submission, manifest))
     key = store.seals.keep()
     request = replace(submission, run_key=key, earlier=_earlier(log, submission))
+    # Ctrl-C between the two calls would leave workers that nobody can find by a handle.
     with interrupts_deferred():
         handle = executor.submit(request)
         _keep_handle(log, executor, submission, handle)
@@ -69,6 +70,7 @@ def _keep_handle(
     try:
         log.keep_handle(submission.number, handle)
     except BaseException:
+        # The reason why the handle could not be written matters more than a failure to cancel.
         with contextlib.suppress(BackfleetError):
             executor.cancel(handle)
         raise

@@ -81,6 +81,7 @@ def _settled(log: SubmissionLog, number: int) -> LogEntry | None:
         if entry is None or not entry.submission.shards:
             return entry
         age = datetime.now(UTC) - datetime.fromisoformat(entry.submission.created)
+        # A negative age comes from clocks that differ: waiting for it to pass could take hours.
         if entry.handle is not None or not timedelta(0) <= age < STARTING:
             return entry
         time.sleep(STARTING_PAUSE)

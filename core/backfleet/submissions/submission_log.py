@@ -102,6 +102,7 @@ class SubmissionLog:
             numbered = replace(submission, number=number, url=f"{self._store.url}/{key}")
             if self._store.put_if_absent(key, encode_record(SUBMISSION, numbered)):
                 return numbered
+            # Another client has taken the number in the meantime.
             number += 1
 
     def keep_handle(self, number: int, handle: Handle) -> None:

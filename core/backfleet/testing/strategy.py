@@ -1,4 +1,4 @@
-"""What every strategy should pass, to be subclassed in the tests of the package that brings it."""
+"""Tests that every strategy should pass, for subclassing in the tests of its own package."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StrategyConformance:
     bars: ClassVar[int] = BARS
 
     def subjects(self) -> Sequence[CheckCase]:
-        """What is checked; a subclass may give bars of its own."""
+        """Return the cases to check; a subclass may give bars of its own."""
         bars = tuple(synthetic_bars(market, self.bars) for market in self.markets)
         if issubclass(self.strategy, VectorStrategy) and self.strategy.is_cross_sectional():
             return [CheckCase(self.strategy, bars, self.params)]
@@ -83,7 +83,7 @@ def _assert_passed(result: CheckResult) -> None:
 
 
 def run_strategy(strategy: type, *bars: Bars, **params: Any) -> Outcome:
-    """What a strategy does on bars, with much cash and without commission; several are a portfolio.
+    """Run a strategy on bars, with much cash and without commission; several are a portfolio.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class WindowReturns:
-    """What points earn and pay in a window.
+    """The returns and costs of points in a window.
 
     Attributes
     ----------

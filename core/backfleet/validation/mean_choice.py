@@ -1,4 +1,4 @@
-"""How often the choice of a point carries over, by its mean Sharpe ratio over the symbols.
+"""Tests whether the choice of a point carries over, by its mean Sharpe ratio over the symbols.
 
 This is for runs that keep no series of their points. Additive sums of the tasks suffice for it.
 """

@@ -71,7 +71,7 @@ class RunVerdict:
 
     @property
     def level(self) -> Level:
-        """What the verdict on the best task says."""
+        """The level of the verdict on the best task."""
         return self.best_task.level
 
     @property

@@ -85,7 +85,7 @@ class Family:
 
 @dataclass(frozen=True)
 class RunTrials:
-    """How many trials stand behind a run.
+    """The number of trials behind a run.
 
     Attributes
     ----------

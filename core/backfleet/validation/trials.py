@@ -1,4 +1,4 @@
-"""How alike the trials are: numbers that stand beside the verdict, and never in it.
+"""Similarity of the trials: numbers that stand beside the verdict, and never in it.
 
 The verdict uses all trials with the spread across them, which already accounts for correlation.
 """

@@ -47,7 +47,7 @@ TASK, POINT = "task", "point"
 
 
 class Level(StrEnum):
-    """What a verdict says about a sweep."""
+    """The level of a verdict about a sweep."""
 
     STANDS_OUT = "stands out from luck"
     NOT_DISTINGUISHABLE = "not distinguishable from luck"

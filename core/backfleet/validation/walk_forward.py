@@ -123,12 +123,12 @@ class Folds:
 
     @property
     def changes(self) -> int:
-        """How often the chosen point differs from that of the fold before."""
+        """The number of folds whose chosen point differs from that of the fold before."""
         return sum(one.point != next_.point for one, next_ in self.consecutive)
 
     @property
     def left_out(self) -> int:
-        """How often a symbol was left out of a fold, because it has too few sessions there."""
+        """The number of times that a symbol was left out of a fold with too few of its sessions."""
         symbols = len({choice.symbol for choice in self.choices})
         return symbols * len(self.windows.folds) - len(self.choices)
 

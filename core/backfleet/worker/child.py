@@ -48,10 +48,13 @@ FLUSH_SECONDS = 1.0
 
 def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -> None:
     """Run tasks until the worker closes the connection."""
+    # A process group of its own: ending the group ends what tasks have started, and not the worker.
     os.setpgid(0, 0)
+    # Ctrl-C in a terminal reaches every process; only the worker decides what to do about it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_worker()
     output = TaskOutput(setup.output)
+    # Descriptor 1 is the output file by now, so a crash leaves its stack in the log of the task.
     faulthandler.enable(file=1)
     limit_memory(setup.memory)
     offer_to_out_of_memory()
@@ -68,6 +71,7 @@ def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
     except MemoryError:
         traceback.print_exc()
         sys.stderr.flush()
+        # A regular exit runs clean-up code, which would need memory, too.
         os._exit(OUT_OF_MEMORY)
     except (BrokenPipeError, ConnectionResetError):
         _end()
@@ -83,6 +87,7 @@ def _end_with_worker() -> None:
         worker.join()
         _end()
 
+    # A thread, because the main one may be in a strategy that never returns.
     threading.Thread(target=watch, daemon=True).start()
 
 

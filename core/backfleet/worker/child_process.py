@@ -55,6 +55,7 @@ class ChildProcess:
     """
 
     def __init__(self, builders: Builders, limits: Limits) -> None:
+        # A fork of the worker would copy locks that its threads hold, and all that it has imported.
         context = get_context("forkserver")
         self.works: deque[TaskBatch] = deque()
         self.ready = False
@@ -70,6 +71,7 @@ class ChildProcess:
             target=_run_child, args=(theirs, self._in_flight, setup), daemon=True
         )
         _start(self._process)
+        # While this process held that end, the death of the child would not close the connection.
         theirs.close()
 
     @property
@@ -84,15 +86,17 @@ class ChildProcess:
 
     def give(self, work: TaskBatch) -> None:
         self.works.append(work)
+        # A child that has just died is noticed by its sentinel, with the work still in `works`.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(work)
 
     def receive(self) -> Iterator[object]:
-        """What it has said since the last time, also just before it died."""
+        """Yield the messages since the last call, also those sent just before it died."""
         try:
             while self.connection.poll():
                 yield self.connection.recv()
         except (EOFError, OSError, pickle.UnpicklingError):
+            # A child that dies while it sends leaves half a message.
             self._process.join(LAST_SECONDS)
             self._silent = self._silent or self._process.exitcode is None
 
@@ -119,6 +123,7 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if pid is not None:
                 os.killpg(pid, signal.SIGKILL)
+        # A child that has only just started has no group of its own yet.
         self._process.kill()
         self._process.join()
 
@@ -129,7 +134,7 @@ class ChildProcess:
         self._path.unlink(missing_ok=True)
 
     def printed(self) -> str:
-        """What the task that it is in, or died in, has printed."""
+        """Return the output of the task that it is in, or died in."""
         return read_output(self._output)
 
     def died_of_machine_code(self) -> bool:

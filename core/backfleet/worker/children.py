@@ -73,6 +73,7 @@ class ChildPool:
         sources: dict[Any, int] = {}
         for at, child in enumerate(self._children):
             sources[child.sentinel] = sources[child.connection] = at
+        # A task may so exceed its limit by a quarter before that is noticed.
         ready = wait(list(sources), min(WAIT_SECONDS, self._limits.task_timeout / 4))
         late = {at for at, child in enumerate(self._children) if child.overdue(now)}
         return sorted({sources[each] for each in ready} | late)
@@ -133,6 +134,7 @@ class ChildPool:
             return
         chunk = child.works[0].chunk
         self._settle(child, {task})
+        # First and alone, so that a second death can only be its own doing.
         child.works.appendleft(TaskBatch(chunk, [task]))
 
     def _doubt(self, child: ChildProcess) -> None:

@@ -134,6 +134,7 @@ class ChunkWriter:
         target, store = self._target, self._setup.store
         header = content.chunk.header
         is_whole = not self._is_in_parts and header.count == len(target.tasks)
+        # The output first: a reader of a committed chunk expects to find it.
         if log:
             part = "" if is_whole else f".{header.first:08}"
             name = f"logs/{target.chunk:06}.{target.generation}{part}.txt"
@@ -155,6 +156,7 @@ class ChunkWriter:
         parts = read_parts(store, target, earlier=not self._setup.retry)
         earlier = latest_chunk(store, target.chunk, 0) if self._setup.retry else None
         if earlier is not None:
+            # A damaged chunk of the generation before is computed again as a whole.
             with contextlib.suppress(CorruptObject):
                 parts.append(ChunkPart.of_chunk(earlier, target.returns))
         return [part for part in parts if part.has_sound_details(store)]

@@ -1,4 +1,4 @@
-"""What a child does before it imports the strategy: it enters its folder and records files."""
+"""The step of a child before it imports the strategy: it enters its folder and records files."""
 
 from __future__ import annotations
 

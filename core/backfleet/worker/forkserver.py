@@ -55,6 +55,7 @@ def fork_forkserver() -> None:
         return
     _check_sockets()
     pin_environment()
+    # The C library has read TZ when this interpreter started.
     time.tzset()
     import_shared_modules()
     with _forks_for_interpreters():

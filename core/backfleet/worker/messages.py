@@ -1,4 +1,4 @@
-"""What a worker and its children say to each other, over a pipe and two shared numbers."""
+"""The messages between a worker and its children, over a pipe and two shared numbers."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Builders(Protocol):
     """Makes in a child what it works with; travels to it."""
 
     def runner(self) -> Runner:
-        """What runs the tasks."""
+        """Return the object that runs the tasks."""
 
     def encoder(self) -> ChunkEncoder:
         """Return the encoder of their results; a child asks for it when it has some to encode."""
@@ -63,7 +63,7 @@ class Builders(Protocol):
 
 @dataclass(frozen=True)
 class ChildSetup:
-    """What a child starts with.
+    """The settings with which a child starts.
 
     Attributes
     ----------
@@ -165,6 +165,7 @@ class InFlight:
 
     def begin(self, task: int, now: float) -> None:
         self._has_compiled.value = 0
+        # The task last: the worker reads without a lock, and must not pair it with an older time.
         self._since.value = now
         self._task.value = task
 

@@ -1,4 +1,4 @@
-"""What tasks print: caught in a file of the child, cut to a limit, and handed over task by task."""
+"""Output of tasks: caught in a file of the child, cut to a limit, and handed over task by task."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class TaskOutput:
     """Takes over this process's standard output and error."""
 
     def __init__(self, path: str) -> None:
+        # Appending: after `take` has emptied the file, every writer begins at its start again.
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        # The descriptors, because compiled code and other programs do not write to `sys.stdout`.
         for stream in (1, 2):
             os.dup2(self._fd, stream)
         target = os.fdopen(os.dup(self._fd), "w", encoding="utf-8", errors="replace", buffering=1)
@@ -63,7 +65,7 @@ class TaskOutput:
         sys.stderr = self._writer
 
     def take(self) -> str:
-        """What was printed since the last call."""
+        """Return the output since the last call."""
         self._writer.flush()
         self._writer.reset()
         if not os.fstat(self._fd).st_size:

@@ -22,7 +22,7 @@ def format_ranges(numbers: Sequence[int]) -> str:
 
 
 def parse_ranges(text: str) -> list[range]:
-    """What `format_ranges` wrote. Raises ValueError."""
+    """Parse the text that `format_ranges` wrote. Raises ValueError."""
     found = []
     for part in text.split(","):
         match = _RANGE.fullmatch(part)

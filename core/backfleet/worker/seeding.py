@@ -24,6 +24,7 @@ def seed_generators(seed: int, key: TaskKey) -> None:
     text = _CANONICAL([seed, key.name, key.params])
     digest = hashlib.sha256(text.encode()).digest()
     random.seed(int.from_bytes(digest, "big"))
+    # numpy takes no seed of more than 32 bits.
     np.random.seed(int.from_bytes(digest[:4], "big"))
 
 
@@ -43,7 +44,7 @@ class Seeding:
         self._numpy = np.random.RandomState()
 
     def run(self, key: TaskKey, task: Callable[[], R]) -> R:
-        """What the task returns; what it raises passes through."""
+        """Run the task and return its result; errors pass through."""
         if self._draws is not False:
             return self._run_seeded(key, task)
         try:

@@ -136,6 +136,7 @@ def _fetch_code(store: Store, submission: Submission, shard: int) -> FetchedCode
 @contextmanager
 def _terminable() -> Iterator[None]:
     def stop(*_: object) -> None:
+        # A second signal would interrupt the storing of what is finished.
         for number in (signal.SIGTERM, signal.SIGALRM):
             signal.signal(number, signal.SIG_IGN)
         raise Terminated
@@ -165,6 +166,7 @@ def _stop_with_parent() -> None:
         return
 
     def watch() -> None:
+        # Nobody writes into this pipe: reading returns when its other end closes.
         while os.read(0, 4096):
             pass
         os.kill(os.getpid(), signal.SIGTERM)

@@ -95,6 +95,7 @@ class TaskRunner:
             return self._finished(self._simulate(key, bars))
         except (MemoryError, DataChanged):
             raise
+        # Also SystemExit: a strategy that calls `sys.exit` costs its own task only.
         except BaseException as error:
             return self._failed(index, error, time.perf_counter() - started)
 

@@ -207,5 +207,5 @@ def _calendar(bars: tuple[Bars, ...]) -> tuple[NDArray[np.int64], NDArray[np.dat
 def _of_account(bars: Bars, column: NDArray[Any]) -> NDArray[Any]:
     """Return the values of a column at the tradable bars after the warm-up."""
     is_open = bars.tradable[bars.warmup :]
-    values = column[bars.warmup :]
+    values = column[bars.warmup :] if bars.warmup else column
     return values if is_open.all() else values[is_open]

@@ -169,6 +169,7 @@ class ShardWorker:
 
     def _keep_finished(self) -> None:
         """Store the finished tasks of incomplete chunks, when this worker has to stop."""
+        # An error is on its way already, and it says more than a failure to store does.
         with contextlib.suppress(StoreError):
             for writer in self._writers.values():
                 writer.store_results()

@@ -1,4 +1,4 @@
-"""What AWS and boto3 raise, told in one sentence: what was done, what is wrong, what to do."""
+"""Errors of AWS and boto3 in one sentence: what was done, what is wrong, what to do."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ _NOT_AUTHORIZED = re.compile(
 
 @dataclass(frozen=True)
 class Denial:
-    """Who may not do what. Fields are empty where AWS does not tell.
+    """The caller, action and resource of a denied request. Unknown fields are empty.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ def error_code(error: Exception) -> str:
 
 
 def denial_in(error: Exception) -> Denial | None:
-    """What was denied, or None where the error is another."""
+    """Return the denial that an error reports; None for another error."""
     from botocore.exceptions import ClientError
 
     if not isinstance(error, ClientError) or error_code(error) not in (*_DENIED, "403"):

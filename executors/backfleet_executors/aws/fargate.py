@@ -29,7 +29,7 @@ the Batch API in botocore 1.44."""
 
 @dataclass(frozen=True, order=True)
 class FargateSize:
-    """What a task has.
+    """The processors and memory of a task.
 
     Attributes
     ----------

@@ -13,15 +13,17 @@ __all__ = ["prices_command"]
 
 @click.command("prices")
 @click.option("--region", help="AWS region; else backfleet.toml's, else the environment's.")
-def prices_command(region: str | None) -> None:
+@click.option("--arm64", is_flag=True, help="The price on ARM64.")
+def prices_command(region: str | None, arm64: bool) -> None:
     """Look up the price of Fargate and write it into backfleet.toml.
 
     Without it, backfleet uses the prices that it knows, which are of some regions and some date.
     """
     from backfleet_executors.aws.batch.price_list import look_up_price
+    from backfleet_executors.aws.image_records import ARCHITECTURE, ARM64
     from backfleet_executors.aws.stack.settings_file import write_settings
 
-    price = look_up_price(clients_for(region))
+    price = look_up_price(clients_for(region), ARM64 if arm64 else ARCHITECTURE)
     write_settings(settings_file(), {"price": asdict(price)})
     click.echo(
         f"{price.region}: {price.vcpu_hour:g} {price.currency} per vCPU-hour and {price.gb_hour:g} "

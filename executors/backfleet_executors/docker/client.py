@@ -23,7 +23,7 @@ class EngineSilent(ExecutorError):
 
 
 def engine_host() -> str:
-    """Where the engine is looked for: `DOCKER_HOST`, or Docker's usual socket."""
+    """Return the address of the engine: `DOCKER_HOST`, or Docker's usual socket."""
     return os.environ.get("DOCKER_HOST") or DEFAULT_HOST
 
 

@@ -1,4 +1,4 @@
-"""What a worker's container is made with: limits, locks, mounts, labels."""
+"""The configuration of a worker's container: limits, locks, mounts, labels."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LOG_SIZE = "10m"
 
 @dataclass(frozen=True)
 class ContainerPlan:
-    """What all containers of a submission have in common."""
+    """The configuration that all containers of a submission share."""
 
     submission: Submission
     settings: DockerSettings
@@ -65,12 +65,12 @@ class ContainerPlan:
 
     @property
     def user(self) -> str | None:
-        """Who a container runs as: the caller, where it writes to the caller's directory."""
+        """The user of the containers: the caller, if they write to a directory of the caller."""
         return f"{os.getuid()}:{os.getgid()}" if self.bindings else None
 
     @property
     def handle(self) -> dict[str, Any]:
-        """What is known of the submission before it has containers."""
+        """The part of the handle that is known before there are containers."""
         return {
             "number": self.submission.number,
             "run": self.submission.run_id,
@@ -97,7 +97,7 @@ class ContainerPlan:
 
 
 def owner() -> str:
-    """Who started a container, as its label says: other users' are left alone."""
+    """Return the label of who starts containers: those of other users are left alone."""
     return f"{os.getuid()}@{socket.gethostname()}"
 
 

@@ -1,4 +1,4 @@
-"""How a container ended, read from what the engine says, in a user's words."""
+"""The exit of a container, read from the engine's facts, in a user's words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNALLED = 128
 
 @dataclass(frozen=True)
 class ContainerExit:
-    """How a container ended: the exit code of its worker, and why, where it failed."""
+    """The exit code of a container's worker, and the reason if it failed."""
 
     exit_code: int | None
     reason: str = ""

@@ -49,7 +49,7 @@ class Containers:
         return self._listed(f"run={run}")
 
     def states(self, handle: DockerHandle) -> dict[str, ShardState | ContainerExit]:
-        """How each container of a submission is; those that have ended are read and removed."""
+        """Return the state of each container of a submission; ended ones are read and removed."""
         listed = self._of_submission(handle)
         return {
             container: self._state(_kept(handle), container, listed.get(container))
@@ -75,7 +75,7 @@ class Containers:
                     self._client.kill(container, name)
 
     def lines(self, handle: DockerHandle, container: str, *, follow: bool) -> Iterator[str]:
-        """What a container's worker has written, and with `follow` what it will."""
+        """Yield the lines that a container's worker wrote, and with `follow` those to come."""
         from docker.errors import NotFound
 
         if container not in self._of_submission(handle):

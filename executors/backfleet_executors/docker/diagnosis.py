@@ -1,4 +1,4 @@
-"""What `backfleet doctor` says of a Docker engine and of the image."""
+"""The findings of `backfleet doctor` about a Docker engine and the image."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ FIX = "backfleet image build"
 
 
 def compare_code(image: Image) -> Finding:
-    """What `backfleet doctor` says of an image's code."""
+    """Return the finding of `backfleet doctor` about an image's code."""
     from backfleet_executors.images.inventory import label_of
 
     held = label_of(image.facts)

@@ -1,4 +1,4 @@
-"""What stays of a container once it is removed: how it ended, and what its worker wrote."""
+"""Records of removed containers: their exits, and the output of their workers."""
 
 from __future__ import annotations
 

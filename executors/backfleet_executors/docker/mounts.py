@@ -1,4 +1,4 @@
-"""What containers see of this machine: directories, each at the path that it has outside.
+"""Directories of this machine that containers see, each at the path that it has outside.
 
 So no path in a record has to be rewritten, and a message of a worker names a path that its reader
 can open.

@@ -1,4 +1,4 @@
-"""What would make a submission to a Docker engine fail, found before anything is started."""
+"""Problems that would make a submission to a Docker engine fail, found before the start."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ LAST_LINES = 25
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to build.
+    """The image to build.
 
     Attributes
     ----------

@@ -81,7 +81,8 @@ def collect_parts(extra: Iterable[str], folder: Path) -> Parts:
 
 
 def wheel_distribution(wheel: Path) -> InstalledDistribution:
-    """What a wheel holds, as if it were installed. Raises ExecutorError where it is none."""
+    """Return the distribution in a wheel, as if it were installed. Raises ExecutorError if there is
+    none."""
     try:
         (info,) = (each for each in ZipPath(wheel).iterdir() if each.name.endswith(".dist-info"))
     except (BadZipFile, OSError, ValueError):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 
 from backfleet.executor import Finding, FindingStatus
-from backfleet_executors.aws.batch import live_containers, live_share, live_trial
+from backfleet.store.s3 import S3Store
+from backfleet_executors.aws.batch import live, live_containers, live_share, live_trial
+from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from testbed.aws.deployment import AwsServer
@@ -89,6 +93,7 @@ def test_the_live_check_writes_twice_submits_an_array_and_reads_its_log(
         "keys of runs",
         "missing objects",
         "rights of workers",
+        "versions",
         "zone",
         "tags",
         "fair share",
@@ -138,17 +143,27 @@ def test_the_live_check_fails_where_its_rules_are_broken(
     roles = policies["roles"] | {WORKER: [*rules, more]}
     aws_server.enforce(policies | {"roles": roles})
     gate.alter("DescribeJobs", without("tags", "attempts", "shareIdentifier"))
-    gate.alter("GetLogEvents", without_words("alive"))
+    gate.alter("GetLogEvents", without_words("alive", "version numpy"))
     gate.alter("POST describeschedulingpolicies", with_reservation)
     found = by_subject(executor.diagnose_live())
 
     assert found["missing objects"].status is FindingStatus.FAILURE
     assert "the container wrote: AccessDenied" in found["missing objects"].text
-    broken = ("rights of workers", "tags", "share of a job", "SIGTERM", "exit code 75", "time-out")
+    broken = (
+        "rights of workers",
+        "versions",
+        "tags",
+        "share of a job",
+        "SIGTERM",
+        "exit code 75",
+        "time-out",
+    )
     assert {found[subject].status for subject in broken} == {FindingStatus.FAILURE}
     assert "written doctor-live/" in found["rights of workers"].text
     assert "had 0 s, and a worker needs up to 20" in found["SIGTERM"].text
     assert found["fair share"].status is FindingStatus.WARNING
+    numpy = f"numpy is {version('numpy')} here and missing in the image: workers refuse runs"
+    assert found["versions"].text.startswith(numpy)
 
 
 def without(*fields: str) -> Any:
@@ -159,9 +174,9 @@ def without(*fields: str) -> Any:
     return change
 
 
-def without_words(word: str) -> Any:
+def without_words(*words: str) -> Any:
     def change(answer: Any) -> Any:
-        events = [event for event in answer["events"] if not event["message"].startswith(word)]
+        events = [event for event in answer["events"] if not event["message"].startswith(words)]
         return answer | {"events": events}
 
     return change
@@ -184,3 +199,70 @@ def test_a_queue_without_fair_share_is_warned_of(
     assert found["fair share"].status is FindingStatus.WARNING
     assert "one run can hold back all others" in found["fair share"].text
     assert "share of a job" not in found
+
+
+def test_the_live_check_fails_where_jobs_are_tried_again_that_must_not_be(
+    executor: AwsBatchExecutor, gate: Any, fast_live: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where a job is taken without a share, is found late, and leaves no log."""
+    gate.alter("DescribeJobs", with_two_attempts)
+    gate.alter("GetLogEvents", without_words("backfleet"))
+    monkeypatch.setattr(live, "LOOKS", (0.0,))
+    monkeypatch.setattr(BatchCalls, "submit_plain", submit_with_share)
+    found = by_subject(executor.diagnose_live())
+
+    failures = ("exit code 64", "time-out", "jobs without a share")
+    assert {found[subject].status for subject in failures} == {FindingStatus.FAILURE}
+    assert found["exit code 75"].status is FindingStatus.OK
+    assert "attempts of the job: 2, not 1" in found["exit code 64"].text
+    assert found["jobs without a share"].text.startswith("AWS Batch took one: ")
+    assert found["job found by its name"].status is FindingStatus.WARNING
+    assert "it would run twice" in found["job found by its name"].text
+    assert found["logs"].status is FindingStatus.WARNING
+
+
+def submit_with_share(
+    calls: BatchCalls, name: str, queue: str, definition: str, tags: Mapping[str, str]
+) -> str:
+    """Stands for an AWS Batch that takes a job without a share."""
+    batch: Any = calls.clients.batch
+    answer = batch.submit_job(
+        jobName=name,
+        jobQueue=queue,
+        jobDefinition=definition,
+        tags=tags,
+        shareIdentifier="useranybody",
+        schedulingPriorityOverride=1,
+    )
+    return str(answer["jobId"])
+
+
+def with_two_attempts(answer: Any) -> Any:
+    jobs = [job | {"attempts": job.get("attempts", [])[:1] * 2} for job in answer["jobs"]]
+    return answer | {"jobs": jobs}
+
+
+def test_the_live_check_fails_where_a_second_writer_is_not_refused(
+    executor: AwsBatchExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a service does that ignores the condition of a write."""
+    monkeypatch.setattr(S3Store, "put_if_absent", lambda *_: True)
+    finding = next(iter(executor.diagnose_live()))
+
+    assert finding.subject == "conditional writes"
+    assert finding.status is FindingStatus.FAILURE
+    assert finding.text == "a second writer overwrote the first"
+
+
+def test_the_live_check_fails_where_containers_never_start(
+    executor: AwsBatchExecutor, gate: Any, monkeypatch: pytest.MonkeyPatch, fast_live: None
+) -> None:
+    monkeypatch.setattr(live_trial, "MAX_WAIT_SECONDS", 0.0)
+    gate.alter("DescribeJobs", lambda answer: answer | {"jobs": []})
+    monkeypatch.setattr(BatchCalls, "named", lambda *_: [])
+    found = by_subject(executor.diagnose_live())
+
+    late = ("job seen by its id", "job found by its name", "two containers", "keys of runs")
+    late = (*late, "rights of workers", "SIGTERM", "exit code 75", "exit code 64", "time-out")
+    assert {found[subject].status for subject in late} == {FindingStatus.FAILURE}
+    assert "not within 0 s; the job is " in found["two containers"].text

@@ -239,7 +239,8 @@ def test_a_command_looks_the_price_up_and_the_executor_uses_it(
 
     monkeypatch.chdir(tmp_path)
     listed = [
-        product("APE1-Fargate-ARM-vCPU-Hours:perCPU", "9"),
+        product("APE1-Fargate-ARM-vCPU-Hours:perCPU", "0.044"),
+        product("APE1-Fargate-ARM-GB-Hours", "0.0048"),
         product("APE1-SpotUsage-Fargate-vCPU-Hours:perCPU", "9"),
         product("APE1-Fargate-vCPU-Hours:perCPU", "0.055"),
         product("APE1-Fargate-GB-Hours", "0.006"),
@@ -255,9 +256,16 @@ def test_a_command_looks_the_price_up_and_the_executor_uses_it(
     )
     assert prices.known_price("ap-east-1", settings.price) is settings.price
     assert prices.known_price("ap-east-2", settings.price) is None
+    assert prices.known_price("ap-east-1", settings.price, "arm64") is None
+    done = CliRunner().invoke(aws, ["prices", "--region", "ap-east-1", "--arm64"])
+    assert "ap-east-1: 0.044 USD per vCPU-hour and 0.0048 per GB-hour" in done.output
+    settings = open_executor("aws-batch").settings
+    assert isinstance(settings, AwsBatchSettings)
+    assert prices.known_price("ap-east-1", settings.price, "arm64") is settings.price
+    assert prices.known_price("ap-east-1", settings.price) is None
 
 
 def test_a_region_without_a_price_in_the_list_is_reported(gate: Gate) -> None:
     gate.answer("GetProducts", {"PriceList": [product("Fargate-GB-Hours", "0.006")]})
     done = CliRunner().invoke(aws, ["prices", "--region", "us-east-1"])
-    assert "the AWS Price List has no price of Fargate in us-east-1" in str(done.exception)
+    assert "the AWS Price List has no price of Fargate on amd64 in us-east-1" in str(done.exception)

@@ -45,6 +45,22 @@ def test_its_template_passes_cfn_lint() -> None:
     assert lint(render_arm64(), config=ManualArgs(regions=regions)) == []
 
 
+def test_news_tell_of_its_jobs_on_the_topic_of_the_stack(
+    arm64: str, aws_server: Any, stack_name: str
+) -> None:
+    queues = aws_server.client("batch").describe_job_queues()["jobQueues"]
+    arns = {one["jobQueueArn"] for one in queues if f"{stack_name}-arm64-" in one["jobQueueName"]}
+    events = aws_server.client("events")
+    names = [rule["Name"] for rule in events.list_rules()["Rules"]]
+    rules = [name for name in names if name.startswith(f"{stack_name}-arm64-")]
+    assert len(rules) == 2
+    for rule in rules:
+        pattern = json.loads(events.describe_rule(Name=rule)["EventPattern"])
+        assert set(pattern["detail"]["jobQueue"]) == arns
+        (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
+        assert target["Arn"].endswith(f":{stack_name}-news")
+
+
 def test_a_run_uses_its_queues_and_the_inventory_of_its_image(
     arm64: str,
     aws_command: Command,
@@ -71,6 +87,38 @@ def test_a_run_uses_its_queues_and_the_inventory_of_its_image(
     url = json.loads(done.stdout.splitlines()[-1])["store"]
     rows = json.loads(backfleet("results", url, "--format", "json").stdout)
     assert {row["symbol"]: round(row["final_value"], 2) for row in rows} == GOLDEN
+
+
+def test_teams_have_workers_of_their_own_there(
+    arm64: str, aws_command: Command, aws_server: Any, stack_name: str
+) -> None:
+    assert aws_command("team", "add", "alpha", "--yes").error is None
+    assert aws_command("connect", "--arm64", "--team", "alpha").error is None
+    settings = tomllib.loads(Path("backfleet.toml").read_text())["executors"]["aws-batch"]
+    assert settings["queue"] == f"{stack_name}-arm64-spot-fair"
+    assert settings["store"].endswith("/teams/alpha/runs")
+    assert settings["team"] == "alpha"
+    name = settings["job_definition"]
+    assert name == f"{stack_name}-team-alpha-arm64-worker"
+    batch = aws_server.client("batch")
+
+    def active(definition: str) -> Any:
+        return batch.describe_job_definitions(jobDefinitionName=definition, status="ACTIVE")[
+            "jobDefinitions"
+        ]
+
+    (theirs,), (common,) = active(name), active(f"{stack_name}-arm64-worker")
+    (main,) = active(f"{stack_name}-team-alpha-worker")
+    container = theirs["containerProperties"]
+    assert container["image"] == arm64
+    assert container["jobRoleArn"] == main["containerProperties"]["jobRoleArn"]
+    assert container["jobRoleArn"] != common["containerProperties"]["jobRoleArn"]
+    other = known_image("arm64", "5")
+    assert aws_command("arm64", "add", "--yes", "--image", other).error is None
+    assert active(name)[-1]["containerProperties"]["image"] == other
+    assert aws_command("arm64", "remove", "--yes").error is None
+    error = aws_command("connect", "--arm64", "--team", "alpha").error
+    assert "no stack" in str(error)
 
 
 def test_an_image_of_another_architecture_is_refused_before_anything_is_made(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,33 @@ from backfleet.code.hashes import distribution_hashes
 from backfleet.sdk import read_record
 from backfleet.store import open_store
 from backfleet_executors.images.inventory import IMAGE, ImageRecord, remember_record
+from sample_job import SAMPLE_DATA
+
+ROOT = Path(__file__).parents[3]
+STRATEGY = """
+import backtrader as bt
+
+
+class MyStrategy(bt.Strategy):
+    params = (("maperiod", 15),)
+
+    def __init__(self):
+        self.sma = bt.indicators.SimpleMovingAverage(self.data.close, period=self.p.maperiod)
+        self.order = None
+
+    def notify_order(self, order):
+        if not order.alive():
+            self.order = None
+
+    def next(self):
+        if self.order:
+            return
+        if not self.position and self.data.close[0] > self.sma[0]:
+            self.order = self.buy(size=int(self.broker.getcash() / self.data.close[0]))
+        elif self.position and self.data.close[0] < self.sma[0]:
+            self.order = self.close()
+"""
+"""As the article has it."""
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
 DIGEST = "sha256:" + "5" * 64
@@ -43,18 +72,44 @@ def other_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     return change
 
 
-def test_a_new_run_starts_on_a_machine_that_has_neither_the_image_nor_its_cache(
+def written(page: str, command: str) -> str:
+    """Return a command if the page has it, alone in a line or between backticks."""
+    pattern = rf"(^|`){re.escape(command)}(`|\s*(#.*)?$)"
+    assert re.search(pattern, page, re.M), f"the page has no {command}"
+    return command
+
+
+def test_the_article_s_page_is_walked_on_a_machine_without_the_image_and_its_cache(
     aws_command: Callable[..., Any],
     backfleet: Callable[..., Any],
-    sample_job: Path,
     other_machine: Callable[[], None],
+    tmp_path: Path,
 ) -> None:
+    page = (ROOT / "docs" / "from-the-article.md").read_text(encoding="utf-8")
+    assert written(page, "backfleet aws deploy")
     assert aws_command("deploy", "--yes", "--image", pushed_from_here()).error is None
     other_machine()
-    done = backfleet("run", sample_job, "--executor", "aws-batch", "--json")
-    assert done.returncode == 0, done.stderr
-    url = json.loads(done.stdout.splitlines()[-1])["store"]
-    assert final_values(backfleet("results", url, "--format", "json")) == GOLDEN
+    shutil.copytree(SAMPLE_DATA, tmp_path / "data_source")
+    (job,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
+    (tmp_path / "job.toml").write_text(job)
+    (tmp_path / "my_strategy.py").write_text(STRATEGY)
+    url = ""
+    for command in (
+        "backfleet data check data_source --source cn-daily --timezone Asia/Shanghai",
+        "backfleet run job.toml --executor aws-batch",
+        "backfleet wait RUN",
+        "backfleet logs RUN",
+        "backfleet resume RUN",
+        "backfleet results RUN",
+    ):
+        words = written(page, command).replace("RUN", url).split()[1:]
+        more = {"run": ["--json"], "results": ["--format", "json"]}.get(words[0], [])
+        done = backfleet(*words, *more)
+        assert done.returncode == 0, done.stderr
+        if words[0] == "run":
+            url = json.loads(done.stdout.splitlines()[-1])["store"]
+            assert url.startswith("s3://")
+    assert final_values(done) == GOLDEN
 
 
 def test_deploy_records_an_image_once_and_refuses_another_inventory_of_it(

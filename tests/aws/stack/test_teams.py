@@ -133,6 +133,20 @@ REQUESTS = [
 ]
 
 
+def test_a_team_reaches_the_queues_on_arm64_with_its_own_share_and_definition() -> None:
+    rules = Policies(ALPHA.statements_of("SubmitterRole"))
+
+    def may(name: str, share: str = "teamalpha") -> bool:
+        context = {"batch:ShareIdentifier": share}
+        return is_allowed(rules, Request("batch:SubmitJob", f"{BATCH}:{name}", context))
+
+    assert may("job-queue/fleet-arm64-spot-fair")
+    assert may("job-definition/fleet-team-alpha-arm64-worker:1")
+    assert not may("job-queue/fleet-arm64-spot-fair", "teambeta")
+    assert not may("job-definition/fleet-arm64-worker:1")
+    assert not may("job-definition/fleet-team-beta-arm64-worker:1")
+
+
 def decisions(statements: Sequence[Statement]) -> list[bool]:
     return [is_allowed(Policies(statements), request) for request in REQUESTS]
 

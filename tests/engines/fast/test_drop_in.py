@@ -49,9 +49,29 @@ class Watching(Crossing):
 
 
 class Moves(bt.Strategy):
+    """Moves lines in a way that its code does not show."""
+
     def next(self) -> None:
         if len(self) == 3:
-            self.data.rewind()
+            getattr(self.data, "re" + "wind")()
+
+
+def again(data: Any) -> None:
+    data.rewind()
+
+
+class SeesTwice(Crossing):
+    """Sees some bars twice, and notes them."""
+
+    def start(self) -> None:
+        self.notes: list[Any] = []
+
+    def next(self) -> None:
+        super().next()
+        numbers = (self.data.close[0], self.average[0], self.broker.getvalue())
+        self.notes.append((len(self), len(self.data), len(self.average), *numbers))
+        if len(self) in (30, 47, 48):
+            again(self.data)
 
 
 def script(
@@ -145,6 +165,15 @@ def test_an_error_of_a_strategy_leaves_no_object_changed(frame: pd.DataFrame) ->
 def test_a_strategy_that_moves_a_line_is_told_what_to_do(frame: pd.DataFrame) -> None:
     with pytest.raises(LineMovedError, match=r"cerebro\.fast = False"):
         script(backfleet.Cerebro, frame, Moves)
+
+
+def test_rewound_feeds_give_what_they_give_on_backtrader(frame: pd.DataFrame) -> None:
+    fast, mine = script(backfleet.Cerebro, frame, SeesTwice)
+    stock, theirs = script(bt.Cerebro, frame, SeesTwice)
+    assert fast.fallback == "the strategy SeesTwice calls rewind, which moves lines"
+    assert mine.notes == theirs.notes
+    assert len(mine.notes) > 100
+    assert fast.broker.getvalue() == stock.broker.getvalue() != 10_000.0
 
 
 def test_switched_off_it_runs_everything_itself(frame: pd.DataFrame) -> None:

@@ -58,6 +58,8 @@ def test_the_only_table_of_a_document_is_read(importing: Import) -> None:
     ]
     outcome = importing({"ABC.json": json.dumps({"status": "ok", "dailyBars": table})}, yes=False)
     assert importing.rows(outcome) == EXPECTED
+    deep = {"ts": {"found": 1, "series": [{"symbol": "ABC", "bars": table}]}}
+    assert importing.rows(importing({"ABC.json": json.dumps(deep)}, yes=False)) == EXPECTED
     two = {"left": table, "right": table}
     with pytest.raises(DataError, match="no table of bars"):
         importing({"ABC.json": json.dumps(two)})

@@ -107,3 +107,16 @@ def test_volumes_of_chinese_stocks_that_may_be_lots_are_told(importing: Import) 
     sentence += "--volume-unit 100"
     assert sentence in importing(files).record.facts
     assert sentence not in importing(files, volume_unit=1.0).record.facts
+
+
+def test_rows_with_a_volume_and_no_prices_are_not_left_out_without_consent(
+    importing: Import,
+) -> None:
+    content: list[list[object]] = rows([*BARS])
+    content[3] = [DAYS[3], "", "", "", "", 100]
+    outcome = importing({"ABC.csv": table(content, "date,open,high,low,close,volume")})
+    assert importing.rows(outcome) == [*EXPECTED[:3], *EXPECTED[4:]]
+    assert any("1 rows have a volume and no prices" in text for text in importing.agreed)
+    content[3][4] = 0
+    with pytest.raises(DataError, match="row 5: open is empty"):
+        importing({"ABC.csv": table(content, "date,open,high,low,close,volume")})

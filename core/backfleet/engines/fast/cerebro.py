@@ -21,6 +21,7 @@ from backfleet.engines.fast.column_feeds import read_by_the_column
 from backfleet.engines.fast.indicators import by_the_column
 from backfleet.engines.fast.lines import CursorBindings
 from backfleet.engines.fast.loop import LATE_MOMENTS, run_lean
+from backfleet.engines.fast.moving_code import moving_method
 
 __all__ = ["Cerebro"]
 
@@ -116,6 +117,10 @@ def _reason_against_strategy(strategy: Any) -> str | None:
     own = _own_methods(strategy, Strategy, STRATEGY_METHODS)
     if own:
         return f"the strategy {type(strategy).__name__} has its own {own}"
+    cls: Any = type(strategy)
+    moving = moving_method(cls)
+    if moving:
+        return f"the strategy {type(strategy).__name__} calls {moving}, which moves lines"
     if any(len(ind) for ind in strategy._lineiterators[LineIterator.ObsType]):
         return "observers that have started already"
     return None

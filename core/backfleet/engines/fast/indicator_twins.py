@@ -54,7 +54,7 @@ def _values(line: Any, end: int) -> Floats | None:
 
 
 def _window(indicator: Any, start: int, end: int) -> Floats | None:
-    """What the windows of the bars [start, end) cover."""
+    """Return the values in the windows of the bars [start, end); None if a window is short."""
     values = _values(indicator.data, end)
     first = start - indicator.p.period + 1
     return None if values is None or first < 0 else values[first:end]

@@ -57,7 +57,7 @@ def with_children(analyzers: Any) -> list[Any]:
 
 
 def bar_listeners(analyzers: Any, phase: str) -> list[Step]:
-    """What `Analyzer._next`, `_nextstart` or `_prenext` of all analyzers come to."""
+    """Return the calls that `Analyzer._next`, `_nextstart` or `_prenext` of all analyzers make."""
     steps: list[Step] = []
     for analyzer in analyzers:
         _add_steps(analyzer, phase, steps)
@@ -183,7 +183,7 @@ def _own_period_step(analyzer: Any) -> Step:
 
 
 def event_listeners(analyzers: Any, event: str) -> list[Callable[[Any], Any]]:
-    """What the analyzers' `_notify_order` or `_notify_trade` come to."""
+    """Return the calls that the analyzers' `_notify_order` or `_notify_trade` make."""
     found: list[Callable[[Any], Any]] = []
     for analyzer in analyzers:
         inner = f"_notify_{event}"
@@ -200,7 +200,7 @@ def event_listeners(analyzers: Any, event: str) -> list[Callable[[Any], Any]]:
 
 
 def account_listeners(analyzers: Any) -> list[Listener]:
-    """What the analyzers' `_notify_cashvalue` and `_notify_fund` come to, in turns."""
+    """Return the calls of the analyzers' `_notify_cashvalue` and `_notify_fund`, in turns."""
     found: list[Listener] = []
     for analyzer in analyzers:
         for name, count in (("cashvalue", 2), ("fund", 4)):

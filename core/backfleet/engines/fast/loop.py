@@ -164,5 +164,5 @@ def _all(cerebro: Any, runs: Sequence[StrategyRun]) -> Callable[[float], None]:
 
 
 def _notifications(broker: Any) -> deque[Any]:
-    """What a broker of any kind has to tell."""
+    """Return the notifications of a broker of any kind."""
     return deque(iter(broker.get_notification, None))

@@ -111,7 +111,7 @@ class ValuingBroker(GroupingBroker):
     getvalue = get_value
 
     def _holdings(self) -> list[Holding]:
-        """What valuing needs of each position, in the order of `positions`."""
+        """Return the facts for valuing each position, in the order of `positions`."""
         holdings: list[Holding] = []
         for data, position in self.positions.items():
             if not position.size and self.finite:

@@ -1,4 +1,4 @@
-"""How a strategy is handed what happened to an order, and the trades that follow from it.
+"""Notification of a strategy about an order, and about the trades that follow from it.
 
 `Strategy._addnotification` copies every trade it reports with `copy.copy`; here the copies are
 direct.

@@ -1,4 +1,4 @@
-"""What an order was created with and what it has got, without what is the same in most orders.
+"""Creation and execution data of orders, without fields that are the same in most orders.
 
 Of the twenty attributes of a `backtrader.OrderData`, those of an order that has not been filled
 have the same values in all, and are attributes of the classes here. A first fill is kept as it is;
@@ -112,11 +112,11 @@ class LeanData(OrderData):
 
 
 class CreationData(LeanData):
-    """What an order was created with."""
+    """The data with which an order was created."""
 
 
 class ExecutionData(LeanData):
-    """What an order has got."""
+    """The executed size, price, value and commission of an order."""
 
     trailamount: Any = 0.0
     trailpercent: Any = 0.0
@@ -138,7 +138,7 @@ class ExecutionData(LeanData):
 
 
 class UnfilledData(ExecutionData):
-    """What an order had got before its first fill, of which it knows nothing but the bits."""
+    """The execution data of an order before its first fill: it knows only the execution bits."""
 
 
 for _lean in (LeanData, CreationData, ExecutionData, UnfilledData):

@@ -146,7 +146,7 @@ OWN = 9
 
 
 class PlainOrder:
-    """What every plain market order begins with."""
+    """The attributes with which every plain market order begins."""
 
     __slots__ = ()
 
@@ -280,7 +280,7 @@ def first_copy_of(order: Any) -> Any:
 
 
 def _reported(executed: Any, status: int) -> Any:
-    """What a copy with a status has got: that of an order that has ended changes no more."""
+    """Return the execution data for a copy with this status; an ended order needs no copy."""
     if status == Order.Partial:
         return executed.clone()
     if executed.size:

@@ -45,7 +45,7 @@ class FinishedRun:
         return True
 
     def _references(self) -> list[int]:
-        """How many there are to the strategy, its broker, and what is emptied; 0 without it."""
+        """Return the numbers of references to the strategy, its broker and what is emptied."""
         strategy = self._strategy()
         if strategy is None:
             return [0]

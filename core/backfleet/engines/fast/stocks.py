@@ -1,4 +1,4 @@
-"""What a fill does to cash and position where they are those of stocks.
+"""The effect of a fill on cash and position, for assets that are paid in full as stocks are.
 
 Must equal: `BackBroker._execute` and `Position.update` with a commission scheme for stocks, in
 their order of evaluation.

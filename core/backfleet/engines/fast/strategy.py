@@ -1,4 +1,4 @@
-"""What one strategy does on a bar.
+"""The steps of one strategy on a bar.
 
 `Strategy._oncepost` advances indicators, delivers notifications, calls the strategy, its analyzers
 and its observers. Here, the work that this strategy needs is determined before the run.

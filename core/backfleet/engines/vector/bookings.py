@@ -65,7 +65,8 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
         pay = np.maximum(np.searchsorted(session, events.pay, "left"), at)
         columns = (
             at, np.full(len(at), number), pay, events.ratio, events.cash * symbol.unit,
-            events.rights, events.price * symbol.unit, events.move, events.whole, *events.taxes,
+            events.rights, events.price * symbol.unit, events.move, events.whole,
+            *(events.taxes * symbol.unit),
         )  # fmt: skip
         tables.append(np.array([np.asarray(column, np.float64) for column in columns]))
         tables.append(_delisting(symbol, number, session))

@@ -59,7 +59,7 @@ def commission(size: float, price: float, broker: BrokerParams) -> float:
 
 @inlined
 def legs(held: float, size: float) -> tuple[float, float]:
-    """How much of an order closes and how much opens, both signed (`Position.update`)."""
+    """Return how much of an order closes and how much opens, both signed (`Position.update`)."""
     after = held + size
     if after == 0.0:
         return size, 0.0

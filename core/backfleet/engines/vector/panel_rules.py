@@ -32,11 +32,11 @@ class PanelRules(NamedTuple):
     values
         float64 of shape (combinations, 9): the different combinations of the `STEADY` terms.
     combination
-        uint16 of shape (steps, symbols): the row of `values`.
+        uint16 of shape (symbols, steps): the row of `values`.
     blocks
-        int8 of shape (3, steps, symbols): `buy_block`, `sell_block` and `missed`.
+        int8 of shape (3, symbols, steps): `buy_block`, `sell_block` and `missed`.
     cap
-        float64 of shape (steps, symbols); of shape (0, 0) if no volume is limited.
+        float64 of shape (symbols, steps); of shape (0, 0) if no volume is limited.
     session
         float64 of shape (steps,): the session of each step in days.
     """
@@ -53,23 +53,28 @@ def panel_rules(panel: Panel) -> PanelRules | None:
     symbols follow one."""
     if all(bars.terms is None for bars in panel.bars):
         return None
-    shape = (len(panel), len(panel.bars))
+    # The terms of a symbol are written in one piece, and read at the few steps with an order.
+    shape = (len(panel.bars), len(panel))
     combination, blocks = np.zeros(shape, np.uint16), np.zeros((3, *shape), np.int8)
     every = [bars.terms for bars in panel.bars if bars.terms is not None]
-    has_cap = any(bool(np.isfinite(terms.cap).any()) for terms in every)
+    has_cap = any(terms.limits_volume for terms in every)
     cap = np.full(shape, np.inf) if has_cap else np.empty((0, 0))
     rows: dict[bytes, int] = {}
-    for column, (bars, steps) in enumerate(zip(panel.bars, panel.steps, strict=True)):
+    known: dict[tuple[int, ...], NDArray[np.intp]] = {}
+    for number, (bars, steps) in enumerate(zip(panel.bars, panel.steps, strict=True)):
         terms = bars.terms
         if terms is None:
             raise ValueError(f"{bars.symbol} has no terms of the market that others have")
-        combination[steps, column] = _combinations(terms, rows)
+        # Symbols with the same days share the arrays of rules that follow from days alone.
+        key = tuple(id(getattr(terms, name)) for name in STEADY)
+        if key not in known:
+            known[key] = _combinations(terms, rows)
+        combination[number, steps] = known[key]
         for row, name in enumerate(("buy_block", "sell_block", "missed")):
-            block = getattr(terms, name)
-            if len(terms.changes(name)) or block[:1].any():
-                blocks[row, steps, column] = block
+            if (block := getattr(terms, name)).any():
+                blocks[row, number, steps] = block
         if has_cap:
-            cap[steps, column] = terms.cap
+            cap[number, steps] = terms.cap
     values = np.array([np.frombuffer(row, np.float64) for row in rows]).reshape(-1, len(STEADY))
     session = panel.session.astype("M8[D]").view(np.int64).astype(np.float64)
     return PanelRules(values, combination, blocks, cap, session)
@@ -92,10 +97,10 @@ def _combinations(terms: Terms, rows: dict[bytes, int]) -> NDArray[np.intp]:
 @inlined
 def panel_terms_at(rules: PanelRules, step: int, symbol: int) -> BarTerms:
     """Return the rules of a symbol at a step at which it has a bar."""
-    row = rules.combination[step, symbol]
+    row = rules.combination[symbol, step]
     cap = np.inf
     if rules.cap.size != 0:
-        cap = rules.cap[step, symbol]
+        cap = rules.cap[symbol, step]
     return BarTerms(
         rules.values[row, 0],
         rules.values[row, 1],
@@ -105,9 +110,9 @@ def panel_terms_at(rules: PanelRules, step: int, symbol: int) -> BarTerms:
         rules.values[row, 4],
         rules.values[row, 5],
         rules.values[row, 6],
-        float(rules.blocks[0, step, symbol]),
-        float(rules.blocks[1, step, symbol]),
-        float(rules.blocks[2, step, symbol]),
+        float(rules.blocks[0, symbol, step]),
+        float(rules.blocks[1, symbol, step]),
+        float(rules.blocks[2, symbol, step]),
         rules.values[row, 7],
         rules.values[row, 8],
         rules.session[step],

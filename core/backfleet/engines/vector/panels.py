@@ -48,7 +48,7 @@ def panel_of(bars: Sequence[Bars]) -> Panel:
 
 
 def panel_targets(strategy: VectorStrategy, panel: Panel) -> Floats:
-    """What the strategy wants after each step, as read-only contiguous float64 of
+    """Return the strategy's targets after each step, as read-only contiguous float64 of
     shape (steps, symbols).
 
     Raises TypeError and ValueError where it returned something else.

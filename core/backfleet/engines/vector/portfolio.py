@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import BrokerSettings, Outcome
@@ -26,7 +25,7 @@ from backfleet.engines.vector.settings import pack_settings
 from backfleet.engines.vector.simulate import DONE, FULL
 from backfleet.engines.vector.state import BrokerParams
 from backfleet.engines.vector.targets import no_size
-from backfleet.panel import Panel
+from backfleet.panel import Panel, PanelPrices
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["PortfolioRunner"]
@@ -43,13 +42,15 @@ class PortfolioRunner:
     ) -> None:
         self.panel = panel = panel_of(bars)
         self.strategy = strategy
+        prices = _traded_prices(panel)
         self._market = PanelMarket(
-            panel.time.copy(),
-            _prices(panel),
-            panel.has_bar.copy(),
+            panel.time, prices.open, prices.high, prices.low, prices.close, panel.has_bar
         )
         self._final_close = np.array(
-            [bars.traded.close[-1] if len(bars) else 0.0 for bars in panel.bars]
+            [
+                prices.close[steps[-1], column] if len(steps) else 0.0
+                for column, steps in enumerate(panel.steps)
+            ]
         )
         self._rules = panel_rules(panel)
         self._events = event_rows(bars, panel.session)
@@ -99,11 +100,10 @@ class PortfolioRunner:
         )
 
 
-def _prices(panel: Panel) -> NDArray[np.float64]:
-    """Return opens, highs, lows and closes. The panel's own ones would be kept beside them, and
-    would need the memory twice."""
-    prices = np.full((4, len(panel), len(panel.bars)), np.nan)
-    for column, (bars, steps) in enumerate(zip(panel.bars, panel.steps, strict=True)):
-        for row, name in enumerate(("open", "high", "low", "close")):
-            prices[row, steps, column] = getattr(bars.traded, name)
-    return prices
+def _traded_prices(panel: Panel) -> Panel | PanelPrices:
+    """Return the prices of `Bars.traded`, as arrays that the strategy may read too."""
+    if all(bars.traded is bars.prices for bars in panel.bars):
+        return panel
+    if all(bars.traded is bars.raw for bars in panel.bars):
+        return panel.raw
+    return PanelPrices(panel, tuple(bars.traded for bars in panel.bars))

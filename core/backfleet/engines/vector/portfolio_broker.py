@@ -174,9 +174,9 @@ def fill_of(
     if entry < 0:
         number, price = triggered_order_of(market, step, state, ~entry, broker)
         return state.protective.size[~entry], number, price
-    size, prices = state.order_size[entry], market.prices
+    size = state.order_size[entry]
     price = open_fill(
-        size, prices[0, step, entry], prices[1, step, entry], prices[2, step, entry], broker
+        size, market.open[step, entry], market.high[step, entry], market.low[step, entry], broker
     )
     return size, state.order[entry], price
 

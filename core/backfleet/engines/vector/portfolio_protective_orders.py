@@ -72,12 +72,11 @@ def triggered_order_of(
     market: PanelMarket, step: int, state: PortfolioState, symbol: int, broker: BrokerParams
 ) -> tuple[int, float]:
     """Return the order that a symbol's bar fills, and its price; NaN if none."""
-    prices = market.prices
     return triggered_order(
         orders_of(state.protective, symbol),
-        prices[0, step, symbol],
-        prices[1, step, symbol],
-        prices[2, step, symbol],
+        market.open[step, symbol],
+        market.high[step, symbol],
+        market.low[step, symbol],
         broker,
     )
 

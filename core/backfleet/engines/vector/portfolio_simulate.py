@@ -49,7 +49,10 @@ Table = NDArray[np.void]
 @compiled
 def simulate_portfolio(
     time: NDArray[np.int64],
-    prices: NDArray[np.float64],
+    opens: NDArray[np.float64],
+    highs: NDArray[np.float64],
+    lows: NDArray[np.float64],
+    closes: NDArray[np.float64],
     has_bar: NDArray[np.bool_],
     final_close: NDArray[np.float64],
     first: NDArray[np.int64],
@@ -66,7 +69,7 @@ def simulate_portfolio(
 
     Parameters
     ----------
-    time, prices, has_bar
+    time, opens, highs, lows, closes, has_bar
         A `PanelMarket`.
     final_close
         float64 of shape (symbols,): the close of each symbol's very last bar.
@@ -92,7 +95,7 @@ def simulate_portfolio(
     """
     rules, broker = rules_of(settings), broker_of(settings)
     sells_first = settings[FIRST_OWN] != 0.0
-    market = PanelMarket(time, prices, has_bar)
+    market = PanelMarket(time, opens, highs, lows, closes, has_bar)
     is_protected = has_protective_orders(rules)
     state = new_portfolio_state(final_close)
     sizes = np.zeros(len(final_close))
@@ -173,7 +176,7 @@ def receive_bars(
             market.has_bar[step, symbol] and state.bars[symbol] >= first[symbol]
         )
         if market.has_bar[step, symbol]:
-            state.close[symbol] = market.prices[3, step, symbol]
+            state.close[symbol] = market.close[step, symbol]
             state.bars[symbol] += 1
             state.last[symbol] = step
 

@@ -29,14 +29,17 @@ class PanelMarket(NamedTuple):
     ----------
     time
         int64 of shape (steps,).
-    prices
-        float64 of shape (4, steps, symbols): open, high, low, close.
+    open, high, low, close
+        float64 of shape (steps, symbols).
     has_bar
         bool of shape (steps, symbols).
     """
 
     time: Integers
-    prices: NDArray[np.float64]
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
     has_bar: NDArray[np.bool_]
 
 

@@ -1,4 +1,4 @@
-"""How targets become orders, as numbers that compiled code reads."""
+"""The rules by which targets become orders, as numbers that compiled code reads."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SizingRule(IntEnum):
 
 
 class Rules(NamedTuple):
-    """What a strategy's attributes say.
+    """The attributes of a strategy as numbers.
 
     Attributes
     ----------

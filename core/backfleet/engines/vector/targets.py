@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.bars import Bars, Prices
+from backfleet.bars import Bars
 from backfleet.engines.vector.auxiliary import aligned_feeds
 from backfleet.engines.vector.rules import TargetRule
 from backfleet.vector_strategy import VectorStrategy
@@ -34,12 +34,12 @@ def tradable_bars(bars: Bars) -> Bars:
     keep = bars.tradable
     if keep.all():
         return replace(bars, auxiliary=aligned_feeds(bars)) if bars.auxiliary else bars
-    raw = _kept(bars.raw, keep)
+    raw = bars.raw[keep]
     return replace(
         bars,
         time=bars.time[keep],
         session=bars.session[keep],
-        prices=raw if bars.prices is bars.raw else _kept(bars.prices, keep),
+        prices=raw if bars.prices is bars.raw else bars.prices[keep],
         raw=raw,
         volume=bars.volume[keep],
         factor=bars.factor[keep],
@@ -51,12 +51,8 @@ def tradable_bars(bars: Bars) -> Bars:
     )
 
 
-def _kept(prices: Prices, keep: NDArray[np.bool_]) -> Prices:
-    return Prices(prices.open[keep], prices.high[keep], prices.low[keep], prices.close[keep])
-
-
 def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
-    """What the strategy wants after each bar, as read-only contiguous float64 of shape (bars,).
+    """Return the targets after each bar, as read-only contiguous float64 of shape (bars,).
 
     Raises TypeError where it returned something other than an array of float64, and ValueError
     where the array has another shape.
@@ -67,8 +63,8 @@ def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
 def frozen_answer(
     strategy: VectorStrategy, method: str, answer: Any, shape: tuple[int, ...]
 ) -> Floats:
-    """What a strategy's method returned, as read-only contiguous float64 of this shape. Raises as
-    `targets_of`."""
+    """Return the answer of a strategy's method, as read-only contiguous float64 of this shape.
+    Raises as `targets_of`."""
     if not isinstance(answer, np.ndarray):
         kind = type(answer).__name__
         raise TypeError(f"{_who(strategy, method)} must return a numpy array, not {kind}")
@@ -80,8 +76,8 @@ def frozen_answer(
             f"{_who(strategy, method)} must return one number per {axes}, shape {shape}, "
             f"not {answer.shape}"
         )
-    targets: Floats = np.ascontiguousarray(answer).view()
-    targets.flags.writeable = False
+    targets: Floats = np.ascontiguousarray(answer)[:]
+    targets.setflags(write=False)
     return targets
 
 

@@ -13,7 +13,7 @@ __all__ = ["Board", "Code", "Exchange", "find_board", "parse_code"]
 
 
 class Exchange(StrEnum):
-    """Where a security is listed; the value is the suffix that backfleet prints."""
+    """The exchange of a security; the value is the suffix that backfleet prints."""
 
     SHANGHAI = "SH"
     SHENZHEN = "SZ"
@@ -38,8 +38,8 @@ class Board(StrEnum):
 
 
 REFUSED = {
-    Board.B_SHARE: "is a B share, which trades in another currency, and a run has one",
-    Board.INDEX: "is an index, which cannot be traded; name it in results.benchmark",
+    Board.B_SHARE: "is a B share. It trades in another currency, and a run has one currency",
+    Board.INDEX: "is an index, which cannot be traded. results.benchmark can name it",
     Board.REPO: "is a bond repurchase, which these rules do not cover",
 }
 
@@ -86,10 +86,7 @@ PREFIXES: dict[Exchange, tuple[tuple[str, Board], ...]] = {
     ),
 }
 
-LONGEST_FIRST = {
-    exchange: sorted(entries, key=lambda entry: -len(entry[0]))
-    for exchange, entries in PREFIXES.items()
-}
+BOARDS = {exchange: dict(entries) for exchange, entries in PREFIXES.items()}
 
 
 @dataclass(frozen=True)
@@ -164,10 +161,9 @@ def _without_exchange(digits: str) -> Code:
 
 
 def _board_of(digits: str, exchange: Exchange) -> Board | None:
-    for prefix, board in LONGEST_FIRST[exchange]:
-        if digits.startswith(prefix):
-            return board
-    return None
+    boards = BOARDS[exchange]
+    # The longest prefix counts.
+    return next((boards[digits[:n]] for n in (4, 3, 2) if digits[:n] in boards), None)
 
 
 def _unknown(symbol: str, reason: str, fix: str) -> MarketError:

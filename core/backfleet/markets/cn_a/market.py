@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.engine import RejectReason
-from backfleet.facts import SymbolFacts
+from backfleet.facts import Action, SymbolFacts
 from backfleet.market import Dated, Market
 from backfleet.markets.cn_a import tables
 from backfleet.markets.cn_a.codes import Board, Exchange, find_board, parse_code
@@ -78,12 +78,13 @@ class CnAMarket(Market):
             rules += tables.DIVIDEND_TAX
         return (*rules, tables.MINIMUM)
 
-    def dividend_taxes(
-        self, days: NDArray[np.datetime64], facts: SymbolFacts
-    ) -> NDArray[np.float64]:
+    def dividend_taxes(self, actions: Sequence[Action], facts: SymbolFacts) -> Floats:
         if _home(facts)[1] not in STOCKS:
-            return np.zeros((3, len(days)))
-        return np.array([table.on(days) for table in tables.DIVIDEND_TAX])
+            return np.zeros((3, len(actions)))
+        days = np.array([action.ex for action in actions], "datetime64[D]")
+        # Shares from reserves are not income.
+        income = np.array([action.cash + action.bonus * tables.PAR_VALUE for action in actions])
+        return np.array([table.on(days) * income for table in tables.DIVIDEND_TAX])
 
     def assumptions(self, facts: SymbolFacts) -> Sequence[str]:
         _, board = _home(facts)
@@ -162,8 +163,8 @@ def _limits(
     per_unit = tables.TICK[board]
     mille, floor = _limit_widths(bars, facts, exchange, board)
     reference = reference_ticks(bars, per_unit)
-    above = below = mille.astype(np.int64)
-    has_limits = (mille > 0.0) & (reference >= 0)
+    above = below = mille
+    has_limits = (mille > 0.0) & (reference >= 0.0)
     values: Values = {"tick": 1.0 / per_unit}
     if listing and facts.listed is not None:
         has_limits &= ~free_days(bars, facts, board, exchange)
@@ -171,7 +172,7 @@ def _limits(
             first_day = is_first_session(bars, facts)
             up, down = tables.FIRST_DAY_LIMITS[board]
             above, below = np.where(first_day, up, above), np.where(first_day, down, below)
-            issue = np.rint((facts.issue_price or 0.0) * per_unit).astype(np.int64)
+            issue = np.rint((facts.issue_price or 0.0) * per_unit)
             reference = np.where(first_day, issue, reference)
             has_limits |= first_day & (facts.issue_price is not None)
             if facts.issue_price is None:

@@ -24,6 +24,7 @@ __all__ = [
     "MINIMUM",
     "MOST",
     "NEXT_SESSION",
+    "PAR_VALUE",
     "SAME_SESSION_FUNDS",
     "SELL_DUTY",
     "SHARE_FEE",
@@ -91,6 +92,9 @@ TRANSFER = {
     ),
 }
 NO_SHARE_FEE = Dated("transfer fee on par value", Step.of(OPENING, 0.0, OFFICIAL, DEPOSITORY))
+PAR_VALUE = 1.0
+"""CNY a share, with few exceptions, which are not modeled."""
+
 SHARE_FEE = {
     Exchange.SHANGHAI: Dated(
         "transfer fee on par value",
@@ -103,8 +107,6 @@ SHARE_FEE = {
     Exchange.SHENZHEN: NO_SHARE_FEE,
     Exchange.BEIJING: NO_SHARE_FEE,
 }
-"""A share has a par value of 1 CNY."""
-
 MINIMUM = Dated(
     "minimum commission",
     Step.of(OPENING, 0.0, UNCONFIRMED, "commissions were fixed, at about 0.35 %"),
@@ -306,7 +308,7 @@ TICK = {
 
 
 def _dividend_tax(holding: str, *steps: Step) -> Dated:
-    return Dated(f"dividend tax of shares held {holding}", *steps, unit="of the cash")
+    return Dated(f"dividend tax of shares held {holding}", *steps, unit="of the dividend")
 
 
 FLAT_TAX = Step.of("2005-06-13", 0.10, UNCONFIRMED, "Caishui 2005/102")
@@ -322,4 +324,4 @@ DIVIDEND_TAX = (
         Step.of("2015-09-08", 0.0, OFFICIAL, "Caishui 2015/101"),
     ),
 )
-"""By the ex-date of the dividend."""
+"""By the ex-date of the dividend, of its cash and of the par value of its shares from profit."""

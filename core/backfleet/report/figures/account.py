@@ -50,7 +50,7 @@ def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.F
 
 
 def drawdown_figure(drawdown: pd.Series) -> go.Figure:
-    """How far the account is below its highest value until then: a fraction, 0 or less."""
+    """Draw the drawdown from the running maximum of the account: a fraction, 0 or less."""
     figure = blank(
         220,
         yaxis={"title": {"text": "drawdown (%)"}, "tickformat": PERCENT, "zeroline": False},

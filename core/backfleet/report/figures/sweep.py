@@ -97,7 +97,7 @@ def _colors(values: Floats) -> Mapping[str, Any]:
 
 
 def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> go.Figure:
-    """How a metric goes with one parameter.
+    """Draw a metric over the values of one parameter.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What all figures share: colors that the color-blind tell apart, and a layout without ink to
+"""The theme of all figures: colors that the color-blind tell apart, and a layout without ink to
 spare.
 
 Colors of text and grid are left to the page, which knows whether it is light or dark.

@@ -57,7 +57,7 @@ def _add_fills(figure: go.Figure, fills: pd.DataFrame, name: str, mark: str, col
 
 
 def trade_results_figure(results: pd.Series) -> go.Figure:
-    """How many closed trades ended with which net result, as a fraction of what they cost."""
+    """Draw the distribution of the net results of closed trades, as fractions of their cost."""
     figure = blank(
         260,
         barmode="stack",

@@ -31,7 +31,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Supplements:
-    """What other files say of a symbol.
+    """Facts about a symbol from other files.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ def assemble(
     if not pieces:
         raise DataError(f"{symbol}: no row has a price")
     pieces = sorted(pieces, key=lambda piece: int(piece.wall[0]))
-    placed = place(pieces, reading.zone, reading.layout.daily, notes)
+    placed = place(pieces, reading.zone, reading.stamp, reading.layout.daily, notes)
     origins = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
     table = _Table(symbol, join_rows(pieces), placed, origins, [piece.origin for piece in pieces])
     table = _sorted(table, notes)
@@ -122,12 +122,20 @@ def _oldest_first(piece: Rows, notes: Notes) -> Rows:
 
 def _without_empty(piece: Rows, notes: Notes) -> Rows:
     prices = np.vstack([piece.numbers[role] for role in PRICES])
-    # A zero among empty cells is no price either.
+    has_volume = piece.numbers.get("volume", np.zeros(len(piece))) > 0
     is_missing = np.isnan(prices)
-    empty = is_missing.any(axis=0) & np.all(is_missing | (prices == 0), axis=0)
+    # A zero among empty cells is no price either.
+    is_missing |= (prices == 0) & is_missing.any(axis=0) & ~has_volume
+    empty = np.all(is_missing, axis=0)
     if not empty.any():
         return piece
     first = int(piece.row[int(np.argmax(empty))])
+    traded = np.flatnonzero(empty & has_volume)
+    if len(traded):
+        notes.assume(
+            f"{piece.origin}: {len(traded):,} rows have a volume and no prices, the first is row "
+            f"{piece.row[traded[0]]}: they are left out; accept it with --yes"
+        )
     what = "without prices are left out, each a missing row"
     notes.count(what, int(empty.sum()), f"row {first} of {piece.origin}")
     return piece.take(np.flatnonzero(~empty))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from backfleet.bar_length import DAY_NS
+from backfleet.bar_length import DAY_NS, Stamp
 from backfleet.bars import Bars
 from backfleet.errors import DataError
 from backfleet.sources.importing.notes import Notes
@@ -23,6 +23,9 @@ HOUR = DAY_NS // 24
 MINUTE = HOUR // 60
 MIN_SUNDAYS = 0.15
 MAX_FRIDAYS = 0.05
+MIN_WEEKENDS = 0.05
+EVENING, LAST_MINUTE = 17 * HOUR, DAY_NS - MINUTE
+"""Times of daily bars, from and to, that may be the beginning of the next session."""
 
 Integers = NDArray[np.int64]
 
@@ -46,7 +49,13 @@ class Placed:
     zone: str
 
 
-def place(pieces: Sequence[Rows], zone: str | None, always_daily: bool, notes: Notes) -> Placed:
+def place(
+    pieces: Sequence[Rows],
+    zone: str | None,
+    stamp: Stamp | None,
+    always_daily: bool,
+    notes: Notes,
+) -> Placed:
     """Return the times of all rows of a symbol.
 
     Parameters
@@ -55,6 +64,8 @@ def place(pieces: Sequence[Rows], zone: str | None, always_daily: bool, notes: N
         The rows of each file, oldest first.
     zone
         The zone of times without an offset, and of sessions.
+    stamp
+        Whether times are the beginnings or the ends of bars; None if nothing states it.
 
     Raises
     ------
@@ -64,7 +75,7 @@ def place(pieces: Sequence[Rows], zone: str | None, always_daily: bool, notes: N
     wall = np.concatenate([piece.wall for piece in pieces])
     offset = np.concatenate([piece.offset for piece in pieces])
     if always_daily or _is_daily(wall):
-        days = _sessions(wall, offset, notes)
+        days = _sessions(wall, offset, stamp, notes)
         return Placed(days, True, zone or _zone_of(wall, offset) or "UTC")
     if np.any(offset == NAIVE) and zone is None:
         raise _no_zone(pieces[0], wall)
@@ -94,7 +105,7 @@ def _is_daily(wall: Integers) -> bool:
     return len(clocks) == 2 and int(clocks[1] - clocks[0]) in (HOUR, DAY_NS - HOUR)
 
 
-def _sessions(wall: Integers, offset: Integers, notes: Notes) -> Integers:
+def _sessions(wall: Integers, offset: Integers, stamp: Stamp | None, notes: Notes) -> Integers:
     days = wall // DAY_NS
     clocks = np.unique(wall - days * DAY_NS)
     if np.all(clocks == 0):
@@ -116,6 +127,18 @@ def _sessions(wall: Integers, offset: Integers, notes: Notes) -> Integers:
             "before the session in their market's time zone: the session is the day after"
         )
         return days + 1
+    is_in_evening = EVENING <= clocks[0] < LAST_MINUTE
+    # Without bars at weekends, the day after would be a Saturday, so the date is the session.
+    if is_in_evening and stamp != "close" and np.mean(weekday >= 5) >= MIN_WEEKENDS:
+        if stamp == "open":
+            notes.tell(f"daily bars begin at {clock}: the session is the day after")
+            return days + 1
+        notes.assume(
+            f"daily bars have the time {clock}, which may be their end or their beginning: the "
+            "session is the date as written; state it with --stamp close, or with --stamp open "
+            "for the day after"
+        )
+        return days
     notes.tell(f"daily bars have the time {clock}: the session is the date as written")
     return days
 

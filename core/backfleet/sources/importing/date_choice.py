@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,6 +89,8 @@ def _no_form(sample: Frame, column: Any) -> DataError:
             "a number this small is not a date since 1970: name the column of the dates with "
             "--column date=NAME, or the unit with --date-format s, ms, us, ns or excel"
         )
+    elif re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", shown.strip()) and best.valid.any():
+        hint = "it is a time without a day, as of today's unfinished bar: remove the row"
     return sample.refusal(row, f"the date is {shown!r}, which is not understood; {hint}")
 
 

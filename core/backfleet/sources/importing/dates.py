@@ -77,7 +77,7 @@ class DateForm:
 
     @property
     def words(self) -> str:
-        """How the form is called in messages."""
+        """The name of the form in messages."""
         return {
             "dmy": "day first",
             "mdy": "month first",

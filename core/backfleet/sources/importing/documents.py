@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +18,7 @@ from backfleet.sources.importing.parts import naming_damage
 __all__ = ["json_tables"]
 
 MAX_BYTES = 2**30
+MAX_DEPTH = 6
 CANDLE = ("timestamp", "open", "high", "low", "close", "volume")
 Columns = dict[str | int, list[Any]]
 """By name, or by position if the document does not name its columns."""
@@ -126,14 +128,20 @@ def _object(origin: str, document: Mapping[str, Any]) -> tuple[Columns, str | No
         if isinstance(document.get(key), list):
             name = document.get("symbol") or document.get("ticker")
             return _columns(origin, document[key])[0], name if isinstance(name, str) else None
-    tables = [rows for rows in document.values() if isinstance(rows, list) and _has_rows(rows)]
+    tables = list(islice(_tables(document, MAX_DEPTH), 2))
     if len(tables) == 1:
         return _columns(origin, tables[0])
     return _by_column(origin, document), None
 
 
-def _has_rows(values: Sequence[Any]) -> bool:
-    return bool(values) and isinstance(values[0], (Mapping, list))
+def _tables(document: Any, depth: int) -> Iterator[Sequence[Any]]:
+    """Yield the lists of rows within a document."""
+    is_list = isinstance(document, list)
+    if is_list and len(document) > 1 and isinstance(document[0], (Mapping, list)):
+        yield document
+    elif depth and (is_list or isinstance(document, Mapping)):
+        for value in document if is_list else document.values():
+            yield from _tables(value, depth - 1)
 
 
 def _yahoo(result: Mapping[str, Any]) -> tuple[Columns, str | None]:

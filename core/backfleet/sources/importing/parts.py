@@ -31,7 +31,7 @@ BLOCK_BYTES = 16 * 2**20
 
 @dataclass(frozen=True)
 class TextSettings:
-    """What the user says about text files; None is found."""
+    """The user's statements about text files; None is detected."""
 
     encoding: str | None = None
     delimiter: str | None = None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from backfleet.bar_length import Stamp
 from backfleet.errors import DataError
 from backfleet.job.job_errors import suggestion
 from backfleet.sources.importing.adjustment_choice import choose_adjustment
@@ -56,6 +57,8 @@ class FormReading:
         A sentence that says what the rule does.
     zone
         The zone of times without an offset and of sessions; None if nothing states it.
+    stamp
+        Whether times are the beginnings or the ends of bars; None if nothing states it.
     """
 
     layout: FileLayout
@@ -67,6 +70,7 @@ class FormReading:
     adjust: str = "none"
     adjustment: str = ""
     zone: str | None = None
+    stamp: Stamp | None = None
     shape: Shape | None = field(default=None, compare=False)
 
 
@@ -104,6 +108,7 @@ def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
         volume_scale(form, columns, mark, choices, notes),
         *choose_adjustment(form, columns, choices),
         choices.timezone or (layout.timezone if layout.timezone != "required" else None),
+        choices.stamp or layout.stamp,
         form.shape,
     )
 

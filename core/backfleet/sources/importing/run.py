@@ -48,7 +48,7 @@ class ImportOutcome:
 
 @dataclass
 class _Written:
-    """What was written so far."""
+    """The files and facts written so far."""
 
     folder: Path
     outputs: dict[str, int] = field(default_factory=dict)

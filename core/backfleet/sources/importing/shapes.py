@@ -30,7 +30,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Shape:
-    """How the columns of a table belong to symbols.
+    """The way in which the columns of a table belong to symbols.
 
     Attributes
     ----------

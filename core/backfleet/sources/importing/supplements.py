@@ -22,7 +22,7 @@ __all__ = ["SupplementTables"]
 
 
 class SupplementTables:
-    """What other files say of each symbol."""
+    """Facts about each symbol from other files."""
 
     """Tables that are joined to bars, by symbol."""
 

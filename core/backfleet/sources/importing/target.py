@@ -25,7 +25,7 @@ BLOCK = 2**20
 
 @dataclass(frozen=True)
 class ImportRecord:
-    """What an import has written, and from what.
+    """The files that an import has written, and its inputs.
 
     Attributes
     ----------

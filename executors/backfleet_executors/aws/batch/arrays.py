@@ -1,4 +1,4 @@
-"""How the shards of a submission are put into jobs: arrays, and plain jobs for single shards."""
+"""Grouping of a submission's shards into jobs: arrays, and plain jobs for single shards."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ShardArray:
 
 
 def name_prefix(run: str) -> str:
-    """How the names of all jobs of a run begin."""
+    """Return the prefix of the names of all jobs of a run."""
     return f"backfleet-{run}-"
 
 

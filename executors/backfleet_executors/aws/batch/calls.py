@@ -25,7 +25,7 @@ DESCRIBED_AT_ONCE = 100
 
 
 class BatchCalls:
-    """What the executor asks of AWS Batch, but for SubmitJob.
+    """The executor's requests to AWS Batch, except SubmitJob.
 
     Attributes
     ----------

@@ -12,15 +12,25 @@ import signal
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FrameType
 
 import click
 
-__all__ = ["ALIVE", "ALLOWED", "DENIED", "READY", "WRITTEN", "ZONE", "container_check"]
+__all__ = [
+    "ALIVE",
+    "ALLOWED",
+    "DENIED",
+    "READY",
+    "VERSION",
+    "WRITTEN",
+    "ZONE",
+    "container_check",
+    "decisive_versions",
+]
 
 ALIVE, ALLOWED, DENIED, WRITTEN, ZONE = "alive", "allowed", "denied", "written", "zone"
-READY = "ready"
+READY, VERSION = "ready", "version"
 """First words of the lines."""
 
 METADATA = "ECS_CONTAINER_METADATA_URI_V4"
@@ -35,12 +45,24 @@ PAUSE = 0.5
 def container_check(store: str | None, code: int | None, grace: float | None) -> None:
     """Print what a container can do. 'doctor --live' starts it with the role of workers."""
     _say(ZONE, _zone())
+    for name, number in decisive_versions().items():
+        _say(VERSION, f"{name} {number}")
     if store is not None:
         for word, key in _writes(store):
             _say(word, key)
     if grace is not None:
         _wait_for_the_end(grace)
     sys.exit(code or 0)
+
+
+def decisive_versions() -> Mapping[str, str]:
+    """Return the versions that a run's plan and its workers must have in common."""
+    from importlib.metadata import version
+
+    from backfleet.sdk import DECISIVE
+
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return {"python": python, **{name: version(name) for name in DECISIVE}}
 
 
 def _say(word: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Where local data lies on S3 once it was brought there."""
+"""The location on S3 of local data that was uploaded."""
 
 from __future__ import annotations
 

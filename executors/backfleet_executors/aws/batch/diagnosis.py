@@ -1,4 +1,4 @@
-"""What `backfleet doctor` says of the executor `aws-batch`."""
+"""The findings of `backfleet doctor` about the executor `aws-batch`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def diagnosis(settings: AwsBatchSettings, account: BatchAccount) -> Iterator[Fin
 
 
 def diagnosed(subject: str, check: Check) -> Iterator[Finding]:
-    """What a check finds, or its error as a failure."""
+    """Yield the findings of a check, or its error as a failure."""
     try:
         yield from check()
     except BackfleetError as error:

@@ -132,6 +132,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             spot=self._settings.uses_spot,
             region=self._clients.region,
             is_public=self._account.is_public,
+            architecture=self._settings.architecture,
         )
         priced = estimate(charge, self._settings.price)
         how = "measured"

@@ -1,4 +1,4 @@
-"""What only a real account shows: `backfleet doctor --live` tries it, for a fraction of a cent."""
+"""Checks of `backfleet doctor --live` that need a real account, for a fraction of a cent."""
 
 from __future__ import annotations
 

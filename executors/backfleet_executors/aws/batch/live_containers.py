@@ -79,6 +79,7 @@ class ContainerChecks:
         else:
             text = f"one chunk was stored, {len(denied)} other writes were denied"
             yield Finding(subject, FindingStatus.OK, text)
+        yield _versions(lines)
         zones = [line.partition(" ")[2] for line in lines if line.startswith(f"{check.ZONE} ")]
         for zone in zones:
             yield Finding("zone", FindingStatus.OK, f"the container ran in {zone}")
@@ -116,6 +117,23 @@ class ContainerChecks:
         else:
             text = f"a stopped container had {longest:.0f} s, and a worker needs up to 20"
             yield Finding(subject, FindingStatus.FAILURE, text)
+
+
+def _versions(lines: Sequence[str]) -> Finding:
+    """Whether this machine, such as the notebook of a stack, can plan runs for the image."""
+    words = [line.split(" ") for line in lines if line.startswith(f"{check.VERSION} ")]
+    image = {name: version for _, name, version in words}
+    here = check.decisive_versions()
+    differing = [
+        f"{name} is {here[name]} here and {image.get(name, 'missing')} in the image"
+        for name in here
+        if here[name] != image.get(name)
+    ]
+    if differing:
+        text = f"{'; '.join(differing)}: workers refuse runs that are planned here"
+        fix = "install the versions of the image, or run 'backfleet aws deploy' here"
+        return Finding("versions", FindingStatus.FAILURE, text, fix)
+    return Finding("versions", FindingStatus.OK, "this machine has those of the image")
 
 
 def _attempts(subject: str, trial: LiveTrial, expected: int) -> Finding:

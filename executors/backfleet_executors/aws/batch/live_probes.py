@@ -1,4 +1,4 @@
-"""What containers of `doctor --live` try with the role of workers, and what S3 must answer."""
+"""Probes of `doctor --live` in containers with the role of workers, and S3's expected answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `doctor --live` sees of the rules by which a fair-share queue orders jobs."""
+"""Checks of `doctor --live` of the rules by which a fair-share queue orders jobs."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ LIVE = "doctor-live"
 
 @dataclass(frozen=True)
 class TrialPlan:
-    """What the containers of a job run.
+    """The command and limits of a trial job's containers.
 
     Attributes
     ----------

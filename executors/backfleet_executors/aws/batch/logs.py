@@ -1,4 +1,4 @@
-"""What a worker writes, from CloudWatch, attempt by attempt, also while it runs."""
+"""The log of a worker, from CloudWatch, attempt by attempt, also while it runs."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ VANISHED = "AWS Batch does not know this job (any more); the store says what is 
 
 @dataclass
 class ArrayView:
-    """What is known of an array's children, or of a single job.
+    """The known states of an array's children, or of a single job.
 
     Attributes
     ----------

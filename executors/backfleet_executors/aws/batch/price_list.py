@@ -19,24 +19,28 @@ ENDPOINTS: Mapping[str, str] = {"aws-cn": "cn-northwest-1"}
 
 DEFAULT_ENDPOINT = "us-east-1"
 
-# To the end: `Fargate-ARM-...`, `Fargate-Windows-...` and `SpotUsage-Fargate-...` exist, too.
-_VCPU = re.compile(r"([A-Z0-9]+-)?Fargate-vCPU-Hours:perCPU")
-_MEMORY = re.compile(r"([A-Z0-9]+-)?Fargate-GB-Hours")
+# To the end: `Fargate-Windows-...` and `SpotUsage-Fargate-...` exist, too.
+_VCPU = r"([A-Z0-9]+-)?Fargate-{}vCPU-Hours:perCPU"
+_MEMORY = r"([A-Z0-9]+-)?Fargate-{}GB-Hours"
+_KINDS: Mapping[str, str] = {"amd64": "", "arm64": "ARM-"}
 
 
-def look_up_price(clients: Clients) -> Price:
-    """Return the price of Linux on x86-64 on demand. Raises ExecutorError."""
+def look_up_price(clients: Clients, architecture: str) -> Price:
+    """Return the price of Linux on demand. Raises ExecutorError."""
     products = list(_products(clients))
-    vcpu, memory = _hourly(products, _VCPU), _hourly(products, _MEMORY)
+    vcpu, memory = (
+        _hourly(products, re.compile(usage.format(_KINDS[architecture])))
+        for usage in (_VCPU, _MEMORY)
+    )
     if vcpu is None or memory is None or vcpu[1] != memory[1]:
         raise ExecutorError(
-            f"the AWS Price List has no price of Fargate in {clients.region}; write one into "
-            "[executors.aws-batch.price] of backfleet.toml: region, vcpu_hour, gb_hour, date and "
-            "source"
+            f"the AWS Price List has no price of Fargate on {architecture} in {clients.region}; "
+            "write one into [executors.aws-batch.price] of backfleet.toml: region, vcpu_hour, "
+            "gb_hour, date, source and architecture"
         )
     dates = (product.get("publicationDate", "") for product in products)
     date = max(dates, default="")[:10] or "an unknown date"
-    return Price(clients.region, vcpu[0], memory[0], date, "AWS Price List", vcpu[1])
+    return Price(clients.region, vcpu[0], memory[0], date, "AWS Price List", vcpu[1], architecture)
 
 
 def _products(clients: Clients) -> Iterator[Mapping[str, Any]]:

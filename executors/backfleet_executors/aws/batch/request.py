@@ -35,7 +35,7 @@ TAG_LIMIT = 256
 
 @dataclass(frozen=True)
 class JobShape:
-    """What all jobs of a submission share.
+    """The settings that all jobs of a submission share.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class JobShape:
 
 
 def submit_request(array: ShardArray, shape: JobShape) -> dict[str, Any]:
-    """What SubmitJob is called with."""
+    """Return the arguments of SubmitJob."""
     request: dict[str, Any] = {
         "jobName": array.name,
         "jobQueue": array.queue,

@@ -104,5 +104,5 @@ def required(settings: AwsBatchSettings, name: str) -> str:
 
 
 def inherited(settings: AwsBatchSettings) -> dict[str, Any]:
-    """What a submission's handle keeps of the settings."""
+    """Return the settings that the handle of a submission keeps."""
     return {name: getattr(settings, name) for name in INHERITED}

@@ -24,7 +24,7 @@ _UNNAMED_SESSION = re.compile(r"botocore-session-\d+")
 
 @dataclass(frozen=True)
 class Share:
-    """What SubmitJob says to a queue with a scheduling policy."""
+    """The share of a job in a queue with a scheduling policy."""
 
     identifier: str
     priority: int

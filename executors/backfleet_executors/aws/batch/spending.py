@@ -1,4 +1,4 @@
-"""What a submission has cost so far: AWS Batch knows when each attempt began and ended.
+"""The cost of a submission so far: AWS Batch knows when each attempt began and ended.
 
 A submission may have a million workers, and AWS Batch describes a hundred at a time. So the workers
 are sampled at equal distances, and their time stands for that of the others. Between two samples

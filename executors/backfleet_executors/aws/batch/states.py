@@ -1,4 +1,4 @@
-"""What AWS Batch says of a job, in the words of the executor interface and with what to do."""
+"""States of AWS Batch jobs in the words of the executor interface, with advice."""
 
 from __future__ import annotations
 

@@ -36,6 +36,7 @@ from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.fargate import FargateSize
+from backfleet_executors.aws.image_records import ARM64
 from backfleet_executors.aws.prices import HOUR, HourlyPrice, hourly_price, known_price
 
 __all__ = ["BatchSubmission"]
@@ -48,7 +49,7 @@ STOP_SECONDS = 120.0
 
 @dataclass
 class BatchSubmission:
-    """What a submission becomes on AWS Batch. Nothing is sent before `submit`."""
+    """A submission as jobs of AWS Batch. Nothing is sent before `submit`."""
 
     submission: Submission
     settings: AwsBatchSettings
@@ -63,25 +64,27 @@ class BatchSubmission:
     @cached_property
     def price(self) -> HourlyPrice | None:
         """Of one worker for an hour; None if the price of the region is not known."""
-        price = known_price(self.account.calls.clients.region, self.settings.price)
+        region = self.account.calls.clients.region
+        price = known_price(region, self.settings.price, self.settings.architecture)
         if price is None:
             return None
         return hourly_price(self.size, price, is_public=self.account.is_public)
 
     @property
     def max_cost(self) -> float | None:
-        """What the workers may cost before they are stopped; None if the user has set no limit, or
-        has accepted more."""
+        """The cost at which the workers are stopped; None if the user has set no limit, or has
+        accepted more."""
         return None if self.submission.accept_cost else self.settings.max_cost
 
     def problems(self) -> Iterator[str]:
-        """What would make it fail, each a sentence. Raises ExecutorError."""
+        """Return one sentence per problem that would make it fail. Raises ExecutorError."""
         if self.settings.max_cost is not None and self.price is None:
             region = self.account.calls.clients.region
+            option = " --arm64" if self.settings.architecture == ARM64 else ""
             yield (
                 f"the price of Fargate in {region} is not known here, so max_cost = "
                 f"{self.settings.max_cost:g} cannot be kept. Look the price up with 'backfleet aws "
-                f"prices --region {region}', or submit without max_cost"
+                f"prices --region {region}{option}', or submit without max_cost"
             )
         yield from self.account.problems(self.size.vcpus)
         yield from self.account.bucket_problems([self.submission.url, *self.submission.data])

@@ -1,4 +1,4 @@
-"""How long an attempt of a worker may take.
+"""The time limit of a worker's attempt.
 
 AWS Batch never tries a job again that met its time-out, so the time-out is only for a worker that
 hangs. A healthy worker stops earlier by itself: it stores what is finished and ends with 75, and

@@ -35,7 +35,7 @@ def _reason(calls: BatchCalls, array: ShardArray, vcpus: float) -> str:
 def queue_faults(
     calls: BatchCalls, queue: JobQueueDetailTypeDef | None, name: str, vcpus: float
 ) -> Iterator[str]:
-    """What keeps jobs of a queue from starting; nothing where it is sound."""
+    """Yield the reasons why jobs of a queue cannot start; nothing for a sound queue."""
     if queue is None:
         yield "there is no such job queue; correct the setting, or run 'backfleet aws deploy'"
         return
@@ -72,7 +72,7 @@ def _environment_faults(
 
 
 def _told(calls: BatchCalls, array: ShardArray) -> Iterator[str]:
-    """What AWS Batch writes on a job that it cannot place."""
+    """Yield the reason that AWS Batch writes on a job that it cannot place."""
     if array.is_array:
         waiting = next(iter(calls.children(array.job, "RUNNABLE")), None)
         told = waiting.get("statusReason", "") if waiting else ""

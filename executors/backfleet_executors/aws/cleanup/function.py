@@ -21,7 +21,7 @@ HOUR = 3_600_000
 
 
 def handle(event: Any, context: Any) -> dict[str, Any]:
-    """What EventBridge calls. Raises where something was left undone, so that an alarm goes."""
+    """Handle an event. Raises if something was left undone, so that an alarm goes off."""
     batch = boto3.client("batch")
     jobs = live_jobs(batch, os.environ["QUEUES"].split(","))
     done: dict[str, Any] = {"stopped": [], "retired": [], "failed": []}

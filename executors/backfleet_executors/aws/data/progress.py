@@ -27,7 +27,7 @@ def amount(size: int) -> str:
 
 @contextmanager
 def push_progress(stream: TextIO) -> Iterator[Callable[[Pushing], None]]:
-    """What `push` is to tell how far it is. A bar is wiped at the end."""
+    """Yield the callback with which `push` reports progress. A bar is wiped at the end."""
     if not stream.isatty():
         yield _plain_lines(stream)
         return

@@ -17,7 +17,7 @@ THREADS = 16
 
 @dataclass(frozen=True)
 class Pushing:
-    """How far a push is.
+    """The progress of a push.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Pushing:
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a push did.
+    """The result of a push.
 
     Attributes
     ----------

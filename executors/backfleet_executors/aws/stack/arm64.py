@@ -21,6 +21,7 @@ from backfleet_executors.aws.stack.compute import (
     job_definition,
     queue,
 )
+from backfleet_executors.aws.stack.events import NEWS
 from backfleet_executors.aws.stack.intrinsics import ref, sub
 from backfleet_executors.aws.stack.stacks import ARM64_PART, Stack
 
@@ -35,6 +36,7 @@ GIVEN = (
     "JobRole",
     "ExecutionRole",
     "LogGroup",
+    "Topic",
     "AssignPublicIp",
     "Spot",
 )
@@ -76,6 +78,7 @@ def template() -> dict[str, Any]:
             "OnDemandEnvironment": environment("FARGATE", subnets, groups),
             "OnDemandFairQueue": queue(ON_DEMAND, "OnDemandEnvironment"),
             "JobDefinition": job_definition(JOB_DEFINITION, ref("JobRole"), SETTING, WORKERS),
+            **NEWS,
         },
         "Outputs": {
             "Queue": {"Value": {"Fn::If": ["HasSpot", SPOT, ON_DEMAND]}},
@@ -100,6 +103,7 @@ def arm64_parameters(clients: Clients, stack: Stack, image: str) -> dict[str, st
         "JobRole": container["jobRoleArn"],
         "ExecutionRole": container["executionRoleArn"],
         "LogGroup": stack.outputs["LogGroup"],
+        "Topic": stack.outputs["Topic"],
         "AssignPublicIp": "DISABLED" if stack.parameters["Private"] == "true" else "ENABLED",
         "Spot": stack.parameters["Spot"],
     }

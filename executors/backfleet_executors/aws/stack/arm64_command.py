@@ -32,6 +32,7 @@ def add_command(name: str, region: str | None, image: str, yes: bool) -> None:
     from backfleet_executors.aws.stack.change_set import StackRequest
     from backfleet_executors.aws.stack.choices import check_image
     from backfleet_executors.aws.stack.side_stacks import apply_request
+    from backfleet_executors.aws.stack.teams import refresh_teams
 
     check_image(image)
     clients = clients_for(region)
@@ -48,6 +49,8 @@ def add_command(name: str, region: str | None, image: str, yes: bool) -> None:
     if apply_request(clients, request, yes) is None:
         click.echo("arm64: nothing to change")
     publish_record(image, bucket)
+    # Teams have job definitions of their own, with this image.
+    refresh_teams(clients, stack)
     click.echo(f"Next: backfleet aws connect --arm64 --name {name}")
 
 
@@ -59,6 +62,7 @@ def remove_command(name: str, region: str | None, yes: bool) -> None:
     from backfleet_executors.aws.stack.arm64 import arm64_name
     from backfleet_executors.aws.stack.destroy import count_live_jobs, destroy
     from backfleet_executors.aws.stack.showing import show_event
+    from backfleet_executors.aws.stack.teams import refresh_teams
 
     clients = clients_for(region)
     found = existing_stack(clients, arm64_name(name))
@@ -70,3 +74,4 @@ def remove_command(name: str, region: str | None, yes: bool) -> None:
         )
     confirm(f"Remove the queues on ARM64 of the stack {name} in {clients.region}?", yes)
     destroy(clients, found, show_event)
+    refresh_teams(clients, existing_stack(clients, name))

@@ -26,7 +26,7 @@ _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of one resource.
+    """The change of one resource.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class ChangeSet:
 
 @dataclass(frozen=True)
 class StackRequest:
-    """What a stack is to become.
+    """The template and parameters of a stack to create or update.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the command line chooses of a stack, as parameters of the template."""
+"""The command line's choices for a stack, as parameters of the template."""
 
 from __future__ import annotations
 

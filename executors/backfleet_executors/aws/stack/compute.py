@@ -1,4 +1,4 @@
-"""Where workers run: compute environments, queues, and the job definition."""
+"""Resources on which workers run: compute environments, queues, and the job definition."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def queue(name: Section, environment: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class JobSetting:
-    """What the job definitions of the main stack and of a team's differ in.
+    """The settings in which the job definitions of the main stack and of teams differ.
 
     Attributes
     ----------
@@ -111,6 +111,8 @@ class JobSetting:
         ENABLED or DISABLED.
     architecture
         As Fargate names it.
+    image
+        The parameter of the template that has the image.
     """
 
     stack: Section
@@ -118,12 +120,13 @@ class JobSetting:
     log_group: Section
     public_ip: Section
     architecture: str = "X86_64"
+    image: str = "Image"
 
 
 def job_definition(
     name: Section, job_role: Section, setting: JobSetting, properties: Section
 ) -> dict[str, Any]:
-    """A job definition by the image of the parameter `Image`, and with a role."""
+    """A job definition by the image of a parameter, and with a role."""
     return {
         "Type": "AWS::Batch::JobDefinition",
         "Properties": {
@@ -146,7 +149,7 @@ def job_definition(
 
 def _container(setting: JobSetting) -> dict[str, Any]:
     return {
-        "Image": ref("Image"),
+        "Image": ref(setting.image),
         "Command": ["--version"],
         "User": USER,
         "ReadonlyRootFilesystem": True,

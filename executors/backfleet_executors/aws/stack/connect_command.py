@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from backfleet.errors import UserError
 from backfleet_executors.aws.stack.options import (
     clients_for,
     existing_stack,
@@ -30,14 +29,13 @@ def connect_command(name: str, region: str | None, team: str | None, arm64: bool
     )
     from backfleet_executors.aws.stack.teams import find_team
 
-    if team is not None and arm64:
-        raise UserError("--team and --arm64: a team has no queues on ARM64; leave one of them out")
     clients = clients_for(region)
     stack = existing_stack(clients, name)
     settings = settings_of(stack, clients.region)
-    if team is not None:
-        settings |= team_settings(stack, find_team(clients, stack, team), team)
+    team_stack = None if team is None else find_team(clients, stack, team)
+    if team is not None and team_stack is not None:
+        settings |= team_settings(stack, team_stack, team)
     if arm64:
-        settings |= arm64_settings(existing_stack(clients, arm64_name(name)))
+        settings |= arm64_settings(existing_stack(clients, arm64_name(name)), team_stack)
     write_settings(settings_file(), settings)
     click.echo(f"{settings_file().resolve()}: [executors.aws-batch] points to this stack")

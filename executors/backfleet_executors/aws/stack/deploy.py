@@ -33,7 +33,7 @@ CHINA = "aws-cn"
 
 @dataclass(frozen=True)
 class Preparation:
-    """What a deployment would do; nothing of it is done yet.
+    """The planned changes of a deployment, none of which is done yet.
 
     Attributes
     ----------
@@ -185,7 +185,7 @@ def _with_key(
 
 
 def _bucket_keys(clients: Clients, parameters: Mapping[str, str]) -> list[str]:
-    """What was encrypted by an earlier key can only be read with it, so no key is forgotten."""
+    """Return all keys of the buckets: objects under an earlier key can only be read with it."""
     names = (parameters["DataBucketName"], parameters["ResultsBucketName"])
     known = [parameters["KmsKey"], *parameters["BucketKeys"].split(",")]
     return bucket_keys(clients, filter(None, names), known)

@@ -110,7 +110,7 @@ def _set_budget(clients: Clients, stack: Stack, dollars: float) -> None:
 
 
 def _builder(clients: Clients, preparation: Preparation, base: str | None) -> ImageBuilder | None:
-    """What builds the image, or None where the one that there is will do.
+    """Return the builder of the image; None if the existing image is good enough.
 
     `base` is the base image that is chosen; None keeps that of the stack.
     """

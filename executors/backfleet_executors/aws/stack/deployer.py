@@ -1,4 +1,4 @@
-"""What who deploys a stack must be allowed: what is called here, and by CloudFormation for them."""
+"""Permissions of who deploys a stack: for calls from here, and for those by CloudFormation."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class StackLocation:
 
 @dataclass(frozen=True)
 class Governance:
-    """How an administrator bounds who deploys; empty for what there is not.
+    """The bounds that an administrator sets for deployers; empty for those not set.
 
     Attributes
     ----------

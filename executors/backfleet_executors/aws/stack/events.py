@@ -16,7 +16,7 @@ from backfleet_executors.aws.stack.intrinsics import (
 )
 from backfleet_executors.aws.stack.storage import KEY
 
-__all__ = ["RESOURCES"]
+__all__ = ["NEWS", "RESOURCES"]
 
 CLEANED = ",".join(
     f"${{AWS::StackName}}-{name}-fair"
@@ -93,40 +93,11 @@ def _function() -> dict[str, Any]:
     }
 
 
-RESOURCES: Section = {
-    "Topic": {
-        "Type": "AWS::SNS::Topic",
-        "Properties": {"TopicName": sub("${AWS::StackName}-news"), "KmsMasterKeyId": KEY},
-    },
-    "TopicPolicy": {
-        "Type": "AWS::SNS::TopicPolicy",
-        "Properties": {
-            "Topics": [ref("Topic")],
-            "PolicyDocument": policy(
-                _may_publish(
-                    "events.amazonaws.com",
-                    {
-                        "ArnEquals": {
-                            "aws:SourceArn": [
-                                get_att("JobEnded", "Arn"),
-                                get_att("QueueBlocked", "Arn"),
-                            ]
-                        }
-                    },
-                ),
-                _may_publish(
-                    "cloudwatch.amazonaws.com",
-                    OF_THIS_ACCOUNT,
-                ),
-                _may_publish("budgets.amazonaws.com", OF_THIS_ACCOUNT),
-            ),
-        },
-    },
-    "EmailSubscription": {
-        "Type": "AWS::SNS::Subscription",
-        "Condition": "HasEmail",
-        "Properties": {"TopicArn": ref("Topic"), "Protocol": "email", "Endpoint": ref("Email")},
-    },
+RULES = sub(
+    "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${AWS::StackName}-*"
+)
+
+NEWS: Section = {
     # A job or a whole array has ended.
     "JobEnded": _rule(
         {
@@ -147,6 +118,35 @@ RESOURCES: Section = {
         JOB | {"why": "$.detail.statusReason"},
         "The job <name> in <region> blocks its queue: <why> (see: backfleet status)",
     ),
+}
+"""Rules for the queues of a template, which send to its `Topic`."""
+
+RESOURCES: Section = {
+    "Topic": {
+        "Type": "AWS::SNS::Topic",
+        "Properties": {"TopicName": sub("${AWS::StackName}-news"), "KmsMasterKeyId": KEY},
+    },
+    "TopicPolicy": {
+        "Type": "AWS::SNS::TopicPolicy",
+        "Properties": {
+            "Topics": [ref("Topic")],
+            "PolicyDocument": policy(
+                # Also by the rules of the stack for ARM64.
+                _may_publish("events.amazonaws.com", {"ArnLike": {"aws:SourceArn": RULES}}),
+                _may_publish(
+                    "cloudwatch.amazonaws.com",
+                    OF_THIS_ACCOUNT,
+                ),
+                _may_publish("budgets.amazonaws.com", OF_THIS_ACCOUNT),
+            ),
+        },
+    },
+    "EmailSubscription": {
+        "Type": "AWS::SNS::Subscription",
+        "Condition": "HasEmail",
+        "Properties": {"TopicArn": ref("Topic"), "Protocol": "email", "Endpoint": ref("Email")},
+    },
+    **NEWS,
     "CleanupLogGroup": {
         "Type": "AWS::Logs::LogGroup",
         "Properties": {

@@ -1,4 +1,4 @@
-"""What starting a container takes: its image, and a place for its log."""
+"""Permissions for starting a container: pulling its image and writing its log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What workers and submitters may do: in the whole stack's own part of it, or in a team's.
+"""Permissions of workers and submitters: in the whole stack's own part, or in a team's.
 
 The part of the stack itself is the team `all`. Its runs lie in `runs`, and those of a team in
 `teams/<team>/runs`, so that no pattern of one matches a path of the other.

@@ -1,4 +1,4 @@
-"""What `backfleet doctor --live` tries of a stack: that its bucket lets nothing be written over."""
+"""A check of `backfleet doctor --live`: that a stack's bucket lets nothing be overwritten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands on a stack share: which one, and what can be chosen of it."""
+"""Options that the commands on a stack share: its name, and the choices for it."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def stack_options(command: F) -> F:
 
 
 def choice_options(command: F) -> F:
-    """What can be chosen of a stack. What is not given stays as it is."""
+    """Add the options for the choices of a stack. An option that is not given changes nothing."""
     for option in reversed(CHOICES):
         command = option(command)
     return command

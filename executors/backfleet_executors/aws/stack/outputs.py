@@ -1,4 +1,4 @@
-"""What a stack tells of itself: the settings of the executor, and where to look."""
+"""Outputs of a stack: the settings of the executor, and links to its resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be chosen of a stack, and the conditions that follow."""
+"""Parameters of the stack, and the conditions that follow from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what: each role has what its code calls, and nothing more."""
+"""Roles of the stack: each may make the calls of its code, and nothing more."""
 
 from __future__ import annotations
 

@@ -48,16 +48,25 @@ def settings_of(stack: Stack, region: str) -> dict[str, str]:
     }
 
 
-def arm64_settings(arm64: Stack) -> dict[str, str]:
-    """The settings for workers on ARM64 that differ from those of the stack.
+def arm64_settings(arm64: Stack, team_stack: Stack | None) -> dict[str, str]:
+    """The settings for workers on ARM64 that differ from those of the stack, or of a team.
 
     The client compacts results: the job definition of the compaction is for the other queues.
+    Raises ExecutorError for a team that has no workers there.
     """
     outputs = arm64.outputs
+    definition = outputs["JobDefinition"]
+    if team_stack is not None:
+        definition = team_stack.outputs.get("Arm64JobDefinition", "")
+        if not definition:
+            raise ExecutorError(
+                f"the stack {team_stack.name} has no job definition for ARM64; run 'backfleet aws "
+                "arm64 add' again"
+            )
     return {
         "queue": outputs["Queue"],
         "on_demand_queue": outputs["OnDemandQueue"],
-        "job_definition": outputs["JobDefinition"],
+        "job_definition": definition,
         "compaction_definition": "",
         "image": outputs["Image"],
         "architecture": ARM64,

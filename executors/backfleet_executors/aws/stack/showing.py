@@ -1,4 +1,4 @@
-"""What one sees of a stack on a terminal."""
+"""Output about a stack on a terminal."""
 
 from __future__ import annotations
 

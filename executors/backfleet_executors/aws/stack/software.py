@@ -1,4 +1,4 @@
-"""What a notebook installs when it starts: backfleet as it is here, and the executor's settings."""
+"""Software that a notebook installs when it starts: this backfleet, and the executor's settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a stack stands: its state, its queues, its image, what runs on it."""
+"""The status of a stack: its state, its queues, its image, and its running jobs."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backfleet_executors.aws.stack.compute import (
@@ -34,7 +34,7 @@ from backfleet_executors.aws.stack.intrinsics import (
     texts,
 )
 from backfleet_executors.aws.stack.roles import ANYBODY_OF_THE_ACCOUNT, TASKS, role
-from backfleet_executors.aws.stack.stacks import TEAM_PART, Stack
+from backfleet_executors.aws.stack.stacks import ARM64_PART, TEAM_PART, Stack
 
 __all__ = ["Team", "render_team", "team_name"]
 
@@ -57,10 +57,13 @@ class Team:
     github
         The subject of GitHub's tokens that may take the role of submitters, such as
         `repo:ORG/REPO:environment:NAME`; empty for none.
+    arm64_image
+        The image of its workers on ARM64; empty if the stack has no queues there.
     """
 
     name: str
     github: str = ""
+    arm64_image: str = ""
 
     def parameters(self, stack: Stack) -> dict[str, str]:
         """The parameters of its stack, which follow from the main stack."""
@@ -78,6 +81,7 @@ class Team:
             "BucketKeys": chosen["BucketKeys"],
             "PermissionsBoundary": chosen["PermissionsBoundary"],
             "GitHub": self.github,
+            "Arm64Image": self.arm64_image,
         }
 
 
@@ -107,10 +111,16 @@ def template(team: str) -> dict[str, Any]:
                 JOB_DEFINITION, get_att("JobRole", "Arn"), SETTING, WORKERS
             ),
             "Compaction": job_definition(COMPACTION, get_att("CompactionRole", "Arn"), SETTING, {}),
+            "Arm64JobDefinition": job_definition(
+                ARM64_DEFINITION, get_att("JobRole", "Arn"), ARM64_SETTING, WORKERS
+            )
+            | {"Condition": "HasArm64"},
         },
         "Outputs": {
             "JobDefinition": {"Value": JOB_DEFINITION},
             "Compaction": {"Value": COMPACTION},
+            "Arm64JobDefinition": {"Value": ARM64_DEFINITION, "Condition": "HasArm64"},
+            "Arm64Image": {"Value": ref("Arm64Image"), "Condition": "HasArm64"},
             "SubmitterRole": {"Value": get_att("SubmitterRole", "Arn")},
             "GitHub": {"Value": ref("GitHub"), "Condition": "HasGitHub"},
         },
@@ -123,6 +133,9 @@ SETTING = JobSetting(
     log_group=ref("LogGroup"),
     public_ip=ref("AssignPublicIp"),
 )
+
+ARM64_DEFINITION = sub("${AWS::StackName}-arm64-worker")
+ARM64_SETTING = replace(SETTING, architecture="ARM64", image="Arm64Image")
 
 GIVEN = (
     "Stack",
@@ -140,6 +153,7 @@ PARAMETERS: Section = {
     **dict.fromkeys(GIVEN, _TEXT),
     "BucketKeys": _OPTIONAL,
     "PermissionsBoundary": _OPTIONAL,
+    "Arm64Image": _OPTIONAL,
     "GitHub": _OPTIONAL | {"Description": "Subject of GitHub's tokens that may submit."},
 }
 
@@ -149,6 +163,7 @@ CONDITIONS: Section = {
         ("HasBucketKeys", "BucketKeys"),
         ("HasBoundary", "PermissionsBoundary"),
         ("HasGitHub", "GitHub"),
+        ("HasArm64", "Arm64Image"),
     )
 }
 
@@ -162,7 +177,10 @@ def _scope(team: str) -> Scope:
             f"{_ARN}:job-",
             "queue/${Queue}",
             "queue/${OnDemandQueue}",
+            f"queue/${{Stack}}{ARM64_PART}-spot-fair",
+            f"queue/${{Stack}}{ARM64_PART}-on-demand-fair",
             "definition/${AWS::StackName}-worker:*",
+            "definition/${AWS::StackName}-arm64-worker:*",
             "definition/${AWS::StackName}-compaction:*",
         ),
         logs=sub(

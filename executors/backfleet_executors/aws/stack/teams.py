@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.stack.arm64 import arm64_name
 from backfleet_executors.aws.stack.change_set import StackRequest
 from backfleet_executors.aws.stack.side_stacks import apply_request, side_stacks
 from backfleet_executors.aws.stack.stacks import Stack, find_stack
@@ -69,12 +70,14 @@ def team_request(clients: Clients, stack: Stack, name: str, github: str | None) 
     if github is None:
         current = find_stack(clients, whole)
         github = current.parameters.get("GitHub", "") if current else ""
-    parameters = Team(name, github).parameters(stack)
+    arm64 = find_stack(clients, arm64_name(stack.name))
+    image = arm64.outputs.get("Image", "") if arm64 else ""
+    parameters = Team(name, github, image).parameters(stack)
     return StackRequest(whole, render_team(name), parameters, stack.tags, stack.role)
 
 
 def refresh_teams(clients: Clients, stack: Stack) -> Sequence[str]:
-    """Bring the teams of a stack up to date with its image. Return those that changed."""
+    """Bring the teams of a stack up to date with its images. Return those that changed."""
     return [
         name
         for name in teams_of(clients, stack)

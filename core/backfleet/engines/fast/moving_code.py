@@ -1,0 +1,63 @@
+"""Whether the code of a strategy moves lines itself, such as by `data.rewind()`.
+
+The lean loop cannot follow that, and nobody can take a run back, so it must be known before. The
+names in the code tell it, without running it. A call that they do not show raises `LineMovedError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from types import CodeType, FunctionType
+from typing import Any
+
+__all__ = ["moving_method"]
+
+MOVING = frozenset({"advance", "backwards", "home", "rewind"})
+"""Methods of lines that move them. `extend`, `forward` and `reset` are left out, since lists and
+people's own classes have methods with these names."""
+
+
+@lru_cache(maxsize=256)
+def moving_method(strategy: Any) -> str | None:
+    """Return the first method that moves a line and that the code of a strategy names, or that of
+    functions beside it; None if it names none."""
+    functions = [function for cls in strategy.__mro__ for function in _functions(cls)]
+    seen: set[Any] = set()
+    while functions:
+        function = functions.pop(0)
+        if function in seen:
+            continue
+        seen.add(function)
+        for code in _codes(function.__code__):
+            moving = MOVING.intersection(code.co_names)
+            if moving:
+                return min(moving)
+            functions += _helpers(function, code)
+    return None
+
+
+def _functions(cls: type) -> Iterator[FunctionType]:
+    """The functions of a class that is neither backtrader's nor Python's."""
+    if cls.__module__.partition(".")[0] in ("backtrader", "builtins"):
+        return
+    for value in vars(cls).values():
+        function = getattr(value, "fget", None) or getattr(value, "__func__", value)
+        if isinstance(function, FunctionType):
+            yield function
+
+
+def _helpers(function: FunctionType, code: CodeType) -> Iterator[FunctionType]:
+    """The functions of the same module that a function names."""
+    for name in code.co_names:
+        helper = function.__globals__.get(name)
+        if isinstance(helper, FunctionType) and helper.__module__ == function.__module__:
+            yield helper
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A code and those within it: inner functions, lambdas and comprehensions."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
