@@ -296,12 +296,21 @@ class Timed(Reference):
         self.add_timer(when=bt.timer.SESSION_START, weekdays=[1], cheat=True)
 
     def notify_timer(self, timer: Any, when: Any, *args: Any, **kwargs: Any) -> None:
-        self.seen += [when, self.broker.getvalue()]
+        # The average has not reached the bar yet, and at first has no value.
+        average = self.average[0] if len(self.average) else None
+        self.seen += [when, self.broker.getvalue(), len(self.average), average]
 
 
 class Cheats(bt.Strategy):
+    """Reads an indicator before it has reached the bar."""
+
+    def __init__(self) -> None:
+        self.average = bt.indicators.SMA(period=5)
+        self.seen: list[Any] = []
+
     def next_open(self) -> None:
-        if len(self) % 9 == 0:
+        self.seen += [len(self.average), self.average[0], self.data.close[0]]
+        if len(self) % 9 == 0 or self.average[0] > self.data.open[0] * 1.02:
             self.buy(size=1)
 
 
@@ -318,7 +327,6 @@ class ListensLate(Cheats):
     def next_open(self) -> None:
         super().next_open()
         if len(self) == 40:
-            self.seen: list[Any] = []
             self.notify_order = lambda order: self.seen.append(order.status)
 
 

@@ -47,7 +47,12 @@ class StrategyRun:
     def __init__(self, strategy: Any, bindings: CursorBindings) -> None:
         self.strategy = strategy
         self._cursor = BarCursor()
-        self._lagging = _bind_indicators(strategy, bindings)
+        cerebro = strategy.env
+        if cerebro.p.cheat_on_open or cerebro._timers or cerebro._timerscheat:
+            # `next_open` and `notify_timer` see indicators that have not reached the bar yet.
+            self._lagging = list(strategy._lineiterators[LineIterator.IndType])
+        else:
+            self._lagging = _bind_indicators(strategy, bindings)
         bindings.lines_of(strategy, self._cursor)
         times = strategy.lines.datetime
         self._add_time = times.array.append
