@@ -59,7 +59,7 @@ def test_sizes_are_lots_and_prices_are_raw(tmp_path: Path) -> None:
     assert (fills["size"] % 100 == 0).all()
     assert (fills["price"].round(2) == fills["price"]).all()
     facts = dict(run.manifest.notes.lines(1))
-    assert "no dividend, split or bonus share is paid (1 symbols)" in facts["market"]
+    assert "no dividend, split or bonus share is paid (1 symbol)" in facts["market"]
 
 
 def test_every_engine_agrees_on_a_portfolio_with_a_market(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_run_without_a_table_of_actions_says_that_it_reinvests_dividends(tmp_p
     assert run.manifest.identity.market is not None
     assert run.manifest.identity.market.actions == "factor"
     notes = dict(run.manifest.notes.lines(1))["market"]
-    assert "dividends are reinvested at the reference price, untaxed (1 symbols)" in notes
+    assert "dividends are reinvested at the reference price, untaxed (1 symbol)" in notes
     assert "no action explains an ex-date such as that of 600559 on 2019-06-06" in notes
     asked = plan_job(job(tmp_path, market={"rules": "cn-a", "actions": "factor"}))
     assert asked.manifest.run_id == run.id

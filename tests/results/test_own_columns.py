@@ -87,31 +87,30 @@ def test_parameters_that_differ_only_in_case_are_reported_before_anything_runs(
     assert not (tmp_path / "runs").exists()
 
 
-TIMED = """
+REWINDING = """
 import backtrader as bt
 
 
-class Timed(bt.Strategy):
-    def __init__(self):
-        self.add_timer(bt.timer.SESSION_START)
-
-    def notify_timer(self, timer, when, *args, **kwargs):
-        pass
+class Rewinding(bt.Strategy):
+    def next(self):
+        if len(self.data) < 0:
+            self.data.rewind()
 """
 
 
 def test_rows_and_the_summary_say_why_an_engine_took_its_slow_path(tmp_path: Path) -> None:
-    (tmp_path / "timed.py").write_text(TIMED)
+    (tmp_path / "rewinding.py").write_text(REWINDING)
     job = job_of(
         tmp_path / "runs",
         symbols=SAMPLE_SYMBOLS[:1],
-        strategy=f"{tmp_path}/timed.py:Timed",
+        strategy=f"{tmp_path}/rewinding.py:Rewinding",
         params={},
     )
     run = bf.run(job, progress=None)
 
-    assert run.results()["fallback"].tolist() == ["timers"]
+    reason = "the strategy Rewinding calls rewind, which moves lines"
+    assert run.results()["fallback"].tolist() == [reason]
     assert (
-        "note: 1 task took the engine's slow path (timers). The results are the same."
+        f"note: 1 task took the engine's slow path ({reason}). The results are the same."
         in describe_problems(read_results(run.store, run.chunk_index))
     )

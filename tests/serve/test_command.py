@@ -44,6 +44,7 @@ def test_it_says_its_address_serves_and_ends_at_ctrl_c(store_url: str, tmp_path:
 
 BUSY = """
 import sys, threading
+from unittest.mock import patch
 
 from backfleet.serve import pages
 from backfleet.serve.server import serve_store
@@ -53,7 +54,7 @@ def compute_forever(run, metric):
     print("computing", flush=True)
     threading.Event().wait()
 
-pages.run_html = compute_forever
+patch.object(pages, "run_page", compute_forever).start()  # refuses a name that is not there
 serve_store(open_store(sys.argv[1]), "127.0.0.1", 0, lambda url: print(url, flush=True))
 """
 """Serves a store as the command does, but reports of runs never end."""

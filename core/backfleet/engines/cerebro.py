@@ -49,7 +49,7 @@ def simulate(
     columns = columns_of(simulation.bars, tuple(others.values()), is_vector)
     traded = columns[: len(simulation.bars)]
     names = [*(symbol.symbol for symbol in traded), *others]
-    order = [names.index(name) for name in simulation.feeds or names]
+    order = [names.index(name) for name in simulation.feeds] or list(range(len(names)))
     added = {n: cerebro.adddata(feed(columns[n]), name=names[n]) for n in order}
     if has_market(simulation.bars):
         own = [added[n] for n in range(len(traded))]
