@@ -263,7 +263,7 @@ def test_formulas_show_to_the_mouse_and_to_the_keyboard(
     assert not tip.is_visible()
     term = page.locator(".tiles .term", has_text="Sharpe")
     term.hover()
-    assert "mean(r) / s * sqrt(p)" in tip.inner_text()
+    assert "(mean(r) - f / p) / s * sqrt(p)" in tip.inner_text()
     page.keyboard.press("Escape")
     page.locator(".tiles .term", has_text="CAGR").focus()
     assert "calendar days" in tip.inner_text()
