@@ -99,14 +99,15 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
 
     Raises UserError for a metric that the rows do not have, CorruptObject, StoreError.
     """
+    # The verdict of a large run takes much memory for a moment, so it comes before the rows.
+    known = _folds(run)
+    verdict = verdict_section(run, None if isinstance(known, BackfleetError) else known)
+    folds = fold_section(run, known)
     rows = read_sweep_rows(run, metric, min_trades, LEADERS)
     facts = page_facts(run)
     sweep = SweepPageData(run, facts, rows)
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
-    known = _folds(run)
-    verdict = verdict_section(run, None if isinstance(known, BackfleetError) else known)
-    folds = fold_section(run, known)
     figures = _figures(sweep, fan, steady)
     for section in (verdict, folds):
         figures = {**figures, **(section.figures if section else {})}
