@@ -245,6 +245,21 @@ def test_keys_that_contradict_feeds_are_refused(data: dict[str, Any], problem: s
     assert problem in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("feeds", "problem"),
+    [
+        (["A", "A"], """data.feeds = ["A", "A"]: names 'A' twice"""),
+        ([1], "data.feeds[0] = 1: must be text in quotes"),
+        (["A", 1], "data.feeds[1] = 1: must be text in quotes"),
+        ([""], 'data.feeds[0] = "": must not be empty'),
+    ],
+)
+def test_a_wrong_feed_is_reported_once(feeds: list[Any], problem: str) -> None:
+    with pytest.raises(JobError) as refusal:
+        Job(strategy="s", data={"source": "csv", "path": "p", "feeds": feeds})
+    assert str(refusal.value) == problem
+
+
 def test_symbols_of_feeds_are_those_that_are_no_auxiliary_feeds() -> None:
     auxiliary = {"m": {"symbols": "M"}, "w": {"resample": "1w"}}
     feeds = ["B.w", "m", "B", "A", "A.x"]

@@ -11,11 +11,14 @@ EXCLUDED = ("exclude", "on_bad_symbol")
 
 
 def symbols_of_feeds(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the symbols and the universe of a data section with feeds.
+    """Return the symbols and the universe of a data section with feeds; nothing if a feed has no
+    name, which the check of the list reports.
 
     Raises ValueError if a key contradicts the feeds, or if an auxiliary feed is not among them.
     """
-    feeds = [name for name in data["feeds"] if isinstance(name, str)]
+    feeds = list(dict.fromkeys(name for name in data["feeds"] if name and isinstance(name, str)))
+    if not feeds:
+        return {}
     auxiliary = data.get("auxiliary")
     tables = auxiliary if isinstance(auxiliary, Mapping) else {}
     resampled = [name for name, table in tables.items() if _is_resampled(table)]
